@@ -1,0 +1,59 @@
+/**
+ * The root of every error that cprctl shows to a person.
+ *
+ * ```
+ * CprctlError                  exit code 1 unless a subclass says otherwise
+ * ├── UsageError               2   the command line is wrong
+ * ├── StreamError              (lib/stream)   torn or malformed bytes, with the offset
+ * │   └── VmstateError         (lib/vmstate)  and the section, instance and field
+ * ├── QmpError                 (lib/qmp)      the monitor refused, hung, or lied
+ * ├── MigrationError           (lib/migration)
+ * └── UpdateError              (lib/update)   3 refused, 4 rolled back, 5 needs a person
+ * OsError                      (ffi)          a system call failed, with errno
+ * ```
+ *
+ * Callers catch by class; nobody matches on message texts.
+ *
+ * @module
+ */
+
+/** What an operator needs besides the message. */
+export interface ErrorAdvice {
+  /** What to do next, one imperative sentence. */
+  readonly remedy?: string;
+  /** The error that this one explains. */
+  readonly cause?: unknown;
+}
+
+/**
+ * An error with a stable machine-readable code and, where there is one, a
+ * remedy. Messages start with a capital letter, quote values with "…", put a
+ * colon before the detail, and end without a period.
+ */
+export class CprctlError extends Error {
+  override readonly name: string = "CprctlError";
+  /** Exit code of the process when this error ends it. */
+  readonly exitCode: number = 1;
+  /** What to do next; undefined where there is nothing to advise. */
+  readonly remedy: string | undefined;
+
+  constructor(
+    /** Stable, kebab-case; part of the JSON report. */
+    readonly code: string,
+    message: string,
+    advice: ErrorAdvice = {},
+  ) {
+    super(message, advice.cause === undefined ? {} : { cause: advice.cause });
+    this.remedy = advice.remedy;
+  }
+}
+
+/** The command line is wrong; nothing was touched. */
+export class UsageError extends CprctlError {
+  override readonly name: string = "UsageError";
+  override readonly exitCode: number = 2;
+
+  constructor(message: string, advice: ErrorAdvice = {}) {
+    super("usage", message, advice);
+  }
+}

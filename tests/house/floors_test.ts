@@ -1,0 +1,86 @@
+import { assert, assertEquals } from "@std/assert";
+import { sourceFiles } from "./source_files.ts";
+
+/** The house from the ground up; a room may import itself and lower floors. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["ffi", "lib/errors.ts"],
+  ["lib/stream"],
+  ["lib/vmstate"],
+  ["lib/channel", "lib/qmp", "lib/cmdline"],
+  ["lib/cpr"],
+  ["lib/migration"],
+  ["lib/inspect"],
+  ["lib/update", "lib/machine"],
+  ["lib/cli"],
+  ["main.ts"],
+];
+
+/** The part of the house that a file belongs to, and how high it is. */
+function roomOf(path: string): { room: string; floor: number } | undefined {
+  for (const [floor, rooms] of FLOORS.entries()) {
+    for (const room of rooms) {
+      if (path === room || path.startsWith(`${room}/`)) return { room, floor };
+    }
+  }
+  return undefined;
+}
+
+/** Repository paths that a module imports, types and re-exports included. */
+function localImports(path: string, text: string): string[] {
+  const base = new URL(path, "file:///");
+  const specifiers = text.matchAll(
+    /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.{1,2}\/[^"]+)"/g,
+  );
+  return [...specifiers].map((match) =>
+    new URL(match[1] ?? "", base).pathname.slice(1)
+  );
+}
+
+function upwardImports(path: string, text: string): string[] {
+  const here = roomOf(path);
+  assert(here !== undefined, `"${path}" stands on no floor`);
+  return localImports(path, text).filter((target) => {
+    const there = roomOf(target);
+    return there === undefined ||
+      (there.room !== here.room && there.floor >= here.floor);
+  });
+}
+
+Deno.test("imports run downward only", async () => {
+  for await (const { path, text } of sourceFiles(["ffi", "lib", "main.ts"])) {
+    assertEquals(upwardImports(path, text), [], `${path} imports upward`);
+  }
+});
+
+Deno.test("an upward import is noticed", () => {
+  const text = `export type { X } from "../update/report.ts";`;
+  assertEquals(upwardImports("lib/cpr/state.ts", text), [
+    "lib/update/report.ts",
+  ]);
+  assertEquals(upwardImports("lib/machine/board.ts", text), [
+    "lib/update/report.ts",
+  ]);
+  assertEquals(upwardImports("lib/cli/update.ts", text), []);
+});
+
+Deno.test("only ffi opens a library or touches a pointer", async () => {
+  for await (const { path, text } of sourceFiles(["lib", "main.ts"])) {
+    assert(!/\bDeno\.(dlopen|Unsafe\w+)\b/.test(text), path);
+  }
+});
+
+Deno.test("no any in the program, the tests or the scripts", async () => {
+  const roots = ["ffi", "lib", "main.ts", "tests", "scripts"];
+  for await (const { path, text } of sourceFiles(roots)) {
+    assert(
+      !/no-explicit-any|\bas any\b|: any\b/.test(stripStrings(text)),
+      path,
+    );
+  }
+});
+
+/** Regular expressions and strings may speak of what code may not do. */
+function stripStrings(text: string): string {
+  return text.replaceAll(/\/(?:\\.|[^/\n\\])+\/[a-z]*\.test/g, "")
+    .replaceAll(/"(?:\\.|[^"\n\\])*"/g, '""');
+}
