@@ -1,0 +1,165 @@
+import { StreamError, TornStreamError } from "./error.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * A reader over bytes in memory (or in a mapped file). All integers are
+ * big-endian, signed ones two's complement. Nothing is read past the end:
+ * every getter throws {@linkcode TornStreamError} first.
+ *
+ * @example
+ * ```ts
+ * import { Source } from "./source.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const source = new Source(Uint8Array.of(0x51, 0x45, 0x00, 0x2a));
+ * assertEquals(source.u16(), 0x5145);
+ * assertEquals(source.u16(), 42);
+ * assertEquals(source.remaining, 0);
+ * ```
+ */
+export class Source {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #base: number;
+  #position = 0;
+
+  /**
+   * @param bytes what to read; not copied
+   * @param options.base absolute offset of the first byte, for messages
+   */
+  constructor(bytes: Uint8Array, options: { base?: number } = {}) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#base = options.base ?? 0;
+  }
+
+  /** Absolute offset of the next byte. */
+  get offset(): number {
+    return this.#base + this.#position;
+  }
+
+  /** Moves to an absolute offset inside the bytes. */
+  seek(offset: number): void {
+    const position = offset - this.#base;
+    if (position < 0 || position > this.#bytes.length) {
+      throw new StreamError(
+        `Offset ${offset} lies outside the stream: it ends at ` +
+          `${this.#base + this.#bytes.length}`,
+        this.offset,
+      );
+    }
+    this.#position = position;
+  }
+
+  /** Number of bytes left. */
+  get remaining(): number {
+    return this.#bytes.length - this.#position;
+  }
+
+  /** Throws {@linkcode TornStreamError} unless `count` bytes are left. */
+  need(count: number): void {
+    if (count > this.remaining) {
+      throw new TornStreamError(this.offset, count, this.remaining);
+    }
+  }
+
+  /** The byte `ahead` positions further, or undefined past the end. */
+  peek(ahead = 0): number | undefined {
+    return this.#bytes[this.#position + ahead];
+  }
+
+  /** Passes over `count` bytes. */
+  skip(count: number): void {
+    this.need(count);
+    this.#position += count;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1));
+  }
+
+  i8(): number {
+    return this.#view.getInt8(this.#advance(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2));
+  }
+
+  i16(): number {
+    return this.#view.getInt16(this.#advance(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4));
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#advance(4));
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#advance(8));
+  }
+
+  i64(): bigint {
+    return this.#view.getBigInt64(this.#advance(8));
+  }
+
+  /**
+   * A be64 that must be a safe integer: sizes, offsets, page addresses.
+   *
+   * @throws {StreamError} above 2^53 - 1
+   */
+  size64(): number {
+    const at = this.offset;
+    const high = this.u32();
+    const low = this.u32();
+    if (high > 0x1f_ffff) {
+      throw new StreamError(
+        `Size 0x${high.toString(16)}${low.toString(16).padStart(8, "0")} ` +
+          `at offset ${at} is too large to be real`,
+        at,
+      );
+    }
+    return high * 0x1_0000_0000 + low;
+  }
+
+  /** The next `count` bytes as a view (not a copy). */
+  bytes(count: number): Uint8Array {
+    const start = this.#advance(count);
+    return this.#bytes.subarray(start, start + count);
+  }
+
+  /**
+   * The next `count` bytes as UTF-8 text.
+   *
+   * @throws {StreamError} when they are not valid UTF-8
+   */
+  text(count: number): string {
+    const at = this.offset;
+    try {
+      return utf8.decode(this.bytes(count));
+    } catch (error) {
+      if (error instanceof TypeError) {
+        throw new StreamError(`Text at offset ${at} is not UTF-8`, at, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  /** A counted string: u8 length, then that many bytes, no NUL. */
+  countedString(): string {
+    return this.text(this.u8());
+  }
+
+  #advance(count: number): number {
+    this.need(count);
+    const start = this.#position;
+    this.#position += count;
+    return start;
+  }
+}
