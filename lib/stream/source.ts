@@ -69,6 +69,24 @@ export class Source {
     return this.#bytes[this.#position + ahead];
   }
 
+  /** The byte `ahead` positions further; throws past the end. */
+  peekByte(ahead = 0): number {
+    this.need(ahead + 1);
+    return this.#view.getUint8(this.#position + ahead);
+  }
+
+  /** `count` bytes from `ahead` on as text; undefined if torn or not UTF-8. */
+  peekText(ahead: number, count: number): string | undefined {
+    if (ahead + count > this.remaining) return undefined;
+    const start = this.#position + ahead;
+    try {
+      return utf8.decode(this.#bytes.subarray(start, start + count));
+    } catch (error) {
+      if (error instanceof TypeError) return undefined;
+      throw error;
+    }
+  }
+
   /** Passes over `count` bytes. */
   skip(count: number): void {
     this.need(count);

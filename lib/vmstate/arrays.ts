@@ -1,0 +1,214 @@
+import type { Source } from "../stream/mod.ts";
+import {
+  type Codec,
+  type Field,
+  field,
+  type FieldOptions,
+  type Siblings,
+  type StateContext,
+} from "./codec.ts";
+import { type Count, countOf } from "./count.ts";
+import { InvalidValue } from "./error.ts";
+import { arrayEntries, describeValue, type FieldEntry } from "./vmdesc.ts";
+
+/**
+ * No array of elements that may take no bytes at all is longer than this: the
+ * stream's length cannot bound it. QEMU's longest is 1024 (virtqueues).
+ */
+const MAXIMUM_EMPTY_ELEMENTS = 65_536;
+
+/** Marker bytes that stand for, or before, an element behind a pointer. */
+export const POINTER_NULL = 0x30;
+export const POINTER_PRESENT = 0x31;
+
+function needElements(
+  source: Source,
+  count: number,
+  minimumSize: number,
+): void {
+  if (minimumSize > 0) source.need(count * minimumSize);
+  else if (count > MAXIMUM_EMPTY_ELEMENTS) {
+    throw new InvalidValue(`${count} elements without a size are too many`);
+  }
+}
+
+/** Loads `count` values of a codec, naming the element that fails. */
+export function loadElements<T>(
+  codec: Codec<T>,
+  count: number,
+  source: Source,
+  context: StateContext,
+  siblings: Siblings,
+): T[] {
+  needElements(source, count, codec.minimumSize);
+  const values: T[] = [];
+  for (let index = 0; index < count; index++) {
+    context.path.push(`[${index}]`);
+    values.push(codec.load(source, context, siblings));
+    context.path.pop();
+  }
+  return values;
+}
+
+function arrayCodec<T>(
+  element: Codec<T>,
+  count: Count,
+  multiply: number,
+): Codec<T[]> {
+  const lengthIn = (siblings: Siblings) => countOf(count, siblings) * multiply;
+  const fixed = typeof count === "number" ? count * multiply : 0;
+  return {
+    type: element.type,
+    minimumSize: fixed * element.minimumSize,
+    initial: () => Array.from({ length: fixed }, () => element.initial()),
+    load: (source, context, siblings) =>
+      loadElements(element, lengthIn(siblings), source, context, siblings),
+    save(sink, values, context, siblings) {
+      if (values.length !== lengthIn(siblings)) {
+        throw new InvalidValue(
+          `${values.length} elements given, it takes ${lengthIn(siblings)}`,
+        );
+      }
+      for (const [index, value] of values.entries()) {
+        context.path.push(`[${index}]`);
+        element.save(sink, value, context, siblings);
+        context.path.pop();
+      }
+    },
+    describe: (values, context, siblings) =>
+      arrayEntries(
+        values.map((value) => describeValue(element, value, context, siblings)),
+      ),
+  };
+}
+
+/** `count` elements back to back, without a count on the wire. */
+export const array = <T>(
+  element: Field<T>,
+  count: number,
+  options?: FieldOptions,
+): Field<T[]> => field(arrayCodec(element.codec, count, 1), options);
+
+/**
+ * As many elements as the named earlier field says (times `multiply`), back to
+ * back.
+ */
+export const varray = <T>(
+  element: Field<T>,
+  count: string,
+  options: FieldOptions & { multiply?: number } = {},
+): Field<T[]> =>
+  field(arrayCodec(element.codec, count, options.multiply ?? 1), options);
+
+function nullEntry(type: string): FieldEntry {
+  return { type, size: 1 };
+}
+
+/**
+ * An array of pointers. A null element is the single byte 0x30; an element
+ * that is there has no marker, so the loader must know which ones are: `has`
+ * tells by index, as the machine was built. That byte is not told apart from
+ * an element that happens to begin with 0x30.
+ */
+export function pointerArray<T>(
+  element: Field<T>,
+  count: number,
+  has: (index: number) => boolean,
+  options?: FieldOptions,
+): Field<(T | null)[]> {
+  const { codec } = element;
+  return field({
+    type: codec.type,
+    minimumSize: count * Math.min(1, codec.minimumSize),
+    initial: () =>
+      Array.from({ length: count }, (_, i) => has(i) ? codec.initial() : null),
+    load(source, context, siblings) {
+      const values: (T | null)[] = [];
+      for (let index = 0; index < count; index++) {
+        context.path.push(`[${index}]`);
+        if (has(index)) values.push(codec.load(source, context, siblings));
+        else values.push(loadNull(source));
+        context.path.pop();
+      }
+      return values;
+    },
+    save(sink, values, context, siblings) {
+      for (let index = 0; index < count; index++) {
+        const value = values[index] ?? null;
+        if ((value !== null) !== has(index)) {
+          throw new InvalidValue(`element ${index} disagrees with the machine`);
+        }
+        if (value === null) sink.u8(POINTER_NULL);
+        else codec.save(sink, value, context, siblings);
+      }
+    },
+    describe: (values, context, siblings) =>
+      arrayEntries(
+        values.map((value) =>
+          value === null
+            ? [nullEntry("ptr-marker")]
+            : describeValue(codec, value, context, siblings)
+        ),
+      ),
+  }, options);
+}
+
+function loadNull(source: Source): null {
+  const marker = source.u8();
+  if (marker !== POINTER_NULL) throw badMarker(marker);
+  return null;
+}
+
+function badMarker(marker: number): InvalidValue {
+  return new InvalidValue(
+    `pointer marker 0x${marker.toString(16)} is neither 0x30 nor 0x31`,
+  );
+}
+
+/**
+ * An array of pointers whose elements the loader allocates: every element has
+ * a marker byte, 0x30 for null or 0x31 before a value.
+ */
+export function allocatedPointerArray<T>(
+  element: Field<T>,
+  count: number,
+  options?: FieldOptions,
+): Field<(T | null)[]> {
+  const { codec } = element;
+  return field({
+    type: codec.type,
+    minimumSize: count,
+    initial: () => Array.from({ length: count }, () => null),
+    load(source, context, siblings) {
+      const values: (T | null)[] = [];
+      for (let index = 0; index < count; index++) {
+        context.path.push(`[${index}]`);
+        const marker = source.u8();
+        if (marker === POINTER_NULL) values.push(null);
+        else if (marker === POINTER_PRESENT) {
+          values.push(codec.load(source, context, siblings));
+        } else throw badMarker(marker);
+        context.path.pop();
+      }
+      return values;
+    },
+    save(sink, values, context, siblings) {
+      if (values.length !== count) {
+        throw new InvalidValue(
+          `${values.length} elements given, it takes ${count}`,
+        );
+      }
+      for (const value of values) {
+        sink.u8(value === null ? POINTER_NULL : POINTER_PRESENT);
+        if (value !== null) codec.save(sink, value, context, siblings);
+      }
+    },
+    describe: (values, context, siblings) =>
+      values.flatMap((value) =>
+        value === null ? [nullEntry("ptr-marker")] : [
+          nullEntry("ptr-marker"),
+          ...describeValue(codec, value, context, siblings),
+        ]
+      ),
+  }, options);
+}

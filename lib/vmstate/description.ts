@@ -1,0 +1,154 @@
+/**
+ * A VMState description is data: its fields in wire order, its subsections,
+ * and its hooks. The value's TypeScript type follows from it.
+ *
+ * ```
+ * body       = field…  subsection…            nothing marks the end
+ * subsection = 05, u8 length, name, be32 version, body
+ * ```
+ *
+ * @module
+ */
+
+import type { Codec, Field } from "./codec.ts";
+
+/** Fields by name, in wire order. */
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+/** Subsections by the name of the property that holds their value. */
+export type Subsections = Readonly<Record<string, VmState<object>>>;
+
+type FieldValue<F> = F extends { readonly codec: Codec<infer T> } ? T : never;
+
+/** The struct that fields describe; fields without a value are left out. */
+type FieldValues<F extends Fields> = {
+  -readonly [
+    K in keyof F as [FieldValue<F[K]>] extends [void] ? never : K
+  ]: FieldValue<F[K]>;
+};
+
+type SubsectionValues<S extends Subsections> = {
+  [K in keyof S]?: Value<S[K]> | undefined;
+};
+
+/** The value's type of a description. */
+export type Value<D> = D extends VmState<infer V> ? V : never;
+
+/** Versions of a description: what it saves, and the oldest that it loads. */
+export interface Versions {
+  readonly version: number;
+  /** Default: the version itself. */
+  readonly minimumVersion?: number;
+}
+
+/** What may run around save and load; a hook that throws ends them. */
+export interface Hooks<V> {
+  /** Brings the value up to date before it is saved. */
+  preSave?(value: V): void;
+  /**
+   * Checks and completes a loaded value. Throw `InvalidValue` with the reason
+   * when the machine cannot run with it.
+   */
+  postLoad?(value: V, version: number): void;
+}
+
+/** A description of the state of one device, or of a part of one. */
+export interface VmState<V extends object> extends Hooks<V> {
+  readonly name: string;
+  readonly version: number;
+  readonly minimumVersion: number;
+  readonly fields: readonly NamedField[];
+  readonly subsections: readonly NamedSubsection[];
+  /** Fewest bytes of a body, over all versions. */
+  readonly minimumSize: number;
+}
+
+/** A field under the property that holds its value. */
+export interface NamedField extends Field<unknown> {
+  readonly name: string;
+}
+
+/** A subsection under the property that holds its value. */
+export interface NamedSubsection {
+  readonly property: string;
+  readonly state: VmState<object>;
+  /** Says that it is sent; without it, it is sent when its value is there. */
+  needed?(parent: object): boolean;
+}
+
+/** Options of {@linkcode vmstate}. */
+export interface VmStateOptions<
+  F extends Fields,
+  S extends Subsections,
+> extends Hooks<FieldValues<F> & SubsectionValues<S>> {
+  readonly subsections?: S;
+  /** When each subsection is sent; without, when its value is there. */
+  readonly needed?: {
+    readonly [K in keyof S]?: (
+      parent: FieldValues<F> & SubsectionValues<S>,
+    ) => boolean;
+  };
+}
+
+/**
+ * Makes a description.
+ *
+ * @throws {TypeError} when a subsection's name does not begin with the
+ * description's name, which the loader needs to tell whose it is
+ *
+ * @example
+ * ```ts
+ * import { array, loadState, saveState, u16, u8, vmstate } from "./mod.ts";
+ * import { Sink, Source } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 2, minimumVersion: 1 }, {
+ *   ier: u8(),
+ *   divisor: u16({ since: 2 }),
+ *   fifo: array(u8(), 2),
+ * });
+ * const sink = new Sink();
+ * saveState(uart, { ier: 1, divisor: 12, fifo: [65, 66] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1, 0, 12, 65, 66));
+ * assertEquals(loadState(uart, new Source(sink.toBytes())).divisor, 12);
+ * ```
+ */
+export function vmstate<
+  F extends Fields,
+  S extends Subsections = Record<never, never>,
+>(
+  name: string,
+  versions: Versions,
+  fields: F,
+  options: VmStateOptions<F, S> = {},
+): VmState<FieldValues<F> & SubsectionValues<S>> {
+  const { subsections, needed, ...hooks } = options;
+  const neededByProperty: Readonly<
+    Record<string, NamedSubsection["needed"] | undefined>
+  > = needed ?? {};
+  return {
+    name,
+    version: versions.version,
+    minimumVersion: versions.minimumVersion ?? versions.version,
+    fields: Object.entries(fields).map(([name, field]) => ({ name, ...field })),
+    subsections: Object.entries(subsections ?? {}).map(([property, state]) => {
+      if (!state.name.startsWith(name) || state.name.length <= name.length) {
+        throw new TypeError(
+          `Subsection "${state.name}" must be named "${name}/…"`,
+        );
+      }
+      const needed = neededByProperty[property];
+      return { property, state, ...needed === undefined ? {} : { needed } };
+    }),
+    minimumSize: Object.values(fields).reduce(
+      (sum, field) => sum + minimumSizeOf(field, versions),
+      0,
+    ),
+    ...hooks,
+  };
+}
+
+function minimumSizeOf(field: Field<unknown>, versions: Versions): number {
+  const oldest = versions.minimumVersion ?? versions.version;
+  const always = field.when === undefined && (field.since ?? 0) <= oldest;
+  return always ? field.codec.minimumSize : 0;
+}
