@@ -1,0 +1,174 @@
+/**
+ * Where a migration stream goes to or comes from: QEMU's URIs and the
+ * MigrationAddress objects of its `channels` argument.
+ *
+ * ```
+ * file:PATH[,offset=N]     {"transport": "file", "filename", "offset"}
+ * fd:NAME                  {"transport": "socket", "type": "fd", "str"}
+ * exec:COMMAND             {"transport": "exec", "args"}
+ * unix:PATH                {"transport": "socket", "type": "unix", "path"}
+ * tcp:HOST:PORT            {"transport": "socket", "type": "inet", "host", "port"}
+ * vsock:CID:PORT           {"transport": "socket", "type": "vsock", "cid", "port"}
+ * rdma:HOST:PORT           {"transport": "rdma", "host", "port"}
+ * ```
+ *
+ * @module
+ */
+
+import { ChannelError } from "./error.ts";
+
+/** One end of a migration stream, in QMP's own shape. */
+export type MigrationAddress =
+  | {
+    readonly transport: "file";
+    readonly filename: string;
+    /** Bytes of the file that come before the stream. */
+    readonly offset: number;
+  }
+  | { readonly transport: "exec"; readonly args: readonly string[] }
+  | { readonly transport: "rdma"; readonly host: string; readonly port: string }
+  | SocketAddress;
+
+/** The socket transports; port numbers are strings, as in QMP. */
+export type SocketAddress =
+  | { readonly transport: "socket"; readonly type: "fd"; readonly str: string }
+  | {
+    readonly transport: "socket";
+    readonly type: "unix";
+    readonly path: string;
+  }
+  | {
+    readonly transport: "socket";
+    readonly type: "inet";
+    readonly host: string;
+    readonly port: string;
+  }
+  | {
+    readonly transport: "socket";
+    readonly type: "vsock";
+    readonly cid: string;
+    readonly port: string;
+  };
+
+/** What a channel carries. */
+export type ChannelType = "main" | "cpr";
+
+/** One element of QMP's `channels` argument. */
+export interface MigrationChannel {
+  readonly "channel-type": ChannelType;
+  readonly addr: MigrationAddress;
+}
+
+/** A size as QEMU writes offsets: decimal or 0x…, or decimal with k, M, G, T. */
+const SIZE = /^(?:(0x[0-9a-f]+)|(\d+)([bkmgt])?)$/i;
+const UNITS = "bkmgt";
+
+/**
+ * Reads a migration URI.
+ *
+ * @throws {ChannelError} for an unknown scheme or a malformed address
+ */
+export function parseUri(uri: string): MigrationAddress {
+  const colon = uri.indexOf(":");
+  const scheme = colon < 0 ? uri : uri.slice(0, colon);
+  const rest = colon < 0 ? "" : uri.slice(colon + 1);
+  if (colon < 0 || rest === "") throw unknown(uri);
+  switch (scheme) {
+    case "file":
+      return parseFile(uri, rest);
+    case "fd":
+      return { transport: "socket", type: "fd", str: rest };
+    case "exec":
+      return { transport: "exec", args: ["/bin/sh", "-c", rest] };
+    case "unix":
+      return { transport: "socket", type: "unix", path: rest };
+    case "tcp": {
+      const [host, port] = hostAndPort(uri, rest);
+      return { transport: "socket", type: "inet", host, port };
+    }
+    case "vsock": {
+      const [cid, port] = hostAndPort(uri, rest);
+      return { transport: "socket", type: "vsock", cid, port };
+    }
+    case "rdma": {
+      const [host, port] = hostAndPort(uri, rest);
+      return { transport: "rdma", host, port };
+    }
+    default:
+      throw unknown(uri);
+  }
+}
+
+function parseFile(uri: string, rest: string): MigrationAddress {
+  const comma = rest.lastIndexOf(",offset=");
+  if (comma < 0) return { transport: "file", filename: rest, offset: 0 };
+  const text = rest.slice(comma + ",offset=".length);
+  const offset = parseSize(text);
+  if (offset === undefined || comma === 0) {
+    throw new ChannelError(
+      "bad-uri",
+      `Migration URI "${uri}" has a bad offset: "${text}"`,
+      { remedy: "Give the offset in bytes, such as offset=4096 or offset=4k" },
+    );
+  }
+  return { transport: "file", filename: rest.slice(0, comma), offset };
+}
+
+function parseSize(text: string): number | undefined {
+  const match = SIZE.exec(text);
+  if (match === null) return undefined;
+  const unit = UNITS.indexOf((match[3] ?? "b").toLowerCase());
+  const size = Number(match[1] ?? match[2]) * 1024 ** unit;
+  return Number.isSafeInteger(size) ? size : undefined;
+}
+
+function hostAndPort(uri: string, rest: string): [string, string] {
+  const colon = rest.lastIndexOf(":");
+  const host = rest.slice(0, Math.max(colon, 0));
+  const port = rest.slice(colon + 1);
+  if (colon <= 0 || port === "") {
+    throw new ChannelError(
+      "bad-uri",
+      `Migration URI "${uri}" has no host and port`,
+      { remedy: "Write it as tcp:HOST:PORT" },
+    );
+  }
+  return [host, port];
+}
+
+function unknown(uri: string): ChannelError {
+  return new ChannelError(
+    "bad-uri",
+    `Unknown migration protocol: "${uri}"`,
+    { remedy: "Use file:PATH" },
+  );
+}
+
+/** The URI that means an address, for messages and command lines. */
+export function formatUri(address: MigrationAddress): string {
+  switch (address.transport) {
+    case "file":
+      return address.offset === 0
+        ? `file:${address.filename}`
+        : `file:${address.filename},offset=${address.offset}`;
+    case "exec":
+      return `exec:${address.args.slice(2).join(" ")}`;
+    case "rdma":
+      return `rdma:${address.host}:${address.port}`;
+    case "socket":
+      return formatSocket(address);
+  }
+}
+
+function formatSocket(address: SocketAddress): string {
+  switch (address.type) {
+    case "fd":
+      return `fd:${address.str}`;
+    case "unix":
+      return `unix:${address.path}`;
+    case "inet":
+      return `tcp:${address.host}:${address.port}`;
+    case "vsock":
+      return `vsock:${address.cid}:${address.port}`;
+  }
+}
