@@ -1,3 +1,4 @@
+import type { Source } from "../stream/mod.ts";
 import { describeBody, loadBody, saveBody } from "./body.ts";
 import {
   type Codec,
@@ -14,6 +15,15 @@ import { savedSize } from "./measure.ts";
 const MORE = 1;
 const END = 0;
 
+/** QEMU reads any byte but 0 as one more element, and writes 1 only. */
+function hasMore(source: Source): boolean {
+  const marker = source.u8();
+  if (marker > MORE) {
+    throw new InvalidValue(`list marker ${marker} is neither 0 nor 1`);
+  }
+  return marker === MORE;
+}
+
 /** vmdesc type names of the two kinds of list; the wire is the same. */
 type ListType = "qtailq" | "qlist";
 
@@ -28,7 +38,7 @@ function listCodec<V extends object>(
     // Each element takes at least its marker byte: the stream bounds the list.
     load(source, context) {
       const values: V[] = [];
-      while (source.u8() !== END) {
+      while (hasMore(source)) {
         context.path.push(`[${values.length}]`);
         values.push(loadBody(state, source, context, state.version));
         context.path.pop();
@@ -95,7 +105,7 @@ function treeField<K, V extends object>(
     load(source, context) {
       const count = source.u32();
       const nodes: TreeNode<K, V>[] = [];
-      while (source.u8() !== END) {
+      while (hasMore(source)) {
         if (nodes.length === count) throw wrongCount(count, "more");
         nodes.push(loadNode(nodes.length));
       }

@@ -1,0 +1,228 @@
+/**
+ * CPR state: the table of preserved descriptors that the old process hands to
+ * the new one, byte for byte as QEMU writes it (seen in QEMU 11.1).
+ *
+ * ```
+ * "QCPR"  be32 1
+ * { 01  be32 length(name + NUL)  name NUL  be32 id  descriptor }…  00
+ * 05 15 "CprState/vfio devices" be32 1 { 01 vfio device }… 00
+ * ```
+ *
+ * A descriptor is its number, a signed be32, in cpr-exec: exec keeps numbers.
+ * In cpr-transfer it is the byte 0x20, which carries it as SCM_RIGHTS.
+ * The order of entries means nothing; look them up by name and id.
+ *
+ * @module
+ */
+
+import { Sink, Source, StreamError } from "../stream/mod.ts";
+import {
+  type DescriptorCodec,
+  fd,
+  i32,
+  InvalidValue,
+  loadState,
+  plainDescriptors,
+  qlist,
+  saveState,
+  text,
+  u32,
+  validate,
+  type Value,
+  vmstate,
+} from "../vmstate/mod.ts";
+
+/** "QCPR". */
+const MAGIC = 0x51435052;
+const VERSION = 1;
+
+/** RAMBlock names have at most 255 bytes and a NUL; vfio names are shorter. */
+const MAXIMUM_NAME_SIZE = 1024;
+
+/** One preserved descriptor. */
+export interface CprDescriptor {
+  /** RAMBlock or device name. */
+  readonly name: string;
+  /** Tells descriptors of one name apart; 0 for RAM. */
+  readonly id: number;
+  /** Number in the process that is to be executed. */
+  readonly descriptor: number;
+}
+
+/** A device that is handed over through vfio. */
+export interface CprVfioDevice {
+  readonly name: string;
+  readonly deviceId: number;
+  readonly ioasId: number;
+  readonly hwptId: number;
+}
+
+/** Everything that the table says. */
+export interface CprState {
+  readonly descriptors: readonly CprDescriptor[];
+  /** Undefined where the writer knew no vfio (QEMU 10.0). */
+  readonly vfioDevices?: readonly CprVfioDevice[];
+}
+
+const boundedName = validate(
+  `name of 1 to ${MAXIMUM_NAME_SIZE} bytes`,
+  ({ nameSize }) =>
+    typeof nameSize === "number" && nameSize >= 1 &&
+    nameSize <= MAXIMUM_NAME_SIZE,
+);
+
+const cprFd = vmstate("cpr fd", { version: 1 }, {
+  nameSize: u32(),
+  bounded: boundedName,
+  name: text("nameSize"),
+  id: i32(),
+  descriptor: fd(),
+}, { postLoad: ({ name }) => checkTerminated(name) });
+
+const cprVfioDevice = vmstate("cpr vfio device", { version: 1 }, {
+  nameSize: u32(),
+  bounded: boundedName,
+  name: text("nameSize"),
+  deviceId: i32(),
+  ioasId: u32(),
+  hwptId: u32(),
+}, { postLoad: ({ name }) => checkTerminated(name) });
+
+const vfioDevices = vmstate("CprState/vfio devices", { version: 1 }, {
+  devices: qlist(cprVfioDevice),
+});
+
+const cprState = vmstate("CprState", { version: 1 }, {
+  descriptors: qlist(cprFd),
+}, { subsections: { vfio: vfioDevices } });
+
+function checkTerminated(name: string): void {
+  if (name.indexOf("\0") !== name.length - 1) {
+    throw new InvalidValue("its name does not end with its only NUL");
+  }
+}
+
+/**
+ * What a cpr-transfer peer receives in place of numbers: one space for each
+ * descriptor, which comes beside it. `next` takes the one that arrived.
+ */
+export function transferredDescriptors(next: () => number): DescriptorCodec {
+  const SPACE = 0x20;
+  return {
+    load(source) {
+      const byte = source.u8();
+      if (byte !== SPACE) {
+        throw new InvalidValue(`byte ${byte} stands where a descriptor comes`);
+      }
+      return next();
+    },
+    save: (sink) => sink.u8(SPACE),
+  };
+}
+
+/** The bytes of a table. */
+export function encodeCprState(
+  state: CprState,
+  descriptors: DescriptorCodec = plainDescriptors,
+): Uint8Array<ArrayBuffer> {
+  const sink = new Sink();
+  sink.u32(MAGIC);
+  sink.u32(VERSION);
+  saveState(cprState, toWire(state), sink, {
+    section: "CPR state",
+    descriptors,
+  });
+  return sink.toBytes();
+}
+
+/**
+ * Reads a table, strictly: to its last byte, and no (name, id) twice.
+ *
+ * @throws {StreamError} when it is torn or malformed
+ */
+export function decodeCprState(
+  bytes: Uint8Array,
+  descriptors: DescriptorCodec = plainDescriptors,
+): CprState {
+  const source = new Source(bytes);
+  readHeader(source);
+  const value = loadState(cprState, source, {
+    section: "CPR state",
+    descriptors,
+  });
+  if (source.remaining > 0) {
+    throw malformed(`${source.remaining} bytes follow its end`, source.offset);
+  }
+  const state = fromWire(value);
+  checkUnique(state, source.offset);
+  return state;
+}
+
+function readHeader(source: Source): void {
+  const magic = source.u32();
+  if (magic !== MAGIC) {
+    throw malformed(`magic is 0x${magic.toString(16)}, not "QCPR"`, 0);
+  }
+  const version = source.u32();
+  if (version !== VERSION) {
+    throw malformed(`version ${version} is not supported, only ${VERSION}`, 4);
+  }
+}
+
+function checkUnique(state: CprState, offset: number): void {
+  const seen = new Set<string>();
+  for (const { name, id } of state.descriptors) {
+    const key = `${name}\0${id}`;
+    if (seen.has(key)) {
+      throw malformed(`"${name}" id ${id} is in it twice`, offset);
+    }
+    seen.add(key);
+  }
+}
+
+function malformed(what: string, offset: number): StreamError {
+  return new StreamError(`CPR state is malformed: ${what}`, offset, {
+    code: "bad-cpr-state",
+  });
+}
+
+function toWire(state: CprState): Value<typeof cprState> {
+  const named = (name: string) => ({
+    nameSize: new TextEncoder().encode(name).length + 1,
+    name: `${name}\0`,
+  });
+  return {
+    descriptors: state.descriptors.map((entry) => ({
+      ...entry,
+      ...named(entry.name),
+    })),
+    ...state.vfioDevices === undefined ? {} : {
+      vfio: {
+        devices: state.vfioDevices.map((device) => ({
+          ...device,
+          ...named(device.name),
+        })),
+      },
+    },
+  };
+}
+
+function fromWire(value: Value<typeof cprState>): CprState {
+  return {
+    descriptors: value.descriptors.map(({ name, id, descriptor }) => ({
+      name: name.slice(0, -1),
+      id,
+      descriptor,
+    })),
+    ...value.vfio === undefined ? {} : {
+      vfioDevices: value.vfio.devices.map(
+        ({ name, deviceId, ioasId, hwptId }) => ({
+          name: name.slice(0, -1),
+          deviceId,
+          ioasId,
+          hwptId,
+        }),
+      ),
+    },
+  };
+}
