@@ -1,0 +1,199 @@
+/**
+ * JSON that remembers where each value stands in its text, so that one value
+ * can be changed and every other character kept. Reads what QEMU reads: JSON,
+ * and strings in single quotes besides.
+ *
+ * @module
+ */
+
+import { OptionSyntaxError } from "./errors.ts";
+
+/** Where a value stands: offsets into the text, end exclusive. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A string, number, true, false or null. */
+export interface JsonScalar extends Span {
+  readonly kind: "scalar";
+  /** As key=value text would write it: strings bare, true as "on". */
+  readonly value: string;
+}
+
+/** A member of an object; its span runs from the key to the value's end. */
+export interface JsonMember extends Span {
+  readonly key: string;
+  readonly keyEnd: number;
+  readonly value: JsonNode;
+}
+
+/** An object with its members in the order written. */
+export interface JsonObject extends Span {
+  readonly kind: "object";
+  readonly members: readonly JsonMember[];
+}
+
+/** An array. */
+export interface JsonArray extends Span {
+  readonly kind: "array";
+  readonly elements: readonly JsonNode[];
+}
+
+/** Any JSON value with its place. */
+export type JsonNode = JsonScalar | JsonObject | JsonArray;
+
+/** Deeper than any option needs; keeps the recursion off the stack's end. */
+const MAX_DEPTH = 64;
+
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ["true", "on"],
+  ["false", "off"],
+  ["null", ""],
+]);
+
+/**
+ * Reads a JSON object and the place of everything in it.
+ *
+ * @throws {OptionSyntaxError} if the text is not exactly one JSON object, a
+ * key is repeated, or values are nested too deeply
+ */
+export function parseJsonObject(text: string): JsonObject {
+  const reader: Reader = new Reader(text);
+  const node = reader.value(0);
+  if (node.kind !== "object") reader.fail("want an object", node.start);
+  reader.end();
+  return node;
+}
+
+class Reader {
+  #at = 0;
+
+  constructor(readonly text: string) {}
+
+  value(depth: number): JsonNode {
+    if (depth > MAX_DEPTH) this.fail("nested too deeply");
+    this.#space();
+    switch (this.text[this.#at]) {
+      case "{":
+        return this.#object(depth);
+      case "[":
+        return this.#array(depth);
+      case '"':
+      case "'": {
+        const start = this.#at;
+        const value = this.#string();
+        return { kind: "scalar", value, start, end: this.#at };
+      }
+      default:
+        return this.#word();
+    }
+  }
+
+  end(): void {
+    this.#space();
+    if (this.#at < this.text.length) this.fail("want nothing more");
+  }
+
+  fail(detail: string, offset = this.#at): never {
+    throw new OptionSyntaxError(this.text, offset, detail);
+  }
+
+  #object(depth: number): JsonObject {
+    const start = this.#at;
+    const members: JsonMember[] = [];
+    this.#list("}", () => {
+      const member = this.#member(depth);
+      if (members.some((other) => other.key === member.key)) {
+        this.fail(`key "${member.key}" repeated`, member.start);
+      }
+      members.push(member);
+    });
+    return { kind: "object", members, start, end: this.#at };
+  }
+
+  #member(depth: number): JsonMember {
+    const start = this.#at;
+    const quote = this.text[start];
+    if (quote !== '"' && quote !== "'") this.fail("want a key in quotes");
+    const key = this.#string();
+    const keyEnd = this.#at;
+    this.#space();
+    if (this.text[this.#at] !== ":") this.fail('want ":"');
+    this.#at += 1;
+    const value = this.value(depth + 1);
+    return { key, keyEnd, value, start, end: value.end };
+  }
+
+  #array(depth: number): JsonArray {
+    const start = this.#at;
+    const elements: JsonNode[] = [];
+    this.#list("]", () => elements.push(this.value(depth + 1)));
+    return { kind: "array", elements, start, end: this.#at };
+  }
+
+  /** Items between the bracket at hand and `closing`, commas between them. */
+  #list(closing: string, item: () => void): void {
+    this.#at += 1;
+    this.#space();
+    if (this.text[this.#at] === closing) {
+      this.#at += 1;
+      return;
+    }
+    for (;;) {
+      this.#space();
+      item();
+      this.#space();
+      const mark = this.text[this.#at];
+      if (mark !== "," && mark !== closing) {
+        this.fail(`want "," or "${closing}"`);
+      }
+      this.#at += 1;
+      if (mark === closing) return;
+    }
+  }
+
+  #string(): string {
+    const start = this.#at;
+    const quote = this.text[start] ?? "";
+    let body = "";
+    for (this.#at += 1; this.#at < this.text.length; this.#at += 1) {
+      const character = this.text[this.#at] ?? "";
+      if (character === quote) {
+        this.#at += 1;
+        return this.#unescape(body, start);
+      }
+      if (character === "\\") {
+        const escaped = this.text[this.#at += 1] ?? "";
+        // Standard JSON knows no escaped single quote.
+        body += escaped === "'" ? "'" : `\\${escaped}`;
+      } else {
+        body += character === '"' ? '\\"' : character;
+      }
+    }
+    this.fail("string without an end", start);
+  }
+
+  #unescape(body: string, start: number): string {
+    try {
+      return String(JSON.parse(`"${body}"`));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.fail("string with a bad escape or control character", start);
+    }
+  }
+
+  #word(): JsonScalar {
+    const start = this.#at;
+    const [word = ""] = /^[-+.\w]*/.exec(this.text.slice(start)) ?? [];
+    const value = WORDS.get(word) ??
+      (/^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(word) ? word : undefined);
+    if (value === undefined) this.fail("want a JSON value");
+    this.#at += word.length;
+    return { kind: "scalar", value, start, end: this.#at };
+  }
+
+  #space(): void {
+    while (/^[ \t\r\n]$/.test(this.text[this.#at] ?? "")) this.#at += 1;
+  }
+}
