@@ -1,0 +1,172 @@
+/** The two builds of QEMU between which virtual machines are moved. */
+
+import { AptRoot, machineMirror } from "./apt.ts";
+import { run } from "./child.ts";
+import { install, PACKAGES } from "./install.ts";
+import {
+  compareVersions,
+  knowsCprExec,
+  parseVersion,
+  upstreamVersion,
+} from "./version.ts";
+
+/** A QEMU that can be run. */
+export interface QemuBuild {
+  /** Absolute path of qemu-system-x86_64. */
+  readonly binary: string;
+  /** Its release, such as "11.1.2". */
+  readonly version: string;
+  /** Its package as it names it, such as "Debian 1:11.1.2+ds-3"; or empty. */
+  readonly package: string;
+}
+
+/** Two builds, always two files; fetched ones with the lower release as old. */
+export interface QemuBuilds {
+  readonly old: QemuBuild;
+  readonly new: QemuBuild;
+}
+
+/** A Debian suite, and before it the one that it adds to. */
+type Suites = readonly [...string[], string];
+
+/** A suite that has a QEMU for us. */
+interface Source {
+  readonly suite: string;
+  readonly apt: AptRoot;
+  readonly version: string;
+}
+
+const VERSION_TIMEOUT_MS = 10_000;
+
+/**
+ * The builds named by CPRCTL_QEMU_OLD and CPRCTL_QEMU_NEW; without them, two
+ * from Debian, fetched the first time into a cache folder (.cache/qemu, or
+ * qemu in the folder that CPRCTL_CACHE names).
+ *
+ * @param say receives lines of progress
+ */
+export async function qemuBuilds(
+  say: (line: string) => void = () => {},
+): Promise<QemuBuilds> {
+  const ownOld = Deno.env.get("CPRCTL_QEMU_OLD");
+  const ownNew = Deno.env.get("CPRCTL_QEMU_NEW");
+  const fetched = ownOld && ownNew ? "" : await fetchedBuilds(say);
+  return {
+    old: await describe(ownOld || binaryIn(fetched, "old")),
+    new: await describe(ownNew || binaryIn(fetched, "new")),
+  };
+}
+
+/** Another program of the same build, such as "qemu-img". */
+export function toolOf(build: QemuBuild, name: string): string {
+  return build.binary.replace(/[^/]*$/, name);
+}
+
+async function describe(binary: string): Promise<QemuBuild> {
+  const path = await Deno.realPath(binary);
+  const text = await run([path, "--version"], {
+    timeoutMs: VERSION_TIMEOUT_MS,
+  });
+  return { binary: path, ...parseVersion(text) };
+}
+
+function binaryIn(folder: string, name: "old" | "new"): string {
+  return `${folder}/${name}/usr/bin/qemu-system-x86_64`;
+}
+
+/** The folder with both builds. */
+async function fetchedBuilds(say: (line: string) => void): Promise<string> {
+  const cache = await cacheFolder();
+  const home = `${cache}/qemu`;
+  if (await isComplete(home)) return home;
+  // Beside its place, which it takes by one rename: all of it or nothing.
+  const work = await Deno.makeTempDir({ dir: cache, prefix: "fetch-" });
+  try {
+    await fetchBuilds(work, home, say);
+    if (await isComplete(home)) return home; // another run was faster
+    await removeIfThere(home);
+    await Deno.rename(`${work}/qemu`, home);
+    return home;
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+async function cacheFolder(): Promise<string> {
+  const folder = Deno.env.get("CPRCTL_CACHE") ||
+    new URL("../../.cache", import.meta.url).pathname;
+  await Deno.mkdir(folder, { recursive: true });
+  return await Deno.realPath(folder);
+}
+
+/** Names the only place where the builds run: their loader's path is fixed. */
+function stampOf(folder: string): string {
+  return `${folder}/home.txt`;
+}
+
+async function isComplete(home: string): Promise<boolean> {
+  try {
+    return await Deno.readTextFile(stampOf(home)) === home;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function removeIfThere(folder: string): Promise<void> {
+  try {
+    await Deno.remove(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Two builds side by side in `work`/qemu, made to run from `home`. */
+async function fetchBuilds(
+  work: string,
+  home: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const mirror = await machineMirror();
+  const open = (suites: Suites) => openSource(work, mirror, suites);
+  const [backports, forky] = await both(
+    open(["trixie", "trixie-backports"]),
+    open(["forky"]),
+  );
+  const other = byVersion(backports, forky) ? forky : await open(["sid"]);
+  const [lower, higher] = byVersion(other, backports) < 0
+    ? [other, backports]
+    : [backports, other];
+  await Deno.mkdir(`${work}/qemu`);
+  const unpack = async ({ suite, version, apt }: Source, name: string) => {
+    say(`Fetch QEMU ${version} from ${suite}`);
+    const packages = await apt.download(PACKAGES);
+    await install(packages, `${work}/qemu/${name}`, `${home}/${name}`);
+  };
+  await both(unpack(lower, "old"), unpack(higher, "new"));
+  await Deno.writeTextFile(stampOf(`${work}/qemu`), home);
+}
+
+async function openSource(
+  work: string,
+  mirror: string,
+  suites: Suites,
+): Promise<Source> {
+  const suite = suites[suites.length - 1] ?? "";
+  const apt = await AptRoot.create(`${work}/${suite}`, mirror, suites);
+  const version = upstreamVersion(await apt.candidate("qemu-system-x86"));
+  if (!knowsCprExec(version)) {
+    throw new Error(`Cannot use QEMU ${version} of ${suite}: no cpr-exec`);
+  }
+  return { suite, apt, version };
+}
+
+/** Waits for both even if one fails: nothing may work on in a removed folder. */
+async function both<T>(a: Promise<T>, b: Promise<T>): Promise<[T, T]> {
+  await Promise.allSettled([a, b]);
+  return [await a, await b];
+}
+
+function byVersion(a: Source, b: Source): number {
+  return compareVersions(a.version, b.version);
+}
