@@ -15,6 +15,7 @@
  * @module
  */
 
+import { parseSize } from "../cmdline/mod.ts";
 import { ChannelError } from "./error.ts";
 
 /** One end of a migration stream, in QMP's own shape. */
@@ -59,10 +60,6 @@ export interface MigrationChannel {
   readonly addr: MigrationAddress;
 }
 
-/** A size as QEMU writes offsets: decimal or 0x…, or decimal with k, M, G, T. */
-const SIZE = /^(?:(0x[0-9a-f]+)|(\d+)([bkmgt])?)$/i;
-const UNITS = "bkmgt";
-
 /**
  * Reads a migration URI.
  *
@@ -103,23 +100,20 @@ function parseFile(uri: string, rest: string): MigrationAddress {
   const comma = rest.lastIndexOf(",offset=");
   if (comma < 0) return { transport: "file", filename: rest, offset: 0 };
   const text = rest.slice(comma + ",offset=".length);
-  const offset = parseSize(text);
-  if (offset === undefined || comma === 0) {
+  let offset: number;
+  try {
+    offset = parseSize("offset", text);
+  } catch (error) {
     throw new ChannelError(
       "bad-uri",
       `Migration URI "${uri}" has a bad offset: "${text}"`,
-      { remedy: "Give the offset in bytes, such as offset=4096 or offset=4k" },
+      {
+        remedy: "Give the offset in bytes, such as offset=4096 or offset=4k",
+        cause: error,
+      },
     );
   }
   return { transport: "file", filename: rest.slice(0, comma), offset };
-}
-
-function parseSize(text: string): number | undefined {
-  const match = SIZE.exec(text);
-  if (match === null) return undefined;
-  const unit = UNITS.indexOf((match[3] ?? "b").toLowerCase());
-  const size = Number(match[1] ?? match[2]) * 1024 ** unit;
-  return Number.isSafeInteger(size) ? size : undefined;
 }
 
 function hostAndPort(uri: string, rest: string): [string, string] {

@@ -1,0 +1,120 @@
+import { duplicate, Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
+import {
+  O_CREAT,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_WRONLY,
+} from "../../ffi/open_flags.ts";
+import { formatUri, type MigrationAddress } from "./address.ts";
+import { ChannelError } from "./error.ts";
+
+/** Only the owner may read a VM's state. */
+const MODE = 0o600;
+
+/** More than any state without RAM; a stream with RAM goes to a larger host. */
+const MAXIMUM_STREAM_SIZE = 16 * 1024 ** 3;
+
+/** Addresses whose data all stay readable after the writer is gone. */
+type FileAddress =
+  | Extract<MigrationAddress, { transport: "file" }>
+  | Extract<MigrationAddress, { type: "fd" }>;
+
+/**
+ * True if an address can be a file: the one kind that takes all data before
+ * the writer exits, whoever reads.
+ */
+export function isFileAddress(
+  address: MigrationAddress,
+): address is FileAddress {
+  return address.transport === "file" ||
+    (address.transport === "socket" && address.type === "fd");
+}
+
+/**
+ * Opens a regular file (by path, or an inherited descriptor such as a memfd)
+ * for a stream, cut off where the stream begins. The position is there.
+ *
+ * @throws {ChannelError} when it cannot be opened or is not a regular file
+ */
+export function openOutgoingFile(address: MigrationAddress): Fd {
+  const file = open(address, O_WRONLY | O_CREAT, "Could not create");
+  try {
+    const offset = offsetOf(address);
+    file.truncate(offset);
+    file.seek(offset);
+    return file;
+  } catch (error) {
+    file.close();
+    throw explain(error, address, "Could not create");
+  }
+}
+
+/**
+ * All bytes of a stream in a regular file.
+ *
+ * @throws {ChannelError} when it cannot be read
+ */
+export function readIncomingFile(address: MigrationAddress): Uint8Array {
+  using file = open(address, O_RDONLY, "Could not open");
+  try {
+    file.seek(offsetOf(address));
+    return file.readAll(MAXIMUM_STREAM_SIZE);
+  } catch (error) {
+    throw explain(error, address, "Could not read");
+  }
+}
+
+function offsetOf(address: MigrationAddress): number {
+  return address.transport === "file" ? address.offset : 0;
+}
+
+function open(address: MigrationAddress, flags: number, what: string): Fd {
+  if (!isFileAddress(address)) throw notAFile(address);
+  let file: Fd;
+  try {
+    file = address.transport === "file"
+      // Not blocking: a FIFO without a peer would stop the whole machine.
+      ? Fd.open(address.filename, flags | O_NONBLOCK | O_NOCTTY, MODE)
+      : inherited(address.str);
+  } catch (error) {
+    throw explain(error, address, what);
+  }
+  if (file.stat().isFile) return file;
+  file.close();
+  throw notAFile(address);
+}
+
+/** The number stays the opener's; the duplicate is closed with the stream. */
+function inherited(text: string): Fd {
+  if (/^\d{1,9}$/.test(text)) return duplicate(Number(text));
+  throw new ChannelError(
+    "bad-uri",
+    `File descriptor named "${text}" has not been found`,
+  );
+}
+
+function notAFile(address: MigrationAddress): ChannelError {
+  return new ChannelError(
+    "not-a-file",
+    `Channel "${formatUri(address)}" is not a file: it could not take all ` +
+      "data before this process is replaced",
+    { remedy: "Use file:PATH with a regular file" },
+  );
+}
+
+function explain(
+  error: unknown,
+  address: MigrationAddress,
+  what: string,
+): unknown {
+  if (!(error instanceof OsError)) return error;
+  // What opening a FIFO that nobody reads, or a socket, answers.
+  if (error.code === "ENXIO") return notAFile(address);
+  return new ChannelError(
+    "channel-io",
+    `${what} "${formatUri(address)}": ${error.message}`,
+    { cause: error },
+  );
+}
