@@ -1,0 +1,302 @@
+/**
+ * File descriptors that have an owner.
+ *
+ * @module
+ */
+
+import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
+import { cString, foreignBytes } from "./memory.ts";
+import { O_CLOEXEC } from "./open_flags.ts";
+import { type FileStatus, fileStatus } from "./file_status.ts";
+
+const F_DUPFD = 0;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const F_DUPFD_CLOEXEC = 1030;
+const FD_CLOEXEC = 1;
+const O_NONBLOCK = 0o4000;
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+const WHENCE = { set: 0, current: 1, end: 2 } as const;
+
+/** Of `readAll` on what has no size, such as a pipe. */
+const FIRST_READ = 64 * 1024;
+
+/** Whether the number names an open descriptor of this process. */
+export function descriptorIsOpen(number: number): boolean {
+  return libc().fcntl(number, F_GETFD, 0) >= 0;
+}
+
+/**
+ * Whether a descriptor, owned or not, is closed by exec.
+ *
+ * @throws {OsError} EBADF.
+ */
+export function getCloexec(number: number): boolean {
+  const flags = check(libc().fcntl(number, F_GETFD, 0), "fcntl", number);
+  return (flags & FD_CLOEXEC) !== 0;
+}
+
+/**
+ * Says whether a descriptor, owned or not, shall be closed by exec.
+ *
+ * @throws {OsError} EBADF.
+ */
+export function setCloexec(number: number, on: boolean): void {
+  const flags = on ? FD_CLOEXEC : 0;
+  check(libc().fcntl(number, F_SETFD, flags), "fcntl", number);
+}
+
+/** How a duplicate is made. */
+export interface DuplicateOptions {
+  /** Whether exec closes the duplicate; true unless said otherwise. */
+  readonly cloexec?: boolean;
+  /** The lowest number that the duplicate may have; 0 unless said otherwise. */
+  readonly atLeast?: number;
+}
+
+/**
+ * Duplicates a descriptor, owned or not.
+ *
+ * @throws {OsError} EBADF, or EMFILE when none is free.
+ */
+export function duplicate(number: number, options: DuplicateOptions = {}): Fd {
+  const { cloexec = true, atLeast = 0 } = options;
+  const operation = cloexec ? F_DUPFD_CLOEXEC : F_DUPFD;
+  return Fd.adopt(
+    check(libc().fcntl(number, operation, atLeast), "fcntl", number),
+  );
+}
+
+/**
+ * An open descriptor and the duty to close it.
+ *
+ * Every method throws {@link OsError}; EBADF when the descriptor was closed or
+ * released before. Calls that a signal interrupts are repeated.
+ */
+export class Fd implements Disposable {
+  /** -1 when closed or released. */
+  #number: number;
+
+  private constructor(number: number) {
+    this.#number = number;
+  }
+
+  /**
+   * Takes over a descriptor that is open.
+   *
+   * @throws {OsError} EBADF when it is not.
+   */
+  static adopt(number: number): Fd {
+    getCloexec(number);
+    return new Fd(number);
+  }
+
+  /**
+   * Opens a file, always close-on-exec.
+   *
+   * @param flags `O_*` of open_flags.ts
+   * @param mode permissions of a file that is created, before the umask
+   */
+  static open(path: string, flags: number, mode = 0o666): Fd {
+    const name = cString(path);
+    return new Fd(checkRetrying(
+      () => libc().open(name, flags | O_CLOEXEC, mode),
+      "open",
+      path,
+    ));
+  }
+
+  /** The number, to pass on to what does not keep it. */
+  get number(): number {
+    if (this.#number < 0) throw osError("EBADF", "use", "closed descriptor");
+    return this.#number;
+  }
+
+  /** Whether there is nothing to close any more. */
+  get closed(): boolean {
+    return this.#number < 0;
+  }
+
+  /** Another descriptor of the same open file: offset and locks are shared. */
+  dup(options: DuplicateOptions = {}): Fd {
+    return duplicate(this.number, options);
+  }
+
+  /** Whether exec closes it. */
+  get cloexec(): boolean {
+    return getCloexec(this.number);
+  }
+
+  setCloexec(on: boolean): void {
+    setCloexec(this.number, on);
+  }
+
+  /** Says whether calls return EAGAIN instead of waiting. */
+  setNonblocking(on: boolean): void {
+    const number = this.number;
+    const flags = check(libc().fcntl(number, F_GETFL, 0), "fcntl", number);
+    const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    check(libc().fcntl(number, F_SETFL, wanted), "fcntl", number);
+  }
+
+  /** Reads what is there, at most what fits; 0 is the end of the file. */
+  read(into: Uint8Array): number {
+    const number = this.number;
+    const bytes = foreignBytes(into);
+    return checkRetrying(
+      () => libc().read(number, bytes, BigInt(bytes.length)),
+      "read",
+      number,
+    );
+  }
+
+  /**
+   * Reads from the offset to the end of the file.
+   *
+   * @param limit the most bytes to take
+   * @throws {OsError} EFBIG when there are more than the limit.
+   */
+  readAll(limit: number): Uint8Array<ArrayBuffer> {
+    const status = this.stat();
+    const guess = status.isFile ? status.size : FIRST_READ;
+    // One byte of room beyond the end, so that the end is seen.
+    let buffer = new Uint8Array(Math.min(guess, limit) + 1);
+    let length = 0;
+    for (;;) {
+      const count = this.read(buffer.subarray(length));
+      if (count === 0) return buffer.slice(0, length);
+      length += count;
+      if (length > limit) {
+        throw osError("EFBIG", "read", `descriptor ${this.number}`);
+      }
+      if (length === buffer.length) {
+        const larger = new Uint8Array(Math.min(2 * length, limit) + 1);
+        larger.set(buffer);
+        buffer = larger;
+      }
+    }
+  }
+
+  /** Writes as much as is taken, which may be less than all. */
+  write(from: Uint8Array): number {
+    const number = this.number;
+    const bytes = foreignBytes(from);
+    return checkRetrying(
+      () => libc().write(number, bytes, BigInt(bytes.length)),
+      "write",
+      number,
+    );
+  }
+
+  /** Writes everything. */
+  writeAll(from: Uint8Array): void {
+    for (let done = 0; done < from.length;) {
+      done += this.write(from.subarray(done));
+    }
+  }
+
+  /** Like {@link read}, at a place of its own and without moving the offset. */
+  pread(into: Uint8Array, offset: number): number {
+    const number = this.number;
+    const bytes = foreignBytes(into);
+    const at = BigInt(offset);
+    return checkRetrying(
+      () => libc().pread(number, bytes, BigInt(bytes.length), at),
+      "pread",
+      number,
+    );
+  }
+
+  /** Like {@link write}, at a place of its own and without moving the offset. */
+  pwrite(from: Uint8Array, offset: number): number {
+    const number = this.number;
+    const bytes = foreignBytes(from);
+    const at = BigInt(offset);
+    return checkRetrying(
+      () => libc().pwrite(number, bytes, BigInt(bytes.length), at),
+      "pwrite",
+      number,
+    );
+  }
+
+  /** Moves the offset, in bytes, and returns where it is then. */
+  seek(offset: number, whence: keyof typeof WHENCE = "set"): number {
+    const number = this.number;
+    const result = libc().lseek(number, BigInt(offset), WHENCE[whence]);
+    return check(Number(result), "lseek", number);
+  }
+
+  /** Sets the size of the file in bytes; what is added is zeros. */
+  truncate(size: number): void {
+    const number = this.number;
+    const bytes = BigInt(size);
+    checkRetrying(() => libc().ftruncate(number, bytes), "ftruncate", number);
+  }
+
+  stat(): FileStatus {
+    return fileStatus(this.number);
+  }
+
+  /** Changes the permissions. */
+  chmod(mode: number): void {
+    check(libc().fchmod(this.number, mode), "fchmod", this.#number);
+  }
+
+  /** Changes owner and group. */
+  chown(uid: number, gid: number): void {
+    check(libc().fchown(this.number, uid, gid), "fchown", this.#number);
+  }
+
+  /**
+   * Takes the exclusive flock(2) of the open file. It lives until every
+   * duplicate of the descriptor is closed.
+   *
+   * @returns false when another open file has it.
+   */
+  tryLock(): boolean {
+    const number = this.number;
+    try {
+      checkRetrying(
+        () => libc().flock(number, LOCK_EX | LOCK_NB),
+        "flock",
+        number,
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof OsError && error.code === "EAGAIN") return false;
+      throw error;
+    }
+  }
+
+  /** Gives the open descriptor away, with the duty to close it. */
+  release(): number {
+    const number = this.number;
+    this.#number = -1;
+    return number;
+  }
+
+  /**
+   * Closes the descriptor; nothing happens when it is closed already.
+   *
+   * @throws {OsError} when the system could not keep what was written; the
+   * descriptor is closed then, too.
+   */
+  close(): void {
+    if (this.#number < 0) return;
+    const number = this.release();
+    const result = libc().close(number);
+    // Linux frees the number even when a signal interrupted: never repeat.
+    if (result < 0 && new OsError(-result, "close").code !== "EINTR") {
+      check(result, "close", number);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What the system knows about an open file.
+ *
+ * @module
+ */
+
+import { check, libc } from "./libc.ts";
+import { cString } from "./memory.ts";
+
+/** Size of `struct statx`, and where in it the fields are that we read. */
+const STATX = {
+  size: 256,
+  nlink: 16,
+  uid: 20,
+  gid: 24,
+  mode: 28,
+  ino: 32,
+  fileSize: 40,
+  rdevMajor: 128,
+  rdevMinor: 132,
+  devMajor: 136,
+  devMinor: 140,
+} as const;
+const STATX_BASIC_STATS = 0x7ff;
+const AT_EMPTY_PATH = 0x1000;
+
+const S_IFMT = 0o170000;
+const S_IFSOCK = 0o140000;
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+const S_IFCHR = 0o020000;
+const S_IFIFO = 0o010000;
+
+export interface FileStatus {
+  /** Device of the file system, as `makedev` composes it. */
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** Type and permissions. */
+  readonly mode: number;
+  /** In bytes. */
+  readonly size: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly nlink: number;
+  /** The device that a device node stands for. */
+  readonly rdev: bigint;
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly isFifo: boolean;
+  readonly isSocket: boolean;
+  readonly isCharacterDevice: boolean;
+}
+
+/**
+ * The status of an open descriptor, owned or not.
+ *
+ * @throws {OsError} EBADF.
+ */
+export function fileStatus(number: number): FileStatus {
+  const buffer = new Uint8Array(STATX.size);
+  check(
+    libc().statx(number, cString(""), AT_EMPTY_PATH, STATX_BASIC_STATS, buffer),
+    "statx",
+    number,
+  );
+  const view = new DataView(buffer.buffer);
+  const u32 = (offset: number) => view.getUint32(offset, true);
+  const mode = view.getUint16(STATX.mode, true);
+  const type = mode & S_IFMT;
+  return {
+    dev: makedev(u32(STATX.devMajor), u32(STATX.devMinor)),
+    ino: view.getBigUint64(STATX.ino, true),
+    mode,
+    size: Number(view.getBigUint64(STATX.fileSize, true)),
+    uid: u32(STATX.uid),
+    gid: u32(STATX.gid),
+    nlink: u32(STATX.nlink),
+    rdev: makedev(u32(STATX.rdevMajor), u32(STATX.rdevMinor)),
+    isFile: type === S_IFREG,
+    isDirectory: type === S_IFDIR,
+    isFifo: type === S_IFIFO,
+    isSocket: type === S_IFSOCK,
+    isCharacterDevice: type === S_IFCHR,
+  };
+}
+
+/**
+ * A `dev_t` of glibc, which is what stat(2) and so `Deno.stat` show:
+ *
+ * ```
+ *  63       44 43       20 19    8 7       0
+ * │major 31…12│minor 31…8 │major… │minor 7…0│
+ * ```
+ */
+function makedev(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return (high & 0xfffff000n) << 32n | (low & 0xffffff00n) << 12n |
+    (high & 0xfffn) << 8n | low & 0xffn;
+}

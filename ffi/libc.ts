@@ -1,0 +1,368 @@
+/**
+ * The C library: every foreign symbol of the program stands in this file.
+ *
+ * ## errno
+ *
+ * errno is one integer per thread, and whatever the runtime does between a
+ * failing call and the look at errno may overwrite it. So every symbol is
+ * wrapped at once into the kernel's own convention, in which the error *is* the
+ * result:
+ *
+ * ```
+ *   fcntl(2) in C          -1, errno = 9      ─▶  libc().fcntl(…)  is  -9
+ *   ssize_t read(2) in C   -1, errno = 21     ─▶  libc().read(…)   is  -21
+ * ```
+ *
+ * The wrapper reads errno through a typed array that lies over the thread's
+ * errno: a plain load, with no call between it and the return of the foreign
+ * function. Results are declared as 32-bit integers wherever they fit, because a
+ * bigint is an allocation, and an allocation may start a garbage collection.
+ *
+ * An isolate stays on its thread, so one address of errno is right for good.
+ * Only a `nonblocking` symbol runs on another thread; its result is passed
+ * through unchanged and its errno cannot be had.
+ *
+ * @module
+ */
+
+import { errnoName, errnoNumber } from "./errno.ts";
+
+/** The symbol table, alphabetical by header. All integers are of the LP64 ABI of x86-64 and aarch64. */
+const SYMBOLS = {
+  // <errno.h>
+  // int *__errno_location(void)
+  __errno_location: { parameters: [], result: "pointer" },
+
+  // <fcntl.h>; variadic arguments travel as ordinary ones on both targets
+  // int open(const char *path, int flags, ... mode_t mode)
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  // int fcntl(int fd, int op, ... int arg)
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int fallocate(int fd, int mode, off_t offset, off_t size)
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+
+  // <poll.h>
+  // int poll(struct pollfd fds[], nfds_t nfds, int timeout)
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  poll_on_thread: {
+    name: "poll",
+    parameters: ["buffer", "u64", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+
+  // <sched.h>
+  // int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
+  sched_getaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  // int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
+  sched_setaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+
+  // <signal.h>
+  // int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
+  sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int sigemptyset(sigset_t *set)
+  sigemptyset: { parameters: ["buffer"], result: "i32" },
+  // int sigaddset(sigset_t *set, int signal)
+  sigaddset: { parameters: ["buffer", "i32"], result: "i32" },
+
+  // <spawn.h>; all return the error number itself, never -1
+  // int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *,
+  //   const posix_spawnattr_t *, char *const argv[], char *const envp[])
+  posix_spawnp: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "pointer"],
+    result: "i32",
+  },
+  // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *)
+  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
+  // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *)
+  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
+  // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int fd, int newfd)
+  posix_spawn_file_actions_adddup2: {
+    parameters: ["buffer", "i32", "i32"],
+    result: "i32",
+  },
+  // int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *, int fd)
+  posix_spawn_file_actions_addclose: {
+    parameters: ["buffer", "i32"],
+    result: "i32",
+  },
+  // int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *, int fd,
+  //   const char *path, int flags, mode_t mode); the path is copied
+  posix_spawn_file_actions_addopen: {
+    parameters: ["buffer", "i32", "buffer", "i32", "u32"],
+    result: "i32",
+  },
+  // int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *,
+  //   const char *path); glibc 2.29
+  posix_spawn_file_actions_addchdir_np: {
+    parameters: ["buffer", "buffer"],
+    result: "i32",
+    optional: true,
+  },
+  // int posix_spawnattr_init(posix_spawnattr_t *)
+  posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
+  // int posix_spawnattr_destroy(posix_spawnattr_t *)
+  posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
+  // int posix_spawnattr_setflags(posix_spawnattr_t *, short flags)
+  posix_spawnattr_setflags: { parameters: ["buffer", "i16"], result: "i32" },
+  // int posix_spawnattr_setsigdefault(posix_spawnattr_t *, const sigset_t *)
+  posix_spawnattr_setsigdefault: {
+    parameters: ["buffer", "buffer"],
+    result: "i32",
+  },
+  // int posix_spawnattr_setsigmask(posix_spawnattr_t *, const sigset_t *)
+  posix_spawnattr_setsigmask: {
+    parameters: ["buffer", "buffer"],
+    result: "i32",
+  },
+
+  // <string.h>
+  // char *strerror(int errnum)
+  strerror: { parameters: ["i32"], result: "pointer" },
+
+  // <sys/eventfd.h>
+  // int eventfd(unsigned int value, int flags)
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+
+  // <sys/file.h>
+  // int flock(int fd, int op)
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+
+  // <sys/mman.h>
+  // int memfd_create(const char *name, unsigned int flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+  mmap: {
+    parameters: ["u64", "usize", "i32", "i32", "i32", "i64"],
+    result: "i64",
+  },
+  // int munmap(void *address, size_t length)
+  munmap: { parameters: ["u64", "usize"], result: "i32" },
+
+  // <sys/resource.h>
+  // int prlimit(pid_t pid, enum resource, const struct rlimit *new, struct rlimit *old)
+  prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
+
+  // <sys/socket.h>
+  // int socket(int domain, int type, int protocol)
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int socketpair(int domain, int type, int protocol, int pair[2])
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  // int bind(int fd, const struct sockaddr *address, socklen_t size)
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  // int listen(int fd, int backlog)
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  // int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  // int connect(int fd, const struct sockaddr *address, socklen_t size)
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  connect_on_thread: {
+    name: "connect",
+    parameters: ["i32", "buffer", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+  getsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  // int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  // ssize_t sendmsg(int fd, const struct msghdr *, int flags)
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // ssize_t recvmsg(int fd, struct msghdr *, int flags)
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // int shutdown(int fd, int how)
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+
+  // <sys/stat.h>
+  // int fchmod(int fd, mode_t mode)
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  // int statx(int directory, const char *path, int flags, unsigned mask, struct statx *);
+  // the only stat whose struct is the same on every architecture
+  statx: {
+    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
+    result: "i32",
+  },
+
+  // <sys/wait.h>
+  // int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+  waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
+
+  // <unistd.h>
+  // int close(int fd)
+  close: { parameters: ["i32"], result: "i32" },
+  // int execvp(const char *file, char *const argv[])
+  execvp: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int execvpe(const char *file, char *const argv[], char *const envp[])
+  execvpe: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  // int fchown(int fd, uid_t owner, gid_t group)
+  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
+  // int ftruncate(int fd, off_t size)
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  // uid_t geteuid(void)
+  geteuid: { parameters: [], result: "u32" },
+  // pid_t getpid(void)
+  getpid: { parameters: [], result: "i32" },
+  // pid_t getppid(void)
+  getppid: { parameters: [], result: "i32" },
+  // off_t lseek(int fd, off_t offset, int whence)
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // pid_t setsid(void)
+  setsid: { parameters: [], result: "i32" },
+  // ssize_t read(int fd, void *buffer, size_t count); Linux moves at most
+  // 0x7ffff000 bytes in one call, so the result of all four fits 32 bits
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  // ssize_t write(int fd, const void *buffer, size_t count)
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  // ssize_t pread(int fd, void *buffer, size_t count, off_t offset)
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset)
+  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+
+  // long syscall(long number, ...): for what glibc has only since 2.36. The
+  // numbers, from 424 up, are the same on every architecture
+  // int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int flags)
+  pidfd_send_signal: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64", "u64", "i64"],
+    result: "i32",
+  },
+  // int pidfd_open(pid_t pid, unsigned int flags)
+  pidfd_open: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64"],
+    result: "i32",
+  },
+  // int pidfd_getfd(int pidfd, int targetfd, unsigned int flags)
+  pidfd_getfd: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64", "i64"],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The C library's functions; an integer result below zero is a negated errno. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+type ForeignFunction = (...args: unknown[]) => unknown;
+
+let opened: Libc | undefined;
+
+/**
+ * The C library, opened at the first call: programs that need no foreign
+ * function do not pay for it.
+ */
+export function libc(): Libc {
+  return opened ??= open();
+}
+
+function open(): Libc {
+  const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
+  const location = symbols.__errno_location();
+  if (location === null) throw new Error("Cannot find errno: null pointer");
+  const errno = new Int32Array(
+    Deno.UnsafePointerView.getArrayBuffer(location, 4),
+  );
+  const wrapped = Object.entries(symbols as Record<string, ForeignFunction>)
+    .map(([name, call]) =>
+      [name, call === null ? null : kernelConvention(call, errno)] as const
+    );
+  return Object.fromEntries(wrapped) as unknown as Libc;
+}
+
+/** Makes a foreign function return -errno where C returns -1 and sets errno. */
+function kernelConvention(
+  call: ForeignFunction,
+  errno: Int32Array,
+): ForeignFunction {
+  return (...args) => {
+    const result = call(...args);
+    const code = errno[0] ?? 0;
+    if (result === -1) return -code;
+    if (result === -1n) return BigInt(-code);
+    return result;
+  };
+}
+
+/** A system call failed. */
+export class OsError extends Error {
+  override readonly name = "OsError";
+  /** "ENOENT" */
+  readonly code: string;
+  /** "No such file or directory" */
+  readonly description: string;
+
+  constructor(
+    /** 2 */
+    readonly errno: number,
+    /** "open" */
+    readonly syscall: string,
+    /** What it was called with: a path, "descriptor 7", a program's name. */
+    readonly detail?: string,
+  ) {
+    const code = errnoName(errno);
+    const description = strerror(errno);
+    const object = detail === undefined ? "" : ` "${detail}"`;
+    super(`Cannot ${syscall}${object}: ${description} (${code})`);
+    this.code = code;
+    this.description = description;
+  }
+}
+
+/** The error of the given name, for failures that are found without a call. */
+export function osError(
+  code: string,
+  syscall: string,
+  detail?: string,
+): OsError {
+  return new OsError(errnoNumber(code), syscall, detail);
+}
+
+function strerror(errno: number): string {
+  const text = libc().strerror(errno);
+  return text === null ? "" : Deno.UnsafePointerView.getCString(text);
+}
+
+/** What a call was about: a text, or the number of a descriptor. */
+export type Subject = string | number;
+
+function describe(subject: Subject | undefined): string | undefined {
+  return typeof subject === "number" ? `descriptor ${subject}` : subject;
+}
+
+/**
+ * Passes a result on, or throws what it says.
+ *
+ * @throws {OsError} when the result is negative.
+ */
+export function check(
+  result: number,
+  syscall: string,
+  subject?: Subject,
+): number {
+  if (result >= 0) return result;
+  throw new OsError(-result, syscall, describe(subject));
+}
+
+const EINTR = errnoNumber("EINTR");
+
+/**
+ * Like {@link check}, and calls again as long as a signal interrupts.
+ *
+ * @throws {OsError} when the result is negative for another reason.
+ */
+export function checkRetrying(
+  call: () => number,
+  syscall: string,
+  subject?: Subject,
+): number {
+  for (;;) {
+    const result = call();
+    if (result !== -EINTR) return check(result, syscall, subject);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Anonymous files in memory, and seals on them.
+ *
+ * @module
+ */
+
+import { Fd } from "./fd.ts";
+import { check, libc } from "./libc.ts";
+import { cString } from "./memory.ts";
+
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+
+/** No more seals. */
+export const SEAL_SEAL = 0x01;
+/** The file cannot get smaller. */
+export const SEAL_SHRINK = 0x02;
+/** The file cannot get larger. */
+export const SEAL_GROW = 0x04;
+/** Nobody can write; refused as long as a writable shared mapping exists. */
+export const SEAL_WRITE = 0x08;
+/** Nobody can write but through the mappings that exist. */
+export const SEAL_FUTURE_WRITE = 0x10;
+
+export interface MemfdOptions {
+  /** In bytes, all zero; 0 unless said otherwise. */
+  readonly size?: number;
+  /** Whether exec closes it; true unless said otherwise. */
+  readonly cloexec?: boolean;
+  /** Whether seals may be added; false unless said otherwise. */
+  readonly sealing?: boolean;
+}
+
+/**
+ * Creates a file in memory.
+ *
+ * @param name shown as `/memfd:NAME (deleted)` in /proc; need not be unique, at
+ * most 249 bytes
+ * @throws {OsError} EINVAL for a name too long, EMFILE, EFBIG, ENOMEM.
+ */
+export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
+  const { size = 0, cloexec = true, sealing = false } = options;
+  const flags = (cloexec ? MFD_CLOEXEC : 0) |
+    (sealing ? MFD_ALLOW_SEALING : 0);
+  const fd = Fd.adopt(
+    check(libc().memfd_create(cString(name), flags), "memfd_create", name),
+  );
+  try {
+    if (size !== 0) fd.truncate(size);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/**
+ * Adds seals to those the file has.
+ *
+ * @param seals `SEAL_*`, or-ed
+ * @throws {OsError} EPERM when sealing is not allowed (any more), EBUSY for
+ * SEAL_WRITE while a writable mapping exists, EINVAL for what cannot be sealed.
+ */
+export function addSeals(fd: Fd, seals: number): void {
+  check(libc().fcntl(fd.number, F_ADD_SEALS, seals), "fcntl", fd.number);
+}
+
+/**
+ * The seals the file has, `SEAL_*` or-ed.
+ *
+ * @throws {OsError} EINVAL for what cannot be sealed.
+ */
+export function getSeals(fd: Fd): number {
+  return check(libc().fcntl(fd.number, F_GET_SEALS, 0), "fcntl", fd.number);
+}

@@ -1,0 +1,25 @@
+/**
+ * Flags of open(2). Most have one value everywhere; four of them differ between
+ * x86-64 and aarch64.
+ *
+ * @module
+ */
+
+const ARM = Deno.build.arch === "aarch64";
+
+export const O_RDONLY = 0;
+export const O_WRONLY = 0o1;
+export const O_RDWR = 0o2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_NOCTTY = 0o400;
+export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
+export const O_NONBLOCK = 0o4000;
+export const O_DIRECT = ARM ? 0o200000 : 0o40000;
+export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
+export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+/** With a directory as the path: a file without a name in that file system. */
+export const O_TMPFILE = 0o20000000 | O_DIRECTORY;

@@ -1,0 +1,67 @@
+/**
+ * A test that leaves a descriptor open fails.
+ *
+ * @module
+ */
+
+import { AssertionError } from "@std/assert";
+
+/** How long the runtime may take to close what it closes on other threads. */
+const SETTLE_MS = 5000;
+
+/**
+ * Runs a test and checks that every descriptor it opened is closed.
+ *
+ * The runtime opens descriptors of its own when it first needs them (an epoll
+ * set, a signal pipe) and keeps them. So where the first run leaves something
+ * open the test is run again: what is opened once is the runtime's, what is
+ * opened every time is a leak. Do not run test files with `--parallel`: the
+ * descriptors are those of the whole process.
+ *
+ * @throws {AssertionError} naming the descriptors that stayed open.
+ */
+export async function withoutLeaks(
+  test: () => void | Promise<void>,
+): Promise<void> {
+  if ((await openedBy(test)).length === 0) return;
+  const leaked = await openedBy(test);
+  if (leaked.length > 0) {
+    throw new AssertionError(`Descriptors leaked: ${leaked.join(", ")}`);
+  }
+}
+
+async function openedBy(test: () => void | Promise<void>): Promise<string[]> {
+  const before = descriptors();
+  await test();
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    const opened = [...descriptors()]
+      .filter(([number]) => !before.has(number))
+      .map(([number, target]) => `${number} (${target})`);
+    if (opened.length === 0 || !mayStillClose() || Date.now() > deadline) {
+      return opened;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Descriptors of this file's own code are closed when the test returns. */
+  function mayStillClose(): boolean {
+    return [...descriptors()].some(([number, target]) =>
+      !before.has(number) && /^(socket|pipe|anon_inode):/.test(target)
+    );
+  }
+}
+
+/** Number and target of each open descriptor but the one used for looking. */
+function descriptors(): Map<string, string> {
+  const open = new Map<string, string>();
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    try {
+      open.set(name, Deno.readLinkSync(`/proc/self/fd/${name}`));
+    } catch (error) {
+      // The descriptor that listed the directory is closed by now.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return open;
+}
