@@ -20,15 +20,27 @@ export class Sink {
   #bytes = new Uint8Array(INITIAL_CAPACITY);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  #drained = 0;
 
-  /** Number of bytes written so far. */
+  /** Number of bytes written so far, drained ones included. */
   get offset(): number {
-    return this.#length;
+    return this.#drained + this.#length;
   }
 
-  /** A copy of everything written. */
+  /** A copy of everything written and not drained. */
   toBytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
+  }
+
+  /**
+   * Takes everything written since the last drain, so that a long stream need
+   * not stay in memory; the offset goes on counting.
+   */
+  drain(): Uint8Array<ArrayBuffer> {
+    const bytes = this.toBytes();
+    this.#drained += this.#length;
+    this.#length = 0;
+    return bytes;
   }
 
   u8(value: number): void {

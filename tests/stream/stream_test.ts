@@ -112,3 +112,15 @@ Deno.test("what is written is read back", () => {
     },
   ));
 });
+
+Deno.test("draining takes the bytes and keeps the offset", () => {
+  const sink = new Sink();
+  sink.u16(0x0102);
+  assertEquals(sink.drain(), Uint8Array.of(1, 2));
+  sink.u8(3);
+  assertEquals(sink.offset, 3);
+  assertEquals(sink.toBytes(), Uint8Array.of(3));
+  assertEquals(sink.drain(), Uint8Array.of(3));
+  assertEquals(sink.drain(), new Uint8Array(0));
+  assertEquals(sink.offset, 3);
+});

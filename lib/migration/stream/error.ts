@@ -1,0 +1,48 @@
+import { StreamError, TornStreamError } from "../../stream/mod.ts";
+
+/** Where in a migration stream a problem lies. */
+export interface StreamLocation {
+  /** idstr of the section; undefined between sections. */
+  readonly section?: string | undefined;
+  readonly instance?: number | undefined;
+  /** Path of the field inside the section, such as `sq[3].head`. */
+  readonly field?: string | undefined;
+  /** Absolute byte offset in the stream. */
+  readonly offset: number;
+}
+
+/** What was being done when the problem showed. */
+export type StreamAction = "load" | "decode" | "encode";
+
+/** A migration stream that cannot be what a sender wrote, and where. */
+export class MigrationStreamError extends StreamError {
+  override readonly name: string = "MigrationStreamError";
+
+  constructor(
+    /** What is wrong, without the place. */
+    readonly problem: string,
+    readonly location: StreamLocation,
+    options: { action?: StreamAction; cause?: unknown } = {},
+  ) {
+    super(
+      `Cannot ${options.action ?? "load"} ${place(location)}: ${problem}`,
+      location.offset,
+      { code: "bad-migration-stream", cause: options.cause },
+    );
+  }
+}
+
+/** The text of an error that is about to get its place added. */
+export function problemText(error: Error): string {
+  if (error instanceof TornStreamError) return "the stream ends here";
+  return error instanceof MigrationStreamError ? error.problem : error.message;
+}
+
+function place({ section, instance, field, offset }: StreamLocation): string {
+  const inSection = section === undefined ? "stream" : `section "${section}"` +
+    (instance === undefined ? "" : ` instance ${instance}`);
+  const inField = field === undefined || field === ""
+    ? ""
+    : ` field "${field}"`;
+  return `${inSection}${inField} at offset ${offset}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * The block list that opens the RAM section.
+ *
+ * ```
+ * list  = be64 (sum of all used_length | 4), block… until the lengths add up
+ * block = u8+name, be64 used_length,
+ *         [be64 page_size]       postcopy, and not the host's page size
+ *         [be64 mr addr]         x-ignore-shared
+ *         [28-byte header, bitmap, gap, pages]                   mapped-ram
+ * mapped = be32 1, be64 page_size, be64 bitmap_offset, be64 pages_offset
+ * ```
+ *
+ * There is no count: only the sum says where the list ends.
+ *
+ * @module
+ */
+
+import type { Sink, Source } from "../../stream/mod.ts";
+import { MigrationStreamError } from "./error.ts";
+import { hex } from "./hex.ts";
+
+/** A block of guest memory as the stream lists it. */
+export interface RamBlock {
+  readonly name: string;
+  /** Bytes. */
+  readonly usedLength: number;
+  /** Bytes; sent under postcopy for blocks of huge pages only. */
+  readonly pageSize?: number;
+  /** Guest physical address; sent under x-ignore-shared only. */
+  readonly address?: bigint;
+  readonly mapped?: MappedBlock;
+}
+
+/** Where mapped-ram keeps a block's pages: absolute offsets in the file. */
+export interface MappedBlock {
+  readonly version: number;
+  readonly pageSize: number;
+  /** One bit a page, little-endian; a clear bit is a page of zeros. */
+  readonly bitmapOffset: number;
+  readonly pagesOffset: number;
+}
+
+/** What of the RAM section depends on the rest of the stream. */
+export interface RamLayout {
+  /** Page size of the target, a power of two. */
+  readonly pageSize: number;
+  readonly ignoreShared: boolean;
+  readonly mappedRam: boolean;
+  /** Sum of the page sizes in use, from POSTCOPY_ADVISE; else 0. */
+  readonly hugePageSizes: bigint;
+}
+
+/** The layout of a stream without any layout capability, on x86. */
+export const PLAIN_RAM_LAYOUT: RamLayout = {
+  pageSize: 4096,
+  ignoreShared: false,
+  mappedRam: false,
+  hugePageSizes: 0n,
+};
+
+const MAPPED_VERSION = 1;
+const WORD_BITS = 64;
+
+/** Bytes of a mapped-ram bitmap. */
+export function mappedBitmapSize(block: RamBlock, pageSize: number): number {
+  return Math.ceil(block.usedLength / pageSize / WORD_BITS) * WORD_BITS / 8;
+}
+
+/**
+ * Reads blocks until their lengths add up to `total`; under mapped-ram passes
+ * over their pages, too.
+ *
+ * @throws {MigrationStreamError} when a block is impossible or comes twice
+ */
+export function readRamBlocks(
+  source: Source,
+  total: number,
+  layout: RamLayout,
+): RamBlock[] {
+  const blocks: RamBlock[] = [];
+  const names = new Set<string>();
+  let sum = 0;
+  while (sum < total) {
+    const offset = source.offset;
+    const block = readRamBlock(source, layout);
+    sum += block.usedLength;
+    const problem = block.name === ""
+      ? "a RAM block has no name"
+      : names.has(block.name)
+      ? `RAM block "${block.name}" is listed twice`
+      : sum > total
+      ? `RAM blocks add up to ${hex(sum)}, more than the total ${hex(total)}`
+      : undefined;
+    if (problem !== undefined) {
+      throw new MigrationStreamError(problem, { offset });
+    }
+    names.add(block.name);
+    blocks.push(block);
+  }
+  return blocks;
+}
+
+function readRamBlock(source: Source, layout: RamLayout): RamBlock {
+  const name = source.countedString();
+  const usedLength = source.size64();
+  const pageSize = readHugePageSize(source, layout);
+  const address = layout.ignoreShared ? source.u64() : undefined;
+  const block = {
+    name,
+    usedLength,
+    ...pageSize === undefined ? {} : { pageSize },
+    ...address === undefined ? {} : { address },
+  };
+  if (!layout.mappedRam) return block;
+  return { ...block, mapped: readMappedBlock(source, block) };
+}
+
+/**
+ * The page size is sent for blocks of huge pages only and nothing announces
+ * it: a number that POSTCOPY_ADVISE gave cannot be the name or the flags that
+ * come next otherwise, as no name has length zero.
+ */
+function readHugePageSize(
+  source: Source,
+  layout: RamLayout,
+): number | undefined {
+  const huge = layout.hugePageSizes & ~BigInt(layout.pageSize);
+  if (huge === 0n || source.remaining < 8) return undefined;
+  const at = source.offset;
+  const size = source.u64();
+  const isOne = size !== 0n && (size & (size - 1n)) === 0n &&
+    (huge & size) !== 0n;
+  if (isOne) return Number(size);
+  source.seek(at);
+  return undefined;
+}
+
+function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
+  const offset = source.offset;
+  const mapped = {
+    version: source.u32(),
+    pageSize: source.size64(),
+    bitmapOffset: source.size64(),
+    pagesOffset: source.size64(),
+  };
+  const { version, pageSize, bitmapOffset, pagesOffset } = mapped;
+  const refuse = (problem: string) => {
+    throw new MigrationStreamError(
+      `mapped-ram header of block "${block.name}": ${problem}`,
+      { offset },
+    );
+  };
+  if (version !== MAPPED_VERSION) refuse(`unsupported version ${version}`);
+  if (pageSize < 1024 || (pageSize & (pageSize - 1)) !== 0) {
+    refuse(`${pageSize} is not a page size`);
+  }
+  if (bitmapOffset !== source.offset) {
+    refuse(`bitmap at ${bitmapOffset}, not at ${source.offset}`);
+  }
+  source.skip(mappedBitmapSize(block, pageSize));
+  if (pagesOffset < source.offset) {
+    refuse(`pages at ${pagesOffset}, inside the bitmap`);
+  }
+  source.skip(pagesOffset - source.offset);
+  source.skip(block.usedLength);
+  return mapped;
+}
+
+/** Writes a block without its mapped-ram part. */
+export function writeRamBlock(sink: Sink, block: RamBlock): void {
+  sink.countedString(block.name);
+  sink.size64(block.usedLength);
+  if (block.pageSize !== undefined) sink.size64(block.pageSize);
+  if (block.address !== undefined) sink.u64(block.address);
+}

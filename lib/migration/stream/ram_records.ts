@@ -1,0 +1,235 @@
+/**
+ * The payload of a RAM section: be64 words, address | flags, each with what
+ * its flags say, up to EOS. An address is an offset inside its block.
+ *
+ * ```
+ * 004 MEM_SIZE  block list                   first record of START only
+ * 002 ZERO      [u8+name] 00
+ * 008 PAGE      [u8+name] a page
+ * 040 XBZRLE    [u8+name] 01 be16 length, delta
+ * 200 MULTIFD_FLUSH
+ * 010 EOS                                    ends the payload
+ * 020 CONTINUE  with ZERO, PAGE, XBZRLE: the name is left out, it is the
+ *               block of the record before, even across sections
+ * ```
+ *
+ * @module
+ */
+
+import type { Source } from "../../stream/mod.ts";
+import { MigrationStreamError } from "./error.ts";
+import { hex } from "./hex.ts";
+import { type RamBlock, type RamLayout, readRamBlocks } from "./ram_block.ts";
+
+/** Flags in the low bits of a record's word. */
+export const RamFlag = {
+  ZERO: 0x002,
+  MEM_SIZE: 0x004,
+  PAGE: 0x008,
+  EOS: 0x010,
+  CONTINUE: 0x020,
+  XBZRLE: 0x040,
+  MULTIFD_FLUSH: 0x200,
+} as const;
+
+/** The first byte of an XBZRLE record, the only coding there is. */
+export const XBZRLE_CODING = 1;
+
+/** A page record: kind, place in guest memory, and place in the stream. */
+export interface RamPageRecord {
+  readonly kind:
+    | typeof RamFlag.ZERO
+    | typeof RamFlag.PAGE
+    | typeof RamFlag.XBZRLE;
+  /** Index into the block list. */
+  readonly block: number;
+  /** Offset in the block. */
+  readonly address: number;
+  /** Absolute stream offset of the record's data. */
+  readonly at: number;
+  /** Bytes of data in the stream. */
+  readonly length: number;
+  /** True if the record says its block's name. */
+  readonly named: boolean;
+}
+
+/** Told of each record as it is passed over. */
+export interface RamVisitor {
+  blockList?(blocks: readonly RamBlock[]): void;
+  page?(record: RamPageRecord): void;
+  flush?(): void;
+}
+
+const ADDRESS_HIGH_LIMIT = 0x1f_ffff;
+
+/** Walks the RAM sections of one stream; remembers list and current block. */
+export class RamReader {
+  readonly #layout: RamLayout;
+  #blocks: readonly RamBlock[] = [];
+  #index = new Map<string, number>();
+  #current: number | undefined;
+
+  constructor(layout: RamLayout) {
+    this.#layout = layout;
+  }
+
+  /** The block list, once START was read. */
+  get blocks(): readonly RamBlock[] {
+    return this.#blocks;
+  }
+
+  /**
+   * Reads the payload of START: block list, then as {@linkcode readPages}.
+   *
+   * @throws {MigrationStreamError} when a record is not one that a sender
+   * writes
+   */
+  readStart(source: Source, visitor: RamVisitor): void {
+    const offset = source.offset;
+    const { flags, address } = this.#word(source);
+    if (flags !== RamFlag.MEM_SIZE) {
+      throw new MigrationStreamError(
+        `RAM begins with flags ${hex(flags)} in place of its block list`,
+        { offset },
+      );
+    }
+    this.#blocks = readRamBlocks(source, address, this.#layout);
+    this.#index = new Map(this.#blocks.map(({ name }, i) => [name, i]));
+    visitor.blockList?.(this.#blocks);
+    this.readPages(source, visitor);
+  }
+
+  /**
+   * Reads the payload of PART or END, up to EOS. No page is looked at.
+   *
+   * @throws {MigrationStreamError} when a record is not one that a sender
+   * writes
+   */
+  readPages(source: Source, visitor: RamVisitor): void {
+    for (;;) {
+      const offset = source.offset;
+      const { flags, address } = this.#word(source);
+      switch (flags & ~RamFlag.CONTINUE) {
+        case RamFlag.PAGE:
+        case RamFlag.ZERO:
+        case RamFlag.XBZRLE:
+          this.#page(source, flags, address, offset, visitor);
+          continue;
+      }
+      if (flags !== RamFlag.EOS && flags !== RamFlag.MULTIFD_FLUSH) {
+        throw new MigrationStreamError(
+          `RAM record has flags ${hex(flags)}, which mean nothing`,
+          { offset },
+        );
+      }
+      if (address !== 0) {
+        throw new MigrationStreamError(
+          `RAM record with flags ${hex(flags)} has an address`,
+          { offset },
+        );
+      }
+      if (flags === RamFlag.EOS) return;
+      visitor.flush?.();
+    }
+  }
+
+  #page(
+    source: Source,
+    flags: number,
+    address: number,
+    offset: number,
+    visitor: RamVisitor,
+  ): void {
+    if (this.#layout.mappedRam) {
+      throw new MigrationStreamError(
+        "a page record under mapped-ram, which keeps pages elsewhere",
+        { offset },
+      );
+    }
+    const named = (flags & RamFlag.CONTINUE) === 0;
+    const block = named ? this.#named(source) : this.#current;
+    const { usedLength } = this.#blockAt(block, offset);
+    if (address + this.#layout.pageSize > usedLength) {
+      throw new MigrationStreamError(
+        `page ${hex(address)} lies outside its RAM block of ` +
+          `${hex(usedLength)}`,
+        { offset },
+      );
+    }
+    const kind = pageKind(flags);
+    const length = this.#dataLength(source, kind);
+    visitor.page?.({
+      kind,
+      block: block ?? 0,
+      address,
+      at: source.offset,
+      length,
+      named,
+    });
+    source.skip(length);
+  }
+
+  #named(source: Source): number {
+    const offset = source.offset;
+    const name = source.countedString();
+    const index = this.#index.get(name);
+    if (index === undefined) {
+      throw new MigrationStreamError(`unknown RAM block "${name}"`, { offset });
+    }
+    this.#current = index;
+    return index;
+  }
+
+  #blockAt(index: number | undefined, offset: number): RamBlock {
+    const block = index === undefined ? undefined : this.#blocks[index];
+    if (block === undefined) {
+      throw new MigrationStreamError(
+        "a page continues a block, but there was none before",
+        { offset },
+      );
+    }
+    return block;
+  }
+
+  #dataLength(source: Source, kind: RamPageRecord["kind"]): number {
+    const offset = source.offset;
+    if (kind === RamFlag.PAGE) return this.#layout.pageSize;
+    if (kind === RamFlag.ZERO) {
+      const fill = source.u8();
+      if (fill === 0) return 0;
+      throw new MigrationStreamError(
+        `page filled with ${hex(fill)}; only zeros are sent so`,
+        { offset },
+      );
+    }
+    const coding = source.u8();
+    const length = source.u16();
+    if (coding !== XBZRLE_CODING || length > this.#layout.pageSize) {
+      throw new MigrationStreamError(
+        `XBZRLE coding ${coding} with ${length} bytes`,
+        { offset },
+      );
+    }
+    return length;
+  }
+
+  /** Two halves are an order of magnitude faster here than one bigint. */
+  #word(source: Source): { flags: number; address: number } {
+    const offset = source.offset;
+    const high = source.u32();
+    const low = source.u32();
+    if (high > ADDRESS_HIGH_LIMIT) {
+      throw new MigrationStreamError(
+        `RAM address ${hex(high)}… is too large to be real`,
+        { offset },
+      );
+    }
+    const flags = low & (this.#layout.pageSize - 1);
+    return { flags, address: high * 0x1_0000_0000 + (low - flags) };
+  }
+}
+
+function pageKind(flags: number): RamPageRecord["kind"] {
+  if ((flags & RamFlag.PAGE) !== 0) return RamFlag.PAGE;
+  return (flags & RamFlag.ZERO) !== 0 ? RamFlag.ZERO : RamFlag.XBZRLE;
+}

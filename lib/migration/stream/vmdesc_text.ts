@@ -1,0 +1,21 @@
+/**
+ * JSON text as QEMU's json-writer spells it: one line, ", " and ": " between,
+ * ASCII only.
+ */
+export function qemuJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(qemuJson).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const members = Object.entries(value).map(([key, member]) =>
+      `${qemuString(key)}: ${qemuJson(member)}`
+    );
+    return `{${members.join(", ")}}`;
+  }
+  return typeof value === "string" ? qemuString(value) : JSON.stringify(value);
+}
+
+function qemuString(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
