@@ -1,1 +1,3 @@
-export {};
+import { dispatch } from "./lib/cli/dispatch.ts";
+
+Deno.exit(await dispatch(Deno.args));

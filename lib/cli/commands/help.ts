@@ -1,0 +1,37 @@
+import { buildCommand } from "@stricli/core";
+import type { CliContext } from "../context.ts";
+import { withExamples } from "../examples.ts";
+
+/** `cprctl help`: the help of a command, or of all. */
+export const helpCommand = buildCommand({
+  docs: {
+    brief: "Print the help of a command",
+    fullDescription: withExamples(
+      "Print the help of a command, as its --help does; without one, the list of\n" +
+        "commands.",
+      [["cprctl help update", "what update takes"]],
+    ),
+  },
+  parameters: {
+    positional: {
+      kind: "tuple",
+      parameters: [{
+        brief: "A command's name",
+        placeholder: "command",
+        parse: String,
+        optional: true,
+      }],
+    },
+  },
+  loader: async () => {
+    const { run } = await import("../run.ts");
+    return async function (
+      this: CliContext,
+      _flags: Record<never, never>,
+      command?: string,
+    ): Promise<void> {
+      const words = command === undefined ? [] : [command];
+      await run([...words, "--help"], this.process);
+    };
+  },
+});

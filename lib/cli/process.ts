@@ -1,0 +1,80 @@
+/** What a command may know of the process it runs in. */
+
+/** Standard output or standard error. */
+export interface Output {
+  /** Whether a person watches. */
+  readonly isTerminal: boolean;
+  /** Writes all of `text`; nothing once the reader has gone. */
+  write(text: string): void;
+  /** Bits of colour, asked by the command library: 1 is none. */
+  getColorDepth(): number;
+}
+
+/** The process as a command sees it. */
+export interface CliProcess {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** How what is drawn should look on standard output. */
+  readonly look: Look;
+  /** Whether errors come with the place they were thrown. */
+  readonly debug: boolean;
+  /** Set by a command that ends otherwise than by an error. */
+  exitCode?: number;
+}
+
+/** How to draw. */
+export interface Look {
+  /** Columns. */
+  readonly width: number;
+  readonly colour: boolean;
+  readonly unicode: boolean;
+}
+
+/** What a report is drawn to where nothing says otherwise. */
+const DEFAULT_WIDTH = 80;
+/** Wider lines tire the eye. */
+const MAX_WIDTH = 100;
+/** Narrower, and bars have no room. */
+const MIN_WIDTH = 48;
+
+/** This process. */
+export function hostProcess(): CliProcess {
+  const dumb = Deno.env.get("TERM") === "dumb";
+  const plain = dumb || (Deno.env.get("NO_COLOR") ?? "") !== "";
+  const stdout = output(Deno.stdout, plain);
+  const stderr = output(Deno.stderr, plain);
+  const debug = (Deno.env.get("CPRCTL_DEBUG") ?? "") !== "";
+  const look = {
+    width: stdout.isTerminal ? consoleWidth() : DEFAULT_WIDTH,
+    colour: stdout.getColorDepth() > 1,
+    unicode: !dumb,
+  };
+  return { stdout, stderr, look, debug };
+}
+
+function output(target: typeof Deno.stdout, plain: boolean): Output {
+  const isTerminal = target.isTerminal();
+  let readerGone = false;
+  return {
+    isTerminal,
+    getColorDepth: () => isTerminal && !plain ? 8 : 1,
+    write(text: string): void {
+      let rest = new TextEncoder().encode(text);
+      try {
+        while (rest.length > 0 && !readerGone) {
+          rest = rest.subarray(target.writeSync(rest));
+        }
+      } catch (error) {
+        // Whoever read has read enough, as head does. Work goes on: an update
+        // must not end half-way because nobody watches.
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        readerGone = true;
+      }
+    },
+  };
+}
+
+function consoleWidth(): number {
+  const { columns } = Deno.consoleSize();
+  return Math.max(MIN_WIDTH, Math.min(MAX_WIDTH, columns));
+}

@@ -1,0 +1,32 @@
+/** The commands, in the order that help lists them. */
+
+import { buildRouteMap } from "@stricli/core";
+import { helpCommand } from "./commands/help.ts";
+import { schemaCommand } from "./commands/schema.ts";
+import { versionCommand } from "./commands/version.ts";
+import type { CliContext } from "./context.ts";
+
+const DESCRIPTION =
+  `Move a running virtual machine onto a new QEMU in the same process, or put it
+back as it was.
+
+EXIT CODES
+  0  done, or up to date       3  refused before anything was touched
+  1  internal error            4  rolled back: the VM runs on the old program
+  2  wrong command line        5  the VM needs a person: the message says why
+
+ENVIRONMENT
+  NO_COLOR      no colours       CPRCTL_DEBUG  show where an error was thrown`;
+
+/** Every command by its name. */
+export const routes = buildRouteMap<string, CliContext>({
+  routes: {
+    schema: schemaCommand,
+    version: versionCommand,
+    help: helpCommand,
+  },
+  docs: {
+    brief: "Move a running virtual machine onto a new QEMU",
+    fullDescription: DESCRIPTION,
+  },
+});

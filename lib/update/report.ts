@@ -1,0 +1,173 @@
+/**
+ * The report of an update: what `--json` prints, what the timeline draws, and
+ * the schema of both. Its names are snake_case, as its readers are JSON's.
+ *
+ * ```
+ * outcome        exit code   the guest
+ * updated        0           runs on the new program (or is paused, as it was)
+ * up-to-date     0           was not touched: it runs on that program already
+ * refused        3           was not touched
+ * rolled-back    4           runs on the old program, its RAM as it was
+ * needs-person   5           may not run: the error says why, and what to do
+ * ```
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+
+/** Raised when a field changes its meaning or goes away. */
+export const REPORT_SCHEMA = 1;
+
+/** How an update can end, and the exit code that says so. */
+export const OUTCOMES = {
+  "updated": 0,
+  "up-to-date": 0,
+  "refused": 3,
+  "rolled-back": 4,
+  "needs-person": 5,
+} as const satisfies Record<string, number>;
+
+/** How an update ended. */
+export type Outcome = keyof typeof OUTCOMES;
+
+/** The steps of an update, in the order they are taken. */
+export const PHASES = [
+  "facts",
+  "preflight",
+  "prepare",
+  "migrate",
+  "hold",
+  "cut",
+  "load",
+  "verify",
+  "commit",
+  "rollback",
+] as const;
+
+/** A step of an update. */
+export type PhaseName = typeof PHASES[number];
+
+const outcomeNames = Object.keys(OUTCOMES) as Outcome[];
+
+const milliseconds = v.pipe(v.number(), v.minValue(0));
+const count = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
+const pid = v.pipe(v.number(), v.integer(), v.minValue(1));
+const text = v.nullable(v.string());
+/** A nullable text with a word about it for the schema's reader. */
+const described = (words: string) => v.pipe(text, v.description(words));
+
+const programSchema = v.strictObject({
+  program: v.pipe(
+    v.string(),
+    v.description('"QEMU", or "cprctl" for the embedded machine'),
+  ),
+  version: text,
+  package: text,
+  exe: text,
+});
+
+const phaseSchema = v.strictObject({
+  name: v.picklist(PHASES),
+  start_ms: v.pipe(
+    milliseconds,
+    v.description("counted from the start of the update"),
+  ),
+  duration_ms: milliseconds,
+});
+
+const checkSchema = v.strictObject({
+  id: v.string(),
+  verdict: v.picklist(["ok", "warn", "refuse", "skipped"]),
+  detail: v.string(),
+  remedy: text,
+});
+
+const commandChangeSchema = v.strictObject({
+  from: described("the words that were; null where words were added"),
+  to: described("the words that are; null where words were left out"),
+  why: v.string(),
+});
+
+const errorSchema = v.strictObject({
+  code: v.string(),
+  message: v.string(),
+  remedy: text,
+  qemu: described("QEMU's own words"),
+});
+
+const comparisonSchema = v.strictObject({
+  what: v.string(),
+  before: v.string(),
+  after: v.string(),
+});
+
+/** The report of one update. */
+export const reportSchema = v.strictObject({
+  schema: v.literal(REPORT_SCHEMA),
+  outcome: v.picklist(outcomeNames),
+  changed: v.boolean(),
+  vm: v.strictObject({ name: text, uuid: text, qmp: text, machine: text }),
+  pid_before: v.nullable(pid),
+  pid_after: v.nullable(pid),
+  mode: v.picklist(["cpr-exec", "cpr-transfer"]),
+  from: programSchema,
+  to: v.nullable(programSchema),
+  blackout_ms: v.pipe(
+    v.nullable(milliseconds),
+    v.description(
+      "the guest's pause, STOP to RESUME by QEMU's own timestamps; null where it never stopped",
+    ),
+  ),
+  blackout_start_ms: v.pipe(
+    v.nullable(milliseconds),
+    v.description("when the guest stopped, counted as the phases are"),
+  ),
+  blackout_predicted_ms: v.nullable(milliseconds),
+  phases: v.array(phaseSchema),
+  checks: v.array(checkSchema),
+  command_changes: v.array(commandChangeSchema),
+  ram: v.nullable(v.strictObject({ blocks: count, bytes: count })),
+  rehearsal: v.nullable(v.record(v.string(), v.unknown())),
+  before_after: v.pipe(
+    v.optional(v.array(comparisonSchema)),
+    v.description("what a demonstration shows side by side"),
+  ),
+  warnings: v.array(v.string()),
+  error: v.nullable(errorSchema),
+});
+
+/** What `--json` prints where there is no report: nothing was touched. */
+export const errorDocumentSchema = v.strictObject({
+  schema: v.literal(REPORT_SCHEMA),
+  outcome: v.literal("error"),
+  changed: v.literal(false),
+  error: errorSchema,
+});
+
+/** The report of one update. */
+export type Report = v.InferOutput<typeof reportSchema>;
+/** A program that a VM runs on. */
+export type Program = v.InferOutput<typeof programSchema>;
+/** A step that was taken. */
+export type Phase = v.InferOutput<typeof phaseSchema>;
+/** A preflight check and its verdict. */
+export type Check = v.InferOutput<typeof checkSchema>;
+/** A change to the command line, with its reason. */
+export type CommandChange = v.InferOutput<typeof commandChangeSchema>;
+/** What went wrong. */
+export type ReportError = v.InferOutput<typeof errorSchema>;
+/** Something before the update beside the same after it. */
+export type Comparison = v.InferOutput<typeof comparisonSchema>;
+/** What `--json` prints where there is no report. */
+export type ErrorDocument = v.InferOutput<typeof errorDocumentSchema>;
+
+/** The exit code that an outcome stands for. */
+export function exitCodeOf(outcome: Outcome): number {
+  return OUTCOMES[outcome];
+}

@@ -1,0 +1,29 @@
+import type { CliProcess, Look } from "../../lib/cli/process.ts";
+
+/** Eighty columns, no colours. */
+export const PLAIN: Look = { width: 80, colour: false, unicode: true };
+
+/** A process whose output is kept. */
+export interface CapturedProcess extends CliProcess {
+  /** What was written so far, standard output and standard error apart. */
+  readonly written: { stdout: string; stderr: string };
+}
+
+/** A process that writes to memory. */
+export function capturedProcess(debug = false): CapturedProcess {
+  const written = { stdout: "", stderr: "" };
+  const into = (name: keyof typeof written) => ({
+    isTerminal: false,
+    getColorDepth: () => 1,
+    write(text: string) {
+      written[name] += text;
+    },
+  });
+  return {
+    stdout: into("stdout"),
+    stderr: into("stderr"),
+    look: PLAIN,
+    debug,
+    written,
+  };
+}

@@ -1,0 +1,28 @@
+import { assertEquals, assertNotMatch } from "@std/assert";
+import { cprctl, runCprctl } from "./program.ts";
+
+Deno.test("the exit code is that of the command", async () => {
+  assertEquals((await runCprctl(["version"])).code, 0);
+  const wrong = await runCprctl(["no-such-command"]);
+  assertEquals(wrong.code, 2);
+  assertEquals(wrong.stdout, "");
+  assertNotMatch(wrong.stderr, /^\s+at /m);
+});
+
+Deno.test("a reader that went away is no failure", async () => {
+  // The shell starts cprctl only when the pipe's other end is closed for sure.
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", 'read -r _; exec "$@"', "sh", ...cprctl(), "schema"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(30_000),
+  }).spawn();
+  await child.stdout.cancel();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("go\n"));
+  await writer.close();
+  const stderr = await new Response(child.stderr).text();
+  assertEquals(await child.status, { success: true, code: 0, signal: null });
+  assertEquals(stderr, "");
+});
