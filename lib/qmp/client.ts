@@ -1,0 +1,385 @@
+/**
+ * A client of a QMP monitor.
+ *
+ * ```
+ *   connect ──▶ greeting ──▶ qmp_capabilities ──▶ commands, events ──▶ closed
+ *      │            │                │                   │
+ *      └────────────┴── QmpConnectError, QmpTimeoutError ┴─ QmpError
+ * ```
+ *
+ * The peer is not trusted: a guest may own its QEMU. Every message is bounded
+ * in size and depth, every reply must answer a command that was sent, and
+ * nothing is waited for without a deadline.
+ *
+ * @module
+ */
+
+import { type Patience, within } from "./deadline.ts";
+import {
+  QmpClosedError,
+  QmpCommandError,
+  QmpConnectError,
+  QmpError,
+  QmpProtocolError,
+  QmpTimeoutError,
+} from "./errors.ts";
+import { EventWatch } from "./events.ts";
+import { isObject, type Json, type JsonObject } from "./json.ts";
+import {
+  type Greeting,
+  parseError,
+  parseEvent,
+  parseGreeting,
+  type QemuVersion,
+} from "./messages.ts";
+import { explainSilence } from "./silence.ts";
+import {
+  openTransport,
+  type Peer,
+  type QmpAddress,
+  showAddress,
+  type Transport,
+} from "./transport.ts";
+import { Wire } from "./wire.ts";
+
+/** Replies such as that of query-qmp-schema take hundreds of kilobytes. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** The largest events carry a device path and a few numbers. */
+const MAX_EVENT_BYTES = 64 * 1024;
+/** As deep as QEMU's own parser goes; a long backing chain needs hundreds. */
+const MAX_DEPTH = 1024;
+/** QEMU answers within its main loop, which I/O can hold up for seconds. */
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** Between two attempts to reach a program that is starting. */
+const RETRY_MS = 1;
+
+interface Pending {
+  readonly command: string;
+  readonly resolve: (value: Json) => void;
+  readonly reject: (error: QmpError) => void;
+}
+
+/** A connection to a QMP monitor, past its handshake. */
+export class QmpClient implements AsyncDisposable {
+  /** Where the monitor listens. */
+  readonly address: QmpAddress;
+  /** Resolves, never rejects, with the reason when the connection ends. */
+  readonly closed: Promise<QmpError>;
+  readonly #wire: Wire;
+  readonly #peer: Peer | null;
+  readonly #greeted = Promise.withResolvers<Greeting>();
+  #greeting: Greeting | undefined;
+  readonly #pending = new Map<number, Pending>();
+  /** Commands that timed out; their replies may still come. */
+  readonly #abandoned = new Set<number>();
+  readonly #watches = new Set<EventWatch>();
+  readonly #received: Promise<void>;
+  readonly #ended = Promise.withResolvers<QmpError>();
+  #end: QmpError | undefined;
+  #nextId = 1;
+
+  private constructor(transport: Transport, address: QmpAddress) {
+    this.address = address;
+    this.#peer = transport.peer;
+    this.#wire = new Wire(transport, {
+      maxBytes: MAX_REPLY_BYTES,
+      maxDepth: MAX_DEPTH,
+    });
+    this.closed = this.#ended.promise;
+    // An end before the greeting reaches whoever awaits it, or nobody.
+    this.#greeted.promise.catch(() => {});
+    this.#received = this.#receive();
+  }
+
+  /**
+   * Connects, checks the greeting and negotiates.
+   *
+   * @throws {QmpConnectError} if nobody answers; {@linkcode QmpBusyError} if
+   *   another client is being served
+   * @throws {QmpTimeoutError} if the handshake took longer than `timeoutMs`
+   * @throws {QmpProtocolError} if what answers is not a QMP monitor
+   */
+  static async connect(
+    address: QmpAddress,
+    patience: Patience,
+  ): Promise<QmpClient> {
+    const deadline = performance.now() + patience.timeoutMs;
+    const client = new QmpClient(await open(address, patience), address);
+    try {
+      await within(client.#greeted.promise, {
+        timeoutMs: deadline - performance.now(),
+        signal: patience.signal,
+      }, () => new Silence());
+      await client.execute("qmp_capabilities", undefined, {
+        timeoutMs: deadline - performance.now(),
+        signal: patience.signal,
+      });
+      return client;
+    } catch (error) {
+      // The queue tells more while our own connection is still part of it.
+      const explained = error instanceof Silence
+        ? await explainSilence(address, patience.timeoutMs)
+        : droppedEarly(error, address);
+      await client.close();
+      throw explained;
+    }
+  }
+
+  /**
+   * Connects to a monitor that is going away and coming back, as over exec:
+   * its socket may be missing, refuse, or belong to the dying program, which
+   * accepts and drops. Tries again until the greeting comes.
+   *
+   * @throws {QmpError} the last attempt's, when `timeoutMs` have passed
+   */
+  static async connectAgain(
+    address: QmpAddress,
+    { timeoutMs, signal }: Patience,
+  ): Promise<QmpClient> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await QmpClient.connect(address, {
+          timeoutMs: deadline - performance.now(),
+          signal,
+        });
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        if (performance.now() + RETRY_MS >= deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** What the monitor said of itself. */
+  get greeting(): Greeting {
+    if (this.#greeting === undefined) throw new TypeError("Not yet greeted");
+    return this.#greeting;
+  }
+
+  /** The version in the greeting. */
+  get version(): QemuVersion {
+    return this.greeting.version;
+  }
+
+  /** The process that listens; null over TCP. */
+  get peer(): Peer | null {
+    return this.#peer;
+  }
+
+  /**
+   * Runs a command and returns what it returns.
+   *
+   * @param timeoutMs milliseconds to wait for the reply, 10 s by default. The
+   *   connection stays usable after a reply that is merely late.
+   * @throws {QmpCommandError} if the monitor refused it
+   * @throws {QmpTimeoutError} if no reply came in time
+   * @throws {QmpClosedError} if the connection ended first
+   * @throws {QmpProtocolError} if the monitor broke the protocol meanwhile
+   */
+  async execute(
+    command: string,
+    args?: JsonObject,
+    { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: Partial<Patience> = {},
+  ): Promise<Json> {
+    if (this.#end !== undefined) throw this.#end;
+    const id = this.#nextId++;
+    const request: JsonObject = { execute: command, id };
+    if (args !== undefined) request["arguments"] = args;
+    const { promise, resolve, reject } = Promise.withResolvers<Json>();
+    this.#pending.set(id, { command, resolve, reject });
+    let sent = false;
+    this.#wire.send(request).then(
+      () => sent = true,
+      (error) => this.#finish(this.#asEnd(error)),
+    );
+    try {
+      return await within(
+        promise,
+        { timeoutMs, signal },
+        () =>
+          new QmpTimeoutError(
+            `No answer to "${command}" from the monitor "${this.#where}" ` +
+              `within ${timeoutMs} ms`,
+            { remedy: "See whether the process is stopped or hung" },
+          ),
+      );
+    } catch (error) {
+      if (this.#pending.delete(id)) {
+        // Half a command in the socket would swallow the next one.
+        if (sent) this.#abandoned.add(id);
+        else this.#finish(this.#asEnd(error));
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Starts recording events.
+   *
+   * @param names record only these
+   */
+  watch(names?: readonly string[]): EventWatch {
+    const watch = new EventWatch(names, (it) => this.#watches.delete(it));
+    if (this.#end === undefined) this.#watches.add(watch);
+    else watch.finish(this.#end);
+    return watch;
+  }
+
+  /** Ends the connection; again is harmless. */
+  async close(): Promise<void> {
+    this.#finish(
+      new QmpClosedError(
+        "local",
+        `The connection to the monitor "${this.#where}" was closed`,
+      ),
+    );
+    await this.#received;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #where(): string {
+    return showAddress(this.address);
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for await (const incoming of this.#wire.incoming()) {
+        if ("problem" in incoming) throw incoming.problem;
+        this.#dispatch(incoming.message, incoming.bytes);
+      }
+      this.#finish(
+        this.#wire.midMessage
+          ? this.#lie("ended the connection in the middle of a message")
+          : new QmpClosedError(
+            "eof",
+            `The monitor "${this.#where}" ended the connection`,
+          ),
+      );
+    } catch (error) {
+      this.#finish(this.#asEnd(error));
+    }
+  }
+
+  #dispatch(message: Json, bytes: number): void {
+    if (!isObject(message)) throw this.#lie("sent an array");
+    if (this.#greeting === undefined) {
+      this.#greeting = parseGreeting(message);
+      if (this.#greeting === undefined) throw this.#lie("sent no greeting");
+      this.#greeted.resolve(this.#greeting);
+    } else if ("event" in message) {
+      const event = bytes <= MAX_EVENT_BYTES ? parseEvent(message) : undefined;
+      if (event === undefined) throw this.#lie("sent a malformed event");
+      for (const watch of this.#watches) {
+        if (!watch.record(event)) throw this.#lie("floods us with events");
+      }
+    } else {
+      this.#answer(message);
+    }
+  }
+
+  #answer(message: JsonObject): void {
+    const failure = parseError(message["error"]);
+    const isReturn = message["return"] !== undefined && !("error" in message);
+    if (!isReturn && failure === undefined) {
+      throw this.#lie("sent neither a reply nor an event");
+    }
+    const id = message["id"] ?? this.#unidentified(failure !== undefined);
+    if (typeof id !== "number") throw this.#lie("answers with a foreign id");
+    const pending = this.#pending.get(id);
+    if (pending === undefined) {
+      if (this.#abandoned.delete(id)) return;
+      throw this.#lie(`answers command ${id}, which awaits no answer`);
+    }
+    this.#pending.delete(id);
+    if (failure === undefined) {
+      pending.resolve(message["return"] ?? null);
+    } else {
+      const { errorClass, description } = failure;
+      pending.reject(
+        new QmpCommandError(pending.command, errorClass, description),
+      );
+    }
+  }
+
+  /**
+   * QEMU cannot repeat the id of a command that it could not parse. It answers
+   * in order, so that the error belongs to the oldest command.
+   */
+  #unidentified(isError: boolean): number | undefined {
+    const [oldest] = this.#pending.keys();
+    return isError ? oldest : undefined;
+  }
+
+  #lie(what: string): QmpProtocolError {
+    return new QmpProtocolError(
+      `The monitor "${this.#where}" broke the protocol: it ${what}`,
+      {
+        remedy: "Give the socket of a QMP monitor, not of the human monitor " +
+          "or a serial port",
+      },
+    );
+  }
+
+  #asEnd(cause: unknown): QmpError {
+    if (cause instanceof QmpError) return cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    return new QmpClosedError(
+      "reset",
+      `The connection to the monitor "${this.#where}" broke: ${detail}`,
+      { cause },
+    );
+  }
+
+  #finish(end: QmpError): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#wire.close();
+    this.#greeted.reject(end);
+    for (const pending of this.#pending.values()) pending.reject(end);
+    this.#pending.clear();
+    for (const watch of this.#watches) watch.finish(end);
+    this.#watches.clear();
+    this.#ended.resolve(end);
+  }
+}
+
+/** No greeting in time; turned into an error that says why. */
+class Silence extends Error {}
+
+async function open(
+  address: QmpAddress,
+  { timeoutMs, signal }: Patience,
+): Promise<Transport> {
+  const giveUp = new AbortController();
+  const opening = openTransport(address, giveUp.signal);
+  try {
+    return await within(opening, { timeoutMs, signal }, () => new Silence());
+  } catch (error) {
+    giveUp.abort();
+    // Opened after all: nobody will use it.
+    opening.then((transport) => transport.close(), () => {});
+    if (!(error instanceof Silence)) throw error;
+    throw await explainSilence(address, timeoutMs);
+  }
+}
+
+/** A connection that ended before its handshake was not really made. */
+function droppedEarly(error: unknown, address: QmpAddress): unknown {
+  if (!(error instanceof QmpClosedError)) return error;
+  return new QmpConnectError(
+    "dropped",
+    `Cannot connect to the monitor "${showAddress(address)}": ` +
+      "it ended the connection before the handshake",
+    { cause: error },
+  );
+}
+
+/** Whether the next attempt may find what this one did not. */
+function isPassing(error: unknown): boolean {
+  return error instanceof QmpConnectError &&
+    error.failure !== "denied" && error.failure !== "other";
+}

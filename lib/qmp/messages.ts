@@ -1,0 +1,76 @@
+/** The shapes that QMP itself prescribes, apart from what a command returns. */
+
+import type { QmpEvent } from "./events.ts";
+import { isObject, type Json, type JsonObject } from "./json.ts";
+
+/** A version of QEMU. */
+export interface QemuVersion {
+  readonly major: number;
+  readonly minor: number;
+  readonly micro: number;
+  /** The distribution's own version, such as "Debian 1:11.1.2+ds-3"; or "". */
+  readonly package: string;
+}
+
+/** What a monitor says of itself first. */
+export interface Greeting {
+  readonly version: QemuVersion;
+  /** Such as "oob". */
+  readonly capabilities: readonly string[];
+}
+
+/** The error member of a reply. */
+export interface ReplyError {
+  readonly errorClass: string;
+  readonly description: string;
+}
+
+function isCount(value: Json | undefined): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Reads `{"QMP": {"version": …, "capabilities": […]}}`. */
+export function parseGreeting(message: JsonObject): Greeting | undefined {
+  const qmp = message["QMP"];
+  if (!isObject(qmp) || !isObject(qmp["version"])) return undefined;
+  const { qemu, package: packaged } = qmp["version"];
+  if (!isObject(qemu)) return undefined;
+  const { major, minor, micro } = qemu;
+  if (!isCount(major) || !isCount(minor) || !isCount(micro)) return undefined;
+  if (typeof packaged !== "string") return undefined;
+  if (!Array.isArray(qmp["capabilities"])) return undefined;
+  return {
+    version: { major, minor, micro, package: packaged },
+    capabilities: qmp["capabilities"].filter((it) => typeof it === "string"),
+  };
+}
+
+/** Reads `{"event": …, "timestamp": …, "data": …}`. */
+export function parseEvent(message: JsonObject): QmpEvent | undefined {
+  const { event, timestamp, data = {} } = message;
+  if (typeof event !== "string" || !isObject(data)) return undefined;
+  if (!isObject(timestamp)) return undefined;
+  const { seconds, microseconds } = timestamp;
+  // QEMU sends -1 for both where it cannot tell the time.
+  if (!Number.isSafeInteger(seconds) || !Number.isSafeInteger(microseconds)) {
+    return undefined;
+  }
+  return {
+    name: event,
+    data,
+    timestamp: {
+      seconds: Number(seconds),
+      microseconds: Number(microseconds),
+    },
+  };
+}
+
+/** Reads `{"class": …, "desc": …}`. */
+export function parseError(error: Json | undefined): ReplyError | undefined {
+  if (!isObject(error)) return undefined;
+  const { class: errorClass, desc } = error;
+  if (typeof errorClass !== "string" || typeof desc !== "string") {
+    return undefined;
+  }
+  return { errorClass, description: desc };
+}

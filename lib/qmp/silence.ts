@@ -1,0 +1,98 @@
+/**
+ * Why a monitor that let us connect does not greet us.
+ *
+ * QEMU serves one client of a socket at a time and leaves the others in the
+ * kernel's queue, where connect(2) succeeds at once. From the outside a
+ * monitor in other hands and a QEMU that hangs look alike, but
+ * `/proc/net/unix` lists the server's half of each connection:
+ *
+ * ```
+ * flags 00010000 state 01   the listening socket
+ *                state 03   a connection that was accepted
+ *                state 02   a connection that still waits to be accepted
+ * ```
+ *
+ * The list covers one network namespace, and knows paths as they were bound.
+ *
+ * @module
+ */
+
+import { QmpBusyError, type QmpError, QmpTimeoutError } from "./errors.ts";
+import { type QmpAddress, showAddress } from "./transport.ts";
+
+/** The connections of one listening unix socket. */
+export interface SocketQueue {
+  readonly accepted: number;
+  readonly waiting: number;
+}
+
+/** Reads a table in the form of `/proc/net/unix`. */
+export function parseSocketQueue(
+  table: string,
+  path: string,
+): SocketQueue | undefined {
+  let listening = false;
+  let accepted = 0;
+  let waiting = 0;
+  for (const line of table.split("\n")) {
+    // Num RefCount Protocol Flags Type St Inode Path; a path may have spaces.
+    const match = /^\S+ \S+ \S+ (\S+) \S+ (\S+) +\S+ (.+)$/.exec(line);
+    if (match?.[3] !== path) continue;
+    if (match[1] === "00010000") listening = true;
+    else if (match[2] === "03") accepted++;
+    else if (match[2] === "02") waiting++;
+  }
+  return listening ? { accepted, waiting } : undefined;
+}
+
+async function readSocketQueue(
+  address: QmpAddress,
+): Promise<SocketQueue | undefined> {
+  if (!("path" in address)) return undefined;
+  // The same path through another process's root is also in its namespaces.
+  const elsewhere = /^(\/proc\/\d+)\/root(\/.*)$/.exec(address.path);
+  const table = `${elsewhere?.[1] ?? "/proc"}/net/unix`;
+  try {
+    return parseSocketQueue(
+      await Deno.readTextFile(table),
+      elsewhere?.[2] ?? address.path,
+    );
+  } catch {
+    // No /proc, or not for us: the answer stays open, and says so.
+    return undefined;
+  }
+}
+
+/** The error for a monitor that sent no greeting within `timeoutMs`. */
+export async function explainSilence(
+  address: QmpAddress,
+  timeoutMs: number,
+): Promise<QmpError> {
+  const where = showAddress(address);
+  const queue = await readSocketQueue(address);
+  if (queue === undefined) {
+    return new QmpTimeoutError(
+      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
+        "another client holds it, or the process is stopped or hung",
+      { remedy: "End the other clients, and see whether the process runs" },
+    );
+  }
+  if (queue.waiting === 0) {
+    return new QmpTimeoutError(
+      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
+        "it accepted the connection, then stayed silent",
+      { remedy: "Give the socket of a QMP monitor, and see that QEMU runs" },
+    );
+  }
+  if (queue.accepted === 0) {
+    return new QmpTimeoutError(
+      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
+        "the process accepts nobody, it is stopped or hung",
+      { remedy: "See with ps whether the process is stopped" },
+    );
+  }
+  return new QmpBusyError(
+    `Another client holds the monitor "${where}"`,
+    { remedy: "End the other client, or give the machine a second monitor" },
+  );
+}

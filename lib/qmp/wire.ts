@@ -1,0 +1,79 @@
+/** JSON messages over a byte stream, in both directions. */
+
+import { QmpProtocolError } from "./errors.ts";
+import { type FrameLimits, JsonFramer } from "./framer.ts";
+import { type Json, parseJson, stringifyJson } from "./json.ts";
+import type { Transport } from "./transport.ts";
+
+/** A message that came, or the reason why what came is none. */
+export type Incoming =
+  | { readonly message: Json; readonly bytes: number; readonly offset: number }
+  | { readonly problem: QmpProtocolError };
+
+/** Sends and receives JSON messages; owns the transport. */
+export class Wire {
+  readonly #transport: Transport;
+  readonly #framer: JsonFramer;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** The last write: writes must not overtake each other. */
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(transport: Transport, limits: FrameLimits) {
+    this.#transport = transport;
+    this.#framer = new JsonFramer(limits);
+  }
+
+  /** Whether a message has begun and not ended. */
+  get midMessage(): boolean {
+    return this.#framer.midMessage;
+  }
+
+  /** What comes, in order, until the peer ends the stream. */
+  async *incoming(): AsyncGenerator<Incoming, void> {
+    for (;;) {
+      const chunk = await this.#transport.read();
+      if (chunk === null) return;
+      for (const frame of this.#framer.push(chunk)) {
+        yield frame.kind === "message"
+          ? this.#parse(frame.bytes, frame.offset)
+          : notAMessage(frame.offset, frame.problem);
+      }
+    }
+  }
+
+  /** Writes one message and resolves when the kernel has taken it. */
+  send(message: Json): Promise<void> {
+    const bytes = this.#encoder.encode(stringifyJson(message) + "\r\n");
+    this.#written = this.#written.then(() => this.#transport.write(bytes));
+    return this.#written;
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  #parse(bytes: Uint8Array, offset: number): Incoming {
+    try {
+      const message = parseJson(this.#decoder.decode(bytes));
+      return { message, bytes: bytes.length, offset };
+    } catch (error) {
+      // SyntaxError from the parser, TypeError from the decoder.
+      const text = error instanceof SyntaxError ? error.message : "not UTF-8";
+      return notAMessage(offset, text, error);
+    }
+  }
+}
+
+function notAMessage(
+  offset: number,
+  problem: string,
+  cause?: unknown,
+): Incoming {
+  return {
+    problem: new QmpProtocolError(
+      `Cannot read the monitor's message at byte ${offset}: ${problem}`,
+      { cause },
+    ),
+  };
+}

@@ -1,0 +1,90 @@
+/** A monitor made by hand: it sends exactly the bytes that a test tells it. */
+
+import type { QmpAddress } from "../../lib/qmp/mod.ts";
+
+export const GREETING =
+  `{"QMP": {"version": {"qemu": {"micro": 2, "minor": 1, "major": 11}, ` +
+  `"package": "Debian 1:11.1.2+ds-3"}, "capabilities": ["oob"]}}\r\n`;
+
+/** One accepted connection. */
+export class Session implements Disposable {
+  readonly #connection: Deno.Conn;
+  #received = "";
+  #closed = false;
+
+  constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+  }
+
+  /** The next line from the client; undefined at the end of the stream. */
+  async line(): Promise<string | undefined> {
+    const buffer = new Uint8Array(65536);
+    for (;;) {
+      const end = this.#received.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#received.slice(0, end).trimEnd();
+        this.#received = this.#received.slice(end + 1);
+        return line;
+      }
+      const count = await this.#connection.read(buffer);
+      if (count === null) return undefined;
+      this.#received += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+  }
+
+  /** The next command; the client must send one. */
+  async command(): Promise<{ execute: string; id: number }> {
+    const line = await this.line();
+    if (line === undefined) throw new Error("No command came");
+    return JSON.parse(line);
+  }
+
+  async send(text: string | Uint8Array): Promise<void> {
+    let bytes = typeof text === "string"
+      ? new TextEncoder().encode(text)
+      : text;
+    while (bytes.length > 0) {
+      bytes = bytes.subarray(await this.#connection.write(bytes));
+    }
+  }
+
+  /** Greets and answers the negotiation. */
+  async handshake(): Promise<void> {
+    await this.send(GREETING);
+    await this.send(`{"return": {}, "id": ${(await this.command()).id}}\r\n`);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A listening unix socket in a directory of its own. */
+export class FakePeer implements Disposable {
+  readonly address: QmpAddress & { path: string };
+  readonly #directory = Deno.makeTempDirSync();
+  readonly #listener: Deno.UnixListener;
+
+  constructor() {
+    this.address = { path: `${this.#directory}/qmp.sock` };
+    this.#listener = Deno.listen({
+      transport: "unix",
+      path: this.address.path,
+    });
+  }
+
+  async accept(): Promise<Session> {
+    return new Session(await this.#listener.accept());
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
