@@ -1,0 +1,6 @@
+/** CPR state, the descriptor registry, and the hand-over. @module */
+
+export * from "./error.ts";
+export * from "./handover.ts";
+export * from "./registry.ts";
+export * from "./state.ts";

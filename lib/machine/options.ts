@@ -1,0 +1,285 @@
+/**
+ * The embedded machine's command line, in QEMU's own option style.
+ *
+ * @module
+ */
+
+import {
+  type Argument,
+  keysOf,
+  type OptionTable,
+  OptionValueError,
+  parseArguments,
+} from "../cmdline/mod.ts";
+import type { QmpAddress } from "../qmp/mod.ts";
+
+/** The one machine type, as the stream's configuration names it. */
+export const MACHINE_TYPE = "virt";
+
+const DEFAULT_RAM = 16 * 1024 * 1024;
+/** QEMU's limit as well; the instruction set has 2 GiB of room for RAM. */
+const MAXIMUM_RAM = 2 * 1024 ** 3;
+
+/** Guest RAM made by -object, or by -m alone. */
+export interface RamBackend {
+  /** Name of its RAMBlock. */
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether it is shared memory, which alone can be preserved. */
+  readonly share: boolean;
+  /** False where -m made it: such RAM has no name that a new process knows. */
+  readonly named: boolean;
+}
+
+/** Where the guest's serial port writes to. */
+export type SerialTarget =
+  | { readonly type: "null" }
+  | { readonly type: "stdio" }
+  | { readonly type: "file"; readonly path: string; readonly append: boolean };
+
+/** A QMP server to open. */
+export interface QmpOption {
+  readonly address: QmpAddress;
+  /** Whether the machine waits for a client before it does anything. */
+  readonly wait: boolean;
+}
+
+/** Everything that the command line says. */
+export interface MachineOptions {
+  readonly auxRamShare: boolean;
+  readonly ram: RamBackend;
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  readonly qmp: readonly QmpOption[];
+  /** Whether the human monitor talks on stdin and stdout. */
+  readonly monitor: boolean;
+  readonly serial: SerialTarget;
+  /** A migration URI, "defer", or a JSON channel. */
+  readonly incoming: readonly string[];
+  /** -S: do not start the guest. */
+  readonly startStopped: boolean;
+  readonly pidfile: string | undefined;
+}
+
+/** The options that there are; -help prints the same. */
+const TABLE: OptionTable = new Map([
+  ["machine", { takesValue: true, impliedKey: "type" }],
+  ["M", { takesValue: true, impliedKey: "type", aliasOf: "machine" }],
+  ["m", { takesValue: true, impliedKey: "size" }],
+  ["object", { takesValue: true, impliedKey: "qom-type" }],
+  ["name", { takesValue: true, impliedKey: "guest" }],
+  ["uuid", { takesValue: true }],
+  ["qmp", { takesValue: true }],
+  ["monitor", { takesValue: true }],
+  ["serial", { takesValue: true }],
+  ["chardev", { takesValue: true, impliedKey: "backend" }],
+  ["incoming", { takesValue: true }],
+  ["S", { takesValue: false }],
+  ["pidfile", { takesValue: true }],
+  ["display", { takesValue: true }],
+  ["nodefaults", { takesValue: false }],
+]);
+
+/** Text of `cprctl machine -help`. */
+export const MACHINE_HELP = `\
+Run the embedded machine: a small RISC-V computer that speaks QMP and QEMU's
+human monitor, and moves itself onto a new program by cpr-exec.
+
+Usage: cprctl machine [OPTION]...
+
+  -machine virt[,aux-ram-share=on|off][,memory-backend=ID]
+                  aux-ram-share=on lets RAM without a backend be preserved
+  -object memory-backend-memfd,id=ID,size=SIZE[,share=on|off]
+                  guest RAM; share=on (the default) lets it be preserved
+  -m SIZE         guest RAM without a backend (default 16M)
+  -name NAME      name of the virtual machine
+  -uuid UUID      its identity
+  -qmp unix:PATH,server=on[,wait=on|off]
+  -qmp tcp:HOST:PORT,server=on[,wait=on|off]
+                  QMP server; may be given several times
+  -monitor stdio|none
+                  human monitor on standard input and output
+  -serial stdio|null|file:PATH|chardev:ID
+                  the guest's serial port
+  -chardev file,id=ID,path=PATH[,append=on|off]
+                  a file for -serial
+  -incoming file:PATH[,offset=N]|defer
+                  load the state of another machine, now or by migrate-incoming
+  -S              do not start the guest; "cont" does
+  -pidfile FILE   write the process id there
+  -display none   accepted and without effect, as is -nodefaults
+
+Example: update a machine in place, by hand.
+
+  cprctl machine -machine virt,aux-ram-share=on \\
+      -object memory-backend-memfd,id=ram0,size=64M,share=on -monitor stdio
+  (cprctl) migrate_set_parameter mode cpr-exec
+  (cprctl) migrate_set_parameter cpr-exec-command cprctl machine \\
+      -machine virt,aux-ram-share=on \\
+      -object memory-backend-memfd,id=ram0,size=64M,share=on \\
+      -monitor stdio -incoming file:vm.state
+  (cprctl) migrate -d file:vm.state
+`;
+
+/**
+ * Reads the words after `machine`.
+ *
+ * @throws {CmdlineError} naming the option that is wrong
+ */
+export function parseMachineOptions(words: readonly string[]): MachineOptions {
+  const options = parseArguments(words, TABLE);
+  const last = (name: string) =>
+    options.findLast(({ option }) => option === name);
+  const machine = parseMachine(last("machine"));
+  const chardevs = options.filter(({ option }) => option === "chardev");
+  return {
+    auxRamShare: machine.auxRamShare,
+    ram: parseRam(options, machine.memoryBackend),
+    name: keys(last("name"))?.get("guest"),
+    uuid: parseUuid(last("uuid")?.value),
+    qmp: options.filter(({ option }) => option === "qmp").map(parseQmp),
+    monitor: parseMonitor(last("monitor")?.value),
+    serial: parseSerial(last("serial")?.value, chardevs),
+    incoming: options.filter(({ option }) => option === "incoming")
+      .map(({ value }) => value ?? ""),
+    startStopped: last("S") !== undefined,
+    pidfile: last("pidfile")?.value,
+  };
+}
+
+function keys(argument: Argument | undefined) {
+  return argument === undefined ? undefined : keysOf(argument, TABLE);
+}
+
+function parseMachine(argument: Argument | undefined) {
+  const value = keys(argument);
+  const type = value?.get("type") ?? MACHINE_TYPE;
+  if (type !== MACHINE_TYPE) {
+    throw new OptionValueError("machine", type, `want "${MACHINE_TYPE}"`);
+  }
+  return {
+    auxRamShare: value?.boolean("aux-ram-share") ?? false,
+    memoryBackend: value?.get("memory-backend"),
+  };
+}
+
+function parseRam(
+  options: readonly Argument[],
+  wanted: string | undefined,
+): RamBackend {
+  const backends = options.filter(({ option }) => option === "object")
+    .map(parseBackend);
+  const backend = wanted === undefined
+    ? backends.at(-1)
+    : backends.find(({ id }) => id === wanted);
+  if (backend !== undefined) return backend;
+  if (wanted !== undefined) {
+    throw new OptionValueError("memory-backend", wanted, "no such object");
+  }
+  const size = keys(options.findLast(({ option }) => option === "m"))
+    ?.size("size", "M");
+  return {
+    id: `${MACHINE_TYPE}.ram`,
+    size: checkRamSize(size ?? DEFAULT_RAM),
+    share: false,
+    named: false,
+  };
+}
+
+function parseBackend(argument: Argument): RamBackend {
+  const value = keysOf(argument, TABLE);
+  const type = value.get("qom-type") ?? "";
+  if (type !== "memory-backend-memfd") {
+    throw new OptionValueError("object", type, 'want "memory-backend-memfd"');
+  }
+  const size = value.size("size");
+  if (size === undefined) {
+    throw new OptionValueError("size", "", "an object needs a size");
+  }
+  return {
+    id: value.require("id"),
+    size: checkRamSize(size),
+    share: value.boolean("share") ?? true,
+    named: true,
+  };
+}
+
+function checkRamSize(size: number): number {
+  if (size > 0 && size <= MAXIMUM_RAM && size % 4096 === 0) return size;
+  throw new OptionValueError(
+    "size",
+    String(size),
+    "want whole pages, up to 2G",
+  );
+}
+
+function parseUuid(text: string | undefined): string | undefined {
+  if (
+    text === undefined || /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(text)
+  ) {
+    return text;
+  }
+  throw new OptionValueError(
+    "uuid",
+    text,
+    "want 8-4-4-4-12 hexadecimal digits",
+  );
+}
+
+function parseQmp({ value = "" }: Argument): QmpOption {
+  const match = /^(?:unix:([^,]+)|tcp:(.*):(\d{1,5}))((?:,[^,]*)*)$/.exec(
+    value,
+  );
+  if (match === null) {
+    throw new OptionValueError("qmp", value, "want unix:PATH or tcp:HOST:PORT");
+  }
+  const flags = new Set((match[4] ?? "").split(",").filter((it) => it !== ""));
+  // The short forms are QEMU's older spelling.
+  const server = flags.delete("server=on") || flags.delete("server");
+  const noWait = flags.delete("wait=off") || flags.delete("nowait");
+  flags.delete("wait=on");
+  const [unknown] = flags;
+  if (unknown !== undefined) {
+    throw new OptionValueError("qmp", value, `"${unknown}" is unknown`);
+  }
+  if (!server) {
+    throw new OptionValueError("qmp", value, "only server=on is supported");
+  }
+  const [, path, host = "", port] = match;
+  const address = path === undefined
+    ? { host: host === "" ? "127.0.0.1" : host, port: Number(port) }
+    : { path };
+  return { address, wait: !noWait };
+}
+
+function parseMonitor(text = "none"): boolean {
+  if (text === "stdio" || text === "none") return text === "stdio";
+  throw new OptionValueError("monitor", text, 'want "stdio" or "none"');
+}
+
+function parseSerial(
+  text = "null",
+  chardevs: readonly Argument[],
+): SerialTarget {
+  if (text === "null" || text === "stdio") return { type: text };
+  if (text === "none") return { type: "null" };
+  if (text.startsWith("file:")) {
+    return { type: "file", path: text.slice("file:".length), append: false };
+  }
+  const id = text.startsWith("chardev:") ? text.slice("chardev:".length) : "";
+  const chardev = chardevs.map((argument) => keysOf(argument, TABLE))
+    .find((value) => value.get("id") === id);
+  if (chardev === undefined) {
+    throw new OptionValueError("serial", text, "want stdio, null or file:PATH");
+  }
+  const backend = chardev.get("backend") ?? "";
+  if (backend !== "file") {
+    throw new OptionValueError("chardev", backend, 'want "file"');
+  }
+  return {
+    type: "file",
+    path: chardev.require("path"),
+    append: chardev.boolean("append") ?? false,
+  };
+}

@@ -1,0 +1,73 @@
+import { MigrationError } from "./error.ts";
+
+/**
+ * The migration capabilities of QEMU 11.1, in its order. Those that are `true`
+ * can be switched on in the embedded machine.
+ */
+const CAPABILITIES = {
+  xbzrle: false,
+  "rdma-pin-all": false,
+  "auto-converge": false,
+  events: true,
+  "postcopy-ram": false,
+  "x-colo": false,
+  "release-ram": false,
+  "return-path": false,
+  "pause-before-switchover": true,
+  multifd: false,
+  "dirty-bitmaps": false,
+  "postcopy-blocktime": false,
+  "late-block-activate": false,
+  "x-ignore-shared": false,
+  "validate-uuid": true,
+  "background-snapshot": false,
+  "zero-copy-send": false,
+  "postcopy-preempt": false,
+  "switchover-ack": false,
+  "dirty-limit": false,
+  "mapped-ram": false,
+} as const;
+
+export type MigrationCapability = keyof typeof CAPABILITIES;
+
+/** Which capabilities are on; all are off in a new process. */
+export class MigrationCapabilities {
+  readonly #on = new Set<MigrationCapability>();
+
+  /** True if a capability is on. */
+  has(capability: MigrationCapability): boolean {
+    return this.#on.has(capability);
+  }
+
+  /**
+   * Switches a capability.
+   *
+   * @throws {MigrationError} when it is unknown, or not to be had here
+   */
+  set(name: string, on: boolean): void {
+    if (!isCapability(name)) {
+      throw new MigrationError(
+        "bad-capability",
+        `Parameter "capability" does not accept value "${name}"`,
+      );
+    }
+    if (on && !CAPABILITIES[name]) {
+      throw new MigrationError(
+        "bad-capability",
+        `Capability "${name}" is not supported by this machine`,
+      );
+    }
+    if (on) this.#on.add(name);
+    else this.#on.delete(name);
+  }
+
+  /** Every capability with its state, in QEMU's order. */
+  list(): { capability: MigrationCapability; state: boolean }[] {
+    return Object.keys(CAPABILITIES).filter(isCapability)
+      .map((capability) => ({ capability, state: this.has(capability) }));
+  }
+}
+
+function isCapability(name: string): name is MigrationCapability {
+  return Object.hasOwn(CAPABILITIES, name);
+}

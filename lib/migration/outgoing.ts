@@ -1,0 +1,265 @@
+/**
+ * The outgoing side: from `migrate` to the end of this process, or back to a
+ * running VM. Every step is a task of the main loop; the exec is the last.
+ *
+ * ```
+ * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ notify ─▶ stop VM ─▶ (reply)
+ *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
+ *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
+ *   cpr-exec: execvp ─▶ the new program
+ *                    ─▶ it failed: failed ─▶ notify ─▶ VM as before
+ * ```
+ *
+ * @module
+ */
+
+import type { Fd } from "../../ffi/fd.ts";
+import {
+  formatUri,
+  isFileAddress,
+  type MigrationAddress,
+  openOutgoingFile,
+} from "../channel/mod.ts";
+import type { MigrationBlockers } from "./blockers.ts";
+import type { MigrationCapabilities } from "./capabilities.ts";
+import type { CprExec } from "./cpr_exec.ts";
+import { MigrationError } from "./error.ts";
+import type { MigrationHost } from "./host.ts";
+import type { MigrationNotifiers } from "./notifiers.ts";
+import type { MigrationMode, MigrationParameters } from "./parameters.ts";
+import type { RunState } from "./run_state.ts";
+import { isUnderWay, mayFollow, type MigrationStatus } from "./status.ts";
+import { OutgoingStream } from "./outgoing_stream.ts";
+
+/** What a migration works with; one set a machine. */
+export interface MigrationSetup {
+  readonly host: MigrationHost;
+  readonly parameters: MigrationParameters;
+  readonly capabilities: MigrationCapabilities;
+  readonly notifiers: MigrationNotifiers;
+  readonly blockers: MigrationBlockers;
+  readonly cprExec: CprExec;
+}
+
+/** One migration from its start to its end. */
+interface Attempt {
+  readonly mode: MigrationMode;
+  readonly runStateBefore: RunState;
+  readonly file: Fd;
+  readonly stream: OutgoingStream;
+  stopped: boolean;
+}
+
+/** The outgoing migrations of a machine, one at a time. */
+export class OutgoingMigration {
+  readonly #setup: MigrationSetup;
+  #status: MigrationStatus = "none";
+  #failure: Error | undefined;
+  #attempt: Attempt | undefined;
+  #waiters: (() => void)[] = [];
+
+  constructor(setup: MigrationSetup) {
+    this.#setup = setup;
+  }
+
+  get status(): MigrationStatus {
+    return this.#status;
+  }
+
+  /** Why the last migration failed. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when no migration is under way (any more), whatever its end. */
+  finished(): Promise<void> {
+    if (!isUnderWay(this.#status)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /**
+   * Begins a migration. In the CPR modes the VM is stopped when this returns;
+   * the rest follows from the main loop.
+   *
+   * @throws {MigrationError} when it cannot begin; the VM is as it was
+   * @throws {ChannelError} when the file cannot be opened
+   */
+  start(address: MigrationAddress): void {
+    const { host, parameters, notifiers } = this.#setup;
+    const mode = parameters.mode;
+    this.#refuseUnlessPossible(mode, address);
+    const file = openOutgoingFile(address);
+    const attempt: Attempt = {
+      mode,
+      runStateBefore: host.runState,
+      file,
+      stream: new OutgoingStream(host, file, this.#setup.capabilities),
+      stopped: false,
+    };
+    this.#attempt = attempt;
+    this.#failure = undefined;
+    this.#become("setup");
+    try {
+      notifiers.notify(mode, { type: "setup" });
+      this.#stop(attempt);
+    } catch (error) {
+      this.#fail(attempt, error);
+      throw error;
+    }
+    host.defer(() => this.#step(attempt, () => this.#begin(attempt)));
+  }
+
+  /**
+   * Goes on from pre-switchover.
+   *
+   * @throws {MigrationError} when the migration is not there
+   */
+  continue(): void {
+    const attempt = this.#attempt;
+    if (this.#status !== "pre-switchover" || attempt === undefined) {
+      throw new MigrationError(
+        "bad-state",
+        `Migration not in expected state: ${this.#status}`,
+      );
+    }
+    this.#setup.host.defer(() =>
+      this.#step(attempt, () => this.#switchOver(attempt))
+    );
+  }
+
+  /** Ends a migration that is under way; the VM is put back as it was. */
+  cancel(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined || !isUnderWay(this.#status)) return;
+    this.#become("cancelling");
+    this.#undo(attempt);
+    this.#become("cancelled");
+    this.#end();
+  }
+
+  #refuseUnlessPossible(mode: MigrationMode, address: MigrationAddress): void {
+    const { host, parameters, blockers } = this.#setup;
+    if (isUnderWay(this.#status)) {
+      throw refuse("There's a migration process in progress");
+    }
+    if (host.runState === "inmigrate") {
+      throw refuse("Guest is waiting for an incoming migration");
+    }
+    if (host.runState === "postmigrate") {
+      throw refuse("Can't migrate the vm that was paused due to migration");
+    }
+    const reasons = blockers.reasons(mode);
+    if (reasons.length > 0) throw refuse(reasons.join("; "));
+    if (mode === "cpr-transfer") {
+      throw refuse("Missing 'cpr' migration channel");
+    }
+    if (mode === "cpr-exec" && parameters["cpr-exec-command"].length === 0) {
+      throw refuse(
+        "cpr-exec mode requires setting cpr-exec-command",
+        'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
+      );
+    }
+    if (!isFileAddress(address)) {
+      throw refuse(
+        `Channel "${formatUri(address)}" is not a file: it could not take ` +
+          "all data before this process is replaced",
+        "Use file:PATH",
+      );
+    }
+  }
+
+  #begin(attempt: Attempt): void {
+    const { host, capabilities } = this.#setup;
+    this.#become("active");
+    attempt.stream.writeSetup(attempt.mode);
+    host.emitPass(2);
+    if (capabilities.has("pause-before-switchover")) {
+      this.#become("pre-switchover");
+    } else {
+      this.#switchOver(attempt);
+    }
+  }
+
+  #switchOver(attempt: Attempt): void {
+    const { host, notifiers } = this.#setup;
+    this.#become("device");
+    attempt.stream.writeDevices(attempt.runStateBefore);
+    attempt.file.close();
+    this.#become("completed");
+    notifiers.notify(attempt.mode, { type: "done" });
+    host.stop("postmigrate");
+    if (attempt.mode === "cpr-exec") {
+      // Clients hear of the completion before this process is another one.
+      host.flush().then(() => this.#step(attempt, () => this.#exec()));
+    } else {
+      this.#end();
+    }
+  }
+
+  #exec(): void {
+    // The command may be replaced while the migration waits; the last counts.
+    const command = this.#setup.parameters["cpr-exec-command"];
+    try {
+      this.#setup.cprExec.exec(command);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new MigrationError(
+        "exec-failed",
+        `execvp ${command[0]} failed: ${reason}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Runs one task of an attempt unless that was ended meanwhile. */
+  #step(attempt: Attempt, task: () => void): void {
+    if (this.#attempt !== attempt) return;
+    try {
+      task();
+    } catch (error) {
+      this.#fail(attempt, error);
+    }
+  }
+
+  #fail(attempt: Attempt, error: unknown): void {
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#become("failed");
+    this.#undo(attempt);
+    this.#end();
+  }
+
+  #undo(attempt: Attempt): void {
+    attempt.file.close();
+    this.#setup.notifiers.notify(attempt.mode, { type: "failed" });
+    if (attempt.stopped) this.#setup.host.resume(attempt.runStateBefore);
+  }
+
+  #stop(attempt: Attempt): void {
+    attempt.stopped = true;
+    this.#setup.host.stop("finish-migrate");
+  }
+
+  #become(status: MigrationStatus): void {
+    if (status !== "setup" && !mayFollow(this.#status, status)) {
+      throw new MigrationError(
+        "bad-state",
+        `A migration cannot go from ${this.#status} to ${status}`,
+      );
+    }
+    this.#status = status;
+    this.#setup.host.emitStatus(status);
+  }
+
+  #end(): void {
+    this.#attempt = undefined;
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+}
+
+function refuse(message: string, remedy?: string): MigrationError {
+  return new MigrationError(
+    "refused",
+    message,
+    remedy === undefined ? {} : { remedy },
+  );
+}

@@ -1,0 +1,93 @@
+import type { Fd } from "../../ffi/fd.ts";
+import { Sink } from "../stream/mod.ts";
+import type { MigrationCapabilities } from "./capabilities.ts";
+import { globalState, globalStateOf } from "./global_state.ts";
+import type { MigrationHost } from "./host.ts";
+import type { MigrationMode } from "./parameters.ts";
+import type { RunState } from "./run_state.ts";
+import { Command, StreamWriter } from "./stream/mod.ts";
+
+const PAGE_SIZE = 4096;
+
+/** RAM is section 1; devices follow, the run state is last. */
+const RAM_SECTION_ID = 1;
+
+/** Writes one machine's stream to a file, in the order of QEMU. */
+export class OutgoingStream {
+  readonly #host: MigrationHost;
+  readonly #file: Fd;
+  readonly #capabilities: MigrationCapabilities;
+  readonly #sink = new Sink();
+  readonly #writer = new StreamWriter(this.#sink);
+  #flushed = 0;
+
+  constructor(
+    host: MigrationHost,
+    file: Fd,
+    capabilities: MigrationCapabilities,
+  ) {
+    this.#host = host;
+    this.#file = file;
+    this.#capabilities = capabilities;
+  }
+
+  /** Header, configuration, the list of RAMBlocks, and RAM if it travels. */
+  writeSetup(mode: MigrationMode): void {
+    const { machineType, uuid } = this.#host;
+    const sendUuid = uuid !== undefined &&
+      this.#capabilities.has("validate-uuid");
+    this.#writer.header();
+    this.#writer.configuration({
+      machine: machineType,
+      ...sendUuid ? { uuid: uuidBytes(uuid) } : {},
+    });
+    this.#writer.ramSetup(this.#host.ramBlocks(), RAM_SECTION_ID);
+    if (mode !== "cpr-exec" && mode !== "cpr-transfer") this.#writeRam();
+    this.#flush();
+  }
+
+  /** The end of RAM, every device, the run state, and the description. */
+  writeDevices(runState: RunState): void {
+    this.#writer.command(Command.SWITCHOVER_START);
+    this.#writer.ramEnd();
+    let sectionId = RAM_SECTION_ID;
+    for (const device of this.#host.devices()) {
+      this.#writer.deviceFull({
+        sectionId: ++sectionId,
+        idstr: device.idstr,
+        instanceId: device.instanceId,
+        state: device.state,
+        value: device.save(),
+      });
+    }
+    this.#writer.deviceFull({
+      sectionId: ++sectionId,
+      idstr: globalState.name,
+      instanceId: 0,
+      state: globalState,
+      value: globalStateOf(runState),
+    });
+    this.#writer.end();
+    this.#flush();
+  }
+
+  #writeRam(): void {
+    for (const { name, bytes } of this.#host.ramBlocks()) {
+      for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) {
+        const page = bytes.subarray(offset, offset + PAGE_SIZE);
+        this.#writer.page(name, offset, page);
+      }
+    }
+  }
+
+  #flush(): void {
+    const bytes = this.#sink.toBytes();
+    this.#file.writeAll(bytes.subarray(this.#flushed));
+    this.#flushed = bytes.length;
+  }
+}
+
+/** The 16 bytes of a UUID, in textual order. */
+export function uuidBytes(uuid: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromHex(uuid.replaceAll("-", ""));
+}

@@ -1,0 +1,31 @@
+import { CprctlError } from "../errors.ts";
+import type { Outcome } from "./report.ts";
+
+/** Why an update did not come to its end; carries what the report says. */
+export class UpdateError extends CprctlError {
+  override readonly name: string = "UpdateError";
+  /** How the update ended. */
+  readonly outcome: Outcome = "needs-person";
+  override readonly exitCode: number = 5;
+}
+
+/** Refused before anything was touched: the VM runs on as it did. */
+export class RefusedError extends UpdateError {
+  override readonly name: string = "RefusedError";
+  override readonly outcome = "refused";
+  override readonly exitCode = 3;
+}
+
+/** Ended on the way, and the VM is on its old program as it was. */
+export class RolledBackError extends UpdateError {
+  override readonly name: string = "RolledBackError";
+  override readonly outcome = "rolled-back";
+  override readonly exitCode = 4;
+}
+
+/** The VM may not run; a person has to look at it. */
+export class NeedsPersonError extends UpdateError {
+  override readonly name: string = "NeedsPersonError";
+  override readonly outcome = "needs-person";
+  override readonly exitCode = 5;
+}

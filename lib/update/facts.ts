@@ -1,0 +1,142 @@
+import {
+  isObject,
+  type Json,
+  type QemuVersion,
+  type QmpAddress,
+  type QmpClient,
+  QmpCommandError,
+} from "../qmp/mod.ts";
+import { RefusedError } from "./error.ts";
+import {
+  type Executable,
+  readCommandLine,
+  readExecutable,
+  readOwner,
+  readStartTime,
+} from "./proc.ts";
+import type { Program, Report } from "./report.ts";
+
+/** What a VM runs on: the name that a report gives the program. */
+export type ProgramName = "QEMU" | "cprctl";
+
+/** What is known of a VM before anything is touched. */
+export interface Facts {
+  readonly address: QmpAddress;
+  readonly pid: number;
+  /** With the pid, names the process for good. */
+  readonly startTime: string;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly argv: readonly string[];
+  readonly executable: Executable;
+  readonly program: ProgramName;
+  readonly version: QemuVersion;
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  /** Versioned machine type, such as "pc-q35-11.1". */
+  readonly machine: string | undefined;
+  /** Run state before the update. */
+  readonly runState: string;
+  readonly running: boolean;
+}
+
+/** A UUID of zeros means that none was given. */
+const NO_UUID = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * Asks the monitor and /proc.
+ *
+ * @throws {RefusedError} when the peer's process cannot be told
+ */
+export async function gatherFacts(client: QmpClient): Promise<Facts> {
+  const pid = client.peer?.pid;
+  if (pid === undefined) {
+    throw new RefusedError(
+      "no-peer",
+      "Cannot tell which process listens at the monitor: not a unix socket",
+      { remedy: "Give the VM a monitor on a unix socket" },
+    );
+  }
+  const [argv, executable, owner, startTime] = await Promise.all([
+    readCommandLine(pid),
+    readExecutable(pid),
+    readOwner(pid),
+    readStartTime(pid),
+  ]);
+  const status = asObject(await client.execute("query-status"));
+  const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
+  return {
+    address: client.address,
+    pid,
+    startTime,
+    owner,
+    argv,
+    executable,
+    program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
+    version: client.version,
+    name: text(asObject(await client.execute("query-name"))["name"]),
+    uuid: uuid === NO_UUID ? undefined : uuid,
+    machine: await machineType(client),
+    runState: text(status["status"]) ?? "unknown",
+    running: status["running"] === true,
+  };
+}
+
+/** The class of the machine object, less its suffix. */
+async function machineType(client: QmpClient): Promise<string | undefined> {
+  try {
+    const type = await client.execute("qom-get", {
+      path: "/machine",
+      property: "type",
+    });
+    return text(type)?.replace(/-machine$/, "");
+  } catch (error) {
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
+  }
+}
+
+/** The members of a reply; none where it is not an object. */
+export function asObject(reply: Json): { [key: string]: Json | undefined } {
+  return isObject(reply) ? reply : {};
+}
+
+/** A member that is text. */
+export function text(value: Json | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A version as people write it. */
+export function versionText(version: QemuVersion): string {
+  return `${version.major}.${version.minor}.${version.micro}`;
+}
+
+/** The VM as the report names it. */
+export function vmOf(facts: Facts): Report["vm"] {
+  return {
+    name: facts.name ?? null,
+    uuid: facts.uuid ?? null,
+    qmp: "path" in facts.address
+      ? facts.address.path
+      : `${facts.address.host}:${facts.address.port}`,
+    machine: facts.machine ?? null,
+  };
+}
+
+/** The program as the report names it. */
+export function programOf(
+  program: ProgramName,
+  version: QemuVersion,
+  exe: string,
+): Program {
+  return {
+    program,
+    version: versionText(version),
+    package: version.package === "" ? null : version.package,
+    exe,
+  };
+}
+
+/** The elements of a reply; none where it is not an array. */
+export function asArray(reply: Json | undefined): Json[] {
+  return Array.isArray(reply) ? reply : [];
+}

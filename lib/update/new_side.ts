@@ -1,0 +1,100 @@
+/**
+ * The new program's part: from its first greeting to a running VM.
+ *
+ * @module
+ */
+
+import { QmpClient, type QmpEvent } from "../qmp/mod.ts";
+import { NeedsPersonError } from "./error.ts";
+import { asObject, type Facts } from "./facts.ts";
+import { failureOf, nextStatus } from "./migration_status.ts";
+
+const STEP_TIMEOUT_MS = 10_000;
+
+/** Drives the program that took over, until the VM runs on it. */
+export class NewSide implements AsyncDisposable {
+  readonly #client: QmpClient;
+
+  private constructor(client: QmpClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Waits for the new program to answer.
+   *
+   * @throws {NeedsPersonError} when it does not, or another process answers
+   */
+  static async connect(facts: Facts, timeoutMs: number): Promise<NewSide> {
+    let client: QmpClient;
+    try {
+      client = await QmpClient.connectAgain(facts.address, { timeoutMs });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NeedsPersonError(
+        "new-side-silent",
+        `The new program does not answer: ${reason}`,
+        { cause: error },
+      );
+    }
+    if (client.peer?.pid !== facts.pid) {
+      await client.close();
+      throw new NeedsPersonError(
+        "wrong-peer",
+        `Process ${client.peer?.pid} answers at the monitor of the VM, ` +
+          `which is process ${facts.pid}`,
+      );
+    }
+    return new NewSide(client);
+  }
+
+  get client(): QmpClient {
+    return this.#client;
+  }
+
+  /**
+   * Loads the state; the VM stays paused.
+   *
+   * @throws {NeedsPersonError} when the new program refuses it
+   */
+  async load(uri: string): Promise<void> {
+    using watch = this.#client.watch(["MIGRATION"]);
+    await this.#client.execute("migrate-set-capabilities", {
+      capabilities: [{ capability: "events", state: true }],
+    });
+    await this.#client.execute("migrate-incoming", {
+      uri,
+      "exit-on-error": false,
+    });
+    const status = await nextStatus(watch, ["completed", "failed"], {
+      timeoutMs: STEP_TIMEOUT_MS,
+    });
+    if (status === "completed") return;
+    throw new NeedsPersonError(
+      "load-failed",
+      `The new program cannot load the state: ${await failureOf(this.#client)}`,
+    );
+  }
+
+  /**
+   * Lets the guest run.
+   *
+   * @returns the RESUME event
+   */
+  async resume(): Promise<QmpEvent> {
+    using watch = this.#client.watch(["RESUME"]);
+    await this.#client.execute("cont");
+    const event = await watch.next("RESUME", { timeoutMs: STEP_TIMEOUT_MS });
+    const status = asObject(await this.#client.execute("query-status"));
+    if (status["running"] !== true) {
+      throw new NeedsPersonError(
+        "not-running",
+        `The VM does not run on the new program: ${status["status"]}`,
+      );
+    }
+    return event;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+  }
+}

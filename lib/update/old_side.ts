@@ -1,0 +1,161 @@
+/**
+ * The old program's part: from a running VM to the exec.
+ *
+ * @module
+ */
+
+import {
+  type EventWatch,
+  type QmpClient,
+  QmpClosedError,
+  type QmpEvent,
+  QmpTimeoutError,
+} from "../qmp/mod.ts";
+import { NeedsPersonError, RolledBackError } from "./error.ts";
+import { asObject, type Facts } from "./facts.ts";
+import { failureOf, nextStatus } from "./migration_status.ts";
+
+/** QEMU answers at once or is stuck; the state of a VM takes milliseconds. */
+const STEP_TIMEOUT_MS = 10_000;
+
+/** A VM that resumes after a failure was seen to take 350 ms. */
+const RESUME_TIMEOUT_MS = 10_000;
+
+/** Drives the program that runs the VM until it is replaced. */
+export class OldSide implements Disposable {
+  readonly #client: QmpClient;
+  readonly #facts: Facts;
+  readonly #watch: EventWatch;
+
+  constructor(client: QmpClient, facts: Facts) {
+    this.#client = client;
+    this.#facts = facts;
+    this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
+  }
+
+  /** Sets what a cpr-exec with a pause before the cut needs. */
+  async prepare(command: readonly string[]): Promise<void> {
+    await this.#client.execute("migrate-set-parameters", {
+      mode: "cpr-exec",
+      "cpr-exec-command": [...command],
+    });
+    await this.#client.execute("migrate-set-capabilities", {
+      capabilities: ["events", "pause-before-switchover"].map(
+        (capability) => ({ capability, state: true }),
+      ),
+    });
+  }
+
+  /**
+   * Stops the VM and saves what comes before its devices. CPR state is there
+   * to be read when this returns.
+   *
+   * @throws {RolledBackError} when it failed and the VM is as it was
+   */
+  async migrate(uri: string): Promise<void> {
+    try {
+      await this.#client.execute("migrate", { uri });
+      const status = await nextStatus(
+        this.#watch,
+        ["pre-switchover", "failed"],
+        { timeoutMs: STEP_TIMEOUT_MS },
+      );
+      if (status === "failed") throw await this.#failed();
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  /** The STOP event; undefined where the VM was not running. */
+  get stopEvent(): QmpEvent | undefined {
+    return this.#watch.seen.find(({ name }) => name === "STOP");
+  }
+
+  /**
+   * Ends a migration before the cut; the VM runs on.
+   *
+   * @param cause why
+   * @returns the error that says both
+   */
+  async cancel(cause: unknown): Promise<RolledBackError> {
+    await this.#client.execute("migrate_cancel");
+    await this.#expectAsBefore();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new RolledBackError(
+      "cancelled",
+      `${reason}; the VM ${this.#asBefore} on the old program`,
+      { cause },
+    );
+  }
+
+  /**
+   * Lets the program save the devices and execute the new one. The end of the
+   * connection is the sign that it did.
+   *
+   * @throws {RolledBackError} when the exec failed and the VM is as it was
+   */
+  async cut(): Promise<void> {
+    try {
+      await this.#client.execute("migrate-continue", {
+        state: "pre-switchover",
+      });
+      await nextStatus(this.#watch, ["failed"], {
+        timeoutMs: STEP_TIMEOUT_MS,
+      });
+    } catch (error) {
+      if (error instanceof QmpClosedError) return;
+      throw await this.#explain(error);
+    }
+    throw await this.#failed();
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  async #failed(): Promise<RolledBackError> {
+    const reason = await failureOf(this.#client);
+    await this.#expectAsBefore();
+    return new RolledBackError(
+      "migration-failed",
+      `The migration failed: ${reason}; the VM ${this.#asBefore} on the old ` +
+        "program",
+      { remedy: "Mend the cause and run the same command again" },
+    );
+  }
+
+  async #explain(error: unknown): Promise<unknown> {
+    if (error instanceof RolledBackError) return error;
+    if (error instanceof QmpTimeoutError || error instanceof QmpClosedError) {
+      return new NeedsPersonError(
+        "old-side-lost",
+        `Process ${this.#facts.pid} does not answer: ${error.message}`,
+        { remedy: "Look at the process before anything else", cause: error },
+      );
+    }
+    await this.#expectAsBefore();
+    const reason = error instanceof Error ? error.message : String(error);
+    return new RolledBackError(
+      "migration-refused",
+      `${reason}; the VM ${this.#asBefore} on the old program`,
+      { cause: error },
+    );
+  }
+
+  get #asBefore(): string {
+    return this.#facts.running ? "runs" : `is ${this.#facts.runState}`;
+  }
+
+  /** Waits until the VM is running, if it was; says so only when it is true. */
+  async #expectAsBefore(): Promise<void> {
+    const deadline = performance.now() + RESUME_TIMEOUT_MS;
+    for (;;) {
+      const status = asObject(await this.#client.execute("query-status"));
+      if ((status["running"] === true) === this.#facts.running) {
+        if (status["status"] !== "finish-migrate") return;
+      }
+      const timeoutMs = deadline - performance.now();
+      await this.#watch.next("RESUME", { timeoutMs });
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What /proc says of another process. The process may end at any moment, and
+ * what it says of itself (its command line) it may have written itself.
+ *
+ * @module
+ */
+
+/** A command line longer than the kernel lets one be is not read further. */
+const MAXIMUM_CMDLINE = 4 * 1024 * 1024;
+
+/** Identifies an executable file, whatever its path says. */
+export interface Executable {
+  /** Path at the time of its start, in the process's own view. */
+  readonly path: string;
+  /** The file is gone from that path, or another one is there now. */
+  readonly replaced: boolean;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** The words of a process's command line. */
+export async function readCommandLine(pid: number): Promise<string[]> {
+  const bytes = await Deno.readFile(`/proc/${pid}/cmdline`);
+  if (bytes.length > MAXIMUM_CMDLINE) {
+    throw new RangeError(`Command line of process ${pid} is too long`);
+  }
+  const words = new TextDecoder().decode(bytes).split("\0");
+  words.pop(); // the last word ends with a NUL as well
+  return words;
+}
+
+/** The file that a process executes. */
+export async function readExecutable(pid: number): Promise<Executable> {
+  const link = `/proc/${pid}/exe`;
+  const [path, info] = await Promise.all([
+    Deno.readLink(link),
+    Deno.stat(link),
+  ]);
+  const plain = path.replace(/ \(deleted\)$/, "");
+  const { dev, ino } = identity(info);
+  return { path: plain, dev, ino, replaced: !await isFile(plain, dev, ino) };
+}
+
+/** Device and inode of a file; a file system without inodes has ino 0. */
+export function identity(info: Deno.FileInfo): { dev: number; ino: number } {
+  return { dev: info.dev, ino: info.ino ?? 0 };
+}
+
+async function isFile(path: string, dev: number, ino: number) {
+  try {
+    const now = identity(await Deno.stat(path));
+    return now.dev === dev && now.ino === ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * When a process began, in clock ticks since the host's boot. Together with
+ * the pid it names a process for good: pids are used again.
+ */
+export async function readStartTime(pid: number): Promise<string> {
+  const text = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // The second field, the name, may contain anything but ends with the last ")".
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const startTime = fields[19];
+  if (startTime === undefined) {
+    throw new Error(`Cannot read the start time of process ${pid}`);
+  }
+  return startTime;
+}
+
+/** Effective user and group of a process. */
+export async function readOwner(
+  pid: number,
+): Promise<{ uid: number; gid: number }> {
+  const { uid, gid } = await Deno.stat(`/proc/${pid}`);
+  return { uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+/** The symbolic links in /proc/PID/fd, by descriptor. */
+export async function readDescriptors(
+  pid: number,
+): Promise<Map<number, string>> {
+  const links = new Map<number, string>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    try {
+      links.set(Number(name), await Deno.readLink(`/proc/${pid}/fd/${name}`));
+    } catch (error) {
+      // Closed between the listing and the reading.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return links;
+}

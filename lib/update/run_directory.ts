@@ -1,0 +1,65 @@
+import { Fd } from "../../ffi/fd.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../../ffi/open_flags.ts";
+import type { Facts } from "./facts.ts";
+
+const STATE_FILE = "vm.state";
+
+/**
+ * A directory for one update, on tmpfs: the state of a VM is written and read
+ * inside the guest's pause. It is gone when the update is over.
+ */
+export class RunDirectory implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Makes the directory, and in it the state file, which belongs to the VM's
+   * user: the VM opens it, and nobody can put another in its place.
+   */
+  static async create(facts: Facts): Promise<RunDirectory> {
+    const base = await baseDirectory();
+    const path = await Deno.makeTempDir({ dir: base, prefix: `${facts.pid}-` });
+    const directory = new RunDirectory(path);
+    try {
+      await Deno.chmod(path, 0o711);
+      using state = Fd.open(
+        directory.stateFile,
+        O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
+        0o600,
+      );
+      if (Deno.uid() === 0) state.chown(facts.owner.uid, facts.owner.gid);
+    } catch (error) {
+      await directory[Symbol.asyncDispose]();
+      throw error;
+    }
+    return directory;
+  }
+
+  get stateFile(): string {
+    return `${this.path}/${STATE_FILE}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** /run/cprctl for root, else the user's own runtime directory. */
+async function baseDirectory(): Promise<string> {
+  const uid = Deno.uid();
+  const own = Deno.env.get("XDG_RUNTIME_DIR");
+  const path = uid === 0
+    ? "/run/cprctl"
+    : own !== undefined
+    ? `${own}/cprctl`
+    : `/dev/shm/cprctl-${uid}`;
+  await Deno.mkdir(path, { recursive: true, mode: 0o711 });
+  const info = await Deno.lstat(path);
+  if (!info.isDirectory || info.uid !== uid) {
+    throw new Error(`Cannot use "${path}": it is not this user's directory`);
+  }
+  return path;
+}
