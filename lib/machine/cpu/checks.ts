@@ -1,0 +1,32 @@
+import { InvalidValue } from "../../vmstate/mod.ts";
+
+/**
+ * Refuses a loaded value with bits that the hardware always keeps clear.
+ *
+ * @throws {InvalidValue} naming the field
+ */
+export function requireClear(name: string, value: number, bits: number): void {
+  if ((value & bits) === 0) return;
+  throw new InvalidValue(
+    `"${name}" is ${hex(value)} and cannot have bits ${hex(value & bits)}`,
+  );
+}
+
+/**
+ * Refuses a loaded value that is not what `holds` says.
+ *
+ * @throws {InvalidValue} naming the field
+ */
+export function requireThat(
+  holds: boolean,
+  name: string,
+  value: number | bigint | null,
+  detail: string,
+): void {
+  if (holds) return;
+  throw new InvalidValue(`"${name}" is ${value} and must be ${detail}`);
+}
+
+function hex(value: number): string {
+  return `0x${(value >>> 0).toString(16)}`;
+}

@@ -1,0 +1,208 @@
+import type { HartBus } from "./bus.ts";
+import {
+  ALL_INTERRUPTS,
+  CAUSE_BITS,
+  CSR,
+  INTERRUPT,
+  INTERRUPT_CAUSE,
+  MISA,
+  MSTATUS,
+} from "./csr.ts";
+import type { TrapState } from "./state.ts";
+
+const LOW = (value: bigint) => Number(value & 0xffff_ffffn);
+const HIGH = (value: bigint) => Number(value >> 32n);
+const withLow = (value: bigint, low: number) =>
+  value >> 32n << 32n | BigInt(low >>> 0);
+const withHigh = (value: bigint, high: number) =>
+  BigInt(high >>> 0) << 32n | value & 0xffff_ffffn;
+
+const VECTORED = 1;
+
+/** The trap registers as a hart comes out of reset. */
+export function resetTrap(): TrapState {
+  return {
+    mstatus: MSTATUS.MPP,
+    mie: 0,
+    mtvec: 0,
+    mscratch: 0,
+    mepc: 0,
+    mcause: 0,
+    mtval: 0,
+  };
+}
+
+/** Control and status registers of one hart, and its way in and out of traps. */
+export class ControlRegisters {
+  trap: TrapState = resetTrap();
+  cycles = 0n;
+  instret = 0n;
+  readonly #bus: HartBus;
+
+  constructor(bus: HartBus) {
+    this.#bus = bus;
+  }
+
+  /** Counts what ran since the last call; 64 bits, wrapping. */
+  count(executed: number, retired: number): void {
+    this.cycles = BigInt.asUintN(64, this.cycles + BigInt(executed));
+    this.instret = BigInt.asUintN(64, this.instret + BigInt(retired));
+  }
+
+  /** True when an enabled interrupt is pending, whatever mstatus.MIE says. */
+  get wakeUp(): boolean {
+    return (this.#bus.interrupts() & this.trap.mie) !== 0;
+  }
+
+  /** Cause of the interrupt to take now; undefined when there is none. */
+  interruptToTake(): number | undefined {
+    if ((this.trap.mstatus & MSTATUS.MIE) === 0) return undefined;
+    const pending = this.#bus.interrupts() & this.trap.mie;
+    if (pending === 0) return undefined;
+    for (
+      const line of [INTERRUPT.external, INTERRUPT.software, INTERRUPT.timer]
+    ) {
+      if ((pending & line) !== 0) {
+        return (INTERRUPT_CAUSE | Math.log2(line)) >>> 0;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Enters a trap.
+   *
+   * @returns the address of the handler
+   */
+  enter(cause: number, pc: number, value: number): number {
+    const { trap } = this;
+    trap.mepc = pc >>> 0;
+    trap.mcause = cause;
+    trap.mtval = value >>> 0;
+    const enabled = (trap.mstatus & MSTATUS.MIE) !== 0;
+    trap.mstatus = MSTATUS.MPP | (enabled ? MSTATUS.MPIE : 0);
+    const base = (trap.mtvec & ~3) >>> 0;
+    const isInterrupt = cause >= INTERRUPT_CAUSE;
+    return isInterrupt && (trap.mtvec & 3) === VECTORED
+      ? base + 4 * (cause - INTERRUPT_CAUSE)
+      : base;
+  }
+
+  /**
+   * Leaves a trap (MRET).
+   *
+   * @returns the address to go on at
+   */
+  leave(): number {
+    const { trap } = this;
+    const enabled = (trap.mstatus & MSTATUS.MPIE) !== 0;
+    trap.mstatus = MSTATUS.MPP | MSTATUS.MPIE | (enabled ? MSTATUS.MIE : 0);
+    return trap.mepc;
+  }
+
+  /** @returns the register's value, or undefined when it does not exist */
+  read(number: number): number | undefined {
+    const { trap } = this;
+    switch (number) {
+      case CSR.mstatus:
+        return trap.mstatus;
+      case CSR.misa:
+        return MISA;
+      case CSR.mie:
+        return trap.mie;
+      case CSR.mtvec:
+        return trap.mtvec;
+      case CSR.mscratch:
+        return trap.mscratch;
+      case CSR.mepc:
+        return trap.mepc;
+      case CSR.mcause:
+        return trap.mcause;
+      case CSR.mtval:
+        return trap.mtval;
+      case CSR.mip:
+        return this.#bus.interrupts();
+      case CSR.mcycle:
+      case CSR.cycle:
+        return LOW(this.cycles);
+      case CSR.mcycleh:
+      case CSR.cycleh:
+        return HIGH(this.cycles);
+      case CSR.minstret:
+      case CSR.instret:
+        return LOW(this.instret);
+      case CSR.minstreth:
+      case CSR.instreth:
+        return HIGH(this.instret);
+      case CSR.time:
+        return LOW(this.#bus.time());
+      case CSR.timeh:
+        return HIGH(this.#bus.time());
+      case CSR.mstatush:
+      case CSR.mvendorid:
+      case CSR.marchid:
+      case CSR.mimpid:
+      case CSR.mhartid:
+      case CSR.mconfigptr:
+        return 0;
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Writes the bits that can change. The counters are set one short, for the
+   * writing instruction itself is counted after it.
+   *
+   * @returns false when the register does not exist or cannot be written
+   */
+  write(number: number, value: number): boolean {
+    const { trap } = this;
+    const unsigned = value >>> 0;
+    switch (number) {
+      case CSR.mstatus:
+        trap.mstatus = MSTATUS.MPP | value & (MSTATUS.MIE | MSTATUS.MPIE);
+        return true;
+      case CSR.mie:
+        trap.mie = value & ALL_INTERRUPTS;
+        return true;
+      case CSR.mtvec:
+        trap.mtvec = (value & ~2) >>> 0;
+        return true;
+      case CSR.mscratch:
+        trap.mscratch = unsigned;
+        return true;
+      case CSR.mepc:
+        trap.mepc = (value & ~3) >>> 0;
+        return true;
+      case CSR.mcause:
+        trap.mcause = (value & CAUSE_BITS) >>> 0;
+        return true;
+      case CSR.mtval:
+        trap.mtval = unsigned;
+        return true;
+      case CSR.mcycle:
+        this.cycles = counterBefore(withLow(this.cycles, value));
+        return true;
+      case CSR.mcycleh:
+        this.cycles = counterBefore(withHigh(this.cycles, value));
+        return true;
+      case CSR.minstret:
+        this.instret = counterBefore(withLow(this.instret, value));
+        return true;
+      case CSR.minstreth:
+        this.instret = counterBefore(withHigh(this.instret, value));
+        return true;
+      case CSR.misa:
+      case CSR.mip:
+      case CSR.mstatush:
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+function counterBefore(value: bigint): bigint {
+  return BigInt.asUintN(64, value - 1n);
+}

@@ -1,0 +1,7 @@
+/** A RISC-V hart that interprets guest RAM. @module */
+
+export { type HartBus, MAXIMUM_RAM, RAM_BASE, type Width } from "./bus.ts";
+export { requireClear, requireThat } from "./checks.ts";
+export { CAUSE, CSR, INTERRUPT, INTERRUPT_CAUSE, MSTATUS } from "./csr.ts";
+export { Hart, type RunResult, type StopReason } from "./hart.ts";
+export { type HartState, hartState } from "./state.ts";
