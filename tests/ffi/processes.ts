@@ -1,0 +1,79 @@
+/**
+ * Real processes for the tests, each with a deadline.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+
+const DEADLINE_MS = 60_000;
+
+export interface Ended {
+  readonly code: number;
+  readonly pid: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line that runs a program of tests/ffi/programs. */
+export function program(name: string, ...args: string[]): string[] {
+  const path = new URL(`programs/${name}.ts`, import.meta.url).pathname;
+  return [Deno.execPath(), "run", "--allow-all", "--no-check", path, ...args];
+}
+
+/** Runs a command to its end; its environment is the given one and PATH. */
+export async function run(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const [file = "", ...args] = argv;
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), DEADLINE_MS);
+  try {
+    const child = new Deno.Command(file, {
+      args,
+      clearEnv: true,
+      env: { ...inherited(), ...environment },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: abort.signal,
+    }).spawn();
+    const { code, stdout, stderr } = await child.output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return {
+      code,
+      pid: child.pid,
+      stdout: decode(stdout),
+      stderr: decode(stderr),
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs a command that must succeed, and gives what it said. */
+export async function said(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await run(argv, environment);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  return stdout;
+}
+
+/** What Deno needs to start without asking the network or filling HOME. */
+function inherited(): Record<string, string> {
+  const names = ["PATH", "HOME", "DENO_DIR", "TMPDIR"];
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+/** One word for /bin/sh. */
+export function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+}
