@@ -1,0 +1,103 @@
+/** Guest RAM, seen from outside through the memfd that backs it. */
+
+import { GUEST } from "./guest.ts";
+import { until } from "./until.ts";
+
+/** As memory-backend-memfd names its file. */
+const BACKING = "/memfd:memory-backend-memfd";
+
+/** The main RAM of a QEMU process, from guest physical address 0 on. */
+export class GuestRam implements Disposable {
+  readonly #file: Deno.FsFile;
+  /** Tells whether two processes have the same RAM. */
+  readonly inode: number;
+  /** Bytes. */
+  readonly size: number;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+    const { ino, size } = file.statSync();
+    if (ino === null) throw new Error("Cannot tell the RAM's inode");
+    this.inode = ino;
+    this.size = size;
+  }
+
+  /** Opens the RAM that a process has now. */
+  static open(pid: number): GuestRam {
+    for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+      const path = `/proc/${pid}/fd/${name}`;
+      if (linkOf(path)?.startsWith(BACKING)) {
+        return new GuestRam(Deno.openSync(path, { read: true, write: true }));
+      }
+    }
+    throw new Error(`Cannot find guest RAM in process ${pid}`);
+  }
+
+  /** A copy of `length` bytes from a guest physical address on. */
+  read(address: number, length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    this.#file.seekSync(address, Deno.SeekMode.Start);
+    let done = 0;
+    while (done < length) {
+      const got = this.#file.readSync(bytes.subarray(done));
+      if (got === null) throw new Error(`Guest RAM ends before ${address}`);
+      done += got;
+    }
+    return bytes;
+  }
+
+  /** Writes behind the guest's back. */
+  write(address: number, bytes: Uint8Array): void {
+    this.#file.seekSync(address, Deno.SeekMode.Start);
+    let done = 0;
+    while (done < bytes.length) {
+      done += this.#file.writeSync(bytes.subarray(done));
+    }
+  }
+
+  /** SHA-256 of everything from an address to the end, in hexadecimal. */
+  async digest(address: number): Promise<string> {
+    const bytes = this.read(address, this.size - address);
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  }
+
+  /** How far the guest has counted. */
+  counter(): number {
+    return this.#u32(GUEST.counter);
+  }
+
+  /** How often the guest booted on this RAM. */
+  boots(): number {
+    return this.#u32(GUEST.boots);
+  }
+
+  /** Returns once the guest counts, with where it is then. */
+  async counterMoves(timeoutMs: number): Promise<number> {
+    const before = this.counter();
+    await until(
+      "the guest's counter moves",
+      timeoutMs,
+      () => this.counter() !== before,
+    );
+    return this.counter();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+
+  #u32(address: number): number {
+    const { buffer } = this.read(address, 4);
+    return new DataView(buffer).getUint32(0, true);
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return Deno.readLinkSync(path);
+  } catch (error) {
+    // The process closed it since the folder was read.
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

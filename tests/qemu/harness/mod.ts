@@ -1,0 +1,9 @@
+/** Real virtual machines for tests and benchmarks. */
+
+export * from "./accelerators.ts";
+export * from "./machines.ts";
+export * from "./run_state.ts";
+export * from "./until.ts";
+export * from "./update_by_hand.ts";
+export * from "./virtual_machine.ts";
+export * from "./witness.ts";

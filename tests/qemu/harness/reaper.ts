@@ -1,0 +1,50 @@
+/**
+ * Ends a virtual machine and removes its folder, whatever becomes of the test.
+ *
+ * Everything that is started for a VM carries the VM's folder in its
+ * environment; forks, daemons, programs it executes and rescues of it inherit
+ * that. A small shell beside the test waits for the end of a pipe, which comes
+ * when the test disposes of the VM or dies, SIGKILL included. It then kills
+ * all that carry the mark.
+ *
+ * @module
+ */
+
+/** The environment variable that marks a process as part of a VM. */
+export const MARK = "CPRCTL_TEST_VM";
+
+/** Twice, since what is about to fork has a child that the first look misses. */
+const SCRIPT = `trap '' HUP INT TERM
+read -r _
+for _ in 1 2; do
+  for it in $(grep -lsxzF "$1" /proc/[0-9]*/environ); do
+    pid=\${it#/proc/}
+    kill -9 "\${pid%/environ}" 2>/dev/null
+  done
+done
+rm -rf "$2"`;
+const TIMEOUT_MS = 20_000;
+
+/** One VM's reaper. */
+export class Reaper implements AsyncDisposable {
+  readonly #shell: Deno.ChildProcess;
+
+  /** @param folder the VM's own folder, which the reaper removes */
+  constructor(folder: string) {
+    this.#shell = new Deno.Command("/bin/sh", {
+      args: ["-c", SCRIPT, "reaper", `${MARK}=${folder}`, folder],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  /** Kills and removes now; returns when that is done. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const giveUp = setTimeout(() => this.#shell.kill("SIGKILL"), TIMEOUT_MS);
+    await this.#shell.stdin.close();
+    const { success } = await this.#shell.status;
+    clearTimeout(giveUp);
+    if (!success) throw new Error("Cannot end a virtual machine");
+  }
+}
