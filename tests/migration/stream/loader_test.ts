@@ -263,7 +263,7 @@ Deno.test("a block list that does not add up is refused", () => {
   const [ram0] = BLOCKS;
   assert(ram0 !== undefined);
   refused(blocks([ram0, ram0]), '"ram0" is listed twice');
-  const total = Uint8Array.of(0x50, 4, 4);
+  const total = Uint8Array.of(0x50, 4);
   const less = blocks(BLOCKS.toReversed());
   less[indexOf(less, total)] = 0x40;
   refused(less, "add up to 0x5000, more than the total 0x4000");
