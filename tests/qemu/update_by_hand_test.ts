@@ -19,7 +19,7 @@ for (const accelerator of await accelerators(builds.old)) {
         accelerator,
       );
       if (machine.paused) await vm.command("stop");
-      const witness = new Witness(vm);
+      const witness = await Witness.of(vm);
       const { pid } = vm;
       assertEquals(vm.executable(), builds.old.binary);
 

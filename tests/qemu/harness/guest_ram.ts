@@ -1,5 +1,6 @@
 /** Guest RAM, seen from outside through the memfd that backs it. */
 
+import { openDescriptors } from "./descriptors.ts";
 import { GUEST } from "./guest.ts";
 import { until } from "./until.ts";
 
@@ -24,11 +25,11 @@ export class GuestRam implements Disposable {
 
   /** Opens the RAM that a process has now. */
   static open(pid: number): GuestRam {
-    for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
-      const path = `/proc/${pid}/fd/${name}`;
-      if (linkOf(path)?.startsWith(BACKING)) {
-        return new GuestRam(Deno.openSync(path, { read: true, write: true }));
-      }
+    const backing = openDescriptors(pid)
+      .find(({ target }) => target.startsWith(BACKING));
+    if (backing !== undefined) {
+      const path = `/proc/${pid}/fd/${backing.number}`;
+      return new GuestRam(Deno.openSync(path, { read: true, write: true }));
     }
     throw new Error(`Cannot find guest RAM in process ${pid}`);
   }
@@ -53,12 +54,6 @@ export class GuestRam implements Disposable {
     while (done < bytes.length) {
       done += this.#file.writeSync(bytes.subarray(done));
     }
-  }
-
-  /** SHA-256 of everything from an address to the end, in hexadecimal. */
-  async digest(address: number): Promise<string> {
-    const bytes = this.read(address, this.size - address);
-    return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
   }
 
   /** How far the guest has counted. */
@@ -89,15 +84,5 @@ export class GuestRam implements Disposable {
   #u32(address: number): number {
     const { buffer } = this.read(address, 4);
     return new DataView(buffer).getUint32(0, true);
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return Deno.readLinkSync(path);
-  } catch (error) {
-    // The process closed it since the folder was read.
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

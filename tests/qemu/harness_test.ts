@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import {
+  inTime,
+  PLAIN,
+  until,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
+
+const { old } = await qemuBuilds();
+const PATIENCE_MS = 30_000;
+
+Deno.test("a witness notices a reset", async () => {
+  await using vm = await VirtualMachine.boot(old, PLAIN, "tcg");
+  const witness = await Witness.of(vm);
+  await witness.assertLivesOn();
+  using ram = vm.ram();
+  const boots = ram.boots();
+  await vm.command("system_reset");
+  await until("the guest boots", PATIENCE_MS, () => ram.boots() !== boots);
+  await assertRejects(() => witness.assertLivesOn());
+});
+
+Deno.test("a witness notices a byte of RAM that has changed", async () => {
+  await using vm = await VirtualMachine.boot(old, PLAIN, "tcg");
+  const witness = await Witness.of(vm);
+  using ram = vm.ram();
+  const last = ram.read(ram.size - 1, 1);
+  ram.write(ram.size - 1, last.map((it) => it ^ 1));
+  await assertRejects(() => witness.assertLivesOn(), Error, "RAM has changed");
+});
+
+Deno.test("a witness notices a guest that stands still, or does not", async () => {
+  await using vm = await VirtualMachine.boot(old, PLAIN, "tcg");
+  await vm.command("stop");
+  const witness = await Witness.of(vm);
+  await witness.assertStandsStill();
+  using ram = vm.ram();
+  await assertRejects(() => ram.counterMoves(50), Error, "Gave up");
+  await vm.command("cont");
+  await ram.counterMoves(PATIENCE_MS);
+  await assertRejects(() => witness.assertStandsStill(), Error, "ran");
+});
+
+Deno.test("a machine that does not start says why", async () => {
+  await assertRejects(
+    () => VirtualMachine.start(old, { ...PLAIN, disk: "nosuch" }, "tcg"),
+    Error,
+    "'nosuch' is not a valid device model name",
+  );
+});
+
+Deno.test("a machine and its folder end with a runner that is killed", async () => {
+  const runner = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", new URL("orphan.ts", import.meta.url).href],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const { pid, folder } = await inTime(
+    "the runner has a machine",
+    PATIENCE_MS,
+    firstLine(runner.stdout),
+  );
+  assert(exists(`/proc/${pid}/exe`));
+  runner.kill("SIGKILL");
+  assertEquals((await runner.status).signal, "SIGKILL");
+  await until("they are gone", PATIENCE_MS, () => {
+    return !exists(`/proc/${pid}/exe`) && !exists(folder);
+  });
+});
+
+async function firstLine(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Promise<{ pid: number; folder: string }> {
+  let text = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    const end = text.indexOf("\n");
+    if (end >= 0) return JSON.parse(text.slice(0, end));
+  }
+  throw new Error("The runner ended without a line");
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

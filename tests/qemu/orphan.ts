@@ -1,0 +1,9 @@
+/** Starts a machine, says which, and waits to be killed; for harness_test.ts. */
+
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+
+const { old } = await qemuBuilds();
+const vm = await VirtualMachine.start(old, PLAIN, "tcg");
+console.log(JSON.stringify({ pid: vm.pid, folder: vm.folder }));
+setInterval(() => {}, 60_000);
