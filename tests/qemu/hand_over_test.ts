@@ -1,0 +1,54 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { decodeCprState, encodeCprState } from "../../lib/cpr/mod.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import {
+  accelerators,
+  cprStateOf,
+  MACHINES,
+  openDescriptors,
+  updateByHand,
+  VirtualMachine,
+} from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+
+/** Blocks whose names QEMU makes up itself, in every machine with a firmware. */
+const FIRMWARE_BLOCKS: Readonly<Record<string, readonly string[]>> = {
+  q35: ["pc.bios", "pc.rom"],
+  pc: ["pc.bios", "pc.rom"],
+  microvm: ["pc.bios"],
+};
+
+for (const accelerator of await accelerators(builds.old)) {
+  for (const machine of MACHINES) {
+    Deno.test(`what ${machine.name} hands over is read (${accelerator})`, async () => {
+      await using vm = await VirtualMachine.start(
+        builds.old,
+        machine,
+        accelerator,
+      );
+      let bytes = new Uint8Array();
+      let open = openDescriptors(vm.pid);
+      const { stateFile } = await updateByHand(vm, builds.new, {
+        atSwitchover: () => {
+          bytes = cprStateOf(vm.pid);
+          open = openDescriptors(vm.pid);
+        },
+      });
+
+      const state = decodeCprState(bytes);
+      assertEquals(encodeCprState(state), bytes);
+      const names = new Set(state.descriptors.map(({ name }) => name));
+      for (const name of ["ram0", ...FIRMWARE_BLOCKS[machine.type] ?? []]) {
+        assert(names.has(name), `"${name}" is not handed over`);
+      }
+      for (const { name, descriptor } of state.descriptors) {
+        const target = open.find(({ number }) => number === descriptor)?.target;
+        assert(target?.startsWith("/memfd:"), `"${name}" is ${target}`);
+      }
+      const stream = await Deno.readFile(stateFile);
+      assertEquals(new TextDecoder().decode(stream.subarray(0, 4)), "QEVM");
+      assertLess(stream.length, 1 << 20, "Guest RAM is in the state file");
+    });
+  }
+}
