@@ -72,6 +72,11 @@ export class RamBlock implements Disposable {
     return new RamBlock(options, memfd, registry);
   }
 
+  /** Bytes in use: all of it, as no block is resizable. */
+  get usedLength(): number {
+    return this.#mapping.length;
+  }
+
   /** The block as the guest sees it. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#mapping.bytes;

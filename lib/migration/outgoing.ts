@@ -73,7 +73,7 @@ export class OutgoingMigration {
 
   /** Resolves when no migration is under way (any more), whatever its end. */
   finished(): Promise<void> {
-    if (!isUnderWay(this.#status)) return Promise.resolve();
+    if (this.#attempt === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
@@ -139,7 +139,7 @@ export class OutgoingMigration {
 
   #refuseUnlessPossible(mode: MigrationMode, address: MigrationAddress): void {
     const { host, parameters, blockers } = this.#setup;
-    if (isUnderWay(this.#status)) {
+    if (this.#attempt !== undefined) {
       throw refuse("There's a migration process in progress");
     }
     if (host.runState === "inmigrate") {

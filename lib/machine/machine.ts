@@ -1,0 +1,226 @@
+/**
+ * The embedded machine: a board, its run state, and its migrations.
+ *
+ * ```
+ *             -S            cont              migrate
+ * prelaunch ◀──── start ──▶ running ◀─▶ paused ─▶ finish-migrate ─▶ postmigrate
+ *                             ▲  cont / stop            │ failed: as before
+ * inmigrate ── loaded ────────┴──▶ paused               ▼
+ *                                              running or paused
+ * ```
+ *
+ * @module
+ */
+
+import { CprRegistry } from "../cpr/mod.ts";
+import {
+  CprExec,
+  defaultParameters,
+  type DeviceEntry,
+  IncomingMigration,
+  MigrationBlockers,
+  MigrationCapabilities,
+  MigrationError,
+  type MigrationHost,
+  MigrationNotifiers,
+  type MigrationParameters,
+  type MigrationStatus,
+  OutgoingMigration,
+  type RunState,
+} from "../migration/mod.ts";
+import type { JsonObject } from "../qmp/mod.ts";
+import { Board } from "./board.ts";
+import type { MainLoop } from "./main_loop.ts";
+import { MACHINE_TYPE, type MachineOptions } from "./options.ts";
+import { RamBlock } from "./ram.ts";
+
+/** RAM that is no backend's; preserved with aux-ram-share=on only. */
+const NVRAM = { name: `${MACHINE_TYPE}.nvram`, size: 64 * 1024 };
+
+/** Told of an event as QMP names it. */
+export type EventListener = (name: string, data: JsonObject) => void;
+
+/** What surrounds a machine: where its guest writes to, who hears of it. */
+export interface MachineEnvironment {
+  readonly loop: MainLoop;
+  /** Takes what the guest writes to its serial port. */
+  readonly serial: (byte: number) => void;
+  readonly onEvent: EventListener;
+  /** Resolves when all listeners have been sent what they were told. */
+  readonly flush: () => Promise<void>;
+  /** What an old process handed over; undefined in a first start. */
+  readonly preserved: CprRegistry | undefined;
+}
+
+/** One virtual machine in this process. */
+export class Machine implements MigrationHost {
+  readonly options: MachineOptions;
+  readonly parameters: MigrationParameters = defaultParameters();
+  readonly capabilities = new MigrationCapabilities();
+  readonly blockers = new MigrationBlockers();
+  readonly outgoing: OutgoingMigration;
+  readonly incoming: IncomingMigration;
+  readonly board: Board;
+  readonly #ram: readonly RamBlock[];
+  readonly #environment: MachineEnvironment;
+  #runState: RunState;
+  /** Whether `cont` was asked for while the machine could not start yet. */
+  #autostart: boolean;
+
+  constructor(options: MachineOptions, environment: MachineEnvironment) {
+    this.options = options;
+    this.#environment = environment;
+    const { preserved } = environment;
+    const registry = preserved ?? new CprRegistry();
+    const notifiers = new MigrationNotifiers();
+    this.#ram = [
+      {
+        name: options.ram.id,
+        size: options.ram.size,
+        share: options.ram.share,
+      },
+      { ...NVRAM, share: options.auxRamShare },
+    ].map((block) => RamBlock.create(block, registry, this.blockers));
+    this.board = new Board({
+      loop: environment.loop,
+      ram: this.#block(options.ram.id).bytes,
+      nvram: this.#block(NVRAM.name).bytes,
+      serial: environment.serial,
+      onPowerOff: () => this.#powerOff(),
+    });
+    // RAM that was handed over holds the guest already.
+    if (preserved === undefined) this.board.loadProgram();
+    this.outgoing = new OutgoingMigration({
+      host: this,
+      parameters: this.parameters,
+      capabilities: this.capabilities,
+      notifiers,
+      blockers: this.blockers,
+      cprExec: new CprExec(registry, notifiers),
+    });
+    this.incoming = new IncomingMigration(
+      this,
+      preserved === undefined ? "stream" : "preserved",
+    );
+    const isIncoming = options.incoming.length > 0;
+    this.#runState = isIncoming ? "inmigrate" : "prelaunch";
+    this.#autostart = !options.startStopped;
+  }
+
+  get machineType(): string {
+    return MACHINE_TYPE;
+  }
+
+  get uuid(): string | undefined {
+    return this.options.uuid;
+  }
+
+  get runState(): RunState {
+    return this.#runState;
+  }
+
+  get running(): boolean {
+    return this.#runState === "running";
+  }
+
+  ramBlocks(): readonly RamBlock[] {
+    return this.#ram;
+  }
+
+  devices(): readonly DeviceEntry[] {
+    return this.board.devices();
+  }
+
+  /** What a first start does: run, unless -S said not to. */
+  launch(): void {
+    if (this.#runState === "prelaunch" && this.#autostart) this.#start();
+  }
+
+  /**
+   * Goes on after a load, in the run state that the stream said.
+   *
+   * @param state what the stream said
+   */
+  loaded(state: RunState): void {
+    if (state === "running" && this.#autostart) this.#start();
+    else this.#runState = state === "running" ? "paused" : state;
+  }
+
+  /**
+   * QMP `cont`.
+   *
+   * @throws {MigrationError} while a migration holds the machine
+   */
+  cont(): void {
+    switch (this.#runState) {
+      case "running":
+        return;
+      case "finish-migrate":
+        throw new MigrationError(
+          "bad-state",
+          "Migration is not finalized yet",
+        );
+      case "inmigrate":
+        this.#autostart = true;
+        return;
+      default:
+        this.#start();
+    }
+  }
+
+  /** QMP `stop`. */
+  pause(): void {
+    if (this.running) this.stop("paused");
+    else if (this.#runState === "inmigrate") this.#autostart = false;
+  }
+
+  stop(state: RunState): void {
+    if (this.running) {
+      this.board.stop();
+      this.#emit("STOP");
+    }
+    this.#runState = state;
+  }
+
+  resume(state: RunState): void {
+    if (state === "running") this.#start();
+    else this.#runState = state;
+  }
+
+  emitStatus(status: MigrationStatus): void {
+    if (this.capabilities.has("events")) this.#emit("MIGRATION", { status });
+  }
+
+  emitPass(pass: number): void {
+    if (this.capabilities.has("events")) this.#emit("MIGRATION_PASS", { pass });
+  }
+
+  defer(task: () => void): void {
+    this.#environment.loop.defer(task);
+  }
+
+  flush(): Promise<void> {
+    return this.#environment.flush();
+  }
+
+  #start(): void {
+    this.#runState = "running";
+    this.board.start();
+    this.#emit("RESUME");
+  }
+
+  #powerOff(): void {
+    this.stop("shutdown");
+    this.#emit("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
+  }
+
+  #emit(name: string, data: JsonObject = {}): void {
+    this.#environment.onEvent(name, data);
+  }
+
+  #block(name: string): RamBlock {
+    const block = this.#ram.find((block) => block.name === name);
+    if (block === undefined) throw new TypeError(`No RAMBlock "${name}"`);
+    return block;
+  }
+}

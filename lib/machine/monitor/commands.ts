@@ -1,0 +1,190 @@
+/** The human monitor's commands: words in, text out. @module */
+
+import { CprctlError } from "../../errors.ts";
+import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
+import { INFO, infoHelp } from "./info.ts";
+import { shellWords } from "./shell_words.ts";
+
+/** What commands work with. */
+export interface MonitorTarget {
+  /** Runs a QMP command of this machine. */
+  execute(command: string, args?: JsonObject): Promise<Json>;
+  /** Resolves when no outgoing migration is under way. */
+  migrated(): Promise<void>;
+}
+
+/** One command of the human monitor. */
+export interface MonitorCommand {
+  readonly names: readonly string[];
+  readonly usage: string;
+  readonly help: string;
+  /** @returns text to print, "" for none */
+  run(target: MonitorTarget, rest: string): Promise<string>;
+}
+
+/** A command that was not written as it should be. */
+class MonitorUsage extends CprctlError {
+  constructor(usage: string) {
+    super("monitor-usage", `Write it as: ${usage}`);
+  }
+}
+
+/** A command that only passes on to QMP. */
+function plain(
+  names: readonly string[],
+  help: string,
+  command: string,
+): MonitorCommand {
+  return {
+    names,
+    usage: names.join("|"),
+    help,
+    async run(target) {
+      await target.execute(command);
+      return "";
+    },
+  };
+}
+
+const MIGRATE: MonitorCommand = {
+  names: ["migrate"],
+  usage: "migrate [-d] URI",
+  help: "save the machine to URI; with -d do not wait for the end",
+  async run(target, rest) {
+    const words = shellWords(rest);
+    const detach = words[0] === "-d";
+    const [uri, ...more] = detach ? words.slice(1) : words;
+    if (uri === undefined || more.length > 0) {
+      throw new MonitorUsage(this.usage);
+    }
+    await target.execute("migrate", { uri });
+    if (detach) return "";
+    await target.migrated();
+    const reply = await target.execute("query-migrate");
+    const error = isObject(reply) ? reply["error-desc"] : undefined;
+    return typeof error === "string" ? `Error: ${error}\n` : "";
+  },
+};
+
+const SET_PARAMETER: MonitorCommand = {
+  names: ["migrate_set_parameter"],
+  usage: "migrate_set_parameter PARAMETER VALUE",
+  help: "set a migration parameter; cpr-exec-command takes a command line",
+  async run(target, rest) {
+    const [, name = "", text = ""] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
+    if (name === "" || text === "") throw new MonitorUsage(this.usage);
+    const words = shellWords(text);
+    const value = name === "cpr-exec-command"
+      ? words
+      : /^\d+$/.test(text)
+      ? Number(text)
+      : words.join(" ");
+    await target.execute("migrate-set-parameters", { [name]: value });
+    return "";
+  },
+};
+
+const SET_CAPABILITY: MonitorCommand = {
+  names: ["migrate_set_capability"],
+  usage: "migrate_set_capability CAPABILITY on|off",
+  help: "switch a migration capability",
+  async run(target, rest) {
+    const [capability, state, ...more] = shellWords(rest);
+    if (
+      capability === undefined || more.length > 0 ||
+      (state !== "on" && state !== "off")
+    ) throw new MonitorUsage(this.usage);
+    await target.execute("migrate-set-capabilities", {
+      capabilities: [{ capability, state: state === "on" }],
+    });
+    return "";
+  },
+};
+
+const CONTINUE: MonitorCommand = {
+  names: ["migrate_continue"],
+  usage: "migrate_continue STATE",
+  help: "go on from STATE, which is pre-switchover",
+  async run(target, rest) {
+    const [state, ...more] = shellWords(rest);
+    if (state === undefined || more.length > 0) {
+      throw new MonitorUsage(this.usage);
+    }
+    await target.execute("migrate-continue", { state });
+    return "";
+  },
+};
+
+const INCOMING: MonitorCommand = {
+  names: ["migrate_incoming"],
+  usage: "migrate_incoming URI",
+  help: 'load a machine from URI; for a start with "-incoming defer"',
+  async run(target, rest) {
+    const [uri, ...more] = shellWords(rest);
+    if (uri === undefined || more.length > 0) {
+      throw new MonitorUsage(this.usage);
+    }
+    await target.execute("migrate-incoming", { uri });
+    return "";
+  },
+};
+
+const SHOW: MonitorCommand = {
+  names: ["info"],
+  usage: "info SUBJECT",
+  help: "show something of the machine",
+  async run(target, rest) {
+    const subject = rest.trim();
+    const info = INFO[subject];
+    return info === undefined ? infoHelp() : await info.show(target);
+  },
+};
+
+const HELP: MonitorCommand = {
+  names: ["help", "?"],
+  usage: "help",
+  help: "show the commands",
+  run: () => Promise.resolve(helpText()),
+};
+
+/** All commands, in the order in which help shows them. */
+export const COMMANDS: readonly MonitorCommand[] = [
+  plain(["cont", "c"], "let the guest run", "cont"),
+  HELP,
+  SHOW,
+  MIGRATE,
+  plain(["migrate_cancel"], "end a migration, go on here", "migrate_cancel"),
+  CONTINUE,
+  INCOMING,
+  SET_CAPABILITY,
+  SET_PARAMETER,
+  plain(["quit", "q"], "end the machine", "quit"),
+  plain(["stop", "s"], "stop the guest", "stop"),
+];
+
+function helpText(): string {
+  return COMMANDS.map(({ usage, names, help }) =>
+    `${names.length > 1 ? names.join("|") : usage} -- ${help}\n`
+  ).join("");
+}
+
+/**
+ * Runs one line of the monitor.
+ *
+ * @returns what is to be printed; errors are told in words
+ */
+export async function runLine(
+  target: MonitorTarget,
+  line: string,
+): Promise<string> {
+  const [, name = "", rest = ""] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line) ?? [];
+  if (name === "") return "";
+  const command = COMMANDS.find(({ names }) => names.includes(name));
+  if (command === undefined) return `unknown command: '${name}'\n`;
+  try {
+    return await command.run(target, rest);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return `Error: ${error.message}\n`;
+  }
+}

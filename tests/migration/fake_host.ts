@@ -1,0 +1,93 @@
+import { CprRegistry } from "../../lib/cpr/mod.ts";
+import {
+  CprExec,
+  defaultParameters,
+  type DeviceEntry,
+  MigrationBlockers,
+  MigrationCapabilities,
+  type MigrationHost,
+  MigrationNotifiers,
+  type MigrationSetup,
+  type RunState,
+} from "../../lib/migration/mod.ts";
+import { u32, type Value, vmstate } from "../../lib/vmstate/mod.ts";
+
+const counterState = vmstate("counter", { version: 1 }, { count: u32() });
+
+/** A machine of one device and one RAMBlock that writes down what happens. */
+export class FakeHost implements MigrationHost {
+  readonly machineType = "fake";
+  uuid: string | undefined;
+  runState: RunState = "running";
+  readonly log: string[] = [];
+  readonly ram = new Uint8Array(8192);
+  device: Value<typeof counterState> = { count: 42 };
+  #tasks: (() => void)[] = [];
+
+  ramBlocks() {
+    return [{ name: "ram0", usedLength: this.ram.length, bytes: this.ram }];
+  }
+
+  devices(): DeviceEntry[] {
+    const entry: DeviceEntry<Value<typeof counterState>> = {
+      idstr: "counter",
+      instanceId: 0,
+      state: counterState,
+      save: () => this.device,
+      load: (value) => {
+        this.device = value;
+      },
+    };
+    return [entry];
+  }
+
+  stop(state: RunState): void {
+    if (this.runState === "running") this.log.push("STOP");
+    this.runState = state;
+  }
+
+  resume(state: RunState): void {
+    if (state === "running") this.log.push("RESUME");
+    this.runState = state;
+  }
+
+  emitStatus(status: string): void {
+    this.log.push(status);
+  }
+
+  emitPass(pass: number): void {
+    this.log.push(`pass ${pass}`);
+  }
+
+  defer(task: () => void): void {
+    this.#tasks.push(task);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Runs what was deferred, and what that defers. */
+  runTasks(): void {
+    for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) {
+      task();
+    }
+  }
+}
+
+/** A host with everything that its migrations need. */
+export function setupOf(host: FakeHost): MigrationSetup & {
+  readonly registry: CprRegistry;
+} {
+  const registry = new CprRegistry();
+  const notifiers = new MigrationNotifiers();
+  return {
+    host,
+    registry,
+    notifiers,
+    parameters: defaultParameters(),
+    capabilities: new MigrationCapabilities(),
+    blockers: new MigrationBlockers(),
+    cprExec: new CprExec(registry, notifiers),
+  };
+}

@@ -1,0 +1,211 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { createMemfd } from "../../ffi/memfd.ts";
+import { ChannelError, parseUri } from "../../lib/channel/mod.ts";
+import {
+  IncomingMigration,
+  MigrationError,
+  OutgoingMigration,
+} from "../../lib/migration/mod.ts";
+import { FakeHost, setupOf } from "./fake_host.ts";
+
+const BOGUS = "/nonexistent/program";
+
+/** A machine that is about to migrate, and a file to migrate to. */
+function bench() {
+  const directory = Deno.makeTempDirSync();
+  const host = new FakeHost();
+  const setup = setupOf(host);
+  return {
+    host,
+    setup,
+    migration: new OutgoingMigration(setup),
+    file: `${directory}/vm.state`,
+    [Symbol.dispose]: () => Deno.removeSync(directory, { recursive: true }),
+  };
+}
+
+/** Descriptors of this process that are CPR state. */
+function stateDescriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`)
+        .includes("QEMU_CPR_EXEC_STATE");
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }).length;
+}
+
+Deno.test("mode normal: the events come in QEMU's order and the file loads", () => {
+  using it = bench();
+  it.host.ram[5000] = 7;
+  it.migration.start(parseUri(`file:${it.file}`));
+  assertEquals(it.host.log, ["setup", "STOP"]);
+  it.host.runTasks();
+  assertEquals(it.host.log, [
+    ...["setup", "STOP", "active", "pass 2", "device", "completed"],
+  ]);
+  assertEquals(it.host.runState, "postmigrate");
+
+  const other = new FakeHost();
+  other.runState = "inmigrate";
+  other.device = { count: 0 };
+  const incoming = new IncomingMigration(other, "stream");
+  assertEquals(incoming.load(parseUri(`file:${it.file}`)), "running");
+  assertEquals(other.device, { count: 42 });
+  assertEquals(other.ram, it.host.ram);
+});
+
+Deno.test("a file with an offset keeps what is before it", () => {
+  using it = bench();
+  Deno.writeTextFileSync(it.file, "head and more");
+  const address = parseUri(`file:${it.file},offset=5`);
+  it.migration.start(address);
+  it.host.runTasks();
+  assertEquals(Deno.readTextFileSync(it.file).slice(0, 9), "head QEVM");
+  const other = new FakeHost();
+  assertEquals(
+    new IncomingMigration(other, "stream").load(address),
+    "running",
+  );
+});
+
+Deno.test("cpr-exec without a command is refused before the VM stops", () => {
+  using it = bench();
+  it.setup.parameters.mode = "cpr-exec";
+  assertThrows(
+    () => it.migration.start(parseUri(`file:${it.file}`)),
+    MigrationError,
+    "cpr-exec mode requires setting cpr-exec-command",
+  );
+  assertEquals(it.host.log, []);
+});
+
+Deno.test("what cannot take all data is refused in words, at once", () => {
+  using it = bench();
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  for (const uri of ["exec:cat", "unix:/x", "tcp:h:1", "vsock:1:2"]) {
+    assertThrows(
+      () => it.migration.start(parseUri(uri)),
+      MigrationError,
+      "not a file",
+    );
+  }
+  const fifo = `${it.file}.fifo`;
+  const made = new Deno.Command("mkfifo", { args: [fifo] }).outputSync();
+  assert(made.success);
+  for (const path of [fifo, "/dev/null", Deno.cwd()]) {
+    assertThrows(
+      () => it.migration.start(parseUri(`file:${path}`)),
+      ChannelError,
+    );
+  }
+  assertEquals(it.host.log, []);
+  assertEquals(it.host.runState, "running");
+});
+
+Deno.test("every blocker of the mode is named", () => {
+  using it = bench();
+  it.setup.blockers.add(["cpr-exec"], "first reason");
+  it.setup.blockers.add(["cpr-exec", "normal"], "second reason");
+  it.setup.parameters.mode = "cpr-exec";
+  const start = () => it.migration.start(parseUri(`file:${it.file}`));
+  assertThrows(start, MigrationError, "first reason; second reason");
+  assertEquals(it.setup.blockers.reasons("normal"), ["second reason"]);
+});
+
+Deno.test("an exec that fails leads from completed to failed and the VM runs", async () => {
+  using it = bench();
+  using block = createMemfd("ram0", { size: 4096 });
+  it.setup.registry.save("ram0", 0, block.number);
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.migration.start(parseUri(`file:${it.file}`));
+  assertEquals(stateDescriptors(), 1);
+  it.host.runTasks();
+  await it.migration.finished();
+  assertEquals(it.host.log, [
+    ...["setup", "STOP", "active", "pass 2", "device", "completed"],
+    ...["failed", "RESUME"],
+  ]);
+  assert(it.migration.failure?.message.startsWith(`execvp ${BOGUS} failed: `));
+  assertEquals(it.host.runState, "running");
+  assertEquals(block.cloexec, true);
+  assertEquals(stateDescriptors(), 0);
+});
+
+Deno.test("a VM that was paused is paused again after a failure", async () => {
+  using it = bench();
+  it.host.runState = "paused";
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.migration.start(parseUri(`file:${it.file}`));
+  it.host.runTasks();
+  await it.migration.finished();
+  assertEquals(it.migration.status, "failed");
+  assertEquals(it.host.runState, "paused");
+  assert(!it.host.log.includes("RESUME"));
+});
+
+Deno.test("pre-switchover waits for continue, and can be cancelled", async () => {
+  using it = bench();
+  it.setup.capabilities.set("pause-before-switchover", true);
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = ["/bin/true"];
+  const start = () => it.migration.start(parseUri(`file:${it.file}`));
+  start();
+  assertThrows(start, MigrationError, "in progress");
+  it.host.runTasks();
+  assertEquals(it.migration.status, "pre-switchover");
+  it.migration.cancel();
+  assertEquals(it.host.log.slice(-3), ["cancelling", "RESUME", "cancelled"]);
+  assertEquals(stateDescriptors(), 0);
+  assertThrows(() => it.migration.continue(), MigrationError, "cancelled");
+
+  // And again; the command may be replaced while it waits.
+  start();
+  it.host.runTasks();
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.migration.continue();
+  it.host.runTasks();
+  await it.migration.finished();
+  assert(it.migration.failure?.message.includes(BOGUS));
+  assertEquals(it.host.runState, "running");
+});
+
+Deno.test("a notifier that throws refuses the migration", () => {
+  using it = bench();
+  it.setup.notifiers.add("normal", ({ type }) => {
+    if (type === "setup") throw new Error("not now");
+  });
+  assertThrows(
+    () => it.migration.start(parseUri(`file:${it.file}`)),
+    Error,
+    "not now",
+  );
+  assertEquals(it.host.log, ["setup", "failed"]);
+  assertEquals(it.migration.status, "failed");
+});
+
+Deno.test("notifiers are called for their own mode only", () => {
+  using it = bench();
+  const heard: string[] = [];
+  for (const mode of ["normal", "cpr-reboot", "cpr-exec"] as const) {
+    it.setup.notifiers.add(mode, ({ type }) => heard.push(`${mode} ${type}`));
+  }
+  it.setup.parameters.mode = "cpr-reboot";
+  it.migration.start(parseUri(`file:${it.file}`));
+  it.host.runTasks();
+  assertEquals(heard, ["cpr-reboot setup", "cpr-reboot done"]);
+});
+
+Deno.test("a second incoming migration is refused", () => {
+  using it = bench();
+  const incoming = new IncomingMigration(it.host, "preserved");
+  const load = () => incoming.load(parseUri(`file:${it.file}`));
+  assertThrows(load, ChannelError, "Could not open");
+  assertEquals(incoming.status, "failed");
+  assertThrows(load, MigrationError, "already been started");
+});
