@@ -75,12 +75,14 @@ export class Sink {
 
   u64(value: bigint): void {
     if (BigInt.asUintN(64, value) !== value) throw outOfRange(value, 8);
-    this.#view.setBigUint64(this.#grow(8), value);
+    const at = this.#grow(8); // first: growing replaces the view
+    this.#view.setBigUint64(at, value);
   }
 
   i64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw outOfRange(value, 8);
-    this.#view.setBigInt64(this.#grow(8), value);
+    const at = this.#grow(8);
+    this.#view.setBigInt64(at, value);
   }
 
   /** A be64 from a safe non-negative integer. */

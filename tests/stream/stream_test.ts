@@ -124,3 +124,25 @@ Deno.test("draining takes the bytes and keeps the offset", () => {
   assertEquals(sink.drain(), new Uint8Array(0));
   assertEquals(sink.offset, 3);
 });
+
+Deno.test("every kind of write may be the one that needs more room", () => {
+  const writes: readonly ((sink: Sink) => void)[] = [
+    (sink) => sink.u8(1),
+    (sink) => sink.i8(1),
+    (sink) => sink.u16(1),
+    (sink) => sink.i16(1),
+    (sink) => sink.u32(1),
+    (sink) => sink.i32(1),
+    (sink) => sink.u64(1n),
+    (sink) => sink.i64(1n),
+    (sink) => sink.size64(1),
+    (sink) => sink.bytes(Uint8Array.of(0, 1)),
+    (sink) => sink.countedString("\x01"),
+  ];
+  for (const write of writes) {
+    const sink = new Sink();
+    sink.zeros(4096);
+    write(sink);
+    assertEquals(sink.toBytes().at(-1), 1);
+  }
+});

@@ -14,9 +14,33 @@ export {
   STREAM_MAGIC,
   STREAM_VERSION,
 } from "./constants.ts";
+export { decodeStream } from "./decode.ts";
+export {
+  type CommandRecord,
+  type DecodedField,
+  type DecodedRecord,
+  type DecodedStream,
+  type DecodedStruct,
+  type DecodedValue,
+  type DecodedVmdesc,
+  type DeviceSection,
+  type RamSection,
+} from "./decoded.ts";
+export { encodeParts, encodeStream } from "./encode.ts";
+export { isStruct } from "./encode_fields.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
 export { type MappedBlock, type RamBlock } from "./ram_block.ts";
 export { type IncomingRam } from "./ram_load.ts";
+export { type RamBlockStatistics, ramStatistics } from "./ram_statistics.ts";
+export { type PageRun, type PageRuns } from "./page_runs.ts";
+export { RamFlag } from "./ram_records.ts";
+export {
+  type DeviceDescription,
+  type FieldDescription,
+  parseVmdesc,
+  type Vmdesc,
+  type VmsdDescription,
+} from "./vmdesc.ts";
 export { qemuJson } from "./vmdesc_text.ts";
 export { type OutgoingSection, StreamWriter } from "./writer.ts";

@@ -1,0 +1,381 @@
+import { Sink, Source, StreamError } from "../../stream/mod.ts";
+import { loadState, saveState, VmstateError } from "../../vmstate/mod.ts";
+import { readCommand } from "./commands.ts";
+import {
+  type Configuration,
+  configurationBody,
+  configurationOf,
+  configurationState,
+} from "./configuration.ts";
+import { Command, RAM_SECTION, RecordType } from "./constants.ts";
+import { FieldDecoder } from "./decode_fields.ts";
+import type {
+  CommandRecord,
+  DecodedRecord,
+  DecodedStream,
+  DecodedVmdesc,
+  DeviceSection,
+  RamSection,
+} from "./decoded.ts";
+import { MigrationStreamError, problemText } from "./error.ts";
+import { findVmdesc } from "./find_vmdesc.ts";
+import {
+  readSectionFooter,
+  readSectionHeader,
+  readStreamHeader,
+  type SectionHeader,
+} from "./framing.ts";
+import { hex } from "./hex.ts";
+import { PageRuns } from "./page_runs.ts";
+import {
+  PLAIN_RAM_LAYOUT,
+  type RamBlock,
+  type RamLayout,
+} from "./ram_block.ts";
+import { RamReader } from "./ram_records.ts";
+import { type DeviceDescription, parseVmdesc } from "./vmdesc.ts";
+
+/**
+ * Takes apart any precopy stream by its own description. Only headers of
+ * guest pages are touched, so that a file that is mapped into memory is not
+ * read as a whole. Values are views of the stream where they are bytes.
+ *
+ * @throws {MigrationStreamError} naming section, instance, field and offset
+ */
+export function decodeStream(stream: Uint8Array): DecodedStream {
+  return new StreamDecoder(stream).decode();
+}
+
+/** Values that a description may say beyond one a byte of the stream. */
+const SPARE_VALUES = 65_536;
+/** A page is at least 1 KiB (the flags need the bits) and at most 64 KiB. */
+const PAGE_BITS = { least: 10, most: 16 } as const;
+
+class StreamDecoder {
+  readonly #stream: Uint8Array;
+  readonly #source: Source;
+  readonly #fields: FieldDecoder;
+  readonly #records: DecodedRecord[] = [];
+  readonly #iterated = new Map<number, SectionHeader>();
+  #layout: RamLayout = PLAIN_RAM_LAYOUT;
+  #ram: RamReader | undefined;
+  /** Known after the first section. */
+  #hasFooters: boolean | undefined;
+  #vmdesc: DecodedVmdesc | undefined;
+  #nextDevice = 0;
+  /** The section being read, for messages. */
+  #current: SectionHeader | undefined;
+
+  constructor(stream: Uint8Array) {
+    this.#stream = stream;
+    this.#source = new Source(stream);
+    this.#fields = new FieldDecoder(
+      this.#source,
+      stream.length + SPARE_VALUES,
+    );
+  }
+
+  decode(): DecodedStream {
+    try {
+      readStreamHeader(this.#source);
+      const configuration = this.#configuration();
+      const opaqueTail = this.#walk();
+      const trailing = opaqueTail === undefined
+        ? this.#end()
+        : new Uint8Array(0);
+      return {
+        input: this.#stream,
+        configuration,
+        layout: this.#layout,
+        hasFooters: this.#hasFooters ?? true,
+        records: this.#records,
+        opaqueTail,
+        vmdesc: this.#vmdesc,
+        trailing,
+      };
+    } catch (error) {
+      throw this.#located(error);
+    }
+  }
+
+  #configuration(): Configuration | undefined {
+    const source = this.#source;
+    if (source.peekByte() !== RecordType.CONFIGURATION) return undefined;
+    source.skip(1);
+    const start = source.offset;
+    const configuration = configurationOf(
+      loadState(configurationState, source),
+    );
+    // Order and versions of the subsections are not kept: they are fixed.
+    const sink = new Sink();
+    saveState(configurationState, configurationBody(configuration), sink);
+    const again = sink.toBytes();
+    const isSame = source.offset - start === again.length &&
+      again.every((byte, index) => byte === this.#stream[start + index]);
+    if (!isSame) {
+      throw this.#problem("the configuration is not as QEMU writes it", start);
+    }
+    this.#setLayout(configuration, start);
+    return configuration;
+  }
+
+  #setLayout(configuration: Configuration, offset: number): void {
+    const { capabilities = [], targetPageBits } = configuration;
+    if (
+      targetPageBits !== undefined &&
+      (targetPageBits < PAGE_BITS.least || targetPageBits > PAGE_BITS.most)
+    ) {
+      throw this.#problem(`pages of ${targetPageBits} bits`, offset);
+    }
+    this.#layout = {
+      pageSize: targetPageBits === undefined
+        ? PLAIN_RAM_LAYOUT.pageSize
+        : 2 ** targetPageBits,
+      ignoreShared: capabilities.includes("x-ignore-shared"),
+      mappedRam: capabilities.includes("mapped-ram"),
+      hugePageSizes: 0n,
+    };
+  }
+
+  /** Reads records up to EOF, or to a device that nothing describes. */
+  #walk(): DecodedStream["opaqueTail"] {
+    for (;;) {
+      const offset = this.#source.offset;
+      const type = this.#source.u8();
+      switch (type) {
+        case RecordType.EOF:
+          return undefined;
+        case RecordType.SECTION_START:
+          this.#add(this.#ramStart(offset));
+          break;
+        case RecordType.SECTION_PART:
+        case RecordType.SECTION_END:
+          this.#add(this.#ramMore(offset, type));
+          break;
+        case RecordType.SECTION_FULL: {
+          if (!this.#knowsDevices(offset)) {
+            this.#source.seek(offset);
+            const bytes = this.#source.bytes(this.#source.remaining);
+            return { offset, bytes };
+          }
+          this.#add(this.#device(offset));
+          break;
+        }
+        case RecordType.COMMAND:
+          this.#records.push(this.#command(offset));
+          break;
+        default:
+          throw this.#problem(`unknown record type ${hex(type)}`, offset);
+      }
+    }
+  }
+
+  #add(section: DeviceSection | RamSection): void {
+    const { sectionId, name, instanceId, version } = section;
+    this.#footer({ sectionId, idstr: name, instanceId, version });
+    this.#records.push(section);
+    this.#current = undefined;
+  }
+
+  /** The first section tells whether sections have footers at all. */
+  #footer(header: SectionHeader): void {
+    this.#hasFooters ??= this.#source.peek() === RecordType.SECTION_FOOTER;
+    if (this.#hasFooters) readSectionFooter(this.#source, header);
+  }
+
+  #header(): SectionHeader {
+    const header = readSectionHeader(this.#source);
+    this.#current = header;
+    return header;
+  }
+
+  #place(header: SectionHeader, offset: number, start: number) {
+    const { sectionId, idstr, instanceId, version } = header;
+    return {
+      sectionId,
+      name: idstr,
+      instanceId,
+      version,
+      offset,
+      size: this.#source.offset - start,
+    };
+  }
+
+  #ramStart(offset: number): RamSection {
+    const header = this.#header();
+    if (header.idstr !== RAM_SECTION.idstr) {
+      throw this.#problem(
+        "its state comes in parts, of which only its own code knows the length",
+      );
+    }
+    if (header.version !== RAM_SECTION.version) {
+      throw this.#problem(`unsupported version ${header.version}`);
+    }
+    if (this.#ram !== undefined) throw this.#problem("it starts twice");
+    this.#ram = new RamReader(this.#layout);
+    this.#iterated.set(header.sectionId, header);
+    const start = this.#source.offset;
+    const pages = new PageRuns(this.#layout.pageSize);
+    let blocks: readonly RamBlock[] = [];
+    this.#ram.readStart(this.#source, {
+      blockList: (list) => blocks = list,
+      page: (record) => pages.add(record),
+      flush: () => pages.addFlush(),
+    });
+    return {
+      type: "start",
+      ...this.#place(header, offset, start),
+      blocks,
+      pages,
+    };
+  }
+
+  #ramMore(
+    offset: number,
+    type: typeof RecordType.SECTION_PART | typeof RecordType.SECTION_END,
+  ): RamSection {
+    const sectionId = this.#source.u32();
+    const header = this.#iterated.get(sectionId);
+    if (header === undefined || this.#ram === undefined) {
+      throw this.#problem(
+        `section id ${hex(sectionId)} was not started`,
+        offset,
+      );
+    }
+    this.#current = header;
+    const start = this.#source.offset;
+    const pages = new PageRuns(this.#layout.pageSize);
+    this.#ram.readPages(this.#source, {
+      page: (record) => pages.add(record),
+      flush: () => pages.addFlush(),
+    });
+    return {
+      type: type === RecordType.SECTION_PART ? "part" : "end",
+      ...this.#place(header, offset, start),
+      pages,
+    };
+  }
+
+  /** Looks for the description when the first device comes. */
+  #knowsDevices(offset: number): boolean {
+    if (this.#vmdesc !== undefined) return true;
+    const place = findVmdesc(this.#stream, offset);
+    if (place === undefined) return false;
+    this.#readVmdesc(place.offset, place.text);
+    return true;
+  }
+
+  #readVmdesc(offset: number, bytes: Uint8Array): void {
+    const description = parseVmdesc(bytes, offset);
+    if (description.pageSize !== this.#layout.pageSize) {
+      throw this.#problem(
+        `vmdesc says pages of ${description.pageSize} bytes`,
+        offset,
+      );
+    }
+    // It was JSON, so it is UTF-8.
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    this.#vmdesc = { offset, text, description };
+  }
+
+  #device(offset: number): DeviceSection {
+    const header = this.#header();
+    const device = this.#description(header);
+    const start = this.#source.offset;
+    const state = device.vmsd === undefined
+      ? this.#source.bytes(device.size)
+      : this.#fields.body(device.vmsd);
+    return { type: "full", ...this.#place(header, offset, start), state };
+  }
+
+  #description(header: SectionHeader): DeviceDescription {
+    const device = this.#vmdesc?.description.devices[this.#nextDevice++];
+    if (device === undefined) throw this.#problem("vmdesc has no such section");
+    if (
+      device.name !== header.idstr || device.instanceId !== header.instanceId
+    ) {
+      throw this.#problem(
+        `vmdesc has "${device.name}" instance ${device.instanceId} here`,
+      );
+    }
+    if (device.vmsd !== undefined && device.vmsd.version !== header.version) {
+      throw this.#problem(
+        `version ${header.version}, and ${device.vmsd.version} in vmdesc`,
+      );
+    }
+    return device;
+  }
+
+  #command(offset: number): CommandRecord {
+    const { command, payload } = readCommand(this.#source);
+    if (command === Command.POSTCOPY_ADVISE && payload.length > 0) {
+      const hugePageSizes = new Source(payload).u64();
+      this.#layout = { ...this.#layout, hugePageSizes };
+    }
+    if (command !== Command.PACKAGED) {
+      return { type: "command", offset, command, payload };
+    }
+    const packaged = this.#source.bytes(new Source(payload).u32());
+    return { type: "command", offset, command, payload, packaged };
+  }
+
+  /** Reads what follows EOF; returns what follows the stream. */
+  #end(): Uint8Array {
+    const source = this.#source;
+    const left = this.#vmdesc?.description.devices[this.#nextDevice];
+    if (left !== undefined) {
+      throw this.#problem(
+        `the stream ends, but vmdesc goes on with "${left.name}" instance ` +
+          left.instanceId,
+      );
+    }
+    const offset = source.offset;
+    if (this.#vmdesc === undefined) this.#lateVmdesc();
+    else if (this.#vmdesc.offset !== offset) {
+      throw this.#problem(
+        `the stream ends here, and its vmdesc is at ${this.#vmdesc.offset}`,
+      );
+    } else {
+      source.skip(1);
+      source.skip(source.u32());
+    }
+    return source.bytes(source.remaining);
+  }
+
+  /** Of a stream without devices. */
+  #lateVmdesc(): void {
+    const source = this.#source;
+    const offset = source.offset;
+    if (source.peek() !== RecordType.VMDESCRIPTION) return;
+    source.skip(1);
+    this.#readVmdesc(offset, source.bytes(source.u32()));
+    const device = this.#vmdesc?.description.devices[0];
+    if (device !== undefined) {
+      throw this.#problem(`vmdesc has "${device.name}", the stream nothing`);
+    }
+  }
+
+  #problem(
+    problem: string,
+    offset: number = this.#source.offset,
+  ): MigrationStreamError {
+    return new MigrationStreamError(problem, { offset });
+  }
+
+  /** Adds section and field to what the layers below knew not. */
+  #located(error: unknown): unknown {
+    if (!(error instanceof StreamError)) return error;
+    const known = error instanceof VmstateError ? error.location : undefined;
+    const field = known?.field ?? this.#fields.path;
+    return new MigrationStreamError(
+      error instanceof VmstateError ? error.problem : problemText(error),
+      {
+        section: this.#current?.idstr ?? known?.section,
+        instance: this.#current?.instanceId,
+        field: field === "" ? undefined : field,
+        offset: error.offset,
+      },
+      { action: "decode", cause: error },
+    );
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Decodes a device's payload by what vmdesc says was sent.
+ *
+ * vmdesc runs arrays together in its own ways, all of which give one field of
+ * one array here:
+ *
+ * ```
+ * x array_len 3                 three elements alike
+ * x index 0, x index 1, …       elements that may differ
+ * x ptr-marker array_len 2, x   pointers: null, null, one that is there
+ * x ptr-marker, x, x ptr-marker the same, and a marker before each
+ * ```
+ *
+ * @module
+ */
+
+import type { Source } from "../../stream/mod.ts";
+import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
+import { RecordType } from "./constants.ts";
+import type { DecodedField, DecodedStruct, DecodedValue } from "./decoded.ts";
+import { MigrationStreamError } from "./error.ts";
+import { hex } from "./hex.ts";
+import {
+  bodySize,
+  type FieldDescription,
+  type VmsdDescription,
+} from "./vmdesc.ts";
+import { wireType } from "./wire_types.ts";
+
+/** vmdesc type names of a pointer's marker byte, of QEMU 11 and 10. */
+const MARKER_TYPES: ReadonlySet<string> = new Set(["ptr-marker", "nullptr"]);
+/** Their inner description is only of one element. */
+const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
+
+/** Decodes one payload; knows where it is, for messages. */
+export class FieldDecoder {
+  readonly #source: Source;
+  /** Names of the fields being worked on, indices included. */
+  readonly #path: (string | number)[] = [];
+  /** Values left before the description counts as a lie. */
+  #budget: number;
+
+  /**
+   * @param budget the most values that there may be; elements of no size
+   * would otherwise multiply for free
+   */
+  constructor(source: Source, budget: number) {
+    this.#source = source;
+    this.#budget = budget;
+  }
+
+  /** The field being worked on, such as `sq[3].head`. */
+  get path(): string {
+    return this.#path.join(".").replaceAll(/\.(?=\[)/g, "");
+  }
+
+  /**
+   * Decodes fields, then subsections.
+   *
+   * @throws {MigrationStreamError} when bytes and description disagree
+   */
+  body(vmsd: VmsdDescription): DecodedStruct {
+    const fields: DecodedField[] = [];
+    for (let next = 0; next < vmsd.fields.length;) {
+      const entries = entriesOfOneField(vmsd.fields, next);
+      fields.push(this.#field(entries));
+      next += entries.length;
+    }
+    return {
+      vmsd: vmsd.name,
+      version: vmsd.version,
+      fields,
+      subsections: vmsd.subsections.map((sub) => this.#subsection(sub)),
+    };
+  }
+
+  #subsection(vmsd: VmsdDescription): DecodedStruct {
+    this.#path.push(vmsd.name);
+    const source = this.#source;
+    const type = source.u8();
+    if (type !== RecordType.SUBSECTION) {
+      throw this.#problem(`${hex(type)} in place of the subsection`);
+    }
+    const name = source.countedString();
+    const version = source.u32();
+    if (name !== vmsd.name || version !== vmsd.version) {
+      throw this.#problem(
+        `subsection "${name}" version ${version} in place of ` +
+          `version ${vmsd.version}`,
+      );
+    }
+    const struct = this.body(vmsd);
+    this.#path.pop();
+    return struct;
+  }
+
+  #field(entries: readonly FieldDescription[]): DecodedField {
+    const [first] = entries;
+    if (first === undefined) throw new TypeError("A field has no entries");
+    this.#path.push(first.name);
+    const offset = this.#source.offset;
+    const content = isOneValue(entries, first)
+      ? { type: first.type, value: this.#value(first) }
+      : this.#array(entries);
+    this.#path.pop();
+    return {
+      name: first.name,
+      isArray: false,
+      hasMarkers: false,
+      offset,
+      size: this.#source.offset - offset,
+      ...content,
+    };
+  }
+
+  #array(entries: readonly FieldDescription[]) {
+    const elements = new Elements();
+    for (const entry of entries) {
+      const count = entry.arrayLength ?? 1;
+      if (MARKER_TYPES.has(entry.type)) this.#markers(count, elements);
+      else this.#elements(entry, count, elements);
+    }
+    if (elements.isMarkerOpen) throw this.#problem("it ends after a marker");
+    const { type, values, hasMarkers } = elements;
+    return {
+      type: type ?? entries[0]?.type ?? "",
+      value: values,
+      isArray: true,
+      hasMarkers,
+    };
+  }
+
+  #markers(count: number, elements: Elements): void {
+    for (let index = 0; index < count; index++) {
+      const marker = this.#source.u8();
+      if (elements.isMarkerOpen) throw this.#problem("two markers in a row");
+      if (marker === POINTER_PRESENT) elements.isMarkerOpen = true;
+      else if (marker === POINTER_NULL) {
+        this.#spend(1);
+        elements.values.push(null);
+      } else throw this.#problem(`pointer marker ${hex(marker)}`);
+    }
+  }
+
+  #elements(
+    entry: FieldDescription,
+    count: number,
+    elements: Elements,
+  ): void {
+    if (elements.type !== undefined && elements.type !== entry.type) {
+      throw this.#problem(
+        `elements of type "${elements.type}" and "${entry.type}"`,
+      );
+    }
+    if (elements.isMarkerOpen && count !== 1) {
+      throw this.#problem("one marker for many elements");
+    }
+    const isFirst = elements.type === undefined;
+    if (!isFirst && elements.isMarkerOpen !== elements.hasMarkers) {
+      throw this.#problem("only some elements have a marker");
+    }
+    elements.hasMarkers = elements.isMarkerOpen;
+    elements.type = entry.type;
+    elements.isMarkerOpen = false;
+    this.#spend(count);
+    if (isScalar(entry)) this.#scalars(entry, count, elements.values);
+    else {
+      for (let index = 0; index < count; index++) {
+        this.#path.push(`[${elements.values.length}]`);
+        elements.values.push(this.#unchecked(entry, index > 0));
+        this.#path.pop();
+      }
+    }
+  }
+
+  /** Integers in a row: nothing in them can be wrong but their end. */
+  #scalars(
+    entry: FieldDescription,
+    count: number,
+    values: DecodedValue[],
+  ): void {
+    const type = wireType(entry.type);
+    this.#source.need(count * entry.size);
+    for (let index = 0; index < count; index++) {
+      values.push(type.load(this.#source, entry.size));
+    }
+  }
+
+  #value(entry: FieldDescription): DecodedValue {
+    this.#spend(1);
+    return this.#unchecked(entry, false);
+  }
+
+  /** @param isRepeated true for an element of which vmdesc says no size */
+  #unchecked(entry: FieldDescription, isRepeated: boolean): DecodedValue {
+    const offset = this.#source.offset;
+    const value = this.#load(entry);
+    const size = this.#source.offset - offset;
+    if (size !== entry.size && !isRepeated) {
+      throw this.#problem(
+        `it takes ${size} bytes and vmdesc says ${entry.size}`,
+        offset,
+      );
+    }
+    return value;
+  }
+
+  #load(entry: FieldDescription): DecodedValue {
+    const { type, size, struct, inline } = entry;
+    if (struct !== undefined) return this.body(struct);
+    const isBody = inline !== undefined && !LIST_TYPES.has(type) &&
+      bodySize(inline) === size;
+    if (isBody) return this.body(inline);
+    return wireType(type).load(this.#source, size);
+  }
+
+  #spend(count: number): void {
+    this.#budget -= count;
+    if (this.#budget < 0) {
+      throw this.#problem("vmdesc says more values than the stream can hold");
+    }
+  }
+
+  #problem(
+    problem: string,
+    offset: number = this.#source.offset,
+  ): MigrationStreamError {
+    return new MigrationStreamError(problem, { offset, field: this.path });
+  }
+}
+
+/** The elements of an array while they gather. */
+class Elements {
+  readonly values: DecodedValue[] = [];
+  type: string | undefined;
+  hasMarkers = false;
+  /** True right after a marker that announces an element. */
+  isMarkerOpen = false;
+}
+
+/** vmdesc gives each field of a description its own name, "x[1]" if need be. */
+function entriesOfOneField(
+  entries: readonly FieldDescription[],
+  start: number,
+): readonly FieldDescription[] {
+  const name = entries[start]?.name;
+  let end = start + 1;
+  while (end < entries.length && entries[end]?.name === name) end++;
+  return entries.slice(start, end);
+}
+
+function isOneValue(
+  entries: readonly FieldDescription[],
+  first: FieldDescription,
+): boolean {
+  return entries.length === 1 && first.arrayLength === undefined &&
+    first.index === undefined && !MARKER_TYPES.has(first.type);
+}
+
+function isScalar({ type, size, struct }: FieldDescription): boolean {
+  return struct === undefined && size > 0 && wireType(type).size === size;
+}

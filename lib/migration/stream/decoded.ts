@@ -1,0 +1,112 @@
+import type { StreamCommand } from "./commands.ts";
+import type { Configuration } from "./configuration.ts";
+import type { PageRuns } from "./page_runs.ts";
+import type { RamBlock, RamLayout } from "./ram_block.ts";
+import type { Vmdesc } from "./vmdesc.ts";
+
+/**
+ * A field's value, by its wire type: booleans, integers up to 32 bits as
+ * numbers, 64-bit ones as bigint, text as strings, a null pointer as null, and
+ * bytes for buffers and for everything whose inside is not described.
+ */
+export type DecodedValue =
+  | boolean
+  | number
+  | bigint
+  | string
+  | null
+  | Uint8Array
+  | DecodedStruct
+  | DecodedValue[];
+
+/** A description's fields and subsections, as they were sent. */
+export interface DecodedStruct {
+  /** Name of the description. */
+  readonly vmsd: string;
+  readonly version: number;
+  readonly fields: DecodedField[];
+  readonly subsections: DecodedStruct[];
+}
+
+/** One field, arrays whole however vmdesc ran their elements together. */
+export interface DecodedField {
+  readonly name: string;
+  /** The wire type by vmdesc, of each element for an array. */
+  readonly type: string;
+  /** True if `value` is the list of elements. */
+  readonly isArray: boolean;
+  /** True if each element that is there has a marker byte before it. */
+  readonly hasMarkers: boolean;
+  /** Absolute stream offset and size in bytes, markers included. */
+  readonly offset: number;
+  readonly size: number;
+  value: DecodedValue;
+}
+
+/** What all sections have. */
+export interface SectionPlace {
+  readonly sectionId: number;
+  /** idstr: "<bus path>/<vmsd name>". */
+  readonly name: string;
+  readonly instanceId: number;
+  readonly version: number;
+  /** Offset of the type byte. */
+  readonly offset: number;
+  /** Payload bytes, without header and footer. */
+  readonly size: number;
+}
+
+/** The state of one device. */
+export interface DeviceSection extends SectionPlace {
+  readonly type: "full";
+  /** Bytes for the devices that have no VMState. */
+  readonly state: DecodedStruct | Uint8Array;
+}
+
+/** A piece of guest memory; pages are not copied but left in the input. */
+export interface RamSection extends SectionPlace {
+  readonly type: "start" | "part" | "end";
+  /** The block list, in START. */
+  readonly blocks?: readonly RamBlock[];
+  readonly pages: PageRuns;
+}
+
+/** A command between sections. */
+export interface CommandRecord extends StreamCommand {
+  readonly type: "command";
+  readonly offset: number;
+  /** Of PACKAGED: the stream inside, which is not looked into. */
+  readonly packaged?: Uint8Array;
+}
+
+/** What stands between configuration and EOF, in order. */
+export type DecodedRecord = DeviceSection | RamSection | CommandRecord;
+
+/** A stream taken apart; encodes to the same bytes. */
+export interface DecodedStream {
+  /** The stream itself, of which guest pages are views. */
+  readonly input: Uint8Array;
+  /** Absent where the sender was told to leave it out. */
+  readonly configuration: Configuration | undefined;
+  readonly layout: RamLayout;
+  /** False where the sender was told to leave footers out. */
+  readonly hasFooters: boolean;
+  readonly records: readonly DecodedRecord[];
+  /**
+   * All from the first device on, where no vmdesc says how long each is; then
+   * there are neither device sections nor vmdesc nor trailing bytes.
+   */
+  readonly opaqueTail: { offset: number; bytes: Uint8Array } | undefined;
+  readonly vmdesc: DecodedVmdesc | undefined;
+  /** Bytes after the stream's end, which QEMU ignores. */
+  readonly trailing: Uint8Array;
+}
+
+/** The description at the end of the stream. */
+export interface DecodedVmdesc {
+  /** Offset of its type byte. */
+  readonly offset: number;
+  /** JSON, kept as text: lists repeat keys in it. */
+  readonly text: string;
+  readonly description: Vmdesc;
+}

@@ -1,0 +1,53 @@
+import { RecordType } from "./constants.ts";
+
+/** Type byte and length. */
+const HEADER = 5;
+/** Braces around the shortest JSON object. */
+const SHORTEST = 2;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/** Where a vmdesc record stands. */
+export interface VmdescPlace {
+  /** Offset of the type byte. */
+  readonly offset: number;
+  readonly text: Uint8Array;
+}
+
+/**
+ * Looks for the vmdesc record from the end of a stream backwards: a section
+ * has no length, so that nothing else leads to it. One that ends where the
+ * stream ends is taken first, then the last one of all.
+ *
+ * @param start the first offset that it can have; bounds the search
+ */
+export function findVmdesc(
+  stream: Uint8Array,
+  start: number,
+): VmdescPlace | undefined {
+  let inside: VmdescPlace | undefined;
+  // JSON text never holds the type byte: a candidate is not inside another.
+  let at = stream.length - HEADER - SHORTEST;
+  while (at > start) {
+    at = stream.lastIndexOf(RecordType.VMDESCRIPTION, at);
+    if (at <= start) break;
+    const place = placeAt(stream, at);
+    if (place !== undefined) {
+      if (at + HEADER + place.text.length === stream.length) return place;
+      inside ??= place;
+    }
+    at--;
+  }
+  return inside;
+}
+
+function placeAt(stream: Uint8Array, at: number): VmdescPlace | undefined {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
+  const length = view.getUint32(at + 1);
+  const begin = at + HEADER;
+  const end = begin + length;
+  const isPlace = stream[at - 1] === RecordType.EOF && length >= SHORTEST &&
+    end <= stream.length && stream[begin] === OPEN && stream[end - 1] === CLOSE;
+  if (!isPlace) return undefined;
+  return { offset: at, text: stream.subarray(begin, end) };
+}

@@ -1,0 +1,121 @@
+import { RamFlag, type RamPageRecord } from "./ram_records.ts";
+
+/** Page records of one kind that follow each other in block and stream. */
+export interface PageRun {
+  readonly kind: RamPageRecord["kind"] | typeof RamFlag.MULTIFD_FLUSH;
+  /** True if the first record says its block's name. */
+  readonly named: boolean;
+  /** Index into the block list. */
+  readonly block: number;
+  /** Offset of the first page in the block. */
+  readonly address: number;
+  readonly count: number;
+  /** Stream offset of the first record's data. */
+  readonly at: number;
+  /** Bytes of data of each record. */
+  readonly length: number;
+}
+
+/** Numbers a run takes: flags, block, address, count, at, length. */
+const COLUMNS = 6;
+const INITIAL_RUNS = 16;
+const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
+
+/** Bytes of a record's word, which stands before its data. */
+const WORD = 8;
+/** A record of zeros has its fill byte between word and data. */
+const ZERO_RECORD = WORD + 1;
+
+/**
+ * The page records of a section as runs in one flat array: a stream of a
+ * million pages is some thousand runs, and no page is held.
+ */
+export class PageRuns {
+  readonly #pageSize: number;
+  #columns = new Float64Array(0);
+  #length = 0;
+
+  constructor(pageSize: number) {
+    this.#pageSize = pageSize;
+  }
+
+  /** Number of runs. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a record, to the last run if it goes on where that ends. */
+  add(record: RamPageRecord): void {
+    if (this.#continues(record)) {
+      const count = (this.#length - 1) * COLUMNS + COUNT;
+      this.#columns[count] = this.#at(count) + 1;
+      return;
+    }
+    const flags = record.kind | (record.named ? 0 : RamFlag.CONTINUE);
+    const { block, address, at, length } = record;
+    this.#push([flags, block, address, 1, at, length]);
+  }
+
+  /** Adds a sync point of multifd channels. */
+  addFlush(): void {
+    this.#push([RamFlag.MULTIFD_FLUSH, 0, 0, 1, 0, 0]);
+  }
+
+  /** The runs in stream order. */
+  *[Symbol.iterator](): Generator<PageRun> {
+    for (let index = 0; index < this.#length; index++) {
+      const row = index * COLUMNS;
+      const flags = this.#at(row + FLAGS);
+      yield {
+        kind: kindOf(flags),
+        named: (flags & RamFlag.CONTINUE) === 0,
+        block: this.#at(row + BLOCK),
+        address: this.#at(row + ADDRESS),
+        count: this.#at(row + COUNT),
+        at: this.#at(row + AT),
+        length: this.#at(row + LENGTH),
+      };
+    }
+  }
+
+  #continues({ kind, named, block, address, at }: RamPageRecord): boolean {
+    if (named || this.#length === 0 || kind === RamFlag.XBZRLE) return false;
+    const row = (this.#length - 1) * COLUMNS;
+    const count = this.#at(row + COUNT);
+    const step = kind === RamFlag.PAGE ? WORD + this.#pageSize : ZERO_RECORD;
+    return (this.#at(row + FLAGS) & ~RamFlag.CONTINUE) === kind &&
+      this.#at(row + BLOCK) === block &&
+      this.#at(row + ADDRESS) + count * this.#pageSize === address &&
+      this.#at(row + AT) + count * step === at;
+  }
+
+  #push(row: readonly number[]): void {
+    const start = this.#length * COLUMNS;
+    if (start === this.#columns.length) {
+      const larger = new Float64Array(
+        Math.max(INITIAL_RUNS * COLUMNS, start * 2),
+      );
+      larger.set(this.#columns);
+      this.#columns = larger;
+    }
+    this.#columns.set(row, start);
+    this.#length++;
+  }
+
+  #at(index: number): number {
+    return this.#columns[index] ?? 0;
+  }
+}
+
+function kindOf(flags: number): PageRun["kind"] {
+  switch (flags & ~RamFlag.CONTINUE) {
+    case RamFlag.ZERO:
+      return RamFlag.ZERO;
+    case RamFlag.PAGE:
+      return RamFlag.PAGE;
+    case RamFlag.XBZRLE:
+      return RamFlag.XBZRLE;
+    default:
+      return RamFlag.MULTIFD_FLUSH;
+  }
+}

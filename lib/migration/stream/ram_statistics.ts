@@ -1,0 +1,53 @@
+import type { DecodedStream } from "./decoded.ts";
+import { mappedBitmapSize, type RamBlock } from "./ram_block.ts";
+import { RamFlag } from "./ram_records.ts";
+
+/** What a stream carries of one RAM block. */
+export interface RamBlockStatistics {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Pages with content. */
+  pages: number;
+  zeroPages: number;
+  /** Pages sent as a difference. */
+  xbzrlePages: number;
+}
+
+/** Counts the page records of each block, repeated ones as often as sent. */
+export function ramStatistics(decoded: DecodedStream): RamBlockStatistics[] {
+  const statistics: RamBlockStatistics[] = [];
+  for (const record of decoded.records) {
+    if (record.type === "command" || record.type === "full") continue;
+    for (const block of record.blocks ?? []) {
+      statistics.push(blockStatistics(decoded.input, block));
+    }
+    for (const run of record.pages) {
+      const block = statistics[run.block];
+      if (block === undefined) continue;
+      if (run.kind === RamFlag.PAGE) block.pages += run.count;
+      else if (run.kind === RamFlag.ZERO) block.zeroPages += run.count;
+      else if (run.kind === RamFlag.XBZRLE) block.xbzrlePages += run.count;
+    }
+  }
+  return statistics;
+}
+
+function blockStatistics(
+  input: Uint8Array,
+  block: RamBlock,
+): RamBlockStatistics {
+  const { name, usedLength: size, mapped } = block;
+  const empty = { name, size, pages: 0, zeroPages: 0, xbzrlePages: 0 };
+  if (mapped === undefined) return empty;
+  const { bitmapOffset, pageSize } = mapped;
+  const bitmap = input.subarray(
+    bitmapOffset,
+    bitmapOffset + mappedBitmapSize(block, pageSize),
+  );
+  let pages = 0;
+  for (let byte of bitmap) {
+    for (; byte !== 0; byte &= byte - 1) pages++;
+  }
+  return { ...empty, pages, zeroPages: size / pageSize - pages };
+}

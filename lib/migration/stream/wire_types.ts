@@ -1,0 +1,131 @@
+import type { Sink, Source } from "../../stream/mod.ts";
+import type { DecodedValue } from "./decoded.ts";
+
+/** One wire type of vmdesc whose values are more than bytes. */
+export interface WireType {
+  /** Wire bytes; undefined where they depend on the value. */
+  readonly size: number | undefined;
+  load(source: Source, size: number): DecodedValue;
+  /** @throws {TypeError | RangeError} when the value is none of this type */
+  save(sink: Sink, value: DecodedValue): void;
+}
+
+type NumberWidth = "u8" | "i8" | "u16" | "i16" | "u32" | "i32";
+type BigintWidth = "u64" | "i64";
+
+function numberType(width: NumberWidth, size: number): WireType {
+  return {
+    size,
+    load: (source) => source[width](),
+    save(sink, value) {
+      if (typeof value !== "number") throw wrongValue(value, "a number");
+      sink[width](value);
+    },
+  };
+}
+
+function bigintType(width: BigintWidth): WireType {
+  return {
+    size: 8,
+    load: (source) => source[width](),
+    save(sink, value) {
+      if (typeof value !== "bigint") throw wrongValue(value, "a bigint");
+      sink[width](value);
+    },
+  };
+}
+
+function wrongValue(value: DecodedValue, expected: string): TypeError {
+  return new TypeError(`${typeof value} given, it takes ${expected}`);
+}
+
+/** Any byte but 0 reads as true in QEMU; others than 1 stay numbers here. */
+const bool: WireType = {
+  size: 1,
+  load(source) {
+    const byte = source.u8();
+    return byte > 1 ? byte : byte === 1;
+  },
+  save: (sink, value) =>
+    uint8.save(sink, typeof value === "boolean" ? Number(value) : value),
+};
+
+const bitmap: WireType = {
+  size: undefined,
+  load: (source, size) =>
+    size % 8 === 0
+      ? Array.from({ length: size / 8 }, () => source.u64())
+      : source.bytes(size),
+  save(sink, value) {
+    if (value instanceof Uint8Array) return sink.bytes(value);
+    if (!Array.isArray(value)) throw wrongValue(value, "words");
+    for (const word of value) uint64.save(sink, word);
+  },
+};
+
+const pciIrqState: WireType = {
+  size: 16,
+  load: (source) => Array.from({ length: 4 }, () => source.u32()),
+  save(sink, value) {
+    if (!Array.isArray(value) || value.length !== 4) {
+      throw wrongValue(value, "four levels");
+    }
+    for (const level of value) uint32.save(sink, level);
+  },
+};
+
+/** vmdesc says the size of the first one only: the length byte counts. */
+const capability: WireType = {
+  size: undefined,
+  load: (source) => source.countedString(),
+  save(sink, value) {
+    if (typeof value !== "string") throw wrongValue(value, "a string");
+    sink.countedString(value);
+  },
+};
+
+const uint8 = numberType("u8", 1);
+const uint16 = numberType("u16", 2);
+const uint32 = numberType("u32", 4);
+const int32 = numberType("i32", 4);
+const uint64 = bigintType("u64");
+const int64 = bigintType("i64");
+
+const TYPES: ReadonlyMap<string, WireType> = new Map([
+  ["bool", bool],
+  ["int8", numberType("i8", 1)],
+  ["uint8", uint8],
+  ["uint8 equal", uint8],
+  ["int16", numberType("i16", 2)],
+  ["uint16", uint16],
+  ["uint16 equal", uint16],
+  ["int32", int32],
+  ["int32 equal", int32],
+  ["int32 le", int32],
+  ["uint32", uint32],
+  ["uint32 equal", uint32],
+  ["int64", int64],
+  // QEMU gives its check of uint64 this name.
+  ["int64 equal", uint64],
+  ["uint64", uint64],
+  ["CPU_Double_U", uint64],
+  ["timer", int64],
+  ["bitmap", bitmap],
+  ["pci irq state", pciIrqState],
+  ["capability", capability],
+]);
+
+/** The bytes themselves, of any type that is not one of the above. */
+const opaque: WireType = {
+  size: undefined,
+  load: (source, size) => source.bytes(size),
+  save(sink, value) {
+    if (!(value instanceof Uint8Array)) throw wrongValue(value, "bytes");
+    sink.bytes(value);
+  },
+};
+
+/** The wire type of a vmdesc type name; names are free text of each device. */
+export function wireType(name: string): WireType {
+  return TYPES.get(name) ?? opaque;
+}
