@@ -7,6 +7,7 @@ import {
   EnumValidationError,
   FlagNotFoundError,
   text_en,
+  UnexpectedFlagError,
   UnexpectedPositionalError,
   UnsatisfiedFlagError,
   UnsatisfiedPositionalError,
@@ -87,7 +88,13 @@ function usageError(error: unknown): unknown {
       { cause: exception },
     );
   }
-  return new UsageError(error.message);
+  if (error instanceof UnexpectedFlagError) {
+    const { externalFlagName, previousInput, input } = error;
+    return new UsageError(
+      `Cannot set "--${externalFlagName}" to "${input}": it is "${previousInput}" already`,
+    );
+  }
+  return new UsageError(`Cannot parse the options: ${error.message}`);
 }
 
 /** The names that come near; the library puts some in back-ticks. */

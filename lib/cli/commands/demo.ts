@@ -1,0 +1,57 @@
+import { buildCommand, type Command } from "@stricli/core";
+import type { Report } from "../../update/report.ts";
+import type { CliContext } from "../context.ts";
+import { withExamples } from "../examples.ts";
+import type { OnPhase } from "../present.ts";
+
+/** Updates the embedded machine once. */
+export type DemoEngine = (onPhase: OnPhase) => Promise<Report>;
+
+/**
+ * `cprctl demo`: update the embedded machine.
+ *
+ * @param load imports the engine, when the command runs and not before
+ */
+export function demoCommand(
+  load: () => Promise<DemoEngine>,
+): Command<CliContext> {
+  return buildCommand<{ readonly json: boolean }, [], CliContext>({
+    docs: {
+      brief: "Update the embedded machine in front of your eyes",
+      fullDescription: withExamples(
+        "Start the embedded machine, let its guest count, and move it onto a new\n" +
+          "program in the same process. Nothing is pretended: the RAM is a memfd, the\n" +
+          "program is executed anew, the state travels in QEMU's own format. Needs no\n" +
+          "QEMU, no KVM and no root.",
+        [
+          ["cprctl demo", "watch it"],
+          ["cprctl demo --json", "the same as a report"],
+        ],
+      ),
+    },
+    parameters: {
+      flags: {
+        json: {
+          kind: "boolean",
+          brief: "Print the report as one JSON document",
+          default: false,
+          withNegated: false,
+        },
+      },
+    },
+    loader: async () => {
+      const [demo, { presentUpdate }, { DEMO_INTRODUCTION, DEMO_EPILOGUE }] =
+        await Promise.all([
+          load(),
+          import("../present.ts"),
+          import("../demo_text.ts"),
+        ]);
+      return async function (this: CliContext, { json }): Promise<void> {
+        const { stdout } = this.process;
+        if (!json) stdout.write(DEMO_INTRODUCTION);
+        await presentUpdate(this.process, json, demo);
+        if (!json) stdout.write(DEMO_EPILOGUE);
+      };
+    },
+  });
+}

@@ -1,0 +1,14 @@
+/** What the demo says before and after the report. */
+
+/** Said while the machine starts. */
+export const DEMO_INTRODUCTION =
+  `A virtual machine runs, its guest counts. Now the program that runs it is
+replaced by a new one, in the same process and around the same memory.
+
+`;
+
+/** Said when it is over. */
+export const DEMO_EPILOGUE = `
+  by hand          cprctl machine --help
+  on a real QEMU   cprctl update --help
+`;

@@ -1,0 +1,207 @@
+/** A report as a person reads it: the verdict first, then how it came about. */
+
+import type {
+  Check,
+  CommandChange,
+  Comparison,
+  Program,
+  Report,
+  ReportError,
+} from "../update/report.ts";
+import { formatDuration, formatSize, wrap } from "./format.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
+import { printable } from "./printable.ts";
+import type { Look } from "./process.ts";
+import { renderTimeline } from "./timeline.ts";
+
+const VERDICTS: Readonly<
+  Record<Report["outcome"], readonly [word: string, tone: Tone]>
+> = {
+  "updated": ["updated", "good"],
+  "up-to-date": ["up to date", "good"],
+  "refused": ["refused", "careful"],
+  "rolled-back": ["rolled back", "careful"],
+  "needs-person": ["needs a person", "bad"],
+};
+
+const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
+  ok: "good",
+  warn: "careful",
+  refuse: "bad",
+  skipped: "faint",
+};
+
+/** Draws a report; the text ends with a line feed. */
+export function renderReport(report: Report, look: Look): string {
+  return `${
+    new ReportText(look).parts(printableReport(report)).join("\n\n")
+  }\n`;
+}
+
+class ReportText {
+  readonly #look: Look;
+  readonly #paint: Paint;
+
+  constructor(look: Look) {
+    this.#look = look;
+    this.#paint = painter(look.colour);
+  }
+
+  /** The parts that have something to say, from the verdict down. */
+  parts(report: Report): string[] {
+    return [
+      this.#verdict(report),
+      report.outcome === "up-to-date" ? "" : renderTimeline(report, this.#look),
+      this.#memory(report),
+      this.#comparisons(report.before_after ?? []),
+      this.#commandChanges(report.command_changes),
+      this.#checks(report.checks),
+      report.warnings.map((text) => this.#led("warning:", "careful", text))
+        .join("\n"),
+      this.#error(report.error),
+    ].filter((part) => part !== "");
+  }
+
+  /** "updated: guest0 runs on QEMU 11.1.3 (was 11.1.2), same pid 4711, …". */
+  #verdict(report: Report): string {
+    const [word, tone] = VERDICTS[report.outcome];
+    const clauses = [mainClause(report), pidClause(report), pauseClause(report)]
+      .filter((clause) => clause !== "");
+    return this.#led(`${word}:`, tone, clauses.join(", "));
+  }
+
+  #memory({ ram, mode, outcome }: Report): string {
+    if (ram === null || outcome !== "updated") return "";
+    const blocks = ram.blocks === 1 ? "1 block" : `${ram.blocks} blocks`;
+    const text = `${formatSize(ram.bytes)} of RAM in ${blocks} stayed in place`;
+    return this.#led(`  ${mode}:`, "faint", text);
+  }
+
+  /** What was beside what is; the mark says whether it changed. */
+  #comparisons(rows: readonly Comparison[]): string {
+    if (rows.length === 0) return "";
+    const changed = this.#look.unicode ? "→" : ">";
+    const what = longest(rows.map((row) => row.what));
+    const before = longest(["before", ...rows.map((row) => row.before)]);
+    const head = `  ${"".padEnd(what)}  ${"before".padEnd(before)}     after`;
+    const lines = rows.map((row) => {
+      const same = row.before === row.after;
+      const mark = this.#paint(same ? "=" : changed, same ? "good" : "busy");
+      const left = `  ${row.what.padEnd(what)}  ${row.before.padEnd(before)}`;
+      return `${left}  ${mark}  ${row.after}`;
+    });
+    return [this.#paint(head, "faint"), ...lines].join("\n");
+  }
+
+  #commandChanges(changes: readonly CommandChange[]): string {
+    if (changes.length === 0) return "";
+    const lines = changes.flatMap(({ from, to, why }) => [
+      ...(from === null ? [] : [`  - ${from}`]),
+      ...(to === null ? [] : [`  + ${to}`]),
+      this.#led("   ", "faint", why, 4),
+    ]);
+    return ["command line:", ...lines].join("\n");
+  }
+
+  /** How many came out how; those that were not ok in full. */
+  #checks(checks: readonly Check[]): string {
+    if (checks.length === 0) return "";
+    const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
+      .map((verdict) => {
+        const count = checks.filter((each) => each.verdict === verdict).length;
+        return count === 0 ? "" : `${count} ${verdict}`;
+      }).filter((text) => text !== "");
+    const lines = checks.filter((check) => check.verdict !== "ok")
+      .flatMap(({ verdict, id, detail, remedy }) => [
+        this.#led(
+          `  ${verdict.padEnd(7)}`,
+          CHECK_TONES[verdict],
+          `${id}: ${detail}`,
+          10,
+        ),
+        ...(remedy === null ? [] : [this.#remedy(remedy, 10)]),
+      ]);
+    return [`checks: ${counts.join(", ")}`, ...lines].join("\n");
+  }
+
+  #error(error: ReportError | null): string {
+    if (error === null) return "";
+    const { message, qemu, remedy } = error;
+    return [
+      this.#led("error:", "bad", message),
+      ...(qemu === null ? [] : [this.#led("  QEMU says:", "faint", qemu)]),
+      ...(remedy === null ? [] : [this.#remedy(remedy, 2)]),
+    ].join("\n");
+  }
+
+  #remedy(remedy: string, indent: number): string {
+    const lead = `${" ".repeat(indent)}try:`;
+    return this.#led(lead, "strong", remedy, indent);
+  }
+
+  /** A paragraph that starts with a word of its own tone. */
+  #led(lead: string, tone: Tone, text: string, indent = 2): string {
+    const { width } = this.#look;
+    const rest = wrap(text, { width, lead: lead.length + 1, indent });
+    return `${this.#paint(lead, tone)} ${rest}`;
+  }
+}
+
+function mainClause(report: Report): string {
+  const name = report.vm.name ?? report.vm.qmp ?? "the VM";
+  const old = programName(report.from);
+  switch (report.outcome) {
+    case "updated":
+      return report.to === null
+        ? `${name} runs on the new program`
+        : `${name} runs on ${programName(report.to)} ${was(report)}`;
+    case "up-to-date":
+      return `${name} runs on ${programName(report.to ?? report.from)} already`;
+    case "refused":
+      return `${name} was not touched and runs on ${old}`;
+    case "rolled-back":
+      return `${name} runs on ${old} again, its memory as it was`;
+    case "needs-person":
+      return `${name} may not be running`;
+  }
+}
+
+function was({ from, to }: Report): string {
+  if (to !== null && from.program !== to.program) {
+    return `(was ${programName(from)})`;
+  }
+  return from.version === to?.version
+    ? "(the same version, started anew)"
+    : `(was ${from.version ?? "of unknown version"})`;
+}
+
+function programName({ program, version }: Program): string {
+  return version === null ? program : `${program} ${version}`;
+}
+
+function pidClause({ pid_before: before, pid_after: after }: Report): string {
+  if (after === null) return before === null ? "" : `pid was ${before}`;
+  if (before === null) return `pid ${after}`;
+  return before === after
+    ? `same pid ${after}`
+    : `pid ${before} is now ${after}`;
+}
+
+function pauseClause(report: Report): string {
+  if (report.blackout_ms !== null) {
+    return `paused ${formatDuration(report.blackout_ms)}`;
+  }
+  return report.outcome === "updated" ? "still paused, as it was" : "";
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => text.length));
+}
+
+/** The report with every text made harmless: QEMU and its guest wrote some. */
+function printableReport(report: Report): Report {
+  return JSON.parse(
+    JSON.stringify(report),
+    (_key, value) => typeof value === "string" ? printable(value) : value,
+  );
+}

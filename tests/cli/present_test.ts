@@ -1,0 +1,78 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import * as v from "valibot";
+import { UsageError } from "../../lib/errors.ts";
+import { presentUpdate } from "../../lib/cli/present.ts";
+import { renderReport } from "../../lib/cli/report_text.ts";
+import { errorDocumentSchema } from "../../lib/update/report.ts";
+import { capturedProcess, PLAIN } from "./captured.ts";
+import * as reports from "./reports.ts";
+
+Deno.test("a report is drawn, and its outcome is the exit code", async () => {
+  const codes = new Map([
+    [reports.updated, 0],
+    [reports.upToDate, 0],
+    [reports.refused, 3],
+    [reports.rolledBack, 4],
+    [reports.needsPerson, 5],
+  ]);
+  for (const [report, code] of codes) {
+    const process = capturedProcess();
+    await presentUpdate(process, false, () => Promise.resolve(report));
+    assertEquals(process.exitCode, code);
+    assertEquals(process.written, {
+      stdout: renderReport(report, PLAIN),
+      stderr: "",
+    });
+  }
+});
+
+Deno.test("with json the report is all that is printed", async () => {
+  const process = capturedProcess();
+  await presentUpdate(process, true, (onPhase) => {
+    onPhase("facts");
+    return Promise.resolve(reports.rolledBack);
+  });
+  assertEquals(JSON.parse(process.written.stdout), reports.rolledBack);
+  assertEquals(process.written.stderr, "");
+  assertEquals(process.exitCode, 4);
+});
+
+Deno.test("with json an error is a document too", async () => {
+  const process = capturedProcess();
+  const error = new UsageError("Cannot run", { remedy: "Look again" });
+  await assertRejects(
+    () => presentUpdate(process, true, () => Promise.reject(error)),
+    UsageError,
+  );
+  const document = JSON.parse(process.written.stdout);
+  assertEquals(v.parse(errorDocumentSchema, document), document);
+  assertEquals(document.error.code, "usage");
+  assertEquals(document.error.remedy, "Look again");
+});
+
+Deno.test("without json an error prints nothing here", async () => {
+  const process = capturedProcess();
+  await assertRejects(
+    () => presentUpdate(process, false, () => Promise.reject(new Error("x"))),
+    Error,
+    "x",
+  );
+  assertEquals(process.written, { stdout: "", stderr: "" });
+});
+
+Deno.test("whoever watches sees the phase at hand, and then no more", async () => {
+  const process = capturedProcess();
+  const watched = {
+    ...process,
+    stderr: { ...process.stderr, isTerminal: true },
+  };
+  await presentUpdate(watched, false, (onPhase) => {
+    onPhase("facts");
+    onPhase("load");
+    return Promise.resolve(reports.updated);
+  });
+  assertEquals(
+    process.written.stderr,
+    "  facts …\r\u001b[K  load …\r\u001b[K",
+  );
+});

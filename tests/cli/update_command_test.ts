@@ -1,0 +1,90 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { buildApplication, run } from "@stricli/core";
+import { demoCommand } from "../../lib/cli/commands/demo.ts";
+import {
+  updateCommand,
+  type UpdateRequest,
+} from "../../lib/cli/commands/update.ts";
+import { applicationText } from "../../lib/cli/text.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { capturedProcess } from "./captured.ts";
+import * as reports from "./reports.ts";
+
+async function update(...words: string[]) {
+  const requests: UpdateRequest[] = [];
+  const command = updateCommand(() =>
+    Promise.resolve((request) => {
+      requests.push(request);
+      return Promise.resolve(reports.refused);
+    })
+  );
+  const process = capturedProcess();
+  const text = applicationText(false);
+  await run(
+    buildApplication(command, {
+      name: "cprctl update",
+      localization: { text },
+    }),
+    words,
+    { process },
+  );
+  return { requests, exitCode: process.exitCode, ...process.written };
+}
+
+Deno.test("the flags become a request", async () => {
+  assertEquals((await update("--qmp", "/run/a.qmp")).requests, [
+    { qmp: "/run/a.qmp", binary: undefined, timeoutMs: 60_000 },
+  ]);
+  const full = await update(
+    ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
+    "--json",
+  );
+  assertEquals(full.requests, [
+    { qmp: "localhost:4444", binary: "/opt/q", timeoutMs: 1500 },
+  ]);
+  assertEquals(JSON.parse(full.stdout), reports.refused);
+  assertEquals(full.exitCode, 3);
+});
+
+Deno.test("nothing is asked of the engine by wrong words", async (t) => {
+  const wrong = [
+    [],
+    ["--qmp"],
+    ["--qmp", "a", "--timeout", "0"],
+    ["--qmp", "a", "--timeout", "soon"],
+    ["--qmp", "a", "--qmp", "b"],
+    ["--qmp", "--binary"],
+    ["/run/a.qmp"],
+  ];
+  for (const words of wrong) {
+    const { requests, stdout, stderr } = await update(...words);
+    assertEquals([requests, stdout], [[], ""], words.join(" "));
+    await t.assertSnapshot(stderr);
+  }
+});
+
+Deno.test("the help of update and demo", async (t) => {
+  await t.assertSnapshot((await update("--help")).stdout);
+  const process = capturedProcess();
+  const command = demoCommand(() => Promise.reject(new UsageError("Unused")));
+  const text = applicationText(false);
+  await run(
+    buildApplication(command, { name: "cprctl demo", localization: { text } }),
+    ["--help"],
+    { process },
+  );
+  await t.assertSnapshot(process.written.stdout);
+});
+
+Deno.test("the demo says what it does, and how to go on", async () => {
+  const process = capturedProcess();
+  const command = demoCommand(() =>
+    Promise.resolve(() => Promise.resolve(reports.demonstrated))
+  );
+  const application = buildApplication(command, { name: "cprctl demo" });
+  await run(application, [], { process });
+  assertMatch(process.written.stdout, /^A virtual machine runs/);
+  assertStringIncludes(process.written.stdout, "updated: demo runs on");
+  assertStringIncludes(process.written.stdout, "cprctl machine --help");
+  assertEquals(process.exitCode, 0);
+});
