@@ -79,13 +79,17 @@ async function fetchedBuilds(say: (line: string) => void): Promise<string> {
   const cache = await cacheFolder();
   const home = `${cache}/qemu`;
   if (await isComplete(home)) return home;
-  // Beside its place, which it takes by one rename: all of it or nothing.
-  const work = await Deno.makeTempDir({ dir: cache, prefix: "fetch-" });
+  // Another run may be at it; its children have deadlines.
+  using lock = await Deno.open(`${cache}/lock`, { create: true, write: true });
+  await lock.lock(true);
+  if (await isComplete(home)) return home;
+  const work = `${cache}/fetch`;
+  await removeIfThere(work); // what a killed run left
+  await Deno.mkdir(work);
   try {
     await fetchBuilds(work, home, say);
-    if (await isComplete(home)) return home; // another run was faster
     await removeIfThere(home);
-    await Deno.rename(`${work}/qemu`, home);
+    await Deno.rename(`${work}/qemu`, home); // all of it or nothing
     return home;
   } finally {
     await Deno.remove(work, { recursive: true });
