@@ -3,6 +3,7 @@ import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import {
   accelerators,
   MACHINES,
+  PLAIN,
   updateByHand,
   VirtualMachine,
   Witness,
@@ -36,4 +37,14 @@ for (const accelerator of await accelerators(builds.old)) {
       await witness.assertLivesOn();
     });
   }
+
+  Deno.test(`QEMU itself moves a machine there and back (${accelerator})`, async () => {
+    await using vm = await VirtualMachine.boot(builds.old, PLAIN, accelerator);
+    const witness = await Witness.of(vm);
+    for (const build of [builds.new, builds.old, builds.new, builds.old]) {
+      await updateByHand(vm, build);
+      assertEquals(vm.executable(), build.binary);
+      await witness.assertLivesOn();
+    }
+  });
 }
