@@ -23,7 +23,7 @@ if (import.meta.main) {
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     console.error(
-      "Name your own builds with CPRCTL_QEMU_OLD and CPRCTL_QEMU_NEW",
+      "CPRCTL_QEMU_OLD and CPRCTL_QEMU_NEW name your own builds instead",
     );
     Deno.exit(1);
   }

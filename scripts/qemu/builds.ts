@@ -20,7 +20,7 @@ export interface QemuBuild {
   readonly package: string;
 }
 
-/** Two builds, always two files; fetched ones with the lower release as old. */
+/** Fetched ones are two files, even of one release; the lower one is old. */
 export interface QemuBuilds {
   readonly old: QemuBuild;
   readonly new: QemuBuild;
@@ -63,7 +63,9 @@ export function toolOf(build: QemuBuild, name: string): string {
 }
 
 async function describe(binary: string): Promise<QemuBuild> {
-  const path = await Deno.realPath(binary);
+  const path = await Deno.realPath(binary).catch((cause) => {
+    throw new Error(`Cannot use QEMU "${binary}": ${cause.message}`, { cause });
+  });
   const text = await run([path, "--version"], {
     timeoutMs: VERSION_TIMEOUT_MS,
   });
