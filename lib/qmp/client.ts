@@ -248,7 +248,10 @@ export class QmpClient implements AsyncDisposable {
   async #receive(): Promise<void> {
     try {
       for await (const incoming of this.#wire.incoming()) {
-        if ("problem" in incoming) throw incoming.problem;
+        if ("problem" in incoming) {
+          const { problem, offset } = incoming;
+          throw this.#lie(`sent junk at byte ${offset}: ${problem}`);
+        }
         this.#dispatch(incoming.message, incoming.bytes);
       }
       this.#finish(

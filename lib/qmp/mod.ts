@@ -1,6 +1,21 @@
 /** QMP, QEMU's monitor protocol: client, messages and JSON. */
 
+export {
+  anything,
+  type ArgumentType,
+  type Command,
+  command,
+  CommandFailure,
+  flag,
+  integer,
+  list,
+  oneOf,
+  optional,
+  record,
+  text,
+} from "./arguments.ts";
 export { QmpClient } from "./client.ts";
+export type { CommandTable } from "./dispatch.ts";
 export type { Patience } from "./deadline.ts";
 export * from "./errors.ts";
 export { EventWatch, microsecondsBetween } from "./events.ts";
@@ -8,5 +23,6 @@ export type { QmpEvent, QmpTimestamp } from "./events.ts";
 export { isObject, parseJson, stringifyJson } from "./json.ts";
 export type { Json, JsonObject } from "./json.ts";
 export type { Greeting, QemuVersion } from "./messages.ts";
+export { type Listening, QmpListenError, QmpServer } from "./server.ts";
 export { showAddress } from "./transport.ts";
 export type { Peer, QmpAddress } from "./transport.ts";

@@ -44,7 +44,7 @@ export async function openTransport(
   signal: AbortSignal,
 ): Promise<Transport> {
   try {
-    return new DenoTransport(
+    return connectionTransport(
       "path" in address
         ? await Deno.connect({ transport: "unix", path: address.path })
         : await Deno.connect({
@@ -56,6 +56,11 @@ export async function openTransport(
   } catch (error) {
     throw explain(error, address);
   }
+}
+
+/** The byte stream of a connection that Deno made or accepted. */
+export function connectionTransport(connection: Deno.Conn): Transport {
+  return new DenoTransport(connection);
 }
 
 /** Large enough for nearly every reply in one read. */

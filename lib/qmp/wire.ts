@@ -1,6 +1,5 @@
 /** JSON messages over a byte stream, in both directions. */
 
-import { QmpProtocolError } from "./errors.ts";
 import { type FrameLimits, JsonFramer } from "./framer.ts";
 import { type Json, parseJson, stringifyJson } from "./json.ts";
 import type { Transport } from "./transport.ts";
@@ -8,7 +7,7 @@ import type { Transport } from "./transport.ts";
 /** A message that came, or the reason why what came is none. */
 export type Incoming =
   | { readonly message: Json; readonly bytes: number; readonly offset: number }
-  | { readonly problem: QmpProtocolError };
+  | { readonly problem: string; readonly offset: number };
 
 /** Sends and receives JSON messages; owns the transport. */
 export class Wire {
@@ -18,6 +17,8 @@ export class Wire {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   /** The last write: writes must not overtake each other. */
   #written: Promise<void> = Promise.resolve();
+  #backlog = 0;
+  #closed = false;
 
   constructor(transport: Transport, limits: FrameLimits) {
     this.#transport = transport;
@@ -37,19 +38,40 @@ export class Wire {
       for (const frame of this.#framer.push(chunk)) {
         yield frame.kind === "message"
           ? this.#parse(frame.bytes, frame.offset)
-          : notAMessage(frame.offset, frame.problem);
+          : frame;
       }
     }
+  }
+
+  /** Bytes sent that the kernel has not taken yet. */
+  get backlog(): number {
+    return this.#backlog;
   }
 
   /** Writes one message and resolves when the kernel has taken it. */
   send(message: Json): Promise<void> {
     const bytes = this.#encoder.encode(stringifyJson(message) + "\r\n");
-    this.#written = this.#written.then(() => this.#transport.write(bytes));
+    this.#backlog += bytes.length;
+    this.#written = this.#written.then(async () => {
+      await this.#transport.write(bytes);
+      this.#backlog -= bytes.length;
+    });
     return this.#written;
   }
 
+  /** Resolves when the kernel has taken what was sent, or never will. */
+  async flushed(): Promise<void> {
+    try {
+      await this.#written;
+    } catch {
+      // Whoever sent it was told.
+    }
+  }
+
+  /** Ends the stream, and with it what waits for it; again is harmless. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#transport.close();
   }
 
@@ -59,21 +81,10 @@ export class Wire {
       return { message, bytes: bytes.length, offset };
     } catch (error) {
       // SyntaxError from the parser, TypeError from the decoder.
-      const text = error instanceof SyntaxError ? error.message : "not UTF-8";
-      return notAMessage(offset, text, error);
+      const problem = error instanceof SyntaxError
+        ? error.message
+        : "not UTF-8";
+      return { problem, offset };
     }
   }
-}
-
-function notAMessage(
-  offset: number,
-  problem: string,
-  cause?: unknown,
-): Incoming {
-  return {
-    problem: new QmpProtocolError(
-      `Cannot read the monitor's message at byte ${offset}: ${problem}`,
-      { cause },
-    ),
-  };
 }
