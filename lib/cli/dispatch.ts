@@ -6,16 +6,29 @@
  * @module
  */
 
+import type { CliProcess } from "./process.ts";
+
 /**
  * Runs the command that the words name.
  *
+ * @param process where to write to; this process by default
  * @returns the exit code; every error has been printed
  */
-export async function dispatch(words: readonly string[]): Promise<number> {
+export async function dispatch(
+  words: readonly string[],
+  process?: CliProcess,
+): Promise<number> {
+  const [first, ...rest] = words;
   try {
-    const { hostProcess } = await import("./process.ts");
-    const { run } = await import("./run.ts");
-    return await run(words, hostProcess());
+    if (first === "exec") {
+      const { runExec } = await import("../cpr/exec_wrapper.ts");
+      return runExec(rest);
+    }
+    const [{ hostProcess }, { run }] = await Promise.all([
+      import("./process.ts"),
+      import("./run.ts"),
+    ]);
+    return await run(words, process ?? hostProcess());
   } catch (error) {
     const { errorText, exitCodeOf } = await import("./error_text.ts");
     console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));

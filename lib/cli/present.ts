@@ -8,11 +8,9 @@ import {
   type Report,
   REPORT_SCHEMA,
 } from "../update/report.ts";
+import type { PhaseObserver } from "../update/phase_clock.ts";
 import type { CliProcess } from "./process.ts";
 import { renderReport } from "./report_text.ts";
-
-/** Called when a phase begins. */
-export type OnPhase = (phase: PhaseName) => void;
 
 /**
  * Runs an update; names the phase at hand to whoever watches, prints the
@@ -24,7 +22,7 @@ export type OnPhase = (phase: PhaseName) => void;
 export async function presentUpdate(
   process: CliProcess,
   json: boolean,
-  update: (onPhase: OnPhase) => Promise<Report>,
+  update: (observer: PhaseObserver) => Promise<Report>,
 ): Promise<void> {
   const line = new StatusLine(process);
   let report: Report;

@@ -1,8 +1,10 @@
 /** The commands, in the order that help lists them. */
 
 import { buildRouteMap } from "@stricli/core";
+import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
 import { schemaCommand } from "./commands/schema.ts";
+import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
 import type { CliContext } from "./context.ts";
 
@@ -21,6 +23,10 @@ ENVIRONMENT
 /** Every command by its name. */
 export const routes = buildRouteMap<string, CliContext>({
   routes: {
+    update: updateCommand(async () =>
+      (await import("../update/update.ts")).update
+    ),
+    exec: execCommand,
     schema: schemaCommand,
     version: versionCommand,
     help: helpCommand,

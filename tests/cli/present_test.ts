@@ -28,8 +28,8 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
 
 Deno.test("with json the report is all that is printed", async () => {
   const process = capturedProcess();
-  await presentUpdate(process, true, (onPhase) => {
-    onPhase("facts");
+  await presentUpdate(process, true, (observer) => {
+    observer("facts");
     return Promise.resolve(reports.rolledBack);
   });
   assertEquals(JSON.parse(process.written.stdout), reports.rolledBack);
@@ -66,9 +66,9 @@ Deno.test("whoever watches sees the phase at hand, and then no more", async () =
     ...process,
     stderr: { ...process.stderr, isTerminal: true },
   };
-  await presentUpdate(watched, false, (onPhase) => {
-    onPhase("facts");
-    onPhase("load");
+  await presentUpdate(watched, false, (observer) => {
+    observer("facts");
+    observer("load");
     return Promise.resolve(reports.updated);
   });
   assertEquals(

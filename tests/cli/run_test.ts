@@ -23,7 +23,7 @@ Deno.test("the help of every command", async (t) => {
   for (const { name } of routes.getAllEntries()) {
     const { code, stdout, stderr } = await outcome(name.original, "--help");
     assertEquals([code, stderr], [0, ""]);
-    assertStringIncludes(stdout, "EXAMPLES");
+    if (name.original !== "exec") assertStringIncludes(stdout, "EXAMPLES");
     await t.assertSnapshot(stdout);
   }
 });

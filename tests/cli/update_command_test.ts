@@ -1,19 +1,17 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
-import {
-  updateCommand,
-  type UpdateRequest,
-} from "../../lib/cli/commands/update.ts";
+import { updateCommand } from "../../lib/cli/commands/update.ts";
+import type { UpdateRequest } from "../../lib/update/update.ts";
 import { applicationText } from "../../lib/cli/text.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { capturedProcess } from "./captured.ts";
 import * as reports from "./reports.ts";
 
 async function update(...words: string[]) {
-  const requests: UpdateRequest[] = [];
+  const requests: Omit<UpdateRequest, "observer">[] = [];
   const command = updateCommand(() =>
-    Promise.resolve((request) => {
+    Promise.resolve(({ observer: _observer, ...request }) => {
       requests.push(request);
       return Promise.resolve(reports.refused);
     })
@@ -33,14 +31,18 @@ async function update(...words: string[]) {
 
 Deno.test("the flags become a request", async () => {
   assertEquals((await update("--qmp", "/run/a.qmp")).requests, [
-    { qmp: "/run/a.qmp", binary: undefined, timeoutMs: 60_000 },
+    { address: { path: "/run/a.qmp" }, binary: undefined, timeoutMs: 60_000 },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
     "--json",
   );
   assertEquals(full.requests, [
-    { qmp: "localhost:4444", binary: "/opt/q", timeoutMs: 1500 },
+    {
+      address: { host: "localhost", port: 4444 },
+      binary: "/opt/q",
+      timeoutMs: 1500,
+    },
   ]);
   assertEquals(JSON.parse(full.stdout), reports.refused);
   assertEquals(full.exitCode, 3);
@@ -50,6 +52,7 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
   const wrong = [
     [],
     ["--qmp"],
+    ["--qmp", ""],
     ["--qmp", "a", "--timeout", "0"],
     ["--qmp", "a", "--timeout", "soon"],
     ["--qmp", "a", "--qmp", "b"],

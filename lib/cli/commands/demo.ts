@@ -1,11 +1,11 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { Report } from "../../update/report.ts";
+import type { PhaseObserver } from "../../update/phase_clock.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import type { OnPhase } from "../present.ts";
 
 /** Updates the embedded machine once. */
-export type DemoEngine = (onPhase: OnPhase) => Promise<Report>;
+export type DemoEngine = (observer: PhaseObserver) => Promise<Report>;
 
 /**
  * `cprctl demo`: update the embedded machine.

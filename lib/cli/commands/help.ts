@@ -24,14 +24,17 @@ export const helpCommand = buildCommand({
     },
   },
   loader: async () => {
-    const { run } = await import("../run.ts");
+    const { dispatch } = await import("../dispatch.ts");
     return async function (
       this: CliContext,
       _flags: Record<never, never>,
       command?: string,
     ): Promise<void> {
       const words = command === undefined ? [] : [command];
-      await run([...words, "--help"], this.process);
+      this.process.exitCode = await dispatch(
+        [...words, "--help"],
+        this.process,
+      );
     };
   },
 });

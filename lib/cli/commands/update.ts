@@ -1,28 +1,17 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report.ts";
+import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import type { OnPhase } from "../present.ts";
-
-/** What the command line asks of an update. */
-export interface UpdateRequest {
-  /** The VM's monitor: a socket's path, or HOST:PORT. */
-  readonly qmp: string;
-  /** The program to move onto; undefined: the one now at the old one's path. */
-  readonly binary: string | undefined;
-  /** After which the update is given up, in milliseconds. */
-  readonly timeoutMs: number;
-}
+import { parseQmpAddress } from "../qmp_address.ts";
 
 /** Does what was asked. */
-export type UpdateEngine = (
-  request: UpdateRequest,
-  onPhase: OnPhase,
-) => Promise<Report>;
+export type UpdateEngine = (request: UpdateRequest) => Promise<Report>;
 
 interface Flags {
-  readonly qmp: string;
+  readonly qmp: QmpAddress;
   readonly binary?: string;
   readonly timeout: number;
   readonly json: boolean;
@@ -63,7 +52,7 @@ export function updateCommand(
       flags: {
         qmp: {
           kind: "parsed",
-          parse: String,
+          parse: parseQmpAddress,
           brief: "The VM's QMP socket: a path, or HOST:PORT",
           placeholder: "socket",
         },
@@ -96,15 +85,12 @@ export function updateCommand(
         import("../present.ts"),
       ]);
       return async function (this: CliContext, flags: Flags): Promise<void> {
-        const request: UpdateRequest = {
-          qmp: flags.qmp,
-          binary: flags.binary,
-          timeoutMs: flags.timeout * 1000,
-        };
+        const { qmp: address, binary, timeout, json } = flags;
+        const timeoutMs = timeout * 1000;
         await presentUpdate(
           this.process,
-          flags.json,
-          (onPhase) => update(request, onPhase),
+          json,
+          (observer) => update({ address, binary, timeoutMs, observer }),
         );
       };
     },
