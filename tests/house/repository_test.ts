@@ -1,0 +1,46 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../../", import.meta.url);
+
+interface Task {
+  readonly command: string;
+  readonly description: string;
+}
+
+const { tasks, imports }: {
+  readonly tasks: Readonly<Record<string, Task>>;
+  readonly imports: Readonly<Record<string, string>>;
+} = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+
+const DOCUMENTS = ["README.md", "CONTRIBUTING.md"];
+
+Deno.test("the licence is the Apache License 2.0", async () => {
+  const licence = await Deno.readTextFile(new URL("LICENSE", ROOT));
+  assertStringIncludes(licence, "Apache License");
+  assertStringIncludes(licence, "Version 2.0, January 2004");
+});
+
+Deno.test("every task says what it does", () => {
+  for (const [name, { description }] of Object.entries(tasks)) {
+    assert(description?.length > 0, name);
+  }
+});
+
+Deno.test("every package is pinned to one version", () => {
+  for (const [name, target] of Object.entries(imports)) {
+    assert(/^\.\/|^npm:.+@\d+\.\d+\.\d+$/.test(target), name);
+  }
+});
+
+for (const document of DOCUMENTS) {
+  Deno.test(`what ${document} names is there`, async () => {
+    const text = await Deno.readTextFile(new URL(document, ROOT));
+    const named = [...text.matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)]
+      .map((match) => match[1] ?? "");
+    assert(named.length > 0, "no task is named");
+    assertEquals(named.filter((name) => !(name in tasks)), []);
+    for (const [, path = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
+      await Deno.stat(new URL(path, ROOT));
+    }
+  });
+}
