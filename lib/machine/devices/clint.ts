@@ -1,0 +1,171 @@
+/**
+ * The core-local interruptor: mtime at 10 MHz of guest time, the timer
+ * interrupt from mtimecmp, and the software interrupt.
+ *
+ * ```
+ * 0000  msip           bit 0 is the software interrupt
+ * 4000  mtimecmp       two words; timer interrupt while mtime >= mtimecmp
+ * bff8  mtime          two words
+ * ```
+ *
+ * @module
+ */
+
+import { requireThat, type Width } from "../cpu/mod.ts";
+import {
+  bool,
+  i64,
+  timer,
+  u64,
+  type Value,
+  vmstate,
+} from "../../vmstate/mod.ts";
+import { type Clock, type Device, type TimedDevice } from "./device.ts";
+import { TICKS_A_SECOND } from "./memory_map.ts";
+
+const NANOSECONDS_A_TICK = BigInt(1e9 / TICKS_A_SECOND);
+const NEVER = 2n ** 64n - 1n;
+/** The last ns that a timer's deadline can name. */
+const LAST_DEADLINE = 2n ** 63n - 1n;
+
+/** Offsets of the registers. */
+export const CLINT_REGISTER = {
+  msip: 0x0000,
+  mtimecmp: 0x4000,
+  mtimecmpHigh: 0x4004,
+  mtime: 0xbff8,
+  mtimeHigh: 0xbffc,
+} as const;
+
+export const clintState = vmstate("clint", { version: 1 }, {
+  msip: bool(),
+  mtimecmp: u64(),
+  /** mtime is guest time in ticks plus this, modulo 2^64. */
+  timeBase: i64(),
+  /** When the timer interrupt will rise; null when it has, or never will. */
+  deadline: timer(),
+}, {
+  postLoad({ mtimecmp, timeBase, deadline }) {
+    requireThat(
+      deadline === null || deadline === deadlineOf(mtimecmp, timeBase),
+      "deadline",
+      deadline,
+      "what mtimecmp and timeBase say",
+    );
+  },
+});
+
+export type ClintState = Value<typeof clintState>;
+
+function deadlineOf(mtimecmp: bigint, timeBase: bigint): bigint | null {
+  const deadline = (mtimecmp - timeBase) * NANOSECONDS_A_TICK;
+  return deadline >= 0n && deadline <= LAST_DEADLINE ? deadline : null;
+}
+
+export class Clint implements Device, TimedDevice {
+  readonly #clock: Clock;
+  #msip = false;
+  #mtimecmp = NEVER;
+  #timeBase = 0n;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Ticks of 100 ns, 64 bits. */
+  get mtime(): bigint {
+    const ticks = this.#clock() / NANOSECONDS_A_TICK;
+    return BigInt.asUintN(64, ticks + this.#timeBase);
+  }
+
+  get softwareInterrupt(): boolean {
+    return this.#msip;
+  }
+
+  get timerInterrupt(): boolean {
+    return this.mtime >= this.#mtimecmp;
+  }
+
+  nextDeadline(): bigint | null {
+    if (this.timerInterrupt) return null;
+    return deadlineOf(this.#mtimecmp, this.#timeBase);
+  }
+
+  reset(): void {
+    this.#msip = false;
+    this.#mtimecmp = NEVER;
+    this.#timeBase = 0n;
+  }
+
+  snapshot(): ClintState {
+    return {
+      msip: this.#msip,
+      mtimecmp: this.#mtimecmp,
+      timeBase: this.#timeBase,
+      deadline: this.nextDeadline(),
+    };
+  }
+
+  restore(state: ClintState): void {
+    this.#msip = state.msip;
+    this.#mtimecmp = state.mtimecmp;
+    this.#timeBase = state.timeBase;
+  }
+
+  read(offset: number, width: Width): number | undefined {
+    if (width !== 4) return undefined;
+    switch (offset) {
+      case CLINT_REGISTER.msip:
+        return this.#msip ? 1 : 0;
+      case CLINT_REGISTER.mtimecmp:
+        return low(this.#mtimecmp);
+      case CLINT_REGISTER.mtimecmpHigh:
+        return high(this.#mtimecmp);
+      case CLINT_REGISTER.mtime:
+        return low(this.mtime);
+      case CLINT_REGISTER.mtimeHigh:
+        return high(this.mtime);
+      default:
+        return 0;
+    }
+  }
+
+  write(offset: number, width: Width, value: number): boolean {
+    if (width !== 4) return false;
+    switch (offset) {
+      case CLINT_REGISTER.msip:
+        this.#msip = (value & 1) !== 0;
+        break;
+      case CLINT_REGISTER.mtimecmp:
+        this.#mtimecmp = join(high(this.#mtimecmp), value);
+        break;
+      case CLINT_REGISTER.mtimecmpHigh:
+        this.#mtimecmp = join(value, low(this.#mtimecmp));
+        break;
+      case CLINT_REGISTER.mtime:
+        this.#setTime(join(high(this.mtime), value));
+        break;
+      case CLINT_REGISTER.mtimeHigh:
+        this.#setTime(join(value, low(this.mtime)));
+        break;
+    }
+    return true;
+  }
+
+  #setTime(mtime: bigint): void {
+    const ticks = this.#clock() / NANOSECONDS_A_TICK;
+    this.#timeBase = BigInt.asIntN(64, mtime - ticks);
+  }
+}
+
+function low(value: bigint): number {
+  return Number(value & 0xffff_ffffn);
+}
+
+function high(value: bigint): number {
+  return Number(value >> 32n);
+}
+
+function join(high: number, low: number): bigint {
+  return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
+}

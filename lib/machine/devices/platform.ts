@@ -1,0 +1,163 @@
+import { Hart, hartState, INTERRUPT, type RunResult } from "../cpu/mod.ts";
+import type { DeviceEntry } from "../../migration/mod.ts";
+import type { VmState } from "../../vmstate/mod.ts";
+import { AddressSpace } from "./address_space.ts";
+import { Clint, clintState } from "./clint.ts";
+import type { Clock } from "./device.ts";
+import { DigestEngine, digestState } from "./digest.ts";
+import { Finisher, type StopRequest } from "./finisher.ts";
+import {
+  AUX_RAM,
+  CLINT,
+  DIGEST,
+  DIGEST_SOURCE,
+  FINISHER,
+  PLIC,
+  UART,
+  UART_SOURCE,
+} from "./memory_map.ts";
+import { MemoryWindow } from "./memory_window.ts";
+import { Plic, plicState } from "./plic.ts";
+import { Uart } from "./uart.ts";
+import { uartState } from "./uart_state.ts";
+
+/** What the platform is built around. */
+export interface PlatformOptions {
+  /** Main RAM; the machine keeps it mapped as long as the platform lives. */
+  readonly ram: Uint8Array;
+  /** Auxiliary RAM, of the memory map's size. */
+  readonly auxRam: Uint8Array;
+  readonly clock: Clock;
+  /** Gets every byte that the guest sends over its serial port. */
+  readonly serial: (byte: number) => void;
+}
+
+/** One hart and its devices, wired up: all of the machine but its memory. */
+export class Platform {
+  readonly #hart: Hart;
+  readonly #clint: Clint;
+  readonly #plic = new Plic();
+  readonly #uart: Uart;
+  readonly #digest: DigestEngine;
+  readonly #finisher = new Finisher();
+
+  /** @throws {RangeError} when a memory has a size that cannot be used */
+  constructor(options: PlatformOptions) {
+    const { ram, auxRam, clock, serial } = options;
+    if (auxRam.length !== AUX_RAM.size) {
+      throw new RangeError(`Auxiliary RAM has ${AUX_RAM.size} bytes`);
+    }
+    this.#clint = new Clint(clock);
+    this.#uart = new Uart(clock, serial);
+    this.#digest = new DigestEngine(clock, ram);
+
+    const space = new AddressSpace();
+    space.attach(FINISHER, this.#finisher);
+    space.attach(CLINT, this.#clint);
+    space.attach(PLIC, this.#plic);
+    space.attach(UART, this.#uart);
+    space.attach(DIGEST, this.#digest);
+    space.attach(AUX_RAM, new MemoryWindow(auxRam));
+
+    const finisher = this.#finisher;
+    this.#hart = new Hart({
+      ram,
+      load: (address, width) => space.load(address, width),
+      store: (address, width, value) => space.store(address, width, value),
+      interrupts: () => this.#interrupts(),
+      time: () => this.#clint.mtime,
+      get stopRequested() {
+        return finisher.request !== undefined;
+      },
+    });
+  }
+
+  /** Runs at most `budget` instructions. */
+  run(budget: number): RunResult {
+    return this.#hart.run(budget);
+  }
+
+  /** True while the guest has nothing to do until an interrupt comes. */
+  get waiting(): boolean {
+    return this.#hart.waiting;
+  }
+
+  /** How many characters the serial port has room for. */
+  get serialRoom(): number {
+    return this.#uart.room;
+  }
+
+  /** A character for the guest; false when it was lost for lack of room. */
+  receive(byte: number): boolean {
+    return this.#uart.receive(byte);
+  }
+
+  /** What the guest asked for; the next call gives undefined again. */
+  takeStopRequest(): StopRequest | undefined {
+    return this.#finisher.take();
+  }
+
+  /**
+   * Guest time at which a device will do something by itself, which may wake
+   * the guest; null when nothing will happen before input comes.
+   */
+  nextDeadline(): bigint | null {
+    let next: bigint | null = null;
+    for (const device of [this.#clint, this.#uart, this.#digest]) {
+      const deadline = device.nextDeadline();
+      if (deadline !== null && (next === null || deadline < next)) {
+        next = deadline;
+      }
+    }
+    return next;
+  }
+
+  /** Puts hart and devices back to how they start; memory stays. */
+  reset(): void {
+    this.#finisher.take();
+    for (
+      const part of [
+        this.#hart,
+        this.#clint,
+        this.#plic,
+        this.#uart,
+        this.#digest,
+      ]
+    ) part.reset();
+  }
+
+  /** Everything that has state, in the order of the stream. */
+  devices(): readonly DeviceEntry[] {
+    return [
+      entry(hartState, this.#hart),
+      entry(clintState, this.#clint),
+      entry(plicState, this.#plic),
+      entry(uartState, this.#uart),
+      entry(digestState, this.#digest),
+    ];
+  }
+
+  /** The lines into the hart, as bits of mip. */
+  #interrupts(): number {
+    this.#plic.raise(
+      (this.#uart.interrupt ? 1 << UART_SOURCE : 0) |
+        (this.#digest.interrupt ? 1 << DIGEST_SOURCE : 0),
+    );
+    return (this.#clint.softwareInterrupt ? INTERRUPT.software : 0) |
+      (this.#clint.timerInterrupt ? INTERRUPT.timer : 0) |
+      (this.#plic.interrupt ? INTERRUPT.external : 0);
+  }
+}
+
+function entry<V extends object>(
+  state: VmState<V>,
+  device: { snapshot(): V; restore(value: V): void },
+): DeviceEntry<V> {
+  return {
+    idstr: state.name,
+    instanceId: 0,
+    state,
+    save: () => device.snapshot(),
+    load: (value) => device.restore(value),
+  };
+}

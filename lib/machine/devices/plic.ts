@@ -1,0 +1,177 @@
+/**
+ * The platform-level interrupt controller, with one context: it picks the
+ * pending source of the highest priority above the threshold.
+ *
+ * ```
+ *             line high            claim               complete
+ * idle ────────────────▶ pending ────────▶ in service ──────────▶ idle
+ *
+ * 00_0000 + 4 n   priority of source n, 0 (never) to 7
+ * 00_1000         pending, one bit a source
+ * 00_2000         enabled, one bit a source
+ * 20_0000         threshold
+ * 20_0004         read: claim; write: complete
+ * ```
+ *
+ * @module
+ */
+
+import { requireClear, requireThat, type Width } from "../cpu/mod.ts";
+import { array, u32, type Value, vmstate } from "../../vmstate/mod.ts";
+import type { Device } from "./device.ts";
+
+/** Sources 1 to 7; 0 means "none". */
+export const PLIC_SOURCES = 8;
+const MAXIMUM_PRIORITY = 7;
+const SOURCE_BITS = 2 ** PLIC_SOURCES - 2;
+
+/** Offsets of the registers. */
+export const PLIC_REGISTER = {
+  priority: 0x00_0000,
+  pending: 0x00_1000,
+  enabled: 0x00_2000,
+  threshold: 0x20_0000,
+  claim: 0x20_0004,
+} as const;
+
+export const plicState = vmstate("plic", { version: 1 }, {
+  priority: array(u32(), PLIC_SOURCES),
+  pending: u32(),
+  /** Claimed and not completed. */
+  inService: u32(),
+  enabled: u32(),
+  threshold: u32(),
+}, {
+  postLoad({ priority, pending, inService, enabled, threshold }) {
+    for (const [source, value] of priority.entries()) {
+      const limit = source === 0 ? 0 : MAXIMUM_PRIORITY;
+      requireThat(
+        value <= limit,
+        `priority[${source}]`,
+        value,
+        `at most ${limit}`,
+      );
+    }
+    requireClear("pending", pending, ~SOURCE_BITS | inService);
+    requireClear("inService", inService, ~SOURCE_BITS);
+    requireClear("enabled", enabled, ~SOURCE_BITS);
+    requireThat(
+      threshold <= MAXIMUM_PRIORITY,
+      "threshold",
+      threshold,
+      `at most ${MAXIMUM_PRIORITY}`,
+    );
+  },
+});
+
+export type PlicState = Value<typeof plicState>;
+
+export class Plic implements Device {
+  #priority = new Uint32Array(PLIC_SOURCES);
+  #pending = 0;
+  #inService = 0;
+  #enabled = 0;
+  #threshold = 0;
+
+  /** Takes note of the lines that are high now, one bit a source. */
+  raise(lines: number): void {
+    this.#pending |= lines & SOURCE_BITS & ~this.#inService;
+  }
+
+  /** True while there is something to claim. */
+  get interrupt(): boolean {
+    return this.#best() !== 0;
+  }
+
+  reset(): void {
+    this.#priority.fill(0);
+    this.#pending = 0;
+    this.#inService = 0;
+    this.#enabled = 0;
+    this.#threshold = 0;
+  }
+
+  snapshot(): PlicState {
+    return {
+      priority: [...this.#priority],
+      pending: this.#pending,
+      inService: this.#inService,
+      enabled: this.#enabled,
+      threshold: this.#threshold,
+    };
+  }
+
+  restore(state: PlicState): void {
+    this.#priority.set(state.priority);
+    this.#pending = state.pending;
+    this.#inService = state.inService;
+    this.#enabled = state.enabled;
+    this.#threshold = state.threshold;
+  }
+
+  read(offset: number, width: Width): number | undefined {
+    if (width !== 4) return undefined;
+    switch (offset) {
+      case PLIC_REGISTER.pending:
+        return this.#pending;
+      case PLIC_REGISTER.enabled:
+        return this.#enabled;
+      case PLIC_REGISTER.threshold:
+        return this.#threshold;
+      case PLIC_REGISTER.claim:
+        return this.#claim();
+      default:
+        return this.#priority[offset / 4] ?? 0;
+    }
+  }
+
+  write(offset: number, width: Width, value: number): boolean {
+    if (width !== 4) return false;
+    switch (offset) {
+      case PLIC_REGISTER.pending:
+        break;
+      case PLIC_REGISTER.enabled:
+        this.#enabled = value & SOURCE_BITS;
+        break;
+      case PLIC_REGISTER.threshold:
+        this.#threshold = value & MAXIMUM_PRIORITY;
+        break;
+      case PLIC_REGISTER.claim:
+        this.#complete(value);
+        break;
+      default:
+        this.#setPriority(offset / 4, value & MAXIMUM_PRIORITY);
+    }
+    return true;
+  }
+
+  #setPriority(source: number, value: number): void {
+    if (source > 0 && source < PLIC_SOURCES) this.#priority[source] = value;
+  }
+
+  /** The source to serve next; of equal ones the lowest; 0 for none. */
+  #best(): number {
+    let best = 0;
+    let highest = this.#threshold;
+    const candidates = this.#pending & this.#enabled;
+    for (const [source, priority] of this.#priority.entries()) {
+      if ((candidates & 1 << source) !== 0 && priority > highest) {
+        best = source;
+        highest = priority;
+      }
+    }
+    return best;
+  }
+
+  #claim(): number {
+    const source = this.#best();
+    if (source === 0) return 0;
+    this.#pending &= ~(1 << source);
+    this.#inService |= 1 << source;
+    return source;
+  }
+
+  #complete(source: number): void {
+    if (source > 0 && source < PLIC_SOURCES) this.#inService &= ~(1 << source);
+  }
+}

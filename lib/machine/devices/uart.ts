@@ -1,0 +1,293 @@
+/**
+ * A serial port with the registers of a 16550A, one byte each.
+ *
+ * ```
+ * offset  read              write
+ * 0       RBR (DLL)         THR (DLL)      in brackets: while LCR bit 7 is set
+ * 1       IER (DLM)         IER (DLM)
+ * 2       IIR               FCR
+ * 3       LCR               LCR
+ * 4       MCR               MCR
+ * 5       LSR               -
+ * 6       MSR               -
+ * 7       SCR               SCR
+ * ```
+ *
+ * What is sent is gone at once, so the transmitter is always empty. Modem
+ * lines do not change but in loopback, and cause no interrupts; there are no
+ * framing errors. Characters that wait below the trigger level interrupt after
+ * four character times, which is the state that moves in a subsection.
+ *
+ * @module
+ */
+
+import type { Width } from "../cpu/mod.ts";
+import type { Clock, Device, TimedDevice } from "./device.ts";
+import {
+  FIFO_DEPTH,
+  FIFO_ENABLED,
+  UART_BITS,
+  type UartState,
+  type UartTimeout,
+} from "./uart_state.ts";
+
+/** Offsets of the registers. */
+export const UART_REGISTER = {
+  data: 0,
+  ier: 1,
+  iirFcr: 2,
+  lcr: 3,
+  mcr: 4,
+  lsr: 5,
+  msr: 6,
+  scr: 7,
+} as const;
+
+/** Bits of IER. */
+export const UART_ENABLE = { received: 1, transmitted: 2, lineStatus: 4 };
+
+const CLEAR_RECEIVER = 0x02;
+const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
+
+const IIR = {
+  none: 0x01,
+  transmitted: 0x02,
+  received: 0x04,
+  lineStatus: 0x06,
+  timeout: 0x0c,
+  fifoEnabled: 0xc0,
+} as const;
+
+const DIVISOR_LATCH = 0x80;
+const LOOPBACK = 0x10;
+
+const LSR = { dataReady: 0x01, overrun: 0x02, transmitterEmpty: 0x60 } as const;
+/** Clear to send, data set ready, carrier detect. */
+const MODEM_READY = 0xb0;
+
+/** Four characters of ten bits, at 115200 baud for a divisor of 1. */
+const TIMEOUT_NANOSECONDS = BigInt(Math.round(4 * 10 * 1e9 / 115_200));
+
+function resetState(): UartState {
+  return {
+    divisor: 1,
+    ier: 0,
+    fcr: 0,
+    lcr: 3,
+    mcr: 0,
+    scr: 0,
+    overrun: false,
+    transmitted: false,
+    rxCount: 0,
+    rx: [],
+  };
+}
+
+export class Uart implements Device, TimedDevice {
+  readonly #clock: Clock;
+  readonly #send: (byte: number) => void;
+  #state = resetState();
+
+  constructor(
+    clock: Clock,
+    /** Gets every byte that the guest sends, when it sends it. */
+    send: (byte: number) => void,
+  ) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  /** How many characters there is room for now. */
+  get room(): number {
+    return this.#depth - this.#state.rxCount;
+  }
+
+  /**
+   * A character arrives from outside.
+   *
+   * @returns false when there was no room: it is lost, and the guest is told
+   */
+  receive(byte: number): boolean {
+    if (this.room <= 0) {
+      this.#state.overrun = true;
+      return false;
+    }
+    this.#state.rx.push(byte & 0xff);
+    this.#rxChanged();
+    return true;
+  }
+
+  /** True while any enabled interrupt is there. */
+  get interrupt(): boolean {
+    return this.#source() !== IIR.none;
+  }
+
+  nextDeadline(): bigint | null {
+    return this.#timeout()?.deadline ?? null;
+  }
+
+  reset(): void {
+    this.#state = resetState();
+  }
+
+  snapshot(): UartState {
+    this.#timeout();
+    return structuredClone(this.#state);
+  }
+
+  restore(state: UartState): void {
+    this.#state = structuredClone(state);
+  }
+
+  read(offset: number, width: Width): number | undefined {
+    if (width !== 1) return undefined;
+    const state = this.#state;
+    const latch = (state.lcr & DIVISOR_LATCH) !== 0;
+    switch (offset) {
+      case UART_REGISTER.data:
+        return latch ? state.divisor & 0xff : this.#takeReceived();
+      case UART_REGISTER.ier:
+        return latch ? state.divisor >> 8 : state.ier;
+      case UART_REGISTER.iirFcr:
+        return this.#identify();
+      case UART_REGISTER.lcr:
+        return state.lcr;
+      case UART_REGISTER.mcr:
+        return state.mcr;
+      case UART_REGISTER.lsr:
+        return this.#takeLineStatus();
+      case UART_REGISTER.msr:
+        return this.#isLoopback ? loopedModem(state.mcr) : MODEM_READY;
+      default:
+        return state.scr;
+    }
+  }
+
+  write(offset: number, width: Width, value: number): boolean {
+    if (width !== 1) return false;
+    const state = this.#state;
+    const byte = value & 0xff;
+    const latch = (state.lcr & DIVISOR_LATCH) !== 0;
+    switch (offset) {
+      case UART_REGISTER.data:
+        if (latch) state.divisor = state.divisor & 0xff00 | byte;
+        else this.#transmit(byte);
+        break;
+      case UART_REGISTER.ier:
+        if (latch) state.divisor = state.divisor & 0xff | byte << 8;
+        else this.#enable(byte & UART_BITS.ier);
+        break;
+      case UART_REGISTER.iirFcr:
+        this.#controlFifo(byte);
+        break;
+      case UART_REGISTER.lcr:
+        state.lcr = byte;
+        break;
+      case UART_REGISTER.mcr:
+        state.mcr = byte & UART_BITS.mcr;
+        break;
+      case UART_REGISTER.scr:
+        state.scr = byte;
+        break;
+    }
+    return true;
+  }
+
+  get #isFifo(): boolean {
+    return (this.#state.fcr & FIFO_ENABLED) !== 0;
+  }
+
+  get #depth(): number {
+    return this.#isFifo ? FIFO_DEPTH : 1;
+  }
+
+  get #isLoopback(): boolean {
+    return (this.#state.mcr & LOOPBACK) !== 0;
+  }
+
+  /** Characters that make the receiver interrupt. */
+  get #trigger(): number {
+    return this.#isFifo ? TRIGGER_LEVELS[this.#state.fcr >> 6] ?? 1 : 1;
+  }
+
+  /** Starts the timeout anew: a character came or went. */
+  #rxChanged(): void {
+    const state = this.#state;
+    state.rxCount = state.rx.length;
+    if (!this.#isFifo || state.rxCount === 0) {
+      delete state.timeout;
+      return;
+    }
+    const wait = TIMEOUT_NANOSECONDS * BigInt(Math.max(1, state.divisor));
+    state.timeout = { pending: false, deadline: this.#clock() + wait };
+  }
+
+  /** The timeout, as of now. */
+  #timeout(): UartTimeout | undefined {
+    const { timeout } = this.#state;
+    const deadline = timeout?.deadline ?? null;
+    if (timeout === undefined || deadline === null) return timeout;
+    if (this.#clock() < deadline) return timeout;
+    return this.#state.timeout = { pending: true, deadline: null };
+  }
+
+  #source(): number {
+    const { ier, overrun, rxCount, transmitted } = this.#state;
+    if ((ier & UART_ENABLE.lineStatus) !== 0 && overrun) return IIR.lineStatus;
+    if ((ier & UART_ENABLE.received) !== 0) {
+      if (rxCount >= this.#trigger) return IIR.received;
+      if (this.#timeout()?.pending) return IIR.timeout;
+    }
+    if ((ier & UART_ENABLE.transmitted) !== 0 && transmitted) {
+      return IIR.transmitted;
+    }
+    return IIR.none;
+  }
+
+  #identify(): number {
+    const source = this.#source();
+    if (source === IIR.transmitted) this.#state.transmitted = false;
+    return source | (this.#isFifo ? IIR.fifoEnabled : 0);
+  }
+
+  #takeReceived(): number {
+    const byte = this.#state.rx.shift();
+    if (byte === undefined) return 0;
+    this.#rxChanged();
+    return byte;
+  }
+
+  #takeLineStatus(): number {
+    const { rxCount, overrun } = this.#state;
+    this.#state.overrun = false;
+    return LSR.transmitterEmpty | (rxCount > 0 ? LSR.dataReady : 0) |
+      (overrun ? LSR.overrun : 0);
+  }
+
+  #transmit(byte: number): void {
+    if (this.#isLoopback) this.receive(byte);
+    else this.#send(byte);
+    this.#state.transmitted = true;
+  }
+
+  /** Enabling the transmitter's interrupt shows that it is empty. */
+  #enable(ier: number): void {
+    const risen = ier & ~this.#state.ier;
+    if ((risen & UART_ENABLE.transmitted) !== 0) this.#state.transmitted = true;
+    this.#state.ier = ier;
+  }
+
+  /** Turning the FIFO on or off empties it, as does asking for that. */
+  #controlFifo(byte: number): void {
+    const turns = ((byte ^ this.#state.fcr) & FIFO_ENABLED) !== 0;
+    this.#state.fcr = (byte & FIFO_ENABLED) !== 0 ? byte & UART_BITS.fcr : 0;
+    if (!turns && (byte & CLEAR_RECEIVER) === 0) return;
+    this.#state.rx = [];
+    this.#rxChanged();
+  }
+}
+
+/** In loopback: DTR is seen as DSR, RTS as CTS, OUT1 as RI, OUT2 as DCD. */
+function loopedModem(mcr: number): number {
+  return (mcr & 0x0c) << 4 | (mcr & 0x02) << 3 | (mcr & 0x01) << 5;
+}
