@@ -1,6 +1,7 @@
 import { StreamError, TornStreamError } from "./error.ts";
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Takes a byte order mark for the three bytes that it is. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * A reader over bytes in memory (or in a mapped file). All integers are

@@ -146,3 +146,8 @@ Deno.test("every kind of write may be the one that needs more room", () => {
     assertEquals(sink.toBytes().at(-1), 1);
   }
 });
+
+Deno.test("a byte order mark is text like any other", () => {
+  const source = new Source(Uint8Array.of(4, 0xef, 0xbb, 0xbf, 65));
+  assertEquals(source.countedString(), "\ufeffA");
+});

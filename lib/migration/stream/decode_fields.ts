@@ -117,7 +117,7 @@ export class FieldDecoder {
     const elements = new Elements();
     for (const entry of entries) {
       const count = entry.arrayLength ?? 1;
-      if (MARKER_TYPES.has(entry.type)) this.#markers(count, elements);
+      if (MARKER_TYPES.has(entry.type)) this.#markers(entry, count, elements);
       else this.#elements(entry, count, elements);
     }
     if (elements.isMarkerOpen) throw this.#problem("it ends after a marker");
@@ -130,7 +130,8 @@ export class FieldDecoder {
     };
   }
 
-  #markers(count: number, elements: Elements): void {
+  #markers(entry: FieldDescription, count: number, elements: Elements): void {
+    if (entry.size !== 1) throw this.#problem("a marker is one byte");
     for (let index = 0; index < count; index++) {
       const marker = this.#source.u8();
       if (elements.isMarkerOpen) throw this.#problem("two markers in a row");

@@ -1,0 +1,25 @@
+/** The main streams in this folder. */
+export const STREAMS = [
+  "cpr-exec-q35-plain.vm.state",
+  "cpr-exec-pc-rich.vm.state",
+  "cpr-transfer-q35-main.stream",
+] as const;
+
+/** A file of this folder, unpacked. */
+export async function data(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const url = new URL(name, import.meta.url);
+  if (await exists(url)) return await Deno.readFile(url);
+  using file = await Deno.open(new URL(`${name}.gz`, import.meta.url));
+  const unpacked = file.readable.pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+}
+
+async function exists(url: URL): Promise<boolean> {
+  try {
+    await Deno.lstat(url);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

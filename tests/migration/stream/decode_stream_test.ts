@@ -1,0 +1,506 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  type DecodedStream,
+  decodeStream,
+  encodeParts,
+  encodeStream,
+  MigrationStreamError,
+  RamFlag,
+  ramStatistics,
+} from "../../../lib/migration/stream/mod.ts";
+import {
+  bytes,
+  configuration,
+  device,
+  EOF,
+  EOS,
+  footer,
+  HEADER,
+  joined,
+  oneBlock,
+  ramPart,
+  ramStart,
+  section,
+  vmdesc,
+  vmdescText,
+  word,
+} from "./foreign.ts";
+import { written } from "./machine.ts";
+
+/** Decodes, having seen that it encodes again. */
+function decoded(stream: Uint8Array): DecodedStream {
+  const result = decodeStream(stream);
+  const again = encodeStream(result);
+  assertEquals(again.length, stream.length);
+  assertEquals(again.findIndex((byte, at) => byte !== stream[at]), -1);
+  return result;
+}
+
+function refused(stream: Uint8Array, message: string): MigrationStreamError {
+  return assertThrows(
+    () => decodeStream(stream),
+    MigrationStreamError,
+    message,
+  );
+}
+
+const START = ramStart(joined(oneBlock("r", 0x4000), EOS));
+const PAGE = new Uint8Array(4096).fill(0x5a);
+const NAME = [1, 0x72];
+
+function ram(...records: (Uint8Array | number[])[]): Uint8Array {
+  return joined(
+    HEADER,
+    configuration(),
+    START,
+    ramPart(joined(...records, EOS)),
+    EOF,
+  );
+}
+
+Deno.test("our own streams are decoded like any other", () => {
+  const stream = decoded(written());
+  const names = stream.records.flatMap((record) =>
+    record.type === "command" ? [] : [record.name]
+  );
+  assertEquals(names, ["ram", "ram", "uart", "0000:00:01.0/clock"]);
+});
+
+Deno.test("records that follow one another are one run", () => {
+  const stream = decoded(ram(
+    ...[word(0x0008), NAME, PAGE],
+    ...[word(0x1028), PAGE],
+    ...[word(0x2022), [0]],
+    ...[word(0x3022), [0]],
+    ...[word(0x2028), PAGE],
+    ...[word(0x3008), NAME, PAGE],
+  ));
+  const part = stream.records[1];
+  assert(part?.type === "part");
+  assertEquals(
+    [...part.pages].map(({ kind, named, address, count }) => ({
+      kind,
+      named,
+      address,
+      count,
+    })),
+    [
+      { kind: RamFlag.PAGE, named: true, address: 0, count: 2 },
+      { kind: RamFlag.ZERO, named: false, address: 0x2000, count: 2 },
+      { kind: RamFlag.PAGE, named: false, address: 0x2000, count: 1 },
+      { kind: RamFlag.PAGE, named: true, address: 0x3000, count: 1 },
+    ],
+  );
+  assertEquals(ramStatistics(stream), [
+    { name: "r", size: 0x4000, pages: 4, zeroPages: 2, xbzrlePages: 0 },
+  ]);
+});
+
+Deno.test("a run's data is where it says", () => {
+  const stream = ram(
+    ...[word(0x0008), NAME, PAGE],
+    ...[word(0x1028), PAGE.toReversed()],
+  );
+  const part = decoded(stream).records[1];
+  assert(part?.type === "part");
+  const [run] = part.pages;
+  assert(run !== undefined);
+  assertEquals(stream.subarray(run.at, run.at + 4096), PAGE);
+});
+
+Deno.test("XBZRLE and multifd flush are passed over", () => {
+  const stream = decoded(ram(
+    ...[word(0x40), NAME, [1, 0, 3, 9, 9, 9]],
+    word(0x200),
+    ...[word(0x1060), [1, 0, 0]],
+  ));
+  assertEquals(ramStatistics(stream)[0]?.xbzrlePages, 2);
+});
+
+Deno.test("a continued block is remembered from section to section", () => {
+  decoded(joined(
+    HEADER,
+    configuration(),
+    START,
+    ramPart(joined(word(0x8), NAME, PAGE, EOS)),
+    ramPart(joined(word(0x1028), PAGE, EOS)),
+    EOF,
+  ));
+});
+
+Deno.test("huge pages are told by what POSTCOPY_ADVISE said", () => {
+  const advise = joined([8, 0, 3, 0, 16], word(0x20_1000), word(0x1000));
+  const blocks = joined(
+    word(0x60_0004),
+    bytes((sink) => {
+      sink.countedString("huge");
+      sink.size64(0x40_0000);
+      sink.size64(0x20_0000);
+      sink.countedString("small");
+      sink.size64(0x20_0000);
+    }),
+    EOS,
+  );
+  const stream = decoded(
+    joined(HEADER, configuration(), advise, ramStart(blocks), EOF),
+  );
+  const start = stream.records[1];
+  assert(start?.type === "start");
+  assertEquals(start.blocks, [
+    { name: "huge", usedLength: 0x40_0000, pageSize: 0x20_0000 },
+    { name: "small", usedLength: 0x20_0000 },
+  ]);
+});
+
+Deno.test("x-ignore-shared adds an address to each block", () => {
+  const stream = decoded(joined(
+    HEADER,
+    configuration("x-ignore-shared"),
+    ramStart(joined(oneBlock("r", 0x4000), word(0xc0000), EOS)),
+    EOF,
+  ));
+  const [start] = stream.records;
+  assert(start?.type === "start");
+  assertEquals(start.blocks, [
+    { name: "r", usedLength: 0x4000, address: 0xc0000n },
+  ]);
+});
+
+/** A mapped-ram stream whose pages begin `gap` bytes after the bitmap. */
+function mapped(
+  change: { version?: number; bitmap?: number; pages?: number } = {},
+  part: Uint8Array | number[] = EOS,
+): Uint8Array {
+  const before = joined(
+    HEADER,
+    configuration("mapped-ram"),
+    section(1, 1, "ram", 4, oneBlock("r", 0x4000)),
+  );
+  const bitmap = before.length + 28;
+  const pages = bitmap + 8 + 100;
+  return joined(
+    before,
+    bytes((sink) => {
+      sink.u32(change.version ?? 1);
+      sink.size64(4096);
+      sink.size64(change.bitmap ?? bitmap);
+      sink.size64(change.pages ?? pages);
+      sink.bytes(Uint8Array.of(0b0101, 0, 0, 0, 0, 0, 0, 0));
+      sink.zeros(100);
+      for (let page = 0; page < 4; page++) sink.bytes(PAGE);
+    }),
+    EOS,
+    footer(1),
+    ramPart(part),
+    EOF,
+  );
+}
+
+Deno.test("mapped-ram keeps pages and bitmap beside the list", () => {
+  assertEquals(ramStatistics(decoded(mapped())), [
+    { name: "r", size: 0x4000, pages: 2, zeroPages: 2, xbzrlePages: 0 },
+  ]);
+});
+
+Deno.test("a mapped-ram header that cannot be is refused", () => {
+  refused(mapped({ version: 2 }), "unsupported version 2");
+  refused(mapped({ bitmap: 7 }), "bitmap at 7");
+  refused(mapped({ pages: 7 }), "inside the bitmap");
+  refused(mapped({ pages: 2 ** 40 }), "the stream ends here");
+  refused(mapped({}, joined(word(8), NAME, PAGE, EOS)), "under mapped-ram");
+});
+
+Deno.test("the page size is the configuration's", () => {
+  const stream = decoded(joined(
+    HEADER,
+    configuration(),
+    bytes((sink) => {
+      sink.u8(5);
+      sink.countedString("configuration/target-page-bits");
+      sink.u32(1);
+      sink.u32(14);
+    }),
+    ramStart(joined(oneBlock("r", 0x8000), EOS)),
+    ramPart(joined(word(0x4008), NAME, new Uint8Array(0x4000), EOS)),
+    EOF,
+  ));
+  assertEquals(stream.layout.pageSize, 0x4000);
+  assertEquals(ramStatistics(stream)[0]?.pages, 1);
+});
+
+Deno.test("a page size that no target has is refused", () => {
+  const bits = bytes((sink) => {
+    sink.u8(5);
+    sink.countedString("configuration/target-page-bits");
+    sink.u32(1);
+    sink.u32(60);
+  });
+  refused(joined(HEADER, configuration(), bits, EOF), "pages of 60 bits");
+});
+
+Deno.test("a stream may have neither configuration nor footers", () => {
+  const stream = decoded(joined(
+    HEADER,
+    section(1, 1, "ram", 4, joined(oneBlock("r", 0x4000), EOS)),
+    [3, 0, 0, 0, 1],
+    EOS,
+    section(4, 7, "dev", 1, [9]),
+    EOF,
+    vmdesc(device([{ name: "a", type: "uint8", size: 1 }])),
+  ));
+  assertEquals(stream.hasFooters, false);
+  assertEquals(stream.configuration, undefined);
+});
+
+Deno.test("footers that were there stay there", () => {
+  const stream = joined(
+    HEADER,
+    configuration(),
+    START,
+    section(4, 7, "dev", 1, [9]),
+    EOF,
+    vmdesc(device([{ name: "a", type: "uint8", size: 1 }])),
+  );
+  const error = refused(stream, "missing section footer");
+  assertEquals(error.location.section, "dev");
+});
+
+Deno.test("without vmdesc devices are one opaque tail", () => {
+  const device = section(4, 7, "dev", 1, [9]);
+  const tail = joined(device, footer(7), EOF);
+  const before = joined(HEADER, configuration(), START);
+  const stream = decoded(joined(before, tail));
+  assertEquals(stream.opaqueTail, { offset: before.length, bytes: tail });
+  assertEquals(stream.vmdesc, undefined);
+});
+
+Deno.test("a stream without devices may have a vmdesc", () => {
+  const stream = decoded(joined(HEADER, configuration(), EOF, vmdesc()));
+  assertEquals(stream.vmdesc?.description.devices, []);
+});
+
+Deno.test("bytes after the stream are kept", () => {
+  for (const stream of [written(), joined(HEADER, EOF)]) {
+    const trailing = Uint8Array.of(1, 6, 0, 0, 0, 1);
+    assertEquals(decoded(joined(stream, trailing)).trailing, trailing);
+  }
+});
+
+Deno.test("commands are kept, a package unopened", () => {
+  const stream = decoded(joined(
+    HEADER,
+    configuration(),
+    [8, 0, 2, 0, 4, 0, 0, 0, 1],
+    [8, 0, 7, 0, 4, 0, 0, 0, 3, 1, 2, 3],
+    [8, 0, 10, 0, 2, 1, 0x72],
+    EOF,
+  ));
+  assertEquals(
+    stream.records.map((record) =>
+      record.type === "command" && [record.command, record.packaged]
+    ),
+    [[2, undefined], [7, Uint8Array.of(1, 2, 3)], [10, undefined]],
+  );
+});
+
+Deno.test("sections that only their own code can read are named", () => {
+  const error = refused(
+    joined(HEADER, configuration(), section(1, 3, "dirty-bitmap", 1, [0])),
+    "of which only its own code knows the length",
+  );
+  assertEquals(error.location.section, "dirty-bitmap");
+});
+
+Deno.test("what cannot be in a stream is refused", () => {
+  const before = joined(HEADER, configuration());
+  refused(joined(before, [9]), "unknown record type 0x9");
+  refused(joined(before, [0x7e, 0, 0, 0, 1]), "unknown record type 0x7e");
+  refused(joined(before, ramPart(EOS)), "section id 0x1 was not started");
+  refused(joined(before, START, START), "it starts twice");
+  refused(
+    joined(before, section(1, 1, "ram", 5, EOS)),
+    "unsupported version 5",
+  );
+  refused(joined(before, [8, 0, 12, 0, 0]), "unknown command 12");
+  refused(joined(before, [8, 0, 7, 0, 4, 0xff, 0, 0, 0]), "ends here");
+});
+
+Deno.test("a configuration in another order is refused", () => {
+  const sub = (name: string, body: number[]) =>
+    bytes((sink) => {
+      sink.u8(5);
+      sink.countedString(`configuration/${name}`);
+      sink.u32(1);
+      sink.bytes(Uint8Array.from(body));
+    });
+  const uuid = sub("uuid", new Array<number>(16).fill(1));
+  const caps = sub("capabilities", [0, 0, 0, 1, 1, 120]);
+  decoded(joined(HEADER, configuration(), caps, uuid, EOF));
+  refused(
+    joined(HEADER, configuration(), uuid, caps, EOF),
+    "not as QEMU writes it",
+  );
+});
+
+Deno.test("an unknown part of the configuration is named", () => {
+  const unknown = bytes((sink) => {
+    sink.u8(5);
+    sink.countedString("configuration/new");
+    sink.u32(1);
+  });
+  const error = refused(
+    joined(HEADER, configuration(), unknown, EOF),
+    'subsection "configuration/new" is not known',
+  );
+  assertEquals(error.location.section, "configuration");
+});
+
+const FIELDS = [{ name: "a", type: "uint8", size: 1 }];
+
+Deno.test("a vmdesc that lies about sections is refused", () => {
+  const one = section(4, 7, "dev", 1, [9]);
+  const head = joined(HEADER, configuration());
+  const stream = (...devices: Record<string, unknown>[]) =>
+    joined(head, one, footer(7), EOF, vmdesc(...devices));
+  const dev = device(FIELDS);
+  decoded(stream(dev));
+  refused(stream(), "vmdesc has no such section");
+  refused(stream({ ...dev, name: "ved" }), '"ved" instance 0 here');
+  refused(stream({ ...dev, instance_id: 3 }), '"dev" instance 3 here');
+  refused(stream({ ...dev, version: 2 }), "version 1, and 2 in vmdesc");
+  refused(stream(dev, dev), 'goes on with "dev" instance 0');
+  refused(
+    joined(head, EOF, vmdesc(dev)),
+    'vmdesc has "dev", the stream nothing',
+  );
+  refused(
+    joined(head, one, footer(7), EOF, [1, 2], EOF, vmdesc(dev)),
+    "its vmdesc is at",
+  );
+  refused(
+    joined(
+      head,
+      one,
+      footer(7),
+      EOF,
+      vmdescText('{"page_size": 8192, "devices": []}'),
+    ),
+    "pages of 8192 bytes",
+  );
+});
+
+Deno.test("a vmdesc that lies about sizes is found at the footer", () => {
+  const stream = (size: number) =>
+    joined(
+      HEADER,
+      configuration(),
+      START,
+      section(4, 7, "dev", 1, [1, 2]),
+      footer(7),
+      EOF,
+      vmdesc(device([{ name: "a", type: "buffer", size }])),
+    );
+  decoded(stream(2));
+  const error = refused(stream(1), "missing section footer");
+  assertEquals(error.location.section, "dev");
+  assertEquals(error.location.field, undefined);
+  const torn = refused(stream(99_999), "the stream ends here");
+  assertEquals(torn.location.field, "a");
+});
+
+Deno.test("a vmdesc of another form is refused, with the path", () => {
+  const field = '{"name": "a", "type": "uint8", "size": 1}';
+  const dev = (fields: string, more = "") =>
+    `{"page_size": 4096, "devices": [{"name": "dev", "instance_id": 0, ` +
+    `"vmsd_name": "dev", "version": 1, "fields": ${fields}${more}}]}`;
+  const cases: readonly (readonly [string, string])[] = [
+    ["{]}", "vmdesc is not JSON"],
+    ['{"page_size": 4096}', 'vmdesc has no "devices"'],
+    ['{"devices": []}', 'vmdesc has no "page_size"'],
+    ['{"page_size": "x", "devices": []}', "vmdesc.page_size is not a count"],
+    ['{"page_size": -1, "devices": []}', "vmdesc.page_size is not a count"],
+    ['{"page_size": 1.5, "devices": []}', "vmdesc.page_size is not a count"],
+    ['{"page_size": 1e99, "devices": []}', "vmdesc.page_size is not a count"],
+    ['{"page_size": 4096, "devices": {}}', "vmdesc.devices is not an array"],
+    ['{"page_size": 4096, "devices": [7]}', "devices[0] is not an object"],
+    ['{"page_size": 4096, "devices": [[]]}', "devices[0] is not an object"],
+    ['{"page_size": 4096, "devices": [null]}', "devices[0] is not an object"],
+    [dev("[]").replace('"dev"', "1"), "devices[0].name is not a string"],
+    [dev("7"), "devices[0].fields is not an array"],
+    [dev('[{"name": "a"}]'), 'fields[0] has no "type"'],
+    [dev(`[${field}]`, ', "subsections": 1'), "subsections is not an array"],
+    [dev(`[${field.replace("1", '1, "struct": 3')}]`), "struct is not an ob"],
+    [dev(`[${field.replace("1", '1, "index": null')}]`), "index is not a"],
+  ];
+  for (const [text, message] of cases) {
+    refused(
+      joined(
+        HEADER,
+        configuration(),
+        section(4, 7, "dev", 1, [9]),
+        footer(7),
+        EOF,
+        vmdescText(text),
+      ),
+      message,
+    );
+  }
+});
+
+Deno.test("a vmdesc nested without end is refused", () => {
+  let text = '{"vmsd_name": "e", "version": 1, "fields": []}';
+  for (let depth = 0; depth < 5000; depth++) {
+    text = `{"vmsd_name": "e", "version": 1, "fields": [{"name": "x", ` +
+      `"type": "struct", "struct": ${text}, "size": 0}]}`;
+  }
+  refused(
+    joined(
+      HEADER,
+      EOF,
+      vmdescText(
+        `{"configuration": ${text}, "page_size": 4096, "devices": []}`,
+      ),
+    ),
+    "is nested too deeply",
+  );
+});
+
+Deno.test("brackets without end are not JSON", () => {
+  refused(
+    joined(HEADER, EOF, vmdescText("[".repeat(1_000_000))),
+    "vmdesc is not JSON",
+  );
+});
+
+Deno.test("invalid UTF-8 is refused wherever there is text", () => {
+  const text = joined(HEADER, EOF, vmdescText('{"a": "xy"}'));
+  text[text.length - 3] = 0xff;
+  refused(text, "vmdesc is not JSON");
+  const name = joined(HEADER, configuration(), START);
+  name[name.indexOf("r".charCodeAt(0))] = 0xff;
+  refused(name, "is not UTF-8");
+});
+
+Deno.test("a long stream is encoded in parts", () => {
+  const pages = [...Array(600).keys()].map((page) =>
+    joined(
+      word(page * 4096 + (page === 0 ? 8 : 0x28)),
+      page === 0 ? NAME : [],
+      PAGE,
+    )
+  );
+  const stream = joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", 600 * 4096), EOS)),
+    ramPart(joined(...pages, EOS)),
+    EOF,
+  );
+  const parts = [...encodeParts(decodeStream(stream))];
+  assert(parts.length > 2);
+  assert(parts.every((part) => part.length < 2 << 20));
+  assertEquals(
+    parts.reduce((sum, part) => sum + part.length, 0),
+    stream.length,
+  );
+});
