@@ -28,14 +28,16 @@ import {
   OutgoingMigration,
   type RunState,
 } from "../migration/mod.ts";
+import type { MigrationAddress } from "../channel/mod.ts";
 import type { JsonObject } from "../qmp/mod.ts";
 import { Board } from "./board.ts";
+import { AUX_RAM } from "./devices/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
 import { MACHINE_TYPE, type MachineOptions } from "./options.ts";
 import { RamBlock } from "./ram.ts";
 
 /** RAM that is no backend's; preserved with aux-ram-share=on only. */
-const NVRAM = { name: `${MACHINE_TYPE}.nvram`, size: 64 * 1024 };
+const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
 /** Told of an event as QMP names it. */
 export type EventListener = (name: string, data: JsonObject) => void;
@@ -46,6 +48,10 @@ export interface MachineEnvironment {
   /** Takes what the guest writes to its serial port. */
   readonly serial: (byte: number) => void;
   readonly onEvent: EventListener;
+  /** Tells the operator of something that is not as meant. */
+  readonly warn: (message: string) => void;
+  /** Ends the process after a failure that leaves no machine. */
+  readonly die: (error: unknown) => void;
   /** Resolves when all listeners have been sent what they were told. */
   readonly flush: () => Promise<void>;
   /** What an old process handed over; undefined in a first start. */
@@ -79,12 +85,16 @@ export class Machine implements MigrationHost {
         size: options.ram.size,
         share: options.ram.share,
       },
-      { ...NVRAM, share: options.auxRamShare },
+      {
+        name: AUX_RAM_NAME,
+        size: AUX_RAM.size,
+        share: options.auxRamShare,
+      },
     ].map((block) => RamBlock.create(block, registry, this.blockers));
     this.board = new Board({
       loop: environment.loop,
       ram: this.#block(options.ram.id).bytes,
-      nvram: this.#block(NVRAM.name).bytes,
+      auxRam: this.#block(AUX_RAM_NAME).bytes,
       serial: environment.serial,
       onPowerOff: () => this.#powerOff(),
     });
@@ -131,19 +141,48 @@ export class Machine implements MigrationHost {
     return this.board.devices();
   }
 
-  /** What a first start does: run, unless -S said not to. */
-  launch(): void {
-    if (this.#runState === "prelaunch" && this.#autostart) this.#start();
+  /** Tells the operator of something that is not as meant. */
+  warn(message: string): void {
+    this.#environment.warn(message);
   }
 
   /**
-   * Goes on after a load, in the run state that the stream said.
+   * Begins the incoming migration: from the main loop, after the reply.
    *
-   * @param state what the stream said
+   * @param exitOnError end the process when it fails, as QEMU does
+   * @throws {MigrationError} when this machine does not wait for one
    */
-  loaded(state: RunState): void {
+  startIncoming(address: MigrationAddress, exitOnError: boolean): void {
+    if (this.options.incoming.length === 0) {
+      throw new MigrationError(
+        "bad-state",
+        "'-incoming' was not specified on the command line",
+      );
+    }
+    if (this.incoming.status !== "none") {
+      throw new MigrationError(
+        "bad-state",
+        "The incoming migration has already been started",
+      );
+    }
+    this.defer(() => this.#load(address, exitOnError));
+  }
+
+  #load(address: MigrationAddress, exitOnError: boolean): void {
+    let state: RunState;
+    try {
+      state = this.incoming.load(address);
+    } catch (error) {
+      if (exitOnError) this.#environment.die(error);
+      return;
+    }
     if (state === "running" && this.#autostart) this.#start();
     else this.#runState = state === "running" ? "paused" : state;
+  }
+
+  /** What a first start does: run, unless -S said not to. */
+  launch(): void {
+    if (this.#runState === "prelaunch" && this.#autostart) this.#start();
   }
 
   /**

@@ -41,7 +41,9 @@ export class OutgoingStream {
       machine: machineType,
       ...sendUuid ? { uuid: uuidBytes(uuid) } : {},
     });
-    this.#writer.ramSetup(this.#host.ramBlocks(), RAM_SECTION_ID);
+    const blocks = this.#host.ramBlocks()
+      .map(({ name, usedLength }) => ({ name, usedLength }));
+    this.#writer.ramSetup(blocks, RAM_SECTION_ID);
     if (mode !== "cpr-exec" && mode !== "cpr-transfer") this.#writeRam();
     this.#flush();
   }

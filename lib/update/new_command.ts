@@ -15,16 +15,21 @@ const WAIT_FOR_US = ["-S", "-incoming", "defer"];
  * The running command line with another program in it. Its words are kept as
  * they are, but for those that would start the VM by themselves.
  *
+ * @param binary the new program; default: what is now at the old one's path
+ *
  * @throws {CmdlineError} when the command line cannot be read
  */
-export function newCommand(facts: Facts, binary: string): NewCommand {
+export function newCommand(facts: Facts, binary?: string): NewCommand {
   const { prefix, words } = split(facts);
-  const program = facts.program === "cprctl" ? [binary, "machine"] : [binary];
-  const changes: CommandChange[] = [{
-    from: prefix.join(" "),
-    to: program.join(" "),
-    why: "the new program",
-  }];
+  const program = newProgram(facts, prefix, binary);
+  const changes: CommandChange[] = [];
+  if (program.join(" ") !== prefix.join(" ")) {
+    changes.push({
+      from: prefix.join(" "),
+      to: program.join(" "),
+      why: "the new program",
+    });
+  }
   const kept: string[] = [];
   // The embedded machine's options are some of QEMU's.
   for (const argument of parseArguments(words)) {
@@ -43,6 +48,18 @@ export function newCommand(facts: Facts, binary: string): NewCommand {
       "starts only after the last check",
   });
   return { argv: [...program, ...kept, ...WAIT_FOR_US], changes };
+}
+
+/** The new program's words; without a binary, what is now at the old path. */
+function newProgram(
+  facts: Facts,
+  prefix: readonly string[],
+  binary: string | undefined,
+): readonly string[] {
+  if (facts.program === "cprctl") {
+    return binary === undefined ? prefix : [binary, "machine"];
+  }
+  return [binary ?? facts.executable.path];
 }
 
 /** The words that name the program, and the options after them. */

@@ -61,7 +61,7 @@ export async function update(request: UpdateRequest): Promise<Report> {
     report = draftOf(facts);
     clock.begin("preflight");
     const binary = request.binary ?? facts.executable.path;
-    const command = newCommand(facts, binary);
+    const command = newCommand(facts, request.binary);
     report.command_changes = [...command.changes];
     report.checks = await preflight(client, facts, binary);
     await transact(client, facts, command, request, clock, report);

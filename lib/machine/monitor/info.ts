@@ -86,7 +86,10 @@ export const INFO: Readonly<Record<string, Subject>> = {
   ramblock: from(
     "guest RAM: where its bytes are",
     "x-query-ramblock",
-    ({ "human-readable-text": text }) => `${text}`,
+    rows(({ name, size, address, inode, share }) =>
+      `${name}: ${size} bytes at ${address}, inode ${inode}, ` +
+      (share === true ? "shared" : "private")
+    ),
   ),
   guest: from(
     "what the guest program has done",

@@ -1,0 +1,125 @@
+import type { DeviceEntry } from "../migration/mod.ts";
+import { i64, InvalidValue, type Value, vmstate } from "../vmstate/mod.ts";
+import { VirtualClock } from "./clock.ts";
+import { Platform } from "./devices/mod.ts";
+import { buildGuest } from "./guest/mod.ts";
+import { type GuestStatus, readGuestStatus } from "./guest_status.ts";
+import type { MainLoop } from "./main_loop.ts";
+
+/** A third of a millisecond: what the monitor waits for at most. */
+const SLICE_INSTRUCTIONS = 10_000;
+
+/** Guest time; saved before the devices, whose deadlines are in it. */
+const clockState = vmstate("clock", { version: 1 }, { nanoseconds: i64() }, {
+  postLoad({ nanoseconds }) {
+    if (nanoseconds < 0n) throw new InvalidValue("nanoseconds is negative");
+  },
+});
+
+/** What a board is built from. */
+export interface BoardOptions {
+  readonly loop: MainLoop;
+  readonly ram: Uint8Array;
+  readonly auxRam: Uint8Array;
+  readonly serial: (byte: number) => void;
+  /** The guest switched the machine off. */
+  readonly onPowerOff: () => void;
+}
+
+/** The platform with a clock and the slices in which its hart runs. */
+export class Board {
+  readonly #options: BoardOptions;
+  readonly #clock = new VirtualClock();
+  readonly #platform: Platform;
+  /** Guest time does not pass inside a slice: runs can be repeated exactly. */
+  #sliceTime: bigint | undefined;
+  #running = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** True while a slice is in the main loop's queue. */
+  #queued = false;
+
+  constructor(options: BoardOptions) {
+    this.#options = options;
+    this.#platform = new Platform({
+      ram: options.ram,
+      auxRam: options.auxRam,
+      clock: () => this.#sliceTime ?? this.#clock.now(),
+      serial: options.serial,
+    });
+  }
+
+  /** Puts the guest program into RAM, as a first start does. */
+  loadProgram(): void {
+    this.#options.ram.set(buildGuest());
+  }
+
+  /** What the guest program says of itself in its RAM. */
+  guestStatus(): GuestStatus {
+    return readGuestStatus(this.#options.ram);
+  }
+
+  /** Characters for the guest's serial port; false when one was lost. */
+  receive(byte: number): boolean {
+    const taken = this.#platform.receive(byte);
+    if (this.#running) this.#schedule();
+    return taken;
+  }
+
+  /** Everything that has state, in the order of the stream. */
+  devices(): readonly DeviceEntry[] {
+    const clock: DeviceEntry<Value<typeof clockState>> = {
+      idstr: clockState.name,
+      instanceId: 0,
+      state: clockState,
+      save: () => ({ nanoseconds: this.#clock.now() }),
+      load: ({ nanoseconds }) => this.#clock.set(nanoseconds),
+    };
+    return [clock, ...this.#platform.devices()];
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#clock.start();
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#clock.stop();
+    clearTimeout(this.#timer);
+  }
+
+  /** The next slice: now, or when a device will have something to do. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (!this.#platform.waiting) return this.#queue();
+    const deadline = this.#platform.nextDeadline();
+    if (deadline === null) return;
+    const milliseconds = Number(deadline - this.#clock.now()) / 1e6;
+    if (milliseconds <= 0) this.#queue();
+    else this.#timer = setTimeout(() => this.#slice(), milliseconds);
+  }
+
+  #queue(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#options.loop.defer(() => {
+      this.#queued = false;
+      this.#slice();
+    });
+  }
+
+  #slice(): void {
+    if (!this.#running) return;
+    this.#sliceTime = this.#clock.now();
+    this.#platform.run(SLICE_INSTRUCTIONS);
+    this.#sliceTime = undefined;
+    switch (this.#platform.takeStopRequest()) {
+      case "poweroff":
+        return this.#options.onPowerOff();
+      case "reset":
+        this.#platform.reset();
+    }
+    this.#schedule();
+  }
+}

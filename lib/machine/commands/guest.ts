@@ -1,0 +1,15 @@
+import { command } from "../../qmp/mod.ts";
+import type { CommandGroup } from "./table.ts";
+
+/** What the guest is and does, for people and tests to look at. */
+export const GUEST_COMMANDS: CommandGroup = ({ machine }) => ({
+  "x-query-ramblock": command({}, () =>
+    machine.ramBlocks().map((block) => ({
+      name: block.name,
+      size: block.usedLength,
+      address: `0x${block.address.toString(16)}`,
+      inode: `${block.inode}`,
+      share: block.share,
+    }))),
+  "x-query-guest": command({}, () => ({ ...machine.board.guestStatus() })),
+});

@@ -1,0 +1,12 @@
+import { command, integer, optional, text } from "../../qmp/mod.ts";
+import type { CommandGroup } from "./table.ts";
+
+/** The human monitor for programs. */
+export const HUMAN_COMMANDS: CommandGroup = ({ humanLine }) => ({
+  "human-monitor-command": command(
+    { "command-line": text(), "cpu-index": optional(integer()) },
+    // Lines end as QEMU's do.
+    async (given) =>
+      (await humanLine(given["command-line"])).replaceAll("\n", "\r\n"),
+  ),
+});

@@ -1,0 +1,96 @@
+import { command, CommandFailure, type Json, text } from "../../qmp/mod.ts";
+import { MACHINE_TYPE } from "../options.ts";
+import type { Machine } from "../machine.ts";
+import type { CommandGroup } from "./table.ts";
+
+/** QEMU's queries for what this machine has none of; all answer with []. */
+const NONE_OF = [
+  "query-block",
+  "query-block-jobs",
+  "query-chardev",
+  "query-iothreads",
+  "query-jobs",
+  "query-memory-devices",
+  "query-named-block-nodes",
+  "query-pci",
+];
+
+/** What the machine is made of, in QEMU's shapes. */
+export const INVENTORY_COMMANDS: CommandGroup = ({ machine }) => ({
+  ...Object.fromEntries(
+    NONE_OF.map((name) => [name, command({}, (): Json => [])]),
+  ),
+  "query-cpus-fast": command({}, () => [{
+    "cpu-index": 0,
+    "qom-path": "/machine/unattached/device[0]",
+    "thread-id": Deno.pid,
+    target: "riscv32",
+  }]),
+  "query-machines": command({}, () => [{
+    name: MACHINE_TYPE,
+    "cpu-max": 1,
+    "hotpluggable-cpus": false,
+    "numa-mem-supported": false,
+    deprecated: false,
+    "is-default": true,
+  }]),
+  "query-memdev": command({}, () => {
+    const { id, size, share, named } = machine.options.ram;
+    return named
+      ? [{
+        id,
+        size,
+        share,
+        merge: false,
+        dump: true,
+        prealloc: false,
+        policy: "default",
+        "host-nodes": [],
+      }]
+      : [];
+  }),
+  "qom-list": command({ path: text() }, ({ path }) => {
+    const properties = objects(machine).get(path);
+    if (properties === undefined) throw noObject(path);
+    return [...properties].map(([name, { type }]) => ({ name, type }));
+  }),
+  "qom-get": command(
+    { path: text(), property: text() },
+    ({ path, property }) => {
+      const properties = objects(machine).get(path);
+      if (properties === undefined) throw noObject(path);
+      const found = properties.get(property);
+      if (found !== undefined) return found.value;
+      throw new CommandFailure(`Property '${path}.${property}' not found`);
+    },
+  ),
+});
+
+function noObject(path: string): CommandFailure {
+  return new CommandFailure(`Device '${path}' not found`, "DeviceNotFound");
+}
+
+interface Property {
+  readonly type: string;
+  readonly value: Json;
+}
+
+/** The object tree, as far as an update asks for it. */
+function objects(machine: Machine): Map<string, Map<string, Property>> {
+  const { ram, auxRamShare } = machine.options;
+  const backends: [string, Property][] = ram.named
+    ? [[ram.id, { type: "child<memory-backend-memfd>", value: ram.id }]]
+    : [];
+  return new Map([
+    [
+      "/machine",
+      new Map<string, Property>([
+        ["type", { type: "string", value: `${MACHINE_TYPE}-machine` }],
+        ["aux-ram-share", { type: "bool", value: auxRamShare }],
+      ]),
+    ],
+    ["/machine/peripheral", new Map()],
+    ["/machine/peripheral-anon", new Map()],
+    ["/objects", new Map(backends)],
+  ]);
+}

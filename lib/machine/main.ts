@@ -1,0 +1,187 @@
+/**
+ * `cprctl machine`: the embedded machine as a process.
+ *
+ * ```
+ * CPR state ─▶ RAM, board ─▶ monitors ─▶ -incoming? ─▶ load ─▶ run
+ *  (first of all: RAM is made from it)        └ no ─▶ guest program ─▶ run
+ * ```
+ *
+ * @module
+ */
+
+import { parseUri } from "../channel/mod.ts";
+import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
+import { CprctlError } from "../errors.ts";
+import { isObject, parseJson, QmpServer } from "../qmp/mod.ts";
+import { VERSION } from "../version.ts";
+import { readAddress } from "./commands/address.ts";
+import { programVersion } from "./commands/status.ts";
+import { commandTable } from "./commands/table.ts";
+import { Machine } from "./machine.ts";
+import { MainLoop } from "./main_loop.ts";
+import { runLine } from "./monitor/commands.ts";
+import { standardInputLines } from "./monitor/stdio.ts";
+import {
+  MACHINE_HELP,
+  type MachineOptions,
+  parseMachineOptions,
+} from "./options.ts";
+import { openSerial } from "./serial.ts";
+
+/** A client that does not read may not keep the guest from going on. */
+const FLUSH_TIMEOUT_MS = 100;
+
+const HELP_WORDS = ["-help", "--help", "-h"];
+const VERSION_WORDS = ["-version", "--version"];
+
+/**
+ * Runs the machine until it ends.
+ *
+ * @returns the exit code
+ * @throws {CprctlError} when it cannot start
+ */
+export async function runMachine(words: readonly string[]): Promise<number> {
+  if (words.some((word) => HELP_WORDS.includes(word))) {
+    console.log(MACHINE_HELP);
+    return 0;
+  }
+  if (words.some((word) => VERSION_WORDS.includes(word))) {
+    console.log(`cprctl machine, version ${VERSION}`);
+    return 0;
+  }
+  const preserved = takeCprState();
+  const options = parseMachineOptions(words);
+  refuseReset(preserved, options);
+  return await new MachineProcess(options, preserved).run();
+}
+
+/** QEMU would boot the guest anew on the memory that was handed over. */
+function refuseReset(
+  preserved: CprRegistry | undefined,
+  options: MachineOptions,
+): void {
+  if (preserved === undefined || options.incoming.length > 0) return;
+  throw new CprError(
+    "cpr-no-incoming",
+    "A machine was handed over, but its state is not asked for: " +
+      "the guest would be reset",
+    { remedy: "Add -incoming to cpr-exec-command" },
+  );
+}
+
+/** The machine with its monitors. */
+class MachineProcess {
+  readonly #options: MachineOptions;
+  readonly #loop = new MainLoop();
+  readonly #machine: Machine;
+  readonly #server: QmpServer;
+  readonly #ended = Promise.withResolvers<number>();
+
+  constructor(options: MachineOptions, preserved: CprRegistry | undefined) {
+    this.#options = options;
+    this.#machine = new Machine(options, {
+      loop: this.#loop,
+      serial: openSerial(options.serial),
+      onEvent: (name, data) => this.#server.emit(name, data),
+      warn: (message) => console.error(`cprctl machine: warning: ${message}`),
+      die: (error) => this.#ended.reject(error),
+      flush: () => this.#server.flush(FLUSH_TIMEOUT_MS),
+      preserved,
+    });
+    this.#server = new QmpServer({
+      version: programVersion(),
+      commands: commandTable({
+        machine: this.#machine,
+        quit: () => this.#loop.defer(() => this.#ended.resolve(0)),
+        humanLine: (line) => this.#humanLine(line),
+      }),
+    });
+  }
+
+  async run(): Promise<number> {
+    const { pidfile, qmp, monitor } = this.#options;
+    if (pidfile !== undefined) Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
+    const end = () => this.#ended.resolve(0);
+    Deno.addSignalListener("SIGINT", end);
+    Deno.addSignalListener("SIGTERM", end);
+    const waits = qmp.map(({ address, wait }) => {
+      const { connected } = this.#server.listen(address);
+      return wait ? connected : undefined;
+    });
+    try {
+      await Promise.race([Promise.all(waits), this.#ended.promise]);
+      if (monitor) this.#talk().catch(this.#ended.reject);
+      this.#begin();
+      return await this.#ended.promise;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** Loads what -incoming says, or starts the guest. */
+  #begin(): void {
+    const { incoming } = this.#options;
+    let main: string | undefined;
+    for (const text of incoming) {
+      if (isCprChannel(text)) {
+        this.#machine.warn("ignoring cpr channel for migration mode cpr-exec");
+      } else main = text;
+    }
+    if (main === undefined) this.#machine.launch();
+    else if (main !== "defer") {
+      this.#machine.startIncoming(incomingAddress(main), true);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#machine.stop("shutdown");
+    await this.#server.flush(FLUSH_TIMEOUT_MS);
+    await this.#server.close();
+    this.#loop[Symbol.dispose]();
+    if (this.#options.pidfile !== undefined) {
+      await Deno.remove(this.#options.pidfile);
+    }
+  }
+
+  #humanLine(line: string): Promise<string> {
+    return runLine({
+      execute: (command, args) => this.#server.execute(command, args),
+      migrated: () => this.#machine.outgoing.finished(),
+    }, line);
+  }
+
+  /** The human monitor on standard input and output. */
+  async #talk(): Promise<void> {
+    print(`cprctl ${VERSION} monitor - type 'help' for more information\n`);
+    print(PROMPT);
+    for await (const line of standardInputLines()) {
+      print(await this.#humanLine(line));
+      print(PROMPT);
+    }
+  }
+}
+
+const PROMPT = "(cprctl) ";
+const encoder = new TextEncoder();
+
+function print(text: string): void {
+  const bytes = encoder.encode(text);
+  for (let done = 0; done < bytes.length;) {
+    done += Deno.stdout.writeSync(bytes.subarray(done));
+  }
+}
+
+/** A JSON channel of type cpr, which only cpr-transfer needs. */
+function isCprChannel(text: string): boolean {
+  const channel = text.startsWith("{") ? parseJson(text) : null;
+  return isObject(channel) && channel["channel-type"] === "cpr";
+}
+
+function incomingAddress(text: string) {
+  if (!text.startsWith("{")) return parseUri(text);
+  const channel = parseJson(text);
+  if (isObject(channel) && channel["addr"] !== undefined) {
+    return readAddress(channel["addr"], "incoming.addr");
+  }
+  throw new CprctlError("bad-uri", `Cannot read channel "${text}"`);
+}
