@@ -24,6 +24,10 @@ export async function dispatch(
       const { runExec } = await import("../cpr/exec_wrapper.ts");
       return runExec(rest);
     }
+    if (first === "machine") {
+      const { runMachine } = await import("../machine/main.ts");
+      return await runMachine(rest);
+    }
     const [{ hostProcess }, { run }] = await Promise.all([
       import("./process.ts"),
       import("./run.ts"),

@@ -3,6 +3,7 @@
 import { buildRouteMap } from "@stricli/core";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
+import { machineCommand } from "./commands/machine.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -26,6 +27,7 @@ export const routes = buildRouteMap<string, CliContext>({
     update: updateCommand(async () =>
       (await import("../update/update.ts")).update
     ),
+    machine: machineCommand,
     exec: execCommand,
     schema: schemaCommand,
     version: versionCommand,

@@ -18,6 +18,12 @@ import type { CliProcess } from "./process.ts";
 import { routes } from "./routes.ts";
 import { applicationText } from "./text.ts";
 
+/** What counts as the same word mistyped: no more than two slips. */
+const TYPING_SLIPS = {
+  threshold: 4,
+  weights: { insertion: 2, deletion: 2, substitution: 2, transposition: 1 },
+};
+
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
 
@@ -37,6 +43,7 @@ export async function run(
     scanner: {
       caseStyle: "allow-kebab-for-camel",
       allowArgumentEscapeSequence: true,
+      distanceOptions: TYPING_SLIPS,
     },
     documentation: {
       useAliasInUsageLine: false,

@@ -1,4 +1,8 @@
-import { assertEquals, assertNotMatch } from "@std/assert";
+import {
+  assertEquals,
+  assertNotMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { cprctl, runCprctl } from "./program.ts";
 
 Deno.test("the exit code is that of the command", async () => {
@@ -7,6 +11,18 @@ Deno.test("the exit code is that of the command", async () => {
   assertEquals(wrong.code, 2);
   assertEquals(wrong.stdout, "");
   assertNotMatch(wrong.stderr, /^\s+at /m);
+});
+
+Deno.test("exec and machine read their words themselves", async () => {
+  for (const command of ["exec", "machine"]) {
+    const help = await runCprctl([command, "--help"]);
+    assertEquals([help.code, help.stderr], [0, ""]);
+    assertStringIncludes(help.stdout, `cprctl ${command}`);
+    assertEquals((await runCprctl(["help", command])).stdout, help.stdout);
+    const wrong = await runCprctl([command, "-no-such-option"]);
+    assertEquals([wrong.code, wrong.stdout], [2, ""]);
+    assertStringIncludes(wrong.stderr, '"-no-such-option"');
+  }
 });
 
 Deno.test("a reader that went away is no failure", async () => {

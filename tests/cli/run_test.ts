@@ -21,9 +21,11 @@ Deno.test("no words print the help", async () => {
 Deno.test("the help of every command", async (t) => {
   await t.assertSnapshot((await outcome("--help")).stdout);
   for (const { name } of routes.getAllEntries()) {
+    // These read their words themselves and have a help of their own.
+    if (["exec", "machine"].includes(name.original)) continue;
     const { code, stdout, stderr } = await outcome(name.original, "--help");
     assertEquals([code, stderr], [0, ""]);
-    if (name.original !== "exec") assertStringIncludes(stdout, "EXAMPLES");
+    assertStringIncludes(stdout, "EXAMPLES");
     await t.assertSnapshot(stdout);
   }
 });

@@ -1,9 +1,10 @@
 import { buildCommand } from "@stricli/core";
+import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 
 /** `cprctl version`: which cprctl this is. */
-export const versionCommand = buildCommand({
+export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
   docs: {
     brief: "Print which cprctl this is",
     fullDescription: withExamples(
@@ -25,15 +26,13 @@ export const versionCommand = buildCommand({
       },
     },
   },
-  loader: async () => {
-    const { versionInfo } = await import("../version_info.ts");
-    return function (this: CliContext, flags: { json: boolean }): void {
-      const info = versionInfo();
-      this.process.stdout.write(
-        flags.json
-          ? `${JSON.stringify(info, null, 2)}\n`
-          : `cprctl ${info.version}\n`,
-      );
-    };
+  func: async function (flags): Promise<void> {
+    if (flags.json) {
+      const { versionInfo } = await import("../version_info.ts");
+      const info = JSON.stringify(versionInfo(), null, 2);
+      this.process.stdout.write(`${info}\n`);
+    } else {
+      this.process.stdout.write(`cprctl ${VERSION}\n`);
+    }
   },
 });
