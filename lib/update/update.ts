@@ -21,11 +21,11 @@ import {
 import { UpdateError } from "./error.ts";
 import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
 import { hold } from "./hold.ts";
-import { type NewCommand, newCommand } from "./new_command.ts";
+import { type NewCommand, newCommand } from "./command/new_command.ts";
 import { NewSide } from "./new_side.ts";
 import { OldSide } from "./old_side.ts";
 import { PhaseClock, type PhaseObserver, round } from "./phase_clock.ts";
-import { preflight } from "./preflight.ts";
+import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
 import { RunDirectory } from "./run_directory.ts";
 
@@ -63,7 +63,8 @@ export async function update(request: UpdateRequest): Promise<Report> {
     const binary = request.binary ?? facts.executable.path;
     const command = newCommand(facts, request.binary);
     report.command_changes = [...command.changes];
-    report.checks = await preflight(client, facts, binary);
+    report.checks = await preflight({ client, facts, command, binary });
+    requireNoRefusal(report.checks);
     await transact(client, facts, command, request, clock, report);
     report.outcome = "updated";
     report.changed = true;

@@ -1,6 +1,6 @@
-import { type Argument, parseArguments } from "../cmdline/mod.ts";
-import type { Facts } from "./facts.ts";
-import type { CommandChange } from "./report.ts";
+import { type Argument, parseArguments } from "../../cmdline/mod.ts";
+import type { Facts } from "../facts.ts";
+import type { CommandChange } from "../report.ts";
 
 /** A command line to execute, and how it differs from the one that runs. */
 export interface NewCommand {

@@ -1,0 +1,54 @@
+import type { QmpClient } from "../../qmp/mod.ts";
+import type { NewCommand } from "../command/new_command.ts";
+import type { Facts } from "../facts.ts";
+import type { Check } from "../report.ts";
+
+/** What checks may look at. They leave the VM as they find it. */
+export interface PreflightContext {
+  readonly client: QmpClient;
+  readonly facts: Facts;
+  readonly command: NewCommand;
+  /** Path of the new program. */
+  readonly binary: string;
+}
+
+/** What a check found: nothing wrong, or what and what to do about it. */
+export type Finding =
+  | { readonly verdict: "ok" | "skipped"; readonly detail: string }
+  | {
+    readonly verdict: "warn" | "refuse";
+    readonly detail: string;
+    /** One imperative sentence. */
+    readonly remedy: string;
+  };
+
+/** One check of the preflight. */
+export interface PreflightCheck {
+  /** Stable, kebab-case: part of the report. */
+  readonly id: string;
+  run(context: PreflightContext): Promise<Finding>;
+}
+
+export const ok = (detail: string): Finding => ({ verdict: "ok", detail });
+
+export const skipped = (detail: string): Finding => ({
+  verdict: "skipped",
+  detail,
+});
+
+export const warn = (detail: string, remedy: string): Finding => ({
+  verdict: "warn",
+  detail,
+  remedy,
+});
+
+export const refuse = (detail: string, remedy: string): Finding => ({
+  verdict: "refuse",
+  detail,
+  remedy,
+});
+
+/** A check's finding as the report has it. */
+export function reported(id: string, finding: Finding): Check {
+  return { id, remedy: null, ...finding };
+}

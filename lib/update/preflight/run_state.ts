@@ -1,0 +1,18 @@
+import { ok, type PreflightCheck, refuse } from "./check.ts";
+
+const UPDATABLE = ["running", "paused", "prelaunch"];
+
+/** The VM is in a state that can be put back. */
+export const runState: PreflightCheck = {
+  id: "run-state",
+  run({ facts }) {
+    return Promise.resolve(
+      UPDATABLE.includes(facts.runState)
+        ? ok(`the VM is ${facts.runState}`)
+        : refuse(
+          `The VM is in run state "${facts.runState}"`,
+          "Wait until it is running or paused",
+        ),
+    );
+  },
+};
