@@ -19,12 +19,13 @@
  * @module
  */
 
+import { environmentVector, withVariables } from "./environment.ts";
 import { check, libc } from "./libc.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
 import {
-  OPEN_FILES_VARIABLE,
   openFilesAtStart,
+  saidToSuccessor,
   withOpenFiles,
 } from "./open_files.ts";
 import { SIGNALS } from "./signals.ts";
@@ -83,43 +84,6 @@ export function execvp(
     : libc().execvpe(file, words, environment);
   check(result, "execvp", program);
   throw new Error(`Cannot execute "${program}": execvp returned ${result}`);
-}
-
-/** "NAME=value" of each variable, as environ has them. */
-export function environmentVector(
-  environment: Readonly<Record<string, string>>,
-): BigUint64Array<ArrayBuffer> {
-  return cStringVector(
-    Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-  );
-}
-
-/** What the next program could not find out by itself. */
-function saidToSuccessor(
-  { soft, hard }: Limit,
-  environment: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return soft < hard || OPEN_FILES_VARIABLE in environment
-    ? { [OPEN_FILES_VARIABLE]: `${soft}` }
-    : {};
-}
-
-/** Sets variables of this process until the result is disposed. */
-function withVariables(variables: Record<string, string>): Disposable {
-  const before = Object.keys(variables).map((name) =>
-    [name, Deno.env.get(name)] as const
-  );
-  for (const [name, value] of Object.entries(variables)) {
-    Deno.env.set(name, value);
-  }
-  return {
-    [Symbol.dispose]() {
-      for (const [name, value] of before) {
-        if (value === undefined) Deno.env.delete(name);
-        else Deno.env.set(name, value);
-      }
-    },
-  };
 }
 
 /** Gives a signal its default action until the result is disposed. */

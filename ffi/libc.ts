@@ -27,7 +27,10 @@
 
 import { errnoName, errnoNumber } from "./errno.ts";
 
-/** The symbol table, alphabetical by header. All integers are of the LP64 ABI of x86-64 and aarch64. */
+/**
+ * The symbol table, by header. Sizes of integers are those of the LP64 ABI, which
+ * x86-64 and aarch64 share.
+ */
 const SYMBOLS = {
   // <errno.h>
   // int *__errno_location(void)
@@ -38,8 +41,6 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   // int fcntl(int fd, int op, ... int arg)
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  // int fallocate(int fd, int mode, off_t offset, off_t size)
-  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
 
   // <poll.h>
   // int poll(struct pollfd fds[], nfds_t nfds, int timeout)
@@ -65,11 +66,14 @@ const SYMBOLS = {
   // int sigaddset(sigset_t *set, int signal)
   sigaddset: { parameters: ["buffer", "i32"], result: "i32" },
 
+  // int kill(pid_t pid, int signal)
+  kill: { parameters: ["i32", "i32"], result: "i32" },
+
   // <spawn.h>; all return the error number itself, never -1
   // int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *,
   //   const posix_spawnattr_t *, char *const argv[], char *const envp[])
   posix_spawnp: {
-    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "pointer"],
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "i32",
   },
   // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *)
@@ -194,6 +198,8 @@ const SYMBOLS = {
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
 
   // <unistd.h>
+  // char **environ; the runtime gives the address of the variable
+  environ: { type: "pointer" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // int execvp(const char *file, char *const argv[])
@@ -268,11 +274,15 @@ function open(): Libc {
   const errno = new Int32Array(
     Deno.UnsafePointerView.getArrayBuffer(location, 4),
   );
-  const wrapped = Object.entries(symbols as Record<string, ForeignFunction>)
-    .map(([name, call]) =>
-      [name, call === null ? null : kernelConvention(call, errno)] as const
-    );
-  return Object.fromEntries(wrapped) as unknown as Libc;
+  const wrapped = Object.entries(symbols).map((
+    [name, symbol],
+  ) => [name, isFunction(symbol) ? kernelConvention(symbol, errno) : symbol]);
+  return Object.fromEntries(wrapped);
+}
+
+/** Others are variables, and functions that this version does not have. */
+function isFunction(symbol: unknown): symbol is ForeignFunction {
+  return typeof symbol === "function";
 }
 
 /** Makes a foreign function return -errno where C returns -1 and sets errno. */

@@ -90,6 +90,22 @@ function limitOfParent(): Limit | undefined {
 }
 
 /**
+ * The variable that a successor needs, if it needs one: it cannot find out by
+ * itself that its soft limit is below the hard one, and must not believe what
+ * was said to somebody else.
+ *
+ * @param environment what the successor would have without
+ */
+export function saidToSuccessor(
+  { soft, hard }: Limit,
+  environment: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return soft < hard || OPEN_FILES_VARIABLE in environment
+    ? { [OPEN_FILES_VARIABLE]: `${soft}` }
+    : {};
+}
+
+/**
  * Sets this process's limit until the result is disposed.
  *
  * @throws {OsError} EPERM, EINVAL.

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { execvp } from "../../ffi/exec.ts";
 import { getLimit } from "../../ffi/limits.ts";
 import { withoutLeaks } from "./leaks.ts";
-import { program, quoted, run, said } from "./processes.ts";
+import { program, quoted, run, said, standardSignals } from "./processes.ts";
 
 /** The command line that execs another one. */
 function execs(argv: string[], options: Record<string, unknown> = {}) {
@@ -78,25 +78,23 @@ Deno.test("signals are as the process was started with, SIGPIPE by default", asy
   assertEquals(standardSignals(through), expected);
 });
 
-/**
- * The masks of the 31 signals that have names. The next two are glibc's own, and
- * `Deno.Command` leaves them ignored in its children.
- */
-function standardSignals(status: string): Record<string, bigint> {
-  return Object.fromEntries(
-    lines(status).map((line) => {
-      const [name = "", mask = ""] = line.split(":\t");
-      return [name, BigInt(`0x${mask}`) & 0x7fff_ffffn];
-    }),
-  );
-}
-
 Deno.test("every limit is as the process was started with", async () => {
   const show = ["cat", "/proc/self/limits"];
   assertEquals(
     await said(limited(512, execs(show))),
     await said(limited(512, show)),
   );
+});
+
+Deno.test("nothing else of the process is changed by having run Deno", async () => {
+  const fields = "Umask|[UG]id|Groups|Cap|NoNew|Seccomp|Specul|THP|Cpus|Mems";
+  const files = ["oom_score_adj", "timerslack_ns", "coredump_filter"];
+  const script = `grep -E '^(${fields})' /proc/self/status
+    cd /proc/self; cat ${files.join(" ")}; nice; umask
+    for n in fd/0 fd/1 fd/2; do readlink $n | sed 's/[0-9]//g'; done
+    ls fd; grep flags fdinfo/[0-2]`;
+  const show = ["/bin/sh", "-c", script];
+  assertEquals(await said(execs(show)), await said(show));
 });
 
 Deno.test("the parent's soft limit of open files is believed", async () => {

@@ -30,26 +30,23 @@ export async function withoutLeaks(
   }
 }
 
+/** Descriptors that are open after the test and were not before. */
 async function openedBy(test: () => void | Promise<void>): Promise<string[]> {
   const before = descriptors();
   await test();
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
-    const opened = [...descriptors()]
-      .filter(([number]) => !before.has(number))
-      .map(([number, target]) => `${number} (${target})`);
-    if (opened.length === 0 || !mayStillClose() || Date.now() > deadline) {
-      return opened;
+    const opened = [...descriptors()].filter(([number]) => !before.has(number));
+    if (!opened.some(mayStillClose) || Date.now() > deadline) {
+      return opened.map(([number, target]) => `${number} (${target})`);
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
 
-  /** Descriptors of this file's own code are closed when the test returns. */
-  function mayStillClose(): boolean {
-    return [...descriptors()].some(([number, target]) =>
-      !before.has(number) && /^(socket|pipe|anon_inode):/.test(target)
-    );
-  }
+/** Files are closed at once, what is waited for when the wait has ended. */
+function mayStillClose([_number, target]: [string, string]): boolean {
+  return /^(socket|pipe|anon_inode):/.test(target);
 }
 
 /** Number and target of each open descriptor but the one used for looking. */

@@ -77,3 +77,17 @@ function inherited(): Record<string, string> {
 export function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
 }
+
+/**
+ * Masks out of /proc/PID/status, of the 31 signals that have names. The next two
+ * are glibc's own; its posix_spawn, and so `Deno.Command`, ignores them in every
+ * child.
+ */
+export function standardSignals(status: string): Record<string, bigint> {
+  const masks = status.matchAll(/^(Sig\w+):\t([0-9a-f]{16})$/gm);
+  return Object.fromEntries(
+    [...masks].map(([, name = "", mask = ""]) =>
+      [name, BigInt(`0x${mask}`) & 0x7fff_ffffn] as const
+    ),
+  );
+}

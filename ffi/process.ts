@@ -1,0 +1,120 @@
+/**
+ * Processes, this one and others.
+ *
+ * @module
+ */
+
+import { Fd } from "./fd.ts";
+import { check, libc } from "./libc.ts";
+import { POLLIN, pollNow } from "./poll.ts";
+import { type SignalName, SIGNALS } from "./signals.ts";
+import { WaitableFd } from "./waitable_fd.ts";
+
+export function getpid(): number {
+  return libc().getpid();
+}
+
+export function getppid(): number {
+  return libc().getppid();
+}
+
+export function geteuid(): number {
+  return libc().geteuid();
+}
+
+/**
+ * Makes this process the leader of a new session without a terminal.
+ *
+ * @returns the id of the session.
+ * @throws {OsError} EPERM when it leads a process group already.
+ */
+export function setsid(): number {
+  return check(libc().setsid(), "setsid");
+}
+
+/**
+ * A process, held by a descriptor: unlike its pid it never comes to mean
+ * another process.
+ */
+export class PidFd implements Disposable {
+  readonly #fd: WaitableFd;
+
+  private constructor(
+    /** As it was when opened. */
+    readonly pid: number,
+    number: number,
+  ) {
+    this.#fd = new WaitableFd(Fd.adopt(number));
+  }
+
+  /**
+   * @throws {OsError} ESRCH, EINVAL for the id of a thread that is no process.
+   */
+  static open(pid: number): PidFd {
+    const number = libc().pidfd_open(SYS_PIDFD_OPEN, BigInt(pid), 0n);
+    return new PidFd(pid, check(number, "pidfd_open", `process ${pid}`));
+  }
+
+  /** The number of the descriptor itself. */
+  get number(): number {
+    return this.#fd.number;
+  }
+
+  /**
+   * Duplicates a descriptor out of the process into this one, close-on-exec.
+   * The file lives on when the process ends.
+   *
+   * @throws {OsError} EBADF when the process has none of that number, ESRCH when
+   * it has ended, EPERM without the right to trace it.
+   */
+  getFd(targetFd: number): Fd {
+    const number = libc().pidfd_getfd(
+      SYS_PIDFD_GETFD,
+      BigInt(this.number),
+      BigInt(targetFd),
+      0n,
+    );
+    return Fd.adopt(check(
+      number,
+      "pidfd_getfd",
+      `descriptor ${targetFd} of process ${this.pid}`,
+    ));
+  }
+
+  /**
+   * @throws {OsError} ESRCH when the process has ended and was waited for, EPERM.
+   */
+  sendSignal(signal: SignalName): void {
+    const result = libc().pidfd_send_signal(
+      SYS_PIDFD_SEND_SIGNAL,
+      BigInt(this.number),
+      BigInt(SIGNALS[signal]),
+      0n,
+      0n,
+    );
+    check(result, "pidfd_send_signal", `${signal} to process ${this.pid}`);
+  }
+
+  /** Whether the process has ended; it may still wait to be waited for. */
+  hasExited(): boolean {
+    return pollNow([{ fd: this.number, events: POLLIN }])[0] !== 0;
+  }
+
+  /**
+   * Waits for the end of the process.
+   *
+   * @returns false when the time is over first.
+   * @throws {OsError} ECANCELED when disposed meanwhile.
+   */
+  async exited(timeoutMs: number): Promise<boolean> {
+    return await this.#fd.wait(POLLIN, timeoutMs) !== 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+const SYS_PIDFD_SEND_SIGNAL = 424n;
+const SYS_PIDFD_OPEN = 434n;
+const SYS_PIDFD_GETFD = 438n;

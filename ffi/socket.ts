@@ -1,0 +1,379 @@
+/**
+ * Unix stream sockets that carry descriptors and name their peer.
+ *
+ * Every wait has a deadline, and closing the socket ends it.
+ *
+ * @module
+ */
+
+import { errnoNumber } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { check, checkRetrying, libc, osError } from "./libc.ts";
+import { cString, foreignBytes } from "./memory.ts";
+import { POLLIN, POLLOUT } from "./poll.ts";
+import { Message, SCM_MAX_FD } from "./socket_message.ts";
+import { WaitableFd } from "./waitable_fd.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_SNDTIMEO = 21;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const SHUT_WR = 1;
+
+/** `sun_path` with its NUL. */
+const SUN_PATH_SIZE = 108;
+
+const EAGAIN = errnoNumber("EAGAIN");
+const EISCONN = errnoNumber("EISCONN");
+const ECONNABORTED = errnoNumber("ECONNABORTED");
+
+/** Who a process was when it connected or began to listen. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What was received together; the descriptors belong to the receiver. */
+export interface Received {
+  /** Empty at the end of the stream. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly descriptors: readonly Fd[];
+}
+
+/** One end of a connection. */
+export class UnixSocket implements Disposable {
+  readonly #fd: WaitableFd;
+
+  private constructor(fd: Fd) {
+    this.#fd = new WaitableFd(fd);
+  }
+
+  /** Takes over a connected socket. */
+  static adopt(fd: Fd): UnixSocket {
+    fd.setNonblocking(true);
+    return new UnixSocket(fd);
+  }
+
+  /** Two sockets connected with each other. */
+  static pair(): [UnixSocket, UnixSocket] {
+    const pair = new Int32Array(new ArrayBuffer(8));
+    check(
+      libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, pair),
+      "socketpair",
+    );
+    const [left = -1, right = -1] = pair;
+    return [new UnixSocket(Fd.adopt(left)), new UnixSocket(Fd.adopt(right))];
+  }
+
+  /**
+   * Connects to who listens at the path.
+   *
+   * @throws {OsError} ENOENT, ECONNREFUSED when nobody listens, ETIMEDOUT when
+   * who listens does not accept and its queue is full, EACCES, ENAMETOOLONG.
+   */
+  static async connect(path: string, timeoutMs: number): Promise<UnixSocket> {
+    const address = socketAddress(path, "connect");
+    const fd = newSocket();
+    try {
+      await connect(fd, address, path, timeoutMs);
+      return new UnixSocket(fd);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+  }
+
+  /** The number of the descriptor. */
+  get number(): number {
+    return this.#fd.number;
+  }
+
+  /**
+   * Who connected, or who began to listen. The pid may belong to another
+   * process when that one has ended.
+   */
+  peerCredentials(): PeerCredentials {
+    const credentials = new Uint32Array(3);
+    const size = Uint32Array.of(credentials.byteLength);
+    check(
+      libc().getsockopt(
+        this.number,
+        SOL_SOCKET,
+        SO_PEERCRED,
+        credentials,
+        size,
+      ),
+      "getsockopt",
+      this.number,
+    );
+    const [pid = 0, uid = 0, gid = 0] = credentials;
+    return { pid, uid, gid };
+  }
+
+  /**
+   * Sends all bytes. Two sends at the same time may mix.
+   *
+   * @param descriptors go with the first byte, at most 253; they stay open here
+   * @throws {OsError} ETIMEDOUT (some bytes may be sent), EPIPE when the other
+   * end is closed, ECANCELED when this one is, EBADF for a descriptor.
+   * @throws {RangeError} for descriptors without a byte.
+   */
+  async send(
+    bytes: Uint8Array,
+    timeoutMs: number,
+    descriptors: readonly number[] = [],
+  ): Promise<void> {
+    if (descriptors.length > 0 && bytes.length === 0) {
+      throw new RangeError("Cannot send descriptors: no byte goes with them");
+    }
+    const deadline = performance.now() + timeoutMs;
+    const data = foreignBytes(bytes);
+    let carried = descriptors;
+    for (let done = 0; done < data.length;) {
+      const message = Message.toSend(data.subarray(done), carried);
+      done += await this.#transfer(
+        () => libc().sendmsg(this.number, message.struct, MSG_NOSIGNAL),
+        "sendmsg",
+        POLLOUT,
+        deadline,
+      );
+      carried = [];
+    }
+  }
+
+  /**
+   * Receives what is there, at least a byte. Descriptors that come with it are
+   * closed by the system, unseen.
+   *
+   * @param limit the most bytes to take, at least 1
+   * @returns no bytes at the end of the stream.
+   * @throws {OsError} ETIMEDOUT, ECONNRESET, ECANCELED when closed meanwhile.
+   */
+  async receive(
+    limit: number,
+    timeoutMs: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return (await this.#receive(limit, 0, timeoutMs)).bytes;
+  }
+
+  /**
+   * Like {@link receive}, with the descriptors, close-on-exec.
+   *
+   * @throws {OsError} EMSGSIZE when more descriptors came than this process may
+   * have open; those that did come are closed.
+   */
+  async receiveWithDescriptors(
+    limit: number,
+    timeoutMs: number,
+  ): Promise<Received> {
+    return await this.#receive(limit, SCM_MAX_FD, timeoutMs);
+  }
+
+  async #receive(
+    limit: number,
+    maxDescriptors: number,
+    timeoutMs: number,
+  ): Promise<Received> {
+    const buffer = new Uint8Array(limit);
+    const message = Message.toReceive(buffer, maxDescriptors);
+    const count = await this.#transfer(
+      () => libc().recvmsg(this.number, message.struct, MSG_CMSG_CLOEXEC),
+      "recvmsg",
+      POLLIN,
+      performance.now() + timeoutMs,
+    );
+    const descriptors = message.descriptors.map((number) => Fd.adopt(number));
+    if (message.truncated && maxDescriptors > 0) {
+      for (const fd of descriptors) fd.close();
+      throw osError("EMSGSIZE", "recvmsg", `descriptor ${this.number}`);
+    }
+    return { bytes: buffer.subarray(0, count), descriptors };
+  }
+
+  /** Calls until the call does not have to wait any more. */
+  async #transfer(
+    call: () => number,
+    syscall: string,
+    events: number,
+    deadline: number,
+  ): Promise<number> {
+    for (;;) {
+      const { number } = this;
+      const result = checkUnlessAgain(call, syscall, number);
+      if (result !== undefined) return result;
+      await waitUntil(this.#fd, events, deadline, syscall);
+    }
+  }
+
+  /** Says that no more bytes will come; the other end sees the end of the stream. */
+  finish(): void {
+    check(libc().shutdown(this.number, SHUT_WR), "shutdown", this.number);
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+/** Where others connect to. */
+export class UnixListener implements Disposable {
+  readonly #fd: WaitableFd;
+
+  private constructor(readonly path: string, fd: Fd) {
+    this.#fd = new WaitableFd(fd);
+  }
+
+  /**
+   * Listens at a path where nothing is yet. Whoever made the path removes it;
+   * the system does not.
+   *
+   * @param backlog how many may wait to be accepted
+   * @throws {OsError} EADDRINUSE when something is there, ENOENT, EACCES,
+   * ENAMETOOLONG.
+   */
+  static listen(path: string, backlog = 16): UnixListener {
+    const address = socketAddress(path, "bind");
+    const fd = newSocket();
+    try {
+      check(libc().bind(fd.number, address, address.length), "bind", path);
+      check(libc().listen(fd.number, backlog), "listen", path);
+      return new UnixListener(path, fd);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+  }
+
+  /** The number of the descriptor. */
+  get number(): number {
+    return this.#fd.number;
+  }
+
+  /**
+   * @throws {OsError} ETIMEDOUT, ECANCELED when closed meanwhile.
+   */
+  async accept(timeoutMs: number): Promise<UnixSocket> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const { number } = this;
+      const accepted = checkUnlessAgain(
+        () => libc().accept4(number, null, null, SOCK_FLAGS),
+        "accept4",
+        this.path,
+      );
+      if (accepted !== undefined) return UnixSocket.adopt(Fd.adopt(accepted));
+      await waitUntil(this.#fd, POLLIN, deadline, "accept4");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+/** The result, or undefined when there is nothing to do yet. */
+function checkUnlessAgain(
+  call: () => number,
+  syscall: string,
+  subject: string | number,
+): number | undefined {
+  let result = 0;
+  checkRetrying(
+    () => {
+      result = call();
+      const again = result === -EAGAIN || result === -ECONNABORTED;
+      return again ? 0 : result;
+    },
+    syscall,
+    subject,
+  );
+  return result < 0 ? undefined : result;
+}
+
+async function waitUntil(
+  fd: WaitableFd,
+  events: number,
+  deadline: number,
+  syscall: string,
+): Promise<void> {
+  const left = deadline - performance.now();
+  const ready = await fd.wait(events, left);
+  if (ready === 0) {
+    throw osError("ETIMEDOUT", syscall, `descriptor ${fd.number}`);
+  }
+}
+
+function newSocket(): Fd {
+  return Fd.adopt(
+    check(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0), "socket"),
+  );
+}
+
+/** `struct sockaddr_un` as far as it is needed. */
+function socketAddress(
+  path: string,
+  syscall: string,
+): Uint8Array<ArrayBuffer> {
+  const name = cString(path);
+  if (name.length > SUN_PATH_SIZE) throw osError("ENAMETOOLONG", syscall, path);
+  const address = new Uint8Array(2 + name.length);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(name, 2);
+  return address;
+}
+
+async function connect(
+  fd: Fd,
+  address: Uint8Array<ArrayBuffer>,
+  path: string,
+  timeoutMs: number,
+): Promise<void> {
+  const { number } = fd;
+  const attempt = () => libc().connect(number, address, address.length);
+  const first = attempt();
+  if (first !== -EAGAIN) {
+    check(first, "connect", path);
+    return;
+  }
+  // The queue of who listens is full, and poll(2) cannot wait for room in it:
+  // only connect itself can, in a blocking form and with its own time limit.
+  setSendTimeout(number, timeoutMs);
+  fd.setNonblocking(false);
+  const status = await libc().connect_on_thread(
+    number,
+    address,
+    address.length,
+  );
+  fd.setNonblocking(true);
+  if (status === 0) return;
+  // The errno of the other thread is out of reach; a last attempt says it.
+  const last = attempt();
+  if (last === 0 || last === -EISCONN) return;
+  if (last === -EAGAIN) throw osError("ETIMEDOUT", "connect", path);
+  check(last, "connect", path);
+}
+
+/** `struct timeval`; 0 would mean for ever. */
+function setSendTimeout(number: number, timeoutMs: number): void {
+  const microseconds = BigInt(Math.max(1, Math.ceil(timeoutMs * 1000)));
+  const value = BigInt64Array.of(
+    microseconds / 1_000_000n,
+    microseconds % 1_000_000n,
+  );
+  check(
+    libc().setsockopt(
+      number,
+      SOL_SOCKET,
+      SO_SNDTIMEO,
+      value,
+      value.byteLength,
+    ),
+    "setsockopt",
+    number,
+  );
+}

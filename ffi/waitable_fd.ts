@@ -1,0 +1,75 @@
+/**
+ * A descriptor that is waited for.
+ *
+ * @module
+ */
+
+import type { Fd } from "./fd.ts";
+import { osError } from "./libc.ts";
+import { poll, POLLIN, Waker } from "./poll.ts";
+
+/**
+ * Owns a descriptor and lets it be waited for: closing ends every wait at once.
+ * The system closes it when the last wait has ended, so that none can find
+ * another file under the number.
+ */
+export class WaitableFd implements Disposable {
+  readonly #fd: Fd;
+  /** Made for the first wait. */
+  #waker: Waker | undefined;
+  #waits = 0;
+  #closed = false;
+
+  /** @param fd is owned from now on */
+  constructor(fd: Fd) {
+    this.#fd = fd;
+  }
+
+  /**
+   * The number, to pass on to what does not keep it.
+   *
+   * @throws {OsError} EBADF when closed.
+   */
+  get number(): number {
+    if (this.#closed) throw osError("EBADF", "use", "closed descriptor");
+    return this.#fd.number;
+  }
+
+  /**
+   * Waits for events.
+   *
+   * @param events `POLL*`, or-ed
+   * @returns those that are there, POLLERR and POLLHUP included; 0 when the time
+   * is over.
+   * @throws {OsError} ECANCELED when closed meanwhile, EBADF when before.
+   */
+  async wait(events: number, timeoutMs: number): Promise<number> {
+    const fd = this.number;
+    this.#waker ??= new Waker();
+    const entries = [
+      { fd, events },
+      { fd: this.#waker.number, events: POLLIN },
+    ];
+    this.#waits++;
+    try {
+      const [ready = 0] = await poll(entries, timeoutMs);
+      if (this.#closed) throw osError("ECANCELED", "poll", `descriptor ${fd}`);
+      return ready;
+    } finally {
+      this.#waits--;
+      if (this.#closed && this.#waits === 0) this.#closeNow();
+    }
+  }
+
+  #closeNow(): void {
+    this.#waker?.[Symbol.dispose]();
+    this.#fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#waits === 0) this.#closeNow();
+    else this.#waker?.wake();
+  }
+}
