@@ -1,0 +1,285 @@
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import {
+  CSR,
+  type HartState,
+  INTERRUPT,
+  RAM_BASE,
+} from "../../../lib/machine/cpu/mod.ts";
+import {
+  AUX_RAM,
+  CLINT,
+  CLINT_REGISTER,
+  DIGEST,
+  DIGEST_REGISTER,
+  DIGEST_SOURCE,
+  FINISHER,
+  Platform,
+  PLIC,
+  PLIC_REGISTER,
+  UART,
+  UART_REGISTER,
+  UART_SOURCE,
+} from "../../../lib/machine/devices/mod.ts";
+import {
+  a0,
+  a1,
+  a2,
+  Assembler,
+  t0,
+  t1,
+  zero,
+} from "../../../lib/machine/guest/mod.ts";
+import { Sink, Source } from "../../../lib/stream/mod.ts";
+import {
+  loadState,
+  saveState,
+  type VmState,
+  VmstateError,
+} from "../../../lib/vmstate/mod.ts";
+import { GuestMachine } from "../guest/guest_machine.ts";
+import { TestClock } from "./round_trip.ts";
+
+class TestPlatform {
+  readonly clock = new TestClock();
+  readonly sent: number[] = [];
+  readonly ram = new Uint8Array(8192);
+  readonly auxRam = new Uint8Array(AUX_RAM.size);
+  readonly platform = new Platform({
+    ram: this.ram,
+    auxRam: this.auxRam,
+    clock: this.clock.read,
+    serial: (byte) => this.sent.push(byte),
+  });
+
+  constructor(program: (a: Assembler) => void) {
+    const a = new Assembler(RAM_BASE);
+    program(a);
+    this.ram.set(a.finish());
+  }
+
+  x(register: number): number {
+    const state = this.platform.devices()[0]?.save() as HartState;
+    return state.x[register] ?? NaN;
+  }
+}
+
+/** Stores a word (or, with "sb", a byte) at a physical address. */
+function store(
+  a: Assembler,
+  address: number,
+  value: number,
+  width: "sw" | "sb" = "sw",
+): void {
+  a.li(t0, address);
+  a.li(t1, value);
+  a[width](t1, 0, t0);
+}
+
+Deno.test("platform: every device answers at its place", () => {
+  const machine = new TestPlatform((a) => {
+    store(a, UART.base + UART_REGISTER.data, 0x41, "sb");
+    store(a, AUX_RAM.base + 8, 0x1234_5678);
+    a.li(t0, CLINT.base + CLINT_REGISTER.mtime);
+    a.lw(a0, 0, t0);
+    a.csrr(a1, CSR.time);
+    store(a, PLIC.base + PLIC_REGISTER.enabled, 0xff);
+    a.lw(a2, 0, t0);
+    store(a, DIGEST.base + DIGEST_REGISTER.address, 4);
+    a.lw(zero, 0, t0);
+    store(a, FINISHER.base, 0x7777);
+  });
+  machine.clock.now = 12_345n;
+  assertEquals(machine.platform.run(1000).reason, "halt");
+  assertEquals(machine.sent, [0x41]);
+  assertEquals(
+    new DataView(machine.auxRam.buffer).getUint32(8, true),
+    0x1234_5678,
+  );
+  assertEquals([machine.x(a0), machine.x(a1), machine.x(a2)], [123, 123, 0xfe]);
+  assertEquals(machine.platform.takeStopRequest(), "reset");
+  assertEquals(machine.platform.takeStopRequest(), undefined);
+});
+
+/** A program that enables one interrupt, waits for it, and reads mip. */
+function awaiting(line: number, prepare: (a: Assembler) => void): TestPlatform {
+  const machine = new TestPlatform((a) => {
+    prepare(a);
+    a.li(t0, line);
+    a.csrw(CSR.mie, t0);
+    a.wfi();
+    a.csrr(a0, CSR.mip);
+    a.li(t0, PLIC.base + PLIC_REGISTER.claim);
+    a.lw(a1, 0, t0);
+  });
+  assertEquals(machine.platform.run(100).reason, "wfi");
+  assert(machine.platform.waiting);
+  return machine;
+}
+
+function enableSource(a: Assembler, source: number): void {
+  store(a, PLIC.base + PLIC_REGISTER.priority + 4 * source, 1);
+  store(a, PLIC.base + PLIC_REGISTER.enabled, 1 << source);
+}
+
+Deno.test("platform: the timer wakes the hart at its deadline", () => {
+  const machine = awaiting(INTERRUPT.timer, (a) => {
+    store(a, CLINT.base + CLINT_REGISTER.mtimecmp, 1000);
+    store(a, CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0);
+  });
+  assertEquals(machine.platform.nextDeadline(), 100_000n);
+  machine.clock.now = 99_999n;
+  assert(machine.platform.waiting);
+  machine.clock.now = 100_000n;
+  assertEquals(machine.platform.waiting, false);
+  machine.platform.run(2);
+  assertEquals(machine.x(a0), INTERRUPT.timer);
+  assertEquals(machine.platform.nextDeadline(), null);
+});
+
+Deno.test("platform: a character wakes the hart through the PLIC", () => {
+  const machine = awaiting(INTERRUPT.external, (a) => {
+    store(a, UART.base + UART_REGISTER.ier, 1, "sb");
+    enableSource(a, UART_SOURCE);
+  });
+  assertEquals(machine.platform.nextDeadline(), null);
+  assertEquals(machine.platform.serialRoom, 1);
+  machine.platform.receive(65);
+  assertEquals([machine.platform.serialRoom, machine.platform.waiting], [
+    0,
+    false,
+  ]);
+  machine.platform.run(5);
+  assertEquals([machine.x(a0), machine.x(a1)], [
+    INTERRUPT.external,
+    UART_SOURCE,
+  ]);
+});
+
+Deno.test("platform: the digest engine wakes the hart through the PLIC", () => {
+  const machine = awaiting(INTERRUPT.external, (a) => {
+    enableSource(a, DIGEST_SOURCE);
+    store(a, DIGEST.base + DIGEST_REGISTER.address, RAM_BASE);
+    store(a, DIGEST.base + DIGEST_REGISTER.length, 400);
+    store(a, DIGEST.base + DIGEST_REGISTER.result, RAM_BASE + 0x1000);
+    store(a, DIGEST.base + DIGEST_REGISTER.submit, 0);
+  });
+  assertEquals(machine.platform.nextDeadline(), 100_000n);
+  machine.clock.now = 100_000n;
+  machine.platform.run(5);
+  assertEquals(machine.x(a1), DIGEST_SOURCE);
+});
+
+Deno.test("platform: the software interrupt comes from the CLINT", () => {
+  const machine = new TestPlatform((a) => {
+    store(a, CLINT.base, 1);
+    a.csrr(a0, CSR.mip);
+  });
+  machine.platform.run(4);
+  assertEquals(machine.x(a0), INTERRUPT.software);
+});
+
+Deno.test("platform: the earliest deadline counts", () => {
+  const machine = new TestPlatform((a) => {
+    store(a, CLINT.base + CLINT_REGISTER.mtimecmp, 10_000);
+    store(a, CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0);
+    store(a, UART.base + UART_REGISTER.iirFcr, 0x81, "sb");
+  });
+  machine.platform.run(12);
+  assertEquals(machine.platform.nextDeadline(), 1_000_000n);
+  machine.platform.receive(1);
+  assertEquals(machine.platform.nextDeadline(), 347_222n);
+});
+
+Deno.test("platform: reset leaves nothing behind but memory", () => {
+  const machine = GuestMachine.start();
+  machine.runTicks(5);
+  machine.platform.reset();
+  machine.now = 0n;
+  assertEquals(machine.save(), GuestMachine.start().save());
+  assertEquals(machine.status("error"), 0);
+  assert(machine.status("ticks") > 0);
+});
+
+Deno.test("platform: auxiliary RAM of another size is refused", () => {
+  assertThrows(
+    () =>
+      new Platform({
+        ram: new Uint8Array(4096),
+        auxRam: new Uint8Array(4095),
+        clock: () => 0n,
+        serial: () => {},
+      }),
+    RangeError,
+    "4096 bytes",
+  );
+});
+
+Deno.test("platform: sections have names of their own", () => {
+  const { platform } = new TestPlatform((a) => a.nop());
+  const names = platform.devices().map(({ idstr }) => idstr);
+  assertEquals(names, ["cpu", "clint", "plic", "uart", "digest"]);
+  for (const { idstr, state, instanceId } of platform.devices()) {
+    assertEquals([state.name, instanceId], [idstr, 0]);
+  }
+});
+
+/** A machine with as much in flight as its guest ever has. */
+function eventful(): GuestMachine {
+  const machine = GuestMachine.start();
+  machine.runTicks(3);
+  for (const byte of [1, 2, 3]) machine.platform.receive(byte);
+  machine.platform.run(10);
+  return machine;
+}
+
+Deno.test("platform: any flipped bit is refused, or is another state that runs", () => {
+  const machine = eventful();
+  const states = machine.save();
+  for (const [index, device] of machine.platform.devices().entries()) {
+    const bytes = states[index] ?? new Uint8Array();
+    let refused = 0;
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ 1 << (bit & 7);
+      machine.load(states);
+      const source = new Source(flipped);
+      const value = loaded(device.state, source);
+      if (value === undefined) {
+        refused++;
+        continue;
+      }
+      // Bytes left over are for the section's footer to notice.
+      if (source.remaining > 0) continue;
+      const sink = new Sink();
+      saveState(device.state, value, sink);
+      assertEquals(sink.toBytes(), flipped, `${device.idstr} bit ${bit}`);
+      device.load(value);
+      machine.platform.run(50);
+    }
+    assertGreater(refused, 0, device.idstr);
+  }
+});
+
+/** The value, or undefined when it was refused. */
+function loaded(state: VmState<object>, source: Source): object | undefined {
+  try {
+    return loadState(state, source);
+  } catch (error) {
+    if (error instanceof VmstateError) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("platform: a state cut short anywhere is refused", () => {
+  const machine = eventful();
+  for (const [index, bytes] of machine.save().entries()) {
+    const device = machine.platform.devices()[index];
+    assert(device !== undefined);
+    for (let length = 0; length < bytes.length; length++) {
+      const load = () =>
+        loadState(device.state, new Source(bytes.subarray(0, length)));
+      // Without its subsection the UART's state is whole, but not possible.
+      assertThrows(load, VmstateError, device.idstr);
+    }
+  }
+});
