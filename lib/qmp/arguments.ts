@@ -83,14 +83,26 @@ export function flag(): ArgumentType<boolean> {
   };
 }
 
-/** An integer of 64 bits, signed or not. */
+function isInteger(value: Json): value is number | bigint {
+  return typeof value === "bigint" || Number.isSafeInteger(value);
+}
+
+/** An integer of 64 bits; a bigint only beyond 2^53. */
 export function integer(): ArgumentType<number | bigint> {
   return {
     read(value, name) {
-      if (typeof value !== "bigint" && !Number.isSafeInteger(value)) {
-        throw wrongType(name, "integer");
-      }
-      return value as number | bigint;
+      if (!isInteger(value)) throw wrongType(name, "integer");
+      return value;
+    },
+  };
+}
+
+/** An unsigned integer of 64 bits; a bigint only beyond 2^53. */
+export function unsigned(): ArgumentType<number | bigint> {
+  return {
+    read(value, name) {
+      if (isInteger(value) && value >= 0) return value;
+      throw new CommandFailure(`Parameter '${name}' expects uint64`);
     },
   };
 }

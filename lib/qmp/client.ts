@@ -32,9 +32,9 @@ import {
   parseGreeting,
   type QemuVersion,
 } from "./messages.ts";
+import { openTransport } from "./open_transport.ts";
 import { explainSilence } from "./silence.ts";
 import {
-  openTransport,
   type Peer,
   type QmpAddress,
   showAddress,
@@ -48,10 +48,22 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const MAX_EVENT_BYTES = 64 * 1024;
 /** As deep as QEMU's own parser goes; a long backing chain needs hundreds. */
 const MAX_DEPTH = 1024;
-/** QEMU answers within its main loop, which I/O can hold up for seconds. */
+/**
+ * A command ends with its last bracket. QEMU reads its monitor byte by byte,
+ * each taking some microseconds, and a line feed that it has not read when it
+ * ends or execs turns the end of the connection into a reset.
+ */
+const NO_TERMINATOR = "";
+/** For a reply. QEMU answers within its main loop, which I/O may hold up. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Between two attempts to reach a program that is starting. */
 const RETRY_MS = 1;
+
+/** How to run a command. */
+export interface ExecuteOptions extends Partial<Patience> {
+  /** Descriptors that go with it, as `getfd` and `add-fd` want them. */
+  readonly descriptors?: readonly number[];
+}
 
 interface Pending {
   readonly command: string;
@@ -84,7 +96,7 @@ export class QmpClient implements AsyncDisposable {
     this.#wire = new Wire(transport, {
       maxBytes: MAX_REPLY_BYTES,
       maxDepth: MAX_DEPTH,
-    });
+    }, NO_TERMINATOR);
     this.closed = this.#ended.promise;
     // An end before the greeting reaches whoever awaits it, or nobody.
     this.#greeted.promise.catch(() => {});
@@ -118,7 +130,7 @@ export class QmpClient implements AsyncDisposable {
     } catch (error) {
       // The queue tells more while our own connection is still part of it.
       const explained = error instanceof Silence
-        ? await explainSilence(address, patience.timeoutMs)
+        ? await explainSilence(address, patience.timeoutMs, client.peer)
         : droppedEarly(error, address);
       await client.close();
       throw explained;
@@ -162,7 +174,7 @@ export class QmpClient implements AsyncDisposable {
     return this.greeting.version;
   }
 
-  /** The process that listens; null over TCP. */
+  /** The process that listens; null over TCP, and if it cannot be seen. */
   get peer(): Peer | null {
     return this.#peer;
   }
@@ -170,8 +182,8 @@ export class QmpClient implements AsyncDisposable {
   /**
    * Runs a command and returns what it returns.
    *
-   * @param timeoutMs milliseconds to wait for the reply, 10 s by default. The
-   *   connection stays usable after a reply that is merely late.
+   * A reply that is merely late leaves the connection usable.
+   *
    * @throws {QmpCommandError} if the monitor refused it
    * @throws {QmpTimeoutError} if no reply came in time
    * @throws {QmpClosedError} if the connection ended first
@@ -180,7 +192,8 @@ export class QmpClient implements AsyncDisposable {
   async execute(
     command: string,
     args?: JsonObject,
-    { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: Partial<Patience> = {},
+    { timeoutMs = DEFAULT_TIMEOUT_MS, signal, descriptors }: ExecuteOptions =
+      {},
   ): Promise<Json> {
     if (this.#end !== undefined) throw this.#end;
     const id = this.#nextId++;
@@ -189,9 +202,14 @@ export class QmpClient implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
     this.#pending.set(id, { command, resolve, reject });
     let sent = false;
-    this.#wire.send(request).then(
+    this.#wire.send(request, descriptors).then(
       () => sent = true,
-      (error) => this.#finish(this.#asEnd(error)),
+      (error) => {
+        // What the peer said before it left is still to be read, and then its
+        // end: the connection ends there.
+        this.#pending.delete(id);
+        reject(this.#asEnd(error));
+      },
     );
     try {
       return await within(
@@ -358,15 +376,17 @@ async function open(
   { timeoutMs, signal }: Patience,
 ): Promise<Transport> {
   const giveUp = new AbortController();
-  const opening = openTransport(address, giveUp.signal);
+  const opening = openTransport(address, timeoutMs, giveUp.signal);
   try {
     return await within(opening, { timeoutMs, signal }, () => new Silence());
   } catch (error) {
     giveUp.abort();
     // Opened after all: nobody will use it.
     opening.then((transport) => transport.close(), () => {});
-    if (!(error instanceof Silence)) throw error;
-    throw await explainSilence(address, timeoutMs);
+    const unserved = error instanceof Silence ||
+      error instanceof QmpConnectError && error.failure === "busy";
+    if (!unserved) throw error;
+    throw await explainSilence(address, timeoutMs, null);
   }
 }
 

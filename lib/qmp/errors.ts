@@ -87,7 +87,10 @@ export type CloseReason =
   | "local"
   /** The peer closed it or went away: among others, it exec'd. */
   | "eof"
-  /** Reset, or another failure of the transport. */
+  /**
+   * The same with something sent and not yet read there, or another failure
+   * of the transport.
+   */
   | "reset";
 
 /** The connection ended before the answer or the event came. */

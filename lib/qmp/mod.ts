@@ -13,8 +13,9 @@ export {
   optional,
   record,
   text,
+  unsigned,
 } from "./arguments.ts";
-export { QmpClient } from "./client.ts";
+export { type ExecuteOptions, QmpClient } from "./client.ts";
 export type { CommandTable } from "./dispatch.ts";
 export type { Patience } from "./deadline.ts";
 export * from "./errors.ts";

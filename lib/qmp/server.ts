@@ -11,6 +11,7 @@
  * @module
  */
 
+import { DenoTransport } from "./deno_transport.ts";
 import {
   type CommandTable,
   Conversation,
@@ -20,17 +21,15 @@ import {
 import { QmpError } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { QemuVersion } from "./messages.ts";
-import {
-  connectionTransport,
-  type QmpAddress,
-  showAddress,
-} from "./transport.ts";
+import { type QmpAddress, showAddress } from "./transport.ts";
 import { type Incoming, Wire } from "./wire.ts";
 
 /** More than the kernel takes for the words of a command to exec. */
 const MAX_INPUT_BYTES = 8 * 1024 * 1024;
 /** As deep as QEMU's own parser goes. */
 const MAX_DEPTH = 1024;
+/** QMP's own rule for what a server sends. */
+const LINE_END = "\r\n";
 /** What may wait for a client that does not read; then it is cut off. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
@@ -167,10 +166,10 @@ class Client {
   #answer: Promise<void> = Promise.resolve();
 
   constructor(connection: Deno.Conn, commands: CommandTable) {
-    this.#wire = new Wire(connectionTransport(connection), {
+    this.#wire = new Wire(new DenoTransport(connection), {
       maxBytes: MAX_INPUT_BYTES,
       maxDepth: MAX_DEPTH,
-    });
+    }, LINE_END);
     this.#conversation = new Conversation(commands);
   }
 

@@ -18,7 +18,7 @@
  */
 
 import { QmpBusyError, type QmpError, QmpTimeoutError } from "./errors.ts";
-import { type QmpAddress, showAddress } from "./transport.ts";
+import { type Peer, type QmpAddress, showAddress } from "./transport.ts";
 
 /** The connections of one listening unix socket. */
 export interface SocketQueue {
@@ -63,36 +63,64 @@ async function readSocketQueue(
   }
 }
 
-/** The error for a monitor that sent no greeting within `timeoutMs`. */
+/** Whether a signal or a debugger has stopped the process. */
+async function isStopped(pid: number): Promise<boolean> {
+  try {
+    // pid (name) state …; the name may hold anything but ends the brackets.
+    const status = await Deno.readTextFile(`/proc/${pid}/stat`);
+    return /^[Tt]/.test(status.slice(status.lastIndexOf(")") + 2));
+  } catch {
+    // Gone, or not for us: nothing is known of it.
+    return false;
+  }
+}
+
+/**
+ * The error for a monitor that sent no greeting within `timeoutMs`.
+ *
+ * @param peer who listens there, if the connection got so far
+ */
 export async function explainSilence(
   address: QmpAddress,
   timeoutMs: number,
+  peer: Peer | null,
 ): Promise<QmpError> {
   const where = showAddress(address);
+  const silent = (why: string, remedy: string) =>
+    new QmpTimeoutError(
+      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ${why}`,
+      { remedy },
+    );
+  if (peer !== null && await isStopped(peer.pid)) {
+    return silent(
+      `process ${peer.pid} is stopped`,
+      `Let it go on: kill -CONT ${peer.pid}`,
+    );
+  }
   const queue = await readSocketQueue(address);
   if (queue === undefined) {
-    return new QmpTimeoutError(
-      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
-        "another client holds it, or the process is stopped or hung",
-      { remedy: "End the other clients, and see whether the process runs" },
+    return silent(
+      "another client holds it, or the process hangs",
+      "End the other clients, and see whether the process runs",
     );
   }
   if (queue.waiting === 0) {
-    return new QmpTimeoutError(
-      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
-        "it accepted the connection, then stayed silent",
-      { remedy: "Give the socket of a QMP monitor, and see that QEMU runs" },
+    return silent(
+      "it accepted the connection, then stayed silent",
+      "Give the socket of a QMP monitor, and see whether the process runs",
     );
   }
   if (queue.accepted === 0) {
-    return new QmpTimeoutError(
-      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ` +
-        "the process accepts nobody, it is stopped or hung",
-      { remedy: "See with ps whether the process is stopped" },
+    return silent(
+      "the process accepts nobody",
+      "See whether the process hangs",
     );
   }
   return new QmpBusyError(
     `Another client holds the monitor "${where}"`,
-    { remedy: "End the other client, or give the machine a second monitor" },
+    {
+      remedy: "End the other client, or give the machine a second monitor; " +
+        "if there is no other client, the process hangs",
+    },
   );
 }

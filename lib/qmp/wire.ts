@@ -12,6 +12,7 @@ export type Incoming =
 /** Sends and receives JSON messages; owns the transport. */
 export class Wire {
   readonly #transport: Transport;
+  readonly #terminator: string;
   readonly #framer: JsonFramer;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
@@ -20,8 +21,10 @@ export class Wire {
   #backlog = 0;
   #closed = false;
 
-  constructor(transport: Transport, limits: FrameLimits) {
+  /** @param terminator what follows each message sent */
+  constructor(transport: Transport, limits: FrameLimits, terminator: string) {
     this.#transport = transport;
+    this.#terminator = terminator;
     this.#framer = new JsonFramer(limits);
   }
 
@@ -49,11 +52,13 @@ export class Wire {
   }
 
   /** Writes one message and resolves when the kernel has taken it. */
-  send(message: Json): Promise<void> {
-    const bytes = this.#encoder.encode(stringifyJson(message) + "\r\n");
+  send(message: Json, descriptors?: readonly number[]): Promise<void> {
+    const bytes = this.#encoder.encode(
+      stringifyJson(message) + this.#terminator,
+    );
     this.#backlog += bytes.length;
     this.#written = this.#written.then(async () => {
-      await this.#transport.write(bytes);
+      await this.#transport.write(bytes, descriptors);
       this.#backlog -= bytes.length;
     });
     return this.#written;

@@ -12,6 +12,7 @@ import {
   optional,
   record,
   text,
+  unsigned,
 } from "../../lib/qmp/mod.ts";
 
 const everything = command({
@@ -24,6 +25,7 @@ const everything = command({
     addr: record({ offset: integer(), on: optional(flag()) }),
   }))),
   value: optional(anything()),
+  limit: optional(unsigned()),
 }, (args) => ({ ...args }) as JsonObject);
 
 Deno.test("arguments reach the command with their types", async () => {
@@ -34,6 +36,7 @@ Deno.test("arguments reach the command with their types", async () => {
     words: ["a", ""],
     channels: [{ type: "cpr", addr: { offset: 0, on: false } }],
     value: null,
+    limit: 0,
   };
   assertEquals(await everything.run(args), args);
   const fewest: JsonObject = { uri: "", size: -1 };
@@ -70,6 +73,8 @@ for (
       { uri: "", size: "1" },
       "Invalid parameter type for 'size', expected: integer",
     ],
+    [{ uri: "", size: 1, limit: 1.5 }, "Parameter 'limit' expects uint64"],
+    [{ uri: "", size: 1, limit: -1 }, "Parameter 'limit' expects uint64"],
     [{ uri: "", size: 1, blk: true }, "Parameter 'blk' is unexpected"],
     [
       { uri: "", size: 1, mode: "bogus" },

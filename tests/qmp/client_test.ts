@@ -5,6 +5,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { Fd } from "../../ffi/fd.ts";
+import { O_RDONLY } from "../../ffi/open_flags.ts";
+import { UnixListener } from "../../ffi/socket.ts";
 import {
   QmpBusyError,
   QmpClient,
@@ -50,9 +53,14 @@ Deno.test("connect greets, negotiates and knows the version", async () => {
     package: "Debian 1:11.1.2+ds-3",
   });
   assertEquals(client.greeting.capabilities, ["oob"]);
+  assertEquals(client.peer, {
+    pid: Deno.pid,
+    uid: Deno.uid() ?? -1,
+    gid: Deno.gid() ?? -1,
+  });
   await client.close();
   await client.close();
-  assertEquals(await session.line(), undefined);
+  assertEquals(await session.message(), undefined);
   session.close();
   const reason = await client.closed;
   assertInstanceOf(reason, QmpClosedError);
@@ -67,7 +75,7 @@ Deno.test("a command carries its arguments and returns what came", async () => {
   using __ = session;
   const reply = client.execute("qom-get", { path: "/", size: 2n ** 63n });
   assertEquals(
-    await session.line(),
+    await session.message(),
     `{"execute":"qom-get","id":2,"arguments":{"path":"/","size":9223372036854775808}}`,
   );
   await session.send(`{"return": 9223372036854775807, "id": 2}\r\n`);
@@ -429,6 +437,81 @@ Deno.test("no greeting: nobody is being served", async () => {
     QmpTimeoutError,
   );
   assertStringIncludes(error.message, "accepts nobody");
+});
+
+Deno.test("no greeting: the process is stopped", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/qmp.sock`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `Deno.listen({ transport: "unix", path: ${JSON.stringify(path)} });
+       console.log("listening");
+       Deno.kill(Deno.pid, "SIGSTOP");
+       Deno.stdin.readSync(new Uint8Array(1))`,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const output = child.stdout.getReader();
+  await output.read();
+  while (
+    !(await Deno.readTextFile(`/proc/${child.pid}/stat`)).includes(") T")
+  ) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const error = await assertRejects(
+    () => QmpClient.connect({ path }, HASTY),
+    QmpTimeoutError,
+  );
+  assertStringIncludes(error.message, `process ${child.pid} is stopped`);
+  assertEquals(error.remedy, `Let it go on: kill -CONT ${child.pid}`);
+  child.kill("SIGKILL");
+  await child.status;
+  await output.cancel();
+  await child.stdin.abort();
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("descriptors go with a command, and none leaks", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/qmp.sock`;
+  using listener = UnixListener.listen(path);
+  using log = await Deno.open(`${directory}/log`, {
+    write: true,
+    createNew: true,
+  });
+  await log.write(new TextEncoder().encode("hello"));
+  const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = open();
+  for (let round = 0; round < 3; round++) {
+    const connecting = QmpClient.connect({ path }, PATIENT);
+    using server = await listener.accept(20_000);
+    await server.send(new TextEncoder().encode(GREETING), 20_000);
+    await server.receive(4096, 20_000);
+    await server.send(
+      new TextEncoder().encode(`{"return": {}, "id": 1}`),
+      20_000,
+    );
+    await using client = await connecting;
+    using file = Fd.open(`${directory}/log`, O_RDONLY);
+    const reply = client.execute("getfd", { fdname: "log" }, {
+      descriptors: [file.number],
+    });
+    const { bytes, descriptors: [received] } = await server
+      .receiveWithDescriptors(4096, 20_000);
+    assertStringIncludes(new TextDecoder().decode(bytes), "getfd");
+    assert(received !== undefined);
+    using _ = received;
+    assertEquals(new TextDecoder().decode(received.readAll(100)), "hello");
+    await server.send(
+      new TextEncoder().encode(`{"return": {}, "id": 2}`),
+      20_000,
+    );
+    assertEquals(await reply, {});
+  }
+  assertEquals(open(), before);
+  await Deno.remove(directory, { recursive: true });
 });
 
 Deno.test("no greeting: another client is being served", async () => {

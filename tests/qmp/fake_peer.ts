@@ -1,42 +1,42 @@
 /** A monitor made by hand: it sends exactly the bytes that a test tells it. */
 
+import { JsonFramer } from "../../lib/qmp/framer.ts";
 import type { QmpAddress } from "../../lib/qmp/mod.ts";
 
 export const GREETING =
   `{"QMP": {"version": {"qemu": {"micro": 2, "minor": 1, "major": 11}, ` +
   `"package": "Debian 1:11.1.2+ds-3"}, "capabilities": ["oob"]}}\r\n`;
 
-/** One accepted connection. */
+/** One end of a connection. */
 export class Session implements Disposable {
   readonly #connection: Deno.Conn;
-  #received = "";
+  readonly #framer = new JsonFramer({ maxBytes: 1 << 26, maxDepth: 1024 });
+  readonly #received: string[] = [];
   #closed = false;
 
   constructor(connection: Deno.Conn) {
     this.#connection = connection;
   }
 
-  /** The next line from the client; undefined at the end of the stream. */
-  async line(): Promise<string | undefined> {
+  /** The next message, as it was written; undefined at the end of the stream. */
+  async message(): Promise<string | undefined> {
     const buffer = new Uint8Array(65536);
-    for (;;) {
-      const end = this.#received.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#received.slice(0, end).trimEnd();
-        this.#received = this.#received.slice(end + 1);
-        return line;
-      }
+    while (this.#received.length === 0) {
       const count = await this.#connection.read(buffer);
       if (count === null) return undefined;
-      this.#received += new TextDecoder().decode(buffer.subarray(0, count));
+      for (const frame of this.#framer.push(buffer.subarray(0, count))) {
+        if (frame.kind === "junk") throw new Error(frame.problem);
+        this.#received.push(new TextDecoder().decode(frame.bytes));
+      }
     }
+    return this.#received.shift();
   }
 
   /** The next command; the client must send one. */
   async command(): Promise<{ execute: string; id: number }> {
-    const line = await this.line();
-    if (line === undefined) throw new Error("No command came");
-    return JSON.parse(line);
+    const message = await this.message();
+    if (message === undefined) throw new Error("No command came");
+    return JSON.parse(message);
   }
 
   async send(text: string | Uint8Array): Promise<void> {

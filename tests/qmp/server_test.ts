@@ -169,12 +169,12 @@ Deno.test("a client gets no events before it has negotiated", async () => {
   using client = new Session(
     await Deno.connect({ transport: "unix", ...monitor.address }),
   );
-  assertStringIncludes(await client.line() ?? "", `"QMP"`);
+  assertStringIncludes(await client.message() ?? "", `"QMP"`);
   monitor.server.emit("STOP");
   await client.send(NEGOTIATE);
-  assertEquals(await client.line(), `{"return":{}}`);
+  assertEquals(await client.message(), `{"return":{}}`);
   monitor.server.emit("RESUME");
-  assertStringIncludes(await client.line() ?? "", `"RESUME"`);
+  assertStringIncludes(await client.message() ?? "", `"RESUME"`);
 });
 
 Deno.test("any id is echoed, in errors too", async () => {
@@ -359,9 +359,9 @@ Deno.test("flush waits for the kernel, but not for a deaf client", async () => {
   using deaf = new Session(
     await Deno.connect({ transport: "unix", ...monitor.address }),
   );
-  await deaf.line();
+  await deaf.message();
   await deaf.send(NEGOTIATE);
-  assertEquals(await deaf.line(), `{"return":{}}`);
+  assertEquals(await deaf.message(), `{"return":{}}`);
   const text = "x".repeat(1 << 20);
   for (let count = 0; count < 8; count++) {
     monitor.server.emit("NOISE", { text });
