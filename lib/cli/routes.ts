@@ -1,12 +1,14 @@
 /** The commands, in the order that help lists them. */
 
 import { buildRouteMap } from "@stricli/core";
+import { demoCommand } from "./commands/demo.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
 import { machineCommand } from "./commands/machine.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
+import { selfCommand } from "./self.ts";
 import type { CliContext } from "./context.ts";
 
 const DESCRIPTION =
@@ -28,6 +30,10 @@ export const routes = buildRouteMap<string, CliContext>({
       (await import("../update/update.ts")).update
     ),
     machine: machineCommand,
+    demo: demoCommand(async () => {
+      const { demonstrate } = await import("../update/demo.ts");
+      return (observer) => demonstrate(selfCommand(), observer);
+    }),
     exec: execCommand,
     schema: schemaCommand,
     version: versionCommand,
