@@ -180,6 +180,12 @@ export class Machine implements MigrationHost {
     else this.#runState = state === "running" ? "paused" : state;
   }
 
+  /** Resolves when no migration does anything by itself (any more). */
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => this.defer(resolve));
+    await this.outgoing.settled();
+  }
+
   /** What a first start does: run, unless -S said not to. */
   launch(): void {
     if (this.#runState === "prelaunch" && this.#autostart) this.#start();
@@ -191,14 +197,13 @@ export class Machine implements MigrationHost {
    * @throws {MigrationError} while a migration holds the machine
    */
   cont(): void {
+    // Until the exec, too: the guest would do again what it did meanwhile.
+    if (this.outgoing.underWay) {
+      throw new MigrationError("bad-state", "Migration is not finalized yet");
+    }
     switch (this.#runState) {
       case "running":
         return;
-      case "finish-migrate":
-        throw new MigrationError(
-          "bad-state",
-          "Migration is not finalized yet",
-        );
       case "inmigrate":
         this.#autostart = true;
         return;

@@ -92,7 +92,7 @@ class MachineProcess {
       version: programVersion(),
       commands: commandTable({
         machine: this.#machine,
-        quit: () => this.#loop.defer(() => this.#ended.resolve(0)),
+        quit: () => this.#quit(),
         humanLine: (line) => this.#humanLine(line),
       }),
     });
@@ -100,18 +100,20 @@ class MachineProcess {
 
   async run(): Promise<number> {
     const { pidfile, qmp, monitor } = this.#options;
-    if (pidfile !== undefined) Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
-    const end = () => this.#ended.resolve(0);
-    Deno.addSignalListener("SIGINT", end);
-    Deno.addSignalListener("SIGTERM", end);
-    const waits = qmp.map(({ address, wait }) => {
-      const { connected } = this.#server.listen(address);
-      return wait ? connected : undefined;
-    });
+    const quit = () => this.#quit();
+    Deno.addSignalListener("SIGINT", quit);
+    Deno.addSignalListener("SIGTERM", quit);
     try {
+      if (pidfile !== undefined) {
+        Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
+      }
+      const waits = qmp.map(({ address, wait }) => {
+        const { connected } = this.#server.listen(address);
+        return wait ? connected : undefined;
+      });
       await Promise.race([Promise.all(waits), this.#ended.promise]);
-      if (monitor) this.#talk().catch(this.#ended.reject);
       this.#begin();
+      if (monitor) this.#talk().catch(this.#ended.reject);
       return await this.#ended.promise;
     } finally {
       await this.#close();
@@ -139,8 +141,14 @@ class MachineProcess {
     await this.#server.close();
     this.#loop[Symbol.dispose]();
     if (this.#options.pidfile !== undefined) {
-      await Deno.remove(this.#options.pidfile);
+      await removeIfThere(this.#options.pidfile);
     }
+  }
+
+  /** Ends the process when what is under way now is done, but an exec. */
+  #quit(): void {
+    this.#machine.outgoing.abandon();
+    this.#loop.defer(() => this.#ended.resolve(0));
   }
 
   #humanLine(line: string): Promise<string> {
@@ -154,10 +162,21 @@ class MachineProcess {
   async #talk(): Promise<void> {
     print(`cprctl ${VERSION} monitor - type 'help' for more information\n`);
     print(PROMPT);
+    await this.#machine.settled();
     for await (const line of standardInputLines()) {
       print(await this.#humanLine(line));
       print(PROMPT);
+      // The next line may be meant for the program that takes over.
+      await this.#machine.settled();
     }
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

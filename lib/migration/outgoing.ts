@@ -56,7 +56,7 @@ export class OutgoingMigration {
   #status: MigrationStatus = "none";
   #failure: Error | undefined;
   #attempt: Attempt | undefined;
-  #waiters: (() => void)[] = [];
+  #waiters: { readonly until: "settled" | "finished"; resolve(): void }[] = [];
 
   constructor(setup: MigrationSetup) {
     this.#setup = setup;
@@ -71,10 +71,23 @@ export class OutgoingMigration {
     return this.#failure;
   }
 
+  /** True from `migrate` until it failed, was cancelled or left the VM here. */
+  get underWay(): boolean {
+    return this.#attempt !== undefined;
+  }
+
   /** Resolves when no migration is under way (any more), whatever its end. */
   finished(): Promise<void> {
-    if (this.#attempt === undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    if (!this.underWay) return Promise.resolve();
+    return this.#wait("finished");
+  }
+
+  /** Resolves when nothing more happens by itself: at the end, or in a pause. */
+  settled(): Promise<void> {
+    if (!this.underWay || this.#status === "pre-switchover") {
+      return Promise.resolve();
+    }
+    return this.#wait("settled");
   }
 
   /**
@@ -122,6 +135,7 @@ export class OutgoingMigration {
         `Migration not in expected state: ${this.#status}`,
       );
     }
+    this.#become("device");
     this.#setup.host.defer(() =>
       this.#step(attempt, () => this.#switchOver(attempt))
     );
@@ -134,6 +148,12 @@ export class OutgoingMigration {
     this.#become("cancelling");
     this.#undo(attempt);
     this.#become("cancelled");
+    this.#end();
+  }
+
+  /** Drops a migration as the process ends: it shall not execute anything. */
+  abandon(): void {
+    this.#attempt?.file.close();
     this.#end();
   }
 
@@ -175,14 +195,15 @@ export class OutgoingMigration {
     host.emitPass(2);
     if (capabilities.has("pause-before-switchover")) {
       this.#become("pre-switchover");
+      this.#wake("settled");
     } else {
+      this.#become("device");
       this.#switchOver(attempt);
     }
   }
 
   #switchOver(attempt: Attempt): void {
     const { host, notifiers } = this.#setup;
-    this.#become("device");
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
     this.#become("completed");
@@ -252,7 +273,18 @@ export class OutgoingMigration {
 
   #end(): void {
     this.#attempt = undefined;
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    this.#wake("settled");
+    this.#wake("finished");
+  }
+
+  #wait(until: "settled" | "finished"): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push({ until, resolve }));
+  }
+
+  #wake(those: "settled" | "finished"): void {
+    const awake = this.#waiters.filter(({ until }) => until === those);
+    this.#waiters = this.#waiters.filter(({ until }) => until !== those);
+    for (const { resolve } of awake) resolve();
   }
 }
 

@@ -175,6 +175,58 @@ Deno.test("pre-switchover waits for continue, and can be cancelled", async () =>
   assertEquals(it.host.runState, "running");
 });
 
+Deno.test("a second migrate-continue is refused and harms nothing", () => {
+  using it = bench();
+  it.setup.capabilities.set("pause-before-switchover", true);
+  it.migration.start(parseUri(`file:${it.file}`));
+  it.host.runTasks();
+  it.migration.continue();
+  assertThrows(() => it.migration.continue(), MigrationError, "device");
+  it.host.runTasks();
+  assertEquals(it.migration.status, "completed");
+});
+
+Deno.test("a migration is settled in a pause and at its end, not before", async () => {
+  using it = bench();
+  it.setup.capabilities.set("pause-before-switchover", true);
+  const order: string[] = [];
+  const note = async (what: string, promise: Promise<void>) => {
+    await promise;
+    order.push(`${what} in ${it.migration.status}`);
+  };
+  await note("settled", it.migration.settled());
+  it.migration.start(parseUri(`file:${it.file}`));
+  assertEquals(it.migration.underWay, true);
+  const ended = note("finished", it.migration.finished());
+  const paused = note("settled", it.migration.settled());
+  it.host.runTasks();
+  await paused;
+  it.migration.continue();
+  const settled = note("settled", it.migration.settled());
+  it.host.runTasks();
+  await Promise.all([ended, settled]);
+  assertEquals(it.migration.underWay, false);
+  assertEquals(order.toSorted(), [
+    "finished in completed",
+    "settled in completed",
+    "settled in none",
+    "settled in pre-switchover",
+  ]);
+});
+
+Deno.test("what is abandoned executes nothing", async () => {
+  using it = bench();
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.migration.start(parseUri(`file:${it.file}`));
+  it.host.runTasks();
+  // Completed, and about to execute once the monitors are flushed.
+  it.migration.abandon();
+  await it.migration.finished();
+  await it.host.flush();
+  assertEquals(it.host.log.at(-1), "completed");
+});
+
 Deno.test("a notifier that throws refuses the migration", () => {
   using it = bench();
   it.setup.notifiers.add("normal", ({ type }) => {
