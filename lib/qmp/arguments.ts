@@ -4,8 +4,13 @@
  * QEMU's answers knows ours.
  *
  * ```ts
- * const migrate = command({ uri: optional(text()), resume: optional(flag()) },
- *   ({ uri }) => start(uri));
+ * import { command, flag, optional, text } from "./arguments.ts";
+ *
+ * const greet = command(
+ *   { name: text(), loud: optional(flag()) },
+ *   ({ name, loud }) => loud ? name.toUpperCase() : name,
+ * );
+ * await greet.run({ name: "vm1" });
  * ```
  *
  * @module

@@ -200,7 +200,6 @@ export class QmpClient implements AsyncDisposable {
     const request: JsonObject = { execute: command, id };
     if (args !== undefined) request["arguments"] = args;
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
-    this.#pending.set(id, { command, resolve, reject });
     let sent = false;
     this.#wire.send(request, descriptors).then(
       () => sent = true,
@@ -211,6 +210,7 @@ export class QmpClient implements AsyncDisposable {
         reject(this.#asEnd(error));
       },
     );
+    this.#pending.set(id, { command, resolve, reject });
     try {
       return await within(
         promise,
@@ -218,7 +218,7 @@ export class QmpClient implements AsyncDisposable {
         () =>
           new QmpTimeoutError(
             `No answer to "${command}" from the monitor "${this.#where}" ` +
-              `within ${timeoutMs} ms`,
+              `within ${Math.ceil(timeoutMs)} ms`,
             { remedy: "See whether the process is stopped or hung" },
           ),
       );

@@ -84,7 +84,9 @@ export class EventWatch implements Disposable {
           { timeoutMs: deadline - performance.now(), signal },
           () =>
             new QmpTimeoutError(
-              `No ${wanted} came from the monitor within ${timeoutMs} ms`,
+              `No ${wanted} came from the monitor within ${
+                Math.ceil(timeoutMs)
+              } ms`,
             ),
         );
       }

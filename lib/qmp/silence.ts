@@ -88,7 +88,8 @@ export async function explainSilence(
   const where = showAddress(address);
   const silent = (why: string, remedy: string) =>
     new QmpTimeoutError(
-      `No greeting from the monitor "${where}" within ${timeoutMs} ms: ${why}`,
+      `No greeting from the monitor "${where}" ` +
+        `within ${Math.ceil(timeoutMs)} ms: ${why}`,
       { remedy },
     );
   if (peer !== null && await isStopped(peer.pid)) {

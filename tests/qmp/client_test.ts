@@ -173,6 +173,18 @@ Deno.test("half a command that the peer does not take ends the connection", asyn
   assertInstanceOf(await client.closed, QmpTimeoutError);
 });
 
+Deno.test("what JSON cannot say is not sent", async () => {
+  using peer = new FakePeer();
+  const { client, session } = await connected(peer);
+  await using _ = client;
+  using __ = session;
+  await assertRejects(() => client.execute("x", { n: NaN }), TypeError);
+  const reply = client.execute("query-status");
+  assertEquals(await session.message(), `{"execute":"query-status","id":3}`);
+  await session.send(`{"return": {}, "id": 3}`);
+  assertEquals(await reply, {});
+});
+
 Deno.test("an aborted wait ends with the signal's reason", async () => {
   using peer = new FakePeer();
   const { client, session } = await connected(peer);

@@ -6,6 +6,11 @@
  * another type are a {@linkcode QmpProtocolError} that names them.
  *
  * ```ts
+ * import { ask, QUERY_STATUS } from "./mod.ts";
+ *
+ * const client = {
+ *   execute: () => Promise.resolve({ running: true, status: "running" }),
+ * };
  * const { running } = await ask(client, QUERY_STATUS);
  * ```
  *
