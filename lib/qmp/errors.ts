@@ -1,5 +1,5 @@
 /**
- * What can go wrong on a monitor connection.
+ * What can go wrong with a monitor.
  *
  * ```
  * QmpError
@@ -8,11 +8,14 @@
  * ├── QmpTimeoutError    the peer did not do its part in time
  * ├── QmpProtocolError   the peer sent something that is not QMP
  * ├── QmpClosedError     the connection ended
- * └── QmpCommandError    the peer answered a command with an error
+ * ├── QmpCommandError    the peer answered a command with an error
+ * │
+ * ├── QmpListenError     (server.ts)     a socket that cannot be served
+ * └── CommandFailure     (arguments.ts)  what a server answers with an error
  * ```
  *
- * Every one but {@linkcode QmpCommandError} means that the connection is of no
- * further use.
+ * {@linkcode QmpCommandError}, and {@linkcode QmpTimeoutError} for a command
+ * that was sent, leave the connection usable; the others are its end.
  *
  * @module
  */
