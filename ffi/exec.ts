@@ -42,6 +42,8 @@ export interface ExecOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The limit of open files; what this process was started with unless given. */
   readonly openFiles?: Limit;
+  /** The file to execute where it is another than argv[0] says. */
+  readonly file?: string;
 }
 
 /**
@@ -58,8 +60,8 @@ export function execvp(
   argv: readonly string[],
   options: ExecOptions = {},
 ): never {
-  const [program] = argv;
-  if (program === undefined) {
+  const program = options.file ?? argv[0];
+  if (program === undefined || argv.length === 0) {
     throw new TypeError("Cannot execute a program: its argv is empty");
   }
   const openFiles = options.openFiles ?? openFilesAtStart();

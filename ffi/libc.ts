@@ -57,6 +57,10 @@ const SYMBOLS = {
   sched_getaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   // int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
   sched_setaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  // int setns(int fd, int kind)
+  setns: { parameters: ["i32", "i32"], result: "i32" },
+  // int unshare(int flags)
+  unshare: { parameters: ["i32"], result: "i32" },
 
   // <signal.h>
   // int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
@@ -119,6 +123,10 @@ const SYMBOLS = {
     parameters: ["buffer", "buffer"],
     result: "i32",
   },
+
+  // <grp.h>
+  // int setgroups(size_t count, const gid_t *groups)
+  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
 
   // <string.h>
   // char *strerror(int errnum)
@@ -183,7 +191,13 @@ const SYMBOLS = {
   // int shutdown(int fd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
 
+  // <sys/resource.h>
+  // int setpriority(int which, id_t who, int nice)
+  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+
   // <sys/stat.h>
+  // mode_t umask(mode_t mask)
+  umask: { parameters: ["u32"], result: "i32" },
   // int fchmod(int fd, mode_t mode)
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   // int statx(int directory, const char *path, int flags, unsigned mask, struct statx *);
@@ -206,6 +220,10 @@ const SYMBOLS = {
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   // int execvpe(const char *file, char *const argv[], char *const envp[])
   execvpe: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  // int chroot(const char *path)
+  chroot: { parameters: ["buffer"], result: "i32" },
+  // int fchdir(int fd)
+  fchdir: { parameters: ["i32"], result: "i32" },
   // int fchown(int fd, uid_t owner, gid_t group)
   fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
   // int ftruncate(int fd, off_t size)
@@ -218,6 +236,10 @@ const SYMBOLS = {
   getppid: { parameters: [], result: "i32" },
   // off_t lseek(int fd, off_t offset, int whence)
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // int setresgid(gid_t real, gid_t effective, gid_t saved)
+  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  // int setresuid(uid_t real, uid_t effective, uid_t saved)
+  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
   // pid_t setsid(void)
   setsid: { parameters: [], result: "i32" },
   // ssize_t read(int fd, void *buffer, size_t count); Linux moves at most

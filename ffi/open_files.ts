@@ -10,16 +10,17 @@
  *
  * 1. The environment variable CPRCTL_OPEN_FILES. The shell head of the
  *    single-file program sees `ulimit -Sn` before Deno does and says it there;
- *    {@link execvp} says it to its successor, so a chain of execs does not
+ *    execvp says it to its successor, so a chain of execs does not
  *    forget what its first link knew.
  * 2. The present soft limit, when it is below the hard one: Deno did not raise
  *    it, or somebody has set it since and meant it.
- * 3. The parent's soft limit, if its hard limit is ours and its soft limit is
- *    lower: limits are inherited, so with nothing done in between it is ours.
- *    This is a guess. It is wrong when the parent changed its own after it
- *    started us (a parent that raised it: we say too much; a shell that said
- *    `ulimit -Sn` in a subshell just for us: its own is not ours), or when the
- *    real parent is gone and another process took us over.
+ * 3. The parent's soft limit, if its hard limit is ours: limits are inherited, so
+ *    with nothing done in between its soft limit is ours, too. This is a guess,
+ *    and nothing tells when it is wrong: when the parent raised its own after it
+ *    started us (we say too much) or lowered it (too little), when it set one
+ *    for us alone, as a shell does in `(ulimit -Sn 4096; exec …)`, when somebody
+ *    set ours by prlimit(2), or when the real parent is gone and another process
+ *    took us over.
  * 4. None: the present limit is kept.
  *
  * Who knows better passes `openFiles` to exec or spawn.
@@ -59,10 +60,7 @@ function softLimitAtStart(now: Limit): bigint {
   if (said !== undefined && said <= now.hard) return said;
   if (now.soft < now.hard) return now.soft;
   const parent = limitOfParent();
-  return parent !== undefined && parent.hard === now.hard &&
-      parent.soft < now.soft
-    ? parent.soft
-    : now.soft;
+  return parent?.hard === now.hard ? parent.soft : now.soft;
 }
 
 /** Anything but a number, "unlimited" too, says nothing. */

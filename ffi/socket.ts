@@ -20,15 +20,17 @@ const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_SNDTIMEO = 21;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
+const RECEIVE_FLAGS = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
 const SHUT_WR = 1;
 
 /** `sun_path` with its NUL. */
 const SUN_PATH_SIZE = 108;
 
 const EAGAIN = errnoNumber("EAGAIN");
-const EISCONN = errnoNumber("EISCONN");
 const ECONNABORTED = errnoNumber("ECONNABORTED");
 
 /** Who a process was when it connected or began to listen. */
@@ -53,9 +55,8 @@ export class UnixSocket implements Disposable {
     this.#fd = new WaitableFd(fd);
   }
 
-  /** Takes over a connected socket. */
+  /** Takes over a connected socket; whether it waits does not matter. */
   static adopt(fd: Fd): UnixSocket {
-    fd.setNonblocking(true);
     return new UnixSocket(fd);
   }
 
@@ -137,7 +138,7 @@ export class UnixSocket implements Disposable {
     for (let done = 0; done < data.length;) {
       const message = Message.toSend(data.subarray(done), carried);
       done += await this.#transfer(
-        () => libc().sendmsg(this.number, message.struct, MSG_NOSIGNAL),
+        () => libc().sendmsg(this.number, message.struct, SEND_FLAGS),
         "sendmsg",
         POLLOUT,
         deadline,
@@ -182,7 +183,7 @@ export class UnixSocket implements Disposable {
     const buffer = new Uint8Array(limit);
     const message = Message.toReceive(buffer, maxDescriptors);
     const count = await this.#transfer(
-      () => libc().recvmsg(this.number, message.struct, MSG_CMSG_CLOEXEC),
+      () => libc().recvmsg(this.number, message.struct, RECEIVE_FLAGS),
       "recvmsg",
       POLLIN,
       performance.now() + timeoutMs,
@@ -333,29 +334,30 @@ async function connect(
   path: string,
   timeoutMs: number,
 ): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   const { number } = fd;
-  const attempt = () => libc().connect(number, address, address.length);
-  const first = attempt();
-  if (first !== -EAGAIN) {
-    check(first, "connect", path);
-    return;
+  for (;;) {
+    const result = libc().connect(number, address, address.length);
+    if (result !== -EAGAIN) {
+      check(result, "connect", path);
+      return;
+    }
+    const left = deadline - performance.now();
+    if (left <= 0) throw osError("ETIMEDOUT", "connect", path);
+    // The queue of who listens is full, and poll(2) cannot wait for room in it:
+    // only connect itself can, in a blocking form and with its own time limit.
+    // Why it fails is in the other thread's errno, out of reach; the next round
+    // finds out.
+    setSendTimeout(number, left);
+    fd.setNonblocking(false);
+    const status = await libc().connect_on_thread(
+      number,
+      address,
+      address.length,
+    );
+    fd.setNonblocking(true);
+    if (status === 0) return;
   }
-  // The queue of who listens is full, and poll(2) cannot wait for room in it:
-  // only connect itself can, in a blocking form and with its own time limit.
-  setSendTimeout(number, timeoutMs);
-  fd.setNonblocking(false);
-  const status = await libc().connect_on_thread(
-    number,
-    address,
-    address.length,
-  );
-  fd.setNonblocking(true);
-  if (status === 0) return;
-  // The errno of the other thread is out of reach; a last attempt says it.
-  const last = attempt();
-  if (last === 0 || last === -EISCONN) return;
-  if (last === -EAGAIN) throw osError("ETIMEDOUT", "connect", path);
-  check(last, "connect", path);
 }
 
 /** `struct timeval`; 0 would mean for ever. */

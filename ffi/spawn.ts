@@ -32,7 +32,7 @@ const STDIO = [0, 1, 2] as const;
 export interface SpawnOptions {
   /**
    * All of the child's environment, added to by nothing. This process's own
-   * unless given, with CPRCTL_OPEN_FILES as {@link execvp} has it.
+   * unless given, with CPRCTL_OPEN_FILES as execvp has it.
    */
   readonly environment?: Readonly<Record<string, string>>;
   /** Where the child starts; a program with a slash is looked for from there. */

@@ -13,7 +13,7 @@ import { type Child } from "../../ffi/child.ts";
 import { spawn } from "../../ffi/spawn.ts";
 import { signalName } from "../../ffi/signals.ts";
 import { withoutLeaks } from "./leaks.ts";
-import { program, said } from "./processes.ts";
+import { program, said, soon } from "./processes.ts";
 
 const DEADLINE_MS = 30_000;
 
@@ -96,7 +96,7 @@ Deno.test("disposing ends a wait for the end of a process", () =>
   withoutLeaks(async () => {
     using child = sleeper();
     const process = PidFd.open(child.pid);
-    const wait = process.exited(DEADLINE_MS);
+    const wait = soon(process.exited(DEADLINE_MS));
     process[Symbol.dispose]();
     assertEquals((await assertRejects(() => wait, OsError)).code, "ECANCELED");
   }));

@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 
 const DEADLINE_MS = 60_000;
+const SOON_MS = 15_000;
 
 export interface Ended {
   readonly code: number;
@@ -60,6 +61,22 @@ export async function said(
   const { code, stdout, stderr } = await run(argv, environment);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   return stdout;
+}
+
+/**
+ * Fails when a promise that is to be settled without waiting takes long; for
+ * waits whose own deadline is far away.
+ */
+export async function soon<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("It hangs")), SOON_MS);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What Deno needs to start without asking the network or filling HOME. */

@@ -6,7 +6,7 @@ import { createMemfd } from "../../ffi/memfd.ts";
 import { UnixListener, UnixSocket } from "../../ffi/socket.ts";
 import { spawn } from "../../ffi/spawn.ts";
 import { withoutLeaks } from "./leaks.ts";
-import { program } from "./processes.ts";
+import { program, soon } from "./processes.ts";
 
 const LONG_MS = 30_000;
 const utf8 = new TextEncoder();
@@ -196,6 +196,31 @@ Deno.test("more than a socket holds is sent as the other side reads", () =>
     assert(received.every((byte, i) => byte === data[i]));
   }));
 
+Deno.test("descriptors go with the first byte only", () =>
+  withoutLeaks(async () => {
+    const [left, right] = UnixSocket.pair();
+    using _left = left;
+    using _right = right;
+    using file = createMemfd("once");
+    const data = new Uint8Array(3_000_000);
+    const sent = left.send(data, LONG_MS, [file.number])
+      .then(() => left.finish());
+    const counts: number[] = [];
+    for (;;) {
+      const { bytes, descriptors } = await right.receiveWithDescriptors(
+        100_000,
+        LONG_MS,
+      );
+      for (const fd of descriptors) fd.close();
+      if (bytes.length === 0) break;
+      counts.push(descriptors.length);
+    }
+    await sent;
+    const [first, ...later] = counts;
+    assertEquals(first, 1);
+    assert(later.length > 1 && later.every((count) => count === 0));
+  }));
+
 Deno.test("every wait has its deadline", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
@@ -212,6 +237,17 @@ Deno.test("every wait has its deadline", () =>
     })
   ));
 
+Deno.test("a socket that would block its other owners is not blocked on", () =>
+  withoutLeaks(async () => {
+    const [left, right] = UnixSocket.pair();
+    using _right = right;
+    const fd = duplicate(left.number);
+    left[Symbol.dispose]();
+    fd.setNonblocking(false);
+    using blocking = UnixSocket.adopt(fd);
+    assertEquals(await codeOf(() => blocking.receive(1, 10)), "ETIMEDOUT");
+  }));
+
 Deno.test("closing ends waits", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
@@ -224,7 +260,7 @@ Deno.test("closing ends waits", () =>
       ];
       listener[Symbol.dispose]();
       left[Symbol.dispose]();
-      assertEquals(await Promise.all(ends), ["ECANCELED", "ECANCELED"]);
+      assertEquals(await soon(Promise.all(ends)), ["ECANCELED", "ECANCELED"]);
       assertEquals(await codeOf(() => left.receive(1, 0)), "EBADF");
       assertEquals(await codeOf(() => listener.accept(0)), "EBADF");
       assertThrows(() => left.number, OsError);

@@ -88,6 +88,23 @@ Deno.test("numbers that overlap are given as they are meant", () =>
     assert(a.cloexec);
   }));
 
+Deno.test("a child's numbers may cover all that is in use here", () =>
+  withoutLeaks(async () => {
+    using a = createMemfd("a");
+    using b = createMemfd("b");
+    using c = createMemfd("c");
+    const files = [a, b, c];
+    const numbers = Array.from({ length: 60 }, (_, index) => 62 - index);
+    const found = await descriptorsOf(
+      new Map(numbers.map((n) => [n, files[n % 3]?.number ?? -1])),
+    );
+    const names = numbers.map((n) => found[n]);
+    assertEquals(
+      names,
+      numbers.map((n) => `/memfd:${["a", "b", "c"][n % 3]} (deleted)`),
+    );
+  }));
+
 Deno.test("inherited descriptors keep their offset and can be written", () =>
   withoutLeaks(async () => {
     using log = createMemfd("log");
