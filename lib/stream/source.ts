@@ -58,8 +58,15 @@ export class Source {
     return this.#bytes.length - this.#position;
   }
 
-  /** Throws {@linkcode TornStreamError} unless `count` bytes are left. */
+  /**
+   * Throws {@linkcode TornStreamError} unless `count` bytes are left.
+   *
+   * @throws {RangeError} when the count is none: reading never goes back
+   */
   need(count: number): void {
+    if (!(count >= 0) || !Number.isInteger(count)) {
+      throw new RangeError(`Count ${count} is not a number of bytes`);
+    }
     if (count > this.remaining) {
       throw new TornStreamError(this.offset, count, this.remaining);
     }

@@ -9,7 +9,12 @@ import {
 } from "./codec.ts";
 import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
-import { arrayEntries, describeValue, type FieldEntry } from "./vmdesc.ts";
+import {
+  arrayEntries,
+  describeValue,
+  type FieldEntry,
+  pointerEntries,
+} from "./vmdesc.ts";
 
 /**
  * No array of elements that may take no bytes at all is longer than this: the
@@ -43,7 +48,7 @@ export function loadElements<T>(
   needElements(source, count, codec.minimumSize);
   const values: T[] = [];
   for (let index = 0; index < count; index++) {
-    context.path.push(`[${index}]`);
+    context.path.push(index);
     values.push(codec.load(source, context, siblings));
     context.path.pop();
   }
@@ -64,13 +69,9 @@ function arrayCodec<T>(
     load: (source, context, siblings) =>
       loadElements(element, lengthIn(siblings), source, context, siblings),
     save(sink, values, context, siblings) {
-      if (values.length !== lengthIn(siblings)) {
-        throw new InvalidValue(
-          `${values.length} elements given, it takes ${lengthIn(siblings)}`,
-        );
-      }
+      checkLength(values, lengthIn(siblings));
       for (const [index, value] of values.entries()) {
-        context.path.push(`[${index}]`);
+        context.path.push(index);
         element.save(sink, value, context, siblings);
         context.path.pop();
       }
@@ -100,8 +101,14 @@ export const varray = <T>(
 ): Field<T[]> =>
   field(arrayCodec(element.codec, count, options.multiply ?? 1), options);
 
-function nullEntry(type: string): FieldEntry {
-  return { type, size: 1 };
+/** How vmdesc lists a pointer's marker byte. */
+const MARKER: FieldEntry = { type: "ptr-marker", size: 1 };
+
+function checkLength(values: readonly unknown[], length: number): void {
+  if (values.length === length) return;
+  throw new InvalidValue(
+    `${values.length} elements given, it takes ${length}`,
+  );
 }
 
 /**
@@ -125,7 +132,7 @@ export function pointerArray<T>(
     load(source, context, siblings) {
       const values: (T | null)[] = [];
       for (let index = 0; index < count; index++) {
-        context.path.push(`[${index}]`);
+        context.path.push(index);
         if (has(index)) values.push(codec.load(source, context, siblings));
         else values.push(loadNull(source));
         context.path.pop();
@@ -133,22 +140,25 @@ export function pointerArray<T>(
       return values;
     },
     save(sink, values, context, siblings) {
-      for (let index = 0; index < count; index++) {
-        const value = values[index] ?? null;
+      checkLength(values, count);
+      for (const [index, value] of values.entries()) {
+        context.path.push(index);
         if ((value !== null) !== has(index)) {
-          throw new InvalidValue(`element ${index} disagrees with the machine`);
+          throw new InvalidValue(
+            has(index) ? "it is null, but is here" : "it is not here",
+          );
         }
         if (value === null) sink.u8(POINTER_NULL);
         else codec.save(sink, value, context, siblings);
+        context.path.pop();
       }
     },
     describe: (values, context, siblings) =>
-      arrayEntries(
+      pointerEntries(
         values.map((value) =>
-          value === null
-            ? [nullEntry("ptr-marker")]
-            : describeValue(codec, value, context, siblings)
+          value === null ? null : describeValue(codec, value, context, siblings)
         ),
+        MARKER,
       ),
   }, options);
 }
@@ -182,7 +192,7 @@ export function allocatedPointerArray<T>(
     load(source, context, siblings) {
       const values: (T | null)[] = [];
       for (let index = 0; index < count; index++) {
-        context.path.push(`[${index}]`);
+        context.path.push(index);
         const marker = source.u8();
         if (marker === POINTER_NULL) values.push(null);
         else if (marker === POINTER_PRESENT) {
@@ -193,22 +203,19 @@ export function allocatedPointerArray<T>(
       return values;
     },
     save(sink, values, context, siblings) {
-      if (values.length !== count) {
-        throw new InvalidValue(
-          `${values.length} elements given, it takes ${count}`,
-        );
-      }
-      for (const value of values) {
+      checkLength(values, count);
+      for (const [index, value] of values.entries()) {
+        context.path.push(index);
         sink.u8(value === null ? POINTER_NULL : POINTER_PRESENT);
         if (value !== null) codec.save(sink, value, context, siblings);
+        context.path.pop();
       }
     },
     describe: (values, context, siblings) =>
       values.flatMap((value) =>
-        value === null ? [nullEntry("ptr-marker")] : [
-          nullEntry("ptr-marker"),
-          ...describeValue(codec, value, context, siblings),
-        ]
+        value === null
+          ? [MARKER]
+          : [MARKER, ...describeValue(codec, value, context, siblings)]
       ),
   }, options);
 }

@@ -1,13 +1,18 @@
 import type { Source } from "../stream/mod.ts";
-import { type Codec, type Field, field, type FieldOptions } from "./codec.ts";
+import {
+  type Codec,
+  type Field,
+  field,
+  type FieldOptions,
+  fixedSize,
+} from "./codec.ts";
 import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
 
 /** `size` raw bytes under any vmdesc type name; the value is a copy. */
 export function rawCodec(size: number, type: string): Codec<Uint8Array> {
   return {
-    type,
-    minimumSize: size,
+    ...fixedSize(type, size),
     initial: () => new Uint8Array(size),
     load: (source) => source.bytes(size).slice(),
     save(sink, value) {
@@ -43,10 +48,11 @@ export function vbuffer(
 ): Field<Uint8Array> {
   const sizeIn = (siblings: Readonly<Record<string, unknown>>) =>
     countOf(count, siblings) * (options.multiply ?? 1);
+  const fixed = typeof count === "number" ? sizeIn({}) : 0;
   return field({
     type: "buffer",
-    minimumSize: 0,
-    initial: () => new Uint8Array(0),
+    minimumSize: fixed,
+    initial: () => new Uint8Array(fixed),
     load: (source: Source, _context, siblings) =>
       source.bytes(sizeIn(siblings)).slice(),
     save(sink, value, _context, siblings) {
@@ -65,8 +71,7 @@ export function vbuffer(
  */
 export const unused = (size: number, o?: FieldOptions): Field<void> =>
   field({
-    type: "unused_buffer",
-    minimumSize: size,
+    ...fixedSize("unused_buffer", size),
     initial: () => undefined,
     load: (source) => source.skip(size),
     save: (sink) => sink.zeros(size),
@@ -79,10 +84,11 @@ export const unused = (size: number, o?: FieldOptions): Field<void> =>
 export function bitmap(bits: Count, options?: FieldOptions): Field<bigint[]> {
   const wordsIn = (siblings: Readonly<Record<string, unknown>>) =>
     Math.ceil(countOf(bits, siblings) / 64);
+  const fixedWords = typeof bits === "number" ? Math.ceil(bits / 64) : 0;
   return field({
     type: "bitmap",
-    minimumSize: 0,
-    initial: () => [],
+    minimumSize: fixedWords * 8,
+    initial: () => new Array<bigint>(fixedWords).fill(0n),
     load(source, _context, siblings) {
       const words = wordsIn(siblings);
       source.need(words * 8);

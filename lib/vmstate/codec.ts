@@ -15,9 +15,9 @@ export interface DescriptorCodec {
 
 /** What travels through a whole load or save. */
 export interface StateContext {
-  /** Names of the fields being worked on, outermost first. */
-  readonly path: string[];
-  /** Name of the vmsd whose field is being worked on, for subsections. */
+  /** Names, and indices, of the fields being worked on, outermost first. */
+  readonly path: (string | number)[];
+  /** How descriptors travel. */
   readonly descriptors: DescriptorCodec;
 }
 
@@ -36,6 +36,18 @@ export interface Codec<T> {
   save(sink: Sink, value: T, context: StateContext, siblings: Siblings): void;
   /** How vmdesc lists this value; defaults to one entry of the saved size. */
   describe?(value: T, context: StateContext, siblings: Siblings): FieldEntry[];
+}
+
+/**
+ * The part of a codec that all values of one size share. Their vmdesc entry is
+ * made once: an array of bytes asks for it thousands of times.
+ */
+export function fixedSize(
+  type: string,
+  size: number,
+): Required<Pick<Codec<unknown>, "type" | "minimumSize" | "describe">> {
+  const entries = [{ type, size }];
+  return { type, minimumSize: size, describe: () => entries };
 }
 
 /** When a field is part of the wire format. */

@@ -89,11 +89,39 @@ export interface VmStateOptions<
   };
 }
 
+/** JavaScript puts such names first, whatever their order on the wire is. */
+const INDEX_NAME = /^\d+$/;
+
+function checkNames(
+  name: string,
+  fields: Fields,
+  subsections: Subsections,
+): void {
+  for (const field of Object.keys(fields)) {
+    if (INDEX_NAME.test(field)) {
+      throw new TypeError(`Field "${field}" of "${name}" would change place`);
+    }
+  }
+  for (const [property, state] of Object.entries(subsections)) {
+    if (!state.name.startsWith(name) || state.name.length <= name.length) {
+      throw new TypeError(
+        `Subsection "${state.name}" must be named "${name}/…"`,
+      );
+    }
+    if (Object.hasOwn(fields, property)) {
+      throw new TypeError(
+        `Subsection "${state.name}" has the property of a field`,
+      );
+    }
+  }
+}
+
 /**
  * Makes a description.
  *
  * @throws {TypeError} when a subsection's name does not begin with the
- * description's name, which the loader needs to tell whose it is
+ * description's name, which the loader needs to tell whose it is; when it
+ * shares a property with a field; when a field is named like an array index
  *
  * @example
  * ```ts
@@ -125,17 +153,13 @@ export function vmstate<
   const neededByProperty: Readonly<
     Record<string, NamedSubsection["needed"] | undefined>
   > = needed ?? {};
+  checkNames(name, fields, subsections ?? {});
   return {
     name,
     version: versions.version,
     minimumVersion: versions.minimumVersion ?? versions.version,
     fields: Object.entries(fields).map(([name, field]) => ({ name, ...field })),
     subsections: Object.entries(subsections ?? {}).map(([property, state]) => {
-      if (!state.name.startsWith(name) || state.name.length <= name.length) {
-        throw new TypeError(
-          `Subsection "${state.name}" must be named "${name}/…"`,
-        );
-      }
       const needed = neededByProperty[property];
       return { property, state, ...needed === undefined ? {} : { needed } };
     }),

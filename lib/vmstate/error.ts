@@ -48,6 +48,14 @@ export function problemOf(error: Error): string {
     : error.message;
 }
 
+/** A path as messages show it, such as `sq[3].head`. */
+export function pathText(path: readonly (string | number)[]): string {
+  return path.map((step, depth) => {
+    if (typeof step === "number") return `[${step}]`;
+    return depth === 0 ? step : `.${step}`;
+  }).join("");
+}
+
 function place(location: VmstateLocation): string {
   const instance = location.instance === undefined
     ? ""

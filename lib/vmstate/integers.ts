@@ -4,6 +4,7 @@ import {
   type Field,
   field,
   type FieldOptions,
+  fixedSize,
   type Siblings,
 } from "./codec.ts";
 import { InvalidValue } from "./error.ts";
@@ -25,8 +26,7 @@ const WIDTHS = {
 
 function numberCodec(width: NumberWidth): Codec<number> {
   return {
-    type: WIDTHS[width].type,
-    minimumSize: WIDTHS[width].size,
+    ...fixedSize(WIDTHS[width].type, WIDTHS[width].size),
     initial: () => 0,
     load: (source: Source) => source[width](),
     save: (sink: Sink, value: number) => sink[width](value),
@@ -35,8 +35,7 @@ function numberCodec(width: NumberWidth): Codec<number> {
 
 function bigintCodec(width: BigintWidth): Codec<bigint> {
   return {
-    type: WIDTHS[width].type,
-    minimumSize: WIDTHS[width].size,
+    ...fixedSize(WIDTHS[width].type, WIDTHS[width].size),
     initial: () => 0n,
     load: (source: Source) => source[width](),
     save: (sink: Sink, value: bigint) => sink[width](value),
@@ -74,8 +73,7 @@ export const i64 = (o?: FieldOptions): Field<bigint> => field(INTEGERS.i64, o);
 
 /** One byte; QEMU writes 0 or 1 only, so anything else is damage. */
 export const boolCodec: Codec<boolean> = {
-  type: "bool",
-  minimumSize: 1,
+  ...fixedSize("bool", 1),
   initial: () => false,
   load(source) {
     const byte = source.u8();
@@ -99,7 +97,7 @@ function equal<T extends number | bigint>(
 ): Codec<T> {
   return {
     ...codec,
-    type,
+    ...fixedSize(type, codec.minimumSize),
     load(source, context, siblings) {
       const value = codec.load(source, context, siblings);
       const own = expected(siblings);
@@ -131,7 +129,7 @@ export const u64Equal = (expected: bigint, o?: FieldOptions): Field<bigint> =>
 export const i32Le = (limit: number, o?: FieldOptions): Field<number> =>
   field({
     ...INTEGERS.i32,
-    type: "int32 le",
+    ...fixedSize("int32 le", INTEGERS.i32.minimumSize),
     load(source) {
       const value = source.i32();
       if (value < 0 || value > limit) {

@@ -1,19 +1,16 @@
 import type { Source } from "../stream/mod.ts";
 import { describeBody, loadBody, saveBody } from "./body.ts";
-import {
-  type Codec,
-  type Field,
-  field,
-  type FieldOptions,
-  type StateContext,
-} from "./codec.ts";
+import { type Codec, type Field, field, type FieldOptions } from "./codec.ts";
 import type { VmState } from "./description.ts";
 import { InvalidValue } from "./error.ts";
 import { INTEGERS } from "./integers.ts";
-import { savedSize } from "./measure.ts";
+import { describedSize, describeValue, entriesSize } from "./vmdesc.ts";
 
 const MORE = 1;
 const END = 0;
+/** Each marker is one byte. */
+const MARKER_SIZE = 1;
+const COUNT_SIZE = 4;
 
 /** QEMU reads any byte but 0 as one more element, and writes 1 only. */
 function hasMore(source: Source): boolean {
@@ -39,7 +36,7 @@ function listCodec<V extends object>(
     load(source, context) {
       const values: V[] = [];
       while (hasMore(source)) {
-        context.path.push(`[${values.length}]`);
+        context.path.push(values.length);
         values.push(loadBody(state, source, context, state.version));
         context.path.pop();
       }
@@ -47,7 +44,7 @@ function listCodec<V extends object>(
     },
     save(sink, values, context) {
       for (const [index, value] of values.entries()) {
-        context.path.push(`[${index}]`);
+        context.path.push(index);
         sink.u8(MORE);
         saveBody(state, value, sink, context);
         context.path.pop();
@@ -55,10 +52,15 @@ function listCodec<V extends object>(
       sink.u8(END);
     },
     describe(values, context) {
-      const size = savedSize(this, values, context);
-      const first = values[0];
-      if (first === undefined) return [{ type, size }];
-      return [{ type, inline: describeBody(state, first, context), size }];
+      const elements = values.map((value) =>
+        describeBody(state, value, context)
+      );
+      const size = elements.reduce(
+        (sum, element) => sum + MARKER_SIZE + describedSize(element),
+        MARKER_SIZE,
+      );
+      const [inline] = elements;
+      return [inline === undefined ? { type, size } : { type, inline, size }];
     },
   };
 }
@@ -90,6 +92,10 @@ function keyCodec<K extends object>(key: VmState<K>): Codec<K> {
     },
     load: (source, context) => loadBody(key, source, context, key.version),
     save: (sink, value, context) => saveBody(key, value, sink, context),
+    describe(value, context) {
+      const struct = describeBody(key, value, context);
+      return [{ type: "struct", struct, size: describedSize(struct) }];
+    },
   };
 }
 
@@ -107,29 +113,36 @@ function treeField<K, V extends object>(
       const nodes: TreeNode<K, V>[] = [];
       while (hasMore(source)) {
         if (nodes.length === count) throw wrongCount(count, "more");
-        nodes.push(loadNode(nodes.length));
+        context.path.push(nodes.length);
+        nodes.push({
+          key: key.load(source, context, {}),
+          value: loadBody(value, source, context, value.version),
+        });
+        context.path.pop();
       }
       if (nodes.length < count) throw wrongCount(count, `${nodes.length}`);
       return nodes;
-
-      function loadNode(index: number): TreeNode<K, V> {
-        context.path.push(`[${index}]`);
-        const node = {
-          key: key.load(source, context, {}),
-          value: loadBody(value, source, context, value.version),
-        };
-        context.path.pop();
-        return node;
-      }
     },
-    save(sink, nodes, context: StateContext) {
+    save(sink, nodes, context) {
       sink.u32(nodes.length);
-      for (const node of nodes) {
+      for (const [index, node] of nodes.entries()) {
+        context.path.push(index);
         sink.u8(MORE);
         key.save(sink, node.key, context, {});
         saveBody(value, node.value, sink, context);
+        context.path.pop();
       }
       sink.u8(END);
+    },
+    describe(nodes, context) {
+      const size = nodes.reduce(
+        (sum, node) =>
+          sum + MARKER_SIZE +
+          entriesSize(describeValue(key, node.key, context, {})) +
+          describedSize(describeBody(value, node.value, context)),
+        COUNT_SIZE + MARKER_SIZE,
+      );
+      return [{ type: "gtree", size }];
     },
   };
   return field(codec, options);

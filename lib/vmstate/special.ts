@@ -1,4 +1,5 @@
-import { type Field, field, type FieldOptions } from "./codec.ts";
+import { type Field, field, type FieldOptions, fixedSize } from "./codec.ts";
+import { countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
 import { INTEGERS } from "./integers.ts";
 import type { Siblings } from "./codec.ts";
@@ -11,19 +12,23 @@ const NOT_ARMED = -1n;
  */
 export const timer = (options?: FieldOptions): Field<bigint | null> =>
   field({
-    type: "timer",
-    minimumSize: 8,
+    ...fixedSize("timer", 8),
     initial: () => null,
     load(source) {
       const expiry = source.i64();
       return expiry === NOT_ARMED ? null : expiry;
     },
-    save: (sink, value) => sink.i64(value ?? NOT_ARMED),
+    save(sink, value) {
+      if (value === NOT_ARMED) {
+        throw new InvalidValue("-1 would read as not armed, which is null");
+      }
+      sink.i64(value ?? NOT_ARMED);
+    },
   }, options);
 
 /** A double as its 64 bits, upper be32 first (CPU_Double_U). */
 export const double = (options?: FieldOptions): Field<bigint> =>
-  field({ ...INTEGERS.u64, type: "CPU_Double_U" }, options);
+  field({ ...INTEGERS.u64, ...fixedSize("CPU_Double_U", 8) }, options);
 
 /** A counted string, as the configuration section lists capabilities. */
 export const capability = (options?: FieldOptions): Field<string> =>
@@ -41,33 +46,23 @@ export const text = (count: string, options?: FieldOptions): Field<string> =>
     type: "buffer",
     minimumSize: 0,
     initial: () => "",
-    load(source, _context, siblings) {
-      const size = siblings[count];
-      if (typeof size !== "number") throw noCount(count);
-      return source.text(size);
-    },
+    load: (source, _context, siblings) => source.text(countOf(count, siblings)),
     save(sink, value, _context, siblings) {
       const bytes = new TextEncoder().encode(value);
-      if (bytes.length !== siblings[count]) {
+      const size = countOf(count, siblings);
+      if (bytes.length !== size) {
         throw new InvalidValue(
-          `${bytes.length} bytes of text given, "${count}" says ${
-            siblings[count]
-          }`,
+          `${bytes.length} bytes of text given, it takes ${size}`,
         );
       }
       sink.bytes(bytes);
     },
   }, options);
 
-function noCount(name: string): InvalidValue {
-  return new InvalidValue(`there is no earlier number "${name}"`);
-}
-
 /** The four PCI interrupt pins, each a be32 that is 0 or 1. */
 export const pciIrqState = (options?: FieldOptions): Field<number[]> =>
   field({
-    type: "pci irq state",
-    minimumSize: 16,
+    ...fixedSize("pci irq state", 16),
     initial: () => [0, 0, 0, 0],
     load(source) {
       return Array.from({ length: 4 }, (_, pin) => {

@@ -2,7 +2,7 @@ import type { Sink, Source } from "../stream/mod.ts";
 import { describeBody, loadBody, saveBody } from "./body.ts";
 import type { DescriptorCodec, StateContext } from "./codec.ts";
 import type { VmState } from "./description.ts";
-import { isFieldProblem, problemOf, VmstateError } from "./error.ts";
+import { isFieldProblem, pathText, problemOf, VmstateError } from "./error.ts";
 import type { VmsdEntry } from "./vmdesc.ts";
 
 /** Descriptors as plain signed be32 numbers, as cpr-exec sends them. */
@@ -83,7 +83,7 @@ function locating<T>(
     throw new VmstateError(problemOf(error), {
       section: options.section ?? state.name,
       instance: options.instance,
-      field: context.path.join(".").replaceAll(".[", "["),
+      field: pathText(context.path),
       offset: offset(),
     }, { action, cause: error });
   }

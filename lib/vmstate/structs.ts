@@ -1,7 +1,7 @@
 import { describeBody, initialValue, loadBody, saveBody } from "./body.ts";
 import { type Codec, type Field, field, type FieldOptions } from "./codec.ts";
 import type { VmState } from "./description.ts";
-import { savedSize } from "./measure.ts";
+import { describedSize } from "./vmdesc.ts";
 
 function structCodec<V extends object>(
   state: VmState<V>,
@@ -16,11 +16,7 @@ function structCodec<V extends object>(
       saveBody(state, value, sink, context, version),
     describe(value, context) {
       const struct = describeBody(state, value, context, version);
-      return [{
-        type: "struct",
-        struct,
-        size: savedSize(this, value, context),
-      }];
+      return [{ type: "struct", struct, size: describedSize(struct) }];
     },
   };
 }
@@ -55,7 +51,7 @@ export function temporary<V extends object>(
     type: "tmp",
     describe(value, context) {
       const inline = describeBody(state, value, context);
-      return [{ type: "tmp", inline, size: savedSize(body, value, context) }];
+      return [{ type: "tmp", inline, size: describedSize(inline) }];
     },
   }, options);
 }

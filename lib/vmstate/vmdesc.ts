@@ -53,29 +53,88 @@ export function describeValue<T>(
   return [{ type: codec.type, size: sink.offset }];
 }
 
-/**
- * The entries of an array: one with array_len where every element reads alike,
- * else one an element with its index. Nothing is listed of an empty array.
- */
-export function arrayEntries(
-  elements: readonly (readonly FieldEntry[])[],
-): FieldEntry[] {
-  const first = elements[0]?.[0];
-  if (first === undefined) return [];
-  if (elements.length === 1) return [first];
-  const alike = elements.every((entries) =>
-    entries.length === 1 && isAlike(entries[0], first)
-  );
-  if (alike) return [{ array_len: elements.length, ...first }];
-  return elements.flatMap((entries, index) =>
-    entries.map((entry) => ({ index, ...entry }))
+/** Type byte, name length and version of a subsection. */
+const SUBSECTION_HEADER = 1 + 1 + 4;
+const encoder = new TextEncoder();
+
+/** Wire bytes of entries. */
+export function entriesSize(entries: readonly FieldEntry[]): number {
+  return entries.reduce(
+    (sum, entry) => sum + entry.size * (entry.array_len ?? 1),
+    0,
   );
 }
 
-function isAlike(entry: FieldEntry | undefined, first: FieldEntry): boolean {
-  return entry !== undefined && entry.type === first.type &&
-    entry.size === first.size && entry.struct?.subsections === undefined &&
-    JSON.stringify(entry.struct) === JSON.stringify(first.struct);
+/** Wire bytes of a body, subsections included. */
+export function describedSize(vmsd: VmsdEntry): number {
+  return (vmsd.subsections ?? []).reduce(
+    (sum, sub) =>
+      sum + SUBSECTION_HEADER + encoder.encode(sub.vmsd_name).length +
+      describedSize(sub),
+    entriesSize(vmsd.fields),
+  );
+}
+
+/**
+ * The entries of an array: one with array_len where every element reads alike,
+ * else one an element with its index. Nothing is listed of an empty array, and
+ * arrays of arrays are one array.
+ *
+ * @param start index of the first element
+ */
+export function arrayEntries(
+  elements: readonly (readonly FieldEntry[])[],
+  start = 0,
+): FieldEntry[] {
+  const entries = elements.flat();
+  const [first] = entries;
+  if (first === undefined) return [];
+  if (entries.every((entry) => isAlike(entry, first))) {
+    const length = entries.reduce(
+      (sum, entry) => sum + (entry.array_len ?? 1),
+      0,
+    );
+    const { index: _, array_len: __, ...element } = first;
+    return length === 1 ? [element] : [{ array_len: length, ...element }];
+  }
+  let index = start;
+  return entries.flatMap((entry) => {
+    const { array_len = 1, ...element } = entry;
+    return Array.from(
+      { length: array_len },
+      () => ({ ...element, index: index++ }),
+    );
+  });
+}
+
+/**
+ * The entries of an array of pointers: runs of nulls, and runs of elements,
+ * each as an array of its own.
+ */
+export function pointerEntries(
+  elements: readonly (readonly FieldEntry[] | null)[],
+  marker: FieldEntry,
+): FieldEntry[] {
+  const entries: FieldEntry[] = [];
+  for (let start = 0; start < elements.length;) {
+    const isNull = elements[start] === null;
+    let end = start + 1;
+    while (end < elements.length && (elements[end] === null) === isNull) end++;
+    const run = elements.slice(start, end).map((element) =>
+      element ?? [marker]
+    );
+    entries.push(...arrayEntries(run, start));
+    start = end;
+  }
+  return entries;
+}
+
+function isAlike(entry: FieldEntry, first: FieldEntry): boolean {
+  if (entry === first) return entry.struct?.subsections === undefined;
+  return entry.type === first.type && entry.size === first.size &&
+    entry.struct?.subsections === undefined &&
+    JSON.stringify(entry.struct) === JSON.stringify(first.struct) &&
+    JSON.stringify(entry.inline) === JSON.stringify(first.inline);
 }
 
 /** The JSON object of a description, keys in QEMU's order. */
