@@ -92,10 +92,9 @@ export class Board {
   /** The next slice: now, or when a device will have something to do. */
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (!this.#platform.waiting) return this.#queue();
-    const deadline = this.#platform.nextDeadline();
-    if (deadline === null) return;
-    const milliseconds = Number(deadline - this.#clock.now()) / 1e6;
+    const next = this.#platform.nextRun();
+    if (next === null) return;
+    const milliseconds = Math.ceil(Number(next - this.#clock.now()) / 1e6);
     if (milliseconds <= 0) this.#queue();
     else this.#timer = setTimeout(() => this.#slice(), milliseconds);
   }

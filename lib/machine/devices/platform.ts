@@ -98,8 +98,8 @@ export class Platform {
   }
 
   /**
-   * Guest time at which a device will do something by itself, which may wake
-   * the guest; null when nothing will happen before input comes.
+   * Guest time, still to come, at which a device will do something by itself,
+   * which may wake the guest; null when none will before input comes.
    */
   nextDeadline(): bigint | null {
     let next: bigint | null = null;
@@ -110,6 +110,17 @@ export class Platform {
       }
     }
     return next;
+  }
+
+  /**
+   * Guest time from which on there is something to run: 0 for at once, null
+   * when the guest waits for input and nothing else. The order of the two
+   * looks matters: with the clock running, a deadline that falls due between
+   * them is seen by the second.
+   */
+  nextRun(): bigint | null {
+    const deadline = this.nextDeadline();
+    return this.waiting ? deadline : 0n;
   }
 
   /** Puts hart and devices back to how they start; memory stays. */

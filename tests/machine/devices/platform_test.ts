@@ -25,6 +25,8 @@ import {
   a1,
   a2,
   Assembler,
+  buildGuest,
+  GUEST_RAM,
   t0,
   t1,
   zero,
@@ -188,6 +190,38 @@ Deno.test("platform: the earliest deadline counts", () => {
   assertEquals(machine.platform.nextDeadline(), 1_000_000n);
   machine.platform.receive(1);
   assertEquals(machine.platform.nextDeadline(), 347_222n);
+});
+
+Deno.test("platform: no wake-up is lost to a clock that runs on", () => {
+  // Every look at the clock takes its time, so deadlines fall due anywhere.
+  for (let step = 1n; step < 2000n; step += 37n) {
+    let now = 0n;
+    const ram = new Uint8Array(GUEST_RAM);
+    ram.set(buildGuest({ printEvery: 1_000_000 }));
+    const platform = new Platform({
+      ram,
+      auxRam: new Uint8Array(AUX_RAM.size),
+      clock: () => now += step,
+      serial: () => {},
+    });
+    for (let slice = 0; slice < 100; slice++) {
+      platform.run(10_000);
+      const next = platform.nextRun();
+      assert(next !== null, `step ${step}, slice ${slice}`);
+      // A host's timer is early or late.
+      if (next > now) now = next - 3n * step;
+    }
+  }
+});
+
+Deno.test("platform: a guest that waits for input has no next run", () => {
+  const machine = awaiting(INTERRUPT.external, (a) => {
+    store(a, UART.base + UART_REGISTER.ier, 1, "sb");
+    enableSource(a, UART_SOURCE);
+  });
+  assertEquals(machine.platform.nextRun(), null);
+  machine.platform.receive(65);
+  assertEquals(machine.platform.nextRun(), 0n);
 });
 
 Deno.test("platform: reset leaves nothing behind but memory", () => {
