@@ -42,11 +42,8 @@ export interface Codec<T> {
  * The part of a codec that all values of one size share. Their vmdesc entry is
  * made once: an array of bytes asks for it thousands of times.
  */
-export function fixedSize(
-  type: string,
-  size: number,
-): Required<Pick<Codec<unknown>, "type" | "minimumSize" | "describe">> {
-  const entries = [{ type, size }];
+export function fixedSize(type: string, size: number) {
+  const entries: FieldEntry[] = [{ type, size }];
   return { type, minimumSize: size, describe: () => entries };
 }
 
