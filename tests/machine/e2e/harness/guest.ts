@@ -1,0 +1,63 @@
+import { Fd } from "../../../../ffi/fd.ts";
+import { Mapping } from "../../../../ffi/mapping.ts";
+import { O_RDWR } from "../../../../ffi/open_flags.ts";
+import { RAM_BASE } from "../../../../lib/machine/cpu/mod.ts";
+import { STATUS, STATUS_WORD } from "../../../../lib/machine/guest/mod.ts";
+import {
+  type GuestStatus,
+  readGuestStatus,
+} from "../../../../lib/machine/guest_status.ts";
+import { until } from "../../../qemu/harness/until.ts";
+import { DEADLINE_MS } from "./deadline.ts";
+import { memfdsOf } from "./process.ts";
+
+/** A guest's RAM, seen from outside: it stays the same over every update. */
+export class GuestRam implements Disposable {
+  readonly inode: bigint;
+  readonly #mapping: Mapping;
+
+  /** Opens the memfd of a running machine. */
+  constructor(pid: number, name = "ram0") {
+    const memfd = memfdsOf(pid).get(name);
+    if (memfd === undefined) throw new Error(`No memfd "${name}" in ${pid}`);
+    using file = Fd.open(`/proc/${pid}/fd/${memfd.number}`, O_RDWR);
+    const { size, ino } = file.stat();
+    this.inode = ino;
+    this.#mapping = Mapping.map(file, {
+      length: size,
+      shared: true,
+      writable: true,
+    });
+  }
+
+  /** What the guest says of itself. */
+  get status(): GuestStatus {
+    return readGuestStatus(this.#mapping.bytes);
+  }
+
+  /** A copy of everything in it. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.#mapping.bytes.slice();
+  }
+
+  /** Has the guest write a line to its serial port every so many ticks. */
+  printEvery(ticks: number): void {
+    const view = new DataView(this.#mapping.buffer);
+    const offset = STATUS - RAM_BASE + STATUS_WORD.printEvery;
+    view.setUint32(offset, ticks, true);
+  }
+
+  /** Waits until the guest has worked off more ticks. */
+  async ticked(more = 1): Promise<void> {
+    const wanted = this.status.ticks + more;
+    await until(
+      `the guest has worked off ${wanted} ticks`,
+      DEADLINE_MS,
+      () => this.status.ticks >= wanted,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#mapping[Symbol.dispose]();
+  }
+}

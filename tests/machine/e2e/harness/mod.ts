@@ -1,0 +1,7 @@
+/** Embedded machines as processes, and what can be seen of them. @module */
+
+export * from "./deadline.ts";
+export * from "./guest.ts";
+export * from "./lab.ts";
+export * from "./process.ts";
+export * from "./vm.ts";
