@@ -4,8 +4,8 @@
  * ## errno
  *
  * errno is one integer per thread, and whatever the runtime does between a
- * failing call and the look at errno may overwrite it. So every symbol is
- * wrapped at once into the kernel's own convention, in which the error *is* the
+ * failing call and the look at errno may overwrite it. So every
+ * function with an integer result is wrapped at once into the kernel's own convention, in which the error *is* the
  * result:
  *
  * ```
@@ -279,32 +279,58 @@ export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 type ForeignFunction = (...args: unknown[]) => unknown;
 
-let opened: Libc | undefined;
+let library: Libc | undefined;
 
 /**
- * The C library, opened at the first call: programs that need no foreign
- * function do not pay for it.
+ * The C library. Each symbol is opened when it is first asked for: the runtime
+ * compiles a trampoline for it, which takes a quarter of a millisecond, and a
+ * program that runs inside a guest's pause needs a few of them only.
  */
 export function libc(): Libc {
-  return opened ??= open();
+  return library ??= lazyLibrary();
 }
 
-function open(): Libc {
-  const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
-  const location = symbols.__errno_location();
-  if (location === null) throw new Error("Cannot find errno: null pointer");
-  const errno = new Int32Array(
-    Deno.UnsafePointerView.getArrayBuffer(location, 4),
-  );
-  const wrapped = Object.entries(symbols).map((
-    [name, symbol],
-  ) => [name, isFunction(symbol) ? kernelConvention(symbol, errno) : symbol]);
-  return Object.fromEntries(wrapped);
+function lazyLibrary(): Libc {
+  const symbols = {};
+  for (const [name, definition] of Object.entries(SYMBOLS)) {
+    Object.defineProperty(symbols, name, {
+      configurable: true,
+      get() {
+        const value = openSymbol(name, definition);
+        Object.defineProperty(symbols, name, { value });
+        return value;
+      },
+    });
+  }
+  return symbols as Libc;
 }
 
-/** Others are variables, and functions that this version does not have. */
+/** A function, the address of a variable, or null where this glibc has neither. */
+function openSymbol(
+  name: string,
+  definition: Deno.ForeignFunction | Deno.ForeignStatic,
+): unknown {
+  const symbol: unknown =
+    Deno.dlopen("libc.so.6", { [name]: definition }).symbols[name];
+  const isPointer = "result" in definition && definition.result === "pointer";
+  return isFunction(symbol) && !isPointer
+    ? kernelConvention(symbol, errnoOfThread())
+    : symbol;
+}
+
 function isFunction(symbol: unknown): symbol is ForeignFunction {
   return typeof symbol === "function";
+}
+
+let errno: Int32Array | undefined;
+
+function errnoOfThread(): Int32Array {
+  if (errno !== undefined) return errno;
+  const location = libc().__errno_location();
+  if (location === null) throw new Error("Cannot find errno: null pointer");
+  return errno = new Int32Array(
+    Deno.UnsafePointerView.getArrayBuffer(location, 4),
+  );
 }
 
 /** Makes a foreign function return -errno where C returns -1 and sets errno. */

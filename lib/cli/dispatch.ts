@@ -6,6 +6,7 @@
  * @module
  */
 
+import { LAUNCHER_WORD } from "../update/world/launch_order.ts";
 import type { CliProcess } from "./process.ts";
 
 /**
@@ -20,6 +21,10 @@ export async function dispatch(
 ): Promise<number> {
   const [first, ...rest] = words;
   try {
+    if (first === LAUNCHER_WORD) {
+      const { runLauncher } = await import("../update/world/launcher.ts");
+      return runLauncher(rest);
+    }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");
       return runExec(rest);

@@ -12,3 +12,4 @@ export * from "./outgoing.ts";
 export * from "./parameters.ts";
 export * from "./run_state.ts";
 export * from "./status.ts";
+export { decodeStream, readStreamSetup } from "./stream/mod.ts";

@@ -66,6 +66,7 @@ export async function demonstrate(
     const report = await update({
       address,
       timeoutMs: START_TIMEOUT_MS,
+      self,
       observer,
     });
     if (report.outcome !== "updated") return report;

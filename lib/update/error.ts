@@ -29,3 +29,16 @@ export class NeedsPersonError extends UpdateError {
   override readonly outcome = "needs-person";
   override readonly exitCode = 5;
 }
+
+/**
+ * Something went wrong on the way; whoever catches it knows what became of the
+ * VM and makes the error that says so.
+ */
+export class UpdateProblem extends CprctlError {
+  override readonly name: string = "UpdateProblem";
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -34,6 +34,8 @@ export interface Facts {
   readonly uuid: string | undefined;
   /** Versioned machine type, such as "pc-q35-11.1". */
   readonly machine: string | undefined;
+  /** RAMBlocks that are named shared files: they come back by their names. */
+  readonly ramFiles: ReadonlySet<string>;
   /** Run state before the update. */
   readonly runState: string;
   readonly running: boolean;
@@ -76,6 +78,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     name: text(asObject(await client.execute("query-name"))["name"]),
     uuid: uuid === NO_UUID ? undefined : uuid,
     machine: await machineType(client),
+    ramFiles: await ramFiles(client),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
   };
@@ -93,6 +96,26 @@ async function machineType(client: QmpClient): Promise<string | undefined> {
     if (error instanceof QmpCommandError) return undefined;
     throw error;
   }
+}
+
+/** Names of the memory-backend-file objects that are shared. */
+async function ramFiles(client: QmpClient): Promise<Set<string>> {
+  const objects = asArray(
+    await client.execute("qom-list", { path: "/objects" }),
+  );
+  const names = new Set<string>();
+  for (const object of objects) {
+    const { name, type } = asObject(object);
+    if (typeof name !== "string" || type !== "child<memory-backend-file>") {
+      continue;
+    }
+    const share = await client.execute("qom-get", {
+      path: `/objects/${name}`,
+      property: "share",
+    });
+    if (share === true) names.add(name);
+  }
+  return names;
 }
 
 /** The members of a reply; none where it is not an object. */

@@ -1,34 +1,89 @@
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY } from "../../ffi/open_flags.ts";
+import type { PidFd } from "../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../cpr/mod.ts";
-import type { Facts } from "./facts.ts";
+import { UpdateProblem } from "./error.ts";
 import { readDescriptors } from "./proc.ts";
 import type { Report } from "./report.ts";
 
-/** What was found in the process that is about to be replaced. */
-export interface Held {
-  readonly state: CprState;
-  readonly ram: NonNullable<Report["ram"]>;
-}
+/** A VM with every vfio vector and RAMBlock it can have stays below this. */
+const MAXIMUM_DESCRIPTORS = 4096;
+
+const STANDARD_STREAMS = [0, 1, 2];
 
 /**
- * Reads the CPR state of a VM that waits in pre-switchover.
- *
- * @throws {Error} when there is none
+ * Duplicates of what a VM needs to live on when its process is gone: the
+ * descriptors of its CPR state, those that its command line names, and its
+ * standard streams. As long as this is held, guest RAM cannot be lost.
  */
-export async function hold(facts: Facts): Promise<Held> {
-  const links = await readDescriptors(facts.pid);
+export class Hold implements Disposable {
+  private constructor(
+    readonly cprState: CprState,
+    /** By the number that they have in the VM's process. */
+    readonly descriptors: ReadonlyMap<number, Fd>,
+    /** The RAM among them. */
+    readonly ram: NonNullable<Report["ram"]>,
+  ) {}
+
+  /**
+   * Takes hold of a VM that waits in pre-switchover.
+   *
+   * @param named descriptors that its command line names
+   * @throws {UpdateProblem} when there is no CPR state, or it lies
+   * @throws {OsError} EPERM without the right to trace the process
+   */
+  static async take(process: PidFd, named: readonly number[]): Promise<Hold> {
+    const cprState = await readState(process.pid);
+    using stack = new DisposableStack();
+    const descriptors = new Map<number, Fd>();
+    let bytes = 0;
+    let blocks = 0;
+    for (const { name, descriptor } of cprState.descriptors) {
+      if (descriptors.has(descriptor)) {
+        throw new UpdateProblem(
+          "cpr-state-lies",
+          `CPR state names descriptor ${descriptor} twice, also for "${name}"`,
+        );
+      }
+      const held = stack.use(process.getFd(descriptor));
+      descriptors.set(descriptor, held);
+      const status = held.stat();
+      if (!status.isFile) continue;
+      blocks++;
+      bytes += status.size;
+    }
+    for (const number of [...STANDARD_STREAMS, ...named]) {
+      if (descriptors.has(number)) continue;
+      descriptors.set(number, stack.use(process.getFd(number)));
+    }
+    stack.move();
+    return new Hold(cprState, descriptors, { blocks, bytes });
+  }
+
+  /** True if a RAMBlock's memory is held. */
+  has(block: string): boolean {
+    return this.cprState.descriptors.some(({ name, id }) =>
+      name === block && id === 0
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const held of this.descriptors.values()) held.close();
+  }
+}
+
+async function readState(pid: number): Promise<CprState> {
+  const links = await readDescriptors(pid);
   const wanted = `/memfd:${CPR_EXEC_STATE} (deleted)`;
   const number = [...links].find(([, link]) => link === wanted)?.[0];
   if (number === undefined) {
-    throw new Error(`Process ${facts.pid} has no CPR state`);
+    throw new UpdateProblem("no-cpr-state", `Process ${pid} has no CPR state`);
   }
-  using memfd = Fd.open(`/proc/${facts.pid}/fd/${number}`, O_RDONLY);
+  using memfd = Fd.open(`/proc/${pid}/fd/${number}`, O_RDONLY);
   const state = readCprState(memfd);
-  let bytes = 0;
-  for (const { descriptor } of state.descriptors) {
-    const { size } = await Deno.stat(`/proc/${facts.pid}/fd/${descriptor}`);
-    bytes += size;
-  }
-  return { state, ram: { blocks: state.descriptors.length, bytes } };
+  if (state.descriptors.length <= MAXIMUM_DESCRIPTORS) return state;
+  throw new UpdateProblem(
+    "cpr-state-lies",
+    `CPR state names ${state.descriptors.length} descriptors`,
+  );
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { OsError } from "../../ffi/libc.ts";
+import { PidFd } from "../../ffi/process.ts";
 import { QmpClient, type QmpEvent } from "../qmp/mod.ts";
-import { NeedsPersonError } from "./error.ts";
+import { messageOf, UpdateProblem } from "./error.ts";
 import { asObject, type Facts } from "./facts.ts";
 import { failureOf, nextStatus } from "./migration_status.ts";
 
@@ -22,23 +24,13 @@ export class NewSide implements AsyncDisposable {
   /**
    * Waits for the new program to answer.
    *
-   * @throws {NeedsPersonError} when it does not, or another process answers
+   * @throws {UpdateProblem} when it does not, or another process answers
    */
   static async connect(facts: Facts, timeoutMs: number): Promise<NewSide> {
-    let client: QmpClient;
-    try {
-      client = await QmpClient.connectAgain(facts.address, { timeoutMs });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new NeedsPersonError(
-        "new-side-silent",
-        `The new program does not answer: ${reason}`,
-        { cause: error },
-      );
-    }
+    const client = await connect(facts, timeoutMs, PidFd.open(facts.pid));
     if (client.peer?.pid !== facts.pid) {
       await client.close();
-      throw new NeedsPersonError(
+      throw new UpdateProblem(
         "wrong-peer",
         `Process ${client.peer?.pid} answers at the monitor of the VM, ` +
           `which is process ${facts.pid}`,
@@ -54,7 +46,7 @@ export class NewSide implements AsyncDisposable {
   /**
    * Loads the state; the VM stays paused.
    *
-   * @throws {NeedsPersonError} when the new program refuses it
+   * @throws {UpdateProblem} when the new program refuses it
    */
   async load(uri: string): Promise<void> {
     using watch = this.#client.watch(["MIGRATION"]);
@@ -69,7 +61,7 @@ export class NewSide implements AsyncDisposable {
       timeoutMs: STEP_TIMEOUT_MS,
     });
     if (status === "completed") return;
-    throw new NeedsPersonError(
+    throw new UpdateProblem(
       "load-failed",
       `The new program cannot load the state: ${await failureOf(this.#client)}`,
     );
@@ -86,7 +78,7 @@ export class NewSide implements AsyncDisposable {
     const event = await watch.next("RESUME", { timeoutMs: STEP_TIMEOUT_MS });
     const status = asObject(await this.#client.execute("query-status"));
     if (status["running"] !== true) {
-      throw new NeedsPersonError(
+      throw new UpdateProblem(
         "not-running",
         `The VM does not run on the new program: ${status["status"]}`,
       );
@@ -96,5 +88,35 @@ export class NewSide implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
+  }
+}
+
+/** Connects unless the process, whose descriptor it closes, ends first. */
+async function connect(
+  facts: Facts,
+  timeoutMs: number,
+  process: PidFd,
+): Promise<QmpClient> {
+  const giveUp = new AbortController();
+  const watched = process.exited(timeoutMs).then((exited) => {
+    if (exited) giveUp.abort(new Error(`process ${facts.pid} ended`));
+  }).catch((error) => {
+    // Disposing below ends the wait; nothing else can go wrong with it.
+    if (!(error instanceof OsError)) throw error;
+  });
+  try {
+    return await QmpClient.connectAgain(facts.address, {
+      timeoutMs,
+      signal: giveUp.signal,
+    });
+  } catch (error) {
+    throw new UpdateProblem(
+      "new-side-silent",
+      `The new program does not answer: ${messageOf(error)}`,
+      { cause: error },
+    );
+  } finally {
+    process[Symbol.dispose]();
+    await watched;
   }
 }

@@ -93,6 +93,7 @@ export class OldSide implements Disposable {
    * connection is the sign that it did.
    *
    * @throws {RolledBackError} when the exec failed and the VM is as it was
+   * @throws {QmpTimeoutError} when neither happens in time
    */
   async cut(): Promise<void> {
     try {
@@ -104,6 +105,7 @@ export class OldSide implements Disposable {
       });
     } catch (error) {
       if (error instanceof QmpClosedError) return;
+      if (error instanceof QmpTimeoutError) throw error;
       throw await this.#explain(error);
     }
     throw await this.#failed();

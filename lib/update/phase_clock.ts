@@ -1,7 +1,7 @@
 import type { Phase, PhaseName } from "./report.ts";
 
-/** Is told of each phase as it begins. */
-export type PhaseObserver = (name: PhaseName) => void;
+/** Is told of each phase as it begins; the update waits for its answer. */
+export type PhaseObserver = (name: PhaseName) => void | Promise<void>;
 
 /** Measures the phases of one update, one after another. */
 export class PhaseClock {
@@ -15,10 +15,10 @@ export class PhaseClock {
   }
 
   /** Ends the phase under way and begins the next. */
-  begin(name: PhaseName): void {
+  async begin(name: PhaseName): Promise<void> {
     this.end();
     this.#current = { name, start: this.elapsed() };
-    this.#observer?.(name);
+    await this.#observer?.(name);
   }
 
   /** Ends the phase under way. */

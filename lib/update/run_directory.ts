@@ -48,7 +48,7 @@ export class RunDirectory implements AsyncDisposable {
 }
 
 /** /run/cprctl for root, else the user's own runtime directory. */
-async function baseDirectory(): Promise<string> {
+export async function baseDirectory(): Promise<string> {
   const uid = Deno.uid();
   const own = Deno.env.get("XDG_RUNTIME_DIR");
   const path = uid === 0

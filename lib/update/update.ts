@@ -1,33 +1,30 @@
 /**
- * Moves a running VM onto a new program in the same process.
- *
- * ```
- * facts ─▶ preflight ─▶ prepare ─▶ migrate ─▶ hold ─▶ cut ─▶ load ─▶ commit
- *   nothing touched ────┘            VM stops │   exec │               VM runs
- *                                    ◀─ cancel┘
- * ```
+ * Moves a running VM onto a new program in the same process, or puts it back.
  *
  * @module
  */
 
+import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import {
   microsecondsBetween,
   type QmpAddress,
   QmpClient,
   QmpCommandError,
+  QmpError,
   type QmpEvent,
 } from "../qmp/mod.ts";
-import { UpdateError } from "./error.ts";
-import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
-import { hold } from "./hold.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
-import { NewSide } from "./new_side.ts";
-import { OldSide } from "./old_side.ts";
+import { RefusedError, UpdateError } from "./error.ts";
+import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
+import { lockVm } from "./lock.ts";
 import { PhaseClock, type PhaseObserver, round } from "./phase_clock.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
+import { readStartTime } from "./proc.ts";
 import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
-import { RunDirectory } from "./run_directory.ts";
+import { type Course, runTransaction } from "./transaction.ts";
+import { Anchors } from "./world/anchors.ts";
+import { readWorld } from "./world/world.ts";
 
 /** What is asked for. */
 export interface UpdateRequest {
@@ -36,6 +33,8 @@ export interface UpdateRequest {
   readonly binary?: string | undefined;
   /** Milliseconds for the new program to answer. */
   readonly timeoutMs: number;
+  /** The words that start cprctl, which a rollback needs. */
+  readonly self: readonly string[];
   readonly observer?: PhaseObserver | undefined;
 }
 
@@ -44,83 +43,117 @@ const CONNECT_TIMEOUT_MS = 5_000;
 type Draft = { -readonly [K in keyof Report]: Report[K] };
 
 /**
- * Updates one VM. Always comes back with a report; the error in it says what
- * went wrong and in which state the VM is.
+ * Updates one VM. Comes back with a report as soon as it knows the VM; the
+ * error in it says what went wrong and in which state the VM is.
  *
- * @throws {QmpConnectError} when the monitor cannot be reached at all
+ * @throws {RefusedError} when the monitor cannot be reached: nothing touched
  */
 export async function update(request: UpdateRequest): Promise<Report> {
   const clock = new PhaseClock(request.observer);
-  clock.begin("facts");
-  const client = await QmpClient.connect(request.address, {
-    timeoutMs: CONNECT_TIMEOUT_MS,
-  });
-  let report: Draft | undefined;
+  await clock.begin("facts");
+  await using client = await connect(request.address);
+  const facts = await gatherFacts(client);
+  const report = draftOf(facts);
+  const course: Course = { warnings: report.warnings };
   try {
-    const facts = await gatherFacts(client);
-    report = draftOf(facts);
-    clock.begin("preflight");
-    const binary = request.binary ?? facts.executable.path;
-    const command = newCommand(facts, request.binary);
-    report.command_changes = [...command.changes];
-    report.checks = await preflight({ client, facts, command, binary });
-    requireNoRefusal(report.checks);
-    await transact(client, facts, command, request, clock, report);
+    using _lock = await lockVm(facts.pid);
+    await updateKnown(client, facts, request, clock, report, course);
     report.outcome = "updated";
     report.changed = true;
   } catch (error) {
-    if (report === undefined) throw error;
     fail(report, error);
-  } finally {
-    await client.close();
   }
   clock.end();
   report.phases = [...clock.phases];
+  tell(report, course, facts, clock);
   return report;
 }
 
-async function transact(
+async function connect(address: QmpAddress): Promise<QmpClient> {
+  try {
+    return await QmpClient.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    throw new RefusedError(error.code, error.message, {
+      ...error.remedy === undefined ? {} : { remedy: error.remedy },
+      cause: error,
+    });
+  }
+}
+
+async function updateKnown(
   client: QmpClient,
   facts: Facts,
-  command: NewCommand,
   request: UpdateRequest,
   clock: PhaseClock,
   report: Draft,
+  course: Course,
 ): Promise<void> {
-  clock.begin("prepare");
-  await using directory = await RunDirectory.create(facts);
-  const uri = `file:${directory.stateFile}`;
-  using old = new OldSide(client, facts);
-  await old.prepare(command.argv);
+  using process = await openProcess(facts);
+  const world = await readWorld(facts.pid);
+  using anchors = Anchors.open(facts.pid, world);
+  await clock.begin("preflight");
+  const binary = request.binary ?? facts.executable.path;
+  const command = newCommand(facts, request.binary);
+  report.command_changes = [...command.changes];
+  report.to = {
+    ...report.from,
+    version: null,
+    package: null,
+    exe: command.argv[0] ?? null,
+  };
+  report.checks = await preflight({ client, facts, command, binary });
+  requireNoRefusal(report.checks);
+  await runTransaction({
+    client,
+    process,
+    facts,
+    world,
+    anchors,
+    command,
+    oldArgv: oldCommand(facts).argv,
+    self: request.self,
+    timeoutMs: request.timeoutMs,
+    clock,
+  }, course);
+}
 
-  clock.begin("migrate");
-  await old.migrate(uri);
-  const stop = old.stopEvent;
-  if (stop !== undefined) report.blackout_start_ms = sinceStart(stop, clock);
+/** A descriptor of the process, which cannot come to mean another one. */
+async function openProcess(facts: Facts): Promise<PidFd> {
+  const process = PidFd.open(facts.pid);
+  if (await readStartTime(facts.pid) === facts.startTime) return process;
+  process[Symbol.dispose]();
+  throw new RefusedError(
+    "process-ended",
+    `Process ${facts.pid} ended while it was looked at`,
+  );
+}
 
-  clock.begin("hold");
-  try {
-    report.ram = (await hold(facts)).ram;
-  } catch (error) {
-    throw await old.cancel(error);
+/** What starts the old program again, waiting for the state. */
+function oldCommand(facts: Facts): NewCommand {
+  return facts.program === "cprctl"
+    ? newCommand(facts)
+    : newCommand(facts, facts.argv[0]);
+}
+
+/** Adds to the report what became known on the way. */
+function tell(
+  report: Draft,
+  course: Course,
+  facts: Facts,
+  clock: PhaseClock,
+): void {
+  const { stop, resume, newVersion } = course;
+  report.ram = course.ram ?? null;
+  report.pid_after = course.pid ??
+    (report.outcome === "needs-person" ? null : facts.pid);
+  if (newVersion !== undefined) {
+    report.to = programOf(facts.program, newVersion, report.to?.exe ?? "");
   }
-
-  clock.begin("cut");
-  await old.cut();
-  await using fresh = await NewSide.connect(facts, request.timeoutMs);
-  report.pid_after = facts.pid;
-  const { version } = fresh.client;
-  report.to = programOf(facts.program, version, command.argv[0] ?? "");
-
-  clock.begin("load");
-  await fresh.load(uri);
-
-  clock.begin("commit");
-  if (facts.running) {
-    const resume = await fresh.resume();
-    if (stop !== undefined) {
-      report.blackout_ms = round(microsecondsBetween(stop, resume) / 1000);
-    }
+  if (stop === undefined) return;
+  report.blackout_start_ms = sinceStart(stop, clock);
+  if (resume !== undefined) {
+    report.blackout_ms = round(microsecondsBetween(stop, resume) / 1000);
   }
 }
 
@@ -157,7 +190,6 @@ function draftOf(facts: Facts): Draft {
 function fail(report: Draft, error: unknown): void {
   report.error = describe(error);
   if (error instanceof UpdateError) report.outcome = error.outcome;
-  if (report.outcome !== "needs-person") report.pid_after = report.pid_before;
 }
 
 function describe(error: unknown): ReportError {

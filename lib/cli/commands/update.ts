@@ -6,6 +6,7 @@ import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { parseQmpAddress } from "../qmp_address.ts";
+import { selfCommand } from "../self.ts";
 
 /** Does what was asked. */
 export type UpdateEngine = (request: UpdateRequest) => Promise<Report>;
@@ -90,7 +91,14 @@ export function updateCommand(
         await presentUpdate(
           this.process,
           json,
-          (observer) => update({ address, binary, timeoutMs, observer }),
+          (observer) =>
+            update({
+              address,
+              binary,
+              timeoutMs,
+              self: selfCommand(),
+              observer,
+            }),
         );
       };
     },

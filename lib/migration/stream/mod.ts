@@ -43,4 +43,5 @@ export {
   type VmsdDescription,
 } from "./vmdesc.ts";
 export { qemuJson } from "./vmdesc_text.ts";
+export { readStreamSetup, type StreamSetup } from "./setup.ts";
 export { type OutgoingSection, StreamWriter } from "./writer.ts";

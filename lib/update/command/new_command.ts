@@ -6,6 +6,8 @@ import type { CommandChange } from "../report.ts";
 export interface NewCommand {
   readonly argv: readonly string[];
   readonly changes: readonly CommandChange[];
+  /** Descriptors that its words name: they have to be open at these numbers. */
+  readonly descriptors: readonly number[];
 }
 
 /** What is added so that the new program waits, paused, to be told more. */
@@ -47,7 +49,11 @@ export function newCommand(facts: Facts, binary?: string): NewCommand {
     why: "the new program loads the state when it is told to, and the VM " +
       "starts only after the last check",
   });
-  return { argv: [...program, ...kept, ...WAIT_FOR_US], changes };
+  return {
+    argv: [...program, ...kept, ...WAIT_FOR_US],
+    changes,
+    descriptors: [],
+  };
 }
 
 /** The new program's words; without a binary, what is now at the old path. */

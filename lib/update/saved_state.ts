@@ -1,0 +1,91 @@
+import { Fd } from "../../ffi/fd.ts";
+import { O_RDWR } from "../../ffi/open_flags.ts";
+import { decodeStream, readStreamSetup } from "../migration/mod.ts";
+import { UpdateProblem } from "./error.ts";
+import type { Hold } from "./hold.ts";
+
+/** Devices without RAM: megabytes at most. */
+const MAXIMUM_STATE = 1024 ** 3;
+
+/**
+ * The state file, read through a descriptor of its own. What QEMU wrote is kept
+ * in memory: the format has no checksum, and a file that was altered on the way
+ * loads without a word.
+ */
+export class SavedState implements Disposable {
+  readonly #file: Fd;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+
+  /** @param path of the state file, which exists */
+  constructor(readonly path: string) {
+    this.#file = Fd.open(path, O_RDWR);
+  }
+
+  /**
+   * The last look before the cut: every RAMBlock that the stream lists is
+   * held, or comes back from a file by its name.
+   *
+   * @param files RAMBlocks that are named shared files
+   * @throws {UpdateProblem} naming the blocks that would be lost
+   * @throws {StreamError} when the stream cannot be read
+   */
+  checkRam(hold: Hold, files: ReadonlySet<string>): void {
+    const { blocks = [] } = readStreamSetup(this.#read());
+    const lost = blocks.filter(({ name }) =>
+      !hold.has(name) && !files.has(name)
+    )
+      .map(({ name }) => `"${name}"`);
+    if (lost.length === 0) return;
+    throw new UpdateProblem(
+      "ram-would-be-lost",
+      `RAMBlock ${lost.join(", ")} would not be preserved`,
+      {
+        remedy: "Start the VM with share=on for its memory-backend and " +
+          "aux-ram-share=on for its machine",
+      },
+    );
+  }
+
+  /**
+   * Keeps what was written, once the device state is complete.
+   *
+   * @throws {StreamError} when it is not whole
+   */
+  keep(): void {
+    const bytes = this.#read();
+    decodeStream(bytes);
+    this.#bytes = bytes;
+  }
+
+  /** True once the whole state is kept. */
+  get complete(): boolean {
+    return this.#bytes !== undefined;
+  }
+
+  /**
+   * Makes sure that the file says what was kept.
+   *
+   * @returns true if it had been altered, and was written anew
+   */
+  restore(): boolean {
+    const kept = this.#bytes;
+    if (kept === undefined || equal(this.#read(), kept)) return false;
+    this.#file.truncate(0);
+    this.#file.seek(0);
+    this.#file.writeAll(kept);
+    return true;
+  }
+
+  #read(): Uint8Array<ArrayBuffer> {
+    this.#file.seek(0);
+    return this.#file.readAll(MAXIMUM_STATE);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

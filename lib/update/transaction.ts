@@ -1,0 +1,193 @@
+/**
+ * The transaction: whatever happens after the VM stopped, it ends with the VM
+ * on the new program or on the old one.
+ *
+ * ```
+ * prepare ─▶ migrate ─▶ hold ─▶ cut ─▶ load ─▶ commit
+ *    │          │ VM stops │     │ exec │        │ VM runs
+ *    └ refused  └─ cancel ─┘     └──────┴────────┴─▶ rollback: the old program
+ * ```
+ *
+ * The point of no return is `cont`, not exec: until then the VM's memory and
+ * its saved state are held here as well.
+ *
+ * @module
+ */
+
+import { PidFd } from "../../ffi/process.ts";
+import type { QmpClient, QmpEvent } from "../qmp/mod.ts";
+import type { NewCommand } from "./command/new_command.ts";
+import {
+  messageOf,
+  NeedsPersonError,
+  RolledBackError,
+  UpdateError,
+} from "./error.ts";
+import type { Facts } from "./facts.ts";
+import { Hold } from "./hold.ts";
+import { NewSide } from "./new_side.ts";
+import { OldSide } from "./old_side.ts";
+import type { PhaseClock } from "./phase_clock.ts";
+import { rollBack } from "./rollback.ts";
+import { RunDirectory } from "./run_directory.ts";
+import { SavedState } from "./saved_state.ts";
+import type { Anchors } from "./world/anchors.ts";
+import type { World } from "./world/world.ts";
+
+/** Everything that was found out before. */
+export interface TransactionOrder {
+  readonly client: QmpClient;
+  readonly process: PidFd;
+  readonly facts: Facts;
+  readonly world: World;
+  readonly anchors: Anchors;
+  readonly command: NewCommand;
+  /** The old program's command line, made to wait as the new one's. */
+  readonly oldArgv: readonly string[];
+  /** The words that start cprctl. */
+  readonly self: readonly string[];
+  readonly timeoutMs: number;
+  readonly clock: PhaseClock;
+}
+
+/** What is learnt on the way; filled in as it is known, also before an error. */
+export interface Course {
+  stop?: QmpEvent;
+  resume?: QmpEvent;
+  ram?: Hold["ram"];
+  /** The VM's process at the end. */
+  pid?: number;
+  newVersion?: QmpClient["version"];
+  readonly warnings: string[];
+}
+
+/**
+ * Moves the VM.
+ *
+ * @throws {UpdateError} that says in which state the VM is
+ */
+export async function runTransaction(
+  order: TransactionOrder,
+  course: Course,
+): Promise<void> {
+  const { client, facts, clock } = order;
+  await clock.begin("prepare");
+  await using directory = await RunDirectory.create(facts);
+  using state = new SavedState(directory.stateFile);
+  using old = new OldSide(client, facts);
+  await old.prepare(order.command.argv);
+
+  await clock.begin("migrate");
+  await old.migrate(`file:${state.path}`);
+  setStop(course, old);
+  using hold = await holdOrCancel(order, old, state);
+  course.ram = hold.ram;
+  try {
+    await clock.begin("cut");
+    await old.cut();
+    await goOn(order, course, state);
+  } catch (error) {
+    if (error instanceof RolledBackError) throw error;
+    throw await goBack(order, course, hold, state, error);
+  }
+}
+
+function setStop(course: Course, old: OldSide): void {
+  const { stopEvent } = old;
+  if (stopEvent !== undefined) course.stop = stopEvent;
+}
+
+async function holdOrCancel(
+  order: TransactionOrder,
+  old: OldSide,
+  state: SavedState,
+): Promise<Hold> {
+  const { clock, process, command, facts } = order;
+  try {
+    await clock.begin("hold");
+    const hold = await Hold.take(process, command.descriptors);
+    state.checkRam(hold, facts.ramFiles);
+    return hold;
+  } catch (error) {
+    throw await old.cancel(error);
+  }
+}
+
+/** From the exec to a VM that runs on the new program. */
+async function goOn(
+  order: TransactionOrder,
+  course: Course,
+  state: SavedState,
+): Promise<void> {
+  const { clock, facts, timeoutMs } = order;
+  const connecting = NewSide.connect(facts, timeoutMs);
+  try {
+    state.keep(); // while the new program starts
+  } finally {
+    // Whatever the state is like, the connection is somebody's to close.
+    await connecting.catch(() => undefined);
+  }
+  await using fresh = await connecting;
+  course.newVersion = fresh.client.version;
+
+  await clock.begin("load");
+  if (state.restore()) {
+    course.warnings.push(
+      "The state file was altered while the new program started; it was " +
+        "written anew from what the old program had saved",
+    );
+  }
+  await fresh.load(`file:${state.path}`);
+
+  await clock.begin("commit");
+  if (facts.running) course.resume = await fresh.resume();
+  course.pid = facts.pid;
+}
+
+/** Back to the old program; the error that says what happened to the VM. */
+async function goBack(
+  order: TransactionOrder,
+  course: Course,
+  hold: Hold,
+  state: SavedState,
+  cause: unknown,
+): Promise<UpdateError> {
+  await order.clock.begin("rollback");
+  const { facts } = order;
+  const reason = messageOf(cause);
+  if (!state.complete && !keepIfWhole(state)) {
+    return new NeedsPersonError(
+      "state-incomplete",
+      `${reason}; the VM's process ${facts.pid} had not saved the devices ` +
+        "yet, so that the VM cannot be put back",
+      { remedy: "Look at the process before anything else", cause },
+    );
+  }
+  try {
+    const back = await rollBack({ ...order, hold, state, argv: order.oldArgv });
+    course.pid = back.pid;
+    if (back.resume !== undefined) course.resume = back.resume;
+  } catch (error) {
+    if (error instanceof UpdateError) return error;
+    return new NeedsPersonError(
+      "rollback-failed",
+      `${reason}; the old program could not be started: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  return new RolledBackError(
+    "rolled-back",
+    `${reason}; the VM ${facts.running ? "runs" : `is ${facts.runState}`} ` +
+      `on the old program, as process ${course.pid}`,
+    { remedy: "Mend the cause and run the same command again", cause },
+  );
+}
+
+function keepIfWhole(state: SavedState): boolean {
+  try {
+    state.keep();
+    return true;
+  } catch {
+    return false; // torn: the process ended while it wrote
+  }
+}

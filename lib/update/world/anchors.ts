@@ -1,0 +1,42 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
+import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
+
+/** The namespaces of this process, to tell which a VM has of its own. */
+function ownNamespace(kind: NamespaceKind): string {
+  return Deno.readLinkSync(`/proc/self/ns/${kind}`);
+}
+
+/**
+ * Descriptors that keep the place of a process from going away with it: its
+ * executable (even if the file was deleted), working directory, and the
+ * namespaces that are not this process's as well.
+ */
+export class Anchors implements Disposable {
+  private constructor(
+    readonly executable: Fd,
+    readonly cwd: Fd,
+    readonly namespaces: ReadonlyMap<NamespaceKind, Fd>,
+  ) {}
+
+  /** Opens them, while the process is what it was. */
+  static open(pid: number, world: World): Anchors {
+    using stack = new DisposableStack();
+    const executable = stack.use(Fd.open(`/proc/${pid}/exe`, O_RDONLY));
+    const cwd = stack.use(Fd.open(`/proc/${pid}/cwd`, O_PATH | O_DIRECTORY));
+    const namespaces = new Map<NamespaceKind, Fd>();
+    for (const kind of NAMESPACES) {
+      if (world.namespaces[kind] === ownNamespace(kind)) continue;
+      const path = `/proc/${pid}/ns/${kind}`;
+      namespaces.set(kind, stack.use(Fd.open(path, O_RDONLY)));
+    }
+    stack.move();
+    return new Anchors(executable, cwd, namespaces);
+  }
+
+  [Symbol.dispose](): void {
+    this.executable.close();
+    this.cwd.close();
+    for (const namespace of this.namespaces.values()) namespace.close();
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The surroundings of a process, as far as a program that takes its place must
+ * find them again. Plain data: the journal keeps it.
+ *
+ * @module
+ */
+
+import type { Credentials } from "../../../ffi/identity.ts";
+import { getLimit, type Resource, resources } from "../../../ffi/limits.ts";
+
+/** Namespaces that a process may be moved to, in the order of entering. */
+export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
+export type NamespaceKind = (typeof NAMESPACES)[number];
+
+/** Where and as whom a process runs. */
+export interface World {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Paths in the process's own mount namespace. */
+  readonly cwd: string;
+  readonly root: string;
+  readonly credentials: Credentials;
+  readonly umask: number;
+  readonly nice: number;
+  readonly oomScoreAdj: number;
+  /** Soft and hard limit as decimal strings: they have 64 bits. */
+  readonly limits: Readonly<Partial<Record<Resource, [string, string]>>>;
+  /** Path below /sys/fs/cgroup; undefined where it cannot be told. */
+  readonly cgroup: string | undefined;
+  /** "net:[4026531840]" and so on. */
+  readonly namespaces: Readonly<Record<NamespaceKind, string>>;
+}
+
+/** Reads the surroundings of a process. */
+export async function readWorld(pid: number): Promise<World> {
+  const [environ, cwd, root, status, stat, oom, cgroup] = await Promise.all([
+    Deno.readTextFile(`/proc/${pid}/environ`),
+    Deno.readLink(`/proc/${pid}/cwd`),
+    Deno.readLink(`/proc/${pid}/root`),
+    Deno.readTextFile(`/proc/${pid}/status`),
+    Deno.readTextFile(`/proc/${pid}/stat`),
+    Deno.readTextFile(`/proc/${pid}/oom_score_adj`),
+    Deno.readTextFile(`/proc/${pid}/cgroup`),
+  ]);
+  return {
+    environment: parseEnvironment(environ),
+    cwd,
+    root,
+    credentials: parseCredentials(status),
+    umask: parseInt(statusLine(status, "Umask"), 8),
+    nice: parseNice(stat),
+    oomScoreAdj: Number(oom),
+    limits: readLimits(pid),
+    cgroup: /^0::(.*)$/m.exec(cgroup)?.[1],
+    namespaces: await readNamespaces(pid),
+  };
+}
+
+function parseEnvironment(text: string): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const entry of text.split("\0")) {
+    const equals = entry.indexOf("=");
+    if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
+  }
+  return variables;
+}
+
+function statusLine(status: string, name: string): string {
+  const value = new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
+  if (value === undefined) throw new Error(`No "${name}" in /proc/PID/status`);
+  return value;
+}
+
+function parseCredentials(status: string): Credentials {
+  const numbers = (name: string) =>
+    statusLine(status, name).split(/\s+/).filter((it) => it !== "").map(Number);
+  // Real, effective, saved, file system: a daemon that gave up root has four
+  // alike; of others the effective one counts.
+  return {
+    uid: numbers("Uid")[1] ?? 0,
+    gid: numbers("Gid")[1] ?? 0,
+    groups: numbers("Groups"),
+  };
+}
+
+/** Field 19 of stat; the name before may contain anything but ends with ")". */
+function parseNice(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[16] ?? 0);
+}
+
+function readLimits(pid: number): World["limits"] {
+  const limits: Partial<Record<Resource, [string, string]>> = {};
+  for (const resource of resources) {
+    const { soft, hard } = getLimit(resource, pid);
+    limits[resource] = [`${soft}`, `${hard}`];
+  }
+  return limits;
+}
+
+async function readNamespaces(pid: number): Promise<World["namespaces"]> {
+  const [cgroup, ipc, uts, net, mnt] = await Promise.all(
+    NAMESPACES.map((kind) => Deno.readLink(`/proc/${pid}/ns/${kind}`)),
+  );
+  return {
+    cgroup: cgroup ?? "",
+    ipc: ipc ?? "",
+    uts: uts ?? "",
+    net: net ?? "",
+    mnt: mnt ?? "",
+  };
+}
