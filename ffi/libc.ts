@@ -4,9 +4,9 @@
  * ## errno
  *
  * errno is one integer per thread, and whatever the runtime does between a
- * failing call and the look at errno may overwrite it. So every
- * function with an integer result is wrapped at once into the kernel's own convention, in which the error *is* the
- * result:
+ * failing call and the look at errno may overwrite it. So every function with an
+ * integer result is wrapped into the kernel's own convention, in which the error
+ * *is* the result:
  *
  * ```
  *   fcntl(2) in C          -1, errno = 9      ─▶  libc().fcntl(…)  is  -9
