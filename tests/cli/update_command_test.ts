@@ -3,6 +3,7 @@ import { buildApplication, run } from "@stricli/core";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
 import { updateCommand } from "../../lib/cli/commands/update.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
+import { selfCommand } from "../../lib/cli/self.ts";
 import { applicationText } from "../../lib/cli/text.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { capturedProcess } from "./captured.ts";
@@ -31,7 +32,12 @@ async function update(...words: string[]) {
 
 Deno.test("the flags become a request", async () => {
   assertEquals((await update("--qmp", "/run/a.qmp")).requests, [
-    { address: { path: "/run/a.qmp" }, binary: undefined, timeoutMs: 60_000 },
+    {
+      address: { path: "/run/a.qmp" },
+      binary: undefined,
+      timeoutMs: 60_000,
+      self: selfCommand(),
+    },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
@@ -42,6 +48,7 @@ Deno.test("the flags become a request", async () => {
       address: { host: "localhost", port: 4444 },
       binary: "/opt/q",
       timeoutMs: 1500,
+      self: selfCommand(),
     },
   ]);
   assertEquals(JSON.parse(full.stdout), reports.refused);
