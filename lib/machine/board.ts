@@ -102,7 +102,7 @@ export class Board {
   #queue(): void {
     if (this.#queued) return;
     this.#queued = true;
-    this.#options.loop.defer(() => {
+    this.#options.loop.slice(() => {
       this.#queued = false;
       this.#slice();
     });
