@@ -5,6 +5,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
 import { machineCommand } from "./commands/machine.ts";
+import { recoverCommand } from "./commands/recover.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -28,6 +29,9 @@ export const routes = buildRouteMap<string, CliContext>({
   routes: {
     update: updateCommand(async () =>
       (await import("../update/update.ts")).update
+    ),
+    recover: recoverCommand(async () =>
+      (await import("../update/recover.ts")).recover
     ),
     machine: machineCommand,
     demo: demoCommand(async () => {

@@ -19,14 +19,12 @@ import type { Program, Report } from "./report.ts";
 /** What a VM runs on: the name that a report gives the program. */
 export type ProgramName = "QEMU" | "cprctl";
 
-/** What is known of a VM before anything is touched. */
-export interface Facts {
+/** Who a VM is and how it was before an update. Plain data. */
+export interface VmRecord {
   readonly address: QmpAddress;
   readonly pid: number;
   /** With the pid, names the process for good. */
   readonly startTime: string;
-  readonly owner: { readonly uid: number; readonly gid: number };
-  readonly argv: readonly string[];
   readonly executable: Executable;
   readonly program: ProgramName;
   readonly version: QemuVersion;
@@ -34,11 +32,23 @@ export interface Facts {
   readonly uuid: string | undefined;
   /** Versioned machine type, such as "pc-q35-11.1". */
   readonly machine: string | undefined;
-  /** RAMBlocks that are named shared files: they come back by their names. */
-  readonly ramFiles: ReadonlySet<string>;
   /** Run state before the update. */
   readonly runState: string;
   readonly running: boolean;
+}
+
+/** What is known of a VM before anything is touched. */
+export interface Facts extends VmRecord {
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly argv: readonly string[];
+  /** RAMBlocks that are named shared files: they come back by their names. */
+  readonly ramFiles: ReadonlySet<string>;
+}
+
+/** Of what is known, what the journal keeps. */
+export function recordOf(facts: Facts): VmRecord {
+  const { owner: _owner, argv: _argv, ramFiles: _files, ...record } = facts;
+  return record;
 }
 
 /** A UUID of zeros means that none was given. */
@@ -134,7 +144,7 @@ export function versionText(version: QemuVersion): string {
 }
 
 /** The VM as the report names it. */
-export function vmOf(facts: Facts): Report["vm"] {
+export function vmOf(facts: VmRecord): Report["vm"] {
   return {
     name: facts.name ?? null,
     uuid: facts.uuid ?? null,

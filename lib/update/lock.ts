@@ -1,22 +1,60 @@
 import { Fd } from "../../ffi/fd.ts";
 import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
 import { RefusedError } from "./error.ts";
+import { identity } from "./proc.ts";
 import { baseDirectory } from "./run_directory.ts";
 
-/**
- * Makes sure that one cprctl at a time works on a VM. The lock ends with the
- * process that has it, however that ends; its file stays, empty.
- *
- * @throws {RefusedError} when another one has it
- */
-export async function lockVm(pid: number): Promise<Fd> {
-  const path = `${await baseDirectory()}/${pid}.lock`;
-  const file = Fd.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-  if (file.tryLock()) return file;
-  file.close();
-  throw new RefusedError(
-    "locked",
-    `Another cprctl works on process ${pid}`,
-    { remedy: "Wait until it is done" },
-  );
+/** The right to work on a VM; it ends with the process that has it. */
+export class VmLock implements Disposable {
+  private constructor(readonly path: string, readonly file: Fd) {}
+
+  /**
+   * Makes sure that one cprctl at a time works on a VM.
+   *
+   * @throws {RefusedError} when another one does
+   */
+  static async take(pid: number): Promise<VmLock> {
+    const path = `${await baseDirectory()}/${pid}.lock`;
+    for (;;) {
+      const file = Fd.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      if (!file.tryLock()) {
+        file.close();
+        throw new RefusedError(
+          "locked",
+          `Another cprctl works on process ${pid}`,
+          { remedy: "Wait until it is done" },
+        );
+      }
+      // The one before may have removed the file that was just opened.
+      if (await isAt(path, file)) return new VmLock(path, file);
+      file.close();
+    }
+  }
+
+  /** Removes the files of locks that nobody holds any more. */
+  static async tidy(): Promise<void> {
+    for await (const { name } of Deno.readDir(await baseDirectory())) {
+      const pid = /^(\d+)\.lock$/.exec(name)?.[1];
+      if (pid === undefined) continue;
+      try {
+        using _held = await VmLock.take(Number(pid));
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path);
+    this.file.close();
+  }
+}
+
+async function isAt(path: string, file: Fd): Promise<boolean> {
+  try {
+    return BigInt(identity(await Deno.stat(path)).ino) === file.stat().ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -8,7 +8,7 @@ import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
 import { QmpClient, type QmpEvent } from "../qmp/mod.ts";
 import { messageOf, UpdateProblem } from "./error.ts";
-import { asObject, type Facts } from "./facts.ts";
+import { asObject, type VmRecord } from "./facts.ts";
 import { failureOf, nextStatus } from "./migration_status.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
@@ -26,7 +26,7 @@ export class NewSide implements AsyncDisposable {
    *
    * @throws {UpdateProblem} when it does not, or another process answers
    */
-  static async connect(facts: Facts, timeoutMs: number): Promise<NewSide> {
+  static async connect(facts: VmRecord, timeoutMs: number): Promise<NewSide> {
     const client = await connect(facts, timeoutMs, PidFd.open(facts.pid));
     if (client.peer?.pid !== facts.pid) {
       await client.close();
@@ -36,6 +36,11 @@ export class NewSide implements AsyncDisposable {
           `which is process ${facts.pid}`,
       );
     }
+    return new NewSide(client);
+  }
+
+  /** Drives a program that answers already. */
+  static attach(client: QmpClient): NewSide {
     return new NewSide(client);
   }
 
@@ -93,7 +98,7 @@ export class NewSide implements AsyncDisposable {
 
 /** Connects unless the process, whose descriptor it closes, ends first. */
 async function connect(
-  facts: Facts,
+  facts: VmRecord,
   timeoutMs: number,
   process: PidFd,
 ): Promise<QmpClient> {

@@ -11,7 +11,7 @@ import type { PidFd } from "../../ffi/process.ts";
 import { CPR_EXEC_STATE, encodeCprState } from "../cpr/mod.ts";
 import type { QmpEvent } from "../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
-import type { Facts } from "./facts.ts";
+import type { VmRecord } from "./facts.ts";
 import type { Hold } from "./hold.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
@@ -24,7 +24,7 @@ const KILL_TIMEOUT_MS = 60_000;
 
 /** What there is to go back with. */
 export interface WayBack {
-  readonly facts: Facts;
+  readonly facts: VmRecord;
   readonly process: PidFd;
   readonly hold: Hold;
   readonly state: SavedState;

@@ -38,6 +38,14 @@ export class RunDirectory implements AsyncDisposable {
     return directory;
   }
 
+  /** Directories that a cprctl of this user left, whatever became of it. */
+  static async *leftOver(): AsyncGenerator<RunDirectory> {
+    const base = await baseDirectory();
+    for await (const { name, isDirectory } of Deno.readDir(base)) {
+      if (isDirectory) yield new RunDirectory(`${base}/${name}`);
+    }
+  }
+
   get stateFile(): string {
     return `${this.path}/${STATE_FILE}`;
   }

@@ -23,8 +23,9 @@ import {
   RolledBackError,
   UpdateError,
 } from "./error.ts";
-import type { Facts } from "./facts.ts";
+import { type Facts, recordOf } from "./facts.ts";
 import { Hold } from "./hold.ts";
+import { writeCprState, writeJournal } from "./journal.ts";
 import { NewSide } from "./new_side.ts";
 import { OldSide } from "./old_side.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -73,6 +74,13 @@ export async function runTransaction(
   const { client, facts, clock } = order;
   await clock.begin("prepare");
   await using directory = await RunDirectory.create(facts);
+  await writeJournal(directory, {
+    vm: recordOf(facts),
+    world: order.world,
+    oldArgv: order.oldArgv,
+    newArgv: order.command.argv,
+    descriptors: order.command.descriptors,
+  });
   using state = new SavedState(directory.stateFile);
   using old = new OldSide(client, facts);
   await old.prepare(order.command.argv);
@@ -80,7 +88,7 @@ export async function runTransaction(
   await clock.begin("migrate");
   await old.migrate(`file:${state.path}`);
   setStop(course, old);
-  using hold = await holdOrCancel(order, old, state);
+  using hold = await holdOrCancel(order, old, state, directory);
   course.ram = hold.ram;
   try {
     await clock.begin("cut");
@@ -101,12 +109,14 @@ async function holdOrCancel(
   order: TransactionOrder,
   old: OldSide,
   state: SavedState,
+  directory: RunDirectory,
 ): Promise<Hold> {
   const { clock, process, command, facts } = order;
   try {
     await clock.begin("hold");
     const hold = await Hold.take(process, command.descriptors);
     state.checkRam(hold, facts.ramFiles);
+    await writeCprState(directory, hold.cprState);
     return hold;
   } catch (error) {
     throw await old.cancel(error);

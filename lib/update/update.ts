@@ -17,7 +17,7 @@ import {
 import { type NewCommand, newCommand } from "./command/new_command.ts";
 import { RefusedError, UpdateError } from "./error.ts";
 import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
-import { lockVm } from "./lock.ts";
+import { VmLock } from "./lock.ts";
 import { PhaseClock, type PhaseObserver, round } from "./phase_clock.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { readStartTime } from "./proc.ts";
@@ -56,7 +56,7 @@ export async function update(request: UpdateRequest): Promise<Report> {
   const report = draftOf(facts);
   const course: Course = { warnings: report.warnings };
   try {
-    using _lock = await lockVm(facts.pid);
+    using _lock = await VmLock.take(facts.pid);
     await updateKnown(client, facts, request, clock, report, course);
     report.outcome = "updated";
     report.changed = true;

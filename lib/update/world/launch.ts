@@ -1,6 +1,7 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { type Child } from "../../../ffi/child.ts";
+import { getLimit } from "../../../ffi/limits.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import type { Anchors } from "./anchors.ts";
 import { LAUNCHER_WORD, type LaunchOrder } from "./launch_order.ts";
@@ -53,5 +54,7 @@ export function launch(order: Launch): Child {
   return spawn([...order.self, LAUNCHER_WORD, String(number)], {
     descriptors,
     newSession: true,
+    // The VM's own limit, set by the launcher, may be below its descriptors.
+    openFiles: getLimit("NOFILE"),
   });
 }
