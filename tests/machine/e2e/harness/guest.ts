@@ -40,11 +40,10 @@ export class GuestRam implements Disposable {
     return this.#mapping.bytes.slice();
   }
 
-  /** Has the guest write a line to its serial port every so many ticks. */
-  printEvery(ticks: number): void {
+  /** Tells the guest how to behave. */
+  set(word: "printEvery" | "busy", value: number): void {
     const view = new DataView(this.#mapping.buffer);
-    const offset = STATUS - RAM_BASE + STATUS_WORD.printEvery;
-    view.setUint32(offset, ticks, true);
+    view.setUint32(STATUS - RAM_BASE + STATUS_WORD[word], value, true);
   }
 
   /** Waits until the guest has worked off more ticks. */

@@ -4,4 +4,5 @@ export * from "./deadline.ts";
 export * from "./guest.ts";
 export * from "./lab.ts";
 export * from "./process.ts";
+export * from "./random.ts";
 export * from "./vm.ts";

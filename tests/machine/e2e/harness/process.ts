@@ -42,13 +42,10 @@ export function memfdsOf(pid: number): Map<string, Descriptor> {
   return found;
 }
 
-/** Resident memory of its own and shared: VmRSS and RssShmem, bytes. */
-export function memoryOf(pid: number): { all: number; shared: number } {
+/** Resident memory of a process, shared memory included, in bytes. */
+export function memoryOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const kibibytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status)?.[1]);
-  return {
-    all: kibibytes("VmRSS") * 1024,
-    shared: kibibytes("RssShmem") * 1024,
-  };
+  const kibibytes = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+  if (kibibytes === undefined) throw new Error(`Process ${pid} is gone`);
+  return Number(kibibytes) * 1024;
 }

@@ -78,6 +78,26 @@ export class Vm {
     });
   }
 
+  /**
+   * Moves it onto its own program, asking nobody but its monitor.
+   *
+   * @param qmp a client of the program that runs
+   * @param command what to execute
+   * @returns a client of the new program
+   */
+  async update(
+    qmp: QmpClient,
+    command: readonly string[] = this.successor,
+  ): Promise<QmpClient> {
+    await qmp.execute("migrate-set-parameters", {
+      mode: "cpr-exec",
+      "cpr-exec-command": [...command],
+    });
+    await qmp.execute("migrate", { uri: `file:${this.stateFile}` });
+    await inTime("the program was replaced", DEADLINE_MS, qmp.closed);
+    return await this.connect();
+  }
+
   /** Writes to its standard input. */
   async type(text: string): Promise<void> {
     await this.#input.write(new TextEncoder().encode(text));

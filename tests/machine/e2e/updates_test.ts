@@ -1,0 +1,101 @@
+/**
+ * Update after update of one machine: nothing is lost, repeated or left over.
+ * CPRCTL_UPDATES says how many there shall be, CPRCTL_SEED when they come.
+ */
+
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+} from "@std/assert";
+import {
+  descriptorsOf,
+  GuestRam,
+  Lab,
+  memfdsOf,
+  memoryOf,
+  seededRandom,
+} from "./harness/mod.ts";
+
+const UPDATES = Number(Deno.env.get("CPRCTL_UPDATES") ?? 30);
+const SEED = Number(Deno.env.get("CPRCTL_SEED") ?? 1);
+
+/** The first programs may have touched less than those that follow. */
+const WARM_UP = 3;
+
+const MEBIBYTE = 1024 * 1024;
+/** Medians of a heap that is collected now and then differ by less. */
+const MEMORY_NOISE = 4 * MEBIBYTE;
+
+Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async () => {
+  await using lab = await Lab.open();
+  const serial = lab.path("serial");
+  const vm = lab.start({
+    more: [
+      ...["-chardev", `file,id=console,path=${serial},append=on`],
+      ...["-serial", "chardev:console"],
+    ],
+  });
+  const random = seededRandom(SEED);
+  let qmp = await vm.connect();
+  using ram = new GuestRam(vm.pid);
+  await ram.ticked();
+  ram.set("printEvery", 1);
+
+  const start = performance.now();
+  const memory: number[] = [];
+  const open: number[] = [];
+  let last = ram.status;
+  for (let update = 1; update <= UPDATES; update++) {
+    // Stop it in its sleep, and at work; early, and late.
+    ram.set("busy", random(2));
+    await ram.ticked(1 + random(3));
+    qmp = await vm.update(qmp);
+    assertEquals(qmp.peer?.pid, vm.pid);
+    const now = ram.status;
+    assertEquals(now.error, 0);
+    assert(now.counter > last.counter && now.ticks > last.ticks);
+    last = now;
+    assertEquals([...memfdsOf(vm.pid).keys()], ["ram0", "virt.aux"]);
+    if (update <= WARM_UP) continue;
+    open.push(descriptorsOf(vm.pid).length);
+    memory.push(memoryOf(vm.pid));
+  }
+  const seconds = (performance.now() - start) / 1000;
+  await ram.ticked(10);
+  assertEquals(new GuestRam(vm.pid).inode, ram.inode);
+  await qmp.execute("quit");
+  assertEquals(await vm.ended(), { success: true, code: 0, signal: null });
+  assertEquals(vm.stderr.text, "");
+
+  const lines = (await Deno.readTextFile(serial)).split("\n");
+  lines.pop(); // it was being written when the machine ended
+  const ticks = lines.map((line) =>
+    Number(/^tick (\d{6}) counter \d+$/.exec(line)?.[1])
+  );
+  const [first = NaN] = ticks;
+  assertEquals(ticks, ticks.map((_, index) => first + index));
+  assertGreaterOrEqual(ticks.at(-1) ?? 0, ram.status.ticks - 1);
+
+  const half = Math.floor(memory.length / 2);
+  const early = median(memory.slice(0, half));
+  const late = median(memory.slice(half));
+  console.log(
+    `${UPDATES} updates, seed ${SEED}: ${(UPDATES / seconds).toFixed(1)} a ` +
+      `second, ${ticks.length} ticks; descriptors ${Math.min(...open)} to ` +
+      `${Math.max(...open)}; memory ${mebibytes(Math.min(...memory))} to ` +
+      `${mebibytes(Math.max(...memory))} MiB, median of the first half ` +
+      `${mebibytes(early)}, of the second ${mebibytes(late)}`,
+  );
+  assertEquals(new Set(open).size, 1, `Descriptors: ${open}`);
+  assertLess(late, early + MEMORY_NOISE);
+});
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / MEBIBYTE).toFixed(1);
+}
