@@ -252,6 +252,21 @@ const SYMBOLS = {
   // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset)
   pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
 
+  // long syscall(long number, ...): for what glibc has only since 2.41. The
+  // numbers differ between architectures: scheduling.ts
+  // int sched_getattr(pid_t tid, struct sched_attr *, unsigned int size, unsigned int flags)
+  sched_getattr: {
+    name: "syscall",
+    parameters: ["i64", "i64", "buffer", "i64", "i64"],
+    result: "i32",
+  },
+  // int sched_setattr(pid_t tid, const struct sched_attr *, unsigned int flags)
+  sched_setattr: {
+    name: "syscall",
+    parameters: ["i64", "i64", "buffer", "i64"],
+    result: "i32",
+  },
+
   // long syscall(long number, ...): for what glibc has only since 2.36. The
   // numbers, from 424 up, are the same on every architecture
   // int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int flags)
