@@ -1,0 +1,2 @@
+/** Does nothing: what the runtime takes to start and end. */
+export {};

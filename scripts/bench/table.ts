@@ -1,0 +1,49 @@
+/** Prints what was measured. */
+
+import type { Series } from "./series.ts";
+
+/** One line of a table. */
+export interface Row {
+  readonly name: string;
+  readonly series: Series;
+}
+
+/** How numbers are shown. */
+export interface Unit {
+  readonly name: string;
+  readonly digits: number;
+}
+
+export const MILLISECONDS: Unit = { name: "ms", digits: 1 };
+export const MEGABYTES_A_SECOND: Unit = { name: "MB/s", digits: 0 };
+export const GIGABYTES_A_SECOND: Unit = { name: "GB/s", digits: 1 };
+
+const NAME_WIDTH = 42;
+const NUMBER_WIDTH = 9;
+
+/** A section's headline. */
+export function printTitle(name: string, what: string): void {
+  console.log(`\n${name}: ${what}`);
+}
+
+/** Medians with their range; the ratio is to the first row, the yardstick. */
+export function printTable(unit: Unit, rows: readonly Row[]): void {
+  const yardstick = rows[0]?.series.median ?? NaN;
+  const number = (value: number) =>
+    value.toFixed(unit.digits).padStart(NUMBER_WIDTH);
+  for (const [index, { name, series }] of rows.entries()) {
+    const range = `${number(series.least)} …${number(series.most)}`;
+    const ratio = index === 0
+      ? "yardstick"
+      : `${(series.median / yardstick).toFixed(2)} ×`;
+    console.log(
+      `  ${name.padEnd(NAME_WIDTH)}${number(series.median)} ${unit.name}  ` +
+        `${range}  n=${series.count}  ${ratio}`,
+    );
+  }
+}
+
+/** A line of words under a table. */
+export function printNote(text: string): void {
+  console.log(`  ${text}`);
+}
