@@ -1,44 +1,37 @@
-/** The commit this program was built from. */
+/** The commit that this program is made of. */
 
-/** Where a build leaves its commit: beside main.ts, or beside the bundle. */
-const STAMPS = [
-  new URL("../../commit.txt", import.meta.url),
-  new URL("./commit.txt", import.meta.url),
-];
+import { BUILT_FROM } from "./build.ts";
 
-const GIT = new URL("../../.git/", import.meta.url);
+const REPOSITORY = new URL("../../", import.meta.url).pathname;
 
-/** The commit as 40 hexadecimal digits; null where nothing tells. */
-export function builtFrom(): string | null {
-  for (const stamp of STAMPS) {
-    const commit = hash(readText(stamp));
-    if (commit !== null) return commit;
-  }
-  const head = readText(new URL("HEAD", GIT));
-  const reference = /^ref: (refs\/\S+)\s*$/.exec(head ?? "")?.[1];
-  if (reference === undefined) return hash(head);
-  return hash(readText(new URL(reference, GIT))) ?? packed(reference);
+/** A git on a network file system that hangs must not hang us. */
+const GIT_TIMEOUT_MS = 5_000;
+
+/**
+ * The commit as 40 hexadecimal digits, with "-dirty" after them where files
+ * differed from it; null where nothing tells.
+ */
+export async function commit(): Promise<string | null> {
+  return BUILT_FROM === undefined ? await checkedOut() : BUILT_FROM || null;
 }
 
-function packed(reference: string): string | null {
-  const lines = readText(new URL("packed-refs", GIT))?.split("\n") ?? [];
-  return hash(lines.find((line) => line.endsWith(` ${reference}`)));
-}
-
-function hash(text: string | null | undefined): string | null {
-  return /^[0-9a-f]{40}\b/.exec(text ?? "")?.[0] ?? null;
-}
-
-function readText(path: URL): string | null {
+/** The commit of the source that runs, asked of git. */
+async function checkedOut(): Promise<string | null> {
+  const words = "describe --always --dirty --abbrev=40 --exclude=*".split(" ");
   try {
-    return Deno.readTextFileSync(path);
+    const { success, stdout } = await new Deno.Command("git", {
+      args: ["-C", REPOSITORY, ...words],
+      // Otherwise git writes into the repository what it found out.
+      env: { GIT_OPTIONAL_LOCKS: "0" },
+      stdin: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(GIT_TIMEOUT_MS),
+    }).output();
+    const said = new TextDecoder().decode(stdout).trim();
+    return success && /^[0-9a-f]{40}(-dirty)?$/.test(said) ? said : null;
   } catch (error) {
-    // A program away from its repository has no such file, or no folder for it.
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory ||
-      error instanceof Deno.errors.PermissionDenied
-    ) return null;
+    // A host without git cannot tell.
+    if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
 }

@@ -10,6 +10,8 @@
  * @module
  */
 
+import { BUILT_FROM } from "./build.ts";
+
 /** What this program was started as. */
 export type Form = "source" | "compiled" | "portable";
 
@@ -17,17 +19,36 @@ export type Form = "source" | "compiled" | "portable";
 export interface Host {
   readonly standalone: boolean;
   readonly execPath: string;
-  /** CPRCTL_SELF: the portable program's own path, set by its head. */
+  /** Whether a build made this program. */
+  readonly built: boolean;
+  /** CPRCTL_SELF: the portable program's own path, said by its head. */
   readonly selfPath: string | undefined;
 }
 
 /** The repository's main.ts, where the program runs from its source. */
 const MAIN = new URL("../../main.ts", import.meta.url);
 
+const SELF_VARIABLE = "CPRCTL_SELF";
+
+/** What the portable program's head says to its Deno and to nobody else. */
+const HEAD_VARIABLES = [SELF_VARIABLE, "DENO_DIR", "DENO_NO_UPDATE_CHECK"];
+
+let selfPath: string | undefined;
+
+/**
+ * Takes what the portable program's head said out of the environment, before
+ * another program inherits it.
+ */
+export function hearHead(): void {
+  if (BUILT_FROM === undefined || Deno.build.standalone) return;
+  selfPath = Deno.env.get(SELF_VARIABLE) || undefined;
+  for (const name of HEAD_VARIABLES) Deno.env.delete(name);
+}
+
 /** What this program was started as. */
 export function selfForm(host: Host = thisHost()): Form {
   if (host.standalone) return "compiled";
-  return host.selfPath === undefined ? "source" : "portable";
+  return portablePath(host) === undefined ? "source" : "portable";
 }
 
 /**
@@ -36,14 +57,21 @@ export function selfForm(host: Host = thisHost()): Form {
  */
 export function selfCommand(host: Host = thisHost()): string[] {
   if (host.standalone) return [host.execPath];
-  if (host.selfPath !== undefined) return [host.selfPath];
+  const portable = portablePath(host);
+  if (portable !== undefined) return [portable];
   return [host.execPath, "run", "--quiet", "--allow-all", MAIN.pathname];
+}
+
+/** Somebody may set the variable for a program that no head started. */
+function portablePath({ built, selfPath }: Host): string | undefined {
+  return built ? selfPath : undefined;
 }
 
 function thisHost(): Host {
   return {
     standalone: Deno.build.standalone,
     execPath: Deno.execPath(),
-    selfPath: Deno.env.get("CPRCTL_SELF") || undefined,
+    built: BUILT_FROM !== undefined,
+    selfPath,
   };
 }

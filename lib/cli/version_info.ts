@@ -1,11 +1,11 @@
 import { VERSION } from "../version.ts";
-import { builtFrom } from "./commit.ts";
+import { commit } from "./commit.ts";
 import { type Form, selfForm } from "./self.ts";
 
 /** What `version --json` prints. */
 export interface VersionInfo {
   readonly version: string;
-  /** 40 hexadecimal digits; null where the program cannot tell. */
+  /** 40 hexadecimal digits, or these and "-dirty"; null where nothing tells. */
   readonly commit: string | null;
   readonly form: Form;
   readonly deno: string;
@@ -14,10 +14,10 @@ export interface VersionInfo {
 }
 
 /** Which cprctl this is. */
-export function versionInfo(): VersionInfo {
+export async function versionInfo(): Promise<VersionInfo> {
   return {
     version: VERSION,
-    commit: builtFrom(),
+    commit: await commit(),
     form: selfForm(),
     deno: Deno.version.deno,
     target: Deno.build.target,

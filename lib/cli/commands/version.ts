@@ -29,7 +29,7 @@ export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
   func: async function (flags): Promise<void> {
     if (flags.json) {
       const { versionInfo } = await import("../version_info.ts");
-      const info = JSON.stringify(versionInfo(), null, 2);
+      const info = JSON.stringify(await versionInfo(), null, 2);
       this.process.stdout.write(`${info}\n`);
     } else {
       this.process.stdout.write(`cprctl ${VERSION}\n`);
