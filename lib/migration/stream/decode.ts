@@ -13,10 +13,10 @@ import type {
   CommandRecord,
   DecodedRecord,
   DecodedStream,
-  DecodedVmdesc,
   DeviceSection,
   RamSection,
 } from "./decoded.ts";
+import { DescribedDevices } from "./described_devices.ts";
 import { MigrationStreamError, problemText } from "./error.ts";
 import { findVmdesc } from "./find_vmdesc.ts";
 import {
@@ -33,7 +33,6 @@ import {
   type RamLayout,
 } from "./ram_block.ts";
 import { RamReader } from "./ram_records.ts";
-import { type DeviceDescription, parseVmdesc } from "./vmdesc.ts";
 
 /**
  * Takes apart any precopy stream by its own description. Only headers of
@@ -61,8 +60,7 @@ class StreamDecoder {
   #ram: RamReader | undefined;
   /** Known after the first section. */
   #hasFooters: boolean | undefined;
-  #vmdesc: DecodedVmdesc | undefined;
-  #nextDevice = 0;
+  #devices: DescribedDevices | undefined;
   /** The section being read, for messages. */
   #current: SectionHeader | undefined;
 
@@ -90,7 +88,7 @@ class StreamDecoder {
         hasFooters: this.#hasFooters ?? true,
         records: this.#records,
         opaqueTail,
-        vmdesc: this.#vmdesc,
+        vmdesc: this.#devices?.vmdesc,
         trailing,
       };
     } catch (error) {
@@ -153,12 +151,13 @@ class StreamDecoder {
           this.#add(this.#ramMore(offset, type));
           break;
         case RecordType.SECTION_FULL: {
-          if (!this.#knowsDevices(offset)) {
+          const devices = this.#findDevices(offset);
+          if (devices === undefined) {
             this.#source.seek(offset);
             const bytes = this.#source.bytes(this.#source.remaining);
             return { offset, bytes };
           }
-          this.#add(this.#device(offset));
+          this.#add(this.#device(offset, devices));
           break;
         }
         case RecordType.COMMAND:
@@ -257,53 +256,26 @@ class StreamDecoder {
   }
 
   /** Looks for the description when the first device comes. */
-  #knowsDevices(offset: number): boolean {
-    if (this.#vmdesc !== undefined) return true;
-    const place = findVmdesc(this.#stream, offset);
-    if (place === undefined) return false;
-    this.#readVmdesc(place.offset, place.text);
-    return true;
-  }
-
-  #readVmdesc(offset: number, bytes: Uint8Array): void {
-    const description = parseVmdesc(bytes, offset);
-    if (description.pageSize !== this.#layout.pageSize) {
-      throw this.#problem(
-        `vmdesc says pages of ${description.pageSize} bytes`,
-        offset,
-      );
+  #findDevices(offset: number): DescribedDevices | undefined {
+    if (this.#devices === undefined) {
+      const place = findVmdesc(this.#stream, offset);
+      if (place !== undefined) this.#describe(place.offset, place.text);
     }
-    // It was JSON, so it is UTF-8.
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-    this.#vmdesc = { offset, text, description };
+    return this.#devices;
   }
 
-  #device(offset: number): DeviceSection {
+  #describe(offset: number, text: Uint8Array): void {
+    this.#devices = new DescribedDevices(offset, text, this.#layout.pageSize);
+  }
+
+  #device(offset: number, devices: DescribedDevices): DeviceSection {
     const header = this.#header();
-    const device = this.#description(header);
     const start = this.#source.offset;
-    const state = device.vmsd === undefined
-      ? this.#source.bytes(device.size)
-      : this.#fields.body(device.vmsd);
+    const { vmsd, size } = devices.next(header, start);
+    const state = vmsd === undefined
+      ? this.#source.bytes(size)
+      : this.#fields.body(vmsd);
     return { type: "full", ...this.#place(header, offset, start), state };
-  }
-
-  #description(header: SectionHeader): DeviceDescription {
-    const device = this.#vmdesc?.description.devices[this.#nextDevice++];
-    if (device === undefined) throw this.#problem("vmdesc has no such section");
-    if (
-      device.name !== header.idstr || device.instanceId !== header.instanceId
-    ) {
-      throw this.#problem(
-        `vmdesc has "${device.name}" instance ${device.instanceId} here`,
-      );
-    }
-    if (device.vmsd !== undefined && device.vmsd.version !== header.version) {
-      throw this.#problem(
-        `version ${header.version}, and ${device.vmsd.version} in vmdesc`,
-      );
-    }
-    return device;
   }
 
   #command(offset: number): CommandRecord {
@@ -322,37 +294,22 @@ class StreamDecoder {
   /** Reads what follows EOF; returns what follows the stream. */
   #end(): Uint8Array {
     const source = this.#source;
-    const left = this.#vmdesc?.description.devices[this.#nextDevice];
-    if (left !== undefined) {
-      throw this.#problem(
-        `the stream ends, but vmdesc goes on with "${left.name}" instance ` +
-          left.instanceId,
-      );
-    }
     const offset = source.offset;
-    if (this.#vmdesc === undefined) this.#lateVmdesc();
-    else if (this.#vmdesc.offset !== offset) {
-      throw this.#problem(
-        `the stream ends here, and its vmdesc is at ${this.#vmdesc.offset}`,
-      );
-    } else {
+    // A stream without devices may yet have a description of them all.
+    if (
+      this.#devices === undefined &&
+      source.peek() === RecordType.VMDESCRIPTION
+    ) {
+      source.skip(1);
+      this.#describe(offset, source.bytes(source.u32()));
+      source.seek(offset);
+    }
+    if (this.#devices !== undefined) {
+      this.#devices.checkEnd(offset);
       source.skip(1);
       source.skip(source.u32());
     }
     return source.bytes(source.remaining);
-  }
-
-  /** Of a stream without devices. */
-  #lateVmdesc(): void {
-    const source = this.#source;
-    const offset = source.offset;
-    if (source.peek() !== RecordType.VMDESCRIPTION) return;
-    source.skip(1);
-    this.#readVmdesc(offset, source.bytes(source.u32()));
-    const device = this.#vmdesc?.description.devices[0];
-    if (device !== undefined) {
-      throw this.#problem(`vmdesc has "${device.name}", the stream nothing`);
-    }
   }
 
   #problem(

@@ -41,13 +41,17 @@ export function findVmdesc(
   return inside;
 }
 
+/** The cheap signs first: hostile bytes may be full of candidates. */
 function placeAt(stream: Uint8Array, at: number): VmdescPlace | undefined {
-  const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
-  const length = view.getUint32(at + 1);
   const begin = at + HEADER;
-  const end = begin + length;
-  const isPlace = stream[at - 1] === RecordType.EOF && length >= SHORTEST &&
-    end <= stream.length && stream[begin] === OPEN && stream[end - 1] === CLOSE;
-  if (!isPlace) return undefined;
-  return { offset: at, text: stream.subarray(begin, end) };
+  if (stream[at - 1] !== RecordType.EOF || stream[begin] !== OPEN) {
+    return undefined;
+  }
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
+  const end = begin + view.getUint32(at + 1);
+  const isPlace = end - begin >= SHORTEST && end <= stream.length &&
+    stream[end - 1] === CLOSE;
+  return isPlace
+    ? { offset: at, text: stream.subarray(begin, end) }
+    : undefined;
 }

@@ -33,6 +33,8 @@ export interface LoadTarget {
   readonly machine: string;
   /** Layout capabilities that are on here; the same must be on there. */
   readonly capabilities?: readonly string[];
+  /** 16 bytes; a stream that names another one is refused. */
+  readonly uuid?: Uint8Array;
   /** Every device of this machine; each must be in the stream, once. */
   readonly entries: readonly SaveStateEntry[];
   readonly ram: IncomingRam;
@@ -280,6 +282,10 @@ function configurationProblem(
   for (const name of different) {
     return `capability "${name}" is ${onOff(ours.has(name))} here, but ` +
       `${onOff(theirs.has(name))} in the stream`;
+  }
+  const [their, our] = [received.uuid?.toHex(), target.uuid?.toHex()];
+  if (their !== undefined && our !== undefined && their !== our) {
+    return `UUID received is ${their} and local is ${our}`;
   }
   return undefined;
 }

@@ -371,7 +371,7 @@ Deno.test("a vmdesc that lies about sections is refused", () => {
   refused(stream(dev, dev), 'goes on with "dev" instance 0');
   refused(
     joined(head, EOF, vmdesc(dev)),
-    'vmdesc has "dev", the stream nothing',
+    'vmdesc goes on with "dev" instance 0',
   );
   refused(
     joined(head, one, footer(7), EOF, [1, 2], EOF, vmdesc(dev)),

@@ -96,6 +96,19 @@ Deno.test("layout capabilities must be equal on both sides", () => {
   refused(bytes, '"x-ignore-shared" is off here, but on in the stream');
 });
 
+Deno.test("another UUID is refused, a missing one is not", () => {
+  const uuid = new Uint8Array(16).fill(0xab);
+  const bytes = written({
+    configuration: (writer) => writer.configuration({ machine: MACHINE, uuid }),
+  });
+  assertEquals(loaded(bytes, { uuid }).length, 2);
+  assertEquals(loaded(bytes).length, 2);
+  assertEquals(loaded(written(), { uuid }).length, 2);
+  refused(bytes, `UUID received is ${"ab".repeat(16)} and local is 00`, {
+    uuid: new Uint8Array(16),
+  });
+});
+
 Deno.test("a stream without configuration is refused", () => {
   refused(written({ configuration: left }), "in place of the configuration");
 });

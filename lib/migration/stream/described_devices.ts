@@ -1,0 +1,85 @@
+import { MigrationStreamError } from "./error.ts";
+import type { DecodedVmdesc } from "./decoded.ts";
+import type { SectionHeader } from "./framing.ts";
+import { type DeviceDescription, parseVmdesc } from "./vmdesc.ts";
+
+/**
+ * The devices of a vmdesc, one after the other, as the sections come: the
+ * order is the same.
+ */
+export class DescribedDevices {
+  readonly vmdesc: DecodedVmdesc;
+  #next = 0;
+
+  /**
+   * @param offset of the record's type byte
+   * @param pageSize what the rest of the stream says
+   * @throws {MigrationStreamError} when the text is no vmdesc, or of a target
+   * with other pages
+   */
+  constructor(offset: number, bytes: Uint8Array, pageSize: number) {
+    const description = parseVmdesc(bytes, offset);
+    if (description.pageSize !== pageSize) {
+      throw new MigrationStreamError(
+        `vmdesc says pages of ${description.pageSize} bytes`,
+        { offset },
+      );
+    }
+    // It was JSON, so it is UTF-8.
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    this.vmdesc = { offset, text, description };
+  }
+
+  /**
+   * The description of the section that comes.
+   *
+   * @param offset of its payload, for messages
+   * @throws {MigrationStreamError} when vmdesc has another one in its place
+   */
+  next(header: SectionHeader, offset: number): DeviceDescription {
+    const device = this.vmdesc.description.devices[this.#next++];
+    const problem = device === undefined
+      ? "vmdesc has no such section"
+      : difference(device, header);
+    if (device === undefined || problem !== undefined) {
+      throw new MigrationStreamError(problem ?? "", { offset });
+    }
+    return device;
+  }
+
+  /**
+   * Sees that every device came, at the end of the stream.
+   *
+   * @param offset after EOF
+   * @throws {MigrationStreamError} when vmdesc has more, or stands elsewhere
+   */
+  checkEnd(offset: number): void {
+    const left = this.vmdesc.description.devices[this.#next];
+    if (left !== undefined) {
+      throw new MigrationStreamError(
+        `the stream ends, but vmdesc goes on with "${left.name}" instance ` +
+          left.instanceId,
+        { offset },
+      );
+    }
+    if (this.vmdesc.offset !== offset) {
+      throw new MigrationStreamError(
+        `the stream ends here, and its vmdesc is at ${this.vmdesc.offset}`,
+        { offset },
+      );
+    }
+  }
+}
+
+function difference(
+  device: DeviceDescription,
+  header: SectionHeader,
+): string | undefined {
+  if (device.name !== header.idstr || device.instanceId !== header.instanceId) {
+    return `vmdesc has "${device.name}" instance ${device.instanceId} here`;
+  }
+  if (device.vmsd !== undefined && device.vmsd.version !== header.version) {
+    return `version ${header.version}, and ${device.vmsd.version} in vmdesc`;
+  }
+  return undefined;
+}
