@@ -53,6 +53,8 @@ export interface TransactionOrder {
 
 /** What is learnt on the way; filled in as it is known, also before an error. */
 export interface Course {
+  /** True from the moment at which the VM may be stopped. */
+  touched: boolean;
   stop?: QmpEvent;
   resume?: QmpEvent;
   ram?: Hold["ram"];
@@ -86,6 +88,7 @@ export async function runTransaction(
   await old.prepare(order.command.argv);
 
   await clock.begin("migrate");
+  course.touched = true;
   await old.migrate(`file:${state.path}`);
   setStop(course, old);
   using hold = await holdOrCancel(order, old, state, directory);

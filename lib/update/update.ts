@@ -54,14 +54,14 @@ export async function update(request: UpdateRequest): Promise<Report> {
   await using client = await connect(request.address);
   const facts = await gatherFacts(client);
   const report = draftOf(facts);
-  const course: Course = { warnings: report.warnings };
+  const course: Course = { touched: false, warnings: report.warnings };
   try {
     using _lock = await VmLock.take(facts.pid);
     await updateKnown(client, facts, request, clock, report, course);
     report.outcome = "updated";
     report.changed = true;
   } catch (error) {
-    fail(report, error);
+    fail(report, course.touched ? error : refusalOf(error));
   }
   clock.end();
   report.phases = [...clock.phases];
@@ -185,6 +185,21 @@ function draftOf(facts: Facts): Draft {
     warnings: [],
     error: null,
   };
+}
+
+/** Whatever goes wrong before the VM is touched refuses the update. */
+function refusalOf(error: unknown): UpdateError {
+  if (error instanceof UpdateError) return error;
+  return new RefusedError(
+    error instanceof CprctlError ? error.code : "internal",
+    error instanceof Error ? error.message : String(error),
+    {
+      ...error instanceof CprctlError && error.remedy !== undefined
+        ? { remedy: error.remedy }
+        : {},
+      cause: error,
+    },
+  );
 }
 
 function fail(report: Draft, error: unknown): void {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { decodeCprState, encodeCprState } from "../../lib/cpr/mod.ts";
+import { decodeStream, encodeStream } from "../../lib/migration/stream/mod.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import {
   accelerators,
@@ -47,7 +48,10 @@ for (const accelerator of await accelerators(builds.old)) {
         assert(target?.startsWith("/memfd:"), `"${name}" is ${target}`);
       }
       const stream = await Deno.readFile(stateFile);
-      assertEquals(new TextDecoder().decode(stream.subarray(0, 4)), "QEVM");
+      const decoded = decodeStream(stream);
+      assertEquals(decoded.opaqueTail, undefined);
+      assertEquals(decoded.trailing.length, 0);
+      assertEquals(encodeStream(decoded), stream);
       assertLess(stream.length, 1 << 20, "Guest RAM is in the state file");
     });
   }
