@@ -1,5 +1,5 @@
 import { command } from "../../qmp/mod.ts";
-import type { CommandGroup } from "./table.ts";
+import type { CommandGroup } from "./context.ts";
 
 /** What the guest is and does, for people and tests to look at. */
 export const GUEST_COMMANDS: CommandGroup = ({ machine }) => ({

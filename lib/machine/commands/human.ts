@@ -1,5 +1,5 @@
 import { command, integer, optional, text } from "../../qmp/mod.ts";
-import type { CommandGroup } from "./table.ts";
+import type { CommandGroup } from "./context.ts";
 
 /** The human monitor for programs. */
 export const HUMAN_COMMANDS: CommandGroup = ({ humanLine }) => ({

@@ -1,7 +1,7 @@
 import { command, CommandFailure, type Json, text } from "../../qmp/mod.ts";
 import { MACHINE_TYPE } from "../options.ts";
 import type { Machine } from "../machine.ts";
-import type { CommandGroup } from "./table.ts";
+import type { CommandGroup } from "./context.ts";
 
 /** QEMU's queries for what this machine has none of; all answer with []. */
 const NONE_OF = [

@@ -19,7 +19,7 @@ import {
 } from "../../qmp/mod.ts";
 import type { Machine } from "../machine.ts";
 import { readAddress } from "./address.ts";
-import type { CommandGroup } from "./table.ts";
+import type { CommandGroup } from "./context.ts";
 
 const channels = list(record({
   "channel-type": oneOf("main", "cpr"),

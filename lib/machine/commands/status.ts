@@ -1,6 +1,6 @@
 import { command, type QemuVersion } from "../../qmp/mod.ts";
 import { VERSION } from "../../version.ts";
-import type { CommandGroup } from "./table.ts";
+import type { CommandGroup } from "./context.ts";
 
 /** What a machine without -uuid says, as QEMU does. */
 const NO_UUID = "00000000-0000-0000-0000-000000000000";

@@ -1,17 +1,10 @@
 /** The human monitor's commands: words in, text out. @module */
 
 import { CprctlError } from "../../errors.ts";
-import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
+import { isObject } from "../../qmp/mod.ts";
 import { INFO, infoHelp } from "./info.ts";
 import { shellWords } from "./shell_words.ts";
-
-/** What commands work with. */
-export interface MonitorTarget {
-  /** Runs a QMP command of this machine. */
-  execute(command: string, args?: JsonObject): Promise<Json>;
-  /** Resolves when no outgoing migration is under way. */
-  migrated(): Promise<void>;
-}
+import type { MonitorTarget } from "./target.ts";
 
 /** One command of the human monitor. */
 export interface MonitorCommand {

@@ -1,7 +1,7 @@
 /** What `info` shows. @module */
 
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
-import type { MonitorTarget } from "./commands.ts";
+import type { MonitorTarget } from "./target.ts";
 
 /** One subject of `info`. */
 interface Subject {
