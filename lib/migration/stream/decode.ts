@@ -47,6 +47,8 @@ export function decodeStream(stream: Uint8Array): DecodedStream {
 
 /** Values that a description may say beyond one a byte of the stream. */
 const SPARE_VALUES = 65_536;
+/** Type byte and section id. */
+const FOOTER_SIZE = 5;
 /** A page is at least 1 KiB (the flags need the bits) and at most 64 KiB. */
 const PAGE_BITS = { least: 10, most: 16 } as const;
 
@@ -152,11 +154,7 @@ class StreamDecoder {
           break;
         case RecordType.SECTION_FULL: {
           const devices = this.#findDevices(offset);
-          if (devices === undefined) {
-            this.#source.seek(offset);
-            const bytes = this.#source.bytes(this.#source.remaining);
-            return { offset, bytes };
-          }
+          if (devices === undefined) return this.#opaqueTail(offset);
           this.#add(this.#device(offset, devices));
           break;
         }
@@ -262,6 +260,20 @@ class StreamDecoder {
       if (place !== undefined) this.#describe(place.offset, place.text);
     }
     return this.#devices;
+  }
+
+  /**
+   * Nothing but its last bytes can be told of the rest: a stream that was cut
+   * does not end with a footer and EOF.
+   */
+  #opaqueTail(offset: number): { offset: number; bytes: Uint8Array } {
+    this.#source.seek(offset);
+    const bytes = this.#source.bytes(this.#source.remaining);
+    const isWhole = bytes.at(-1) === RecordType.EOF &&
+      (this.#hasFooters === false ||
+        bytes.at(-1 - FOOTER_SIZE) === RecordType.SECTION_FOOTER);
+    if (isWhole) return { offset, bytes };
+    throw this.#problem("the stream ends among its devices, or after them");
   }
 
   #describe(offset: number, text: Uint8Array): void {

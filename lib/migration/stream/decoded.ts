@@ -94,7 +94,8 @@ export interface DecodedStream {
   readonly records: readonly DecodedRecord[];
   /**
    * All from the first device on, where no vmdesc says how long each is; then
-   * there are neither device sections nor vmdesc nor trailing bytes.
+   * there are neither device sections nor vmdesc nor trailing bytes, and no
+   * byte of it was checked but the last ones.
    */
   readonly opaqueTail: { offset: number; bytes: Uint8Array } | undefined;
   readonly vmdesc: DecodedVmdesc | undefined;

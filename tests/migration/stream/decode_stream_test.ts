@@ -274,6 +274,21 @@ Deno.test("without vmdesc devices are one opaque tail", () => {
   assertEquals(stream.vmdesc, undefined);
 });
 
+Deno.test("a stream that was cut among its devices is refused", () => {
+  const head = joined(HEADER, configuration(), START);
+  const tail = joined(section(4, 7, "dev", 1, [9]), footer(7), EOF);
+  for (let length = 1; length < tail.length; length++) {
+    refused(
+      joined(head, tail.subarray(0, length)),
+      "the stream ends among its devices",
+    );
+  }
+  refused(
+    joined(head, tail, [6, 0, 0, 0, 9, 0x7b]),
+    "the stream ends among its devices, or after them",
+  );
+});
+
 Deno.test("a stream without devices may have a vmdesc", () => {
   const stream = decoded(joined(HEADER, configuration(), EOF, vmdesc()));
   assertEquals(stream.vmdesc?.description.devices, []);
