@@ -1,4 +1,5 @@
 import { Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
 import { O_RDONLY } from "../../ffi/open_flags.ts";
 import type { PidFd } from "../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../cpr/mod.ts";
@@ -58,7 +59,7 @@ export class Hold implements Disposable {
           `CPR state names descriptor ${descriptor} twice, also for "${name}"`,
         );
       }
-      const held = stack.use(process.getFd(descriptor));
+      const held = stack.use(duplicateFrom(process, descriptor));
       descriptors.set(descriptor, held);
       const status = held.stat();
       if (!status.isFile) continue;
@@ -67,7 +68,7 @@ export class Hold implements Disposable {
     }
     for (const number of [...STANDARD_STREAMS, ...named]) {
       if (descriptors.has(number)) continue;
-      descriptors.set(number, stack.use(process.getFd(number)));
+      descriptors.set(number, stack.use(duplicateFrom(process, number)));
     }
     stack.move();
     return new Hold(cprState, descriptors, { blocks, bytes });
@@ -82,6 +83,24 @@ export class Hold implements Disposable {
 
   [Symbol.dispose](): void {
     for (const held of this.descriptors.values()) held.close();
+  }
+}
+
+const ACCESS_MODE = 0o3;
+
+/**
+ * A duplicate of another process's descriptor. Where the system lets nobody but
+ * a parent trace a process (Yama), memory and files are opened once more
+ * instead, which comes to the same for them.
+ */
+function duplicateFrom(process: PidFd, number: number): Fd {
+  try {
+    return process.getFd(number);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
+    const info = Deno.readTextFileSync(`/proc/${process.pid}/fdinfo/${number}`);
+    const flags = parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0", 8);
+    return Fd.open(`/proc/${process.pid}/fd/${number}`, flags & ACCESS_MODE);
   }
 }
 
