@@ -10,6 +10,8 @@
  * @module
  */
 
+import { benchCodec } from "./bench/codec.ts";
+import { benchEmbedded } from "./bench/embedded.ts";
 import { benchExec } from "./bench/exec.ts";
 import { describeHost } from "./bench/host.ts";
 import { benchStart } from "./bench/start.ts";
@@ -17,6 +19,8 @@ import { benchStart } from "./bench/start.ts";
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   start: benchStart,
   exec: benchExec,
+  embedded: benchEmbedded,
+  codec: benchCodec,
 };
 
 async function main(words: readonly string[]): Promise<number> {

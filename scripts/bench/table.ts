@@ -1,5 +1,7 @@
 /** Prints what was measured. */
 
+import { WAITS } from "./report.ts";
+import type { PhaseSeries } from "./report.ts";
 import type { Series } from "./series.ts";
 
 /** One line of a table. */
@@ -33,9 +35,11 @@ export function printTable(unit: Unit, rows: readonly Row[]): void {
     value.toFixed(unit.digits).padStart(NUMBER_WIDTH);
   for (const [index, { name, series }] of rows.entries()) {
     const range = `${number(series.least)} …${number(series.most)}`;
-    const ratio = index === 0
+    const ratio = index > 0
+      ? `${(series.median / yardstick).toFixed(2)} ×`
+      : rows.length > 1
       ? "yardstick"
-      : `${(series.median / yardstick).toFixed(2)} ×`;
+      : "";
     console.log(
       `  ${name.padEnd(NAME_WIDTH)}${number(series.median)} ${unit.name}  ` +
         `${range}  n=${series.count}  ${ratio}`,
@@ -46,4 +50,13 @@ export function printTable(unit: Unit, rows: readonly Row[]): void {
 /** A line of words under a table. */
 export function printNote(text: string): void {
   console.log(`  ${text}`);
+}
+
+/** Where the time of updates went, and what each phase waits for. */
+export function printPhases(phases: PhaseSeries): void {
+  for (const { name, series } of phases.rows) {
+    const { digits, name: unit } = MILLISECONDS;
+    const median = series.median.toFixed(digits).padStart(NUMBER_WIDTH);
+    console.log(`    ${name.padEnd(10)}${median} ${unit}  ${WAITS[name]}`);
+  }
 }

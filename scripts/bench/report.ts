@@ -1,0 +1,54 @@
+/** Updates by cprctl itself, in a process of its own, as people run it. */
+
+import type { PhaseName, Report } from "../../lib/update/report.ts";
+import { outputOf } from "./run.ts";
+import { Series } from "./series.ts";
+
+/** What each phase waits for. */
+export const WAITS: Readonly<Record<PhaseName, string>> = {
+  facts: "the monitor's answers and /proc",
+  preflight: "the monitor's answers to the checks",
+  prepare: "parameters to be set; the new program to be read from disk",
+  migrate: "the old program: VM stopped, CPR state and block list written",
+  hold: "nobody: descriptors duplicated, block list compared",
+  cut: "the old program to save devices and exec, the new one to start",
+  load: "the new program to be built up, and to read the state",
+  verify: "the new program's answers about the machine it built",
+  commit: "the guest to run",
+  rollback: "the old program to start again",
+};
+
+/**
+ * Updates a VM.
+ *
+ * @throws {Error} when it was not updated
+ */
+export async function updateOf(
+  cprctl: readonly string[],
+  socket: string,
+  words: readonly string[] = [],
+): Promise<Report> {
+  const text = await outputOf(
+    [...cprctl, "update", "--json", "--qmp", socket, ...words],
+  );
+  return JSON.parse(text);
+}
+
+/** The phases of several updates. */
+export class PhaseSeries {
+  readonly #phases = new Map<PhaseName, Series>();
+
+  /** Adds the phases of one update. */
+  add({ phases }: Report): void {
+    for (const { name, duration_ms } of phases) {
+      const series = this.#phases.get(name) ?? new Series();
+      this.#phases.set(name, series);
+      series.add(duration_ms);
+    }
+  }
+
+  /** In the order they were taken. */
+  get rows(): { name: PhaseName; series: Series }[] {
+    return [...this.#phases].map(([name, series]) => ({ name, series }));
+  }
+}
