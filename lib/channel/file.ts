@@ -32,22 +32,55 @@ export function isFileAddress(
     (address.transport === "socket" && address.type === "fd");
 }
 
-/**
- * Opens a regular file (by path, or an inherited descriptor such as a memfd)
- * for a stream, cut off where the stream begins. The position is there.
- *
- * @throws {ChannelError} when it cannot be opened or is not a regular file
- */
-export function openOutgoingFile(address: MigrationAddress): Fd {
-  const file = open(address, O_WRONLY | O_CREAT, "Could not create");
-  try {
-    const offset = offsetOf(address);
-    file.truncate(offset);
-    file.seek(offset);
-    return file;
-  } catch (error) {
-    file.close();
-    throw explain(error, address, "Could not create");
+/** A regular file that a stream is written to. */
+export class OutgoingFile implements Disposable {
+  readonly #address: MigrationAddress;
+  readonly #file: Fd;
+
+  private constructor(address: MigrationAddress, file: Fd) {
+    this.#address = address;
+    this.#file = file;
+  }
+
+  /**
+   * Opens a file (by path, or an inherited descriptor such as a memfd), cut off
+   * where the stream begins.
+   *
+   * @throws {ChannelError} when it cannot be opened or is not a regular file
+   */
+  static open(address: MigrationAddress): OutgoingFile {
+    const file = open(address, O_WRONLY | O_CREAT, "Could not create");
+    try {
+      const offset = offsetOf(address);
+      file.truncate(offset);
+      file.seek(offset);
+      return new OutgoingFile(address, file);
+    } catch (error) {
+      file.close();
+      throw explain(error, address, "Could not create");
+    }
+  }
+
+  /**
+   * Writes what comes next, all of it.
+   *
+   * @throws {ChannelError} when there is no room, and the like
+   */
+  write(bytes: Uint8Array): void {
+    try {
+      this.#file.writeAll(bytes);
+    } catch (error) {
+      throw explain(error, this.#address, "Could not write");
+    }
+  }
+
+  /** Again is harmless. */
+  close(): void {
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
@@ -114,7 +147,7 @@ function explain(
   if (error.code === "ENXIO") return notAFile(address);
   return new ChannelError(
     "channel-io",
-    `${what} "${formatUri(address)}": ${error.message}`,
+    `${what} "${formatUri(address)}": ${error.description} (${error.code})`,
     { cause: error },
   );
 }

@@ -13,12 +13,11 @@
  * @module
  */
 
-import type { Fd } from "../../ffi/fd.ts";
 import {
   formatUri,
   isFileAddress,
   type MigrationAddress,
-  openOutgoingFile,
+  OutgoingFile,
 } from "../channel/mod.ts";
 import type { MigrationBlockers } from "./blockers.ts";
 import type { MigrationCapabilities } from "./capabilities.ts";
@@ -45,7 +44,7 @@ export interface MigrationSetup {
 interface Attempt {
   readonly mode: MigrationMode;
   readonly runStateBefore: RunState;
-  readonly file: Fd;
+  readonly file: OutgoingFile;
   readonly stream: OutgoingStream;
   stopped: boolean;
 }
@@ -101,7 +100,7 @@ export class OutgoingMigration {
     const { host, parameters, notifiers } = this.#setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
-    const file = openOutgoingFile(address);
+    const file = OutgoingFile.open(address);
     const attempt: Attempt = {
       mode,
       runStateBefore: host.runState,

@@ -1,4 +1,4 @@
-import type { Fd } from "../../ffi/fd.ts";
+import type { OutgoingFile } from "../channel/mod.ts";
 import { Sink } from "../stream/mod.ts";
 import type { MigrationCapabilities } from "./capabilities.ts";
 import { globalState, globalStateOf } from "./global_state.ts";
@@ -15,7 +15,7 @@ const RAM_SECTION_ID = 1;
 /** Writes one machine's stream to a file, in the order of QEMU. */
 export class OutgoingStream {
   readonly #host: MigrationHost;
-  readonly #file: Fd;
+  readonly #file: OutgoingFile;
   readonly #capabilities: MigrationCapabilities;
   readonly #sink = new Sink();
   readonly #writer = new StreamWriter(this.#sink);
@@ -23,7 +23,7 @@ export class OutgoingStream {
 
   constructor(
     host: MigrationHost,
-    file: Fd,
+    file: OutgoingFile,
     capabilities: MigrationCapabilities,
   ) {
     this.#host = host;
@@ -84,7 +84,7 @@ export class OutgoingStream {
 
   #flush(): void {
     const bytes = this.#sink.toBytes();
-    this.#file.writeAll(bytes.subarray(this.#flushed));
+    this.#file.write(bytes.subarray(this.#flushed));
     this.#flushed = bytes.length;
   }
 }

@@ -3,6 +3,7 @@
 export * from "./deadline.ts";
 export * from "./guest.ts";
 export * from "./lab.ts";
+export * from "./migrations.ts";
 export * from "./process.ts";
 export * from "./random.ts";
 export * from "./vm.ts";
