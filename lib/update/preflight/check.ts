@@ -2,14 +2,27 @@ import type { QmpClient } from "../../qmp/mod.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { Facts } from "../facts.ts";
 import type { Check } from "../report.ts";
+import type { CommandLine } from "./command_line.ts";
+import type { Inventory } from "./inventory.ts";
+import type { ProcessFiles } from "./process_files.ts";
 
-/** What checks may look at. They leave the VM as they find it. */
+/** What an update is about. */
 export interface PreflightContext {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly command: NewCommand;
   /** Path of the new program. */
   readonly binary: string;
+}
+
+/** What checks may look at. They leave the VM as they find it. */
+export interface CheckContext extends PreflightContext {
+  readonly inventory: Inventory;
+  readonly files: ProcessFiles;
+  /** What the VM was started with. */
+  readonly running: CommandLine;
+  /** What it is to be started with. */
+  readonly next: CommandLine;
 }
 
 /** What a check found: nothing wrong, or what and what to do about it. */
@@ -26,7 +39,7 @@ export type Finding =
 export interface PreflightCheck {
   /** Stable, kebab-case: part of the report. */
   readonly id: string;
-  run(context: PreflightContext): Promise<Finding>;
+  run(context: CheckContext): Promise<Finding>;
 }
 
 export const ok = (detail: string): Finding => ({ verdict: "ok", detail });

@@ -1,0 +1,103 @@
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  type QmpClient,
+} from "../../qmp/mod.ts";
+import { asArray, text } from "../facts.ts";
+
+/** For all questions together: a peer that is slow in each holds nobody up. */
+const TOTAL_TIMEOUT_MS = 30_000;
+/** For one of them. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** A child of an object in the QOM tree. */
+export interface QomChild {
+  readonly path: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A question that the running program does not know. */
+export class UnknownQueryError extends Error {
+  override readonly name = "UnknownQueryError";
+}
+
+/** What the monitor says of the VM; each thing is asked once. */
+export class Inventory {
+  readonly #client: QmpClient;
+  readonly #deadline = performance.now() + TOTAL_TIMEOUT_MS;
+  readonly #answers = new Map<string, Promise<Json>>();
+
+  constructor(client: QmpClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Asks, or repeats the answer.
+   *
+   * @throws {QmpError}
+   */
+  ask(command: string, args?: JsonObject): Promise<Json> {
+    const key = `${command} ${JSON.stringify(args ?? {})}`;
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known;
+    const left = this.#deadline - performance.now();
+    const answer = this.#client.execute(command, args, {
+      timeoutMs: Math.max(1, Math.min(QUERY_TIMEOUT_MS, left)),
+    });
+    this.#answers.set(key, answer);
+    return answer;
+  }
+
+  /** The objects of an answer that is a list. */
+  async list(command: string, args?: JsonObject): Promise<JsonObject[]> {
+    return asArray(await this.ask(command, args)).filter(isObject);
+  }
+
+  /** What the human monitor prints. */
+  async human(line: string): Promise<string[]> {
+    const answer = await this.ask("human-monitor-command", {
+      "command-line": line,
+    });
+    const printed = text(answer) ?? "";
+    if (printed.startsWith("unknown command")) {
+      throw new UnknownQueryError(printed.trim());
+    }
+    return printed.split(/\r?\n/);
+  }
+
+  /** The children of an object. */
+  async children(path: string): Promise<QomChild[]> {
+    const children: QomChild[] = [];
+    for (const property of await this.list("qom-list", { path })) {
+      const name = text(property["name"]);
+      const type = /^child<(.+)>$/.exec(text(property["type"]) ?? "")?.[1];
+      if (name === undefined || type === undefined) continue;
+      children.push({ path: `${path}/${name}`, name, type });
+    }
+    return children;
+  }
+
+  /** A property of an object. */
+  property(path: string, property: string): Promise<Json> {
+    return this.ask("qom-get", { path, property });
+  }
+
+  /** What -device and device_add made, with an id or without. */
+  async devices(): Promise<QomChild[]> {
+    return [
+      ...await this.children("/machine/peripheral"),
+      ...await this.children("/machine/peripheral-anon"),
+    ];
+  }
+
+  /** Those that came after the start. */
+  async hotPlugged(): Promise<QomChild[]> {
+    const devices = await this.devices();
+    const late = await Promise.all(
+      devices.map(({ path }) => this.property(path, "hotplugged")),
+    );
+    return devices.filter((_device, at) => late[at] === true);
+  }
+}

@@ -1,0 +1,160 @@
+import type { CheckContext, Finding } from "./check.ts";
+import { ok, type PreflightCheck, refuse, skipped } from "./check.ts";
+import { printedBy, ProbeError } from "./program_probe.ts";
+import { listed, quoted } from "./wording.ts";
+
+/** The first release of QEMU with cpr-exec. */
+const FIRST = { major: 10, minor: 2 };
+
+const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
+
+/** The new program is a QEMU that knows cpr-exec. */
+export const newProgram: PreflightCheck = {
+  id: "new-program",
+  run: (context) =>
+    probed(context, ["-version"], (printed) => {
+      const [, major, minor] = /^QEMU emulator version (\d+)\.(\d+)/
+        .exec(printed) ?? [];
+      if (major === undefined || minor === undefined) {
+        return refuse(`${quoted(context.binary)} is not a QEMU`, REMEDY);
+      }
+      const [line = ""] = printed.split("\n");
+      const knows = Number(major) > FIRST.major ||
+        (Number(major) === FIRST.major && Number(minor) >= FIRST.minor);
+      return knows ? ok(line) : refuse(
+        `The new program does not know cpr-exec: ${line}`,
+        REMEDY,
+      );
+    }),
+};
+
+/** The new program has the VM's machine type. */
+export const newMachine: PreflightCheck = {
+  id: "new-machine",
+  run(context) {
+    const { machine } = context.facts;
+    if (machine === undefined) {
+      return Promise.resolve(skipped("the VM does not tell its machine type"));
+    }
+    return probed(
+      context,
+      ["-machine", "help"],
+      (printed) =>
+        firstWords(printed).has(machine)
+          ? ok(`the new program has machine ${quoted(machine)}`)
+          : refuse(
+            `The new program has no machine ${quoted(machine)}`,
+            REMEDY,
+          ),
+    );
+  },
+};
+
+/** The new program has every type of device, vCPU and object in use. */
+export const newDevices: PreflightCheck = {
+  id: "new-devices",
+  async run(context) {
+    const { inventory, running } = context;
+    const types = new Set(
+      (await inventory.devices()).map(({ type }) => type),
+    );
+    for (const cpu of await inventory.list("query-cpus-fast")) {
+      if (typeof cpu["qom-type"] === "string") types.add(cpu["qom-type"]);
+    }
+    const objects = running.all("object", "qom-type");
+    const devices = await probed(
+      context,
+      ["-device", "help"],
+      (printed) => missing([...types], namesIn(printed)),
+    );
+    if (devices.verdict !== "ok" || objects.length === 0) return devices;
+    return await probed(
+      context,
+      ["-object", "help"],
+      (printed) => missing(objects, firstWords(printed)),
+    );
+  },
+};
+
+/** The new program has the accelerator in use. */
+export const newAccelerator: PreflightCheck = {
+  id: "new-accelerator",
+  async run(context) {
+    const accelerator = await acceleratorOf(context);
+    return await probed(
+      context,
+      ["-accel", "help"],
+      (printed) =>
+        firstWords(printed).has(accelerator)
+          ? ok(`the new program has accelerator ${quoted(accelerator)}`)
+          : refuse(
+            `The new program has no accelerator ${quoted(accelerator)}`,
+            REMEDY,
+          ),
+    );
+  },
+};
+
+async function acceleratorOf({ inventory }: CheckContext): Promise<string> {
+  const { enabled } = Object(await inventory.ask("query-kvm"));
+  return enabled === true ? "kvm" : "tcg";
+}
+
+/** A finding about what the new program prints. */
+async function probed(
+  { binary, facts, files }: CheckContext,
+  options: readonly string[],
+  judge: (printed: string) => Finding,
+): Promise<Finding> {
+  if (facts.program !== "QEMU") return skipped("the VM is not QEMU's");
+  const theirs = await files.stat(binary);
+  if (theirs?.isFile !== true) return skipped("there is no new program to ask");
+  if (!await isSameForUs(binary, theirs)) {
+    return skipped("the VM has mounts of its own: its program cannot run here");
+  }
+  try {
+    return judge(await printedBy(binary, options, facts.owner));
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return refuse(error.message, REMEDY);
+  }
+}
+
+async function isSameForUs(
+  path: string,
+  { dev, ino }: Deno.FileInfo,
+): Promise<boolean> {
+  try {
+    const ours = await Deno.stat(path);
+    return ours.dev === dev && ours.ino === ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function missing(
+  types: readonly string[],
+  known: ReadonlySet<string>,
+): Finding {
+  const unknown = types.filter((type) => !known.has(type));
+  return unknown.length === 0
+    ? ok("the new program has every type of device in use")
+    : refuse(`The new program does not know ${listed(unknown)}`, REMEDY);
+}
+
+/** The first word of each line, as lists of machines and objects have it. */
+function firstWords(printed: string): ReadonlySet<string> {
+  return new Set(
+    printed.split("\n").map((line) => line.trim().split(/\s/)[0] ?? ""),
+  );
+}
+
+/** Devices and their aliases: `name "virtio-blk-pci", bus PCI, alias "…"`. */
+function namesIn(printed: string): ReadonlySet<string> {
+  return new Set(
+    [...printed.matchAll(/\b(?:name|alias) "([^"]+)"/g)].map((it) =>
+      it[1] ?? ""
+    ),
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * Asks a program what it is, by running it with options that only print.
+ *
+ * It runs as the VM's user, with an empty environment, for a short time, and
+ * is not read without end: it may be anything.
+ *
+ * @module
+ */
+
+const TIMEOUT_MS = 10_000;
+/** The list of devices takes some 50 kB. */
+const MAX_OUTPUT = 4 * 1024 * 1024;
+/** Scripts find their interpreter with it. */
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** A program did not print what it was asked for. */
+export class ProbeError extends Error {
+  override readonly name = "ProbeError";
+}
+
+/** Who runs a program. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const answers = new Map<string, Promise<string>>();
+
+/**
+ * What a program prints; asked once as long as the file is the same.
+ *
+ * @param user for when we are root
+ * @throws {ProbeError}
+ */
+export async function printedBy(
+  binary: string,
+  options: readonly string[],
+  user: User,
+): Promise<string> {
+  const { dev, ino, mtime } = await Deno.stat(binary);
+  const key = JSON.stringify([dev, ino, mtime, user.uid, ...options]);
+  const known = answers.get(key);
+  if (known !== undefined) return await known;
+  const answer = run(binary, options, user);
+  answers.set(key, answer);
+  return await answer;
+}
+
+async function run(
+  binary: string,
+  options: readonly string[],
+  { uid, gid }: User,
+): Promise<string> {
+  const what = `"${binary} ${options.join(" ")}"`;
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(binary, {
+      args: [...options],
+      cwd: "/",
+      clearEnv: true,
+      env: { PATH },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+      ...Deno.uid() === 0 ? { uid, gid } : {},
+    }).spawn();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ProbeError(`Cannot run ${what}: ${reason}`, { cause: error });
+  }
+  const reader = child.stdout.getReader();
+  // What it started may live on and hold the pipe.
+  const giveUp = setTimeout(() => {
+    child.kill("SIGKILL");
+    reader.cancel();
+  }, TIMEOUT_MS);
+  try {
+    const text = await readAll(reader);
+    if (text === undefined) child.kill("SIGKILL");
+    const { code, signal } = await child.status;
+    if (text === undefined) throw new ProbeError(`${what} prints without end`);
+    if (code !== 0) {
+      throw new ProbeError(`${what} ended with ${signal ?? `code ${code}`}`);
+    }
+    return text;
+  } finally {
+    clearTimeout(giveUp);
+    await reader.cancel();
+  }
+}
+
+/** All that is read; undefined where it is too much. */
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+    if (text.length > MAX_OUTPUT) return undefined;
+  }
+}

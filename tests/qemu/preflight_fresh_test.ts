@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { accelerators, MACHINES, VirtualMachine } from "./harness/mod.ts";
+import { assertNothingElse, preflightOf } from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+
+for (const accelerator of await accelerators(builds.old)) {
+  for (const machine of MACHINES) {
+    Deno.test(`a fresh ${machine.name} passes the preflight (${accelerator})`, async () => {
+      await using vm = await VirtualMachine.start(
+        builds.old,
+        machine,
+        accelerator,
+      );
+      const checks = await preflightOf(vm, builds.new.binary);
+      assertNothingElse(checks);
+      const skipped = [...checks.values()]
+        .filter(({ verdict }) => verdict === "skipped");
+      assertEquals(skipped, [], "QEMU answers every question");
+    });
+  }
+}

@@ -1,0 +1,62 @@
+/** Runs the preflight against a real machine. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { newCommand } from "../../lib/update/command/new_command.ts";
+import { gatherFacts } from "../../lib/update/facts.ts";
+import { preflight } from "../../lib/update/preflight/mod.ts";
+import type { Check } from "../../lib/update/report.ts";
+import type { VirtualMachine } from "./harness/mod.ts";
+
+/** Every check's finding for moving a machine to a program, by id. */
+export async function preflightOf(
+  vm: VirtualMachine,
+  binary: string,
+): Promise<Map<string, Check>> {
+  await using client = await vm.monitor();
+  const facts = await gatherFacts(client);
+  const command = newCommand(facts, binary);
+  const checks = await preflight({ client, facts, command, binary });
+  return new Map(checks.map((check) => [check.id, check]));
+}
+
+/** Asserts that one check refuses, and that its words name the thing. */
+export function assertRefuses(
+  checks: ReadonlyMap<string, Check>,
+  id: string,
+  ...names: readonly string[]
+): void {
+  assertVerdict(checks, id, "refuse", names);
+}
+
+/** Asserts that one check warns, and that its words name the thing. */
+export function assertWarns(
+  checks: ReadonlyMap<string, Check>,
+  id: string,
+  ...names: readonly string[]
+): void {
+  assertVerdict(checks, id, "warn", names);
+}
+
+/** Asserts that no check refuses or warns but those that are named. */
+export function assertNothingElse(
+  checks: ReadonlyMap<string, Check>,
+  ...expected: readonly string[]
+): void {
+  const others = [...checks.values()]
+    .filter(({ id }) => !expected.includes(id))
+    .filter(({ verdict }) => verdict === "refuse" || verdict === "warn");
+  assertEquals(others, []);
+}
+
+function assertVerdict(
+  checks: ReadonlyMap<string, Check>,
+  id: string,
+  verdict: Check["verdict"],
+  names: readonly string[],
+): void {
+  const check = checks.get(id);
+  assert(check !== undefined, `There is no check "${id}"`);
+  assertEquals(check.verdict, verdict, `${id}: ${check.detail}`);
+  for (const name of names) assertStringIncludes(check.detail, name);
+  assert((check.remedy ?? "").length > 0, `${id} has no remedy`);
+}
