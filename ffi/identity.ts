@@ -1,5 +1,5 @@
 /**
- * Taking on another process's place: namespaces, root, ids, umask, niceness.
+ * Taking on another process's place: namespaces, root, ids, umask.
  * All of it for a process that is about to execute another program.
  *
  * @module
@@ -12,8 +12,6 @@ import { cString } from "./memory.ts";
 const CLONE_FS = 0x200;
 /** setns takes the namespace's kind from the descriptor. */
 const ANY_KIND = 0;
-const PRIO_PROCESS = 0;
-const SELF = 0;
 
 /**
  * Enters a namespace, given by a descriptor of /proc/PID/ns/KIND; this thread
@@ -63,9 +61,4 @@ export function becomeUser({ uid, gid, groups }: Credentials): void {
 /** Sets the permissions that new files do not get. */
 export function setUmask(mask: number): void {
   check(libc().umask(mask), "umask");
-}
-
-/** @throws {OsError} EACCES without the right to lower it. */
-export function setNiceness(nice: number): void {
-  check(libc().setpriority(PRIO_PROCESS, SELF, nice), "setpriority");
 }

@@ -41,6 +41,9 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   // int fcntl(int fd, int op, ... int arg)
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int posix_fadvise(int fd, off_t offset, off_t size, int advice); returns the
+  // error number itself, never -1
+  posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
 
   // <poll.h>
   // int poll(struct pollfd fds[], nfds_t nfds, int timeout)
@@ -190,10 +193,6 @@ const SYMBOLS = {
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   // int shutdown(int fd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
-
-  // <sys/resource.h>
-  // int setpriority(int which, id_t who, int nice)
-  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
 
   // <sys/stat.h>
   // mode_t umask(mode_t mask)

@@ -15,6 +15,7 @@ import {
   readStartTime,
 } from "./proc.ts";
 import type { Program, Report } from "./report.ts";
+import { readThreads, type ThreadRecord } from "./threads.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
 export type ProgramName = "QEMU" | "cprctl";
@@ -35,6 +36,8 @@ export interface VmRecord {
   /** Run state before the update. */
   readonly runState: string;
   readonly running: boolean;
+  /** What the host had given its threads. */
+  readonly threads: readonly ThreadRecord[];
 }
 
 /** What is known of a VM before anything is touched. */
@@ -91,6 +94,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     ramFiles: await ramFiles(client),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
+    threads: await readThreads(client, pid),
   };
 }
 

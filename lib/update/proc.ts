@@ -71,6 +71,13 @@ export async function readStartTime(pid: number): Promise<string> {
   return startTime;
 }
 
+/** Whether a file of /proc could not be read because its process has ended. */
+export function isGone(error: unknown): boolean {
+  // Opened before the end and read after it: ESRCH, which has no class.
+  return error instanceof Deno.errors.NotFound ||
+    error instanceof Error && "code" in error && error.code === "ESRCH";
+}
+
 /** Effective user and group of a process. */
 export async function readOwner(
   pid: number,

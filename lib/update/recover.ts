@@ -36,6 +36,7 @@ import { readStartTime } from "./proc.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
+import { restoreThreads } from "./threads.ts";
 import { Anchors } from "./world/anchors.ts";
 
 /** How long a program that answers nothing is asked. */
@@ -134,10 +135,11 @@ async function finish(
   vm: VmRecord,
 ): Promise<Recovery | undefined> {
   const { client } = side;
+  let warnings: readonly string[] = [];
   for (;;) {
     const status = asObject(await client.execute("query-status"));
     const state = text(status["status"]);
-    if (status["running"] === true) return recovered(vm, "runs");
+    if (status["running"] === true) return recovered(vm, "runs", warnings);
     switch (state) {
       case "inmigrate":
         if (!await loadOnce(side, directory)) return undefined;
@@ -146,17 +148,24 @@ async function finish(
         await giveBack(client);
         continue;
       default:
-        if (!vm.running) return recovered(vm, `is ${state}, as it was`);
+        warnings = await restoreThreads(client, vm.pid, vm.threads);
+        if (!vm.running) {
+          return recovered(vm, `is ${state}, as it was`, warnings);
+        }
         await side.resume();
     }
   }
 }
 
-function recovered(vm: VmRecord, what: string): Recovery {
+function recovered(
+  vm: VmRecord,
+  what: string,
+  warnings: readonly string[],
+): Recovery {
   return {
     vm,
     outcome: "recovered",
-    message: `The VM of process ${vm.pid} ${what}`,
+    message: [`The VM of process ${vm.pid} ${what}`, ...warnings].join("; "),
   };
 }
 
@@ -259,7 +268,7 @@ async function goBack(
   using process = PidFd.open(vm.pid);
   using hold = Hold.gather(process, cprState, descriptors);
   using anchors = Anchors.open(vm.pid, world, vm.executable);
-  const { pid } = await rollBack({
+  const { pid, warnings } = await rollBack({
     facts: vm,
     process,
     hold,
@@ -273,8 +282,9 @@ async function goBack(
   return {
     vm,
     outcome: "rolled-back",
-    message:
-      `The VM of process ${vm.pid} runs on the old program, as process ` +
-      `${pid}`,
+    message: [
+      `The VM of process ${vm.pid} runs on the old program, as process ${pid}`,
+      ...warnings,
+    ].join("; "),
   };
 }

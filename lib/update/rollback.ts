@@ -15,6 +15,7 @@ import type { VmRecord } from "./facts.ts";
 import type { Hold } from "./hold.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
+import { restoreThreads } from "./threads.ts";
 import type { Anchors } from "./world/anchors.ts";
 import { launch } from "./world/launch.ts";
 import type { World } from "./world/world.ts";
@@ -43,6 +44,8 @@ export interface Return {
   readonly pid: number;
   /** The RESUME event; undefined where the VM was not running. */
   readonly resume: QmpEvent | undefined;
+  /** What could not be given back to its threads. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -55,12 +58,14 @@ export async function rollBack(way: WayBack): Promise<Return> {
   way.state.restore();
   using child = startOld(way);
   let resume: QmpEvent | undefined;
+  let warnings: string[];
   try {
     await using old = await NewSide.connect(
       { ...way.facts, pid: child.pid },
       way.timeoutMs,
     );
     await old.load(`file:${way.state.path}`);
+    warnings = await restoreThreads(old.client, child.pid, way.facts.threads);
     if (way.facts.running) resume = await old.resume();
   } catch (error) {
     throw new NeedsPersonError(
@@ -70,7 +75,7 @@ export async function rollBack(way: WayBack): Promise<Return> {
       { cause: error },
     );
   }
-  return { pid: child.release(), resume };
+  return { pid: child.release(), resume, warnings };
 }
 
 /** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */

@@ -32,6 +32,7 @@ import type { PhaseClock } from "./phase_clock.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
+import { restoreThreads } from "./threads.ts";
 import type { Anchors } from "./world/anchors.ts";
 import type { World } from "./world/world.ts";
 
@@ -153,6 +154,9 @@ async function goOn(
   await fresh.load(`file:${state.path}`);
 
   await clock.begin("commit");
+  course.warnings.push(
+    ...await restoreThreads(fresh.client, facts.pid, facts.threads),
+  );
   if (facts.running) course.resume = await fresh.resume();
   course.pid = facts.pid;
 }
@@ -179,6 +183,7 @@ async function goBack(
   try {
     const back = await rollBack({ ...order, hold, state, argv: order.oldArgv });
     course.pid = back.pid;
+    course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;
   } catch (error) {
     if (error instanceof UpdateError) return error;

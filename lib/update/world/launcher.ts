@@ -14,15 +14,18 @@ import {
   changeDirectory,
   changeRoot,
   enterNamespace,
-  setNiceness,
   setUmask,
 } from "../../../ffi/identity.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
+import { joinCgroups, otherCgroups, parseCgroups } from "./cgroups.ts";
 import type { LaunchOrder } from "./launch_order.ts";
+import { givePlacement } from "./placement.ts";
 import type { World } from "./world.ts";
 
 const MAXIMUM_ORDER = 8 * 1024 * 1024;
+/** The one that executes. */
+const THIS_THREAD = 0;
 
 /**
  * Carries out the order in a memfd; returns only by throwing.
@@ -38,13 +41,14 @@ export function runLauncher(words: readonly string[]): never {
   // What the program is not to inherit is closed by exec.
   for (const fd of [executable, cwd, ...namespaces]) fd.setCloexec(true);
 
-  joinCgroup(world);
+  joinCgroupsOf(world);
   Deno.writeTextFileSync("/proc/self/oom_score_adj", `${world.oomScoreAdj}`);
   for (const namespace of namespaces) enterNamespace(namespace);
   if (world.root !== "/") changeRoot(world.root);
   changeDirectory(cwd);
   setUmask(world.umask);
-  setNiceness(world.nice);
+  // What cannot be given is told by cprctl, which looks at the threads later.
+  givePlacement(THIS_THREAD, world.placement);
   setLimits(world);
   if (geteuid() !== world.credentials.uid) becomeUser(world.credentials);
   const [soft = "0", hard = "0"] = world.limits.NOFILE ?? [];
@@ -64,15 +68,12 @@ function readOrder(number: number): LaunchOrder {
 }
 
 /** Best effort: without root the process stays where cprctl is. */
-function joinCgroup({ cgroup }: World): void {
-  const own = /^0::(.*)$/m.exec(Deno.readTextFileSync("/proc/self/cgroup"))
-    ?.[1];
-  if (cgroup === undefined || cgroup === own || geteuid() !== 0) return;
-  const path = `/sys/fs/cgroup${cgroup}/cgroup.procs`;
-  try {
-    Deno.writeTextFileSync(path, `${Deno.pid}`, { create: false });
-  } catch (error) {
-    console.error(`cprctl: cannot join cgroup "${cgroup}": ${error}`);
+function joinCgroupsOf(world: World): void {
+  if (geteuid() !== 0) return;
+  const own = parseCgroups(Deno.readTextFileSync("/proc/self/cgroup"));
+  const missing = otherCgroups(world.cgroups, own);
+  for (const problem of joinCgroups("process", Deno.pid, missing)) {
+    console.error(`cprctl: cannot join ${problem}`);
   }
 }
 

@@ -7,6 +7,8 @@
 
 import type { Credentials } from "../../../ffi/identity.ts";
 import { getLimit, type Resource, resources } from "../../../ffi/limits.ts";
+import { type Cgroups, parseCgroups } from "./cgroups.ts";
+import { type Placement, readPlacement } from "./placement.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
@@ -20,24 +22,23 @@ export interface World {
   readonly root: string;
   readonly credentials: Credentials;
   readonly umask: number;
-  readonly nice: number;
+  /** Of the main thread, which other threads inherit. */
+  readonly placement: Placement;
   readonly oomScoreAdj: number;
   /** Soft and hard limit as decimal strings: they have 64 bits. */
   readonly limits: Readonly<Partial<Record<Resource, [string, string]>>>;
-  /** Path below /sys/fs/cgroup; undefined where it cannot be told. */
-  readonly cgroup: string | undefined;
+  readonly cgroups: Cgroups;
   /** "net:[4026531840]" and so on. */
   readonly namespaces: Readonly<Record<NamespaceKind, string>>;
 }
 
 /** Reads the surroundings of a process. */
 export async function readWorld(pid: number): Promise<World> {
-  const [environ, cwd, root, status, stat, oom, cgroup] = await Promise.all([
+  const [environ, cwd, root, status, oom, cgroup] = await Promise.all([
     Deno.readTextFile(`/proc/${pid}/environ`),
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
     Deno.readTextFile(`/proc/${pid}/status`),
-    Deno.readTextFile(`/proc/${pid}/stat`),
     Deno.readTextFile(`/proc/${pid}/oom_score_adj`),
     Deno.readTextFile(`/proc/${pid}/cgroup`),
   ]);
@@ -47,10 +48,10 @@ export async function readWorld(pid: number): Promise<World> {
     root,
     credentials: parseCredentials(status),
     umask: parseInt(statusLine(status, "Umask"), 8),
-    nice: parseNice(stat),
+    placement: readPlacement(pid),
     oomScoreAdj: Number(oom),
     limits: readLimits(pid),
-    cgroup: /^0::(.*)$/m.exec(cgroup)?.[1],
+    cgroups: parseCgroups(cgroup),
     namespaces: await readNamespaces(pid),
   };
 }
@@ -80,12 +81,6 @@ function parseCredentials(status: string): Credentials {
     gid: numbers("Gid")[1] ?? 0,
     groups: numbers("Groups"),
   };
-}
-
-/** Field 19 of stat; the name before may contain anything but ends with ")". */
-function parseNice(stat: string): number {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[16] ?? 0);
 }
 
 function readLimits(pid: number): World["limits"] {

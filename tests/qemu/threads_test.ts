@@ -1,0 +1,128 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { readPlacement } from "../../lib/update/world/placement.ts";
+import { setAffinity } from "../../ffi/affinity.ts";
+import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
+import { isObject, type Json } from "../../lib/qmp/mod.ts";
+import type { Report } from "../../lib/update/report.ts";
+import { update } from "../../lib/update/update.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { cprctl } from "../cli/program.ts";
+import {
+  accelerators,
+  type Machine,
+  PLAIN,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const { old } = builds;
+const SCHED_BATCH = 3;
+const TIMEOUT_MS = 30_000;
+const HOST_CPUS = navigator.hardwareConcurrency;
+
+const MACHINE: Machine = {
+  ...PLAIN,
+  name: "q35, 2 vCPUs, iothread",
+  cpus: 2,
+  extra: ["-object", "iothread,id=io0"],
+  disk: "virtio-blk-pci,iothread=io0",
+};
+
+/** The threads of a VM by what they are for. */
+async function threadsOf(vm: VirtualMachine): Promise<Map<string, number>> {
+  const threads = new Map([["main", vm.pid]]);
+  for (const it of list(await vm.command("query-cpus-fast"))) {
+    threads.set(`vCPU ${it["cpu-index"]}`, Number(it["thread-id"]));
+  }
+  for (const it of list(await vm.command("query-iothreads"))) {
+    threads.set(String(it["id"]), Number(it["thread-id"]));
+  }
+  return threads;
+}
+
+function list(reply: Json) {
+  return Array.isArray(reply) ? reply.filter(isObject) : [];
+}
+
+/** Gives each thread a place that no other has, and none by itself. */
+function pin(threads: ReadonlyMap<string, number>): void {
+  const last = HOST_CPUS - 1;
+  const places: [string, number, number][] = [
+    ["main", 0, 1],
+    ["vCPU 0", 0, 4],
+    ["vCPU 1", last, 2],
+    ["io0", last, 7],
+  ];
+  for (const [name, cpu, nice] of places) {
+    const tid = threads.get(name);
+    assert(tid !== undefined, `no ${name}`);
+    setAffinity(tid, [cpu]);
+    const policy = name === "io0" ? SCHED_BATCH : 0;
+    setScheduling(tid, { ...getScheduling(tid), policy, nice });
+  }
+}
+
+function placesOf(threads: ReadonlyMap<string, number>) {
+  return [...threads].map(([name, tid]) => [name, readPlacement(tid)]);
+}
+
+async function move(vm: VirtualMachine, binary: string): Promise<Report> {
+  return await update({
+    address: { path: vm.files.qmp },
+    binary,
+    timeoutMs: TIMEOUT_MS,
+    self: cprctl(),
+  });
+}
+
+/** A program that answers every question, and ends when it is to load. */
+async function brokenProgram(vm: VirtualMachine): Promise<string> {
+  const path = `${vm.folder}/broken`;
+  const script = `#!/bin/sh
+case " $* " in *" -incoming "*) exit 3;; esac
+exec "${builds.new.binary}" "$@"
+`;
+  await Deno.writeTextFile(path, script, { mode: 0o755 });
+  return path;
+}
+
+/** The next process of a VM, whose monitor stays where it was. */
+function processOf(report: Report): number {
+  assert(report.pid_after !== null, JSON.stringify(report.error));
+  return report.pid_after;
+}
+
+for (const accelerator of await accelerators(old)) {
+  Deno.test(`pinned threads are pinned after an update (${accelerator})`, async () => {
+    await using vm = await VirtualMachine.boot(old, MACHINE, accelerator);
+    const before = await threadsOf(vm);
+    pin(before);
+    const places = placesOf(before);
+
+    const report = await move(vm, builds.new.binary);
+
+    assertEquals(report.outcome, "updated", JSON.stringify(report));
+    assertEquals(report.warnings, []);
+    const after = await threadsOf(vm);
+    assertNotEquals(after.get("vCPU 0"), before.get("vCPU 0"));
+    assertEquals(placesOf(after), places);
+    await Witness.of(vm).then((witness) => witness.assertLivesOn());
+  });
+
+  Deno.test(`pinned threads are pinned after a rollback (${accelerator})`, async () => {
+    await using vm = await VirtualMachine.boot(old, MACHINE, accelerator);
+    const before = await threadsOf(vm);
+    pin(before);
+    const places = placesOf(before);
+
+    const report = await move(vm, await brokenProgram(vm));
+
+    assertEquals(report.outcome, "rolled-back", JSON.stringify(report));
+    assertEquals(report.warnings, []);
+    const after = await threadsOf(vm);
+    after.set("main", processOf(report));
+    assertNotEquals(after.get("main"), before.get("main"));
+    assertEquals(placesOf(after), places);
+  });
+}
