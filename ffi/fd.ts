@@ -18,6 +18,11 @@ const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 
+const FADV_WILLNEED = 3;
+const FADV_DONTNEED = 4;
+/** Offset and size; 0 reaches to the end. */
+const WHOLE_FILE = [0n, 0n] as const;
+
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -250,6 +255,22 @@ export class Fd implements Disposable {
   /** Changes owner and group. */
   chown(uid: number, gid: number): void {
     check(libc().fchown(this.number, uid, gid), "fchown", this.#number);
+  }
+
+  /** Asks the system to read the file into the page cache, and does not wait. */
+  willNeed(): void {
+    this.#advise(FADV_WILLNEED);
+  }
+
+  /** Drops what is clean and not in use of the file from the page cache. */
+  dontNeed(): void {
+    this.#advise(FADV_DONTNEED);
+  }
+
+  #advise(advice: number): void {
+    const number = this.number;
+    const error = libc().posix_fadvise(number, ...WHOLE_FILE, advice);
+    check(-error, "posix_fadvise", number);
   }
 
   /**

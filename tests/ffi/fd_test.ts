@@ -225,6 +225,30 @@ Deno.test("permissions and owner are changed on the open file", () =>
     }
   }));
 
+Deno.test("advice about a file does not change what is in it", () => {
+  withoutLeaks(() =>
+    withDirectory((path) => {
+      using file = Fd.open(`${path}/file`, O_RDWR | O_CREAT);
+      file.writeAll(utf8.encode("contents"));
+      file.dontNeed();
+      file.willNeed();
+      file.seek(0);
+      assertEquals(text(file.readAll(100)), "contents");
+    })
+  );
+});
+
+Deno.test("advice about a pipe is refused", () => {
+  withoutLeaks(() =>
+    withDirectory((path) => {
+      const name = `${path}/pipe`;
+      assert(new Deno.Command("mkfifo", { args: [name] }).outputSync().success);
+      using pipe = Fd.open(name, O_RDWR);
+      assertEquals(codeOf(() => pipe.dontNeed()), "ESPIPE");
+    })
+  );
+});
+
 Deno.test("a lock is held until the last duplicate is closed", () =>
   withoutLeaks(() =>
     withDirectory((directory) => {
