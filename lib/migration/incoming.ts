@@ -15,6 +15,7 @@ import { Source } from "../stream/mod.ts";
 import { MigrationError } from "./error.ts";
 import { type GlobalState, globalState, runStateOf } from "./global_state.ts";
 import type { MigrationHost } from "./host.ts";
+import { uuidBytes } from "./outgoing_stream.ts";
 import { loadStream } from "./stream/mod.ts";
 import type { MigrationStatus } from "./status.ts";
 import type { RunState } from "./run_state.ts";
@@ -77,6 +78,7 @@ export class IncomingMigration {
     const loaded: { runState?: RunState } = {};
     loadStream(new Source(bytes), {
       machine: host.machineType,
+      ...host.uuid === undefined ? {} : { uuid: uuidBytes(host.uuid) },
       ram: this.#ramOrigin === "preserved" ? { blocks } : {
         blocks,
         page(name, offset, page) {

@@ -14,7 +14,8 @@ export async function nextStatus(
   return statusOf(event) ?? "";
 }
 
-function statusOf({ name, data }: QmpEvent): string | undefined {
+/** The status that a MIGRATION event tells; undefined of other events. */
+export function statusOf({ name, data }: QmpEvent): string | undefined {
   return name === "MIGRATION" ? text(data["status"]) : undefined;
 }
 

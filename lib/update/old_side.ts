@@ -13,7 +13,7 @@ import {
 } from "../qmp/mod.ts";
 import { NeedsPersonError, RolledBackError } from "./error.ts";
 import { asObject, type Facts } from "./facts.ts";
-import { failureOf, nextStatus } from "./migration_status.ts";
+import { failureOf, nextStatus, statusOf } from "./migration_status.ts";
 
 /** QEMU answers at once or is stuck; the state of a VM takes milliseconds. */
 const STEP_TIMEOUT_MS = 10_000;
@@ -69,6 +69,11 @@ export class OldSide implements Disposable {
   /** The STOP event; undefined where the VM was not running. */
   get stopEvent(): QmpEvent | undefined {
     return this.#watch.seen.find(({ name }) => name === "STOP");
+  }
+
+  /** Whether the program said that it saved everything. */
+  get completed(): boolean {
+    return this.#watch.seen.some((event) => statusOf(event) === "completed");
   }
 
   /**

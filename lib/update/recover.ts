@@ -264,7 +264,7 @@ async function goBack(
     );
   }
   using state = new SavedState(directory.stateFile);
-  state.keep();
+  state.keep(false);
   using process = PidFd.open(vm.pid);
   using hold = Hold.gather(process, cprState, descriptors);
   using anchors = Anchors.open(vm.pid, world, vm.executable);

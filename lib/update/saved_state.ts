@@ -1,6 +1,7 @@
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDWR } from "../../ffi/open_flags.ts";
 import { decodeStream, readStreamSetup } from "../migration/mod.ts";
+import { StreamError } from "../stream/mod.ts";
 import { UpdateProblem } from "./error.ts";
 import type { Hold } from "./hold.ts";
 
@@ -30,7 +31,7 @@ export class SavedState implements Disposable {
    * @throws {StreamError} when the stream cannot be read
    */
   checkRam(hold: Hold, files: ReadonlySet<string>): void {
-    const { blocks = [] } = readStreamSetup(this.#read());
+    const { blocks } = readStreamSetup(this.#read());
     const lost = blocks.filter(({ name }) =>
       !hold.has(name) && !files.has(name)
     )
@@ -49,12 +50,29 @@ export class SavedState implements Disposable {
   /**
    * Keeps what was written, once the device state is complete.
    *
-   * @throws {StreamError} when it is not whole
+   * @param completed the old program said that it wrote everything
+   * @returns why it cannot be verified to its last byte; undefined if it was
+   * @throws {StreamError} when it is torn and the program said nothing
    */
-  keep(): void {
+  keep(completed: boolean): string | undefined {
     const bytes = this.#read();
-    decodeStream(bytes);
+    const doubt = this.#doubt(bytes, completed);
     this.#bytes = bytes;
+    return doubt;
+  }
+
+  /** What only the program that wrote it, and the one that loads it, know. */
+  #doubt(bytes: Uint8Array, completed: boolean): string | undefined {
+    try {
+      const { vmdesc, opaqueTail, trailing } = decodeStream(bytes);
+      if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
+      return vmdesc === undefined || opaqueTail !== undefined
+        ? "it has no description of itself"
+        : undefined;
+    } catch (error) {
+      if (!completed || !(error instanceof StreamError)) throw error;
+      return error.message;
+    }
   }
 
   /** True once the whole state is kept. */

@@ -97,10 +97,10 @@ export async function runTransaction(
   try {
     await clock.begin("cut");
     await old.cut();
-    await goOn(order, course, state);
+    await goOn(order, course, old, state);
   } catch (error) {
     if (error instanceof RolledBackError) throw error;
-    throw await goBack(order, course, hold, state, error);
+    throw await goBack(order, course, hold, old, state, error);
   }
 }
 
@@ -131,17 +131,18 @@ async function holdOrCancel(
 async function goOn(
   order: TransactionOrder,
   course: Course,
+  old: OldSide,
   state: SavedState,
 ): Promise<void> {
   const { clock, facts, timeoutMs } = order;
   const connecting = NewSide.connect(facts, timeoutMs);
-  try {
-    state.keep(); // while the new program starts
-  } finally {
-    // Whatever the state is like, the connection is somebody's to close.
-    await connecting.catch(() => undefined);
-  }
+  connecting.catch(() => undefined); // heard below, after the state
+  const kept = keep(state, old.completed); // while the new program starts
   await using fresh = await connecting;
+  if (kept.error !== undefined) throw kept.error;
+  if (kept.doubt !== undefined) {
+    course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);
+  }
   course.newVersion = fresh.client.version;
 
   await clock.begin("load");
@@ -166,13 +167,14 @@ async function goBack(
   order: TransactionOrder,
   course: Course,
   hold: Hold,
+  old: OldSide,
   state: SavedState,
   cause: unknown,
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
   const { facts } = order;
   const reason = messageOf(cause);
-  if (!state.complete && !keepIfWhole(state)) {
+  if (!state.complete && keep(state, old.completed).error !== undefined) {
     return new NeedsPersonError(
       "state-incomplete",
       `${reason}; the VM's process ${facts.pid} had not saved the devices ` +
@@ -201,11 +203,14 @@ async function goBack(
   );
 }
 
-function keepIfWhole(state: SavedState): boolean {
+/** Keeps the saved state, or the error that says why it is not whole. */
+function keep(
+  state: SavedState,
+  completed: boolean,
+): { readonly doubt?: string | undefined; readonly error?: unknown } {
   try {
-    state.keep();
-    return true;
-  } catch {
-    return false; // torn: the process ended while it wrote
+    return { doubt: state.keep(completed) };
+  } catch (error) {
+    return { error };
   }
 }
