@@ -27,7 +27,7 @@ for (const [name, value] of Object.entries(order.set ?? {})) {
 function state() {
   const { soft, hard } = getLimit("NOFILE");
   return {
-    signals: Deno.readTextFileSync("/proc/self/status").match(/^Sig.*/gm),
+    signals: Deno.readTextFileSync("/proc/self/status").match(/^Sig[PBIC].*/gm),
     soft: `${soft}`,
     hard: `${hard}`,
     environment: Deno.env.toObject(),
