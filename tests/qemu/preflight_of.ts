@@ -1,21 +1,37 @@
 /** Runs the preflight against a real machine. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { readLiveProcess } from "../../lib/update/command/live_process.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
 import { gatherFacts } from "../../lib/update/facts.ts";
 import { preflight } from "../../lib/update/preflight/mod.ts";
 import type { Check } from "../../lib/update/report.ts";
 import type { VirtualMachine } from "./harness/mod.ts";
 
-/** Every check's finding for moving a machine to a program, by id. */
+/** What the preflight may not change. */
+const SETTINGS = [
+  "query-status",
+  "query-migrate",
+  "query-migrate-capabilities",
+  "query-migrate-parameters",
+];
+
+/**
+ * Every check's finding for moving a machine to a program, by id. Asserts that
+ * the machine is as it was before.
+ */
 export async function preflightOf(
   vm: VirtualMachine,
   binary: string,
 ): Promise<Map<string, Check>> {
   await using client = await vm.monitor();
+  const settings = () =>
+    Promise.all(SETTINGS.map((query) => client.execute(query)));
+  const before = await settings();
   const facts = await gatherFacts(client);
-  const command = newCommand(facts, binary);
+  const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
   const checks = await preflight({ client, facts, command, binary });
+  assertEquals(await settings(), before, "The preflight changed the VM");
   return new Map(checks.map((check) => [check.id, check]));
 }
 

@@ -38,6 +38,7 @@ import { memoryBackends } from "./memory_backends.ts";
 import { memoryDevices } from "./memory_devices.ts";
 import { migrationIdle } from "./migration_idle.ts";
 import { netdevs } from "./netdevs.ts";
+import { newCommandLine } from "./new_command.ts";
 import {
   newAccelerator,
   newDevices,
@@ -72,6 +73,7 @@ const CHECKS: readonly PreflightCheck[] = [
   memoryBackends,
   blockers,
   // The command line can be used again.
+  newCommandLine,
   commandArguments,
   argumentFiles,
   descriptors,

@@ -69,5 +69,5 @@ function limitIn(
   drive: OptionValue,
   [, key, oldKey]: Limit,
 ): number | undefined {
-  return drive.size(key) ?? drive.size(oldKey);
+  return drive.integer(key) ?? drive.integer(oldKey);
 }

@@ -1,0 +1,91 @@
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import {
+  assertNothingElse,
+  assertRefuses,
+  preflightOf,
+} from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+
+/** A machine that has `backend` as its RAM, in place of the usual. */
+function startOn(
+  backend: string,
+  ...more: readonly string[]
+): Promise<VirtualMachine> {
+  const extra = [
+    ...["-object", `${backend},id=mine,size=64M`],
+    ...["-machine", "memory-backend=mine", ...more],
+  ];
+  return VirtualMachine.start(builds.old, { ...PLAIN, extra }, "tcg");
+}
+
+for (
+  const backend of [
+    "memory-backend-memfd,share=off",
+    "memory-backend-ram",
+    "memory-backend-file,share=off,mem-path=/dev/shm",
+  ]
+) {
+  Deno.test(`RAM of ${backend} is refused`, async () => {
+    await using vm = await startOn(backend);
+    const checks = await preflightOf(vm, builds.new.binary);
+    assertRefuses(checks, "memory-backends", `"mine"`, "share=off");
+    assertRefuses(checks, "blockers", "mine");
+    assertNothingElse(checks, "memory-backends", "blockers");
+  });
+}
+
+for (const backend of ["memory-backend-ram", "memory-backend-shm"]) {
+  Deno.test(`RAM of ${backend},share=on passes`, async () => {
+    await using vm = await startOn(`${backend},share=on`);
+    assertNothingElse(await preflightOf(vm, builds.new.binary));
+  });
+}
+
+Deno.test("RAM of the firmware that is not shared is refused", async () => {
+  await using vm = await startOn(
+    "memory-backend-memfd",
+    "-machine",
+    "aux-ram-share=off",
+  );
+  const checks = await preflightOf(vm, builds.new.binary);
+  assertRefuses(checks, "memory-backends", "aux-ram-share=off");
+  assertRefuses(checks, "blockers", "pc.bios");
+  assertNothingElse(checks, "memory-backends", "blockers");
+});
+
+Deno.test("RAM in a file passes while the file has its name", async () => {
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+  try {
+    const file = `${folder}/ram`;
+    await using vm = await startOn(
+      `memory-backend-file,share=on,mem-path=${file}`,
+    );
+    assertNothingElse(await preflightOf(vm, builds.new.binary));
+    await Deno.rename(file, `${file}.moved`);
+    assertRefuses(
+      await preflightOf(vm, builds.new.binary),
+      "memory-backends",
+      `"mine"`,
+      `"${file}"`,
+    );
+    await Deno.copyFile(`${file}.moved`, file);
+    assertRefuses(
+      await preflightOf(vm, builds.new.binary),
+      "memory-backends",
+      `"mine"`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("RAM in a file without a name is refused, which QEMU does not", async () => {
+  await using vm = await startOn(
+    "memory-backend-file,share=on,mem-path=/dev/shm",
+  );
+  const checks = await preflightOf(vm, builds.new.binary);
+  assertRefuses(checks, "memory-backends", `"mine"`, `"/dev/shm"`);
+  assertNothingElse(checks, "memory-backends");
+});
