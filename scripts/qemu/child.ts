@@ -4,6 +4,8 @@
 export interface ChildOptions {
   /** Milliseconds after which the child is killed. */
   readonly timeoutMs: number;
+  /** The working directory; this process's own unless given. */
+  readonly cwd?: string;
 }
 
 /**
@@ -14,13 +16,14 @@ export interface ChildOptions {
  */
 export async function run(
   argv: readonly [string, ...string[]],
-  { timeoutMs }: ChildOptions,
+  { timeoutMs, ...place }: ChildOptions,
 ): Promise<string> {
   const [program, ...args] = argv;
   const deadline = AbortSignal.timeout(timeoutMs);
   const output = await new Deno.Command(program, {
+    ...place,
     args,
-    env: { LC_ALL: "C" },
+    env: { LC_ALL: "C", NO_COLOR: "1" },
     stdin: "null",
     signal: deadline,
   }).output().catch((cause) => {

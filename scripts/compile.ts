@@ -1,0 +1,111 @@
+/**
+ * Builds one executable file: dist/cprctl by deno compile or, where there is no
+ * denort, dist/cprctl-portable. Neither is there after a build unless that build
+ * made it, ran it, and liked its answer.
+ *
+ * @module
+ */
+
+import { commit } from "../lib/cli/commit.ts";
+import { errorText, exitCodeOf } from "../lib/cli/error_text.ts";
+import { checkAnswer } from "./compile/answer.ts";
+import { bundle, ENTRY } from "./compile/bundle.ts";
+import { compile } from "./compile/compiled.ts";
+import { checkExecutable } from "./compile/elf.ts";
+import { NoDenortError } from "./compile/error.ts";
+import {
+  type BuildOptions,
+  type BuiltForm,
+  HELP,
+  parseOptions,
+} from "./compile/options.ts";
+import { makePortable } from "./compile/portable.ts";
+import { runtimeFor } from "./compile/runtime.ts";
+import { isThisMachine } from "./compile/target.ts";
+
+const DIST = new URL("../dist", import.meta.url).pathname;
+
+/** Builds what the options say; returns the path of the file. */
+async function build(options: BuildOptions): Promise<string> {
+  await Deno.mkdir(options.into, { recursive: true });
+  for (const form of ["compiled", "portable"] as const) {
+    await removeIfThere(pathOf(options, form));
+  }
+  // In the same file system, so that the finished file can be renamed.
+  const work = await Deno.makeTempDir({ dir: options.into, prefix: ".build-" });
+  try {
+    return await buildIn(work, options);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+async function buildIn(work: string, options: BuildOptions): Promise<string> {
+  const { target } = options;
+  const builtFrom = await commit();
+  const folder = `${work}/bundle`;
+  await Deno.mkdir(folder);
+  const names = await bundle(folder, builtFrom);
+  const made = `${work}/cprctl`;
+  const form = await make(made, { folder, names }, options);
+  if (isThisMachine(target)) {
+    await checkAnswer(made, { commit: builtFrom, form, target });
+  } else {
+    console.error(`It was not run: it is for ${target.triple}`);
+  }
+  const path = pathOf(options, form);
+  await Deno.rename(made, path);
+  return path;
+}
+
+/** Makes the file in the form that is asked for, or else can be had. */
+async function make(
+  output: string,
+  bundle: { readonly folder: string; readonly names: readonly string[] },
+  { target, form, runtime }: BuildOptions,
+): Promise<BuiltForm> {
+  if (form !== "portable") {
+    try {
+      await compile(`${bundle.folder}/${ENTRY}`, output, target);
+      await checkExecutable(output, target);
+      return "compiled";
+    } catch (error) {
+      if (form !== undefined || !(error instanceof NoDenortError)) throw error;
+      console.error(errorText(error, false));
+      console.error("Make the portable form instead: a script with its Deno");
+    }
+  }
+  await makePortable(bundle, await runtimeFor(target, runtime), output, target);
+  return "portable";
+}
+
+/** Nobody shall take one form, or one machine's, for the other. */
+function pathOf({ into, target }: BuildOptions, form: BuiltForm): string {
+  const portable = form === "portable" ? "-portable" : "";
+  const machine = isThisMachine(target) ? "" : `-${target.architecture}`;
+  return `${into}/cprctl${portable}${machine}`;
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const options = parseOptions(Deno.args, DIST);
+    if (options === undefined) {
+      console.log(HELP);
+      Deno.exit(0);
+    }
+    const path = await build(options);
+    const megabytes = Math.round((await Deno.stat(path)).size / 1e6);
+    console.log(`Made ${path}, ${megabytes} MB`);
+  } catch (error) {
+    console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));
+    Deno.exit(exitCodeOf(error));
+  }
+}

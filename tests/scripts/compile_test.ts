@@ -1,0 +1,118 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertMatch, assertStringIncludes } from "@std/assert";
+import { UsageError } from "../../lib/errors.ts";
+import { checkExecutable } from "../../scripts/compile/elf.ts";
+import { BuildError } from "../../scripts/compile/error.ts";
+import { parseOptions } from "../../scripts/compile/options.ts";
+import { targetOf } from "../../scripts/compile/target.ts";
+import { runBuild, runProgram } from "./built.ts";
+
+/** A port that nobody listens on: what is fetched through it is not fetched. */
+const NO_NETWORK = {
+  HTTP_PROXY: "http://127.0.0.1:9",
+  HTTPS_PROXY: "http://127.0.0.1:9",
+};
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function contents(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name);
+}
+
+Deno.test("a target is named by its architecture or by all of it", () => {
+  const arm = targetOf("aarch64");
+  assertEquals(arm.triple, "aarch64-unknown-linux-gnu");
+  assertEquals(targetOf("aarch64-unknown-linux-gnu"), arm);
+  assertThrows(() => targetOf("riscv64"), UsageError, '"riscv64"');
+});
+
+Deno.test("the command line of the build", () => {
+  const usual = parseOptions([], "dist");
+  assertEquals([usual?.target.triple, usual?.form, usual?.into], [
+    Deno.build.target,
+    undefined,
+    "dist",
+  ]);
+  const words = ["--form=portable", "--into", "x", "--target", "aarch64"];
+  const named = parseOptions(words, "dist");
+  assertEquals([named?.target, named?.form, named?.into], [
+    targetOf("aarch64"),
+    "portable",
+    "x",
+  ]);
+  assertEquals(parseOptions(["--help"], "dist"), undefined);
+  for (const wrong of [["--form", "exe"], ["--frm"], ["word"], ["--target"]]) {
+    assertThrows(() => parseOptions(wrong, "dist"), UsageError);
+  }
+});
+
+Deno.test("only an executable for the target is one", async () => {
+  const own = targetOf(Deno.build.target);
+  const other = targetOf(Deno.build.arch === "x86_64" ? "aarch64" : "x86_64");
+  await checkExecutable(Deno.execPath(), own);
+  await assertRejects(
+    () => checkExecutable(Deno.execPath(), other),
+    BuildError,
+    other.architecture,
+  );
+  await assertRejects(
+    () => checkExecutable(new URL(import.meta.url).pathname, own),
+    BuildError,
+    "no ELF",
+  );
+});
+
+Deno.test("a deno in place of denort is found out", async () => {
+  await inFolder(async (folder) => {
+    const { code, stdout, stderr } = await runBuild(folder, [], {
+      DENORT_BIN: Deno.execPath(),
+    });
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, "what came out is the Deno CLI");
+    assertStringIncludes(stderr, "Let DENORT_BIN name denort");
+    assertEquals(contents(folder), []);
+  });
+});
+
+Deno.test("a denort of one's own that is not there is no reason to fall back", async () => {
+  await inFolder(async (folder) => {
+    const { code, stderr } = await runBuild(folder, [], {
+      DENORT_BIN: `${folder}/denort`,
+    });
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Cannot compile with DENORT_BIN");
+    assertEquals(contents(folder), []);
+  });
+});
+
+Deno.test("without a denort it falls back, and says so", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/cprctl`, "of an earlier build");
+    const built = await runBuild(folder, [], NO_NETWORK);
+    assertEquals(built.code, 0);
+    const [name = "", ...others] = contents(folder);
+    assertEquals(others, []);
+    const cache = { XDG_CACHE_HOME: `${folder}/cache` };
+    const { stdout } = await runProgram(
+      [`${folder}/${name}`, "version", "--json"],
+      { env: cache },
+    );
+    const { form } = JSON.parse(stdout);
+    // A machine that has downloaded a denort before still has it.
+    assertEquals(name, form === "compiled" ? "cprctl" : "cprctl-portable");
+    assertMatch(
+      built.stdout,
+      new RegExp(`^Made ${folder}/${name}, \\d+ MB\n$`),
+    );
+    if (form === "compiled") return;
+    assertStringIncludes(built.stderr, "no denort is to be had");
+    assertStringIncludes(built.stderr, "Make the portable form instead");
+  });
+});
