@@ -14,6 +14,7 @@ import {
   QmpError,
   type QmpEvent,
 } from "../qmp/mod.ts";
+import { type LiveProcess, readLiveProcess } from "./command/live_process.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
 import { RefusedError, UpdateError } from "./error.ts";
 import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
@@ -94,7 +95,8 @@ async function updateKnown(
   using anchors = Anchors.open(facts.pid, world);
   await clock.begin("preflight");
   const binary = request.binary ?? facts.executable.path;
-  const command = newCommand(facts, request.binary);
+  const live = await readLiveProcess(facts.pid);
+  const command = newCommand(facts, live, request.binary);
   report.command_changes = [...command.changes];
   report.to = {
     ...report.from,
@@ -111,7 +113,7 @@ async function updateKnown(
     world,
     anchors,
     command,
-    oldArgv: oldCommand(facts).argv,
+    oldArgv: oldCommand(facts, live).argv,
     self: request.self,
     timeoutMs: request.timeoutMs,
     clock,
@@ -130,10 +132,10 @@ async function openProcess(facts: Facts): Promise<PidFd> {
 }
 
 /** What starts the old program again, waiting for the state. */
-function oldCommand(facts: Facts): NewCommand {
+function oldCommand(facts: Facts, live: LiveProcess): NewCommand {
   return facts.program === "cprctl"
-    ? newCommand(facts)
-    : newCommand(facts, facts.argv[0]);
+    ? newCommand(facts, live)
+    : newCommand(facts, live, facts.argv[0]);
 }
 
 /** Adds to the report what became known on the way. */

@@ -1,59 +1,72 @@
-import { type Argument, parseArguments } from "../../cmdline/mod.ts";
+import { CmdlineError } from "../../cmdline/mod.ts";
+import { RefusedError } from "../error.ts";
 import type { Facts } from "../facts.ts";
 import type { CommandChange } from "../report.ts";
+import { namedDescriptors } from "./descriptors.ts";
+import { CommandDraft, type CommandProblem } from "./draft.ts";
+import type { LiveProcess } from "./live_process.ts";
+import { RULES } from "./rules.ts";
+import { shown } from "./shown.ts";
 
 /** A command line to execute, and how it differs from the one that runs. */
 export interface NewCommand {
   readonly argv: readonly string[];
   readonly changes: readonly CommandChange[];
-  /** Descriptors that its words name: they have to be open at these numbers. */
+  /** Descriptors that it names: they must be open when it starts. */
   readonly descriptors: readonly number[];
+  /** What no change could help. */
+  readonly problems: readonly CommandProblem[];
 }
-
-/** What is added so that the new program waits, paused, to be told more. */
-const WAIT_FOR_US = ["-S", "-incoming", "defer"];
 
 /**
  * The running command line with another program in it. Its words are kept as
- * they are, but for those that would start the VM by themselves.
+ * they are, but for those that would lose the VM or keep it waiting.
  *
  * @param binary the new program; default: what is now at the old one's path
- *
- * @throws {CmdlineError} when the command line cannot be read
+ * @throws {RefusedError} when the command line cannot be read
  */
-export function newCommand(facts: Facts, binary?: string): NewCommand {
+export function newCommand(
+  facts: Facts,
+  live: LiveProcess,
+  binary?: string,
+): NewCommand {
   const { prefix, words } = split(facts);
   const program = newProgram(facts, prefix, binary);
-  const changes: CommandChange[] = [];
-  if (program.join(" ") !== prefix.join(" ")) {
-    changes.push({
-      from: prefix.join(" "),
-      to: program.join(" "),
-      why: "the new program",
-    });
-  }
-  const kept: string[] = [];
-  // The embedded machine's options are some of QEMU's.
-  for (const argument of parseArguments(words)) {
-    if (startsByItself(argument)) {
-      changes.push({
-        from: argument.words.join(" "),
-        to: null,
-        why: "left from an earlier migration",
-      });
-    } else kept.push(...argument.words);
-  }
-  changes.push({
-    from: null,
-    to: WAIT_FOR_US.join(" "),
-    why: "the new program loads the state when it is told to, and the VM " +
-      "starts only after the last check",
-  });
+  const draft = edited(words, { facts, live });
   return {
-    argv: [...program, ...kept, ...WAIT_FOR_US],
-    changes,
-    descriptors: [],
+    argv: [...program, ...draft.words],
+    changes: [...changedProgram(prefix, program), ...draft.changes],
+    descriptors: namedDescriptors(draft.arguments),
+    problems: draft.problems,
   };
+}
+
+function edited(
+  words: readonly string[],
+  situation: { facts: Facts; live: LiveProcess },
+): CommandDraft {
+  try {
+    // The embedded machine's options are some of QEMU's.
+    const draft = new CommandDraft(words);
+    for (const rule of RULES) rule(draft, situation);
+    return draft;
+  } catch (error) {
+    if (!(error instanceof CmdlineError)) throw error;
+    throw new RefusedError(
+      "command-line",
+      `Cannot read the VM's command line: ${error.message}`,
+      { remedy: "Restart the VM without that option", cause: error },
+    );
+  }
+}
+
+function changedProgram(
+  from: readonly string[],
+  to: readonly string[],
+): CommandChange[] {
+  return shown(from) === shown(to)
+    ? []
+    : [{ from: shown(from), to: shown(to), why: "the new program" }];
 }
 
 /** The new program's words; without a binary, what is now at the old path. */
@@ -78,8 +91,4 @@ function split(facts: Facts): { prefix: string[]; words: string[] } {
     prefix: facts.argv.slice(0, first),
     words: facts.argv.slice(first),
   };
-}
-
-function startsByItself({ option }: Argument): boolean {
-  return option === "incoming" || option === "S";
 }

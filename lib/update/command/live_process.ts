@@ -1,0 +1,86 @@
+/**
+ * What the new command line needs to know of the running process, besides its
+ * words.
+ *
+ * @module
+ */
+
+import { readDescriptors } from "../proc.ts";
+
+/** A descriptor of a tap interface: one queue of it. */
+export interface TapQueue {
+  readonly descriptor: number;
+  /** Name of the interface. */
+  readonly interface: string;
+  /** Whether exec closes it. */
+  readonly closesOnExec: boolean;
+}
+
+/** What /proc tells of a process. */
+export interface LiveProcess {
+  /** In the order in which they were opened. */
+  readonly taps: readonly TapQueue[];
+  /** Where file systems of huge pages are mounted. */
+  readonly hugePageMounts: readonly string[];
+}
+
+const TUN = "/dev/net/tun";
+const O_CLOEXEC = 0o2000000;
+const HUGE_PAGES = "hugetlbfs";
+
+/** Looks at a process. */
+export async function readLiveProcess(pid: number): Promise<LiveProcess> {
+  const [taps, mounts] = await Promise.all([
+    readTaps(pid),
+    Deno.readTextFile(`/proc/${pid}/mountinfo`),
+  ]);
+  return { taps, hugePageMounts: hugePageMounts(mounts) };
+}
+
+async function readTaps(pid: number): Promise<TapQueue[]> {
+  const taps: TapQueue[] = [];
+  const links = [...await readDescriptors(pid)].sort(([a], [b]) => a - b);
+  for (const [descriptor, link] of links) {
+    if (link !== TUN) continue;
+    const info = await Deno.readTextFile(`/proc/${pid}/fdinfo/${descriptor}`);
+    const queue = parseTapQueue(descriptor, info);
+    if (queue !== undefined) taps.push(queue);
+  }
+  return taps;
+}
+
+/**
+ * Reads /proc/PID/fdinfo of a descriptor of /dev/net/tun; undefined where it
+ * belongs to no interface yet.
+ */
+export function parseTapQueue(
+  descriptor: number,
+  info: string,
+): TapQueue | undefined {
+  const name = /^iff:\t(.+)$/m.exec(info)?.[1];
+  if (name === undefined) return undefined;
+  const flags = /^flags:\t([0-7]+)$/m.exec(info)?.[1] ?? "0";
+  return {
+    descriptor,
+    interface: name,
+    closesOnExec: (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0,
+  };
+}
+
+/** Reads /proc/PID/mountinfo. */
+export function hugePageMounts(mountinfo: string): string[] {
+  return mountinfo.split("\n").flatMap((line) => {
+    const [place, kind] = line.split(" - ");
+    const path = place?.split(" ")[4];
+    if (path === undefined || kind?.split(" ")[0] !== HUGE_PAGES) return [];
+    return [unescapeOctal(path)];
+  });
+}
+
+/** The kernel writes a blank in a path as its octal code. */
+function unescapeOctal(path: string): string {
+  return path.replaceAll(
+    /\\([0-7]{3})/g,
+    (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)),
+  );
+}

@@ -1,0 +1,11 @@
+/** Words that a shell takes as they are. */
+const PLAIN = /^[\w%+,.:=@/-]+$/;
+
+/** Words as they would be typed into a shell. */
+export function shown(words: readonly string[]): string {
+  return words.map(quoted).join(" ");
+}
+
+function quoted(word: string): string {
+  return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

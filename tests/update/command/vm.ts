@@ -1,0 +1,48 @@
+/** VMs that are not there, for rules that only read about them. */
+
+import type { LiveProcess } from "../../../lib/update/command/live_process.ts";
+import { newCommand } from "../../../lib/update/command/new_command.ts";
+import type { Facts } from "../../../lib/update/facts.ts";
+
+export const MACHINE = "pc-q35-11.1";
+export const OLD_BINARY = "/usr/bin/qemu-system-x86_64";
+
+/** Facts of a VM that runs with these options. */
+export function factsOf(
+  words: readonly string[],
+  more: Partial<Facts> = {},
+): Facts {
+  return {
+    address: { path: "/run/vm.qmp" },
+    pid: 4711,
+    startTime: "1",
+    owner: { uid: 0, gid: 0 },
+    argv: [OLD_BINARY, ...words],
+    executable: { path: OLD_BINARY, replaced: false, dev: 1, ino: 2 },
+    program: "QEMU",
+    version: { major: 11, minor: 1, micro: 2, package: "" },
+    name: undefined,
+    uuid: undefined,
+    machine: MACHINE,
+    ramFiles: new Set(),
+    runState: "running",
+    running: true,
+    threads: [],
+    ...more,
+  };
+}
+
+export const NOTHING_LIVE: LiveProcess = { taps: [], hugePageMounts: [] };
+
+/** What every new command line ends with. */
+export const WAITING = ["-S", "-incoming", "defer"];
+
+/** What becomes of the options of a VM whose machine type is exact. */
+export function after(
+  words: readonly string[],
+  live: LiveProcess = NOTHING_LIVE,
+): string[] {
+  const machine = ["-machine", MACHINE];
+  const { argv } = newCommand(factsOf([...machine, ...words]), live);
+  return argv.slice(1 + machine.length, -WAITING.length);
+}
