@@ -57,6 +57,14 @@ export async function qemuBuilds(
   };
 }
 
+/** As {@linkcode qemuBuilds}; undefined where it would have to fetch them. */
+export async function knownBuilds(): Promise<QemuBuilds | undefined> {
+  const named = Deno.env.get("CPRCTL_QEMU_OLD") &&
+    Deno.env.get("CPRCTL_QEMU_NEW");
+  const isHere = named || await isComplete(`${await cacheFolder()}/qemu`);
+  return isHere ? await qemuBuilds() : undefined;
+}
+
 /** Another program of the same build, such as "qemu-img". */
 export function toolOf(build: QemuBuild, name: string): string {
   return build.binary.replace(/[^/]*$/, name);

@@ -1,8 +1,8 @@
 /**
  * The virtual machines of the suite: one row is one configuration.
  *
- * All have 64 MiB of RAM that survives cpr-exec, a raw disk that boots the
- * guest of guest.ts, and a QMP socket.
+ * All have RAM that survives cpr-exec, a raw disk that boots the guest of
+ * guest.ts, and a QMP socket.
  *
  * @module
  */
@@ -18,6 +18,10 @@ export interface Machine {
   /** More arguments. */
   readonly extra?: readonly string[];
   readonly cpus?: number;
+  /** Size of guest RAM, such as "4G"; small unless said. */
+  readonly ram?: string;
+  /** Have every page of guest RAM made at the start. */
+  readonly prealloc?: true;
   /** Stop the guest before it is moved. */
   readonly paused?: true;
   readonly daemonize?: true;
@@ -122,11 +126,15 @@ export function argumentsOf(
   accelerator: Accelerator,
   files: MachineFiles,
 ): string[] {
-  const ram = "64M";
+  const ram = machine.ram ?? "64M";
+  const prealloc = machine.prealloc ? ",prealloc=on" : "";
   return [
     "-machine",
     `${machine.type},accel=${accelerator},aux-ram-share=on,memory-backend=ram0`,
-    ...["-object", `memory-backend-memfd,id=ram0,size=${ram},share=on`],
+    ...[
+      "-object",
+      `memory-backend-memfd,id=ram0,size=${ram},share=on${prealloc}`,
+    ],
     ...["-m", ram],
     ...["-smp", `${machine.cpus ?? 1}`],
     ...["-nodefaults", "-no-user-config", "-display", "none"],

@@ -1,0 +1,59 @@
+import { GUEST } from "../../tests/qemu/harness/guest.ts";
+import { openDescriptors } from "../../tests/qemu/harness/descriptors.ts";
+
+/** What the thread is told; it counts rounds so that none is missed. */
+export interface WatchOrder {
+  /** The memfd of guest RAM. */
+  readonly path: string;
+  /** Where the guest counts, in bytes from the start of RAM. */
+  readonly counter: number;
+  /** Int32: questions asked, questions answered. */
+  readonly rounds: SharedArrayBuffer;
+  /** Float64: milliseconds. */
+  readonly pause: SharedArrayBuffer;
+}
+
+const BACKING = "/memfd:memory-backend-memfd";
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/**
+ * Sees from outside for how long a guest stands still: a thread of its own
+ * looks every 50 µs at what the guest counts. The same for whoever updates the
+ * VM, and whatever QEMU says of the pause.
+ */
+export class GuestWatch implements Disposable {
+  readonly #worker: Worker;
+  readonly #rounds = new SharedArrayBuffer(8);
+  readonly #pause = new SharedArrayBuffer(8);
+
+  /** @param pid of the VM; its RAM stays the same over every update */
+  constructor(pid: number) {
+    const ram = openDescriptors(pid)
+      .find(({ target }) => target.startsWith(BACKING));
+    if (ram === undefined) throw new Error(`Cannot find the RAM of ${pid}`);
+    const order: WatchOrder = {
+      path: `/proc/${pid}/fd/${ram.number}`,
+      counter: GUEST.counter,
+      rounds: this.#rounds,
+      pause: this.#pause,
+    };
+    const module = new URL("programs/guest_watch.ts", import.meta.url);
+    this.#worker = new Worker(module, { type: "module" });
+    this.#worker.postMessage(order);
+  }
+
+  /** The longest standstill since the last call, in milliseconds. */
+  async longestPause(): Promise<number> {
+    const rounds = new Int32Array(this.#rounds);
+    const asked = Atomics.add(rounds, 0, 1) + 1;
+    const answered = Atomics.waitAsync(rounds, 1, asked - 1, ANSWER_TIMEOUT_MS);
+    if (await answered.value === "timed-out") {
+      throw new Error("Cannot see the guest: no answer");
+    }
+    return new Float64Array(this.#pause)[0] ?? NaN;
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+}

@@ -1,0 +1,46 @@
+/// <reference lib="deno.worker" />
+/** The thread of GuestWatch: nothing else runs on it. */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { Mapping } from "../../../ffi/mapping.ts";
+import { O_RDWR } from "../../../ffi/open_flags.ts";
+import type { WatchOrder } from "../guest_watch.ts";
+
+const INTERVAL_MS = 0.05;
+const PAGE_BYTES = 4096;
+
+self.onmessage = ({ data }: MessageEvent<WatchOrder>) => watch(data);
+
+function watch(order: WatchOrder): never {
+  const page = order.counter - order.counter % PAGE_BYTES;
+  using ram = Fd.open(order.path, O_RDWR);
+  using mapping = Mapping.map(ram, {
+    offset: page,
+    length: PAGE_BYTES,
+    shared: true,
+    writable: false,
+  });
+  const counter = new Int32Array(mapping.buffer, order.counter - page, 1);
+  const rounds = new Int32Array(order.rounds);
+  const pause = new Float64Array(order.pause);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  let longest = 0;
+  let value = counter[0];
+  let seen = performance.now();
+  for (let answered = 0;;) {
+    Atomics.wait(never, 0, 0, INTERVAL_MS);
+    const now = performance.now();
+    if (counter[0] !== value) {
+      value = counter[0];
+      longest = Math.max(longest, now - seen);
+      seen = now;
+    }
+    const asked = Atomics.load(rounds, 0);
+    if (asked === answered) continue;
+    pause[0] = longest;
+    longest = 0;
+    answered = asked;
+    Atomics.store(rounds, 1, asked);
+    Atomics.notify(rounds, 1);
+  }
+}

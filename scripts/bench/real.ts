@@ -1,0 +1,129 @@
+import {
+  type Accelerator,
+  accelerators,
+  type Machine,
+  PLAIN,
+  updateByHand,
+  VirtualMachine,
+} from "../../tests/qemu/harness/mod.ts";
+import {
+  knownBuilds,
+  type QemuBuild,
+  type QemuBuilds,
+} from "../qemu/builds.ts";
+import { forms } from "./forms.ts";
+import { GuestWatch } from "./guest_watch.ts";
+import { dropFromCache, mappedFiles } from "./page_cache.ts";
+import { PhaseSeries, updateOf } from "./report.ts";
+import { interleave } from "./series.ts";
+import {
+  MILLISECONDS,
+  printNote,
+  printPhases,
+  printTable,
+  printTitle,
+} from "./table.ts";
+
+/** State files are beside the VM's other files: in memory for both. */
+const FOLDER = "/dev/shm";
+const RESUME_TIMEOUT_MS = 20_000;
+
+/** A pause to be compared. */
+interface Scene {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly rounds: number;
+  /** Make the new build cold before each update. */
+  readonly cold?: true;
+  /** What the ratio shall be at most. */
+  readonly target: number;
+}
+
+const SCENES: readonly Scene[] = [
+  { name: "warm", machine: PLAIN, rounds: 12, target: 1.1 },
+  { name: "cold", machine: PLAIN, rounds: 6, cold: true, target: 0.6 },
+  {
+    name: "4 GB, prealloc=on",
+    machine: { ...PLAIN, ram: "4G", prealloc: true },
+    rounds: 3,
+    target: 0.1,
+  },
+];
+
+/** A real VM's pause, by cprctl and by the barest client there is. */
+export async function benchReal(): Promise<void> {
+  const builds = await knownBuilds();
+  if (builds === undefined) {
+    printTitle("real", "no QEMU here: run `deno task get-qemu` first");
+    return;
+  }
+  Deno.env.set("TMPDIR", FOLDER);
+  const [accelerator = "tcg"] = await accelerators(builds.old);
+  for (const scene of SCENES) await benchScene(scene, builds, accelerator);
+}
+
+async function benchScene(
+  scene: Scene,
+  builds: QemuBuilds,
+  accelerator: Accelerator,
+): Promise<void> {
+  const { name, machine, rounds, target } = scene;
+  const [cprctl] = forms().reverse();
+  printTitle(
+    "real",
+    `${name}: ${machine.name}, ${accelerator}, the guest's standstill`,
+  );
+  await using vm = await VirtualMachine.boot(builds.old, machine, accelerator);
+  using watch = new GuestWatch(vm.pid);
+  const road = new Road(vm, builds, scene.cold ?? false);
+  const phases = new PhaseSeries();
+  const pauseOf = async (update: (to: QemuBuild) => Promise<void>) => {
+    const to = await road.next();
+    await watch.longestPause();
+    await update(to);
+    await guestRuns(vm);
+    return await watch.longestPause();
+  };
+  await pauseOf(async (to) => void await updateByHand(vm, to)); // both warm
+  const { hand, ours } = await interleave(rounds, {
+    hand: () => pauseOf(async (to) => void await updateByHand(vm, to)),
+    ours: () =>
+      pauseOf(async ({ binary }) => {
+        const words = ["--binary", binary];
+        phases.add(await updateOf(cprctl?.argv ?? [], vm.files.qmp, words));
+      }),
+  });
+  printTable(MILLISECONDS, [
+    { name: "the barest QMP client", series: hand },
+    { name: `cprctl update (target ${target} ×)`, series: ours },
+  ]);
+  printPhases(phases);
+}
+
+async function guestRuns(vm: VirtualMachine): Promise<void> {
+  using ram = vm.ram();
+  await ram.counterMoves(RESUME_TIMEOUT_MS);
+}
+
+/** There and back between two builds. */
+class Road {
+  #at: QemuBuild;
+  readonly #filesOf = new Map<QemuBuild, string[]>();
+
+  constructor(
+    readonly vm: VirtualMachine,
+    readonly builds: QemuBuilds,
+    readonly cold: boolean,
+  ) {
+    this.#at = builds.old;
+  }
+
+  /** The build to move to. */
+  async next(): Promise<QemuBuild> {
+    const { builds, vm } = this;
+    this.#filesOf.set(this.#at, await mappedFiles(vm.pid));
+    this.#at = this.#at === builds.old ? builds.new : builds.old;
+    if (this.cold) dropFromCache(this.#filesOf.get(this.#at) ?? []);
+    return this.#at;
+  }
+}
