@@ -36,7 +36,9 @@ async function changesOf(
     const is = text(chardev["filename"]) ?? "";
     const option = named.get(label);
     if (option === undefined) {
-      if (IMPLIED.test(label)) continue;
+      if (IMPLIED.test(label) || named.has(label.replace(/-base$/, ""))) {
+        continue; // "-base" is below a multiplexer
+      }
       changes.push(
         `Character device ${quoted(label)} (${is}) was made at run time and ` +
           "would be lost",

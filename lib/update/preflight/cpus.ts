@@ -2,6 +2,7 @@ import type { OptionValue } from "../../cmdline/mod.ts";
 import { text } from "../facts.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
 import { isCpu } from "./devices.ts";
+import { listed } from "./wording.ts";
 
 /** Parts of a topology whose product is the number of vCPUs. */
 const LEVELS = [
@@ -15,20 +16,26 @@ const LEVELS = [
   "threads",
 ];
 
-/** There are as many vCPUs as the command line makes. */
+/** The vCPUs are those that the command line makes. */
 export const cpus: PreflightCheck = {
   id: "cpus",
   async run(context) {
     const { inventory } = context;
     const is = (await inventory.list("query-cpus-fast")).length;
     const was = cpusOf(context);
-    return is === was
-      ? ok(`${is} vCPU${is === 1 ? "" : "s"}, as the command line says`)
-      : refuse(
-        `The VM has ${is} vCPUs, but its command line makes ${was}`,
-        "Unplug the vCPUs that were plugged in (device_del), or restart the " +
-          "VM with the present number in -smp",
-      );
+    const late = (await inventory.hotPlugged()).filter(isCpu)
+      .map(({ name }) => name);
+    if (is === was && late.length === 0) {
+      return ok(`${is} vCPU${is === 1 ? "" : "s"}, as the command line says`);
+    }
+    const plugged = late.length === 0
+      ? ""
+      : `; plugged in at run time: ${listed(late)}`;
+    return refuse(
+      `The VM has ${is} vCPUs, and its command line makes ${was}${plugged}`,
+      "Unplug the vCPUs that were plugged in (device_del), or restart the " +
+        "VM with the present number in -smp",
+    );
   },
 };
 

@@ -1,24 +1,18 @@
-import { isObject } from "../../qmp/mod.ts";
-import { asObject, text } from "../facts.ts";
+import { isObject, type JsonObject } from "../../qmp/mod.ts";
+import { text } from "../facts.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
+import { isMemory } from "./devices.ts";
 import { joined, quoted } from "./wording.ts";
 
 /** Memory devices are those of the command line, and as large. */
 export const memoryDevices: PreflightCheck = {
   id: "memory-devices",
   async run(context) {
-    const problems: string[] = [];
-    for (
-      const { data } of await context.inventory.list("query-memory-devices")
-    ) {
-      if (!isObject(data)) continue;
-      const name = quoted(text(data["id"]) ?? text(data["memdev"]) ?? "");
-      if (data["hotplugged"] === true) {
-        problems.push(`Memory ${name} was plugged in at run time`);
-      }
-      problems.push(
-        ...resized(context, asObject(data)).map((it) => `${name} ${it}`),
-      );
+    const { inventory } = context;
+    const problems = (await inventory.hotPlugged()).filter(isMemory)
+      .map(({ name }) => `Memory ${quoted(name)} was plugged in at run time`);
+    for (const { data } of await inventory.list("query-memory-devices")) {
+      if (isObject(data)) problems.push(...resized(context, data));
     }
     return problems.length === 0
       ? ok("memory devices are those of the command line")
@@ -33,14 +27,13 @@ export const memoryDevices: PreflightCheck = {
 /** virtio-mem grows and shrinks by a property. */
 function resized(
   { running }: CheckContext,
-  data: ReturnType<typeof asObject>,
+  { id, "requested-size": is }: JsonObject,
 ): string[] {
-  const is = data["requested-size"];
-  if (is === undefined) return [];
   const device = running.values("device")
-    .find((it) => it.get("id") === text(data["id"]));
-  const was = device?.size("requested-size") ?? 0;
-  return device === undefined || Number(is) === was
-    ? []
-    : [`is to have ${is} bytes, was ${was}`];
+    .find((it) => it.get("id") === text(id));
+  if (device === undefined || is === undefined) return [];
+  const was = device.size("requested-size") ?? 0;
+  return Number(is) === was ? [] : [
+    `Memory ${quoted(text(id) ?? "")} is to have ${is} bytes, was ${was}`,
+  ];
 }
