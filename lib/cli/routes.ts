@@ -4,6 +4,7 @@ import { buildRouteMap } from "@stricli/core";
 import { demoCommand } from "./commands/demo.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
+import { listCommand } from "./commands/list.ts";
 import { machineCommand } from "./commands/machine.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { schemaCommand } from "./commands/schema.ts";
@@ -30,6 +31,7 @@ export const routes = buildRouteMap<string, CliContext>({
     update: updateCommand(async () =>
       (await import("../update/update.ts")).update
     ),
+    list: listCommand(async () => (await import("../update/list.ts")).listVms),
     recover: recoverCommand(async () =>
       (await import("../update/recover.ts")).recover
     ),

@@ -31,6 +31,17 @@ export class VmLock implements Disposable {
     }
   }
 
+  /** Whether a cprctl works on a VM, or did when it was killed. */
+  static async isLeft(pid: number): Promise<boolean> {
+    try {
+      await Deno.lstat(`${await baseDirectory()}/${pid}.lock`);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
   /** Removes the files of locks that nobody holds any more. */
   static async tidy(): Promise<void> {
     for await (const { name } of Deno.readDir(await baseDirectory())) {

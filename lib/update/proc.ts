@@ -38,7 +38,9 @@ export async function readExecutable(pid: number): Promise<Executable> {
   ]);
   const plain = path.replace(/ \(deleted\)$/, "");
   const { dev, ino } = identity(info);
-  return { path: plain, dev, ino, replaced: !await isFile(plain, dev, ino) };
+  // The process may have other mounts than we.
+  const present = `/proc/${pid}/root${plain}`;
+  return { path: plain, dev, ino, replaced: !await isFile(present, dev, ino) };
 }
 
 /** Device and inode of a file; a file system without inodes has ino 0. */
@@ -52,6 +54,7 @@ async function isFile(path: string, dev: number, ino: number) {
     return now.dev === dev && now.ino === ino;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
 }

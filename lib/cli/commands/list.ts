@@ -1,0 +1,74 @@
+import { buildCommand, type Command } from "@stricli/core";
+import type { HostList, ListRequest } from "../../update/list.ts";
+import type { CliContext } from "../context.ts";
+import { withExamples } from "../examples.ts";
+
+/** Looks at this host. */
+export type ListEngine = (request: ListRequest) => Promise<HostList>;
+
+interface Flags {
+  readonly "no-qmp": boolean;
+  readonly json: boolean;
+}
+
+/** Milliseconds: a monitor answers at once, or has its reasons. */
+const MONITOR_TIMEOUT_MS = 2_000;
+
+/**
+ * `cprctl list`: the virtual machines of this host.
+ *
+ * @param load imports the engine, when the command runs and not before
+ */
+export function listCommand(
+  load: () => Promise<ListEngine>,
+): Command<CliContext> {
+  return buildCommand<Flags, [], CliContext>({
+    docs: {
+      brief: "List the VMs of this host, and which are due for an update",
+      fullDescription: withExamples(
+        "List this host's QEMU processes and embedded machines: what runs, whether its\n" +
+          "binary was replaced since, and what at first sight keeps it from being\n" +
+          "updated. Changes nothing; the monitors are asked for name, version and status.\n" +
+          "cprctl check says whether an update would really work.",
+        [
+          ["cprctl list", "all that this user may see"],
+          ["cprctl list --no-qmp", "without asking the monitors"],
+          ["cprctl list --json", "for a program to read"],
+        ],
+      ),
+    },
+    parameters: {
+      flags: {
+        "no-qmp": {
+          kind: "boolean",
+          brief: "Ask no monitor: neither version nor status is known then",
+          default: false,
+          withNegated: false,
+        },
+        json: {
+          kind: "boolean",
+          brief: "Print one JSON document",
+          default: false,
+          withNegated: false,
+        },
+      },
+    },
+    loader: async () => {
+      const [list, { renderList }] = await Promise.all([
+        load(),
+        import("../list_text.ts"),
+      ]);
+      return async function (this: CliContext, flags: Flags): Promise<void> {
+        const found = await list({
+          monitorTimeoutMs: flags["no-qmp"] ? undefined : MONITOR_TIMEOUT_MS,
+        });
+        const { stdout, look } = this.process;
+        stdout.write(
+          flags.json
+            ? `${JSON.stringify(found, null, 2)}\n`
+            : renderList(found, look),
+        );
+      };
+    },
+  });
+}

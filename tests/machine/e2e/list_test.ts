@@ -1,0 +1,65 @@
+/** How an embedded machine is listed. */
+
+import { assert, assertEquals } from "@std/assert";
+import { findVmProcesses } from "../../../lib/update/host/processes.ts";
+import { describeVm, type ListedVm } from "../../../lib/update/list.ts";
+import { VmLock } from "../../../lib/update/lock.ts";
+import { VERSION } from "../../../lib/version.ts";
+import { DEADLINE_MS, Lab } from "./harness/mod.ts";
+
+const SOON_MS = 100;
+
+/** As the list has it; other VMs of the host are not asked. */
+async function listed(
+  pid: number,
+  monitorTimeoutMs?: number,
+): Promise<ListedVm> {
+  const { found } = await findVmProcesses();
+  const process = found.find((it) => it.pid === pid);
+  assert(process !== undefined, "not found among the processes");
+  const vm = await describeVm(process, { monitorTimeoutMs });
+  assert(typeof vm === "object", `${vm}`);
+  return vm;
+}
+
+Deno.test("a machine is listed with what its monitor says", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start({ more: ["-name", "guest0"] });
+  await (await vm.connect()).close();
+  const { binary: _binary, ...found } = await listed(vm.pid, DEADLINE_MS);
+  assertEquals(found, {
+    pid: vm.pid,
+    name: "guest0",
+    program: "cprctl",
+    version: VERSION,
+    status: "running",
+    binary_state: "same",
+    qmp: vm.qmpPath,
+    updatable: true,
+    obstacle: null,
+  });
+});
+
+Deno.test("a machine whose monitor is held is listed with the reason", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start({ more: ["-name", "guest0"] });
+  await using _client = await vm.connect();
+  const found = await listed(vm.pid, SOON_MS);
+  assertEquals(found.obstacle, "another client holds its monitor");
+  assertEquals([found.name, found.status, found.updatable], [
+    "guest0",
+    null,
+    false,
+  ]);
+  assertEquals((await listed(vm.pid)).obstacle, null, "nobody was asked");
+});
+
+Deno.test("a machine that is worked on is not asked", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start();
+  await (await vm.connect()).close();
+  using _lock = await VmLock.take(vm.pid);
+  const found = await listed(vm.pid, DEADLINE_MS);
+  assertEquals(found.status, null);
+  assertEquals(found.obstacle, "a cprctl works on it, or was killed at that");
+});
