@@ -4,15 +4,23 @@
  * @module
  */
 
+import type { PidFd } from "../../ffi/process.ts";
 import {
   type EventWatch,
   type QmpClient,
   QmpClosedError,
+  QmpCommandError,
   type QmpEvent,
   QmpTimeoutError,
 } from "../qmp/mod.ts";
-import { NeedsPersonError, RolledBackError } from "./error.ts";
+import {
+  messageOf,
+  NeedsPersonError,
+  RolledBackError,
+  UpdateError,
+} from "./error.ts";
 import { asObject, type Facts } from "./facts.ts";
+import { MigrationSettings } from "./migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "./migration_status.ts";
 
 /** QEMU answers at once or is stuck; the state of a VM takes milliseconds. */
@@ -21,29 +29,33 @@ const STEP_TIMEOUT_MS = 10_000;
 /** A VM that resumes after a failure was seen to take 350 ms. */
 const RESUME_TIMEOUT_MS = 10_000;
 
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+
 /** Drives the program that runs the VM until it is replaced. */
 export class OldSide implements Disposable {
   readonly #client: QmpClient;
   readonly #facts: Facts;
+  readonly #process: PidFd;
   readonly #watch: EventWatch;
+  #settings: MigrationSettings | undefined;
 
-  constructor(client: QmpClient, facts: Facts) {
+  constructor(client: QmpClient, facts: Facts, process: PidFd) {
     this.#client = client;
     this.#facts = facts;
+    this.#process = process;
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
+  }
+
+  /** The migration settings of before; undefined until they were changed. */
+  get settings(): MigrationSettings | undefined {
+    return this.#settings;
   }
 
   /** Sets what a cpr-exec with a pause before the cut needs. */
   async prepare(command: readonly string[]): Promise<void> {
-    await this.#client.execute("migrate-set-parameters", {
-      mode: "cpr-exec",
-      "cpr-exec-command": [...command],
-    });
-    await this.#client.execute("migrate-set-capabilities", {
-      capabilities: ["events", "pause-before-switchover"].map(
-        (capability) => ({ capability, state: true }),
-      ),
-    });
+    this.#settings = await MigrationSettings.read(this.#client);
+    await MigrationSettings.forUpdate(command).set(this.#client);
   }
 
   /**
@@ -76,16 +88,25 @@ export class OldSide implements Disposable {
     return this.#watch.seen.some((event) => statusOf(event) === "completed");
   }
 
+  /** Gives the VM its migration settings back; what went wrong with that. */
+  async giveBack(): Promise<string[]> {
+    return await this.#settings?.giveBack(this.#client) ?? [];
+  }
+
   /**
    * Ends a migration before the cut; the VM runs on.
    *
    * @param cause why
    * @returns the error that says both
    */
-  async cancel(cause: unknown): Promise<RolledBackError> {
-    await this.#client.execute("migrate_cancel");
-    await this.#expectAsBefore();
-    const reason = cause instanceof Error ? cause.message : String(cause);
+  async cancel(cause: unknown): Promise<UpdateError> {
+    const reason = messageOf(cause);
+    try {
+      await this.#client.execute("migrate_cancel");
+      await this.#expectAsBefore();
+    } catch (error) {
+      return await this.#lost(reason, error);
+    }
     return new RolledBackError(
       "cancelled",
       `${reason}; the VM ${this.#asBefore} on the old program`,
@@ -131,21 +152,40 @@ export class OldSide implements Disposable {
     );
   }
 
-  async #explain(error: unknown): Promise<unknown> {
-    if (error instanceof RolledBackError) return error;
-    if (error instanceof QmpTimeoutError || error instanceof QmpClosedError) {
-      return new NeedsPersonError(
-        "old-side-lost",
-        `Process ${this.#facts.pid} does not answer: ${error.message}`,
-        { remedy: "Look at the process before anything else", cause: error },
-      );
+  /** The error that says what a failed command means for the VM. */
+  async #explain(error: unknown): Promise<UpdateError> {
+    if (error instanceof UpdateError) return error;
+    const reason = messageOf(error);
+    if (!(error instanceof QmpCommandError)) {
+      return await this.#lost(reason, error);
     }
-    await this.#expectAsBefore();
-    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      await this.#expectAsBefore();
+    } catch (later) {
+      return await this.#lost(reason, later);
+    }
     return new RolledBackError(
       "migration-refused",
       `${reason}; the VM ${this.#asBefore} on the old program`,
       { cause: error },
+    );
+  }
+
+  /** The error for a program that cannot be talked to any more. */
+  async #lost(reason: string, cause: unknown): Promise<NeedsPersonError> {
+    const { pid } = this.#facts;
+    if (await this.#process.exited(END_TIMEOUT_MS)) {
+      return new NeedsPersonError(
+        "process-ended",
+        `Process ${pid} ended before it had saved the devices, and the VM ` +
+          `with it: ${reason}`,
+        { remedy: "Find out what ended it, and start the VM again", cause },
+      );
+    }
+    return new NeedsPersonError(
+      "old-side-lost",
+      `Process ${pid} does not answer: ${reason}`,
+      { remedy: "Look at the process before anything else", cause },
     );
   }
 

@@ -278,6 +278,7 @@ async function goBack(
     argv: oldArgv,
     self: request.self,
     timeoutMs: request.timeoutMs,
+    settings: undefined,
   });
   return {
     vm,

@@ -13,6 +13,7 @@ import type { QmpEvent } from "../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { Hold } from "./hold.ts";
+import type { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
@@ -36,6 +37,8 @@ export interface WayBack {
   /** The words that start cprctl. */
   readonly self: readonly string[];
   readonly timeoutMs: number;
+  /** The migration settings of before, where they are known. */
+  readonly settings: MigrationSettings | undefined;
 }
 
 /** What became of a VM that went back. */
@@ -67,6 +70,7 @@ export async function rollBack(way: WayBack): Promise<Return> {
     await old.load(`file:${way.state.path}`);
     warnings = await restoreThreads(old.client, child.pid, way.facts.threads);
     if (way.facts.running) resume = await old.resume();
+    warnings.push(...await way.settings?.giveBack(old.client) ?? []);
   } catch (error) {
     throw new NeedsPersonError(
       "rollback-failed",

@@ -15,8 +15,12 @@
  */
 
 import { PidFd } from "../../ffi/process.ts";
-import type { QmpClient, QmpEvent } from "../qmp/mod.ts";
+import { type QmpClient, QmpClosedError, type QmpEvent } from "../qmp/mod.ts";
 import type { NewCommand } from "./command/new_command.ts";
+import {
+  type DeferredSignals,
+  refuseIfInterrupted,
+} from "./deferred_signals.ts";
 import {
   messageOf,
   NeedsPersonError,
@@ -36,6 +40,9 @@ import { restoreThreads } from "./threads.ts";
 import type { Anchors } from "./world/anchors.ts";
 import type { World } from "./world/world.ts";
 
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+
 /** Everything that was found out before. */
 export interface TransactionOrder {
   readonly client: QmpClient;
@@ -49,6 +56,8 @@ export interface TransactionOrder {
   /** The words that start cprctl. */
   readonly self: readonly string[];
   readonly timeoutMs: number;
+  /** Put off until the VM is safe. */
+  readonly signals: DeferredSignals;
   readonly clock: PhaseClock;
 }
 
@@ -85,9 +94,29 @@ export async function runTransaction(
     descriptors: order.command.descriptors,
   });
   using state = new SavedState(directory.stateFile);
-  using old = new OldSide(client, facts);
-  await old.prepare(order.command.argv);
+  using old = new OldSide(client, facts, order.process);
+  try {
+    await old.prepare(order.command.argv);
+    refuseIfInterrupted(order.signals);
+    await move(order, course, old, state, directory);
+  } catch (error) {
+    // Where another process has the VM now, that one was given them.
+    const asBefore = !course.touched || error instanceof RolledBackError;
+    if (asBefore && course.pid === undefined) {
+      course.warnings.push(...await old.giveBack());
+    }
+    throw error;
+  }
+}
 
+async function move(
+  order: TransactionOrder,
+  course: Course,
+  old: OldSide,
+  state: SavedState,
+  directory: RunDirectory,
+): Promise<void> {
+  const { clock } = order;
   await clock.begin("migrate");
   course.touched = true;
   await old.migrate(`file:${state.path}`);
@@ -155,11 +184,15 @@ async function goOn(
   await fresh.load(`file:${state.path}`);
 
   await clock.begin("commit");
-  course.warnings.push(
-    ...await restoreThreads(fresh.client, facts.pid, facts.threads),
+  const warnings = await restoreThreads(
+    fresh.client,
+    facts.pid,
+    facts.threads,
   );
   if (facts.running) course.resume = await fresh.resume();
   course.pid = facts.pid;
+  course.warnings.push(...warnings);
+  course.warnings.push(...await old.settings?.giveBack(fresh.client) ?? []);
 }
 
 /** Back to the old program; the error that says what happened to the VM. */
@@ -173,7 +206,7 @@ async function goBack(
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
   const { facts } = order;
-  const reason = messageOf(cause);
+  const reason = await reasonOf(cause, order);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
     return new NeedsPersonError(
       "state-incomplete",
@@ -183,7 +216,13 @@ async function goBack(
     );
   }
   try {
-    const back = await rollBack({ ...order, hold, state, argv: order.oldArgv });
+    const back = await rollBack({
+      ...order,
+      hold,
+      state,
+      settings: old.settings,
+      argv: order.oldArgv,
+    });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;
@@ -201,6 +240,16 @@ async function goBack(
       `on the old program, as process ${course.pid}`,
     { remedy: "Mend the cause and run the same command again", cause },
   );
+}
+
+/** What went wrong; a connection that ended is no reason but a sign of one. */
+async function reasonOf(
+  cause: unknown,
+  { process }: TransactionOrder,
+): Promise<string> {
+  const ended = cause instanceof QmpClosedError &&
+    await process.exited(END_TIMEOUT_MS);
+  return ended ? `Process ${process.pid} ended` : messageOf(cause);
 }
 
 /** Keeps the saved state, or the error that says why it is not whole. */

@@ -4,19 +4,22 @@
  * @module
  */
 
+import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import {
   microsecondsBetween,
   type QmpAddress,
   QmpClient,
+  QmpClosedError,
   QmpCommandError,
   QmpError,
   type QmpEvent,
 } from "../qmp/mod.ts";
 import { type LiveProcess, readLiveProcess } from "./command/live_process.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
-import { RefusedError, UpdateError } from "./error.ts";
+import { DeferredSignals } from "./deferred_signals.ts";
+import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
 import { type Facts, gatherFacts, programOf, vmOf } from "./facts.ts";
 import { VmLock } from "./lock.ts";
 import { PhaseClock, type PhaseObserver, round } from "./phase_clock.ts";
@@ -40,6 +43,8 @@ export interface UpdateRequest {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
 
 type Draft = { -readonly [K in keyof Report]: Report[K] };
 
@@ -56,14 +61,23 @@ export async function update(request: UpdateRequest): Promise<Report> {
   const facts = await gatherFacts(client);
   const report = draftOf(facts);
   const course: Course = { touched: false, warnings: report.warnings };
+  using signals = new DeferredSignals();
   try {
     using _lock = await VmLock.take(facts.pid);
-    await updateKnown(client, facts, request, clock, report, course);
+    await updateKnown(
+      client,
+      facts,
+      request,
+      { clock, signals },
+      report,
+      course,
+    );
     report.outcome = "updated";
     report.changed = true;
   } catch (error) {
-    fail(report, course.touched ? error : refusalOf(error));
+    fail(report, course.touched ? error : await untouched(facts, error));
   }
+  if (course.touched) report.warnings.push(...signals.warnings());
   clock.end();
   report.phases = [...clock.phases];
   tell(report, course, facts, clock);
@@ -86,7 +100,7 @@ async function updateKnown(
   client: QmpClient,
   facts: Facts,
   request: UpdateRequest,
-  clock: PhaseClock,
+  { clock, signals }: { clock: PhaseClock; signals: DeferredSignals },
   report: Draft,
   course: Course,
 ): Promise<void> {
@@ -116,6 +130,7 @@ async function updateKnown(
     oldArgv: oldCommand(facts, live).argv,
     self: request.self,
     timeoutMs: request.timeoutMs,
+    signals,
     clock,
   }, course);
 }
@@ -190,6 +205,31 @@ function draftOf(facts: Facts): Draft {
 }
 
 /** Whatever goes wrong before the VM is touched refuses the update. */
+/** What an error means for a VM that was not touched. */
+async function untouched(facts: Facts, error: unknown): Promise<UpdateError> {
+  const refusal = refusalOf(error);
+  if (!(error instanceof QmpClosedError) || !await ends(facts)) return refusal;
+  return new NeedsPersonError(
+    "process-ended",
+    `Process ${facts.pid} ended before the VM was touched: ${refusal.message}`,
+    { remedy: "Find out what ended it, and start the VM again", cause: error },
+  );
+}
+
+/** Whether the process is gone, or about to be. */
+async function ends(facts: Facts): Promise<boolean> {
+  try {
+    using process = await openProcess(facts);
+    return await process.exited(END_TIMEOUT_MS);
+  } catch (error) {
+    const gone = error instanceof RefusedError ||
+      error instanceof Deno.errors.NotFound ||
+      error instanceof OsError && error.code === "ESRCH";
+    if (!gone) throw error;
+    return true;
+  }
+}
+
 function refusalOf(error: unknown): UpdateError {
   if (error instanceof UpdateError) return error;
   return new RefusedError(
