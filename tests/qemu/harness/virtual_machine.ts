@@ -101,6 +101,11 @@ export class VirtualMachine implements AsyncDisposable {
     return this.#pid;
   }
 
+  /** Looks at another process from now on: a rescue has a new pid. */
+  follow(pid: number): void {
+    this.#pid = pid;
+  }
+
   /** The executable that runs now. */
   executable(): string {
     return Deno.readLinkSync(`/proc/${this.#pid}/exe`);

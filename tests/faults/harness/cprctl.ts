@@ -1,0 +1,141 @@
+/** `cprctl update` as the suite runs it: here, or in a process of its own. */
+
+import { CprctlError } from "../../../lib/errors.ts";
+import {
+  exitCodeOf,
+  type PhaseName,
+  type Report,
+} from "../../../lib/update/report.ts";
+import { update } from "../../../lib/update/update.ts";
+import { validateReport } from "../../../lib/update/report_validate.ts";
+
+/** What is to be updated, to what. */
+export interface Order {
+  readonly qmp: string;
+  readonly binary: string;
+  readonly timeoutMs: number;
+}
+
+/** How it ended. */
+export interface Ending {
+  /** Null where the tool came to none. */
+  readonly report: Report | null;
+  /** Of the process; null where a signal ended it. */
+  readonly exitCode: number | null;
+  /** Every word that a person is told. */
+  readonly said: string;
+}
+
+/** Told of each phase as it begins. */
+export type AtPhase = (phase: PhaseName) => Promise<void>;
+
+const ROOT = new URL("../../../", import.meta.url);
+
+/** The words that start cprctl. */
+export const SELF: readonly string[] = [
+  Deno.execPath(),
+  "run",
+  "--quiet",
+  "--allow-all",
+  new URL("main.ts", ROOT).pathname,
+];
+
+/** Updates in this process. */
+export async function updateHere(
+  { qmp, binary, timeoutMs }: Order,
+  atPhase: AtPhase,
+): Promise<Ending> {
+  try {
+    const report = validateReport(structuredClone(
+      await update({
+        address: { path: qmp },
+        binary,
+        timeoutMs,
+        self: SELF,
+        observer: atPhase,
+      }),
+    ));
+    return {
+      report,
+      exitCode: exitCodeOf(report.outcome),
+      said: [report.error?.message ?? "", ...report.warnings].join("\n"),
+    };
+  } catch (error) {
+    // What the update throws has to be meant for a person.
+    if (!(error instanceof CprctlError)) throw error;
+    return { report: null, exitCode: error.exitCode, said: error.message };
+  }
+}
+
+/** An update in a process of its own, which can be sent signals. */
+export class Cprctl implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Starts the update; it waits for `run` at its first phase. */
+  static start(order: Order): Cprctl {
+    const driver = new URL("../programs/update.ts", import.meta.url).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--allow-all", driver, JSON.stringify(order)],
+      cwd: ROOT,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    return new Cprctl(child);
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Lets it go from phase to phase. */
+  async run(atPhase: AtPhase): Promise<Ending> {
+    const writer = this.#child.stdin.getWriter();
+    let ending: Ending | undefined;
+    for await (const line of lines(this.#child.stdout)) {
+      const told = JSON.parse(line) as { phase: PhaseName } | Ending;
+      if (!("phase" in told)) {
+        ending = told;
+        continue;
+      }
+      await atPhase(told.phase);
+      try {
+        await writer.write(new TextEncoder().encode("go on\n"));
+      } catch (error) {
+        // A signal ended it meanwhile.
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      }
+    }
+    const { code, signal } = await this.#child.status;
+    if (signal !== null) {
+      return { report: null, exitCode: null, said: `ended by ${signal}` };
+    }
+    if (ending === undefined) throw new Error(`The driver exited with ${code}`);
+    return ending;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      // Its end has been waited for.
+      if (!(error instanceof TypeError)) throw error;
+    }
+    await this.#child.status;
+  }
+}
+
+/** The lines of a stream of bytes. */
+export async function* lines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string> {
+  let rest = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + piece).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}

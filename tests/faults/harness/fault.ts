@@ -1,0 +1,59 @@
+/** What can go wrong in an update, and what has to come of it. */
+
+import type { Outcome, PhaseName } from "../../../lib/update/report.ts";
+import type { Scene } from "./scene.ts";
+
+/** Something that a fault does. */
+export type Deed = (scene: Scene) => void | Promise<void>;
+
+/** Where the VM is in the end. */
+export type Whereabouts =
+  /** Runs on the program that it ran on before. */
+  | "old"
+  /** Runs on the new program. */
+  | "new"
+  /** Has no process any more: the fault itself ended it. */
+  | "ended";
+
+/** One way in which an update may end. */
+export interface End {
+  readonly outcome: Outcome | "none";
+  readonly vm: Whereabouts;
+  /** What the error, or a warning, says to a person. */
+  readonly says: RegExp;
+}
+
+/** A row of the fault table. */
+export interface Fault {
+  /** The fault, as the table names it. */
+  readonly name: string;
+  /** When it strikes, as the table says it. */
+  readonly when: string;
+  /** More arguments of the VM. */
+  readonly extra?: readonly string[];
+  /** What the update is given; plenty unless it has to run out. */
+  readonly timeoutMs?: number;
+  /** Runs in a process of its own, which the fault may end. */
+  readonly apart?: true;
+  /** Needs root. */
+  readonly root?: true;
+  /** Before the update. */
+  readonly before?: Deed;
+  /** As a phase begins; the update waits for it. */
+  readonly at?: Readonly<Partial<Record<PhaseName, Deed>>>;
+  /** After the update, before the VM is looked at. */
+  readonly after?: Deed;
+  /** Any of them is right. */
+  readonly ends: readonly End[];
+  /** Part of the short form. */
+  readonly short?: true;
+}
+
+/** Exit codes by outcome, as the README promises them. */
+export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
+  "updated": 0,
+  "up-to-date": 0,
+  "refused": 3,
+  "rolled-back": 4,
+  "needs-person": 5,
+};

@@ -1,0 +1,17 @@
+/**
+ * An update that stops at each phase until it is told to go on; for
+ * harness/cprctl.ts. It says on standard output, line by line as JSON, which
+ * phase begins and how it ended.
+ */
+
+import { lines, type Order, updateHere } from "../harness/cprctl.ts";
+
+const order = JSON.parse(Deno.args[0] ?? "") as Order;
+const goOn = lines(Deno.stdin.readable);
+
+const ending = await updateHere(order, async (phase) => {
+  console.log(JSON.stringify({ phase }));
+  await goOn.next();
+});
+console.log(JSON.stringify(ending));
+Deno.exit();

@@ -1,0 +1,19 @@
+import { qemuBuilds } from "../../../scripts/qemu/builds.ts";
+import { accelerators, PLAIN } from "../../qemu/harness/mod.ts";
+import { strike } from "../harness/strike.ts";
+import { FAULTS } from "../table/mod.ts";
+
+const builds = await qemuBuilds();
+const isRoot = Deno.uid() === 0;
+
+for (const accelerator of await accelerators(builds.old)) {
+  for (const fault of FAULTS) {
+    Deno.test({
+      name: `${fault.name}, ${fault.when} (${accelerator})`,
+      ignore: fault.root === true && !isRoot,
+      async fn() {
+        await strike(fault, PLAIN, accelerator, builds);
+      },
+    });
+  }
+}

@@ -1,0 +1,201 @@
+/** The new program is not what it should be. */
+
+import {
+  ANCIENT,
+  CRASHES,
+  EXITS,
+  GARBAGE,
+  HANGS,
+  leavesOut,
+  rewords,
+} from "../harness/bad_programs.ts";
+import type { Deed, End, Fault } from "../harness/fault.ts";
+import type { Scene } from "../harness/scene.ts";
+
+/** For faults that wait until it has run out. */
+const SHORT_MS = 4_000;
+
+const FROM_THE_START = "from the start";
+const AFTER_PREFLIGHT = "after the preflight";
+
+const refused = (says: RegExp): End => ({
+  outcome: "refused",
+  vm: "old",
+  says,
+});
+const rolledBack = (says: RegExp): End => ({
+  outcome: "rolled-back",
+  vm: "old",
+  says,
+});
+
+interface Bad {
+  readonly name: string;
+  readonly put: Deed;
+  /** In the preflight; undefined where that cannot notice. */
+  readonly refused?: RegExp;
+  /** At the cut, or after it. */
+  readonly rolledBack: RegExp;
+  readonly hangs?: true;
+  readonly extra?: readonly string[];
+  readonly short?: true;
+}
+
+const put = (contents: string | Uint8Array, mode?: number): Deed => (scene) =>
+  scene.replaceBinary(contents, mode);
+
+/** A program made from the new QEMU. */
+const putMade = (make: (program: string) => string): Deed => (scene: Scene) =>
+  scene.replaceBinary(make(scene.builds.new.binary));
+
+const ENDED = /process \d+ ended|does not answer/i;
+const RNG = ["-device", "virtio-rng-pci"];
+
+const BAD: readonly Bad[] = [
+  {
+    name: "is missing",
+    put: (scene) => Deno.removeSync(scene.binary),
+    refused: /does not exist/,
+    rolledBack: /execvp .* failed: No such file or directory/,
+    short: true,
+  },
+  {
+    name: "is not executable",
+    put: put(EXITS, 0o644),
+    refused: /is not an executable file/,
+    rolledBack: /execvp .* failed: Permission denied/,
+  },
+  {
+    name: "is garbage",
+    put: put(GARBAGE),
+    rolledBack: ENDED,
+    refused: /./,
+    short: true,
+  },
+  { name: "exits", put: put(EXITS), refused: /./, rolledBack: ENDED },
+  {
+    name: "crashes",
+    put: put(CRASHES),
+    refused: /./,
+    rolledBack: ENDED,
+    short: true,
+  },
+  {
+    name: "hangs before its monitor",
+    put: put(HANGS),
+    refused: /./,
+    rolledBack: /does not answer/,
+    hangs: true,
+    short: true,
+  },
+  {
+    name: "has another machine type",
+    put: putMade((it) => rewords(it, { "*q35*,accel=*": "pc,${word#*,}" })),
+    refused: /./,
+    rolledBack: /Machine type received is/,
+    short: true,
+  },
+  {
+    name: "lacks a device",
+    put: putMade((it) => leavesOut(it, "-device", "virtio-rng-pci*")),
+    refused: /./,
+    rolledBack: /Unknown section or instance/,
+    extra: RNG,
+  },
+  {
+    name: "has less RAM",
+    put: putMade((it) =>
+      rewords(it, {
+        "64M": "32M",
+        "*,size=64M,*": "${word%%size=*}size=32M,share=on",
+      })
+    ),
+    refused: /./,
+    rolledBack: /cannot load the state/,
+  },
+  {
+    name: "has more RAM",
+    put: putMade((it) =>
+      rewords(it, {
+        "64M": "96M",
+        "*,size=64M,*": "${word%%size=*}size=96M,share=on",
+      })
+    ),
+    refused: /./,
+    rolledBack: ENDED,
+  },
+  {
+    name: "has more CPUs",
+    put: putMade((it) => rewords(it, { "1": "2" })),
+    refused: /./,
+    rolledBack: /cannot load the state/,
+  },
+  {
+    name: "does not know cpr-exec",
+    put: put(ANCIENT),
+    refused: /./,
+    rolledBack: ENDED,
+    short: true,
+  },
+];
+
+/** Each of them, from the start and put there behind the preflight's back. */
+export const NEW_PROGRAM: readonly Fault[] = BAD.flatMap((bad) => {
+  const common = {
+    name: `new program ${bad.name}`,
+    ...bad.extra === undefined ? {} : { extra: bad.extra },
+    ...bad.hangs === undefined ? {} : { timeoutMs: SHORT_MS },
+  };
+  const back = rolledBack(bad.rolledBack);
+  return [
+    {
+      ...common,
+      when: FROM_THE_START,
+      before: bad.put,
+      ends: bad.refused === undefined ? [back] : [refused(bad.refused), back],
+    },
+    {
+      ...common,
+      when: AFTER_PREFLIGHT,
+      at: { migrate: bad.put },
+      ends: [back],
+      ...bad.short === undefined ? {} : { short: bad.short },
+    },
+  ];
+});
+
+const kill = (signal: Deno.Signal): Deed => ({ vm }) =>
+  Deno.kill(vm.pid, signal);
+
+/** It starts well, and then somebody ends or stops it. */
+export const NEW_PROCESS: readonly Fault[] = [
+  {
+    name: "new program is killed",
+    when: "before it loads",
+    at: { load: kill("SIGKILL") },
+    ends: [rolledBack(ENDED)],
+    short: true,
+  },
+  {
+    name: "new program is killed",
+    when: "loaded, before it runs",
+    at: { commit: kill("SIGKILL") },
+    ends: [rolledBack(ENDED)],
+    short: true,
+  },
+  {
+    name: "new program hangs",
+    when: "after its greeting",
+    at: { load: kill("SIGSTOP") },
+    timeoutMs: SHORT_MS,
+    ends: [rolledBack(/No answer to/)],
+    short: true,
+  },
+  {
+    name: "new program hangs",
+    when: "loaded, before it runs",
+    at: { commit: kill("SIGSTOP") },
+    timeoutMs: SHORT_MS,
+    ends: [rolledBack(/No answer to/)],
+  },
+];
