@@ -34,7 +34,7 @@ import { Board } from "./board.ts";
 import { AUX_RAM } from "./devices/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
 import { MACHINE_TYPE, type MachineOptions } from "./options.ts";
-import { RamBlock } from "./ram.ts";
+import { makeRam, type RamBlock } from "./ram.ts";
 
 /** RAM that is no backend's; preserved with aux-ram-share=on only. */
 const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
@@ -79,7 +79,7 @@ export class Machine implements MigrationHost {
     const { preserved } = environment;
     const registry = preserved ?? new CprRegistry();
     const notifiers = new MigrationNotifiers();
-    this.#ram = [
+    const blocks = [
       {
         name: options.ram.id,
         size: options.ram.size,
@@ -90,7 +90,13 @@ export class Machine implements MigrationHost {
         size: AUX_RAM.size,
         share: options.auxRamShare,
       },
-    ].map((block) => RamBlock.create(block, registry, this.blockers));
+    ];
+    this.#ram = makeRam(
+      blocks,
+      preserved === undefined ? "new" : "preserved",
+      registry,
+      this.blockers,
+    );
     this.board = new Board({
       loop: environment.loop,
       ram: this.#block(options.ram.id).bytes,

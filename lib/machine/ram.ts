@@ -14,6 +14,47 @@ export interface RamBlockOptions {
   readonly share: boolean;
 }
 
+const SAME_OPTIONS = "Start the new program with the same memory options";
+
+/**
+ * Makes the RAM of a machine; where an old process handed its RAM over, that
+ * very RAM: all of it, and nothing else.
+ *
+ * @param registry what was handed over; empty in a first start
+ * @throws {CprError} when what was handed over is not this machine's RAM
+ */
+export function makeRam(
+  blocks: readonly RamBlockOptions[],
+  origin: "new" | "preserved",
+  registry: CprRegistry,
+  blockers: MigrationBlockers,
+): RamBlock[] {
+  const make = origin === "new" ? RamBlock.create : RamBlock.takeOver;
+  using made = new DisposableStack();
+  const ram = blocks.map((block) => made.use(make(block, registry)));
+  if (origin === "preserved") refuseOthers(registry, blocks);
+  for (const { name, share } of blocks) {
+    if (!share) blockers.add(["cpr-transfer", "cpr-exec"], notShared(name));
+  }
+  made.move();
+  return ram;
+}
+
+function refuseOthers(
+  registry: CprRegistry,
+  blocks: readonly RamBlockOptions[],
+): void {
+  for (const { name, id } of registry.walk()) {
+    if (id === 0 && blocks.some((block) => block.name === name)) continue;
+    throw new CprError(
+      "cpr-unknown",
+      `Descriptor "${name}" id ${id} was handed over: this machine has no ` +
+        "use for it",
+      { remedy: SAME_OPTIONS },
+    );
+  }
+}
+
 /** What forbids preserving a block that is not shared. */
 function notShared(name: string): string {
   return `RAMBlock "${name}" cannot be preserved: share=on is required for ` +
@@ -49,27 +90,38 @@ export class RamBlock implements Disposable {
   }
 
   /**
-   * Makes a block, or takes over the one that an old process preserved under
-   * its name.
+   * Makes a block that is new and all zero.
    *
-   * @throws {CprError} when what was preserved is not this block
+   * @throws {OsError} when there is no memory
    */
-  static create(
-    options: RamBlockOptions,
-    registry: CprRegistry,
-    blockers: MigrationBlockers,
-  ): RamBlock {
+  static create(options: RamBlockOptions, registry: CprRegistry): RamBlock {
     const { name, size, share } = options;
-    if (!share) blockers.add(["cpr-transfer", "cpr-exec"], notShared(name));
-    const preserved = registry.find(name, 0);
-    if (preserved !== undefined) {
-      const memfd = Fd.adopt(preserved);
-      checkPreserved(memfd, options);
-      return new RamBlock(options, memfd, registry);
-    }
     const memfd = createMemfd(name, { size });
     if (share) registry.save(name, 0, memfd.number);
     return new RamBlock(options, memfd, registry);
+  }
+
+  /**
+   * Takes over the block that an old process preserved under the name.
+   *
+   * @throws {CprError} when there is none, or it is not this block
+   */
+  static takeOver(options: RamBlockOptions, registry: CprRegistry): RamBlock {
+    const { name } = options;
+    const preserved = registry.find(name, 0);
+    if (preserved === undefined) {
+      throw new CprError(
+        "cpr-missing",
+        `RAMBlock "${name}" was not handed over: it would be all zero`,
+        { remedy: SAME_OPTIONS },
+      );
+    }
+    using adopted = new DisposableStack();
+    const memfd = adopted.use(Fd.adopt(preserved));
+    checkPreserved(memfd, options);
+    const block = new RamBlock(options, memfd, registry);
+    adopted.move();
+    return block;
   }
 
   /** Bytes in use: all of it, as no block is resizable. */
@@ -121,7 +173,7 @@ function checkPreserved(memfd: Fd, options: RamBlockOptions): void {
       "cpr-wrong-size",
       `RAMBlock "${name}" was preserved with ${actual} bytes: ` +
         `this machine has ${size}`,
-      { remedy: "Start the new program with the same memory options" },
+      { remedy: SAME_OPTIONS },
     );
   }
 }
