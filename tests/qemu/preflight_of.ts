@@ -11,7 +11,6 @@ import type { VirtualMachine } from "./harness/mod.ts";
 /** What the preflight may not change. */
 const SETTINGS = [
   "query-status",
-  "query-migrate",
   "query-migrate-capabilities",
   "query-migrate-parameters",
 ];

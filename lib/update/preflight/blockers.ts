@@ -1,12 +1,20 @@
-import { QmpCommandError } from "../../qmp/mod.ts";
+import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
 import { asArray, asObject, text } from "../facts.ts";
-import { ok, type PreflightCheck, refuse } from "./check.ts";
+import { ok, type PreflightCheck, refuse, skipped } from "./check.ts";
+import { migrationStatus } from "./migration_idle.ts";
+import { joined } from "./wording.ts";
+
+/**
+ * What blocks a migration depends on its mode. RAM that cannot be preserved
+ * blocks cpr-transfer, and only that: cpr-exec loses it without a word.
+ */
+const MODES = ["cpr-transfer", "cpr-exec"];
 
 /** The running program knows the migration mode at all. */
 export const cprExec: PreflightCheck = {
   id: "cpr-exec",
-  async run({ client }) {
-    const reply = asObject(await client.execute("query-migrate-parameters"));
+  async run({ inventory }) {
+    const reply = asObject(await inventory.ask("query-migrate-parameters"));
     return reply["cpr-exec-command"] === undefined
       ? refuse(
         "The running program does not know migration mode cpr-exec",
@@ -16,33 +24,40 @@ export const cprExec: PreflightCheck = {
   },
 };
 
-/**
- * All RAM can be preserved. QEMU checks that in mode cpr-transfer, and only
- * there: cpr-exec loses what is not shared without a word. The mode is put
- * back at once.
- */
+/** Nothing blocks a migration. The mode is put back at once. */
 export const blockers: PreflightCheck = {
   id: "blockers",
-  async run({ client }) {
-    const reply = asObject(await client.execute("query-migrate-parameters"));
+  async run({ client, inventory }) {
+    if (await migrationStatus(inventory) !== undefined) {
+      return skipped("a migration is under way, and its mode is not ours");
+    }
+    const reply = asObject(await inventory.ask("query-migrate-parameters"));
     const mode = text(reply["mode"]) ?? "normal";
-    let reasons: string[];
+    const reasons = new Set<string>();
     try {
-      await client.execute("migrate-set-parameters", { mode: "cpr-transfer" });
-      const migration = asObject(await client.execute("query-migrate"));
-      reasons = asArray(migration["blocked-reasons"]).map(String);
-    } catch (error) {
-      if (!(error instanceof QmpCommandError)) throw error;
-      reasons = [error.description];
+      for (const mode of MODES) {
+        for (const reason of await reasonsIn(client, mode)) reasons.add(reason);
+      }
     } finally {
       await client.execute("migrate-set-parameters", { mode });
     }
-    return reasons.length === 0
+    return reasons.size === 0
       ? ok("nothing blocks a migration, and all RAM can be preserved")
       : refuse(
-        reasons.join("; "),
-        "Start the VM with share=on for its memory-backend and " +
-          "aux-ram-share=on for its machine",
+        `QEMU blocks it: ${joined([...reasons])}`,
+        "Remove what blocks it; for RAM, start the VM with share=on for its " +
+          "memory-backend and aux-ram-share=on for its machine",
       );
   },
 };
+
+async function reasonsIn(client: QmpClient, mode: string): Promise<string[]> {
+  try {
+    await client.execute("migrate-set-parameters", { mode });
+    const migration = asObject(await client.execute("query-migrate"));
+    return asArray(migration["blocked-reasons"]).map(String);
+  } catch (error) {
+    if (error instanceof QmpCommandError) return [error.description];
+    throw error;
+  }
+}

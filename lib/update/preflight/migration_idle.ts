@@ -1,5 +1,6 @@
 import { asObject, text } from "../facts.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
+import type { Inventory } from "./inventory.ts";
 import { quoted } from "./wording.ts";
 
 /** A migration in one of these is not under way. */
@@ -9,14 +10,18 @@ const IDLE = ["none", "completed", "failed", "cancelled"];
 export const migrationIdle: PreflightCheck = {
   id: "migration-idle",
   async run({ inventory }) {
-    const status = text(
-      asObject(await inventory.ask("query-migrate"))["status"],
+    const status = await migrationStatus(inventory);
+    return status === undefined ? ok("no migration is under way") : refuse(
+      `A migration is under way: ${quoted(status)}`,
+      "Wait for its end, or end it with migrate_cancel",
     );
-    return IDLE.includes(status ?? "none")
-      ? ok("no migration is under way")
-      : refuse(
-        `A migration is under way: ${quoted(status ?? "")}`,
-        "Wait for its end, or end it with migrate_cancel",
-      );
   },
 };
+
+/** The status of a migration that is under way. */
+export async function migrationStatus(
+  inventory: Inventory,
+): Promise<string | undefined> {
+  const { status } = asObject(await inventory.ask("query-migrate"));
+  return IDLE.includes(text(status) ?? "none") ? undefined : text(status);
+}

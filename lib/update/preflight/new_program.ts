@@ -1,3 +1,4 @@
+import { asObject } from "../facts.ts";
 import type { CheckContext, Finding } from "./check.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "./check.ts";
 import { printedBy, ProbeError } from "./program_probe.ts";
@@ -6,15 +7,22 @@ import { listed, quoted } from "./wording.ts";
 /** The first release of QEMU with cpr-exec. */
 const FIRST = { major: 10, minor: 2 };
 
+/** The embedded machine runs on this very program. */
+const NOT_QEMU = skipped("the VM is not QEMU's");
+
+const NO_PROGRAM = skipped("there is no new program to ask");
+
+const VERSION = ["-version"];
+const QEMU = /^QEMU emulator version (\d+)\.(\d+)/;
+
 const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
 
 /** The new program is a QEMU that knows cpr-exec. */
 export const newProgram: PreflightCheck = {
   id: "new-program",
   run: (context) =>
-    probed(context, ["-version"], (printed) => {
-      const [, major, minor] = /^QEMU emulator version (\d+)\.(\d+)/
-        .exec(printed) ?? [];
+    probed(context, VERSION, (printed) => {
+      const [, major, minor] = QEMU.exec(printed) ?? [];
       if (major === undefined || minor === undefined) {
         return refuse(`${quoted(context.binary)} is not a QEMU`, REMEDY);
       }
@@ -80,7 +88,10 @@ export const newDevices: PreflightCheck = {
 export const newAccelerator: PreflightCheck = {
   id: "new-accelerator",
   async run(context) {
-    const accelerator = await acceleratorOf(context);
+    const { facts, inventory } = context;
+    if (facts.program !== "QEMU") return NOT_QEMU;
+    const { enabled } = asObject(await inventory.ask("query-kvm"));
+    const accelerator = enabled === true ? "kvm" : "tcg";
     return await probed(
       context,
       ["-accel", "help"],
@@ -95,28 +106,27 @@ export const newAccelerator: PreflightCheck = {
   },
 };
 
-async function acceleratorOf({ inventory }: CheckContext): Promise<string> {
-  const { enabled } = Object(await inventory.ask("query-kvm"));
-  return enabled === true ? "kvm" : "tcg";
-}
-
 /** A finding about what the new program prints. */
 async function probed(
   { binary, facts, files }: CheckContext,
   options: readonly string[],
   judge: (printed: string) => Finding,
 ): Promise<Finding> {
-  if (facts.program !== "QEMU") return skipped("the VM is not QEMU's");
+  if (facts.program !== "QEMU") return NOT_QEMU;
   const theirs = await files.stat(binary);
-  if (theirs?.isFile !== true) return skipped("there is no new program to ask");
+  if (theirs?.isFile !== true) return NO_PROGRAM;
   if (!await isSameForUs(binary, theirs)) {
     return skipped("the VM has mounts of its own: its program cannot run here");
   }
+  const user = facts.owner;
   try {
-    return judge(await printedBy(binary, options, facts.owner));
+    // A program that is none is told once.
+    const version = await printedBy(binary, VERSION, { user });
+    if (options !== VERSION && !QEMU.test(version)) return NO_PROGRAM;
+    return judge(await printedBy(binary, options, { user }));
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
-    return refuse(error.message, REMEDY);
+    return options === VERSION ? refuse(error.message, REMEDY) : NO_PROGRAM;
   }
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 /** The list of devices takes some 50 kB. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
 /** Scripts find their interpreter with it. */
@@ -18,10 +18,11 @@ export class ProbeError extends Error {
   override readonly name = "ProbeError";
 }
 
-/** Who runs a program. */
-export interface User {
-  readonly uid: number;
-  readonly gid: number;
+/** Who runs a program, and for how long. */
+export interface ProbeOptions {
+  /** Counts when we are root. */
+  readonly user: { readonly uid: number; readonly gid: number };
+  readonly timeoutMs?: number;
 }
 
 const answers = new Map<string, Promise<string>>();
@@ -29,40 +30,40 @@ const answers = new Map<string, Promise<string>>();
 /**
  * What a program prints; asked once as long as the file is the same.
  *
- * @param user for when we are root
- * @throws {ProbeError}
+ * @throws {ProbeError} when it cannot be run, fails, or does not end
  */
 export async function printedBy(
   binary: string,
-  options: readonly string[],
-  user: User,
+  args: readonly string[],
+  options: ProbeOptions,
 ): Promise<string> {
-  const { dev, ino, mtime } = await Deno.stat(binary);
-  const key = JSON.stringify([dev, ino, mtime, user.uid, ...options]);
+  const { dev, ino, mtime, size } = await Deno.stat(binary);
+  const { uid } = options.user;
+  const key = JSON.stringify([binary, dev, ino, mtime, size, uid, ...args]);
   const known = answers.get(key);
   if (known !== undefined) return await known;
-  const answer = run(binary, options, user);
+  const answer = run(binary, args, options);
   answers.set(key, answer);
   return await answer;
 }
 
 async function run(
   binary: string,
-  options: readonly string[],
-  { uid, gid }: User,
+  args: readonly string[],
+  { user, timeoutMs = TIMEOUT_MS }: ProbeOptions,
 ): Promise<string> {
-  const what = `"${binary} ${options.join(" ")}"`;
+  const what = `"${binary} ${args.join(" ")}"`;
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(binary, {
-      args: [...options],
+      args: [...args],
       cwd: "/",
       clearEnv: true,
       env: { PATH },
       stdin: "null",
       stdout: "piped",
       stderr: "null",
-      ...Deno.uid() === 0 ? { uid, gid } : {},
+      ...Deno.uid() === 0 ? user : {},
     }).spawn();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -70,15 +71,18 @@ async function run(
   }
   const reader = child.stdout.getReader();
   // What it started may live on and hold the pipe.
+  let late = false;
   const giveUp = setTimeout(() => {
+    late = true;
     child.kill("SIGKILL");
     reader.cancel();
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   try {
     const text = await readAll(reader);
     if (text === undefined) child.kill("SIGKILL");
     const { code, signal } = await child.status;
     if (text === undefined) throw new ProbeError(`${what} prints without end`);
+    if (late) throw new ProbeError(`${what} did not end in ${timeoutMs} ms`);
     if (code !== 0) {
       throw new ProbeError(`${what} ended with ${signal ?? `code ${code}`}`);
     }

@@ -1,0 +1,198 @@
+import { assertEquals } from "@std/assert";
+import { Fd } from "../../ffi/fd.ts";
+import { O_RDONLY } from "../../ffi/open_flags.ts";
+import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, until, VirtualMachine } from "./harness/mod.ts";
+import {
+  assertNothingElse,
+  assertRefuses,
+  assertWarns,
+  preflightOf,
+} from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+const PATIENCE_MS = 20_000;
+
+function start(...extra: readonly string[]): Promise<VirtualMachine> {
+  return VirtualMachine.start(builds.old, { ...PLAIN, extra }, "tcg");
+}
+
+const check = (vm: VirtualMachine) => preflightOf(vm, builds.new.binary);
+
+/** Runs with a folder that is gone afterwards. */
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-arguments-" });
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a sandbox that lets nothing be executed is refused", async () => {
+  await using vm = await start("-sandbox", "on,spawn=deny");
+  const checks = await check(vm);
+  assertRefuses(checks, "sandbox", "spawn=deny");
+  assertNothingElse(checks, "sandbox");
+});
+
+Deno.test("other sandboxes pass", async () => {
+  await using vm = await start(
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny",
+  );
+  assertNothingElse(await check(vm));
+});
+
+Deno.test("-add-fd is refused", () =>
+  inFolder(async (folder) => {
+    // QEMU takes no standard descriptor: a wrapper opens another one.
+    const binary = `${folder}/qemu`;
+    const script = `#!/bin/sh\nexec "${builds.old.binary}" "$@" 7</dev/null\n`;
+    await Deno.writeTextFile(binary, script, { mode: 0o755 });
+    const build: QemuBuild = { ...builds.old, binary };
+    const extra = ["-add-fd", "fd=7,set=1"];
+    await using vm = await VirtualMachine.start(
+      build,
+      { ...PLAIN, extra },
+      "tcg",
+    );
+    const checks = await check(vm);
+    assertRefuses(checks, "arguments", "-add-fd");
+    assertRefuses(checks, "fd-sets", "/dev/fdset/1");
+    assertNothingElse(checks, "arguments", "fd-sets");
+  }));
+
+Deno.test("descriptors that were added are refused", async () => {
+  await using vm = await start();
+  {
+    await using qmp = await vm.monitor();
+    using file = Fd.open("/dev/null", O_RDONLY);
+    await qmp.execute("add-fd", { "fdset-id": 5 }, {
+      descriptors: [file.number],
+    });
+  }
+  const checks = await check(vm);
+  assertRefuses(checks, "fd-sets", "/dev/fdset/5");
+  assertNothingElse(checks, "fd-sets");
+});
+
+Deno.test("a VM bound to its parent is told", async () => {
+  await using vm = await start("-run-with", "exit-with-parent=on");
+  const checks = await check(vm);
+  assertWarns(checks, "parent", "exit-with-parent");
+  assertNothingElse(checks, "parent");
+});
+
+Deno.test("capabilities that go with no cpr-exec are refused", async () => {
+  await using vm = await start();
+  const set = (names: readonly string[], state: boolean) =>
+    vm.command("migrate-set-capabilities", {
+      capabilities: names.map((capability) => ({ capability, state })),
+    });
+  const harmful = [
+    ...["multifd", "mapped-ram", "x-ignore-shared", "dirty-bitmaps"],
+    ...["return-path", "background-snapshot", "postcopy-ram"],
+  ];
+  for (const name of harmful) {
+    await set([name], true);
+    const checks = await check(vm);
+    assertRefuses(checks, "capabilities", `"${name}"`);
+    assertNothingElse(checks, "capabilities", "blockers");
+    await set([name], false);
+  }
+  await set(["xbzrle", "auto-converge", "validate-uuid", "events"], true);
+  assertNothingElse(await check(vm));
+});
+
+Deno.test("a VM that is being migrated is refused", () =>
+  inFolder(async (folder) => {
+    await using vm = await start();
+    await vm.command("migrate-set-capabilities", {
+      capabilities: [{ capability: "pause-before-switchover", state: true }],
+    });
+    await vm.command("migrate", { uri: `file:${folder}/state` });
+    await until("it waits", PATIENCE_MS, async () => {
+      return await vm.runState() === "finish-migrate";
+    });
+    const checks = await check(vm);
+    assertRefuses(checks, "migration-idle", "pre-switchover");
+    assertRefuses(checks, "run-state", "finish-migrate");
+    assertEquals(checks.get("blockers")?.verdict, "skipped");
+    await vm.command("migrate_cancel");
+    await until(
+      "it runs",
+      PATIENCE_MS,
+      async () => await vm.runState() === "running",
+    );
+    assertNothingElse(await check(vm));
+  }));
+
+Deno.test("a VM of libvirt's is refused", async () => {
+  await using vm = await start("-chardev", "null,id=charmonitor");
+  const checks = await check(vm);
+  assertRefuses(checks, "libvirt", "libvirt");
+  assertNothingElse(checks, "libvirt");
+});
+
+Deno.test("character devices need somebody to connect to", () =>
+  inFolder(async (folder) => {
+    const path = (name: string) => `${folder}/${name}.sock`;
+    const listen = (name: string) =>
+      Deno.listen({ transport: "unix", path: path(name) });
+    const [one, two, three] = [listen("one"), listen("two"), listen("three")];
+    const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    try {
+      await using vm = await start(
+        ...["-chardev", `socket,id=c1,path=${path("one")}`],
+        ...["-chardev", `socket,id=c2,path=${path("two")},reconnect-ms=1000`],
+        ...["-serial", `unix:${path("three")}`],
+        ...["-chardev", `socket,id=c4,host=127.0.0.1,port=${tcp.addr.port}`],
+        ...["-device", "isa-serial,chardev=c4"],
+      );
+      assertNothingElse(await check(vm));
+      for (const listener of [one, two, three]) listener.close();
+      const checks = await check(vm);
+      assertRefuses(
+        checks,
+        "chardev-peers",
+        `"c1"`,
+        path("one"),
+        path("three"),
+      );
+      assertEquals(checks.get("chardev-peers")?.detail.includes(`"c2"`), false);
+      assertNothingElse(checks, "chardev-peers");
+      (await tcp.accept()).close();
+      await until("the connection is down", PATIENCE_MS, async () => {
+        const { detail = "" } = (await check(vm)).get("chardev-peers") ?? {};
+        return detail.includes(`"c4"`);
+      });
+      const again = Deno.listen({ transport: "unix", path: path("one") });
+      try {
+        const { detail = "" } = (await check(vm)).get("chardev-peers") ?? {};
+        assertEquals(detail.includes(`"c1"`), false);
+      } finally {
+        again.close();
+      }
+    } finally {
+      for (const it of [one, two, three, tcp]) {
+        try {
+          it.close();
+        } catch (error) {
+          if (!(error instanceof Deno.errors.BadResource)) throw error;
+        }
+      }
+    }
+  }));
+
+Deno.test("files that arguments name have to be there", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/table`;
+    await Deno.writeTextFile(file, "hello");
+    await using vm = await start("-fw_cfg", `name=opt/org.test,file=${file}`);
+    assertNothingElse(await check(vm));
+    await Deno.remove(file);
+    const checks = await check(vm);
+    assertRefuses(checks, "argument-files", file);
+    assertNothingElse(checks, "argument-files");
+  }));
