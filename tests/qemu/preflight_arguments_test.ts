@@ -140,49 +140,31 @@ Deno.test("character devices need somebody to connect to", () =>
     const path = (name: string) => `${folder}/${name}.sock`;
     const listen = (name: string) =>
       Deno.listen({ transport: "unix", path: path(name) });
-    const [one, two, three] = [listen("one"), listen("two"), listen("three")];
-    const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    try {
-      await using vm = await start(
-        ...["-chardev", `socket,id=c1,path=${path("one")}`],
-        ...["-chardev", `socket,id=c2,path=${path("two")},reconnect-ms=1000`],
-        ...["-serial", `unix:${path("three")}`],
-        ...["-chardev", `socket,id=c4,host=127.0.0.1,port=${tcp.addr.port}`],
-        ...["-device", "isa-serial,chardev=c4"],
-      );
-      assertNothingElse(await check(vm));
-      for (const listener of [one, two, three]) listener.close();
-      const checks = await check(vm);
-      assertRefuses(
-        checks,
-        "chardev-peers",
-        `"c1"`,
-        path("one"),
-        path("three"),
-      );
-      assertEquals(checks.get("chardev-peers")?.detail.includes(`"c2"`), false);
-      assertNothingElse(checks, "chardev-peers");
-      (await tcp.accept()).close();
-      await until("the connection is down", PATIENCE_MS, async () => {
-        const { detail = "" } = (await check(vm)).get("chardev-peers") ?? {};
-        return detail.includes(`"c4"`);
-      });
-      const again = Deno.listen({ transport: "unix", path: path("one") });
-      try {
-        const { detail = "" } = (await check(vm)).get("chardev-peers") ?? {};
-        assertEquals(detail.includes(`"c1"`), false);
-      } finally {
-        again.close();
-      }
-    } finally {
-      for (const it of [one, two, three, tcp]) {
-        try {
-          it.close();
-        } catch (error) {
-          if (!(error instanceof Deno.errors.BadResource)) throw error;
-        }
-      }
-    }
+    using one = listen("one");
+    using two = listen("two");
+    using three = listen("three");
+    using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using vm = await start(
+      ...["-chardev", `socket,id=c1,path=${path("one")}`],
+      ...["-chardev", `socket,id=c2,path=${path("two")},reconnect-ms=1000`],
+      ...["-serial", `unix:${path("three")}`],
+      ...["-chardev", `socket,id=c4,host=127.0.0.1,port=${tcp.addr.port}`],
+      ...["-device", "isa-serial,chardev=c4"],
+    );
+    assertNothingElse(await check(vm));
+    for (const listener of [one, two, three]) listener.close();
+    const checks = await check(vm);
+    assertRefuses(checks, "chardev-peers", `"c1"`, path("one"), path("three"));
+    assertEquals(checks.get("chardev-peers")?.detail.includes(`"c2"`), false);
+    assertNothingElse(checks, "chardev-peers");
+    const detail = async () =>
+      (await check(vm)).get("chardev-peers")?.detail ?? "";
+    (await tcp.accept()).close();
+    await until("the connection is down", PATIENCE_MS, async () => {
+      return (await detail()).includes(`"c4"`);
+    });
+    using _again = listen("one");
+    assertEquals((await detail()).includes(`"c1"`), false);
   }));
 
 Deno.test("files that arguments name have to be there", () =>
