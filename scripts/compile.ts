@@ -71,7 +71,7 @@ async function make(
       return "compiled";
     } catch (error) {
       if (form !== undefined || !(error instanceof NoDenortError)) throw error;
-      console.error(errorText(error, false));
+      console.error(explain(error));
       console.error("Make the portable form instead: a script with its Deno");
     }
   }
@@ -94,6 +94,12 @@ async function removeIfThere(path: string): Promise<void> {
   }
 }
 
+/** What a child said has lines. */
+function explain(error: unknown): string {
+  return errorText(error, Deno.env.has("CPRCTL_DEBUG"))
+    .replaceAll("\\x0a", "\n    ");
+}
+
 if (import.meta.main) {
   try {
     const options = parseOptions(Deno.args, DIST);
@@ -105,7 +111,7 @@ if (import.meta.main) {
     const megabytes = Math.round((await Deno.stat(path)).size / 1e6);
     console.log(`Made ${path}, ${megabytes} MB`);
   } catch (error) {
-    console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));
+    console.error(explain(error));
     Deno.exit(exitCodeOf(error));
   }
 }

@@ -128,6 +128,9 @@ cprctl_unpack_into() (
     exit 1
   fi
   cd "$1" || exit
+  # One unpacks, the others wait; where there is no flock all do, to no harm.
+  exec 9<. && flock -w 60 9 2>/dev/null && rm -rf ./unpack.*
+  if cprctl_unpacked "$PWD"; then exit 0; fi
   work=$(mktemp -d unpack.XXXXXXXXXX) || exit
   trap 'cd / && rm -rf "$1/$work"' EXIT
   trap 'exit 1' HUP INT TERM
@@ -154,9 +157,8 @@ cprctl_unpack_into() (
   sync ./* || exit
 
   cd ..
-  if cprctl_unpacked "$PWD"; then exit 0; fi # another start was faster
   if mv -T "$work" "$cprctl_id" 2>/dev/null; then exit 0; fi
-  if cprctl_unpacked "$PWD"; then exit 0; fi
+  if cprctl_unpacked "$PWD"; then exit 0; fi # another start was faster
   mv -T "$cprctl_id" "$work/unfit" && mv -T "$work" "$cprctl_id" || exit
   rm -rf "$cprctl_id/unfit"
 )
