@@ -132,6 +132,17 @@ export class Fd implements Disposable {
     return duplicate(this.number, options);
   }
 
+  /**
+   * Makes another number of this process mean the same open file, and survive
+   * exec; what that number meant before is closed. For the last step before
+   * exec: the runtime's own descriptors have numbers as well.
+   */
+  takeNumber(target: number): void {
+    const number = this.number;
+    if (number === target) this.setCloexec(false);
+    else check(libc().dup3(number, target, 0), "dup3", number);
+  }
+
   /** Whether exec closes it. */
   get cloexec(): boolean {
     return getCloexec(this.number);

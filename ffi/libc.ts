@@ -219,6 +219,8 @@ const SYMBOLS = {
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   // int execvpe(const char *file, char *const argv[], char *const envp[])
   execvpe: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  // int dup3(int fd, int target, int flags)
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int chroot(const char *path)
   chroot: { parameters: ["buffer"], result: "i32" },
   // int fchdir(int fd)

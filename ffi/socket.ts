@@ -250,6 +250,12 @@ export class UnixListener implements Disposable {
     }
   }
 
+  /** Takes over a socket that listens at the path. */
+  static adopt(path: string, fd: Fd): UnixListener {
+    fd.setNonblocking(true);
+    return new UnixListener(path, fd);
+  }
+
   /** The number of the descriptor. */
   get number(): number {
     return this.#fd.number;

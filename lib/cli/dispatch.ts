@@ -6,7 +6,7 @@
  * @module
  */
 
-import { LAUNCHER_WORD } from "../update/world/launch_order.ts";
+import { KEEPER_WORD } from "../update/world/keeper_order.ts";
 import type { CliProcess } from "./process.ts";
 
 /**
@@ -21,9 +21,9 @@ export async function dispatch(
 ): Promise<number> {
   const [first, ...rest] = words;
   try {
-    if (first === LAUNCHER_WORD) {
-      const { runLauncher } = await import("../update/world/launcher.ts");
-      return runLauncher(rest);
+    if (first === KEEPER_WORD) {
+      const { runKeeper } = await import("../update/world/keeper_process.ts");
+      return await runKeeper(rest);
     }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");

@@ -34,20 +34,7 @@ export class Hold implements Disposable {
    * @throws {OsError} EPERM without the right to trace the process
    */
   static async take(process: PidFd, named: readonly number[]): Promise<Hold> {
-    return Hold.gather(process, await readState(process.pid), named);
-  }
-
-  /**
-   * Takes hold of a process that was given the descriptors of a CPR state.
-   *
-   * @throws {UpdateProblem} when the state lies
-   * @throws {OsError} EBADF when a descriptor is not there (any more)
-   */
-  static gather(
-    process: PidFd,
-    cprState: CprState,
-    named: readonly number[],
-  ): Hold {
+    const cprState = await readState(process.pid);
     using stack = new DisposableStack();
     const descriptors = new Map<number, Fd>();
     let bytes = 0;

@@ -4,33 +4,26 @@
  *
  * ```
  * journal.json   written before the VM is touched
- * cpr.state      CPR state, written when it is held
  * vm.state       written by the VM
+ * keeper.sock    of the keeper of the VM's memory
  * ```
  *
  * @module
  */
 
-import { type CprState, decodeCprState, encodeCprState } from "../cpr/mod.ts";
 import { UpdateProblem } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { RunDirectory } from "./run_directory.ts";
-import type { World } from "./world/world.ts";
 
 const SCHEMA = 1;
 const JOURNAL_FILE = "journal.json";
-const CPR_STATE_FILE = "cpr.state";
 const OWNER_ONLY = 0o600;
 
 /** Everything that a second cprctl needs to end what a first one began. */
 export interface Journal {
   readonly schema: typeof SCHEMA;
   readonly vm: VmRecord;
-  readonly world: World;
-  readonly oldArgv: readonly string[];
   readonly newArgv: readonly string[];
-  /** Descriptors that the command line names. */
-  readonly descriptors: readonly number[];
 }
 
 /** Writes the journal; it is whole or not there. */
@@ -40,14 +33,6 @@ export async function writeJournal(
 ): Promise<void> {
   const text = JSON.stringify({ schema: SCHEMA, ...journal });
   await writeWhole(directory, JOURNAL_FILE, new TextEncoder().encode(text));
-}
-
-/** Writes the CPR state beside the journal. */
-export async function writeCprState(
-  directory: RunDirectory,
-  state: CprState,
-): Promise<void> {
-  await writeWhole(directory, CPR_STATE_FILE, encodeCprState(state));
 }
 
 /**
@@ -68,14 +53,6 @@ export async function readJournal(
     "journal-schema",
     `Journal "${directory.path}" is of another version of cprctl`,
   );
-}
-
-/** The CPR state beside the journal; undefined where it was not held yet. */
-export async function readCprStateFile(
-  directory: RunDirectory,
-): Promise<CprState | undefined> {
-  const bytes = await readIfThere(`${directory.path}/${CPR_STATE_FILE}`);
-  return bytes === undefined ? undefined : decodeCprState(bytes);
 }
 
 async function writeWhole(

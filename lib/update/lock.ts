@@ -14,16 +14,23 @@ export class VmLock implements Disposable {
    * @throws {RefusedError} when another one does
    */
   static async take(pid: number): Promise<VmLock> {
+    const lock = await VmLock.tryTake(pid);
+    if (lock !== undefined) return lock;
+    throw new RefusedError(
+      "locked",
+      `Another cprctl works on process ${pid}`,
+      { remedy: "Wait until it is done" },
+    );
+  }
+
+  /** The lock, or undefined when another cprctl has it. */
+  static async tryTake(pid: number): Promise<VmLock | undefined> {
     const path = `${await baseDirectory()}/${pid}.lock`;
     for (;;) {
       const file = Fd.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
       if (!file.tryLock()) {
         file.close();
-        throw new RefusedError(
-          "locked",
-          `Another cprctl works on process ${pid}`,
-          { remedy: "Wait until it is done" },
-        );
+        return undefined;
       }
       // The one before may have removed the file that was just opened.
       if (await isAt(path, file)) return new VmLock(path, file);
@@ -47,11 +54,7 @@ export class VmLock implements Disposable {
     for await (const { name } of Deno.readDir(await baseDirectory())) {
       const pid = /^(\d+)\.lock$/.exec(name)?.[1];
       if (pid === undefined) continue;
-      try {
-        using _held = await VmLock.take(Number(pid));
-      } catch (error) {
-        if (!(error instanceof RefusedError)) throw error;
-      }
+      using _held = await VmLock.tryTake(Number(pid));
     }
   }
 

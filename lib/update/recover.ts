@@ -11,8 +11,8 @@
  * paused, loaded                        resumed, if it ran before
  * finish-migrate                        given back by migrate_cancel
  * postmigrate                           resumed: the exec failed
- * nothing, but the process lives        rolled back, if its state was saved
- * nothing, and the process is gone      lost: said plainly
+ * nothing, or its process is gone       rolled back, if its state was saved and
+ *                                       the keeper is there; else said plainly
  * ```
  *
  * @module
@@ -27,8 +27,7 @@ import {
   UpdateProblem,
 } from "./error.ts";
 import { asObject, text, type VmRecord } from "./facts.ts";
-import { Hold } from "./hold.ts";
-import { type Journal, readCprStateFile, readJournal } from "./journal.ts";
+import { type Journal, readJournal } from "./journal.ts";
 import { VmLock } from "./lock.ts";
 import { failureOf } from "./migration_status.ts";
 import { NewSide } from "./new_side.ts";
@@ -37,7 +36,7 @@ import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
-import { Anchors } from "./world/anchors.ts";
+import { Keeper } from "./world/keeper.ts";
 
 /** How long a program that answers nothing is asked. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -54,8 +53,6 @@ export interface Recovery {
 
 /** What recovering needs to know. */
 export interface RecoverRequest {
-  /** The words that start cprctl. */
-  readonly self: readonly string[];
   readonly timeoutMs: number;
 }
 
@@ -68,20 +65,23 @@ export async function recover(request: RecoverRequest): Promise<Recovery[]> {
       await directory[Symbol.asyncDispose]();
       continue;
     }
-    recoveries.push(await recoverLocked(directory, journal, request));
+    const recovery = await recoverUnlessLocked(directory, journal, request);
+    if (recovery !== undefined) recoveries.push(recovery);
   }
   await VmLock.tidy();
   return recoveries;
 }
 
-async function recoverLocked(
+/** Undefined where another cprctl works on the VM. */
+async function recoverUnlessLocked(
   directory: RunDirectory,
   journal: Journal,
   request: RecoverRequest,
-): Promise<Recovery> {
+): Promise<Recovery | undefined> {
   const { vm } = journal;
   try {
-    using _lock = await VmLock.take(vm.pid);
+    using lock = await VmLock.tryTake(vm.pid);
+    if (lock === undefined) return undefined;
     const recovery = await recoverOne(directory, journal, request);
     await directory[Symbol.asyncDispose]();
     return recovery;
@@ -103,13 +103,14 @@ async function recoverOne(
   journal: Journal,
   request: RecoverRequest,
 ): Promise<Recovery> {
+  await using keeper = await Keeper.find(directory.path);
   const client = await connect(journal.vm);
-  if (client === undefined) {
-    return await withoutMonitor(directory, journal, request);
+  if (client !== undefined) {
+    await using side = NewSide.attach(client);
+    const done = await finish(side, directory, journal.vm);
+    if (done !== undefined) return done;
   }
-  await using side = NewSide.attach(client);
-  const done = await finish(side, directory, journal.vm);
-  return done ?? await goBack(directory, journal, request);
+  return await goBack(directory, journal, keeper, request);
 }
 
 /** The monitor's client; undefined when nobody answers. */
@@ -220,25 +221,6 @@ async function giveBack(client: QmpClient): Promise<void> {
   }
 }
 
-async function withoutMonitor(
-  directory: RunDirectory,
-  journal: Journal,
-  request: RecoverRequest,
-): Promise<Recovery> {
-  const { vm } = journal;
-  if (!await isAlive(vm)) {
-    throw new NeedsPersonError(
-      "process-gone",
-      `Process ${vm.pid} is gone, and the VM's memory with it`,
-      {
-        remedy: `Start the VM anew, then remove "${directory.path}", which ` +
-          "has the devices' state only",
-      },
-    );
-  }
-  return await goBack(directory, journal, request);
-}
-
 async function isAlive(vm: VmRecord): Promise<boolean> {
   try {
     return await readStartTime(vm.pid) === vm.startTime;
@@ -248,35 +230,23 @@ async function isAlive(vm: VmRecord): Promise<boolean> {
   }
 }
 
-/** Ends the process and starts the old program from what it still has. */
+/** Ends the process and makes the keeper the old program. */
 async function goBack(
   directory: RunDirectory,
-  journal: Journal,
+  { vm }: Journal,
+  keeper: Keeper | undefined,
   request: RecoverRequest,
 ): Promise<Recovery> {
-  const { vm, world, descriptors, oldArgv } = journal;
-  const cprState = await readCprStateFile(directory);
-  if (cprState === undefined) {
-    throw new NeedsPersonError(
-      "never-held",
-      `Process ${vm.pid} does not answer, and its memory was never held`,
-      { remedy: "Look at the process before anything else" },
-    );
-  }
+  const alive = await isAlive(vm);
+  if (keeper === undefined) throw nobodyKeeps(vm, alive, directory);
   using state = new SavedState(directory.stateFile);
   state.keep(false);
-  using process = PidFd.open(vm.pid);
-  using hold = Hold.gather(process, cprState, descriptors);
-  using anchors = Anchors.open(vm.pid, world, vm.executable);
+  using process = alive ? PidFd.open(vm.pid) : null;
   const { pid, warnings } = await rollBack({
     facts: vm,
     process,
-    hold,
+    keeper,
     state,
-    world,
-    anchors,
-    argv: oldArgv,
-    self: request.self,
     timeoutMs: request.timeoutMs,
     settings: undefined,
   });
@@ -288,4 +258,25 @@ async function goBack(
       ...warnings,
     ].join("; "),
   };
+}
+
+function nobodyKeeps(
+  vm: VmRecord,
+  alive: boolean,
+  directory: RunDirectory,
+): NeedsPersonError {
+  return alive
+    ? new NeedsPersonError(
+      "not-kept",
+      `Process ${vm.pid} does not answer, and nobody else has its memory`,
+      { remedy: "Look at the process before anything else" },
+    )
+    : new NeedsPersonError(
+      "process-gone",
+      `Process ${vm.pid} is gone, and the VM's memory with it`,
+      {
+        remedy: `Start the VM anew, then remove "${directory.path}", which ` +
+          "has the devices' state only",
+      },
+    );
 }

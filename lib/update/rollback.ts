@@ -5,21 +5,15 @@
  * @module
  */
 
-import type { Child } from "../../ffi/child.ts";
-import { createMemfd } from "../../ffi/memfd.ts";
 import type { PidFd } from "../../ffi/process.ts";
-import { CPR_EXEC_STATE, encodeCprState } from "../cpr/mod.ts";
 import type { QmpEvent } from "../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
-import type { Hold } from "./hold.ts";
 import type { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
-import type { Anchors } from "./world/anchors.ts";
-import { launch } from "./world/launch.ts";
-import type { World } from "./world/world.ts";
+import type { Keeper } from "./world/keeper.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;
@@ -27,15 +21,11 @@ const KILL_TIMEOUT_MS = 60_000;
 /** What there is to go back with. */
 export interface WayBack {
   readonly facts: VmRecord;
-  readonly process: PidFd;
-  readonly hold: Hold;
+  /** The process to end; null where it is gone already. */
+  readonly process: PidFd | null;
+  /** Who holds the memory and becomes the old program. */
+  readonly keeper: Keeper;
   readonly state: SavedState;
-  readonly world: World;
-  readonly anchors: Anchors;
-  /** The old program's command line, made to wait for its state. */
-  readonly argv: readonly string[];
-  /** The words that start cprctl. */
-  readonly self: readonly string[];
   readonly timeoutMs: number;
   /** The migration settings of before, where they are known. */
   readonly settings: MigrationSettings | undefined;
@@ -57,18 +47,19 @@ export interface Return {
  * @throws {NeedsPersonError} when the old program does not take the VM back
  */
 export async function rollBack(way: WayBack): Promise<Return> {
-  await endProcess(way.process);
+  if (way.process !== null) await endProcess(way.process);
   way.state.restore();
-  using child = startOld(way);
+  let pid: number;
   let resume: QmpEvent | undefined;
   let warnings: string[];
   try {
+    pid = await way.keeper.go();
     await using old = await NewSide.connect(
-      { ...way.facts, pid: child.pid },
+      { ...way.facts, pid },
       way.timeoutMs,
     );
     await old.load(`file:${way.state.path}`);
-    warnings = await restoreThreads(old.client, child.pid, way.facts.threads);
+    warnings = await restoreThreads(old.client, pid, way.facts.threads);
     if (way.facts.running) resume = await old.resume();
     warnings.push(...await way.settings?.giveBack(old.client) ?? []);
   } catch (error) {
@@ -79,7 +70,7 @@ export async function rollBack(way: WayBack): Promise<Return> {
       { cause: error },
     );
   }
-  return { pid: child.release(), resume, warnings };
+  return { pid, resume, warnings };
 }
 
 /** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */
@@ -92,20 +83,4 @@ async function endProcess(process: PidFd): Promise<void> {
       "VM cannot be started elsewhere",
     { remedy: "Find out what it waits for in the kernel, then run it again" },
   );
-}
-
-function startOld(way: WayBack): Child {
-  using memfd = createMemfd(CPR_EXEC_STATE);
-  memfd.writeAll(encodeCprState(way.hold.cprState));
-  const descriptors = new Map(way.hold.descriptors);
-  const number = Math.max(...descriptors.keys()) + 1;
-  descriptors.set(number, memfd);
-  return launch({
-    world: way.world,
-    anchors: way.anchors,
-    argv: way.argv,
-    variables: { [CPR_EXEC_STATE]: String(number) },
-    descriptors,
-    self: way.self,
-  });
 }

@@ -10,6 +10,7 @@ const STATE_FILE = "vm.state";
  */
 export class RunDirectory implements AsyncDisposable {
   readonly path: string;
+  #stays = false;
 
   private constructor(path: string) {
     this.path = path;
@@ -50,19 +51,31 @@ export class RunDirectory implements AsyncDisposable {
     return `${this.path}/${STATE_FILE}`;
   }
 
+  /** Leaves the directory where it is: a person, or `cprctl recover`, needs it. */
+  leave(): void {
+    this.#stays = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stays) return;
     await Deno.remove(this.path, { recursive: true });
   }
 }
 
-/** /run/cprctl for root, else the user's own runtime directory. */
+/**
+ * /run/cprctl for root, else the user's own runtime directory. Systemd names
+ * the one that it made for a unit.
+ */
 export async function baseDirectory(): Promise<string> {
   const uid = Deno.uid();
-  const own = Deno.env.get("XDG_RUNTIME_DIR");
-  const path = uid === 0
+  const ofUnit = Deno.env.get("RUNTIME_DIRECTORY");
+  const ofUser = Deno.env.get("XDG_RUNTIME_DIR");
+  const path = ofUnit !== undefined && !ofUnit.includes(":")
+    ? ofUnit
+    : uid === 0
     ? "/run/cprctl"
-    : own !== undefined
-    ? `${own}/cprctl`
+    : ofUser !== undefined
+    ? `${ofUser}/cprctl`
     : `/dev/shm/cprctl-${uid}`;
   await Deno.mkdir(path, { recursive: true, mode: 0o711 });
   const info = await Deno.lstat(path);

@@ -8,8 +8,8 @@
  *    └ refused  └─ cancel ─┘     └──────┴────────┴─▶ rollback: the old program
  * ```
  *
- * The point of no return is `cont`, not exec: until then the VM's memory and
- * its saved state are held here as well.
+ * The point of no return is `cont`, not exec: until then a keeper beside the VM
+ * holds its memory, and the saved state is kept.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import {
 } from "./error.ts";
 import { type Facts, recordOf } from "./facts.ts";
 import { Hold } from "./hold.ts";
-import { writeCprState, writeJournal } from "./journal.ts";
+import { writeJournal } from "./journal.ts";
 import { NewSide } from "./new_side.ts";
 import { OldSide } from "./old_side.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -38,6 +38,7 @@ import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
 import type { Anchors } from "./world/anchors.ts";
+import { Keeper } from "./world/keeper.ts";
 import type { World } from "./world/world.ts";
 
 /** A killed process closes its monitor before it has ended. */
@@ -88,18 +89,23 @@ export async function runTransaction(
   await using directory = await RunDirectory.create(facts);
   await writeJournal(directory, {
     vm: recordOf(facts),
-    world: order.world,
-    oldArgv: order.oldArgv,
     newArgv: order.command.argv,
-    descriptors: order.command.descriptors,
+  });
+  await using keeper = await Keeper.start({
+    directory: directory.path,
+    world: order.world,
+    anchors: order.anchors,
+    argv: order.oldArgv,
+    self: order.self,
   });
   using state = new SavedState(directory.stateFile);
   using old = new OldSide(client, facts, order.process);
   try {
     await old.prepare(order.command.argv);
     refuseIfInterrupted(order.signals);
-    await move(order, course, old, state, directory);
+    await move({ ...order, directory, keeper, old, state }, course);
   } catch (error) {
+    if (error instanceof NeedsPersonError) directory.leave();
     // Where another process has the VM now, that one was given them.
     const asBefore = !course.touched || error instanceof RolledBackError;
     if (asBefore && course.pid === undefined) {
@@ -109,27 +115,28 @@ export async function runTransaction(
   }
 }
 
-async function move(
-  order: TransactionOrder,
-  course: Course,
-  old: OldSide,
-  state: SavedState,
-  directory: RunDirectory,
-): Promise<void> {
-  const { clock } = order;
+/** What the steps between the VM's stop and its resumption work with. */
+interface Move extends TransactionOrder {
+  readonly directory: RunDirectory;
+  readonly keeper: Keeper;
+  readonly old: OldSide;
+  readonly state: SavedState;
+}
+
+async function move(order: Move, course: Course): Promise<void> {
+  const { clock, old, state } = order;
   await clock.begin("migrate");
   course.touched = true;
   await old.migrate(`file:${state.path}`);
   setStop(course, old);
-  using hold = await holdOrCancel(order, old, state, directory);
-  course.ram = hold.ram;
+  course.ram = await holdOrCancel(order);
   try {
     await clock.begin("cut");
     await old.cut();
-    await goOn(order, course, old, state);
+    await goOn(order, course);
   } catch (error) {
     if (error instanceof RolledBackError) throw error;
-    throw await goBack(order, course, hold, old, state, error);
+    throw await goBack(order, course, error);
   }
 }
 
@@ -138,32 +145,23 @@ function setStop(course: Course, old: OldSide): void {
   if (stopEvent !== undefined) course.stop = stopEvent;
 }
 
-async function holdOrCancel(
-  order: TransactionOrder,
-  old: OldSide,
-  state: SavedState,
-  directory: RunDirectory,
-): Promise<Hold> {
-  const { clock, process, command, facts } = order;
+/** Holds the VM's memory, here and in the keeper, or gives the VM back. */
+async function holdOrCancel(order: Move): Promise<Hold["ram"]> {
+  const { clock, process, command, facts, old, state } = order;
   try {
     await clock.begin("hold");
-    const hold = await Hold.take(process, command.descriptors);
+    using hold = await Hold.take(process, command.descriptors);
     state.checkRam(hold, facts.ramFiles);
-    await writeCprState(directory, hold.cprState);
-    return hold;
+    await order.keeper.hold(hold);
+    return hold.ram;
   } catch (error) {
     throw await old.cancel(error);
   }
 }
 
 /** From the exec to a VM that runs on the new program. */
-async function goOn(
-  order: TransactionOrder,
-  course: Course,
-  old: OldSide,
-  state: SavedState,
-): Promise<void> {
-  const { clock, facts, timeoutMs } = order;
+async function goOn(order: Move, course: Course): Promise<void> {
+  const { clock, facts, timeoutMs, old, state } = order;
   const connecting = NewSide.connect(facts, timeoutMs);
   connecting.catch(() => undefined); // heard below, after the state
   const kept = keep(state, old.completed); // while the new program starts
@@ -197,15 +195,12 @@ async function goOn(
 
 /** Back to the old program; the error that says what happened to the VM. */
 async function goBack(
-  order: TransactionOrder,
+  order: Move,
   course: Course,
-  hold: Hold,
-  old: OldSide,
-  state: SavedState,
   cause: unknown,
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
-  const { facts } = order;
+  const { facts, old, state } = order;
   const reason = await reasonOf(cause, order);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
     return new NeedsPersonError(
@@ -216,13 +211,7 @@ async function goBack(
     );
   }
   try {
-    const back = await rollBack({
-      ...order,
-      hold,
-      state,
-      settings: old.settings,
-      argv: order.oldArgv,
-    });
+    const back = await rollBack({ ...order, settings: old.settings });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

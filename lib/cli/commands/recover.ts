@@ -4,7 +4,6 @@ import { exitCodeOf } from "../../update/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { printable } from "../printable.ts";
-import { selfCommand } from "../self.ts";
 
 /** Does what was asked. */
 export type RecoverEngine = (request: RecoverRequest) => Promise<Recovery[]>;
@@ -47,10 +46,7 @@ export function recoverCommand(
     loader: async () => {
       const recover = await load();
       return async function (this: CliContext, { json }): Promise<void> {
-        const recoveries = await recover({
-          self: selfCommand(),
-          timeoutMs: TIMEOUT_MS,
-        });
+        const recoveries = await recover({ timeoutMs: TIMEOUT_MS });
         this.process.stdout.write(
           json ? asJson(recoveries) : asText(recoveries),
         );

@@ -1,5 +1,3 @@
-import { NeedsPersonError } from "../error.ts";
-import type { Executable } from "../proc.ts";
 import { Fd } from "../../../ffi/fd.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
@@ -21,17 +19,10 @@ export class Anchors implements Disposable {
     readonly namespaces: ReadonlyMap<NamespaceKind, Fd>,
   ) {}
 
-  /**
-   * Opens them.
-   *
-   * @param old the executable to go back to, where the process does not execute
-   * it any more; it has to be at its path still
-   */
-  static open(pid: number, world: World, old?: Executable): Anchors {
+  /** Opens them, while the process is what it was. */
+  static open(pid: number, world: World): Anchors {
     using stack = new DisposableStack();
-    const executable = stack.use(
-      old === undefined ? Fd.open(`/proc/${pid}/exe`, O_RDONLY) : openSame(old),
-    );
+    const executable = stack.use(Fd.open(`/proc/${pid}/exe`, O_RDONLY));
     const cwd = stack.use(Fd.open(`/proc/${pid}/cwd`, O_PATH | O_DIRECTORY));
     const namespaces = new Map<NamespaceKind, Fd>();
     for (const kind of NAMESPACES) {
@@ -48,16 +39,4 @@ export class Anchors implements Disposable {
     this.cwd.close();
     for (const namespace of this.namespaces.values()) namespace.close();
   }
-}
-
-function openSame(old: Executable): Fd {
-  const file = Fd.open(old.path, O_RDONLY);
-  const { dev, ino } = file.stat();
-  if (dev === BigInt(old.dev) && ino === BigInt(old.ino)) return file;
-  file.close();
-  throw new NeedsPersonError(
-    "old-program-gone",
-    `The old program "${old.path}" was replaced by another file`,
-    { remedy: "Put the old file back there and run cprctl recover again" },
-  );
 }

@@ -1,0 +1,165 @@
+import type { Child } from "../../../ffi/child.ts";
+import type { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { getLimit } from "../../../ffi/limits.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Hold } from "../hold.ts";
+import type { Anchors } from "./anchors.ts";
+import {
+  KEEPER_WORD,
+  type KeeperGreeting,
+  type KeeperOrder,
+  type KeeperRequest,
+} from "./keeper_order.ts";
+import { lines } from "./lines.ts";
+import { NAMESPACES, type World } from "./world.ts";
+
+const SOCKET_FILE = "keeper.sock";
+const TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 5_000;
+
+/** What a keeper is to become, should it come to that. */
+export interface KeeperStart {
+  /** The update's run directory. */
+  readonly directory: string;
+  readonly world: World;
+  readonly anchors: Anchors;
+  /** The old program's command line, made to wait for its state. */
+  readonly argv: readonly string[];
+  /** The words that start cprctl. */
+  readonly self: readonly string[];
+}
+
+/** The keeper of a VM's memory, seen from cprctl. */
+export class Keeper implements AsyncDisposable {
+  readonly #socket: UnixSocket;
+  /** Undefined where another cprctl started it. */
+  readonly #child: Child | undefined;
+  /** True once it is to live on as the old program. */
+  #gone = false;
+
+  private constructor(socket: UnixSocket, child?: Child) {
+    this.#socket = socket;
+    this.#child = child;
+  }
+
+  /**
+   * Starts a keeper. It takes a while to be there; what it is told meanwhile
+   * waits in its socket.
+   */
+  static async start(order: KeeperStart): Promise<Keeper> {
+    const path = `${order.directory}/${SOCKET_FILE}`;
+    using listener = UnixListener.listen(path);
+    const child = spawnKeeper(order, listener);
+    try {
+      return new Keeper(await UnixSocket.connect(path, TIMEOUT_MS), child);
+    } catch (error) {
+      child[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The keeper that another cprctl left; undefined without one. */
+  static async find(directory: string): Promise<Keeper | undefined> {
+    try {
+      return new Keeper(
+        await UnixSocket.connect(`${directory}/${SOCKET_FILE}`, TIMEOUT_MS),
+      );
+    } catch (error) {
+      const absent = ["ENOENT", "ECONNREFUSED"];
+      if (error instanceof OsError && absent.includes(error.code)) return;
+      throw error;
+    }
+  }
+
+  /** Hands the memory over: it outlives this process from now on. */
+  async hold(hold: Hold): Promise<void> {
+    const ofCprState = new Set<number>();
+    for (const { name, id, descriptor } of hold.cprState.descriptors) {
+      ofCprState.add(descriptor);
+      await this.#say(
+        { do: "hold", name, id },
+        hold.descriptors.get(descriptor),
+      );
+    }
+    for (const [number, fd] of hold.descriptors) {
+      if (!ofCprState.has(number)) await this.#say({ do: "hold", number }, fd);
+    }
+  }
+
+  /**
+   * Makes the keeper the old program.
+   *
+   * @returns its pid
+   * @throws {UpdateProblem} when it could not execute it
+   */
+  async go(): Promise<number> {
+    await this.#say({ do: "go" });
+    let pid = 0;
+    // The exec closes the socket, as does the end of the process.
+    for await (const { line } of lines(this.#socket, TIMEOUT_MS)) {
+      pid = (JSON.parse(line) as KeeperGreeting).pid;
+    }
+    if (pid === 0) {
+      throw new UpdateProblem("no-keeper", "The keeper of the memory is gone");
+    }
+    this.#gone = true;
+    this.#child?.release();
+    return pid;
+  }
+
+  /** Lets the memory go and waits for the keeper's end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    using _socket = this.#socket;
+    if (this.#gone) return;
+    using child = this.#child;
+    try {
+      await this.#say({ do: "end" });
+      await child?.wait(END_TIMEOUT_MS);
+    } catch (error) {
+      // It ended by itself, or is ended by force with the child's disposal.
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
+
+  async #say(request: KeeperRequest, descriptor?: Fd): Promise<void> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+    const descriptors = descriptor === undefined ? [] : [descriptor.number];
+    await this.#socket.send(bytes, TIMEOUT_MS, descriptors);
+  }
+}
+
+function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
+  const { anchors } = order;
+  const descriptors = new Map<number, number>();
+  const give = (number: number): number => {
+    const there = 3 + descriptors.size;
+    descriptors.set(there, number);
+    return there;
+  };
+  using memfd = createMemfd("cprctl-keeper");
+  const told: KeeperOrder = {
+    world: order.world,
+    argv: order.argv,
+    executable: give(anchors.executable.number),
+    cwd: give(anchors.cwd.number),
+    namespaces: NAMESPACES.flatMap((kind) => {
+      const namespace = anchors.namespaces.get(kind);
+      return namespace === undefined ? [] : [give(namespace.number)];
+    }),
+    listener: give(listener.number),
+    path: listener.path,
+  };
+  memfd.writeAll(new TextEncoder().encode(JSON.stringify(told)));
+  const number = give(memfd.number);
+  descriptors.set(2, 2); // what goes wrong there is said where we say it
+  return spawn([...order.self, KEEPER_WORD, String(number)], {
+    descriptors,
+    newSession: true,
+    // The VM's own limit, set later, may be below its descriptors.
+    openFiles: getLimit("NOFILE"),
+  });
+}

@@ -1,0 +1,42 @@
+import type { World } from "./world.ts";
+
+/**
+ * What the keeper is told at its start, as JSON in a memfd. The numbers are
+ * descriptors that it was given.
+ */
+export interface KeeperOrder {
+  /** Where the old process was. */
+  readonly world: World;
+  /** The old program's command line, made to wait for its state. */
+  readonly argv: readonly string[];
+  readonly executable: number;
+  readonly cwd: number;
+  /** In the order of entering. */
+  readonly namespaces: readonly number[];
+  /** A unix socket that listens at `path`. */
+  readonly listener: number;
+  readonly path: string;
+}
+
+/** The word that makes this program the keeper; for itself alone. */
+export const KEEPER_WORD = "keep-vm-memory";
+
+/**
+ * What is said to a keeper, one JSON object a line.
+ *
+ * ```
+ * hold   one descriptor comes beside it: of CPR state, or by its number
+ * go     become the old program
+ * end    the memory is not needed any more
+ * ```
+ */
+export type KeeperRequest =
+  | { readonly do: "hold"; readonly name: string; readonly id: number }
+  | { readonly do: "hold"; readonly number: number }
+  | { readonly do: "go" }
+  | { readonly do: "end" };
+
+/** The first thing that a keeper says on each connection. */
+export interface KeeperGreeting {
+  readonly pid: number;
+}

@@ -1,0 +1,161 @@
+/**
+ * The keeper: this program once more, in a process and session of its own,
+ * beside the VM from before it stops until it runs again. It holds the VM's
+ * memory, whatever becomes of the VM's process and of cprctl, and becomes the
+ * old program when it is told to.
+ *
+ * ```
+ * started ─▶ hold … hold ─▶ end                      the update is over
+ *                    │  └─▶ go ─▶ the old program    rollback
+ *                    └ nobody there: waits for `cprctl recover`
+ * ```
+ *
+ * @module
+ */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { UnixListener, type UnixSocket } from "../../../ffi/socket.ts";
+import {
+  CPR_EXEC_STATE,
+  type CprDescriptor,
+  encodeCprState,
+} from "../../cpr/mod.ts";
+import { enterWorld } from "./enter_world.ts";
+import type {
+  KeeperGreeting,
+  KeeperOrder,
+  KeeperRequest,
+} from "./keeper_order.ts";
+import { lines } from "./lines.ts";
+
+const MAXIMUM_ORDER = 8 * 1024 * 1024;
+
+/** Above the numbers that QEMU's command lines name. */
+const OUT_OF_THE_WAY = 512;
+
+/** Waits again after this long; nothing is lost by it. */
+const PATIENCE_MS = 3_600_000;
+const SEND_TIMEOUT_MS = 5_000;
+
+/**
+ * Keeps a VM's memory until it is told what to do with it.
+ *
+ * @param words the number of the memfd with the order
+ * @returns the exit code
+ */
+export async function runKeeper(words: readonly string[]): Promise<number> {
+  const keeper = new Keeping(readOrder(Number(words[0])));
+  return await keeper.run();
+}
+
+function readOrder(number: number): KeeperOrder {
+  using memfd = Fd.adopt(number);
+  memfd.seek(0);
+  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
+  // Written by this same program a moment ago.
+  return JSON.parse(text) as KeeperOrder;
+}
+
+class Keeping {
+  readonly #order: KeeperOrder;
+  readonly #listener: UnixListener;
+  readonly #executable: Fd;
+  readonly #cwd: Fd;
+  readonly #namespaces: readonly Fd[];
+  /** Those of CPR state; their numbers are this process's own. */
+  readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
+  /** Those that have to be open at a number. */
+  readonly #numbered = new Map<number, Fd>();
+
+  constructor(order: KeeperOrder) {
+    this.#order = order;
+    const adopt = (number: number) => {
+      const fd = Fd.adopt(number);
+      fd.setCloexec(true);
+      return fd;
+    };
+    this.#listener = UnixListener.adopt(order.path, adopt(order.listener));
+    this.#executable = outOfTheWay(adopt(order.executable));
+    this.#cwd = adopt(order.cwd);
+    this.#namespaces = order.namespaces.map(adopt);
+  }
+
+  async run(): Promise<number> {
+    for (;;) {
+      let socket: UnixSocket;
+      try {
+        socket = await this.#listener.accept(PATIENCE_MS);
+      } catch (error) {
+        if (error instanceof OsError && error.code === "ETIMEDOUT") continue;
+        throw error;
+      }
+      if (await this.#serve(socket)) return 0;
+      if (this.#cpr.length === 0) return 0; // cprctl ended before the hold
+    }
+  }
+
+  /** Does what is said on a connection; true if the memory can go. */
+  async #serve(connection: UnixSocket): Promise<boolean> {
+    using socket = connection;
+    const greeting: KeeperGreeting = { pid: Deno.pid };
+    const text = new TextEncoder().encode(`${JSON.stringify(greeting)}\n`);
+    try {
+      await socket.send(text, SEND_TIMEOUT_MS);
+    } catch (error) {
+      // The one that connected may be gone; what it said before may be there.
+      if (!(error instanceof OsError)) throw error;
+    }
+    for await (const { line, descriptors } of lines(socket, PATIENCE_MS)) {
+      // From cprctl: the socket is in a directory of its user alone.
+      const request = JSON.parse(line) as KeeperRequest;
+      if (request.do === "end") return true;
+      if (request.do === "go") this.#go();
+      if (request.do === "hold") this.#hold(request, descriptors);
+    }
+    return false;
+  }
+
+  #hold(
+    request: Extract<KeeperRequest, { do: "hold" }>,
+    [received]: readonly Fd[],
+  ): void {
+    if (received === undefined) throw new Error("No descriptor came");
+    const fd = outOfTheWay(received);
+    if ("number" in request) this.#numbered.set(request.number, fd);
+    else this.#cpr.push({ name: request.name, id: request.id, fd });
+  }
+
+  #go(): never {
+    const state = outOfTheWay(createMemfd(CPR_EXEC_STATE));
+    state.writeAll(encodeCprState({
+      descriptors: this.#cpr.map(({ name, id, fd }) => ({
+        name,
+        id,
+        descriptor: fd.number,
+      })),
+      vfioDevices: [],
+    }));
+    const survivors = [state, ...this.#cpr.map(({ fd }) => fd)];
+    return enterWorld({
+      world: this.#order.world,
+      argv: this.#order.argv,
+      executable: this.#executable,
+      cwd: this.#cwd,
+      namespaces: this.#namespaces,
+      variables: { [CPR_EXEC_STATE]: String(state.number) },
+      beforeExec: () => {
+        for (const fd of survivors) fd.setCloexec(false);
+        for (const [number, fd] of this.#numbered) fd.takeNumber(number);
+      },
+    });
+  }
+}
+
+/** The same descriptor under a number that no command line names. */
+function outOfTheWay(fd: Fd): Fd {
+  const moved = fd.dup({ atLeast: OUT_OF_THE_WAY });
+  fd.close();
+  return moved;
+}

@@ -1,0 +1,53 @@
+import type { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import type { Received, UnixSocket } from "../../../ffi/socket.ts";
+
+const CHUNK = 64 * 1024;
+/** Longer than any request. */
+const MAXIMUM_LINE = 1024 * 1024;
+
+/** A line, and the descriptors that came since the one before. */
+export interface Line {
+  readonly line: string;
+  readonly descriptors: readonly Fd[];
+}
+
+/**
+ * The lines that a socket receives, until the other end closes it. A sender
+ * puts a descriptor beside the first byte of its line; the kernel never joins
+ * what carries descriptors with what came before.
+ */
+export async function* lines(
+  socket: UnixSocket,
+  timeoutMs: number,
+): AsyncGenerator<Line> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let descriptors: Fd[] = [];
+  for (;;) {
+    const received = await receive(socket, timeoutMs);
+    if (received === undefined) return;
+    descriptors.push(...received.descriptors);
+    text += decoder.decode(received.bytes, { stream: true });
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      yield { line: text.slice(0, end), descriptors };
+      descriptors = [];
+      text = text.slice(end + 1);
+    }
+    if (text.length > MAXIMUM_LINE) throw new Error("Line is too long");
+  }
+}
+
+/** What comes next; undefined at the end, which a killed sender makes hard. */
+async function receive(
+  socket: UnixSocket,
+  timeoutMs: number,
+): Promise<Received | undefined> {
+  try {
+    const received = await socket.receiveWithDescriptors(CHUNK, timeoutMs);
+    return received.bytes.length === 0 ? undefined : received;
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ECONNRESET") return;
+    throw error;
+  }
+}
