@@ -2,6 +2,16 @@
 
 import type { Fault } from "../harness/fault.ts";
 import { NEW_PROCESS, NEW_PROGRAM } from "./new_program.ts";
+import { CPRCTL_SIGNALS, VM_KILLED } from "./signals.ts";
+import { DISK_LOCK, OTHERS, STATE_FILE } from "./surroundings.ts";
 
 /** In the order in which people read them. */
-export const FAULTS: readonly Fault[] = [...NEW_PROGRAM, ...NEW_PROCESS];
+export const FAULTS: readonly Fault[] = [
+  ...NEW_PROGRAM,
+  ...NEW_PROCESS,
+  ...STATE_FILE,
+  ...DISK_LOCK,
+  ...VM_KILLED,
+  ...CPRCTL_SIGNALS,
+  ...OTHERS,
+];

@@ -9,7 +9,8 @@ import {
   leavesOut,
   rewords,
 } from "../harness/bad_programs.ts";
-import type { Deed, End, Fault } from "../harness/fault.ts";
+import { refused, rolledBack } from "../harness/ends.ts";
+import type { Deed, Fault } from "../harness/fault.ts";
 import type { Scene } from "../harness/scene.ts";
 
 /** For faults that wait until it has run out. */
@@ -17,17 +18,6 @@ const SHORT_MS = 4_000;
 
 const FROM_THE_START = "from the start";
 const AFTER_PREFLIGHT = "after the preflight";
-
-const refused = (says: RegExp): End => ({
-  outcome: "refused",
-  vm: "old",
-  says,
-});
-const rolledBack = (says: RegExp): End => ({
-  outcome: "rolled-back",
-  vm: "old",
-  says,
-});
 
 interface Bad {
   readonly name: string;

@@ -1,0 +1,94 @@
+/** Signals: to cprctl, which has to outlast them, and to the VM's process. */
+
+import { type PhaseName } from "../../../lib/update/report.ts";
+import { ended, refused, rolledBack, updated } from "../harness/ends.ts";
+import type { Deed, End, Fault } from "../harness/fault.ts";
+
+/** Before the VM depends on cprctl, which then may just end. */
+const LOOKING: readonly PhaseName[] = ["facts"];
+/** Until the VM is touched: an interrupted update is refused. */
+const PREPARING: readonly PhaseName[] = ["preflight", "prepare"];
+/** With the VM in its hands. */
+const MOVING: readonly PhaseName[] = [
+  "migrate",
+  "hold",
+  "cut",
+  "load",
+  "commit",
+];
+
+/** What each phase is to a person. */
+const WHEN: Readonly<Record<string, string>> = {
+  facts: "while it looks at the VM",
+  preflight: "in the preflight",
+  prepare: "while it prepares",
+  migrate: "before the VM stops",
+  hold: "while it takes hold of the RAM",
+  cut: "before the exec",
+  load: "before the state is loaded",
+  commit: "loaded, before it runs",
+};
+
+export function whenOf(phase: PhaseName): string {
+  return WHEN[phase] ?? phase;
+}
+
+const toCprctl = (signal: Deno.Signal): Deed => ({ cprctl }) =>
+  cprctl?.kill(signal);
+
+const PUT_OFF: readonly Deno.Signal[] = ["SIGINT", "SIGHUP", "SIGTERM"];
+
+/** At every step, the signals that ask a program to end. */
+export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
+  const row = (phase: PhaseName, end: End): Fault => ({
+    name: `cprctl gets ${signal}`,
+    when: whenOf(phase),
+    apart: true,
+    at: { [phase]: toCprctl(signal) },
+    ends: [end],
+    ...signal === "SIGINT" && (phase === "preflight" || phase === "cut")
+      ? { short: true }
+      : {},
+  });
+  const quit: End = {
+    outcome: "none",
+    vm: "old",
+    says: new RegExp(`ended by ${signal}`),
+  };
+  return [
+    ...LOOKING.map((phase) => row(phase, quit)),
+    ...PREPARING.map((phase) =>
+      row(phase, refused(new RegExp(`Interrupted by ${signal}`)))
+    ),
+    ...MOVING.map((phase) =>
+      row(phase, updated(new RegExp(`${signal} came, and was put off`)))
+    ),
+  ];
+});
+
+const toVm = (signal: Deno.Signal): Deed => ({ vm }) =>
+  Deno.kill(vm.pid, signal);
+
+/** Somebody kills the VM's process. */
+export const VM_KILLED: readonly Fault[] = [
+  ...(["preflight", "prepare"] as const).map((phase): Fault => ({
+    name: "VM's process is killed",
+    when: whenOf(phase),
+    at: { [phase]: toVm("SIGKILL") },
+    ends: [ended(/Process \d+ ended before the VM was touched/)],
+  })),
+  ...(["migrate", "hold", "cut"] as const).map((phase): Fault => ({
+    name: "VM's process is killed",
+    when: whenOf(phase),
+    at: { [phase]: toVm("SIGKILL") },
+    ends: [ended(/ended before it had saved the devices|had not saved/)],
+    ...phase === "hold" ? { short: true } : {},
+  })),
+  ...(["load", "commit"] as const).map((phase): Fault => ({
+    name: "VM's process is killed",
+    when: whenOf(phase),
+    at: { [phase]: toVm("SIGKILL") },
+    ends: [rolledBack(/Process \d+ ended/)],
+    short: true,
+  })),
+];

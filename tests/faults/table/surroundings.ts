@@ -1,0 +1,139 @@
+/** The state file, the disk's lock, the monitor, another cprctl. */
+
+import { updateHere } from "../harness/cprctl.ts";
+import { refused, rolledBack, updated } from "../harness/ends.ts";
+import type { Deed, Fault } from "../harness/fault.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+
+const SECOND_MONITOR = "second.sock";
+
+/** Does something to the bytes of the state file. */
+const toState =
+  (change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array): Deed =>
+  async (scene) => {
+    const path = await scene.stateFile();
+    Deno.writeFileSync(path, change(Deno.readFileSync(path)), {
+      create: false,
+    });
+  };
+
+const halve = toState((bytes) => bytes.subarray(0, bytes.length >> 1));
+const empty = toState(() => new Uint8Array());
+const flip = toState((bytes) => {
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 0xff;
+  return bytes;
+});
+
+export const STATE_FILE: readonly Fault[] = [
+  {
+    name: "state file is truncated",
+    when: "while the VM waits for the cut",
+    at: { cut: halve },
+    ends: [updated(/altered/)],
+    short: true,
+  },
+  {
+    name: "state file is altered",
+    when: "while the VM waits for the cut",
+    at: { cut: flip },
+    ends: [updated(/altered/)],
+  },
+  {
+    name: "state file is truncated",
+    when: "before the state is loaded",
+    at: { load: halve },
+    ends: [updated(/altered/)],
+    short: true,
+  },
+  {
+    name: "state file is emptied",
+    when: "before the state is loaded",
+    at: { load: empty },
+    ends: [updated(/altered/)],
+  },
+  {
+    name: "state file is altered",
+    when: "before the state is loaded",
+    at: { load: flip },
+    ends: [updated(/altered/)],
+  },
+];
+
+/** Another program opens the disk, for good or until it is asked to leave. */
+const takeLock: Deed = async (scene) => {
+  const thief = scene.stranger([
+    scene.tool("qemu-io"),
+    "-f",
+    "raw",
+    scene.vm.files.disk,
+  ]);
+  await thief.ask("length");
+};
+
+export const DISK_LOCK: readonly Fault[] = [
+  {
+    name: "disk's lock is stolen",
+    when: "before the state is loaded, and given back",
+    at: { load: takeLock, rollback: (scene) => scene.strangersLeave() },
+    ends: [rolledBack(/lock/)],
+    short: true,
+  },
+  {
+    name: "disk's lock is stolen",
+    when: "before the state is loaded, and given back late",
+    at: {
+      load: takeLock,
+      rollback: (scene) => {
+        // Long enough for the first attempts to meet it.
+        setTimeout(() => scene.strangersLeave(), 1_500);
+      },
+    },
+    ends: [rolledBack(/lock/)],
+  },
+  {
+    name: "disk's lock is stolen",
+    when: "loaded, before it runs, and given back",
+    at: { commit: takeLock, rollback: (scene) => scene.strangersLeave() },
+    ends: [rolledBack(/lock/)],
+  },
+];
+
+/** A second update of the same VM, while the first is at it. */
+const updateToo =
+  (monitor: (folder: string) => string): Deed => async (scene) => {
+    const second = await updateHere({
+      qmp: monitor(scene.vm.folder),
+      binary: scene.binary,
+      timeoutMs: 1_000,
+    }, () => Promise.resolve());
+    assertEquals(second.exitCode, 3);
+    assertMatch(second.said, /Another (cprctl works on|client holds)/);
+  };
+
+export const OTHERS: readonly Fault[] = [
+  {
+    name: "another client holds the monitor",
+    when: "from the start",
+    before: async (scene) => {
+      scene.use(await scene.vm.monitor());
+    },
+    timeoutMs: 1_000,
+    ends: [refused(/Another client holds the monitor/)],
+    short: true,
+  },
+  ...(["preflight", "hold", "commit"] as const).map((phase): Fault => ({
+    name: "second cprctl at the same monitor",
+    when: `in phase ${phase}`,
+    at: { [phase]: updateToo((folder) => `${folder}/qmp.sock`) },
+    ends: [updated(/^$/)],
+  })),
+  ...(["preflight", "hold", "commit"] as const).map((phase): Fault => ({
+    name: "second cprctl at another monitor",
+    when: `in phase ${phase}`,
+    extra: ["-qmp", `unix:${SECOND_MONITOR},server=on,wait=off`],
+    at: { [phase]: updateToo((folder) => `${folder}/${SECOND_MONITOR}`) },
+    ends: [updated(/^$/)],
+    ...phase === "hold" ? { short: true } : {},
+  })),
+];
