@@ -36,26 +36,31 @@ export interface KeeperStart {
 /** The keeper of a VM's memory, seen from cprctl. */
 export class Keeper implements AsyncDisposable {
   readonly #socket: UnixSocket;
+  /** Its process, which keeps its id when it becomes the old program. */
+  readonly #pid: number;
   /** Undefined where another cprctl started it. */
   readonly #child: Child | undefined;
   /** True once it is to live on as the old program. */
   #gone = false;
 
-  private constructor(socket: UnixSocket, child?: Child) {
+  private constructor(socket: UnixSocket, pid: number, child?: Child) {
     this.#socket = socket;
+    this.#pid = pid;
     this.#child = child;
   }
 
   /**
-   * Starts a keeper. It takes a while to be there; what it is told meanwhile
-   * waits in its socket.
+   * Starts a keeper and waits until it is there: not in the guest's pause.
+   *
+   * @throws {UpdateProblem} when it does not come
    */
   static async start(order: KeeperStart): Promise<Keeper> {
     const path = `${order.directory}/${SOCKET_FILE}`;
     using listener = UnixListener.listen(path);
     const child = spawnKeeper(order, listener);
     try {
-      return new Keeper(await UnixSocket.connect(path, TIMEOUT_MS), child);
+      const socket = await UnixSocket.connect(path, TIMEOUT_MS);
+      return new Keeper(socket, await greeted(socket), child);
     } catch (error) {
       child[Symbol.dispose]();
       throw error;
@@ -64,10 +69,10 @@ export class Keeper implements AsyncDisposable {
 
   /** The keeper that another cprctl left; undefined without one. */
   static async find(directory: string): Promise<Keeper | undefined> {
+    const path = `${directory}/${SOCKET_FILE}`;
     try {
-      return new Keeper(
-        await UnixSocket.connect(`${directory}/${SOCKET_FILE}`, TIMEOUT_MS),
-      );
+      const socket = await UnixSocket.connect(path, TIMEOUT_MS);
+      return new Keeper(socket, await greeted(socket));
     } catch (error) {
       const absent = ["ENOENT", "ECONNREFUSED"];
       if (error instanceof OsError && absent.includes(error.code)) return;
@@ -93,22 +98,15 @@ export class Keeper implements AsyncDisposable {
   /**
    * Makes the keeper the old program.
    *
-   * @returns its pid
-   * @throws {UpdateProblem} when it could not execute it
+   * @returns its pid; that of no process any more when it could not execute it
    */
   async go(): Promise<number> {
     await this.#say({ do: "go" });
-    let pid = 0;
     // The exec closes the socket, as does the end of the process.
-    for await (const { line } of lines(this.#socket, TIMEOUT_MS)) {
-      pid = (JSON.parse(line) as KeeperGreeting).pid;
-    }
-    if (pid === 0) {
-      throw new UpdateProblem("no-keeper", "The keeper of the memory is gone");
-    }
+    for await (const { line } of lines(this.#socket, TIMEOUT_MS)) void line;
     this.#gone = true;
     this.#child?.release();
-    return pid;
+    return this.#pid;
   }
 
   /** Lets the memory go and waits for the keeper's end. */
@@ -130,6 +128,14 @@ export class Keeper implements AsyncDisposable {
     const descriptors = descriptor === undefined ? [] : [descriptor.number];
     await this.#socket.send(bytes, TIMEOUT_MS, descriptors);
   }
+}
+
+/** The pid with which a keeper begins a connection. */
+async function greeted(socket: UnixSocket): Promise<number> {
+  for await (const { line } of lines(socket, TIMEOUT_MS)) {
+    return (JSON.parse(line) as KeeperGreeting).pid;
+  }
+  throw new UpdateProblem("no-keeper", "The keeper of the memory is gone");
 }
 
 function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
