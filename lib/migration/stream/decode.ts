@@ -14,10 +14,12 @@ import type {
   DecodedRecord,
   DecodedStream,
   DeviceSection,
+  OpaqueSection,
   RamSection,
 } from "./decoded.ts";
 import { DescribedDevices } from "./described_devices.ts";
 import { MigrationStreamError, problemText } from "./error.ts";
+import { findSectionEnd } from "./find_sections.ts";
 import { findVmdesc } from "./find_vmdesc.ts";
 import {
   readSectionFooter,
@@ -32,7 +34,7 @@ import {
   type RamBlock,
   type RamLayout,
 } from "./ram_block.ts";
-import { RamReader } from "./ram_records.ts";
+import { RamReader, type RamVisitor } from "./ram_records.ts";
 
 /**
  * Takes apart any precopy stream by its own description. Only headers of
@@ -41,9 +43,44 @@ import { RamReader } from "./ram_records.ts";
  *
  * @throws {MigrationStreamError} naming section, instance, field and offset
  */
-export function decodeStream(stream: Uint8Array): DecodedStream {
-  return new StreamDecoder(stream).decode();
+export function decodeStream(
+  stream: Uint8Array,
+  options: DecodeOptions = {},
+): DecodedStream {
+  const decoder = new StreamDecoder(stream, options);
+  decoder.decode();
+  return decoder.decoded();
 }
+
+/**
+ * As {@linkcode decodeStream}, and where the stream cannot be read to its end,
+ * all records before the problem, and the problem.
+ */
+export function decodeStreamUpToProblem(
+  stream: Uint8Array,
+  options: DecodeOptions = {},
+): { decoded: DecodedStream; problem: MigrationStreamError | undefined } {
+  const decoder = new StreamDecoder(stream, options);
+  try {
+    decoder.decode();
+    return { decoded: decoder.decoded(), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof MigrationStreamError)) throw error;
+    return { decoded: decoder.decoded(), problem: error };
+  }
+}
+
+/** Who wants to know how far it is. */
+export interface DecodeOptions {
+  /**
+   * Told now and then, while guest memory is passed over, up to which offset
+   * nothing will be looked at again soon.
+   */
+  readonly passed?: (offset: number) => void;
+}
+
+/** Bytes of guest memory between two calls of `passed`. */
+const PASSED_STEP = 32 * 1024 * 1024;
 
 /** Values that a description may say beyond one a byte of the stream. */
 const SPARE_VALUES = 65_536;
@@ -58,6 +95,11 @@ class StreamDecoder {
   readonly #fields: FieldDecoder;
   readonly #records: DecodedRecord[] = [];
   readonly #iterated = new Map<number, SectionHeader>();
+  /** Sections that began, by name and instance. */
+  readonly #begun = new Set<string>();
+  readonly #passed: (offset: number) => void;
+  #nextPassed = PASSED_STEP;
+  #configuration: Configuration | undefined;
   #layout: RamLayout = PLAIN_RAM_LAYOUT;
   #ram: RamReader | undefined;
   /** Known after the first section. */
@@ -65,9 +107,13 @@ class StreamDecoder {
   #devices: DescribedDevices | undefined;
   /** The section being read, for messages. */
   #current: SectionHeader | undefined;
+  #ramId: number | undefined;
+  #opaqueTail: DecodedStream["opaqueTail"];
+  #trailing: Uint8Array = new Uint8Array(0);
 
-  constructor(stream: Uint8Array) {
+  constructor(stream: Uint8Array, { passed = () => {} }: DecodeOptions) {
     this.#stream = stream;
+    this.#passed = passed;
     this.#source = new Source(stream);
     this.#fields = new FieldDecoder(
       this.#source,
@@ -75,30 +121,32 @@ class StreamDecoder {
     );
   }
 
-  decode(): DecodedStream {
+  decode(): void {
     try {
       readStreamHeader(this.#source);
-      const configuration = this.#configuration();
-      const opaqueTail = this.#walk();
-      const trailing = opaqueTail === undefined
-        ? this.#end()
-        : new Uint8Array(0);
-      return {
-        input: this.#stream,
-        configuration,
-        layout: this.#layout,
-        hasFooters: this.#hasFooters ?? true,
-        records: this.#records,
-        opaqueTail,
-        vmdesc: this.#devices?.vmdesc,
-        trailing,
-      };
+      this.#configuration = this.#readConfiguration();
+      this.#opaqueTail = this.#walk();
+      if (this.#opaqueTail === undefined) this.#trailing = this.#end();
     } catch (error) {
       throw this.#located(error);
     }
   }
 
-  #configuration(): Configuration | undefined {
+  /** What was read so far. */
+  decoded(): DecodedStream {
+    return {
+      input: this.#stream,
+      configuration: this.#configuration,
+      layout: this.#layout,
+      hasFooters: this.#hasFooters ?? true,
+      records: this.#records,
+      opaqueTail: this.#opaqueTail,
+      vmdesc: this.#devices?.vmdesc,
+      trailing: this.#trailing,
+    };
+  }
+
+  #readConfiguration(): Configuration | undefined {
     const source = this.#source;
     if (source.peekByte() !== RecordType.CONFIGURATION) return undefined;
     source.skip(1);
@@ -146,15 +194,15 @@ class StreamDecoder {
         case RecordType.EOF:
           return undefined;
         case RecordType.SECTION_START:
-          this.#add(this.#ramStart(offset));
+          this.#add(this.#start(offset));
           break;
         case RecordType.SECTION_PART:
         case RecordType.SECTION_END:
-          this.#add(this.#ramMore(offset, type));
+          this.#add(this.#more(offset, type));
           break;
         case RecordType.SECTION_FULL: {
           const devices = this.#findDevices(offset);
-          if (devices === undefined) return this.#opaqueTail(offset);
+          if (devices === undefined) return this.#tail(offset);
           this.#add(this.#device(offset, devices));
           break;
         }
@@ -167,7 +215,7 @@ class StreamDecoder {
     }
   }
 
-  #add(section: DeviceSection | RamSection): void {
+  #add(section: DeviceSection | RamSection | OpaqueSection): void {
     const { sectionId, name, instanceId, version } = section;
     this.#footer({ sectionId, idstr: name, instanceId, version });
     this.#records.push(section);
@@ -183,6 +231,9 @@ class StreamDecoder {
   #header(): SectionHeader {
     const header = readSectionHeader(this.#source);
     this.#current = header;
+    const key = `${header.idstr}\0${header.instanceId}`;
+    if (this.#begun.has(key)) throw this.#problem("it comes twice");
+    this.#begun.add(key);
     return header;
   }
 
@@ -198,26 +249,46 @@ class StreamDecoder {
     };
   }
 
-  #ramStart(offset: number): RamSection {
+  #start(offset: number): RamSection | OpaqueSection {
     const header = this.#header();
-    if (header.idstr !== RAM_SECTION.idstr) {
+    this.#iterated.set(header.sectionId, header);
+    return header.idstr === RAM_SECTION.idstr
+      ? this.#ramStart(header, offset)
+      : this.#opaque(header, "start", offset);
+  }
+
+  #more(
+    offset: number,
+    type: typeof RecordType.SECTION_PART | typeof RecordType.SECTION_END,
+  ): RamSection | OpaqueSection {
+    const sectionId = this.#source.u32();
+    const header = this.#iterated.get(sectionId);
+    if (header === undefined) {
       throw this.#problem(
-        "its state comes in parts, of which only its own code knows the length",
+        `section id ${hex(sectionId)} was not started`,
+        offset,
       );
     }
+    this.#current = header;
+    const piece = type === RecordType.SECTION_PART ? "part" : "end";
+    return this.#ram !== undefined && sectionId === this.#ramId
+      ? this.#ramMore(this.#ram, header, piece, offset)
+      : this.#opaque(header, piece, offset);
+  }
+
+  #ramStart(header: SectionHeader, offset: number): RamSection {
     if (header.version !== RAM_SECTION.version) {
       throw this.#problem(`unsupported version ${header.version}`);
     }
     if (this.#ram !== undefined) throw this.#problem("it starts twice");
     this.#ram = new RamReader(this.#layout);
-    this.#iterated.set(header.sectionId, header);
+    this.#ramId = header.sectionId;
     const start = this.#source.offset;
     const pages = new PageRuns(this.#layout.pageSize);
     let blocks: readonly RamBlock[] = [];
     this.#ram.readStart(this.#source, {
+      ...this.#pagesInto(pages),
       blockList: (list) => blocks = list,
-      page: (record) => pages.add(record),
-      flush: () => pages.addFlush(),
     });
     return {
       type: "start",
@@ -228,28 +299,51 @@ class StreamDecoder {
   }
 
   #ramMore(
+    ram: RamReader,
+    header: SectionHeader,
+    type: "part" | "end",
     offset: number,
-    type: typeof RecordType.SECTION_PART | typeof RecordType.SECTION_END,
   ): RamSection {
-    const sectionId = this.#source.u32();
-    const header = this.#iterated.get(sectionId);
-    if (header === undefined || this.#ram === undefined) {
-      throw this.#problem(
-        `section id ${hex(sectionId)} was not started`,
-        offset,
-      );
-    }
-    this.#current = header;
     const start = this.#source.offset;
     const pages = new PageRuns(this.#layout.pageSize);
-    this.#ram.readPages(this.#source, {
-      page: (record) => pages.add(record),
-      flush: () => pages.addFlush(),
-    });
+    ram.readPages(this.#source, this.#pagesInto(pages));
+    return { type, ...this.#place(header, offset, start), pages };
+  }
+
+  #pagesInto(pages: PageRuns): RamVisitor {
     return {
-      type: type === RecordType.SECTION_PART ? "part" : "end",
+      page: (record) => {
+        pages.add(record);
+        if (record.at >= this.#nextPassed) {
+          this.#nextPassed = record.at + PASSED_STEP;
+          this.#passed(record.at);
+        }
+      },
+      flush: () => pages.addFlush(),
+    };
+  }
+
+  /** Nothing says how long it is: it ends where its footer stands. */
+  #opaque(
+    header: SectionHeader,
+    piece: OpaqueSection["piece"],
+    offset: number,
+  ): OpaqueSection {
+    const start = this.#source.offset;
+    const end = this.#hasFooters === false
+      ? undefined
+      : findSectionEnd(this.#stream, start, header.sectionId, this.#iterated);
+    if (end === undefined) {
+      throw this.#problem(
+        "its state comes in parts, of which only its own code knows the length",
+      );
+    }
+    const bytes = this.#source.bytes(end - start);
+    return {
+      type: "opaque",
+      piece,
       ...this.#place(header, offset, start),
-      pages,
+      bytes,
     };
   }
 
@@ -266,7 +360,7 @@ class StreamDecoder {
    * Nothing but its last bytes can be told of the rest: a stream that was cut
    * does not end with a footer and EOF.
    */
-  #opaqueTail(offset: number): { offset: number; bytes: Uint8Array } {
+  #tail(offset: number): { offset: number; bytes: Uint8Array } {
     this.#source.seek(offset);
     const bytes = this.#source.bytes(this.#source.remaining);
     const isWhole = bytes.at(-1) === RecordType.EOF &&

@@ -71,6 +71,16 @@ export interface RamSection extends SectionPlace {
   readonly pages: PageRuns;
 }
 
+/**
+ * A piece of what is neither guest memory nor a device's VMState, such as a
+ * dirty bitmap: only its own code knows what is inside.
+ */
+export interface OpaqueSection extends SectionPlace {
+  readonly type: "opaque";
+  readonly piece: "start" | "part" | "end";
+  readonly bytes: Uint8Array;
+}
+
 /** A command between sections. */
 export interface CommandRecord extends StreamCommand {
   readonly type: "command";
@@ -80,7 +90,11 @@ export interface CommandRecord extends StreamCommand {
 }
 
 /** What stands between configuration and EOF, in order. */
-export type DecodedRecord = DeviceSection | RamSection | CommandRecord;
+export type DecodedRecord =
+  | DeviceSection
+  | RamSection
+  | OpaqueSection
+  | CommandRecord;
 
 /** A stream taken apart; encodes to the same bytes. */
 export interface DecodedStream {

@@ -7,6 +7,7 @@ import type {
   CommandRecord,
   DecodedStream,
   DeviceSection,
+  OpaqueSection,
   RamSection,
 } from "./decoded.ts";
 import { encodeBody } from "./encode_fields.ts";
@@ -56,6 +57,7 @@ export function* encodeParts(
   for (const record of decoded.records) {
     if (record.type === "command") encodeCommand(sink, record);
     else if (record.type === "full") encodeDevice(sink, record);
+    else if (record.type === "opaque") yield* encodeOpaque(sink, record);
     else yield* ram.section(record);
     if (record.type !== "command" && decoded.hasFooters) {
       writeSectionFooter(sink, record.sectionId);
@@ -76,6 +78,27 @@ function encodeDevice(sink: Sink, section: DeviceSection): void {
   writeSectionHeader(sink, RecordType.SECTION_FULL, { ...section, idstr });
   if (state instanceof Uint8Array) sink.bytes(state);
   else encodeBody(sink, state);
+}
+
+function* encodeOpaque(
+  sink: Sink,
+  section: OpaqueSection,
+): Generator<Uint8Array, void> {
+  const { name: idstr, piece } = section;
+  if (piece === "start") {
+    writeSectionHeader(sink, RecordType.SECTION_START, { ...section, idstr });
+  } else writeSectionContinuation(sink, piece, section.sectionId);
+  yield sink.drain();
+  yield section.bytes;
+}
+
+function writeSectionContinuation(
+  sink: Sink,
+  piece: "part" | "end",
+  sectionId: number,
+): void {
+  sink.u8(piece === "part" ? RecordType.SECTION_PART : RecordType.SECTION_END);
+  sink.u32(sectionId);
 }
 
 function encodeEnd(sink: Sink, { vmdesc, trailing }: DecodedStream): void {
@@ -108,14 +131,7 @@ class RamEncoder {
       const { name: idstr } = section;
       writeSectionHeader(sink, RecordType.SECTION_START, { ...section, idstr });
       yield* this.#blockList(section.blocks ?? []);
-    } else {
-      sink.u8(
-        section.type === "part"
-          ? RecordType.SECTION_PART
-          : RecordType.SECTION_END,
-      );
-      sink.u32(section.sectionId);
-    }
+    } else writeSectionContinuation(sink, section.type, section.sectionId);
     for (const run of section.pages) yield* this.#run(run);
     sink.size64(RamFlag.EOS);
   }

@@ -14,7 +14,11 @@ export {
   STREAM_MAGIC,
   STREAM_VERSION,
 } from "./constants.ts";
-export { decodeStream } from "./decode.ts";
+export {
+  type DecodeOptions,
+  decodeStream,
+  decodeStreamUpToProblem,
+} from "./decode.ts";
 export {
   type CommandRecord,
   type DecodedField,
@@ -24,13 +28,19 @@ export {
   type DecodedValue,
   type DecodedVmdesc,
   type DeviceSection,
+  type OpaqueSection,
   type RamSection,
 } from "./decoded.ts";
 export { encodeParts, encodeStream } from "./encode.ts";
 export { isStruct } from "./encode_fields.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
+export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
-export { type MappedBlock, type RamBlock } from "./ram_block.ts";
+export {
+  mappedBitmapSize,
+  type MappedBlock,
+  type RamBlock,
+} from "./ram_block.ts";
 export { type IncomingRam } from "./ram_load.ts";
 export { type RamBlockStatistics, ramStatistics } from "./ram_statistics.ts";
 export { type PageRun, type PageRuns } from "./page_runs.ts";

@@ -18,7 +18,7 @@ export interface RamBlockStatistics {
 export function ramStatistics(decoded: DecodedStream): RamBlockStatistics[] {
   const statistics: RamBlockStatistics[] = [];
   for (const record of decoded.records) {
-    if (record.type === "command" || record.type === "full") continue;
+    if (!("pages" in record)) continue;
     for (const block of record.blocks ?? []) {
       statistics.push(blockStatistics(decoded.input, block));
     }

@@ -1,7 +1,13 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   type DecodedStream,
   decodeStream,
+  decodeStreamUpToProblem,
   encodeParts,
   encodeStream,
   MigrationStreamError,
@@ -326,12 +332,67 @@ Deno.test("sections that only their own code can read are named", () => {
   assertEquals(error.location.section, "dirty-bitmap");
 });
 
+Deno.test("sections that only their own code can read end at their footers", () => {
+  const bitmaps = section(1, 3, "dirty-bitmap", 1, [0x7e, 0, 0, 0, 3, 9]);
+  const input = joined(
+    HEADER,
+    configuration(),
+    joined(bitmaps, footer(3)),
+    START,
+    joined([2, 0, 0, 0, 3], [1, 2, 0x7e, 0, 0, 0, 1], footer(3)),
+    ramPart(EOS),
+    joined([3, 0, 0, 0, 3], [], footer(3)),
+    EOF,
+  );
+  const stream = decoded(input);
+  assertEquals(
+    stream.records.map((record) =>
+      record.type === "opaque"
+        ? [record.name, record.piece, [...record.bytes]]
+        : record.type
+    ),
+    [
+      ["dirty-bitmap", "start", [0x7e, 0, 0, 0, 3, 9]],
+      "start",
+      ["dirty-bitmap", "part", [1, 2, 0x7e, 0, 0, 0, 1]],
+      "part",
+      ["dirty-bitmap", "end", []],
+    ],
+  );
+});
+
+Deno.test("what stands before a problem is kept", () => {
+  const { decoded: before, problem } = decodeStreamUpToProblem(
+    joined(HEADER, configuration(), START, [9]),
+  );
+  assertEquals(before.configuration?.machine, "pc");
+  assertEquals(before.records.map(({ type }) => type), ["start"]);
+  assertStringIncludes(problem?.message ?? "", "unknown record type 0x9");
+});
+
+Deno.test("a device that comes twice is refused", () => {
+  const twice = joined(section(4, 7, "dev", 1, [5]), footer(7));
+  const fields = [{ name: "x", type: "uint8", size: 1 }];
+  const error = refused(
+    joined(
+      HEADER,
+      configuration(),
+      twice,
+      twice,
+      EOF,
+      vmdesc(device(fields), device(fields)),
+    ),
+    "it comes twice",
+  );
+  assertEquals([error.location.section, error.location.instance], ["dev", 0]);
+});
+
 Deno.test("what cannot be in a stream is refused", () => {
   const before = joined(HEADER, configuration());
   refused(joined(before, [9]), "unknown record type 0x9");
   refused(joined(before, [0x7e, 0, 0, 0, 1]), "unknown record type 0x7e");
   refused(joined(before, ramPart(EOS)), "section id 0x1 was not started");
-  refused(joined(before, START, START), "it starts twice");
+  refused(joined(before, START, START), "it comes twice");
   refused(
     joined(before, section(1, 1, "ram", 5, EOS)),
     "unsupported version 5",
