@@ -59,6 +59,16 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** Between two attempts to reach a program that is starting. */
 const RETRY_MS = 1;
 
+/** How to connect. */
+export interface ConnectOptions extends Patience {
+  /**
+   * Come back with the greeting, while the negotiation is under way: what is
+   * sent meanwhile is answered after it, or fails with it. A QEMU that starts
+   * greets when half of its start is over, and answers at the end.
+   */
+  readonly early?: boolean;
+}
+
 /** How to run a command. */
 export interface ExecuteOptions extends Partial<Patience> {
   /** Descriptors that go with it, as `getfd` and `add-fd` want them. */
@@ -113,7 +123,7 @@ export class QmpClient implements AsyncDisposable {
    */
   static async connect(
     address: QmpAddress,
-    patience: Patience,
+    patience: ConnectOptions,
   ): Promise<QmpClient> {
     const deadline = performance.now() + patience.timeoutMs;
     const client = new QmpClient(await open(address, patience), address);
@@ -122,10 +132,13 @@ export class QmpClient implements AsyncDisposable {
         timeoutMs: deadline - performance.now(),
         signal: patience.signal,
       }, () => new Silence());
-      await client.execute("qmp_capabilities", undefined, {
+      const negotiated = client.execute("qmp_capabilities", undefined, {
         timeoutMs: deadline - performance.now(),
         signal: patience.signal,
       });
+      // What comes after it fails as it did.
+      if (patience.early) negotiated.catch(() => {});
+      else await negotiated;
       return client;
     } catch (error) {
       // The queue tells more while our own connection is still part of it.
@@ -146,14 +159,14 @@ export class QmpClient implements AsyncDisposable {
    */
   static async connectAgain(
     address: QmpAddress,
-    { timeoutMs, signal }: Patience,
+    { timeoutMs, ...options }: ConnectOptions,
   ): Promise<QmpClient> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       try {
         return await QmpClient.connect(address, {
+          ...options,
           timeoutMs: deadline - performance.now(),
-          signal,
         });
       } catch (error) {
         if (!isPassing(error)) throw error;

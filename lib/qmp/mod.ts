@@ -15,7 +15,11 @@ export {
   text,
   unsigned,
 } from "./arguments.ts";
-export { type ExecuteOptions, QmpClient } from "./client.ts";
+export {
+  type ConnectOptions,
+  type ExecuteOptions,
+  QmpClient,
+} from "./client.ts";
 export type { CommandTable } from "./dispatch.ts";
 export type { Patience } from "./deadline.ts";
 export * from "./errors.ts";

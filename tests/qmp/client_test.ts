@@ -442,6 +442,41 @@ Deno.test("no answer to the negotiation", async () => {
   await connecting;
 });
 
+Deno.test("an early client sends commands behind the negotiation", async () => {
+  using peer = new FakePeer();
+  const early = { ...PATIENT, early: true };
+  const connecting = QmpClient.connect(peer.address, early);
+  using session = await peer.accept();
+  await session.send(GREETING);
+  await using client = await connecting;
+  assertEquals(client.version.major, 11);
+  const running = client.execute("query-status");
+  const commands = [await session.command(), await session.command()];
+  assertEquals(commands.map(({ execute }) => execute), [
+    "qmp_capabilities",
+    "query-status",
+  ]);
+  for (const { execute, id } of commands) {
+    await session.send(`{"return": "${execute}", "id": ${id}}\r\n`);
+  }
+  assertEquals(await running, "query-status");
+});
+
+Deno.test("an early client is dropped: its commands fail", async () => {
+  using peer = new FakePeer();
+  const early = { ...PATIENT, early: true };
+  const connecting = QmpClient.connect(peer.address, early);
+  const session = await peer.accept();
+  await session.send(GREETING);
+  await using client = await connecting;
+  const failing = assertRejects(
+    () => client.execute("query-status"),
+    QmpClosedError,
+  );
+  session.close();
+  await failing;
+});
+
 Deno.test("no greeting: nobody is being served", async () => {
   using peer = new FakePeer();
   const error = await assertRejects(
