@@ -10,10 +10,10 @@ import {
 } from "../update/report.ts";
 import type { PhaseObserver } from "../update/phase_clock.ts";
 import type { CliProcess } from "./process.ts";
-import { renderReport } from "./report_text.ts";
+import { renderReport, type ReportView } from "./report_text.ts";
 
 /**
- * Runs an update; names the phase at hand to whoever watches, prints the
+ * Runs an update, or a check of one; names the phase at hand to whoever watches, prints the
  * report, and sets the exit code that its outcome stands for. With `json`,
  * standard output gets one JSON document, also where there is no report.
  *
@@ -23,6 +23,7 @@ export async function presentUpdate(
   process: CliProcess,
   json: boolean,
   update: (observer: PhaseObserver) => Promise<Report>,
+  view?: ReportView,
 ): Promise<void> {
   const line = new StatusLine(process);
   let report: Report;
@@ -35,7 +36,7 @@ export async function presentUpdate(
     line.clear();
   }
   if (json) writeJson(process, report);
-  else process.stdout.write(renderReport(report, process.look));
+  else process.stdout.write(renderReport(report, process.look, view));
   process.exitCode = exitCodeOf(report.outcome);
 }
 

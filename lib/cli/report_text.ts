@@ -19,6 +19,7 @@ const VERDICTS: Readonly<
 > = {
   "updated": ["updated", "good"],
   "up-to-date": ["up to date", "good"],
+  "would-update": ["would update", "good"],
   "refused": ["refused", "careful"],
   "rolled-back": ["rolled back", "careful"],
   "needs-person": ["needs a person", "bad"],
@@ -31,19 +32,27 @@ const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   skipped: "faint",
 };
 
+/** What the reader wants: what was done, or what was found out. */
+export type ReportView = "update" | "check";
+
 /** Draws a report; the text ends with a line feed. */
-export function renderReport(report: Report, look: Look): string {
-  return `${
-    new ReportText(look).parts(printableReport(report)).join("\n\n")
-  }\n`;
+export function renderReport(
+  report: Report,
+  look: Look,
+  view: ReportView = "update",
+): string {
+  const parts = new ReportText(look, view).parts(printableReport(report));
+  return `${parts.join("\n\n")}\n`;
 }
 
 class ReportText {
   readonly #look: Look;
+  readonly #view: ReportView;
   readonly #paint: Paint;
 
-  constructor(look: Look) {
+  constructor(look: Look, view: ReportView) {
     this.#look = look;
+    this.#view = view;
     this.#paint = painter(look.colour);
   }
 
@@ -51,7 +60,7 @@ class ReportText {
   parts(report: Report): string[] {
     return [
       this.#verdict(report),
-      report.outcome === "up-to-date" ? "" : renderTimeline(report, this.#look),
+      this.#timeline(report),
       this.#memory(report),
       this.#comparisons(report.before_after ?? []),
       this.#commandChanges(report.command_changes),
@@ -68,6 +77,12 @@ class ReportText {
     const clauses = [mainClause(report), pidClause(report), pauseClause(report)]
       .filter((clause) => clause !== "");
     return this.#led(`${word}:`, tone, clauses.join(", "));
+  }
+
+  #timeline(report: Report): string {
+    return this.#view === "check" || report.outcome === "up-to-date"
+      ? ""
+      : renderTimeline(report, this.#look);
   }
 
   #memory({ ram, mode, outcome }: Report): string {
@@ -103,7 +118,7 @@ class ReportText {
     return ["command line:", ...lines].join("\n");
   }
 
-  /** How many came out how; those that were not ok in full. */
+  /** How many came out how; in full those that were not ok, in a check all. */
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
     const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
@@ -111,7 +126,9 @@ class ReportText {
         const count = checks.filter((each) => each.verdict === verdict).length;
         return count === 0 ? "" : `${count} ${verdict}`;
       }).filter((text) => text !== "");
-    const lines = checks.filter((check) => check.verdict !== "ok")
+    const isShown = ({ verdict }: Check) =>
+      this.#view === "check" || verdict !== "ok";
+    const lines = checks.filter(isShown)
       .flatMap(({ verdict, id, detail, remedy }) => [
         this.#led(
           `  ${verdict.padEnd(7)}`,
@@ -157,6 +174,10 @@ function mainClause(report: Report): string {
         : `${name} runs on ${programName(report.to)} ${was(report)}`;
     case "up-to-date":
       return `${name} runs on ${programName(report.to ?? report.from)} already`;
+    case "would-update":
+      return `${name} would move from ${old} to ${
+        report.to?.exe ?? "the new program"
+      }`;
     case "refused":
       return `${name} was not touched and runs on ${old}`;
     case "rolled-back":

@@ -1,6 +1,7 @@
 /** The commands, in the order that help lists them. */
 
 import { buildRouteMap } from "@stricli/core";
+import { checkCommand, type CheckEngine } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
@@ -25,12 +26,21 @@ EXIT CODES
 ENVIRONMENT
   NO_COLOR      no colours       CPRCTL_DEBUG  show where an error was thrown`;
 
+async function checkEngine(): Promise<CheckEngine> {
+  return (await import("../update/check.ts")).check;
+}
+
 /** Every command by its name. */
 export const routes = buildRouteMap<string, CliContext>({
   routes: {
-    update: updateCommand(async () =>
-      (await import("../update/update.ts")).update
-    ),
+    update: updateCommand(async () => {
+      const [{ update }, check] = await Promise.all([
+        import("../update/update.ts"),
+        checkEngine(),
+      ]);
+      return { update, check };
+    }),
+    check: checkCommand(checkEngine),
     list: listCommand(async () => (await import("../update/list.ts")).listVms),
     recover: recoverCommand(async () =>
       (await import("../update/recover.ts")).recover

@@ -6,6 +6,7 @@
  * outcome        exit code   the guest
  * updated        0           runs on the new program (or is paused, as it was)
  * up-to-date     0           was not touched: it runs on that program already
+ * would-update   0           was not touched: only a check was asked for
  * refused        3           was not touched
  * rolled-back    4           runs on the old program, its RAM as it was
  * needs-person   5           may not run: the error says why, and what to do
@@ -23,6 +24,7 @@ export const REPORT_SCHEMA = 1;
 export const OUTCOMES = {
   "updated": 0,
   "up-to-date": 0,
+  "would-update": 0,
   "refused": 3,
   "rolled-back": 4,
   "needs-person": 5,
@@ -111,7 +113,10 @@ const comparisonSchema = v.strictObject({
 export const reportSchema = v.strictObject({
   schema: v.literal(REPORT_SCHEMA),
   outcome: v.picklist(outcomeNames),
-  changed: v.boolean(),
+  changed: v.pipe(
+    v.boolean(),
+    v.description("after a check: what it would be after the update"),
+  ),
   vm: v.strictObject({ name: text, uuid: text, qmp: text, machine: text }),
   pid_before: v.nullable(pid),
   pid_after: v.nullable(pid),

@@ -29,7 +29,7 @@ export async function updateOf(
   words: readonly string[] = [],
 ): Promise<Report> {
   const text = await outputOf(
-    [...cprctl, "update", "--json", "--qmp", socket, ...words],
+    [...cprctl, "update", "--force", "--json", "--qmp", socket, ...words],
   );
   return JSON.parse(text);
 }

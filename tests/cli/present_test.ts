@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import * as v from "valibot";
 import { UsageError } from "../../lib/errors.ts";
 import { presentUpdate } from "../../lib/cli/present.ts";
@@ -11,6 +11,7 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
   const codes = new Map([
     [reports.updated, 0],
     [reports.upToDate, 0],
+    [reports.wouldUpdate, 0],
     [reports.refused, 3],
     [reports.rolledBack, 4],
     [reports.needsPerson, 5],
@@ -23,6 +24,19 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
       stdout: renderReport(report, PLAIN),
       stderr: "",
     });
+  }
+});
+
+Deno.test("a check is drawn with every one of its checks", async () => {
+  const process = capturedProcess();
+  const report = () => Promise.resolve(reports.wouldUpdate);
+  await presentUpdate(process, false, report, "check");
+  assertEquals(
+    process.written.stdout,
+    renderReport(reports.wouldUpdate, PLAIN, "check"),
+  );
+  for (const { id } of reports.wouldUpdate.checks) {
+    assertStringIncludes(process.written.stdout, `${id}: `);
   }
 });
 

@@ -17,6 +17,13 @@ Deno.test("each outcome, plain", async (t) => {
   }
 });
 
+Deno.test("a check, plain", async (t) => {
+  for (const name of ["wouldUpdate", "refused", "upToDate"] as const) {
+    const text = renderReport(reports[name], PLAIN, "check");
+    await t.assertSnapshot(text, { name: `check ${name}` });
+  }
+});
+
 Deno.test("in colour it says the same", async (t) => {
   for (const report of Object.values(reports)) {
     const coloured = renderReport(report, { ...PLAIN, colour: true });

@@ -134,6 +134,19 @@ export const upToDate: Report = {
   ram: null,
 };
 
+/** Only a check was asked for, and none said no. */
+export const wouldUpdate: Report = {
+  ...BASE,
+  outcome: "would-update",
+  to: { ...BASE.from, version: null },
+  checks: updated.checks,
+  command_changes: updated.command_changes,
+  blackout_ms: null,
+  blackout_start_ms: null,
+  phases: BASE.phases.slice(0, 2),
+  ram: null,
+};
+
 /** A check said no. */
 export const refused: Report = {
   ...BASE,

@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
+import { checkCommand } from "../../lib/cli/commands/check.ts";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
 import { updateCommand } from "../../lib/cli/commands/update.ts";
+import type { SurveyRequest } from "../../lib/update/survey.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
 import { selfCommand } from "../../lib/cli/self.ts";
 import { applicationText } from "../../lib/cli/text.ts";
@@ -11,10 +13,17 @@ import * as reports from "./reports.ts";
 
 async function update(...words: string[]) {
   const requests: Omit<UpdateRequest, "observer">[] = [];
+  const checks: Omit<SurveyRequest, "observer">[] = [];
   const command = updateCommand(() =>
-    Promise.resolve(({ observer: _observer, ...request }) => {
-      requests.push(request);
-      return Promise.resolve(reports.refused);
+    Promise.resolve({
+      update: ({ observer: _observer, ...request }) => {
+        requests.push(request);
+        return Promise.resolve(reports.refused);
+      },
+      check: ({ observer: _observer, ...request }) => {
+        checks.push(request);
+        return Promise.resolve(reports.wouldUpdate);
+      },
     })
   );
   const process = capturedProcess();
@@ -27,7 +36,8 @@ async function update(...words: string[]) {
     words,
     { process },
   );
-  return { requests, exitCode: process.exitCode, ...process.written };
+  const { exitCode, written } = process;
+  return { requests, checks, exitCode, ...written };
 }
 
 Deno.test("the flags become a request", async () => {
@@ -35,24 +45,54 @@ Deno.test("the flags become a request", async () => {
     {
       address: { path: "/run/a.qmp" },
       binary: undefined,
+      skipIfCurrent: true,
       timeoutMs: 60_000,
       self: selfCommand(),
     },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
-    "--json",
+    ...["--json", "--force"],
   );
   assertEquals(full.requests, [
     {
       address: { host: "localhost", port: 4444 },
       binary: "/opt/q",
+      skipIfCurrent: false,
       timeoutMs: 1500,
       self: selfCommand(),
     },
   ]);
   assertEquals(JSON.parse(full.stdout), reports.refused);
   assertEquals(full.exitCode, 3);
+});
+
+Deno.test("update --check is check", async () => {
+  const words = ["--qmp", "/run/a.qmp", "--binary", "/opt/q", "--force"];
+  const { requests, checks, stdout, exitCode } = await update(
+    ...words,
+    "--check",
+  );
+  assertEquals(requests, []);
+  assertEquals(checks, [{
+    address: { path: "/run/a.qmp" },
+    binary: "/opt/q",
+    skipIfCurrent: false,
+  }]);
+  assertEquals(exitCode, 0);
+
+  const process = capturedProcess();
+  const asked: SurveyRequest[] = [];
+  const command = checkCommand(() =>
+    Promise.resolve(({ observer: _observer, ...request }) => {
+      asked.push(request);
+      return Promise.resolve(reports.wouldUpdate);
+    })
+  );
+  const application = buildApplication(command, { name: "cprctl check" });
+  await run(application, words, { process });
+  assertEquals(asked, checks);
+  assertEquals([process.written.stdout, process.exitCode], [stdout, exitCode]);
 });
 
 Deno.test("nothing is asked of the engine by wrong words", async (t) => {

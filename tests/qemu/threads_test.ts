@@ -6,7 +6,7 @@ import { isObject, type Json } from "../../lib/qmp/mod.ts";
 import type { Report } from "../../lib/update/report.ts";
 import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctl } from "../cli/program.ts";
+import { cprctlWords } from "../program/program.ts";
 import {
   accelerators,
   type Machine,
@@ -72,7 +72,7 @@ async function move(vm: VirtualMachine, binary: string): Promise<Report> {
     address: { path: vm.files.qmp },
     binary,
     timeoutMs: TIMEOUT_MS,
-    self: cprctl(),
+    self: cprctlWords(),
   });
 }
 

@@ -1,21 +1,22 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
-import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { parseQmpAddress } from "../qmp_address.ts";
 import { selfCommand } from "../self.ts";
+import { surveyRequest, VM_FLAGS, type VmFlags } from "../vm_flags.ts";
+import type { CheckEngine } from "./check.ts";
 
 /** Does what was asked. */
-export type UpdateEngine = (request: UpdateRequest) => Promise<Report>;
+export interface UpdateEngines {
+  readonly update: (request: UpdateRequest) => Promise<Report>;
+  readonly check: CheckEngine;
+}
 
-interface Flags {
-  readonly qmp: QmpAddress;
-  readonly binary?: string;
+interface Flags extends VmFlags {
+  readonly check: boolean;
   readonly timeout: number;
-  readonly json: boolean;
 }
 
 /** Seconds in which even a slow host starts a QEMU. */
@@ -24,10 +25,10 @@ const DEFAULT_TIMEOUT = "60";
 /**
  * `cprctl update`: move a VM onto a new program.
  *
- * @param load imports the engine, when the command runs and not before
+ * @param load imports the engines, when the command runs and not before
  */
 export function updateCommand(
-  load: () => Promise<UpdateEngine>,
+  load: () => Promise<UpdateEngines>,
 ): Command<CliContext> {
   return buildCommand<Flags, [], CliContext>({
     docs: {
@@ -35,7 +36,8 @@ export function updateCommand(
       fullDescription: withExamples(
         "Move a running VM onto a new QEMU in the same process: the pid stays, guest\n" +
           "RAM stays in place, and the guest pauses for as long as a QEMU takes to start.\n" +
-          "Prints a verdict and where the time went; the exit code says how it ended.",
+          "Prints a verdict and where the time went; the exit code says how it ended.\n" +
+          "A VM that runs on that very file already is left alone.",
         [
           [
             "cprctl update --qmp /run/vm/a.qmp",
@@ -45,25 +47,22 @@ export function updateCommand(
             "cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu",
             "onto a build of your own",
           ],
+          [
+            "cprctl update --qmp /run/vm/a.qmp --force",
+            "after a library was upgraded",
+          ],
           ["cprctl update --qmp /run/vm/a.qmp --json", "for a program to read"],
         ],
       ),
     },
     parameters: {
       flags: {
-        qmp: {
-          kind: "parsed",
-          parse: parseQmpAddress,
-          brief: "The VM's QMP socket: a path, or HOST:PORT",
-          placeholder: "socket",
-        },
-        binary: {
-          kind: "parsed",
-          parse: String,
-          brief:
-            "The QEMU to move onto; else what is now at the old one's path",
-          placeholder: "path",
-          optional: true,
+        ...VM_FLAGS,
+        check: {
+          kind: "boolean",
+          brief: "Say what would be done, and do nothing, as cprctl check does",
+          default: false,
+          withNegated: false,
         },
         timeout: {
           kind: "parsed",
@@ -72,33 +71,29 @@ export function updateCommand(
           placeholder: "seconds",
           default: DEFAULT_TIMEOUT,
         },
-        json: {
-          kind: "boolean",
-          brief: "Print the report as one JSON document",
-          default: false,
-          withNegated: false,
-        },
       },
     },
     loader: async () => {
-      const [update, { presentUpdate }] = await Promise.all([
+      const [engines, { presentUpdate }] = await Promise.all([
         load(),
         import("../present.ts"),
       ]);
       return async function (this: CliContext, flags: Flags): Promise<void> {
-        const { qmp: address, binary, timeout, json } = flags;
-        const timeoutMs = timeout * 1000;
+        const asked = surveyRequest(flags);
+        const timeoutMs = flags.timeout * 1000;
         await presentUpdate(
           this.process,
-          json,
+          flags.json,
           (observer) =>
-            update({
-              address,
-              binary,
-              timeoutMs,
-              self: selfCommand(),
-              observer,
-            }),
+            flags.check
+              ? engines.check({ ...asked, observer })
+              : engines.update({
+                ...asked,
+                timeoutMs,
+                self: selfCommand(),
+                observer,
+              }),
+          flags.check ? "check" : "update",
         );
       };
     },

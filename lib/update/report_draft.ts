@@ -1,0 +1,60 @@
+/** A report while it comes about. */
+
+import { CprctlError } from "../errors.ts";
+import { QmpCommandError } from "../qmp/mod.ts";
+import { UpdateError } from "./error.ts";
+import { programOf, vmOf, type VmRecord } from "./facts.ts";
+import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
+
+/** A report whose fields are filled in as they become known. */
+export type Draft = { -readonly [K in keyof Report]: Report[K] };
+
+/** The report of a VM that nothing was done to yet. */
+export function draftOf(vm: VmRecord): Draft {
+  return {
+    schema: REPORT_SCHEMA,
+    outcome: "needs-person",
+    changed: false,
+    vm: vmOf(vm),
+    pid_before: vm.pid,
+    pid_after: vm.pid,
+    mode: "cpr-exec",
+    from: programOf(vm.program, vm.version, vm.executable.path),
+    to: null,
+    blackout_ms: null,
+    blackout_start_ms: null,
+    blackout_predicted_ms: null,
+    phases: [],
+    checks: [],
+    command_changes: [],
+    ram: null,
+    rehearsal: null,
+    warnings: [],
+    error: null,
+  };
+}
+
+/** Adds how it ended; the error knows what became of the VM. */
+export function addFailure(report: Draft, error: unknown): void {
+  report.error = describe(error);
+  if (error instanceof UpdateError) report.outcome = error.outcome;
+  if (report.outcome === "needs-person") report.pid_after = null;
+}
+
+function describe(error: unknown): ReportError {
+  if (error instanceof CprctlError) {
+    const { cause } = error;
+    return {
+      code: error.code,
+      message: error.message,
+      remedy: error.remedy ?? null,
+      qemu: cause instanceof QmpCommandError ? cause.description : null,
+    };
+  }
+  return {
+    code: "internal",
+    message: error instanceof Error ? error.message : String(error),
+    remedy: null,
+    qemu: null,
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * What an update and a check of one have in common: all that is found out
+ * before anything is touched.
+ *
+ * ```
+ * connect ─▶ facts ─▶ up to date? ─▶ lock ─▶ command ─▶ preflight ─▶ act
+ *    │                    │ yes                            │
+ *    └ RefusedError       └ up-to-date                     └ refused
+ * ```
+ *
+ * @module
+ */
+
+import { OsError } from "../../ffi/libc.ts";
+import { PidFd } from "../../ffi/process.ts";
+import { CprctlError } from "../errors.ts";
+import {
+  type QmpAddress,
+  QmpClient,
+  QmpClosedError,
+  QmpError,
+} from "../qmp/mod.ts";
+import { type LiveProcess, readLiveProcess } from "./command/live_process.ts";
+import { type NewCommand, newCommand } from "./command/new_command.ts";
+import { DeferredSignals } from "./deferred_signals.ts";
+import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
+import { type Facts, gatherFacts } from "./facts.ts";
+import { VmLock } from "./lock.ts";
+import { PhaseClock, type PhaseObserver } from "./phase_clock.ts";
+import { preflight, requireNoRefusal } from "./preflight/mod.ts";
+import { ProcessFiles } from "./preflight/process_files.ts";
+import { identity, readStartTime } from "./proc.ts";
+import type { Report } from "./report.ts";
+import { addFailure, type Draft, draftOf } from "./report_draft.ts";
+import { Anchors } from "./world/anchors.ts";
+import { readWorld, type World } from "./world/world.ts";
+
+/** Which VM, and what for. */
+export interface SurveyRequest {
+  readonly address: QmpAddress;
+  /** The program to move to; default: the path of the running one. */
+  readonly binary?: string | undefined;
+  /** Leave a VM alone that runs on that very file already. */
+  readonly skipIfCurrent?: boolean | undefined;
+  readonly observer?: PhaseObserver | undefined;
+}
+
+/** A VM that may be moved, and everything that was found out. */
+export interface SurveyedVm {
+  readonly client: QmpClient;
+  readonly process: PidFd;
+  readonly facts: Facts;
+  readonly world: World;
+  readonly anchors: Anchors;
+  readonly command: NewCommand;
+  /** The old program's command line, made to wait as the new one's. */
+  readonly oldArgv: readonly string[];
+  /** Put off until this is over. */
+  readonly signals: DeferredSignals;
+  readonly clock: PhaseClock;
+  readonly report: Draft;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+
+/**
+ * Looks at a VM, and if nothing speaks against it, acts. Comes back with a
+ * report as soon as it knows the VM; the error in it says what went wrong.
+ *
+ * @param act tells the report how it went; what it throws says that nothing was
+ * touched
+ * @throws {RefusedError} when the monitor cannot be reached
+ */
+export async function survey(
+  request: SurveyRequest,
+  act: (vm: SurveyedVm) => void | Promise<void>,
+): Promise<Report> {
+  const clock = new PhaseClock(request.observer);
+  await clock.begin("facts");
+  await using client = await connect(request.address);
+  const facts = await gatherFacts(client);
+  const report = draftOf(facts);
+  using signals = new DeferredSignals();
+  try {
+    if (request.skipIfCurrent === true && await isCurrent(facts, request)) {
+      report.outcome = "up-to-date";
+      report.to = report.from;
+    } else {
+      using _lock = await VmLock.take(facts.pid);
+      await examine({ client, facts, signals, clock, report }, request, act);
+    }
+  } catch (error) {
+    addFailure(report, await untouched(facts, error));
+  }
+  clock.end();
+  report.phases = [...clock.phases];
+  return report;
+}
+
+async function connect(address: QmpAddress): Promise<QmpClient> {
+  try {
+    return await QmpClient.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    throw new RefusedError(error.code, error.message, {
+      ...error.remedy === undefined ? {} : { remedy: error.remedy },
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Whether the VM executes the very file that it is to move to. Another file at
+ * the same path is another program, whatever its version says.
+ */
+async function isCurrent(
+  { pid, executable }: Facts,
+  { binary = executable.path }: SurveyRequest,
+): Promise<boolean> {
+  const info = await new ProcessFiles(pid).stat(binary);
+  if (info === undefined) return false;
+  const { dev, ino } = identity(info);
+  return dev === executable.dev && ino === executable.ino;
+}
+
+async function examine(
+  known: Pick<
+    SurveyedVm,
+    "client" | "facts" | "signals" | "clock" | "report"
+  >,
+  request: SurveyRequest,
+  act: (vm: SurveyedVm) => void | Promise<void>,
+): Promise<void> {
+  const { client, facts, clock, report } = known;
+  using process = await openProcess(facts);
+  const world = await readWorld(facts.pid);
+  using anchors = Anchors.open(facts.pid, world);
+  await clock.begin("preflight");
+  const binary = request.binary ?? facts.executable.path;
+  const live = await readLiveProcess(facts.pid);
+  const command = newCommand(facts, live, request.binary);
+  report.command_changes = [...command.changes];
+  report.to = {
+    ...report.from,
+    version: null,
+    package: null,
+    exe: command.argv[0] ?? null,
+  };
+  report.checks = await preflight({ client, facts, command, binary });
+  requireNoRefusal(report.checks);
+  const oldArgv = oldCommand(facts, live).argv;
+  await act({ ...known, process, world, anchors, command, oldArgv });
+}
+
+/** A descriptor of the process, which cannot come to mean another one. */
+async function openProcess(facts: Facts): Promise<PidFd> {
+  const process = PidFd.open(facts.pid);
+  if (await readStartTime(facts.pid) === facts.startTime) return process;
+  process[Symbol.dispose]();
+  throw new RefusedError(
+    "process-ended",
+    `Process ${facts.pid} ended while it was looked at`,
+  );
+}
+
+/** What starts the old program again, waiting for the state. */
+function oldCommand(facts: Facts, live: LiveProcess): NewCommand {
+  return facts.program === "cprctl"
+    ? newCommand(facts, live)
+    : newCommand(facts, live, facts.argv[0]);
+}
+
+/** What an error means for a VM that was not touched. */
+async function untouched(facts: Facts, error: unknown): Promise<UpdateError> {
+  const refusal = refusalOf(error);
+  if (!(error instanceof QmpClosedError) || !await ends(facts)) return refusal;
+  return new NeedsPersonError(
+    "process-ended",
+    `Process ${facts.pid} ended before the VM was touched: ${refusal.message}`,
+    { remedy: "Find out what ended it, and start the VM again", cause: error },
+  );
+}
+
+/** Whether the process is gone, or about to be. */
+async function ends(facts: Facts): Promise<boolean> {
+  try {
+    using process = await openProcess(facts);
+    return await process.exited(END_TIMEOUT_MS);
+  } catch (error) {
+    const gone = error instanceof RefusedError ||
+      error instanceof Deno.errors.NotFound ||
+      error instanceof OsError && error.code === "ESRCH";
+    if (!gone) throw error;
+    return true;
+  }
+}
+
+/** Whatever goes wrong before the VM is touched refuses the update. */
+function refusalOf(error: unknown): UpdateError {
+  if (error instanceof UpdateError) return error;
+  return new RefusedError(
+    error instanceof CprctlError ? error.code : "internal",
+    error instanceof Error ? error.message : String(error),
+    {
+      ...error instanceof CprctlError && error.remedy !== undefined
+        ? { remedy: error.remedy }
+        : {},
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,84 @@
+/** What a check says, and that an update is done once. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Report } from "../../../lib/update/report.ts";
+import { validateReport } from "../../../lib/update/report_validate.ts";
+import { type Ended, runCprctl } from "../../program/program.ts";
+import { GuestRam, Lab, type Vm } from "./harness/mod.ts";
+
+async function run(
+  command: string,
+  vm: Vm,
+  ...words: string[]
+): Promise<Ended & { readonly report: Report }> {
+  await (await vm.connect()).close();
+  const ended = await runCprctl([
+    ...[command, "--json", "--qmp", vm.qmpPath],
+    ...words,
+  ]);
+  return { ...ended, report: validateReport(JSON.parse(ended.stdout)) };
+}
+
+Deno.test("a machine on its program is up to date, but for --force", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start();
+
+  for (const command of ["check", "update"]) {
+    const { code, report } = await run(command, vm);
+    assertEquals(
+      [code, report.outcome, report.changed],
+      [0, "up-to-date", false],
+    );
+    assertEquals(report.to, report.from);
+    assertEquals(report.phases.map(({ name }) => name), ["facts"]);
+  }
+
+  using ram = new GuestRam(vm.pid);
+  const forced = await run("update", vm, "--force");
+  assertEquals(
+    [forced.code, forced.report.outcome, forced.report.changed],
+    [0, "updated", true],
+    forced.stdout,
+  );
+  await ram.ticked();
+});
+
+Deno.test("a check predicts the update, and touches nothing", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start();
+  const { code, report } = await run("check", vm, "--force");
+  assertEquals(
+    [code, report.outcome],
+    [0, "would-update"],
+    report.error?.message,
+  );
+  assertEquals(report.changed, true);
+  assertEquals(report.error, null);
+  assertEquals(report.blackout_ms, null);
+  assertEquals([report.pid_before, report.pid_after], [vm.pid, vm.pid]);
+  assertEquals(
+    report.phases.map(({ name }) => name),
+    ["facts", "preflight"],
+  );
+  await using qmp = await vm.connect();
+  assertEquals(await qmp.execute("query-migrate"), {});
+});
+
+Deno.test("a check says what would refuse the update", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start();
+  const missing = lab.path("missing");
+  const checked = await run("check", vm, "--binary", missing);
+  assertEquals([checked.code, checked.report.outcome], [3, "refused"]);
+  assertEquals(checked.report.changed, false);
+  const { code, report } = await run("update", vm, "--binary", missing);
+  assertEquals([code, report.outcome], [3, "refused"]);
+  assertEquals(report.checks, checked.report.checks);
+  assertEquals(report.error, checked.report.error);
+
+  await (await vm.connect()).close();
+  const { stdout } = await runCprctl([
+    ...["update", "--check", "--qmp", vm.qmpPath, "--binary", missing],
+  ]);
+  for (const { id } of report.checks) assertStringIncludes(stdout, `${id}: `);
+});
