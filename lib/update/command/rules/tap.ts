@@ -7,6 +7,10 @@
  * tap,id=net0,ifname=vm0,script=no,vhost=on   ->   tap,id=net0,vhost=on,fd=11
  * ```
  *
+ * Of an interface with several queues QEMU detaches those that the guest does
+ * not use, takes those that it is given to be attached, and aborts where it
+ * cannot detach one: such an interface is refused, however it was given.
+ *
  * @module
  */
 
@@ -39,6 +43,8 @@ const OF_OPENING = [
 const REMEDY = "Restart the VM with an ifname of its own for each tap " +
   "interface, or with descriptors of them (fd=)";
 
+const ONE_QUEUE = "Restart the VM with one queue for each tap interface";
+
 /** Gives the new program the tap interfaces that the running one has open. */
 export const handOverTaps: Rule = (draft, { live }) => {
   const wanted = draft.of(...OPTIONS).filter(opensTap);
@@ -55,7 +61,19 @@ export const handOverTaps: Rule = (draft, { live }) => {
   for (const argument of wanted) {
     handOver(draft, argument, claims.get(argument));
   }
+  for (const argument of draft.of(...OPTIONS)) {
+    if (keysOf(argument).get("fds")?.includes(":")) {
+      refuseQueues(draft, argument);
+    }
+  }
 };
+
+function refuseQueues(draft: CommandDraft, argument: Argument): void {
+  draft.refuse(
+    `The tap interface of "${shown(argument.words)}" has several queues`,
+    ONE_QUEUE,
+  );
+}
 
 function opensTap(argument: Argument): boolean {
   const value = keysOf(argument);
@@ -97,38 +115,35 @@ function claimLast(
 function handOver(
   draft: CommandDraft,
   argument: Argument,
-  queues: readonly TapQueue[] | undefined,
+  queues: readonly TapQueue[] = [],
 ): void {
+  const [queue, ...more] = queues;
   const name = shown(argument.words);
-  if (queues === undefined) {
+  if (queue === undefined) {
     draft.refuse(`Cannot tell which descriptor belongs to "${name}"`, REMEDY);
-    return;
-  }
-  if (queues.some(({ closesOnExec }) => closesOnExec)) {
+  } else if (more.length > 0) {
+    refuseQueues(draft, argument);
+  } else if (queue.closesOnExec) {
     draft.refuse(`The tap interface of "${name}" is closed by exec`, REMEDY);
-    return;
+  } else {
+    const value = keysOf(argument);
+    draft.replace(
+      argument,
+      withValue(argument, withDescriptor(value, queue).toString()).words,
+      reasonFor(value, queue),
+    );
   }
-  const value = keysOf(argument);
-  draft.replace(
-    argument,
-    withValue(argument, withQueues(value, queues).toString()).words,
-    reasonFor(value, queues),
-  );
 }
 
-function withQueues(
-  value: OptionValue,
-  queues: readonly TapQueue[],
-): OptionValue {
-  const numbers = queues.map(({ descriptor }) => descriptor).join(":");
+function withDescriptor(value: OptionValue, queue: TapQueue): OptionValue {
   const rest = OF_OPENING.reduce((left, key) => left.without(key), value)
-    .with(queues.length > 1 ? "fds" : "fd", numbers);
+    .with("fd", String(queue.descriptor));
   return rest.get("type") === "tap" ? rest : rest.with("type", "tap");
 }
 
-function reasonFor(value: OptionValue, queues: readonly TapQueue[]): string {
-  const why = `interface ${queues[0]?.interface} stays open over the exec, ` +
-    "and cannot be opened twice";
+function reasonFor(value: OptionValue, queue: TapQueue): string {
+  const why = `interface ${queue.interface} stays open over the exec, and ` +
+    "cannot be opened twice";
   const scripted = value.get("type") === "tap" &&
     value.get("helper") === undefined && value.get("downscript") !== "no";
   return scripted

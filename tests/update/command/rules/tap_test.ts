@@ -11,11 +11,13 @@ function tap(name: string, ...descriptors: number[]): TapQueue[] {
   }));
 }
 
+const VM1 = tap("vm1", 12);
+
 function live(...taps: TapQueue[]) {
   return { ...NOTHING_LIVE, taps };
 }
 
-const two = live(...tap("vm0", 11), ...tap("vm1", 12, 13));
+const two = live(...tap("vm0", 11), ...VM1);
 
 const cases: readonly [string[], string[]][] = [
   [["-netdev", "tap,id=n,ifname=vm0,script=no,downscript=no,vhost=on"], [
@@ -24,7 +26,7 @@ const cases: readonly [string[], string[]][] = [
   ]],
   [["-netdev", "tap,id=n,queues=2,ifname=vm1,vnet_hdr=on,sndbuf=0"], [
     "-netdev",
-    "tap,id=n,sndbuf=0,fds=12:13",
+    "tap,id=n,sndbuf=0,fd=12",
   ]],
   [["-netdev", '{"type": "tap", "id": "n", "ifname": "vm0"}'], [
     "-netdev",
@@ -46,17 +48,17 @@ const cases: readonly [string[], string[]][] = [
       "-netdev",
       "bridge,id=n,br=br1,helper=/h",
       "-netdev",
-      "tap,id=m,fds=12:13",
+      "tap,id=m,fd=12",
     ],
     [
-      ...["-netdev", "tap,id=n,fd=11", "-netdev", "tap,id=m,fds=12:13"],
+      ...["-netdev", "tap,id=n,fd=11", "-netdev", "tap,id=m,fd=12"],
     ],
   ],
   [["-netdev", "tap,id=n", "-netdev", "tap,id=m,ifname=vm0"], [
-    ...["-netdev", "tap,id=n,fds=12:13", "-netdev", "tap,id=m,fd=11"],
+    ...["-netdev", "tap,id=n,fd=12", "-netdev", "tap,id=m,fd=11"],
   ]],
   [["-netdev", "tap,id=n,ifname=vm%d", "-netdev", "tap,id=m,ifname=vm0"], [
-    ...["-netdev", "tap,id=n,fds=12:13", "-netdev", "tap,id=m,fd=11"],
+    ...["-netdev", "tap,id=n,fd=12", "-netdev", "tap,id=m,fd=11"],
   ]],
   [["-netdev", "user,id=n,hostfwd=tcp::1-:2"], [
     "-netdev",
@@ -89,6 +91,17 @@ Deno.test("an interface that cannot be told is refused", () => {
     problemsOf(["-netdev", "tap,id=n"], [...a, ...b]),
     expected.slice(0, 1),
   );
+});
+
+Deno.test("an interface with several queues is refused", () => {
+  const refused = (words: string) =>
+    `refuse: The tap interface of "-netdev ${words}" has several queues`;
+  for (const words of ["tap,id=n,ifname=vm0,queues=2", "tap,id=n,fds=11:12"]) {
+    assertEquals(problemsOf(["-netdev", words], tap("vm0", 11, 12)), [
+      refused(words),
+    ]);
+  }
+  assertEquals(problemsOf(["-netdev", "tap,id=n,fds=11"], tap("vm0", 11)), []);
 });
 
 Deno.test("an interface that exec would close is refused", () => {

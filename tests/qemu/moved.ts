@@ -1,0 +1,54 @@
+/** Moves a machine with the engine of cprctl, and shows what it was told. */
+
+import { assertEquals } from "@std/assert";
+import type { Report } from "../../lib/update/report.ts";
+import { update } from "../../lib/update/update.ts";
+import type { QemuBuild } from "../../scripts/qemu/builds.ts";
+import { cprctlWords } from "../program/program.ts";
+import type { VirtualMachine } from "./harness/mod.ts";
+
+const TIMEOUT_MS = 60_000;
+
+/** Moves a machine onto a build, if it can be. */
+export async function tryToMove(
+  vm: VirtualMachine,
+  build: QemuBuild,
+): Promise<Report> {
+  return await update({
+    address: { path: vm.files.qmp },
+    binary: build.binary,
+    timeoutMs: TIMEOUT_MS,
+    self: cprctlWords(),
+  });
+}
+
+/** Moves a machine onto a build; asserts that it got there as it was. */
+export async function move(
+  vm: VirtualMachine,
+  build: QemuBuild,
+): Promise<Report> {
+  const { pid } = vm;
+  const report = await tryToMove(vm, build);
+  assertEquals(report.error, null);
+  assertEquals(report.outcome, "updated");
+  assertEquals([report.pid_before, report.pid_after], [pid, pid]);
+  assertEquals(vm.executable(), build.binary);
+  return report;
+}
+
+/** The words that a machine's process was started with. */
+export async function argvOf(vm: VirtualMachine): Promise<string[]> {
+  const text = await Deno.readTextFile(`/proc/${vm.pid}/cmdline`);
+  return text.split("\0").slice(0, -1);
+}
+
+/** The value of an option's only use. */
+export async function valueOf(
+  vm: VirtualMachine,
+  option: string,
+): Promise<string | undefined> {
+  const argv = await argvOf(vm);
+  const index = argv.indexOf(option);
+  assertEquals(argv.lastIndexOf(option), index, `${option} is there twice`);
+  return index < 0 ? undefined : argv[index + 1];
+}

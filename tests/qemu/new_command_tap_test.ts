@@ -1,0 +1,151 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import {
+  type Accelerator,
+  accelerators,
+  openDescriptors,
+  PLAIN,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
+import { argvOf, move, tryToMove } from "./moved.ts";
+
+const builds = await qemuBuilds();
+/** Interfaces of this run alone; a name has at most 15 characters. */
+const NAME = `cp${Deno.pid}`;
+const QUIET = "script=no,downscript=no";
+/** IFF_UP, BROADCAST and MULTICAST. */
+const UP = "0x1003";
+
+/** A machine with a network card of which the interface is named so. */
+interface Card {
+  readonly what: string;
+  readonly words: readonly string[];
+  /** What becomes of the words; N stands for the descriptor. */
+  readonly after: readonly string[];
+  /** Name of the interface; undefined where the kernel gives one. */
+  readonly interface?: string;
+}
+
+const DEVICE = ["-device", "virtio-net-pci,netdev=n,mac=52:54:00:00:00:01"];
+
+const CARDS: readonly Card[] = [
+  {
+    what: "a tap interface by name",
+    words: ["-netdev", `tap,id=n,ifname=${NAME},${QUIET}`, ...DEVICE],
+    after: ["-netdev", "tap,id=n,fd=N", ...DEVICE],
+    interface: NAME,
+  },
+  {
+    what: "a tap interface in JSON",
+    words: [
+      ...[
+        "-netdev",
+        `{"type": "tap", "id": "n", "ifname": "${NAME}",` +
+        ' "script": "no", "downscript": "no"}',
+      ],
+      ...DEVICE,
+    ],
+    after: ["-netdev", '{"type": "tap", "id": "n", "fd": "N"}', ...DEVICE],
+    interface: NAME,
+  },
+  {
+    what: "a tap interface that the kernel named",
+    words: ["-netdev", `tap,id=n,${QUIET}`, ...DEVICE],
+    after: ["-netdev", "tap,id=n,fd=N", ...DEVICE],
+  },
+  {
+    what: "a tap interface by -nic",
+    words: ["-nic", `tap,model=e1000,ifname=${NAME},${QUIET}`],
+    after: ["-nic", "tap,model=e1000,fd=N"],
+    interface: NAME,
+  },
+];
+
+const problem = await whyNot();
+if (problem !== undefined) {
+  console.log(`Without tap interfaces: ${problem}`);
+}
+
+for (const accelerator of await accelerators(builds.old)) {
+  for (const card of CARDS) {
+    Deno.test({
+      name: `${card.what} stays as it is (${accelerator})`,
+      ignore: problem !== undefined,
+      fn: () => staysAsItIs(card, accelerator),
+    });
+  }
+}
+
+Deno.test({
+  name: "a tap interface with two queues is refused",
+  ignore: problem !== undefined,
+  async fn() {
+    const netdev = `tap,id=n,queues=2,ifname=${NAME},${QUIET}`;
+    await using vm = await VirtualMachine.boot(builds.old, {
+      ...PLAIN,
+      extra: [
+        ...["-netdev", netdev],
+        ...["-device", "virtio-net-pci,netdev=n,mq=on,vectors=6"],
+      ],
+    }, "tcg");
+    const witness = await Witness.of(vm);
+    const { outcome, error } = await tryToMove(vm, builds.new);
+    assertEquals([outcome, error?.code], ["refused", "new-command"]);
+    assertStringIncludes(error?.message ?? "", netdev);
+    await witness.assertLivesOn();
+  },
+});
+
+async function staysAsItIs(card: Card, accelerator: Accelerator) {
+  await using vm = await VirtualMachine.boot(builds.old, {
+    ...PLAIN,
+    extra: card.words,
+  }, accelerator);
+  const taps = tapsOf(vm);
+  const number = String(taps[0]?.number);
+  const name = taps[0]?.interface ?? "";
+  assertEquals(name, card.interface ?? name);
+  const link = `/sys/class/net/${name}`;
+  // Only an interface that is up tells whether somebody has its other end.
+  await Deno.writeTextFile(`${link}/flags`, UP);
+  const index = await Deno.readTextFile(`${link}/ifindex`);
+  const witness = await Witness.of(vm);
+
+  for (const build of [builds.new, builds.old, builds.new]) {
+    await move(vm, build);
+    await witness.assertLivesOn();
+    const argv = await argvOf(vm);
+    const words = card.after.map((word) => word.replace(/\bN\b/, number));
+    const first = argv.findIndex((word) => word === words[0]);
+    assertEquals(argv.slice(first, first + words.length), words);
+    assertEquals(tapsOf(vm), taps);
+    assertEquals(await Deno.readTextFile(`${link}/ifindex`), index);
+    assertEquals(await Deno.readTextFile(`${link}/carrier`), "1\n");
+  }
+}
+
+function tapsOf(vm: VirtualMachine) {
+  return openDescriptors(vm.pid)
+    .filter(({ target }) => target === "/dev/net/tun")
+    .map(({ number }) => ({
+      number,
+      interface: /^iff:\t(.*)$/m.exec(
+        Deno.readTextFileSync(`/proc/${vm.pid}/fdinfo/${number}`),
+      )?.[1],
+    })).sort((a, b) => a.number - b.number);
+}
+
+/** Why there can be no tap interfaces; undefined where there can. */
+async function whyNot(): Promise<string | undefined> {
+  try {
+    await using vm = await VirtualMachine.start(builds.old, {
+      ...PLAIN,
+      extra: ["-netdev", `tap,id=n,ifname=${NAME},${QUIET}`],
+    }, "tcg");
+    await Deno.writeTextFile(`/sys/class/net/${NAME}/flags`, UP);
+    return vm.pid > 0 ? undefined : "";
+  } catch (error) {
+    return error instanceof Error ? error.message.trim() : String(error);
+  }
+}
