@@ -1,0 +1,135 @@
+import { assert, assertEquals } from "@std/assert";
+import { Fd } from "../../../ffi/fd.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { PidFd } from "../../../ffi/process.ts";
+import type { Hold } from "../../../lib/update/hold.ts";
+import { Anchors } from "../../../lib/update/world/anchors.ts";
+import { Keeper } from "../../../lib/update/world/keeper.ts";
+import { readWorld } from "../../../lib/update/world/world.ts";
+import { cprctlWords } from "../../program/program.ts";
+import { withRunDirectory } from "../run_base.ts";
+
+/** Becomes the old program: says what it was given, and where it is. */
+const OLD_PROGRAM = `
+echo "pid $$ args $* home $HOME"
+pwd
+cat /proc/self/fd/9
+ls -l /proc/self/fd | grep -o 'memfd:[a-z0-9_A-Z]*' | sort
+echo "state $QEMU_CPR_EXEC_STATE" | grep -c '[0-9]'
+`;
+
+/** A process whose place a keeper can take, and what it would hand over. */
+async function stage() {
+  const run = await withRunDirectory();
+  const output = `${run.path}/output`;
+  await Deno.writeTextFile(output, "");
+  const model = new Deno.Command("/bin/sh", {
+    args: ["-c", "echo; read _"],
+    cwd: run.path,
+    env: { HOME: "/model" },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = model.stdout.getReader();
+  await reader.read(); // it is /bin/sh now
+  const ram = createMemfd("ram0", { size: 4096 });
+  ram.writeAll(new TextEncoder().encode("guest memory"));
+  const named = createMemfd("named");
+  named.writeAll(new TextEncoder().encode("number nine\n"));
+  const out = Fd.open(output, 0o2001); // O_WRONLY | O_APPEND
+  const hold = {
+    cprState: { descriptors: [{ name: "ram0", id: 0, descriptor: 40 }] },
+    descriptors: new Map([[40, ram], [9, named], [1, out], [2, out]]),
+  } as unknown as Hold;
+  const world = await readWorld(model.pid);
+  const anchors = Anchors.open(model.pid, world);
+  return {
+    run,
+    output,
+    pid: model.pid,
+    hold,
+    start: () =>
+      Keeper.start({
+        directory: run.path,
+        world,
+        anchors,
+        argv: ["sh", "-c", OLD_PROGRAM, "old", "two words"],
+        self: cprctlWords(),
+      }),
+    async [Symbol.asyncDispose]() {
+      anchors[Symbol.dispose]();
+      for (const fd of [ram, named, out]) fd.close();
+      await reader.cancel();
+      await model.stdin.close();
+      await model.status;
+      await run[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a keeper becomes the old program, in its place, with all it held", async () => {
+  await using it = await stage();
+  await using keeper = await it.start();
+  await keeper.hold(it.hold);
+  const pid = await keeper.go();
+  using process = gone(pid);
+  if (process !== undefined) assert(await process.exited(10_000));
+  const said = (await Deno.readTextFile(it.output)).split("\n");
+  assertEquals(said, [
+    `pid ${pid} args two words home /model`,
+    it.run.path,
+    "number nine",
+    "memfd:QEMU_CPR_EXEC_STATE",
+    "memfd:named",
+    "memfd:ram0",
+    "1",
+    "",
+  ]);
+});
+
+/** The process, or undefined where it ended already. */
+function gone(pid: number): PidFd | undefined {
+  try {
+    return PidFd.open(pid);
+  } catch {
+    return undefined; // it was quick
+  }
+}
+
+Deno.test("a keeper that is told to end does, and leaves nothing", async () => {
+  await using it = await stage();
+  {
+    await using keeper = await it.start();
+    await keeper.hold(it.hold);
+  }
+  assertEquals(await Keeper.find(it.run.path), undefined);
+  assertEquals(await Deno.readTextFile(it.output), "");
+});
+
+Deno.test("memory outlives a killed cprctl, and another one finds it", async () => {
+  await using it = await stage();
+  const starter = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--allow-all"],
+      new URL("keeper_starter.ts", import.meta.url).pathname,
+      ...[`${it.pid}`, it.run.path, it.output],
+    ],
+    stdout: "piped",
+  }).spawn();
+  const reader = starter.stdout.getReader();
+  await reader.read();
+  starter.kill("SIGKILL");
+  await starter.status;
+  await reader.cancel();
+
+  await using keeper = await Keeper.find(it.run.path);
+  assert(keeper !== undefined);
+  using process = gone(await keeper.go());
+  if (process !== undefined) assert(await process.exited(10_000));
+  assertEquals(await Deno.readTextFile(it.output), "1\n");
+});
+
+Deno.test("nobody is found where no keeper was", async () => {
+  await using run = await withRunDirectory();
+  assertEquals(await Keeper.find(run.path), undefined);
+});
