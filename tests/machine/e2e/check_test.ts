@@ -43,6 +43,34 @@ Deno.test("a machine on its program is up to date, but for --force", async () =>
   await ram.ticked();
 });
 
+Deno.test("another file at the same path is another program", {
+  // The portable form executes a file of its cache, whatever its own path.
+  ignore: Deno.env.has("CPRCTL"),
+}, async () => {
+  await using lab = await Lab.open();
+  const program = lab.path("deno");
+  await Deno.copyFile(Deno.execPath(), program);
+  const vm = lab.start({
+    wrapper: ["/bin/sh", "-c", 'shift; exec "$0" "$@"', program],
+  });
+  assertEquals((await run("check", vm)).report.outcome, "up-to-date");
+
+  await Deno.copyFile(Deno.execPath(), `${program}.new`);
+  await Deno.rename(`${program}.new`, program);
+  const replaced = await run("check", vm);
+  assertEquals(
+    [replaced.code, replaced.report.outcome],
+    [0, "would-update"],
+    replaced.stdout,
+  );
+  assertEquals((await run("update", vm)).report.outcome, "updated");
+  assertEquals((await run("update", vm)).report.outcome, "up-to-date");
+
+  await Deno.remove(program);
+  const deleted = await run("check", vm);
+  assertEquals([deleted.code, deleted.report.outcome], [3, "refused"]);
+});
+
 Deno.test("a check predicts the update, and touches nothing", async () => {
   await using lab = await Lab.open();
   const vm = lab.start();

@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import type { Report } from "../../lib/update/report.ts";
+import { validateReport } from "../../lib/update/report_validate.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { type Ended, runCprctl } from "../program/program.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+
+async function run(
+  command: string,
+  vm: VirtualMachine,
+  ...words: string[]
+): Promise<Ended & { readonly report: Report }> {
+  const ended = await runCprctl([
+    ...[command, "--json", "--qmp", vm.files.qmp],
+    ...words,
+  ]);
+  return { ...ended, report: validateReport(JSON.parse(ended.stdout)) };
+}
+
+Deno.test("QEMU is checked, moved, and then up to date", async () => {
+  await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+  const witness = await Witness.of(vm);
+  const link = `${vm.folder}/qemu`;
+
+  await Deno.symlink(builds.old.binary, link);
+  for (const words of [[], ["--binary", link]]) {
+    const { code, report } = await run("check", vm, ...words);
+    assertEquals([code, report.outcome], [0, "up-to-date"], words.join(" "));
+  }
+
+  await Deno.remove(link);
+  await Deno.symlink(builds.new.binary, link);
+  const checked = await run("check", vm, "--binary", link);
+  assertEquals(
+    [checked.code, checked.report.outcome],
+    [0, "would-update"],
+    checked.stdout,
+  );
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
+
+  const updated = await run("update", vm, "--binary", link);
+  assertEquals(updated.report.outcome, "updated", updated.stdout);
+  assertEquals(updated.report.changed, checked.report.changed);
+  assertEquals(updated.report.command_changes, checked.report.command_changes);
+  assertEquals(
+    updated.report.checks.map(({ id, verdict }) => [id, verdict]),
+    checked.report.checks.map(({ id, verdict }) => [id, verdict]),
+  );
+  assertEquals(vm.executable(), builds.new.binary);
+
+  const again = await run("update", vm, "--binary", link);
+  assertEquals(
+    [again.code, again.report.outcome, again.report.changed],
+    [0, "up-to-date", false],
+  );
+  await witness.assertLivesOn();
+});

@@ -1,0 +1,32 @@
+import { assert, assertEquals } from "@std/assert";
+import { findVmProcesses } from "../../lib/update/host/processes.ts";
+import { describeVm } from "../../lib/update/list.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+
+const { old } = await qemuBuilds();
+const TIMEOUT_MS = 20_000;
+
+Deno.test("a QEMU is listed with what its monitor says", async () => {
+  const machine = {
+    ...PLAIN,
+    extra: ["-name", "guest=guest0,debug-threads=on"],
+  };
+  await using vm = await VirtualMachine.start(old, machine, "tcg");
+  await vm.command("stop");
+  const { found } = await findVmProcesses();
+  const process = found.find(({ pid }) => pid === vm.pid);
+  assert(process !== undefined);
+  assertEquals(await describeVm(process, { monitorTimeoutMs: TIMEOUT_MS }), {
+    pid: vm.pid,
+    name: "guest0",
+    program: "QEMU",
+    version: old.version,
+    status: "paused",
+    binary: old.binary,
+    binary_state: "same",
+    qmp: vm.files.qmp,
+    updatable: true,
+    obstacle: null,
+  });
+});
