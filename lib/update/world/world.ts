@@ -6,8 +6,8 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
-import { getLimit, type Resource, resources } from "../../../ffi/limits.ts";
 import { type Cgroups, parseCgroups } from "./cgroups.ts";
+import { type Limits, parseLimits } from "./limits.ts";
 import { type Placement, readPlacement } from "./placement.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
@@ -25,8 +25,7 @@ export interface World {
   /** Of the main thread, which other threads inherit. */
   readonly placement: Placement;
   readonly oomScoreAdj: number;
-  /** Soft and hard limit as decimal strings: they have 64 bits. */
-  readonly limits: Readonly<Partial<Record<Resource, [string, string]>>>;
+  readonly limits: Limits;
   readonly cgroups: Cgroups;
   /** "net:[4026531840]" and so on. */
   readonly namespaces: Readonly<Record<NamespaceKind, string>>;
@@ -34,13 +33,14 @@ export interface World {
 
 /** Reads the surroundings of a process. */
 export async function readWorld(pid: number): Promise<World> {
-  const [environ, cwd, root, status, oom, cgroup] = await Promise.all([
+  const [environ, cwd, root, status, oom, cgroup, limits] = await Promise.all([
     Deno.readTextFile(`/proc/${pid}/environ`),
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
     Deno.readTextFile(`/proc/${pid}/status`),
     Deno.readTextFile(`/proc/${pid}/oom_score_adj`),
     Deno.readTextFile(`/proc/${pid}/cgroup`),
+    Deno.readTextFile(`/proc/${pid}/limits`),
   ]);
   return {
     environment: parseEnvironment(environ),
@@ -50,7 +50,7 @@ export async function readWorld(pid: number): Promise<World> {
     umask: parseInt(statusLine(status, "Umask"), 8),
     placement: readPlacement(pid),
     oomScoreAdj: Number(oom),
-    limits: readLimits(pid),
+    limits: parseLimits(limits),
     cgroups: parseCgroups(cgroup),
     namespaces: await readNamespaces(pid),
   };
@@ -81,15 +81,6 @@ function parseCredentials(status: string): Credentials {
     gid: numbers("Gid")[1] ?? 0,
     groups: numbers("Groups"),
   };
-}
-
-function readLimits(pid: number): World["limits"] {
-  const limits: Partial<Record<Resource, [string, string]>> = {};
-  for (const resource of resources) {
-    const { soft, hard } = getLimit(resource, pid);
-    limits[resource] = [`${soft}`, `${hard}`];
-  }
-  return limits;
 }
 
 async function readNamespaces(pid: number): Promise<World["namespaces"]> {
