@@ -1,10 +1,11 @@
 /**
  * All of the program's own code as JavaScript.
  *
- * It is split into files by what is imported when: Deno reads in every file
- * that could be imported, but V8 compiles a file only when it is, and `cprctl
- * exec` needs a tenth of the code in a guest's pause. Nothing is minified: a
- * stack trace shall name functions and be of use.
+ * It is split into files by what is imported when: V8 compiles a file only when
+ * it is imported. But Deno reads in every file that could be, so `cprctl exec`,
+ * which runs in a guest's pause and needs a tenth of the code, has a first file
+ * of its own. Nothing is minified: a stack trace shall name functions and be of
+ * use.
  *
  * @module
  */
@@ -16,6 +17,9 @@ const REPOSITORY = new URL("../../", import.meta.url).pathname;
 
 /** The first file, which imports the others. */
 export const ENTRY = "main.js";
+
+/** Each becomes a file of its own, with the ending .js. */
+const SOURCES = ["main.ts", "exec.ts"];
 
 /** esbuild is fetched from npm the first time. */
 const BUNDLE_TIMEOUT_MS = 120_000;
@@ -42,7 +46,7 @@ export async function bundle(
     ...options.split(" "),
     "--outdir",
     folder,
-    "main.ts",
+    ...SOURCES,
   ], { timeoutMs: BUNDLE_TIMEOUT_MS, cwd: REPOSITORY });
   const names: string[] = [];
   for await (const { name } of Deno.readDir(folder)) names.push(name);

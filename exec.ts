@@ -1,0 +1,12 @@
+/**
+ * `cprctl exec` alone. The portable program starts here when exec is its first
+ * word: Deno reads in all that main.ts could ever import, in a guest's pause.
+ *
+ * @module
+ */
+
+import { hearHead } from "./lib/cli/self.ts";
+import { runExec } from "./lib/cpr/exec_wrapper.ts";
+
+hearHead();
+Deno.exit(runExec(Deno.args.slice(1)));
