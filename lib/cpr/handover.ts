@@ -89,11 +89,16 @@ export function takeCprState(
   const number = handedOver(environment);
   if (number === undefined) return undefined;
   environment.delete(CPR_EXEC_STATE);
-  using memfd = Fd.adopt(number);
-  const state = readCprState(memfd);
+  const state = readAndClose(number);
+  // A table that names the memfd itself names what is closed by now.
   checkOpen(state);
   for (const { descriptor } of state.descriptors) setCloexec(descriptor, true);
   return CprRegistry.of(state);
+}
+
+function readAndClose(number: number): CprState {
+  using memfd = Fd.adopt(number);
+  return readCprState(memfd);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Fd } from "../../ffi/fd.ts";
+import { fileStatus } from "../../ffi/file_status.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { CprError, type CprRegistry } from "../cpr/mod.ts";
@@ -116,12 +117,8 @@ export class RamBlock implements Disposable {
         { remedy: SAME_OPTIONS },
       );
     }
-    using adopted = new DisposableStack();
-    const memfd = adopted.use(Fd.adopt(preserved));
-    checkPreserved(memfd, options);
-    const block = new RamBlock(options, memfd, registry);
-    adopted.move();
-    return block;
+    checkPreserved(preserved, options);
+    return new RamBlock(options, Fd.adopt(preserved), registry);
   }
 
   /** Bytes in use: all of it, as no block is resizable. */
@@ -157,17 +154,17 @@ export class RamBlock implements Disposable {
 }
 
 /** A block's memfd carries its name, so a mix-up of descriptors is noticed. */
-function checkPreserved(memfd: Fd, options: RamBlockOptions): void {
+function checkPreserved(descriptor: number, options: RamBlockOptions): void {
   const { name, size } = options;
-  const link = Deno.readLinkSync(`/proc/self/fd/${memfd.number}`);
+  const link = Deno.readLinkSync(`/proc/self/fd/${descriptor}`);
   if (link !== `/memfd:${name} (deleted)`) {
     throw new CprError(
       "cpr-wrong-descriptor",
-      `Descriptor ${memfd.number} was preserved as RAMBlock "${name}": ` +
+      `Descriptor ${descriptor} was preserved as RAMBlock "${name}": ` +
         `it is "${link}"`,
     );
   }
-  const actual = memfd.stat().size;
+  const actual = fileStatus(descriptor).size;
   if (actual !== size) {
     throw new CprError(
       "cpr-wrong-size",

@@ -56,6 +56,9 @@ export function runStateOf(value: GlobalState): RunState {
   if (state === undefined || end < 0 || !isPadded || value.size !== end + 1) {
     throw new InvalidValue(`"${text}" of size ${value.size} is no run state`);
   }
+  if (!value.hasWasSuspended || value.wasSuspended) {
+    throw new InvalidValue("its guest was suspended, which none of ours is");
+  }
   if (value.reserved.some((byte) => byte !== 0)) {
     throw new InvalidValue("its reserved bytes are not zero");
   }

@@ -110,6 +110,16 @@ Deno.test("a table that names what is not open is refused by name", () => {
   }
 });
 
+Deno.test("a table that names its own memfd is refused by name", () => {
+  const memfd = createMemfd(CPR_EXEC_STATE);
+  const descriptor = memfd.number;
+  memfd.writeAll(encodeCprState({
+    descriptors: [{ name: "ram0", id: 0, descriptor }],
+  }));
+  const environment = environmentOf(String(memfd.release()));
+  assertThrows(() => takeCprState(environment), CprError, '"ram0"');
+});
+
 Deno.test("a table that gives one descriptor to two is refused", () => {
   using block = createMemfd("ram0");
   const bytes = encodeCprState({

@@ -1,5 +1,8 @@
 /** Embedded machines as processes, and what can be seen of them. @module */
 
+export * from "./bench.ts";
+export * from "./captured.ts";
+export * from "./damage.ts";
 export * from "./deadline.ts";
 export * from "./guest.ts";
 export * from "./lab.ts";
