@@ -11,7 +11,7 @@ import { joined, quoted } from "./wording.ts";
 /** Names with this mark are made up anew at every start. */
 const AUTOMATIC = "#";
 /** A command line's way to say that a node has no backing file. */
-const NO_NODE = ["", "null"];
+const NO_NODE = "";
 
 /** A node as the monitor shows it. */
 interface LiveNode {
@@ -108,7 +108,7 @@ function compare(
         ? [`Node ${name} has another node as its "${role}" than it had`]
         : compare(wanted, inside, live);
     }
-    if ((child ?? "") === (NO_NODE.includes(wanted) ? "" : wanted)) return [];
+    if ((child ?? NO_NODE) === wanted) return [];
     return [
       `Node ${name} has ${quoted(child ?? "no node")} as its "${role}", but ` +
       `the command line names ${quoted(wanted)}`,

@@ -15,7 +15,7 @@ const DISCONNECTED = "disconnected:";
 export const chardevPeers: PreflightCheck = {
   id: "chardev-peers",
   async run(context) {
-    const clients = socketClients(context.running);
+    const clients = socketClients(context.next);
     const problems: string[] = [];
     for (const client of clients) {
       if (client.reconnects) continue;

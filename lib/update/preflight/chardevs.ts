@@ -40,7 +40,9 @@ async function changesOf(
         continue; // "-base" is below a multiplexer
       }
       changes.push(
-        `Character device ${quoted(label)} (${is}) was made at run time and ` +
+        `Character device ${quoted(label)} (${
+          quoted(is)
+        }) was made at run time and ` +
           "would be lost",
       );
       continue;

@@ -61,7 +61,18 @@ export const refuse = (detail: string, remedy: string): Finding => ({
   remedy,
 });
 
+/** A VM chooses what it says; the report does not grow with it. */
+const MAX_DETAIL = 4000;
+
 /** A check's finding as the report has it. */
 export function reported(id: string, finding: Finding): Check {
-  return { id, remedy: null, ...finding };
+  const { detail } = finding;
+  return {
+    id,
+    remedy: null,
+    ...finding,
+    detail: detail.length > MAX_DETAIL
+      ? `${detail.slice(0, MAX_DETAIL)}…`
+      : detail,
+  };
 }

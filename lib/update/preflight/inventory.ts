@@ -11,6 +11,9 @@ const TOTAL_TIMEOUT_MS = 30_000;
 /** For one of them. */
 const QUERY_TIMEOUT_MS = 10_000;
 
+/** More of anything no VM has; a list is walked, and asked about. */
+const MAX_ITEMS = 4096;
+
 /** A child of an object in the QOM tree. */
 export interface QomChild {
   readonly path: string;
@@ -21,6 +24,11 @@ export interface QomChild {
 /** A question that the running program does not know. */
 export class UnknownQueryError extends Error {
   override readonly name = "UnknownQueryError";
+}
+
+/** An answer that no QEMU gives. */
+export class UnlikelyAnswerError extends Error {
+  override readonly name = "UnlikelyAnswerError";
 }
 
 /** What the monitor says of the VM; each thing is asked once. */
@@ -50,9 +58,19 @@ export class Inventory {
     return answer;
   }
 
-  /** The objects of an answer that is a list. */
+  /**
+   * The objects of an answer that is a list.
+   *
+   * @throws {UnlikelyAnswerError} when it is too long
+   */
   async list(command: string, args?: JsonObject): Promise<JsonObject[]> {
-    return asArray(await this.ask(command, args)).filter(isObject);
+    const items = asArray(await this.ask(command, args));
+    if (items.length > MAX_ITEMS) {
+      throw new UnlikelyAnswerError(
+        `Too long an answer to "${command}": ${items.length} items`,
+      );
+    }
+    return items.filter(isObject);
   }
 
   /** What the human monitor prints. */

@@ -1,5 +1,5 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
-import { QmpCommandError } from "../../qmp/mod.ts";
+import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
 import type { Check } from "../report.ts";
 import { argumentFiles } from "./argument_files.ts";
@@ -18,6 +18,7 @@ import {
   type Finding,
   type PreflightCheck,
   type PreflightContext,
+  refuse,
   reported,
   skipped,
 } from "./check.ts";
@@ -31,7 +32,11 @@ import { diskImages } from "./disk_images.ts";
 import { displays } from "./displays.ts";
 import { fdSets } from "./fd_sets.ts";
 import { hostForwards } from "./host_forwards.ts";
-import { Inventory, UnknownQueryError } from "./inventory.ts";
+import {
+  Inventory,
+  UnknownQueryError,
+  UnlikelyAnswerError,
+} from "./inventory.ts";
 import { iothreads } from "./iothreads.ts";
 import { libvirt } from "./libvirt.ts";
 import { memoryBackends } from "./memory_backends.ts";
@@ -99,6 +104,8 @@ const CHECKS: readonly PreflightCheck[] = [
   blindSpots,
 ];
 
+const LOOK = "Look at the VM: its monitor does not answer as QEMU does";
+
 /** Runs every check, also after one that refuses: all reasons count. */
 export async function preflight(context: PreflightContext): Promise<Check[]> {
   const { client, command, facts } = context;
@@ -131,6 +138,9 @@ async function find(
     ) {
       return skipped(`cannot be checked: ${error.message}`);
     }
+    if (
+      error instanceof QmpTimeoutError || error instanceof UnlikelyAnswerError
+    ) return refuse(error.message, LOOK);
     throw error;
   }
 }

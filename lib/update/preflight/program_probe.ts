@@ -69,18 +69,20 @@ async function run(
     const reason = error instanceof Error ? error.message : String(error);
     throw new ProbeError(`Cannot run ${what}: ${reason}`, { cause: error });
   }
+  let ended = false;
+  const status = child.status.finally(() => ended = true);
   const reader = child.stdout.getReader();
-  // What it started may live on and hold the pipe.
   let late = false;
   const giveUp = setTimeout(() => {
     late = true;
-    child.kill("SIGKILL");
+    // What it started may live on and hold the pipe.
     reader.cancel();
+    if (!ended) child.kill("SIGKILL");
   }, timeoutMs);
   try {
     const text = await readAll(reader);
-    if (text === undefined) child.kill("SIGKILL");
-    const { code, signal } = await child.status;
+    if (text === undefined && !ended) child.kill("SIGKILL");
+    const { code, signal } = await status;
     if (text === undefined) throw new ProbeError(`${what} prints without end`);
     if (late) throw new ProbeError(`${what} did not end in ${timeoutMs} ms`);
     if (code !== 0) {

@@ -1,16 +1,9 @@
-import { KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
+import type { OptionValue } from "../../cmdline/mod.ts";
+import { DEVICE_OPTIONS, namedSocket } from "../command/character_device.ts";
 import type { CommandLine } from "./command_line.ts";
 
-/** Options whose value describes a character device in the old way. */
-const OLD_OPTIONS = [
-  "serial",
-  "parallel",
-  "monitor",
-  "qmp",
-  "qmp-pretty",
-  "gdb",
-  "debugcon",
-];
+/** Sockets of the old way that are files; all others are TCP. */
+const UNIX = /(^|:)unix:$/;
 
 /** A character device that connects to a socket at its start. */
 export interface SocketClient {
@@ -23,23 +16,23 @@ export interface SocketClient {
   readonly reconnects: boolean;
 }
 
-/** Every character device that is a client. */
+/** Every character device that is a client; that for a debugger is none. */
 export function socketClients(commandLine: CommandLine): SocketClient[] {
   return [
     ...commandLine.values("chardev")
       .filter((it) => it.get("backend") === "socket" && !it.has("fd"))
       .flatMap((it) => client(it.get("id") ?? "", it.get("path"), it)),
-    ...commandLine.texts(...OLD_OPTIONS).flatMap(oldClient),
+    ...commandLine.texts(...DEVICE_OPTIONS.filter((it) => it !== "gdb"))
+      .flatMap(oldClient),
   ];
 }
 
 /** Such as `unix:/path`, `mon:tcp:host:port,server`. */
 function oldClient(text: string): SocketClient[] {
-  const [, scheme, address = "", rest = ""] =
-    /^(?:mon:)?(unix|tcp|telnet|websocket):([^,]*)(?:,(.*))?$/.exec(text) ?? [];
-  if (scheme === undefined) return [];
-  const path = scheme === "unix" ? address : undefined;
-  return client(text, path, KeyvalText.parse(rest));
+  const socket = namedSocket(text);
+  if (socket === undefined) return [];
+  const { prefix, keys } = socket;
+  return client(text, UNIX.test(prefix) ? keys.get("path") : undefined, keys);
 }
 
 function client(

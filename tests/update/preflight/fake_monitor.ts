@@ -1,0 +1,75 @@
+/** A monitor that answers what a test wants, and a VM behind it. */
+
+import { newCommand } from "../../../lib/update/command/new_command.ts";
+import type { Facts } from "../../../lib/update/facts.ts";
+import {
+  preflight,
+  type PreflightContext,
+} from "../../../lib/update/preflight/mod.ts";
+import type { Check } from "../../../lib/update/report.ts";
+import {
+  anything,
+  command,
+  type Json,
+  type JsonObject,
+  optional,
+  QmpClient,
+  QmpServer,
+} from "../../../lib/qmp/mod.ts";
+import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
+
+/** Answers by the commands' names. */
+export type Answers = Readonly<
+  Record<string, Json | ((args: JsonObject) => Json)>
+>;
+
+const CONNECT_MS = 5_000;
+/** Arguments that any of the preflight's questions has. */
+const ARGUMENTS = Object.fromEntries(
+  [
+    ...["path", "property", "flat", "command-line", "mode", "capabilities"],
+  ].map((name) => [name, optional(anything())]),
+);
+
+/** The findings about a VM whose process is this very test. */
+export async function findings(
+  answers: Answers,
+  words: readonly string[] = [],
+  more: Partial<Facts> & Partial<Pick<PreflightContext, "binary">> & {
+    readonly descriptors?: readonly number[];
+  } = {},
+): Promise<Map<string, Check>> {
+  const folder = await Deno.makeTempDir();
+  const address = { path: `${folder}/qmp.sock` };
+  const server = new QmpServer({
+    version: { major: 11, minor: 1, micro: 2, package: "" },
+    commands: new Map(
+      Object.entries(answers).map(([name, answer]) => [
+        name,
+        command(ARGUMENTS, (args) => {
+          const given = args as JsonObject;
+          return typeof answer === "function" ? answer(given) : answer;
+        }),
+      ]),
+    ),
+  });
+  try {
+    server.listen(address);
+    await using client = await QmpClient.connect(address, {
+      timeoutMs: CONNECT_MS,
+    });
+    const { descriptors, binary = "/nonexistent", ...known } = more;
+    const facts = factsOf(words, { address, pid: Deno.pid, ...known });
+    const made = newCommand(facts, NOTHING_LIVE, binary);
+    const checks = await preflight({
+      client,
+      facts,
+      binary,
+      command: descriptors === undefined ? made : { ...made, descriptors },
+    });
+    return new Map(checks.map((check) => [check.id, check]));
+  } finally {
+    await server.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
