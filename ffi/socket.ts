@@ -25,6 +25,7 @@ const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 const RECEIVE_FLAGS = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
+const SHUT_RD = 0;
 const SHUT_WR = 1;
 
 /** `sun_path` with its NUL. */
@@ -214,6 +215,14 @@ export class UnixSocket implements Disposable {
   /** Says that no more bytes will come; the other end sees the end of the stream. */
   finish(): void {
     check(libc().shutdown(this.number, SHUT_WR), "shutdown", this.number);
+  }
+
+  /**
+   * Takes no more bytes: what has come can still be received, and then comes
+   * the end of the stream, whatever the other end does.
+   */
+  refuseMore(): void {
+    check(libc().shutdown(this.number, SHUT_RD), "shutdown", this.number);
   }
 
   [Symbol.dispose](): void {

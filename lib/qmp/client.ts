@@ -85,6 +85,8 @@ interface Pending {
 export class QmpClient implements AsyncDisposable {
   /** Where the monitor listens. */
   readonly address: QmpAddress;
+  /** Bounds every command by this moment of `performance.now()`. */
+  deadline = Infinity;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
   readonly #wire: Wire;
@@ -205,10 +207,17 @@ export class QmpClient implements AsyncDisposable {
   async execute(
     command: string,
     args?: JsonObject,
-    { timeoutMs = DEFAULT_TIMEOUT_MS, signal, descriptors }: ExecuteOptions =
-      {},
+    options: ExecuteOptions = {},
   ): Promise<Json> {
     if (this.#end !== undefined) throw this.#end;
+    const { signal, descriptors } = options;
+    const timeoutMs = Math.max(
+      0,
+      Math.min(
+        options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        this.deadline - performance.now(),
+      ),
+    );
     const id = this.#nextId++;
     const request: JsonObject = { execute: command, id };
     if (args !== undefined) request["arguments"] = args;
@@ -255,6 +264,16 @@ export class QmpClient implements AsyncDisposable {
     if (this.#end === undefined) this.#watches.add(watch);
     else watch.finish(this.#end);
     return watch;
+  }
+
+  /**
+   * Ends the connection after what the monitor has said until now: its events
+   * reach their watches, whatever it does from now on. Over TCP what was not
+   * read yet is lost.
+   */
+  async drain(): Promise<void> {
+    this.#wire.drain();
+    await this.#received;
   }
 
   /** Ends the connection; again is harmless. */

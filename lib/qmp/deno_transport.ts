@@ -30,6 +30,11 @@ export class DenoTransport implements Transport {
     }
   }
 
+  /** Deno cannot shut down one direction: what has come is lost. */
+  drain(): void {
+    this.close();
+  }
+
   close(): void {
     this.#connection.close();
   }

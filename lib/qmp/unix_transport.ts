@@ -36,6 +36,10 @@ export class UnixTransport implements Transport {
     await this.#socket.send(bytes, FOR_EVER_MS, descriptors);
   }
 
+  drain(): void {
+    this.#socket.refuseMore();
+  }
+
   close(): void {
     this.#socket[Symbol.dispose]();
   }

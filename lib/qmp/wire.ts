@@ -73,6 +73,11 @@ export class Wire {
     }
   }
 
+  /** Ends the stream after what has come until now. */
+  drain(): void {
+    if (!this.#closed) this.#transport.drain();
+  }
+
   /** Ends the stream, and with it what waits for it; again is harmless. */
   close(): void {
     if (this.#closed) return;

@@ -43,6 +43,31 @@ Deno.test("both sides speak, and the end is seen", () =>
     })
   ));
 
+Deno.test("what came before it refused more is received, then the end", () =>
+  withoutLeaks(async () => {
+    const [left, right] = UnixSocket.pair();
+    using _left = left;
+    using _right = right;
+    await right.send(utf8.encode("early"), LONG_MS);
+    left.refuseMore();
+    assertEquals(text(await left.receive(100, LONG_MS)), "early");
+    assertEquals((await left.receive(100, LONG_MS)).length, 0);
+    assertEquals(
+      await codeOf(() => right.send(utf8.encode("late"), LONG_MS)),
+      "EPIPE",
+    );
+  }));
+
+Deno.test("a receiver who refuses more is no longer made to wait", () =>
+  withoutLeaks(async () => {
+    const [left, right] = UnixSocket.pair();
+    using _left = left;
+    using _right = right;
+    const received = left.receive(100, LONG_MS);
+    left.refuseMore();
+    assertEquals((await received).length, 0);
+  }));
+
 Deno.test("sockets are close-on-exec", () =>
   withoutLeaks(() =>
     withPath(async (path) => {

@@ -606,3 +606,28 @@ Deno.test("connecting again ends at its deadline, with the last reason", async (
   );
   assertEquals(error.failure, "absent");
 });
+
+Deno.test("a drained connection has told all that was said before", async () => {
+  using peer = new FakePeer();
+  const { client, session } = await connected(peer);
+  using watch = client.watch(["RESUME"]);
+  await session.send(event("STOP") + event("RESUME"));
+  await client.drain();
+  assertEquals(watch.seen.length, 1);
+  const end = await client.closed;
+  assertInstanceOf(end, QmpClosedError);
+  session.close();
+});
+
+Deno.test("commands end with the client's deadline", async () => {
+  using peer = new FakePeer();
+  const { client, session } = await connected(peer);
+  client.deadline = performance.now() + HASTY.timeoutMs;
+  await assertRejects(() => client.execute("query-name"), QmpTimeoutError);
+  await assertRejects(
+    () => client.execute("query-name", undefined, PATIENT),
+    QmpTimeoutError,
+  );
+  await client.close();
+  session.close();
+});
