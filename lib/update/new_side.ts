@@ -6,19 +6,29 @@
 
 import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
-import { QmpClient, type QmpEvent } from "../qmp/mod.ts";
-import { messageOf, UpdateProblem } from "./error.ts";
-import { asObject, type VmRecord } from "./facts.ts";
+import {
+  type EventWatch,
+  QmpClient,
+  QmpClosedError,
+  QmpCommandError,
+  QmpError,
+  type QmpEvent,
+} from "../qmp/mod.ts";
+import { messageOf, NeedsPersonError, UpdateProblem } from "./error.ts";
+import { asObject, text, type VmRecord } from "./facts.ts";
 import { failureOf, nextStatus } from "./migration_status.ts";
+import { stopProcess } from "./stop_process.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
 
 /** Drives the program that took over, until the VM runs on it. */
 export class NewSide implements AsyncDisposable {
   readonly #client: QmpClient;
+  readonly #process: PidFd;
 
-  private constructor(client: QmpClient) {
+  private constructor(client: QmpClient, process: PidFd) {
     this.#client = client;
+    this.#process = process;
   }
 
   /**
@@ -27,6 +37,8 @@ export class NewSide implements AsyncDisposable {
    * @throws {UpdateProblem} when it does not, or another process answers
    */
   static async connect(facts: VmRecord, timeoutMs: number): Promise<NewSide> {
+    using stack = new DisposableStack();
+    const process = stack.use(PidFd.open(facts.pid));
     const client = await connect(facts, timeoutMs, PidFd.open(facts.pid));
     if (client.peer?.pid !== facts.pid) {
       await client.close();
@@ -36,12 +48,13 @@ export class NewSide implements AsyncDisposable {
           `which is process ${facts.pid}`,
       );
     }
-    return new NewSide(client);
+    stack.move();
+    return new NewSide(client, process);
   }
 
   /** Drives a program that answers already. */
-  static attach(client: QmpClient): NewSide {
-    return new NewSide(client);
+  static attach(client: QmpClient, pid: number): NewSide {
+    return new NewSide(client, PidFd.open(pid));
   }
 
   get client(): QmpClient {
@@ -73,27 +86,74 @@ export class NewSide implements AsyncDisposable {
   }
 
   /**
-   * Lets the guest run.
+   * Lets the guest run. Whoever catches an error of it may put the VM back,
+   * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
+   * so that a guest whose program never said it has not run.
    *
    * @returns the RESUME event
+   * @throws {NeedsPersonError} when the guest has run, and does not any more
    */
   async resume(): Promise<QmpEvent> {
     using watch = this.#client.watch(["RESUME"]);
-    await this.#client.execute("cont");
-    const event = await watch.next("RESUME", { timeoutMs: STEP_TIMEOUT_MS });
-    const status = asObject(await this.#client.execute("query-status"));
-    if (status["running"] !== true) {
-      throw new UpdateProblem(
-        "not-running",
-        `The VM does not run on the new program: ${status["status"]}`,
-      );
+    let event: QmpEvent;
+    try {
+      await this.#client.execute("cont");
+      event = await watch.next("RESUME", { timeoutMs: STEP_TIMEOUT_MS });
+    } catch (error) {
+      if (error instanceof QmpCommandError) throw error;
+      return await this.#resumedAfterAll(watch, error);
     }
+    await this.#requireRunning();
     return event;
   }
 
+  /** The RESUME event of a program that does not answer; or its error. */
+  async #resumedAfterAll(watch: EventWatch, cause: unknown): Promise<QmpEvent> {
+    const process = this.#process;
+    const stopped = await stopProcess(process);
+    // Nobody says anything more; what was said is all there is.
+    if (stopped) await this.#client.drain();
+    else await this.#client.closed;
+    const [event] = watch.seen;
+    if (event === undefined) throw cause;
+    if (!stopped) throw ranAndEnded(process.pid, cause);
+    process.sendSignal("SIGCONT");
+    return event;
+  }
+
+  async #requireRunning(): Promise<void> {
+    let status: string | undefined;
+    try {
+      const reply = asObject(await this.#client.execute("query-status"));
+      if (reply["running"] === true) return;
+      status = text(reply["status"]);
+    } catch (error) {
+      if (error instanceof QmpClosedError) {
+        throw ranAndEnded(this.#process.pid, error);
+      }
+      if (error instanceof QmpError) return; // it ran when it was last heard
+      throw error;
+    }
+    throw new NeedsPersonError(
+      "stopped-again",
+      `The VM ran on process ${this.#process.pid}, and stopped again: "${status}"`,
+      { remedy: "Look at the VM before anything else" },
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    using _process = this.#process;
     await this.#client.close();
   }
+}
+
+function ranAndEnded(pid: number, cause: unknown): NeedsPersonError {
+  return new NeedsPersonError(
+    "ended-after-resume",
+    `The VM ran on process ${pid}, which ended right afterwards: its memory ` +
+      "has moved on from the saved state, so that it cannot be put back",
+    { remedy: "Find out what ended it, and start the VM again", cause },
+  );
 }
 
 /** Connects unless the process, whose descriptor it closes, ends first. */

@@ -106,7 +106,10 @@ async function recoverOne(
   await using keeper = await Keeper.find(directory.path);
   const client = await connect(journal.vm);
   if (client !== undefined) {
-    await using side = NewSide.attach(client);
+    await using side = NewSide.attach(
+      client,
+      client.peer?.pid ?? journal.vm.pid,
+    );
     const done = await finish(side, directory, journal.vm);
     if (done !== undefined) return done;
   }

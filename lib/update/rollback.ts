@@ -6,7 +6,7 @@
  */
 
 import type { PidFd } from "../../ffi/process.ts";
-import type { QmpEvent } from "../qmp/mod.ts";
+import { QmpCommandError, type QmpEvent } from "../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { MigrationSettings } from "./migration_settings.ts";
@@ -17,6 +17,8 @@ import type { Keeper } from "./world/keeper.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;
+/** Between two attempts to let the guest run; then twice as long each time. */
+const FIRST_PAUSE_MS = 20;
 
 /** What there is to go back with. */
 export interface WayBack {
@@ -60,9 +62,10 @@ export async function rollBack(way: WayBack): Promise<Return> {
     );
     await old.load(`file:${way.state.path}`);
     warnings = await restoreThreads(old.client, pid, way.facts.threads);
-    if (way.facts.running) resume = await old.resume();
+    if (way.facts.running) resume = await resumeAgain(old, way.timeoutMs);
     warnings.push(...await way.settings?.giveBack(old.client) ?? []);
   } catch (error) {
+    if (error instanceof NeedsPersonError) throw error;
     throw new NeedsPersonError(
       "rollback-failed",
       "The old program does not take the VM back, and the VM does not run: " +
@@ -71,6 +74,23 @@ export async function rollBack(way: WayBack): Promise<Return> {
     );
   }
   return { pid, resume, warnings };
+}
+
+/**
+ * Lets the guest run; asks again while that is refused: another process may
+ * have a disk's lock, and give it back.
+ */
+async function resumeAgain(old: NewSide, timeoutMs: number): Promise<QmpEvent> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    try {
+      return await old.resume();
+    } catch (error) {
+      if (!(error instanceof QmpCommandError)) throw error;
+      if (performance.now() + pauseMs > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
 }
 
 /** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */

@@ -15,6 +15,8 @@ const MAXIMUM_STATE = 1024 ** 3;
  */
 export class SavedState implements Disposable {
   readonly #file: Fd;
+  /** What the file began with before the cut, when it was looked at. */
+  #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
   /** @param path of the state file, which exists */
@@ -31,7 +33,8 @@ export class SavedState implements Disposable {
    * @throws {StreamError} when the stream cannot be read
    */
   checkRam(hold: Hold, files: ReadonlySet<string>): void {
-    const { blocks } = readStreamSetup(this.#read());
+    this.#setup = this.#read();
+    const { blocks } = readStreamSetup(this.#setup);
     const lost = blocks.filter(({ name }) =>
       !hold.has(name) && !files.has(name)
     )
@@ -48,7 +51,9 @@ export class SavedState implements Disposable {
   }
 
   /**
-   * Keeps what was written, once the device state is complete.
+   * Keeps what was written, once the device state is complete. QEMU goes on
+   * writing from where it was, so that the beginning, should it have changed,
+   * can be put back.
    *
    * @param completed the old program said that it wrote everything
    * @returns why it cannot be verified to its last byte; undefined if it was
@@ -56,6 +61,7 @@ export class SavedState implements Disposable {
    */
   keep(completed: boolean): string | undefined {
     const bytes = this.#read();
+    if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
     const doubt = this.#doubt(bytes, completed);
     this.#bytes = bytes;
     return doubt;

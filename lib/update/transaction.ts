@@ -135,7 +135,7 @@ async function move(order: Move, course: Course): Promise<void> {
     await old.cut();
     await goOn(order, course);
   } catch (error) {
-    if (error instanceof RolledBackError) throw error;
+    if (error instanceof UpdateError) throw error;
     throw await goBack(order, course, error);
   }
 }
