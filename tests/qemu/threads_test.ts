@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { folderOf, parseMounts } from "../../lib/update/world/cgroups.ts";
 import { readPlacement } from "../../lib/update/world/placement.ts";
 import { setAffinity } from "../../ffi/affinity.ts";
 import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
@@ -11,6 +12,7 @@ import {
   accelerators,
   type Machine,
   PLAIN,
+  until,
   VirtualMachine,
   Witness,
 } from "./harness/mod.ts";
@@ -92,6 +94,74 @@ function processOf(report: Report): number {
   assert(report.pid_after !== null, JSON.stringify(report.error));
   return report.pid_after;
 }
+
+/** A group of the kernel's second version, with one in it for threads. */
+class ThreadedGroup implements AsyncDisposable {
+  private constructor(readonly folder: string) {}
+
+  /** Undefined where this user cannot make one. */
+  static make(): ThreadedGroup | undefined {
+    const mounts = parseMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+    const root = folderOf(mounts, "", "/");
+    if (root === undefined || Deno.uid() !== 0) return undefined;
+    try {
+      const folder = Deno.makeTempDirSync({
+        dir: root,
+        prefix: "cprctl-test-",
+      });
+      Deno.mkdirSync(`${folder}/vcpu`);
+      Deno.writeTextFileSync(`${folder}/vcpu/cgroup.type`, "threaded");
+      return new ThreadedGroup(folder);
+    } catch (error) {
+      // Mounted to be read only, as in a container.
+      if (error instanceof Error) return undefined;
+      throw error;
+    }
+  }
+
+  add(pid: number, vcpu: number): void {
+    Deno.writeTextFileSync(`${this.folder}/cgroup.procs`, `${pid}`);
+    Deno.writeTextFileSync(`${this.folder}/vcpu/cgroup.threads`, `${vcpu}`);
+  }
+
+  threads(): number[] {
+    const text = Deno.readTextFileSync(`${this.folder}/vcpu/cgroup.threads`);
+    return text.split("\n").filter((it) => it !== "").map(Number);
+  }
+
+  processes(): number[] {
+    const text = Deno.readTextFileSync(`${this.folder}/cgroup.procs`);
+    return text.split("\n").filter((it) => it !== "").map(Number);
+  }
+
+  /** What was killed in it takes a moment to be gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await until("the group is empty", TIMEOUT_MS, () =>
+      /^populated 0$/m.test(
+        Deno.readTextFileSync(`${this.folder}/cgroup.events`),
+      ));
+    Deno.removeSync(`${this.folder}/vcpu`);
+    Deno.removeSync(this.folder);
+  }
+}
+
+Deno.test("a thread's own control group is its own after both", async () => {
+  await using group = ThreadedGroup.make();
+  if (group === undefined) return;
+  await using vm = await VirtualMachine.boot(old, MACHINE, "tcg");
+  const vcpu = async () => (await threadsOf(vm)).get("vCPU 1") ?? 0;
+  group.add(vm.pid, await vcpu());
+  assertEquals(group.threads(), [await vcpu()]);
+
+  const updated = await move(vm, builds.new.binary);
+  assertEquals([updated.outcome, updated.warnings], ["updated", []]);
+  assertEquals(group.threads(), [await vcpu()]);
+
+  const back = await move(vm, await brokenProgram(vm));
+  assertEquals([back.outcome, back.warnings], ["rolled-back", []]);
+  assertEquals(group.processes(), [processOf(back)]);
+  assertEquals(group.threads(), [await vcpu()]);
+});
 
 for (const accelerator of await accelerators(old)) {
   Deno.test(`pinned threads are pinned after an update (${accelerator})`, async () => {
