@@ -11,7 +11,6 @@ import { errorText, exitCodeOf } from "../lib/cli/error_text.ts";
 import { checkAnswer } from "./compile/answer.ts";
 import { bundle, ENTRY } from "./compile/bundle.ts";
 import { compile } from "./compile/compiled.ts";
-import { checkExecutable } from "./compile/elf.ts";
 import { NoDenortError } from "./compile/error.ts";
 import {
   type BuildOptions,
@@ -67,7 +66,6 @@ async function make(
   if (form !== "portable") {
     try {
       await compile(`${bundle.folder}/${ENTRY}`, output, target);
-      await checkExecutable(output, target);
       return "compiled";
     } catch (error) {
       if (form !== undefined || !(error instanceof NoDenortError)) throw error;

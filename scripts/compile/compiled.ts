@@ -9,9 +9,13 @@
  */
 
 import { run } from "../qemu/child.ts";
+import { checkExecutable } from "./elf.ts";
 import { BuildError, NoDenortError } from "./error.ts";
 import { PERMISSIONS } from "./permissions.ts";
 import type { Target } from "./target.ts";
+
+/** Stands in a deno, in the text of its own help, and in no denort. */
+const TEXT_OF_DENO = "Compile the script into a self contained executable";
 
 /** denort is 40 MB, and lines are slow. */
 const COMPILE_TIMEOUT_MS = 600_000;
@@ -30,12 +34,14 @@ const OPTIONS = [
  *
  * @param entry the bundle's first file
  * @throws {NoDenortError} where no denort is to be had
+ * @throws {BuildError} where something else was taken for a denort
  */
 export async function compile(
   entry: string,
   output: string,
   target: Target,
 ): Promise<void> {
+  const own = Deno.env.get("DENORT_BIN");
   try {
     await run([
       Deno.execPath(),
@@ -49,7 +55,6 @@ export async function compile(
       entry,
     ], { timeoutMs: COMPILE_TIMEOUT_MS });
   } catch (cause) {
-    const own = Deno.env.get("DENORT_BIN");
     if (own) {
       throw new BuildError(`Cannot compile with DENORT_BIN "${own}"`, {
         cause,
@@ -61,6 +66,21 @@ export async function compile(
       remedy: "Let DENORT_BIN name a denort of Deno " + Deno.version.deno,
     });
   }
+  await checkExecutable(output, target, own || "denort");
+  if (await contains(output, TEXT_OF_DENO)) {
+    throw new BuildError(
+      "Cannot build with this denort: what came out is the Deno CLI",
+      {
+        remedy: "Let DENORT_BIN name denort (in denort-" +
+          `${target.triple}.zip of Deno ${Deno.version.deno}), not deno`,
+      },
+    );
+  }
+}
+
+async function contains(path: string, text: string): Promise<boolean> {
+  const bytes = await Deno.readFile(path);
+  return new TextDecoder("latin1").decode(bytes).includes(text);
 }
 
 /**

@@ -50,9 +50,7 @@ function upwardImports(path: string, text: string): string[] {
 }
 
 Deno.test("imports run downward only", async () => {
-  for await (
-    const { path, text } of sourceFiles(["ffi", ...PROGRAM])
-  ) {
+  for await (const { path, text } of sourceFiles(["ffi", ...PROGRAM])) {
     assertEquals(upwardImports(path, text), [], `${path} imports upward`);
   }
 });
@@ -69,17 +67,13 @@ Deno.test("an upward import is noticed", () => {
 });
 
 Deno.test("only ffi opens a library or touches a pointer", async () => {
-  for await (
-    const { path, text } of sourceFiles(PROGRAM)
-  ) {
+  for await (const { path, text } of sourceFiles(PROGRAM)) {
     assert(!/\bDeno\.(dlopen|Unsafe\w+)\b/.test(text), path);
   }
 });
 
 Deno.test("the program needs no module of Node", async () => {
-  for await (
-    const { path, text } of sourceFiles(["ffi", ...PROGRAM])
-  ) {
+  for await (const { path, text } of sourceFiles(["ffi", ...PROGRAM])) {
     assert(!/["']node:/.test(text), path);
   }
 });
