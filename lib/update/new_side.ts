@@ -8,6 +8,7 @@ import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
 import {
   type EventWatch,
+  type Patience,
   QmpClient,
   QmpClosedError,
   QmpCommandError,
@@ -25,10 +26,13 @@ const STEP_TIMEOUT_MS = 10_000;
 export class NewSide implements AsyncDisposable {
   readonly #client: QmpClient;
   readonly #process: PidFd;
+  /** Whether the program was told to tell of a migration's events. */
+  #hasEvents: boolean;
 
-  private constructor(client: QmpClient, process: PidFd) {
+  private constructor(client: QmpClient, process: PidFd, hasEvents: boolean) {
     this.#client = client;
     this.#process = process;
+    this.#hasEvents = hasEvents;
   }
 
   /**
@@ -40,21 +44,13 @@ export class NewSide implements AsyncDisposable {
     using stack = new DisposableStack();
     const process = stack.use(PidFd.open(facts.pid));
     const client = await connect(facts, timeoutMs, PidFd.open(facts.pid));
-    if (client.peer?.pid !== facts.pid) {
-      await client.close();
-      throw new UpdateProblem(
-        "wrong-peer",
-        `Process ${client.peer?.pid} answers at the monitor of the VM, ` +
-          `which is process ${facts.pid}`,
-      );
-    }
     stack.move();
-    return new NewSide(client, process);
+    return new NewSide(client, process, true);
   }
 
   /** Drives a program that answers already. */
   static attach(client: QmpClient, pid: number): NewSide {
-    return new NewSide(client, PidFd.open(pid));
+    return new NewSide(client, PidFd.open(pid), false);
   }
 
   get client(): QmpClient {
@@ -68,9 +64,8 @@ export class NewSide implements AsyncDisposable {
    */
   async load(uri: string): Promise<void> {
     using watch = this.#client.watch(["MIGRATION"]);
-    await this.#client.execute("migrate-set-capabilities", {
-      capabilities: [{ capability: "events", state: true }],
-    });
+    if (!this.#hasEvents) await enableEvents(this.#client);
+    this.#hasEvents = true;
     await this.#client.execute("migrate-incoming", {
       uri,
       "exit-on-error": false,
@@ -170,11 +165,9 @@ async function connect(
     if (!(error instanceof OsError)) throw error;
   });
   try {
-    return await QmpClient.connectAgain(facts.address, {
-      timeoutMs,
-      signal: giveUp.signal,
-    });
+    return await answering(facts, timeoutMs, giveUp.signal);
   } catch (error) {
+    if (error instanceof UpdateProblem) throw error;
     throw new UpdateProblem(
       "new-side-silent",
       `The new program does not answer: ${messageOf(error)}`,
@@ -184,4 +177,50 @@ async function connect(
     process[Symbol.dispose]();
     await watched;
   }
+}
+
+/**
+ * A client whose monitor has answered. The first question is there when the
+ * program has started: the guest waits for a round trip less.
+ */
+async function answering(
+  facts: VmRecord,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<QmpClient> {
+  const deadline = performance.now() + timeoutMs;
+  const patience = () => ({ timeoutMs: deadline - performance.now(), signal });
+  for (;;) {
+    const client = await QmpClient.connectAgain(facts.address, {
+      ...patience(),
+      early: true,
+    });
+    try {
+      checkPeer(client, facts);
+      await enableEvents(client, patience());
+      return client;
+    } catch (error) {
+      await client.close();
+      // The old program's last greeting, most likely; or the end of the new.
+      if (!(error instanceof QmpClosedError)) throw error;
+    }
+  }
+}
+
+async function enableEvents(
+  client: QmpClient,
+  patience: Partial<Patience> = {},
+): Promise<void> {
+  await client.execute("migrate-set-capabilities", {
+    capabilities: [{ capability: "events", state: true }],
+  }, patience);
+}
+
+function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
+  if (peer?.pid === pid) return;
+  throw new UpdateProblem(
+    "wrong-peer",
+    `Process ${peer?.pid} answers at the monitor of the VM, which is ` +
+      `process ${pid}`,
+  );
 }
