@@ -4,6 +4,7 @@ import { UsageError } from "../../lib/errors.ts";
 import { checkExecutable } from "../../scripts/compile/elf.ts";
 import { BuildError } from "../../scripts/compile/error.ts";
 import { parseOptions } from "../../scripts/compile/options.ts";
+import { PERMISSIONS } from "../../scripts/compile/permissions.ts";
 import { targetOf } from "../../scripts/compile/target.ts";
 import { runBuild, runProgram } from "./built.ts";
 
@@ -67,6 +68,23 @@ Deno.test("only an executable for the target is one", async () => {
     BuildError,
     "no ELF",
   );
+});
+
+Deno.test("nothing narrower than all permissions reads /proc", async () => {
+  const read = 'Deno.readTextFileSync("/proc/self/stat")';
+  const named = ["read", "write", "env", "net", "run", "sys", "ffi"];
+  const narrower = [
+    named.map((name) => `--allow-${name}`),
+    ["--allow-all", "--deny-sys=loadavg"],
+  ];
+  for (const permissions of [PERMISSIONS, ...narrower]) {
+    const { code, stderr } = await runProgram(
+      [Deno.execPath(), "run", "--quiet", ...permissions, "-"],
+      { stdin: read, env: { NO_COLOR: "1" } },
+    );
+    if (permissions === PERMISSIONS) assertEquals([code, stderr], [0, ""]);
+    else assertStringIncludes(stderr, "Requires all access");
+  }
 });
 
 Deno.test("a deno in place of denort is found out", async () => {
