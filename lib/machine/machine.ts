@@ -39,8 +39,8 @@ import { makeRam, type RamBlock } from "./ram.ts";
 /** RAM that is no backend's; preserved with aux-ram-share=on only. */
 const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
-/** Told of an event as QMP names it. */
-export type EventListener = (name: string, data: JsonObject) => void;
+/** Told of an event as QMP names it; many carry no data. */
+export type EventListener = (name: string, data?: JsonObject) => void;
 
 /** What surrounds a machine: where its guest writes to, who hears of it. */
 export interface MachineEnvironment {
@@ -264,7 +264,7 @@ export class Machine implements MigrationHost {
     this.#emit("SHUTDOWN", { guest: true, reason: "guest-shutdown" });
   }
 
-  #emit(name: string, data: JsonObject = {}): void {
+  #emit(name: string, data?: JsonObject): void {
     this.#environment.onEvent(name, data);
   }
 

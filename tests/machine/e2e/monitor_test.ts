@@ -1,7 +1,7 @@
 /** The session that moves a machine by hand, on standard input and output. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { cprctl } from "../../cli/program.ts";
+import { cprctlWords } from "../../program/program.ts";
 import { quoted } from "../../ffi/processes.ts";
 import { Lab, type Vm } from "./harness/mod.ts";
 
@@ -107,7 +107,7 @@ Deno.test("by hand: cprctl exec looks at the hand-over and writes one line", asy
   await using lab = await Lab.open();
   const vm = lab.start({ more: MONITOR });
   const log = lab.path("exec.log");
-  const wrapper = [...cprctl(), "exec", "--log", log, "--"];
+  const wrapper = [...cprctlWords(), "exec", "--log", log, "--"];
   await moveByHand(vm, quoted([...wrapper, ...vm.successor]));
   assertEquals(
     await Deno.readTextFile(log),
@@ -119,7 +119,7 @@ Deno.test("by hand: cprctl exec looks at the hand-over and writes one line", asy
 Deno.test("by hand: cprctl exec without a log writes its line to stderr", async () => {
   await using lab = await Lab.open();
   const vm = lab.start({ more: MONITOR });
-  const command = [...cprctl(), "exec", "--", ...vm.successor];
+  const command = [...cprctlWords(), "exec", "--", ...vm.successor];
   const lines = [
     "migrate_set_parameter mode cpr-exec",
     `migrate_set_parameter cpr-exec-command ${quoted(command)}`,

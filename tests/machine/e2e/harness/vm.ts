@@ -1,5 +1,5 @@
 import { QmpClient } from "../../../../lib/qmp/mod.ts";
-import { cprctl } from "../../../cli/program.ts";
+import { cprctlWords } from "../../../program/program.ts";
 import { MARK } from "../../../qemu/harness/reaper.ts";
 import { inTime } from "../../../qemu/harness/until.ts";
 import { DEADLINE_MS } from "./deadline.ts";
@@ -41,7 +41,7 @@ export class Vm {
     this.qmpPath = `${folder}/${index}.qmp`;
     this.stateFile = `${folder}/${index}.state`;
     this.argv = [
-      ...cprctl(),
+      ...cprctlWords(),
       "machine",
       ...ram,
       ...["-qmp", `unix:${this.qmpPath},server=on,wait=off`],
