@@ -97,6 +97,40 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a tap interface stays as it is in a rollback",
+  ignore: problem !== undefined,
+  async fn() {
+    await using vm = await VirtualMachine.boot(builds.old, {
+      ...PLAIN,
+      extra: ["-netdev", `tap,id=n,ifname=${NAME},${QUIET}`, ...DEVICE],
+    }, "tcg");
+    const taps = tapsOf(vm);
+    const carrier = () => Deno.readTextFile(`/sys/class/net/${NAME}/carrier`);
+    await Deno.writeTextFile(`/sys/class/net/${NAME}/flags`, UP);
+    const witness = await Witness.of(vm);
+    const binary = `${vm.folder}/bad`;
+    // Good for every question, and for nothing else.
+    const script = `#!/bin/sh
+case "$*" in *-incoming*) exit 3 ;; esac
+exec "${builds.new.binary}" "$@"
+`;
+    await Deno.writeTextFile(binary, script, { mode: 0o755 });
+
+    const report = await tryToMove(vm, { ...builds.new, binary });
+    assertEquals(report.outcome, "rolled-back", report.error?.message);
+    vm.follow(report.pid_after ?? 0);
+    assertEquals(tapsOf(vm), taps);
+    assertEquals(await carrier(), "1\n");
+    await witness.assertLivesOn();
+
+    await move(vm, builds.new);
+    assertEquals(tapsOf(vm), taps);
+    assertEquals(await carrier(), "1\n");
+    await witness.assertLivesOn();
+  },
+});
+
 async function staysAsItIs(card: Card, accelerator: Accelerator) {
   await using vm = await VirtualMachine.boot(builds.old, {
     ...PLAIN,

@@ -54,6 +54,7 @@ import { objects } from "./objects.ts";
 import { parent } from "./parent.ts";
 import { processAccess } from "./process_access.ts";
 import { ProcessFiles } from "./process_files.ts";
+import { reopening } from "./reopening.ts";
 import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";
 import { throttling } from "./throttling.ts";
@@ -81,6 +82,7 @@ const CHECKS: readonly PreflightCheck[] = [
   newCommandLine,
   commandArguments,
   argumentFiles,
+  reopening,
   descriptors,
   fdSets,
   chardevPeers,

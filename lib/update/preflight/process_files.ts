@@ -51,12 +51,18 @@ export class ProcessFiles {
 
   /** Whether a descriptor is closed by an exec; undefined: it is not open. */
   async closesOnExec(descriptor: number): Promise<boolean | undefined> {
+    const flags = await this.flags(descriptor);
+    return flags === undefined ? undefined : (flags & O_CLOEXEC) !== 0;
+  }
+
+  /** A descriptor's O_ flags; undefined: it is not open. */
+  async flags(descriptor: number): Promise<number | undefined> {
     try {
       const facts = await Deno.readTextFile(
         `/proc/${this.#pid}/fdinfo/${descriptor}`,
       );
       const flags = /^flags:\s*([0-7]+)$/m.exec(facts)?.[1] ?? "0";
-      return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+      return Number.parseInt(flags, 8);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

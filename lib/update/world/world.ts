@@ -71,7 +71,8 @@ function statusLine(status: string, name: string): string {
   return value;
 }
 
-function parseCredentials(status: string): Credentials {
+/** Reads /proc/PID/status. */
+export function parseCredentials(status: string): Credentials {
   const numbers = (name: string) =>
     statusLine(status, name).split(/\s+/).filter((it) => it !== "").map(Number);
   // Real, effective, saved, file system: a daemon that gave up root has four
