@@ -101,7 +101,17 @@ Deno.test("drives of every form that nobody touched pass", async () => {
       "-device",
       JSON.stringify({ driver: "virtio-blk-pci", drive: "disk2" }),
     ],
+    ...[
+      "-drive",
+      `if=none,id=h,copy-on-read=on,file=${await image("j.qcow2")}`,
+    ],
+    ...["-drive", "if=none,id=i,format=raw,file=null-co://"],
     ...["-blockdev", "driver=null-co,node-name=nothing,size=1048576"],
+    ...[
+      "-blockdev",
+      "driver=quorum,node-name=vote,vote-threshold=1," +
+      "children.0.driver=null-co,children.0.node-name=voter",
+    ],
     ...["-device", "virtio-scsi-pci", "-device", "scsi-cd,id=tray"],
   ]);
   assertNothingElse(await check(vm));

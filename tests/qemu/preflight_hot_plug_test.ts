@@ -187,14 +187,16 @@ Deno.test("network back ends of every form pass, and added ones are refused", as
     ],
     ...["-nic", "user,model=e1000", "-net", "nic", "-net", "user,id=old"],
     ...["-netdev", "hubport,id=hub,hubid=0", "-nic", "user,id=named"],
+    ...["-netdev", "user,id=spare"],
   ]);
   assertNothingElse(await check(vm));
   await vm.command("netdev_add", { type: "user", id: "late" });
+  await vm.command("netdev_del", { id: "spare" });
   await vm.command("human-monitor-command", {
     "command-line": "hostfwd_add n1 tcp:127.0.0.1:0-:23",
   });
   const checks = await check(vm);
-  assertRefuses(checks, "netdevs", `"late"`);
+  assertRefuses(checks, "netdevs", `"late" was made`, `"spare" was removed`);
   assertWarns(checks, "host-forwards", "4", "3");
   assertNothingElse(checks, "netdevs", "host-forwards");
 });
@@ -212,6 +214,7 @@ Deno.test("character devices of every form pass, and others are refused", async 
         "-chardev",
         `file,id=c4,path=${folder}/log`,
       ],
+      ...["-chardev", "null,id=c6"],
       ...["-chardev", "null,id=c5,mux=on", "-mon", "chardev=c5,mode=readline"],
       ...[
         "-serial",
@@ -231,6 +234,7 @@ Deno.test("character devices of every form pass, and others are refused", async 
       id: "late",
       backend: { type: "null", data: {} },
     });
+    await vm.command("chardev-remove", { id: "c6" });
     await vm.command("chardev-change", {
       id: "c1",
       backend: {
@@ -243,7 +247,15 @@ Deno.test("character devices of every form pass, and others are refused", async 
       },
     });
     const checks = await check(vm);
-    assertRefuses(checks, "chardevs", `"late"`, `"c1"`, "/other", "/c1");
+    assertRefuses(
+      checks,
+      "chardevs",
+      `"c6" was removed`,
+      `"late"`,
+      `"c1"`,
+      "/other",
+      "/c1",
+    );
     assertNothingElse(checks, "chardevs");
   } finally {
     await Deno.remove(folder, { recursive: true });

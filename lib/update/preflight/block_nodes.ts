@@ -34,7 +34,7 @@ export const blockNodes: PreflightCheck = {
     const live = await liveNodes(inventory);
     const differences = [
       ...named.flatMap((node) => differencesOf(node, live)),
-      ...strangers(running, named, live),
+      ...strangers(running, live),
       ...attached(running, named, await blockDevices(inventory)),
     ];
     return differences.length === 0
@@ -119,12 +119,11 @@ function compare(
 /** Nodes that somebody named, but not the command line. */
 function strangers(
   commandLine: CommandLine,
-  named: readonly NamedNode[],
   live: ReadonlyMap<string, LiveNode>,
 ): string[] {
-  const known = new Set([...withNames(named)].map(({ name }) => name));
-  for (const drive of commandLine.values("drive")) {
-    for (const { key, value } of drive.entries) {
+  const known = new Set<string>();
+  for (const option of commandLine.values("blockdev", "drive")) {
+    for (const { key, value } of option.entries) {
       if (key === "node-name" || key.endsWith(".node-name")) known.add(value);
     }
   }

@@ -18,7 +18,7 @@ export const chardevs: PreflightCheck = {
       ? ok("character devices are those of the command line")
       : refuse(
         joined(changes),
-        "Undo it (chardev-remove, chardev-change), or restart the VM with " +
+        "Undo it (chardev-remove, chardev-add, chardev-change), or restart the VM with " +
           "the present ones on its command line",
       );
   },
@@ -31,9 +31,11 @@ async function changesOf(
     running.values("chardev").map((it) => [it.get("id") ?? "", it]),
   );
   const changes: string[] = [];
+  const gone = new Set(named.keys());
   for (const chardev of await inventory.list("query-chardev")) {
     const label = text(chardev["label"]) ?? "";
     const is = text(chardev["filename"]) ?? "";
+    gone.delete(label);
     const option = named.get(label);
     if (option === undefined) {
       if (IMPLIED.test(label) || named.has(label.replace(/-base$/, ""))) {
@@ -55,6 +57,9 @@ async function changesOf(
       `Character device ${quoted(label)} is ${quoted(is)}, but the command ` +
         `line names ${quoted(path)}`,
     );
+  }
+  for (const label of gone) {
+    changes.push(`Character device ${quoted(label)} was removed at run time`);
   }
   return changes;
 }

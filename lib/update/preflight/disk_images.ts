@@ -2,7 +2,7 @@ import type { OptionValue } from "../../cmdline/mod.ts";
 import { type BlockDevice, blockDevices, nameOf } from "./block_devices.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import type { CommandLine } from "./command_line.ts";
-import { fileUnder } from "./image_name.ts";
+import { fileUnder, isUrl } from "./image_name.ts";
 import { joined, quoted } from "./wording.ts";
 
 /** Options whose whole value is the name of an image. */
@@ -14,8 +14,8 @@ const IMAGE_OPTIONS = [
 /** A drive as the command line names it. */
 interface NamedDrive {
   readonly id: string | undefined;
-  /** "none" is an empty drive; "unknown" is no single file. */
-  readonly image: { readonly file: string } | "none" | "unknown";
+  /** "none" is an empty drive; "remote" and "unknown" are no single file. */
+  readonly image: { readonly file: string } | "none" | "remote" | "unknown";
 }
 
 /**
@@ -76,7 +76,9 @@ function compareByFile(
     if (at < 0) missing.push(image.file);
     else rest.splice(at, 1);
   }
-  if (named.some(({ image }) => image === "unknown")) return [];
+  const isTold = (it: NamedDrive) =>
+    it.image !== "unknown" && it.image !== "remote";
+  if (!named.every(isTold)) return [];
   return [
     ...rest.map((drive) => difference(drive, undefined)),
     ...missing.map((file) =>
@@ -88,6 +90,9 @@ function compareByFile(
 function isOn({ image }: NamedDrive, { medium }: BlockDevice): boolean {
   if (image === "unknown") return true;
   if (image === "none") return medium === undefined;
+  if (image === "remote") {
+    return medium !== undefined && isUrl(medium.file ?? ":");
+  }
   return medium !== undefined && medium.file === image.file;
 }
 
@@ -128,5 +133,6 @@ function imageOf(drive: OptionValue): NamedDrive["image"] {
 function image(name: string): NamedDrive["image"] {
   if (name === "") return "none";
   const file = fileUnder(name);
-  return file === undefined ? "unknown" : { file };
+  if (file === undefined) return "unknown";
+  return isUrl(file) ? "remote" : { file };
 }

@@ -32,3 +32,11 @@ export function fileUnder(name: string): string | undefined {
   }
   return undefined;
 }
+
+/**
+ * Whether a name is that of a protocol such as nbd, which QEMU may write in
+ * another way than it was given.
+ */
+export function isUrl(name: string): boolean {
+  return /^[^/:]+:/.test(name);
+}

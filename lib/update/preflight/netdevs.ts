@@ -1,11 +1,13 @@
-import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
-import { listed } from "./wording.ts";
+import { ok, type PreflightCheck, refuse } from "./check.ts";
+import type { CommandLine } from "./command_line.ts";
+import type { Inventory } from "./inventory.ts";
+import { joined, quoted } from "./wording.ts";
 
 /** Names with this mark belong to -nic and -net, which name nothing. */
 const AUTOMATIC = "#";
 
-/** A line of "info network": the last name before the index, and the type. */
-const NETDEV = /([^\s:\\]+): index=\d+,type=([\w-]+)/;
+/** Ports that -net makes, and what no port is. */
+const IMPLIED = /^(hub\d+port\d+|hub \d+|)$/;
 
 /**
  * The network back ends are those of the command line. No QMP query lists
@@ -13,34 +15,56 @@ const NETDEV = /([^\s:\\]+): index=\d+,type=([\w-]+)/;
  */
 export const netdevs: PreflightCheck = {
   id: "netdevs",
-  async run(context) {
-    const added = await addedNetdevs(context);
-    return added.length === 0
+  async run({ inventory, running }) {
+    const live = await liveNetdevs(inventory);
+    const named = running.all("netdev", "id");
+    const known = new Set([...named, ...namedOtherwise(running)]);
+    const added = live.filter((name) =>
+      !name.startsWith(AUTOMATIC) && !known.has(name)
+    );
+    const gone = named.filter((name) => !live.includes(name));
+    const problems = [
+      ...added.map((name) => `${quoted(name)} was made at run time`),
+      ...gone.map((name) => `${quoted(name)} was removed at run time`),
+    ];
+    return problems.length === 0
       ? ok("network back ends are those of the command line")
       : refuse(
-        `Network back ends were made at run time and would be lost: ${
-          listed(added)
+        `Network back ends are others than on the command line: ${
+          joined(problems)
         }`,
-        "Remove them (netdev_del), or restart the VM with them on its " +
-          "command line",
+        "Undo it (netdev_del, netdev_add), or restart the VM with the " +
+          "present ones on its command line",
       );
   },
 };
 
-async function addedNetdevs(
-  { inventory, running }: CheckContext,
-): Promise<string[]> {
-  const known = new Set(
-    ["netdev", "nic", "net"].flatMap((option) => [
-      ...running.all(option, "id"),
-      ...running.all(option, "name"),
-    ]),
-  );
-  const added: string[] = [];
-  for (const line of await inventory.human("info network")) {
-    const [, name, type] = NETDEV.exec(line) ?? [];
-    if (name === undefined || type === "nic") continue;
-    if (!name.startsWith(AUTOMATIC) && !known.has(name)) added.push(name);
-  }
-  return added;
+/** Names that -nic and the old -net give, which also make devices. */
+function namedOtherwise(commandLine: CommandLine): string[] {
+  return ["nic", "net"].flatMap((option) => [
+    ...commandLine.all(option, "id"),
+    ...commandLine.all(option, "name"),
+  ]);
+}
+
+async function liveNetdevs(inventory: Inventory): Promise<string[]> {
+  return (await inventory.human("info network")).flatMap(namesIn);
+}
+
+/**
+ * The back ends in a line of "info network": a port of a hub stands before its
+ * peer, or alone, and a device before its own line's index, as any other.
+ *
+ * ```
+ * nic0: index=0,type=nic,…
+ *  \ net0: index=0,type=user,…
+ *  \ port1: net1: index=0,type=user,…
+ *  \ port2
+ * ```
+ */
+function namesIn(line: string): string[] {
+  const [chain = "", facts = ""] = line.split(": index=");
+  const names = chain.replace(/^ \\ /, "").split(": ");
+  if (/^\d+,type=nic,/.test(facts)) names.pop();
+  return names.filter((name) => !IMPLIED.test(name));
 }
