@@ -35,7 +35,7 @@ async function formatFinding(
   { binary, facts, files }: CheckContext,
 ): Promise<Finding> {
   const name = quoted(binary);
-  const format = await executableFormat(files.reach(binary));
+  const format = executableFormat(files.reach(binary));
   if (format.kind === "neither") {
     return refuse(`New binary ${name} is neither ELF nor a script`, REMEDY);
   }
@@ -49,7 +49,7 @@ async function formatFinding(
         REMEDY,
       );
   }
-  const running = await executableFormat(`/proc/${facts.pid}/exe`);
+  const running = executableFormat(`/proc/${facts.pid}/exe`);
   return running.kind === "elf" && running.machine !== format.machine
     ? refuse(`New binary ${name} is for another machine`, REMEDY)
     : ok(`${name} is executable`);

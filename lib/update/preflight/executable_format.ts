@@ -11,6 +11,9 @@
  * @module
  */
 
+import { Fd } from "../../../ffi/fd.ts";
+import { O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
+
 /** The kernel reads no more of a script's first line. */
 const HEAD_BYTES = 256;
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
@@ -25,13 +28,11 @@ export type ExecutableFormat =
   | { readonly kind: "neither" };
 
 /** Reads what kind of executable a file is. */
-export async function executableFormat(
-  path: string,
-): Promise<ExecutableFormat> {
-  using file = await Deno.open(path);
+export function executableFormat(path: string): ExecutableFormat {
+  // A VM may have put a FIFO there meanwhile: opening it must not wait.
+  using file = Fd.open(path, O_RDONLY | O_NONBLOCK);
   const head = new Uint8Array(HEAD_BYTES);
-  const count = await file.read(head) ?? 0;
-  return formatOf(head.subarray(0, count));
+  return formatOf(head.subarray(0, file.read(head)));
 }
 
 /** The same of a file's first bytes. */

@@ -71,3 +71,13 @@ Deno.test("a program that cannot be run says why", () =>
       "Permission denied",
     );
   }));
+
+Deno.test({
+  name: "root runs a program as the VM's user",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withScript("id -u; id -g; id -G", async (path) => {
+      const user = { uid: 65534, gid: 65534 };
+      assertEquals(await printedBy(path, [], { user }), "65534\n".repeat(3));
+    }),
+});
