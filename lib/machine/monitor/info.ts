@@ -24,6 +24,11 @@ function from(
   };
 }
 
+/** A subject that QEMU has and this machine has none of. */
+function none(help: string): Subject {
+  return { help, show: () => Promise.resolve("") };
+}
+
 /** "name: value" a line. */
 function lines(reply: JsonObject): string {
   return Object.entries(reply)
@@ -91,6 +96,8 @@ export const INFO: Readonly<Record<string, Subject>> = {
       (share === true ? "shared" : "private")
     ),
   ),
+  network: none("network back ends: none"),
+  usernet: none("user-mode networks: none"),
   guest: from(
     "what the guest program has done",
     "x-query-guest",

@@ -331,6 +331,11 @@ Deno.test("human-monitor-command speaks the human monitor's language", async () 
   assertEquals(await says("stop"), "");
   assertEquals(await says("info status"), "VM status: paused\r\n");
   assertEquals(await says("info name"), "one\r\n");
+  // What QEMU tells of, and this machine has none of.
+  for (const none of ["network", "usernet"]) {
+    assertEquals(await says(`info ${none}`), "");
+  }
+  assertStringIncludes(String(await says("info nonsense")), "info status -- ");
   assertEquals(await says("nonsense"), "unknown command: 'nonsense'\r\n");
   assertEquals(
     await says("migrate_set_parameter"),
