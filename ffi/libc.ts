@@ -151,6 +151,8 @@ const SYMBOLS = {
     parameters: ["u64", "usize", "i32", "i32", "i32", "i64"],
     result: "i64",
   },
+  // int madvise(void *addr, size_t length, int advice)
+  madvise: { parameters: ["u64", "usize", "i32"], result: "i32" },
   // int munmap(void *address, size_t length)
   munmap: { parameters: ["u64", "usize"], result: "i32" },
 

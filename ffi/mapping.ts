@@ -11,6 +11,9 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
+const MADV_DONTNEED = 4;
+/** A multiple of every page size that Linux has. */
+const RELEASE_UNIT = 64 * 1024;
 
 export interface MappingOptions {
   /** In bytes, at least 1. */
@@ -106,6 +109,28 @@ export class Mapping implements Disposable {
     if (!this.#mapped) {
       throw new TypeError("Cannot use mapping: it is unmapped");
     }
+  }
+
+  /**
+   * Gives back the memory of a file mapping's bytes from `start` to `end`: who
+   * walks through a large file does not hold all of it. A later look reads the
+   * file again; writes of a private mapping are lost.
+   *
+   * @throws {OsError}
+   */
+  release(start: number, end: number): void {
+    this.#checkMapped();
+    const first = Math.ceil(start / RELEASE_UNIT) * RELEASE_UNIT;
+    const last = Math.floor(end / RELEASE_UNIT) * RELEASE_UNIT;
+    if (last <= first) return;
+    check(
+      libc().madvise(
+        this.address + BigInt(first),
+        BigInt(last - first),
+        MADV_DONTNEED,
+      ),
+      "madvise",
+    );
   }
 
   /**

@@ -5,6 +5,7 @@ import { checkCommand, type CheckEngine } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
+import { inspectCommand } from "./commands/inspect.ts";
 import { listCommand } from "./commands/list.ts";
 import { machineCommand } from "./commands/machine.ts";
 import { recoverCommand } from "./commands/recover.ts";
@@ -45,6 +46,7 @@ export const routes = buildRouteMap<string, CliContext>({
     recover: recoverCommand(async () =>
       (await import("../update/recover.ts")).recover
     ),
+    inspect: inspectCommand,
     machine: machineCommand,
     demo: demoCommand(async () => {
       const { demonstrate } = await import("../update/demo.ts");

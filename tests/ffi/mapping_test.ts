@@ -169,3 +169,28 @@ Deno.test("errors of mapping are the system's", () =>
     using directory = Fd.open("/", O_RDONLY);
     assertEquals(codeOf(directory, 4096, 0), "EACCES");
   }));
+
+Deno.test("released memory goes, and comes back from the file", () =>
+  withoutLeaks(() => {
+    const length = 1 << 20;
+    using fd = createMemfd("released", { size: length });
+    fd.pwrite(Uint8Array.of(7), 70_000);
+    using mapping = Mapping.map(fd, { length, shared: true, writable: false });
+    const touch = () => {
+      let sum = 0;
+      for (let at = 0; at < length; at += 4096) sum += mapping.bytes[at] ?? 0;
+      return sum;
+    };
+    touch();
+    assertEquals(residentKilobytes("released"), length / 1024);
+    mapping.release(1, length);
+    assertEquals(residentKilobytes("released"), 64);
+    mapping.release(70_000, 70_001);
+    assertEquals(mapping.bytes[70_000], 7);
+  }));
+
+function residentKilobytes(name: string): number {
+  const maps = Deno.readTextFileSync("/proc/self/smaps");
+  const mine = maps.slice(maps.indexOf(`/memfd:${name}`));
+  return Number(/^Rss:\s+(\d+) kB/m.exec(mine)?.[1]);
+}

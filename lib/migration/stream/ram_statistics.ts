@@ -45,9 +45,17 @@ function blockStatistics(
     bitmapOffset,
     bitmapOffset + mappedBitmapSize(block, pageSize),
   );
+  const all = Math.ceil(size / pageSize);
+  const whole = Math.floor(all / 8);
   let pages = 0;
-  for (let byte of bitmap) {
-    for (; byte !== 0; byte &= byte - 1) pages++;
+  for (const [index, byte] of bitmap.entries()) {
+    // Bits beyond the last page mean nothing.
+    const bits = index < whole
+      ? byte
+      : index === whole
+      ? byte & ((1 << (all % 8)) - 1)
+      : 0;
+    for (let left = bits; left !== 0; left &= left - 1) pages++;
   }
-  return { ...empty, pages, zeroPages: size / pageSize - pages };
+  return { ...empty, pages, zeroPages: all - pages };
 }

@@ -1,0 +1,201 @@
+/** What `inspect` prints for people. */
+
+import {
+  type CprStateInspection,
+  type InspectedSection,
+  type StreamInspection,
+  treeOf,
+  uuidText,
+} from "../inspect/mod.ts";
+import type {
+  CommandRecord,
+  RamBlockStatistics,
+} from "../migration/stream/mod.ts";
+import { formatSize } from "./format.ts";
+import { type Paint, painter } from "./paint.ts";
+import { printable } from "./printable.ts";
+import type { Look } from "./process.ts";
+
+/** Names of a section's fields take no more columns than this. */
+const NAME_COLUMNS = 40;
+const LABEL_COLUMNS = 14;
+
+/** How to draw an inspection. */
+export interface InspectLook extends Look {
+  /** Whether each line begins with its stream offset. */
+  readonly offsets: boolean;
+}
+
+/** The names of the commands that stand between sections, by number. */
+const COMMANDS: Readonly<Record<number, string>> = {
+  1: "open-return-path",
+  2: "ping",
+  3: "postcopy-advise",
+  4: "postcopy-listen",
+  5: "postcopy-run",
+  6: "postcopy-ram-discard",
+  7: "packaged",
+  8: "enable-colo",
+  9: "postcopy-resume",
+  10: "recv-bitmap",
+  11: "switchover-start",
+};
+
+/** What a stream says of itself: everything but its sections. */
+export function* renderSummary(
+  inspection: StreamInspection,
+  look: InspectLook,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const { decoded, file, size, sections, ram, undescribed } = inspection;
+  const { configuration, layout, records, vmdesc, trailing } = decoded;
+  yield `${paint(printable(file), "strong")}: migration stream, ${
+    sizeText(size)
+  }\n\n`;
+  yield label(paint, "machine", configuration?.machine ?? "not said");
+  yield label(paint, "pages", `${layout.pageSize} bytes`);
+  const { capabilities = [], uuid } = configuration ?? {};
+  if (capabilities.length > 0) {
+    yield label(paint, "capabilities", capabilities.join(", "));
+  }
+  if (uuid !== undefined) yield label(paint, "uuid", uuidText(uuid));
+  const commands = records.filter((record) => record.type === "command");
+  if (commands.length > 0) {
+    yield label(paint, "commands", commands.map(commandText).join(", "));
+  }
+  yield label(paint, "sections", String(sections.length));
+  yield label(
+    paint,
+    "description",
+    vmdesc === undefined
+      ? "none: what is inside the sections cannot be told"
+      : `at ${vmdesc.offset}`,
+  );
+  if (trailing.length > 0) {
+    yield label(paint, "after its end", sizeText(trailing.length));
+  }
+  if (undescribed !== undefined) {
+    const { offset, size } = undescribed;
+    yield label(
+      paint,
+      "not readable",
+      `${sizeText(size)} from offset ${offset} on`,
+    );
+  }
+  yield* renderRam(ram, layout.pageSize, paint);
+  if (sections.length > 0) yield "\n";
+}
+
+function commandText({ command, offset }: CommandRecord): string {
+  return `${COMMANDS[command] ?? command} at ${offset}`;
+}
+
+function label(paint: Paint, name: string, text: string): string {
+  return `  ${paint(name.padEnd(LABEL_COLUMNS), "faint")}${printable(text)}\n`;
+}
+
+/** 1 byte; 1536 bytes (1.5 KiB). */
+function sizeText(bytes: number): string {
+  if (bytes === 1) return "1 byte";
+  const exact = `${bytes} bytes`;
+  return bytes < 1024 ? exact : `${exact} (${formatSize(bytes)})`;
+}
+
+const RAM_HEAD = ["RAM", "size", "pages", "zero pages", "sent"] as const;
+
+function* renderRam(
+  blocks: readonly RamBlockStatistics[],
+  pageSize: number,
+  paint: Paint,
+): Generator<string> {
+  if (blocks.length === 0) return;
+  const rows = blocks.map((block) => [
+    printable(block.name),
+    formatSize(block.size),
+    block.xbzrlePages === 0
+      ? String(block.pages)
+      : `${block.pages} + ${block.xbzrlePages} xbzrle`,
+    String(block.zeroPages),
+    formatSize(block.pages * pageSize),
+  ]);
+  const widths = RAM_HEAD.map((head, column) =>
+    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0))
+  );
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, column) =>
+      column === 0
+        ? cell.padEnd(widths[0] ?? 0)
+        : cell.padStart(widths[column] ?? 0)
+    ).join("   ");
+  yield `\n  ${paint(line(RAM_HEAD), "faint")}\n`;
+  for (const row of rows) yield `  ${line(row)}\n`;
+}
+
+/** Sections with their fields. */
+export function* renderSections(
+  sections: readonly InspectedSection[],
+  look: InspectLook,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const last = Math.max(0, ...sections.map((each) => each.offset + each.size));
+  const columns = look.offsets ? String(last).length : 0;
+  const place = (offset: number | undefined) =>
+    columns === 0
+      ? ""
+      : `${paint(String(offset ?? "").padStart(columns), "faint")}  `;
+  for (const [index, section] of sections.entries()) {
+    if (index > 0) yield "\n";
+    const { name, instanceId, version, offset, size, state } = section;
+    const about = `version ${version}, ${sizeText(size)}`;
+    yield `${place(offset)}${
+      paint(printable(`${name} ${instanceId}`), "strong")
+    }  ${paint(about, "faint")}\n`;
+    if (state instanceof Uint8Array) {
+      yield `${place(undefined)}  ${paint("not described", "careful")}\n`;
+    } else if (state !== undefined) yield* renderState(state, place, paint);
+  }
+}
+
+function* renderState(
+  state: Parameters<typeof treeOf>[0],
+  place: (offset: number | undefined) => string,
+  paint: Paint,
+): Generator<string> {
+  const lines = [...treeOf(state)];
+  const width = Math.min(
+    NAME_COLUMNS,
+    Math.max(0, ...lines.map(({ depth, name }) => 2 * depth + name.length)),
+  );
+  for (const { depth, name, text, offset } of lines) {
+    const indent = "  ".repeat(depth + 1);
+    const padding = " ".repeat(Math.max(0, width - 2 * depth - name.length));
+    const rest = text === "" ? "" : `${padding}  ${printable(text)}`;
+    yield `${place(offset)}${indent}${paint(printable(name), "busy")}${rest}\n`;
+  }
+}
+
+/** CPR state. */
+export function* renderCprState(
+  inspection: CprStateInspection,
+  look: Look,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const { file, size, state, transferred } = inspection;
+  const mode = transferred ? "of cpr-transfer" : "of cpr-exec";
+  yield `${paint(printable(file), "strong")}: CPR state ${mode}, ${
+    sizeText(size)
+  }\n\n`;
+  const { descriptors, vfioDevices } = state;
+  const width = Math.max(4, ...descriptors.map(({ name }) => name.length));
+  yield `  ${paint(`${"name".padEnd(width)}     id   descriptor`, "faint")}\n`;
+  for (const { name, id, descriptor } of descriptors) {
+    const number = transferred ? "beside it" : String(descriptor);
+    yield `  ${printable(name.padEnd(width))}  ${String(id).padStart(5)}   ${
+      number.padStart(10)
+    }\n`;
+  }
+  for (const device of vfioDevices ?? []) {
+    yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
+      `${device.ioasId}, hwpt ${device.hwptId}\n`;
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * What is in a state file, whichever of QEMU's two formats it has.
+ *
+ * @module
+ */
+
+import {
+  type CprState,
+  decodeCprState,
+  transferredDescriptors,
+} from "../cpr/mod.ts";
+import {
+  type DecodedStream,
+  type DecodedStruct,
+  decodeStreamUpToProblem,
+  findSections,
+  type MigrationStreamError,
+  type RamBlockStatistics,
+  ramStatistics,
+} from "../migration/stream/mod.ts";
+import { StreamError } from "../stream/mod.ts";
+import { InspectError } from "./error.ts";
+import type { Input } from "./input.ts";
+
+/** What was found. */
+export type Inspection = StreamInspection | CprStateInspection;
+
+interface Inspected {
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** A migration stream. */
+export interface StreamInspection extends Inspected {
+  readonly format: "migration-stream";
+  readonly decoded: DecodedStream;
+  /** In stream order; those that come in parts once, where they begin. */
+  readonly sections: readonly InspectedSection[];
+  readonly ram: readonly RamBlockStatistics[];
+  /** What nothing describes and nothing could be found in. */
+  readonly undescribed: { offset: number; size: number } | undefined;
+  /** Why it could not be read further. */
+  readonly problem: MigrationStreamError | undefined;
+}
+
+/** A section and what is known of its inside. */
+export interface InspectedSection {
+  readonly name: string;
+  readonly instanceId: number;
+  readonly sectionId: number;
+  readonly version: number;
+  /** Of the type byte. */
+  readonly offset: number;
+  /** Payload bytes, of all its parts. */
+  readonly size: number;
+  /** Bytes where nothing is described; undefined for RAM and the like. */
+  readonly state: DecodedStruct | Uint8Array | undefined;
+}
+
+/** CPR state: the descriptors that go over from one QEMU to the next. */
+export interface CprStateInspection extends Inspected {
+  readonly format: "cpr-state";
+  readonly state: CprState;
+  /** True of cpr-transfer: descriptors travelled beside it, not as numbers. */
+  readonly transferred: boolean;
+}
+
+const MAGIC_SIZE = 4;
+const FORMATS = { stream: "QEVM", cprState: "QCPR" } as const;
+/** What else people have at hand, by how it begins. */
+const STRANGERS: readonly (readonly [magic: string, what: string])[] = [
+  ["\x11\x22\x33\x44", "a channel of multifd pages, not the main channel"],
+  ["Libv", "a file of virsh save, which has a header of its own"],
+  ["QFI\xfb", "a qcow2 image"],
+  ["\x1f\x8b", "compressed by gzip"],
+  ["\x28\xb5\x2f\xfd", "compressed by zstd"],
+];
+
+/**
+ * Looks into a migration stream or CPR state. Where a stream cannot be read to
+ * its end, all before the problem is in the result, beside the problem.
+ *
+ * @param progress told how many bytes have been passed
+ * @throws {InspectError} when it is neither
+ * @throws {StreamError} when CPR state is malformed
+ */
+export function inspect(
+  input: Input,
+  progress: (offset: number) => void = () => {},
+): Inspection {
+  const magic = String.fromCharCode(...input.bytes.subarray(0, MAGIC_SIZE));
+  if (magic === FORMATS.cprState) return inspectCprState(input);
+  if (magic !== FORMATS.stream) throw strange(input.name, magic);
+  const { decoded, problem } = decodeStreamUpToProblem(input.bytes, {
+    passed: (offset) => {
+      input.passed(offset);
+      progress(offset);
+    },
+  });
+  const { opaqueTail } = decoded;
+  const found = opaqueTail === undefined || !decoded.hasFooters
+    ? undefined
+    : findSections(input.bytes, opaqueTail.offset);
+  return {
+    format: "migration-stream",
+    file: input.name,
+    size: input.bytes.length,
+    decoded,
+    sections: [
+      ...sectionsOf(decoded),
+      ...(found ?? []).map(({ idstr: name, payload, ...rest }) => ({
+        ...rest,
+        name,
+        size: payload.length,
+        state: payload,
+      })),
+    ],
+    ram: ramStatistics(decoded),
+    undescribed: opaqueTail === undefined || found !== undefined
+      ? undefined
+      : { offset: opaqueTail.offset, size: opaqueTail.bytes.length },
+    problem,
+  };
+}
+
+/** A section that comes in parts is listed once, with what they add up to. */
+function sectionsOf({ records }: DecodedStream): InspectedSection[] {
+  const sections: InspectedSection[] = [];
+  const begun = new Map<number, { size: number }>();
+  for (const record of records) {
+    if (record.type === "command") continue;
+    const before = record.type === "full"
+      ? undefined
+      : begun.get(record.sectionId);
+    if (before !== undefined) {
+      before.size += record.size;
+      continue;
+    }
+    const { name, instanceId, sectionId, version, offset, size } = record;
+    const state = record.type === "full" ? record.state : undefined;
+    const section = {
+      name,
+      instanceId,
+      sectionId,
+      version,
+      offset,
+      size,
+      state,
+    };
+    sections.push(section);
+    if (record.type !== "full") begun.set(sectionId, section);
+  }
+  return sections;
+}
+
+function inspectCprState({ name: file, bytes }: Input): CprStateInspection {
+  const common = { format: "cpr-state", file, size: bytes.length } as const;
+  try {
+    return { ...common, state: decodeCprState(bytes), transferred: false };
+  } catch (error) {
+    if (!(error instanceof StreamError)) throw error;
+    const state = decodeTransferred(bytes);
+    if (state === undefined) throw error;
+    return { ...common, state, transferred: true };
+  }
+}
+
+/** What a descriptor's number is where it has none. */
+const NO_NUMBER = -1;
+
+function decodeTransferred(bytes: Uint8Array): CprState | undefined {
+  try {
+    return decodeCprState(bytes, transferredDescriptors(() => NO_NUMBER));
+  } catch (error) {
+    // Then it is no state of cpr-transfer either; the first error says why.
+    if (error instanceof StreamError) return undefined;
+    throw error;
+  }
+}
+
+function strange(file: string, magic: string): InspectError {
+  const known = STRANGERS.find(([start]) => magic.startsWith(start))?.[1];
+  const bytes = [...magic].map((byte) =>
+    byte.charCodeAt(0).toString(16).padStart(2, "0")
+  ).join(" ");
+  const what = magic === ""
+    ? "it is empty"
+    : known !== undefined
+    ? `it is ${known}`
+    : `it begins with ${bytes}, not with "${FORMATS.stream}" or ` +
+      `"${FORMATS.cprState}"`;
+  return new InspectError(
+    "unknown-format",
+    `Cannot inspect "${file}": neither a migration stream nor CPR state: ` +
+      what,
+  );
+}

@@ -1,0 +1,8 @@
+/** What is in state files: decoded, drawn, compared, verified. @module */
+
+export * from "./error.ts";
+export * from "./input.ts";
+export * from "./inspection.ts";
+export * from "./json.ts";
+export * from "./select.ts";
+export * from "./tree.ts";

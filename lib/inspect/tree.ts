@@ -1,0 +1,197 @@
+/**
+ * A section's state for people, line by line. What repeats is said once:
+ *
+ * ```
+ * irq_states   [4] 0 ×4
+ * ram          [2]
+ *   [0]
+ *     size     4096
+ *   [1]        as [0]
+ * config       256 bytes, all 0
+ * ```
+ *
+ * @module
+ */
+
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  isStruct,
+} from "../migration/stream/mod.ts";
+import { membersOf, sameValue } from "./members.ts";
+
+/** One line of a tree. */
+export interface TreeLine {
+  /** How deep it stands; 0 is a field of the section. */
+  readonly depth: number;
+  readonly name: string;
+  /** Empty for what has lines below it and nothing else to say. */
+  readonly text: string;
+  /** Stream offset; undefined where it is not known. */
+  readonly offset: number | undefined;
+}
+
+/** Bytes of a buffer that are shown. */
+const SHOWN_BYTES = 24;
+/** Runs of equal elements that are shown of a list. */
+const SHOWN_RUNS = 16;
+/** From here on integers are shown in hex, too. */
+const LARGE = 256n;
+const NOT_ARMED = -1n;
+/** Text with the NULs that fill up its buffer. */
+const TEXT = /^([ -~]{2,})\0*$/;
+
+/** The lines of a struct: fields, then subsections. */
+export function* treeOf(
+  struct: DecodedStruct,
+  depth = 0,
+): Generator<TreeLine> {
+  const { fields, subsections } = membersOf(struct);
+  for (const { key, field } of fields) yield* fieldLines(key, field, depth);
+  for (const { key, struct: sub } of subsections) {
+    const text = `subsection, version ${sub.version}`;
+    yield { depth, name: key, text, offset: offsetOf(sub) };
+    yield* treeOf(sub, depth + 1);
+  }
+}
+
+/** Where the first field of a struct stands. */
+function offsetOf(struct: DecodedStruct): number | undefined {
+  return struct.fields[0]?.offset;
+}
+
+function* fieldLines(
+  name: string,
+  field: DecodedField,
+  depth: number,
+): Generator<TreeLine> {
+  const { type, value, offset } = field;
+  if (isStruct(value)) {
+    yield { depth, name, text: "", offset };
+    yield* treeOf(value, depth + 1);
+  } else if (!Array.isArray(value)) {
+    yield { depth, name, text: scalarText(type, value), offset };
+  } else if (value.some(isStruct)) {
+    yield { depth, name, text: `[${value.length}]`, offset };
+    yield* elementLines(value, depth + 1);
+  } else {
+    const text = `[${value.length}] ${listText(type, value)}`;
+    yield { depth, name, text, offset };
+  }
+}
+
+function* elementLines(
+  values: readonly DecodedValue[],
+  depth: number,
+): Generator<TreeLine> {
+  for (const { first, count } of runsOf(values)) {
+    const value = values[first];
+    if (value === undefined) continue;
+    const at = isStruct(value) ? offsetOf(value) : undefined;
+    const text = isStruct(value) ? "" : "null";
+    const isMany = !isStruct(value) && count > 1;
+    const name = isMany ? range(first, count) : `[${first}]`;
+    yield { depth, name, text, offset: at };
+    if (!isStruct(value)) continue;
+    yield* treeOf(value, depth + 1);
+    if (count === 1) continue;
+    const rest = values[first + 1];
+    yield {
+      depth,
+      name: range(first + 1, count - 1),
+      text: `as [${first}]`,
+      offset: rest !== undefined && isStruct(rest) ? offsetOf(rest) : undefined,
+    };
+  }
+}
+
+function range(first: number, count: number): string {
+  return count === 1 ? `[${first}]` : `[${first}…${first + count - 1}]`;
+}
+
+/** Runs of equal elements. */
+function* runsOf(
+  values: readonly DecodedValue[],
+): Generator<{ first: number; count: number }> {
+  for (let first = 0; first < values.length;) {
+    const value = values[first];
+    let end = first + 1;
+    while (end < values.length && sameOrNothing(values[end], value)) end++;
+    yield { first, count: end - first };
+    first = end;
+  }
+}
+
+function sameOrNothing(
+  a: DecodedValue | undefined,
+  b: DecodedValue | undefined,
+): boolean {
+  return a !== undefined && b !== undefined && sameValue(a, b);
+}
+
+/** Elements one after the other, equal ones counted. */
+function listText(type: string, values: readonly DecodedValue[]): string {
+  const texts: string[] = [];
+  for (const { first, count } of runsOf(values)) {
+    if (texts.length === SHOWN_RUNS) {
+      texts.push(`… ${values.length - first} more`);
+      break;
+    }
+    const value = values[first];
+    if (value === undefined || isStruct(value)) continue;
+    const text = Array.isArray(value)
+      ? `(${listText(type, value)})`
+      : elementText(type, value);
+    texts.push(count === 1 ? text : `${text} ×${count}`);
+  }
+  return texts.join(", ");
+}
+
+type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
+
+/** One of many: large numbers are addresses or bits, and said in hex alone. */
+function elementText(type: string, value: Scalar): string {
+  const isLarge = (typeof value === "number" || typeof value === "bigint") &&
+    BigInt(value) >= LARGE && type !== "timer";
+  return isLarge ? hexText(value) : scalarText(type, value);
+}
+
+/** A value in one line. */
+export function scalarText(type: string, value: Scalar): string {
+  if (value === null) return "null";
+  if (value instanceof Uint8Array) return bytesText(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (type === "bool") return boolText(value);
+  if (typeof value === "boolean") return String(value);
+  if (type === "timer") {
+    return value === NOT_ARMED ? "not armed" : `${value} ns`;
+  }
+  return BigInt(value) < LARGE ? String(value) : `${value} (${hexText(value)})`;
+}
+
+/** QEMU writes 0 and 1, and takes any byte but 0 for true. */
+function boolText(value: boolean | number | bigint): string {
+  return typeof value === "boolean" ? String(value) : `true (byte ${value})`;
+}
+
+function hexText(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+function bytesText(bytes: Uint8Array): string {
+  const size = `${bytes.length} ${bytes.length === 1 ? "byte" : "bytes"}`;
+  if (bytes.length > 1 && bytes.every((byte) => byte === 0)) {
+    return `${size}, all 0`;
+  }
+  if (bytes.length <= 512) {
+    const text = TEXT.exec(String.fromCharCode(...bytes))?.[1];
+    if (text !== undefined) return `${JSON.stringify(text)} (${size})`;
+  }
+  const hex = spaced(bytes.subarray(0, SHOWN_BYTES).toHex());
+  return bytes.length <= SHOWN_BYTES ? hex : `${hex} … (${size})`;
+}
+
+function spaced(hex: string): string {
+  return hex.replaceAll(/(.{2})(?=.)/g, "$1 ");
+}

@@ -1,0 +1,96 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { run } from "../../lib/cli/run.ts";
+import { data } from "../data/data.ts";
+import { everyType, withRam } from "../inspect/streams.ts";
+import { capturedProcess } from "./captured.ts";
+
+/** Runs cprctl in a folder with these files; FOLDER stands for its path. */
+async function cprctl(
+  files: Readonly<Record<string, Uint8Array>>,
+  ...words: string[]
+) {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    for (const [name, bytes] of Object.entries(files)) {
+      await Deno.writeFile(`${folder}/${name}`, bytes);
+    }
+    const process = capturedProcess();
+    const code = await run(
+      words.map((word) => word.replace("FOLDER", folder)),
+      process,
+    );
+    const { stdout, stderr } = process.written;
+    return {
+      code,
+      stdout: stdout.replaceAll(folder, "FOLDER"),
+      stderr: stderr.replaceAll(folder, "FOLDER"),
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const inspect = (bytes: Uint8Array, ...words: string[]) =>
+  cprctl({ "vm.state": bytes }, "inspect", "FOLDER/vm.state", ...words);
+
+Deno.test("a stream is drawn as a tree", async (t) => {
+  const { code, stdout, stderr } = await inspect(withRam());
+  assertEquals([code, stderr], [0, ""]);
+  await t.assertSnapshot(stdout);
+  await t.assertSnapshot((await inspect(everyType(), "--offsets")).stdout);
+});
+
+Deno.test("one section is drawn alone", async (t) => {
+  const bytes = await data("cpr-exec-pc-rich.vm.state");
+  const { code, stdout } = await inspect(bytes, "--section", "cpu_common:1");
+  assertEquals(code, 0);
+  await t.assertSnapshot(stdout);
+  const missing = await inspect(bytes, "--section", "cpu:9");
+  assertEquals([missing.code, missing.stdout], [1, ""]);
+  assertStringIncludes(missing.stderr, 'Cannot find section "cpu:9"');
+});
+
+Deno.test("CPR state is drawn as a table", async (t) => {
+  const bytes = await data("cpr-exec-q35-plain.qcpr");
+  const { code, stdout } = await inspect(bytes);
+  assertEquals(code, 0);
+  await t.assertSnapshot(stdout);
+});
+
+Deno.test("the JSON is one document", async () => {
+  const { code, stdout } = await inspect(withRam(), "--json");
+  assertEquals(code, 0);
+  const { file, size, format, sections } = JSON.parse(stdout);
+  assertEquals([file, size, format], [
+    "FOLDER/vm.state",
+    withRam().length,
+    "migration-stream",
+  ]);
+  assertEquals(sections.length, 2);
+});
+
+Deno.test("a broken stream is shown up to the problem", async (t) => {
+  const broken = withRam();
+  broken[broken.lastIndexOf(0x7e)] = 0;
+  const { code, stdout, stderr } = await inspect(broken);
+  assertEquals(code, 1);
+  assertStringIncludes(stdout, "ram0");
+  await t.assertSnapshot(stderr);
+  const json = await inspect(broken, "--json");
+  assertEquals([json.code, json.stderr], [1, stderr]);
+  assert("error" in JSON.parse(json.stdout));
+});
+
+Deno.test("a name that speaks to the terminal does not reach it", async () => {
+  const evil = withRam();
+  evil.set(new TextEncoder().encode("\u001b[2J"), evil.indexOf(0x72) + 0);
+  const { stdout, stderr } = await inspect(evil);
+  assert(!(stdout + stderr).includes("\u001b"));
+});
+
+Deno.test("it must be said what to look into", async () => {
+  for (const words of [[], ["FOLDER/x", "--pid", "1"], ["--pid", "0"]]) {
+    const { code, stdout } = await cprctl({}, "inspect", ...words);
+    assertEquals([code, stdout], [2, ""], words.join(" "));
+  }
+});

@@ -1,0 +1,63 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { createMemfd } from "../../ffi/memfd.ts";
+import { CPR_EXEC_STATE } from "../../lib/cpr/mod.ts";
+import {
+  inspect,
+  InspectError,
+  openCprState,
+  openInput,
+} from "../../lib/inspect/mod.ts";
+import { data } from "../data/data.ts";
+
+const LARGE = 65 * 1024 * 1024;
+
+async function inFolder(work: (folder: string) => void | Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a file is read from its start to its end", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/x`;
+    await Deno.writeFile(path, Uint8Array.of(1, 2, 3));
+    using input = openInput(path);
+    assertEquals([input.name, [...input.bytes]], [path, [1, 2, 3]]);
+  }));
+
+Deno.test("a large file is mapped, and its memory given back", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/x`;
+    await Deno.writeFile(path, Uint8Array.of(7));
+    await Deno.truncate(path, LARGE);
+    using input = openInput(path);
+    assertEquals([input.bytes.length, input.bytes[0]], [LARGE, 7]);
+    input.passed(LARGE);
+    input.passed(5);
+    assertEquals(input.bytes[0], 7);
+  }));
+
+Deno.test("what cannot be read is said with its reason", () =>
+  inFolder((folder) => {
+    assertThrows(() => openInput(`${folder}/no`), InspectError, "(ENOENT)");
+    assertThrows(() => openInput(folder), InspectError, "(EISDIR)");
+  }));
+
+Deno.test("a process's CPR state is found among its descriptors", async () => {
+  assertThrows(
+    () => openCprState(Deno.pid),
+    InspectError,
+    `Cannot find CPR state in process "${Deno.pid}"`,
+  );
+  using memfd = createMemfd(CPR_EXEC_STATE);
+  memfd.writeAll(await data("cpr-exec-q35-plain.qcpr"));
+  using input = openCprState(Deno.pid);
+  assertEquals(inspect(input).format, "cpr-state");
+});
+
+Deno.test("a process that is not there is said so", () => {
+  assertThrows(() => openCprState(999_999_999), InspectError, "find process");
+});

@@ -1,0 +1,69 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  inspect,
+  InspectError,
+  selectSections,
+} from "../../lib/inspect/mod.ts";
+import { StreamError } from "../../lib/stream/mod.ts";
+import { data } from "../data/data.ts";
+import { inputOf, withRam } from "./streams.ts";
+
+Deno.test("what is neither stream nor CPR state is named", async (t) => {
+  const strangers = [
+    "",
+    "Q",
+    "\x7fELF",
+    "\x1f\x8b\x08\x00",
+    "\x11\x22\x33\x44\x00",
+    "LibvirtQemudSave",
+    "QFI\xfb",
+  ];
+  for (const text of strangers) {
+    const bytes = Uint8Array.from(text, (each) => each.charCodeAt(0));
+    const error = assertThrows(() => inspect(inputOf(bytes)), InspectError);
+    await t.assertSnapshot(error.message);
+  }
+});
+
+Deno.test("parts of a section are one, with what they add up to", () => {
+  const inspection = inspect(inputOf(withRam()));
+  assert(inspection.format === "migration-stream");
+  const [ram, dev] = inspection.sections;
+  assertEquals(ram?.name, "ram");
+  const pieces = inspection.decoded.records.map((record) =>
+    record.type !== "command" && record.name === "ram" ? record.size : 0
+  );
+  assertEquals(pieces.length, 4);
+  assertEquals(ram?.size, pieces.reduce((sum, size) => sum + size, 0));
+  assertEquals(dev?.size, 1);
+});
+
+Deno.test("progress is told where guest memory is passed over", () => {
+  const seen: number[] = [];
+  inspect(inputOf(withRam()), (offset) => seen.push(offset));
+  assertEquals(seen, []);
+});
+
+Deno.test("malformed CPR state is refused", async () => {
+  const bytes = await data("cpr-exec-q35-plain.qcpr");
+  assertThrows(() => inspect(inputOf(bytes.slice(0, 40))), StreamError);
+});
+
+Deno.test("sections are chosen by name, last part and instance", async () => {
+  const inspection = inspect(
+    inputOf(await data("cpr-exec-pc-rich.vm.state")),
+  );
+  assert(inspection.format === "migration-stream");
+  const chosen = (wanted: string) =>
+    selectSections(inspection.sections, wanted)
+      .map(({ name, instanceId }) => `${name} ${instanceId}`);
+  assertEquals(chosen("cpu"), ["cpu 0", "cpu 1"]);
+  assertEquals(chosen("cpu:1"), ["cpu 1"]);
+  const [net] = chosen("virtio-net");
+  assert(net !== undefined && /^0000:.*\/virtio-net 0$/.test(net));
+  assertEquals(chosen(net.slice(0, -2)), [net]);
+  assertEquals(chosen(`${net.slice(0, -2)}:0`), [net]);
+  for (const wanted of ["cpu:2", "nothing", "", ":0"]) {
+    assertThrows(() => chosen(wanted), InspectError, `"${wanted}"`);
+  }
+});
