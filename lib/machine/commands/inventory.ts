@@ -1,4 +1,11 @@
-import { command, CommandFailure, type Json, text } from "../../qmp/mod.ts";
+import {
+  command,
+  CommandFailure,
+  flag,
+  type Json,
+  optional,
+  text,
+} from "../../qmp/mod.ts";
 import { MACHINE_TYPE } from "../options.ts";
 import type { Machine } from "../machine.ts";
 import type { CommandGroup } from "./context.ts";
@@ -6,19 +13,25 @@ import type { CommandGroup } from "./context.ts";
 /** QEMU's queries for what this machine has none of; all answer with []. */
 const NONE_OF = [
   "query-block",
+  "query-block-exports",
   "query-block-jobs",
   "query-chardev",
+  "query-fdsets",
   "query-iothreads",
   "query-jobs",
   "query-memory-devices",
-  "query-named-block-nodes",
   "query-pci",
+  "query-vnc-servers",
 ];
 
 /** What the machine is made of, in QEMU's shapes. */
 export const INVENTORY_COMMANDS: CommandGroup = ({ machine }) => ({
   ...Object.fromEntries(
     NONE_OF.map((name) => [name, command({}, (): Json => [])]),
+  ),
+  "query-named-block-nodes": command(
+    { flat: optional(flag()) },
+    (): Json => [],
   ),
   "query-cpus-fast": command({}, () => [{
     "cpu-index": 0,
