@@ -13,6 +13,7 @@
 
 import { UpdateProblem } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
+import type { SettingsRecord } from "./migration_settings.ts";
 import type { RunDirectory } from "./run_directory.ts";
 
 const SCHEMA = 1;
@@ -24,6 +25,8 @@ export interface Journal {
   readonly schema: typeof SCHEMA;
   readonly vm: VmRecord;
   readonly newArgv: readonly string[];
+  /** The VM's migration settings of before. */
+  readonly settings: SettingsRecord;
 }
 
 /** Writes the journal; it is whole or not there. */

@@ -9,15 +9,18 @@ import { asArray, asObject } from "./facts.ts";
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 
+/** Migration settings as the monitor takes them. Plain data. */
+export interface SettingsRecord {
+  readonly parameters: JsonObject;
+  readonly capabilities: Json[];
+}
+
 /**
  * The migration settings of a VM that an update needs otherwise, as they were
  * before: whoever migrates the VM next finds them as they left them.
  */
 export class MigrationSettings {
-  private constructor(
-    readonly parameters: JsonObject,
-    readonly capabilities: Json[],
-  ) {}
+  constructor(readonly record: SettingsRecord) {}
 
   /** What a VM has now. */
   static async read(client: QmpClient): Promise<MigrationSettings> {
@@ -27,34 +30,36 @@ export class MigrationSettings {
     const capabilities = asArray(
       await client.execute("query-migrate-capabilities"),
     ).map(asObject);
-    return new MigrationSettings(
-      Object.fromEntries(PARAMETERS.flatMap((name) => {
+    return new MigrationSettings({
+      parameters: Object.fromEntries(PARAMETERS.flatMap((name) => {
         const value = parameters[name];
         return value === undefined ? [] : [[name, value]];
       })),
-      CAPABILITIES.map((capability) => ({
+      capabilities: CAPABILITIES.map((capability) => ({
         capability,
         state: capabilities.some((it) =>
           it["capability"] === capability && it["state"] === true
         ),
       })),
-    );
+    });
   }
 
   /** Those of an update: cpr-exec with a pause before the cut. */
   static forUpdate(command: readonly string[]): MigrationSettings {
-    return new MigrationSettings(
-      { "mode": "cpr-exec", "cpr-exec-command": [...command] },
-      CAPABILITIES.map((capability) => ({ capability, state: true })),
-    );
+    return new MigrationSettings({
+      parameters: { "mode": "cpr-exec", "cpr-exec-command": [...command] },
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: true,
+      })),
+    });
   }
 
   /** Gives a VM these settings. */
   async set(client: QmpClient): Promise<void> {
-    await client.execute("migrate-set-parameters", this.parameters);
-    await client.execute("migrate-set-capabilities", {
-      capabilities: this.capabilities,
-    });
+    const { parameters, capabilities } = this.record;
+    await client.execute("migrate-set-parameters", parameters);
+    await client.execute("migrate-set-capabilities", { capabilities });
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   type QmpEvent,
   QmpTimeoutError,
 } from "../qmp/mod.ts";
+import type { Deadline } from "./deadline.ts";
 import {
   messageOf,
   NeedsPersonError,
@@ -23,7 +24,7 @@ import { asObject, type Facts } from "./facts.ts";
 import { MigrationSettings } from "./migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "./migration_status.ts";
 
-/** QEMU answers at once or is stuck; the state of a VM takes milliseconds. */
+/** To the stop: a VM that stands still before the cut shall not do so long. */
 const STEP_TIMEOUT_MS = 10_000;
 
 /** A VM that resumes after a failure was seen to take 350 ms. */
@@ -37,24 +38,24 @@ export class OldSide implements Disposable {
   readonly #client: QmpClient;
   readonly #facts: Facts;
   readonly #process: PidFd;
+  readonly #deadline: Deadline;
   readonly #watch: EventWatch;
-  #settings: MigrationSettings | undefined;
 
-  constructor(client: QmpClient, facts: Facts, process: PidFd) {
+  constructor(
+    client: QmpClient,
+    facts: Facts,
+    process: PidFd,
+    deadline: Deadline,
+  ) {
     this.#client = client;
     this.#facts = facts;
     this.#process = process;
+    this.#deadline = deadline;
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
-  }
-
-  /** The migration settings of before; undefined until they were changed. */
-  get settings(): MigrationSettings | undefined {
-    return this.#settings;
   }
 
   /** Sets what a cpr-exec with a pause before the cut needs. */
   async prepare(command: readonly string[]): Promise<void> {
-    this.#settings = await MigrationSettings.read(this.#client);
     await MigrationSettings.forUpdate(command).set(this.#client);
   }
 
@@ -70,7 +71,7 @@ export class OldSide implements Disposable {
       const status = await nextStatus(
         this.#watch,
         ["pre-switchover", "failed"],
-        { timeoutMs: STEP_TIMEOUT_MS },
+        { timeoutMs: this.#deadline.left(STEP_TIMEOUT_MS) },
       );
       if (status === "failed") throw await this.#failed();
     } catch (error) {
@@ -88,11 +89,6 @@ export class OldSide implements Disposable {
     return this.#watch.seen.some((event) => statusOf(event) === "completed");
   }
 
-  /** Gives the VM its migration settings back; what went wrong with that. */
-  async giveBack(): Promise<string[]> {
-    return await this.#settings?.giveBack(this.#client) ?? [];
-  }
-
   /**
    * Ends a migration before the cut; the VM runs on.
    *
@@ -102,6 +98,7 @@ export class OldSide implements Disposable {
   async cancel(cause: unknown): Promise<UpdateError> {
     const reason = messageOf(cause);
     try {
+      this.#client.deadline = performance.now() + RESUME_TIMEOUT_MS;
       await this.#client.execute("migrate_cancel");
       await this.#expectAsBefore();
     } catch (error) {
@@ -127,7 +124,7 @@ export class OldSide implements Disposable {
         state: "pre-switchover",
       });
       await nextStatus(this.#watch, ["failed"], {
-        timeoutMs: STEP_TIMEOUT_MS,
+        timeoutMs: this.#deadline.left(),
       });
     } catch (error) {
       if (error instanceof QmpClosedError) return;
@@ -156,6 +153,7 @@ export class OldSide implements Disposable {
   async #explain(error: unknown): Promise<UpdateError> {
     if (error instanceof UpdateError) return error;
     const reason = messageOf(error);
+    if (error instanceof QmpTimeoutError) return await this.cancel(error);
     if (!(error instanceof QmpCommandError)) {
       return await this.#lost(reason, error);
     }
@@ -196,6 +194,7 @@ export class OldSide implements Disposable {
   /** Waits until the VM is running, if it was; says so only when it is true. */
   async #expectAsBefore(): Promise<void> {
     const deadline = performance.now() + RESUME_TIMEOUT_MS;
+    this.#client.deadline = deadline; // that of the update may be over
     for (;;) {
       const status = asObject(await this.#client.execute("query-status"));
       if ((status["running"] === true) === this.#facts.running) {

@@ -30,6 +30,7 @@ import { asObject, text, type VmRecord } from "./facts.ts";
 import { type Journal, readJournal } from "./journal.ts";
 import { VmLock } from "./lock.ts";
 import { failureOf } from "./migration_status.ts";
+import { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import { readStartTime } from "./proc.ts";
 import { rollBack } from "./rollback.ts";
@@ -111,7 +112,10 @@ async function recoverOne(
       client.peer?.pid ?? journal.vm.pid,
     );
     const done = await finish(side, directory, journal.vm);
-    if (done !== undefined) return done;
+    if (done !== undefined) {
+      const settings = new MigrationSettings(journal.settings);
+      return withWarnings(done, await settings.giveBack(client));
+    }
   }
   return await goBack(directory, journal, keeper, request);
 }
@@ -170,6 +174,16 @@ function recovered(
     vm,
     outcome: "recovered",
     message: [`The VM of process ${vm.pid} ${what}`, ...warnings].join("; "),
+  };
+}
+
+function withWarnings(
+  recovery: Recovery,
+  warnings: readonly string[],
+): Recovery {
+  return {
+    ...recovery,
+    message: [recovery.message, ...warnings].join("; "),
   };
 }
 
@@ -236,7 +250,7 @@ async function isAlive(vm: VmRecord): Promise<boolean> {
 /** Ends the process and makes the keeper the old program. */
 async function goBack(
   directory: RunDirectory,
-  { vm }: Journal,
+  { vm, settings }: Journal,
   keeper: Keeper | undefined,
   request: RecoverRequest,
 ): Promise<Recovery> {
@@ -251,7 +265,7 @@ async function goBack(
     keeper,
     state,
     timeoutMs: request.timeoutMs,
-    settings: undefined,
+    settings: new MigrationSettings(settings),
   });
   return {
     vm,

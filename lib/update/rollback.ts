@@ -29,8 +29,8 @@ export interface WayBack {
   readonly keeper: Keeper;
   readonly state: SavedState;
   readonly timeoutMs: number;
-  /** The migration settings of before, where they are known. */
-  readonly settings: MigrationSettings | undefined;
+  /** The migration settings of before. */
+  readonly settings: MigrationSettings;
 }
 
 /** What became of a VM that went back. */
@@ -63,7 +63,7 @@ export async function rollBack(way: WayBack): Promise<Return> {
     await old.load(`file:${way.state.path}`);
     warnings = await restoreThreads(old.client, pid, way.facts.threads);
     if (way.facts.running) resume = await resumeAgain(old, way.timeoutMs);
-    warnings.push(...await way.settings?.giveBack(old.client) ?? []);
+    warnings.push(...await way.settings.giveBack(old.client));
   } catch (error) {
     if (error instanceof NeedsPersonError) throw error;
     throw new NeedsPersonError(

@@ -14,14 +14,10 @@
 import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
-import {
-  type QmpAddress,
-  QmpClient,
-  QmpClosedError,
-  QmpError,
-} from "../qmp/mod.ts";
+import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
 import { type LiveProcess, readLiveProcess } from "./command/live_process.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
+import { Deadline } from "./deadline.ts";
 import { DeferredSignals } from "./deferred_signals.ts";
 import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
@@ -43,6 +39,8 @@ export interface SurveyRequest {
   /** Leave a VM alone that runs on that very file already. */
   readonly skipIfCurrent?: boolean | undefined;
   readonly observer?: PhaseObserver | undefined;
+  /** Milliseconds until the VM runs on the new program, or goes back. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** A VM that may be moved, and everything that was found out. */
@@ -57,11 +55,14 @@ export interface SurveyedVm {
   readonly oldArgv: readonly string[];
   /** Put off until this is over. */
   readonly signals: DeferredSignals;
+  readonly deadline: Deadline;
   readonly clock: PhaseClock;
   readonly report: Draft;
 }
 
+const DEFAULT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+const ENDED = "process-ended";
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
 
@@ -79,8 +80,9 @@ export async function survey(
 ): Promise<Report> {
   const clock = new PhaseClock(request.observer);
   await clock.begin("facts");
-  await using client = await connect(request.address);
-  const facts = await gatherFacts(client);
+  const deadline = new Deadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  await using client = await connect(request.address, deadline);
+  const facts = await factsOf(client);
   const report = draftOf(facts);
   using signals = new DeferredSignals();
   try {
@@ -89,7 +91,11 @@ export async function survey(
       report.to = report.from;
     } else {
       using _lock = await VmLock.take(facts.pid);
-      await examine({ client, facts, signals, clock, report }, request, act);
+      await examine(
+        { client, facts, signals, deadline, clock, report },
+        request,
+        act,
+      );
     }
   } catch (error) {
     addFailure(report, await untouched(facts, error));
@@ -99,15 +105,29 @@ export async function survey(
   return report;
 }
 
-async function connect(address: QmpAddress): Promise<QmpClient> {
+async function connect(
+  address: QmpAddress,
+  deadline: Deadline,
+): Promise<QmpClient> {
   try {
-    return await QmpClient.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS });
+    const timeoutMs = deadline.left(CONNECT_TIMEOUT_MS);
+    const client = await QmpClient.connect(address, { timeoutMs });
+    client.deadline = deadline.at;
+    return client;
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
     throw new RefusedError(error.code, error.message, {
       ...error.remedy === undefined ? {} : { remedy: error.remedy },
       cause: error,
     });
+  }
+}
+
+async function factsOf(client: QmpClient): Promise<Facts> {
+  try {
+    return await gatherFacts(client);
+  } catch (error) {
+    throw refusalOf(error);
   }
 }
 
@@ -128,7 +148,7 @@ async function isCurrent(
 async function examine(
   known: Pick<
     SurveyedVm,
-    "client" | "facts" | "signals" | "clock" | "report"
+    "client" | "facts" | "signals" | "deadline" | "clock" | "report"
   >,
   request: SurveyRequest,
   act: (vm: SurveyedVm) => void | Promise<void>,
@@ -160,7 +180,7 @@ async function openProcess(facts: Facts): Promise<PidFd> {
   if (await readStartTime(facts.pid) === facts.startTime) return process;
   process[Symbol.dispose]();
   throw new RefusedError(
-    "process-ended",
+    ENDED,
     `Process ${facts.pid} ended while it was looked at`,
   );
 }
@@ -175,9 +195,11 @@ function oldCommand(facts: Facts, live: LiveProcess): NewCommand {
 /** What an error means for a VM that was not touched. */
 async function untouched(facts: Facts, error: unknown): Promise<UpdateError> {
   const refusal = refusalOf(error);
-  if (!(error instanceof QmpClosedError) || !await ends(facts)) return refusal;
+  // A check refuses whatever becomes of the process.
+  const found = error instanceof UpdateError && error.code !== ENDED;
+  if (found || !await ends(facts)) return refusal;
   return new NeedsPersonError(
-    "process-ended",
+    ENDED,
     `Process ${facts.pid} ended before the VM was touched: ${refusal.message}`,
     { remedy: "Find out what ended it, and start the VM again", cause: error },
   );

@@ -17,6 +17,7 @@
 import { PidFd } from "../../ffi/process.ts";
 import { type QmpClient, QmpClosedError, type QmpEvent } from "../qmp/mod.ts";
 import type { NewCommand } from "./command/new_command.ts";
+import type { Deadline } from "./deadline.ts";
 import {
   type DeferredSignals,
   refuseIfInterrupted,
@@ -30,6 +31,7 @@ import {
 import { type Facts, recordOf } from "./facts.ts";
 import { Hold } from "./hold.ts";
 import { writeJournal } from "./journal.ts";
+import { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import { OldSide } from "./old_side.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -56,7 +58,9 @@ export interface TransactionOrder {
   readonly oldArgv: readonly string[];
   /** The words that start cprctl. */
   readonly self: readonly string[];
+  /** Of going back; to the commit there is the deadline. */
   readonly timeoutMs: number;
+  readonly deadline: Deadline;
   /** Put off until the VM is safe. */
   readonly signals: DeferredSignals;
   readonly clock: PhaseClock;
@@ -86,10 +90,12 @@ export async function runTransaction(
 ): Promise<void> {
   const { client, facts, clock } = order;
   await clock.begin("prepare");
+  const settings = await MigrationSettings.read(client);
   await using directory = await RunDirectory.create(facts);
   await writeJournal(directory, {
     vm: recordOf(facts),
     newArgv: order.command.argv,
+    settings: settings.record,
   });
   await using keeper = await Keeper.start({
     directory: directory.path,
@@ -99,17 +105,17 @@ export async function runTransaction(
     self: order.self,
   });
   using state = new SavedState(directory.stateFile);
-  using old = new OldSide(client, facts, order.process);
+  using old = new OldSide(client, facts, order.process, order.deadline);
   try {
     await old.prepare(order.command.argv);
     refuseIfInterrupted(order.signals);
-    await move({ ...order, directory, keeper, old, state }, course);
+    await move({ ...order, settings, directory, keeper, old, state }, course);
   } catch (error) {
     if (error instanceof NeedsPersonError) directory.leave();
     // Where another process has the VM now, that one was given them.
     const asBefore = !course.touched || error instanceof RolledBackError;
     if (asBefore && course.pid === undefined) {
-      course.warnings.push(...await old.giveBack());
+      course.warnings.push(...await settings.giveBack(client));
     }
     throw error;
   }
@@ -117,6 +123,7 @@ export async function runTransaction(
 
 /** What the steps between the VM's stop and its resumption work with. */
 interface Move extends TransactionOrder {
+  readonly settings: MigrationSettings;
   readonly directory: RunDirectory;
   readonly keeper: Keeper;
   readonly old: OldSide;
@@ -161,11 +168,12 @@ async function holdOrCancel(order: Move): Promise<Hold["ram"]> {
 
 /** From the exec to a VM that runs on the new program. */
 async function goOn(order: Move, course: Course): Promise<void> {
-  const { clock, facts, timeoutMs, old, state } = order;
-  const connecting = NewSide.connect(facts, timeoutMs);
+  const { clock, facts, deadline, settings, old, state } = order;
+  const connecting = NewSide.connect(facts, deadline.left());
   connecting.catch(() => undefined); // heard below, after the state
   const kept = keep(state, old.completed); // while the new program starts
   await using fresh = await connecting;
+  fresh.client.deadline = deadline.at;
   if (kept.error !== undefined) throw kept.error;
   if (kept.doubt !== undefined) {
     course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);
@@ -190,7 +198,7 @@ async function goOn(order: Move, course: Course): Promise<void> {
   if (facts.running) course.resume = await fresh.resume();
   course.pid = facts.pid;
   course.warnings.push(...warnings);
-  course.warnings.push(...await old.settings?.giveBack(fresh.client) ?? []);
+  course.warnings.push(...await settings.giveBack(fresh.client));
 }
 
 /** Back to the old program; the error that says what happened to the VM. */
@@ -211,7 +219,7 @@ async function goBack(
     );
   }
   try {
-    const back = await rollBack({ ...order, settings: old.settings });
+    const back = await rollBack(order);
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

@@ -14,7 +14,10 @@ import { type Course, runTransaction } from "./transaction.ts";
 
 /** What is asked for. */
 export interface UpdateRequest extends SurveyRequest {
-  /** Milliseconds for the new program to answer. */
+  /**
+   * Milliseconds until the VM runs on the new program; going back may take as
+   * long once more.
+   */
   readonly timeoutMs: number;
   /** The words that start cprctl, which a rollback needs. */
   readonly self: readonly string[];

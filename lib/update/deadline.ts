@@ -1,0 +1,15 @@
+/** The moment at which an update has to be over, come what may. */
+export class Deadline {
+  /** As `performance.now()` counts. */
+  readonly at: number;
+
+  /** @param timeoutMs milliseconds from now */
+  constructor(timeoutMs: number) {
+    this.at = performance.now() + timeoutMs;
+  }
+
+  /** Milliseconds that are left, none once it is over; `limit` at most. */
+  left(limit = Infinity): number {
+    return Math.max(0, Math.min(limit, this.at - performance.now()));
+  }
+}
