@@ -1,6 +1,7 @@
 /** What can go wrong in an update, and what has to come of it. */
 
 import type { Outcome, PhaseName } from "../../../lib/update/report.ts";
+import type { Recovery } from "../../../lib/update/recover.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that a fault does. */
@@ -21,6 +22,12 @@ export interface End {
   readonly vm: Whereabouts;
   /** What the error, or a warning, says to a person. */
   readonly says: RegExp;
+  /** What `cprctl recover` is to make of it; without it, it is not called. */
+  readonly recovery?: {
+    readonly outcome: Recovery["outcome"];
+    readonly vm: Whereabouts;
+    readonly says: RegExp;
+  };
 }
 
 /** A row of the fault table. */
@@ -53,6 +60,7 @@ export interface Fault {
 export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
   "updated": 0,
   "up-to-date": 0,
+  "would-update": 0,
   "refused": 3,
   "rolled-back": 4,
   "needs-person": 5,

@@ -2,7 +2,7 @@
 
 import type { Fault } from "../harness/fault.ts";
 import { NEW_PROCESS, NEW_PROGRAM } from "./new_program.ts";
-import { CPRCTL_SIGNALS, VM_KILLED } from "./signals.ts";
+import { CPRCTL_SIGNALS, VM_KILLED, VM_STOPPED } from "./signals.ts";
 import { DISK_LOCK, OTHERS, STATE_FILE } from "./surroundings.ts";
 
 /** In the order in which people read them. */
@@ -12,6 +12,7 @@ export const FAULTS: readonly Fault[] = [
   ...STATE_FILE,
   ...DISK_LOCK,
   ...VM_KILLED,
+  ...VM_STOPPED,
   ...CPRCTL_SIGNALS,
   ...OTHERS,
 ];

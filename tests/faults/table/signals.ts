@@ -66,6 +66,9 @@ export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
   ];
 });
 
+/** For faults that wait until it has run out. */
+const STUCK_MS = 4_000;
+
 const toVm = (signal: Deno.Signal): Deed => ({ vm }) =>
   Deno.kill(vm.pid, signal);
 
@@ -91,4 +94,37 @@ export const VM_KILLED: readonly Fault[] = [
     ends: [rolledBack(/Process \d+ ended/)],
     short: true,
   })),
+];
+
+/** Somebody stops the VM's process, and lets it go on when all is over. */
+export const VM_STOPPED: readonly Fault[] = [
+  {
+    name: "VM's process hangs, and goes on afterwards",
+    when: whenOf("preflight"),
+    at: { preflight: toVm("SIGSTOP") },
+    timeoutMs: STUCK_MS,
+    after: toVm("SIGCONT"),
+    ends: [refused(/No answer to/)],
+  },
+  {
+    name: "VM's process hangs, and goes on afterwards",
+    when: whenOf("prepare"),
+    at: { prepare: toVm("SIGSTOP") },
+    timeoutMs: STUCK_MS,
+    after: toVm("SIGCONT"),
+    ends: [refused(/No answer to/)],
+  },
+  {
+    name: "VM's process hangs, and goes on afterwards",
+    when: whenOf("migrate"),
+    at: { migrate: toVm("SIGSTOP") },
+    timeoutMs: STUCK_MS,
+    after: toVm("SIGCONT"),
+    ends: [{
+      outcome: "needs-person",
+      vm: "old",
+      says: /Process \d+ does not answer/,
+      recovery: { outcome: "recovered", vm: "old", says: /runs/ },
+    }],
+  },
 ];
