@@ -4,11 +4,13 @@ import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
+import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Hold } from "../hold.ts";
 import type { Anchors } from "./anchors.ts";
 import {
+  type Held,
   KEEPER_WORD,
   type KeeperGreeting,
   type KeeperOrder,
@@ -82,16 +84,25 @@ export class Keeper implements AsyncDisposable {
 
   /** Hands the memory over: it outlives this process from now on. */
   async hold(hold: Hold): Promise<void> {
-    const ofCprState = new Set<number>();
-    for (const { name, id, descriptor } of hold.cprState.descriptors) {
-      ofCprState.add(descriptor);
-      await this.#say(
-        { do: "hold", name, id },
-        hold.descriptors.get(descriptor),
-      );
-    }
+    const entries = hold.cprState.descriptors.map((
+      { name, id, descriptor },
+    ) => ({
+      held: { name, id } as Held,
+      fd: hold.descriptors.get(descriptor),
+    }));
+    const ofCprState = new Set(
+      hold.cprState.descriptors.map(({ descriptor }) => descriptor),
+    );
     for (const [number, fd] of hold.descriptors) {
-      if (!ofCprState.has(number)) await this.#say({ do: "hold", number }, fd);
+      if (!ofCprState.has(number)) entries.push({ held: { number }, fd });
+    }
+    // The guest waits: as few messages as can be.
+    for (let at = 0; at < entries.length; at += SCM_MAX_FD) {
+      const some = entries.slice(at, at + SCM_MAX_FD);
+      await this.#say(
+        { do: "hold", held: some.map(({ held }) => held) },
+        some.flatMap(({ fd }) => fd === undefined ? [] : [fd]),
+      );
     }
   }
 
@@ -123,10 +134,13 @@ export class Keeper implements AsyncDisposable {
     }
   }
 
-  async #say(request: KeeperRequest, descriptor?: Fd): Promise<void> {
+  async #say(
+    request: KeeperRequest,
+    descriptors: readonly Fd[] = [],
+  ): Promise<void> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
-    const descriptors = descriptor === undefined ? [] : [descriptor.number];
-    await this.#socket.send(bytes, TIMEOUT_MS, descriptors);
+    const numbers = descriptors.map(({ number }) => number);
+    await this.#socket.send(bytes, TIMEOUT_MS, numbers);
   }
 }
 

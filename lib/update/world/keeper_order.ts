@@ -21,18 +21,22 @@ export interface KeeperOrder {
 /** The word that makes this program the keeper; for itself alone. */
 export const KEEPER_WORD = "keep-vm-memory";
 
+/** What a descriptor is for: in CPR state, or at a number. */
+export type Held =
+  | { readonly name: string; readonly id: number }
+  | { readonly number: number };
+
 /**
  * What is said to a keeper, one JSON object a line.
  *
  * ```
- * hold   one descriptor comes beside it: of CPR state, or by its number
+ * hold   the descriptors come beside it, in this order
  * go     become the old program
  * end    the memory is not needed any more
  * ```
  */
 export type KeeperRequest =
-  | { readonly do: "hold"; readonly name: string; readonly id: number }
-  | { readonly do: "hold"; readonly number: number }
+  | { readonly do: "hold"; readonly held: readonly Held[] }
   | { readonly do: "go" }
   | { readonly do: "end" };
 

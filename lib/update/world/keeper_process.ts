@@ -24,6 +24,7 @@ import {
 } from "../../cpr/mod.ts";
 import { enterWorld } from "./enter_world.ts";
 import type {
+  Held,
   KeeperGreeting,
   KeeperOrder,
   KeeperRequest,
@@ -112,19 +113,21 @@ class Keeping {
       const request = JSON.parse(line) as KeeperRequest;
       if (request.do === "end") return true;
       if (request.do === "go") this.#go();
-      if (request.do === "hold") this.#hold(request, descriptors);
+      if (request.do === "hold") this.#hold(request.held, descriptors);
     }
     return false;
   }
 
-  #hold(
-    request: Extract<KeeperRequest, { do: "hold" }>,
-    [received]: readonly Fd[],
-  ): void {
-    if (received === undefined) throw new Error("No descriptor came");
-    const fd = outOfTheWay(received);
-    if ("number" in request) this.#numbered.set(request.number, fd);
-    else this.#cpr.push({ name: request.name, id: request.id, fd });
+  #hold(held: readonly Held[], received: readonly Fd[]): void {
+    if (received.length !== held.length) {
+      throw new Error(`${received.length} of ${held.length} descriptors came`);
+    }
+    for (const [index, moved] of received.map(outOfTheWay).entries()) {
+      const entry = held[index];
+      if (entry === undefined) continue;
+      if ("number" in entry) this.#numbered.set(entry.number, moved);
+      else this.#cpr.push({ ...entry, fd: moved });
+    }
   }
 
   #go(): never {

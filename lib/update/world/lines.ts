@@ -14,7 +14,7 @@ export interface Line {
 
 /**
  * The lines that a socket receives, until the other end closes it. A sender
- * puts a descriptor beside the first byte of its line; the kernel never joins
+ * puts descriptors beside the first byte of its line; the kernel never joins
  * what carries descriptors with what came before.
  */
 export async function* lines(
