@@ -12,4 +12,9 @@ export * from "./outgoing.ts";
 export * from "./parameters.ts";
 export * from "./run_state.ts";
 export * from "./status.ts";
-export { decodeStream, readStreamSetup } from "./stream/mod.ts";
+export {
+  Command,
+  decodeStream,
+  readStreamSetup,
+  StreamWriter,
+} from "./stream/mod.ts";

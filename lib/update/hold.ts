@@ -4,7 +4,7 @@ import { O_RDONLY } from "../../ffi/open_flags.ts";
 import type { PidFd } from "../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../cpr/mod.ts";
 import { UpdateProblem } from "./error.ts";
-import { readDescriptors } from "./proc.ts";
+import { findDescriptor } from "./proc.ts";
 import type { Report } from "./report.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */
@@ -27,14 +27,15 @@ export class Hold implements Disposable {
   ) {}
 
   /**
-   * Takes hold of a VM that waits in pre-switchover.
+   * Takes hold of a VM that waits in pre-switchover. Its guest waits as well:
+   * nothing here leaves the thread.
    *
    * @param named descriptors that its command line names
    * @throws {UpdateProblem} when there is no CPR state, or it lies
    * @throws {OsError} EPERM without the right to trace the process
    */
-  static async take(process: PidFd, named: readonly number[]): Promise<Hold> {
-    const cprState = await readState(process.pid);
+  static take(process: PidFd, named: readonly number[]): Hold {
+    const cprState = readState(process.pid);
     using stack = new DisposableStack();
     const descriptors = new Map<number, Fd>();
     let bytes = 0;
@@ -91,10 +92,9 @@ function duplicateFrom(process: PidFd, number: number): Fd {
   }
 }
 
-async function readState(pid: number): Promise<CprState> {
-  const links = await readDescriptors(pid);
+function readState(pid: number): CprState {
   const wanted = `/memfd:${CPR_EXEC_STATE} (deleted)`;
-  const number = [...links].find(([, link]) => link === wanted)?.[0];
+  const number = findDescriptor(pid, wanted);
   if (number === undefined) {
     throw new UpdateProblem("no-cpr-state", `Process ${pid} has no CPR state`);
   }

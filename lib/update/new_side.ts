@@ -28,11 +28,18 @@ export class NewSide implements AsyncDisposable {
   readonly #process: PidFd;
   /** Whether the program was told to tell of a migration's events. */
   #hasEvents: boolean;
+  /** Resolves when nobody waits for the end of the process any more. */
+  readonly #watched: Promise<void> | undefined;
 
-  private constructor(client: QmpClient, process: PidFd, hasEvents: boolean) {
+  private constructor(
+    client: QmpClient,
+    process: PidFd,
+    watched?: Promise<void>,
+  ) {
     this.#client = client;
     this.#process = process;
-    this.#hasEvents = hasEvents;
+    this.#hasEvents = watched !== undefined;
+    this.#watched = watched;
   }
 
   /**
@@ -41,16 +48,27 @@ export class NewSide implements AsyncDisposable {
    * @throws {UpdateProblem} when it does not, or another process answers
    */
   static async connect(facts: VmRecord, timeoutMs: number): Promise<NewSide> {
-    using stack = new DisposableStack();
-    const process = stack.use(PidFd.open(facts.pid));
-    const client = await connect(facts, timeoutMs, PidFd.open(facts.pid));
-    stack.move();
-    return new NewSide(client, process, true);
+    const process = PidFd.open(facts.pid);
+    const giveUp = new AbortController();
+    const watched = abortAtEnd(process, timeoutMs, giveUp);
+    try {
+      const client = await answering(facts, timeoutMs, giveUp.signal);
+      return new NewSide(client, process, watched);
+    } catch (error) {
+      process[Symbol.dispose]();
+      await watched;
+      if (error instanceof UpdateProblem) throw error;
+      throw new UpdateProblem(
+        "new-side-silent",
+        `The new program does not answer: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Drives a program that answers already. */
   static attach(client: QmpClient, pid: number): NewSide {
-    return new NewSide(client, PidFd.open(pid), false);
+    return new NewSide(client, PidFd.open(pid));
   }
 
   get client(): QmpClient {
@@ -137,8 +155,9 @@ export class NewSide implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    using _process = this.#process;
     await this.#client.close();
+    this.#process[Symbol.dispose]();
+    await this.#watched;
   }
 }
 
@@ -151,31 +170,18 @@ function ranAndEnded(pid: number, cause: unknown): NeedsPersonError {
   );
 }
 
-/** Connects unless the process, whose descriptor it closes, ends first. */
-async function connect(
-  facts: VmRecord,
-  timeoutMs: number,
+/** Gives up when a process ends before the time is over, or is disposed. */
+async function abortAtEnd(
   process: PidFd,
-): Promise<QmpClient> {
-  const giveUp = new AbortController();
-  const watched = process.exited(timeoutMs).then((exited) => {
-    if (exited) giveUp.abort(new Error(`process ${facts.pid} ended`));
-  }).catch((error) => {
-    // Disposing below ends the wait; nothing else can go wrong with it.
-    if (!(error instanceof OsError)) throw error;
-  });
+  timeoutMs: number,
+  giveUp: AbortController,
+): Promise<void> {
   try {
-    return await answering(facts, timeoutMs, giveUp.signal);
+    const ended = await process.exited(timeoutMs);
+    if (ended) giveUp.abort(new Error(`process ${process.pid} ended`));
   } catch (error) {
-    if (error instanceof UpdateProblem) throw error;
-    throw new UpdateProblem(
-      "new-side-silent",
-      `The new program does not answer: ${messageOf(error)}`,
-      { cause: error },
-    );
-  } finally {
-    process[Symbol.dispose]();
-    await watched;
+    // Disposing ends the wait; nothing else can go wrong with it.
+    if (!(error instanceof OsError)) throw error;
   }
 }
 

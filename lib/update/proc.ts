@@ -104,3 +104,23 @@ export async function readDescriptors(
   }
   return links;
 }
+
+/**
+ * The descriptor that is this in a process, the youngest first: a quick look.
+ *
+ * @param link such as "/memfd:name (deleted)"
+ */
+export function findDescriptor(pid: number, link: string): number | undefined {
+  const numbers = [...Deno.readDirSync(`/proc/${pid}/fd`)]
+    .map(({ name }) => Number(name))
+    .sort((a, b) => b - a);
+  return numbers.find((number) => {
+    try {
+      return Deno.readLinkSync(`/proc/${pid}/fd/${number}`) === link;
+    } catch (error) {
+      // Closed between the listing and the reading.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return false;
+    }
+  });
+}

@@ -8,6 +8,8 @@ import type { Hold } from "./hold.ts";
 /** Devices without RAM: megabytes at most. */
 const MAXIMUM_STATE = 1024 ** 3;
 
+const WORD_BYTES = 4;
+
 /**
  * The state file, read through a descriptor of its own. What QEMU wrote is kept
  * in memory: the format has no checksum, and a file that was altered on the way
@@ -110,6 +112,20 @@ export class SavedState implements Disposable {
   }
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+/** Word by word, within the guest's pause. */
+function equal(
+  a: Uint8Array<ArrayBuffer>,
+  b: Uint8Array<ArrayBuffer>,
+): boolean {
+  if (a.length !== b.length) return false;
+  const words = Math.floor(a.length / WORD_BYTES);
+  const aWords = new Uint32Array(a.buffer, a.byteOffset, words);
+  const bWords = new Uint32Array(b.buffer, b.byteOffset, words);
+  for (let at = 0; at < words; at++) {
+    if (aWords[at] !== bWords[at]) return false;
+  }
+  for (let at = words * WORD_BYTES; at < a.length; at++) {
+    if (a[at] !== b[at]) return false;
+  }
+  return true;
 }

@@ -39,6 +39,7 @@ import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
+import { warmUp } from "./warm_up.ts";
 import type { Anchors } from "./world/anchors.ts";
 import { Keeper } from "./world/keeper.ts";
 import type { World } from "./world/world.ts";
@@ -108,6 +109,7 @@ export async function runTransaction(
   using old = new OldSide(client, facts, order.process, order.deadline);
   try {
     await old.prepare(order.command.argv);
+    await warmUp();
     refuseIfInterrupted(order.signals);
     await move({ ...order, settings, directory, keeper, old, state }, course);
   } catch (error) {
@@ -157,7 +159,7 @@ async function holdOrCancel(order: Move): Promise<Hold["ram"]> {
   const { clock, process, command, facts, old, state } = order;
   try {
     await clock.begin("hold");
-    using hold = await Hold.take(process, command.descriptors);
+    using hold = Hold.take(process, command.descriptors);
     state.checkRam(hold, facts.ramFiles);
     await order.keeper.hold(hold);
     return hold.ram;
@@ -187,14 +189,14 @@ async function goOn(order: Move, course: Course): Promise<void> {
         "written anew from what the old program had saved",
     );
   }
-  await fresh.load(`file:${state.path}`);
+  const loading = fresh.load(`file:${state.path}`);
+  // Its questions are on the way while the program loads.
+  const placing = restoreThreads(fresh.client, facts.pid, facts.threads);
+  placing.catch(() => undefined); // heard below, if the state is loaded
+  await loading;
 
   await clock.begin("commit");
-  const warnings = await restoreThreads(
-    fresh.client,
-    facts.pid,
-    facts.threads,
-  );
+  const warnings = await placing;
   if (facts.running) course.resume = await fresh.resume();
   course.pid = facts.pid;
   course.warnings.push(...warnings);
