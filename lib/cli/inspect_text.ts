@@ -6,6 +6,7 @@ import {
   type StreamInspection,
   treeOf,
   uuidText,
+  type WorkDone,
 } from "../inspect/mod.ts";
 import type {
   CommandRecord,
@@ -198,4 +199,27 @@ export function* renderCprState(
     yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
       `${device.ioasId}, hwpt ${device.hwptId}\n`;
   }
+}
+
+/** The outcome of `--verify` and `--extract-ram`. */
+export function renderWorkDone(
+  file: string,
+  { verdict, extracted }: WorkDone,
+  look: Look,
+): string {
+  const paint = painter(look.colour);
+  let text = "";
+  if (verdict !== undefined) {
+    const { bytes, notUnderstood } = verdict;
+    const but = notUnderstood === 0
+      ? ""
+      : `; of ${notUnderstood} only the place is known`;
+    text += `${paint("verified", "good")}: ${printable(file)}: all ${bytes} ` +
+      `bytes encode to themselves${but}\n`;
+  }
+  for (const { block, path, size, written } of extracted ?? []) {
+    text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +
+      `, ${formatSize(written)} written\n`;
+  }
+  return text;
 }

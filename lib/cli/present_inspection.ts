@@ -2,6 +2,7 @@
 
 import { UsageError } from "../errors.ts";
 import {
+  extractRam,
   type Input,
   inspect,
   type InspectedSection,
@@ -9,6 +10,8 @@ import {
   openCprState,
   openInput,
   selectSections,
+  verify,
+  type WorkDone,
   writeJson,
 } from "../inspect/mod.ts";
 import type { InspectFlags } from "./commands/inspect.ts";
@@ -16,6 +19,7 @@ import {
   renderCprState,
   renderSections,
   renderSummary,
+  renderWorkDone,
 } from "./inspect_text.ts";
 import type { CliProcess } from "./process.ts";
 import { ProgressLine } from "./progress_line.ts";
@@ -34,10 +38,14 @@ export function presentInspection(
   using input = open(flags.pid, file);
   using line = new ProgressLine(process, input.bytes.length);
   const inspection = inspect(input, (offset) => line.show(offset));
+  const done = work(inspection, input, flags, (at) => line.show(at));
   line.clear();
   const sections = chosen(inspection, flags.section);
   if (flags.json) {
-    writeJson(inspection, sections, (text) => process.stdout.write(text));
+    const write = (text: string) => process.stdout.write(text);
+    writeJson(inspection, sections, write, done);
+  } else if (Object.keys(done).length > 0) {
+    process.stdout.write(renderWorkDone(inspection.file, done, process.look));
   } else {
     for (const text of rendered(inspection, sections, process, flags)) {
       process.stdout.write(text);
@@ -57,6 +65,25 @@ function open(pid: number | undefined, file: string | undefined): Input {
       : "Cannot inspect a file and a process at once",
     { remedy: "Name a file, or a process with --pid" },
   );
+}
+
+/** What is to be done beside looking. */
+function work(
+  inspection: Inspection,
+  input: Input,
+  flags: InspectFlags,
+  progress: (offset: number) => void,
+): WorkDone {
+  const folder = flags["extract-ram"];
+  if (folder !== undefined && inspection.format === "cpr-state") {
+    throw new UsageError("Cannot extract RAM: CPR state has none");
+  }
+  return {
+    ...flags.verify ? { verdict: verify(inspection, input, progress) } : {},
+    ...folder === undefined || inspection.format === "cpr-state"
+      ? {}
+      : { extracted: extractRam(inspection, input, folder, progress) },
+  };
 }
 
 function chosen(

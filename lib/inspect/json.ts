@@ -18,7 +18,8 @@
  * after its fields, each under its own name. RAM and other sections that come
  * in parts have no fields. Only where there is something to say, there are
  * also `undescribed` {offset, size}, `error` {message, section, instance,
- * field, offset}, and `xbzrle_pages` of a block.
+ * field, offset}, `xbzrle_pages` of a block, `verified` {bytes,
+ * not_understood} and `extracted` [{block, path, size, written}].
  *
  * @module
  */
@@ -30,6 +31,7 @@ import {
   isStruct,
   type MigrationStreamError,
 } from "../migration/stream/mod.ts";
+import type { ExtractedBlock } from "./extract_ram.ts";
 import type {
   CprStateInspection,
   InspectedSection,
@@ -38,6 +40,13 @@ import type {
 } from "./inspection.ts";
 import { JsonText } from "./json_text.ts";
 import { type Member, membersOf, opaqueField } from "./members.ts";
+import type { Verdict } from "./verify.ts";
+
+/** What was done beside looking. */
+export interface WorkDone {
+  readonly verdict?: Verdict;
+  readonly extracted?: readonly ExtractedBlock[];
+}
 
 /** Version of these documents. */
 const INSPECT_SCHEMA = 1;
@@ -52,6 +61,7 @@ export function writeJson(
   inspection: Inspection,
   sections: readonly InspectedSection[],
   write: (text: string) => void,
+  done: WorkDone = {},
 ): void {
   const json = new JsonText(write);
   json.open("{");
@@ -61,6 +71,7 @@ export function writeJson(
   json.member("format", inspection.format);
   if (inspection.format === "cpr-state") writeCprState(json, inspection);
   else writeStream(json, inspection, sections);
+  writeWorkDone(json, done);
   json.close("}");
   json.end();
 }
@@ -261,6 +272,31 @@ function writeCprState(json: JsonText, inspection: CprStateInspection): void {
     json.member("device_id", deviceId);
     json.member("ioas_id", ioasId);
     json.member("hwpt_id", hwptId);
+    json.close("}");
+  }
+  json.close("]");
+}
+
+function writeWorkDone(
+  json: JsonText,
+  { verdict, extracted }: WorkDone,
+): void {
+  if (verdict !== undefined) {
+    json.key("verified");
+    json.open("{");
+    json.member("bytes", verdict.bytes);
+    json.member("not_understood", verdict.notUnderstood);
+    json.close("}");
+  }
+  if (extracted === undefined) return;
+  json.key("extracted");
+  json.open("[");
+  for (const { block, path, size, written } of extracted) {
+    json.open("{");
+    json.member("block", block);
+    json.member("path", path);
+    json.member("size", size);
+    json.member("written", written);
     json.close("}");
   }
   json.close("]");

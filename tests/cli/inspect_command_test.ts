@@ -94,3 +94,34 @@ Deno.test("it must be said what to look into", async () => {
     assertEquals([code, stdout], [2, ""], words.join(" "));
   }
 });
+
+Deno.test("a stream is verified", async () => {
+  const bytes = withRam();
+  const { code, stdout } = await inspect(bytes, "--verify");
+  assertEquals(code, 0);
+  assertEquals(
+    stdout,
+    `verified: FOLDER/vm.state: all ${bytes.length} bytes encode to ` +
+      "themselves\n",
+  );
+  const json = await inspect(bytes, "--verify", "--json");
+  assertEquals(JSON.parse(json.stdout).verified, {
+    bytes: bytes.length,
+    not_understood: 0,
+  });
+});
+
+Deno.test("guest memory is written into a folder", async () => {
+  const words = ["--extract-ram", "FOLDER/ram"];
+  const { code, stdout } = await inspect(withRam(), ...words);
+  assertEquals(code, 0);
+  assertEquals(
+    stdout,
+    'ram0: 16 KiB in "FOLDER/ram/ram0", 16 KiB written\n' +
+      '/rom@etc/x: 8 KiB in "FOLDER/ram/_rom@etc_x", 4 KiB written\n',
+  );
+  const json = await inspect(withRam(), ...words, "--json");
+  assertEquals(JSON.parse(json.stdout).extracted.length, 2);
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  assertEquals((await inspect(state, ...words)).code, 2);
+});

@@ -8,17 +8,9 @@ import {
   openInput,
 } from "../../lib/inspect/mod.ts";
 import { data } from "../data/data.ts";
+import { inFolder } from "./folder.ts";
 
 const LARGE = 65 * 1024 * 1024;
-
-async function inFolder(work: (folder: string) => void | Promise<void>) {
-  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("a file is read from its start to its end", () =>
   inFolder(async (folder) => {

@@ -1,0 +1,53 @@
+/**
+ * A page sent as what changed in it, XBZRLE:
+ *
+ * ```
+ * delta = { ULEB128 bytes that stay, ULEB128 n, n new bytes }…
+ * ```
+ *
+ * @module
+ */
+
+import { MigrationStreamError } from "../migration/stream/mod.ts";
+
+/** A page's length takes two bytes at most. */
+const LONGEST_NUMBER = 2;
+
+/**
+ * Changes a page by a delta.
+ *
+ * @param offset of the delta in the stream, for messages
+ * @throws {MigrationStreamError} when it leads out of the page
+ */
+export function applyXbzrle(
+  delta: Uint8Array,
+  page: Uint8Array,
+  offset: number,
+): void {
+  let at = 0;
+  const refuse = (): never => {
+    throw new MigrationStreamError(
+      "XBZRLE data lead out of their page",
+      { section: "ram", instance: 0, offset: offset + at },
+      { action: "decode" },
+    );
+  };
+  const number = (): number => {
+    let value = 0;
+    for (let index = 0; index < LONGEST_NUMBER; index++) {
+      const byte = delta[at++];
+      if (byte === undefined) return refuse();
+      value |= (byte & 0x7f) << (7 * index);
+      if (byte < 0x80) return value;
+    }
+    return refuse();
+  };
+  for (let place = 0; at < delta.length;) {
+    place += number();
+    const count = number();
+    if (place + count > page.length || at + count > delta.length) refuse();
+    page.set(delta.subarray(at, at + count), place);
+    place += count;
+    at += count;
+  }
+}

@@ -1,0 +1,178 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { extractRam, inspect, InspectError } from "../../lib/inspect/mod.ts";
+import { MigrationStreamError } from "../../lib/migration/stream/mod.ts";
+import { Sink } from "../../lib/stream/mod.ts";
+import {
+  configuration,
+  EOF,
+  EOS,
+  footer,
+  HEADER,
+  joined,
+  oneBlock,
+  ramPart,
+  ramStart,
+  section,
+  word,
+} from "../migration/stream/foreign.ts";
+import { inFolder } from "./folder.ts";
+import { inputOf, withRam } from "./streams.ts";
+
+const PAGE = 4096;
+
+function extract(bytes: Uint8Array, folder: string) {
+  const input = inputOf(bytes);
+  const inspection = inspect(input);
+  assert(inspection.format === "migration-stream");
+  return extractRam(inspection, input, folder);
+}
+
+Deno.test("the last of a page's records counts, and zeros are holes", () =>
+  inFolder(async (folder) => {
+    const files = extract(withRam(), `${folder}/a/b`);
+    assertEquals(
+      files.map(({ block, path, size }) => [block, path, size]),
+      [
+        ["ram0", `${folder}/a/b/ram0`, 0x4000],
+        ["/rom@etc/x", `${folder}/a/b/_rom@etc_x`, 0x2000],
+      ],
+    );
+    const ram = await Deno.readFile(`${folder}/a/b/ram0`);
+    assertEquals(ram.length, 0x4000);
+    assertEquals(ram[0x11], 0x11);
+    assert(ram.subarray(PAGE).every((byte) => byte === 0));
+    const rom = await Deno.readFile(`${folder}/a/b/_rom@etc_x`);
+    assertEquals([rom[PAGE - 1], rom[PAGE]], [0, 0x5a]);
+    const { mode, blocks } = await Deno.stat(`${folder}/a/b/_rom@etc_x`);
+    assertEquals((mode ?? 0) & 0o777, 0o600);
+    assert((blocks ?? 0) * 512 <= PAGE, "it has a hole");
+  }));
+
+Deno.test("no file is replaced", () =>
+  inFolder(async (folder) => {
+    await Deno.symlink("/dev/null", `${folder}/ram0`);
+    assertThrows(() => extract(withRam(), folder), InspectError, "EEXIST");
+    assertEquals([...Deno.readDirSync(folder)].length, 1);
+  }));
+
+/** Blocks of one page each, each page filled with its number. */
+function blocks(...names: string[]): Uint8Array {
+  const encoder = new TextEncoder();
+  const list = names.map((name) => oneBlock(name, PAGE).subarray(8));
+  const pages = names.map((name, index) => {
+    const encoded = encoder.encode(name);
+    return joined(
+      word(8),
+      [encoded.length, ...encoded],
+      new Uint8Array(PAGE).fill(index + 1),
+    );
+  });
+  return joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(word(names.length * PAGE + 4), ...list, EOS)),
+    ramPart(joined(...pages, EOS)),
+    EOF,
+  );
+}
+
+Deno.test("hostile names stay in the folder, one file each", () =>
+  inFolder(async (folder) => {
+    const names = ["..", ".", "../../x", "a/b", "a_b", "\u001b[2J", "ä"];
+    const files = extract(blocks(...names), `${folder}/ram`);
+    for (const [index, { block, path }] of files.entries()) {
+      assertEquals(block, names[index]);
+      const [byte] = await Deno.readFile(path);
+      assertEquals(byte, index + 1, block);
+    }
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [
+      "ram",
+    ]);
+    assertEquals([...Deno.readDirSync(`${folder}/ram`)].length, names.length);
+    assert(files.every(({ path }) => /\/ram\/[\w@:,+=.-]+$/.test(path)));
+  }));
+
+/** One block of which pages 0 and 2 are there. */
+function mapped(): Uint8Array {
+  const before = joined(HEADER, configuration("mapped-ram"));
+  const payload = 1 + 4 + 4 + 4 + 4;
+  const sink = new Sink();
+  sink.bytes(oneBlock("r", 3 * PAGE));
+  const bitmap = before.length + payload + sink.offset + 28;
+  sink.u32(1);
+  sink.size64(PAGE);
+  sink.size64(bitmap);
+  const pages = Math.ceil((bitmap + 8) / PAGE) * PAGE;
+  sink.size64(pages);
+  // Bits beyond the last page mean nothing.
+  sink.bytes(Uint8Array.of(0b1111_0101, 0xff, 0, 0, 0, 0, 0, 0));
+  sink.zeros(pages - bitmap - 8);
+  sink.bytes(new Uint8Array(PAGE).fill(1));
+  sink.bytes(new Uint8Array(PAGE).fill(2));
+  sink.bytes(new Uint8Array(PAGE).fill(3));
+  sink.bytes(EOS);
+  return joined(
+    before,
+    section(1, 1, "ram", 4, sink.toBytes()),
+    footer(1),
+    EOF,
+  );
+}
+
+Deno.test("pages of mapped-ram are taken by their bitmap", () =>
+  inFolder(async (folder) => {
+    const inspection = inspect(inputOf(mapped()));
+    assert(inspection.format === "migration-stream");
+    assertEquals(inspection.problem, undefined);
+    const [block] = inspection.ram;
+    assertEquals([block?.pages, block?.zeroPages], [2, 1]);
+    const [file] = extract(mapped(), `${folder}/ram`);
+    const bytes = await Deno.readFile(file?.path ?? "");
+    assertEquals(
+      [bytes.length, bytes[0], bytes[PAGE], bytes[2 * PAGE]],
+      [3 * PAGE, 1, 0, 3],
+    );
+    assertEquals(file?.written, 2 * PAGE);
+  }));
+
+function delta(...coded: number[]): Uint8Array {
+  return joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", 2 * PAGE), EOS)),
+    ramPart(joined(
+      ...[word(8), [1, 0x72], new Uint8Array(PAGE).fill(9)],
+      ...[word(0x60), [1, coded.length >> 8, coded.length & 0xff], coded],
+      EOS,
+    )),
+    EOF,
+  );
+}
+
+Deno.test("a difference is applied to the page before it", () =>
+  inFolder(async (folder) => {
+    const bytes = delta(2, 3, 1, 2, 3, 0x80 | 0x7a, 0x1f, 1, 7);
+    const [file] = extract(bytes, `${folder}/ram`);
+    const page = await Deno.readFile(file?.path ?? "");
+    assertEquals([...page.subarray(0, 6)], [9, 9, 1, 2, 3, 9]);
+    assertEquals([...page.subarray(4095 - 4, 4096)], [9, 9, 9, 9, 7]);
+  }));
+
+Deno.test("a difference that leads out of its page is refused", () =>
+  inFolder((folder) => {
+    const wrong = [
+      [0x80, 0x20, 1, 7],
+      [0, 5, 1],
+      [0x80, 0x80, 1, 1],
+      [1],
+      [0x80],
+    ];
+    for (const [index, coded] of wrong.entries()) {
+      const error = assertThrows(
+        () => extract(delta(...coded), `${folder}/${index}`),
+        MigrationStreamError,
+        "XBZRLE",
+      );
+      assert(error.location.offset > 0);
+    }
+  }));

@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { inspect, InspectError, verify } from "../../lib/inspect/mod.ts";
+import { MigrationStreamError } from "../../lib/migration/stream/mod.ts";
+import { data, STREAMS } from "../data/data.ts";
+import { everyType, inputOf, withRam } from "./streams.ts";
+
+function verdict(bytes: Uint8Array) {
+  const input = inputOf(bytes);
+  return verify(inspect(input), input);
+}
+
+Deno.test("what was decoded encodes to the same bytes", async () => {
+  for (const bytes of [everyType(), withRam()]) {
+    assertEquals(verdict(bytes), { bytes: bytes.length, notUnderstood: 0 });
+  }
+  for (const name of [...STREAMS, "cpr-transfer-q35.qcpr"]) {
+    const bytes = await data(name);
+    assertEquals(verdict(bytes).bytes, bytes.length, name);
+  }
+});
+
+Deno.test("bytes that nothing describes are counted", async () => {
+  const { notUnderstood } = verdict(await data("cpr-exec-pc-rich.vm.state"));
+  // slirp, a device without VMState
+  assertEquals(notUnderstood, 393);
+});
+
+Deno.test("a byte that is not encoded as it was is found", () => {
+  const bytes = everyType();
+  const inspection = inspect(inputOf(bytes));
+  for (const at of [33, bytes.length - 1]) {
+    const other = bytes.slice();
+    other[at] = (other[at] ?? 0) ^ 1;
+    assertThrows(
+      () => verify(inspection, inputOf(other)),
+      InspectError,
+      `byte ${at} `,
+    );
+  }
+  for (const other of [bytes.subarray(0, -1), Uint8Array.of(...bytes, 0)]) {
+    assertThrows(() => verify(inspection, inputOf(other)), InspectError);
+  }
+});
+
+Deno.test("a stream that cannot be read to its end is not verified", () => {
+  const broken = withRam();
+  broken[broken.lastIndexOf(0x7e)] = 0;
+  const error = assertThrows(() => verdict(broken), MigrationStreamError);
+  assert(error.location.section === "dev");
+});
