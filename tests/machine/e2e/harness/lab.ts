@@ -16,7 +16,13 @@ export class Lab implements AsyncDisposable {
   }
 
   static async open(): Promise<Lab> {
-    return new Lab(await Deno.makeTempDir({ prefix: "cprctl-e2e-" }));
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-e2e-" });
+    try {
+      return new Lab(folder);
+    } catch (error) {
+      await Deno.remove(folder);
+      throw error;
+    }
   }
 
   /** Path of a file in the folder. */
