@@ -34,6 +34,7 @@ import { writeJournal } from "./journal.ts";
 import { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import { OldSide } from "./old_side.ts";
+import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
@@ -109,6 +110,7 @@ export async function runTransaction(
   using old = new OldSide(client, facts, order.process, order.deadline);
   try {
     await old.prepare(order.command.argv);
+    await readAhead(facts, order.command.argv[0] ?? "");
     await warmUp();
     refuseIfInterrupted(order.signals);
     await move({ ...order, settings, directory, keeper, old, state }, course);

@@ -23,6 +23,8 @@ export interface ProbeOptions {
   /** Counts when we are root. */
   readonly user: { readonly uid: number; readonly gid: number };
   readonly timeoutMs?: number;
+  /** In its otherwise empty environment. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 const answers = new Map<string, Promise<string>>();
@@ -38,8 +40,9 @@ export async function printedBy(
   options: ProbeOptions,
 ): Promise<string> {
   const { dev, ino, mtime, size } = await Deno.stat(binary);
-  const { uid } = options.user;
-  const key = JSON.stringify([binary, dev, ino, mtime, size, uid, ...args]);
+  const { user: { uid }, variables } = options;
+  const file = [binary, dev, ino, mtime, size];
+  const key = JSON.stringify([file, uid, variables, args]);
   const known = answers.get(key);
   if (known !== undefined) return await known;
   const answer = run(binary, args, options);
@@ -50,7 +53,7 @@ export async function printedBy(
 async function run(
   binary: string,
   args: readonly string[],
-  { user, timeoutMs = TIMEOUT_MS }: ProbeOptions,
+  { user, timeoutMs = TIMEOUT_MS, variables = {} }: ProbeOptions,
 ): Promise<string> {
   const what = `"${binary} ${args.join(" ")}"`;
   let child: Deno.ChildProcess;
@@ -59,7 +62,7 @@ async function run(
       args: [...args],
       cwd: "/",
       clearEnv: true,
-      env: { PATH },
+      env: { PATH, ...variables },
       stdin: "null",
       stdout: "piped",
       stderr: "null",
