@@ -26,7 +26,7 @@ const WARM_UP = 3;
 
 const MEBIBYTE = 1024 * 1024;
 /** Medians of a heap that is collected now and then differ by less. */
-const MEMORY_NOISE = 4 * MEBIBYTE;
+const MEMORY_NOISE = 8 * MEBIBYTE;
 
 Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async () => {
   await using lab = await Lab.open();
