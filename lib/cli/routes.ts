@@ -3,6 +3,7 @@
 import { buildRouteMap } from "@stricli/core";
 import { checkCommand, type CheckEngine } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -47,6 +48,7 @@ export const routes = buildRouteMap<string, CliContext>({
       (await import("../update/recover.ts")).recover
     ),
     inspect: inspectCommand,
+    diff: diffCommand,
     machine: machineCommand,
     demo: demoCommand(async () => {
       const { demonstrate } = await import("../update/demo.ts");

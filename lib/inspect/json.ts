@@ -177,10 +177,10 @@ function writeField(json: JsonText, key: string, field: DecodedField): void {
 
 function writeValue(json: JsonText, type: string, value: DecodedValue): void {
   if (isStruct(value)) writeStruct(json, value);
-  else if (!Array.isArray(value)) json.raw(scalarText(type, value));
+  else if (!Array.isArray(value)) json.raw(scalarJson(type, value));
   else if (!value.some(isStructOrList)) {
     const texts = value.map((each) =>
-      isStructOrList(each) ? "" : scalarText(type, each)
+      isStructOrList(each) ? "" : scalarJson(type, each)
     );
     json.raw(listText(texts));
   } else {
@@ -209,7 +209,8 @@ function isStructOrList(
 
 type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
 
-function scalarText(type: string, value: Scalar): string {
+/** A value that has no parts, as JSON. */
+export function scalarJson(type: string, value: Scalar): string {
   if (typeof value === "bigint") return `"${value}"`;
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof Uint8Array) return `"${value.toHex()}"`;

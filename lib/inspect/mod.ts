@@ -1,10 +1,14 @@
 /** What is in state files: decoded, drawn, compared, verified. @module */
 
+export * from "./diff.ts";
+export * from "./diff_json.ts";
+export type { BlockDifference } from "./diff_ram.ts";
 export * from "./error.ts";
 export * from "./extract_ram.ts";
 export * from "./input.ts";
 export * from "./inspection.ts";
-export * from "./json.ts";
+export { uuidText, type WorkDone, writeJson } from "./json.ts";
+export type { Leaf, Scalar } from "./leaves.ts";
 export * from "./select.ts";
 export * from "./tree.ts";
 export * from "./verify.ts";

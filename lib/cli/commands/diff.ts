@@ -1,0 +1,56 @@
+import { buildCommand } from "@stricli/core";
+import type { CliContext } from "../context.ts";
+import { withExamples } from "../examples.ts";
+
+interface Flags {
+  readonly json: boolean;
+}
+
+/** `cprctl diff`: what became of one state in another. */
+export const diffCommand = buildCommand<
+  Flags,
+  [old: string, now: string],
+  CliContext
+>({
+  docs: {
+    brief: "Show what differs between two saved states",
+    fullDescription: withExamples(
+      "Show what differs between two migration streams, or two CPR states: by section,\n" +
+        "instance and field, not by byte. Of guest memory, blocks and counts are\n" +
+        "compared, and the content of the pages that both have.\n" +
+        "The exit code is that of diff: 0 the same, 1 different, 2 cannot be compared.",
+      [
+        ["cprctl diff old.state new.state", "nothing, or what differs"],
+        ["cprctl diff old.state new.state --json", "for a program to read"],
+      ],
+    ),
+  },
+  parameters: {
+    flags: {
+      json: {
+        kind: "boolean",
+        brief: "Print one JSON document",
+        default: false,
+        withNegated: false,
+      },
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [
+        { parse: String, brief: "The state before", placeholder: "old" },
+        { parse: String, brief: "The state after", placeholder: "new" },
+      ],
+    },
+  },
+  loader: async () => {
+    const { presentDiff } = await import("../present_diff.ts");
+    return function (
+      this: CliContext,
+      { json }: Flags,
+      old: string,
+      now: string,
+    ): void {
+      presentDiff(this.process, json, old, now);
+    };
+  },
+});

@@ -1,0 +1,71 @@
+/** A stretch of two lists: what is in both, or what is in one alone. */
+export type Stretch<T> =
+  | { readonly same: readonly [T, T] }
+  | { readonly left: readonly T[]; readonly right: readonly T[] };
+
+/**
+ * Lays two lists beside each other so that as many elements as possible are
+ * in both (the longest common subsequence).
+ */
+export function align<T>(
+  left: readonly T[],
+  right: readonly T[],
+  isSame: (a: T, b: T) => boolean,
+): Stretch<T>[] {
+  const lengths = commonLengths(left, right, isSame);
+  const stretches: Stretch<T>[] = [];
+  let i = 0;
+  let j = 0;
+  let gap: { left: T[]; right: T[] } | undefined;
+  const open = () => {
+    gap ??= { left: [], right: [] };
+    return gap;
+  };
+  for (;;) {
+    const a = left[i];
+    const b = right[j];
+    if (a !== undefined && b !== undefined && isSame(a, b)) {
+      if (gap !== undefined) stretches.push(gap);
+      gap = undefined;
+      stretches.push({ same: [a, b] });
+      i++;
+      j++;
+    } else if (
+      a !== undefined &&
+      (b === undefined ||
+        (lengths[i + 1]?.[j] ?? 0) >= (lengths[i]?.[j + 1] ?? 0))
+    ) {
+      open().left.push(a);
+      i++;
+    } else if (b !== undefined) {
+      open().right.push(b);
+      j++;
+    } else {
+      if (gap !== undefined) stretches.push(gap);
+      return stretches;
+    }
+  }
+}
+
+/** How much the rests from i and from j on have in common. */
+function commonLengths<T>(
+  left: readonly T[],
+  right: readonly T[],
+  isSame: (a: T, b: T) => boolean,
+): Uint16Array[] {
+  const rows = Array.from(
+    { length: left.length + 1 },
+    () => new Uint16Array(right.length + 1),
+  );
+  for (let i = left.length - 1; i >= 0; i--) {
+    for (let j = right.length - 1; j >= 0; j--) {
+      const [a, b] = [left[i], right[j]];
+      const row = rows[i];
+      if (row === undefined || a === undefined || b === undefined) continue;
+      row[j] = isSame(a, b)
+        ? (rows[i + 1]?.[j + 1] ?? 0) + 1
+        : Math.max(rows[i + 1]?.[j] ?? 0, row[j + 1] ?? 0);
+    }
+  }
+  return rows;
+}

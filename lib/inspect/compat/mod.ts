@@ -1,0 +1,7 @@
+/** Whether a new program would load an old one's device state. @module */
+
+export * from "./compare.ts";
+export * from "./dump.ts";
+export * from "./dump_program.ts";
+export * from "./finding.ts";
+export * from "./in_use.ts";

@@ -1,0 +1,251 @@
+/**
+ * What became of one state in another: by section and field, not by byte.
+ *
+ * Sections are the same by name and instance, whatever their order and ids;
+ * fields by their path. Integers are compared by value, whatever their width.
+ *
+ * @module
+ */
+
+import type { Configuration } from "../migration/stream/mod.ts";
+import { type BlockDifference, diffRam } from "./diff_ram.ts";
+import { InspectError } from "./error.ts";
+import type {
+  CprStateInspection,
+  InspectedSection,
+  Inspection,
+  StreamInspection,
+} from "./inspection.ts";
+import { uuidText } from "./json.ts";
+import { type Leaf, leavesOf } from "./leaves.ts";
+import { sameValue } from "./members.ts";
+
+/** A field that is not the same; one side is missing where it is new or gone. */
+export interface FieldDifference {
+  readonly path: string;
+  readonly old: Leaf | undefined;
+  readonly new: Leaf | undefined;
+}
+
+/** A section that is not the same. */
+export interface SectionDifference {
+  readonly name: string;
+  readonly instanceId: number;
+  readonly change: "added" | "removed" | "changed";
+  /** Of a changed section. */
+  readonly fields: readonly FieldDifference[];
+}
+
+/** All that is not the same. */
+export interface Difference {
+  readonly configuration: readonly FieldDifference[];
+  readonly sections: readonly SectionDifference[];
+  readonly ram: readonly BlockDifference[];
+}
+
+/** True where nothing differs. */
+export function isSame({ configuration, sections, ram }: Difference): boolean {
+  return configuration.length + sections.length + ram.length === 0;
+}
+
+/**
+ * Compares two states of one format.
+ *
+ * @throws {MigrationStreamError} when one cannot be read to its end
+ * @throws {InspectError} when they are of two formats
+ */
+export function diff(old: Inspection, now: Inspection): Difference {
+  if (old.format === "cpr-state" && now.format === "cpr-state") {
+    return {
+      configuration: [],
+      sections: diffSections(cprSections(old), cprSections(now)),
+      ram: [],
+    };
+  }
+  if (old.format === "cpr-state" || now.format === "cpr-state") {
+    throw new InspectError(
+      "two-formats",
+      `Cannot compare "${old.file}" with "${now.file}": one is a migration ` +
+        "stream, the other CPR state",
+    );
+  }
+  for (const { problem } of [old, now]) {
+    if (problem !== undefined) throw problem;
+  }
+  return {
+    configuration: diffLeaves(
+      configurationLeaves(old),
+      configurationLeaves(now),
+    ),
+    sections: diffSections(streamSections(old), streamSections(now)),
+    ram: diffRam(old, now),
+  };
+}
+
+/** A section, ready to be compared. */
+interface Comparable {
+  readonly name: string;
+  readonly instanceId: number;
+  readonly section: InspectedSection | undefined;
+  readonly leaves: () => Map<string, Leaf>;
+}
+
+function diffSections(
+  old: readonly Comparable[],
+  now: readonly Comparable[],
+): SectionDifference[] {
+  const key = ({ name, instanceId }: Comparable) => `${name}\0${instanceId}`;
+  const after = new Map(now.map((each) => [key(each), each]));
+  const before = new Set(old.map(key));
+  const differences: SectionDifference[] = [];
+  for (const each of old) {
+    const { name, instanceId } = each;
+    const other = after.get(key(each));
+    if (other === undefined) {
+      differences.push({ name, instanceId, change: "removed", fields: [] });
+      continue;
+    }
+    const fields = sameState(each.section, other.section)
+      ? []
+      : diffLeaves(each.leaves(), other.leaves());
+    if (fields.length > 0) {
+      differences.push({ name, instanceId, change: "changed", fields });
+    }
+  }
+  for (const each of now) {
+    if (before.has(key(each))) continue;
+    const { name, instanceId } = each;
+    differences.push({ name, instanceId, change: "added", fields: [] });
+  }
+  return differences;
+}
+
+/** Spares the leaves of what is alike as a whole. */
+function sameState(
+  a: InspectedSection | undefined,
+  b: InspectedSection | undefined,
+): boolean {
+  return a?.state !== undefined && b?.state !== undefined &&
+    a.version === b.version && sameValue(a.state, b.state);
+}
+
+function diffLeaves(
+  old: ReadonlyMap<string, Leaf>,
+  now: ReadonlyMap<string, Leaf>,
+): FieldDifference[] {
+  const differences: FieldDifference[] = [];
+  for (const [path, leaf] of old) {
+    const other = now.get(path);
+    if (other === undefined || !sameLeaf(leaf, other)) {
+      differences.push({ path, old: leaf, new: other });
+    }
+  }
+  for (const [path, leaf] of now) {
+    if (!old.has(path)) differences.push({ path, old: undefined, new: leaf });
+  }
+  return differences;
+}
+
+function sameLeaf(a: Leaf, b: Leaf): boolean {
+  if (a.type === "bool" && b.type === "bool") {
+    return Boolean(a.value) === Boolean(b.value);
+  }
+  const isNumber = ({ value }: Leaf) =>
+    typeof value === "number" || typeof value === "bigint";
+  // Numbers of any width: 1 is 1n.
+  return isNumber(a) && isNumber(b)
+    ? a.value == b.value
+    : sameValue(a.value, b.value);
+}
+
+function streamSections(inspection: StreamInspection): Comparable[] {
+  const sections = inspection.sections.filter(({ name }) => name !== "ram");
+  const comparable: Comparable[] = sections.map((section) => ({
+    name: section.name,
+    instanceId: section.instanceId,
+    section,
+    leaves: () => {
+      const leaves = new Map<string, Leaf>([
+        ["(version)", { type: "uint32", value: section.version }],
+      ]);
+      const fields = section.state === undefined
+        ? opaqueLeaves(inspection, section)
+        : leavesOf(section);
+      for (const [path, leaf] of fields) leaves.set(path, leaf);
+      return leaves;
+    },
+  }));
+  const { undescribed, decoded } = inspection;
+  if (undescribed !== undefined) {
+    comparable.push({
+      name: "(not described)",
+      instanceId: 0,
+      section: undefined,
+      leaves: () => bytesLeaf(decoded.opaqueTail?.bytes ?? new Uint8Array(0)),
+    });
+  }
+  return comparable;
+}
+
+function opaqueLeaves(
+  { decoded }: StreamInspection,
+  { sectionId }: InspectedSection,
+): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>();
+  for (const record of decoded.records) {
+    if (record.type !== "opaque" || record.sectionId !== sectionId) continue;
+    leaves.set(`data[${leaves.size}]`, { type: "buffer", value: record.bytes });
+  }
+  return leaves;
+}
+
+function bytesLeaf(value: Uint8Array): Map<string, Leaf> {
+  return new Map([["data", { type: "buffer", value }]]);
+}
+
+function configurationLeaves(
+  { decoded: { configuration, layout } }: StreamInspection,
+): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>([
+    ["page_size", { type: "uint32", value: layout.pageSize }],
+  ]);
+  const said: Partial<Configuration> = configuration ?? {};
+  const { machine, capabilities = [], uuid } = said;
+  if (machine !== undefined) {
+    leaves.set("machine", { type: "text", value: machine });
+  }
+  for (const name of capabilities) {
+    leaves.set(`capabilities.${name}`, { type: "bool", value: true });
+  }
+  if (uuid !== undefined) {
+    leaves.set("uuid", { type: "text", value: uuidText(uuid) });
+  }
+  return leaves;
+}
+
+/** Each descriptor stands for a section of its own. */
+function cprSections({ state, transferred }: CprStateInspection): Comparable[] {
+  const of = (
+    name: string,
+    instanceId: number,
+    values: Readonly<Record<string, number>>,
+  ): Comparable => ({
+    name,
+    instanceId,
+    section: undefined,
+    leaves: () =>
+      new Map(
+        Object.entries(values).map((
+          [path, value],
+        ) => [path, { type: "int32", value }]),
+      ),
+  });
+  return [
+    ...state.descriptors.map(({ name, id, descriptor }) =>
+      of(name, id, transferred ? {} : { descriptor })
+    ),
+    ...(state.vfioDevices ?? []).map(({ name, deviceId, ioasId, hwptId }) =>
+      of(`vfio ${name}`, 0, { deviceId, ioasId, hwptId })
+    ),
+  ];
+}

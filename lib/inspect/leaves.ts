@@ -1,0 +1,63 @@
+/**
+ * A section's state as leaves: one value with one path.
+ *
+ * @module
+ */
+
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  isStruct,
+} from "../migration/stream/mod.ts";
+import type { InspectedSection } from "./inspection.ts";
+import { membersOf, opaqueField } from "./members.ts";
+
+/** A value that has no parts. */
+export type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
+
+/** A value, and its wire type. */
+export interface Leaf {
+  readonly type: string;
+  readonly value: Scalar;
+}
+
+/** The leaves of a section by their paths, such as `sq[3].head`. */
+export function leavesOf({ state }: InspectedSection): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>();
+  if (state instanceof Uint8Array) addField(leaves, "", opaqueField(state, 0));
+  else if (state !== undefined) addStruct(leaves, "", state);
+  return leaves;
+}
+
+type Leaves = Map<string, Leaf>;
+
+function addStruct(leaves: Leaves, path: string, struct: DecodedStruct): void {
+  const { fields, subsections } = membersOf(struct);
+  const prefix = path === "" ? "" : `${path}.`;
+  for (const { key, field } of fields) {
+    addValue(leaves, prefix + key, field.type, field.value);
+  }
+  for (const { key, struct: sub } of subsections) {
+    addStruct(leaves, prefix + key, sub);
+  }
+}
+
+function addField(leaves: Leaves, path: string, field: DecodedField): void {
+  addValue(leaves, path + field.name, field.type, field.value);
+}
+
+function addValue(
+  leaves: Leaves,
+  path: string,
+  type: string,
+  value: DecodedValue,
+): void {
+  if (isStruct(value)) addStruct(leaves, path, value);
+  else if (!Array.isArray(value)) leaves.set(path, { type, value });
+  else {
+    for (const [index, element] of value.entries()) {
+      addValue(leaves, `${path}[${index}]`, type, element);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { run } from "../../lib/cli/run.ts";
+import { data } from "../data/data.ts";
+import { inFolder } from "../inspect/folder.ts";
+import { withRam } from "../inspect/streams.ts";
+import { capturedProcess } from "./captured.ts";
+
+/** Runs `cprctl diff` on two files; FOLDER stands for where they are. */
+async function diff(
+  old: Uint8Array,
+  now: Uint8Array,
+  ...words: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const process = capturedProcess();
+  let code = -1;
+  let where = "";
+  await inFolder(async (folder) => {
+    where = folder;
+    await Deno.writeFile(`${folder}/old`, old);
+    await Deno.writeFile(`${folder}/new`, now);
+    const files = [`${folder}/old`, `${folder}/new`];
+    code = await run(["diff", ...files, ...words], process);
+  });
+  const { stdout, stderr } = process.written;
+  return {
+    code,
+    stdout: stdout.replaceAll(where, "FOLDER"),
+    stderr: stderr.replaceAll(where, "FOLDER"),
+  };
+}
+
+Deno.test("nothing is printed where nothing differs", async () => {
+  assertEquals(await diff(withRam(), withRam()), {
+    code: 0,
+    stdout: "",
+    stderr: "",
+  });
+  const { code, stdout } = await diff(withRam(), withRam(), "--json");
+  assertEquals([code, JSON.parse(stdout).same], [0, true]);
+});
+
+Deno.test("what differs is printed, and the exit code is 1", async (t) => {
+  const old = await data("cpr-exec-q35-plain.vm.state");
+  const { code, stdout } = await diff(
+    old,
+    await data("cpr-transfer-q35-main.stream"),
+  );
+  assertEquals(code, 1);
+  await t.assertSnapshot(stdout);
+  const now = withRam();
+  now[now.lastIndexOf(0x5a)] = 1;
+  await t.assertSnapshot((await diff(withRam(), now)).stdout);
+  const json = await diff(withRam(), now, "--json");
+  assertEquals([json.code, JSON.parse(json.stdout).same], [1, false]);
+});
+
+Deno.test("what cannot be compared ends with exit code 2", async () => {
+  const broken = withRam();
+  broken[broken.lastIndexOf(0x7e)] = 0;
+  const { code, stdout, stderr } = await diff(withRam(), broken);
+  assertEquals([code, stdout], [2, ""]);
+  assertStringIncludes(stderr, 'section "dev" instance 0');
+  assertEquals((await diff(withRam(), new Uint8Array(0))).code, 2);
+  assertEquals((await diff(withRam(), withRam(), "third")).code, 2);
+});
