@@ -4,26 +4,15 @@ import type {
   Check,
   CommandChange,
   Comparison,
-  Program,
   Report,
   ReportError,
 } from "../update/report.ts";
-import { formatDuration, formatSize, wrap } from "./format.ts";
+import { formatSize, wrap } from "./format.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { printable } from "./printable.ts";
 import type { Look } from "./process.ts";
 import { renderTimeline } from "./timeline.ts";
-
-const VERDICTS: Readonly<
-  Record<Report["outcome"], readonly [word: string, tone: Tone]>
-> = {
-  "updated": ["updated", "good"],
-  "up-to-date": ["up to date", "good"],
-  "would-update": ["would update", "good"],
-  "refused": ["refused", "careful"],
-  "rolled-back": ["rolled back", "careful"],
-  "needs-person": ["needs a person", "bad"],
-};
+import { mainClause, pauseClause, pidClause, VERDICTS } from "./verdict.ts";
 
 const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   ok: "good",
@@ -162,57 +151,6 @@ class ReportText {
     const rest = wrap(text, { width, lead: lead.length + 1, indent });
     return `${this.#paint(lead, tone)} ${rest}`;
   }
-}
-
-function mainClause(report: Report): string {
-  const name = report.vm.name ?? report.vm.qmp ?? "the VM";
-  const old = programName(report.from);
-  switch (report.outcome) {
-    case "updated":
-      return report.to === null
-        ? `${name} runs on the new program`
-        : `${name} runs on ${programName(report.to)} ${was(report)}`;
-    case "up-to-date":
-      return `${name} runs on ${programName(report.to ?? report.from)} already`;
-    case "would-update":
-      return `${name} would move from ${old} to ${
-        report.to?.exe ?? "the new program"
-      }`;
-    case "refused":
-      return `${name} was not touched and runs on ${old}`;
-    case "rolled-back":
-      return `${name} runs on ${old} again, its memory as it was`;
-    case "needs-person":
-      return `${name} may not be running`;
-  }
-}
-
-function was({ from, to }: Report): string {
-  if (to !== null && from.program !== to.program) {
-    return `(was ${programName(from)})`;
-  }
-  return from.version === to?.version
-    ? "(the same version, started anew)"
-    : `(was ${from.version ?? "of unknown version"})`;
-}
-
-function programName({ program, version }: Program): string {
-  return version === null ? program : `${program} ${version}`;
-}
-
-function pidClause({ pid_before: before, pid_after: after }: Report): string {
-  if (after === null) return before === null ? "" : `pid was ${before}`;
-  if (before === null) return `pid ${after}`;
-  return before === after
-    ? `same pid ${after}`
-    : `pid ${before} is now ${after}`;
-}
-
-function pauseClause(report: Report): string {
-  if (report.blackout_ms !== null) {
-    return `paused ${formatDuration(report.blackout_ms)}`;
-  }
-  return report.outcome === "updated" ? "still paused, as it was" : "";
 }
 
 function longest(texts: readonly string[]): number {

@@ -17,32 +17,28 @@
  * @module
  */
 
-import type { Phase, PhaseName, Report } from "../update/report.ts";
+import type { Phase } from "../update/report.ts";
 import { formatDuration } from "./format.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import type { Look } from "./process.ts";
-
-/** What the timeline needs of a report. */
-export type Timed = Pick<
-  Report,
-  "phases" | "blackout_ms" | "blackout_start_ms"
->;
+import {
+  endOf,
+  labelOf,
+  pauseOf,
+  roundUp,
+  type Span,
+  type Timed,
+  totalTime,
+  windowAround,
+} from "./time_window.ts";
 
 /** Half cells are the finest that a terminal draws of a line. */
 const HALVES = 2;
 /** "1234.5 ms" and a space before it. */
 const DURATION_WIDTH = 10;
-/** A pause below this share of all time is looked at more closely. */
-const SMALLEST_SHARE = 0.3;
-/** What is shown on either side of such a pause, in pauses. */
-const MARGIN = 0.5;
 /** So many columns from one label of the scale to the next. */
 const TICK_SPACING = 9;
 
-/** A scale must have a length, in milliseconds, even if nothing took time. */
-const SHORTEST = 0.1;
-
-const LABELS: Partial<Record<PhaseName, string>> = { verify: "same VM?" };
 const GUEST = "guest";
 
 interface Glyphs {
@@ -84,12 +80,6 @@ const ASCII: Glyphs = {
   later: ">",
 };
 
-/** A span of time, in milliseconds. */
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
 /** One column of a row. */
 interface Cell {
   character: string;
@@ -114,18 +104,11 @@ class Timeline {
   readonly #paint: Paint;
 
   constructor(report: Timed, look: Look) {
-    const { phases, blackout_start_ms: start, blackout_ms: length } = report;
-    const total = Math.max(
-      ...phases.map(endOf),
-      start === null ? 0 : start + (length ?? 0),
-      SHORTEST,
-    );
+    const { phases } = report;
     this.#phases = phases;
-    this.#resumed = length !== null;
-    this.#pause = start === null
-      ? undefined
-      : { start, end: length === null ? total : start + length };
-    this.#window = windowAround(this.#pause, total);
+    this.#resumed = report.blackout_ms !== null;
+    this.#pause = pauseOf(report);
+    this.#window = windowAround(this.#pause, totalTime(report));
     this.#nameWidth = Math.max(
       GUEST.length,
       ...phases.map((phase) => labelOf(phase).length),
@@ -267,34 +250,6 @@ class Timeline {
     const column = Math.floor(this.#half(time) / HALVES);
     return Math.min(this.#columns - 1, column);
   }
-}
-
-function endOf(phase: Phase): number {
-  return phase.start_ms + phase.duration_ms;
-}
-
-function labelOf(phase: Phase): string {
-  return LABELS[phase.name] ?? phase.name;
-}
-
-/** All time, or the surroundings of a pause that would hardly be seen. */
-function windowAround(pause: Span | undefined, total: number): Span {
-  if (pause === undefined) return { start: 0, end: total };
-  const length = pause.end - pause.start;
-  if (length === 0 || length >= total * SMALLEST_SHARE) {
-    return { start: 0, end: total };
-  }
-  return {
-    start: Math.max(0, pause.start - length * MARGIN),
-    end: Math.min(total, pause.end + length * MARGIN),
-  };
-}
-
-/** The next of 1, 2, 5, 10, 20, 50 … at or above the value. */
-function roundUp(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value));
-  const factor = [1, 2, 5, 10].find((each) => each * power >= value) ?? 10;
-  return factor * power;
 }
 
 /** Sets one cell; a negative index counts from the end. */
