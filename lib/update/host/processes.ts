@@ -25,7 +25,7 @@ export interface VmProcesses {
 
 /** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
 const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
-const CPRCTL = /^(?:main\.ts|cprctl[\w.-]*)$/;
+const CPRCTL = /^(?:main\.[jt]s|cprctl[\w.-]*)$/;
 /** A second process that QEMU starts to free its RAM: same words, no VM. */
 const TEARDOWN = /^cleanup\/\d+$/;
 
