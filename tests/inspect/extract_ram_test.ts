@@ -1,22 +1,19 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { extractRam, inspect, InspectError } from "../../lib/inspect/mod.ts";
 import { MigrationStreamError } from "../../lib/migration/stream/mod.ts";
-import { Sink } from "../../lib/stream/mod.ts";
 import {
   configuration,
   EOF,
   EOS,
-  footer,
   HEADER,
   joined,
   oneBlock,
   ramPart,
   ramStart,
-  section,
   word,
 } from "../migration/stream/foreign.ts";
 import { inFolder } from "./folder.ts";
-import { inputOf, withRam } from "./streams.ts";
+import { inputOf, mappedRam, withRam } from "./streams.ts";
 
 const PAGE = 4096;
 
@@ -92,41 +89,14 @@ Deno.test("hostile names stay in the folder, one file each", () =>
     assert(files.every(({ path }) => /\/ram\/[\w@:,+=.-]+$/.test(path)));
   }));
 
-/** One block of which pages 0 and 2 are there. */
-function mapped(): Uint8Array {
-  const before = joined(HEADER, configuration("mapped-ram"));
-  const payload = 1 + 4 + 4 + 4 + 4;
-  const sink = new Sink();
-  sink.bytes(oneBlock("r", 3 * PAGE));
-  const bitmap = before.length + payload + sink.offset + 28;
-  sink.u32(1);
-  sink.size64(PAGE);
-  sink.size64(bitmap);
-  const pages = Math.ceil((bitmap + 8) / PAGE) * PAGE;
-  sink.size64(pages);
-  // Bits beyond the last page mean nothing.
-  sink.bytes(Uint8Array.of(0b1111_0101, 0xff, 0, 0, 0, 0, 0, 0));
-  sink.zeros(pages - bitmap - 8);
-  sink.bytes(new Uint8Array(PAGE).fill(1));
-  sink.bytes(new Uint8Array(PAGE).fill(2));
-  sink.bytes(new Uint8Array(PAGE).fill(3));
-  sink.bytes(EOS);
-  return joined(
-    before,
-    section(1, 1, "ram", 4, sink.toBytes()),
-    footer(1),
-    EOF,
-  );
-}
-
 Deno.test("pages of mapped-ram are taken by their bitmap", () =>
   inFolder(async (folder) => {
-    const inspection = inspect(inputOf(mapped()));
+    const inspection = inspect(inputOf(mappedRam()));
     assert(inspection.format === "migration-stream");
     assertEquals(inspection.problem, undefined);
     const [block] = inspection.ram;
     assertEquals([block?.pages, block?.zeroPages], [2, 1]);
-    const [file] = extract(mapped(), `${folder}/ram`);
+    const [file] = extract(mappedRam(), `${folder}/ram`);
     const bytes = await Deno.readFile(file?.path ?? "");
     assertEquals(
       [bytes.length, bytes[0], bytes[PAGE], bytes[2 * PAGE]],

@@ -1,6 +1,7 @@
 /** Streams to look into, and an input that is in memory. */
 
 import type { Input } from "../../lib/inspect/mod.ts";
+import { Sink } from "../../lib/stream/mod.ts";
 import {
   configuration,
   device,
@@ -75,7 +76,8 @@ export function everyType(): Uint8Array {
   );
 }
 
-const PAGE = new Uint8Array(4096).fill(0x5a);
+const PAGE_SIZE = 4096;
+const PAGE = new Uint8Array(PAGE_SIZE).fill(0x5a);
 
 /** Two blocks; pages of content and of zeros, one sent twice. */
 export function withRam(): Uint8Array {
@@ -101,6 +103,49 @@ export function withRam(): Uint8Array {
     [3, 0, 0, 0, 1],
     EOS,
     footer(1),
+    joined(section(4, 7, "dev", 1, [5]), footer(7)),
+    EOF,
+    vmdesc(device([field("x", "uint8", 1)])),
+  );
+}
+
+/** One block of which pages 0 and 2 are there. */
+export function mappedRam(): Uint8Array {
+  const before = joined(HEADER, configuration("mapped-ram"));
+  const payload = 1 + 4 + 4 + 4 + 4;
+  const sink = new Sink();
+  sink.bytes(oneBlock("r", 3 * PAGE_SIZE));
+  const bitmap = before.length + payload + sink.offset + 28;
+  sink.u32(1);
+  sink.size64(PAGE_SIZE);
+  sink.size64(bitmap);
+  const pages = Math.ceil((bitmap + 8) / PAGE_SIZE) * PAGE_SIZE;
+  sink.size64(pages);
+  // Bits beyond the last page mean nothing.
+  sink.bytes(Uint8Array.of(0b1111_0101, 0xff, 0, 0, 0, 0, 0, 0));
+  sink.zeros(pages - bitmap - 8);
+  sink.bytes(new Uint8Array(PAGE_SIZE).fill(1));
+  sink.bytes(new Uint8Array(PAGE_SIZE).fill(2));
+  sink.bytes(new Uint8Array(PAGE_SIZE).fill(3));
+  sink.bytes(EOS);
+  return joined(
+    before,
+    section(1, 1, "ram", 4, sink.toBytes()),
+    footer(1),
+    EOF,
+  );
+}
+
+/** A section that only its own code can read, in parts, around RAM. */
+export function withOpaque(): Uint8Array {
+  return joined(
+    HEADER,
+    configuration(),
+    joined(section(1, 3, "dirty-bitmap", 1, [0x7e, 0, 0, 0, 3]), footer(3)),
+    ramStart(joined(oneBlock("r", 0x4000), EOS)),
+    joined([2, 0, 0, 0, 3], [1, 2, 3], footer(3)),
+    ramPart(joined(word(0x0002), [1, 0x72], [0], word(0x1022), [0], EOS)),
+    joined([3, 0, 0, 0, 3], [4], footer(3)),
     joined(section(4, 7, "dev", 1, [5]), footer(7)),
     EOF,
     vmdesc(device([field("x", "uint8", 1)])),

@@ -1,0 +1,115 @@
+/**
+ * Breaks states and looks into them, in a worker that is watched.
+ *
+ * ```sh
+ * deno task fuzz                            # another seed each time
+ * deno task fuzz --seed 7 --runs 100000     # the same ones again
+ * ```
+ *
+ * @module
+ */
+
+import type { FuzzReport } from "../tests/migration/stream/fuzz.ts";
+
+const DEFAULT_RUNS = 10_000;
+/** No state of some hundred kilobytes may take longer. */
+const SLOWEST_MS = 1000;
+/** A run that hangs is not waited for. */
+const HANG_MS = 20_000;
+/** Beyond what the program takes before the first run. */
+const MOST_MEMORY = 256 * 1024 * 1024;
+const WATCH_MS = 200;
+
+/** What the worker is to do; `runs[0]` is the one that it is at. */
+export interface FuzzOrder {
+  readonly seed: number;
+  readonly runs: number;
+  readonly at: Int32Array<SharedArrayBuffer>;
+}
+
+/** How it ended. */
+export type FuzzAnswer =
+  | { readonly report: FuzzReport }
+  | { readonly failure: string };
+
+async function main(words: readonly string[]): Promise<number> {
+  const seed = option(words, "--seed") ?? Math.floor(Math.random() * 2 ** 31);
+  const runs = option(words, "--runs") ?? DEFAULT_RUNS;
+  console.log(`seed ${seed}, ${runs} runs`);
+  const at = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(new URL("fuzz_worker.ts", import.meta.url), {
+    type: "module",
+  });
+  const answer = new Promise<FuzzAnswer>((resolve) => {
+    worker.onmessage = ({ data }: MessageEvent<FuzzAnswer>) => resolve(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      resolve({ failure: event.message });
+    };
+  });
+  const before = Deno.memoryUsage().rss;
+  worker.postMessage({ seed, runs, at } satisfies FuzzOrder);
+  const watch = new Watch(at, before);
+  const ended = await Promise.race([answer, watch.trouble]);
+  watch.stop();
+  worker.terminate();
+  return verdict(ended, watch.memory);
+}
+
+function verdict(ended: FuzzAnswer, memory: number): number {
+  if ("failure" in ended) {
+    console.error(ended.failure);
+    return 1;
+  }
+  const { decoded, refused, slowestMs } = ended.report;
+  const megabytes = (memory / 1024 / 1024).toFixed(0);
+  console.log(
+    `${decoded} decoded, ${refused} refused; the slowest took ` +
+      `${slowestMs.toFixed(0)} ms; ${megabytes} MiB of memory at most`,
+  );
+  if (slowestMs > SLOWEST_MS) {
+    console.error(`Cannot accept a run of ${slowestMs.toFixed(0)} ms`);
+    return 1;
+  }
+  return 0;
+}
+
+/** Looks now and then whether the worker gets on, and what it takes. */
+class Watch {
+  /** Bytes that were taken at most. */
+  memory = 0;
+  readonly trouble: Promise<FuzzAnswer>;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(at: Int32Array<SharedArrayBuffer>, before: number) {
+    let run = -1;
+    let since = performance.now();
+    const { promise, resolve } = Promise.withResolvers<FuzzAnswer>();
+    this.trouble = promise;
+    this.#timer = setInterval(() => {
+      const now = Atomics.load(at, 0);
+      if (now !== run) [run, since] = [now, performance.now()];
+      if (performance.now() - since > HANG_MS) {
+        resolve({ failure: `Run ${run} hangs` });
+      }
+      this.memory = Math.max(this.memory, Deno.memoryUsage().rss - before);
+      if (this.memory > MOST_MEMORY) {
+        resolve({ failure: `Run ${run} takes ${this.memory} bytes of memory` });
+      }
+    }, WATCH_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function option(words: readonly string[], name: string): number | undefined {
+  const at = words.indexOf(name);
+  if (at < 0) return undefined;
+  const value = Number(words[at + 1]);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new Error(`Cannot take "${words[at + 1]}" for ${name}`);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

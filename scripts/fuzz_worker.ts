@@ -1,0 +1,24 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+/** The worker of fuzz.ts: may hang or crash without taking it along. */
+
+import { corpus, fuzzInspect } from "../tests/inspect/fuzz.ts";
+import type { FuzzAnswer, FuzzOrder } from "./fuzz.ts";
+
+self.onmessage = async ({ data }: MessageEvent<FuzzOrder>) => {
+  self.postMessage(await answer(data));
+};
+
+async function answer({ seed, runs, at }: FuzzOrder): Promise<FuzzAnswer> {
+  try {
+    const report = fuzzInspect({
+      corpus: await corpus(),
+      seed,
+      runs,
+      begun: (run) => void Atomics.store(at, 0, run),
+    });
+    return { report };
+  } catch (error) {
+    return { failure: Deno.inspect(error) };
+  }
+}
