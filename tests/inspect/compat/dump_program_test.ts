@@ -1,0 +1,78 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { InspectError } from "../../../lib/inspect/mod.ts";
+import { dumpOf, loadDump } from "../../../lib/inspect/compat/mod.ts";
+import { dumpText, vmsd } from "./dumps.ts";
+
+const TEXT = dumpText({ uart: vmsd("uart", []) });
+/** The words are: -machine MACHINE -dump-vmstate FILE. */
+const WRITE = `cat > "$4" <<'END'\n${TEXT}\nEND\n`;
+
+/** Runs with a shell script that is gone afterwards. */
+async function withScript(
+  body: string,
+  run: (path: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    const path = `${folder}/program`;
+    await Deno.writeTextFile(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    await run(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** That a program is refused with these words. */
+function assertFails(body: string, message: string, timeoutMs?: number) {
+  return withScript(body, async (path) => {
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    await assertRejects(() => dumpOf(path, options), InspectError, message);
+  });
+}
+
+Deno.test("a program is run for its dump", () =>
+  withScript(WRITE, async (path) => {
+    assertEquals([...(await loadDump(path)).types.keys()], ["uart"]);
+  }));
+
+Deno.test("a program is told the machine, and leaves nothing behind", () =>
+  withScript(`echo "$2 $4" > "$0.log"\n${WRITE}`, async (path) => {
+    await dumpOf(path, { machine: "box" });
+    const [machine, file = ""] = (await Deno.readTextFile(`${path}.log`))
+      .trim().split(" ");
+    assertEquals(machine, "box");
+    await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
+    await assertRejects(
+      () => Deno.stat(file.replace(/\/[^/]*$/, "")),
+      Deno.errors.NotFound,
+    );
+  }));
+
+Deno.test("a file that cannot be executed is a dump", () =>
+  withScript("", async (path) => {
+    await Deno.writeTextFile(`${path}.json`, TEXT, { mode: 0o644 });
+    assertEquals((await loadDump(`${path}.json`)).machine, "box-1.0");
+    await assertRejects(
+      () => loadDump(`${path}.none`),
+      InspectError,
+      "Cannot read",
+    );
+  }));
+
+Deno.test("a program that fails is told in its own words", () =>
+  assertFails("echo no such machine >&2; exit 1", "no such machine"));
+
+Deno.test("a program that says nothing is told by its code", () =>
+  assertFails("exit 3", "it ended with code 3"));
+
+Deno.test("a program that writes nothing has no dump", () =>
+  assertFails("exit 0", "ENOENT"));
+
+Deno.test("a program that does not end is given up", () =>
+  assertFails("while :; do :; done", "did not end in 100 ms", 100));
+
+Deno.test("a link in place of the dump is not followed", () =>
+  assertFails('ln -s /proc/self/status "$4"', "ELOOP"));
+
+Deno.test("a FIFO in place of the dump is not waited for", () =>
+  assertFails('mkfifo "$4"', "no file"));

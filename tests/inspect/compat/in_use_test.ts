@@ -1,0 +1,104 @@
+import { assert, assertEquals } from "@std/assert";
+import { inspect } from "../../../lib/inspect/mod.ts";
+import {
+  compareDumps,
+  type Description,
+  type Dump,
+  type InUse,
+  parseDump,
+  type Rule,
+  sectionsInUse,
+  typesInUse,
+} from "../../../lib/inspect/compat/mod.ts";
+import { data } from "../../data/data.ts";
+import { inputOf } from "../streams.ts";
+
+const real = parseDump(
+  new TextDecoder().decode(await data("dump-vmstate-q35-11.1.2.json")),
+  "q35",
+);
+
+/** What the VM has whose stream this is. */
+async function streamOf(name: string): Promise<InUse> {
+  const inspection = inspect(inputOf(await data(name)));
+  assert(inspection.format === "migration-stream");
+  return sectionsInUse(inspection.sections);
+}
+
+/** The real dump with one type changed; undefined: without it. */
+function doctored(
+  type: string,
+  change: (description: Description) => Description | undefined,
+): Dump {
+  const types = new Map(real.types);
+  const before = types.get(type);
+  assert(before !== undefined, `There is no type "${type}"`);
+  const after = change(before);
+  if (after === undefined) types.delete(type);
+  else types.set(type, after);
+  return { ...real, types };
+}
+
+Deno.test("a real dump is compatible with itself", async () => {
+  assertEquals(compareDumps(real, real).findings, []);
+  const { findings, unseen } = compareDumps(
+    real,
+    real,
+    await streamOf("cpr-exec-q35-plain.vm.state"),
+  );
+  assertEquals(findings, []);
+  assert(unseen.includes("cpu_common"), unseen.join());
+  assert(!unseen.includes("ICH9LPC"), unseen.join());
+});
+
+Deno.test("each change is found, and hits the VM that has the device", async () => {
+  const q35 = await streamOf("cpr-exec-q35-plain.vm.state");
+  const changes: readonly (readonly [rule: Rule, next: Dump])[] = [
+    ["type-missing", doctored("ICH9-LPC", () => undefined)],
+    [
+      "version-too-new",
+      doctored("ICH9-LPC", (it) => ({ ...it, version: it.version - 1 })),
+    ],
+    [
+      "version-too-old",
+      doctored("ICH9-LPC", (it) => ({
+        ...it,
+        version: it.version + 2,
+        minimumVersion: it.version + 1,
+      })),
+    ],
+    [
+      "field-removed",
+      doctored("ICH9-LPC", (it) => ({ ...it, fields: it.fields.slice(1) })),
+    ],
+    [
+      "section-renamed",
+      doctored("ICH9-LPC", (it) => ({ ...it, name: "other" })),
+    ],
+  ];
+  for (const [rule, next] of changes) {
+    const { findings } = compareDumps(real, next, q35);
+    assertEquals(findings.map(({ rule, hit }) => [rule, hit]), [[rule, true]]);
+    const none = compareDumps(real, next, { types: new Set(["e1000"]) });
+    assertEquals(none.findings.map(({ rule, hit }) => [rule, hit]), [
+      [rule, false],
+    ]);
+  }
+});
+
+Deno.test("the tree of objects tells the types", () => {
+  const inUse = typesInUse([
+    "/machine (pc-q35-11.1-machine)",
+    "  /unattached (container)",
+    "    /device[0] (qemu64-x86_64-cpu)",
+    "    /odd (name) (ICH9-LPC)\r",
+    "",
+  ]);
+  assert("types" in inUse);
+  assertEquals([...inUse.types], [
+    "pc-q35-11.1-machine",
+    "container",
+    "qemu64-x86_64-cpu",
+    "ICH9-LPC",
+  ]);
+});
