@@ -79,8 +79,11 @@ export class KeyvalText extends OptionValue {
     if (!this.has(key)) return this;
     const [first, ...rest] = this.#items.filter((item) => item.key !== key);
     if (first === undefined) return new KeyvalText([], "");
-    // A flag that moves to the front would be read as the implied key's value.
-    const head = first.form === "flag" ? pair(first.key, first.value) : first;
+    // A flag that moves to the front would be read as the implied key's value,
+    // and an empty implied value that is left alone as nothing at all.
+    const alone = rest.length === 0 && this.#tail === "";
+    const mistakable = first.form === "flag" || (first.text === "" && alone);
+    const head = mistakable ? pair(first.key, first.value) : first;
     return new KeyvalText([head, ...rest], this.#tail);
   }
 

@@ -162,6 +162,12 @@ Deno.test("removing a key removes that key only", () => {
   }));
 });
 
+Deno.test("an empty implied value that is left alone keeps its key", () => {
+  const left = KeyvalText.parse(",a", "driver").without("a");
+  assertEquals(left.toString(), "driver=");
+  assertEquals(KeyvalText.parse(left.toString(), "driver").entries.length, 1);
+});
+
 function others(value: KeyvalText, name: string): string[][] {
   return value.entries.filter((entry) => entry.key !== name)
     .map((entry) => [entry.key, entry.value]);
