@@ -57,39 +57,40 @@ export interface RecoverRequest {
   readonly timeoutMs: number;
 }
 
-/** Ends every update that was left unfinished; VMs in work are passed over. */
+/**
+ * Ends every update that was left unfinished, all at once: most of it is
+ * waiting. VMs in work are passed over.
+ */
 export async function recover(request: RecoverRequest): Promise<Recovery[]> {
-  const recoveries: Recovery[] = [];
-  for await (const directory of RunDirectory.leftOver()) {
-    const journal = await readJournal(directory);
-    if (journal === undefined) {
-      await directory[Symbol.asyncDispose]();
-      continue;
-    }
-    const recovery = await recoverUnlessLocked(directory, journal, request);
-    if (recovery !== undefined) recoveries.push(recovery);
-  }
+  const directories = await Array.fromAsync(RunDirectory.leftOver());
+  const recoveries = await Promise.all(
+    directories.map((directory) => recoverUnlessLocked(directory, request)),
+  );
   await VmLock.tidy();
-  return recoveries;
+  return recoveries.filter((it) => it !== undefined);
 }
 
-/** Undefined where another cprctl works on the VM. */
+/** Undefined where another cprctl works on the VM, or nothing was touched. */
 async function recoverUnlessLocked(
   directory: RunDirectory,
-  journal: Journal,
   request: RecoverRequest,
 ): Promise<Recovery | undefined> {
-  const { vm } = journal;
+  // Without the lock the directory may be one that is being made, or removed.
+  using lock = await VmLock.tryTake(directory.pid);
+  if (lock === undefined) return undefined;
+  const journal = await readJournal(directory);
+  if (journal === undefined) {
+    await directory[Symbol.asyncDispose]();
+    return undefined;
+  }
   try {
-    using lock = await VmLock.tryTake(vm.pid);
-    if (lock === undefined) return undefined;
     const recovery = await recoverOne(directory, journal, request);
     await directory[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
     // The directory stays: it is what a person, or the next try, has.
     return {
-      vm,
+      vm: journal.vm,
       outcome: "needs-person",
       message: messageOf(error),
       ...error instanceof UpdateError && error.remedy !== undefined
@@ -105,7 +106,9 @@ async function recoverOne(
   request: RecoverRequest,
 ): Promise<Recovery> {
   await using keeper = await Keeper.find(directory.path);
-  const client = await connect(journal.vm);
+  // While it is kept, only the process itself can answer at the monitor.
+  const lost = keeper !== undefined && !await isAlive(journal.vm);
+  const client = lost ? undefined : await connect(journal.vm);
   if (client !== undefined) {
     await using side = NewSide.attach(
       client,

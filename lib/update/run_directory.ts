@@ -12,7 +12,11 @@ export class RunDirectory implements AsyncDisposable {
   readonly path: string;
   #stays = false;
 
-  private constructor(path: string) {
+  private constructor(
+    path: string,
+    /** Of the VM's process, when the update began. */
+    readonly pid: number,
+  ) {
     this.path = path;
   }
 
@@ -23,7 +27,7 @@ export class RunDirectory implements AsyncDisposable {
   static async create(facts: Facts): Promise<RunDirectory> {
     const base = await baseDirectory();
     const path = await Deno.makeTempDir({ dir: base, prefix: `${facts.pid}-` });
-    const directory = new RunDirectory(path);
+    const directory = new RunDirectory(path, facts.pid);
     try {
       await Deno.chmod(path, 0o711);
       using state = Fd.open(
@@ -43,7 +47,9 @@ export class RunDirectory implements AsyncDisposable {
   static async *leftOver(): AsyncGenerator<RunDirectory> {
     const base = await baseDirectory();
     for await (const { name, isDirectory } of Deno.readDir(base)) {
-      if (isDirectory) yield new RunDirectory(`${base}/${name}`);
+      const pid = /^(\d+)-/.exec(name)?.[1];
+      if (!isDirectory || pid === undefined) continue;
+      yield new RunDirectory(`${base}/${name}`, Number(pid));
     }
   }
 
@@ -58,7 +64,12 @@ export class RunDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stays) return;
-    await Deno.remove(this.path, { recursive: true });
+    try {
+      await Deno.remove(this.path, { recursive: true });
+    } catch (error) {
+      // Of two that recover at once, the other was first.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 }
 

@@ -20,6 +20,7 @@ import { lines } from "./lines.ts";
 import { NAMESPACES, type World } from "./world.ts";
 
 const SOCKET_FILE = "keeper.sock";
+const ABSENT = "no-keeper";
 const TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 5_000;
 
@@ -69,15 +70,22 @@ export class Keeper implements AsyncDisposable {
     }
   }
 
-  /** The keeper that another cprctl left; undefined without one. */
+  /**
+   * The keeper that another cprctl left; undefined without one, and where it is
+   * about to end: it held nothing when its cprctl did.
+   */
   static async find(directory: string): Promise<Keeper | undefined> {
     const path = `${directory}/${SOCKET_FILE}`;
+    using stack = new DisposableStack();
     try {
-      const socket = await UnixSocket.connect(path, TIMEOUT_MS);
-      return new Keeper(socket, await greeted(socket));
+      const socket = stack.use(await UnixSocket.connect(path, TIMEOUT_MS));
+      const keeper = new Keeper(socket, await greeted(socket));
+      stack.move();
+      return keeper;
     } catch (error) {
-      const absent = ["ENOENT", "ECONNREFUSED"];
+      const absent = ["ENOENT", "ECONNREFUSED", "ECONNRESET"];
       if (error instanceof OsError && absent.includes(error.code)) return;
+      if (error instanceof UpdateProblem && error.code === ABSENT) return;
       throw error;
     }
   }
@@ -149,7 +157,7 @@ async function greeted(socket: UnixSocket): Promise<number> {
   for await (const { line } of lines(socket, TIMEOUT_MS)) {
     return (JSON.parse(line) as KeeperGreeting).pid;
   }
-  throw new UpdateProblem("no-keeper", "The keeper of the memory is gone");
+  throw new UpdateProblem(ABSENT, "The keeper of the memory is gone");
 }
 
 function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
