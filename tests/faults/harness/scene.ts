@@ -59,6 +59,12 @@ export class Scene implements AsyncDisposable {
     return stranger;
   }
 
+  /** Mounts a small file system on a folder, until the scene is over. */
+  async mountTmpfs(folder: string, size: string): Promise<void> {
+    await runTool("mount", "-t", "tmpfs", "-o", `size=${size}`, "none", folder);
+    this.#cleanup.defer(() => runTool("umount", folder));
+  }
+
   /** Ends everybody else. */
   async strangersLeave(): Promise<void> {
     for (const stranger of this.#strangers) await stranger.leave();
@@ -67,6 +73,12 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cleanup[Symbol.asyncDispose]();
   }
+}
+
+async function runTool(program: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args })
+    .output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
 /** What updates of a process keep, or left, on the host. */

@@ -15,6 +15,7 @@ import {
 } from "../../qemu/harness/mod.ts";
 import { type AtPhase, Cprctl, type Ending, updateHere } from "./cprctl.ts";
 import { type End, EXIT_CODES, type Fault, type Whereabouts } from "./fault.ts";
+import { Base } from "./base.ts";
 import { membersOf } from "./members.ts";
 import { runDirectories, Scene } from "./scene.ts";
 import { migrationSettings } from "./settings.ts";
@@ -45,6 +46,7 @@ export async function strike(
   accelerator: Accelerator,
   builds: QemuBuilds,
 ): Promise<Result> {
+  await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(
     builds.old,
     { ...machine, extra: [...machine.extra ?? [], ...fault.extra ?? []] },
@@ -60,7 +62,7 @@ export async function strike(
   const side = await afterRecovery(end, pidBefore);
   if (side === "ended") await assertEnded(vm.folder, pidBefore);
   else {
-    vm.follow(ending.report?.pid_after ?? pidBefore);
+    vm.follow(ending.report?.pid_after ?? membersOf(vm.folder)[0]?.pid ?? 0);
     await assertRuns(vm, side, builds, witness);
     {
       const now = await migrationSettings(vm);

@@ -1,5 +1,6 @@
 /** The state file, the disk's lock, the monitor, another cprctl. */
 
+import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
@@ -57,6 +58,23 @@ export const STATE_FILE: readonly Fault[] = [
     when: "before the state is loaded",
     at: { load: flip },
     ends: [updated(/altered/)],
+  },
+];
+
+/** Takes all the room there is for the state file but a few kilobytes. */
+const fillBase: Deed = async (scene) => {
+  const base = await baseDirectory();
+  await scene.mountTmpfs(base, "32k");
+};
+
+export const NO_ROOM: readonly Fault[] = [
+  {
+    name: "state directory is full",
+    when: "from the start",
+    root: true,
+    before: fillBase,
+    ends: [rolledBack(/No space left on device/), refused(/room/)],
+    short: true,
   },
 ];
 
