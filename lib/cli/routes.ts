@@ -2,6 +2,7 @@
 
 import { buildRouteMap } from "@stricli/core";
 import { checkCommand, type CheckEngine } from "./commands/check.ts";
+import { compatCommand } from "./commands/compat.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { execCommand } from "./commands/exec.ts";
@@ -49,6 +50,7 @@ export const routes = buildRouteMap<string, CliContext>({
     ),
     inspect: inspectCommand,
     diff: diffCommand,
+    compat: compatCommand,
     machine: machineCommand,
     demo: demoCommand(async () => {
       const { demonstrate } = await import("../update/demo.ts");

@@ -138,7 +138,10 @@ async function runToEnd(
     if (late) throw failed(program, `it did not end in ${timeoutMs} ms`);
     if (!success) {
       const how = signal ?? `code ${code}`;
-      throw failed(program, said.trim() || `it ended with ${how}`);
+      throw failed(
+        program,
+        said.trim().split("\n")[0] || `it ended with ${how}`,
+      );
     }
   } finally {
     clearTimeout(giveUp);

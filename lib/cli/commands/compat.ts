@@ -1,0 +1,87 @@
+import { buildCommand } from "@stricli/core";
+import type { QmpAddress } from "../../qmp/mod.ts";
+import type { CliContext } from "../context.ts";
+import { withExamples } from "../examples.ts";
+import { parseQmpAddress } from "../qmp_address.ts";
+
+/** The words after `cprctl compat`. */
+export interface CompatFlags {
+  readonly machine?: string;
+  readonly stream?: string;
+  readonly qmp?: QmpAddress;
+  readonly json: boolean;
+}
+
+/** `cprctl compat`: what a new QEMU would not load. */
+export const compatCommand = buildCommand<
+  CompatFlags,
+  [old: string, next: string],
+  CliContext
+>({
+  docs: {
+    brief: "Say what of an old QEMU's device state a new one would not load",
+    fullDescription: withExamples(
+      "Compare the device state of two QEMUs. OLD and NEW are programs, which are run\n" +
+        "with -dump-vmstate, or files that -dump-vmstate wrote. Every type of device\n" +
+        "counts, or those alone that a VM has. What QEMU itself would refuse is marked\n" +
+        "refuse; what the dumps cannot prove, warn: they tell sizes in memory, not on\n" +
+        "the wire. Exit code 0 says that nothing was found, 1 that warnings were, 3 that\n" +
+        "the state would be refused.",
+      [
+        ["cprctl compat qemu-11.1 qemu-11.2", "every type of device"],
+        ["cprctl compat old.json new.json --stream vm.state", "those saved"],
+        ["cprctl compat OLD NEW --qmp /run/vm/a.qmp", "those of a running VM"],
+        ["cprctl compat OLD NEW --json | jq .verdict", "for a program to read"],
+      ],
+    ),
+  },
+  parameters: {
+    flags: {
+      machine: {
+        kind: "parsed",
+        parse: String,
+        brief: "The machine type to run programs with; else the VM's, or none",
+        placeholder: "type",
+        optional: true,
+      },
+      stream: {
+        kind: "parsed",
+        parse: String,
+        brief: "Only the devices whose state is in this file",
+        placeholder: "file",
+        optional: true,
+      },
+      qmp: {
+        kind: "parsed",
+        parse: parseQmpAddress,
+        brief: "Only the devices of the VM with this QMP socket",
+        placeholder: "socket",
+        optional: true,
+      },
+      json: {
+        kind: "boolean",
+        brief: "Print one JSON document",
+        default: false,
+        withNegated: false,
+      },
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [
+        { parse: String, brief: "The old program", placeholder: "old" },
+        { parse: String, brief: "The new program", placeholder: "new" },
+      ],
+    },
+  },
+  loader: async () => {
+    const { presentCompat } = await import("../present_compat.ts");
+    return async function (
+      this: CliContext,
+      flags: CompatFlags,
+      old: string,
+      next: string,
+    ): Promise<void> {
+      await presentCompat(this.process, flags, old, next);
+    };
+  },
+});

@@ -1,0 +1,80 @@
+/** The VM that a comparison is about, by its stream or its monitor. @module */
+
+import {
+  type Json,
+  type QmpAddress,
+  QmpClient,
+  showAddress,
+} from "../../qmp/mod.ts";
+import { InspectError } from "../error.ts";
+import { openInput } from "../input.ts";
+import { inspect } from "../inspection.ts";
+import { type InUse, sectionsInUse, typesInUse } from "./in_use.ts";
+
+/** A VM as far as its device state goes. */
+export interface NamedVm {
+  /** Versioned machine type; undefined where it is not told. */
+  readonly machine: string | undefined;
+  readonly inUse: InUse;
+}
+
+/** A monitor that answers at all answers at once. */
+const TIMEOUT_MS = 10_000;
+
+/**
+ * The VM whose stream is in a file.
+ *
+ * @throws {InspectError} when it is no stream that can be read
+ * @throws {MigrationStreamError} likewise, with the offset
+ */
+export function vmOfStream(path: string): NamedVm {
+  using input = openInput(path);
+  const inspection = inspect(input);
+  if (inspection.format !== "migration-stream") {
+    throw new InspectError(
+      "unknown-format",
+      `Cannot tell devices by "${path}": it is CPR state`,
+      { remedy: "Name the file of the migration stream" },
+    );
+  }
+  const { decoded, sections, problem } = inspection;
+  if (problem !== undefined) throw problem;
+  if (decoded.vmdesc === undefined) {
+    throw new InspectError(
+      "undescribed",
+      `Cannot tell devices by "${path}": nothing describes its sections`,
+    );
+  }
+  const { machine } = decoded.configuration ?? {};
+  return { machine, inUse: sectionsInUse(sections) };
+}
+
+/**
+ * The VM whose monitor listens at an address.
+ *
+ * @throws {QmpError} when it does not answer
+ */
+export async function vmOfMonitor(address: QmpAddress): Promise<NamedVm> {
+  const patience = { timeoutMs: TIMEOUT_MS };
+  await using client = await QmpClient.connect(address, patience);
+  const ask = (command: string, args: { [name: string]: Json }) =>
+    client.execute(command, args, patience);
+  const type = await ask("qom-get", { path: "/machine", property: "type" });
+  const tree = await ask("human-monitor-command", {
+    "command-line": "info qom-tree",
+  });
+  const inUse = typesInUse(typeof tree === "string" ? tree.split("\n") : []);
+  if (!("types" in inUse) || inUse.types.size === 0) {
+    throw new InspectError(
+      "no-devices",
+      `Cannot tell the devices of the VM at "${showAddress(address)}": its ` +
+        "monitor does not know info qom-tree",
+    );
+  }
+  return {
+    machine: typeof type === "string"
+      ? type.replace(/-machine$/, "")
+      : undefined,
+    inUse,
+  };
+}
