@@ -77,6 +77,12 @@ export class Source {
     return this.#bytes[this.#position + ahead];
   }
 
+  /** The be32 `ahead` positions further; throws past the end. */
+  peekU32(ahead = 0): number {
+    this.need(ahead + 4);
+    return this.#view.getUint32(this.#position + ahead);
+  }
+
   /** The byte `ahead` positions further; throws past the end. */
   peekByte(ahead = 0): number {
     this.need(ahead + 1);

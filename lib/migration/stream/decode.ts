@@ -314,13 +314,21 @@ class StreamDecoder {
     return {
       page: (record) => {
         pages.add(record);
-        if (record.at >= this.#nextPassed) {
-          this.#nextPassed = record.at + PASSED_STEP;
-          this.#passed(record.at);
-        }
+        this.#tellPassed();
+      },
+      more: (count) => {
+        pages.extend(count);
+        this.#tellPassed();
       },
       flush: () => pages.addFlush(),
     };
+  }
+
+  #tellPassed(): void {
+    const { offset } = this.#source;
+    if (offset < this.#nextPassed) return;
+    this.#nextPassed = offset + PASSED_STEP;
+    this.#passed(offset);
   }
 
   /** Nothing says how long it is: it ends where its footer stands. */

@@ -46,14 +46,16 @@ export class PageRuns {
 
   /** Adds a record, to the last run if it goes on where that ends. */
   add(record: RamPageRecord): void {
-    if (this.#continues(record)) {
-      const count = (this.#length - 1) * COLUMNS + COUNT;
-      this.#columns[count] = this.#at(count) + 1;
-      return;
-    }
+    if (this.#continues(record)) return this.extend(1);
     const flags = record.kind | (record.named ? 0 : RamFlag.CONTINUE);
     const { block, address, at, length } = record;
     this.#push([flags, block, address, 1, at, length]);
+  }
+
+  /** Makes the last run so many records longer. */
+  extend(count: number): void {
+    const at = (this.#length - 1) * COLUMNS + COUNT;
+    this.#columns[at] = this.#at(at) + count;
   }
 
   /** Adds a sync point of multifd channels. */

@@ -57,9 +57,18 @@ export interface RamPageRecord {
 export interface RamVisitor {
   blockList?(blocks: readonly RamBlock[]): void;
   page?(record: RamPageRecord): void;
+  /**
+   * Told of so many records alike that follow the last one in stream and
+   * block; without it, `page` is told of each.
+   */
+  more?(count: number): void;
   flush?(): void;
 }
 
+/** Bytes of a record's word. */
+const WORD = 8;
+/** Records that are passed over before anybody is told. */
+const LONGEST_STRETCH = 8192;
 const ADDRESS_HIGH_LIMIT = 0x1f_ffff;
 
 /** Walks the RAM sections of one stream; remembers list and current block. */
@@ -167,6 +176,36 @@ export class RamReader {
       named,
     });
     source.skip(length);
+    if (visitor.more === undefined || kind === RamFlag.XBZRLE) return;
+    this.#stretch(source, kind, address, usedLength, visitor.more);
+  }
+
+  /** Passes over records that are told by their word alone. */
+  #stretch(
+    source: Source,
+    kind: typeof RamFlag.PAGE | typeof RamFlag.ZERO,
+    address: number,
+    usedLength: number,
+    more: (count: number) => void,
+  ): void {
+    const { pageSize } = this.#layout;
+    const size = WORD + (kind === RamFlag.PAGE ? pageSize : 1);
+    const pagesLeft = Math.floor((usedLength - address) / pageSize) - 1;
+    const recordsLeft = Math.floor(source.remaining / size);
+    const most = Math.min(pagesLeft, recordsLeft, LONGEST_STRETCH);
+    let word = address + pageSize + kind + RamFlag.CONTINUE;
+    let count = 0;
+    for (let ahead = 0; count < most; ahead += size) {
+      const isNext = source.peekU32(ahead + 4) === word >>> 0 &&
+        source.peekU32(ahead) === Math.floor(word / 0x1_0000_0000) &&
+        (kind === RamFlag.PAGE || source.peek(ahead + WORD) === 0);
+      if (!isNext) break;
+      word += pageSize;
+      count++;
+    }
+    if (count === 0) return;
+    source.skip(count * size);
+    more(count);
   }
 
   #named(source: Source): number {

@@ -361,6 +361,50 @@ Deno.test("sections that only their own code can read end at their footers", () 
   );
 });
 
+Deno.test("a long stretch of pages is one run, and told of on the way", () => {
+  const pages = 20_000;
+  const stream = joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", pages * 4096), EOS)),
+  );
+  const records = bytes((sink) => {
+    sink.bytes(stream);
+    sink.u8(2);
+    sink.u32(1);
+    for (let page = 0; page < pages; page++) {
+      sink.size64(page * 4096 + 8 + (page === 0 ? 0 : 0x20));
+      if (page === 0) sink.countedString("r");
+      sink.bytes(PAGE);
+    }
+    sink.bytes(EOS);
+    sink.bytes(footer(1));
+    sink.u8(0);
+  });
+  const seen: number[] = [];
+  const { records: [, part] } = decodeStream(records, {
+    passed: (offset) => seen.push(offset),
+  });
+  assert(part?.type === "part");
+  assertEquals([...part.pages].map(({ count }) => count), [pages]);
+  assertEquals(seen.length, 2);
+  assert(seen.every((offset, index) => offset >= (index + 1) * (32 << 20)));
+});
+
+Deno.test("a stretch ends at the end of its block and of the stream", () => {
+  const beyond = joined(
+    ...[word(0x0002), NAME, [0]],
+    ...[1, 2, 3, 4].flatMap((page) => [word(page * 4096 + 0x22), [0]]),
+  );
+  const start = joined(HEADER, configuration(), START, [2, 0, 0, 0, 1]);
+  refused(joined(start, beyond, EOS), "lies outside its RAM block");
+  refused(joined(start, beyond.subarray(0, -20)), "the stream ends here");
+  refused(
+    joined(start, word(2), NAME, [0], word(0x1022), [1], EOS),
+    "only zeros are sent so",
+  );
+});
+
 Deno.test("what stands before a problem is kept", () => {
   const { decoded: before, problem } = decodeStreamUpToProblem(
     joined(HEADER, configuration(), START, [9]),
