@@ -108,21 +108,17 @@ export const newAccelerator: PreflightCheck = {
 
 /** A finding about what the new program prints. */
 async function probed(
-  { binary, facts, files }: CheckContext,
+  context: CheckContext,
   options: readonly string[],
   judge: (printed: string) => Finding,
 ): Promise<Finding> {
-  if (facts.program !== "QEMU") return NOT_QEMU;
-  const theirs = await files.stat(binary);
-  if (theirs?.isFile !== true) return NO_PROGRAM;
-  if (!await isSameForUs(binary, theirs)) {
-    return skipped("the VM has mounts of its own: its program cannot run here");
-  }
+  const obstacle = await obstacleToRunning(context);
+  if (obstacle !== undefined) return obstacle;
+  const { binary, facts } = context;
   const user = facts.owner;
   try {
     // A program that is none is told once.
-    const version = await printedBy(binary, VERSION, { user });
-    if (options !== VERSION && !QEMU.test(version)) return NO_PROGRAM;
+    if (options !== VERSION && !await isQemu(context)) return NO_PROGRAM;
     return judge(await printedBy(binary, options, { user }));
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
@@ -130,9 +126,45 @@ async function probed(
   }
 }
 
-async function isSameForUs(
+/**
+ * Whether the new program says that it is a QEMU.
+ *
+ * @throws {ProbeError} when it cannot be run, fails, or does not end
+ */
+async function isQemu({ binary, facts }: CheckContext): Promise<boolean> {
+  return QEMU.test(await printedBy(binary, VERSION, { user: facts.owner }));
+}
+
+/** Why the new program cannot be asked anything; undefined where it can. */
+export async function obstacleToAsking(
+  context: CheckContext,
+): Promise<Finding | undefined> {
+  const obstacle = await obstacleToRunning(context);
+  if (obstacle !== undefined) return obstacle;
+  try {
+    return await isQemu(context) ? undefined : NO_PROGRAM;
+  } catch (error) {
+    if (error instanceof ProbeError) return NO_PROGRAM;
+    throw error;
+  }
+}
+
+/** Why the new program cannot be run here; undefined where it can. */
+async function obstacleToRunning(
+  { binary, facts, files }: CheckContext,
+): Promise<Finding | undefined> {
+  if (facts.program !== "QEMU") return NOT_QEMU;
+  const theirs = await files.stat(binary);
+  if (theirs?.isFile !== true) return NO_PROGRAM;
+  return await isSameForUs(binary, theirs)
+    ? undefined
+    : skipped("the VM has mounts of its own: its program cannot run here");
+}
+
+/** Whether a path leads us to this file, as it leads the VM. */
+export async function isSameForUs(
   path: string,
-  { dev, ino }: Deno.FileInfo,
+  { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">,
 ): Promise<boolean> {
   try {
     const ours = await Deno.stat(path);

@@ -23,6 +23,7 @@ import {
   skipped,
 } from "./check.ts";
 import { CommandLine } from "./command_line.ts";
+import { compat } from "./compat.ts";
 import { cpus } from "./cpus.ts";
 import { descriptors } from "./descriptors.ts";
 import { devices } from "./devices.ts";
@@ -70,6 +71,7 @@ const CHECKS: readonly PreflightCheck[] = [
   newMachine,
   newDevices,
   newAccelerator,
+  compat,
   sandbox,
   parent,
   // The VM can be moved at all.

@@ -1,0 +1,75 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { compareDumps, loadDump } from "../../lib/inspect/compat/mod.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { runCprctl } from "../program/program.ts";
+import { MACHINES, PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { assertRefuses, assertWarns, preflightOf } from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+const [OLD, NEW] = [builds.old.binary, builds.new.binary];
+
+for (const machine of ["q35", "pc", "microvm"]) {
+  Deno.test(`the builds load each other's ${machine}`, async () => {
+    const [old, next] = await Promise.all(
+      [OLD, NEW].map((program) => loadDump(program, { machine })),
+    );
+    assert(old !== undefined && next !== undefined);
+    assert(old.types.size > 100, `${old.types.size} types`);
+    assertEquals(compareDumps(old, next).findings, []);
+    assertEquals(compareDumps(next, old).findings, []);
+  });
+}
+
+Deno.test("the preflight finds nothing between the builds", async (t) => {
+  for (const machine of MACHINES.filter(({ daemonize }) => !daemonize)) {
+    await t.step(machine.name, async () => {
+      await using vm = await VirtualMachine.start(builds.old, machine, "tcg");
+      const { verdict, detail } = (await preflightOf(vm, NEW)).get("compat") ??
+        {};
+      assertEquals(verdict, "ok", detail);
+    });
+  }
+});
+
+/** The new build, with its dump edited by sed. */
+async function edited(vm: VirtualMachine, script: string): Promise<string> {
+  const path = await Deno.makeTempFile({ dir: vm.folder });
+  await Deno.writeTextFile(
+    path,
+    `#!/bin/sh
+"${NEW}" "$@" || exit
+case "$*" in *-dump-vmstate*) sed -i '${script}' "$4" ;; esac\n`,
+  );
+  await Deno.chmod(path, 0o755);
+  return path;
+}
+
+const OLDER_LPC = '/"name": "ICH9LPC"/{n;s/: 1,/: 0,/}';
+const OTHER_BLK = '/"name": "virtio-blk"/,/"size"/s/"virtio"/"other"/';
+const OLDER_NET = '/"name": "virtio-net"/{n;s/: 11,/: 10,/}';
+
+Deno.test("what the new program would not load, a VM that has it is told", async (t) => {
+  await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
+  const monitor = ["--qmp", vm.files.qmp];
+  await t.step("refused", async () => {
+    const path = await edited(vm, OLDER_LPC);
+    assertRefuses(await preflightOf(vm, path), "compat", '"ICH9LPC"', "0 is");
+    const { code, stdout } = await runCprctl(["compat", OLD, path, ...monitor]);
+    assertEquals(code, 3);
+    assertStringIncludes(stdout, "refuse  ICH9LPC: version 1 is sent");
+  });
+  await t.step("doubtful", async () => {
+    const path = await edited(vm, OTHER_BLK);
+    assertWarns(await preflightOf(vm, path), "compat", '"virtio-blk"');
+    const { code } = await runCprctl(["compat", OLD, path, ...monitor]);
+    assertEquals(code, 1);
+  });
+  await t.step("of no matter", async () => {
+    const path = await edited(vm, OLDER_NET);
+    assertEquals((await preflightOf(vm, path)).get("compat")?.verdict, "ok");
+    const { code, stdout } = await runCprctl(["compat", OLD, path, ...monitor]);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "1 more concerns what this VM does not have");
+    assertEquals((await runCprctl(["compat", OLD, path])).code, 3);
+  });
+});
