@@ -73,3 +73,22 @@ Deno.test("what the new program would not load, a VM that has it is told", async
     assertEquals((await runCprctl(["compat", OLD, path])).code, 3);
   });
 });
+
+Deno.test("a program that is gone is still asked", async () => {
+  // Its libraries are found by where it lies.
+  const binary = await Deno.makeTempFile({ dir: OLD.replace(/[^/]*$/, "") });
+  let isThere = true;
+  try {
+    await Deno.copyFile(OLD, binary);
+    await Deno.chmod(binary, 0o755);
+    const build = { ...builds.old, binary };
+    await using vm = await VirtualMachine.start(build, PLAIN, "tcg");
+    await Deno.remove(binary);
+    isThere = false;
+    const checks = await preflightOf(vm, NEW);
+    const { verdict, detail } = checks.get("compat") ?? {};
+    assertEquals(verdict, "ok", detail);
+  } finally {
+    if (isThere) await Deno.remove(binary);
+  }
+});
