@@ -4,6 +4,7 @@ export * from "./accelerators.ts";
 export * from "./descriptors.ts";
 export * from "./machines.ts";
 export * from "./run_state.ts";
+export * from "./save_to.ts";
 export * from "./until.ts";
 export * from "./update_by_hand.ts";
 export * from "./virtual_machine.ts";
