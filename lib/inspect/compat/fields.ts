@@ -29,6 +29,9 @@ export interface FieldVisitor {
 /** What QEMU calls bytes that stand for fields of earlier releases. */
 const PADDING = "unused";
 
+/** Comparing takes time and memory by the square of it. */
+const MAXIMUM_OPENED = 1024;
+
 type Fields = readonly DumpField[];
 
 /**
@@ -93,9 +96,9 @@ function compareStretch(
   visitor: FieldVisitor,
 ): void {
   const [flatOurs, flatTheirs] = [opened(ours), opened(theirs)];
-  const wasOpened = flatOurs.length + flatTheirs.length > 0 &&
-    (flatOurs !== ours || flatTheirs !== theirs);
-  if (wasOpened && haveCommon(vmsd, flatOurs, flatTheirs)) {
+  const wasOpened = flatOurs !== ours || flatTheirs !== theirs;
+  const isLong = Math.max(flatOurs.length, flatTheirs.length) > MAXIMUM_OPENED;
+  if (wasOpened && !isLong && haveCommon(vmsd, flatOurs, flatTheirs)) {
     return compareFields(vmsd, flatOurs, flatTheirs, visitor);
   }
   const needed = theirs.filter(({ conditional }) => !conditional);

@@ -298,3 +298,13 @@ Deno.test("what many types share is said once", () => {
     ["PCIDevice", ["disk", "nic"]],
   ]);
 });
+
+Deno.test("structs are not opened without end", () => {
+  const many = Array.from({ length: 1000 }, (_, at) => field(`f${at}`));
+  const structs = (prefix: string) =>
+    Array.from(
+      { length: 20 },
+      (_, at) => field(prefix + at, { Description: vmsd("inner", many) }),
+    );
+  assertEquals(inFields(structs("a"), [...structs("b"), A]).length, 41);
+});
