@@ -33,6 +33,10 @@ export async function dispatch(
       const { runMachine } = await import("../machine/main.ts");
       return await runMachine(rest);
     }
+    if (first === "ansible-module") {
+      const { runAnsibleModule } = await import("./commands/ansible_module.ts");
+      return await runAnsibleModule(rest);
+    }
     const [{ hostProcess }, { run }] = await Promise.all([
       import("./process.ts"),
       import("./run.ts"),

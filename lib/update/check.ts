@@ -8,14 +8,21 @@ import { refuseIfInterrupted } from "./deferred_signals.ts";
 import type { Report } from "./report.ts";
 import { survey, type SurveyRequest } from "./survey.ts";
 
+/** What is to be looked at. */
+export interface CheckRequest extends SurveyRequest {
+  /** Told the command line that an update would execute. */
+  readonly onCommand?: ((argv: readonly string[]) => void) | undefined;
+}
+
 /**
  * Says what an update would do: the same code finds out, and stops there.
  *
  * @throws {RefusedError} when the monitor cannot be reached
  */
-export async function check(request: SurveyRequest): Promise<Report> {
-  return await survey(request, ({ report, signals }) => {
+export async function check(request: CheckRequest): Promise<Report> {
+  return await survey(request, ({ report, signals, command }) => {
     refuseIfInterrupted(signals);
+    request.onCommand?.(command.argv);
     report.outcome = "would-update";
     report.changed = true;
   });

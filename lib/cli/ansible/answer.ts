@@ -1,0 +1,98 @@
+/**
+ * What Ansible is told of an update.
+ *
+ * ```
+ * outcome        changed   failed   vm_state
+ * updated        yes       no       running-new, or paused as it was
+ * up-to-date     no        no       running-new, or paused as it was
+ * would-update   yes       no       running-old, or paused as it is
+ * refused        no        yes      running-old, or paused as it is
+ * rolled-back    no        yes      running-old, or paused as it was
+ * needs-person   no        yes      whatever is found: lost, unknown, …
+ * ```
+ *
+ * @module
+ */
+
+import { type Glance, lives } from "../../update/glance.ts";
+import type { Check, Report } from "../../update/report.ts";
+import { formatDuration } from "../format.ts";
+
+/** What a VM does, as far as can be told. */
+export type VmState =
+  | "running-old"
+  | "running-new"
+  | "paused"
+  | "lost"
+  | "unknown";
+
+/** One JSON object, as Ansible reads it. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/** A VM before and after; undefined where it did not answer. */
+export interface Glances {
+  readonly before: Glance | undefined;
+  readonly after: Glance | undefined;
+}
+
+/** Says how an update, or a check of one, ended. */
+export async function updateAnswer(
+  report: Report,
+  glances: Glances,
+): Promise<Answer> {
+  const failed = report.error !== null;
+  return {
+    changed: report.changed,
+    ...failed ? { failed: true, remedy: report.error?.remedy ?? null } : {},
+    msg: sentence(report),
+    outcome: report.outcome,
+    vm_state: await vmState(report, glances),
+    blockers: blockersOf(report.checks),
+    blackout_ms: report.blackout_ms,
+    pid: glances.after?.pid ?? report.pid_after,
+    ...report.warnings.length > 0 ? { warnings: report.warnings } : {},
+    report,
+  };
+}
+
+/** What speaks against an update. */
+export function blockersOf(
+  checks: readonly Check[],
+): Pick<Check, "id" | "detail" | "remedy">[] {
+  return checks.filter(({ verdict }) => verdict === "refuse")
+    .map(({ id, detail, remedy }) => ({ id, detail, remedy }));
+}
+
+function sentence(report: Report): string {
+  const vm = `"${report.vm.name ?? report.vm.qmp}"`;
+  if (report.error !== null) return report.error.message;
+  const exe = `"${report.to?.exe ?? report.from.exe}"`;
+  switch (report.outcome) {
+    case "up-to-date":
+      return `VM ${vm} runs on ${exe} already`;
+    case "would-update":
+      return `VM ${vm} would move onto ${exe}`;
+    default:
+      return `VM ${vm} moved onto ${exe}` +
+        (report.blackout_ms === null
+          ? ""
+          : `: it paused for ${formatDuration(report.blackout_ms)}`);
+  }
+}
+
+/** By what is there, not by what was meant to be. */
+async function vmState(
+  { outcome }: Report,
+  { before, after }: Glances,
+): Promise<VmState> {
+  if (after === undefined) {
+    return before !== undefined && !await lives(before) ? "lost" : "unknown";
+  }
+  if (!after.running) return "paused";
+  if (outcome === "updated" || outcome === "up-to-date") return "running-new";
+  if (outcome !== "needs-person") return "running-old";
+  if (before === undefined) return "unknown";
+  const same = before.executable.dev === after.executable.dev &&
+    before.executable.ino === after.executable.ino;
+  return same ? "running-old" : "running-new";
+}

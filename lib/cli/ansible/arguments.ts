@@ -1,0 +1,130 @@
+/**
+ * The options of Ansible's modules. Ansible checks nothing for a module that
+ * is no Python: unknown, missing and mistyped options are found here, all of
+ * them at once. What Ansible itself adds begins with "_ansible_".
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { UsageError } from "../../errors.ts";
+import { parseQmpAddress } from "../qmp_address.ts";
+
+const INTERNAL = "_ansible_";
+/** Seconds in which even a slow host starts a QEMU. */
+const DEFAULT_TIMEOUT = 60;
+
+const filePath = v.pipe(
+  v.string("must be text"),
+  v.startsWith("/", "must be an absolute path"),
+);
+
+/** Templates make text of numbers. */
+const seconds = v.pipe(
+  v.union([v.number(), v.string()], "must be a number of seconds"),
+  v.transform((value) => value === "" ? Number.NaN : Number(value)),
+  v.check(
+    (value) => Number.isFinite(value) && value > 0,
+    "must be a positive number of seconds",
+  ),
+);
+
+const monitor = v.pipe(
+  v.string("must be text"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parseQmpAddress(dataset.value);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      addIssue({ message: "must be a socket's path" });
+      return NEVER;
+    }
+  }),
+);
+
+const MODULES = {
+  cpr_update: v.object({
+    qmp: monitor,
+    binary: v.optional(filePath),
+    timeout: v.optional(seconds, DEFAULT_TIMEOUT),
+  }),
+  cpr_info: v.object({
+    qmp: v.optional(monitor),
+    binary: v.optional(filePath),
+  }),
+} as const;
+
+/** The options of a module. */
+export type UpdateOptions = v.InferOutput<typeof MODULES.cpr_update>;
+export type InfoOptions = v.InferOutput<typeof MODULES.cpr_info>;
+
+/** A task as Ansible hands it over. */
+export type Task =
+  & { readonly checkMode: boolean; readonly diff: boolean }
+  & (
+    | { readonly module: "cpr_update"; readonly options: UpdateOptions }
+    | { readonly module: "cpr_info"; readonly options: InfoOptions }
+  );
+
+/**
+ * Reads the arguments file of a module.
+ *
+ * @throws {UsageError} that names every wrong option
+ */
+export function parseTask(text: string): Task {
+  const given = parseObject(text);
+  const module = String(given["_ansible_module_name"]).split(".").at(-1);
+  const modes = {
+    checkMode: given["_ansible_check_mode"] === true,
+    diff: given["_ansible_diff"] === true,
+  };
+  switch (module) {
+    case "cpr_update":
+      return { module, ...modes, options: read(MODULES.cpr_update, given) };
+    case "cpr_info":
+      return { module, ...modes, options: read(MODULES.cpr_info, given) };
+    default:
+      throw new UsageError(`Cannot find module "${module}"`);
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return v.parse(v.record(v.string(), v.unknown()), JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError || v.isValiError(error))) throw error;
+    throw new UsageError("Cannot read the arguments: want one JSON object", {
+      cause: error,
+    });
+  }
+}
+
+function read<const Schema extends typeof MODULES[keyof typeof MODULES]>(
+  schema: Schema,
+  given: Readonly<Record<string, unknown>>,
+): v.InferOutput<Schema> {
+  const names = Object.keys(schema.entries);
+  // An option that is null was left out, as everywhere in Ansible.
+  const options = Object.entries(given).filter(([name, value]) =>
+    !name.startsWith(INTERNAL) && value !== null
+  );
+  const unknown = options.map(([name]) => name)
+    .filter((name) => !names.includes(name))
+    .map((name) => `"${name}" is unknown (known: ${names.join(", ")})`);
+  const { success, output, issues } = v.safeParse(
+    schema,
+    Object.fromEntries(options),
+  );
+  const wrong = (issues ?? []).map((issue) => {
+    const name = v.getDotPath(issue) ?? "";
+    return issue.received === "undefined"
+      ? `"${name}" is missing`
+      : `"${name}" ${issue.message}`;
+  });
+  if (!success || unknown.length > 0) {
+    throw new UsageError(
+      `Cannot accept the options: ${[...unknown, ...wrong].join("; ")}`,
+    );
+  }
+  return output;
+}

@@ -1,0 +1,67 @@
+/** What `--diff` shows of an update: the program before and after. */
+
+import type { Glance } from "../../update/glance.ts";
+import { ProcessFiles } from "../../update/preflight/process_files.ts";
+import { identity } from "../../update/proc.ts";
+import { printable } from "../printable.ts";
+
+/** Two texts for Ansible to compare line by line. */
+export interface Difference {
+  readonly before_header: string;
+  readonly after_header: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The files behind two runs of one path may differ. */
+interface Side {
+  readonly version: string;
+  readonly path: string;
+  readonly file: string;
+  readonly argv: readonly string[];
+}
+
+/** The difference that an update made. */
+export function differenceMade(name: string, before: Glance, after: Glance) {
+  return difference(name, sideOf(before), sideOf(after));
+}
+
+/** The difference that an update would make. */
+export async function differenceAhead(
+  name: string,
+  before: Glance,
+  argv: readonly string[],
+): Promise<Difference> {
+  const [path = ""] = argv;
+  const info = await new ProcessFiles(before.pid).stat(path);
+  const after = {
+    version: "told when it runs",
+    path,
+    file: info === undefined ? "none" : fileOf(identity(info)),
+    argv,
+  };
+  return difference(name, sideOf(before), after);
+}
+
+function difference(name: string, before: Side, after: Side): Difference {
+  return {
+    before_header: `${name} (running)`,
+    after_header: `${name} (updated)`,
+    before: textOf(before),
+    after: textOf(after),
+  };
+}
+
+function sideOf({ version, executable, argv }: Glance): Side {
+  return { version, path: executable.path, file: fileOf(executable), argv };
+}
+
+function fileOf({ dev, ino }: { dev: number; ino: number }): string {
+  return `device ${dev}, inode ${ino}`;
+}
+
+function textOf({ version, path, file, argv }: Side): string {
+  const head = [`version: ${version}`, `binary: ${path}`, `file: ${file}`];
+  const lines = [...head, "argv:", ...argv.map((word) => `  ${word}`)];
+  return lines.map(printable).join("\n") + "\n";
+}

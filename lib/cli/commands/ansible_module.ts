@@ -1,0 +1,97 @@
+/**
+ * `cprctl ansible-module ARGS.json`: what the modules of the Ansible collection
+ * execute. Reads the file that Ansible made, and answers with one JSON object.
+ *
+ * @module
+ */
+
+import { UsageError } from "../../errors.ts";
+import { check } from "../../update/check.ts";
+import { glance } from "../../update/glance.ts";
+import { listVms } from "../../update/list.ts";
+import type { Report } from "../../update/report.ts";
+import { update } from "../../update/update.ts";
+import { type Answer, blockersOf, updateAnswer } from "../ansible/answer.ts";
+import {
+  type InfoOptions,
+  parseTask,
+  type Task,
+  type UpdateOptions,
+} from "../ansible/arguments.ts";
+import { differenceAhead, differenceMade } from "../ansible/difference.ts";
+import { hostProcess } from "../process.ts";
+import { selfCommand } from "../self.ts";
+
+/** Milliseconds: a monitor answers at once, or has its reasons. */
+const MONITOR_TIMEOUT_MS = 2_000;
+
+/** Runs a module; returns the exit code, which Ansible wants to be 0 or 1. */
+export async function runAnsibleModule(
+  words: readonly string[],
+): Promise<number> {
+  const answer = await answered(words);
+  hostProcess().stdout.write(`${JSON.stringify(answer)}\n`);
+  return answer["failed"] === true ? 1 : 0;
+}
+
+/** Ansible shows what is no JSON as a crash: every error is an answer. */
+async function answered(words: readonly string[]): Promise<Answer> {
+  try {
+    const [path] = words;
+    if (path === undefined || words.length > 1) {
+      throw new UsageError("Cannot run a module: want one arguments file");
+    }
+    const task = parseTask(await Deno.readTextFile(path));
+    return task.module === "cpr_info"
+      ? await info(task.options)
+      : await move(task.options, task);
+  } catch (error) {
+    const msg = error instanceof Error ? error.message : String(error);
+    return { failed: true, changed: false, msg, vm_state: "unknown" };
+  }
+}
+
+async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
+  if (qmp === undefined) {
+    if (binary !== undefined) {
+      throw new UsageError(
+        'Cannot accept the options: "binary" needs "qmp" as well',
+      );
+    }
+    const list = await listVms({ monitorTimeoutMs: MONITOR_TIMEOUT_MS });
+    return { changed: false, vms: list.vms, unreadable: list.unreadable };
+  }
+  const report = await check({ address: qmp, binary, skipIfCurrent: true });
+  return {
+    changed: false,
+    outcome: report.outcome,
+    blockers: blockersOf(report.checks),
+    report,
+  };
+}
+
+async function move(
+  { qmp: address, binary, timeout }: UpdateOptions,
+  { checkMode, diff }: Pick<Task, "checkMode" | "diff">,
+): Promise<Answer> {
+  const asked = { address, binary, skipIfCurrent: true };
+  const before = await glance(address);
+  let argv: readonly string[] | undefined;
+  const report =
+    await (checkMode
+      ? check({ ...asked, onCommand: (words) => argv = words })
+      : update({ ...asked, timeoutMs: timeout * 1000, self: selfCommand() }));
+  const after = await glance(address);
+  const answer = await updateAnswer(report, { before, after });
+  if (!diff || !report.changed || before === undefined) return answer;
+  const name = nameOf(report);
+  if (argv !== undefined) {
+    return { ...answer, diff: await differenceAhead(name, before, argv) };
+  }
+  if (after === undefined) return answer;
+  return { ...answer, diff: differenceMade(name, before, after) };
+}
+
+function nameOf({ vm, pid_before }: Report): string {
+  return vm.name ?? `process ${pid_before}`;
+}
