@@ -12,8 +12,15 @@ export function align<T>(
   right: readonly T[],
   isSame: (a: T, b: T) => boolean,
 ): Stretch<T>[] {
-  const lengths = commonLengths(left, right, isSame);
   const stretches: Stretch<T>[] = [];
+  // Most lists are the same: what both begin with needs no search.
+  const start = left.findIndex((a, at) => {
+    const b = right[at];
+    return b === undefined || !isSame(a, b);
+  });
+  const begun = start < 0 ? left.length : start;
+  const lengths = commonLengths(left.slice(begun), right.slice(begun), isSame);
+  const common = (i: number, j: number) => lengths[i - begun]?.[j - begun] ?? 0;
   let i = 0;
   let j = 0;
   let gap: { left: T[]; right: T[] } | undefined;
@@ -33,7 +40,7 @@ export function align<T>(
     } else if (
       a !== undefined &&
       (b === undefined ||
-        (lengths[i + 1]?.[j] ?? 0) >= (lengths[i]?.[j + 1] ?? 0))
+        common(i + 1, j) >= common(i, j + 1))
     ) {
       open().left.push(a);
       i++;
