@@ -14,6 +14,7 @@ import { benchCodec } from "./bench/codec.ts";
 import { benchEmbedded } from "./bench/embedded.ts";
 import { benchExec } from "./bench/exec.ts";
 import { describeHost } from "./bench/host.ts";
+import { benchInspect } from "./bench/inspect.ts";
 import { benchReal } from "./bench/real.ts";
 import { benchStart } from "./bench/start.ts";
 
@@ -22,6 +23,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   exec: benchExec,
   embedded: benchEmbedded,
   codec: benchCodec,
+  inspect: benchInspect,
   real: benchReal,
 };
 
