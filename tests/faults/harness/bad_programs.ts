@@ -46,6 +46,21 @@ exec ${program} "$@"
 `;
 }
 
+/** The program with another value of an option. */
+export function resets(program: string, option: string, value: string): string {
+  return `#!/bin/sh
+before=
+for word do
+  shift
+  if [ "$before" = ${option} ]; then set -- "$@" ${value}
+  else set -- "$@" "$word"
+  fi
+  before=$word
+done
+exec ${program} "$@"
+`;
+}
+
 /** The program without one of its options. */
 export function leavesOut(
   program: string,

@@ -87,8 +87,14 @@ export class Cprctl implements AsyncDisposable {
     return new Cprctl(child);
   }
 
+  /** Sends a signal; one that comes too late does nothing. */
   kill(signal: Deno.Signal): void {
-    this.#child.kill(signal);
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // Its end has been waited for.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** Lets it go from phase to phase. */
@@ -118,12 +124,7 @@ export class Cprctl implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch (error) {
-      // Its end has been waited for.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    this.kill("SIGKILL");
     await this.#child.status;
   }
 }

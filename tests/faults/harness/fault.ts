@@ -2,6 +2,7 @@
 
 import type { Outcome, PhaseName } from "../../../lib/update/report.ts";
 import type { Recovery } from "../../../lib/update/recover.ts";
+import type { Machine } from "../../qemu/harness/mod.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that a fault does. */
@@ -50,8 +51,10 @@ export interface Fault {
   readonly at?: Readonly<Partial<Record<PhaseName, Deed>>>;
   /** After the update, before the VM is looked at. */
   readonly after?: Deed;
-  /** Any of them is right. */
-  readonly ends: readonly End[];
+  /** Any of them is right; a fault at any moment has no certain end. */
+  readonly ends: readonly End[] | "whatever is true";
+  /** Whether a machine can meet this fault; every one unless given. */
+  readonly fits?: (machine: Machine) => boolean;
   /** Part of the short form. */
   readonly short?: true;
 }

@@ -13,7 +13,7 @@ for (const fault of FAULTS.filter(({ short }) => short)) {
     name: `${fault.name}, ${fault.when}`,
     ignore: fault.root === true && !isRoot,
     async fn() {
-      await strike(fault, PLAIN, "tcg", builds);
+      await strike(fault, { machine: PLAIN, accelerator: "tcg", builds });
     },
   });
 }

@@ -12,7 +12,7 @@ for (const accelerator of await accelerators(builds.old)) {
       name: `${fault.name}, ${fault.when} (${accelerator})`,
       ignore: fault.root === true && !isRoot,
       async fn() {
-        await strike(fault, PLAIN, accelerator, builds);
+        await strike(fault, { machine: PLAIN, accelerator, builds });
       },
     });
   }

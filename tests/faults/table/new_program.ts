@@ -7,10 +7,12 @@ import {
   GARBAGE,
   HANGS,
   leavesOut,
+  resets,
   rewords,
 } from "../harness/bad_programs.ts";
 import { refused, rolledBack } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
+import type { Machine } from "../../qemu/harness/mod.ts";
 import type { Scene } from "../harness/scene.ts";
 
 /** For faults that wait until it has run out. */
@@ -28,6 +30,7 @@ interface Bad {
   readonly rolledBack: RegExp;
   readonly hangs?: true;
   readonly extra?: readonly string[];
+  readonly fits?: (machine: Machine) => boolean;
   readonly short?: true;
 }
 
@@ -83,6 +86,7 @@ const BAD: readonly Bad[] = [
     put: putMade((it) => rewords(it, { "*q35*,accel=*": "pc,${word#*,}" })),
     refused: /./,
     rolledBack: /Machine type received is/,
+    fits: ({ type }) => type === "q35",
     short: true,
   },
   {
@@ -91,6 +95,7 @@ const BAD: readonly Bad[] = [
     refused: /./,
     rolledBack: /Unknown section or instance/,
     extra: RNG,
+    fits: ({ type }) => type !== "microvm",
   },
   {
     name: "has less RAM",
@@ -116,7 +121,7 @@ const BAD: readonly Bad[] = [
   },
   {
     name: "has more CPUs",
-    put: putMade((it) => rewords(it, { "1": "2" })),
+    put: putMade((it) => resets(it, "-smp", "3")),
     refused: /./,
     rolledBack: /cannot load the state/,
   },
@@ -133,6 +138,7 @@ const BAD: readonly Bad[] = [
 export const NEW_PROGRAM: readonly Fault[] = BAD.flatMap((bad) => {
   const common = {
     name: `new program ${bad.name}`,
+    ...bad.fits === undefined ? {} : { fits: bad.fits },
     ...bad.extra === undefined ? {} : { extra: bad.extra },
     ...bad.hangs === undefined ? {} : { timeoutMs: SHORT_MS },
   };

@@ -1,5 +1,6 @@
 /** The state file, the disk's lock, the monitor, another cprctl. */
 
+import type { Machine } from "../../qemu/harness/mod.ts";
 import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
@@ -89,11 +90,15 @@ const takeLock: Deed = async (scene) => {
   await thief.ask("length");
 };
 
+const isRunning = ({ paused }: Machine) => !paused;
+
 export const DISK_LOCK: readonly Fault[] = [
   {
     name: "disk's lock is stolen",
     when: "before the state is loaded, and given back",
     at: { load: takeLock, rollback: (scene) => scene.strangersLeave() },
+    // A VM that is paused does not lock its disk.
+    fits: isRunning,
     ends: [rolledBack(/lock/)],
     short: true,
   },
@@ -107,12 +112,14 @@ export const DISK_LOCK: readonly Fault[] = [
         setTimeout(() => scene.strangersLeave(), 1_500);
       },
     },
+    fits: isRunning,
     ends: [rolledBack(/lock/)],
   },
   {
     name: "disk's lock is stolen",
     when: "loaded, before it runs, and given back",
     at: { commit: takeLock, rollback: (scene) => scene.strangersLeave() },
+    fits: isRunning,
     ends: [rolledBack(/lock/)],
   },
 ];

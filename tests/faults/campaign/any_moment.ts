@@ -1,0 +1,102 @@
+/** Faults that strike at any moment, not only between two phases. */
+
+import type { PhaseName } from "../../../lib/update/report.ts";
+import type { Deed, Fault } from "../harness/fault.ts";
+import type { Scene } from "../harness/scene.ts";
+import type { Random } from "./random.ts";
+
+const PHASES: readonly PhaseName[] = [
+  "preflight",
+  "prepare",
+  "migrate",
+  "hold",
+  "cut",
+  "load",
+  "commit",
+];
+
+/** As long as the longest phase takes. */
+const MAXIMUM_DELAY_MS = 80;
+/** A process that is stopped for longer hangs; that has rows of its own. */
+const MAXIMUM_STOP_MS = 1_000;
+
+interface Stroke {
+  readonly name: string;
+  readonly apart?: true;
+  readonly strike: (scene: Scene, random: Random) => void | Promise<void>;
+}
+
+/** Does something to a process that may have ended. */
+function signal(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+const STROKES: readonly Stroke[] = [
+  {
+    name: "VM's process is killed",
+    strike: ({ vm }) => signal(vm.pid, "SIGKILL"),
+  },
+  {
+    name: "VM's process is stopped for a while",
+    strike: async ({ vm }, random) => {
+      signal(vm.pid, "SIGSTOP");
+      await pause(random.below(MAXIMUM_STOP_MS));
+      signal(vm.pid, "SIGCONT");
+    },
+  },
+  {
+    name: "cprctl is killed",
+    apart: true,
+    strike: ({ cprctl }) => cprctl?.kill("SIGKILL"),
+  },
+  {
+    name: "cprctl is killed, then the VM's process",
+    apart: true,
+    strike: async ({ cprctl, vm }, random) => {
+      cprctl?.kill("SIGKILL");
+      await pause(random.below(MAXIMUM_DELAY_MS));
+      signal(vm.pid, "SIGKILL");
+    },
+  },
+  {
+    name: "cprctl gets SIGTERM",
+    apart: true,
+    strike: ({ cprctl }) => cprctl?.kill("SIGTERM"),
+  },
+  {
+    name: "cprctl is stopped for a while",
+    apart: true,
+    strike: async ({ cprctl }, random) => {
+      cprctl?.kill("SIGSTOP");
+      await pause(random.below(MAXIMUM_STOP_MS));
+      cprctl?.kill("SIGCONT");
+    },
+  },
+];
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** One such fault, decided by chance. */
+export function anyMoment(random: Random): Fault {
+  const { name, apart, strike } = random.one(STROKES);
+  const phase = random.one(PHASES);
+  const delay = random.below(MAXIMUM_DELAY_MS);
+  let struck: Promise<void> | undefined;
+  const begin: Deed = (scene) => {
+    struck = pause(delay).then(() => strike(scene, random));
+  };
+  return {
+    name,
+    when: `${delay} ms after "${phase}" began`,
+    ...apart === undefined ? {} : { apart },
+    at: { [phase]: begin },
+    after: () => struck,
+    ends: "whatever is true",
+  };
+}

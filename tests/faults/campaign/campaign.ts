@@ -1,0 +1,71 @@
+/** Random faults in a row, on random machines. */
+
+import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
+import { type Accelerator, MACHINES } from "../../qemu/harness/mod.ts";
+import type { Fault } from "../harness/fault.ts";
+import { type Result, type Spot, strike } from "../harness/strike.ts";
+import { updated } from "../harness/ends.ts";
+import { FAULTS } from "../table/mod.ts";
+import { anyMoment } from "./any_moment.ts";
+import { Random } from "./random.ts";
+
+/** Nothing goes wrong. */
+const NONE: Fault = { name: "none", when: "", ends: [updated(/^$/)] };
+
+/** Keeps the numbers of two rounds apart. */
+const STRIDE = 0x9e3779b9;
+
+/** What one round is made of. */
+export interface Round {
+  readonly number: number;
+  readonly fault: Fault;
+  readonly spot: Spot;
+}
+
+/** The same for the same seed and number. */
+export function round(
+  seed: number,
+  number: number,
+  accelerators: readonly Accelerator[],
+  { old, new: fresh }: QemuBuilds,
+): Round {
+  const random = new Random(seed ^ Math.imul(number + 1, STRIDE));
+  const machine = random.one(MACHINES);
+  const isRoot = Deno.uid() === 0;
+  const fitting = FAULTS.filter(({ fits, root }) =>
+    (fits?.(machine) ?? true) && (isRoot || !root)
+  );
+  const kind = random.fraction();
+  const fault = kind < 0.1
+    ? NONE
+    : kind < 0.5
+    ? anyMoment(random)
+    : random.one(fitting);
+  const forward = random.fraction() < 0.5;
+  return {
+    number,
+    fault,
+    spot: {
+      machine,
+      accelerator: random.one(accelerators),
+      builds: forward ? { old, new: fresh } : { old: fresh, new: old },
+    },
+  };
+}
+
+/** A round that is over. */
+export interface Played {
+  readonly round: Round;
+  /** What came of it, or what was wrong. */
+  readonly result: Result | Error;
+}
+
+/** Plays one round. */
+export async function play(round: Round): Promise<Played> {
+  try {
+    return { round, result: await strike(round.fault, round.spot) };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { round, result: error };
+  }
+}

@@ -1,0 +1,35 @@
+/** Descriptors that an update must not leave open in this process. */
+
+import { assertEquals } from "@std/assert";
+
+const SETTLE_MS = 10_000;
+
+/** Runs something that must leave this process with what it had open. */
+export async function withoutLeaks<T>(run: () => Promise<T>): Promise<T> {
+  const before = openHere();
+  const result = await run();
+  const opened = () => [...openHere()].filter((it) => !before.has(it));
+  const deadline = performance.now() + SETTLE_MS;
+  while (opened().length > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assertEquals(opened(), [], "Descriptors leaked");
+  return result;
+}
+
+/** "number target" of what this process has open, less the runtime's own. */
+function openHere(): Set<string> {
+  const open = new Set<string>();
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    try {
+      const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
+      if (!/^anon_inode:\[event(fd|poll)\]/.test(target)) {
+        open.add(`${name} ${target}`);
+      }
+    } catch (error) {
+      // The descriptor that listed the directory is closed by now.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return open;
+}

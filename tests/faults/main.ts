@@ -1,0 +1,84 @@
+/**
+ * `deno task faults`: random faults in a row, or the table for the README.
+ *
+ * ```
+ * deno task faults -- --seed 7 --count 200     200 rounds
+ * deno task faults -- --seed 7 --only 31       round 31 of them again
+ * deno task faults -- --markdown               the table, on plain machines
+ * ```
+ */
+
+import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { type Accelerator, accelerators, PLAIN } from "../qemu/harness/mod.ts";
+import { play, type Played, round } from "./campaign/campaign.ts";
+import { lineOf, summary } from "./campaign/summary.ts";
+import { type Result, strike } from "./harness/strike.ts";
+import { faultTable } from "./markdown.ts";
+import { FAULTS } from "./table/mod.ts";
+
+const DEFAULT_COUNT = 200;
+
+interface Options {
+  readonly seed: number;
+  readonly rounds: readonly number[];
+  readonly markdown: boolean;
+}
+
+function parse(words: readonly string[]): Options {
+  const value = (name: string): number | undefined => {
+    const at = words.indexOf(name);
+    if (at < 0) return undefined;
+    const number = Number(words[at + 1]);
+    if (Number.isInteger(number) && number >= 0) return number;
+    throw new Error(`Want a number after ${name}`);
+  };
+  const only = value("--only");
+  const count = value("--count") ?? DEFAULT_COUNT;
+  return {
+    seed: value("--seed") ?? Date.now() % 2 ** 31,
+    rounds: only === undefined
+      ? Array.from({ length: count }, (_, number) => number)
+      : [only],
+    markdown: words.includes("--markdown"),
+  };
+}
+
+async function campaign(
+  { seed, rounds }: Options,
+  available: readonly Accelerator[],
+  builds: QemuBuilds,
+): Promise<boolean> {
+  console.log(`Seed ${seed}, ${rounds.length} rounds`);
+  const played: Played[] = [];
+  for (const number of rounds) {
+    const done = await play(round(seed, number, available, builds));
+    played.push(done);
+    console.log(lineOf(done));
+    if (done.result instanceof Error && rounds.length === 1) {
+      console.error(done.result);
+    }
+  }
+  console.log(`\nSeed ${seed}\n\n${summary(played)}`);
+  return played.every(({ result }) => !(result instanceof Error));
+}
+
+async function table(builds: QemuBuilds): Promise<void> {
+  const isRoot = Deno.uid() === 0;
+  const results: Result[] = [];
+  for (const fault of FAULTS) {
+    if (fault.root && !isRoot) continue;
+    console.error(`${fault.name}, ${fault.when}`);
+    const spot = { machine: PLAIN, accelerator: "tcg", builds } as const;
+    results.push(await strike(fault, spot));
+  }
+  console.log(faultTable(results));
+}
+
+const options = parse(Deno.args);
+const builds = await qemuBuilds();
+if (options.markdown) {
+  await table(builds);
+  Deno.exit(0);
+}
+const good = await campaign(options, await accelerators(builds.old), builds);
+Deno.exit(good ? 0 : 1);
