@@ -1,0 +1,83 @@
+/** The checks: what refused or warned in full, the rest folded away. */
+
+import type { Check } from "../../update/report.ts";
+import { element, type Markup, markup, NOTHING } from "./markup.ts";
+import { remedyLine } from "./sections.ts";
+
+type Verdict = Check["verdict"];
+
+/** Worst first, each with a sign that needs no colour. */
+const SIGNS: Readonly<Record<Verdict, string>> = {
+  refuse: "✕",
+  warn: "▲",
+  ok: "✓",
+  skipped: "–",
+};
+const VERDICTS = Object.keys(SIGNS) as Verdict[];
+
+/** How the checks are shown. */
+export interface ChecksLook {
+  /** Whether those that passed are shown from the start. */
+  readonly open: boolean;
+}
+
+/** A section about the checks; nothing where none was made. */
+export function checksSection(
+  checks: readonly Check[],
+  { open }: ChecksLook,
+): Markup {
+  if (checks.length === 0) return NOTHING;
+  const told = sorted(checks).filter(isTold);
+  const folded = sorted(checks).filter((check) => !isTold(check));
+  return markup`<section class="checks"><h3>Checks</h3>
+${told.length === 0 ? NOTHING : checksTable(told)}
+${folded.length === 0 ? NOTHING : foldedTable(folded, open)}
+</section>`;
+}
+
+function foldedTable(checks: readonly Check[], open: boolean): Markup {
+  const attributes: Record<string, string> = open ? { open: "" } : {};
+  const summary = element("summary", {}, tally(checks));
+  return element("details", attributes, summary, checksTable(checks));
+}
+
+/** "38 ok, 4 skipped". */
+function tally(checks: readonly Check[]): string {
+  return VERDICTS
+    .map((verdict) => ({
+      verdict,
+      count: checks.filter((check) => check.verdict === verdict).length,
+    }))
+    .filter(({ count }) => count > 0)
+    .map(({ verdict, count }) => `${count} ${verdict}`)
+    .join(", ");
+}
+
+function checksTable(checks: readonly Check[]): Markup {
+  return markup`<table>
+<thead><tr><th scope="col">Verdict</th><th scope="col">Check</th></tr></thead>
+<tbody>
+${checks.map(checkRow)}</tbody>
+</table>
+`;
+}
+
+function checkRow({ id, verdict, detail, remedy }: Check): Markup {
+  return markup`<tr class="${verdict}">
+<td class="mark"><span aria-hidden="true">${
+    SIGNS[verdict]
+  }</span> ${verdict}</td>
+<td><code>${id}</code><p>${detail}</p>${remedyLine(remedy)}</td>
+</tr>
+`;
+}
+
+function sorted(checks: readonly Check[]): Check[] {
+  return VERDICTS.flatMap((verdict) =>
+    checks.filter((check) => check.verdict === verdict)
+  );
+}
+
+function isTold({ verdict }: Check): boolean {
+  return verdict === "refuse" || verdict === "warn";
+}

@@ -1,0 +1,106 @@
+/**
+ * A report as one HTML page that needs nothing else: no script, no font, no
+ * image. The document that it shows is inside, as JSON, in `#report`.
+ *
+ * @module
+ */
+
+import type { ErrorDocument, Report } from "../../update/report.ts";
+import { vmName } from "../verdict.ts";
+import { type Markup, markup, scriptJson } from "./markup.ts";
+import { overview, tallyOutcomes, worstFirst } from "./overview.ts";
+import { errorSection } from "./sections.ts";
+import { STYLES } from "./styles.ts";
+import { vmArticle, wordOf } from "./vm_article.ts";
+
+/** The reports of several VMs. */
+export interface ReportList {
+  readonly results: readonly Report[];
+}
+
+/** What a page can show. */
+export type PageDocument = Report | ReportList | ErrorDocument;
+
+/** Where and when a page was written. */
+export interface Origin {
+  readonly host: string;
+  readonly at: Date;
+}
+
+/** Nothing runs and nothing is fetched, should an escape ever be missing. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+/** Draws a page; the text ends with a line feed. */
+export function renderPage(document: PageDocument, origin: Origin): string {
+  const { title, body } = contents(document);
+  const { host, at } = origin;
+  return markup`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="cprctl">
+<title>${title}</title>
+<style>${STYLES}</style>
+</head>
+<body>
+<main>
+<header class="page">
+<h1>Update report</h1>
+<p>${host} · <time datetime="${at.toISOString()}">${minute(at)}</time></p>
+</header>
+${body}
+</main>
+<script type="application/json" id="report">
+${scriptJson(document)}
+</script>
+</body>
+</html>
+`.toString();
+}
+
+interface Contents {
+  readonly title: string;
+  readonly body: Markup;
+}
+
+function contents(document: PageDocument): Contents {
+  if ("results" in document) return listContents(worstFirst(document.results));
+  if (document.outcome === "error") return errorContents(document);
+  return {
+    title: `${vmName(document)}: ${wordOf(document)}`,
+    body: vmArticle(document, "vm-1"),
+  };
+}
+
+function listContents(reports: readonly Report[]): Contents {
+  const articles = reports.map((report, index) =>
+    markup`<details class="one">
+<summary>${vmName(report)}: ${wordOf(report)}</summary>
+${vmArticle(report, `vm-${index + 1}`)}
+</details>
+`
+  );
+  return {
+    title: `VMs: ${tallyOutcomes(reports)}`,
+    body: markup`${overview(reports)}${articles}`,
+  };
+}
+
+function errorContents({ error }: ErrorDocument): Contents {
+  return {
+    title: "Not started",
+    body: markup`<article class="bad">
+<h2><span class="word"><span aria-hidden="true">✕</span> Not started</span></h2>
+<p class="lead">No VM was touched</p>
+${errorSection(error)}
+</article>`,
+  };
+}
+
+/** "2026-11-22 23:40 UTC". */
+function minute(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}

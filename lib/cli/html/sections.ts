@@ -1,0 +1,189 @@
+/** The parts of a page about one VM, besides its timeline and its checks. */
+
+import type {
+  CommandChange,
+  Comparison,
+  Outcome,
+  Program,
+  Report,
+  ReportError,
+} from "../../update/report.ts";
+import { formatDuration, formatSize } from "../format.ts";
+import { totalTime } from "../time_window.ts";
+import { programName } from "../verdict.ts";
+import { type Markup, markup, NOTHING } from "./markup.ts";
+
+/** A figure with its name, and a word about it. */
+interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+}
+
+/** The figures that an operator asks for first; what is not known is left out. */
+export function figuresList(report: Report): Markup {
+  const figures = [
+    pauseFigure(report),
+    processFigure(report),
+    memoryFigure(report),
+    timeFigure(report),
+  ].filter((figure) => figure !== undefined);
+  if (figures.length === 0) return NOTHING;
+  return markup`<dl class="figures">
+${figures.map(figureItem)}</dl>`;
+}
+
+function figureItem({ name, value, note }: Figure): Markup {
+  return markup`<div><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>
+`;
+}
+
+function pauseFigure(report: Report): Figure | undefined {
+  const { blackout_ms: pause, blackout_predicted_ms: predicted } = report;
+  if (pause === null) return undefined;
+  const note = predicted === null
+    ? "from stop to resume"
+    : `${formatDuration(predicted)} predicted`;
+  return { name: "Guest paused", value: formatDuration(pause), note };
+}
+
+function processFigure(report: Report): Figure | undefined {
+  const { pid_before: before, pid_after: after } = report;
+  const pid = after ?? before;
+  if (pid === null) return undefined;
+  const note = after === null
+    ? "before the update"
+    : before === null || before === after
+    ? "the same process"
+    : `was ${before}`;
+  return { name: "Process id", value: String(pid), note };
+}
+
+function memoryFigure({ ram, outcome }: Report): Figure | undefined {
+  if (ram === null || outcome !== "updated") return undefined;
+  const blocks = ram.blocks === 1 ? "1 block" : `${ram.blocks} blocks`;
+  const note = `${blocks}, in place`;
+  return { name: "Memory kept", value: formatSize(ram.bytes), note };
+}
+
+function timeFigure(report: Report): Figure | undefined {
+  if (report.phases.length === 0) return undefined;
+  const value = formatDuration(totalTime(report));
+  return { name: "Whole update", value, note: `by ${report.mode}` };
+}
+
+/** What went wrong, in QEMU's words too, and what to do. */
+export function errorSection(error: ReportError | null): Markup {
+  if (error === null) return NOTHING;
+  const { message, qemu, remedy, code } = error;
+  return markup`<section class="error"><h3>Error <code>${code}</code></h3>
+<p>${message}</p>
+${qemu === null ? NOTHING : qemuWords(qemu)}
+${remedyLine(remedy)}
+</section>`;
+}
+
+function qemuWords(words: string): Markup {
+  return markup`<p class="note">QEMU says:</p>
+<blockquote><code>${words}</code></blockquote>`;
+}
+
+/** What to do; nothing where there is nothing to advise. */
+export function remedyLine(remedy: string | null): Markup {
+  if (remedy === null) return NOTHING;
+  return markup`<p class="remedy"><b>Try:</b> ${remedy}</p>`;
+}
+
+/** What an operator should know although nothing failed. */
+export function warningsSection(warnings: readonly string[]): Markup {
+  if (warnings.length === 0) return NOTHING;
+  const heading = warnings.length === 1 ? "Warning" : "Warnings";
+  return markup`<section class="warnings"><h3>${heading}</h3>
+<ul>${warnings.map((warning) => markup`<li>${warning}</li>`)}</ul>
+</section>`;
+}
+
+/** What the two columns of a comparison are called. */
+const SIDES: Readonly<Record<Outcome, readonly [string, string]>> = {
+  "updated": ["Before", "After"],
+  "up-to-date": ["Runs on", "Wanted"],
+  "would-update": ["Runs on", "Would run on"],
+  "refused": ["Runs on", "Wanted"],
+  "rolled-back": ["Runs on", "Was tried"],
+  "needs-person": ["Before", "Was tried"],
+};
+
+/** The programs, and what else a report puts side by side. */
+export function comparisonSection(report: Report): Markup {
+  const [left, right] = SIDES[report.outcome];
+  const heading = right === "After" ? "Before and after" : "Programs";
+  const rows = [...programRows(report), ...report.before_after ?? []];
+  return markup`<section class="sides"><h3>${heading}</h3>
+<table>
+<thead><tr><td></td><th scope="col">${left}</th><th scope="col">${right}</th></tr></thead>
+<tbody>
+${rows.map(comparisonRow)}</tbody>
+</table>
+</section>`;
+}
+
+/** What is known of either program. */
+function programRows({ from, to }: Report): Comparison[] {
+  const row = (what: string, value: (program: Program) => string | null) => {
+    const before = value(from);
+    const after = to === null ? null : value(to);
+    return before === null && after === null
+      ? []
+      : [{ what, before: before ?? "–", after: after ?? "–" }];
+  };
+  return [
+    ...row("Program", programName),
+    ...row("Package", (program) => program.package),
+    ...row("Executable", (program) => program.exe),
+  ];
+}
+
+function comparisonRow({ what, before, after }: Comparison): Markup {
+  const values = before === after
+    ? markup`<td colspan="2">${before} <span class="note">the same</span></td>`
+    : markup`<td>${before}</td><td>${after}</td>`;
+  return markup`<tr><th scope="row">${what}</th>${values}</tr>
+`;
+}
+
+/** The command line's changes, each with its reason. */
+export function commandSection(changes: readonly CommandChange[]): Markup {
+  if (changes.length === 0) return NOTHING;
+  return markup`<section class="command"><h3>Command line</h3>
+<ul>
+${changes.map(commandChange)}</ul>
+</section>`;
+}
+
+function commandChange({ from, to, why }: CommandChange): Markup {
+  const gone = from === null
+    ? NOTHING
+    : markup`<del><code>− ${from}</code></del>`;
+  const come = to === null ? NOTHING : markup`<ins><code>+ ${to}</code></ins>`;
+  return markup`<li>${gone}${come}<p class="note">${why}</p></li>
+`;
+}
+
+/** How the VM can be told from others. */
+export function identitySection({ vm }: Report): Markup {
+  const rows = ([
+    ["UUID", vm.uuid],
+    ["Machine", vm.machine],
+    ["QMP socket", vm.qmp],
+  ] as const).flatMap(([name, value]) =>
+    value === null
+      ? []
+      : [markup`<div><dt>${name}</dt><dd><code>${value}</code></dd></div>
+`]
+  );
+  if (rows.length === 0) return NOTHING;
+  return markup`<section class="identity"><h3>The VM</h3>
+<dl>
+${rows}</dl>
+</section>`;
+}

@@ -1,0 +1,280 @@
+/**
+ * The phases of an update as bars over one scale of time, as an SVG.
+ *
+ * ```text
+ *   guest    ─────┊· · · · · · · · ┊──     91.3 ms
+ *   prepare  ▄▄▄▄▄┊                ┊       25.2 ms
+ *   load          ┊        ▄▄▄▄▄▄▄▄┊       37.3 ms
+ *            -50  0 ms    50       ┊100
+ * ```
+ *
+ * There is no viewBox: the bars are given in per cent and grow with the page,
+ * letters keep their size on a phone. Names and figures stand outside of the
+ * image's own box, in margins that the style sheet leaves for them. Zero is
+ * where the guest stops. A pause that would be too short to see makes the scale
+ * leave out what is far from it; a strip above then shows the whole.
+ *
+ * @module
+ */
+
+import type { Phase, Report } from "../../update/report.ts";
+import { formatDuration } from "../format.ts";
+import {
+  endOf,
+  labelOf,
+  pauseOf,
+  roundUp,
+  type Span,
+  type Timed,
+  totalTime,
+  windowAround,
+} from "../time_window.ts";
+import { vmName } from "../verdict.ts";
+import { element, type Markup, markup, NOTHING } from "./markup.ts";
+
+/** From one phase to the next, in pixels. */
+const ROW = 28;
+/** From the top of a row to the line that its letters stand on. */
+const BASELINE = 19;
+/** From the top of a row to its bar. */
+const BAR = 11;
+/** How thick a bar is. */
+const THICKNESS = 6;
+/** The margins for names and for figures, in pixels, as the style sheet has them. */
+export const MARGINS = { names: 78, figures: 80 } as const;
+/** What the scale needs below the last row. */
+const SCALE = 26;
+/** How high a strip is. */
+const STRIP = 14;
+/** So many labels fit below the narrowest page. */
+const TICKS = 6;
+
+/** A stretch of the scale, from 0 to 1. */
+interface Place {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The timeline; nothing where no phase was entered. */
+export function timelineSection(report: Report, id: string): Markup {
+  if (report.phases.length === 0) return NOTHING;
+  const window = windowAround(pauseOf(report), totalTime(report));
+  const isPart = window.start > 0 || window.end < totalTime(report);
+  return markup`<section class="timeline"><h3>Timeline</h3>${
+    isPart ? wholeStrip(report, window) : NOTHING
+  }${timelineSvg(report, window, id)}</section>`;
+}
+
+/** All of an update in one line: the pause in the accent, the rest in grey. */
+export function timelineStrip(timed: Timed, total: number): Markup {
+  const window = { start: 0, end: total };
+  const pause = pauseOf(timed);
+  const track = { class: "track", x: 0, y: 6, width: "100%", height: 2 };
+  return element(
+    "svg",
+    { class: "strip", width: "100%", height: STRIP, "aria-hidden": "true" },
+    element("rect", track),
+    timed.phases.map((phase) => bar(phase, 4, window, "bar")),
+    pause === undefined
+      ? NOTHING
+      : box("paused", placed(pause, window), 1, STRIP - 2),
+  );
+}
+
+function wholeStrip(report: Report, window: Span): Markup {
+  const total = totalTime(report);
+  const shown = formatDuration(window.end - window.start);
+  return markup`<p class="whole">${timelineStrip(report, total)}
+<span>The whole, ${
+    formatDuration(total)
+  }; below, ${shown} of it around the pause</span></p>
+`;
+}
+
+function timelineSvg(report: Report, window: Span, id: string): Markup {
+  const pause = pauseOf(report);
+  const first = pause === undefined ? 0 : ROW;
+  const height = first + report.phases.length * ROW;
+  const attributes = {
+    class: "rows",
+    height: height + SCALE,
+    role: "img",
+    "aria-labelledby": `${id}-title ${id}-words`,
+  };
+  const rows = report.phases.map((phase, index) =>
+    phaseRow(phase, first + index * ROW, window, pause)
+  );
+  return element(
+    "svg",
+    attributes,
+    element("title", { id: `${id}-title` }, `Timeline of ${vmName(report)}`),
+    element("desc", { id: `${id}-words` }, description(report)),
+    pause === undefined ? NOTHING : pauseBand(report, pause, window, height),
+    pause === undefined ? NOTHING : guestRow(report, pause, window),
+    rows,
+    scale(window, pause?.start ?? 0, height),
+  );
+}
+
+function description(report: Report): string {
+  const phases = report.phases.map((phase) =>
+    `${labelOf(phase)} ${formatDuration(phase.duration_ms)}`
+  );
+  const pause = pauseOf(report);
+  if (pause === undefined) return `${phases.join(", ")}.`;
+  const stopped = `The guest stopped after ${formatDuration(pause.start)}`;
+  const resumed = report.blackout_ms === null
+    ? "was not seen to run again"
+    : `ran again ${formatDuration(report.blackout_ms)} later`;
+  return `${stopped} and ${resumed}. ${phases.join(", ")}.`;
+}
+
+/** The pause behind all rows; without an end if the guest did not go on. */
+function pauseBand(
+  report: Report,
+  pause: Span,
+  window: Span,
+  height: number,
+): Markup {
+  const place = placed(pause, window);
+  const edges = report.blackout_ms === null
+    ? [place.from]
+    : [place.from, place.to];
+  return element(
+    "g",
+    {},
+    box("band", place, 0, height),
+    edges.map((at) =>
+      line("edge", { x1: percent(at), x2: percent(at), y1: 0, y2: height })
+    ),
+  );
+}
+
+function guestRow(report: Report, pause: Span, window: Span): Markup {
+  const { from, to } = placed(pause, window);
+  const y = BAR + THICKNESS / 2;
+  const stretch = (name: string, start: number, end: number) =>
+    end <= start
+      ? NOTHING
+      : line(name, { x1: percent(start), x2: percent(end), y1: y, y2: y });
+  const length = report.blackout_ms;
+  return element(
+    "g",
+    {},
+    ...label("guest", length === null ? "stopped" : formatDuration(length), {
+      top: 0,
+      tone: "accent",
+    }),
+    stretch("running", 0, from),
+    stretch("still", from, to),
+    length === null ? NOTHING : stretch("running", to, 1),
+  );
+}
+
+function phaseRow(
+  phase: Phase,
+  top: number,
+  window: Span,
+  pause: Span | undefined,
+): Markup {
+  const isPaused = pause !== undefined && isMostlyIn(phase, pause);
+  const tone = phase.name === "rollback"
+    ? "bar back"
+    : isPaused
+    ? "bar paused"
+    : "bar";
+  const duration = formatDuration(phase.duration_ms);
+  return element(
+    "g",
+    {},
+    ...label(labelOf(phase), duration, { top, tone: "figure" }),
+    bar(phase, top + BAR, window, tone),
+  );
+}
+
+/** What stands left and right of a row. */
+function label(
+  name: string,
+  value: string,
+  { top, tone }: { readonly top: number; readonly tone: string },
+): Markup[] {
+  const y = top + BASELINE;
+  const right = { x: "100%", dx: MARGINS.figures, "text-anchor": "end" };
+  return [
+    element("text", { x: 0, dx: -MARGINS.names, y }, name),
+    element("text", { ...right, class: tone, y }, value),
+  ];
+}
+
+/** A phase's bar; an arrow at the edge for one that the scale leaves out. */
+function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
+  const times = { start: phase.start_ms, end: endOf(phase) };
+  const beyond = { class: "beyond", y: y + THICKNESS + 1 };
+  if (times.end < window.start) {
+    return element("text", { ...beyond, x: 0 }, "‹");
+  }
+  if (times.start > window.end) {
+    return element("text", { ...beyond, x: "100%", "text-anchor": "end" }, "›");
+  }
+  return box(tone, placed(times, window), y, THICKNESS);
+}
+
+/** Time below the rows: round figures, counted from the guest's stop. */
+function scale(window: Span, zero: number, top: number): Markup {
+  const length = window.end - window.start;
+  const step = roundUp(length / TICKS);
+  const [unit, unitLength] = step >= 1000 ? ["s", 1000] : ["ms", 1];
+  const marks: Markup[] = [];
+  const first = Math.ceil((window.start - zero) / step);
+  for (let tick = first; tick * step + zero <= window.end; tick += 1) {
+    const at = (tick * step + zero - window.start) / length;
+    const figure = Number((tick * step / unitLength).toPrecision(6));
+    const text = String(figure).replace("-", "−");
+    const x = percent(at);
+    marks.push(
+      line("tick", { x1: x, x2: x, y1: top, y2: top + 5 }),
+      element(
+        "text",
+        { class: "scale", x, y: top + 20, "text-anchor": "middle" },
+        tick === 0 ? `0 ${unit}` : text,
+      ),
+    );
+  }
+  const axis = line("tick", { x1: 0, x2: "100%", y1: top, y2: top });
+  return element("g", {}, axis, marks);
+}
+
+function line(
+  name: string,
+  ends: Readonly<Record<"x1" | "x2" | "y1" | "y2", string | number>>,
+): Markup {
+  return element("line", { class: name, ...ends });
+}
+
+function box(
+  name: string,
+  { from, to }: Place,
+  y: number,
+  height: number,
+): Markup {
+  const width = percent(to - from);
+  return element("rect", { class: name, x: percent(from), y, width, height });
+}
+
+/** Where a span lies on the scale. */
+function placed({ start, end }: Span, window: Span): Place {
+  const length = window.end - window.start;
+  const place = (time: number) =>
+    Math.max(0, Math.min(1, (time - window.start) / length));
+  return { from: place(start), to: place(end) };
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(2))}%`;
+}
+
+function isMostlyIn(phase: Phase, pause: Span): boolean {
+  const shared = Math.min(endOf(phase), pause.end) -
+    Math.max(phase.start_ms, pause.start);
+  return shared * 2 > phase.duration_ms;
+}

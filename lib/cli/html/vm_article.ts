@@ -1,0 +1,50 @@
+/** All about one VM, from the verdict down. */
+
+import type { Report } from "../../update/report.ts";
+import { mainClause, type Mood, VERDICTS, vmName } from "../verdict.ts";
+import { checksSection } from "./checks.ts";
+import { type Markup, markup, NOTHING } from "./markup.ts";
+import {
+  commandSection,
+  comparisonSection,
+  errorSection,
+  figuresList,
+  identitySection,
+  warningsSection,
+} from "./sections.ts";
+import { timelineSection } from "./timeline.ts";
+
+/** A sign for each mood, so that none needs colour. */
+export const MOOD_SIGNS: Readonly<Record<Mood, string>> = {
+  good: "✓",
+  careful: "▲",
+  bad: "✕",
+};
+
+/** "rolled back". */
+export function wordOf({ outcome }: Report): string {
+  return VERDICTS[outcome][0];
+}
+
+/** The article; `id` is its own and the start of every id within. */
+export function vmArticle(report: Report, id: string): Markup {
+  const [word, mood] = VERDICTS[report.outcome];
+  const wasTouched = report.outcome === "updated" ||
+    report.outcome === "rolled-back" || report.outcome === "needs-person";
+  const verdict = word.charAt(0).toUpperCase() + word.slice(1);
+  return markup`<article class="${mood}" id="${id}">
+<h2><span class="who">${vmName(report)}</span>
+<span class="word"><span aria-hidden="true">${
+    MOOD_SIGNS[mood]
+  }</span> ${verdict}</span></h2>
+<p class="lead">${mainClause(report)}</p>
+${errorSection(report.error)}
+${warningsSection(report.warnings)}
+${figuresList(report)}
+${wasTouched ? timelineSection(report, id) : NOTHING}
+${comparisonSection(report)}
+${checksSection(report.checks, { open: report.outcome === "would-update" })}
+${commandSection(report.command_changes)}
+${identitySection(report)}
+</article>`;
+}

@@ -1,0 +1,152 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { renderPage } from "../../../lib/cli/html/mod.ts";
+import type { ErrorDocument, Report } from "../../../lib/update/report.ts";
+import * as reports from "../reports.ts";
+import { embeddedJson, outlineOf, skeletonOf, tokensOf } from "./outline.ts";
+
+const ORIGIN = { host: "hv17", at: new Date("2026-11-22T03:04:05Z") };
+const ERROR: ErrorDocument = {
+  schema: 1,
+  outcome: "error",
+  changed: false,
+  error: {
+    code: "qmp-connect",
+    message: 'Cannot connect to "/run/vm/a.qmp": no such file',
+    remedy: "Look whether the VM runs",
+    qemu: null,
+  },
+};
+const LIST = {
+  results: [reports.updated, reports.needsPerson, reports.rolledBack],
+};
+
+Deno.test("each outcome", async (t) => {
+  for (const [name, report] of Object.entries(reports)) {
+    await t.assertSnapshot(outlineOf(renderPage(report, ORIGIN)), { name });
+  }
+});
+
+Deno.test("several VMs, none, and what was never started", async (t) => {
+  await t.assertSnapshot(outlineOf(renderPage(LIST, ORIGIN)));
+  await t.assertSnapshot(outlineOf(renderPage({ results: [] }, ORIGIN)));
+  await t.assertSnapshot(outlineOf(renderPage(ERROR, ORIGIN)));
+});
+
+Deno.test("the document is inside, as it was", () => {
+  for (const document of [...Object.values(reports), LIST, ERROR]) {
+    assertEquals(embeddedJson(renderPage(document, ORIGIN)), document);
+  }
+});
+
+Deno.test("a page needs nothing else, and runs nothing", () => {
+  const page = renderPage(LIST, ORIGIN);
+  for (const { value, attributes } of tokensOf(page)) {
+    assert(!["link", "img", "iframe", "object", "base"].includes(value), value);
+    for (const [name, text] of attributes) {
+      assert(!/^(src|on\w+|style|action)$/.test(name), name);
+      if (name === "href") assert(text.startsWith("#"), text);
+      if (value === "script" && name === "type") {
+        assertEquals(text, "application/json");
+      }
+    }
+  }
+  assertEquals(page.match(/@import|url\(|https?:/g), null);
+});
+
+Deno.test("every id is one element's, and every reference has one", () => {
+  const attributes = tokensOf(renderPage(LIST, ORIGIN))
+    .flatMap((token) => token.attributes);
+  const of = (wanted: string) =>
+    attributes.filter(([name]) => name === wanted).map(([, value]) => value);
+  const ids = of("id");
+  assertEquals(new Set(ids).size, ids.length);
+  const named = of("aria-labelledby").flatMap((value) => value.split(" "));
+  const linked = of("href").map((value) => value.slice(1));
+  assert(named.length > 0 && linked.length > 0);
+  assertEquals([...named, ...linked].filter((id) => !ids.includes(id)), []);
+});
+
+Deno.test("headings go down one step at a time", () => {
+  for (const document of [...Object.values(reports), LIST, ERROR]) {
+    let last = 0;
+    for (const { kind, value } of tokensOf(renderPage(document, ORIGIN))) {
+      const [, level] = kind === "start" ? /^h(\d)$/.exec(value) ?? [] : [];
+      if (level === undefined) continue;
+      assert(Number(level) <= last + 1, `${value} below h${last}`);
+      last = Number(level);
+    }
+    assertEquals(last > 0, true);
+  }
+});
+
+Deno.test("no text becomes markup, wherever it stands", () => {
+  const hostile = fc.oneof(
+    fc.constantFrom(
+      "</script><script>alert(1)</script>",
+      '"><img src=x onerror=alert(1)>',
+      "<!--<script>",
+      "]]></desc></svg><b>",
+      "</style></title>\u2028\u2029\u0000\u202e",
+      "&lt;b&gt; ' ` ${x} \ud800",
+    ),
+    fc.string({ unit: "binary" }),
+  );
+  const harmless = skeletonOf(renderPage(spoken("a"), ORIGIN));
+  fc.assert(fc.property(hostile, (text) => {
+    const page = renderPage(spoken(text), ORIGIN);
+    assertEquals(skeletonOf(page), harmless);
+    assertEquals(embeddedJson(page), spoken(text));
+    outlineOf(page);
+  }));
+});
+
+Deno.test("what turns the direction of writing is shown as its code", () => {
+  const page = renderPage(spoken("a\u202eb\u0007"), ORIGIN);
+  assertStringIncludes(page, "a\\u202eb\\x07");
+  // The JSON is data: it keeps what the report says.
+  const shown = page.slice(0, page.indexOf("<script"));
+  assert(!shown.includes("\u202e") && !shown.includes("\u0007"));
+});
+
+Deno.test("no bar leaves the page, whatever the times are", () => {
+  const time = fc.double({ min: 0, max: 1e7, noNaN: true });
+  const phase = fc.record({
+    name: fc.constant("load" as const),
+    start_ms: time,
+    duration_ms: time,
+  });
+  fc.assert(fc.property(
+    fc.array(phase, { minLength: 1, maxLength: 4 }),
+    fc.option(time),
+    fc.option(time),
+    (phases, blackout_start_ms, length) => {
+      const blackout_ms = blackout_start_ms === null ? null : length;
+      const times = { phases, blackout_start_ms, blackout_ms };
+      const page = renderPage({ ...reports.updated, ...times }, ORIGIN);
+      for (const { value, attributes } of tokensOf(page)) {
+        if (value !== "rect") continue;
+        const of = new Map(attributes);
+        const x = parseFloat(of.get("x") ?? "");
+        const width = parseFloat(of.get("width") ?? "");
+        assert(x >= 0 && width >= 0 && x + width <= 100.02, `${x} ${width}`);
+      }
+    },
+  ));
+});
+
+/** A report in which everything that others wrote is that text. */
+function spoken(text: string): Report {
+  const program = { program: text, version: text, package: text, exe: text };
+  return {
+    ...reports.rolledBack,
+    vm: { name: text, uuid: text, qmp: text, machine: text },
+    from: program,
+    to: program,
+    checks: [{ id: text, verdict: "warn", detail: text, remedy: text }],
+    command_changes: [{ from: text, to: text, why: text }],
+    before_after: [{ what: text, before: text, after: `${text}x` }],
+    warnings: [text],
+    error: { code: text, message: text, remedy: text, qemu: text },
+  };
+}
