@@ -1,17 +1,17 @@
-/** The options that name a VM and the program that it is to move to. */
+/** The options of an update and of its check: which VM, which program, how to tell. */
 
 import type { FlagParametersForType } from "@stricli/core";
 import type { QmpAddress } from "../qmp/mod.ts";
 import type { SurveyRequest } from "../update/survey.ts";
 import type { CliContext } from "./context.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
+import { REPORT_FLAGS, type ReportFlags } from "./report_flags.ts";
 
 /** What the options say. */
-export interface VmFlags {
+export interface VmFlags extends ReportFlags {
   readonly qmp: QmpAddress;
   readonly binary?: string;
   readonly force: boolean;
-  readonly json: boolean;
 }
 
 /** The options. */
@@ -35,12 +35,7 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
     default: false,
     withNegated: false,
   },
-  json: {
-    kind: "boolean",
-    brief: "Print the report as one JSON document",
-    default: false,
-    withNegated: false,
-  },
+  ...REPORT_FLAGS,
 };
 
 /** What the options ask for. */

@@ -18,7 +18,11 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
   ]);
   for (const [report, code] of codes) {
     const process = capturedProcess();
-    await presentUpdate(process, false, () => Promise.resolve(report));
+    await presentUpdate(
+      process,
+      { json: false },
+      () => Promise.resolve(report),
+    );
     assertEquals(process.exitCode, code);
     assertEquals(process.written, {
       stdout: renderReport(report, PLAIN),
@@ -30,7 +34,7 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
 Deno.test("a check is drawn with every one of its checks", async () => {
   const process = capturedProcess();
   const report = () => Promise.resolve(reports.wouldUpdate);
-  await presentUpdate(process, false, report, "check");
+  await presentUpdate(process, { json: false, view: "check" }, report);
   assertEquals(
     process.written.stdout,
     renderReport(reports.wouldUpdate, PLAIN, "check"),
@@ -42,7 +46,7 @@ Deno.test("a check is drawn with every one of its checks", async () => {
 
 Deno.test("with json the report is all that is printed", async () => {
   const process = capturedProcess();
-  await presentUpdate(process, true, (observer) => {
+  await presentUpdate(process, { json: true }, (observer) => {
     observer("facts");
     return Promise.resolve(reports.rolledBack);
   });
@@ -55,7 +59,7 @@ Deno.test("with json an error is a document too", async () => {
   const process = capturedProcess();
   const error = new UsageError("Cannot run", { remedy: "Look again" });
   await assertRejects(
-    () => presentUpdate(process, true, () => Promise.reject(error)),
+    () => presentUpdate(process, { json: true }, () => Promise.reject(error)),
     UsageError,
   );
   const document = JSON.parse(process.written.stdout);
@@ -67,7 +71,12 @@ Deno.test("with json an error is a document too", async () => {
 Deno.test("without json an error prints nothing here", async () => {
   const process = capturedProcess();
   await assertRejects(
-    () => presentUpdate(process, false, () => Promise.reject(new Error("x"))),
+    () =>
+      presentUpdate(
+        process,
+        { json: false },
+        () => Promise.reject(new Error("x")),
+      ),
     Error,
     "x",
   );
@@ -80,7 +89,7 @@ Deno.test("whoever watches sees the phase at hand, and then no more", async () =
     ...process,
     stderr: { ...process.stderr, isTerminal: true },
   };
-  await presentUpdate(watched, false, (observer) => {
+  await presentUpdate(watched, { json: false }, (observer) => {
     observer("facts");
     observer("load");
     return Promise.resolve(reports.updated);

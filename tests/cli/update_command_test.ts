@@ -104,6 +104,8 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     ["--qmp", "a", "--timeout", "soon"],
     ["--qmp", "a", "--qmp", "b"],
     ["--qmp", "--binary"],
+    ["--qmp", "a", "--report", "-"],
+    ["--qmp", "a", "--report", "/tmp/"],
     ["/run/a.qmp"],
   ];
   for (const words of wrong) {
@@ -124,6 +126,20 @@ Deno.test("the help of update and demo", async (t) => {
     { process },
   );
   await t.assertSnapshot(process.written.stdout);
+});
+
+Deno.test("with --report the same is in a file, as a page", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const words = ["--qmp", "/run/a.qmp", "--report", path];
+    const { stdout, exitCode } = await update(...words);
+    assertEquals(stdout, (await update(...words.slice(0, 2))).stdout);
+    assertEquals(exitCode, 3);
+    const page = await Deno.readTextFile(path);
+    assertStringIncludes(page, "guest0: refused</title>");
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("the demo says what it does, and how to go on", async () => {

@@ -43,9 +43,8 @@ export function checkCommand(
       return async function (this: CliContext, flags): Promise<void> {
         await presentUpdate(
           this.process,
-          flags.json,
+          { ...flags, view: "check" },
           (observer) => check({ ...surveyRequest(flags), observer }),
-          "check",
         );
       };
     },

@@ -3,6 +3,7 @@ import type { Report } from "../../update/report.ts";
 import type { PhaseObserver } from "../../update/phase_clock.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { REPORT_FLAGS, type ReportFlags } from "../report_flags.ts";
 
 /** Updates the embedded machine once. */
 export type DemoEngine = (observer: PhaseObserver) => Promise<Report>;
@@ -15,7 +16,7 @@ export type DemoEngine = (observer: PhaseObserver) => Promise<Report>;
 export function demoCommand(
   load: () => Promise<DemoEngine>,
 ): Command<CliContext> {
-  return buildCommand<{ readonly json: boolean }, [], CliContext>({
+  return buildCommand<ReportFlags, [], CliContext>({
     docs: {
       brief: "Update the embedded machine in front of your eyes",
       fullDescription: withExamples(
@@ -26,19 +27,11 @@ export function demoCommand(
         [
           ["cprctl demo", "watch it"],
           ["cprctl demo --json", "the same as a report"],
+          ["cprctl demo --report demo.html", "and as a page for a browser"],
         ],
       ),
     },
-    parameters: {
-      flags: {
-        json: {
-          kind: "boolean",
-          brief: "Print the report as one JSON document",
-          default: false,
-          withNegated: false,
-        },
-      },
-    },
+    parameters: { flags: REPORT_FLAGS },
     loader: async () => {
       const [demo, { presentUpdate }, { DEMO_INTRODUCTION, DEMO_EPILOGUE }] =
         await Promise.all([
@@ -46,11 +39,11 @@ export function demoCommand(
           import("../present.ts"),
           import("../demo_text.ts"),
         ]);
-      return async function (this: CliContext, { json }): Promise<void> {
+      return async function (this: CliContext, flags): Promise<void> {
         const { stdout } = this.process;
-        if (!json) stdout.write(DEMO_INTRODUCTION);
-        await presentUpdate(this.process, json, demo);
-        if (!json) stdout.write(DEMO_EPILOGUE);
+        if (!flags.json) stdout.write(DEMO_INTRODUCTION);
+        await presentUpdate(this.process, flags, demo);
+        if (!flags.json) stdout.write(DEMO_EPILOGUE);
       };
     },
   });

@@ -52,6 +52,10 @@ export function updateCommand(
             "after a library was upgraded",
           ],
           ["cprctl update --qmp /run/vm/a.qmp --json", "for a program to read"],
+          [
+            "cprctl update --qmp /run/vm/a.qmp --report a.html",
+            "for a person to keep",
+          ],
         ],
       ),
     },
@@ -83,7 +87,7 @@ export function updateCommand(
         const timeoutMs = flags.timeout * 1000;
         await presentUpdate(
           this.process,
-          flags.json,
+          { ...flags, view: flags.check ? "check" : "update" },
           (observer) =>
             flags.check
               ? engines.check({ ...asked, observer })
@@ -93,7 +97,6 @@ export function updateCommand(
                 self: selfCommand(),
                 observer,
               }),
-          flags.check ? "check" : "update",
         );
       };
     },
