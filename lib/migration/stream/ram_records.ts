@@ -68,7 +68,7 @@ export interface RamVisitor {
 /** Bytes of a record's word. */
 const WORD = 8;
 /** Records that are passed over before anybody is told. */
-const LONGEST_STRETCH = 8192;
+const LONGEST_STRETCH = 256;
 const ADDRESS_HIGH_LIMIT = 0x1f_ffff;
 
 /** Walks the RAM sections of one stream; remembers list and current block. */

@@ -387,8 +387,8 @@ Deno.test("a long stretch of pages is one run, and told of on the way", () => {
   });
   assert(part?.type === "part");
   assertEquals([...part.pages].map(({ count }) => count), [pages]);
-  assertEquals(seen.length, 2);
-  assert(seen.every((offset, index) => offset >= (index + 1) * (32 << 20)));
+  assert(seen.length > 20);
+  assertEquals(seen, seen.toSorted((a, b) => a - b));
 });
 
 Deno.test("a stretch ends at the end of its block and of the stream", () => {
