@@ -20,6 +20,12 @@ interface Figure {
   readonly note: string;
 }
 
+/** Whether an update began to change anything. */
+export function wasTouched({ outcome }: Report): boolean {
+  return outcome === "updated" || outcome === "rolled-back" ||
+    outcome === "needs-person";
+}
+
 /** The figures that an operator asks for first; what is not known is left out. */
 export function figuresList(report: Report): Markup {
   const figures = [
@@ -51,7 +57,9 @@ function processFigure(report: Report): Figure | undefined {
   const { pid_before: before, pid_after: after } = report;
   const pid = after ?? before;
   if (pid === null) return undefined;
-  const note = after === null
+  const note = !wasTouched(report)
+    ? "not touched"
+    : after === null
     ? "before the update"
     : before === null || before === after
     ? "the same process"
@@ -67,7 +75,7 @@ function memoryFigure({ ram, outcome }: Report): Figure | undefined {
 }
 
 function timeFigure(report: Report): Figure | undefined {
-  if (report.phases.length === 0) return undefined;
+  if (report.phases.length === 0 || !wasTouched(report)) return undefined;
   const value = formatDuration(totalTime(report));
   return { name: "Whole update", value, note: `by ${report.mode}` };
 }

@@ -11,6 +11,7 @@ import {
   figuresList,
   identitySection,
   warningsSection,
+  wasTouched,
 } from "./sections.ts";
 import { timelineSection } from "./timeline.ts";
 
@@ -29,8 +30,6 @@ export function wordOf({ outcome }: Report): string {
 /** The article; `id` is its own and the start of every id within. */
 export function vmArticle(report: Report, id: string): Markup {
   const [word, mood] = VERDICTS[report.outcome];
-  const wasTouched = report.outcome === "updated" ||
-    report.outcome === "rolled-back" || report.outcome === "needs-person";
   const verdict = word.charAt(0).toUpperCase() + word.slice(1);
   return markup`<article class="${mood}" id="${id}">
 <h2><span class="who">${vmName(report)}</span>
@@ -41,7 +40,7 @@ export function vmArticle(report: Report, id: string): Markup {
 ${errorSection(report.error)}
 ${warningsSection(report.warnings)}
 ${figuresList(report)}
-${wasTouched ? timelineSection(report, id) : NOTHING}
+${wasTouched(report) ? timelineSection(report, id) : NOTHING}
 ${comparisonSection(report)}
 ${checksSection(report.checks, { open: report.outcome === "would-update" })}
 ${commandSection(report.command_changes)}
