@@ -1,0 +1,4 @@
+/** Ansible, and hosts for it. */
+
+export * from "./control_node.ts";
+export * from "./hypervisor.ts";

@@ -1,0 +1,169 @@
+/** The collection's playbook on several hosts with embedded machines. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { until } from "../qemu/harness/mod.ts";
+import { membersOf } from "../faults/harness/members.ts";
+import { Lab } from "../machine/e2e/harness/mod.ts";
+import {
+  ControlNode,
+  failing,
+  Hypervisor,
+  inode,
+  type Played,
+  updatesOf,
+  Versions,
+} from "./harness/mod.ts";
+
+const PLAYBOOK = "cprctl.qemu.update";
+const TIMEOUT_MS = 60_000;
+
+/** Three hosts and who updates them. */
+function fleet(lab: Lab) {
+  const versions = new Versions(lab);
+  const hosts = ["a", "b", "c"].map((name) =>
+    new Hypervisor(lab, versions, name)
+  );
+  const node = new ControlNode(
+    lab.folder,
+    Object.fromEntries(hosts.map((host) => [host.name, host.variables])),
+  );
+  return { versions, hosts, node };
+}
+
+/** Host, whether it changed, and what the VM does. */
+function ends(played: Played): unknown[][] {
+  return updatesOf(played).map(({ host, end, result }) => [
+    host,
+    end,
+    result["changed"],
+    result["outcome"],
+    result["vm_state"],
+  ]);
+}
+
+Deno.test("a fleet is checked, updated, and then up to date", async (t) => {
+  await using lab = await Lab.open();
+  const { versions, hosts, node } = fleet(lab);
+  const before = await Promise.all(hosts.map((host) => host.look()));
+  for (const host of hosts) host.install(versions.new);
+
+  await t.step(
+    "--check --diff tells the truth and touches nothing",
+    async () => {
+      const played = await node.play(PLAYBOOK, "--check", "--diff");
+      assertEquals(played.code, 0, played.stdout);
+      assertEquals(
+        ends(played),
+        hosts.map((
+          { name },
+        ) => [name, "ok", true, "would-update", "running-old"]),
+      );
+      assertStringIncludes(played.stdout, `+file: device`);
+      assertStringIncludes(played.stdout, "+  -incoming\n+  defer\n");
+      assertEquals(await Promise.all(hosts.map((host) => host.look())), before);
+      assertEquals(node.leftOver(), []);
+    },
+  );
+
+  await t.step("the first run changes every host", async () => {
+    const played = await node.play(PLAYBOOK, "--diff");
+    assertEquals(played.code, 0, played.stdout);
+    assertEquals(
+      ends(played),
+      hosts.map(({ name }) => [name, "ok", true, "updated", "running-new"]),
+    );
+    const ino = inode(versions.new);
+    assertEquals(
+      await Promise.all(hosts.map((host) => host.look())),
+      before.map(({ pid }) => ({ pid, ino })),
+    );
+  });
+
+  await t.step("the second run finds them up to date", async () => {
+    const played = await node.play(PLAYBOOK);
+    assertEquals(played.code, 0, played.stdout);
+    assertEquals(
+      ends(played),
+      hosts.map(({ name }) => [name, "ok", false, "up-to-date", "running-new"]),
+    );
+    assert(!/changed=[1-9]/.test(played.stdout), played.stdout);
+  });
+});
+
+Deno.test("a program that fails stops the batch, and a later run goes on", async () => {
+  await using lab = await Lab.open();
+  const { versions, hosts, node } = fleet(lab);
+  const [a, b, c] = hosts;
+  assert(a !== undefined && b !== undefined && c !== undefined);
+  const before = await Promise.all(hosts.map((host) => host.look()));
+  for (const host of hosts) host.install(versions.new);
+  b.installScript(failing(versions.new, "exit 3"));
+
+  const played = await node.play(PLAYBOOK);
+  assert(played.code !== 0);
+  assertEquals(ends(played), [
+    ["a", "ok", true, "updated", "running-new"],
+    ["b", "failed", false, "rolled-back", "running-old"],
+  ], played.stdout);
+  assertEquals((await b.look()).ino, inode(versions.old));
+  assertEquals(await c.look(), before[2]);
+  assertEquals(node.leftOver(), []);
+
+  b.install(versions.new);
+  const again = await node.play(PLAYBOOK);
+  assertEquals(ends(again), [
+    ["a", "ok", false, "up-to-date", "running-new"],
+    ["b", "ok", true, "updated", "running-new"],
+    ["c", "ok", true, "updated", "running-new"],
+  ], again.stdout);
+});
+
+Deno.test("a killed playbook leaves VMs that recover puts in order", async () => {
+  await using lab = await Lab.open();
+  const { versions, hosts, node } = fleet(lab);
+  const [a, ...others] = hosts;
+  assert(a !== undefined);
+  await Promise.all(hosts.map((host) => host.look()));
+  for (const host of others) host.install(versions.new);
+  const started = lab.path("started");
+  a.installScript(failing(versions.new, `: >${started}; exec sleep 1000`));
+
+  const playbook = node.start(PLAYBOOK, "null");
+  await until("the new program started", TIMEOUT_MS, () => exists(started));
+  playbook.kill("SIGKILL");
+  await playbook.status;
+  const modules = membersOf(lab.folder).filter(({ pid }) => isModule(pid));
+  assertEquals(modules.length, 1);
+  for (const { pid } of modules) Deno.kill(pid, "SIGKILL");
+
+  const { code, stdout, stderr } = await node.cprctl("recover", "--json");
+  assertEquals(code, 4, stdout + stderr);
+  for (const host of hosts) {
+    assertEquals((await host.look()).ino, inode(versions.old));
+  }
+  assertEquals(node.leftOver(), []);
+
+  a.install(versions.new);
+  const again = await node.play(PLAYBOOK);
+  assertEquals(
+    ends(again),
+    hosts.map(({ name }) => [name, "ok", true, "updated", "running-new"]),
+    again.stdout,
+  );
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The module itself, not what Ansible starts it with. */
+function isModule(pid: number): boolean {
+  const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  return words.includes("ansible-module");
+}
