@@ -32,6 +32,21 @@ Deno.test("a large file is mapped, and its memory given back", () =>
     assertEquals(input.bytes[0], 7);
   }));
 
+Deno.test("a FIFO is read to its end", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/fifo`;
+    const script = 'mkfifo "$0" && (printf abc > "$0" &)';
+    const { success } = await new Deno.Command("/bin/sh", {
+      args: ["-c", script, path],
+      stdout: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(10_000),
+    }).output();
+    assertEquals(success, true);
+    using input = openInput(path);
+    assertEquals(new TextDecoder().decode(input.bytes), "abc");
+  }));
+
 Deno.test("what cannot be read is said with its reason", () =>
   inFolder((folder) => {
     assertThrows(() => openInput(`${folder}/no`), InspectError, "(ENOENT)");
