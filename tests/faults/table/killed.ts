@@ -27,7 +27,7 @@ function recovered(
 }
 
 const UNTOUCHED: End = { outcome: "none", vm: "old", says: /ended by SIGKILL/ };
-const RUNS = /The VM of process \d+ runs/;
+const RUNS = /The VM of process \d+ (runs|is paused, as it was)/;
 
 /** By the phase that was about to begin. */
 const ENDS: readonly (readonly [PhaseName, End])[] = [

@@ -124,7 +124,7 @@ export const VM_STOPPED: readonly Fault[] = [
       outcome: "needs-person",
       vm: "old",
       says: /Process \d+ does not answer/,
-      recovery: { outcome: "recovered", vm: "old", says: /runs/ },
+      recovery: { outcome: "recovered", vm: "old", says: /runs|is paused/ },
     }],
   },
 ];
