@@ -4,7 +4,7 @@ export class Deadline {
   readonly at: number;
 
   /** @param timeoutMs milliseconds from now */
-  constructor(timeoutMs: number) {
+  constructor(readonly timeoutMs: number) {
     this.at = performance.now() + timeoutMs;
   }
 

@@ -120,6 +120,15 @@ export class NewSide implements AsyncDisposable {
     return event;
   }
 
+  /**
+   * Makes sure that a program whose guest stays stopped is well.
+   *
+   * @throws {QmpError} when it does not answer
+   */
+  async confirm(): Promise<void> {
+    await this.#client.execute("query-status");
+  }
+
   /** The RESUME event of a program that does not answer; or its error. */
   async #resumedAfterAll(watch: EventWatch, cause: unknown): Promise<QmpEvent> {
     const process = this.#process;

@@ -103,6 +103,14 @@ export class SavedState implements Disposable {
   }
 
   #read(): Uint8Array<ArrayBuffer> {
+    // It belongs to the VM's user, who may make it as large as they like.
+    const { size } = this.#file.stat();
+    if (size > MAXIMUM_STATE) {
+      throw new UpdateProblem(
+        "state-too-large",
+        `State file "${this.path}" has ${size} bytes, far more than devices need`,
+      );
+    }
     this.#file.seek(0);
     return this.#file.readAll(MAXIMUM_STATE);
   }

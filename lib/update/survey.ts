@@ -169,9 +169,20 @@ async function examine(
     exe: command.argv[0] ?? null,
   };
   report.checks = await preflight({ client, facts, command, binary });
+  requireTime(known.deadline);
   requireNoRefusal(report.checks);
   const oldArgv = oldCommand(facts, live).argv;
   await act({ ...known, process, world, anchors, command, oldArgv });
+}
+
+/** What ran out of time has nothing to say of the VM. */
+function requireTime(deadline: Deadline): void {
+  if (deadline.left() > 0) return;
+  throw new RefusedError(
+    "no-time-left",
+    `The VM was not looked at to the end within ${deadline.timeoutMs} ms`,
+    { remedy: "See whether its process hangs, or give it more time" },
+  );
 }
 
 /** A descriptor of the process, which cannot come to mean another one. */

@@ -200,6 +200,7 @@ async function goOn(order: Move, course: Course): Promise<void> {
   await clock.begin("commit");
   const warnings = await placing;
   if (facts.running) course.resume = await fresh.resume();
+  else await fresh.confirm();
   course.pid = facts.pid;
   course.warnings.push(...warnings);
   course.warnings.push(...await settings.giveBack(fresh.client));
