@@ -12,7 +12,8 @@ import { validateReport } from "../../../lib/update/report_validate.ts";
 /** What is to be updated, to what. */
 export interface Order {
   readonly qmp: string;
-  readonly binary: string;
+  /** The one that runs now, unless given. */
+  readonly binary: string | undefined;
   readonly timeoutMs: number;
 }
 

@@ -104,7 +104,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { preflight: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    ends: [refused(/No answer to/)],
+    ends: [refused(/No answer to|was not looked at to the end/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",
@@ -112,7 +112,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { prepare: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    ends: [refused(/No answer to/)],
+    ends: [refused(/No answer to|was not looked at to the end/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",
