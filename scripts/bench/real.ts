@@ -16,13 +16,7 @@ import { GuestWatch } from "./guest_watch.ts";
 import { dropFromCache, mappedFiles } from "./page_cache.ts";
 import { PhaseSeries, updateOf } from "./report.ts";
 import { interleave } from "./series.ts";
-import {
-  MILLISECONDS,
-  printNote,
-  printPhases,
-  printTable,
-  printTitle,
-} from "./table.ts";
+import { MILLISECONDS, printPhases, printTable, printTitle } from "./table.ts";
 
 /** State files are beside the VM's other files: in memory for both. */
 const FOLDER = "/dev/shm";
