@@ -143,6 +143,10 @@ const SYMBOLS = {
   // int flock(int fd, int op)
   flock: { parameters: ["i32", "i32"], result: "i32" },
 
+  // <sys/ioctl.h>
+  // int ioctl(int fd, unsigned long request, ... void *argument)
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+
   // <sys/mman.h>
   // int memfd_create(const char *name, unsigned int flags)
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
@@ -252,6 +256,12 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // ssize_t pread(int fd, void *buffer, size_t count, off_t offset)
   pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  pread_on_thread: {
+    name: "pread",
+    parameters: ["i32", "u64", "usize", "i64"],
+    result: "i32",
+    nonblocking: true,
+  },
   // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset)
   pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
 
@@ -267,6 +277,14 @@ const SYMBOLS = {
   sched_setattr: {
     name: "syscall",
     parameters: ["i64", "i64", "buffer", "i64"],
+    result: "i32",
+  },
+
+  // long syscall(long number, ...): for what glibc does not have at all
+  // int userfaultfd(int flags)
+  userfaultfd: {
+    name: "syscall",
+    parameters: ["i64", "i64"],
     result: "i32",
   },
 
