@@ -4,31 +4,9 @@ import * as v from "valibot";
 import type { Query } from "./query.ts";
 import { count, threadId } from "./scalars.ts";
 
-/** The run states of QEMU 11.1; later ones may add to them. */
-export const RUN_STATES = [
-  "debug",
-  "inmigrate",
-  "internal-error",
-  "io-error",
-  "paused",
-  "postmigrate",
-  "prelaunch",
-  "finish-migrate",
-  "restore-vm",
-  "running",
-  "save-vm",
-  "shutdown",
-  "suspended",
-  "watchdog",
-  "guest-panicked",
-  "colo",
-] as const;
-
-export type RunState = typeof RUN_STATES[number];
-
 const statusInfo = v.object({
   running: v.boolean(),
-  /** One of {@linkcode RUN_STATES}, or one that is newer. */
+  /** A RunState; a newer QEMU may know more of them. */
   status: v.string(),
 });
 export type StatusInfo = v.InferOutput<typeof statusInfo>;
