@@ -5,8 +5,10 @@
  * @module
  */
 
-import type { PidFd } from "../../ffi/process.ts";
+import { OsError } from "../../ffi/libc.ts";
+import { PidFd } from "../../ffi/process.ts";
 import { QmpCommandError, type QmpEvent } from "../qmp/mod.ts";
+import { Deadline } from "./deadline.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { MigrationSettings } from "./migration_settings.ts";
@@ -27,6 +29,8 @@ export interface WayBack {
   readonly process: PidFd | null;
   /** Who holds the memory and becomes the old program. */
   readonly keeper: Keeper;
+  /** Another one, where the memory is held here as well. */
+  readonly anotherKeeper?: () => Promise<Keeper>;
   readonly state: SavedState;
   readonly timeoutMs: number;
   /** The migration settings of before. */
@@ -44,52 +48,100 @@ export interface Return {
 }
 
 /**
- * Ends the new program and starts the old one in its place.
+ * Ends the new program and starts the old one in its place; once more, as long
+ * as there is time, when that does not take the VM back.
  *
- * @throws {NeedsPersonError} when the old program does not take the VM back
+ * @throws {NeedsPersonError} when it never does
  */
 export async function rollBack(way: WayBack): Promise<Return> {
   if (way.process !== null) await endProcess(way.process);
   way.state.restore();
-  let pid: number;
-  let resume: QmpEvent | undefined;
-  let warnings: string[];
+  const deadline = new Deadline(way.timeoutMs);
+  await using stack = new AsyncDisposableStack();
+  let { keeper } = way;
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    try {
+      return await becomeOld(keeper, way, deadline);
+    } catch (error) {
+      if (error instanceof NeedsPersonError) throw error;
+      const another = await way.anotherKeeper?.();
+      if (another === undefined || deadline.left() < pauseMs) {
+        another?.leave();
+        throw failed(error, another !== undefined);
+      }
+      keeper = stack.use(another);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}
+
+/** One attempt; the process is gone when it fails. */
+async function becomeOld(
+  keeper: Keeper,
+  way: WayBack,
+  deadline: Deadline,
+): Promise<Return> {
+  const pid = await keeper.go();
   try {
-    pid = await way.keeper.go();
     await using old = await NewSide.connect(
       { ...way.facts, pid },
-      way.timeoutMs,
+      deadline.left(),
     );
     await old.load(`file:${way.state.path}`);
-    warnings = await restoreThreads(old.client, pid, way.facts.threads);
-    if (way.facts.running) resume = await resumeAgain(old, way.timeoutMs);
+    const warnings = await restoreThreads(old.client, pid, way.facts.threads);
+    const resume = way.facts.running
+      ? await resumeAgain(old, deadline)
+      : undefined;
     warnings.push(...await way.settings.giveBack(old.client));
+    return { pid, resume, warnings };
   } catch (error) {
     if (error instanceof NeedsPersonError) throw error;
-    throw new NeedsPersonError(
-      "rollback-failed",
-      "The old program does not take the VM back, and the VM does not run: " +
-        messageOf(error),
-      { cause: error },
-    );
+    if (way.anotherKeeper !== undefined) await endPid(pid);
+    throw error;
   }
-  return { pid, resume, warnings };
+}
+
+function failed(cause: unknown, isKept: boolean): NeedsPersonError {
+  return new NeedsPersonError(
+    "rollback-failed",
+    "The old program does not take the VM back, and the VM does not run: " +
+      messageOf(cause) + (isKept ? "; its memory is kept" : ""),
+    {
+      remedy: isKept
+        ? "Mend the cause, then run cprctl recover"
+        : "Look at the VM's process before anything else",
+      cause,
+    },
+  );
 }
 
 /**
  * Lets the guest run; asks again while that is refused: another process may
  * have a disk's lock, and give it back.
  */
-async function resumeAgain(old: NewSide, timeoutMs: number): Promise<QmpEvent> {
-  const deadline = performance.now() + timeoutMs;
+async function resumeAgain(
+  old: NewSide,
+  deadline: Deadline,
+): Promise<QmpEvent> {
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
     try {
       return await old.resume();
     } catch (error) {
       if (!(error instanceof QmpCommandError)) throw error;
-      if (performance.now() + pauseMs > deadline) throw error;
+      if (deadline.left() < pauseMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
+  }
+}
+
+/** Ends the program of an attempt, unless it ended by itself. */
+async function endPid(pid: number): Promise<void> {
+  try {
+    using process = PidFd.open(pid);
+    await endProcess(process);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return;
+    throw error;
   }
 }
 

@@ -99,13 +99,15 @@ export async function runTransaction(
     newArgv: order.command.argv,
     settings: settings.record,
   });
-  await using keeper = await Keeper.start({
-    directory: directory.path,
-    world: order.world,
-    anchors: order.anchors,
-    argv: order.oldArgv,
-    self: order.self,
-  });
+  const startKeeper = () =>
+    Keeper.start({
+      directory: directory.path,
+      world: order.world,
+      anchors: order.anchors,
+      argv: order.oldArgv,
+      self: order.self,
+    });
+  await using keeper = await startKeeper();
   using state = new SavedState(directory.stateFile);
   using old = new OldSide(client, facts, order.process, order.deadline);
   try {
@@ -113,7 +115,10 @@ export async function runTransaction(
     await readAhead(facts, order.command.argv[0] ?? "");
     await warmUp();
     refuseIfInterrupted(order.signals);
-    await move({ ...order, settings, directory, keeper, old, state }, course);
+    await move(
+      { ...order, settings, keeper, startKeeper, old, state },
+      course,
+    );
   } catch (error) {
     if (error instanceof NeedsPersonError) directory.leave();
     // Where another process has the VM now, that one was given them.
@@ -128,8 +133,8 @@ export async function runTransaction(
 /** What the steps between the VM's stop and its resumption work with. */
 interface Move extends TransactionOrder {
   readonly settings: MigrationSettings;
-  readonly directory: RunDirectory;
   readonly keeper: Keeper;
+  readonly startKeeper: () => Promise<Keeper>;
   readonly old: OldSide;
   readonly state: SavedState;
 }
@@ -140,14 +145,15 @@ async function move(order: Move, course: Course): Promise<void> {
   course.touched = true;
   await old.migrate(`file:${state.path}`);
   setStop(course, old);
-  course.ram = await holdOrCancel(order);
+  using hold = await holdOrCancel(order);
+  course.ram = hold.ram;
   try {
     await clock.begin("cut");
     await old.cut();
     await goOn(order, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    throw await goBack(order, course, error);
+    throw await goBack(order, course, hold, error);
   }
 }
 
@@ -157,14 +163,16 @@ function setStop(course: Course, old: OldSide): void {
 }
 
 /** Holds the VM's memory, here and in the keeper, or gives the VM back. */
-async function holdOrCancel(order: Move): Promise<Hold["ram"]> {
+async function holdOrCancel(order: Move): Promise<Hold> {
   const { clock, process, command, facts, old, state } = order;
   try {
     await clock.begin("hold");
-    using hold = Hold.take(process, command.descriptors);
+    using stack = new DisposableStack();
+    const hold = stack.use(Hold.take(process, command.descriptors));
     state.checkRam(hold, facts.ramFiles);
     await order.keeper.hold(hold);
-    return hold.ram;
+    stack.move();
+    return hold;
   } catch (error) {
     throw await old.cancel(error);
   }
@@ -210,6 +218,7 @@ async function goOn(order: Move, course: Course): Promise<void> {
 async function goBack(
   order: Move,
   course: Course,
+  hold: Hold,
   cause: unknown,
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
@@ -224,7 +233,12 @@ async function goBack(
     );
   }
   try {
-    const back = await rollBack(order);
+    const anotherKeeper = async () => {
+      const keeper = await order.startKeeper();
+      await keeper.hold(hold);
+      return keeper;
+    };
+    const back = await rollBack({ ...order, anotherKeeper });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

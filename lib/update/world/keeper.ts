@@ -59,6 +59,7 @@ export class Keeper implements AsyncDisposable {
    */
   static async start(order: KeeperStart): Promise<Keeper> {
     const path = `${order.directory}/${SOCKET_FILE}`;
+    await removeIfThere(path); // of a keeper that has become something else
     using listener = UnixListener.listen(path);
     const child = spawnKeeper(order, listener);
     try {
@@ -128,6 +129,13 @@ export class Keeper implements AsyncDisposable {
     return this.#pid;
   }
 
+  /** Leaves the keeper where it is, for `cprctl recover`. */
+  leave(): void {
+    this.#gone = true;
+    this.#socket[Symbol.dispose]();
+    this.#child?.release();
+  }
+
   /** Lets the memory go and waits for the keeper's end. */
   async [Symbol.asyncDispose](): Promise<void> {
     using _socket = this.#socket;
@@ -149,6 +157,14 @@ export class Keeper implements AsyncDisposable {
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
     const numbers = descriptors.map(({ number }) => number);
     await this.#socket.send(bytes, TIMEOUT_MS, numbers);
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
