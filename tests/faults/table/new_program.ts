@@ -16,7 +16,7 @@ import type { Machine } from "../../qemu/harness/mod.ts";
 import type { Scene } from "../harness/scene.ts";
 
 /** For faults that wait until it has run out. */
-const SHORT_MS = 4_000;
+const SHORT_MS = 8_000;
 
 const FROM_THE_START = "from the start";
 const AFTER_PREFLIGHT = "after the preflight";

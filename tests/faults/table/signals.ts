@@ -67,7 +67,7 @@ export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
 });
 
 /** For faults that wait until it has run out. */
-const STUCK_MS = 4_000;
+const STUCK_MS = 8_000;
 
 const toVm = (signal: Deno.Signal): Deed => ({ vm }) =>
   Deno.kill(vm.pid, signal);
@@ -127,4 +127,13 @@ export const VM_STOPPED: readonly Fault[] = [
       recovery: { outcome: "recovered", vm: "old", says: /runs|is paused/ },
     }],
   },
+  ...(["hold", "cut"] as const).map((phase): Fault => ({
+    name: "VM's process hangs, and goes on afterwards",
+    when: `${whenOf(phase)}; then recover`,
+    at: { [phase]: toVm("SIGSTOP") },
+    timeoutMs: STUCK_MS,
+    after: toVm("SIGCONT"),
+    // What it was told it may have read, or not.
+    ends: "whatever is true",
+  })),
 ];

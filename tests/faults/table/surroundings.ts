@@ -5,6 +5,7 @@ import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
+import type { Scene } from "../harness/scene.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 
 const SECOND_MONITOR = "second.sock";
@@ -121,6 +122,49 @@ export const DISK_LOCK: readonly Fault[] = [
     at: { commit: takeLock, rollback: (scene) => scene.strangersLeave() },
     fits: isRunning,
     ends: [rolledBack(/lock/)],
+  },
+];
+
+const hidden = ({ vm }: Scene) => `${vm.files.disk}.hidden`;
+/** Nothing can open the disk, nor does the new program live. */
+const hideDisk: Deed = (scene) => {
+  Deno.renameSync(scene.vm.files.disk, hidden(scene));
+  Deno.kill(scene.vm.pid, "SIGKILL");
+};
+const showDisk: Deed = (scene) => {
+  Deno.renameSync(hidden(scene), scene.vm.files.disk);
+};
+
+export const OLD_PROGRAM: readonly Fault[] = [
+  {
+    name: "neither program can start",
+    when: "before the state is loaded, for a second",
+    at: {
+      load: hideDisk,
+      rollback: (scene) => {
+        setTimeout(() => showDisk(scene), 1_000);
+      },
+    },
+    ends: [rolledBack(/Process \d+ ended/)],
+    short: true,
+  },
+  {
+    name: "neither program can start",
+    when: "before the state is loaded; then recover",
+    at: { load: hideDisk },
+    timeoutMs: 8_000,
+    after: showDisk,
+    ends: [{
+      outcome: "needs-person",
+      vm: "old",
+      says: /does not take the VM back.*its memory is kept/,
+      recovery: {
+        outcome: "rolled-back",
+        vm: "old",
+        says: /on the old program/,
+      },
+    }],
+    short: true,
   },
 ];
 
