@@ -48,7 +48,7 @@ export class NewSide implements AsyncDisposable {
    * @throws {UpdateProblem} when it does not, or another process answers
    */
   static async connect(facts: VmRecord, timeoutMs: number): Promise<NewSide> {
-    const process = PidFd.open(facts.pid);
+    const process = openProcess(facts.pid);
     const giveUp = new AbortController();
     const watched = abortAtEnd(process, timeoutMs, giveUp);
     try {
@@ -238,4 +238,18 @@ function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
     `Process ${peer?.pid} answers at the monitor of the VM, which is ` +
       `process ${pid}`,
   );
+}
+
+/** @throws {UpdateProblem} when the process ended already */
+function openProcess(pid: number): PidFd {
+  try {
+    return PidFd.open(pid);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
+    throw new UpdateProblem(
+      "new-side-silent",
+      `The new program does not answer: process ${pid} ended`,
+      { cause: error },
+    );
+  }
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import {
   inTime,
+  LOW_SECRET,
   PLAIN,
   until,
   VirtualMachine,
@@ -16,9 +17,14 @@ Deno.test("a witness notices a reset", async () => {
   const witness = await Witness.of(vm);
   await witness.assertLivesOn();
   using ram = vm.ram();
-  const boots = ram.boots();
+  const { address, bytes } = LOW_SECRET;
+  const secret = ram.read(address, bytes).join();
   await vm.command("system_reset");
-  await until("the guest boots", PATIENCE_MS, () => ram.boots() !== boots);
+  await until(
+    "the firmware runs",
+    PATIENCE_MS,
+    () => ram.read(address, bytes).join() !== secret,
+  );
   await assertRejects(() => witness.assertLivesOn());
 });
 

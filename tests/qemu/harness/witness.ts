@@ -13,6 +13,8 @@ import type { VirtualMachine } from "./virtual_machine.ts";
 const STILL = 1 << 20;
 /** Without it the still part would be zero but for the firmware's tables. */
 const SECRET = { address: 32 << 20, bytes: 65_536 };
+/** Where the firmware clears memory: a reset shows here, and stays to be seen. */
+export const LOW_SECRET = { address: 0xa000, bytes: 16 };
 const COUNTS_WITHIN_MS = 10_000;
 
 /** What a guest had before something was done to its machine. */
@@ -22,6 +24,7 @@ interface Testimony {
   readonly inode: number;
   readonly counter: number;
   readonly boots: number;
+  readonly low: Uint8Array;
 }
 
 /** Compares a guest with what it was. */
@@ -41,7 +44,10 @@ export class Witness {
       SECRET.address,
       crypto.getRandomValues(new Uint8Array(SECRET.bytes)),
     );
+    const low = crypto.getRandomValues(new Uint8Array(LOW_SECRET.bytes));
+    ram.write(LOW_SECRET.address, low);
     return new Witness(vm, {
+      low,
       still: await sha256(ram.read(STILL, ram.size - STILL)),
       disk: await sha256(await Deno.readFile(vm.files.disk)),
       inode: ram.inode,
@@ -75,6 +81,8 @@ export class Witness {
     const { address, words } = GUEST.marker;
     assertEquals(ram.read(address, words * 2), markerBytes());
     assertEquals(ram.boots(), before.boots, "The guest was reset");
+    const { address: at, bytes } = LOW_SECRET;
+    assertEquals(ram.read(at, bytes), before.low, "The guest was reset");
     assertGreaterOrEqual(ram.counter(), before.counter);
     assertEquals(
       await sha256(await Deno.readFile(this.#vm.files.disk)),
