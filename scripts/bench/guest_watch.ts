@@ -7,7 +7,7 @@ export interface WatchOrder {
   readonly path: string;
   /** Where the guest counts, in bytes from the start of RAM. */
   readonly counter: number;
-  /** Int32: questions asked, questions answered. */
+  /** Int32: questions asked, questions answered, 1 when it is over. */
   readonly rounds: SharedArrayBuffer;
   /** Float64: milliseconds. */
   readonly pause: SharedArrayBuffer;
@@ -22,8 +22,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
  * VM, and whatever QEMU says of the pause.
  */
 export class GuestWatch implements Disposable {
-  readonly #worker: Worker;
-  readonly #rounds = new SharedArrayBuffer(8);
+  readonly #rounds = new SharedArrayBuffer(12);
   readonly #pause = new SharedArrayBuffer(8);
 
   /** @param pid of the VM; its RAM stays the same over every update */
@@ -38,8 +37,7 @@ export class GuestWatch implements Disposable {
       pause: this.#pause,
     };
     const module = new URL("programs/guest_watch.ts", import.meta.url);
-    this.#worker = new Worker(module, { type: "module" });
-    this.#worker.postMessage(order);
+    new Worker(module, { type: "module" }).postMessage(order);
   }
 
   /** The longest standstill since the last call, in milliseconds. */
@@ -53,7 +51,8 @@ export class GuestWatch implements Disposable {
     return new Float64Array(this.#pause)[0] ?? NaN;
   }
 
+  /** Ends the thread, which hears nothing but this: it never stops to listen. */
   [Symbol.dispose](): void {
-    this.#worker.terminate();
+    Atomics.store(new Int32Array(this.#rounds), 2, 1);
   }
 }

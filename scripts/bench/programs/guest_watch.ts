@@ -9,9 +9,12 @@ import type { WatchOrder } from "../guest_watch.ts";
 const INTERVAL_MS = 0.05;
 const PAGE_BYTES = 4096;
 
-self.onmessage = ({ data }: MessageEvent<WatchOrder>) => watch(data);
+self.onmessage = ({ data }: MessageEvent<WatchOrder>) => {
+  watch(data);
+  self.close();
+};
 
-function watch(order: WatchOrder): never {
+function watch(order: WatchOrder): void {
   const page = order.counter - order.counter % PAGE_BYTES;
   using ram = Fd.open(order.path, O_RDWR);
   using mapping = Mapping.map(ram, {
@@ -27,7 +30,7 @@ function watch(order: WatchOrder): never {
   let longest = 0;
   let value = counter[0];
   let seen = performance.now();
-  for (let answered = 0;;) {
+  for (let answered = 0; Atomics.load(rounds, 2) === 0;) {
     Atomics.wait(never, 0, 0, INTERVAL_MS);
     const now = performance.now();
     if (counter[0] !== value) {
