@@ -5,6 +5,7 @@
  * ```
  * journal.json   written before the VM is touched
  * vm.state       written by the VM
+ * keeper.log     what went wrong in the keeper
  * keeper.sock    of the keeper of the VM's memory
  * ```
  *

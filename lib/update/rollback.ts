@@ -59,15 +59,18 @@ export async function rollBack(way: WayBack): Promise<Return> {
   const deadline = new Deadline(way.timeoutMs);
   await using stack = new AsyncDisposableStack();
   let { keeper } = way;
+  let first: unknown;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
     try {
       return await becomeOld(keeper, way, deadline);
     } catch (error) {
       if (error instanceof NeedsPersonError) throw error;
+      // A later attempt may end for nothing but the want of time.
+      first ??= error;
       const another = await way.anotherKeeper?.();
       if (another === undefined || deadline.left() < pauseMs) {
         another?.leave();
-        throw failed(error, another !== undefined);
+        throw failed(first, another !== undefined);
       }
       keeper = stack.use(another);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));

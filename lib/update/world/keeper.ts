@@ -1,10 +1,11 @@
 import type { Child } from "../../../ffi/child.ts";
-import type { Fd } from "../../../ffi/fd.ts";
+import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
 import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
+import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Hold } from "../hold.ts";
@@ -20,6 +21,8 @@ import { lines } from "./lines.ts";
 import { NAMESPACES, type World } from "./world.ts";
 
 const SOCKET_FILE = "keeper.sock";
+/** What goes wrong in a keeper is said there. */
+const LOG_FILE = "keeper.log";
 const ABSENT = "no-keeper";
 const TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 5_000;
@@ -67,7 +70,7 @@ export class Keeper implements AsyncDisposable {
       return new Keeper(socket, await greeted(socket), child);
     } catch (error) {
       child[Symbol.dispose]();
-      throw error;
+      throw await explained(error, order);
     }
   }
 
@@ -176,6 +179,20 @@ async function greeted(socket: UnixSocket): Promise<number> {
   throw new UpdateProblem(ABSENT, "The keeper of the memory is gone");
 }
 
+/** The same error, with what the keeper said. */
+async function explained(error: unknown, order: KeeperStart): Promise<unknown> {
+  const log = (await Deno.readTextFile(logFile(order))).trim();
+  return log === "" ? error : new UpdateProblem(
+    ABSENT,
+    `The keeper of the memory is gone, which said: ${log}`,
+    { cause: error },
+  );
+}
+
+function logFile({ directory }: KeeperStart): string {
+  return `${directory}/${LOG_FILE}`;
+}
+
 function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
   const { anchors } = order;
   const descriptors = new Map<number, number>();
@@ -199,7 +216,9 @@ function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
   };
   memfd.writeAll(new TextEncoder().encode(JSON.stringify(told)));
   const number = give(memfd.number);
-  descriptors.set(2, 2); // what goes wrong there is said where we say it
+  // Not where we say it: that may be a pipe, whose reader waits for its end.
+  using log = Fd.open(logFile(order), O_WRONLY | O_CREAT | O_APPEND, 0o600);
+  descriptors.set(2, log.number);
   return spawn([...order.self, KEEPER_WORD, String(number)], {
     descriptors,
     newSession: true,

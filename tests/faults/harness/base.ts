@@ -1,12 +1,19 @@
 /** Where run directories and locks are, for one test alone. */
 
+import { Reaper } from "../../qemu/harness/reaper.ts";
+
 const VARIABLE = "RUNTIME_DIRECTORY";
 
-/** As long as it lasts, cprctl has its files in a folder of its own. */
+/**
+ * As long as it lasts, cprctl has its files in a folder of its own; keepers that
+ * it left there end with it.
+ */
 export class Base implements AsyncDisposable {
   readonly #before = Deno.env.get(VARIABLE);
+  readonly #reaper: Reaper;
 
   private constructor(readonly path: string) {
+    this.#reaper = new Reaper(path, `${VARIABLE}=${path}`);
     Deno.env.set(VARIABLE, path);
   }
 
@@ -23,6 +30,6 @@ export class Base implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#before === undefined) Deno.env.delete(VARIABLE);
     else Deno.env.set(VARIABLE, this.#before);
-    await Deno.remove(this.path, { recursive: true });
+    await this.#reaper[Symbol.asyncDispose]();
   }
 }

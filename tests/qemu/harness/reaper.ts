@@ -29,10 +29,13 @@ const TIMEOUT_MS = 20_000;
 export class Reaper implements AsyncDisposable {
   readonly #shell: Deno.ChildProcess;
 
-  /** @param folder the VM's own folder, which the reaper removes */
-  constructor(folder: string) {
+  /**
+   * @param folder the VM's own folder, which the reaper removes
+   * @param mark what those that it ends have in their environment
+   */
+  constructor(folder: string, mark = `${MARK}=${folder}`) {
     this.#shell = new Deno.Command("/bin/sh", {
-      args: ["-c", SCRIPT, "reaper", `${MARK}=${folder}`, folder],
+      args: ["-c", SCRIPT, "reaper", mark, folder],
       stdin: "piped",
       stdout: "null",
       stderr: "null",
