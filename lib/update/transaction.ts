@@ -33,6 +33,7 @@ import { Hold } from "./hold.ts";
 import { writeJournal } from "./journal.ts";
 import { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
+import { OldMemory } from "./old_memory.ts";
 import { OldSide } from "./old_side.ts";
 import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -115,10 +116,8 @@ export async function runTransaction(
     await readAhead(facts, order.command.argv[0] ?? "");
     await warmUp();
     refuseIfInterrupted(order.signals);
-    await move(
-      { ...order, settings, keeper, startKeeper, old, state },
-      course,
-    );
+    await using _memory = await OldMemory.keep(facts.pid);
+    await move({ ...order, settings, keeper, startKeeper, old, state }, course);
   } catch (error) {
     if (error instanceof NeedsPersonError) directory.leave();
     // Where another process has the VM now, that one was given them.
