@@ -6,6 +6,7 @@ const SETTLE_MS = 10_000;
 
 /** Runs something that must leave this process with what it had open. */
 export async function withoutLeaks<T>(run: () => Promise<T>): Promise<T> {
+  openSignalSockets();
   const before = openHere();
   const result = await run();
   const opened = () => [...openHere()].filter((it) => !before.has(it));
@@ -15,6 +16,13 @@ export async function withoutLeaks<T>(run: () => Promise<T>): Promise<T> {
   }
   assertEquals(opened(), [], "Descriptors leaked");
   return result;
+}
+
+/** The runtime opens a pair of sockets for the first signal that it awaits. */
+function openSignalSockets(): void {
+  const nothing = () => {};
+  Deno.addSignalListener("SIGUSR2", nothing);
+  Deno.removeSignalListener("SIGUSR2", nothing);
 }
 
 /** "number target" of what this process has open, less the runtime's own. */
