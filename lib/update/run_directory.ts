@@ -1,8 +1,13 @@
 import { Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../../ffi/open_flags.ts";
+import { RefusedError } from "./error.ts";
 import type { Facts } from "./facts.ts";
 
 const STATE_FILE = "vm.state";
+const MIB = 1024 ** 2;
+/** Devices rarely have more than one MiB to save; RAM stays where it is. */
+const STATE_ROOM = 16 * MIB;
 
 /**
  * A directory for one update, on tmpfs: the state of a VM is written and read
@@ -35,6 +40,7 @@ export class RunDirectory implements AsyncDisposable {
         O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
         0o600,
       );
+      requireRoom(state, path);
       if (Deno.uid() === 0) state.chown(facts.owner.uid, facts.owner.gid);
     } catch (error) {
       await directory[Symbol.asyncDispose]();
@@ -70,6 +76,27 @@ export class RunDirectory implements AsyncDisposable {
       // Of two that recover at once, the other was first.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+}
+
+/**
+ * Makes sure that the state has room.
+ *
+ * @throws {RefusedError}
+ */
+function requireRoom(state: Fd, path: string): void {
+  try {
+    state.writeAll(new Uint8Array(STATE_ROOM));
+    state.truncate(0);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    if (error.code !== "ENOSPC" && error.code !== "EDQUOT") throw error;
+    throw new RefusedError(
+      "no-room",
+      `Cannot keep the VM's state in "${path}": there is no room for ` +
+        `${STATE_ROOM / MIB} MiB`,
+      { remedy: "Make room in that file system", cause: error },
+    );
   }
 }
 

@@ -1,5 +1,8 @@
 /** The state file, the disk's lock, the monitor, another cprctl. */
 
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import type { Machine } from "../../qemu/harness/mod.ts";
 import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
@@ -63,10 +66,22 @@ export const STATE_FILE: readonly Fault[] = [
   },
 ];
 
-/** Takes all the room there is for the state file but a few kilobytes. */
-const fillBase: Deed = async (scene) => {
-  const base = await baseDirectory();
-  await scene.mountTmpfs(base, "32k");
+const SMALL = "32k";
+const ENOUGH = "20m";
+
+const fillBase: Deed = async () => {
+  const path = `${await baseDirectory()}/filler`;
+  using file = Fd.open(path, O_CREAT | O_WRONLY);
+  const piece = new Uint8Array(4096);
+  try {
+    for (;;) file.writeAll(piece);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "ENOSPC") throw error;
+  }
+};
+
+const mountBase = (size: string): Deed => async (scene) => {
+  await scene.mountTmpfs(await baseDirectory(), size);
 };
 
 export const NO_ROOM: readonly Fault[] = [
@@ -74,8 +89,17 @@ export const NO_ROOM: readonly Fault[] = [
     name: "state directory is full",
     when: "from the start",
     root: true,
-    before: fillBase,
-    ends: [rolledBack(/No space left on device/), refused(/room/)],
+    before: mountBase(SMALL),
+    ends: [refused(/no room/)],
+    short: true,
+  },
+  {
+    name: "state directory is full",
+    when: "before the VM stops",
+    root: true,
+    before: mountBase(ENOUGH),
+    at: { migrate: fillBase },
+    ends: [rolledBack(/No space left|Input.output error/)],
     short: true,
   },
 ];
