@@ -1,13 +1,20 @@
 import { assertEquals } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
 import { makeImage } from "./disk_image.ts";
-import { type Machine, PLAIN, until, VirtualMachine } from "./harness/mod.ts";
+import {
+  type Machine,
+  PLAIN,
+  until,
+  updateByHand,
+  VirtualMachine,
+} from "./harness/mod.ts";
 import {
   assertNothingElse,
   assertRefuses,
   assertWarns,
   preflightOf,
 } from "./preflight_of.ts";
+import { Stranger } from "./harness/stranger.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 20_000;
@@ -397,4 +404,26 @@ Deno.test("a graph that was taken apart below a named node is refused", async ()
   assertRefuses(checks, "block-nodes", `"top"`, `"backing"`, `"base"`);
   assertNothingElse(checks, "block-nodes");
   assertEquals(await vm.runState(), "running");
+});
+
+Deno.test("an image that another has locked is refused where the VM has not", async () => {
+  await using images = new Images();
+  const image = await images.make("a.raw");
+  await using vm = await start([
+    "-S",
+    ...["-drive", `if=none,id=a,format=raw,file=${image}`],
+    ...["-device", "virtio-blk-pci,drive=a"],
+  ]);
+  // A program that took a paused VM over locks nothing until it runs.
+  await updateByHand(vm, builds.new);
+  const back = () => preflightOf(vm, builds.old.binary);
+  assertNothingElse(await back());
+  await using thief = new Stranger([
+    toolOf(builds.new, "qemu-io"),
+    ...["-f", "raw", image],
+  ]);
+  await thief.ask("length");
+  const checks = await back();
+  assertRefuses(checks, "image-locks", image);
+  assertNothingElse(checks, "image-locks");
 });

@@ -33,6 +33,7 @@ import { diskImages } from "./disk_images.ts";
 import { displays } from "./displays.ts";
 import { fdSets } from "./fd_sets.ts";
 import { hostForwards } from "./host_forwards.ts";
+import { imageLocks } from "./image_locks.ts";
 import {
   Inventory,
   UnknownQueryError,
@@ -92,6 +93,7 @@ const CHECKS: readonly PreflightCheck[] = [
   diskImages,
   blockNodes,
   diskFiles,
+  imageLocks,
   blockJobs,
   blockExports,
   dirtyBitmaps,

@@ -1,4 +1,5 @@
 import { readDescriptors } from "../proc.ts";
+import { type FileLock, readLocks } from "./file_locks.ts";
 
 /** A descriptor of another process. */
 export interface OpenFile {
@@ -57,12 +58,27 @@ export class ProcessFiles {
 
   /** A descriptor's O_ flags; undefined: it is not open. */
   async flags(descriptor: number): Promise<number | undefined> {
+    const facts = await this.#facts(descriptor);
+    if (facts === undefined) return undefined;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(facts)?.[1] ?? "0";
+    return Number.parseInt(flags, 8);
+  }
+
+  /** The locks that the process has by its descriptors. */
+  async locks(): Promise<FileLock[]> {
+    const locks: FileLock[] = [];
+    for (const number of (await this.open()).keys()) {
+      locks.push(...readLocks(await this.#facts(number) ?? ""));
+    }
+    return locks;
+  }
+
+  /** What the kernel says of a descriptor; undefined: it is not open. */
+  async #facts(descriptor: number): Promise<string | undefined> {
     try {
-      const facts = await Deno.readTextFile(
+      return await Deno.readTextFile(
         `/proc/${this.#pid}/fdinfo/${descriptor}`,
       );
-      const flags = /^flags:\s*([0-7]+)$/m.exec(facts)?.[1] ?? "0";
-      return Number.parseInt(flags, 8);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

@@ -4,7 +4,7 @@ import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import type { VirtualMachine } from "../../qemu/harness/mod.ts";
 import { type QemuBuilds, toolOf } from "../../../scripts/qemu/builds.ts";
 import type { Cprctl } from "./cprctl.ts";
-import { Stranger } from "./stranger.ts";
+import { Stranger } from "../../qemu/harness/stranger.ts";
 
 /** Everything that a fault may touch. */
 export class Scene implements AsyncDisposable {

@@ -1,0 +1,47 @@
+/**
+ * Locks on files, as the kernel lists them in `/proc/locks` and, of one open
+ * file, in `/proc/PID/fdinfo/N` (proc_pid_fdinfo(5)):
+ *
+ * ```
+ * 3: OFDLCK ADVISORY  READ -1 fe:00:1573 201 201
+ * ```
+ *
+ * @module
+ */
+
+/** A lock on a range of bytes; both ends belong to it. */
+export interface FileLock {
+  /** "MAJOR:MINOR:INODE", the first two in hexadecimal, of two digits. */
+  readonly file: string;
+  readonly first: number;
+  /** Infinity: to the end, wherever that is. */
+  readonly last: number;
+}
+
+const LINE =
+  /\d+: (?:OFDLCK|POSIX) +\S+ +(?:READ|WRITE) +\S+ ([\da-f]+:[\da-f]+:\d+) (\d+) (\d+|EOF)$/gm;
+
+/** The locks in a text that has one a line; a lock that is waited for is none. */
+export function readLocks(text: string): FileLock[] {
+  return [...text.matchAll(LINE)].map(([, file = "", first, last]) => ({
+    file,
+    first: Number(first),
+    last: last === "EOF" ? Infinity : Number(last),
+  }));
+}
+
+/** A file as {@linkcode FileLock} names it. */
+export function lockedAs({ dev, ino }: Deno.FileInfo): string {
+  const [major, minor] = [majorOf(dev), minorOf(dev)]
+    .map((it) => it.toString(16).padStart(2, "0"));
+  return `${major}:${minor}:${ino}`;
+}
+
+/** As the C library takes a device number apart, up to its 32 lower bits. */
+function majorOf(dev: number): number {
+  return (dev >>> 8) & 0xfff;
+}
+
+function minorOf(dev: number): number {
+  return (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+}
