@@ -7,7 +7,7 @@
 
 import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
 import { CprctlError } from "../errors.ts";
-import { asArray, asObject } from "./facts.ts";
+import { asArray, asObject } from "./reply.ts";
 import type { PhaseObserver } from "./phase_clock.ts";
 import type { Comparison, Report } from "./report.ts";
 import { update } from "./update.ts";

@@ -1,12 +1,11 @@
 import {
-  isObject,
-  type Json,
   type QemuVersion,
   type QmpAddress,
   type QmpClient,
   QmpCommandError,
 } from "../qmp/mod.ts";
 import { RefusedError } from "./error.ts";
+import { hasActiveImages } from "./images.ts";
 import {
   type Executable,
   readCommandLine,
@@ -15,6 +14,7 @@ import {
   readStartTime,
 } from "./proc.ts";
 import type { Program, Report } from "./report.ts";
+import { asArray, asObject, text } from "./reply.ts";
 import { readThreads, type ThreadRecord } from "./threads.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
@@ -36,6 +36,8 @@ export interface VmRecord {
   /** Run state before the update. */
   readonly runState: string;
   readonly running: boolean;
+  /** Whether it uses its images: one that was migrated away does not. */
+  readonly imagesActive: boolean;
   /** What the host had given its threads. */
   readonly threads: readonly ThreadRecord[];
 }
@@ -94,6 +96,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     ramFiles: await ramFiles(client),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
+    imagesActive: await hasActiveImages(client),
     threads: await readThreads(client, pid),
   };
 }
@@ -132,16 +135,6 @@ async function ramFiles(client: QmpClient): Promise<Set<string>> {
   return names;
 }
 
-/** The members of a reply; none where it is not an object. */
-export function asObject(reply: Json): { [key: string]: Json | undefined } {
-  return isObject(reply) ? reply : {};
-}
-
-/** A member that is text. */
-export function text(value: Json | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
 /** A version as people write it. */
 export function versionText(version: QemuVersion): string {
   return `${version.major}.${version.minor}.${version.micro}`;
@@ -171,9 +164,4 @@ export function programOf(
     package: version.package === "" ? null : version.package,
     exe,
   };
-}
-
-/** The elements of a reply; none where it is not an array. */
-export function asArray(reply: Json | undefined): Json[] {
-  return Array.isArray(reply) ? reply : [];
 }

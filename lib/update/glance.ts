@@ -1,7 +1,8 @@
 /** What a VM runs on at this moment, asked before and after an update. */
 
 import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
-import { asObject, versionText } from "./facts.ts";
+import { versionText } from "./facts.ts";
+import { asObject } from "./reply.ts";
 import {
   type Executable,
   readCommandLine,

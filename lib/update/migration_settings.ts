@@ -4,7 +4,7 @@ import {
   type QmpClient,
   QmpError,
 } from "../qmp/mod.ts";
-import { asArray, asObject } from "./facts.ts";
+import { asArray, asObject } from "./reply.ts";
 
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;

@@ -1,5 +1,5 @@
 import { type EventWatch, type QmpClient, type QmpEvent } from "../qmp/mod.ts";
-import { asObject, text } from "./facts.ts";
+import { asObject, text } from "./reply.ts";
 
 /** Waits until a migration reaches one of these statuses. */
 export async function nextStatus(

@@ -16,7 +16,9 @@ import {
   type QmpEvent,
 } from "../qmp/mod.ts";
 import { messageOf, NeedsPersonError, UpdateProblem } from "./error.ts";
-import { asObject, text, type VmRecord } from "./facts.ts";
+import { type VmRecord } from "./facts.ts";
+import { asObject, text } from "./reply.ts";
+import { activateImages } from "./images.ts";
 import { failureOf, nextStatus } from "./migration_status.ts";
 import { stopProcess } from "./stop_process.ts";
 
@@ -121,12 +123,15 @@ export class NewSide implements AsyncDisposable {
   }
 
   /**
-   * Makes sure that a program whose guest stays stopped is well.
+   * Leaves the guest stopped, and its images to nobody else.
    *
+   * @returns what keeps the program from its images; undefined when all is well
    * @throws {QmpError} when it does not answer
    */
-  async confirm(): Promise<void> {
+  async stay({ imagesActive }: VmRecord): Promise<string | undefined> {
+    if (imagesActive) return await activateImages(this.#client);
     await this.#client.execute("query-status");
+    return undefined;
   }
 
   /** The RESUME event of a program that does not answer; or its error. */

@@ -20,7 +20,9 @@ import {
   RolledBackError,
   UpdateError,
 } from "./error.ts";
-import { asObject, type Facts } from "./facts.ts";
+import { type Facts } from "./facts.ts";
+import { asObject, text } from "./reply.ts";
+import { standsStill } from "./run_state.ts";
 import { MigrationSettings } from "./migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "./migration_status.ts";
 
@@ -40,6 +42,8 @@ export class OldSide implements Disposable {
   readonly #process: PidFd;
   readonly #deadline: Deadline;
   readonly #watch: EventWatch;
+  /** What the program said last. */
+  #runState: string;
 
   constructor(
     client: QmpClient,
@@ -51,6 +55,7 @@ export class OldSide implements Disposable {
     this.#facts = facts;
     this.#process = process;
     this.#deadline = deadline;
+    this.#runState = facts.runState;
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   }
 
@@ -188,7 +193,9 @@ export class OldSide implements Disposable {
   }
 
   get #asBefore(): string {
-    return this.#facts.running ? "runs" : `is ${this.#facts.runState}`;
+    return this.#facts.running
+      ? "runs"
+      : standsStill(this.#runState, this.#facts);
   }
 
   /** Waits until the VM is running, if it was; says so only when it is true. */
@@ -198,7 +205,8 @@ export class OldSide implements Disposable {
     for (;;) {
       const status = asObject(await this.#client.execute("query-status"));
       if ((status["running"] === true) === this.#facts.running) {
-        if (status["status"] !== "finish-migrate") return;
+        this.#runState = text(status["status"]) ?? this.#runState;
+        if (this.#runState !== "finish-migrate") return;
       }
       const timeoutMs = deadline - performance.now();
       await this.#watch.next("RESUME", { timeoutMs });

@@ -26,7 +26,9 @@ import {
   UpdateError,
   UpdateProblem,
 } from "./error.ts";
-import { asObject, text, type VmRecord } from "./facts.ts";
+import { type VmRecord } from "./facts.ts";
+import { asObject, text } from "./reply.ts";
+import { notLocked } from "./images.ts";
 import { type Journal, readJournal } from "./journal.ts";
 import { VmLock } from "./lock.ts";
 import { failureOf } from "./migration_status.ts";
@@ -35,6 +37,7 @@ import { NewSide } from "./new_side.ts";
 import { readStartTime } from "./proc.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
+import { standsStill } from "./run_state.ts";
 import { SavedState } from "./saved_state.ts";
 import { restoreThreads } from "./threads.ts";
 import { Keeper } from "./world/keeper.ts";
@@ -160,12 +163,24 @@ async function finish(
         continue;
       default:
         warnings = await restoreThreads(client, vm.pid, vm.threads);
-        if (!vm.running) {
-          return recovered(vm, `is ${state}, as it was`, warnings);
-        }
+        if (!vm.running) return await stay(side, vm, state, warnings);
         await side.resume();
     }
   }
+}
+
+/** Leaves the guest stopped, as it was. */
+async function stay(
+  side: NewSide,
+  vm: VmRecord,
+  state: string | undefined,
+  warnings: readonly string[],
+): Promise<Recovery> {
+  const problem = await side.stay(vm);
+  return recovered(vm, standsStill(state, vm), [
+    ...warnings,
+    ...problem === undefined ? [] : [notLocked(problem)],
+  ]);
 }
 
 function recovered(
@@ -274,7 +289,9 @@ async function goBack(
     vm,
     outcome: "rolled-back",
     message: [
-      `The VM of process ${vm.pid} runs on the old program, as process ${pid}`,
+      `The VM of process ${vm.pid} ${
+        vm.running ? "runs" : `is ${vm.runState}`
+      } on the old program, as process ${pid}`,
       ...warnings,
     ].join("; "),
   };

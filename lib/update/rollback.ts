@@ -14,6 +14,7 @@ import type { VmRecord } from "./facts.ts";
 import type { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
+import { notLocked } from "./images.ts";
 import { restoreThreads } from "./threads.ts";
 import type { Keeper } from "./world/keeper.ts";
 
@@ -95,6 +96,9 @@ async function becomeOld(
     const resume = way.facts.running
       ? await resumeAgain(old, deadline)
       : undefined;
+    if (!way.facts.running) {
+      warnings.push(...await stayAgain(old, way.facts, deadline));
+    }
     warnings.push(...await way.settings.giveBack(old.client));
     return { pid, resume, warnings };
   } catch (error) {
@@ -134,6 +138,20 @@ async function resumeAgain(
       if (deadline.left() < pauseMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
+  }
+}
+
+/** Leaves the guest stopped; the images may come back as well. */
+async function stayAgain(
+  old: NewSide,
+  facts: VmRecord,
+  deadline: Deadline,
+): Promise<string[]> {
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    const problem = await old.stay(facts);
+    if (problem === undefined) return [];
+    if (deadline.left() < pauseMs) return [notLocked(problem)];
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

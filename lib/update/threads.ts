@@ -13,7 +13,7 @@ import {
   QUERY_CPUS_FAST,
   QUERY_IOTHREADS,
 } from "../qmp/types/mod.ts";
-import { messageOf } from "./error.ts";
+import { messageOf, UpdateProblem } from "./error.ts";
 import { isGone } from "./proc.ts";
 import {
   type Cgroups,
@@ -37,6 +37,7 @@ export interface ThreadRecord {
 }
 
 const MAIN_THREAD = "main thread";
+const VCPU = "vCPU ";
 
 /**
  * Asks which threads a VM has, and the kernel what each was given.
@@ -61,6 +62,7 @@ export async function readThreads(
  * the guest's pause: one round trip, and nothing set that is right already.
  *
  * @returns what could not be given back, for a person
+ * @throws {UpdateProblem} when the VM has more vCPUs than it had
  */
 export async function restoreThreads(
   client: Executor,
@@ -75,6 +77,7 @@ export async function restoreThreads(
     if (!(error instanceof QmpError)) throw error;
     return [`No thread got back its place: ${messageOf(error)}`];
   }
+  refuseMoreCpus(records, threads);
   return records.flatMap(({ name, placement, cgroups }) => {
     const tid = threads.get(name);
     if (tid === undefined) return [`The VM has no ${name} any more`];
@@ -87,6 +90,21 @@ export async function restoreThreads(
       `The ${name} did not get back its ${problem}`
     );
   });
+}
+
+/** A state of fewer vCPUs loads: the guest just does not know the others. */
+function refuseMoreCpus(
+  before: readonly ThreadRecord[],
+  now: ReadonlyMap<string, number>,
+): void {
+  const known = new Set(before.map(({ name }) => name));
+  for (const name of now.keys()) {
+    if (!name.startsWith(VCPU) || known.has(name)) continue;
+    throw new UpdateProblem(
+      "more-cpus",
+      `The program has ${name}, which the VM did not have`,
+    );
+  }
 }
 
 /**
@@ -107,7 +125,7 @@ async function namedThreads(
     const tid = hostId(own);
     if (tid !== undefined) named.set(name, tid);
   };
-  for (const cpu of cpus) add(`vCPU ${cpu["cpu-index"]}`, cpu["thread-id"]);
+  for (const cpu of cpus) add(`${VCPU}${cpu["cpu-index"]}`, cpu["thread-id"]);
   for (const { id, "thread-id": tid } of iothreads) {
     add(`iothread "${id}"`, tid);
   }

@@ -27,6 +27,7 @@ import {
   NeedsPersonError,
   RolledBackError,
   UpdateError,
+  UpdateProblem,
 } from "./error.ts";
 import { type Facts, recordOf } from "./facts.ts";
 import { Hold } from "./hold.ts";
@@ -207,10 +208,20 @@ async function goOn(order: Move, course: Course): Promise<void> {
   await clock.begin("commit");
   const warnings = await placing;
   if (facts.running) course.resume = await fresh.resume();
-  else await fresh.confirm();
+  else await stay(fresh, facts);
   course.pid = facts.pid;
   course.warnings.push(...warnings);
   course.warnings.push(...await settings.giveBack(fresh.client));
+}
+
+/** @throws {UpdateProblem} when somebody else has an image by now */
+async function stay(fresh: NewSide, facts: Facts): Promise<void> {
+  const problem = await fresh.stay(facts);
+  if (problem === undefined) return;
+  throw new UpdateProblem(
+    "images-taken",
+    `The new program cannot use the VM's images: ${problem}`,
+  );
 }
 
 /** Back to the old program; the error that says what happened to the VM. */

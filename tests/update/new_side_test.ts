@@ -21,6 +21,7 @@ function vmOf({ address }: FakePeer): VmRecord {
     machine: undefined,
     runState: "running",
     running: true,
+    imagesActive: true,
     threads: [],
   };
 }

@@ -1,5 +1,5 @@
 import { isObject } from "../../qmp/mod.ts";
-import { asArray, text } from "../facts.ts";
+import { asArray, text } from "../reply.ts";
 import { type BlockDevice, blockDevices, nameOf } from "./block_devices.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import type { CommandLine } from "./command_line.ts";

@@ -78,7 +78,7 @@ export async function strike(
     const told = ending.report?.pid_after ?? vm.pid;
     // A person's, or recover's, doing is not in the report any more.
     if (outcome !== "needs-person") assertEquals(told, vm.pid);
-    await assertRuns(vm, side, builds, witness);
+    await assertRuns(vm, side, builds, witness, ending.said);
     await assertSettings(vm, settings);
   }
   await assertNothingLeft(pidBefore);

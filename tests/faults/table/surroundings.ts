@@ -3,7 +3,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
-import type { Machine } from "../../qemu/harness/mod.ts";
 import { baseDirectory } from "../../../lib/update/run_directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
@@ -115,15 +114,11 @@ const takeLock: Deed = async (scene) => {
   await thief.ask("length");
 };
 
-const isRunning = ({ paused }: Machine) => !paused;
-
 export const DISK_LOCK: readonly Fault[] = [
   {
     name: "disk's lock is stolen",
     when: "before the state is loaded, and given back",
     at: { load: takeLock, rollback: (scene) => scene.strangersLeave() },
-    // A VM that is paused does not lock its disk.
-    fits: isRunning,
     ends: [rolledBack(/lock/)],
     short: true,
   },
@@ -137,14 +132,12 @@ export const DISK_LOCK: readonly Fault[] = [
         setTimeout(() => scene.strangersLeave(), 1_500);
       },
     },
-    fits: isRunning,
     ends: [rolledBack(/lock/)],
   },
   {
     name: "disk's lock is stolen",
     when: "loaded, before it runs, and given back",
     at: { commit: takeLock, rollback: (scene) => scene.strangersLeave() },
-    fits: isRunning,
     ends: [rolledBack(/lock/)],
   },
 ];

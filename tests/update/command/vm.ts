@@ -27,6 +27,7 @@ export function factsOf(
     ramFiles: new Set(),
     runState: "running",
     running: true,
+    imagesActive: true,
     threads: [],
     ...more,
   };
