@@ -56,8 +56,11 @@ const MAX_DEPTH = 1024;
 const NO_TERMINATOR = "";
 /** For a reply. QEMU answers within its main loop, which I/O may hold up. */
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Between two attempts to reach a program that is starting. */
-const RETRY_MS = 1;
+/**
+ * Between two attempts to reach a program that is starting. QEMU listens long
+ * before it answers; asking more often only takes time from it.
+ */
+const RETRY_MS = 4;
 
 /** How to connect. */
 export interface ConnectOptions extends Patience {
