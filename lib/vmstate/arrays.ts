@@ -9,12 +9,8 @@ import {
 } from "./codec.ts";
 import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
-import {
-  arrayEntries,
-  describeValue,
-  type FieldEntry,
-  pointerEntries,
-} from "./vmdesc.ts";
+import { arrayEntries, describeValue, pointerEntries } from "./vmdesc.ts";
+import type { FieldEntry } from "./vmdesc_entry.ts";
 
 /**
  * No array of elements that may take no bytes at all is longer than this: the

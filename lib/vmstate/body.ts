@@ -2,7 +2,7 @@ import type { Sink, Source } from "../stream/mod.ts";
 import { isPresent, type StateContext } from "./codec.ts";
 import type { NamedSubsection, VmState } from "./description.ts";
 import { InvalidValue } from "./error.ts";
-import type { NamedFieldEntry, VmsdEntry } from "./vmdesc.ts";
+import type { NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";
 import { describeValue } from "./vmdesc.ts";
 
 /** Type byte of a subsection. */

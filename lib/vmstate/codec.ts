@@ -1,5 +1,5 @@
 import type { Sink, Source } from "../stream/mod.ts";
-import type { FieldEntry } from "./vmdesc.ts";
+import type { FieldEntry } from "./vmdesc_entry.ts";
 
 /** The fields of a struct that were loaded, or are to be saved, around one. */
 export type Siblings = Readonly<Record<string, unknown>>;

@@ -74,9 +74,5 @@ export {
   type StateOptions,
 } from "./state.ts";
 export { struct, temporary, versionedStruct } from "./structs.ts";
-export {
-  type FieldEntry,
-  type NamedFieldEntry,
-  type VmsdEntry,
-  vmsdJson,
-} from "./vmdesc.ts";
+export { vmsdJson } from "./vmdesc.ts";
+export type { FieldEntry, NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";

@@ -3,7 +3,7 @@ import { describeBody, loadBody, saveBody } from "./body.ts";
 import type { DescriptorCodec, StateContext } from "./codec.ts";
 import type { VmState } from "./description.ts";
 import { isFieldProblem, pathText, problemOf, VmstateError } from "./error.ts";
-import type { VmsdEntry } from "./vmdesc.ts";
+import type { VmsdEntry } from "./vmdesc_entry.ts";
 
 /** Descriptors as plain signed be32 numbers, as cpr-exec sends them. */
 export const plainDescriptors: DescriptorCodec = {
