@@ -62,7 +62,7 @@ const NO_UUID = "00000000-0000-0000-0000-000000000000";
 /**
  * Asks the monitor and /proc.
  *
- * @throws {RefusedError} when the peer's process cannot be told
+ * @throws {RefusedError} when the peer's process cannot be told, or looked into
  */
 export async function gatherFacts(client: QmpClient): Promise<Facts> {
   const pid = client.peer?.pid;
@@ -73,12 +73,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
       { remedy: "Give the VM a monitor on a unix socket" },
     );
   }
-  const [argv, executable, owner, startTime] = await Promise.all([
-    readCommandLine(pid),
-    readExecutable(pid),
-    readOwner(pid),
-    readStartTime(pid),
-  ]);
+  const { argv, executable, owner, startTime } = await readProcess(pid);
   const status = asObject(await client.execute("query-status"));
   const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
@@ -99,6 +94,27 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     imagesActive: await hasActiveImages(client),
     threads: await readThreads(client, pid),
   };
+}
+
+/** What /proc says of a VM's process. */
+async function readProcess(pid: number) {
+  const owner = await readOwner(pid);
+  try {
+    const [argv, executable, startTime] = await Promise.all([
+      readCommandLine(pid),
+      readExecutable(pid),
+      readStartTime(pid),
+    ]);
+    return { argv, executable, owner, startTime };
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new RefusedError(
+      "not-permitted",
+      `User ${Deno.uid()} may not look into process ${pid}, which belongs to ` +
+        `user ${owner.uid}`,
+      { remedy: "Run cprctl as root, or as the user of the VM", cause },
+    );
+  }
 }
 
 /** The class of the machine object, less its suffix. */

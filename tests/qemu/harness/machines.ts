@@ -25,6 +25,8 @@ export interface Machine {
   /** Stop the guest before it is moved. */
   readonly paused?: true;
   readonly daemonize?: true;
+  /** Run it as this user, and group of the same number; only root can. */
+  readonly user?: number;
 }
 
 /** The one that tests of anything but configurations use. */

@@ -18,6 +18,12 @@ const DISK_BYTES = 1 << 20;
 const BOOT_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 20_000;
 
+/** The words that execute what follows as a user who has nothing else. */
+export function asUser(user: number | undefined): string[] {
+  if (user === undefined) return [];
+  return ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
+}
+
 /** Sends what QEMU says, over every exec, to a file; then there is no shell. */
 const LAUNCH = 'exec "$@" >"$0" 2>&1';
 
@@ -171,8 +177,15 @@ export class VirtualMachine implements AsyncDisposable {
 
   async #launch(): Promise<void> {
     await Deno.writeFile(this.files.disk, bootDisk(DISK_BYTES));
+    const { user } = this.machine;
+    if (user !== undefined) {
+      for (const path of [this.folder, this.files.disk]) {
+        await Deno.chown(path, user, user);
+      }
+    }
+    const words = [...asUser(user), ...this.argv];
     this.#child = new Deno.Command("/bin/sh", {
-      args: ["-c", LAUNCH, this.#log, ...this.argv],
+      args: ["-c", LAUNCH, this.#log, ...words],
       cwd: this.folder,
       env: { [MARK]: this.folder },
       stdin: "null",

@@ -1,0 +1,48 @@
+/** The built file on a clean machine. */
+
+import { assertEquals } from "@std/assert";
+import { VERSION } from "../../lib/version.ts";
+import { validateReport } from "../../lib/update/report_validate.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { AloneProgram } from "../program/alone.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+
+Deno.test("the file alone tells its version, shows the demo and moves a VM", async (t) => {
+  await using program = await AloneProgram.make();
+
+  await t.step("version", async () => {
+    const { code, stdout, stderr } = await program.run(["version", "--json"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(JSON.parse(stdout).version, VERSION);
+  });
+
+  await t.step("demo", async () => {
+    const { code, stdout, stderr } = await program.run(["demo", "--json"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(validateReport(JSON.parse(stdout)).outcome, "updated");
+  });
+
+  await t.step("update", async () => {
+    await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+    const witness = await Witness.of(vm);
+    const { code, stdout, stderr } = await program.run([
+      "update",
+      ...["--qmp", vm.files.qmp, "--binary", builds.new.binary, "--json"],
+    ]);
+    assertEquals(code, 0, `${stdout}${stderr}`);
+    const report = validateReport(JSON.parse(stdout));
+    assertEquals([report.outcome, report.warnings], ["updated", []]);
+    assertEquals([report.pid_after, vm.executable()], [
+      vm.pid,
+      builds.new.binary,
+    ]);
+    await witness.assertLivesOn();
+  });
+
+  await t.step("it leaves nothing beside itself", () => {
+    const names = [...Deno.readDirSync(program.folder)].map((it) => it.name);
+    assertEquals(names, ["cprctl"]);
+  });
+});
