@@ -2,15 +2,15 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../qemu/harness/mod.ts";
-import { membersOf } from "../faults/harness/members.ts";
 import { Lab } from "../machine/e2e/harness/mod.ts";
 import {
   ControlNode,
+  ends,
+  exists,
   failing,
   Hypervisor,
   inode,
-  type Played,
-  updatesOf,
+  killModule,
   Versions,
 } from "./harness/mod.ts";
 
@@ -18,27 +18,20 @@ const PLAYBOOK = "cprctl.qemu.update";
 const TIMEOUT_MS = 60_000;
 
 /** Three hosts and who updates them. */
-function fleet(lab: Lab) {
+function fleet(lab: Lab, more: (host: string) => object = () => ({})) {
   const versions = new Versions(lab);
   const hosts = ["a", "b", "c"].map((name) =>
     new Hypervisor(lab, versions, name)
   );
   const node = new ControlNode(
     lab.folder,
-    Object.fromEntries(hosts.map((host) => [host.name, host.variables])),
+    Object.fromEntries(
+      hosts.map((
+        { name, variables },
+      ) => [name, { ...variables, ...more(name) }]),
+    ),
   );
   return { versions, hosts, node };
-}
-
-/** Host, whether it changed, and what the VM does. */
-function ends(played: Played): unknown[][] {
-  return updatesOf(played).map(({ host, end, result }) => [
-    host,
-    end,
-    result["changed"],
-    result["outcome"],
-    result["vm_state"],
-  ]);
 }
 
 Deno.test("a fleet is checked, updated, and then up to date", async (t) => {
@@ -132,9 +125,7 @@ Deno.test("a killed playbook leaves VMs that recover puts in order", async () =>
   await until("the new program started", TIMEOUT_MS, () => exists(started));
   playbook.kill("SIGKILL");
   await playbook.status;
-  const modules = membersOf(lab.folder).filter(({ pid }) => isModule(pid));
-  assertEquals(modules.length, 1);
-  for (const { pid } of modules) Deno.kill(pid, "SIGKILL");
+  killModule(lab.folder);
 
   const { code, stdout, stderr } = await node.cprctl("recover", "--json");
   assertEquals(code, 4, stdout + stderr);
@@ -152,18 +143,58 @@ Deno.test("a killed playbook leaves VMs that recover puts in order", async () =>
   );
 });
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+Deno.test("packages are upgraded, and the VMs after them", async (t) => {
+  await using lab = await Lab.open();
+  const { versions, hosts, node } = fleet(lab, (name) => ({
+    cprctl_packages: [`qemu-${name}`],
+  }));
+  const before = await Promise.all(hosts.map((host) => host.look()));
+  const [a, b, c] = hosts;
+  assert(a !== undefined && b !== undefined && c !== undefined);
+  for (const { name, program } of [a, b]) {
+    node.publish(`qemu-${name}`, versions.new, program);
   }
-}
 
-/** The module itself, not what Ansible starts it with. */
-function isModule(pid: number): boolean {
-  const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
-  return words.includes("ansible-module");
-}
+  await t.step("--check upgrades nothing, and says so", async () => {
+    const played = await node.play(PLAYBOOK, "--check", "--limit", "a,b");
+    assertEquals(played.code, 0, played.stdout);
+    assertEquals(
+      ends(played),
+      [a, b].map((
+        { name },
+      ) => [name, "ok", false, "up-to-date", "running-new"]),
+    );
+    assertStringIncludes(played.stdout, "QEMU would be upgraded before");
+    for (const { program } of [a, b]) {
+      assertEquals(inode(program), inode(versions.old));
+    }
+  });
+
+  await t.step("a package that cannot be had stops the batch", async () => {
+    const played = await node.play(PLAYBOOK);
+    assert(played.code !== 0);
+    assertEquals(
+      ends(played),
+      [a, b].map(({ name }) => [name, "ok", true, "updated", "running-new"]),
+      played.stdout,
+    );
+    assertStringIncludes(played.stdout, "packages/qemu-c");
+    assertEquals(await c.look(), before[2]);
+  });
+
+  await t.step(
+    "a later run goes on, and the next has nothing to do",
+    async () => {
+      node.publish("qemu-c", versions.new, c.program);
+      const played = await node.play(PLAYBOOK);
+      assertEquals(
+        ends(played).map(([host, , changed]) => [host, changed]),
+        [["a", false], ["b", false], ["c", true]],
+        played.stdout,
+      );
+      const again = await node.play(PLAYBOOK);
+      assertEquals(again.code, 0, again.stdout);
+      assert(!/changed=[1-9]/.test(again.stdout), again.stdout);
+    },
+  );
+});

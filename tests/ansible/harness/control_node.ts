@@ -35,10 +35,11 @@ export class ControlNode {
    */
   constructor(folder: string, hosts: Hosts) {
     this.#folder = folder;
-    for (const name of ["bin", "run", "ansible_collections/cprctl"]) {
+    const collections = "ansible_collections/cprctl";
+    for (const name of ["bin", "run", "packages", collections]) {
       Deno.mkdirSync(`${folder}/${name}`, { recursive: true });
     }
-    Deno.symlinkSync(COLLECTION, `${folder}/ansible_collections/cprctl/qemu`);
+    Deno.symlinkSync(COLLECTION, `${folder}/${collections}/qemu`);
     const words = cprctlWords().map((word) => `'${word}'`).join(" ");
     Deno.writeTextFileSync(
       `${folder}/bin/cprctl`,
@@ -54,12 +55,22 @@ export class ControlNode {
       ANSIBLE_LOCAL_TEMP: `${folder}/tmp`,
       ANSIBLE_REMOTE_TEMP: `${folder}/tmp`,
       ANSIBLE_CALLBACK_PLUGINS: HERE,
+      ANSIBLE_LIBRARY: `${HERE}library`,
       ANSIBLE_CALLBACKS_ENABLED: "results",
       ANSIBLE_RETRY_FILES_ENABLED: "false",
       ANSIBLE_NOCOLOR: "1",
       LC_ALL: "C.UTF-8",
       CPRCTL_TEST_RESULTS: this.#results,
+      CPRCTL_TEST_PACKAGES: this.#packages,
     };
+  }
+
+  /** Puts a version of a package where the hosts' package manager finds it. */
+  publish(name: string, file: string, installedAt: string): void {
+    Deno.writeTextFileSync(
+      `${this.#packages}/${name}`,
+      `${file}\n${installedAt}\n`,
+    );
   }
 
   /** Starts a playbook: the collection's, or one by its path. */
@@ -137,6 +148,10 @@ export class ControlNode {
     return `${this.#folder}/hosts.json`;
   }
 
+  get #packages(): string {
+    return `${this.#folder}/packages`;
+  }
+
   get #results(): string {
     return `${this.#folder}/results`;
   }
@@ -157,4 +172,15 @@ function inventoryOf(hosts: Hosts): string {
 /** The results of the collection's cpr_update, in order. */
 export function updatesOf({ results }: Played): TaskResult[] {
   return results.filter(({ action }) => action === "cprctl.qemu.cpr_update");
+}
+
+/** Of each update: host, whether it changed, and what the VM does. */
+export function ends(played: Played): unknown[][] {
+  return updatesOf(played).map(({ host, end, result }) => [
+    host,
+    end,
+    result["changed"],
+    result["outcome"],
+    result["vm_state"],
+  ]);
 }

@@ -2,3 +2,4 @@
 
 export * from "./control_node.ts";
 export * from "./hypervisor.ts";
+export * from "./killed.ts";

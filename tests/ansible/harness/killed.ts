@@ -1,0 +1,27 @@
+/** What a test does to processes and files while a playbook runs. */
+
+import { assertEquals } from "@std/assert";
+import { membersOf } from "../../faults/harness/members.ts";
+
+/** Kills the module that works in a folder, not what Ansible started it with. */
+export function killModule(folder: string): void {
+  const modules = membersOf(folder).filter(({ pid }) => isModule(pid));
+  assertEquals(modules.length, 1);
+  for (const { pid } of modules) Deno.kill(pid, "SIGKILL");
+}
+
+function isModule(pid: number): boolean {
+  const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  return words.includes("ansible-module");
+}
+
+/** Whether there is such a file. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
