@@ -178,15 +178,18 @@ function writeField(json: JsonText, key: string, field: DecodedField): void {
 function writeValue(json: JsonText, type: string, value: DecodedValue): void {
   if (isStruct(value)) writeStruct(json, value);
   else if (!Array.isArray(value)) json.raw(scalarJson(type, value));
-  else if (!value.some(isStructOrList)) {
+  else if (value.some(isStructOrList)) {
+    json.open("[");
+    for (const each of value) writeValue(json, type, each);
+    json.close("]");
+  } else if (value.every(isNumber) && type !== "bool") {
+    // Tables of thousands: no text is made of each.
+    json.raw(listText(value));
+  } else {
     const texts = value.map((each) =>
       isStructOrList(each) ? "" : scalarJson(type, each)
     );
     json.raw(listText(texts));
-  } else {
-    json.open("[");
-    for (const each of value) writeValue(json, type, each);
-    json.close("]");
   }
 }
 
@@ -218,8 +221,12 @@ export function scalarJson(type: string, value: Scalar): string {
   return type === "bool" ? String(Boolean(value)) : String(value);
 }
 
-function listText(texts: readonly string[]): string {
-  return `[${texts.join(", ")}]`;
+function isNumber(value: DecodedValue): boolean {
+  return typeof value === "number";
+}
+
+function listText(elements: readonly DecodedValue[]): string {
+  return `[${elements.join(", ")}]`;
 }
 
 function writeRam(json: JsonText, { ram }: StreamInspection): void {

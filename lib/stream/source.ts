@@ -164,6 +164,12 @@ export class Source {
     return this.#bytes.subarray(start, start + count);
   }
 
+  /** The same, to read integers from: not a copy either. */
+  view(count: number): DataView {
+    const start = this.#view.byteOffset + this.#advance(count);
+    return new DataView(this.#view.buffer, start, count);
+  }
+
   /**
    * The next `count` bytes as UTF-8 text.
    *

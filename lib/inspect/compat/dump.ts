@@ -17,6 +17,7 @@
  * @module
  */
 
+import { ForeignJson, type ForeignObject } from "../../foreign_json.ts";
 import { InspectError } from "../error.ts";
 
 /** The state of a device, of a part of it, or of a subsection. */
@@ -64,13 +65,20 @@ const MAXIMUM_FIELDS = 1024;
  * @throws {InspectError} when it is none
  */
 export function parseDump(text: string, file: string): Dump {
-  const root = new Place(parseJson(text, file), file, "");
+  const json = new ForeignJson(parseJson(text, file), (path, what) => {
+    const where = path === "" ? "it" : `"${path.slice(1)}"`;
+    return notADump(file, `${where} ${what}`);
+  });
+  const reader = new DescriptionReader(json);
   const types = new Map<string, Description>();
-  for (const [type, place] of root.members()) {
+  for (const type of Object.keys(json.root)) {
     if (type === MACHINE) continue;
-    types.set(type, descriptionOf(place.member("Description"), 0));
+    const state = json.object(json.root, type);
+    const description = json.object(state, "Description");
+    types.set(type, reader.description(description, 0));
   }
-  return { machine: root.member(MACHINE).member("Name").text(), types };
+  const machine = json.text(json.object(json.root, MACHINE), "Name");
+  return { machine, types };
 }
 
 function parseJson(text: string, file: string): unknown {
@@ -82,98 +90,51 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-function descriptionOf(place: Place, depth: number): Description {
-  if (depth > MAXIMUM_DEPTH) throw place.problem("is nested too deeply");
-  const list = (key: string) => place.optional(key)?.elements() ?? [];
-  return {
-    name: place.member("name").text(),
-    version: place.member("version_id").count(),
-    minimumVersion: place.member("minimum_version_id").count(),
-    fields: list("Fields").map((field) => fieldOf(field, depth)),
-    subsections: list("Subsections").map((sub) =>
-      descriptionOf(sub, depth + 1)
-    ),
-  };
-}
+class DescriptionReader {
+  readonly #json: ForeignJson;
 
-function fieldOf(place: Place, depth: number): DumpField {
-  const description = place.optional("Description");
-  return {
-    name: place.member("field").text(),
-    version: place.member("version_id").count(),
-    conditional: place.member("field_exists").flag(),
-    count: place.optional("num")?.count() ?? 1,
-    size: place.member("size").count(),
-    ...description === undefined
-      ? {}
-      : { description: descriptionOf(description, depth + 1) },
-  };
-}
-
-/** A place in the JSON, which knows its path for messages. */
-class Place {
-  constructor(
-    readonly value: unknown,
-    readonly file: string,
-    readonly path: string,
-  ) {}
-
-  members(): [key: string, place: Place][] {
-    return Object.keys(this.object()).map((key) => [key, this.member(key)]);
+  constructor(json: ForeignJson) {
+    this.#json = json;
   }
 
-  optional(key: string): Place | undefined {
-    const object = this.object();
-    if (!Object.hasOwn(object, key)) return undefined;
-    const value: unknown = Reflect.get(object, key);
-    return new Place(value, this.file, `${this.path}.${key}`);
+  description(vmsd: ForeignObject, depth: number): Description {
+    const json = this.#json;
+    if (depth > MAXIMUM_DEPTH) throw json.problem(vmsd, "is nested too deeply");
+    return {
+      name: json.text(vmsd, "name"),
+      version: json.count(vmsd, "version_id"),
+      minimumVersion: json.count(vmsd, "minimum_version_id"),
+      fields: this.#list(vmsd, "Fields").map((field) =>
+        this.#field(field, depth)
+      ),
+      subsections: this.#list(vmsd, "Subsections").map((sub) =>
+        this.description(sub, depth + 1)
+      ),
+    };
   }
 
-  member(key: string): Place {
-    const member = this.optional(key);
-    if (member === undefined) throw this.problem(`has no "${key}"`);
-    return member;
+  #list(vmsd: ForeignObject, key: string): readonly ForeignObject[] {
+    if (vmsd[key] === undefined) return [];
+    const list = this.#json.objects(vmsd, key);
+    if (list.length <= MAXIMUM_FIELDS) return list;
+    throw this.#json.problem(vmsd, `has a list "${key}" that is too long`);
   }
 
-  object(): object {
-    const { value } = this;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw this.problem("is not an object");
-    }
-    return value;
-  }
-
-  elements(): Place[] {
-    if (!Array.isArray(this.value)) throw this.problem("is not an array");
-    if (this.value.length > MAXIMUM_FIELDS) throw this.problem("is too long");
-    return this.value.map((value, at) =>
-      new Place(value, this.file, `${this.path}[${at}]`)
-    );
-  }
-
-  text(): string {
-    if (typeof this.value !== "string") throw this.problem("is not a string");
-    return this.value;
-  }
-
-  flag(): boolean {
-    if (typeof this.value !== "boolean") throw this.problem("is not a boolean");
-    return this.value;
-  }
-
-  count(): number {
-    const { value } = this;
-    if (
-      typeof value !== "number" || !Number.isSafeInteger(value) || value < 0
-    ) {
-      throw this.problem("is not a count");
-    }
-    return value;
-  }
-
-  problem(what: string): InspectError {
-    const where = this.path === "" ? "it" : `"${this.path.slice(1)}"`;
-    return notADump(this.file, `${where} ${what}`);
+  #field(field: ForeignObject, depth: number): DumpField {
+    const json = this.#json;
+    return {
+      name: json.text(field, "field"),
+      version: json.count(field, "version_id"),
+      conditional: json.flag(field, "field_exists"),
+      count: field.num === undefined ? 1 : json.count(field, "num"),
+      size: json.count(field, "size"),
+      ...field.Description === undefined ? {} : {
+        description: this.description(
+          json.object(field, "Description"),
+          depth + 1,
+        ),
+      },
+    };
   }
 }
 

@@ -62,9 +62,9 @@ export class FieldDecoder {
   body(vmsd: VmsdDescription): DecodedStruct {
     const fields: DecodedField[] = [];
     for (let next = 0; next < vmsd.fields.length;) {
-      const entries = entriesOfOneField(vmsd.fields, next);
-      fields.push(this.#field(entries));
-      next += entries.length;
+      const end = endOfField(vmsd.fields, next);
+      fields.push(this.#field(vmsd.fields, next, end));
+      next = end;
     }
     return {
       vmsd: vmsd.name,
@@ -94,26 +94,41 @@ export class FieldDecoder {
     return struct;
   }
 
-  #field(entries: readonly FieldDescription[]): DecodedField {
-    const [first] = entries;
+  /** @param end of the entries that are this field's */
+  #field(
+    entries: readonly FieldDescription[],
+    start: number,
+    end: number,
+  ): DecodedField {
+    const first = entries[start];
     if (first === undefined) throw new TypeError("A field has no entries");
     this.#path.push(first.name);
-    const offset = this.#source.offset;
-    const content = isOneValue(entries, first)
-      ? { type: first.type, value: this.#value(first) }
-      : this.#array(entries);
+    const field = end === start + 1 && isOneValue(first)
+      ? this.#single(first)
+      : this.#array(first, entries.slice(start, end));
     this.#path.pop();
+    return field;
+  }
+
+  #single(entry: FieldDescription): DecodedField {
+    const offset = this.#source.offset;
+    const value = this.#value(entry);
     return {
-      name: first.name,
+      name: entry.name,
+      type: entry.type,
       isArray: false,
       hasMarkers: false,
       offset,
       size: this.#source.offset - offset,
-      ...content,
+      value,
     };
   }
 
-  #array(entries: readonly FieldDescription[]) {
+  #array(
+    first: FieldDescription,
+    entries: readonly FieldDescription[],
+  ): DecodedField {
+    const offset = this.#source.offset;
     const elements = new Elements();
     for (const entry of entries) {
       const count = entry.arrayLength ?? 1;
@@ -121,12 +136,14 @@ export class FieldDecoder {
       else this.#elements(entry, count, elements);
     }
     if (elements.isMarkerOpen) throw this.#problem("it ends after a marker");
-    const { type, values, hasMarkers } = elements;
     return {
-      type: type ?? entries[0]?.type ?? "",
-      value: values,
+      name: first.name,
+      type: elements.type ?? first.type,
       isArray: true,
-      hasMarkers,
+      hasMarkers: elements.hasMarkers,
+      offset,
+      size: this.#source.offset - offset,
+      value: elements.values,
     };
   }
 
@@ -164,26 +181,15 @@ export class FieldDecoder {
     elements.type = entry.type;
     elements.isMarkerOpen = false;
     this.#spend(count);
-    if (isScalar(entry)) this.#scalars(entry, count, elements.values);
-    else {
+    const loadMany = manyOf(entry);
+    if (loadMany !== undefined) {
+      elements.add(loadMany(this.#source, count));
+    } else {
       for (let index = 0; index < count; index++) {
         this.#path.push(`[${elements.values.length}]`);
         elements.values.push(this.#unchecked(entry, index > 0));
         this.#path.pop();
       }
-    }
-  }
-
-  /** Integers in a row: nothing in them can be wrong but their end. */
-  #scalars(
-    entry: FieldDescription,
-    count: number,
-    values: DecodedValue[],
-  ): void {
-    const type = wireType(entry.type);
-    this.#source.need(count * entry.size);
-    for (let index = 0; index < count; index++) {
-      values.push(type.load(this.#source, entry.size));
     }
   }
 
@@ -232,32 +238,37 @@ export class FieldDecoder {
 
 /** The elements of an array while they gather. */
 class Elements {
-  readonly values: DecodedValue[] = [];
+  values: DecodedValue[] = [];
   type: string | undefined;
   hasMarkers = false;
   /** True right after a marker that announces an element. */
   isMarkerOpen = false;
+
+  /** Takes the list over if there was none: arrays come in one run mostly. */
+  add(values: DecodedValue[]): void {
+    if (this.values.length === 0) this.values = values;
+    else for (const value of values) this.values.push(value);
+  }
 }
 
 /** vmdesc gives each field of a description its own name, "x[1]" if need be. */
-function entriesOfOneField(
+function endOfField(
   entries: readonly FieldDescription[],
   start: number,
-): readonly FieldDescription[] {
+): number {
   const name = entries[start]?.name;
   let end = start + 1;
   while (end < entries.length && entries[end]?.name === name) end++;
-  return entries.slice(start, end);
+  return end;
 }
 
-function isOneValue(
-  entries: readonly FieldDescription[],
-  first: FieldDescription,
-): boolean {
-  return entries.length === 1 && first.arrayLength === undefined &&
-    first.index === undefined && !MARKER_TYPES.has(first.type);
+function isOneValue(entry: FieldDescription): boolean {
+  return entry.arrayLength === undefined && entry.index === undefined &&
+    !MARKER_TYPES.has(entry.type);
 }
 
-function isScalar({ type, size, struct }: FieldDescription): boolean {
-  return struct === undefined && size > 0 && wireType(type).size === size;
+/** How a run of elements is loaded at once, where it can be. */
+function manyOf({ type, size, struct }: FieldDescription) {
+  const wire = wireType(type);
+  return struct === undefined && wire.size === size ? wire.loadMany : undefined;
 }

@@ -121,7 +121,7 @@ export interface DecodedStream {
 export interface DecodedVmdesc {
   /** Offset of its type byte. */
   readonly offset: number;
-  /** JSON, kept as text: lists repeat keys in it. */
-  readonly text: string;
+  /** JSON, kept as its bytes: lists repeat keys in it. */
+  readonly text: Uint8Array;
   readonly description: Vmdesc;
 }

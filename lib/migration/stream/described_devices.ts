@@ -17,16 +17,14 @@ export class DescribedDevices {
    * @throws {MigrationStreamError} when the text is no vmdesc, or of a target
    * with other pages
    */
-  constructor(offset: number, bytes: Uint8Array, pageSize: number) {
-    const description = parseVmdesc(bytes, offset);
+  constructor(offset: number, text: Uint8Array, pageSize: number) {
+    const description = parseVmdesc(text, offset);
     if (description.pageSize !== pageSize) {
       throw new MigrationStreamError(
         `vmdesc says pages of ${description.pageSize} bytes`,
         { offset },
       );
     }
-    // It was JSON, so it is UTF-8.
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     this.vmdesc = { offset, text, description };
   }
 

@@ -104,7 +104,7 @@ function writeSectionContinuation(
 function encodeEnd(sink: Sink, { vmdesc, trailing }: DecodedStream): void {
   sink.u8(RecordType.EOF);
   if (vmdesc !== undefined) {
-    const text = new TextEncoder().encode(vmdesc.text);
+    const { text } = vmdesc;
     sink.u8(RecordType.VMDESCRIPTION);
     sink.u32(text.length);
     sink.bytes(text);

@@ -15,6 +15,7 @@
  * @module
  */
 
+import { ForeignJson, type ForeignObject } from "../../foreign_json.ts";
 import { MigrationStreamError } from "./error.ts";
 
 /** A description and what was sent of it. */
@@ -31,11 +32,11 @@ export interface FieldDescription {
   readonly type: string;
   /** Wire bytes of one element. */
   readonly size: number;
-  readonly arrayLength?: number;
-  readonly index?: number;
-  readonly struct?: VmsdDescription;
+  readonly arrayLength: number | undefined;
+  readonly index: number | undefined;
+  readonly struct: VmsdDescription | undefined;
   /** Of a list: what its last element was. */
-  readonly inline?: VmsdDescription;
+  readonly inline: VmsdDescription | undefined;
 }
 
 /** A device section. */
@@ -43,14 +44,14 @@ export interface DeviceDescription {
   readonly name: string;
   readonly instanceId: number;
   /** Absent for the few devices that have no VMState. */
-  readonly vmsd?: VmsdDescription;
+  readonly vmsd: VmsdDescription | undefined;
   /** Wire bytes of the payload. */
   readonly size: number;
 }
 
 /** A whole description. */
 export interface Vmdesc {
-  readonly configuration?: VmsdDescription;
+  readonly configuration: VmsdDescription | undefined;
   readonly pageSize: number;
   readonly devices: readonly DeviceDescription[];
 }
@@ -70,15 +71,11 @@ const encoder = new TextEncoder();
  * @throws {MigrationStreamError} when it is not JSON of this form
  */
 export function parseVmdesc(bytes: Uint8Array, offset: number): Vmdesc {
-  const root = new Node(parseJson(bytes, offset), "", offset);
-  const configuration = root.optional("configuration");
-  return {
-    ...configuration === undefined
-      ? {}
-      : { configuration: vmsdOf(configuration, 0) },
-    pageSize: root.member("page_size").count(),
-    devices: root.member("devices").elements().map(deviceOf),
-  };
+  const json = new ForeignJson(
+    parseJson(bytes, offset),
+    (path, what) => problem(`vmdesc${path} ${what}`, offset),
+  );
+  return new VmdescReader(json).vmdesc();
 }
 
 function parseJson(bytes: Uint8Array, offset: number): unknown {
@@ -88,12 +85,19 @@ function parseJson(bytes: Uint8Array, offset: number): unknown {
     if (!(cause instanceof SyntaxError || cause instanceof TypeError)) {
       throw cause;
     }
-    throw new MigrationStreamError(
-      `vmdesc is not JSON: ${cause.message}`,
-      { offset },
-      { action: "decode", cause },
-    );
+    throw problem(`vmdesc is not JSON: ${cause.message}`, offset, cause);
   }
+}
+
+function problem(
+  what: string,
+  offset: number,
+  cause?: unknown,
+): MigrationStreamError {
+  return new MigrationStreamError(what, { offset }, {
+    action: "decode",
+    cause,
+  });
 }
 
 /** Wire bytes of a description's fields and subsections. */
@@ -108,99 +112,71 @@ export function bodySize(vmsd: VmsdDescription): number {
   return size;
 }
 
-function deviceOf(node: Node): DeviceDescription {
-  const name = node.member("name").text();
-  const instanceId = node.member("instance_id").count();
-  if (node.optional("vmsd_name") === undefined) {
-    return { name, instanceId, size: node.member("size").count() };
+class VmdescReader {
+  readonly #json: ForeignJson;
+
+  constructor(json: ForeignJson) {
+    this.#json = json;
   }
-  const vmsd = vmsdOf(node, 0);
-  return { name, instanceId, vmsd, size: bodySize(vmsd) };
-}
 
-function vmsdOf(node: Node, depth: number): VmsdDescription {
-  if (depth > MAXIMUM_DEPTH) throw node.problem("is nested too deeply");
-  return {
-    name: node.member("vmsd_name").text(),
-    version: node.member("version").count(),
-    fields: node.member("fields").elements().map((field) =>
-      fieldOf(field, depth)
-    ),
-    subsections: (node.optional("subsections")?.elements() ?? []).map((sub) =>
-      vmsdOf(sub, depth + 1)
-    ),
-  };
-}
+  vmdesc(): Vmdesc {
+    const json = this.#json;
+    const { root } = json;
+    return {
+      configuration: root.configuration === undefined
+        ? undefined
+        : this.#vmsd(json.object(root, "configuration"), 0),
+      pageSize: json.count(root, "page_size"),
+      devices: json.objects(root, "devices").map((it) => this.#device(it)),
+    };
+  }
 
-function fieldOf(node: Node, depth: number): FieldDescription {
-  const arrayLength = node.optional("array_len")?.count();
-  const index = node.optional("index")?.count();
-  const struct = node.optional("struct");
-  const isInline = node.optional("vmsd_name") !== undefined;
-  return {
-    name: node.member("name").text(),
-    type: node.member("type").text(),
-    size: node.member("size").count(),
-    ...arrayLength === undefined ? {} : { arrayLength },
-    ...index === undefined ? {} : { index },
-    ...struct === undefined ? {} : { struct: vmsdOf(struct, depth + 1) },
-    ...isInline ? { inline: vmsdOf(node, depth + 1) } : {},
-  };
-}
-
-/** A place in the JSON, which knows its path for messages. */
-class Node {
-  constructor(
-    readonly value: unknown,
-    readonly path: string,
-    readonly offset: number,
-  ) {}
-
-  optional(key: string): Node | undefined {
-    const { value } = this;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw this.problem("is not an object");
+  #device(device: ForeignObject): DeviceDescription {
+    const json = this.#json;
+    const name = json.text(device, "name");
+    const instanceId = json.count(device, "instance_id");
+    if (device.vmsd_name === undefined) {
+      const size = json.count(device, "size");
+      return { name, instanceId, vmsd: undefined, size };
     }
-    if (!Object.hasOwn(value, key)) return undefined;
-    const member: unknown = Reflect.get(value, key);
-    return new Node(member, `${this.path}.${key}`, this.offset);
+    const vmsd = this.#vmsd(device, 0);
+    return { name, instanceId, vmsd, size: bodySize(vmsd) };
   }
 
-  member(key: string): Node {
-    const member = this.optional(key);
-    if (member === undefined) throw this.problem(`has no "${key}"`);
-    return member;
+  #vmsd(vmsd: ForeignObject, depth: number): VmsdDescription {
+    const json = this.#json;
+    if (depth > MAXIMUM_DEPTH) throw json.problem(vmsd, "is nested too deeply");
+    return {
+      name: json.text(vmsd, "vmsd_name"),
+      version: json.count(vmsd, "version"),
+      fields: json.objects(vmsd, "fields").map((field) =>
+        this.#field(field, depth)
+      ),
+      subsections: vmsd.subsections === undefined
+        ? []
+        : json.objects(vmsd, "subsections").map((sub) =>
+          this.#vmsd(sub, depth + 1)
+        ),
+    };
   }
 
-  elements(): Node[] {
-    if (!Array.isArray(this.value)) throw this.problem("is not an array");
-    return this.value.map((value, index) =>
-      new Node(value, `${this.path}[${index}]`, this.offset)
-    );
-  }
-
-  text(): string {
-    if (typeof this.value !== "string") throw this.problem("is not a string");
-    return this.value;
-  }
-
-  /** A size, version, number or id: an integer that is not negative. */
-  count(): number {
-    const { value } = this;
-    if (
-      typeof value !== "number" || !Number.isSafeInteger(value) || value < 0
-    ) {
-      throw this.problem("is not a count");
-    }
-    return value;
-  }
-
-  problem(what: string): MigrationStreamError {
-    const path = this.path === "" ? "vmdesc" : `vmdesc${this.path}`;
-    return new MigrationStreamError(
-      `${path} ${what}`,
-      { offset: this.offset },
-      { action: "decode" },
-    );
+  #field(field: ForeignObject, depth: number): FieldDescription {
+    const json = this.#json;
+    const { array_len, index, struct, vmsd_name } = field;
+    return {
+      name: json.text(field, "name"),
+      type: json.text(field, "type"),
+      size: json.count(field, "size"),
+      arrayLength: array_len === undefined
+        ? undefined
+        : json.count(field, "array_len"),
+      index: index === undefined ? undefined : json.count(field, "index"),
+      struct: struct === undefined
+        ? undefined
+        : this.#vmsd(json.object(field, "struct"), depth + 1),
+      inline: vmsd_name === undefined
+        ? undefined
+        : this.#vmsd(field, depth + 1),
+    };
   }
 }

@@ -6,6 +6,8 @@ export interface WireType {
   /** Wire bytes; undefined where they depend on the value. */
   readonly size: number | undefined;
   load(source: Source, size: number): DecodedValue;
+  /** Of what has a size: loads so many in a row; only their end can be wrong. */
+  loadMany?(source: Source, count: number): DecodedValue[];
   /** @throws {TypeError | RangeError} when the value is none of this type */
   save(sink: Sink, value: DecodedValue): void;
 }
@@ -13,10 +15,28 @@ export interface WireType {
 type NumberWidth = "u8" | "i8" | "u16" | "i16" | "u32" | "i32";
 type BigintWidth = "u64" | "i64";
 
+/** How an integer at an offset is read, big-endian. */
+type Read<Value> = (view: DataView, at: number) => Value;
+
+const READ_NUMBER: Readonly<Record<NumberWidth, Read<number>>> = {
+  u8: (view, at) => view.getUint8(at),
+  i8: (view, at) => view.getInt8(at),
+  u16: (view, at) => view.getUint16(at),
+  i16: (view, at) => view.getInt16(at),
+  u32: (view, at) => view.getUint32(at),
+  i32: (view, at) => view.getInt32(at),
+};
+
+const READ_BIGINT: Readonly<Record<BigintWidth, Read<bigint>>> = {
+  u64: (view, at) => view.getBigUint64(at),
+  i64: (view, at) => view.getBigInt64(at),
+};
+
 function numberType(width: NumberWidth, size: number): WireType {
   return {
     size,
     load: (source) => source[width](),
+    loadMany: manyOf(READ_NUMBER[width], size),
     save(sink, value) {
       if (typeof value !== "number") throw wrongValue(value, "a number");
       sink[width](value);
@@ -28,10 +48,23 @@ function bigintType(width: BigintWidth): WireType {
   return {
     size: 8,
     load: (source) => source[width](),
+    loadMany: manyOf(READ_BIGINT[width], 8),
     save(sink, value) {
       if (typeof value !== "bigint") throw wrongValue(value, "a bigint");
       sink[width](value);
     },
+  };
+}
+
+/** Tables have thousands of elements: their end is checked once. */
+function manyOf<Value extends DecodedValue>(read: Read<Value>, size: number) {
+  return (source: Source, count: number): Value[] => {
+    const view = source.view(count * size);
+    const values = new Array<Value>(count);
+    for (let index = 0; index < count; index++) {
+      values[index] = read(view, index * size);
+    }
+    return values;
   };
 }
 
@@ -42,20 +75,23 @@ function wrongValue(value: DecodedValue, expected: string): TypeError {
 /** Any byte but 0 reads as true in QEMU; others than 1 stay numbers here. */
 const bool: WireType = {
   size: 1,
-  load(source) {
-    const byte = source.u8();
-    return byte > 1 ? byte : byte === 1;
-  },
+  load: (source) => boolOf(source.u8()),
+  loadMany: manyOf((view, at) => boolOf(view.getUint8(at)), 1),
   save: (sink, value) =>
     uint8.save(sink, typeof value === "boolean" ? Number(value) : value),
 };
 
+const words = manyOf(READ_BIGINT.u64, 8);
+const levels = manyOf(READ_NUMBER.u32, 4);
+
+function boolOf(byte: number): boolean | number {
+  return byte > 1 ? byte : byte === 1;
+}
+
 const bitmap: WireType = {
   size: undefined,
   load: (source, size) =>
-    size % 8 === 0
-      ? Array.from({ length: size / 8 }, () => source.u64())
-      : source.bytes(size),
+    size % 8 === 0 ? words(source, size / 8) : source.bytes(size),
   save(sink, value) {
     if (value instanceof Uint8Array) return sink.bytes(value);
     if (!Array.isArray(value)) throw wrongValue(value, "words");
@@ -65,7 +101,7 @@ const bitmap: WireType = {
 
 const pciIrqState: WireType = {
   size: 16,
-  load: (source) => Array.from({ length: 4 }, () => source.u32()),
+  load: (source) => levels(source, 4),
   save(sink, value) {
     if (!Array.isArray(value) || value.length !== 4) {
       throw wrongValue(value, "four levels");
