@@ -177,20 +177,25 @@ function writeField(json: JsonText, key: string, field: DecodedField): void {
 
 function writeValue(json: JsonText, type: string, value: DecodedValue): void {
   if (isStruct(value)) writeStruct(json, value);
+  else if (value instanceof Uint8Array) json.hex(value);
   else if (!Array.isArray(value)) json.raw(scalarJson(type, value));
+  else if (type !== "bool" && areNumbers(value)) json.raw(listText(value));
   else if (value.some(isStructOrList)) {
     json.open("[");
     for (const each of value) writeValue(json, type, each);
     json.close("]");
-  } else if (value.every(isNumber) && type !== "bool") {
-    // Tables of thousands: no text is made of each.
-    json.raw(listText(value));
   } else {
     const texts = value.map((each) =>
       isStructOrList(each) ? "" : scalarJson(type, each)
     );
     json.raw(listText(texts));
   }
+}
+
+/** Tables have thousands of elements: no text is made of each then. */
+function areNumbers(values: readonly DecodedValue[]): boolean {
+  for (const value of values) if (typeof value !== "number") return false;
+  return true;
 }
 
 function writeStruct(json: JsonText, struct: DecodedStruct): void {
@@ -219,10 +224,6 @@ export function scalarJson(type: string, value: Scalar): string {
   if (value instanceof Uint8Array) return `"${value.toHex()}"`;
   // QEMU takes any byte but 0 for true.
   return type === "bool" ? String(Boolean(value)) : String(value);
-}
-
-function isNumber(value: DecodedValue): boolean {
-  return typeof value === "number";
 }
 
 function listText(elements: readonly DecodedValue[]): string {

@@ -6,7 +6,9 @@
  */
 
 /** Characters that gather before they are handed on. */
-const CHUNK = 64 * 1024;
+const CHUNK = 16 * 1024;
+/** Bytes that are made hex at once. */
+const HEX_PIECE = CHUNK;
 
 /** Writes one JSON document; who uses it sees to the order. */
 export class JsonText {
@@ -45,6 +47,16 @@ export class JsonText {
   raw(text: string): void {
     this.#place();
     this.#text += text;
+  }
+
+  /** Bytes as hex, in pieces: a buffer may have megabytes. */
+  hex(bytes: Uint8Array): void {
+    this.raw('"');
+    for (let at = 0; at < bytes.length; at += HEX_PIECE) {
+      this.#text += bytes.subarray(at, at + HEX_PIECE).toHex();
+      if (this.#text.length > CHUNK) this.#flush();
+    }
+    this.#text += '"';
   }
 
   /** A member of one line. */

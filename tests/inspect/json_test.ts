@@ -71,6 +71,17 @@ Deno.test("what stands before a problem is written, and the problem", () => {
   assertEquals([error.section, error.instance, error.offset], ["dev", 0, at]);
 });
 
+Deno.test("a large buffer is written whole, and in pieces", () => {
+  for (const size of [0, 1, 16 * 1024, 16 * 1024 + 1, 100_000]) {
+    const payload = Array.from({ length: size }, (_, at) => at % 251);
+    const field = { name: "x", type: "buffer", size };
+    const texts = pieces(deviceStream(payload, device([field])));
+    const { fields } = JSON.parse(texts.join("")).sections[0];
+    assertEquals(fields, { x: Uint8Array.from(payload).toHex() });
+    assert(texts.every(({ length }) => length < 100_000));
+  }
+});
+
 Deno.test("a name that comes twice gets a number", () => {
   const uint8 = (name: string) => ({ name, type: "uint8", size: 1 });
   const bytes = deviceStream(
