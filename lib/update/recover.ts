@@ -177,7 +177,8 @@ async function stay(
   warnings: readonly string[],
 ): Promise<Recovery> {
   const problem = await side.stay(vm);
-  return recovered(vm, standsStill(state, vm), [
+  const asItWas = state === vm.runState ? ", as it was" : "";
+  return recovered(vm, standsStill(state, vm) + asItWas, [
     ...warnings,
     ...problem === undefined ? [] : [notLocked(problem)],
   ]);
