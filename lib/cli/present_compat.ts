@@ -12,9 +12,17 @@ import {
   vmOfMonitor,
   vmOfStream,
 } from "../inspect/compat/mod.ts";
-import type { CompatFlags } from "./commands/compat.ts";
+import type { QmpAddress } from "../qmp/mod.ts";
 import { renderCompat } from "./compat_text.ts";
 import type { CliProcess } from "./process.ts";
+
+/** The words after `cprctl compat`. */
+export interface CompatFlags {
+  readonly machine?: string;
+  readonly stream?: string;
+  readonly qmp?: QmpAddress;
+  readonly json: boolean;
+}
 
 /** Warnings are to it what differences are to diff. */
 const EXIT_CODES: Readonly<Record<Verdict, number>> = {

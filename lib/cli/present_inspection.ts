@@ -14,7 +14,6 @@ import {
   type WorkDone,
   writeJson,
 } from "../inspect/mod.ts";
-import type { InspectFlags } from "./commands/inspect.ts";
 import {
   renderCprState,
   renderSections,
@@ -23,6 +22,16 @@ import {
 } from "./inspect_text.ts";
 import type { CliProcess } from "./process.ts";
 import { ProgressLine } from "./progress_line.ts";
+
+/** The words after `cprctl inspect`. */
+export interface InspectFlags {
+  readonly pid?: number;
+  readonly section?: string;
+  readonly offsets: boolean;
+  readonly json: boolean;
+  readonly verify: boolean;
+  readonly "extract-ram"?: string;
+}
 
 /**
  * Prints what is in a file or a process.

@@ -1,16 +1,8 @@
 import { buildCommand } from "@stricli/core";
-import type { QmpAddress } from "../../qmp/mod.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import type { CompatFlags } from "../present_compat.ts";
 import { parseQmpAddress } from "../qmp_address.ts";
-
-/** The words after `cprctl compat`. */
-export interface CompatFlags {
-  readonly machine?: string;
-  readonly stream?: string;
-  readonly qmp?: QmpAddress;
-  readonly json: boolean;
-}
 
 /** `cprctl compat`: what a new QEMU would not load. */
 export const compatCommand = buildCommand<

@@ -2,16 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-
-/** The words after `cprctl inspect`. */
-export interface InspectFlags {
-  readonly pid?: number;
-  readonly section?: string;
-  readonly offsets: boolean;
-  readonly json: boolean;
-  readonly verify: boolean;
-  readonly "extract-ram"?: string;
-}
+import type { InspectFlags } from "../present_inspection.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = buildCommand<
