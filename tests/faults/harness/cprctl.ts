@@ -8,6 +8,7 @@ import {
 } from "../../../lib/update/report.ts";
 import { update } from "../../../lib/update/update.ts";
 import { validateReport } from "../../../lib/update/report_validate.ts";
+import { cprctlWords } from "../../program/program.ts";
 
 /** What is to be updated, to what. */
 export interface Order {
@@ -33,13 +34,7 @@ export type AtPhase = (phase: PhaseName) => Promise<void>;
 const ROOT = new URL("../../../", import.meta.url);
 
 /** The words that start cprctl. */
-export const SELF: readonly string[] = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--allow-all",
-  new URL("main.ts", ROOT).pathname,
-];
+export const SELF: readonly string[] = cprctlWords();
 
 /** Updates in this process. */
 export async function updateHere(

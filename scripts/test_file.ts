@@ -1,0 +1,69 @@
+/**
+ * Builds the one file, and runs every test that goes through the program with
+ * it instead of the source: tests find it in CPRCTL.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../", import.meta.url).pathname;
+const NAMES = ["cprctl", "cprctl-portable"];
+
+/** Those that need nothing but this checkout. */
+const SHORT = [
+  "tests/cli/program_test.ts",
+  "tests/machine/e2e",
+  "tests/update/world/keeper_test.ts",
+];
+
+/** Those that need QEMU or Ansible. */
+const LONG = [
+  "tests/qemu",
+  "tests/faults/qemu/short_test.ts",
+  "tests/ansible",
+];
+
+const HELP = `\
+Test the one file: build it, and run the end-to-end tests with it.
+
+Usage: deno task test:file [--short]
+
+  --short   leave out what needs QEMU or Ansible
+`;
+
+/** Runs deno; ends with its exit code if that is not 0. */
+async function deno(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: ROOT,
+    env,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) Deno.exit(code);
+}
+
+/** A build leaves one of them. */
+function built(): string {
+  const names = [...Deno.readDirSync(`${ROOT}dist`)].map(({ name }) => name);
+  const name = NAMES.find((name) => names.includes(name));
+  if (name === undefined) throw new Error("The build has made nothing");
+  return `${ROOT}dist/${name}`;
+}
+
+const short = Deno.args[0] === "--short";
+if (Deno.args.length > (short ? 1 : 0)) {
+  console.error(HELP);
+  Deno.exit(2);
+}
+await deno(["run", "--allow-all", "scripts/compile.ts"]);
+if (!short) await deno(["run", "--allow-all", "scripts/get_qemu.ts"]);
+const file = built();
+console.log(`Test ${file}`);
+await deno(
+  ["test", "--allow-all", ...SHORT, ...short ? [] : LONG],
+  { CPRCTL: file },
+);
