@@ -77,16 +77,17 @@ export class Source {
     return this.#bytes[this.#position + ahead];
   }
 
-  /** The be32 `ahead` positions further; throws past the end. */
-  peekU32(ahead = 0): number {
-    this.need(ahead + 4);
-    return this.#view.getUint32(this.#position + ahead);
-  }
-
   /** The byte `ahead` positions further; throws past the end. */
   peekByte(ahead = 0): number {
     this.need(ahead + 1);
     return this.#view.getUint8(this.#position + ahead);
+  }
+
+  /** The next `count` bytes, which stay the next ones; throws past the end. */
+  peekView(count: number): DataView {
+    this.need(count);
+    const start = this.#view.byteOffset + this.#position;
+    return new DataView(this.#view.buffer, start, count);
   }
 
   /** `count` bytes from `ahead` on as text; undefined if torn or not UTF-8. */
@@ -166,8 +167,9 @@ export class Source {
 
   /** The same, to read integers from: not a copy either. */
   view(count: number): DataView {
-    const start = this.#view.byteOffset + this.#advance(count);
-    return new DataView(this.#view.buffer, start, count);
+    const view = this.peekView(count);
+    this.#advance(count);
+    return view;
   }
 
   /**
