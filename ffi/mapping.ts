@@ -12,7 +12,10 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MADV_DONTNEED = 4;
-/** A multiple of every page size that Linux has. */
+/**
+ * A multiple of every page size that Linux has, and what it maps at once around
+ * a page that is looked at.
+ */
 const RELEASE_UNIT = 64 * 1024;
 
 export interface MappingOptions {
@@ -116,21 +119,23 @@ export class Mapping implements Disposable {
    * walks through a large file does not hold all of it. A later look reads the
    * file again; writes of a private mapping are lost.
    *
+   * @returns up to where it was given back, which may be some kilobytes before
+   * the end: there the next part begins
    * @throws {OsError}
    */
-  release(start: number, end: number): void {
+  release(start: number, end: number): number {
     this.#checkMapped();
-    const first = Math.ceil(start / RELEASE_UNIT) * RELEASE_UNIT;
-    const last = Math.floor(end / RELEASE_UNIT) * RELEASE_UNIT;
-    if (last <= first) return;
+    // Units of addresses, as the kernel brings in what is around a page.
+    const shift = Number(this.address % BigInt(RELEASE_UNIT));
+    const first = Math.ceil((shift + start) / RELEASE_UNIT) * RELEASE_UNIT;
+    const last = Math.floor((shift + end) / RELEASE_UNIT) * RELEASE_UNIT;
+    if (last <= first) return start;
+    const address = this.address - BigInt(shift) + BigInt(first);
     check(
-      libc().madvise(
-        this.address + BigInt(first),
-        BigInt(last - first),
-        MADV_DONTNEED,
-      ),
+      libc().madvise(address, BigInt(last - first), MADV_DONTNEED),
       "madvise",
     );
+    return last - shift;
   }
 
   /**

@@ -108,8 +108,7 @@ function inputOf(file: Fd, name: string): Input {
     name,
     bytes: mapping.bytes,
     passed(offset) {
-      mapping.release(released, offset);
-      released = Math.max(released, offset);
+      if (offset > released) released = mapping.release(released, offset);
     },
     [Symbol.dispose]: () => mapping[Symbol.dispose](),
   };

@@ -183,10 +183,25 @@ Deno.test("released memory goes, and comes back from the file", () =>
     };
     touch();
     assertEquals(residentKilobytes("released"), length / 1024);
-    mapping.release(1, length);
-    assertEquals(residentKilobytes("released"), 64);
-    mapping.release(70_000, 70_001);
+    const last = mapping.release(1, length);
+    assert(last > length - 65_536 && last <= length);
+    assert(residentKilobytes("released") <= 128);
+    assertEquals(mapping.release(70_000, 70_001), 70_000);
     assertEquals(mapping.bytes[70_000], 7);
+  }));
+
+Deno.test("who walks through memory releases all of it", () =>
+  withoutLeaks(() => {
+    const length = 8 << 20;
+    using fd = createMemfd("walked", { size: length });
+    using mapping = Mapping.map(fd, { length, shared: true, writable: false });
+    let released = 0;
+    for (let at = 0; at < length; at += 4096) {
+      assertEquals(mapping.bytes[at], 0);
+      if (at % 100_000 < 4096) released = mapping.release(released, at);
+    }
+    mapping.release(released, length);
+    assert(residentKilobytes("walked") <= 128);
   }));
 
 function residentKilobytes(name: string): number {
