@@ -1,0 +1,11 @@
+import { assert } from "@std/assert";
+import { data, STREAMS } from "../data/data.ts";
+import { assertSameReading } from "./same_reading.ts";
+import { inputOf } from "./streams.ts";
+
+for (const name of STREAMS) {
+  Deno.test(`${name} says what an independent reading says`, async () => {
+    const leaves = assertSameReading(inputOf(await data(name), name));
+    assert(leaves > 1000, `${leaves} leaves`);
+  });
+}
