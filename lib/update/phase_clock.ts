@@ -1,6 +1,9 @@
 import type { Phase, PhaseName } from "./report.ts";
 
-/** Is told of each phase as it begins; the update waits for its answer. */
+/**
+ * Is told of each phase before it begins; the update waits for its answer,
+ * which counts for no phase.
+ */
 export type PhaseObserver = (name: PhaseName) => void | Promise<void>;
 
 /** Measures the phases of one update, one after another. */
@@ -17,8 +20,8 @@ export class PhaseClock {
   /** Ends the phase under way and begins the next. */
   async begin(name: PhaseName): Promise<void> {
     this.end();
-    this.#current = { name, start: this.elapsed() };
     await this.#observer?.(name);
+    this.#current = { name, start: this.elapsed() };
   }
 
   /** Ends the phase under way. */

@@ -4,6 +4,7 @@ import { CprctlError } from "../errors.ts";
 import { QmpCommandError } from "../qmp/mod.ts";
 import { UpdateError } from "./error.ts";
 import { programOf, vmOf, type VmRecord } from "./facts.ts";
+import type { ListedVm } from "./list.ts";
 import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
 
 /** A report whose fields are filled in as they become known. */
@@ -12,14 +13,37 @@ export type Draft = { -readonly [K in keyof Report]: Report[K] };
 /** The report of a VM that nothing was done to yet. */
 export function draftOf(vm: VmRecord): Draft {
   return {
-    schema: REPORT_SCHEMA,
-    outcome: "needs-person",
-    changed: false,
+    ...blank(),
     vm: vmOf(vm),
     pid_before: vm.pid,
     pid_after: vm.pid,
-    mode: "cpr-exec",
     from: programOf(vm.program, vm.version, vm.executable.path),
+  };
+}
+
+/** The report of a VM that could not be looked at. */
+export function draftOfListed(vm: ListedVm): Draft {
+  return {
+    ...blank(),
+    vm: { name: vm.name, uuid: null, qmp: vm.qmp, machine: null },
+    pid_before: vm.pid,
+    pid_after: vm.pid,
+    from: {
+      program: vm.program,
+      version: vm.version,
+      package: null,
+      exe: vm.binary,
+    },
+  };
+}
+
+/** What no report is without, and nothing known. */
+function blank() {
+  return {
+    schema: REPORT_SCHEMA,
+    outcome: "needs-person",
+    changed: false,
+    mode: "cpr-exec",
     to: null,
     blackout_ms: null,
     blackout_start_ms: null,
@@ -31,7 +55,7 @@ export function draftOf(vm: VmRecord): Draft {
     rehearsal: null,
     warnings: [],
     error: null,
-  };
+  } as const satisfies Partial<Report>;
 }
 
 /** Adds how it ended; the error knows what became of the VM. */

@@ -78,10 +78,17 @@ export async function survey(
   request: SurveyRequest,
   act: (vm: SurveyedVm) => void | Promise<void>,
 ): Promise<Report> {
-  const clock = new PhaseClock(request.observer);
-  await clock.begin("facts");
   const deadline = new Deadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  await using client = await connect(request.address, deadline);
+  let connected: QmpClient | undefined;
+  const clock = new PhaseClock(async (phase) => {
+    const since = performance.now();
+    await request.observer?.(phase);
+    // Whoever observes may hold it back until others are done.
+    deadline.extend(performance.now() - since);
+    if (connected !== undefined) connected.deadline = deadline.at;
+  });
+  await clock.begin("facts");
+  await using client = connected = await connect(request.address, deadline);
   const facts = await factsOf(client);
   const report = draftOf(facts);
   using signals = new DeferredSignals();

@@ -1,0 +1,166 @@
+/**
+ * Several VMs of a host, one after another or some at once.
+ *
+ * ```
+ * a  facts preflight prepare ▐ migrate … commit ▌
+ * b  facts preflight prepare ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▐ migrate … commit ▌
+ * c                                                                  facts …
+ * ```
+ *
+ * What comes before a guest's pause may be done for several VMs at once. A VM
+ * whose guest stands still is alone: nobody takes time from it, and once one
+ * has failed no other begins.
+ *
+ * @module
+ */
+
+import { DeferredSignals } from "../deferred_signals.ts";
+import { RefusedError } from "../error.ts";
+import type { ListedVm } from "../list.ts";
+import { type PhaseObserver, round } from "../phase_clock.ts";
+import type { Outcome, PhaseName, Report } from "../report.ts";
+import { addFailure, draftOfListed } from "../report_draft.ts";
+import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
+import { type Turn, Turns } from "./turns.ts";
+
+/** A VM with a monitor. */
+export type Candidate = ListedVm & { readonly qmp: string };
+
+/** Works on one VM. */
+export type Work = (vm: Candidate, observer: PhaseObserver) => Promise<Report>;
+
+/** Is told what happens. */
+export interface AllWatcher {
+  /** A phase begins. */
+  readonly phase?: (vm: Candidate, phase: PhaseName) => void;
+  /** A VM is done, or left out. */
+  readonly done?: (report: Report) => void;
+  readonly leftOut?: (vm: LeftOut) => void;
+}
+
+/** What to do with whom. */
+export interface AllRequest {
+  readonly vms: readonly ListedVm[];
+  /** So many VMs are worked on at once, one of them in its pause. */
+  readonly jobs: number;
+  /** After so many failures no VM is touched any more. */
+  readonly maxFailures: number;
+  readonly work: Work;
+  readonly watcher?: AllWatcher | undefined;
+}
+
+const FAILURES: readonly Outcome[] = ["rolled-back", "needs-person"];
+/** The first phase that touches the guest. */
+const PAUSE_BEGINS: PhaseName = "migrate";
+
+/** Works on every VM that can be updated at first sight. */
+export async function workOnAll(request: AllRequest): Promise<AllReport> {
+  using signals = new DeferredSignals();
+  const start = performance.now();
+  const crowd = new Crowd(request, signals);
+  await crowd.work();
+  return allReport({
+    results: crowd.results,
+    leftOut: crowd.leftOut,
+    interrupted: signals.seen.length > 0,
+    durationMs: round(performance.now() - start),
+  });
+}
+
+/** VMs under way. */
+class Crowd {
+  readonly #request: AllRequest;
+  readonly #signals: DeferredSignals;
+  readonly #turns = new Turns();
+  readonly #reports: (Report | undefined)[] = [];
+  readonly leftOut: LeftOut[] = [];
+  #failures = 0;
+
+  constructor(request: AllRequest, signals: DeferredSignals) {
+    this.#request = request;
+    this.#signals = signals;
+  }
+
+  /** In the order of the VMs, whoever was done first. */
+  get results(): Report[] {
+    return this.#reports.filter((report) => report !== undefined);
+  }
+
+  async work(): Promise<void> {
+    const waiting = this.#request.vms.entries();
+    const worker = async () => {
+      for (const [place, vm] of waiting) {
+        const why = vm.obstacle ?? this.#reasonToStop();
+        if (why !== undefined || !hasMonitor(vm)) {
+          this.#leaveOut(vm, why ?? "it has no QMP socket");
+        } else await this.#workOn(vm, place);
+      }
+    };
+    const jobs = Math.max(1, this.#request.jobs);
+    await Promise.all(Array.from({ length: jobs }, worker));
+  }
+
+  async #workOn(vm: Candidate, place: number): Promise<void> {
+    const { work, watcher } = this.#request;
+    let turn: Turn = await this.#turns.share();
+    try {
+      const report = await reported(vm, () =>
+        work(vm, async (phase) => {
+          if (phase === PAUSE_BEGINS) {
+            turn[Symbol.dispose]();
+            turn = await this.#turns.alone();
+            this.#refuseToGoOn();
+          }
+          watcher?.phase?.(vm, phase);
+        }));
+      if (FAILURES.includes(report.outcome)) this.#failures++;
+      this.#reports[place] = report;
+      watcher?.done?.(report);
+    } finally {
+      turn[Symbol.dispose]();
+    }
+  }
+
+  #leaveOut({ pid, name, qmp }: ListedVm, why: string): void {
+    const vm = { pid, name, qmp, why };
+    this.leftOut.push(vm);
+    this.#request.watcher?.leftOut?.(vm);
+  }
+
+  /** @throws {RefusedError} when the VM is not to be touched any more */
+  #refuseToGoOn(): void {
+    const why = this.#reasonToStop();
+    if (why === undefined) return;
+    throw new RefusedError("not-its-turn", `The VM was not touched: ${why}`, {
+      remedy: "Mend the cause and run the same command again",
+    });
+  }
+
+  #reasonToStop(): string | undefined {
+    const { seen } = this.#signals;
+    if (seen.length > 0) return `${seen.join(", ")} came`;
+    if (this.#failures < this.#request.maxFailures) return undefined;
+    return this.#failures === 1
+      ? "another VM failed before it"
+      : `${this.#failures} others failed before it`;
+  }
+}
+
+function hasMonitor(vm: ListedVm): vm is Candidate {
+  return vm.qmp !== null;
+}
+
+/** A report also of a VM that could not be reached. */
+async function reported(
+  vm: Candidate,
+  work: () => Promise<Report>,
+): Promise<Report> {
+  try {
+    return await work();
+  } catch (error) {
+    const report = draftOfListed(vm);
+    report.outcome = "refused";
+    addFailure(report, error);
+    return report;
+  }
+}

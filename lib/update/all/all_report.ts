@@ -1,0 +1,95 @@
+/**
+ * What comes of several VMs: what `--all --json` prints, and its schema.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import {
+  type Outcome,
+  OUTCOMES,
+  type Report,
+  REPORT_SCHEMA,
+  reportSchema,
+} from "../report.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.minValue(0));
+
+const leftOutSchema = v.strictObject({
+  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  name: v.nullable(v.string()),
+  qmp: v.nullable(v.string()),
+  why: v.string(),
+});
+
+/** The reports of several updates. */
+export const allReportSchema = v.strictObject({
+  schema: v.literal(REPORT_SCHEMA),
+  results: v.pipe(
+    v.array(reportSchema),
+    v.description("the VMs that were looked at, by ascending pid"),
+  ),
+  left_out: v.pipe(
+    v.array(leftOutSchema),
+    v.description(
+      "those that cannot be updated at first sight, or whose turn did not come",
+    ),
+  ),
+  summary: v.strictObject({
+    "outcomes": v.pipe(
+      v.record(v.string(), count),
+      v.description("how many of the results came out how"),
+    ),
+    "left_out": count,
+    "interrupted": v.boolean(),
+    "duration_ms": milliseconds,
+    "longest_blackout_ms": v.nullable(milliseconds),
+  }),
+});
+
+/** The reports of several updates. */
+export type AllReport = v.InferOutput<typeof allReportSchema>;
+/** A VM that was not looked at. */
+export type LeftOut = v.InferOutput<typeof leftOutSchema>;
+
+/** Everything that becomes known. */
+export interface AllFindings {
+  readonly results: readonly Report[];
+  readonly leftOut: readonly LeftOut[];
+  readonly interrupted: boolean;
+  readonly durationMs: number;
+}
+
+/** Adds the summary. */
+export function allReport(
+  { results, leftOut, interrupted, durationMs }: AllFindings,
+): AllReport {
+  const outcomes: Partial<Record<Outcome, number>> = {};
+  for (const { outcome } of results) {
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
+  const pauses = results.map((it) => it.blackout_ms).filter((it) =>
+    it !== null
+  );
+  return {
+    schema: REPORT_SCHEMA,
+    results: [...results],
+    left_out: [...leftOut],
+    summary: {
+      outcomes,
+      left_out: leftOut.length,
+      interrupted,
+      duration_ms: durationMs,
+      longest_blackout_ms: pauses.length === 0 ? null : Math.max(...pauses),
+    },
+  };
+}
+
+/** The exit code of the worst; at least that of "refused" after a signal. */
+export function exitCodeOfAll({ results, summary }: AllReport): number {
+  return Math.max(
+    summary.interrupted ? OUTCOMES.refused : 0,
+    ...results.map(({ outcome }) => OUTCOMES[outcome]),
+  );
+}

@@ -1,0 +1,180 @@
+import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
+import * as v from "valibot";
+import { type Candidate, workOnAll } from "../../../lib/update/all/all.ts";
+import {
+  allReportSchema,
+  exitCodeOfAll,
+} from "../../../lib/update/all/all_report.ts";
+import { RefusedError } from "../../../lib/update/error.ts";
+import type { PhaseObserver } from "../../../lib/update/phase_clock.ts";
+import type { Outcome, Report } from "../../../lib/update/report.ts";
+import { addFailure, draftOfListed } from "../../../lib/update/report_draft.ts";
+import { listed } from "./listed.ts";
+
+const vms = (count: number) =>
+  Array.from({ length: count }, (_, at) => listed({ pid: at + 1 }));
+
+/** An update that does nothing but take its time; it counts who is about. */
+class Fake {
+  /** At most so many at once. */
+  atOnce = 0;
+  /** At most so many between stop and resume, with anybody. */
+  besidesPause = 0;
+  readonly begun: number[] = [];
+  readonly touched: number[] = [];
+  #working = 0;
+  #paused = 0;
+
+  constructor(readonly ends: (pid: number) => Outcome = () => "updated") {}
+
+  readonly work = async (
+    vm: Candidate,
+    observer: PhaseObserver,
+  ): Promise<Report> => {
+    this.begun.push(vm.pid);
+    const report = draftOfListed(vm);
+    this.atOnce = Math.max(this.atOnce, ++this.#working);
+    let looking = true;
+    try {
+      for (const phase of ["facts", "preflight", "prepare"] as const) {
+        await observer(phase);
+        await this.#takeTime();
+      }
+      this.#working--;
+      looking = false;
+      await observer("migrate");
+      this.touched.push(vm.pid);
+      this.#paused++;
+      for (const phase of ["hold", "cut", "load", "commit"] as const) {
+        await observer(phase);
+        await this.#takeTime();
+      }
+      this.#paused--;
+      report.outcome = this.ends(vm.pid);
+      report.blackout_ms = vm.pid;
+    } catch (error) {
+      addFailure(report, error);
+    } finally {
+      if (looking) this.#working--;
+    }
+    return report;
+  };
+
+  async #takeTime(): Promise<void> {
+    for (let tick = 0; tick < 5; tick++) {
+      const beside = this.#paused === 0 ? 0 : this.#paused - 1 + this.#working;
+      this.besidesPause = Math.max(this.besidesPause, beside);
+      await Promise.resolve();
+    }
+  }
+}
+
+Deno.test("so many are worked on at once, and a pause is alone", async () => {
+  for (const jobs of [1, 3, 50]) {
+    const fake = new Fake();
+    const report = await workOnAll({
+      vms: vms(20),
+      jobs,
+      maxFailures: 1,
+      work: fake.work,
+    });
+    assertEquals(fake.atOnce, Math.min(jobs, 20));
+    assertEquals(fake.besidesPause, 0);
+    assertEquals(
+      report.results.map((it) => it.pid_before),
+      [
+        ...Array(20).keys(),
+      ].map((it) => it + 1),
+    );
+    assertEquals(report.summary.outcomes, { updated: 20 });
+    assertEquals(report.summary.longest_blackout_ms, 20);
+    assertEquals(exitCodeOfAll(report), 0);
+    v.parse(allReportSchema, JSON.parse(JSON.stringify(report)));
+  }
+});
+
+Deno.test("after so many failures no VM is touched, whatever is under way", async () => {
+  for (const outcome of ["rolled-back", "needs-person"] as const) {
+    for (const [maxFailures, failing] of [[1, [2]], [2, [2, 4]]] as const) {
+      const fake = new Fake((pid) => pid % 2 === 0 ? outcome : "updated");
+      const report = await workOnAll({
+        vms: vms(20),
+        jobs: 4,
+        maxFailures,
+        work: fake.work,
+      });
+      const failed = report.results.filter((it) => it.outcome === outcome);
+      assertEquals(failed.map((it) => it.pid_before), [...failing]);
+      assertEquals(fake.touched.at(-1), failing.at(-1));
+      assertLessOrEqual(fake.begun.length, 4 + fake.touched.length);
+      const late = report.results.filter((it) => it.outcome === "refused");
+      for (const { error } of late) {
+        assertMatch(error?.message ?? "", /not touched: .* failed before it/);
+      }
+      assertEquals(report.results.length + report.left_out.length, 20);
+      assertEquals(exitCodeOfAll(report), outcome === "rolled-back" ? 4 : 5);
+    }
+  }
+});
+
+Deno.test("a VM that is refused keeps nobody else", async () => {
+  const fake = new Fake((pid) => pid === 1 ? "refused" : "updated");
+  const report = await workOnAll({
+    vms: vms(3),
+    jobs: 1,
+    maxFailures: 1,
+    work: fake.work,
+  });
+  assertEquals(report.summary.outcomes, { refused: 1, updated: 2 });
+  assertEquals(exitCodeOfAll(report), 3);
+});
+
+Deno.test("what cannot be reached is refused, what cannot be updated left out", async () => {
+  const report = await workOnAll({
+    vms: [
+      listed({ pid: 1, obstacle: "it has no QMP socket", qmp: null }),
+      listed({ pid: 2 }),
+      listed({ pid: 3, obstacle: "another client holds its monitor" }),
+    ],
+    jobs: 2,
+    maxFailures: 1,
+    work: () => Promise.reject(new RefusedError("absent", "no such socket")),
+  });
+  assertEquals(report.left_out.map(({ pid, why }) => [pid, why]), [
+    [1, "it has no QMP socket"],
+    [3, "another client holds its monitor"],
+  ]);
+  const [only] = report.results;
+  assertEquals(only?.outcome, "refused");
+  assertEquals(only?.error?.code, "absent");
+  assertEquals(only?.vm.name, "vm-2");
+  assertEquals(exitCodeOfAll(report), 3);
+  v.parse(allReportSchema, JSON.parse(JSON.stringify(report)));
+});
+
+Deno.test("a signal ends the round after those under way", async () => {
+  const fake = new Fake();
+  const report = await workOnAll({
+    vms: vms(10),
+    jobs: 2,
+    maxFailures: 1,
+    work: async (vm, observer) => {
+      if (vm.pid === 3) {
+        const came = Promise.withResolvers<void>();
+        const late = () => came.reject(new Error("No signal came"));
+        const deadline = setTimeout(late, 10_000);
+        const listener = () => came.resolve();
+        Deno.addSignalListener("SIGTERM", listener);
+        Deno.kill(Deno.pid, "SIGTERM");
+        await came.promise;
+        clearTimeout(deadline);
+        Deno.removeSignalListener("SIGTERM", listener);
+      }
+      return await fake.work(vm, observer);
+    },
+  });
+  assertEquals(report.summary.interrupted, true);
+  assertEquals(fake.touched, [1, 2]);
+  assertEquals(report.left_out.at(-1)?.why, "SIGTERM came");
+  assertEquals(exitCodeOfAll(report), 3);
+});
