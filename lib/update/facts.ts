@@ -15,6 +15,7 @@ import {
 } from "./proc.ts";
 import type { Program, Report } from "./report.ts";
 import { asArray, asObject, text } from "./reply.ts";
+import { readService, type Service } from "./service.ts";
 import { readThreads, type ThreadRecord } from "./threads.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
@@ -40,6 +41,8 @@ export interface VmRecord {
   readonly imagesActive: boolean;
   /** What the host had given its threads. */
   readonly threads: readonly ThreadRecord[];
+  /** Undefined where the VM is no service of systemd. */
+  readonly service: Service | undefined;
 }
 
 /** What is known of a VM before anything is touched. */
@@ -93,6 +96,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),
     threads: await readThreads(client, pid),
+    service: await readService(pid),
   };
 }
 

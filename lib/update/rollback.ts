@@ -15,6 +15,7 @@ import type { MigrationSettings } from "./migration_settings.ts";
 import { NewSide } from "./new_side.ts";
 import type { SavedState } from "./saved_state.ts";
 import { notLocked } from "./images.ts";
+import { staysInPlace } from "./service.ts";
 import { restoreThreads } from "./threads.ts";
 import type { Keeper } from "./world/keeper.ts";
 
@@ -92,7 +93,10 @@ async function becomeOld(
       deadline.left(),
     );
     await old.load(`file:${way.state.path}`);
-    const warnings = await restoreThreads(old.client, pid, way.facts.threads);
+    const warnings = [
+      ...placeLost(way.facts, keeper),
+      ...await restoreThreads(old.client, pid, way.facts.threads),
+    ];
     const resume = way.facts.running
       ? await resumeAgain(old, deadline)
       : undefined;
@@ -106,6 +110,18 @@ async function becomeOld(
     if (way.anotherKeeper !== undefined) await endPid(pid);
     throw error;
   }
+}
+
+/** What the old program's new process has no more. */
+function placeLost(facts: VmRecord, keeper: Keeper): string[] {
+  const problems = keeper.problems.map((it) =>
+    `The process did not get back its ${it}`
+  );
+  if (staysInPlace(facts)) return problems;
+  return [
+    ...problems,
+    `The process is no longer in the service "${facts.service?.name}"`,
+  ];
 }
 
 function failed(cause: unknown, isKept: boolean): NeedsPersonError {

@@ -41,6 +41,7 @@ import type { PhaseClock } from "./phase_clock.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
+import { staysInPlace } from "./service.ts";
 import { restoreThreads } from "./threads.ts";
 import { warmUp } from "./warm_up.ts";
 import type { Anchors } from "./world/anchors.ts";
@@ -105,6 +106,7 @@ export async function runTransaction(
     Keeper.start({
       directory: directory.path,
       world: order.world,
+      groups: staysInPlace(facts) ? order.world.cgroups : {},
       anchors: order.anchors,
       argv: order.oldArgv,
       self: order.self,

@@ -23,6 +23,7 @@ function vmOf({ address }: FakePeer): VmRecord {
     running: true,
     imagesActive: true,
     threads: [],
+    service: undefined,
   };
 }
 

@@ -59,6 +59,7 @@ import { ProcessFiles } from "./process_files.ts";
 import { reopening } from "./reopening.ts";
 import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";
+import { service } from "./service.ts";
 import { throttling } from "./throttling.ts";
 
 /** Every check, in the order in which people read them. */
@@ -66,6 +67,7 @@ const CHECKS: readonly PreflightCheck[] = [
   // The programs, old and new.
   processAccess,
   libvirt,
+  service,
   cprExec,
   newBinary,
   newProgram,

@@ -64,6 +64,16 @@ export function joinCgroups(
 }
 
 /**
+ * Moves this process into groups.
+ *
+ * @returns why, for each group that it could not be moved into
+ */
+export function enterCgroups(groups: Cgroups): string[] {
+  const own = parseCgroups(Deno.readTextFileSync("/proc/self/cgroup"));
+  return joinCgroups("process", Deno.pid, otherCgroups(groups, own));
+}
+
+/**
  * A threaded group takes threads alone, of processes that are in the group
  * above that is not: there the process goes first.
  */

@@ -17,7 +17,6 @@ import {
 } from "../../../ffi/identity.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
-import { joinCgroups, otherCgroups, parseCgroups } from "./cgroups.ts";
 import { givePlacement } from "./placement.ts";
 import type { World } from "./world.ts";
 
@@ -41,7 +40,6 @@ export interface Entrance {
 /** Executes the program in the world; returns only by throwing. */
 export function enterWorld(entrance: Entrance): never {
   const { world, executable } = entrance;
-  joinCgroupsOf(world);
   Deno.writeTextFileSync("/proc/self/oom_score_adj", `${world.oomScoreAdj}`);
   for (const namespace of entrance.namespaces) enterNamespace(namespace);
   if (world.root !== "/") changeRoot(world.root);
@@ -59,16 +57,6 @@ export function enterWorld(entrance: Entrance): never {
     environment: { ...world.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });
-}
-
-/** Best effort: without root the process stays where cprctl is. */
-function joinCgroupsOf(world: World): void {
-  if (geteuid() !== 0) return;
-  const own = parseCgroups(Deno.readTextFileSync("/proc/self/cgroup"));
-  const missing = otherCgroups(world.cgroups, own);
-  for (const problem of joinCgroups("process", Deno.pid, missing)) {
-    console.error(`cprctl: cannot join ${problem}`);
-  }
 }
 
 function setLimits(world: World): void {

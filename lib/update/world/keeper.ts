@@ -10,6 +10,7 @@ import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Hold } from "../hold.ts";
 import type { Anchors } from "./anchors.ts";
+import type { Cgroups } from "./cgroups.ts";
 import {
   type Held,
   KEEPER_WORD,
@@ -32,6 +33,8 @@ export interface KeeperStart {
   /** The update's run directory. */
   readonly directory: string;
   readonly world: World;
+  /** The control groups to be in. */
+  readonly groups: Cgroups;
   readonly anchors: Anchors;
   /** The old program's command line, made to wait for its state. */
   readonly argv: readonly string[];
@@ -44,14 +47,21 @@ export class Keeper implements AsyncDisposable {
   readonly #socket: UnixSocket;
   /** Its process, which keeps its id when it becomes the old program. */
   readonly #pid: number;
+  /** What it could not be given of the VM's place, and why. */
+  readonly problems: readonly string[];
   /** Undefined where another cprctl started it. */
   readonly #child: Child | undefined;
   /** True once it is to live on as the old program. */
   #gone = false;
 
-  private constructor(socket: UnixSocket, pid: number, child?: Child) {
+  private constructor(
+    socket: UnixSocket,
+    { pid, problems }: KeeperGreeting,
+    child?: Child,
+  ) {
     this.#socket = socket;
     this.#pid = pid;
+    this.problems = problems;
     this.#child = child;
   }
 
@@ -171,10 +181,10 @@ async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** The pid with which a keeper begins a connection. */
-async function greeted(socket: UnixSocket): Promise<number> {
+/** What a keeper begins a connection with. */
+async function greeted(socket: UnixSocket): Promise<KeeperGreeting> {
   for await (const { line } of lines(socket, TIMEOUT_MS)) {
-    return (JSON.parse(line) as KeeperGreeting).pid;
+    return JSON.parse(line) as KeeperGreeting;
   }
   throw new UpdateProblem(ABSENT, "The keeper of the memory is gone");
 }
@@ -204,6 +214,7 @@ function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
   using memfd = createMemfd("cprctl-keeper");
   const told: KeeperOrder = {
     world: order.world,
+    groups: order.groups,
     argv: order.argv,
     executable: give(anchors.executable.number),
     cwd: give(anchors.cwd.number),

@@ -1,3 +1,4 @@
+import type { Cgroups } from "./cgroups.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -7,6 +8,8 @@ import type { World } from "./world.ts";
 export interface KeeperOrder {
   /** Where the old process was. */
   readonly world: World;
+  /** The control groups to enter at once. */
+  readonly groups: Cgroups;
   /** The old program's command line, made to wait for its state. */
   readonly argv: readonly string[];
   readonly executable: number;
@@ -43,4 +46,6 @@ export type KeeperRequest =
 /** The first thing that a keeper says on each connection. */
 export interface KeeperGreeting {
   readonly pid: number;
+  /** What it could not be given of the VM's place, and why. */
+  readonly problems: readonly string[];
 }

@@ -2,7 +2,8 @@
  * The keeper: this program once more, in a process and session of its own,
  * beside the VM from before it stops until it runs again. It holds the VM's
  * memory, whatever becomes of the VM's process and of cprctl, and becomes the
- * old program when it is told to.
+ * old program when it is told to. It enters the VM's control groups at its
+ * start: an empty group is one that systemd takes away.
  *
  * ```
  * started ─▶ hold … hold ─▶ end                      the update is over
@@ -22,6 +23,7 @@ import {
   type CprDescriptor,
   encodeCprState,
 } from "../../cpr/mod.ts";
+import { enterCgroups } from "./cgroups.ts";
 import { enterWorld } from "./enter_world.ts";
 import type {
   Held,
@@ -65,6 +67,7 @@ class Keeping {
   readonly #executable: Fd;
   readonly #cwd: Fd;
   readonly #namespaces: readonly Fd[];
+  readonly #problems: readonly string[];
   /** Those of CPR state; their numbers are this process's own. */
   readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
   /** Those that have to be open at a number. */
@@ -81,6 +84,7 @@ class Keeping {
     this.#executable = outOfTheWay(adopt(order.executable));
     this.#cwd = adopt(order.cwd);
     this.#namespaces = order.namespaces.map(adopt);
+    this.#problems = enterCgroups(order.groups);
   }
 
   async run(): Promise<number> {
@@ -100,7 +104,10 @@ class Keeping {
   /** Does what is said on a connection; true if the memory can go. */
   async #serve(connection: UnixSocket): Promise<boolean> {
     using socket = connection;
-    const greeting: KeeperGreeting = { pid: Deno.pid };
+    const greeting: KeeperGreeting = {
+      pid: Deno.pid,
+      problems: this.#problems,
+    };
     const text = new TextEncoder().encode(`${JSON.stringify(greeting)}\n`);
     try {
       await socket.send(text, SEND_TIMEOUT_MS);

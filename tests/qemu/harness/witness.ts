@@ -3,7 +3,6 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { GUEST, markerBytes } from "./guest.ts";
 import type { GuestRam } from "./guest_ram.ts";
-import type { VirtualMachine } from "./virtual_machine.ts";
 
 /**
  * From here on nobody writes to guest RAM while nothing but this guest runs.
@@ -17,6 +16,13 @@ const SECRET = { address: 32 << 20, bytes: 65_536 };
 export const LOW_SECRET = { address: 0xa000, bytes: 16 };
 const COUNTS_WITHIN_MS = 10_000;
 
+/** A machine as far as a witness looks at it. */
+export interface Witnessed {
+  /** Guest RAM as its process has it now. */
+  ram(): GuestRam;
+  readonly files: { readonly disk: string };
+}
+
 /** What a guest had before something was done to its machine. */
 interface Testimony {
   readonly still: string;
@@ -29,16 +35,16 @@ interface Testimony {
 
 /** Compares a guest with what it was. */
 export class Witness {
-  readonly #vm: VirtualMachine;
+  readonly #vm: Witnessed;
   readonly #before: Testimony;
 
-  private constructor(vm: VirtualMachine, before: Testimony) {
+  private constructor(vm: Witnessed, before: Testimony) {
     this.#vm = vm;
     this.#before = before;
   }
 
   /** Puts a secret into guest RAM and remembers what the guest has. */
-  static async of(vm: VirtualMachine): Promise<Witness> {
+  static async of(vm: Witnessed): Promise<Witness> {
     using ram = vm.ram();
     ram.write(
       SECRET.address,

@@ -29,6 +29,7 @@ export function factsOf(
     running: true,
     imagesActive: true,
     threads: [],
+    service: undefined,
     ...more,
   };
 }

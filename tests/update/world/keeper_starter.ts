@@ -12,6 +12,7 @@ const world = await readWorld(Number(pid));
 const keeper = await Keeper.start({
   directory,
   world,
+  groups: world.cgroups,
   anchors: Anchors.open(Number(pid), world),
   argv: ["sh", "-c", `ls -l /proc/self/fd | grep -c memfd:ram0 >"${output}"`],
   self: cprctlWords(),

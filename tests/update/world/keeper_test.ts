@@ -52,6 +52,7 @@ async function stage() {
       Keeper.start({
         directory: run.path,
         world,
+        groups: world.cgroups,
         anchors,
         argv: ["sh", "-c", OLD_PROGRAM, "old", "two words"],
         self: cprctlWords(),
