@@ -4,14 +4,14 @@ import { CprctlError } from "../errors.ts";
 import {
   type ErrorDocument,
   exitCodeOf,
-  type PhaseName,
   type Report,
   REPORT_SCHEMA,
 } from "../update/report.ts";
 import type { PhaseObserver } from "../update/phase_clock.ts";
-import { printable } from "./printable.ts";
+import { writePage } from "./page_option.ts";
 import type { CliProcess } from "./process.ts";
 import { renderReport, type ReportView } from "./report_text.ts";
+import { StatusLine } from "./status_line.ts";
 
 /** How a report is to be shown. */
 export interface Presentation {
@@ -40,7 +40,7 @@ export async function presentUpdate(
   const line = new StatusLine(process);
   let report: Report;
   try {
-    report = await update((phase) => line.show(phase));
+    report = await update((phase) => line.show(`${phase} …`));
   } catch (error) {
     line.clear();
     const document = errorDocument(error);
@@ -54,21 +54,6 @@ export async function presentUpdate(
   else process.stdout.write(renderReport(report, process.look, view));
   process.exitCode = exitCodeOf(report.outcome);
   if (file !== undefined) await writePage(process, file, report);
-}
-
-async function writePage(
-  process: CliProcess,
-  file: string,
-  document: Report | ErrorDocument,
-): Promise<void> {
-  // The page's code is loaded where a page is wanted, and nowhere else.
-  const { ReportFileError, writeReportFile } = await import("./report_file.ts");
-  try {
-    await writeReportFile(file, document);
-  } catch (error) {
-    if (!(error instanceof ReportFileError)) throw error;
-    process.stderr.write(`warning: ${printable(error.message)}\n`);
-  }
 }
 
 /** What `--json` prints for an error that came before anything was touched. */
@@ -88,27 +73,4 @@ export function errorDocument(error: unknown): ErrorDocument {
 
 function writeJson(process: CliProcess, document: Report | ErrorDocument) {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-}
-
-/** One line on a terminal's standard error, written over and over. */
-class StatusLine {
-  readonly #process: CliProcess;
-  #shown = false;
-
-  constructor(process: CliProcess) {
-    this.#process = process;
-  }
-
-  show(phase: PhaseName): void {
-    const { stderr, look } = this.#process;
-    if (!stderr.isTerminal || !look.unicode) return;
-    this.clear();
-    stderr.write(`  ${phase} …`);
-    this.#shown = true;
-  }
-
-  clear(): void {
-    if (this.#shown) this.#process.stderr.write("\r\u001b[K");
-    this.#shown = false;
-  }
 }

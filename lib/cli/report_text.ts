@@ -12,7 +12,7 @@ import { type Paint, painter, type Tone } from "./paint.ts";
 import { printable } from "./printable.ts";
 import type { Look } from "./process.ts";
 import { renderTimeline } from "./timeline.ts";
-import { mainClause, pauseClause, pidClause, VERDICTS } from "./verdict.ts";
+import { sentence, VERDICTS } from "./verdict.ts";
 
 const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   ok: "good",
@@ -63,9 +63,7 @@ class ReportText {
   /** "updated: guest0 runs on QEMU 11.1.3 (was 11.1.2), same pid 4711, …". */
   #verdict(report: Report): string {
     const [word, tone] = VERDICTS[report.outcome];
-    const clauses = [mainClause(report), pidClause(report), pauseClause(report)]
-      .filter((clause) => clause !== "");
-    return this.#led(`${word}:`, tone, clauses.join(", "));
+    return this.#led(`${word}:`, tone, sentence(report));
   }
 
   #timeline(report: Report): string {

@@ -1,7 +1,7 @@
 /** The commands, in the order that help lists them. */
 
 import { buildRouteMap } from "@stricli/core";
-import { checkCommand, type CheckEngine } from "./commands/check.ts";
+import { checkCommand, type CheckEngines } from "./commands/check.ts";
 import { compatCommand } from "./commands/compat.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { diffCommand } from "./commands/diff.ts";
@@ -29,21 +29,24 @@ EXIT CODES
 ENVIRONMENT
   NO_COLOR      no colours       CPRCTL_DEBUG  show where an error was thrown`;
 
-async function checkEngine(): Promise<CheckEngine> {
-  return (await import("../update/check.ts")).check;
+async function checkEngines(): Promise<CheckEngines> {
+  const { check } = await import("../update/check.ts");
+  const loadAll = async () =>
+    (await import("../update/all/host.ts")).workOnHost;
+  return { check, loadAll };
 }
 
 /** Every command by its name. */
 export const routes = buildRouteMap<string, CliContext>({
   routes: {
     update: updateCommand(async () => {
-      const [{ update }, check] = await Promise.all([
+      const [{ update }, engines] = await Promise.all([
         import("../update/update.ts"),
-        checkEngine(),
+        checkEngines(),
       ]);
-      return { update, check };
+      return { ...engines, update };
     }),
-    check: checkCommand(checkEngine),
+    check: checkCommand(checkEngines),
     list: listCommand(async () => (await import("../update/list.ts")).listVms),
     recover: recoverCommand(async () =>
       (await import("../update/recover.ts")).recover

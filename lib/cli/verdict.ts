@@ -66,6 +66,12 @@ export function pauseClause(report: Report): string {
   return report.outcome === "updated" ? "still paused, as it was" : "";
 }
 
+/** All that is to be said in one line, after the word. */
+export function sentence(report: Report): string {
+  return [mainClause(report), pidClause(report), pauseClause(report)]
+    .filter((clause) => clause !== "").join(", ");
+}
+
 /** "QEMU 11.1.3". */
 export function programName({ program, version }: Program): string {
   return version === null ? program : `${program} ${version}`;

@@ -1,6 +1,7 @@
 /** The options of an update and of its check: which VM, which program, how to tell. */
 
 import type { FlagParametersForType } from "@stricli/core";
+import { UsageError } from "../errors.ts";
 import type { QmpAddress } from "../qmp/mod.ts";
 import type { SurveyRequest } from "../update/survey.ts";
 import type { CliContext } from "./context.ts";
@@ -9,7 +10,9 @@ import { REPORT_FLAGS, type ReportFlags } from "./report_flags.ts";
 
 /** What the options say. */
 export interface VmFlags extends ReportFlags {
-  readonly qmp: QmpAddress;
+  readonly qmp?: QmpAddress;
+  /** A pattern for names; empty for all. */
+  readonly all?: string;
   readonly binary?: string;
   readonly force: boolean;
 }
@@ -21,6 +24,15 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
     parse: parseQmpAddress,
     brief: "The VM's QMP socket: a path, or HOST:PORT",
     placeholder: "socket",
+    optional: true,
+  },
+  all: {
+    kind: "parsed",
+    parse: String,
+    inferEmpty: true,
+    brief: "Every VM of this host that can be updated, or those of these names",
+    placeholder: "pattern",
+    optional: true,
   },
   binary: {
     kind: "parsed",
@@ -38,9 +50,31 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
   ...REPORT_FLAGS,
 };
 
-/** What the options ask for. */
-export function surveyRequest(
-  { qmp: address, binary, force }: VmFlags,
-): SurveyRequest {
-  return { address, binary, skipIfCurrent: !force };
+/** What the options ask for, whichever VM it is. */
+export function wishes(
+  { binary, force }: VmFlags,
+): Omit<SurveyRequest, "address"> {
+  return { binary, skipIfCurrent: !force };
+}
+
+/** One VM, or those whose names match. */
+export type Target =
+  | { readonly address: QmpAddress }
+  | { readonly pattern: string };
+
+/**
+ * Which VMs are meant.
+ *
+ * @throws {UsageError} when that is not said, or said twice
+ */
+export function targetOf({ qmp, all }: VmFlags): Target {
+  if (qmp !== undefined && all === undefined) return { address: qmp };
+  if (qmp === undefined && all !== undefined) {
+    return { pattern: all === "" ? "*" : all };
+  }
+  throw new UsageError(
+    qmp === undefined
+      ? "Say which VM: --qmp SOCKET, or --all"
+      : "--qmp names one VM, --all many: give one of them",
+  );
 }

@@ -1,19 +1,25 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
+import * as v from "valibot";
 import { checkCommand } from "../../lib/cli/commands/check.ts";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
 import { updateCommand } from "../../lib/cli/commands/update.ts";
+import { workOnAll } from "../../lib/update/all/all.ts";
+import { allReportSchema } from "../../lib/update/all/all_report.ts";
+import type { HostRequest } from "../../lib/update/all/host.ts";
 import type { SurveyRequest } from "../../lib/update/survey.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
 import { selfCommand } from "../../lib/cli/self.ts";
 import { applicationText } from "../../lib/cli/text.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { capturedProcess } from "./captured.ts";
+import { listed } from "../update/all/listed.ts";
 import * as reports from "./reports.ts";
 
 async function update(...words: string[]) {
   const requests: Omit<UpdateRequest, "observer">[] = [];
   const checks: Omit<SurveyRequest, "observer">[] = [];
+  const rounds: HostRequest[] = [];
   const command = updateCommand(() =>
     Promise.resolve({
       update: ({ observer: _observer, ...request }) => {
@@ -24,6 +30,11 @@ async function update(...words: string[]) {
         checks.push(request);
         return Promise.resolve(reports.wouldUpdate);
       },
+      loadAll: () =>
+        Promise.resolve(async (request) => {
+          rounds.push(request);
+          return await workOnAll({ ...request, vms: HOST });
+        }),
     })
   );
   const process = capturedProcess();
@@ -37,8 +48,65 @@ async function update(...words: string[]) {
     { process },
   );
   const { exitCode, written } = process;
-  return { requests, checks, exitCode, ...written };
+  return { requests, checks, rounds, exitCode, ...written };
 }
+
+/** The VMs of a host. */
+const HOST = [
+  listed({ pid: 7, name: "web-1" }),
+  listed({ pid: 8, obstacle: "it has no QMP socket", qmp: null }),
+  listed({ pid: 9, name: "web-2" }),
+];
+
+Deno.test("with --all each VM is asked for, with the same wishes", async (t) => {
+  const words = ["--all", "--binary", "/opt/q", "--timeout", "2"];
+  const { requests, rounds, stdout, exitCode } = await update(...words);
+  const wish = {
+    binary: "/opt/q",
+    skipIfCurrent: true,
+    timeoutMs: 2000,
+    self: selfCommand(),
+  };
+  assertEquals(requests, [
+    { address: { path: "/run/7.qmp" }, ...wish },
+    { address: { path: "/run/9.qmp" }, ...wish },
+  ]);
+  assertEquals(
+    rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
+    [["*", 2, 1]],
+  );
+  assertEquals(exitCode, 3);
+  await t.assertSnapshot(stdout.replace(/[\d.]+ m?s$/m, "TIME"));
+
+  const other = await update(
+    ...["--all", "web-*", "--check", "--jobs", "9", "--max-failures", "3"],
+  );
+  assertEquals(
+    other.rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
+    [["web-*", 9, 3]],
+  );
+  assertEquals([other.requests.length, other.checks.length], [0, 2]);
+  assertEquals(other.exitCode, 0);
+});
+
+Deno.test("with --all and --json there is one document", async () => {
+  const { stdout, stderr } = await update("--all", "--json");
+  const document = v.parse(allReportSchema, JSON.parse(stdout));
+  assertEquals(document.results.length, 2);
+  assertEquals(document.left_out.map(({ pid }) => pid), [8]);
+  assertEquals(stderr, "");
+});
+
+Deno.test("with --all and --report there is one page for all", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await update("--all", "--report", path);
+    const page = await Deno.readTextFile(path);
+    assertStringIncludes(page, "<title>VMs: 2 refused</title>");
+  } finally {
+    await Deno.remove(path);
+  }
+});
 
 Deno.test("the flags become a request", async () => {
   assertEquals((await update("--qmp", "/run/a.qmp")).requests, [
@@ -84,9 +152,12 @@ Deno.test("update --check is check", async () => {
   const process = capturedProcess();
   const asked: SurveyRequest[] = [];
   const command = checkCommand(() =>
-    Promise.resolve(({ observer: _observer, ...request }) => {
-      asked.push(request);
-      return Promise.resolve(reports.wouldUpdate);
+    Promise.resolve({
+      check: ({ observer: _observer, ...request }) => {
+        asked.push(request);
+        return Promise.resolve(reports.wouldUpdate);
+      },
+      loadAll: () => Promise.reject(new UsageError("Unused")),
     })
   );
   const application = buildApplication(command, { name: "cprctl check" });
@@ -106,6 +177,9 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     ["--qmp", "--binary"],
     ["--qmp", "a", "--report", "-"],
     ["--qmp", "a", "--report", "/tmp/"],
+    ["--qmp", "a", "--all"],
+    ["--all", "--jobs", "0"],
+    ["--all", "--max-failures", "many"],
     ["/run/a.qmp"],
   ];
   for (const words of wrong) {

@@ -1,12 +1,27 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { Report } from "../../update/report.ts";
+import type { AllReport } from "../../update/all/all_report.ts";
+import type { HostRequest } from "../../update/all/host.ts";
 import type { SurveyRequest } from "../../update/survey.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { surveyRequest, VM_FLAGS, type VmFlags } from "../vm_flags.ts";
+import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../vm_flags.ts";
 
 /** Says what an update would do. */
 export type CheckEngine = (request: SurveyRequest) => Promise<Report>;
+
+/** Works on the VMs of this host. */
+export type AllEngine = (request: HostRequest) => Promise<AllReport>;
+
+/** What the command needs. */
+export interface CheckEngines {
+  readonly check: CheckEngine;
+  /** Imports what only many VMs need. */
+  readonly loadAll: () => Promise<AllEngine>;
+}
+
+/** Looking at a VM keeps no guest waiting. */
+const CHECKS_AT_ONCE = 4;
 
 /**
  * `cprctl check`: say what an update would do.
@@ -14,7 +29,7 @@ export type CheckEngine = (request: SurveyRequest) => Promise<Report>;
  * @param load imports the engine, when the command runs and not before
  */
 export function checkCommand(
-  load: () => Promise<CheckEngine>,
+  load: () => Promise<CheckEngines>,
 ): Command<CliContext> {
   return buildCommand<VmFlags, [], CliContext>({
     docs: {
@@ -31,21 +46,37 @@ export function checkCommand(
             "even if there is nothing to update",
           ],
           ["cprctl check --qmp /run/vm/a.qmp --json", "for a program to read"],
+          ["cprctl check --all", "every VM of this host"],
         ],
       ),
     },
     parameters: { flags: VM_FLAGS },
     loader: async () => {
-      const [check, { presentUpdate }] = await Promise.all([
-        load(),
-        import("../present.ts"),
-      ]);
+      const { check, loadAll } = await load();
       return async function (this: CliContext, flags): Promise<void> {
-        await presentUpdate(
-          this.process,
-          { ...flags, view: "check" },
-          (observer) => check({ ...surveyRequest(flags), observer }),
-        );
+        const target = targetOf(flags);
+        if ("address" in target) {
+          const { presentUpdate } = await import("../present.ts");
+          await presentUpdate(
+            this.process,
+            { ...flags, view: "check" },
+            (observer) => check({ ...wishes(flags), ...target, observer }),
+          );
+          return;
+        }
+        const [workOnHost, { presentAll }] = await Promise.all([
+          loadAll(),
+          import("../present_all.ts"),
+        ]);
+        await presentAll(this.process, flags, (watcher) =>
+          workOnHost({
+            ...target,
+            watcher,
+            jobs: CHECKS_AT_ONCE,
+            maxFailures: Infinity,
+            work: ({ qmp }, observer) =>
+              check({ ...wishes(flags), address: { path: qmp }, observer }),
+          }));
       };
     },
   });

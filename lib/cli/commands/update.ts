@@ -1,26 +1,32 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
+import type { PhaseObserver } from "../../update/phase_clock.ts";
 import type { Report } from "../../update/report.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { selfCommand } from "../self.ts";
-import { surveyRequest, VM_FLAGS, type VmFlags } from "../vm_flags.ts";
-import type { CheckEngine } from "./check.ts";
+import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../vm_flags.ts";
+import type { CheckEngines } from "./check.ts";
 
 /** Does what was asked. */
-export interface UpdateEngines {
+export interface UpdateEngines extends CheckEngines {
   readonly update: (request: UpdateRequest) => Promise<Report>;
-  readonly check: CheckEngine;
 }
 
 interface Flags extends VmFlags {
   readonly check: boolean;
   readonly timeout: number;
+  readonly jobs: number;
+  readonly "max-failures": number;
 }
 
 /** Seconds in which even a slow host starts a QEMU. */
 const DEFAULT_TIMEOUT = "60";
+/** One is moved at a time; meanwhile the next one is looked at. */
+const DEFAULT_JOBS = "2";
+const DEFAULT_MAX_FAILURES = "1";
 
 /**
  * `cprctl update`: move a VM onto a new program.
@@ -37,7 +43,9 @@ export function updateCommand(
         "Move a running VM onto a new QEMU in the same process: the pid stays, guest\n" +
           "RAM stays in place, and the guest pauses for as long as a QEMU takes to start.\n" +
           "Prints a verdict and where the time went; the exit code says how it ended.\n" +
-          "A VM that runs on that very file already is left alone.",
+          "A VM that runs on that very file already is left alone. With --all, no guest\n" +
+          "is stopped while another one is, nor after a VM had to be put back; the exit\n" +
+          "code is that of the worst.",
         [
           [
             "cprctl update --qmp /run/vm/a.qmp",
@@ -56,6 +64,8 @@ export function updateCommand(
             "cprctl update --qmp /run/vm/a.qmp --report a.html",
             "for a person to keep",
           ],
+          ["cprctl update --all", "every VM of this host"],
+          ["cprctl update --all 'web-*' --jobs 4", "those of these names"],
         ],
       ),
     },
@@ -75,32 +85,67 @@ export function updateCommand(
           placeholder: "seconds",
           default: DEFAULT_TIMEOUT,
         },
+        jobs: {
+          kind: "parsed",
+          parse: parseCount,
+          brief: "With --all: work on so many VMs at once",
+          placeholder: "number",
+          default: DEFAULT_JOBS,
+        },
+        "max-failures": {
+          kind: "parsed",
+          parse: parseCount,
+          brief: "With --all: touch no VM after so many did not get there",
+          placeholder: "number",
+          default: DEFAULT_MAX_FAILURES,
+        },
       },
     },
     loader: async () => {
-      const [engines, { presentUpdate }] = await Promise.all([
-        load(),
-        import("../present.ts"),
-      ]);
+      const { check, update, loadAll } = await load();
       return async function (this: CliContext, flags: Flags): Promise<void> {
-        const asked = surveyRequest(flags);
-        const timeoutMs = flags.timeout * 1000;
-        await presentUpdate(
-          this.process,
-          { ...flags, view: flags.check ? "check" : "update" },
-          (observer) =>
-            flags.check
-              ? engines.check({ ...asked, observer })
-              : engines.update({
-                ...asked,
-                timeoutMs,
-                self: selfCommand(),
-                observer,
-              }),
-        );
+        const target = targetOf(flags);
+        const work = (address: QmpAddress, observer: PhaseObserver) =>
+          flags.check
+            ? check({ ...wishes(flags), address, observer })
+            : update({
+              ...wishes(flags),
+              address,
+              timeoutMs: flags.timeout * 1000,
+              self: selfCommand(),
+              observer,
+            });
+        if ("address" in target) {
+          const { presentUpdate } = await import("../present.ts");
+          await presentUpdate(
+            this.process,
+            { ...flags, view: flags.check ? "check" : "update" },
+            (observer) => work(target.address, observer),
+          );
+          return;
+        }
+        const [workOnHost, { presentAll }] = await Promise.all([
+          loadAll(),
+          import("../present_all.ts"),
+        ]);
+        await presentAll(this.process, flags, (watcher) =>
+          workOnHost({
+            ...target,
+            watcher,
+            jobs: flags.jobs,
+            maxFailures: flags["max-failures"],
+            work: ({ qmp }, observer) => work({ path: qmp }, observer),
+          }));
       };
     },
   });
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) {
+    throw new UsageError("Want a number from 1 to 9999");
+  }
+  return Number(text);
 }
 
 function parseSeconds(text: string): number {

@@ -6,9 +6,10 @@
  */
 
 import type { ErrorDocument, Report } from "../../update/report.ts";
+import { tallyOutcomes, worstFirst } from "../tally.ts";
 import { vmName } from "../verdict.ts";
 import { type Markup, markup, scriptJson } from "./markup.ts";
-import { overview, tallyOutcomes, worstFirst } from "./overview.ts";
+import { overview } from "./overview.ts";
 import { errorSection } from "./sections.ts";
 import { STYLES } from "./styles.ts";
 import { vmArticle, wordOf } from "./vm_article.ts";

@@ -41,6 +41,8 @@ export interface AllWatcher {
 /** What to do with whom. */
 export interface AllRequest {
   readonly vms: readonly ListedVm[];
+  /** How many more there are that belong to other users. */
+  readonly unreadable?: number;
   /** So many VMs are worked on at once, one of them in its pause. */
   readonly jobs: number;
   /** After so many failures no VM is touched any more. */
@@ -62,6 +64,7 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
   return allReport({
     results: crowd.results,
     leftOut: crowd.leftOut,
+    unreadable: request.unreadable ?? 0,
     interrupted: signals.seen.length > 0,
     durationMs: round(performance.now() - start),
   });

@@ -42,6 +42,10 @@ export const allReportSchema = v.strictObject({
       v.description("how many of the results came out how"),
     ),
     "left_out": count,
+    "unreadable": v.pipe(
+      count,
+      v.description("how many more VMs belong to other users"),
+    ),
     "interrupted": v.boolean(),
     "duration_ms": milliseconds,
     "longest_blackout_ms": v.nullable(milliseconds),
@@ -57,13 +61,14 @@ export type LeftOut = v.InferOutput<typeof leftOutSchema>;
 export interface AllFindings {
   readonly results: readonly Report[];
   readonly leftOut: readonly LeftOut[];
+  readonly unreadable: number;
   readonly interrupted: boolean;
   readonly durationMs: number;
 }
 
 /** Adds the summary. */
 export function allReport(
-  { results, leftOut, interrupted, durationMs }: AllFindings,
+  { results, leftOut, unreadable, interrupted, durationMs }: AllFindings,
 ): AllReport {
   const outcomes: Partial<Record<Outcome, number>> = {};
   for (const { outcome } of results) {
@@ -79,6 +84,7 @@ export function allReport(
     summary: {
       outcomes,
       left_out: leftOut.length,
+      unreadable,
       interrupted,
       duration_ms: durationMs,
       longest_blackout_ms: pauses.length === 0 ? null : Math.max(...pauses),
