@@ -26,6 +26,9 @@ export interface PlainBlock {
   zeroPages: number;
 }
 
+/** JavaScript's strings have an end. */
+const LARGEST_VMDESC = 64 * 1024 * 1024;
+
 /** A description in vmdesc; of JSON, so of anything. */
 // deno-lint-ignore no-explicit-any
 type Described = any;
@@ -42,7 +45,7 @@ class PlainReader {
   readonly #blocks = new Map<string, PlainBlock>();
   #at = 0;
   #capabilities: string[] = [];
-  #pageSize = 4096;
+  #pageSize = 0;
   #block = "";
 
   constructor(bytes: Uint8Array) {
@@ -53,7 +56,8 @@ class PlainReader {
   read(): PlainReading {
     if (this.#text(4) !== "QEVM" || this.#number(4) !== 3) throw this.#error();
     const machine = this.#configuration();
-    const { devices } = this.#vmdesc();
+    const { devices, page_size } = this.#vmdesc();
+    this.#pageSize = page_size;
     let next = 0;
     let hasFooters: boolean | undefined;
     for (let type = this.#number(1); type !== 0; type = this.#number(1)) {
@@ -98,7 +102,7 @@ class PlainReader {
           this.#capabilities.push(this.#text(this.#number(1)));
         }
       } else if (name === "configuration/target-page-bits") {
-        this.#pageSize = 2 ** this.#number(4);
+        this.#skip(4);
       } else if (name === "configuration/uuid") this.#skip(16);
       else throw this.#error();
     }
@@ -107,12 +111,14 @@ class PlainReader {
 
   /** It is the last object of the file, behind its length. */
   #vmdesc(): Described {
-    const text = new TextDecoder("latin1").decode(this.#bytes);
-    const begin = text.lastIndexOf('{"configuration"');
-    if (this.#view.getUint32(begin - 4) !== text.length - begin) {
+    const { length } = this.#bytes;
+    const end = this.#bytes.subarray(-LARGEST_VMDESC);
+    const text = new TextDecoder("latin1").decode(end);
+    const json = text.slice(text.lastIndexOf('{"configuration"'));
+    if (this.#view.getUint32(length - json.length - 4) !== json.length) {
       throw this.#error();
     }
-    return JSON.parse(text.slice(begin));
+    return JSON.parse(json);
   }
 
   #ram(): void {

@@ -20,7 +20,7 @@ import type {
 import { DescribedDevices } from "./described_devices.ts";
 import { MigrationStreamError, problemText } from "./error.ts";
 import { findSectionEnd } from "./find_sections.ts";
-import { findVmdesc } from "./find_vmdesc.ts";
+import { findPageSize, findVmdesc } from "./find_vmdesc.ts";
 import {
   readSectionFooter,
   readSectionHeader,
@@ -30,6 +30,7 @@ import {
 import { hex } from "./hex.ts";
 import { PageRuns } from "./page_runs.ts";
 import {
+  PAGE_BITS,
   PLAIN_RAM_LAYOUT,
   type RamBlock,
   type RamLayout,
@@ -89,8 +90,6 @@ const PASSED_STEP = 8 * 1024 * 1024;
 const SPARE_VALUES = 65_536;
 /** Type byte and section id. */
 const FOOTER_SIZE = 5;
-/** A page is at least 1 KiB (the flags need the bits) and at most 64 KiB. */
-const PAGE_BITS = { least: 10, most: 16 } as const;
 
 class StreamDecoder {
   readonly #stream: Uint8Array;
@@ -128,6 +127,7 @@ class StreamDecoder {
     try {
       readStreamHeader(this.#source);
       this.#configuration = this.#readConfiguration();
+      this.#layout = this.#layoutOf(this.#configuration);
       this.#opaqueTail = this.#walk();
       if (this.#opaqueTail === undefined) this.#trailing = this.#end();
     } catch (error) {
@@ -166,22 +166,27 @@ class StreamDecoder {
     if (!isSame) {
       throw this.#problem("the configuration is not as QEMU writes it", start);
     }
-    this.#setLayout(configuration, start);
     return configuration;
   }
 
-  #setLayout(configuration: Configuration, offset: number): void {
-    const { capabilities = [], targetPageBits } = configuration;
+  /**
+   * A target says how large its pages are where it could have larger ones
+   * than its smallest; of others only vmdesc tells, which ends the stream.
+   */
+  #layoutOf(configuration: Configuration | undefined): RamLayout {
+    const { capabilities = [], targetPageBits } = configuration ?? {};
+    const { offset } = this.#source;
     if (
       targetPageBits !== undefined &&
       (targetPageBits < PAGE_BITS.least || targetPageBits > PAGE_BITS.most)
     ) {
       throw this.#problem(`pages of ${targetPageBits} bits`, offset);
     }
-    this.#layout = {
-      pageSize: targetPageBits === undefined
-        ? PLAIN_RAM_LAYOUT.pageSize
-        : 2 ** targetPageBits,
+    const pageSize = targetPageBits === undefined
+      ? findPageSize(this.#stream, offset)
+      : 2 ** targetPageBits;
+    return {
+      pageSize: pageSize ?? PLAIN_RAM_LAYOUT.pageSize,
       ignoreShared: capabilities.includes("x-ignore-shared"),
       mappedRam: capabilities.includes("mapped-ram"),
       hugePageSizes: 0n,

@@ -1,4 +1,5 @@
 import { RecordType } from "./constants.ts";
+import { PAGE_BITS } from "./ram_block.ts";
 
 /** Type byte and length. */
 const HEADER = 5;
@@ -39,6 +40,31 @@ export function findVmdesc(
     at--;
   }
   return inside;
+}
+
+/** Far more than there is: guest memory before it is not looked through. */
+const LARGEST = 16 * 1024 * 1024;
+/** Only the configuration, which is small, stands before the page size. */
+const BEFORE_DEVICES = 4096;
+
+/**
+ * The page size that the vmdesc at the very end of a stream gives, with nothing
+ * else of it read yet; undefined where it gives none that can be.
+ *
+ * @param start the first offset that it can have
+ */
+export function findPageSize(
+  stream: Uint8Array,
+  start: number,
+): number | undefined {
+  const place = findVmdesc(stream, Math.max(start, stream.length - LARGEST));
+  if (place === undefined) return undefined;
+  const { offset, text } = place;
+  if (offset + HEADER + text.length !== stream.length) return undefined;
+  const begin = String.fromCharCode(...text.subarray(0, BEFORE_DEVICES));
+  const bits = Math.log2(Number(/"page_size": (\d{1,6}),/.exec(begin)?.[1]));
+  const isOne = PAGE_BITS.least <= bits && bits <= PAGE_BITS.most;
+  return isOne && Number.isInteger(bits) ? 2 ** bits : undefined;
 }
 
 /** The cheap signs first: hostile bytes may be full of candidates. */

@@ -50,6 +50,9 @@ export interface RamLayout {
   readonly hugePageSizes: bigint;
 }
 
+/** A page is at least 1 KiB (the flags need the bits) and at most 64 KiB. */
+export const PAGE_BITS = { least: 10, most: 16 } as const;
+
 /** The layout of a stream without any layout capability, on x86. */
 export const PLAIN_RAM_LAYOUT: RamLayout = {
   pageSize: 4096,
