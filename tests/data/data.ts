@@ -5,6 +5,12 @@ export const STREAMS = [
   "cpr-transfer-q35-main.stream",
 ] as const;
 
+/** Streams of machines that are no PCs. */
+export const STREAMS_OF_OTHERS = [
+  "cpr-exec-virt-aarch64.vm.state",
+  "normal-microbit.vm.state",
+] as const;
+
 /** A file of this folder, unpacked. */
 export async function data(name: string): Promise<Uint8Array<ArrayBuffer>> {
   const url = new URL(name, import.meta.url);
