@@ -66,6 +66,11 @@ cprctl_among_others() {
 
 # What a first start needs: unpacks, and sets cprctl_home.
 cprctl_first_start() {
+  cprctl_why=$(PATH=/usr/bin:/bin uname -m) || exit 1
+  if [ "$cprctl_why" != @TARGET@ ]; then
+    printf '%s\n' "cprctl: Cannot run on $cprctl_why: this file is for @TARGET@" >&2
+    exit 1
+  fi
   cprctl_why=
   cprctl_user=$(PATH=/usr/bin:/bin id -u) || exit 1
   if [ -n "${XDG_CACHE_HOME:-}" ]; then

@@ -34,10 +34,8 @@ async function fetched(target: Target): Promise<string> {
   const work = await Deno.makeTempDir({ dir: cache, prefix: "fetch-" });
   try {
     await run(
-      ["npm", "pack", "--silent", "--pack-destination", work, version],
-      {
-        timeoutMs: FETCH_TIMEOUT_MS,
-      },
+      ["npm", "pack", "--loglevel=error", "--pack-destination", work, version],
+      { timeoutMs: FETCH_TIMEOUT_MS },
     );
     for await (const { name } of Deno.readDir(work)) {
       await run(["tar", "-xzf", `${work}/${name}`, "-C", work], {

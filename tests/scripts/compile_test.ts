@@ -14,6 +14,9 @@ const NO_NETWORK = {
   HTTPS_PROXY: "http://127.0.0.1:9",
 };
 
+/** The machine that this is not. */
+const OTHER = targetOf(Deno.build.arch === "x86_64" ? "aarch64" : "x86_64");
+
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
   try {
@@ -56,18 +59,61 @@ Deno.test("the command line of the build", () => {
 
 Deno.test("only an executable for the target is one", async () => {
   const own = targetOf(Deno.build.target);
-  const other = targetOf(Deno.build.arch === "x86_64" ? "aarch64" : "x86_64");
   await checkExecutable(Deno.execPath(), own);
   await assertRejects(
-    () => checkExecutable(Deno.execPath(), other),
+    () => checkExecutable(Deno.execPath(), OTHER),
     BuildError,
-    other.architecture,
+    OTHER.architecture,
   );
   await assertRejects(
     () => checkExecutable(new URL(import.meta.url).pathname, own),
     BuildError,
     "no ELF",
   );
+});
+
+Deno.test("a program for another machine is built, named and refused", async () => {
+  const { architecture, triple, elfMachine } = OTHER;
+  await inFolder(async (folder) => {
+    // As much of an executable as the build looks at.
+    const runtime = `${folder}/deno`;
+    const bytes = Deno.readFileSync(Deno.execPath()).slice(0, 4096);
+    new DataView(bytes.buffer).setUint16(18, elfMachine, true);
+    Deno.writeFileSync(runtime, bytes);
+    const into = `${folder}/dist`;
+    const words = ["--form", "portable", "--target", architecture];
+    const built = await runBuild(into, [...words, "--runtime", runtime]);
+    assertEquals([built.code, built.stderr], [
+      0,
+      `It was not run: it is for ${triple}\n`,
+    ]);
+    assertEquals(contents(into), [`cprctl-portable-${architecture}`]);
+    const program = `${into}/cprctl-portable-${architecture}`;
+    assertEquals(Deno.readFileSync(program).slice(-bytes.length), bytes);
+
+    const { code, stdout, stderr } = await runProgram([program, "version"], {
+      env: { XDG_CACHE_HOME: `${folder}/cache` },
+    });
+    assertEquals([code, stdout, stderr], [
+      1,
+      "",
+      `cprctl: Cannot run on ${Deno.build.arch}: this file is for ` +
+      `${architecture}\n`,
+    ]);
+  });
+});
+
+Deno.test("a program brings no runtime for another machine", async () => {
+  await inFolder(async (folder) => {
+    const { code, stderr } = await runBuild(folder, [
+      ...["--form", "portable", "--target", OTHER.architecture],
+      ...["--runtime", Deno.execPath()],
+    ]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `not ${OTHER.architecture}`);
+    assertStringIncludes(stderr, `Name one for ${OTHER.triple}`);
+    assertEquals(contents(folder), []);
+  });
 });
 
 Deno.test("nothing narrower than all permissions reads /proc", async () => {
