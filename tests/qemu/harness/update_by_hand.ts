@@ -18,7 +18,9 @@ const TIMEOUT_MS = 30_000;
 /** What to do besides. */
 export interface ByHand {
   /** Called while the guest is stopped and the CPR state is complete. */
-  readonly atSwitchover?: () => void;
+  readonly atSwitchover?: () => void | Promise<void>;
+  /** Words that come before the new program, such as a shell's. */
+  readonly before?: readonly string[];
 }
 
 /** What an update by hand leaves. */
@@ -34,7 +36,7 @@ export interface UpdatedByHand {
 export async function updateByHand(
   vm: VirtualMachine,
   build: QemuBuild,
-  { atSwitchover }: ByHand = {},
+  { atSwitchover, before: words = [] }: ByHand = {},
 ): Promise<UpdatedByHand> {
   const stateFile = `${vm.folder}/vm.state`;
   const qmp = await vm.monitor();
@@ -43,6 +45,7 @@ export async function updateByHand(
   await qmp.execute("migrate-set-parameters", {
     mode: "cpr-exec",
     "cpr-exec-command": [
+      ...words,
       build.binary,
       ...argumentsAfter(vm.argv.slice(1), type),
       "-incoming",
@@ -53,7 +56,7 @@ export async function updateByHand(
     await qmp.execute("migrate", { uri: `file:${stateFile}` });
   } else {
     await stopAtSwitchover(qmp, stateFile);
-    atSwitchover();
+    await atSwitchover();
     await qmp.execute("migrate-continue", { state: "pre-switchover" });
   }
   // The exec closes the monitor; "completed" comes before and proves nothing.
