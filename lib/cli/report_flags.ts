@@ -3,6 +3,7 @@
 import type { FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../errors.ts";
 import type { CliContext } from "./context.ts";
+import { switchFlag } from "./parameters.ts";
 
 /** What the options say. */
 export interface ReportFlags {
@@ -12,12 +13,7 @@ export interface ReportFlags {
 
 /** The options. */
 export const REPORT_FLAGS: FlagParametersForType<ReportFlags, CliContext> = {
-  json: {
-    kind: "boolean",
-    brief: "Print the report as one JSON document",
-    default: false,
-    withNegated: false,
-  },
+  json: switchFlag("Print the report as one JSON document"),
   report: {
     kind: "parsed",
     parse: parseReportFile,

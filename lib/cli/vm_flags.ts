@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import type { QmpAddress } from "../qmp/mod.ts";
 import type { SurveyRequest } from "../update/survey.ts";
 import type { CliContext } from "./context.ts";
+import { switchFlag } from "./parameters.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
 import { REPORT_FLAGS, type ReportFlags } from "./report_flags.ts";
 
@@ -41,12 +42,7 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
     placeholder: "path",
     optional: true,
   },
-  force: {
-    kind: "boolean",
-    brief: "Also when it runs on that very file already",
-    default: false,
-    withNegated: false,
-  },
+  force: switchFlag("Also when it runs on that very file already"),
   ...REPORT_FLAGS,
 };
 

@@ -29,9 +29,29 @@ export interface PlainBlock {
 /** JavaScript's strings have an end. */
 const LARGEST_VMDESC = 64 * 1024 * 1024;
 
-/** A description in vmdesc; of JSON, so of anything. */
-// deno-lint-ignore no-explicit-any
-type Described = any;
+/** What vmdesc says was sent; nothing of it is checked here. */
+interface Description {
+  readonly vmsd_name: string;
+  readonly version: number;
+  readonly fields: readonly Field[];
+  readonly subsections?: readonly Description[];
+}
+
+interface Field extends Partial<Omit<Description, "version">> {
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly index?: number;
+  readonly array_len?: number;
+  readonly struct?: Description;
+}
+
+interface Device extends Description {
+  readonly name: string;
+  readonly instance_id: number;
+  /** Where it has no description. */
+  readonly size: number;
+}
 
 /** Reads a whole stream. */
 export function readPlainly(bytes: Uint8Array): PlainReading {
@@ -110,7 +130,7 @@ class PlainReader {
   }
 
   /** It is the last object of the file, behind its length. */
-  #vmdesc(): Described {
+  #vmdesc(): { devices: readonly Device[]; page_size: number } {
     const { length } = this.#bytes;
     const end = this.#bytes.subarray(-LARGEST_VMDESC);
     const text = new TextDecoder("latin1").decode(end);
@@ -173,7 +193,8 @@ class PlainReader {
     this.#at = content + block.size;
   }
 
-  #device(name: string, instance: number, described: Described): void {
+  #device(name: string, instance: number, described?: Device): void {
+    if (described === undefined) throw this.#error();
     const { name: wanted, instance_id, vmsd_name, size } = described;
     if (wanted !== name || instance_id !== instance) throw this.#error();
     const values = new Map<string, PlainValue>();
@@ -183,7 +204,7 @@ class PlainReader {
   }
 
   #body(
-    { fields, subsections = [] }: Described,
+    { fields, subsections = [] }: Pick<Description, "fields" | "subsections">,
     prefix: string,
     values: Map<string, PlainValue>,
   ): void {
@@ -217,14 +238,14 @@ class PlainReader {
 
   /** False for the marker of a value that comes next. */
   #value(
-    { type, size, struct, fields, vmsd_name }: Described,
+    { type, size, struct, fields }: Field,
     path: string,
     values: Map<string, PlainValue>,
   ): boolean {
     const isSigned = /^u?int/.test(type) && !type.startsWith("u");
     const inside = struct ??
       (fields !== undefined && !/^(q|gtree)/.test(type)
-        ? { fields, vmsd_name }
+        ? { fields }
         : undefined);
     if (inside !== undefined) this.#body(inside, `${path}.`, values);
     else if (/^(ptr-marker|nullptr)$/.test(type)) {

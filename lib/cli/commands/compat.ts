@@ -1,6 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { oldAndNew, switchFlag } from "../parameters.ts";
 import type { CompatFlags } from "../present_compat.ts";
 import { parseQmpAddress } from "../qmp_address.ts";
 
@@ -50,20 +51,9 @@ export const compatCommand = buildCommand<
         placeholder: "socket",
         optional: true,
       },
-      json: {
-        kind: "boolean",
-        brief: "Print one JSON document",
-        default: false,
-        withNegated: false,
-      },
+      json: switchFlag("Print one JSON document"),
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "The old program", placeholder: "old" },
-        { parse: String, brief: "The new program", placeholder: "new" },
-      ],
-    },
+    positional: oldAndNew("program"),
   },
   loader: async () => {
     const { presentCompat } = await import("../present_compat.ts");

@@ -1,6 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { oldAndNew, switchFlag } from "../parameters.ts";
 
 interface Flags {
   readonly json: boolean;
@@ -27,20 +28,9 @@ export const diffCommand = buildCommand<
   },
   parameters: {
     flags: {
-      json: {
-        kind: "boolean",
-        brief: "Print one JSON document",
-        default: false,
-        withNegated: false,
-      },
+      json: switchFlag("Print one JSON document"),
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "The state before", placeholder: "old" },
-        { parse: String, brief: "The state after", placeholder: "new" },
-      ],
-    },
+    positional: oldAndNew("state"),
   },
   loader: async () => {
     const { presentDiff } = await import("../present_diff.ts");

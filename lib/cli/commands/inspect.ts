@@ -3,6 +3,7 @@ import { UsageError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import type { InspectFlags } from "../present_inspection.ts";
+import { switchFlag } from "../parameters.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = buildCommand<
@@ -44,24 +45,9 @@ export const inspectCommand = buildCommand<
         placeholder: "name",
         optional: true,
       },
-      offsets: {
-        kind: "boolean",
-        brief: "Begin each line with its offset in the stream",
-        default: false,
-        withNegated: false,
-      },
-      json: {
-        kind: "boolean",
-        brief: "Print one JSON document",
-        default: false,
-        withNegated: false,
-      },
-      verify: {
-        kind: "boolean",
-        brief: "Encode what was decoded, and compare every byte",
-        default: false,
-        withNegated: false,
-      },
+      offsets: switchFlag("Begin each line with its offset in the stream"),
+      json: switchFlag("Print one JSON document"),
+      verify: switchFlag("Encode what was decoded, and compare every byte"),
       "extract-ram": {
         kind: "parsed",
         parse: String,

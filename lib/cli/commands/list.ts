@@ -2,6 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import type { HostList, ListRequest } from "../../update/list.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { switchFlag } from "../parameters.ts";
 
 /** Looks at this host. */
 export type ListEngine = (request: ListRequest) => Promise<HostList>;
@@ -39,18 +40,10 @@ export function listCommand(
     },
     parameters: {
       flags: {
-        "no-qmp": {
-          kind: "boolean",
-          brief: "Ask no monitor: neither version nor status is known then",
-          default: false,
-          withNegated: false,
-        },
-        json: {
-          kind: "boolean",
-          brief: "Print one JSON document",
-          default: false,
-          withNegated: false,
-        },
+        "no-qmp": switchFlag(
+          "Ask no monitor: neither version nor status is known then",
+        ),
+        json: switchFlag("Print one JSON document"),
       },
     },
     loader: async () => {

@@ -3,6 +3,7 @@ import type { RecoverRequest, Recovery } from "../../update/recover.ts";
 import { exitCodeOf } from "../../update/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { switchFlag } from "../parameters.ts";
 import { printable } from "../printable.ts";
 
 /** Does what was asked. */
@@ -35,12 +36,7 @@ export function recoverCommand(
     },
     parameters: {
       flags: {
-        json: {
-          kind: "boolean",
-          brief: "Print the result as one JSON document",
-          default: false,
-          withNegated: false,
-        },
+        json: switchFlag("Print the result as one JSON document"),
       },
     },
     loader: async () => {

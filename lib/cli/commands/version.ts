@@ -2,6 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { switchFlag } from "../parameters.ts";
 
 /** `cprctl version`: which cprctl this is. */
 export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
@@ -18,12 +19,7 @@ export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
   },
   parameters: {
     flags: {
-      json: {
-        kind: "boolean",
-        brief: "Print a JSON document",
-        default: false,
-        withNegated: false,
-      },
+      json: switchFlag("Print a JSON document"),
     },
   },
   func: async function (flags): Promise<void> {
