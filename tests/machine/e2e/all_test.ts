@@ -1,0 +1,47 @@
+/** cprctl update --all on a crowd of embedded machines. */
+
+import { assert, assertEquals } from "@std/assert";
+import * as v from "valibot";
+import { allReportSchema } from "../../../lib/update/all/all_report.ts";
+import { runCprctl } from "../../program/program.ts";
+import { GuestRam, Lab, runState } from "./harness/mod.ts";
+
+const CROWD = 32;
+
+Deno.test(`cprctl update --all moves ${CROWD} machines and loses none`, async () => {
+  await using lab = await Lab.open();
+  // Others may have VMs on this host as well.
+  const crowd = `crowd-${crypto.randomUUID().slice(0, 8)}`;
+  const vms = Array.from(
+    { length: CROWD },
+    (_, at) => lab.start({ more: ["-name", `${crowd}-${at}`] }),
+  );
+  using stack = new DisposableStack();
+  const guests = [];
+  for (const vm of vms) {
+    await (await vm.connect()).close();
+    const ram = stack.use(new GuestRam(vm.pid));
+    await ram.ticked();
+    guests.push({ vm, ram, counter: ram.status.counter });
+  }
+
+  const { code, stdout, stderr } = await runCprctl([
+    ...["update", "--all", `${crowd}-*`, "--force", "--json"],
+  ]);
+
+  assertEquals([code, stderr], [0, ""], stdout);
+  const report = v.parse(allReportSchema, JSON.parse(stdout));
+  assertEquals(report.summary.outcomes, { updated: CROWD });
+  assertEquals(report.left_out, []);
+  assertEquals(
+    report.results.map(({ pid_before, pid_after }) => [pid_before, pid_after]),
+    vms.map(({ pid }) => [pid, pid]).sort(([a = 0], [b = 0]) => a - b),
+  );
+  for (const { vm, ram, counter } of guests) {
+    await ram.ticked();
+    assertEquals(ram.status.error, 0);
+    assert(ram.status.counter > counter);
+    await using qmp = await vm.connect();
+    assertEquals(await runState(qmp), "running");
+  }
+});
