@@ -285,3 +285,29 @@ Deno.test({
     ) assertStringIncludes(stderr, reason);
   },
 });
+
+Deno.test({
+  name: "a host that is read-only but for /run, and lets /tmp execute nothing",
+  ignore,
+  async fn() {
+    const { stdout, stderr } = await onBareHost(`
+      mount -o remount,bind,ro /
+      for place in /var/cache /var/tmp /dev/shm; do
+        mount -o remount,ro $place
+      done
+      mount -o remount,noexec /tmp
+      touch /touched 2>/dev/null || echo read-only
+      cprctl version
+      cprctl demo --json | grep '"outcome"'
+      ls -A /tmp
+      stat -c '%a %u' /run/cprctl/*-*`);
+    const lines = stdout.split("\n").map((line) => line.trim());
+    assertEquals(lines, [
+      "read-only",
+      `cprctl ${VERSION}`,
+      '"outcome": "updated",',
+      "700 0",
+      "",
+    ], stderr);
+  },
+});
