@@ -7,6 +7,7 @@
  */
 
 import { KEEPER_WORD } from "../update/world/keeper_order.ts";
+import { PROPOSE_WORD } from "./completions/scripts.ts";
 import type { CliProcess } from "./process.ts";
 
 /**
@@ -37,11 +38,14 @@ export async function dispatch(
       const { runAnsibleModule } = await import("./commands/ansible_module.ts");
       return await runAnsibleModule(rest);
     }
-    const [{ hostProcess }, { run }] = await Promise.all([
-      import("./process.ts"),
-      import("./run.ts"),
-    ]);
-    return await run(words, process ?? hostProcess());
+    const { hostProcess } = await import("./process.ts");
+    const here = process ?? hostProcess();
+    if (first === PROPOSE_WORD) {
+      const { printProposals } = await import("./completions/print.ts");
+      return await printProposals(rest, here);
+    }
+    const { run } = await import("./run.ts");
+    return await run(words, here);
   } catch (error) {
     const { errorText, exitCodeOf } = await import("./error_text.ts");
     console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));

@@ -1,6 +1,8 @@
 /** A command line and what it does. */
 export type Example = readonly [command: string, what: string];
 
+const HEADING = "\nEXAMPLES";
+
 /** A description for `--help` that ends in examples, one below the other. */
 export function withExamples(
   description: string,
@@ -10,5 +12,13 @@ export function withExamples(
   const lines = examples.map(([command, what]) =>
     `  ${command.padEnd(width)}  ${what}`
   );
-  return [description, "", "EXAMPLES", ...lines].join("\n");
+  return [description, HEADING, ...lines].join("\n");
+}
+
+/** Takes apart what was put together. */
+export function splitExamples(
+  fullDescription: string,
+): { readonly description: string; readonly examples: string } {
+  const [description = "", examples = ""] = fullDescription.split(HEADING);
+  return { description: description.trimEnd(), examples: examples.slice(1) };
 }

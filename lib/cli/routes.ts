@@ -3,6 +3,7 @@
 import { buildRouteMap } from "@stricli/core";
 import { checkCommand, type CheckEngines } from "./commands/check.ts";
 import { compatCommand } from "./commands/compat.ts";
+import { completionsCommand } from "./commands/completions.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { execCommand } from "./commands/exec.ts";
@@ -10,6 +11,7 @@ import { helpCommand } from "./commands/help.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { listCommand } from "./commands/list.ts";
 import { machineCommand } from "./commands/machine.ts";
+import { manCommand } from "./commands/man.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
@@ -61,6 +63,8 @@ export const routes = buildRouteMap<string, CliContext>({
     }),
     exec: execCommand,
     schema: schemaCommand,
+    completions: completionsCommand,
+    man: manCommand,
     version: versionCommand,
     help: helpCommand,
   },
@@ -69,3 +73,8 @@ export const routes = buildRouteMap<string, CliContext>({
     fullDescription: DESCRIPTION,
   },
 });
+
+/** The commands that help lists, in its order. */
+export function commandNames(): readonly string[] {
+  return routes.getAllEntries().map(({ name }) => name.original);
+}

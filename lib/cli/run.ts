@@ -7,22 +7,9 @@
  * @module
  */
 
-import {
-  buildApplication,
-  ExitCode,
-  run as runApplication,
-} from "@stricli/core";
-import { VERSION } from "../version.ts";
-import { exitCodeOf } from "./error_text.ts";
+import { ExitCode, run as runApplication } from "@stricli/core";
+import { application } from "./application.ts";
 import type { CliProcess } from "./process.ts";
-import { routes } from "./routes.ts";
-import { applicationText } from "./text.ts";
-
-/** What counts as the same word mistyped: no more than two slips. */
-const TYPING_SLIPS = {
-  threshold: 4,
-  weights: { insertion: 2, deletion: 2, substitution: 2, transposition: 1 },
-};
 
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
@@ -36,22 +23,7 @@ export async function run(
   words: readonly string[],
   process: CliProcess,
 ): Promise<number> {
-  const application = buildApplication(routes, {
-    name: "cprctl",
-    versionInfo: { currentVersion: VERSION },
-    determineExitCode: exitCodeOf,
-    scanner: {
-      caseStyle: "allow-kebab-for-camel",
-      allowArgumentEscapeSequence: true,
-      distanceOptions: TYPING_SLIPS,
-    },
-    documentation: {
-      useAliasInUsageLine: false,
-      onlyRequiredInUsageLine: false,
-    },
-    localization: { text: applicationText(process.debug) },
-  });
-  await runApplication(application, words, { process });
+  await runApplication(application(process.debug), words, { process });
   const code = process.exitCode ?? INTERNAL_ERROR;
   if (code >= 0) return code;
   return code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument

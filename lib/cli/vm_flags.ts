@@ -3,6 +3,7 @@
 import type { FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../errors.ts";
 import type { QmpAddress } from "../qmp/mod.ts";
+import type { ListedVm } from "../update/list.ts";
 import type { SurveyRequest } from "../update/survey.ts";
 import type { CliContext } from "./context.ts";
 import { switchFlag } from "./parameters.ts";
@@ -23,6 +24,7 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
   qmp: {
     kind: "parsed",
     parse: parseQmpAddress,
+    proposeCompletions: () => ofVms(({ qmp }) => qmp),
     brief: "The VM's QMP socket: a path, or HOST:PORT",
     placeholder: "socket",
     optional: true,
@@ -30,6 +32,7 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
   all: {
     kind: "parsed",
     parse: String,
+    proposeCompletions: () => ofVms(({ name }) => name),
     inferEmpty: true,
     brief: "Every VM of this host that can be updated, or those of these names",
     placeholder: "pattern",
@@ -45,6 +48,15 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
   force: switchFlag("Also when it runs on that very file already"),
   ...REPORT_FLAGS,
 };
+
+/** What this host's VMs have; no monitor is asked, so no guest waits. */
+async function ofVms(
+  part: (vm: ListedVm) => string | null,
+): Promise<readonly string[]> {
+  const { listVms } = await import("../update/list.ts");
+  const { vms } = await listVms({ monitorTimeoutMs: undefined });
+  return vms.map(part).filter((it) => it !== null);
+}
 
 /** What the options ask for, whichever VM it is. */
 export function wishes(

@@ -19,6 +19,10 @@ export const helpCommand = buildCommand({
         brief: "A command's name",
         placeholder: "command",
         parse: String,
+        proposeCompletions: async () => {
+          const { commandNames } = await import("../routes.ts");
+          return commandNames();
+        },
         optional: true,
       }],
     },

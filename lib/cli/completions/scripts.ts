@@ -1,0 +1,54 @@
+/**
+ * What a shell has to read once, so that it asks cprctl for words. The words
+ * are not in here: a script that was installed long ago knows new options.
+ *
+ * @module
+ */
+
+/** Shells that can be told. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** A shell that can be told. */
+export type Shell = typeof SHELLS[number];
+
+/** What the shells call; it prints a word and what it does, with a tab between. */
+export const PROPOSE_WORD = "propose-words";
+
+/** The text for a shell to read. */
+export const SCRIPTS: Readonly<Record<Shell, string>> = {
+  bash: `# cprctl in bash: source this, or keep it as
+# /usr/share/bash-completion/completions/cprctl
+_cprctl() {
+  local word
+  COMPREPLY=()
+  while IFS=$'\\t' read -r word _; do
+    COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" ${PROPOSE_WORD} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -o default -F _cprctl cprctl
+`,
+  zsh: `#compdef cprctl
+# cprctl in zsh: keep this as _cprctl in a folder of $fpath
+_cprctl() {
+  local word brief
+  local -a found
+  while IFS=$'\\t' read -r word brief; do
+    found+=("\${word//:/\\\\:}:$brief")
+  done < <("$words[1]" ${PROPOSE_WORD} "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  if (( $#found )); then _describe cprctl found; else _files; fi
+}
+if [[ $funcstack[1] == _cprctl ]]; then _cprctl "$@"; else compdef _cprctl cprctl; fi
+`,
+  fish: `# cprctl in fish: keep this as ~/.config/fish/completions/cprctl.fish
+function __cprctl_words
+    set -l typed (commandline -opc) (commandline -ct)
+    set -l found ($typed[1] ${PROPOSE_WORD} $typed[2..] 2>/dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c cprctl -f -a '(__cprctl_words)'
+`,
+};
