@@ -30,13 +30,14 @@ export interface Presentation {
  * so does the page. A page that cannot be written is a warning on standard
  * error: the update is what it is.
  *
+ * @returns the report
  * @throws what the update throws
  */
 export async function presentUpdate(
   process: CliProcess,
   { json, report: file, view }: Presentation,
   update: (observer: PhaseObserver) => Promise<Report>,
-): Promise<void> {
+): Promise<Report> {
   const line = new StatusLine(process);
   let report: Report;
   try {
@@ -54,6 +55,7 @@ export async function presentUpdate(
   else process.stdout.write(renderReport(report, process.look, view));
   process.exitCode = exitCodeOf(report.outcome);
   if (file !== undefined) await writePage(process, file, report);
+  return report;
 }
 
 /** What `--json` prints for an error that came before anything was touched. */

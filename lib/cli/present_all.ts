@@ -18,7 +18,7 @@ export async function presentAll(
   process: CliProcess,
   { json, report: file }: ReportFlags,
   work: (watcher: AllWatcher) => Promise<AllReport>,
-): Promise<void> {
+): Promise<AllReport> {
   const { stdout, stderr } = process;
   const out = json ? stderr.isTerminal ? stderr : undefined : stdout;
   const lines = new Lines(process, out);
@@ -32,6 +32,7 @@ export async function presentAll(
   out?.write(sumText(report));
   process.exitCode = exitCodeOfAll(report);
   if (file !== undefined) await writePage(process, file, report);
+  return report;
 }
 
 /** What happens, as it happens. */

@@ -9,7 +9,7 @@ import { diffCommand } from "./commands/diff.ts";
 import { execCommand } from "./commands/exec.ts";
 import { helpCommand } from "./commands/help.ts";
 import { inspectCommand } from "./commands/inspect.ts";
-import { listCommand } from "./commands/list.ts";
+import { listCommand, type ListEngine } from "./commands/list.ts";
 import { machineCommand } from "./commands/machine.ts";
 import { manCommand } from "./commands/man.ts";
 import { recoverCommand } from "./commands/recover.ts";
@@ -38,6 +38,10 @@ async function checkEngines(): Promise<CheckEngines> {
   return { check, loadAll };
 }
 
+async function loadList(): Promise<ListEngine> {
+  return (await import("../update/list.ts")).listVms;
+}
+
 /** Every command by its name. */
 export const routes = buildRouteMap<string, CliContext>({
   routes: {
@@ -46,10 +50,10 @@ export const routes = buildRouteMap<string, CliContext>({
         import("../update/update.ts"),
         checkEngines(),
       ]);
-      return { ...engines, update };
+      return { ...engines, update, loadList };
     }),
     check: checkCommand(checkEngines),
-    list: listCommand(async () => (await import("../update/list.ts")).listVms),
+    list: listCommand(loadList),
     recover: recoverCommand(async () =>
       (await import("../update/recover.ts")).recover
     ),

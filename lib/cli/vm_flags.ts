@@ -54,7 +54,7 @@ async function ofVms(
   part: (vm: ListedVm) => string | null,
 ): Promise<readonly string[]> {
   const { listVms } = await import("../update/list.ts");
-  const { vms } = await listVms({ monitorTimeoutMs: undefined });
+  const { vms } = await listVms({ asksMonitors: false });
   return vms.map(part).filter((it) => it !== null);
 }
 

@@ -53,9 +53,14 @@ export interface HostList {
 
 /** How to look. */
 export interface ListRequest {
-  /** Milliseconds that each monitor has; undefined: none is asked. */
-  readonly monitorTimeoutMs: number | undefined;
+  /** Whether the monitors are asked for name, version and status. */
+  readonly asksMonitors: boolean;
+  /** Milliseconds that each monitor has. */
+  readonly timeoutMs?: number;
 }
+
+/** Milliseconds: a monitor answers at once, or has its reasons. */
+const MONITOR_TIMEOUT_MS = 2_000;
 
 /** A host with hundreds of VMs is asked so many at a time. */
 const AT_ONCE = 32;
@@ -97,9 +102,7 @@ export async function describeVm(
     const qmp = told.monitor === undefined
       ? null
       : await reachable(pid, told.monitor);
-    const asked = qmp === null
-      ? {}
-      : await askUnlessAtWork(qmp, pid, request.monitorTimeoutMs);
+    const asked = qmp === null ? {} : await askUnlessAtWork(qmp, pid, request);
     const obstacle = told.obstacle ?? asked.obstacle ?? null;
     return {
       pid,
@@ -205,12 +208,12 @@ interface Asked {
 async function askUnlessAtWork(
   path: string,
   pid: number,
-  timeoutMs: number | undefined,
+  { asksMonitors, timeoutMs = MONITOR_TIMEOUT_MS }: ListRequest,
 ): Promise<Asked> {
   if (await VmLock.isLeft(pid)) {
     return { obstacle: "a cprctl works on it, or was killed at that" };
   }
-  return timeoutMs === undefined ? {} : await askMonitor(path, pid, timeoutMs);
+  return asksMonitors ? await askMonitor(path, pid, timeoutMs) : {};
 }
 
 async function askMonitor(

@@ -73,7 +73,7 @@ Deno.test("the flags become a request", async () => {
   const application = buildApplication(command, { name: "cprctl list" });
   await run(application, [], { process });
   await run(application, ["--no-qmp"], { process });
-  assertEquals(requests.map((it) => it.monitorTimeoutMs), [2000, undefined]);
+  assertEquals(requests.map((it) => it.asksMonitors), [true, false]);
   assertEquals(process.written.stdout, renderList(HOST, PLAIN).repeat(2));
   process.written.stdout = "";
   await run(application, ["--json"], { process });

@@ -7,6 +7,7 @@ import { updateCommand } from "../../lib/cli/commands/update.ts";
 import { workOnAll } from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
 import type { HostRequest } from "../../lib/update/all/host.ts";
+import { LIST_SCHEMA } from "../../lib/update/list.ts";
 import type { SurveyRequest } from "../../lib/update/survey.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
 import { selfCommand } from "../../lib/cli/self.ts";
@@ -35,6 +36,10 @@ async function update(...words: string[]) {
           rounds.push(request);
           return await workOnAll({ ...request, vms: HOST });
         }),
+      loadList: () =>
+        Promise.resolve(() =>
+          Promise.resolve({ schema: LIST_SCHEMA, vms: HOST, unreadable: 0 })
+        ),
     })
   );
   const process = capturedProcess();
@@ -105,6 +110,49 @@ Deno.test("with --all and --report there is one page for all", async () => {
     assertStringIncludes(page, "<title>VMs: 2 refused</title>");
   } finally {
     await Deno.remove(path);
+  }
+});
+
+Deno.test("with --metrics what came of the VMs is counted, run after run", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    const path = `${folder}/cprctl.prom`;
+    const lines = async () =>
+      (await Deno.readTextFile(path)).split("\n").filter((line) =>
+        /^cprctl_(updates|vm_last_update_outcome)/.test(line)
+      );
+    await update("--all", "--metrics", path);
+    await update("--all", "--metrics", path, "--check");
+    const { exitCode, stderr } = await update("--all", "--metrics", path);
+    assertEquals([exitCode, stderr], [3, ""]);
+    assertEquals(await lines(), [
+      'cprctl_updates_total{outcome="updated"} 0',
+      'cprctl_updates_total{outcome="refused"} 4',
+      'cprctl_updates_total{outcome="rolled-back"} 0',
+      'cprctl_updates_total{outcome="needs-person"} 0',
+    ]);
+    await update("--qmp", "/run/a.qmp", "--metrics", path);
+    assertStringIncludes((await lines()).join(), 'refused"} 5');
+    assertEquals([...Deno.readDirSync(folder)].length, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("metrics that cannot be written are a warning", async () => {
+  const path = "/no/such/cprctl.prom";
+  const { exitCode, stderr } = await update("--all", "--metrics", path);
+  assertEquals(exitCode, 3);
+  assertStringIncludes(stderr, `warning: Cannot write "${path}": `);
+});
+
+Deno.test("a name that node_exporter passes over is refused", async () => {
+  for (const path of ["metrics", "a.prom.txt", "/var/lib/.prom", ""]) {
+    const { stderr, requests } = await update(
+      ...["--qmp", "/run/a.qmp", "--metrics", path],
+    );
+    assertStringIncludes(stderr, "ends in .prom");
+    assertEquals(requests, []);
   }
 });
 

@@ -71,16 +71,22 @@ async function updateAll(crowd: Crowd, ...more: string[]) {
 Deno.test(`cprctl update --all moves ${CROWD} VMs and loses none`, async () => {
   await using crowd = await Crowd.boot(CROWD);
   const witnesses = await crowd.witnesses();
+  const metrics = `${crowd.vms[0]?.folder}/cprctl.prom`;
 
   const { code, report } = await updateAll(
     crowd,
-    ...["--binary", builds.new.binary],
+    ...["--binary", builds.new.binary, "--metrics", metrics],
   );
 
   assertEquals([code, report.summary.outcomes], [0, { updated: CROWD }]);
   for (const [at, vm] of crowd.vms.entries()) {
     assertEquals(vm.executable(), builds.new.binary);
     await witnesses[at]?.assertLivesOn();
+  }
+  const written = await Deno.readTextFile(metrics);
+  for (const name of ["outcome", "time_seconds", "pause_seconds"]) {
+    const each = `^cprctl_vm_last_update_${name}{name="${crowd.name}-`;
+    assertEquals(written.match(new RegExp(each, "gm"))?.length, CROWD);
   }
   const again = await updateAll(crowd, "--binary", builds.new.binary);
   assertEquals(

@@ -17,16 +17,19 @@ Deno.test("a QEMU is listed with what its monitor says", async () => {
   const { found } = await findVmProcesses();
   const process = found.find(({ pid }) => pid === vm.pid);
   assert(process !== undefined);
-  assertEquals(await describeVm(process, { monitorTimeoutMs: TIMEOUT_MS }), {
-    pid: vm.pid,
-    name: "guest0",
-    program: "QEMU",
-    version: old.version,
-    status: "paused",
-    binary: old.binary,
-    binary_state: "same",
-    qmp: vm.files.qmp,
-    updatable: true,
-    obstacle: null,
-  });
+  assertEquals(
+    await describeVm(process, { asksMonitors: true, timeoutMs: TIMEOUT_MS }),
+    {
+      pid: vm.pid,
+      name: "guest0",
+      program: "QEMU",
+      version: old.version,
+      status: "paused",
+      binary: old.binary,
+      binary_state: "same",
+      qmp: vm.files.qmp,
+      updatable: true,
+      obstacle: null,
+    },
+  );
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { spawn } from "../../ffi/spawn.ts";
 import { describeVm, listVms } from "../../lib/update/list.ts";
 
-const ASK_NOBODY = { monitorTimeoutMs: undefined };
+const ASK_NOBODY = { asksMonitors: false };
 const NEVER_PID = 2 ** 22 + 1;
 
 /** A list entry for a command line, run by a process that is no VM. */

@@ -22,9 +22,6 @@ import { differenceAhead, differenceMade } from "../ansible/difference.ts";
 import { hostProcess } from "../process.ts";
 import { selfCommand } from "../self.ts";
 
-/** Milliseconds: a monitor answers at once, or has its reasons. */
-const MONITOR_TIMEOUT_MS = 2_000;
-
 /** Runs a module; returns the exit code, which Ansible wants to be 0 or 1. */
 export async function runAnsibleModule(
   words: readonly string[],
@@ -58,7 +55,7 @@ async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
         'Cannot accept the options: "binary" needs "qmp" as well',
       );
     }
-    const list = await listVms({ monitorTimeoutMs: MONITOR_TIMEOUT_MS });
+    const list = await listVms({ asksMonitors: true });
     return { changed: false, vms: list.vms, unreadable: list.unreadable };
   }
   const report = await check({ address: qmp, binary, skipIfCurrent: true });

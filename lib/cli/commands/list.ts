@@ -2,6 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import type { HostList, ListRequest } from "../../update/list.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { METRICS_FLAG, writeMetrics } from "../metrics_option.ts";
 import { switchFlag } from "../parameters.ts";
 
 /** Looks at this host. */
@@ -10,10 +11,8 @@ export type ListEngine = (request: ListRequest) => Promise<HostList>;
 interface Flags {
   readonly "no-qmp": boolean;
   readonly json: boolean;
+  readonly metrics?: string;
 }
-
-/** Milliseconds: a monitor answers at once, or has its reasons. */
-const MONITOR_TIMEOUT_MS = 2_000;
 
 /**
  * `cprctl list`: the virtual machines of this host.
@@ -35,6 +34,10 @@ export function listCommand(
           ["cprctl list", "all that this user may see"],
           ["cprctl list --no-qmp", "without asking the monitors"],
           ["cprctl list --json", "for a program to read"],
+          [
+            "cprctl list --metrics /var/lib/node_exporter/cprctl.prom",
+            "for Prometheus",
+          ],
         ],
       ),
     },
@@ -44,6 +47,7 @@ export function listCommand(
           "Ask no monitor: neither version nor status is known then",
         ),
         json: switchFlag("Print one JSON document"),
+        metrics: METRICS_FLAG,
       },
     },
     loader: async () => {
@@ -52,15 +56,16 @@ export function listCommand(
         import("../list_text.ts"),
       ]);
       return async function (this: CliContext, flags: Flags): Promise<void> {
-        const found = await list({
-          monitorTimeoutMs: flags["no-qmp"] ? undefined : MONITOR_TIMEOUT_MS,
-        });
+        const found = await list({ asksMonitors: !flags["no-qmp"] });
         const { stdout, look } = this.process;
         stdout.write(
           flags.json
             ? `${JSON.stringify(found, null, 2)}\n`
             : renderList(found, look),
         );
+        if (flags.metrics !== undefined) {
+          await writeMetrics(this.process, flags.metrics, [], found);
+        }
       };
     },
   });

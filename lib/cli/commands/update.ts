@@ -6,18 +6,23 @@ import type { Report } from "../../update/report.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { METRICS_FLAG, writeMetrics } from "../metrics_option.ts";
 import { selfCommand } from "../self.ts";
 import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../vm_flags.ts";
 import type { CheckEngines } from "./check.ts";
+import type { ListEngine } from "./list.ts";
 
 /** Does what was asked. */
 export interface UpdateEngines extends CheckEngines {
   readonly update: (request: UpdateRequest) => Promise<Report>;
+  /** Imports what only metrics need. */
+  readonly loadList: () => Promise<ListEngine>;
 }
 
 interface Flags extends VmFlags {
   readonly check: boolean;
   readonly timeout: number;
+  readonly metrics?: string;
   readonly jobs: number;
   readonly "max-failures": number;
 }
@@ -65,6 +70,10 @@ export function updateCommand(
             "for a person to keep",
           ],
           ["cprctl update --all", "every VM of this host"],
+          [
+            "cprctl update --all --metrics /var/lib/node_exporter/cprctl.prom",
+            "for Prometheus",
+          ],
           ["cprctl update --all 'web-*' --jobs 4", "those of these names"],
         ],
       ),
@@ -85,6 +94,7 @@ export function updateCommand(
           placeholder: "seconds",
           default: DEFAULT_TIMEOUT,
         },
+        metrics: METRICS_FLAG,
         jobs: {
           kind: "parsed",
           parse: parseCount,
@@ -102,7 +112,7 @@ export function updateCommand(
       },
     },
     loader: async () => {
-      const { check, update, loadAll } = await load();
+      const { check, update, loadAll, loadList } = await load();
       return async function (this: CliContext, flags: Flags): Promise<void> {
         const target = targetOf(flags);
         const work = (address: QmpAddress, observer: PhaseObserver) =>
@@ -115,27 +125,39 @@ export function updateCommand(
               self: selfCommand(),
               observer,
             });
+        const writeDown = async (reports: readonly Report[]) => {
+          if (flags.metrics === undefined) return;
+          const list = await loadList();
+          const host = await list({ asksMonitors: true });
+          await writeMetrics(this.process, flags.metrics, reports, host);
+        };
         if ("address" in target) {
           const { presentUpdate } = await import("../present.ts");
-          await presentUpdate(
+          const report = await presentUpdate(
             this.process,
             { ...flags, view: flags.check ? "check" : "update" },
             (observer) => work(target.address, observer),
           );
+          await writeDown([report]);
           return;
         }
         const [workOnHost, { presentAll }] = await Promise.all([
           loadAll(),
           import("../present_all.ts"),
         ]);
-        await presentAll(this.process, flags, (watcher) =>
-          workOnHost({
-            ...target,
-            watcher,
-            jobs: flags.jobs,
-            maxFailures: flags["max-failures"],
-            work: ({ qmp }, observer) => work({ path: qmp }, observer),
-          }));
+        const { results } = await presentAll(
+          this.process,
+          flags,
+          (watcher) =>
+            workOnHost({
+              ...target,
+              watcher,
+              jobs: flags.jobs,
+              maxFailures: flags["max-failures"],
+              work: ({ qmp }, observer) => work({ path: qmp }, observer),
+            }),
+        );
+        await writeDown(results);
       };
     },
   });

@@ -5,9 +5,6 @@ import { type AllRequest, workOnAll } from "./all.ts";
 import type { AllReport } from "./all_report.ts";
 import { selectVms } from "./select.ts";
 
-/** A monitor answers at once, or has its reasons. */
-const MONITOR_TIMEOUT_MS = 2_000;
-
 /** Which VMs, and what to do with them. */
 export interface HostRequest extends Omit<AllRequest, "vms" | "unreadable"> {
   /** For their names, as the shell has it. */
@@ -18,9 +15,7 @@ export interface HostRequest extends Omit<AllRequest, "vms" | "unreadable"> {
 export async function workOnHost(
   { pattern, ...request }: HostRequest,
 ): Promise<AllReport> {
-  const { vms, unreadable } = await listVms({
-    monitorTimeoutMs: MONITOR_TIMEOUT_MS,
-  });
+  const { vms, unreadable } = await listVms({ asksMonitors: true });
   return await workOnAll({
     ...request,
     vms: selectVms(vms, pattern),

@@ -2,22 +2,28 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { findVmProcesses } from "../../../lib/update/host/processes.ts";
-import { describeVm, type ListedVm } from "../../../lib/update/list.ts";
+import {
+  describeVm,
+  type ListedVm,
+  type ListRequest,
+} from "../../../lib/update/list.ts";
 import { VmLock } from "../../../lib/update/lock.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { DEADLINE_MS, Lab } from "./harness/mod.ts";
 
 const SOON_MS = 100;
+const ASK: ListRequest = { asksMonitors: true, timeoutMs: DEADLINE_MS };
+const ASK_NOBODY: ListRequest = { asksMonitors: false };
 
 /** As the list has it; other VMs of the host are not asked. */
 async function listed(
   pid: number,
-  monitorTimeoutMs?: number,
+  request: ListRequest,
 ): Promise<ListedVm> {
   const { found } = await findVmProcesses();
   const process = found.find((it) => it.pid === pid);
   assert(process !== undefined, "not found among the processes");
-  const vm = await describeVm(process, { monitorTimeoutMs });
+  const vm = await describeVm(process, request);
   assert(typeof vm === "object", `${vm}`);
   return vm;
 }
@@ -26,7 +32,7 @@ Deno.test("a machine is listed with what its monitor says", async () => {
   await using lab = await Lab.open();
   const vm = lab.start({ more: ["-name", "guest0"] });
   await (await vm.connect()).close();
-  const { binary: _binary, ...found } = await listed(vm.pid, DEADLINE_MS);
+  const { binary: _binary, ...found } = await listed(vm.pid, ASK);
   assertEquals(found, {
     pid: vm.pid,
     name: "guest0",
@@ -44,14 +50,18 @@ Deno.test("a machine whose monitor is held is listed with the reason", async () 
   await using lab = await Lab.open();
   const vm = lab.start({ more: ["-name", "guest0"] });
   await using _client = await vm.connect();
-  const found = await listed(vm.pid, SOON_MS);
+  const found = await listed(vm.pid, { ...ASK, timeoutMs: SOON_MS });
   assertEquals(found.obstacle, "another client holds its monitor");
   assertEquals([found.name, found.status, found.updatable], [
     "guest0",
     null,
     false,
   ]);
-  assertEquals((await listed(vm.pid)).obstacle, null, "nobody was asked");
+  assertEquals(
+    (await listed(vm.pid, ASK_NOBODY)).obstacle,
+    null,
+    "nobody was asked",
+  );
 });
 
 Deno.test("a machine that is worked on is not asked", async () => {
@@ -59,7 +69,7 @@ Deno.test("a machine that is worked on is not asked", async () => {
   const vm = lab.start();
   await (await vm.connect()).close();
   using _lock = await VmLock.take(vm.pid);
-  const found = await listed(vm.pid, DEADLINE_MS);
+  const found = await listed(vm.pid, ASK);
   assertEquals(found.status, null);
   assertEquals(found.obstacle, "a cprctl works on it, or was killed at that");
 });

@@ -1,0 +1,113 @@
+/** A host's VMs and their updates, as metrics. */
+
+import type { HostList, ListedVm } from "../list.ts";
+import { type Family, renderFamilies, type Sample } from "./exposition.ts";
+import { COUNTED, type History } from "./history.ts";
+import { METRIC } from "./names.ts";
+
+/** Writes what Prometheus reads. */
+export function renderMetrics(host: HostList, history: History): string {
+  return renderFamilies([
+    {
+      name: METRIC.VMS,
+      help: "VMs of this host, by the version that runs and whether its file " +
+        "is the same, replaced or deleted since",
+      type: "gauge",
+      samples: byVersion(host.vms),
+    },
+    {
+      name: METRIC.UNREADABLE,
+      help: "VMs that belong to users whom cprctl may not look at",
+      type: "gauge",
+      samples: [{ labels: {}, value: host.unreadable }],
+    },
+    ofVms(
+      host.vms,
+      METRIC.UPDATABLE,
+      "1: nothing seen speaks against an update; 0: the reason does",
+      (vm) => ({
+        labels: { reason: vm.obstacle ?? "" },
+        value: vm.updatable ? 1 : 0,
+      }),
+    ),
+    ofVms(
+      host.vms,
+      METRIC.DUE,
+      "1: the program's file was replaced or deleted since the VM was started",
+      (vm) => ({ labels: {}, value: vm.binary_state === "same" ? 0 : 1 }),
+    ),
+    {
+      name: METRIC.UPDATES,
+      help: "Updates by outcome; those that had nothing to do are not counted",
+      type: "counter",
+      samples: COUNTED.map((outcome) => ({
+        labels: { outcome },
+        value: history.count(outcome),
+      })),
+    },
+    ...lastUpdates(host.vms, history),
+  ]);
+}
+
+function byVersion(vms: readonly ListedVm[]): Sample[] {
+  const counts = new Map<string, { labels: Sample["labels"]; value: number }>();
+  for (const { program, version, binary_state } of vms) {
+    const labels = {
+      program,
+      version: version ?? "unknown",
+      binary: binary_state,
+    };
+    const key = JSON.stringify(labels);
+    const known = counts.get(key) ?? { labels, value: 0 };
+    counts.set(key, { ...known, value: known.value + 1 });
+  }
+  return [...counts.values()];
+}
+
+function lastUpdates(vms: readonly ListedVm[], history: History): Family[] {
+  return [
+    ofVms(
+      vms,
+      METRIC.LAST_OUTCOME,
+      "How a VM's last update ended, and the code of its error; always 1",
+      (vm) => {
+        const last = history.lastOf(vm);
+        if (last === undefined) return undefined;
+        const { outcome, error } = last;
+        return { labels: { outcome, error }, value: 1 };
+      },
+    ),
+    ofVms(
+      vms,
+      METRIC.LAST_TIME,
+      "When a VM's last update ended, in seconds since 1970",
+      (vm) => sampleOf(history.lastOf(vm)?.time),
+    ),
+    ofVms(
+      vms,
+      METRIC.LAST_PAUSE,
+      "How long the guest stood still in its last update, in seconds",
+      (vm) => sampleOf(history.lastOf(vm)?.pause),
+    ),
+  ];
+}
+
+function sampleOf(value: number | undefined): Sample | undefined {
+  return value === undefined ? undefined : { labels: {}, value };
+}
+
+/** A sample for each VM that has one. The pid alone is no other VM's. */
+function ofVms(
+  vms: readonly ListedVm[],
+  name: string,
+  help: string,
+  sample: (vm: ListedVm) => Sample | undefined,
+): Family {
+  const samples = vms.flatMap((vm) => {
+    const { labels, value } = sample(vm) ?? {};
+    if (value === undefined) return [];
+    const whose = { name: vm.name ?? "", pid: String(vm.pid) };
+    return [{ labels: { ...whose, ...labels }, value }];
+  });
+  return { name, help, type: "gauge", samples };
+}

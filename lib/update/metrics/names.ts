@@ -1,0 +1,11 @@
+/** What the metrics are called; they are read back under these names. */
+export const METRIC = {
+  VMS: "cprctl_vms",
+  UNREADABLE: "cprctl_unreadable_vms",
+  UPDATABLE: "cprctl_vm_updatable",
+  DUE: "cprctl_vm_update_due",
+  UPDATES: "cprctl_updates_total",
+  LAST_OUTCOME: "cprctl_vm_last_update_outcome",
+  LAST_TIME: "cprctl_vm_last_update_time_seconds",
+  LAST_PAUSE: "cprctl_vm_last_update_pause_seconds",
+} as const;
