@@ -2,7 +2,7 @@
  * Measures cprctl, each figure beside its yardstick.
  *
  * ```sh
- * deno task bench             # everything, in less than three minutes
+ * deno task bench             # everything, in five minutes
  * deno task bench start exec  # these sections
  * CPRCTL=dist/cprctl deno task bench start
  * ```
@@ -10,6 +10,7 @@
  * @module
  */
 
+import { benchAll } from "./bench/all.ts";
 import { benchCodec } from "./bench/codec.ts";
 import { benchEmbedded } from "./bench/embedded.ts";
 import { benchExec } from "./bench/exec.ts";
@@ -25,6 +26,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   codec: benchCodec,
   inspect: benchInspect,
   real: benchReal,
+  all: benchAll,
 };
 
 async function main(words: readonly string[]): Promise<number> {

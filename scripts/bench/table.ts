@@ -16,6 +16,7 @@ export interface Unit {
   readonly digits: number;
 }
 
+export const SECONDS: Unit = { name: "s ", digits: 2 };
 export const MILLISECONDS: Unit = { name: "ms", digits: 1 };
 export const MEGABYTES_A_SECOND: Unit = { name: "MB/s", digits: 0 };
 export const GIGABYTES_A_SECOND: Unit = { name: "GB/s", digits: 1 };

@@ -3,62 +3,19 @@
 import { assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
-import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
-import { isObject } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { runCprctl } from "../program/program.ts";
-import { accelerators, PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { accelerators, Crowd } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
 const [accelerator = "tcg"] = await accelerators(builds.old);
 
 const CROWD = 8;
-const SCHED_IDLE = 5;
 /** This one starts nothing but for the preflight. */
 const BROKEN = `#!/bin/sh
 case " $* " in *" -incoming "*) exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `;
-
-/** VMs with names that nobody else's have. */
-class Crowd implements AsyncDisposable {
-  readonly pattern: string;
-  readonly #stack = new AsyncDisposableStack();
-  readonly vms: VirtualMachine[] = [];
-
-  private constructor(readonly name: string) {
-    this.pattern = `${name}-*`;
-  }
-
-  static async boot(size: number): Promise<Crowd> {
-    const crowd = new Crowd(`crowd-${crypto.randomUUID().slice(0, 8)}`);
-    for (let at = 0; at < size; at++) {
-      const extra = ["-name", `${crowd.name}-${at}`];
-      const machine = { ...PLAIN, extra };
-      const vm = await VirtualMachine.boot(builds.old, machine, accelerator);
-      crowd.vms.push(crowd.#stack.use(vm));
-      await yieldToOthers(vm);
-    }
-    return crowd;
-  }
-
-  witnesses(): Promise<Witness[]> {
-    return Promise.all(this.vms.map((vm) => Witness.of(vm)));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#stack.disposeAsync();
-  }
-}
-
-/** The guests count for ever, which is no reason to keep anybody waiting. */
-async function yieldToOthers(vm: VirtualMachine): Promise<void> {
-  const cpus = await vm.command("query-cpus-fast");
-  for (const cpu of Array.isArray(cpus) ? cpus.filter(isObject) : []) {
-    const tid = Number(cpu["thread-id"]);
-    setScheduling(tid, { ...getScheduling(tid), policy: SCHED_IDLE });
-  }
-}
 
 async function updateAll(crowd: Crowd, ...more: string[]) {
   const { code, stdout, stderr } = await runCprctl([
@@ -69,7 +26,7 @@ async function updateAll(crowd: Crowd, ...more: string[]) {
 }
 
 Deno.test(`cprctl update --all moves ${CROWD} VMs and loses none`, async () => {
-  await using crowd = await Crowd.boot(CROWD);
+  await using crowd = await Crowd.boot(builds.old, CROWD, accelerator);
   const witnesses = await crowd.witnesses();
   const metrics = `${crowd.vms[0]?.folder}/cprctl.prom`;
 
@@ -96,7 +53,7 @@ Deno.test(`cprctl update --all moves ${CROWD} VMs and loses none`, async () => {
 });
 
 Deno.test("cprctl update --all ends with the first VM that goes back", async () => {
-  await using crowd = await Crowd.boot(4);
+  await using crowd = await Crowd.boot(builds.old, 4, accelerator);
   const witnesses = await crowd.witnesses();
   const folder = crowd.vms[0]?.folder ?? "";
   const broken = `${folder}/qemu-broken`;

@@ -1,6 +1,7 @@
 /** Real virtual machines for tests and benchmarks. */
 
 export * from "./accelerators.ts";
+export * from "./crowd.ts";
 export * from "./descriptors.ts";
 export * from "./machines.ts";
 export * from "./run_state.ts";
