@@ -1,5 +1,6 @@
 /** Several VMs in one table, whoever needs a person first. */
 
+import type { LeftOut } from "../../update/all/all_report.ts";
 import type { Report } from "../../update/report.ts";
 import { formatDuration } from "../format.ts";
 import { tally, tallyOutcomes } from "../tally.ts";
@@ -9,11 +10,15 @@ import { type Markup, markup, NOTHING } from "./markup.ts";
 import { timelineStrip } from "./timeline.ts";
 import { MOOD_SIGNS } from "./vm_article.ts";
 
-/** The verdict on all of them, and the table. */
-export function overview(reports: readonly Report[]): Markup {
+/** The verdict on all of them, the table, and who is not in it. */
+export function overview(
+  reports: readonly Report[],
+  leftOut: readonly LeftOut[],
+): Markup {
   const [worst] = reports;
   if (worst === undefined) {
-    return markup`<article class="good all"><h2>No VM was there to update</h2></article>`;
+    return markup`<article class="good all"><h2>No VM was there to update</h2>
+${leftOutSection(leftOut)}</article>`;
   }
   const mood = VERDICTS[worst.outcome][1];
   const count = reports.length === 1 ? "1 VM" : `${reports.length} VMs`;
@@ -23,8 +28,20 @@ export function overview(reports: readonly Report[]): Markup {
 <h2><span class="who">${count}</span>
 <span class="word">${headline}</span></h2>
 ${all === headline ? NOTHING : markup`<p class="lead">${all}</p>`}
-${overviewTable(reports)}</article>
+${overviewTable(reports)}${leftOutSection(leftOut)}</article>
 `;
+}
+
+function leftOutSection(vms: readonly LeftOut[]): Markup {
+  if (vms.length === 0) return NOTHING;
+  const items = vms.map(({ name, qmp, pid, why }) =>
+    markup`<li>${name ?? qmp ?? "A VM"}, pid ${String(pid)}
+<span class="note">${why}</span></li>
+`
+  );
+  return markup`<section class="out"><h3>Left out</h3>
+<ul>${items}</ul>
+</section>`;
 }
 
 /** All of its timelines have one scale, so lengths compare. */

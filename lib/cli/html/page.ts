@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { LeftOut } from "../../update/all/all_report.ts";
 import type { ErrorDocument, Report } from "../../update/report.ts";
 import { tallyOutcomes, worstFirst } from "../tally.ts";
 import { vmName } from "../verdict.ts";
@@ -17,6 +18,7 @@ import { vmArticle, wordOf } from "./vm_article.ts";
 /** The reports of several VMs. */
 export interface ReportList {
   readonly results: readonly Report[];
+  readonly left_out: readonly LeftOut[];
 }
 
 /** What a page can show. */
@@ -68,7 +70,7 @@ interface Contents {
 }
 
 function contents(document: PageDocument): Contents {
-  if ("results" in document) return listContents(worstFirst(document.results));
+  if ("results" in document) return listContents(document);
   if (document.outcome === "error") return errorContents(document);
   return {
     title: `${vmName(document)}: ${wordOf(document)}`,
@@ -76,7 +78,8 @@ function contents(document: PageDocument): Contents {
   };
 }
 
-function listContents(reports: readonly Report[]): Contents {
+function listContents({ results, left_out: leftOut }: ReportList): Contents {
+  const reports = worstFirst(results);
   const articles = reports.map((report, index) =>
     markup`<details class="one">
 <summary>${vmName(report)}: ${wordOf(report)}</summary>
@@ -86,7 +89,7 @@ ${vmArticle(report, `vm-${index + 1}`)}
   );
   return {
     title: `VMs: ${tallyOutcomes(reports)}`,
-    body: markup`${overview(reports)}${articles}`,
+    body: markup`${overview(reports, leftOut)}${articles}`,
   };
 }
 

@@ -127,7 +127,8 @@ details[open] > summary { border-bottom: 0; margin-bottom: .5rem; }
 .identity dd { flex: 1 1 14rem; }
 
 .all table { margin-top: 2.5rem; }
-.all th .note { display: block; }
+.all .note { display: block; }
+.out li { padding: .625rem 0; border-top: 1px solid var(--line); }
 .all .mood { color: var(--accent); }
 .all th[scope=row] a { font-weight: 600; }
 .all th.strip { min-width: 7rem; }

@@ -26,6 +26,8 @@ export interface VmProcesses {
 /** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
 const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
 const CPRCTL = /^(?:main\.[jt]s|cprctl[\w.-]*)$/;
+/** What runs cprctl; what starts it, such as timeout or sudo, has its words. */
+const RUNTIME = /^(?:deno|cprctl[\w.-]*)$/;
 /** A second process that QEMU starts to free its RAM: same words, no VM. */
 const TEARDOWN = /^cleanup\/\d+$/;
 
@@ -74,6 +76,9 @@ export function programOf(
   const [first = ""] = argv;
   const file = (executable ?? "").replace(/ \(deleted\)$/, "");
   if ([file, first].some((path) => QEMU.test(baseName(path)))) return "QEMU";
+  if (executable !== undefined && !RUNTIME.test(baseName(file))) {
+    return undefined;
+  }
   const machine = argv.indexOf("machine");
   const hasOptions = argv[machine + 1]?.startsWith("-") ?? true;
   return machine > 0 && hasOptions && CPRCTL.test(baseName(argv[machine - 1]))

@@ -19,6 +19,10 @@ const ERROR: ErrorDocument = {
 };
 const LIST = {
   results: [reports.updated, reports.needsPerson, reports.rolledBack],
+  left_out: [
+    { pid: 7, name: "db-1", qmp: "/run/vm/db-1.qmp", why: "<its> reasons" },
+    { pid: 8, name: null, qmp: null, why: "it has no QMP socket" },
+  ],
 };
 
 Deno.test("each outcome", async (t) => {
@@ -29,7 +33,9 @@ Deno.test("each outcome", async (t) => {
 
 Deno.test("several VMs, none, and what was never started", async (t) => {
   await t.assertSnapshot(outlineOf(renderPage(LIST, ORIGIN)));
-  await t.assertSnapshot(outlineOf(renderPage({ results: [] }, ORIGIN)));
+  await t.assertSnapshot(
+    outlineOf(renderPage({ results: [], left_out: LIST.left_out }, ORIGIN)),
+  );
   await t.assertSnapshot(outlineOf(renderPage(ERROR, ORIGIN)));
 });
 

@@ -33,6 +33,11 @@ Deno.test("an embedded machine is known by its words", () => {
   for (const argv of machines) {
     assertEquals(programOf(argv, "/usr/bin/deno"), "cprctl", argv.join(" "));
   }
+  const [deno = [], compiled = []] = machines;
+  assertEquals(programOf(compiled, "/usr/bin/cprctl (deleted)"), "cprctl");
+  assertEquals(programOf(compiled, undefined), "cprctl");
+  assertEquals(programOf(["timeout", "9", ...deno], "/bin/timeout"), undefined);
+  assertEquals(programOf(["/bin/sh", ...compiled], "/bin/dash"), undefined);
 });
 
 Deno.test("what only looks like one is none", () => {
@@ -47,7 +52,9 @@ Deno.test("what only looks like one is none", () => {
     [""],
   ];
   for (const argv of others) {
-    assertEquals(programOf(argv, "/usr/bin/x"), undefined, argv.join(" "));
+    for (const executable of ["/usr/bin/x", "/usr/bin/deno"]) {
+      assertEquals(programOf(argv, executable), undefined, argv.join(" "));
+    }
   }
 });
 
