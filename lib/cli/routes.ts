@@ -1,6 +1,6 @@
 /** The commands, in the order that help lists them. */
 
-import { buildRouteMap } from "@stricli/core";
+import { buildRouteMap, type RouteMap } from "@stricli/core";
 import { checkCommand, type CheckEngines } from "./commands/check.ts";
 import { compatCommand } from "./commands/compat.ts";
 import { completionsCommand } from "./commands/completions.ts";
@@ -43,7 +43,7 @@ async function loadList(): Promise<ListEngine> {
 }
 
 /** Every command by its name. */
-export const routes = buildRouteMap<string, CliContext>({
+export const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
   routes: {
     update: updateCommand(async () => {
       const [{ update }, engines] = await Promise.all([
@@ -68,9 +68,9 @@ export const routes = buildRouteMap<string, CliContext>({
     exec: execCommand,
     schema: schemaCommand,
     completions: completionsCommand,
-    man: manCommand,
+    man: manCommand(() => routes),
     version: versionCommand,
-    help: helpCommand,
+    help: helpCommand(() => commandNames()),
   },
   docs: {
     brief: "Move a running virtual machine onto a new QEMU",

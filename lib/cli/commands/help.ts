@@ -1,44 +1,49 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand, type Command } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 
-/** `cprctl help`: the help of a command, or of all. */
-export const helpCommand = buildCommand({
-  docs: {
-    brief: "Print the help of a command",
-    fullDescription: withExamples(
-      "Print the help of a command, as its --help does; without one, the list of\n" +
-        "commands.",
-      [["cprctl help update", "what update takes"]],
-    ),
-  },
-  parameters: {
-    positional: {
-      kind: "tuple",
-      parameters: [{
-        brief: "A command's name",
-        placeholder: "command",
-        parse: String,
-        proposeCompletions: async () => {
-          const { commandNames } = await import("../routes.ts");
-          return commandNames();
-        },
-        optional: true,
-      }],
+/**
+ * `cprctl help`: the help of a command, or of all.
+ *
+ * @param commandNames gives the commands that have one
+ */
+export function helpCommand(
+  commandNames: () => readonly string[],
+): Command<CliContext> {
+  return buildCommand<Record<never, never>, [command?: string], CliContext>({
+    docs: {
+      brief: "Print the help of a command",
+      fullDescription: withExamples(
+        "Print the help of a command, as its --help does; without one, the list of\n" +
+          "commands.",
+        [["cprctl help update", "what update takes"]],
+      ),
     },
-  },
-  loader: async () => {
-    const { dispatch } = await import("../dispatch.ts");
-    return async function (
-      this: CliContext,
-      _flags: Record<never, never>,
-      command?: string,
-    ): Promise<void> {
-      const words = command === undefined ? [] : [command];
-      this.process.exitCode = await dispatch(
-        [...words, "--help"],
-        this.process,
-      );
-    };
-  },
-});
+    parameters: {
+      positional: {
+        kind: "tuple",
+        parameters: [{
+          brief: "A command's name",
+          placeholder: "command",
+          parse: String,
+          proposeCompletions: commandNames,
+          optional: true,
+        }],
+      },
+    },
+    loader: async () => {
+      const { dispatch } = await import("../dispatch.ts");
+      return async function (
+        this: CliContext,
+        _flags: Record<never, never>,
+        command?: string,
+      ): Promise<void> {
+        const words = command === undefined ? [] : [command];
+        this.process.exitCode = await dispatch(
+          [...words, "--help"],
+          this.process,
+        );
+      };
+    },
+  });
+}
