@@ -4,8 +4,13 @@
 export interface Output {
   /** Whether a person watches. */
   readonly isTerminal: boolean;
-  /** Writes all of `text`; nothing once the reader has gone. */
+  /**
+   * Writes all of `text`; nothing once the reader has gone. Never throws: an
+   * update must not end half-way because nobody can be told of it.
+   */
   write(text: string): void;
+  /** Why not everything was written; undefined where the reader wants no more. */
+  readonly failure: Error | undefined;
   /** Bits of colour, asked by the command library: 1 is none. */
   getColorDepth(): number;
 }
@@ -55,8 +60,12 @@ export function hostProcess(): CliProcess {
 function output(target: typeof Deno.stdout, plain: boolean): Output {
   const isTerminal = target.isTerminal();
   let readerGone = false;
+  let failure: Error | undefined;
   return {
     isTerminal,
+    get failure() {
+      return failure;
+    },
     getColorDepth: () => isTerminal && !plain ? 8 : 1,
     write(text: string): void {
       let rest = new TextEncoder().encode(text);
@@ -65,13 +74,19 @@ function output(target: typeof Deno.stdout, plain: boolean): Output {
           rest = rest.subarray(target.writeSync(rest));
         }
       } catch (error) {
-        // Whoever read has read enough, as head does. Work goes on: an update
-        // must not end half-way because nobody watches.
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
         readerGone = true;
+        if (!isWithoutReader(error)) {
+          failure = error instanceof Error ? error : new Error(String(error));
+        }
       }
     },
   };
+}
+
+/** Whoever read has read enough, as head does, or has hung up. */
+function isWithoutReader(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Error && "code" in error && error.code === "EIO";
 }
 
 function consoleWidth(): number {

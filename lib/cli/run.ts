@@ -9,10 +9,23 @@
 
 import { ExitCode, run as runApplication } from "@stricli/core";
 import { application } from "./application.ts";
+import { CprctlError } from "../errors.ts";
+import { errorText } from "./error_text.ts";
 import type { CliProcess } from "./process.ts";
 
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
+
+/** What a command has to say did not get to its reader. */
+class OutputError extends CprctlError {
+  override readonly name = "OutputError";
+
+  constructor(cause: Error) {
+    super("output", `Cannot write to standard output: ${cause.message}`, {
+      remedy: "What was to be done is done: ask anew where it can be written",
+    });
+  }
+}
 
 /**
  * Runs the command that the words name.
@@ -25,6 +38,12 @@ export async function run(
 ): Promise<number> {
   await runApplication(application(process.debug), words, { process });
   const code = process.exitCode ?? INTERNAL_ERROR;
+  const { failure } = process.stdout;
+  if (failure !== undefined) {
+    const error = new OutputError(failure);
+    process.stderr.write(`${errorText(error, process.debug)}\n`);
+    if (code === 0) return INTERNAL_ERROR;
+  }
   if (code >= 0) return code;
   return code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument
     ? USAGE_ERROR

@@ -10,11 +10,13 @@ import {
   type Executable,
   readCommandLine,
   readExecutable,
+  readImage,
   readOwner,
   readStartTime,
 } from "./proc.ts";
+import { type RamFile, readRamFiles } from "./ram_files.ts";
 import type { Program, Report } from "./report.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { asObject, text } from "./reply.ts";
 import { readService, type Service } from "./service.ts";
 import { readThreads, type ThreadRecord } from "./threads.ts";
 
@@ -27,6 +29,8 @@ export interface VmRecord {
   readonly pid: number;
   /** With the pid, names the process for good. */
   readonly startTime: string;
+  /** What an exec changes, and nothing else. */
+  readonly image: string;
   readonly executable: Executable;
   readonly program: ProgramName;
   readonly version: QemuVersion;
@@ -50,7 +54,7 @@ export interface Facts extends VmRecord {
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly argv: readonly string[];
   /** RAMBlocks that are named shared files: they come back by their names. */
-  readonly ramFiles: ReadonlySet<string>;
+  readonly ramFiles: ReadonlyMap<string, RamFile>;
 }
 
 /** Of what is known, what the journal keeps. */
@@ -76,22 +80,20 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
       { remedy: "Give the VM a monitor on a unix socket" },
     );
   }
-  const { argv, executable, owner, startTime } = await readProcess(pid);
+  const { owner, ...process } = await readProcess(pid);
   const status = asObject(await client.execute("query-status"));
   const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
-    address: client.address,
+    address: lasting(client.address),
     pid,
-    startTime,
+    ...process,
     owner,
-    argv,
-    executable,
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,
     name: text(asObject(await client.execute("query-name"))["name"]),
     uuid: uuid === NO_UUID ? undefined : uuid,
     machine: await machineType(client),
-    ramFiles: await ramFiles(client),
+    ramFiles: await readRamFiles(client, pid),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),
@@ -100,16 +102,23 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   };
 }
 
+/** An address that means the same from wherever it is read. */
+function lasting(address: QmpAddress): QmpAddress {
+  if (!("path" in address) || address.path.startsWith("/")) return address;
+  return { path: `${Deno.cwd()}/${address.path}` };
+}
+
 /** What /proc says of a VM's process. */
 async function readProcess(pid: number) {
   const owner = await readOwner(pid);
   try {
-    const [argv, executable, startTime] = await Promise.all([
+    const [argv, executable, startTime, image] = await Promise.all([
       readCommandLine(pid),
       readExecutable(pid),
       readStartTime(pid),
+      readImage(pid),
     ]);
-    return { argv, executable, owner, startTime };
+    return { argv, executable, owner, startTime, image };
   } catch (cause) {
     if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
     throw new RefusedError(
@@ -133,26 +142,6 @@ async function machineType(client: QmpClient): Promise<string | undefined> {
     if (error instanceof QmpCommandError) return undefined;
     throw error;
   }
-}
-
-/** Names of the memory-backend-file objects that are shared. */
-async function ramFiles(client: QmpClient): Promise<Set<string>> {
-  const objects = asArray(
-    await client.execute("qom-list", { path: "/objects" }),
-  );
-  const names = new Set<string>();
-  for (const object of objects) {
-    const { name, type } = asObject(object);
-    if (typeof name !== "string" || type !== "child<memory-backend-file>") {
-      continue;
-    }
-    const share = await client.execute("qom-get", {
-      path: `/objects/${name}`,
-      property: "share",
-    });
-    if (share === true) names.add(name);
-  }
-  return names;
 }
 
 /** A version as people write it. */

@@ -6,6 +6,7 @@ import { CPR_EXEC_STATE, type CprState, readCprState } from "../cpr/mod.ts";
 import { UpdateProblem } from "./error.ts";
 import { findDescriptor } from "./proc.ts";
 import type { Report } from "./report.ts";
+import type { Kept } from "./world/keeper.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */
 const MAXIMUM_DESCRIPTORS = 4096;
@@ -15,7 +16,8 @@ const STANDARD_STREAMS = [0, 1, 2];
 /**
  * Duplicates of what a VM needs to live on when its process is gone: the
  * descriptors of its CPR state, those that its command line names, and its
- * standard streams. As long as this is held, guest RAM cannot be lost.
+ * standard streams. As long as this is held, guest RAM cannot be lost, but for
+ * what is in files that have a name and keep it.
  */
 export class Hold implements Disposable {
   private constructor(
@@ -60,6 +62,26 @@ export class Hold implements Disposable {
     }
     stack.move();
     return new Hold(cprState, descriptors, { blocks, bytes });
+  }
+
+  /** All of it, as a keeper takes it. */
+  get kept(): Kept[] {
+    const { descriptors } = this.cprState;
+    const named = new Set(descriptors.map(({ descriptor }) => descriptor));
+    return [
+      ...descriptors.map(({ name, id, descriptor }): Kept => ({
+        held: { name, id },
+        fd: this.#at(descriptor),
+      })),
+      ...[...this.descriptors].filter(([number]) => !named.has(number))
+        .map(([number, fd]): Kept => ({ held: { number }, fd })),
+    ];
+  }
+
+  #at(number: number): Fd {
+    const fd = this.descriptors.get(number);
+    if (fd === undefined) throw new Error(`Descriptor ${number} is not held`);
+    return fd;
   }
 
   /** True if a RAMBlock's memory is held. */

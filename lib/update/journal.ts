@@ -4,6 +4,10 @@
  *
  * ```
  * journal.json   written before the VM is touched
+ * keepers        pid and start time of each keeper, a line each: one of them may
+ *                be the VM by now
+ * resumed        there from the moment at which the guest may run again: what
+ *                was saved is older than its memory then
  * vm.state       written by the VM
  * keeper.log     what went wrong in the keeper
  * keeper.sock    of the keeper of the VM's memory
@@ -15,17 +19,19 @@
 import { UpdateProblem } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { SettingsRecord } from "./migration_settings.ts";
+import { readStartTime } from "./proc.ts";
 import type { RunDirectory } from "./run_directory.ts";
 
 const SCHEMA = 1;
 const JOURNAL_FILE = "journal.json";
+const KEEPERS_FILE = "keepers";
+const RESUMED_FILE = "resumed";
 const OWNER_ONLY = 0o600;
 
 /** Everything that a second cprctl needs to end what a first one began. */
 export interface Journal {
   readonly schema: typeof SCHEMA;
   readonly vm: VmRecord;
-  readonly newArgv: readonly string[];
   /** The VM's migration settings of before. */
   readonly settings: SettingsRecord;
 }
@@ -59,13 +65,65 @@ export async function readJournal(
   );
 }
 
+/** A process, named for good. */
+export interface ProcessName {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** Notes who keeps the VM's memory, and may become the VM. */
+export async function noteKeeper(
+  { path }: RunDirectory,
+  pid: number,
+): Promise<void> {
+  const line = `${pid} ${await readStartTime(pid)}\n`;
+  await Deno.writeTextFile(`${path}/${KEEPERS_FILE}`, line, {
+    append: true,
+    mode: OWNER_ONLY,
+  });
+}
+
+/** Every keeper that was noted. */
+export async function readKeepers(
+  { path }: RunDirectory,
+): Promise<ProcessName[]> {
+  const bytes = await readIfThere(`${path}/${KEEPERS_FILE}`);
+  return new TextDecoder().decode(bytes).split("\n").flatMap((line) => {
+    const [pid = "", startTime] = line.split(" ");
+    return startTime === undefined ? [] : [{ pid: Number(pid), startTime }];
+  });
+}
+
+/** Notes that the guest may run from now on; within its pause. */
+export function noteResumption({ path }: RunDirectory): void {
+  Deno.writeFileSync(`${path}/${RESUMED_FILE}`, new Uint8Array(), {
+    mode: OWNER_ONLY,
+  });
+}
+
+/** Takes the note back: the guest did not run, and goes back. */
+export function forgetResumption({ path }: RunDirectory): void {
+  try {
+    Deno.removeSync(`${path}/${RESUMED_FILE}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Whether the guest may have run since its state was saved. */
+export async function mayHaveResumed(
+  { path }: RunDirectory,
+): Promise<boolean> {
+  return await readIfThere(`${path}/${RESUMED_FILE}`) !== undefined;
+}
+
 async function writeWhole(
   directory: RunDirectory,
   name: string,
   bytes: Uint8Array,
 ): Promise<void> {
   const draft = `${directory.path}/${name}.new`;
-  await Deno.writeFile(draft, bytes, { createNew: true, mode: OWNER_ONLY });
+  await Deno.writeFile(draft, bytes, { mode: OWNER_ONLY });
   await Deno.rename(draft, `${directory.path}/${name}`);
 }
 

@@ -7,6 +7,7 @@
 import type { PidFd } from "../../ffi/process.ts";
 import {
   type EventWatch,
+  type Json,
   type QmpClient,
   QmpClosedError,
   QmpCommandError,
@@ -35,6 +36,9 @@ const RESUME_TIMEOUT_MS = 10_000;
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
 
+/** How a VM was before it was stopped. */
+export type Before = Pick<Facts, "runState" | "running">;
+
 /** Drives the program that runs the VM until it is replaced. */
 export class OldSide implements Disposable {
   readonly #client: QmpClient;
@@ -42,8 +46,12 @@ export class OldSide implements Disposable {
   readonly #process: PidFd;
   readonly #deadline: Deadline;
   readonly #watch: EventWatch;
+  /** How the VM was when it was told to migrate; before, as it was found. */
+  #before: Before;
   /** What the program said last. */
   #runState: string;
+  /** How many events had been seen before that. */
+  #earlier = 0;
 
   constructor(
     client: QmpClient,
@@ -55,6 +63,7 @@ export class OldSide implements Disposable {
     this.#facts = facts;
     this.#process = process;
     this.#deadline = deadline;
+    this.#before = { runState: facts.runState, running: facts.running };
     this.#runState = facts.runState;
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   }
@@ -71,8 +80,15 @@ export class OldSide implements Disposable {
    * @throws {RolledBackError} when it failed and the VM is as it was
    */
   async migrate(uri: string): Promise<void> {
+    this.#earlier = this.#watch.seen.length;
     try {
-      await this.#client.execute("migrate", { uri });
+      // Both are sent at once: nobody comes between the question and the stop.
+      const [asked, migrated] = await Promise.allSettled([
+        this.#client.execute("query-status"),
+        this.#client.execute("migrate", { uri }),
+      ]);
+      if (asked.status === "fulfilled") this.#before = beforeOf(asked.value);
+      if (migrated.status === "rejected") throw migrated.reason;
       const status = await nextStatus(
         this.#watch,
         ["pre-switchover", "failed"],
@@ -84,9 +100,16 @@ export class OldSide implements Disposable {
     }
   }
 
+  /** How the VM was when it was told to migrate. */
+  get before(): Before {
+    return this.#before;
+  }
+
   /** The STOP event; undefined where the VM was not running. */
   get stopEvent(): QmpEvent | undefined {
-    return this.#watch.seen.find(({ name }) => name === "STOP");
+    if (!this.#before.running) return undefined;
+    return this.#watch.seen.slice(this.#earlier)
+      .find(({ name }) => name === "STOP");
   }
 
   /** Whether the program said that it saved everything. */
@@ -193,9 +216,9 @@ export class OldSide implements Disposable {
   }
 
   get #asBefore(): string {
-    return this.#facts.running
+    return this.#before.running
       ? "runs"
-      : standsStill(this.#runState, this.#facts);
+      : standsStill(this.#runState, this.#before);
   }
 
   /** Waits until the VM is running, if it was; says so only when it is true. */
@@ -204,7 +227,7 @@ export class OldSide implements Disposable {
     this.#client.deadline = deadline; // that of the update may be over
     for (;;) {
       const status = asObject(await this.#client.execute("query-status"));
-      if ((status["running"] === true) === this.#facts.running) {
+      if ((status["running"] === true) === this.#before.running) {
         this.#runState = text(status["status"]) ?? this.#runState;
         if (this.#runState !== "finish-migrate") return;
       }
@@ -212,4 +235,12 @@ export class OldSide implements Disposable {
       await this.#watch.next("RESUME", { timeoutMs });
     }
   }
+}
+
+function beforeOf(reply: Json): Before {
+  const status = asObject(reply);
+  return {
+    runState: text(status["status"]) ?? "unknown",
+    running: status["running"] === true,
+  };
 }

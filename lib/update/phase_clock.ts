@@ -1,8 +1,10 @@
+import { messageOf } from "./error.ts";
 import type { Phase, PhaseName } from "./report.ts";
 
 /**
  * Is told of each phase before it begins; the update waits for its answer,
- * which counts for no phase.
+ * which counts for no phase. What it throws ends an update that has touched
+ * nothing yet, and no other.
  */
 export type PhaseObserver = (name: PhaseName) => void | Promise<void>;
 
@@ -11,6 +13,8 @@ export class PhaseClock {
   readonly #origin = performance.now();
   readonly #observer: PhaseObserver | undefined;
   readonly #done: Phase[] = [];
+  readonly #problems: string[] = [];
+  #goesOn = false;
   #current: { name: PhaseName; start: number } | undefined;
 
   constructor(observer?: PhaseObserver) {
@@ -20,7 +24,7 @@ export class PhaseClock {
   /** Ends the phase under way and begins the next. */
   async begin(name: PhaseName): Promise<void> {
     this.end();
-    await this.#observer?.(name);
+    await this.#tell(name);
     this.#current = { name, start: this.elapsed() };
   }
 
@@ -34,6 +38,25 @@ export class PhaseClock {
       duration_ms: round(this.elapsed() - start),
     });
     this.#current = undefined;
+  }
+
+  /** From now on a VM depends on it that the update comes to its end. */
+  goOn(): void {
+    this.#goesOn = true;
+  }
+
+  /** What whoever observes threw since then. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  async #tell(name: PhaseName): Promise<void> {
+    try {
+      await this.#observer?.(name);
+    } catch (error) {
+      if (!this.#goesOn) throw error;
+      this.#problems.push(messageOf(error));
+    }
   }
 
   /** Milliseconds since the update began. */

@@ -64,14 +64,48 @@ async function isFile(path: string, dev: number, ino: number) {
  * the pid it names a process for good: pids are used again.
  */
 export async function readStartTime(pid: number): Promise<string> {
-  const text = await Deno.readTextFile(`/proc/${pid}/stat`);
-  // The second field, the name, may contain anything but ends with the last ")".
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const startTime = fields[19];
-  if (startTime === undefined) {
-    throw new Error(`Cannot read the start time of process ${pid}`);
-  }
+  const [startTime = ""] = await readStat(pid, [22]);
   return startTime;
+}
+
+/**
+ * Where a process has its program, stack, words and environment: an exec lays
+ * them out anew, and nothing else does.
+ */
+export async function readImage(pid: number): Promise<string> {
+  return (await readStat(pid, [26, 27, 28, 45, 46, 48, 49, 50, 51])).join(" ");
+}
+
+/** The state of a process, as a letter: "T" is one that a signal stopped. */
+export async function readState(pid: number): Promise<string> {
+  const [state = ""] = await readStat(pid, [3]);
+  return state;
+}
+
+/** The parent of a process; undefined where it has ended. */
+export async function readParent(pid: number): Promise<number | undefined> {
+  try {
+    const [parent] = await readStat(pid, [4]);
+    return Number(parent);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Fields of /proc/PID/stat, by their numbers in proc(5). */
+async function readStat(
+  pid: number,
+  numbers: readonly number[],
+): Promise<string[]> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // The second field, the name, may contain anything but ends with the last ")".
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).trimEnd().split(" ");
+  return numbers.map((number) => {
+    const field = fields[number - 3];
+    if (field !== undefined) return field;
+    throw new Error(`Cannot read field ${number} of /proc/${pid}/stat`);
+  });
 }
 
 /** Whether a file of /proc could not be read because its process has ended. */

@@ -12,7 +12,8 @@ import { Deadline } from "./deadline.ts";
 import { messageOf, NeedsPersonError } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { MigrationSettings } from "./migration_settings.ts";
-import { NewSide } from "./new_side.ts";
+import { IncomingSide } from "./incoming_side.ts";
+import { readParent } from "./proc.ts";
 import type { SavedState } from "./saved_state.ts";
 import { notLocked } from "./images.ts";
 import { staysInPlace } from "./service.ts";
@@ -31,8 +32,10 @@ export interface WayBack {
   readonly process: PidFd | null;
   /** Who holds the memory and becomes the old program. */
   readonly keeper: Keeper;
-  /** Another one, where the memory is held here as well. */
-  readonly anotherKeeper?: () => Promise<Keeper>;
+  /** Another one: the memory is held here as well. */
+  readonly anotherKeeper: () => Promise<Keeper>;
+  /** A process that answers at the monitor in place of the VM's own. */
+  readonly intruder?: number | undefined;
   readonly state: SavedState;
   readonly timeoutMs: number;
   /** The migration settings of before. */
@@ -56,7 +59,7 @@ export interface Return {
  * @throws {NeedsPersonError} when it never does
  */
 export async function rollBack(way: WayBack): Promise<Return> {
-  if (way.process !== null) await endProcess(way.process);
+  if (way.process !== null) await endProcesses(way.process, way.intruder);
   way.state.restore();
   const deadline = new Deadline(way.timeoutMs);
   await using stack = new AsyncDisposableStack();
@@ -69,10 +72,10 @@ export async function rollBack(way: WayBack): Promise<Return> {
       if (error instanceof NeedsPersonError) throw error;
       // A later attempt may end for nothing but the want of time.
       first ??= error;
-      const another = await way.anotherKeeper?.();
-      if (another === undefined || deadline.left() < pauseMs) {
-        another?.leave();
-        throw failed(first, another !== undefined);
+      const another = await way.anotherKeeper();
+      if (deadline.left() < pauseMs) {
+        another.leave();
+        throw failed(first);
       }
       keeper = stack.use(another);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -88,8 +91,9 @@ async function becomeOld(
 ): Promise<Return> {
   const pid = await keeper.go();
   try {
-    await using old = await NewSide.connect(
+    await using old = await IncomingSide.connect(
       { ...way.facts, pid },
+      "old",
       deadline.left(),
     );
     await old.load(`file:${way.state.path}`);
@@ -107,7 +111,7 @@ async function becomeOld(
     return { pid, resume, warnings };
   } catch (error) {
     if (error instanceof NeedsPersonError) throw error;
-    if (way.anotherKeeper !== undefined) await endPid(pid);
+    await endPid(pid);
     throw error;
   }
 }
@@ -124,17 +128,12 @@ function placeLost(facts: VmRecord, keeper: Keeper): string[] {
   ];
 }
 
-function failed(cause: unknown, isKept: boolean): NeedsPersonError {
+function failed(cause: unknown): NeedsPersonError {
   return new NeedsPersonError(
     "rollback-failed",
     "The old program does not take the VM back, and the VM does not run: " +
-      messageOf(cause) + (isKept ? "; its memory is kept" : ""),
-    {
-      remedy: isKept
-        ? "Mend the cause, then run cprctl recover"
-        : "Look at the VM's process before anything else",
-      cause,
-    },
+      `${messageOf(cause)}; its memory is kept`,
+    { remedy: "Mend the cause, then run cprctl recover", cause },
   );
 }
 
@@ -143,32 +142,61 @@ function failed(cause: unknown, isKept: boolean): NeedsPersonError {
  * have a disk's lock, and give it back.
  */
 async function resumeAgain(
-  old: NewSide,
+  old: IncomingSide,
   deadline: Deadline,
 ): Promise<QmpEvent> {
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+  let refusal: QmpCommandError | undefined;
+  const event = await repeat(deadline, async () => {
     try {
       return await old.resume();
     } catch (error) {
       if (!(error instanceof QmpCommandError)) throw error;
-      if (deadline.left() < pauseMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      refusal = error;
+      return undefined;
     }
-  }
+  });
+  if (event === undefined) throw refusal;
+  return event;
 }
 
 /** Leaves the guest stopped; the images may come back as well. */
 async function stayAgain(
-  old: NewSide,
+  old: IncomingSide,
   facts: VmRecord,
   deadline: Deadline,
 ): Promise<string[]> {
+  let problem: string | undefined;
+  const done = await repeat(deadline, async () => {
+    problem = await old.stay(facts);
+    return problem === undefined ? true : undefined;
+  });
+  return done === true || problem === undefined ? [] : [notLocked(problem)];
+}
+
+/** Tries until there is a result; undefined when there is no time any more. */
+async function repeat<T>(
+  deadline: Deadline,
+  attempt: () => Promise<T | undefined>,
+): Promise<T | undefined> {
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
-    const problem = await old.stay(facts);
-    if (problem === undefined) return [];
-    if (deadline.left() < pauseMs) return [notLocked(problem)];
+    const result = await attempt();
+    if (result !== undefined || deadline.left() < pauseMs) return result;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+/**
+ * Ends the VM's process, and whoever answers in its place if it is that
+ * process's child: a program that starts a QEMU rather than to become one.
+ */
+async function endProcesses(
+  process: PidFd,
+  intruder: number | undefined,
+): Promise<void> {
+  const isChild = intruder !== undefined &&
+    await readParent(intruder) === process.pid;
+  await endProcess(process);
+  if (isChild) await endPid(intruder);
 }
 
 /** Ends the program of an attempt, unless it ended by itself. */
@@ -187,7 +215,7 @@ async function endProcess(process: PidFd): Promise<void> {
   if (!process.hasExited()) process.sendSignal("SIGKILL");
   if (await process.exited(KILL_TIMEOUT_MS)) return;
   throw new NeedsPersonError(
-    "new-side-stuck",
+    "process-stuck",
     `Process ${process.pid} does not end on SIGKILL; while it is there the ` +
       "VM cannot be started elsewhere",
     { remedy: "Find out what it waits for in the kernel, then run it again" },

@@ -11,7 +11,7 @@ const AFTER_FAILED_EXEC = "postmigrate";
  */
 export function standsStill(
   state: string | undefined,
-  { runState }: VmRecord,
+  { runState }: Pick<VmRecord, "runState">,
 ): string {
   return state === AFTER_FAILED_EXEC && state !== runState
     ? `stands still, as it was, and QEMU calls it "${state}" instead of ` +

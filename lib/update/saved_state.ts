@@ -30,16 +30,14 @@ export class SavedState implements Disposable {
    * The last look before the cut: every RAMBlock that the stream lists is
    * held, or comes back from a file by its name.
    *
-   * @param files RAMBlocks that are named shared files
+   * @param isFile whether a RAMBlock is a shared file that is at its name
    * @throws {UpdateProblem} naming the blocks that would be lost
    * @throws {StreamError} when the stream cannot be read
    */
-  checkRam(hold: Hold, files: ReadonlySet<string>): void {
+  checkRam(hold: Hold, isFile: (block: string) => boolean): void {
     this.#setup = this.#read();
     const { blocks } = readStreamSetup(this.#setup);
-    const lost = blocks.filter(({ name }) =>
-      !hold.has(name) && !files.has(name)
-    )
+    const lost = blocks.filter(({ name }) => !hold.has(name) && !isFile(name))
       .map(({ name }) => `"${name}"`);
     if (lost.length === 0) return;
     throw new UpdateProblem(
@@ -47,7 +45,8 @@ export class SavedState implements Disposable {
       `RAMBlock ${lost.join(", ")} would not be preserved`,
       {
         remedy: "Start the VM with share=on for its memory-backend and " +
-          "aux-ram-share=on for its machine",
+          "aux-ram-share=on for its machine; a file that is its memory has to " +
+          "stay where it is",
       },
     );
   }

@@ -21,6 +21,7 @@ import { Deadline } from "./deadline.ts";
 import { DeferredSignals } from "./deferred_signals.ts";
 import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
+import { Fingerprint } from "./fingerprint.ts";
 import { VmLock } from "./lock.ts";
 import { PhaseClock, type PhaseObserver } from "./phase_clock.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
@@ -51,6 +52,8 @@ export interface SurveyedVm {
   readonly world: World;
   readonly anchors: Anchors;
   readonly command: NewCommand;
+  /** What the VM was made of before the checks looked at it. */
+  readonly fingerprint: Fingerprint;
   /** The old program's command line, made to wait as the new one's. */
   readonly oldArgv: readonly string[];
   /** Put off until this is over. */
@@ -108,6 +111,11 @@ export async function survey(
     addFailure(report, await untouched(facts, error));
   }
   clock.end();
+  report.warnings.push(
+    ...clock.problems.map((problem) =>
+      `The update could not be followed: ${problem}`
+    ),
+  );
   report.phases = [...clock.phases];
   return report;
 }
@@ -175,11 +183,15 @@ async function examine(
     package: null,
     exe: command.argv[0] ?? null,
   };
+  const fingerprint = await Fingerprint.take(client);
   report.checks = await preflight({ client, facts, command, binary });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);
   const oldArgv = oldCommand(facts, live).argv;
-  await act({ ...known, process, world, anchors, command, oldArgv });
+  await act({
+    ...known,
+    ...{ process, world, anchors, command, fingerprint, oldArgv },
+  });
 }
 
 /** What ran out of time has nothing to say of the VM. */

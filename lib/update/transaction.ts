@@ -30,14 +30,21 @@ import {
   UpdateProblem,
 } from "./error.ts";
 import { type Facts, recordOf } from "./facts.ts";
+import { Fingerprint } from "./fingerprint.ts";
 import { Hold } from "./hold.ts";
-import { writeJournal } from "./journal.ts";
+import {
+  forgetResumption,
+  noteKeeper,
+  noteResumption,
+  writeJournal,
+} from "./journal.ts";
 import { MigrationSettings } from "./migration_settings.ts";
-import { NewSide } from "./new_side.ts";
+import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
 import { OldMemory } from "./old_memory.ts";
-import { OldSide } from "./old_side.ts";
+import { type Before, OldSide } from "./old_side.ts";
 import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
+import { isInPlace } from "./ram_files.ts";
 import { rollBack } from "./rollback.ts";
 import { RunDirectory } from "./run_directory.ts";
 import { SavedState } from "./saved_state.ts";
@@ -50,6 +57,8 @@ import type { World } from "./world/world.ts";
 
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
+/** For what is done once the VM is where it has to be. */
+const SETTLE_TIMEOUT_MS = 10_000;
 
 /** Everything that was found out before. */
 export interface TransactionOrder {
@@ -59,6 +68,8 @@ export interface TransactionOrder {
   readonly world: World;
   readonly anchors: Anchors;
   readonly command: NewCommand;
+  /** What the VM was made of before the checks looked at it. */
+  readonly fingerprint: Fingerprint;
   /** The old program's command line, made to wait as the new one's. */
   readonly oldArgv: readonly string[];
   /** The words that start cprctl. */
@@ -97,20 +108,24 @@ export async function runTransaction(
   await clock.begin("prepare");
   const settings = await MigrationSettings.read(client);
   await using directory = await RunDirectory.create(facts);
-  await writeJournal(directory, {
-    vm: recordOf(facts),
-    newArgv: order.command.argv,
-    settings: settings.record,
-  });
-  const startKeeper = () =>
-    Keeper.start({
+  const note = (before: Before) =>
+    writeJournal(directory, {
+      vm: { ...recordOf(facts), ...before },
+      settings: settings.record,
+    });
+  await note(facts);
+  const startKeeper = async () => {
+    const keeper = await Keeper.start({
       directory: directory.path,
       world: order.world,
       groups: staysInPlace(facts) ? order.world.cgroups : {},
-      anchors: order.anchors,
+      place: order.anchors.place,
       argv: order.oldArgv,
       self: order.self,
     });
+    await noteKeeper(directory, keeper.pid);
+    return keeper;
+  };
   await using keeper = await startKeeper();
   using state = new SavedState(directory.stateFile);
   using old = new OldSide(client, facts, order.process, order.deadline);
@@ -120,12 +135,16 @@ export async function runTransaction(
     await warmUp();
     refuseIfInterrupted(order.signals);
     await using _memory = await OldMemory.keep(facts.pid);
-    await move({ ...order, settings, keeper, startKeeper, old, state }, course);
+    const means = { directory, note, settings, keeper, startKeeper };
+    await move({ ...order, ...means, old, state }, course);
   } catch (error) {
-    if (error instanceof NeedsPersonError) directory.leave();
-    // Where another process has the VM now, that one was given them.
-    const asBefore = !course.touched || error instanceof RolledBackError;
-    if (asBefore && course.pid === undefined) {
+    if (course.touched && !(error instanceof RolledBackError)) {
+      // Whatever it is, nobody knows that the VM does without these.
+      directory.leave();
+      if (state.complete || !order.process.hasExited()) keeper.leave();
+    } else if (course.pid === undefined) {
+      // Where another process has the VM now, that one was given them.
+      client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
       course.warnings.push(...await settings.giveBack(client));
     }
     throw error;
@@ -134,6 +153,9 @@ export async function runTransaction(
 
 /** What the steps between the VM's stop and its resumption work with. */
 interface Move extends TransactionOrder {
+  readonly directory: RunDirectory;
+  /** Writes the journal, of a VM that was like this before. */
+  readonly note: (before: Before) => Promise<void>;
   readonly settings: MigrationSettings;
   readonly keeper: Keeper;
   readonly startKeeper: () => Promise<Keeper>;
@@ -141,13 +163,16 @@ interface Move extends TransactionOrder {
   readonly state: SavedState;
 }
 
-async function move(order: Move, course: Course): Promise<void> {
-  const { clock, old, state } = order;
+async function move(found: Move, course: Course): Promise<void> {
+  const { clock, old, state } = found;
   await clock.begin("migrate");
+  clock.goOn();
   course.touched = true;
   await old.migrate(`file:${state.path}`);
   setStop(course, old);
-  using hold = await holdOrCancel(order);
+  // Somebody may have stopped the guest, or let it run, since it was found.
+  const order = { ...found, facts: { ...found.facts, ...old.before } };
+  using hold = await holdOrCancel(order, found.facts);
   course.ram = hold.ram;
   try {
     await clock.begin("cut");
@@ -165,14 +190,21 @@ function setStop(course: Course, old: OldSide): void {
 }
 
 /** Holds the VM's memory, here and in the keeper, or gives the VM back. */
-async function holdOrCancel(order: Move): Promise<Hold> {
-  const { clock, process, command, facts, old, state } = order;
+async function holdOrCancel(order: Move, found: Before): Promise<Hold> {
+  const { client, clock, process, command, facts, old, state } = order;
   try {
     await clock.begin("hold");
+    const asking = Fingerprint.take(client);
+    asking.catch(() => undefined); // heard below, if there is a hold
     using stack = new DisposableStack();
     const hold = stack.use(Hold.take(process, command.descriptors));
-    state.checkRam(hold, facts.ramFiles);
-    await order.keeper.hold(hold);
+    state.checkRam(hold, (block) => {
+      const file = facts.ramFiles.get(block);
+      return file !== undefined && isInPlace(facts.pid, file);
+    });
+    await order.keeper.hold(hold.kept);
+    order.fingerprint.requireSame(await asking);
+    if (facts.runState !== found.runState) await order.note(facts);
     stack.move();
     return hold;
   } catch (error) {
@@ -182,8 +214,8 @@ async function holdOrCancel(order: Move): Promise<Hold> {
 
 /** From the exec to a VM that runs on the new program. */
 async function goOn(order: Move, course: Course): Promise<void> {
-  const { clock, facts, deadline, settings, old, state } = order;
-  const connecting = NewSide.connect(facts, deadline.left());
+  const { clock, facts, deadline, old, state } = order;
+  const connecting = IncomingSide.connect(facts, "new", deadline.left());
   connecting.catch(() => undefined); // heard below, after the state
   const kept = keep(state, old.completed); // while the new program starts
   await using fresh = await connecting;
@@ -193,7 +225,26 @@ async function goOn(order: Move, course: Course): Promise<void> {
     course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);
   }
   course.newVersion = fresh.client.version;
+  try {
+    await loadAndRun(order, course, fresh);
+  } catch (error) {
+    if (error instanceof UpdateError || !await fresh.hasRun()) throw error;
+    throw new NeedsPersonError(
+      "resumed-meanwhile",
+      `${messageOf(error)}; somebody let the guest run on the new program, ` +
+        "so that it cannot be put back",
+      { remedy: "Look at the VM before anything else", cause: error },
+    );
+  }
+}
 
+/** From a program that answers to a guest that runs on it. */
+async function loadAndRun(
+  order: Move,
+  course: Course,
+  fresh: IncomingSide,
+): Promise<void> {
+  const { clock, facts, settings, state } = order;
   await clock.begin("load");
   if (state.restore()) {
     course.warnings.push(
@@ -209,15 +260,18 @@ async function goOn(order: Move, course: Course): Promise<void> {
 
   await clock.begin("commit");
   const warnings = await placing;
-  if (facts.running) course.resume = await fresh.resume();
-  else await stay(fresh, facts);
+  if (facts.running) {
+    noteResumption(order.directory);
+    course.resume = await fresh.resume();
+  } else await stay(fresh, facts);
   course.pid = facts.pid;
+  fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
   course.warnings.push(...warnings);
   course.warnings.push(...await settings.giveBack(fresh.client));
 }
 
 /** @throws {UpdateProblem} when somebody else has an image by now */
-async function stay(fresh: NewSide, facts: Facts): Promise<void> {
+async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
   const problem = await fresh.stay(facts);
   if (problem === undefined) return;
   throw new UpdateProblem(
@@ -236,6 +290,7 @@ async function goBack(
   await order.clock.begin("rollback");
   const { facts, old, state } = order;
   const reason = await reasonOf(cause, order);
+  forgetResumption(order.directory);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
     return new NeedsPersonError(
       "state-incomplete",
@@ -247,10 +302,11 @@ async function goBack(
   try {
     const anotherKeeper = async () => {
       const keeper = await order.startKeeper();
-      await keeper.hold(hold);
+      await keeper.hold(hold.kept);
       return keeper;
     };
-    const back = await rollBack({ ...order, anotherKeeper });
+    const intruder = cause instanceof WrongPeerProblem ? cause.pid : undefined;
+    const back = await rollBack({ ...order, intruder, anotherKeeper });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

@@ -29,7 +29,7 @@ export async function warmUp(): Promise<void> {
   using state = new SavedState(`/proc/self/fd/${file.number}`);
   using process = PidFd.open(Deno.pid);
   using hold = Hold.take(process, []);
-  state.checkRam(hold, new Set());
+  state.checkRam(hold, () => false);
   state.keep(true);
   state.restore();
   await send(memfd.number);

@@ -14,6 +14,7 @@ export function capturedProcess(debug = false): CapturedProcess {
   const written = { stdout: "", stderr: "" };
   const into = (name: keyof typeof written) => ({
     isTerminal: false,
+    failure: undefined,
     getColorDepth: () => 1,
     write(text: string) {
       written[name] += text;

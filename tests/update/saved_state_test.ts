@@ -75,10 +75,10 @@ Deno.test("a torn state is refused unless its writer said that it is whole", asy
 Deno.test("every RAMBlock of the stream must be held or be a file", async () => {
   using file = await stateFile();
   using state = new SavedState(file.path);
-  state.checkRam(holding(...BLOCKS), new Set());
-  state.checkRam(holding(...BLOCKS.slice(1)), new Set(["ram0"]));
+  state.checkRam(holding(...BLOCKS), () => false);
+  state.checkRam(holding(...BLOCKS.slice(1)), (name) => name === "ram0");
   const error = assertThrows(
-    () => state.checkRam(holding(...BLOCKS.slice(2)), new Set()),
+    () => state.checkRam(holding(...BLOCKS.slice(2)), () => false),
     UpdateProblem,
     '"ram0", "/rom@etc/acpi/tables"',
   );

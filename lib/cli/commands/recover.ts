@@ -5,6 +5,7 @@ import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { switchFlag } from "../parameters.ts";
 import { printable } from "../printable.ts";
+import { selfCommand } from "../self.ts";
 
 /** Does what was asked. */
 export type RecoverEngine = (request: RecoverRequest) => Promise<Recovery[]>;
@@ -42,7 +43,10 @@ export function recoverCommand(
     loader: async () => {
       const recover = await load();
       return async function (this: CliContext, { json }): Promise<void> {
-        const recoveries = await recover({ timeoutMs: TIMEOUT_MS });
+        const recoveries = await recover({
+          timeoutMs: TIMEOUT_MS,
+          self: selfCommand(),
+        });
         this.process.stdout.write(
           json ? asJson(recoveries) : asText(recoveries),
         );
@@ -65,9 +69,10 @@ function asText(recoveries: readonly Recovery[]): string {
 }
 
 function asJson(recoveries: readonly Recovery[]): string {
-  const results = recoveries.map(({ vm, outcome, message, remedy }) => ({
+  const results = recoveries.map(({ vm, pid, outcome, message, remedy }) => ({
     name: vm.name ?? null,
-    pid: vm.pid,
+    pid_before: vm.pid,
+    pid_after: pid,
     outcome,
     message,
     remedy: remedy ?? null,

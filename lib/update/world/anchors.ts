@@ -1,5 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
+import type { Place } from "./keeper.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
 
 /** The namespaces of this process, to tell which a VM has of its own. */
@@ -32,6 +33,13 @@ export class Anchors implements Disposable {
     }
     stack.move();
     return new Anchors(executable, cwd, namespaces);
+  }
+
+  /** As a keeper needs them, the namespaces in the order of entering. */
+  get place(): Place {
+    const namespaces = NAMESPACES.map((kind) => this.namespaces.get(kind))
+      .filter((it) => it !== undefined);
+    return { executable: this.executable, cwd: this.cwd, namespaces };
   }
 
   [Symbol.dispose](): void {

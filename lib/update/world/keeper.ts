@@ -8,8 +8,6 @@ import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
-import type { Hold } from "../hold.ts";
-import type { Anchors } from "./anchors.ts";
 import type { Cgroups } from "./cgroups.ts";
 import {
   type Held,
@@ -18,8 +16,9 @@ import {
   type KeeperOrder,
   type KeeperRequest,
 } from "./keeper_order.ts";
+import { Estate } from "./estate.ts";
 import { lines } from "./lines.ts";
-import { NAMESPACES, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 const SOCKET_FILE = "keeper.sock";
 /** What goes wrong in a keeper is said there. */
@@ -35,11 +34,25 @@ export interface KeeperStart {
   readonly world: World;
   /** The control groups to be in. */
   readonly groups: Cgroups;
-  readonly anchors: Anchors;
+  readonly place: Place;
   /** The old program's command line, made to wait for its state. */
   readonly argv: readonly string[];
   /** The words that start cprctl. */
   readonly self: readonly string[];
+}
+
+/** What keeps the place of the old process. */
+export interface Place {
+  readonly executable: Fd;
+  readonly cwd: Fd;
+  /** In the order of entering. */
+  readonly namespaces: readonly Fd[];
+}
+
+/** A descriptor to be kept, and what for. */
+export interface Kept {
+  readonly held: Held;
+  readonly fd: Fd;
 }
 
 /** The keeper of a VM's memory, seen from cprctl. */
@@ -104,28 +117,31 @@ export class Keeper implements AsyncDisposable {
     }
   }
 
+  /** Its process. */
+  get pid(): number {
+    return this.#pid;
+  }
+
   /** Hands the memory over: it outlives this process from now on. */
-  async hold(hold: Hold): Promise<void> {
-    const entries = hold.cprState.descriptors.map((
-      { name, id, descriptor },
-    ) => ({
-      held: { name, id } as Held,
-      fd: hold.descriptors.get(descriptor),
-    }));
-    const ofCprState = new Set(
-      hold.cprState.descriptors.map(({ descriptor }) => descriptor),
-    );
-    for (const [number, fd] of hold.descriptors) {
-      if (!ofCprState.has(number)) entries.push({ held: { number }, fd });
-    }
+  async hold(kept: readonly Kept[]): Promise<void> {
     // The guest waits: as few messages as can be.
-    for (let at = 0; at < entries.length; at += SCM_MAX_FD) {
-      const some = entries.slice(at, at + SCM_MAX_FD);
+    for (let at = 0; at < kept.length; at += SCM_MAX_FD) {
+      const some = kept.slice(at, at + SCM_MAX_FD);
       await this.#say(
         { do: "hold", held: some.map(({ held }) => held) },
-        some.flatMap(({ fd }) => fd === undefined ? [] : [fd]),
+        some.map(({ fd }) => fd),
       );
     }
+  }
+
+  /**
+   * Everything that another keeper needs; this one keeps it as well.
+   *
+   * @throws {UpdateProblem} when it does not come whole
+   */
+  async borrow(): Promise<Estate> {
+    await this.#say({ do: "lend" });
+    return await Estate.receive(lines(this.#socket, TIMEOUT_MS));
   }
 
   /**
@@ -204,7 +220,7 @@ function logFile({ directory }: KeeperStart): string {
 }
 
 function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
-  const { anchors } = order;
+  const { place } = order;
   const descriptors = new Map<number, number>();
   const give = (number: number): number => {
     const there = 3 + descriptors.size;
@@ -216,12 +232,9 @@ function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
     world: order.world,
     groups: order.groups,
     argv: order.argv,
-    executable: give(anchors.executable.number),
-    cwd: give(anchors.cwd.number),
-    namespaces: NAMESPACES.flatMap((kind) => {
-      const namespace = anchors.namespaces.get(kind);
-      return namespace === undefined ? [] : [give(namespace.number)];
-    }),
+    executable: give(place.executable.number),
+    cwd: give(place.cwd.number),
+    namespaces: place.namespaces.map(({ number }) => give(number)),
     listener: give(listener.number),
     path: listener.path,
   };

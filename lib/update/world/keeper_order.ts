@@ -34,14 +34,30 @@ export type Held =
  *
  * ```
  * hold   the descriptors come beside it, in this order
+ * lend   answer with what another keeper needs, and keep it as well
  * go     become the old program
  * end    the memory is not needed any more
  * ```
  */
 export type KeeperRequest =
   | { readonly do: "hold"; readonly held: readonly Held[] }
+  | { readonly do: "lend" }
   | { readonly do: "go" }
   | { readonly do: "end" };
+
+/**
+ * The answer to `lend`. Beside it come the executable, the working directory
+ * and the namespaces; in lines after it what is held, as `hold` has it.
+ */
+export type KeeperLoan = Pick<KeeperOrder, "world" | "groups" | "argv"> & {
+  /** How many descriptors come in the lines after it. */
+  readonly held: number;
+};
+
+/** One of those lines. */
+export interface LoanPart {
+  readonly held: readonly Held[];
+}
 
 /** The first thing that a keeper says on each connection. */
 export interface KeeperGreeting {

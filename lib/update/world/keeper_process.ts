@@ -18,6 +18,7 @@ import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { UnixListener, type UnixSocket } from "../../../ffi/socket.ts";
+import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import {
   CPR_EXEC_STATE,
   type CprDescriptor,
@@ -28,8 +29,10 @@ import { enterWorld } from "./enter_world.ts";
 import type {
   Held,
   KeeperGreeting,
+  KeeperLoan,
   KeeperOrder,
   KeeperRequest,
+  LoanPart,
 } from "./keeper_order.ts";
 import { lines } from "./lines.ts";
 
@@ -108,9 +111,8 @@ class Keeping {
       pid: Deno.pid,
       problems: this.#problems,
     };
-    const text = new TextEncoder().encode(`${JSON.stringify(greeting)}\n`);
     try {
-      await socket.send(text, SEND_TIMEOUT_MS);
+      await say(socket, greeting, []);
     } catch (error) {
       // The one that connected may be gone; what it said before may be there.
       if (!(error instanceof OsError)) throw error;
@@ -121,6 +123,7 @@ class Keeping {
       if (request.do === "end") return true;
       if (request.do === "go") this.#go();
       if (request.do === "hold") this.#hold(request.held, descriptors);
+      if (request.do === "lend") await this.#lend(socket);
     }
     return false;
   }
@@ -134,6 +137,25 @@ class Keeping {
       if (entry === undefined) continue;
       if ("number" in entry) this.#numbered.set(entry.number, moved);
       else this.#cpr.push({ ...entry, fd: moved });
+    }
+  }
+
+  /** Has another keeper made that has the same. */
+  async #lend(socket: UnixSocket): Promise<void> {
+    const held: [Held, Fd][] = [
+      ...this.#cpr.map(({ name, id, fd }): [Held, Fd] => [{ name, id }, fd]),
+      ...[...this.#numbered].map((
+        [number, fd],
+      ): [Held, Fd] => [{ number }, fd]),
+    ];
+    const { world, groups, argv } = this.#order;
+    const loan: KeeperLoan = { world, groups, argv, held: held.length };
+    const place = [this.#executable, this.#cwd, ...this.#namespaces];
+    await say(socket, loan, place);
+    for (let at = 0; at < held.length; at += SCM_MAX_FD) {
+      const some = held.slice(at, at + SCM_MAX_FD);
+      const part: LoanPart = { held: some.map(([what]) => what) };
+      await say(socket, part, some.map(([, fd]) => fd));
     }
   }
 
@@ -161,6 +183,16 @@ class Keeping {
       },
     });
   }
+}
+
+async function say(
+  socket: UnixSocket,
+  message: KeeperGreeting | KeeperLoan | LoanPart,
+  descriptors: readonly Fd[],
+): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  const numbers = descriptors.map(({ number }) => number);
+  await socket.send(bytes, SEND_TIMEOUT_MS, numbers);
 }
 
 /** The same descriptor under a number that no command line names. */

@@ -41,6 +41,24 @@ export async function updateHere(
   { qmp, binary, timeoutMs }: Order,
   atPhase: AtPhase,
 ): Promise<Ending> {
+  // What a deed throws must not pass for a reader who hung up.
+  let failed: { readonly error: unknown } | undefined;
+  const observer: AtPhase = async (phase) => {
+    try {
+      await atPhase(phase);
+    } catch (error) {
+      failed ??= { error };
+    }
+  };
+  const ending = await endingOf({ qmp, binary, timeoutMs }, observer);
+  if (failed !== undefined) throw failed.error;
+  return ending;
+}
+
+async function endingOf(
+  { qmp, binary, timeoutMs }: Order,
+  observer: AtPhase,
+): Promise<Ending> {
   try {
     const report = validateReport(structuredClone(
       await update({
@@ -48,7 +66,7 @@ export async function updateHere(
         binary,
         timeoutMs,
         self: SELF,
-        observer: atPhase,
+        observer,
       }),
     ));
     return {

@@ -16,7 +16,13 @@ import {
   assertSettings,
   updateOnceMore,
 } from "./aftermath.ts";
-import { type AtPhase, Cprctl, type Ending, updateHere } from "./cprctl.ts";
+import {
+  type AtPhase,
+  Cprctl,
+  type Ending,
+  SELF,
+  updateHere,
+} from "./cprctl.ts";
 import { type End, EXIT_CODES, type Fault, type Whereabouts } from "./fault.ts";
 import { Base } from "./base.ts";
 import { membersOf } from "./members.ts";
@@ -152,7 +158,7 @@ async function truth(
 ): Promise<Finish> {
   const outcome = outcomeOf(ending);
   if (outcome === "none" || outcome === "needs-person") {
-    await recover({ timeoutMs: TIMEOUT_MS });
+    await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
   }
   const [member] = membersOf(vm.folder);
   const side = member === undefined
@@ -189,7 +195,7 @@ function assertExitCode(
 async function afterRecovery(end: End, pid: number): Promise<Whereabouts> {
   const { recovery } = end;
   if (recovery === undefined) return end.vm;
-  const all = await recover({ timeoutMs: TIMEOUT_MS });
+  const all = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
   const own = all.find(({ vm }) => vm.pid === pid);
   assertMatch(own?.message ?? "nothing to recover", recovery.says);
   assertEquals(own?.outcome, recovery.outcome);

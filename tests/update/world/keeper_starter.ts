@@ -1,7 +1,6 @@
 /** Starts a keeper for a process, hands it memory, and waits to be killed. */
 
 import { createMemfd } from "../../../ffi/memfd.ts";
-import type { Hold } from "../../../lib/update/hold.ts";
 import { Anchors } from "../../../lib/update/world/anchors.ts";
 import { Keeper } from "../../../lib/update/world/keeper.ts";
 import { readWorld } from "../../../lib/update/world/world.ts";
@@ -13,14 +12,11 @@ const keeper = await Keeper.start({
   directory,
   world,
   groups: world.cgroups,
-  anchors: Anchors.open(Number(pid), world),
+  place: Anchors.open(Number(pid), world).place,
   argv: ["sh", "-c", `ls -l /proc/self/fd | grep -c memfd:ram0 >"${output}"`],
   self: cprctlWords(),
 });
 const ram = createMemfd("ram0", { size: 4096 });
-await keeper.hold({
-  cprState: { descriptors: [{ name: "ram0", id: 0, descriptor: 40 }] },
-  descriptors: new Map([[40, ram]]),
-} as unknown as Hold);
+await keeper.hold([{ held: { name: "ram0", id: 0 }, fd: ram }]);
 console.log("held");
 await new Promise((resolve) => setTimeout(resolve, 60_000));

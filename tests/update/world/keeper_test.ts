@@ -2,9 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import type { Hold } from "../../../lib/update/hold.ts";
+
 import { Anchors } from "../../../lib/update/world/anchors.ts";
-import { Keeper } from "../../../lib/update/world/keeper.ts";
+import { Keeper, type Kept } from "../../../lib/update/world/keeper.ts";
 import { readWorld } from "../../../lib/update/world/world.ts";
 import { cprctlWords } from "../../program/program.ts";
 import { withRunDirectory } from "../run_base.ts";
@@ -37,23 +37,25 @@ async function stage() {
   const named = createMemfd("named");
   named.writeAll(new TextEncoder().encode("number nine\n"));
   const out = Fd.open(output, 0o2001); // O_WRONLY | O_APPEND
-  const hold = {
-    cprState: { descriptors: [{ name: "ram0", id: 0, descriptor: 40 }] },
-    descriptors: new Map([[40, ram], [9, named], [1, out], [2, out]]),
-  } as unknown as Hold;
+  const kept: Kept[] = [
+    { held: { name: "ram0", id: 0 }, fd: ram },
+    { held: { number: 9 }, fd: named },
+    { held: { number: 1 }, fd: out },
+    { held: { number: 2 }, fd: out },
+  ];
   const world = await readWorld(model.pid);
   const anchors = Anchors.open(model.pid, world);
   return {
     run,
     output,
     pid: model.pid,
-    hold,
+    kept,
     start: () =>
       Keeper.start({
         directory: run.path,
         world,
         groups: world.cgroups,
-        anchors,
+        place: anchors.place,
         argv: ["sh", "-c", OLD_PROGRAM, "old", "two words"],
         self: cprctlWords(),
       }),
@@ -71,7 +73,7 @@ async function stage() {
 Deno.test("a keeper becomes the old program, in its place, with all it held", async () => {
   await using it = await stage();
   await using keeper = await it.start();
-  await keeper.hold(it.hold);
+  await keeper.hold(it.kept);
   const pid = await keeper.go();
   using process = gone(pid);
   if (process !== undefined) assert(await process.exited(10_000));
@@ -101,7 +103,7 @@ Deno.test("a keeper that is told to end does, and leaves nothing", async () => {
   await using it = await stage();
   {
     await using keeper = await it.start();
-    await keeper.hold(it.hold);
+    await keeper.hold(it.kept);
   }
   assertEquals(await Keeper.find(it.run.path), undefined);
   assertEquals(await Deno.readTextFile(it.output), "");

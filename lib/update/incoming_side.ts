@@ -1,5 +1,6 @@
 /**
- * The new program's part: from its first greeting to a running VM.
+ * The part of the program that takes the VM over, be it the new one or, in a
+ * rollback, the old one: from its first greeting to a running VM.
  *
  * @module
  */
@@ -23,11 +24,35 @@ import { failureOf, nextStatus } from "./migration_status.ts";
 import { stopProcess } from "./stop_process.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
+/** Of a program that something went wrong with already. */
+const QUESTION_TIMEOUT_MS = 1_000;
+
+/** Another process than the VM's answers at its monitor. */
+export class WrongPeerProblem extends UpdateProblem {
+  override readonly name = "WrongPeerProblem";
+
+  constructor(
+    /** Who answers; undefined where that is not known. */
+    readonly pid: number | undefined,
+    vmPid: number,
+  ) {
+    super(
+      "wrong-peer",
+      `Process ${pid} answers at the monitor of the VM, which is process ${vmPid}`,
+    );
+  }
+}
+
+/** Which program takes over. */
+export type Incoming = "new" | "old";
 
 /** Drives the program that took over, until the VM runs on it. */
-export class NewSide implements AsyncDisposable {
+export class IncomingSide implements AsyncDisposable {
   readonly #client: QmpClient;
   readonly #process: PidFd;
+  readonly #program: string;
+  /** From the first moment: somebody else may let the guest run. */
+  readonly #resumptions: EventWatch;
   /** Whether the program was told to tell of a migration's events. */
   #hasEvents: boolean;
   /** Resolves when nobody waits for the end of the process any more. */
@@ -36,41 +61,59 @@ export class NewSide implements AsyncDisposable {
   private constructor(
     client: QmpClient,
     process: PidFd,
+    program: Incoming,
+    resumptions: EventWatch,
     watched?: Promise<void>,
   ) {
     this.#client = client;
     this.#process = process;
+    this.#program = `The ${program} program`;
+    this.#resumptions = resumptions;
     this.#hasEvents = watched !== undefined;
     this.#watched = watched;
   }
 
   /**
-   * Waits for the new program to answer.
+   * Waits for the program to answer.
    *
-   * @throws {UpdateProblem} when it does not, or another process answers
+   * @throws {WrongPeerProblem} when another process answers
+   * @throws {UpdateProblem} when nobody does
    */
-  static async connect(facts: VmRecord, timeoutMs: number): Promise<NewSide> {
-    const process = openProcess(facts.pid);
+  static async connect(
+    facts: VmRecord,
+    program: Incoming,
+    timeoutMs: number,
+  ): Promise<IncomingSide> {
+    const process = openProcess(facts.pid, program);
     const giveUp = new AbortController();
     const watched = abortAtEnd(process, timeoutMs, giveUp);
     try {
-      const client = await answering(facts, timeoutMs, giveUp.signal);
-      return new NewSide(client, process, watched);
+      const [client, resumptions] = await answering(
+        facts,
+        timeoutMs,
+        giveUp.signal,
+      );
+      return new IncomingSide(client, process, program, resumptions, watched);
     } catch (error) {
       process[Symbol.dispose]();
       await watched;
       if (error instanceof UpdateProblem) throw error;
       throw new UpdateProblem(
-        "new-side-silent",
-        `The new program does not answer: ${messageOf(error)}`,
+        `${program}-program-silent`,
+        `The ${program} program does not answer: ${messageOf(error)}`,
         { cause: error },
       );
     }
   }
 
   /** Drives a program that answers already. */
-  static attach(client: QmpClient, pid: number): NewSide {
-    return new NewSide(client, PidFd.open(pid));
+  static attach(
+    client: QmpClient,
+    pid: number,
+    program: Incoming,
+  ): IncomingSide {
+    const resumptions = client.watch(["RESUME"]);
+    return new IncomingSide(client, PidFd.open(pid), program, resumptions);
   }
 
   get client(): QmpClient {
@@ -80,7 +123,7 @@ export class NewSide implements AsyncDisposable {
   /**
    * Loads the state; the VM stays paused.
    *
-   * @throws {UpdateProblem} when the new program refuses it
+   * @throws {UpdateProblem} when the program refuses it
    */
   async load(uri: string): Promise<void> {
     using watch = this.#client.watch(["MIGRATION"]);
@@ -96,7 +139,9 @@ export class NewSide implements AsyncDisposable {
     if (status === "completed") return;
     throw new UpdateProblem(
       "load-failed",
-      `The new program cannot load the state: ${await failureOf(this.#client)}`,
+      `${this.#program} cannot load the state: ${await failureOf(
+        this.#client,
+      )}`,
     );
   }
 
@@ -105,18 +150,19 @@ export class NewSide implements AsyncDisposable {
    * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
    * so that a guest whose program never said it has not run.
    *
-   * @returns the RESUME event
+   * @returns the RESUME event, which somebody else may have caused
    * @throws {NeedsPersonError} when the guest has run, and does not any more
    */
   async resume(): Promise<QmpEvent> {
-    using watch = this.#client.watch(["RESUME"]);
     let event: QmpEvent;
     try {
       await this.#client.execute("cont");
-      event = await watch.next("RESUME", { timeoutMs: STEP_TIMEOUT_MS });
+      event = await this.#resumptions.next("RESUME", {
+        timeoutMs: STEP_TIMEOUT_MS,
+      });
     } catch (error) {
       if (error instanceof QmpCommandError) throw error;
-      return await this.#resumedAfterAll(watch, error);
+      return await this.#resumedAfterAll(error);
     }
     await this.#requireRunning();
     return event;
@@ -134,14 +180,30 @@ export class NewSide implements AsyncDisposable {
     return undefined;
   }
 
+  /** Whether the guest has run on this program, by whomever's will. */
+  async hasRun(): Promise<boolean> {
+    if (this.#resumptions.seen.length > 0) return true;
+    try {
+      const reply = asObject(
+        await this.#client.execute("query-status", undefined, {
+          timeoutMs: QUESTION_TIMEOUT_MS,
+        }),
+      );
+      return reply["running"] === true;
+    } catch (error) {
+      if (error instanceof QmpError) return this.#resumptions.seen.length > 0;
+      throw error;
+    }
+  }
+
   /** The RESUME event of a program that does not answer; or its error. */
-  async #resumedAfterAll(watch: EventWatch, cause: unknown): Promise<QmpEvent> {
+  async #resumedAfterAll(cause: unknown): Promise<QmpEvent> {
     const process = this.#process;
     const stopped = await stopProcess(process);
     // Nobody says anything more; what was said is all there is.
     if (stopped) await this.#client.drain();
     else await this.#client.closed;
-    const [event] = watch.seen;
+    const [event] = this.#resumptions.seen;
     if (event === undefined) throw cause;
     if (!stopped) throw ranAndEnded(process.pid, cause);
     process.sendSignal("SIGCONT");
@@ -169,6 +231,7 @@ export class NewSide implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#resumptions[Symbol.dispose]();
     await this.#client.close();
     this.#process[Symbol.dispose]();
     await this.#watched;
@@ -200,14 +263,15 @@ async function abortAtEnd(
 }
 
 /**
- * A client whose monitor has answered. The first question is there when the
+ * A client whose monitor has answered, and who watches since then whether the
+ * guest is let run. The first question is there when the
  * program has started: the guest waits for a round trip less.
  */
 async function answering(
   facts: VmRecord,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<QmpClient> {
+): Promise<[QmpClient, EventWatch]> {
   const deadline = performance.now() + timeoutMs;
   const patience = () => ({ timeoutMs: deadline - performance.now(), signal });
   for (;;) {
@@ -215,10 +279,11 @@ async function answering(
       ...patience(),
       early: true,
     });
+    const resumptions = client.watch(["RESUME"]);
     try {
       checkPeer(client, facts);
       await enableEvents(client, patience());
-      return client;
+      return [client, resumptions];
     } catch (error) {
       await client.close();
       // The old program's last greeting, most likely; or the end of the new.
@@ -237,23 +302,18 @@ async function enableEvents(
 }
 
 function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
-  if (peer?.pid === pid) return;
-  throw new UpdateProblem(
-    "wrong-peer",
-    `Process ${peer?.pid} answers at the monitor of the VM, which is ` +
-      `process ${pid}`,
-  );
+  if (peer?.pid !== pid) throw new WrongPeerProblem(peer?.pid, pid);
 }
 
 /** @throws {UpdateProblem} when the process ended already */
-function openProcess(pid: number): PidFd {
+function openProcess(pid: number, program: Incoming): PidFd {
   try {
     return PidFd.open(pid);
   } catch (error) {
     if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
     throw new UpdateProblem(
-      "new-side-silent",
-      `The new program does not answer: process ${pid} ended`,
+      `${program}-program-silent`,
+      `The ${program} program does not answer: process ${pid} ended`,
       { cause: error },
     );
   }

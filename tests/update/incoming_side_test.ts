@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UpdateProblem } from "../../lib/update/error.ts";
 import type { VmRecord } from "../../lib/update/facts.ts";
-import { NewSide } from "../../lib/update/new_side.ts";
+import { IncomingSide } from "../../lib/update/incoming_side.ts";
 import { FakePeer, GREETING } from "../qmp/fake_peer.ts";
 
 /** Long enough never to matter, short enough to end a broken test. */
@@ -13,6 +13,7 @@ function vmOf({ address }: FakePeer): VmRecord {
     address,
     pid: Deno.pid,
     startTime: "1",
+    image: "",
     executable: { path: "/bin/qemu", replaced: false, dev: 1, ino: 1 },
     program: "QEMU",
     version: { major: 11, minor: 1, micro: 2, package: "" },
@@ -29,7 +30,7 @@ function vmOf({ address }: FakePeer): VmRecord {
 
 Deno.test("the old program's last greeting is not taken for the new one's", async () => {
   using peer = new FakePeer();
-  const connecting = NewSide.connect(vmOf(peer), TIMEOUT_MS);
+  const connecting = IncomingSide.connect(vmOf(peer), "new", TIMEOUT_MS);
   const dying = await peer.accept();
   await dying.send(GREETING);
   dying.close();
@@ -45,7 +46,12 @@ Deno.test("the old program's last greeting is not taken for the new one's", asyn
 Deno.test("the monitor of another process is none of the VM", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
-    () => NewSide.connect({ ...vmOf(peer), pid: Deno.ppid }, TIMEOUT_MS),
+    () =>
+      IncomingSide.connect(
+        { ...vmOf(peer), pid: Deno.ppid },
+        "new",
+        TIMEOUT_MS,
+      ),
     UpdateProblem,
     `Process ${Deno.pid} answers`,
   );
@@ -57,7 +63,7 @@ Deno.test("the monitor of another process is none of the VM", async () => {
 Deno.test("a program that greets and says no more is given up", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
-    () => NewSide.connect(vmOf(peer), 100),
+    () => IncomingSide.connect(vmOf(peer), "new", 100),
     UpdateProblem,
     "The new program does not answer",
   );

@@ -1,0 +1,123 @@
+/**
+ * Leads a VM on from where it is. What it is doing says how far it got, not the
+ * journal:
+ *
+ * ```
+ * monitor says                          the VM is
+ * running                               done: tidied up
+ * inmigrate, nothing asked for          loaded and resumed
+ * inmigrate, under way                  waited for, then resumed
+ * inmigrate, failed                     rolled back
+ * paused, loaded                        resumed, if it ran before
+ * finish-migrate                        given back by migrate_cancel
+ * postmigrate                           resumed: the exec failed
+ * ```
+ *
+ * @module
+ */
+
+import type { QmpClient } from "../../qmp/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import { notLocked } from "../images.ts";
+import type { IncomingSide } from "../incoming_side.ts";
+import { noteResumption } from "../journal.ts";
+import { failureOf } from "../migration_status.ts";
+import { asObject, text } from "../reply.ts";
+import type { RunDirectory } from "../run_directory.ts";
+import { standsStill } from "../run_state.ts";
+import { restoreThreads } from "../threads.ts";
+import type { Answering } from "./answering.ts";
+import { type Leftover, recovered, type Recovery } from "./recovery.ts";
+
+const STEP_TIMEOUT_MS = 10_000;
+
+/**
+ * Leads the VM on.
+ *
+ * @returns undefined when that cannot be, and the old program must come back
+ */
+export async function leadOn(
+  { side, pid }: Answering,
+  { directory, journal: { vm } }: Leftover,
+): Promise<Recovery | undefined> {
+  const { client } = side;
+  let warnings: readonly string[] = [];
+  for (;;) {
+    const status = asObject(await client.execute("query-status"));
+    const state = text(status["status"]);
+    if (status["running"] === true) {
+      return recovered(vm, pid, "runs", warnings);
+    }
+    switch (state) {
+      case "inmigrate":
+        if (!await loadOnce(side, directory)) return undefined;
+        continue;
+      case "finish-migrate":
+        await giveBack(client);
+        continue;
+      default:
+        warnings = await restoreThreads(client, pid, vm.threads);
+        if (!vm.running) {
+          const problem = await side.stay(vm);
+          const asItWas = state === vm.runState ? ", as it was" : "";
+          return recovered(vm, pid, standsStill(state, vm) + asItWas, [
+            ...warnings,
+            ...problem === undefined ? [] : [notLocked(problem)],
+          ]);
+        }
+        noteResumption(directory);
+        await side.resume();
+    }
+  }
+}
+
+/** Loads the state, or waits for a load under way; false when it failed. */
+async function loadOnce(
+  side: IncomingSide,
+  directory: RunDirectory,
+): Promise<boolean> {
+  const reply = asObject(await side.client.execute("query-migrate"));
+  switch (text(reply["status"])) {
+    case undefined:
+    case "none":
+      try {
+        await side.load(`file:${directory.stateFile}`);
+        return true;
+      } catch (error) {
+        if (error instanceof UpdateProblem) return false;
+        throw error;
+      }
+    case "failed":
+      return false;
+    default:
+      return await loaded(side.client);
+  }
+}
+
+/** Waits for the end of a load that was begun before. */
+async function loaded(client: QmpClient): Promise<boolean> {
+  const deadline = performance.now() + STEP_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    const status = asObject(await client.execute("query-status"));
+    if (status["status"] !== "inmigrate") return true;
+    const reply = asObject(await client.execute("query-migrate"));
+    if (text(reply["status"]) === "failed") return false;
+  }
+  throw new UpdateProblem(
+    "load-stuck",
+    `The load does not come to an end: ${await failureOf(client)}`,
+  );
+}
+
+/** Ends an outgoing migration; a VM that ran runs again. */
+async function giveBack(client: QmpClient): Promise<void> {
+  using watch = client.watch(["RESUME", "MIGRATION"]);
+  await client.execute("migrate_cancel");
+  const deadline = performance.now() + STEP_TIMEOUT_MS;
+  for (;;) {
+    const status = asObject(await client.execute("query-status"));
+    if (status["status"] !== "finish-migrate") return;
+    const timeoutMs = deadline - performance.now();
+    await watch.next(() => true, { timeoutMs });
+  }
+}

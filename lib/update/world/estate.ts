@@ -1,0 +1,88 @@
+import type { Fd } from "../../../ffi/fd.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Cgroups } from "./cgroups.ts";
+import type { Kept, Place } from "./keeper.ts";
+import type { KeeperLoan, LoanPart } from "./keeper_order.ts";
+import type { Line } from "./lines.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Everything that a keeper has, borrowed: while it becomes the old program, the
+ * memory is held here as well, and makes another keeper if need be.
+ */
+export class Estate implements Disposable {
+  readonly #loan: KeeperLoan;
+  readonly place: Place;
+  readonly kept: readonly Kept[];
+
+  private constructor(
+    loan: KeeperLoan,
+    place: Place,
+    kept: readonly Kept[],
+  ) {
+    this.#loan = loan;
+    this.place = place;
+    this.kept = kept;
+  }
+
+  /**
+   * Receives what a keeper lends.
+   *
+   * @throws {UpdateProblem} when it does not come whole
+   */
+  static async receive(lines: AsyncIterable<Line>): Promise<Estate> {
+    using stack = new DisposableStack();
+    let loan: KeeperLoan | undefined;
+    let place: Place | undefined;
+    const kept: Kept[] = [];
+    for await (const { line, descriptors } of lines) {
+      descriptors.forEach((fd) => stack.use(fd));
+      // From the keeper, which is this very program.
+      if (loan === undefined) {
+        loan = JSON.parse(line) as KeeperLoan;
+        place = placeOf(descriptors);
+      } else {
+        const { held } = JSON.parse(line) as LoanPart;
+        for (const [index, fd] of descriptors.entries()) {
+          const what = held[index];
+          if (what !== undefined) kept.push({ held: what, fd });
+        }
+      }
+      if (kept.length === loan.held) break;
+    }
+    if (
+      loan === undefined || place === undefined || kept.length !== loan.held
+    ) {
+      throw new UpdateProblem(
+        "no-loan",
+        "The keeper of the memory did not lend all that it has",
+      );
+    }
+    stack.move();
+    return new Estate(loan, place, kept);
+  }
+
+  get world(): World {
+    return this.#loan.world;
+  }
+
+  get groups(): Cgroups {
+    return this.#loan.groups;
+  }
+
+  get argv(): readonly string[] {
+    return this.#loan.argv;
+  }
+
+  [Symbol.dispose](): void {
+    const { executable, cwd, namespaces } = this.place;
+    for (const fd of [executable, cwd, ...namespaces]) fd.close();
+    for (const { fd } of this.kept) fd.close();
+  }
+}
+
+function placeOf([executable, cwd, ...namespaces]: readonly Fd[]) {
+  return executable === undefined || cwd === undefined
+    ? undefined
+    : { executable, cwd, namespaces };
+}
