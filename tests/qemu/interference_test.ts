@@ -1,0 +1,177 @@
+/** Somebody else has a monitor of the VM, and uses it while cprctl works. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
+import type { PhaseName } from "../../lib/update/report.ts";
+import { update } from "../../lib/update/update.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { type Ending, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import { membersOf } from "../faults/harness/members.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+
+/** What somebody else does, and when. */
+interface Interference {
+  readonly at: PhaseName;
+  readonly command: string;
+  readonly words?: (vm: VirtualMachine) => JsonObject;
+}
+
+/** A VM with a second monitor. */
+async function withSecondMonitor(
+  extra: readonly string[] = [],
+): Promise<VirtualMachine> {
+  const monitor = ["-qmp", "unix:second.sock,server=on,wait=off"];
+  return await VirtualMachine.boot(
+    builds.old,
+    { ...PLAIN, extra: [...monitor, ...extra] },
+    "tcg",
+  );
+}
+
+async function updateUnder(
+  vm: VirtualMachine,
+  { at, command, words }: Interference,
+): Promise<Ending> {
+  await using _base = await Base.make();
+  const order = {
+    qmp: vm.files.qmp,
+    binary: builds.new.binary,
+    timeoutMs: TIMEOUT_MS,
+  };
+  return await updateHere(order, async (phase) => {
+    if (phase !== at) return;
+    await using other = await QmpClient.connectAgain(
+      { path: `${vm.folder}/second.sock` },
+      { timeoutMs: TIMEOUT_MS },
+    );
+    await other.execute(command, words?.(vm));
+  });
+}
+
+for (const at of ["prepare", "migrate"] as const) {
+  Deno.test(`a guest that somebody stops before ${at} stays stopped`, async () => {
+    await using vm = await withSecondMonitor();
+    const { report } = await updateUnder(vm, { at, command: "stop" });
+    assertEquals([report?.outcome, report?.blackout_ms], ["updated", null]);
+    assertEquals([vm.executable(), await vm.runState()], [
+      builds.new.binary,
+      "paused",
+    ]);
+  });
+}
+
+Deno.test("a guest that somebody lets run before the stop runs afterwards", async () => {
+  await using vm = await withSecondMonitor();
+  await vm.command("stop");
+  const witness = await Witness.of(vm);
+  const { report } = await updateUnder(vm, { at: "migrate", command: "cont" });
+  assertEquals(report?.outcome, "updated");
+  await witness.assertLivesOn();
+});
+
+for (const at of ["load", "commit"] as const) {
+  Deno.test(`a guest that somebody lets run before ${at} is not put back`, async () => {
+    await using vm = await withSecondMonitor();
+    const witness = await Witness.of(vm);
+    const { report } = await updateUnder(vm, { at, command: "cont" });
+    assertEquals([report?.outcome, report?.pid_after], ["updated", vm.pid]);
+    await witness.assertLivesOn();
+  });
+}
+
+const DRIFT: readonly (Interference & { says: RegExp })[] = [
+  {
+    at: "migrate",
+    command: "blockdev-snapshot-sync",
+    words: ({ folder }) => ({
+      "device": "disk",
+      "snapshot-file": `${folder}/overlay.qcow2`,
+    }),
+    says: /changed after the checks .*: query-block, .*runs on the old program/,
+  },
+  {
+    at: "prepare",
+    command: "device_add",
+    words: () => ({ driver: "virtio-rng-pci", id: "late", bus: "rp0" }),
+    says: /changed after the checks .*: qom-list \/machine\/peripheral tells/,
+  },
+];
+
+for (const { says, ...interference } of DRIFT) {
+  const { command, at } = interference;
+  Deno.test(`${command} before ${at} is not lost: the VM is not moved`, async () => {
+    await using vm = await withSecondMonitor(
+      ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1"],
+    );
+    const { report, said } = await updateUnder(vm, interference);
+    assertEquals(report?.outcome, "rolled-back");
+    assertMatch(said, says);
+    assertEquals(membersOf(vm.folder), [
+      { pid: vm.pid, executable: builds.old.binary },
+    ]);
+    using ram = vm.ram();
+    await ram.counterMoves(TIMEOUT_MS);
+  });
+}
+
+Deno.test("memory in a file that is renamed meanwhile is not lost", async () => {
+  await using _base = await Base.make();
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "cprctl-" });
+  try {
+    const file = `${folder}/ram`;
+    const backend =
+      `memory-backend-file,id=m1,size=16M,share=on,mem-path=${file}`;
+    await using vm = await VirtualMachine.boot(
+      builds.old,
+      {
+        ...PLAIN,
+        extra: [
+          ...["-m", "64M,slots=1,maxmem=1G", "-object", backend],
+          ...["-device", "pc-dimm,id=d1,memdev=m1"],
+        ],
+      },
+      "tcg",
+    );
+    const witness = await Witness.of(vm);
+    const order = {
+      qmp: vm.files.qmp,
+      binary: builds.new.binary,
+      timeoutMs: TIMEOUT_MS,
+    };
+    const { report, said } = await updateHere(order, async (phase) => {
+      if (phase === "migrate") await Deno.rename(file, `${file}.moved`);
+    });
+    assertEquals(report?.outcome, "rolled-back");
+    assertMatch(said, /RAMBlock "m1" would not be preserved/);
+    await witness.assertLivesOn();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("whoever follows an update cannot stop it half-way", async () => {
+  await using _base = await Base.make();
+  await using vm = await withSecondMonitor();
+  const witness = await Witness.of(vm);
+  const { report, said } = await hungUp(vm);
+  assertEquals(report, "updated");
+  assertMatch(said, /The update could not be followed: the line is dead/);
+  await witness.assertLivesOn();
+});
+
+async function hungUp(vm: VirtualMachine) {
+  const { outcome, warnings } = await update({
+    address: { path: vm.files.qmp },
+    binary: builds.new.binary,
+    timeoutMs: TIMEOUT_MS,
+    self: SELF,
+    observer(phase) {
+      if (phase === "cut") throw new Error("the line is dead");
+    },
+  });
+  return { report: outcome, said: warnings.join("\n") };
+}

@@ -1,0 +1,211 @@
+/** What `cprctl recover` finds, and what it must leave alone. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { QmpClient } from "../../lib/qmp/mod.ts";
+import { recover, type Recovery } from "../../lib/update/recover.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import { membersOf } from "../faults/harness/members.ts";
+import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const REQUEST = { timeoutMs: TIMEOUT_MS, self: SELF };
+const SECOND_MONITOR = ["-qmp", "unix:second.sock,server=on,wait=off"];
+
+function boot(extra: readonly string[] = []): Promise<VirtualMachine> {
+  return VirtualMachine.boot(builds.old, { ...PLAIN, extra }, "tcg");
+}
+
+function orderOf(vm: VirtualMachine, timeoutMs = TIMEOUT_MS) {
+  return { qmp: vm.files.qmp, binary: builds.new.binary, timeoutMs };
+}
+
+/** Kills cprctl as soon as the guest runs on the new program. */
+async function killAfterResumption(vm: VirtualMachine): Promise<void> {
+  await using cprctl = Cprctl.start(orderOf(vm));
+  let killed: Promise<void> | undefined;
+  await cprctl.run(async (phase) => {
+    if (phase !== "commit") return;
+    const other = await QmpClient.connectAgain(
+      { path: `${vm.folder}/second.sock` },
+      { timeoutMs: TIMEOUT_MS },
+    );
+    const watch = other.watch(["RESUME"]);
+    killed = watch.next("RESUME", { timeoutMs: TIMEOUT_MS }).then(async () => {
+      cprctl.kill("SIGKILL");
+      await other.close();
+    });
+  });
+  await killed;
+}
+
+function told(recoveries: readonly Recovery[]): string {
+  return recoveries.map(({ outcome, message }) => `${outcome}: ${message}`)
+    .join("\n");
+}
+
+Deno.test("a guest that runs is left alone while its monitor is held", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot(SECOND_MONITOR);
+  const witness = await Witness.of(vm);
+  await killAfterResumption(vm);
+  const holder = await vm.monitor();
+  try {
+    assertMatch(told(await recover(REQUEST)), /^needs-person: Another client/);
+  } finally {
+    await holder.close();
+  }
+  assertMatch(told(await recover(REQUEST)), /^(recovered: .* runs)?$/);
+  assertEquals(vm.executable(), builds.new.binary);
+  await witness.assertLivesOn();
+});
+
+Deno.test("a guest that runs is left alone while its process is stopped", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot(SECOND_MONITOR);
+  const witness = await Witness.of(vm);
+  await killAfterResumption(vm);
+  Deno.kill(vm.pid, "SIGSTOP");
+  try {
+    assertMatch(told(await recover(REQUEST)), /^needs-person: .* is stopped$/);
+  } finally {
+    Deno.kill(vm.pid, "SIGCONT");
+  }
+  assertMatch(told(await recover(REQUEST)), /^(recovered: .* runs)?$/);
+  assertEquals(vm.executable(), builds.new.binary);
+  await witness.assertLivesOn();
+});
+
+Deno.test("a guest that has run, and whose process is gone, is not put back", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot(SECOND_MONITOR);
+  await killAfterResumption(vm);
+  Deno.kill(vm.pid, "SIGKILL");
+  assertMatch(told(await recover(REQUEST)), /^needs-person: .*may have let/);
+  assertEquals(
+    membersOf(vm.folder).map((it) => it.pid).includes(vm.pid),
+    false,
+  );
+});
+
+Deno.test("a try before the cause is mended uses up no memory", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  const witness = await Witness.of(vm);
+  const { disk } = vm.files;
+  const order = orderOf(vm, 6_000);
+  const { exitCode, said } = await updateHere(order, async (phase) => {
+    if (phase !== "load") return;
+    await Deno.rename(disk, `${disk}.away`);
+    Deno.kill(vm.pid, "SIGKILL");
+  });
+  assertEquals(exitCode, 5, said);
+  const impatient = { ...REQUEST, timeoutMs: 500 };
+  for (let time = 0; time < 2; time++) {
+    assertMatch(told(await recover(impatient)), /^needs-person: .* is kept$/);
+  }
+  await Deno.rename(`${disk}.away`, disk);
+  const [recovery] = await recover(REQUEST);
+  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
+});
+
+Deno.test("a stranger at the monitor is not taken for the VM", async () => {
+  await using _base = await Base.make();
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    const qmp = `${folder}/qmp`;
+    const monitor = ["-qmp", `unix:${qmp},server=on,wait=off`];
+    {
+      await using vm = await boot(monitor);
+      await using cprctl = Cprctl.start({ ...orderOf(vm), qmp });
+      await cprctl.run((phase) => {
+        if (phase === "migrate") cprctl.kill("SIGKILL");
+        return Promise.resolve();
+      });
+    }
+    await using stranger = await VirtualMachine.start(
+      builds.old,
+      { ...PLAIN, extra: [...monitor, "-S"] },
+      "tcg",
+    );
+    await stranger.command("migrate-set-parameters", { mode: "cpr-reboot" });
+    assertMatch(
+      told(await recover(REQUEST)),
+      new RegExp(`^needs-person: Process ${stranger.pid} answers`),
+    );
+    const parameters = await stranger.command("query-migrate-parameters");
+    assertMatch(JSON.stringify(parameters), /"mode":"cpr-reboot"/);
+    assertEquals(await stranger.runState(), "prelaunch");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("one journal that cannot be read keeps no other VM from recovery", async () => {
+  await using base = await Base.make();
+  await using vm = await boot();
+  const witness = await Witness.of(vm);
+  {
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === "cut") cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+  }
+  await Deno.mkdir(`${base.path}/1-other`);
+  await Deno.writeTextFile(`${base.path}/1-other/journal.json`, "{");
+  const said = told(await recover(REQUEST));
+  assertMatch(said, /^needs-person: Cannot make anything of ".*1-other"/m);
+  assertMatch(said, /^recovered: .* runs/m);
+  await witness.assertLivesOn();
+});
+
+/** Waits until nobody is at the other end of its terminal any more. */
+const HANG_UP = `
+trap '' HUP
+: >"$STARTED"
+while kill -0 "$TERMINAL" 2>/dev/null; do sleep 0.05; done
+exec $COMMAND
+`;
+
+Deno.test("an update goes on when its terminal is gone", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  const witness = await Witness.of(vm);
+  const started = `${vm.folder}/started`;
+  const words = ["update", "--qmp", vm.files.qmp, "--binary"];
+  const terminal = new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      'TERMINAL=$$ exec script --quiet --command "$0" /dev/null',
+      HANG_UP,
+    ],
+    env: {
+      STARTED: started,
+      COMMAND: [...SELF, ...words, builds.new.binary].join(" "),
+    },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await until("the terminal is there", TIMEOUT_MS, () => isThere(started));
+  terminal.kill("SIGKILL");
+  await terminal.status;
+  const { binary } = builds.new;
+  await until("it is moved", TIMEOUT_MS, () => vm.executable() === binary);
+  await witness.assertLivesOn();
+});
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
