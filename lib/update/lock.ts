@@ -1,12 +1,22 @@
 import { Fd } from "../../ffi/fd.ts";
-import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
+import { OsError } from "../../ffi/libc.ts";
+import { O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { RefusedError } from "./error.ts";
 import { identity } from "./proc.ts";
 import { baseDirectory } from "./run_directory.ts";
 
-/** The right to work on a VM; it ends with the process that has it. */
+/**
+ * The right to work on a VM; it ends with the process that has it. Two users,
+ * such as root and the VM's own, have their files in different places: so a
+ * file that is the VM's process's own is locked as well.
+ */
 export class VmLock implements Disposable {
-  private constructor(readonly path: string, readonly file: Fd) {}
+  private constructor(
+    readonly path: string,
+    readonly file: Fd,
+    /** Undefined where the process is gone, or not for us to look into. */
+    readonly ofProcess: Fd | undefined,
+  ) {}
 
   /**
    * Makes sure that one cprctl at a time works on a VM.
@@ -33,8 +43,18 @@ export class VmLock implements Disposable {
         return undefined;
       }
       // The one before may have removed the file that was just opened.
-      if (await isAt(path, file)) return new VmLock(path, file);
+      if (!await isAt(path, file)) {
+        file.close();
+        continue;
+      }
+      const ofProcess = openOfProcess(pid);
+      if (ofProcess?.tryLock() !== false) {
+        return new VmLock(path, file, ofProcess);
+      }
+      ofProcess.close();
+      Deno.removeSync(path);
       file.close();
+      return undefined;
     }
   }
 
@@ -59,8 +79,20 @@ export class VmLock implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.ofProcess?.close();
     Deno.removeSync(this.path);
     this.file.close();
+  }
+}
+
+/** A file that is there as long as the process, and that others cannot open. */
+function openOfProcess(pid: number): Fd | undefined {
+  try {
+    return Fd.open(`/proc/${pid}/environ`, O_RDONLY);
+  } catch (error) {
+    const without = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
+    if (error instanceof OsError && without.includes(error.code)) return;
+    throw error;
   }
 }
 

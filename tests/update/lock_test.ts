@@ -51,3 +51,11 @@ Deno.test("the lock of a process ends with it", async () => {
   using lock = await VmLock.take(4711);
   assert(lock !== undefined);
 });
+
+Deno.test("whoever has their files elsewhere cannot work on the same VM", async () => {
+  await using _theirs = await withRunDirectory();
+  using _lock = await VmLock.take(Deno.pid);
+  await using ours = await withRunDirectory();
+  assertEquals(await VmLock.tryTake(Deno.pid), undefined);
+  assertEquals([...Deno.readDirSync(ours.path)], []);
+});
