@@ -1,7 +1,7 @@
 /**
  * What a VM is made of, as far as its monitor tells and the guest itself does
- * not change it: taken before the checks look at the VM, and once more when it
- * stands still. In between, somebody else may have had its monitor.
+ * not change it: taken before the checks look at the VM, and once more as soon
+ * as it stands still. In between, somebody else may have had its monitor.
  *
  * @module
  */
@@ -22,9 +22,7 @@ const QUESTIONS: readonly Question[] = [
   ["query-named-block-nodes", { flat: true }],
   ["query-jobs"],
   ["query-block-exports"],
-  ["query-cpus-fast"],
-  ["query-memory-devices"],
-  ["query-iothreads"],
+  // vCPUs and memory that were added at run time are devices as well.
   ["qom-list", { path: "/machine/peripheral" }],
   ["qom-list", { path: "/machine/peripheral-anon" }],
   ["qom-list", { path: "/objects" }],

@@ -168,11 +168,15 @@ async function move(found: Move, course: Course): Promise<void> {
   await clock.begin("migrate");
   clock.goOn();
   course.touched = true;
-  await old.migrate(`file:${state.path}`);
+  const migrating = old.migrate(`file:${state.path}`);
+  // Asked right behind it: the answers come while the program saves.
+  const asking = Fingerprint.take(found.client);
+  asking.catch(() => undefined); // heard at the hold, if it comes to that
+  await migrating;
   setStop(course, old);
   // Somebody may have stopped the guest, or let it run, since it was found.
   const order = { ...found, facts: { ...found.facts, ...old.before } };
-  using hold = await holdOrCancel(order, found.facts);
+  using hold = await holdOrCancel(order, found.facts, asking);
   course.ram = hold.ram;
   try {
     await clock.begin("cut");
@@ -190,12 +194,14 @@ function setStop(course: Course, old: OldSide): void {
 }
 
 /** Holds the VM's memory, here and in the keeper, or gives the VM back. */
-async function holdOrCancel(order: Move, found: Before): Promise<Hold> {
-  const { client, clock, process, command, facts, old, state } = order;
+async function holdOrCancel(
+  order: Move,
+  found: Before,
+  asking: Promise<Fingerprint>,
+): Promise<Hold> {
+  const { clock, process, command, facts, old, state } = order;
   try {
     await clock.begin("hold");
-    const asking = Fingerprint.take(client);
-    asking.catch(() => undefined); // heard below, if there is a hold
     using stack = new DisposableStack();
     const hold = stack.use(Hold.take(process, command.descriptors));
     state.checkRam(hold, (block) => {
