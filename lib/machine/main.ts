@@ -9,6 +9,8 @@
  * @module
  */
 
+import { OsError } from "../../ffi/libc.ts";
+import { Outlet } from "../../ffi/outlet.ts";
 import { parseUri } from "../channel/mod.ts";
 import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
 import { CprctlError } from "../errors.ts";
@@ -20,7 +22,8 @@ import { commandTable } from "./commands/table.ts";
 import { Machine } from "./machine.ts";
 import { MainLoop } from "./main_loop.ts";
 import { runLine } from "./monitor/commands.ts";
-import { standardInputLines } from "./monitor/stdio.ts";
+import { standardInputLines, StandardOutput } from "./monitor/stdio.ts";
+import type { MonitorTarget } from "./monitor/target.ts";
 import {
   MACHINE_HELP,
   type MachineOptions,
@@ -81,9 +84,9 @@ class MachineProcess {
     this.#options = options;
     this.#machine = new Machine(options, {
       loop: this.#loop,
-      serial: openSerial(options.serial),
+      serial: openSerial(options.serial, warn),
       onEvent: (name, data) => this.#server.emit(name, data),
-      warn: (message) => console.error(`cprctl machine: warning: ${message}`),
+      warn,
       die: (error) => this.#ended.reject(error),
       flush: () => this.#server.flush(FLUSH_TIMEOUT_MS),
       preserved,
@@ -93,7 +96,7 @@ class MachineProcess {
       commands: commandTable({
         machine: this.#machine,
         quit: () => this.#quit(),
-        humanLine: (line) => this.#humanLine(line),
+        humanLine: (line) => runLine({ execute: this.#execute }, line),
       }),
     });
   }
@@ -113,7 +116,7 @@ class MachineProcess {
       });
       await Promise.race([Promise.all(waits), this.#ended.promise]);
       this.#begin();
-      if (monitor) this.#talk().catch(this.#ended.reject);
+      if (monitor) this.#talk().catch((error) => this.#endMonitor(error));
       return await this.#ended.promise;
     } finally {
       await this.#close();
@@ -151,24 +154,35 @@ class MachineProcess {
     this.#loop.defer(() => this.#ended.resolve(0));
   }
 
-  #humanLine(line: string): Promise<string> {
-    return runLine({
-      execute: (command, args) => this.#server.execute(command, args),
-      migrated: () => this.#machine.outgoing.finished(),
-    }, line);
-  }
+  readonly #execute: MonitorTarget["execute"] = (command, args) =>
+    this.#server.execute(command, args);
 
   /** The human monitor on standard input and output. */
   async #talk(): Promise<void> {
-    print(`cprctl ${VERSION} monitor - type 'help' for more information\n`);
-    print(PROMPT);
+    const out = new StandardOutput();
+    const target: MonitorTarget = {
+      execute: this.#execute,
+      settled: () => this.#machine.outgoing.settled(),
+    };
+    await out.print(
+      `cprctl ${VERSION} monitor - type 'help' for more information\n${PROMPT}`,
+    );
     await this.#machine.settled();
     for await (const line of standardInputLines()) {
-      print(await this.#humanLine(line));
-      print(PROMPT);
+      const answer = line === undefined
+        ? "Error: Line is too long\n"
+        : await runLine(target, line);
+      await out.print(answer + PROMPT);
       // The next line may be meant for the program that takes over.
       await this.#machine.settled();
     }
+  }
+
+  /** Whoever sat there is gone, and the machine goes on without. */
+  #endMonitor(error: unknown): void {
+    if (error instanceof OsError) {
+      warn(`the monitor has ended: ${error.description}`);
+    } else this.#ended.reject(error);
   }
 }
 
@@ -181,12 +195,17 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 const PROMPT = "(cprctl) ";
-const encoder = new TextEncoder();
+const STANDARD_ERROR = 2;
 
-function print(text: string): void {
-  const bytes = encoder.encode(text);
-  for (let done = 0; done < bytes.length;) {
-    done += Deno.stdout.writeSync(bytes.subarray(done));
+/** Tells the operator, if anybody reads it. */
+function warn(message: string): void {
+  const line = `cprctl machine: warning: ${message}\n`;
+  try {
+    using out = Outlet.over(STANDARD_ERROR);
+    out.write(new TextEncoder().encode(line));
+  } catch (error) {
+    // Nobody reads it: no reason for a guest to stop.
+    if (!(error instanceof OsError)) throw error;
   }
 }
 

@@ -101,7 +101,7 @@ Usage: cprctl machine [OPTION]...
   -monitor stdio|none
                   human monitor on standard input and output
   -serial stdio|null|file:PATH|chardev:ID
-                  the guest's serial port
+                  the guest's serial port; what nobody takes at once is lost
   -chardev file,id=ID,path=PATH[,append=on|off]
                   a file for -serial
   -incoming file:PATH[,offset=N]|defer

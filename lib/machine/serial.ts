@@ -1,24 +1,57 @@
-import { duplicate, Fd } from "../../ffi/fd.ts";
-import { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } from "../../ffi/open_flags.ts";
+import { Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
+import {
+  O_APPEND,
+  O_CREAT,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+} from "../../ffi/open_flags.ts";
+import { Outlet } from "../../ffi/outlet.ts";
 import type { SerialTarget } from "./options.ts";
 
 const STANDARD_OUTPUT = 1;
 
 /**
  * Opens what the guest's serial port writes to. Every byte is written at once:
- * none is in this process when another program takes over.
+ * none is in this process when another program takes over. The guest does not
+ * wait for whoever reads: what is not taken at once is lost, as in QEMU.
  *
+ * @param warn is told the first time that bytes cannot be written at all
  * @throws {OsError} when a file cannot be opened
  */
-export function openSerial(target: SerialTarget): (byte: number) => void {
+export function openSerial(
+  target: SerialTarget,
+  warn: (message: string) => void,
+): (byte: number) => void {
   if (target.type === "null") return () => {};
-  const out = target.type === "stdio" ? duplicate(STANDARD_OUTPUT) : Fd.open(
-    target.path,
-    O_WRONLY | O_CREAT | (target.append ? O_APPEND : O_TRUNC),
-  );
+  const out = target.type === "stdio"
+    ? Outlet.over(STANDARD_OUTPUT)
+    : Outlet.adopt(open(target.path, target.append));
   const buffer = new Uint8Array(1);
+  let warned = false;
   return (byte) => {
     buffer[0] = byte;
-    out.writeAll(buffer);
+    try {
+      out.write(buffer);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      if (!warned) warn(`serial output is lost: ${error.description}`);
+      warned = true;
+    }
   };
+}
+
+function open(path: string, append: boolean): Fd {
+  const flags = O_CREAT | O_NONBLOCK | O_NOCTTY |
+    (append ? O_APPEND : O_TRUNC);
+  try {
+    return Fd.open(path, O_WRONLY | flags);
+  } catch (error) {
+    // A FIFO that nobody reads yet: opened to read as well it has a reader.
+    if (!(error instanceof OsError) || error.code !== "ENXIO") throw error;
+    return Fd.open(path, O_RDWR | flags);
+  }
 }

@@ -55,7 +55,7 @@ export class OutgoingMigration {
   #status: MigrationStatus = "none";
   #failure: Error | undefined;
   #attempt: Attempt | undefined;
-  #waiters: { readonly until: "settled" | "finished"; resolve(): void }[] = [];
+  #settled = Promise.withResolvers<void>();
 
   constructor(setup: MigrationSetup) {
     this.#setup = setup;
@@ -75,18 +75,12 @@ export class OutgoingMigration {
     return this.#attempt !== undefined;
   }
 
-  /** Resolves when no migration is under way (any more), whatever its end. */
-  finished(): Promise<void> {
-    if (!this.underWay) return Promise.resolve();
-    return this.#wait("finished");
-  }
-
   /** Resolves when nothing more happens by itself: at the end, or in a pause. */
   settled(): Promise<void> {
     if (!this.underWay || this.#status === "pre-switchover") {
       return Promise.resolve();
     }
-    return this.#wait("settled");
+    return this.#settled.promise;
   }
 
   /**
@@ -194,7 +188,7 @@ export class OutgoingMigration {
     host.emitPass(2);
     if (capabilities.has("pause-before-switchover")) {
       this.#become("pre-switchover");
-      this.#wake("settled");
+      this.#settle();
     } else {
       this.#become("device");
       this.#switchOver(attempt);
@@ -272,18 +266,12 @@ export class OutgoingMigration {
 
   #end(): void {
     this.#attempt = undefined;
-    this.#wake("settled");
-    this.#wake("finished");
+    this.#settle();
   }
 
-  #wait(until: "settled" | "finished"): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push({ until, resolve }));
-  }
-
-  #wake(those: "settled" | "finished"): void {
-    const awake = this.#waiters.filter(({ until }) => until === those);
-    this.#waiters = this.#waiters.filter(({ until }) => until !== those);
-    for (const { resolve } of awake) resolve();
+  #settle(): void {
+    this.#settled.resolve();
+    this.#settled = Promise.withResolvers();
   }
 }
 

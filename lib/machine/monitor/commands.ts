@@ -42,7 +42,7 @@ function plain(
 const MIGRATE: MonitorCommand = {
   names: ["migrate"],
   usage: "migrate [-d] URI",
-  help: "save the machine to URI; with -d do not wait for the end",
+  help: "save the machine to URI; with -d do not wait for it",
   async run(target, rest) {
     const words = shellWords(rest);
     const detach = words[0] === "-d";
@@ -52,7 +52,11 @@ const MIGRATE: MonitorCommand = {
     }
     await target.execute("migrate", { uri });
     if (detach) return "";
-    await target.migrated();
+    if (target.settled === undefined) {
+      return "terminal does not allow synchronous migration, " +
+        "continuing detached\n";
+    }
+    await target.settled();
     const reply = await target.execute("query-migrate");
     const error = isObject(reply) ? reply["error-desc"] : undefined;
     return typeof error === "string" ? `Error: ${error}\n` : "";
@@ -128,7 +132,7 @@ const SHOW: MonitorCommand = {
   help: "show something of the machine",
   async run(target, rest) {
     const subject = rest.trim();
-    const info = INFO[subject];
+    const info = INFO.get(subject);
     return info === undefined ? infoHelp() : await info.show(target);
   },
 };

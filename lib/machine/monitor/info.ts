@@ -53,7 +53,7 @@ function onOff(state: Json | undefined): string {
 }
 
 /** The subjects by name. */
-export const INFO: Readonly<Record<string, Subject>> = {
+export const INFO: ReadonlyMap<string, Subject> = new Map(Object.entries({
   status: from(
     "whether the guest runs",
     "query-status",
@@ -103,10 +103,10 @@ export const INFO: Readonly<Record<string, Subject>> = {
     "x-query-guest",
     lines,
   ),
-};
+}));
 
 /** The subjects, one a line. */
 export function infoHelp(): string {
-  return Object.entries(INFO)
+  return [...INFO]
     .map(([name, { help }]) => `info ${name} -- ${help}\n`).join("");
 }

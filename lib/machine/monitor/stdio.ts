@@ -1,19 +1,29 @@
+/** The human monitor's standard input and output. @module */
+
 import { Fd } from "../../../ffi/fd.ts";
+import { Outlet } from "../../../ffi/outlet.ts";
 import { poll, POLLIN, pollNow } from "../../../ffi/poll.ts";
 
 /** Waits again after this long; nothing is lost by it. */
 const PATIENCE_MS = 60_000;
 
-/** Longer than any command; what comes without a line's end is no command. */
-const MAXIMUM_LINE = 1024 * 1024;
+/** Longer than any command; QEMU's own limit is 4095 bytes. */
+const MAXIMUM_LINE = 64 * 1024;
 
 const NEWLINE = 0x0a;
+
+const STANDARD_OUTPUT = 1;
 
 /**
  * Lines of standard input, one byte at a time: what was not asked for stays in
  * the pipe or terminal for the next program, which may take over at any line.
+ *
+ * @yields undefined for a line that is too long to be a command
+ * @throws {OsError} when it cannot be read
  */
-export async function* standardInputLines(): AsyncGenerator<string> {
+export async function* standardInputLines(): AsyncGenerator<
+  string | undefined
+> {
   const input = Fd.adopt(0);
   const byte = new Uint8Array(1);
   let line: number[] = [];
@@ -21,10 +31,13 @@ export async function* standardInputLines(): AsyncGenerator<string> {
     await readable(input);
     while (pollNow([{ fd: input.number, events: POLLIN }])[0] !== 0) {
       if (input.read(byte) === 0) return;
-      if (byte[0] !== NEWLINE) line.push(byte[0] ?? 0);
-      if (line.length > MAXIMUM_LINE) return;
-      if (byte[0] !== NEWLINE) continue;
-      const text = new TextDecoder().decode(Uint8Array.from(line));
+      if (byte[0] !== NEWLINE) {
+        if (line.length <= MAXIMUM_LINE) line.push(byte[0] ?? 0);
+        continue;
+      }
+      const text = line.length > MAXIMUM_LINE
+        ? undefined
+        : new TextDecoder().decode(Uint8Array.from(line));
       line = [];
       yield text;
     }
@@ -38,5 +51,24 @@ async function readable(input: Fd): Promise<void> {
       PATIENCE_MS,
     );
     if (ready !== 0) return;
+  }
+}
+
+/** Standard output, which may be slow while everything else goes on. */
+export class StandardOutput {
+  readonly #outlet = Outlet.over(STANDARD_OUTPUT);
+
+  /**
+   * Writes all of a text; what is taken at once is written before this returns.
+   *
+   * @throws {OsError} EPIPE when nobody reads any more
+   */
+  async print(text: string): Promise<void> {
+    let rest = new TextEncoder().encode(text);
+    for (;;) {
+      rest = rest.subarray(this.#outlet.write(rest));
+      if (rest.length === 0) return;
+      await this.#outlet.writable(PATIENCE_MS);
+    }
   }
 }

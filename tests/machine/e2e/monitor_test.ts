@@ -159,6 +159,19 @@ Deno.test("lines that wait in the pipe go to the program that they come after", 
   );
 });
 
+Deno.test("the monitor waits for a migration to its end, or its pause", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start({ more: MONITOR });
+  const person = new Person(vm);
+  await person.hears();
+  const capability = "pause-before-switchover";
+  await person.says(`migrate_set_capability ${capability} on`);
+  assertEquals(await person.says(`migrate file:${vm.stateFile}`), "");
+  assertEquals(await person.says("info migrate"), "status: pre-switchover\n");
+  assertEquals(await person.says("migrate_continue pre-switchover"), "");
+  assertEquals(await person.says("info migrate"), "status: completed\n");
+});
+
 Deno.test("the monitor says why a migration is refused, or failed", async () => {
   await using lab = await Lab.open();
   const vm = lab.start({ more: MONITOR });

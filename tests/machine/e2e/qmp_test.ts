@@ -15,7 +15,14 @@ import {
 } from "../../../lib/qmp/mod.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { inTime } from "../../qemu/harness/until.ts";
-import { DEADLINE_MS, enable, Lab, type Vm } from "./harness/mod.ts";
+import {
+  DEADLINE_MS,
+  enable,
+  Lab,
+  reached,
+  runState,
+  type Vm,
+} from "./harness/mod.ts";
 
 /** A client that hides nothing: lines out, lines in. */
 class RawClient implements Disposable {
@@ -335,7 +342,9 @@ Deno.test("human-monitor-command speaks the human monitor's language", async () 
   for (const none of ["network", "usernet"]) {
     assertEquals(await says(`info ${none}`), "");
   }
-  assertStringIncludes(String(await says("info nonsense")), "info status -- ");
+  for (const none of ["nonsense", "toString", ""]) {
+    assertStringIncludes(String(await says(`info ${none}`)), "info status -- ");
+  }
   assertEquals(await says("nonsense"), "unknown command: 'nonsense'\r\n");
   assertEquals(
     await says("migrate_set_parameter"),
@@ -353,4 +362,21 @@ Deno.test("human-monitor-command speaks the human monitor's language", async () 
   assertEquals(await says("migrate_set_capability events on"), "");
   assertEquals(await says("cont"), "");
   assertEquals(await says("info status"), "VM status: running\r\n");
+});
+
+Deno.test("human-monitor-command does not wait for a migration", async () => {
+  await using lab = await Lab.open();
+  const vm = lab.start();
+  const qmp = await vm.connect();
+  await enable(qmp, "events", "pause-before-switchover");
+  using watch = qmp.watch();
+  assertEquals(
+    await qmp.execute("human-monitor-command", {
+      "command-line": `migrate file:${vm.stateFile}`,
+    }),
+    "terminal does not allow synchronous migration, continuing detached\r\n",
+  );
+  await reached(watch, "pre-switchover");
+  await qmp.execute("migrate_cancel");
+  assertEquals(await runState(qmp), "running");
 });
