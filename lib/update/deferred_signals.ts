@@ -10,10 +10,14 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class DeferredSignals implements Disposable {
   readonly #listeners: (() => void)[] = [];
   readonly #seen = new Set<string>();
+  readonly #first = Promise.withResolvers<void>();
 
   constructor() {
     for (const signal of SIGNALS) {
-      const listener = () => void this.#seen.add(signal);
+      const listener = () => {
+        this.#seen.add(signal);
+        this.#first.resolve();
+      };
       Deno.addSignalListener(signal, listener);
       this.#listeners.push(() => Deno.removeSignalListener(signal, listener));
     }
@@ -22,6 +26,11 @@ export class DeferredSignals implements Disposable {
   /** The signals that came, each once, in the order of their coming. */
   get seen(): readonly string[] {
     return [...this.#seen];
+  }
+
+  /** Resolves when the first one comes. */
+  get first(): Promise<void> {
+    return this.#first.promise;
   }
 
   /** What a person is told of them afterwards. */

@@ -7,6 +7,7 @@
 
 import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
 import { CprctlError } from "../errors.ts";
+import { DeferredSignals, refuseIfInterrupted } from "./deferred_signals.ts";
 import { asArray, asObject } from "./reply.ts";
 import type { PhaseObserver } from "./phase_clock.ts";
 import type { Comparison, Report } from "./report.ts";
@@ -37,7 +38,7 @@ interface Sight {
 }
 
 /**
- * Updates a machine of our own.
+ * Updates a machine of our own, and leaves nothing of it.
  *
  * @param self the words that start this program
  * @throws {CprctlError} when the machine does not start, or its guest noticed
@@ -46,35 +47,91 @@ export async function demonstrate(
   self: readonly string[],
   observer?: PhaseObserver,
 ): Promise<Report> {
+  using signals = new DeferredSignals();
+  await using resources = new AsyncDisposableStack();
   const directory = await Deno.makeTempDir({ prefix: "cprctl-demo-" });
+  resources.defer(() => Deno.remove(directory, { recursive: true }));
   const address = { path: `${directory}/qmp` };
-  const [program = "", ...words] = self;
-  const machine = new Deno.Command(program, {
-    args: [
-      ...words,
-      "machine",
-      ...RAM_OPTIONS,
-      "-qmp",
-      `unix:${address.path},server=on,wait=off`,
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "inherit",
-  }).spawn();
-  try {
-    const before = await look(address, TICKS_BEFORE);
-    const report = await update({
-      address,
-      timeoutMs: START_TIMEOUT_MS,
-      self,
-      observer,
+  const machine = resources.use(new DemoMachine(self, address));
+
+  const before = await Promise.race([
+    look(address, TICKS_BEFORE),
+    machine.lost,
+    signals.first,
+  ]);
+  refuseIfInterrupted(signals);
+  if (before === undefined) throw new TypeError("Nothing was seen");
+  const report = await update({
+    address,
+    timeoutMs: START_TIMEOUT_MS,
+    self,
+    observer,
+  });
+  if (report.outcome !== "updated") return report;
+  const after = await Promise.race([
+    look(address, before.ticks + TICKS_BEFORE),
+    machine.lost,
+    signals.first,
+  ]);
+  if (after === undefined) {
+    const warnings = new Set([...report.warnings, ...signals.warnings()]);
+    return { ...report, warnings: [...warnings] };
+  }
+  return { ...report, before_after: compare(before, after) };
+}
+
+/** The machine, until it is disposed of. */
+class DemoMachine implements AsyncDisposable {
+  readonly #address: QmpAddress;
+  readonly #child: Deno.ChildProcess;
+  #ended = false;
+  /** Rejects when it ends by itself. */
+  readonly lost: Promise<never>;
+
+  constructor([program = "", ...words]: readonly string[], address: {
+    readonly path: string;
+  }) {
+    this.#address = address;
+    this.#child = new Deno.Command(program, {
+      args: [
+        ...words,
+        "machine",
+        ...RAM_OPTIONS,
+        "-qmp",
+        `unix:${address.path},server=on,wait=off`,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    this.lost = this.#child.status.then(({ code }) => {
+      this.#ended = true;
+      throw new CprctlError(
+        "demo-ended",
+        `The machine of the demonstration ended with exit code ${code}`,
+      );
     });
-    if (report.outcome !== "updated") return report;
-    const after = await look(address, before.ticks + TICKS_BEFORE);
-    return { ...report, before_after: compare(before, after) };
-  } finally {
-    await end(machine, address);
-    await Deno.remove(directory, { recursive: true });
+    // Whoever looks at the machine meanwhile is told; later nobody asks.
+    this.lost.catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const timer = setTimeout(() => this.#kill(), END_TIMEOUT_MS);
+    try {
+      await using client = await QmpClient.connect(this.#address, {
+        timeoutMs: END_TIMEOUT_MS,
+      });
+      await client.execute("quit");
+    } catch (error) {
+      if (!(error instanceof CprctlError)) throw error;
+      this.#kill(); // it does not listen any more, or not yet
+    }
+    await this.#child.status;
+    clearTimeout(timer);
+  }
+
+  #kill(): void {
+    if (!this.#ended) this.#child.kill("SIGKILL");
   }
 }
 
@@ -123,19 +180,4 @@ function compare(before: Sight, after: Sight): Comparison[] {
     row("guest counter", "counter"),
     row("guest timer ticks", "ticks"),
   ];
-}
-
-async function end(machine: Deno.ChildProcess, address: QmpAddress) {
-  const timer = setTimeout(() => machine.kill("SIGKILL"), END_TIMEOUT_MS);
-  try {
-    await using client = await QmpClient.connect(address, {
-      timeoutMs: END_TIMEOUT_MS,
-    });
-    await client.execute("quit");
-  } catch (error) {
-    if (!(error instanceof CprctlError)) throw error;
-    machine.kill("SIGKILL"); // it does not listen any more
-  }
-  await machine.status;
-  clearTimeout(timer);
 }
