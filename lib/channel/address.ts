@@ -51,15 +51,6 @@ export type SocketAddress =
     readonly port: string;
   };
 
-/** What a channel carries. */
-export type ChannelType = "main" | "cpr";
-
-/** One element of QMP's `channels` argument. */
-export interface MigrationChannel {
-  readonly "channel-type": ChannelType;
-  readonly addr: MigrationAddress;
-}
-
 /**
  * Reads a migration URI.
  *

@@ -13,23 +13,22 @@ import { ChannelError } from "./error.ts";
 /** Only the owner may read a VM's state. */
 const MODE = 0o600;
 
-/** More than any state without RAM; a stream with RAM goes to a larger host. */
-const MAXIMUM_STREAM_SIZE = 16 * 1024 ** 3;
-
 /** Addresses whose data all stay readable after the writer is gone. */
 type FileAddress =
   | Extract<MigrationAddress, { transport: "file" }>
   | Extract<MigrationAddress, { type: "fd" }>;
 
 /**
- * True if an address can be a file: the one kind that takes all data before
- * the writer exits, whoever reads.
+ * Refuses addresses that cannot be a file: the one kind that takes all data
+ * before the writer exits, whoever reads.
+ *
+ * @throws {ChannelError} for those
  */
-export function isFileAddress(
-  address: MigrationAddress,
-): address is FileAddress {
-  return address.transport === "file" ||
+export function fileAddress(address: MigrationAddress): FileAddress {
+  const isFile = address.transport === "file" ||
     (address.transport === "socket" && address.type === "fd");
+  if (isFile) return address;
+  throw notAFile(address);
 }
 
 /** A regular file that a stream is written to. */
@@ -84,18 +83,58 @@ export class OutgoingFile implements Disposable {
   }
 }
 
-/**
- * All bytes of a stream in a regular file.
- *
- * @throws {ChannelError} when it cannot be read
- */
-export function readIncomingFile(address: MigrationAddress): Uint8Array {
-  using file = open(address, O_RDONLY, "Could not open");
-  try {
-    file.seek(offsetOf(address));
-    return file.readAll(MAXIMUM_STREAM_SIZE);
-  } catch (error) {
-    throw explain(error, address, "Could not read");
+/** A regular file that a stream is read from. */
+export class IncomingFile implements Disposable {
+  readonly #address: MigrationAddress;
+  readonly #file: Fd;
+
+  private constructor(address: MigrationAddress, file: Fd) {
+    this.#address = address;
+    this.#file = file;
+  }
+
+  /** @throws {ChannelError} when it cannot be opened or is not a regular file */
+  static open(address: MigrationAddress): IncomingFile {
+    return new IncomingFile(address, open(address, O_RDONLY, "Could not open"));
+  }
+
+  /**
+   * The first bytes of the stream, fewer where it is shorter.
+   *
+   * @throws {ChannelError} when they cannot be read
+   */
+  start(count: number): Uint8Array<ArrayBuffer> {
+    return this.#explained(() => {
+      const bytes = new Uint8Array(count);
+      return bytes.subarray(
+        0,
+        this.#file.pread(bytes, offsetOf(this.#address)),
+      );
+    });
+  }
+
+  /**
+   * All bytes of the stream.
+   *
+   * @throws {ChannelError} when they cannot be read, or are more than the limit
+   */
+  readAll(limit: number): Uint8Array<ArrayBuffer> {
+    return this.#explained(() => {
+      this.#file.seek(offsetOf(this.#address));
+      return this.#file.readAll(limit);
+    });
+  }
+
+  #explained<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw explain(error, this.#address, "Could not read");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
   }
 }
 
@@ -104,13 +143,13 @@ function offsetOf(address: MigrationAddress): number {
 }
 
 function open(address: MigrationAddress, flags: number, what: string): Fd {
-  if (!isFileAddress(address)) throw notAFile(address);
+  const target = fileAddress(address);
   let file: Fd;
   try {
-    file = address.transport === "file"
+    file = target.transport === "file"
       // Not blocking: a FIFO without a peer would stop the whole machine.
-      ? Fd.open(address.filename, flags | O_NONBLOCK | O_NOCTTY, MODE)
-      : inherited(address.str);
+      ? Fd.open(target.filename, flags | O_NONBLOCK | O_NOCTTY, MODE)
+      : inherited(target.str);
   } catch (error) {
     throw explain(error, address, what);
   }

@@ -10,33 +10,40 @@
  * @module
  */
 
-import { type MigrationAddress, readIncomingFile } from "../channel/mod.ts";
+import { IncomingFile, type MigrationAddress } from "../channel/mod.ts";
 import { Source } from "../stream/mod.ts";
 import { MigrationError } from "./error.ts";
 import { type GlobalState, globalState, runStateOf } from "./global_state.ts";
 import type { MigrationHost } from "./host.ts";
 import { uuidBytes } from "./outgoing_stream.ts";
-import { loadStream } from "./stream/mod.ts";
-import type { MigrationStatus } from "./status.ts";
+import { MigrationProgress, type MigrationStatus } from "./status.ts";
+import { loadStream, readStreamHeader } from "./stream/mod.ts";
 import type { RunState } from "./run_state.ts";
 
 /** Whether RAM pages are in the stream, or were preserved in place. */
 export type RamOrigin = "stream" | "preserved";
 
+/** Magic and version. */
+const HEADER_SIZE = 8;
+
+/** More than the state of all devices, with its description. */
+const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
+
 /** The one incoming migration of a machine. */
 export class IncomingMigration {
   readonly #host: MigrationHost;
   readonly #ramOrigin: RamOrigin;
-  #status: MigrationStatus = "none";
+  readonly #progress: MigrationProgress;
   #failure: Error | undefined;
 
   constructor(host: MigrationHost, ramOrigin: RamOrigin) {
     this.#host = host;
     this.#ramOrigin = ramOrigin;
+    this.#progress = new MigrationProgress((it) => host.emitStatus(it));
   }
 
   get status(): MigrationStatus {
-    return this.#status;
+    return this.#progress.status;
   }
 
   get failure(): Error | undefined {
@@ -52,24 +59,38 @@ export class IncomingMigration {
    * @throws {StreamError} when the stream is not this machine's
    */
   load(address: MigrationAddress): RunState {
-    if (this.#status !== "none") {
+    if (this.status !== "none") {
       throw new MigrationError(
         "bad-state",
         "The incoming migration has already been started",
       );
     }
-    this.#become("setup");
+    this.#progress.become("setup");
     try {
-      const bytes = readIncomingFile(address);
-      this.#become("active");
-      const runState = this.#apply(bytes);
-      this.#become("completed");
+      using file = IncomingFile.open(address);
+      this.#progress.become("active");
+      const runState = this.#apply(this.#read(file));
+      this.#progress.become("completed");
       return runState;
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
-      this.#become("failed");
+      this.#progress.become("failed");
       throw error;
     }
+  }
+
+  /** Anything but a stream is refused by its first bytes, however long it is. */
+  #read(file: IncomingFile): Uint8Array {
+    const start = file.start(HEADER_SIZE);
+    if (start.length === HEADER_SIZE) readStreamHeader(new Source(start));
+    return file.readAll(MAXIMUM_STATE_SIZE + this.#maximumRamSize());
+  }
+
+  /** Every page with the header that names it, which is shorter. */
+  #maximumRamSize(): number {
+    if (this.#ramOrigin === "preserved") return 0;
+    return this.#host.ramBlocks()
+      .reduce((sum, { usedLength }) => sum + 2 * usedLength, 0);
   }
 
   #apply(bytes: Uint8Array): RunState {
@@ -96,10 +117,5 @@ export class IncomingMigration {
     });
     // The section is there, or the stream was refused.
     return loaded.runState ?? "paused";
-  }
-
-  #become(status: MigrationStatus): void {
-    this.#status = status;
-    this.#host.emitStatus(status);
   }
 }

@@ -7,15 +7,16 @@
  *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
  *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
  *   cpr-exec: execvp ─▶ the new program
- *                    ─▶ it failed: failed ─▶ notify ─▶ VM as before
+ *                    ─▶ it failed: failed ─▶ notify ─▶ VM as before, but
+ *                       one that did not run is postmigrate, as in QEMU
  * ```
  *
  * @module
  */
 
+import { OsError } from "../../ffi/libc.ts";
 import {
-  formatUri,
-  isFileAddress,
+  fileAddress,
   type MigrationAddress,
   OutgoingFile,
 } from "../channel/mod.ts";
@@ -27,7 +28,11 @@ import type { MigrationHost } from "./host.ts";
 import type { MigrationNotifiers } from "./notifiers.ts";
 import type { MigrationMode, MigrationParameters } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
-import { isUnderWay, mayFollow, type MigrationStatus } from "./status.ts";
+import {
+  isUnderWay,
+  MigrationProgress,
+  type MigrationStatus,
+} from "./status.ts";
 import { OutgoingStream } from "./outgoing_stream.ts";
 
 /** What a migration works with; one set a machine. */
@@ -52,17 +57,18 @@ interface Attempt {
 /** The outgoing migrations of a machine, one at a time. */
 export class OutgoingMigration {
   readonly #setup: MigrationSetup;
-  #status: MigrationStatus = "none";
+  readonly #progress: MigrationProgress;
   #failure: Error | undefined;
   #attempt: Attempt | undefined;
   #settled = Promise.withResolvers<void>();
 
   constructor(setup: MigrationSetup) {
     this.#setup = setup;
+    this.#progress = new MigrationProgress((it) => setup.host.emitStatus(it));
   }
 
   get status(): MigrationStatus {
-    return this.#status;
+    return this.#progress.status;
   }
 
   /** Why the last migration failed. */
@@ -77,7 +83,7 @@ export class OutgoingMigration {
 
   /** Resolves when nothing more happens by itself: at the end, or in a pause. */
   settled(): Promise<void> {
-    if (!this.underWay || this.#status === "pre-switchover") {
+    if (!this.underWay || this.status === "pre-switchover") {
       return Promise.resolve();
     }
     return this.#settled.promise;
@@ -88,13 +94,16 @@ export class OutgoingMigration {
    * the rest follows from the main loop.
    *
    * @throws {MigrationError} when it cannot begin; the VM is as it was
-   * @throws {ChannelError} when the file cannot be opened
+   * @throws {ChannelError} when it does not go to a file, or that cannot be
+   * opened
    */
   start(address: MigrationAddress): void {
     const { host, parameters, notifiers } = this.#setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
-    const file = OutgoingFile.open(address);
+    this.#failure = undefined;
+    this.#progress.become("setup");
+    const file = this.#open(address);
     const attempt: Attempt = {
       mode,
       runStateBefore: host.runState,
@@ -103,8 +112,6 @@ export class OutgoingMigration {
       stopped: false,
     };
     this.#attempt = attempt;
-    this.#failure = undefined;
-    this.#become("setup");
     try {
       notifiers.notify(mode, { type: "setup" });
       this.#stop(attempt);
@@ -122,13 +129,13 @@ export class OutgoingMigration {
    */
   continue(): void {
     const attempt = this.#attempt;
-    if (this.#status !== "pre-switchover" || attempt === undefined) {
+    if (this.status !== "pre-switchover" || attempt === undefined) {
       throw new MigrationError(
         "bad-state",
-        `Migration not in expected state: ${this.#status}`,
+        `Migration not in expected state: ${this.status}`,
       );
     }
-    this.#become("device");
+    this.#progress.become("device");
     this.#setup.host.defer(() =>
       this.#step(attempt, () => this.#switchOver(attempt))
     );
@@ -137,10 +144,10 @@ export class OutgoingMigration {
   /** Ends a migration that is under way; the VM is put back as it was. */
   cancel(): void {
     const attempt = this.#attempt;
-    if (attempt === undefined || !isUnderWay(this.#status)) return;
-    this.#become("cancelling");
+    if (attempt === undefined || !isUnderWay(this.status)) return;
+    this.#progress.become("cancelling");
     this.#undo(attempt);
-    this.#become("cancelled");
+    this.#progress.become("cancelled");
     this.#end();
   }
 
@@ -167,30 +174,31 @@ export class OutgoingMigration {
       throw refuse("Missing 'cpr' migration channel");
     }
     if (mode === "cpr-exec" && parameters["cpr-exec-command"].length === 0) {
-      throw refuse(
-        "cpr-exec mode requires setting cpr-exec-command",
-        'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
-      );
+      throw noCommand();
     }
-    if (!isFileAddress(address)) {
-      throw refuse(
-        `Channel "${formatUri(address)}" is not a file: it could not take ` +
-          "all data before this process is replaced",
-        "Use file:PATH",
-      );
+    fileAddress(address);
+  }
+
+  #open(address: MigrationAddress): OutgoingFile {
+    try {
+      return OutgoingFile.open(address);
+    } catch (error) {
+      this.#failure = asError(error);
+      this.#progress.become("failed");
+      throw error;
     }
   }
 
   #begin(attempt: Attempt): void {
     const { host, capabilities } = this.#setup;
-    this.#become("active");
+    this.#progress.become("active");
     attempt.stream.writeSetup(attempt.mode);
     host.emitPass(2);
     if (capabilities.has("pause-before-switchover")) {
-      this.#become("pre-switchover");
+      this.#progress.become("pre-switchover");
       this.#settle();
     } else {
-      this.#become("device");
+      this.#progress.become("device");
       this.#switchOver(attempt);
     }
   }
@@ -199,7 +207,7 @@ export class OutgoingMigration {
     const { host, notifiers } = this.#setup;
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
-    this.#become("completed");
+    this.#progress.become("completed");
     notifiers.notify(attempt.mode, { type: "done" });
     host.stop("postmigrate");
     if (attempt.mode === "cpr-exec") {
@@ -213,10 +221,13 @@ export class OutgoingMigration {
   #exec(): void {
     // The command may be replaced while the migration waits; the last counts.
     const command = this.#setup.parameters["cpr-exec-command"];
+    if (command.length === 0) throw noCommand();
     try {
       this.#setup.cprExec.exec(command);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = error instanceof OsError
+        ? error.description
+        : asError(error).message;
       throw new MigrationError(
         "exec-failed",
         `execvp ${command[0]} failed: ${reason}`,
@@ -236,32 +247,26 @@ export class OutgoingMigration {
   }
 
   #fail(attempt: Attempt, error: unknown): void {
-    this.#failure = error instanceof Error ? error : new Error(String(error));
-    this.#become("failed");
+    this.#failure = asError(error);
+    this.#progress.become("failed");
     this.#undo(attempt);
     this.#end();
   }
 
   #undo(attempt: Attempt): void {
+    const { host, notifiers } = this.#setup;
     attempt.file.close();
-    this.#setup.notifiers.notify(attempt.mode, { type: "failed" });
-    if (attempt.stopped) this.#setup.host.resume(attempt.runStateBefore);
+    notifiers.notify(attempt.mode, { type: "failed" });
+    if (!attempt.stopped) return;
+    const { runStateBefore: before } = attempt;
+    if (before === "running" || host.runState === "finish-migrate") {
+      host.resume(before);
+    }
   }
 
   #stop(attempt: Attempt): void {
     attempt.stopped = true;
     this.#setup.host.stop("finish-migrate");
-  }
-
-  #become(status: MigrationStatus): void {
-    if (status !== "setup" && !mayFollow(this.#status, status)) {
-      throw new MigrationError(
-        "bad-state",
-        `A migration cannot go from ${this.#status} to ${status}`,
-      );
-    }
-    this.#status = status;
-    this.#setup.host.emitStatus(status);
   }
 
   #end(): void {
@@ -275,10 +280,21 @@ export class OutgoingMigration {
   }
 }
 
-function refuse(message: string, remedy?: string): MigrationError {
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+function refuse(message: string): MigrationError {
+  return new MigrationError("refused", message);
+}
+
+function noCommand(): MigrationError {
   return new MigrationError(
     "refused",
-    message,
-    remedy === undefined ? {} : { remedy },
+    "cpr-exec mode requires setting cpr-exec-command",
+    {
+      remedy:
+        'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
+    },
   );
 }

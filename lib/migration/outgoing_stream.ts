@@ -19,7 +19,6 @@ export class OutgoingStream {
   readonly #capabilities: MigrationCapabilities;
   readonly #sink = new Sink();
   readonly #writer = new StreamWriter(this.#sink);
-  #flushed = 0;
 
   constructor(
     host: MigrationHost,
@@ -83,9 +82,7 @@ export class OutgoingStream {
   }
 
   #flush(): void {
-    const bytes = this.#sink.toBytes();
-    this.#file.write(bytes.subarray(this.#flushed));
-    this.#flushed = bytes.length;
+    this.#file.write(this.#sink.drain());
   }
 }
 

@@ -1,4 +1,5 @@
-/** The states of a migration, as QMP names them, and which may follow which.
+/**
+ * The states of a migration, as QMP names them, and which may follow which.
  *
  * ```
  * none ─▶ setup ─▶ active ─▶ pre-switchover ─▶ device ─▶ completed ─▶ (exec)
@@ -11,6 +12,8 @@
  *
  * @module
  */
+
+import { MigrationError } from "./error.ts";
 
 /** MigrationStatus of QMP; the embedded machine has no postcopy and no COLO. */
 export type MigrationStatus =
@@ -37,9 +40,30 @@ const FOLLOWERS: Readonly<Record<MigrationStatus, readonly MigrationStatus[]>> =
     cancelled: ["setup"],
   };
 
-/** True if a migration in `from` may go to `to`. */
-export function mayFollow(from: MigrationStatus, to: MigrationStatus): boolean {
-  return FOLLOWERS[from].includes(to);
+/** Where a migration is. Every step is checked, then told. */
+export class MigrationProgress {
+  readonly #tell: (status: MigrationStatus) => void;
+  #status: MigrationStatus = "none";
+
+  constructor(tell: (status: MigrationStatus) => void) {
+    this.#tell = tell;
+  }
+
+  get status(): MigrationStatus {
+    return this.#status;
+  }
+
+  /** @throws {MigrationError} when that cannot follow */
+  become(status: MigrationStatus): void {
+    if (!FOLLOWERS[this.#status].includes(status)) {
+      throw new MigrationError(
+        "bad-state",
+        `A migration cannot go from ${this.#status} to ${status}`,
+      );
+    }
+    this.#status = status;
+    this.#tell(status);
+  }
 }
 
 /** True while a migration holds the machine. */

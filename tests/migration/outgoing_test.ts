@@ -6,6 +6,7 @@ import {
   MigrationError,
   OutgoingMigration,
 } from "../../lib/migration/mod.ts";
+import { StreamError } from "../../lib/stream/mod.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
 
 const BOGUS = "/nonexistent/program";
@@ -89,10 +90,11 @@ Deno.test("what cannot take all data is refused in words, at once", () => {
   for (const uri of ["exec:cat", "unix:/x", "tcp:h:1", "vsock:1:2"]) {
     assertThrows(
       () => it.migration.start(parseUri(uri)),
-      MigrationError,
+      ChannelError,
       "not a file",
     );
   }
+  assertEquals(it.host.log, []);
   const fifo = `${it.file}.fifo`;
   const made = new Deno.Command("mkfifo", { args: [fifo] }).outputSync();
   assert(made.success);
@@ -101,9 +103,23 @@ Deno.test("what cannot take all data is refused in words, at once", () => {
       () => it.migration.start(parseUri(`file:${path}`)),
       ChannelError,
     );
+    assertEquals(it.host.log.splice(0), ["setup", "failed"]);
   }
-  assertEquals(it.host.log, []);
   assertEquals(it.host.runState, "running");
+});
+
+Deno.test("a file that cannot be made is a migration that failed", () => {
+  using it = bench();
+  const start = () => it.migration.start(parseUri("file:/nonexistent/state"));
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const error = assertThrows(start, ChannelError, "Could not create");
+    assertEquals(it.migration.status, "failed");
+    assertEquals(it.migration.failure, error);
+    assertEquals(it.migration.underWay, false);
+    assertEquals(it.host.log.splice(0), ["setup", "failed"]);
+  }
+  it.migration.start(parseUri(`file:${it.file}`));
+  assertEquals(it.migration.failure, undefined);
 });
 
 Deno.test("every blocker of the mode is named", () => {
@@ -130,23 +146,39 @@ Deno.test("an exec that fails leads from completed to failed and the VM runs", a
     ...["setup", "STOP", "active", "pass 2", "device", "completed"],
     ...["failed", "RESUME"],
   ]);
-  assert(it.migration.failure?.message.startsWith(`execvp ${BOGUS} failed: `));
+  assertEquals(
+    it.migration.failure?.message,
+    `execvp ${BOGUS} failed: No such file or directory`,
+  );
   assertEquals(it.host.runState, "running");
   assertEquals(block.cloexec, true);
   assertEquals(stateDescriptors(), 0);
 });
 
-Deno.test("a VM that was paused is paused again after a failure", async () => {
+Deno.test("a VM that did not run is postmigrate after a failed exec, as in QEMU", async () => {
+  for (const before of ["paused", "prelaunch"] as const) {
+    using it = bench();
+    it.host.runState = before;
+    it.setup.parameters.mode = "cpr-exec";
+    it.setup.parameters["cpr-exec-command"] = [BOGUS];
+    it.migration.start(parseUri(`file:${it.file}`));
+    it.host.runTasks();
+    await it.migration.settled();
+    assertEquals(it.migration.status, "failed");
+    assertEquals(it.host.runState, "postmigrate");
+    assert(!it.host.log.includes("RESUME"));
+  }
+});
+
+Deno.test("a VM that did not run is as it was when the exec was not reached", () => {
   using it = bench();
   it.host.runState = "paused";
-  it.setup.parameters.mode = "cpr-exec";
-  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.setup.capabilities.set("pause-before-switchover", true);
   it.migration.start(parseUri(`file:${it.file}`));
   it.host.runTasks();
-  await it.migration.settled();
-  assertEquals(it.migration.status, "failed");
+  assertEquals(it.host.runState, "finish-migrate");
+  it.migration.cancel();
   assertEquals(it.host.runState, "paused");
-  assert(!it.host.log.includes("RESUME"));
 });
 
 Deno.test("pre-switchover waits for continue, and can be cancelled", async () => {
@@ -172,6 +204,20 @@ Deno.test("pre-switchover waits for continue, and can be cancelled", async () =>
   it.host.runTasks();
   await it.migration.settled();
   assert(it.migration.failure?.message.includes(BOGUS));
+  assertEquals(it.host.runState, "running");
+
+  // Or taken away.
+  it.setup.parameters["cpr-exec-command"] = ["/bin/true"];
+  start();
+  it.host.runTasks();
+  it.setup.parameters["cpr-exec-command"] = [];
+  it.migration.continue();
+  it.host.runTasks();
+  await it.migration.settled();
+  assertEquals(
+    it.migration.failure?.message,
+    "cpr-exec mode requires setting cpr-exec-command",
+  );
   assertEquals(it.host.runState, "running");
 });
 
@@ -258,4 +304,33 @@ Deno.test("a second incoming migration is refused", () => {
   assertThrows(load, ChannelError, "Could not open");
   assertEquals(incoming.status, "failed");
   assertThrows(load, MigrationError, "already been started");
+});
+
+Deno.test("a file that is no stream is refused by its start, however large", () => {
+  using it = bench();
+  const load = () =>
+    new IncomingMigration(it.host, "stream").load(parseUri(`file:${it.file}`));
+  Deno.writeFileSync(it.file, new Uint8Array());
+  Deno.truncateSync(it.file, 2 ** 40);
+  assertThrows(load, StreamError, "offset 0: not a migration stream");
+  Deno.writeTextFileSync(it.file, "QEVM");
+  assertThrows(load, StreamError, "offset 4: the stream ends here");
+});
+
+Deno.test("a stream may be no longer than RAM and devices make it", () => {
+  using it = bench();
+  Deno.writeFileSync(
+    it.file,
+    Uint8Array.of(0x51, 0x45, 0x56, 0x4d, 0, 0, 0, 3),
+  );
+  Deno.truncateSync(it.file, 2 ** 40);
+  for (const origin of ["stream", "preserved"] as const) {
+    const incoming = new IncomingMigration(it.host, origin);
+    assertThrows(
+      () => incoming.load(parseUri(`file:${it.file}`)),
+      ChannelError,
+      "File too large",
+    );
+    assertEquals(incoming.status, "failed");
+  }
 });

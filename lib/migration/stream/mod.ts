@@ -34,6 +34,7 @@ export {
 export { encodeParts, encodeStream } from "./encode.ts";
 export { isStruct } from "./encode_fields.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
+export { readStreamHeader } from "./framing.ts";
 export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
 export {
