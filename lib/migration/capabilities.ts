@@ -32,7 +32,7 @@ export type MigrationCapability = keyof typeof CAPABILITIES;
 
 /** Which capabilities are on; all are off in a new process. */
 export class MigrationCapabilities {
-  readonly #on = new Set<MigrationCapability>();
+  #on = new Set<MigrationCapability>();
 
   /** True if a capability is on. */
   has(capability: MigrationCapability): boolean {
@@ -40,25 +40,23 @@ export class MigrationCapabilities {
   }
 
   /**
-   * Switches a capability.
+   * Switches capabilities: all of them, or none.
    *
-   * @throws {MigrationError} when it is unknown, or not to be had here
+   * @throws {MigrationError} when one is unknown, or not to be had here
    */
-  set(name: string, on: boolean): void {
-    if (!isCapability(name)) {
-      throw new MigrationError(
-        "bad-capability",
-        `Parameter "capability" does not accept value "${name}"`,
-      );
+  set(
+    switches: readonly {
+      readonly capability: string;
+      readonly state: boolean;
+    }[],
+  ): void {
+    const on = new Set(this.#on);
+    for (const { capability, state } of switches) {
+      const known = check(capability, state);
+      if (state) on.add(known);
+      else on.delete(known);
     }
-    if (on && !CAPABILITIES[name]) {
-      throw new MigrationError(
-        "bad-capability",
-        `Capability "${name}" is not supported by this machine`,
-      );
-    }
-    if (on) this.#on.add(name);
-    else this.#on.delete(name);
+    this.#on = on;
   }
 
   /** Every capability with its state, in QEMU's order. */
@@ -66,6 +64,22 @@ export class MigrationCapabilities {
     return Object.keys(CAPABILITIES).filter(isCapability)
       .map((capability) => ({ capability, state: this.has(capability) }));
   }
+}
+
+function check(name: string, state: boolean): MigrationCapability {
+  if (!isCapability(name)) {
+    throw new MigrationError(
+      "bad-capability",
+      `Parameter "capability" does not accept value "${name}"`,
+    );
+  }
+  if (state && !CAPABILITIES[name]) {
+    throw new MigrationError(
+      "bad-capability",
+      `Capability "${name}" is not supported by this machine`,
+    );
+  }
+  return name;
 }
 
 function isCapability(name: string): name is MigrationCapability {

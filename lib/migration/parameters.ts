@@ -1,5 +1,3 @@
-import { MigrationError } from "./error.ts";
-
 /** How much of the machine survives by itself. */
 export const MIGRATION_MODES = [
   "normal",
@@ -15,9 +13,9 @@ export interface MigrationParameters {
   /** argv of the program to execute in mode cpr-exec. */
   "cpr-exec-command": readonly string[];
   /** Bytes a second; kept for the asking, a file needs no limit. */
-  "max-bandwidth": number;
+  "max-bandwidth": number | bigint;
   /** Milliseconds; kept for the asking. */
-  "downtime-limit": number;
+  "downtime-limit": number | bigint;
 }
 
 /** What a new process starts with: nothing is inherited over exec. */
@@ -28,21 +26,4 @@ export function defaultParameters(): MigrationParameters {
     "max-bandwidth": 134_217_728,
     "downtime-limit": 300,
   };
-}
-
-/**
- * Checks a mode's name.
- *
- * @throws {MigrationError} when there is no such mode
- */
-export function parseMode(text: string): MigrationMode {
-  const mode = MIGRATION_MODES.find((mode) => mode === text);
-  if (mode === undefined) {
-    throw new MigrationError(
-      "bad-parameter",
-      `Parameter "mode" does not accept value "${text}"`,
-      { remedy: `Give one of ${MIGRATION_MODES.join(", ")}` },
-    );
-  }
-  return mode;
 }

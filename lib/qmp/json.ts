@@ -4,7 +4,8 @@
  * QEMU sends values such as 9223372036854775807 that a JavaScript number
  * cannot hold. An integer outside ±(2^53 - 1) is therefore a bigint here, in
  * both directions; every other number is a number. Integers that do not fit
- * into 64 bits either are numbers, as QEMU itself reads them.
+ * into 64 bits either are numbers, as QEMU itself reads them; a number beyond
+ * all numbers, such as 1e400, could not be written again and is refused.
  *
  * @module
  */
@@ -36,7 +37,8 @@ const sourceTextJson = JSON as unknown as {
   rawJSON(text: string): object;
 };
 
-const LONG_NUMBER = /\d{16}/;
+/** Sixteen digits, or an exponent of three. */
+const LARGE_NUMBER = /\d{16}|\d[eE]\+?\d{3}/;
 const INTEGER = /^-?\d+$/;
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 64n - 1n;
@@ -46,13 +48,16 @@ const LONGEST_INTEGER = 21;
 /**
  * Parses one JSON text.
  *
- * @throws {SyntaxError} if it is not JSON
+ * @throws {SyntaxError} if it is not JSON, or has a number that is too large
  */
 export function parseJson(text: string): Json {
   // The reviver makes parsing ten times slower; few messages need it.
-  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  if (!LARGE_NUMBER.test(text)) return JSON.parse(text);
   return sourceTextJson.parse(text, (_key, value, { source }) => {
     if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+    if (!Number.isFinite(value)) {
+      throw new SyntaxError("Number is too large");
+    }
     if (source === undefined || source.length > LONGEST_INTEGER) return value;
     if (!INTEGER.test(source)) return value;
     const exact = BigInt(source);

@@ -2,6 +2,7 @@
 
 export {
   anything,
+  type Arguments,
   type ArgumentType,
   type Command,
   command,

@@ -10,6 +10,7 @@ import { StreamError } from "../../lib/stream/mod.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
 
 const BOGUS = "/nonexistent/program";
+const PAUSE = [{ capability: "pause-before-switchover", state: true }];
 
 /** A machine that is about to migrate, and a file to migrate to. */
 function bench() {
@@ -173,7 +174,7 @@ Deno.test("a VM that did not run is postmigrate after a failed exec, as in QEMU"
 Deno.test("a VM that did not run is as it was when the exec was not reached", () => {
   using it = bench();
   it.host.runState = "paused";
-  it.setup.capabilities.set("pause-before-switchover", true);
+  it.setup.capabilities.set(PAUSE);
   it.migration.start(parseUri(`file:${it.file}`));
   it.host.runTasks();
   assertEquals(it.host.runState, "finish-migrate");
@@ -183,7 +184,7 @@ Deno.test("a VM that did not run is as it was when the exec was not reached", ()
 
 Deno.test("pre-switchover waits for continue, and can be cancelled", async () => {
   using it = bench();
-  it.setup.capabilities.set("pause-before-switchover", true);
+  it.setup.capabilities.set(PAUSE);
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = ["/bin/true"];
   const start = () => it.migration.start(parseUri(`file:${it.file}`));
@@ -223,7 +224,7 @@ Deno.test("pre-switchover waits for continue, and can be cancelled", async () =>
 
 Deno.test("a second migrate-continue is refused and harms nothing", () => {
   using it = bench();
-  it.setup.capabilities.set("pause-before-switchover", true);
+  it.setup.capabilities.set(PAUSE);
   it.migration.start(parseUri(`file:${it.file}`));
   it.host.runTasks();
   it.migration.continue();
@@ -234,7 +235,7 @@ Deno.test("a second migrate-continue is refused and harms nothing", () => {
 
 Deno.test("a migration is settled in a pause and at its end, not before", async () => {
   using it = bench();
-  it.setup.capabilities.set("pause-before-switchover", true);
+  it.setup.capabilities.set(PAUSE);
   const order: string[] = [];
   const note = async (what: string, promise: Promise<void>) => {
     await promise;

@@ -23,7 +23,20 @@ Deno.test("an integer beyond 2^53 is a bigint, any other number a number", () =>
 
 Deno.test("an integer beyond 64 bits is a number", () => {
   assertEquals(parseJson("18446744073709551616"), 18446744073709551616);
-  assertEquals(parseJson("9".repeat(1_000_000)), Infinity);
+});
+
+Deno.test("a number that could not be written again is refused", () => {
+  for (
+    const text of [
+      "1e400",
+      "-1E+999",
+      '{"id": [1e308, 1e309]}',
+      "9".repeat(1e6),
+    ]
+  ) {
+    assertThrows(() => parseJson(text), SyntaxError, "Number is too large");
+  }
+  assertEquals(parseJson('[1e308, "1e400", 1e-400]'), [1e308, "1e400", 0]);
 });
 
 Deno.test("a __proto__ member is data, in both parsers", () => {

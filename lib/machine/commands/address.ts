@@ -1,7 +1,6 @@
 import type { MigrationAddress } from "../../channel/mod.ts";
 import {
   CommandFailure,
-  integer,
   isObject,
   type Json,
   type JsonObject,
@@ -9,12 +8,13 @@ import {
   oneOf,
   record,
   text,
+  unsigned,
 } from "../../qmp/mod.ts";
 
 const file = record({
   transport: text(),
   filename: text(),
-  offset: integer(),
+  offset: unsigned(),
 });
 const exec = record({ transport: text(), args: list(text()) });
 const rdma = record({ transport: text(), host: text(), port: text() });

@@ -6,73 +6,68 @@ import {
 } from "../../migration/mod.ts";
 import {
   anything,
+  type Arguments,
   command,
   CommandFailure,
   flag,
-  integer,
   type JsonObject,
   list,
   oneOf,
   optional,
   record,
   text,
+  unsigned,
 } from "../../qmp/mod.ts";
 import type { Machine } from "../machine.ts";
 import { readAddress } from "./address.ts";
 import type { CommandGroup } from "./context.ts";
 
-const channels = list(record({
-  "channel-type": oneOf("main", "cpr"),
-  addr: anything(),
-}));
-
 /** Where `migrate` and `migrate-incoming` take the stream to and from. */
-interface Target {
-  readonly uri?: string;
-  readonly channels?: {
-    readonly "channel-type": "main" | "cpr";
-    readonly addr: Parameters<typeof readAddress>[0];
-  }[];
-}
+const TARGET = {
+  uri: optional(text()),
+  channels: optional(list(record({
+    "channel-type": oneOf("main", "cpr"),
+    addr: anything(),
+  }))),
+};
+type Target = Arguments<typeof TARGET>;
 
 /** The main channel; a cpr channel is of no use to cpr-exec. */
-function mainAddress(machine: Machine, target: Target): MigrationAddress {
-  const { uri, channels = [] } = target;
+function mainAddress({ uri, channels = [] }: Target): MigrationAddress {
   if ((uri === undefined) === (channels.length === 0)) {
     throw new CommandFailure("Need either 'uri' or 'channels' argument");
   }
   if (uri !== undefined) return parseUri(uri);
-  const of = (type: string) =>
-    channels.filter((channel) => channel["channel-type"] === type);
-  const [main, another] = of("main");
+  const [main, another] = channels.filter(({ "channel-type": type }) =>
+    type === "main"
+  );
   if (main === undefined || another !== undefined) {
     throw new CommandFailure("Need exactly one 'main' migration channel");
-  }
-  if (of("cpr").length > 0) {
-    machine.warn(
-      `ignoring cpr channel for migration mode ${machine.parameters.mode}`,
-    );
   }
   return readAddress(main.addr, "channels[].addr");
 }
 
+/** Tells the operator of a channel that is left alone. */
+function warnOfCprChannel(machine: Machine, { channels = [] }: Target): void {
+  if (channels.every(({ "channel-type": type }) => type === "main")) return;
+  machine.warn(
+    `ignoring cpr channel for migration mode ${machine.parameters.mode}`,
+  );
+}
+
 /** Migration: parameters, capabilities, both directions. */
 export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
-  migrate: command(
-    { uri: optional(text()), channels: optional(channels) },
-    (target) => machine.outgoing.start(mainAddress(machine, target)),
-  ),
+  migrate: command(TARGET, (target) => {
+    machine.outgoing.start(mainAddress(target));
+    warnOfCprChannel(machine, target);
+  }),
   "migrate-incoming": command(
-    {
-      uri: optional(text()),
-      channels: optional(channels),
-      "exit-on-error": optional(flag()),
+    { ...TARGET, "exit-on-error": optional(flag()) },
+    (target) => {
+      const exitOnError = target["exit-on-error"] ?? true;
+      machine.startIncoming(mainAddress(target), exitOnError);
+      warnOfCprChannel(machine, target);
     },
-    (target) =>
-      machine.startIncoming(
-        mainAddress(machine, target),
-        target["exit-on-error"] ?? true,
-      ),
   ),
   "migrate-continue": command(
     { state: oneOf("pre-switchover") },
@@ -83,8 +78,8 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
     {
       mode: optional(oneOf(...MIGRATION_MODES)),
       "cpr-exec-command": optional(list(text())),
-      "max-bandwidth": optional(integer()),
-      "downtime-limit": optional(integer()),
+      "max-bandwidth": optional(unsigned()),
+      "downtime-limit": optional(unsigned()),
     },
     (given) => {
       const { parameters } = machine;
@@ -92,8 +87,7 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
       parameters["cpr-exec-command"] = given["cpr-exec-command"] ??
         parameters["cpr-exec-command"];
       for (const name of ["max-bandwidth", "downtime-limit"] as const) {
-        const value = given[name];
-        if (value !== undefined) parameters[name] = Number(value);
+        parameters[name] = given[name] ?? parameters[name];
       }
     },
   ),
@@ -102,9 +96,10 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
       capabilities: list(record({ capability: text(), state: flag() })),
     },
     ({ capabilities }) => {
-      for (const { capability, state } of capabilities) {
-        machine.capabilities.set(capability, state);
+      if (machine.outgoing.underWay) {
+        throw new CommandFailure("There's a migration process in progress");
       }
+      machine.capabilities.set(capabilities);
     },
   ),
   "query-migrate": command({}, () => ({

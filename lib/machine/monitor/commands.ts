@@ -74,12 +74,18 @@ const SET_PARAMETER: MonitorCommand = {
     const value = name === "cpr-exec-command"
       ? words
       : /^\d+$/.test(text)
-      ? Number(text)
+      ? integer(text)
       : words.join(" ");
     await target.execute("migrate-set-parameters", { [name]: value });
     return "";
   },
 };
+
+/** A bigint where a number would not be exact, as in QMP. */
+function integer(digits: string): number | bigint {
+  const number = Number(digits);
+  return Number.isSafeInteger(number) ? number : BigInt(digits);
+}
 
 const SET_CAPABILITY: MonitorCommand = {
   names: ["migrate_set_capability"],

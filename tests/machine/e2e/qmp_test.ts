@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import {
@@ -11,6 +12,7 @@ import {
   type Json,
   type JsonObject,
   parseJson,
+  QmpCommandError,
   stringifyJson,
 } from "../../../lib/qmp/mod.ts";
 import { VERSION } from "../../../lib/version.ts";
@@ -167,13 +169,21 @@ Deno.test("greeting, negotiation, ids and errors are QEMU's", async () => {
       },
       /not supported/,
     ],
+    [
+      {
+        execute: "migrate-set-parameters",
+        arguments: { "max-bandwidth": -1 },
+      },
+      /'max-bandwidth' expects uint64/,
+    ],
     [{ execute: "qmp_capabilities" }, /already complete/],
   ];
   for (const [request, pattern] of wrong) {
     const [, desc] = errorOf(await client.ask(request));
     assertMatch(desc, pattern);
   }
-  for (const junk of ["nonsense\n", "[]\n", "{]\n", "\xff\n"]) {
+  const tooLarge = '{"execute": "query-name", "id": 1e400}\n';
+  for (const junk of ["nonsense\n", "[]\n", "{]\n", "\xff\n", tooLarge]) {
     errorOf(await client.ask(junk));
   }
   // Two in one write, answered in their order.
@@ -310,12 +320,14 @@ Deno.test("what is set is what is asked back", async () => {
     mode: "cpr-reboot",
     "cpr-exec-command": command,
     "downtime-limit": 7,
+    "max-bandwidth": 2n ** 63n,
   });
   const parameters = await qmp.execute("query-migrate-parameters");
   assert(isObject(parameters));
   assertEquals(parameters["mode"], "cpr-reboot");
   assertEquals(parameters["cpr-exec-command"], command);
   assertEquals(parameters["downtime-limit"], 7);
+  assertEquals(parameters["max-bandwidth"], 2n ** 63n);
   await qmp.execute("migrate-set-parameters", {});
   assertEquals(await qmp.execute("query-migrate-parameters"), parameters);
 
@@ -325,7 +337,22 @@ Deno.test("what is set is what is asked back", async () => {
       .map(({ capability }) => capability);
   assertEquals(await on(), []);
   await enable(qmp, "pause-before-switchover", "events");
-  assertEquals(await on(), ["events", "pause-before-switchover"]);
+  const both = ["events", "pause-before-switchover"];
+  assertEquals(await on(), both);
+  // All of a list, or nothing of it.
+  for (const name of ["multifd", "nonsense"]) {
+    await assertRejects(() => enable(qmp, "validate-uuid", name));
+    assertEquals(await on(), both);
+  }
+  using watch = qmp.watch();
+  await qmp.execute("migrate", { uri: `file:${vm.stateFile}` });
+  await reached(watch, "pre-switchover");
+  await assertRejects(
+    () => enable(qmp, "validate-uuid"),
+    QmpCommandError,
+    "There's a migration process in progress",
+  );
+  assertEquals(await on(), both);
 });
 
 Deno.test("human-monitor-command speaks the human monitor's language", async () => {
@@ -355,9 +382,11 @@ Deno.test("human-monitor-command speaks the human monitor's language", async () 
     'Error: Quote " is not closed\r\n',
   );
   await says("migrate_set_parameter cpr-exec-command a 'b c' d");
+  await says(`migrate_set_parameter max-bandwidth ${2n ** 63n}`);
   const parameters = await qmp.execute("query-migrate-parameters");
   assert(isObject(parameters));
   assertEquals(parameters["cpr-exec-command"], ["a", "b c", "d"]);
+  assertEquals(parameters["max-bandwidth"], 2n ** 63n);
   assertStringIncludes(String(await says("help")), "migrate_set_parameter");
   assertEquals(await says("migrate_set_capability events on"), "");
   assertEquals(await says("cont"), "");

@@ -159,6 +159,9 @@ Deno.test("a cpr channel is ignored with a warning, in both programs", async () 
   const incoming = [cpr, main].flatMap((channel) => [
     ...["-incoming", JSON.stringify(channel)],
   ]);
+  await qmp.execute("migrate-set-parameters", { mode: "cpr-exec" });
+  // Who is refused need not hear of it.
+  await refusal(qmp, "migrate", { channels: [main, cpr] });
   await prepareExec(qmp, [...vm.argv, ...incoming]);
   await qmp.execute("migrate", { channels: [main, cpr] });
   await qmp.closed;
