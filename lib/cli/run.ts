@@ -20,8 +20,10 @@ const INTERNAL_ERROR = 1;
 class OutputError extends CprctlError {
   override readonly name = "OutputError";
 
-  constructor(cause: Error) {
-    super("output", `Cannot write to standard output: ${cause.message}`, {
+  constructor({ message }: Error) {
+    // The runtime adds the error's number.
+    const reason = message.replace(/ \(os error \d+\)$/, "");
+    super("output", `Cannot write to standard output: ${reason}`, {
       remedy: "What was to be done is done: ask anew where it can be written",
     });
   }

@@ -33,11 +33,8 @@ import type { JsonObject } from "../qmp/mod.ts";
 import { Board } from "./board.ts";
 import { AUX_RAM } from "./devices/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
-import { MACHINE_TYPE, type MachineOptions } from "./options.ts";
+import { AUX_RAM_NAME, MACHINE_TYPE, type MachineOptions } from "./options.ts";
 import { makeRam, type RamBlock } from "./ram.ts";
-
-/** RAM that is no backend's; preserved with aux-ram-share=on only. */
-const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
 /** Told of an event as QMP names it; many carry no data. */
 export type EventListener = (name: string, data?: JsonObject) => void;
@@ -86,6 +83,7 @@ export class Machine implements MigrationHost {
         share: options.ram.share,
       },
       {
+        // Preserved with aux-ram-share=on only.
         name: AUX_RAM_NAME,
         size: AUX_RAM.size,
         share: options.auxRamShare,

@@ -11,14 +11,12 @@
 
 import { OsError } from "../../ffi/libc.ts";
 import { Outlet } from "../../ffi/outlet.ts";
-import { parseUri } from "../channel/mod.ts";
 import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
-import { CprctlError } from "../errors.ts";
-import { isObject, parseJson, QmpServer } from "../qmp/mod.ts";
+import { QmpServer } from "../qmp/mod.ts";
 import { VERSION } from "../version.ts";
-import { readAddress } from "./commands/address.ts";
 import { programVersion } from "./commands/status.ts";
 import { commandTable } from "./commands/table.ts";
+import { readIncoming } from "./incoming_option.ts";
 import { Machine } from "./machine.ts";
 import { MainLoop } from "./main_loop.ts";
 import { runLine } from "./monitor/commands.ts";
@@ -29,6 +27,7 @@ import {
   type MachineOptions,
   parseMachineOptions,
 } from "./options.ts";
+import { PidFile } from "./pid_file.ts";
 import { openSerial } from "./serial.ts";
 
 /** A client that does not read may not keep the guest from going on. */
@@ -107,9 +106,7 @@ class MachineProcess {
     Deno.addSignalListener("SIGINT", quit);
     Deno.addSignalListener("SIGTERM", quit);
     try {
-      if (pidfile !== undefined) {
-        Deno.writeTextFileSync(pidfile, `${Deno.pid}\n`);
-      }
+      using _pidfile = pidfile === undefined ? undefined : new PidFile(pidfile);
       const waits = qmp.map(({ address, wait }) => {
         const { connected } = this.#server.listen(address);
         return wait ? connected : undefined;
@@ -125,17 +122,12 @@ class MachineProcess {
 
   /** Loads what -incoming says, or starts the guest. */
   #begin(): void {
-    const { incoming } = this.#options;
-    let main: string | undefined;
-    for (const text of incoming) {
-      if (isCprChannel(text)) {
-        this.#machine.warn("ignoring cpr channel for migration mode cpr-exec");
-      } else main = text;
+    const { main, cpr } = readIncoming(this.#options.incoming);
+    if (cpr) {
+      this.#machine.warn("ignoring cpr channel for migration mode cpr-exec");
     }
     if (main === undefined) this.#machine.launch();
-    else if (main !== "defer") {
-      this.#machine.startIncoming(incomingAddress(main), true);
-    }
+    else if (main !== "defer") this.#machine.startIncoming(main, true);
   }
 
   async #close(): Promise<void> {
@@ -143,9 +135,6 @@ class MachineProcess {
     await this.#server.flush(FLUSH_TIMEOUT_MS);
     await this.#server.close();
     this.#loop[Symbol.dispose]();
-    if (this.#options.pidfile !== undefined) {
-      await removeIfThere(this.#options.pidfile);
-    }
   }
 
   /** Ends the process when what is under way now is done, but an exec. */
@@ -186,14 +175,6 @@ class MachineProcess {
   }
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 const PROMPT = "(cprctl) ";
 const STANDARD_ERROR = 2;
 
@@ -207,19 +188,4 @@ function warn(message: string): void {
     // Nobody reads it: no reason for a guest to stop.
     if (!(error instanceof OsError)) throw error;
   }
-}
-
-/** A JSON channel of type cpr, which only cpr-transfer needs. */
-function isCprChannel(text: string): boolean {
-  const channel = text.startsWith("{") ? parseJson(text) : null;
-  return isObject(channel) && channel["channel-type"] === "cpr";
-}
-
-function incomingAddress(text: string) {
-  if (!text.startsWith("{")) return parseUri(text);
-  const channel = parseJson(text);
-  if (isObject(channel) && channel["addr"] !== undefined) {
-    return readAddress(channel["addr"], "incoming.addr");
-  }
-  throw new CprctlError("bad-uri", `Cannot read channel "${text}"`);
 }

@@ -8,6 +8,7 @@ import {
   type Argument,
   keysOf,
   type OptionTable,
+  type OptionValue,
   OptionValueError,
   parseArguments,
 } from "../cmdline/mod.ts";
@@ -15,6 +16,9 @@ import type { QmpAddress } from "../qmp/mod.ts";
 
 /** The one machine type, as the stream's configuration names it. */
 export const MACHINE_TYPE = "virt";
+
+/** Name of the RAM that is no backend's. */
+export const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
 const DEFAULT_RAM = 16 * 1024 * 1024;
 /** QEMU's limit as well; the instruction set has 2 GiB of room for RAM. */
@@ -81,6 +85,15 @@ const TABLE: OptionTable = new Map([
   ["nodefaults", { takesValue: false }],
 ]);
 
+/** The keys of their values, for those that have keys. */
+const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["machine", ["type", "aux-ram-share", "memory-backend"]],
+  ["m", ["size"]],
+  ["object", ["qom-type", "id", "size", "share"]],
+  ["name", ["guest"]],
+  ["chardev", ["backend", "id", "path", "append"]],
+]);
+
 /** Text of `cprctl machine -help`. */
 export const MACHINE_HELP = `\
 Run the embedded machine: a small RISC-V computer that speaks QMP and QEMU's
@@ -131,12 +144,21 @@ export function parseMachineOptions(words: readonly string[]): MachineOptions {
   const options = parseArguments(words, TABLE);
   const last = (name: string) =>
     options.findLast(({ option }) => option === name);
-  const machine = parseMachine(last("machine"));
-  const chardevs = options.filter(({ option }) => option === "chardev");
+  const keysOfLast = (name: string) => {
+    const argument = last(name);
+    return argument === undefined ? undefined : keys(argument);
+  };
+  const machine = parseMachine(keysOfLast("machine"));
+  const chardevs = options.filter(({ option }) => option === "chardev")
+    .map(keys);
   return {
     auxRamShare: machine.auxRamShare,
-    ram: parseRam(options, machine.memoryBackend),
-    name: keys(last("name"))?.get("guest"),
+    ram: parseRam(
+      options.filter(({ option }) => option === "object").map(parseBackend),
+      machine.memoryBackend,
+      keysOfLast("m")?.size("size", "M"),
+    ),
+    name: keysOfLast("name")?.get("guest"),
     uuid: parseUuid(last("uuid")?.value),
     qmp: options.filter(({ option }) => option === "qmp").map(parseQmp),
     monitor: parseMonitor(last("monitor")?.value),
@@ -148,12 +170,20 @@ export function parseMachineOptions(words: readonly string[]): MachineOptions {
   };
 }
 
-function keys(argument: Argument | undefined) {
-  return argument === undefined ? undefined : keysOf(argument, TABLE);
+/** A key that is not there is a slip, which the guest might pay for. */
+function keys(argument: Argument): OptionValue {
+  const value = keysOf(argument, TABLE);
+  const known = KEYS.get(argument.option) ?? [];
+  const unknown = value.entries.find(({ key }) => !known.includes(key));
+  if (unknown === undefined) return value;
+  throw new OptionValueError(
+    unknown.key,
+    unknown.value,
+    `-${argument.option} has only ${known.join(", ")}`,
+  );
 }
 
-function parseMachine(argument: Argument | undefined) {
-  const value = keys(argument);
+function parseMachine(value: OptionValue | undefined) {
   const type = value?.get("type") ?? MACHINE_TYPE;
   if (type !== MACHINE_TYPE) {
     throw new OptionValueError("machine", type, `want "${MACHINE_TYPE}"`);
@@ -165,11 +195,10 @@ function parseMachine(argument: Argument | undefined) {
 }
 
 function parseRam(
-  options: readonly Argument[],
+  backends: readonly RamBackend[],
   wanted: string | undefined,
+  size = DEFAULT_RAM,
 ): RamBackend {
-  const backends = options.filter(({ option }) => option === "object")
-    .map(parseBackend);
   const backend = wanted === undefined
     ? backends.at(-1)
     : backends.find(({ id }) => id === wanted);
@@ -177,18 +206,16 @@ function parseRam(
   if (wanted !== undefined) {
     throw new OptionValueError("memory-backend", wanted, "no such object");
   }
-  const size = keys(options.findLast(({ option }) => option === "m"))
-    ?.size("size", "M");
   return {
     id: `${MACHINE_TYPE}.ram`,
-    size: checkRamSize(size ?? DEFAULT_RAM),
+    size: checkRamSize(size),
     share: false,
     named: false,
   };
 }
 
 function parseBackend(argument: Argument): RamBackend {
-  const value = keysOf(argument, TABLE);
+  const value = keys(argument);
   const type = value.get("qom-type") ?? "";
   if (type !== "memory-backend-memfd") {
     throw new OptionValueError("object", type, 'want "memory-backend-memfd"');
@@ -197,8 +224,12 @@ function parseBackend(argument: Argument): RamBackend {
   if (size === undefined) {
     throw new OptionValueError("size", "", "an object needs a size");
   }
+  const id = value.require("id");
+  if (id === AUX_RAM_NAME) {
+    throw new OptionValueError("id", id, "other RAM has that name");
+  }
   return {
-    id: value.require("id"),
+    id,
     size: checkRamSize(size),
     share: value.boolean("share") ?? true,
     named: true,
@@ -260,7 +291,7 @@ function parseMonitor(text = "none"): boolean {
 
 function parseSerial(
   text = "null",
-  chardevs: readonly Argument[],
+  chardevs: readonly OptionValue[],
 ): SerialTarget {
   if (text === "null" || text === "stdio") return { type: text };
   if (text === "none") return { type: "null" };
@@ -268,8 +299,7 @@ function parseSerial(
     return { type: "file", path: text.slice("file:".length), append: false };
   }
   const id = text.startsWith("chardev:") ? text.slice("chardev:".length) : "";
-  const chardev = chardevs.map((argument) => keysOf(argument, TABLE))
-    .find((value) => value.get("id") === id);
+  const chardev = chardevs.find((value) => value.get("id") === id);
   if (chardev === undefined) {
     throw new OptionValueError("serial", text, "want stdio, null or file:PATH");
   }

@@ -284,17 +284,17 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-function refuse(message: string): MigrationError {
-  return new MigrationError("refused", message);
+function noCommand(): MigrationError {
+  return refuse(
+    "cpr-exec mode requires setting cpr-exec-command",
+    'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
+  );
 }
 
-function noCommand(): MigrationError {
+function refuse(message: string, remedy?: string): MigrationError {
   return new MigrationError(
     "refused",
-    "cpr-exec mode requires setting cpr-exec-command",
-    {
-      remedy:
-        'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
-    },
+    message,
+    remedy === undefined ? {} : { remedy },
   );
 }

@@ -42,3 +42,17 @@ Deno.test("a reader that went away is no failure", async () => {
   assertEquals(await child.status, { success: true, code: 0, signal: null });
   assertEquals(stderr, "");
 });
+
+Deno.test("a full disk under the output is said in words", async () => {
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", 'exec "$@" > /dev/full', "sh", ...cprctl(), "version"],
+    signal: AbortSignal.timeout(30_000),
+  });
+  const { code, stderr } = await child.output();
+  assertEquals(code, 1);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    "error: Cannot write to standard output: No space left on device\n" +
+      "  try: What was to be done is done: ask anew where it can be written\n",
+  );
+});

@@ -1,6 +1,12 @@
 /** What a machine does with files: streams with RAM, its socket, its pid. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import type { QmpClient } from "../../../lib/qmp/mod.ts";
 import {
@@ -121,6 +127,25 @@ Deno.test("quit and signals end the machine, and its files with it", async () =>
     }
     assertEquals(vm.stderr.text, "");
   }
+});
+
+Deno.test("a pidfile that cannot be written is named, and nothing is removed", async () => {
+  await using lab = await Lab.open();
+  const directory = lab.path("directory");
+  await Deno.mkdir(directory);
+  const cases: [string, string][] = [
+    [directory, "Is a directory"],
+    ["/nonexistent/pid", "No such file or directory"],
+  ];
+  for (const [pidfile, why] of cases) {
+    const vm = lab.start({ more: ["-pidfile", pidfile] });
+    assertEquals((await vm.ended()).code, 1);
+    assertStringIncludes(
+      vm.stderr.text,
+      `error: Cannot write pidfile "${pidfile}": ${why}\n`,
+    );
+  }
+  assert((await Deno.lstat(directory)).isDirectory);
 });
 
 Deno.test("over an update the files are the new program's", async () => {

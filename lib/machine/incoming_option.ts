@@ -1,0 +1,45 @@
+import { type MigrationAddress, parseUri } from "../channel/mod.ts";
+import { OptionValueError } from "../cmdline/mod.ts";
+import { isObject, type Json, parseJson } from "../qmp/mod.ts";
+import { readAddress } from "./commands/address.ts";
+
+/** What -incoming says, given any number of times. */
+export interface Incoming {
+  /** Where the stream comes from; undefined where nothing is said. */
+  readonly main: MigrationAddress | "defer" | undefined;
+  /** Whether there is a cpr channel too, which only cpr-transfer needs. */
+  readonly cpr: boolean;
+}
+
+/**
+ * Reads the values of -incoming: each a URI, "defer", or a channel in JSON. Of
+ * several main channels the last counts.
+ *
+ * @throws {CprctlError} when one is none of these
+ */
+export function readIncoming(texts: readonly string[]): Incoming {
+  let main: Incoming["main"];
+  let cpr = false;
+  for (const text of texts) {
+    const channel = text.startsWith("{") ? channelOf(text) : undefined;
+    if (text === "defer") main = text;
+    else if (channel === undefined) main = parseUri(text);
+    else if (channel.type === "cpr") cpr = true;
+    else main = readAddress(channel.addr, "incoming.addr");
+  }
+  return { main, cpr };
+}
+
+function channelOf(text: string): { type: Json; addr: Json } {
+  let channel: Json;
+  try {
+    channel = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new OptionValueError("incoming", text, error.message);
+  }
+  if (isObject(channel) && channel["addr"] !== undefined) {
+    return { type: channel["channel-type"] ?? "main", addr: channel["addr"] };
+  }
+  throw new OptionValueError("incoming", text, "not a channel");
+}

@@ -1,0 +1,43 @@
+import { Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
+import {
+  O_CREAT,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_TRUNC,
+  O_WRONLY,
+} from "../../ffi/open_flags.ts";
+import { CprctlError } from "../errors.ts";
+
+/** The file that tells others this process's id, as long as the process is. */
+export class PidFile implements Disposable {
+  readonly #path: string;
+
+  /** @throws {CprctlError} when it cannot be written */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      using file = Fd.open(
+        path,
+        O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY,
+      );
+      file.writeAll(new TextEncoder().encode(`${Deno.pid}\n`));
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      throw new CprctlError(
+        "pidfile",
+        `Cannot write pidfile "${path}": ${error.description}`,
+        { remedy: "Give -pidfile a path that can be written", cause: error },
+      );
+    }
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      // Somebody else removed it: nothing to fail for.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
