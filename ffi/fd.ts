@@ -6,7 +6,7 @@
 
 import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
-import { O_CLOEXEC } from "./open_flags.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
 import { type FileStatus, fileStatus } from "./file_status.ts";
 
 const F_DUPFD = 0;
@@ -16,7 +16,7 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
-const O_NONBLOCK = 0o4000;
+const O_ACCMODE = 3;
 
 const FADV_WILLNEED = 3;
 const FADV_DONTNEED = 4;
@@ -54,6 +54,16 @@ export function getCloexec(number: number): boolean {
 export function setCloexec(number: number, on: boolean): void {
   const flags = on ? FD_CLOEXEC : 0;
   check(libc().fcntl(number, F_SETFD, flags), "fcntl", number);
+}
+
+/**
+ * Whether a descriptor, owned or not, was opened to be written.
+ *
+ * @throws {OsError} EBADF.
+ */
+export function isWritable(number: number): boolean {
+  const flags = check(libc().fcntl(number, F_GETFL, 0), "fcntl", number);
+  return (flags & O_ACCMODE) !== O_RDONLY;
 }
 
 /** How a duplicate is made. */

@@ -2,101 +2,87 @@
  * `cprctl exec`: stands between the old program and the new one in a
  * cpr-exec-command, and looks at the hand-over before it goes on.
  *
+ * ```
+ * CPR state ─▶ every descriptor ─▶ one line ─▶ execvp
+ *     │ none, torn    │ closed, no memory at all
+ *     └───────────────┴─▶ exit 5
+ * ```
+ *
  * This runs while the guest is stopped and the old program is gone: every
- * import costs the guest time, and an error here costs it its life. It checks
- * only what would end the new program as well.
+ * import costs the guest time, and an error here costs it its life. It refuses
+ * only what is certain to end the new program as well, whichever that is; the
+ * rest is named in the line.
  *
  * @module
  */
 
 import { execvp } from "../../ffi/exec.ts";
-import { duplicate, Fd } from "../../ffi/fd.ts";
-import {
-  O_APPEND,
-  O_CREAT,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_WRONLY,
-} from "../../ffi/open_flags.ts";
-import { CprctlError, UsageError } from "../errors.ts";
-import { CPR_EXEC_STATE, handedOver, readCprState } from "./handover.ts";
-
+import { duplicate } from "../../ffi/fd.ts";
+import { CprctlError } from "../errors.ts";
 import { CprError } from "./error.ts";
-import { checkSurvivors, type Survivors } from "./survivors.ts";
-
-/** Text of `cprctl exec --help`. */
-export const EXEC_HELP = `\
-Check the hand-over of a cpr-exec, then execute the new program.
-
-Usage: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...
-
-For use in cpr-exec-command. It finds the CPR state that the old program left,
-checks that every descriptor in it is open, is what it is said to be and
-survives the exec, writes one line about it, and executes COMMAND.
-
-  --log FILE      append the line to FILE (default: standard error)
-  -h, --help      print this and exit
-
-Example:
-  (qemu) migrate_set_parameter mode cpr-exec
-  (qemu) migrate_set_parameter cpr-exec-command cprctl exec -- \\
-      /usr/bin/qemu-system-x86_64 ... -incoming file:/run/vm.state
-  (qemu) migrate -d file:/run/vm.state
-
-Exit status: that of COMMAND; 2 for wrong usage; 5 when the hand-over is
-broken: the VM's memory is lost unless another process holds it.
-`;
-
-interface Request {
-  readonly log: string | undefined;
-  readonly command: readonly string[];
-}
+import { complain, writeLine } from "./exec_line.ts";
+import { EXEC_HELP, type ExecRequest, parseExecWords } from "./exec_words.ts";
+import { CPR_EXEC_STATE, handedOver, readForeignCprState } from "./handover.ts";
+import { lookAtSurvivors, type Survivors } from "./survivors.ts";
 
 /** The hand-over is broken, and with the old program gone so is the VM. */
 const NEEDS_PERSON = 5;
 
+const MEBIBYTE = 1024 * 1024;
+/** Of the doubts that are named. */
+const MAXIMUM_DOUBTS = 8;
+
 /** Runs the wrapper; returns an exit code only if it did not execute. */
-export function runExec(args: readonly string[]): number {
-  if (args[0] === "--help" || args[0] === "-h") {
-    write(1, EXEC_HELP);
+export function runExec(words: readonly string[]): number {
+  let request: ExecRequest | undefined;
+  try {
+    request = parseExecWords(words);
+  } catch (error) {
+    return refuse(error);
+  }
+  if (request === undefined) {
+    console.log(EXEC_HELP.trimEnd());
     return 0;
   }
-  let request: Request | undefined;
+  const { log, command } = request;
   try {
-    request = parse(args);
-    const line = describe(handover(), request.command);
-    log(request.log, line);
-    execvp(request.command);
+    writeLine(
+      `cprctl exec: pid ${Deno.pid}: ${handOver(command)}: ` +
+        `executing ${JSON.stringify(command[0])}`,
+      log,
+    );
+    return execvp(command);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const remedy = error instanceof CprctlError ? error.remedy : undefined;
-    const line = `cprctl exec: pid ${Deno.pid}: ${message}` +
-      (remedy === undefined ? "" : `\n${remedy}`);
-    write(2, `${line}\n`);
-    return error instanceof UsageError ? error.exitCode : NEEDS_PERSON;
+    refuse(error);
+    return NEEDS_PERSON;
   }
 }
 
-function parse(args: readonly string[]): Request {
-  const dashes = args.indexOf("--");
-  const options = dashes < 0 ? args : args.slice(0, dashes);
-  const command = dashes < 0 ? [] : args.slice(dashes + 1);
-  const [option, log, ...rest] = options;
-  if (option !== undefined && (option !== "--log" || log === undefined)) {
-    throw usage(`Cannot use "${option}" here`);
+/** Says why nothing is executed; the error's own exit code. */
+function refuse(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  complain(`cprctl exec: pid ${Deno.pid}: ${message}`);
+  if (!(error instanceof CprctlError)) return 1;
+  if (error.remedy !== undefined) complain(error.remedy);
+  return error.exitCode;
+}
+
+/**
+ * What is to be said of the hand-over.
+ *
+ * @throws {CprError | StreamError} when it is broken
+ */
+function handOver(command: readonly string[]): string {
+  try {
+    return describeSurvivors(survivors(command));
+  } catch (error) {
+    if (error instanceof CprctlError) throw error;
+    // What cannot be looked at need not be broken.
+    return `the hand-over cannot be looked at: ${error}`;
   }
-  if (rest.length > 0) throw usage(`Cannot use "${rest[0]}" here`);
-  if (command.length === 0) throw usage("No command given");
-  return { log, command };
 }
 
-function usage(message: string): UsageError {
-  return new UsageError(message, {
-    remedy: "Write it as: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...",
-  });
-}
-
-function handover(): Survivors {
+function survivors(command: readonly string[]): Survivors {
   const number = handedOver(Deno.env);
   if (number === undefined) {
     throw new CprError(
@@ -105,41 +91,19 @@ function handover(): Survivors {
       { remedy: "Use this command in cpr-exec-command only" },
     );
   }
-  // The new program adopts the descriptor itself; the position is not moved.
-  using memfd = Fd.open(`/proc/self/fd/${number}`, O_RDONLY);
-  return checkSurvivors(readCprState(memfd));
+  // The new program adopts the descriptor itself, and reads from the start.
+  using memfd = duplicate(number);
+  return lookAtSurvivors(readForeignCprState(memfd), command);
 }
 
-const MEBIBYTE = 1024 * 1024;
-
-function describe(survivors: Survivors, command: readonly string[]): string {
-  const { descriptors, blocks, bytes } = survivors;
-  return `cprctl exec: pid ${Deno.pid}: ${descriptors} descriptors survive, ` +
-    `${blocks} of them RAM of ${(bytes / MEBIBYTE).toFixed(1)} MiB: ` +
-    `executing "${command[0]}"`;
-}
-
-/** A log that cannot be written must not cost a VM its life. */
-function log(path: string | undefined, line: string): void {
-  if (path === undefined) return write(2, `${line}\n`);
-  try {
-    const flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
-    using file = Fd.open(path, flags, 0o600);
-    file.writeAll(new TextEncoder().encode(`${line}\n`));
-  } catch (error) {
-    write(2, `${line}\n`);
-    write(
-      2,
-      `cprctl exec: ${error instanceof Error ? error.message : error}\n`,
-    );
-  }
-}
-
-function write(descriptor: 1 | 2, text: string): void {
-  using out = duplicate(descriptor);
-  try {
-    out.writeAll(new TextEncoder().encode(text));
-  } catch {
-    // Nobody listens on it any more, and the guest waits.
-  }
+function describeSurvivors(
+  { descriptors, blocks, bytes, doubts }: Survivors,
+): string {
+  const counts = `${descriptors} descriptors survive, ${blocks} of them RAM ` +
+    `of ${(bytes / MEBIBYTE).toFixed(1)} MiB`;
+  if (doubts.length === 0) return counts;
+  const named = doubts.slice(0, MAXIMUM_DOUBTS);
+  const more = doubts.length - named.length;
+  if (more > 0) named.push(`and ${more} more`);
+  return `${counts} (warning: ${named.join("; ")})`;
 }

@@ -22,7 +22,13 @@ import { descriptorIsOpen, Fd, setCloexec } from "../../ffi/fd.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { CprError } from "./error.ts";
 import { CprRegistry } from "./registry.ts";
-import { type CprState, decodeCprState, encodeCprState } from "./state.ts";
+import {
+  type CprState,
+  decodeCprState,
+  decodeForeignCprState,
+  encodeCprState,
+  type ForeignCprState,
+} from "./state.ts";
 
 /** Names the environment variable and the memfd. */
 export const CPR_EXEC_STATE = "QEMU_CPR_EXEC_STATE";
@@ -123,8 +129,17 @@ export function handedOver(environment: Environment): number | undefined {
 
 /** Reads CPR state from the start of a memfd, whatever its position. */
 export function readCprState(memfd: Fd): CprState {
+  return decodeCprState(bytesOf(memfd));
+}
+
+/** Likewise, for a program that is not this one. */
+export function readForeignCprState(memfd: Fd): ForeignCprState {
+  return decodeForeignCprState(bytesOf(memfd));
+}
+
+function bytesOf(memfd: Fd): Uint8Array {
   memfd.seek(0);
-  return decodeCprState(memfd.readAll(MAXIMUM_STATE_SIZE));
+  return memfd.readAll(MAXIMUM_STATE_SIZE);
 }
 
 /**
@@ -132,7 +147,7 @@ export function readCprState(memfd: Fd): CprState {
  *
  * @throws {CprError} naming the first that is not
  */
-export function checkOpen(state: CprState): void {
+function checkOpen(state: CprState): void {
   const owners = new Map<number, string>();
   for (const { name, id, descriptor } of state.descriptors) {
     const owner = owners.get(descriptor);

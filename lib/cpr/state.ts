@@ -15,7 +15,7 @@
  * @module
  */
 
-import { Sink, Source, StreamError } from "../stream/mod.ts";
+import { Sink, Source, StreamError, TornStreamError } from "../stream/mod.ts";
 import {
   type DescriptorCodec,
   fd,
@@ -96,6 +96,11 @@ const cprState = vmstate("CprState", { version: 1 }, {
   descriptors: qlist(cprFd),
 }, { subsections: { vfio: vfioDevices } });
 
+/** The list alone: subsections are those of a description of their name. */
+const cprFds = vmstate("cpr fds", { version: 1 }, {
+  descriptors: qlist(cprFd),
+});
+
 function checkTerminated(name: string): void {
   if (name.indexOf("\0") !== name.length - 1) {
     throw new InvalidValue("its name does not end with its only NUL");
@@ -156,6 +161,37 @@ export function decodeCprState(
   const state = fromWire(value);
   checkUnique(state, source.offset);
   return state;
+}
+
+/** A table that somebody else is going to read. */
+export interface ForeignCprState {
+  readonly descriptors: readonly CprDescriptor[];
+  /** What the strict reading minds; undefined where that is nothing. */
+  readonly oddity?: string;
+}
+
+/**
+ * Reads the descriptors of a table that another program is to take over. What
+ * that program may know and this one does not, such as a new subsection, is an
+ * oddity and no error.
+ *
+ * @throws {StreamError} when it is torn, or its list malformed
+ */
+export function decodeForeignCprState(bytes: Uint8Array): ForeignCprState {
+  try {
+    return { descriptors: decodeCprState(bytes).descriptors };
+  } catch (error) {
+    if (!(error instanceof StreamError) || isTorn(error)) throw error;
+    const source = new Source(bytes);
+    readHeader(source);
+    const list = loadState(cprFds, source, { section: "CPR state" });
+    return { ...fromWire(list), oddity: error.message };
+  }
+}
+
+function isTorn(error: StreamError): boolean {
+  return error instanceof TornStreamError ||
+    error.cause instanceof TornStreamError;
 }
 
 function readHeader(source: Source): void {

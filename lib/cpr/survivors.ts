@@ -1,72 +1,173 @@
-import { getCloexec } from "../../ffi/fd.ts";
-import { fileStatus } from "../../ffi/file_status.ts";
+/**
+ * A look at the descriptors that a new program is about to be given, in the
+ * process that executes it.
+ *
+ * ```
+ *   an entry's descriptor is                       RAM's      another's
+ *   ──────────────────────────────────────────    ───────    ─────────
+ *   closed, or somebody else's by now              broken     broken
+ *   an empty memfd                                 broken     broken
+ *   a directory, FIFO, socket, eventfd, epoll …    broken     doubt
+ *   a memfd of another name, read-only, of half    doubt      doubt
+ *     a page, with an id; a file or device that
+ *     QEMU has not
+ *   what QEMU makes                                right      right
+ * ```
+ *
+ * An entry does not say what it is. It is RAM's for certain where the command
+ * has a memory backend of its name, or the name is one that only RAM has.
+ *
+ * @module
+ */
+
+import { descriptorIsOpen, getCloexec, isWritable } from "../../ffi/fd.ts";
+import { type FileStatus, fileStatus } from "../../ffi/file_status.ts";
 import { CprError } from "./error.ts";
-import { checkOpen } from "./handover.ts";
-import type { CprDescriptor, CprState } from "./state.ts";
+import type { CprDescriptor, ForeignCprState } from "./state.ts";
 
 const PAGE_SIZE = 4096;
+
+/** The one name that QEMU gives all memfds of memory-backend-memfd. */
+const BACKEND_MEMFD = "memory-backend-memfd";
+/** RAM in files: memory-backend-shm, and huge pages. */
+const MEMORY_FILES = /^\/dev\/(?:shm|hugepages)\//;
+/** Devices that outlive an exec in a newer QEMU too. */
+const DEVICES = /^\/dev\/(?:vfio\/.*|iommu|net\/tun|vhost-.*)$/;
+/** What vfio has besides. */
+const ANONYMOUS = /^anon_inode:\[(?:eventfd|vfio.*)\]$/;
+/** Names of RAMBlocks that no backend makes. */
+const RAM_NAMES = /^\/rom@|\.(?:aux|bios|ram|rom|vram)$/;
 
 /** What a table preserves, after a look at every descriptor. */
 export interface Survivors {
   readonly descriptors: number;
-  /** Of them, memfds: guest RAM. */
+  /** Of them, those that are memory. */
   readonly blocks: number;
-  /** Bytes of RAM. */
+  /** Bytes of memory. */
   readonly bytes: number;
+  /** What looks strange and need not be wrong. */
+  readonly doubts: readonly string[];
 }
 
 /**
- * Checks, in the process that executes the new program, that every descriptor
- * of a table is open, will survive the exec, and can be what it is said to be.
+ * Looks at every descriptor of a table.
  *
- * @throws {CprError} naming the descriptor that is not
+ * @param command that is about to be executed
+ * @throws {CprError} naming a descriptor that is certain to be broken
  */
-export function checkSurvivors(state: CprState): Survivors {
-  checkOpen(state);
-  const names = new Set(state.descriptors.map(({ name }) => name));
+export function lookAtSurvivors(
+  { descriptors, oddity }: ForeignCprState,
+  command: readonly string[],
+): Survivors {
+  const doubts = oddity === undefined ? [] : [oddity];
+  const owners = new Map<number, string>();
+  const words = command.join(" ");
   let blocks = 0;
   let bytes = 0;
-  for (const entry of state.descriptors) {
-    if (getCloexec(entry.descriptor)) {
-      throw wrong(entry, "it is close-on-exec and would not survive");
-    }
-    const memfd = memfdName(entry.descriptor);
-    if (memfd === undefined) checkKind(entry);
-    else {
-      // Backends share one memfd name; auxiliary RAM has each its own.
-      if (memfd !== entry.name && names.has(memfd)) {
-        throw wrong(entry, `it is the memfd of "${memfd}"`);
-      }
+  for (const entry of descriptors) {
+    checkSurvives(entry);
+    const { name, descriptor } = entry;
+    const doubt = (what: string) =>
+      doubts.push(`descriptor ${descriptor} of ${quoted(name)} ${what}`);
+    const owner = owners.get(descriptor);
+    if (owner !== undefined) doubt(`is that of ${quoted(owner)} too`);
+    owners.set(descriptor, name);
+    try {
+      const size = memorySize(entry, isRam(entry, words), doubt);
+      if (size === undefined) continue;
       blocks++;
-      bytes += ramSize(entry);
+      bytes += size;
+    } catch (error) {
+      if (error instanceof CprError) throw error;
+      doubt(`cannot be looked at: ${error}`);
     }
   }
-  return { descriptors: state.descriptors.length, blocks, bytes };
+  return { descriptors: descriptors.length, blocks, bytes, doubts };
 }
 
-/** The name that a memfd was created with; undefined for anything else. */
-function memfdName(descriptor: number): string | undefined {
-  const link = Deno.readLinkSync(`/proc/self/fd/${descriptor}`);
-  return /^\/memfd:(.*) \(deleted\)$/s.exec(link)?.[1];
-}
-
-function ramSize(entry: CprDescriptor): number {
-  const { size } = fileStatus(entry.descriptor);
-  if (size > 0 && size % PAGE_SIZE === 0) return size;
-  throw wrong(entry, `its memfd has ${size} bytes, which is no RAM`);
-}
-
-/** RAM in shared memory files, and vfio's devices and event descriptors. */
-function checkKind(entry: CprDescriptor): void {
-  const status = fileStatus(entry.descriptor);
-  if (status.isDirectory || status.isFifo || status.isSocket) {
-    throw wrong(entry, "it is neither memory nor a device");
+/** What exec closes is not what came here through an exec. */
+function checkSurvives(entry: CprDescriptor): void {
+  const { name, id, descriptor } = entry;
+  if (descriptor < 0 || !descriptorIsOpen(descriptor)) {
+    throw new CprError(
+      "cpr-not-open",
+      `CPR state names descriptor ${descriptor} for ${
+        quoted(name)
+      } id ${id}: ` +
+        "it is not open",
+      { remedy: "A wrapper must not close or renumber descriptors" },
+    );
+  }
+  if (getCloexec(descriptor)) {
+    throw broken(entry, "it is close-on-exec and would not survive");
   }
 }
 
-function wrong(entry: CprDescriptor, what: string): CprError {
+function isRam({ name, id }: CprDescriptor, words: string): boolean {
+  if (id !== 0) return false;
+  const escaped = RegExp.escape(name);
+  const backend = new RegExp(
+    `memory-backend-(?:[^ ]|(?<=[,:]) )*\\bid(?:=|": *")${escaped}(?:[," ]|$)`,
+  );
+  return RAM_NAMES.test(name) || backend.test(words);
+}
+
+/** The size of what is memory; undefined for what is not. */
+function memorySize(
+  entry: CprDescriptor,
+  isRam: boolean,
+  doubt: (what: string) => void,
+): number | undefined {
+  const link = Deno.readLinkSync(`/proc/self/fd/${entry.descriptor}`);
+  const status = fileStatus(entry.descriptor);
+  const memfd = /^\/memfd:(.*) \(deleted\)$/s.exec(link)?.[1];
+  if (
+    memfd === undefined && (!status.isFile || link.startsWith("anon_inode"))
+  ) {
+    lookAtOther(entry, { link, status, isRam }, doubt);
+    return undefined;
+  }
+  if (memfd === undefined && !MEMORY_FILES.test(link)) {
+    doubt(`is the file ${quoted(link)}`);
+    if (!isRam) return undefined;
+  } else if (
+    memfd !== undefined && memfd !== entry.name && memfd !== BACKEND_MEMFD
+  ) doubt(`is the memfd ${quoted(memfd)}`);
+  if (status.size === 0 && (isRam || memfd !== undefined)) {
+    throw broken(entry, "it is empty, which is no RAM");
+  }
+  if (status.size === 0 || status.size % PAGE_SIZE !== 0) {
+    doubt(`has ${status.size} bytes`);
+  }
+  if (!isWritable(entry.descriptor)) doubt("is read-only");
+  if (entry.id !== 0) doubt(`has id ${entry.id}, as no RAM has`);
+  return status.size;
+}
+
+function lookAtOther(
+  entry: CprDescriptor,
+  { link, status, isRam }: {
+    readonly link: string;
+    readonly status: FileStatus;
+    readonly isRam: boolean;
+  },
+  doubt: (what: string) => void,
+): void {
+  const isUsual = status.isCharacterDevice ? DEVICES : ANONYMOUS;
+  if (isRam && !status.isCharacterDevice) {
+    throw broken(entry, `it is ${quoted(link)}, which is no memory`);
+  }
+  if (isRam || !isUsual.test(link)) doubt(`is ${quoted(link)}`);
+}
+
+function broken({ name, descriptor }: CprDescriptor, what: string): CprError {
   return new CprError(
     "cpr-bad-descriptor",
-    `Descriptor ${entry.descriptor} cannot be "${entry.name}": ${what}`,
+    `Descriptor ${descriptor} cannot be ${quoted(name)}: ${what}`,
   );
+}
+
+/** In one line, whatever a name or a path may hold. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }

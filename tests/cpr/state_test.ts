@@ -1,8 +1,14 @@
-import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import {
   type CprState,
   decodeCprState,
+  decodeForeignCprState,
   encodeCprState,
   transferredDescriptors,
 } from "../../lib/cpr/state.ts";
@@ -101,6 +107,30 @@ Deno.test("each malformation is named", () => {
   const noNul = encodeCprState({ descriptors: [twice] });
   noNul[8 + 1 + 4 + 4] = 0x41;
   assertThrows(() => decodeCprState(noNul), StreamError, "NUL");
+});
+
+Deno.test("of a table for another program the list is what counts", () => {
+  const bytes = sample("cpr-exec-q35-plain.qcpr");
+  const { descriptors } = decodeCprState(bytes);
+  assertEquals(decodeForeignCprState(bytes), { descriptors });
+  const list = bytes.slice(0, -28);
+  const more = new TextEncoder().encode("\x05\x0cCprState/new\0\0\0\x01…");
+  for (
+    const [tail, oddity] of [
+      [more, /"CprState\/new" is not known/],
+      [Uint8Array.of(9, 9), /2 bytes follow its end/],
+    ] as const
+  ) {
+    const foreign = decodeForeignCprState(Uint8Array.of(...list, ...tail));
+    assertEquals(foreign.descriptors, descriptors);
+    assertMatch(foreign.oddity ?? "", oddity);
+  }
+  for (let length = 0; length < list.length; length++) {
+    assertThrows(
+      () => decodeForeignCprState(bytes.slice(0, length)),
+      StreamError,
+    );
+  }
 });
 
 Deno.test("any table survives", () => {

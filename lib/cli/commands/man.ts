@@ -26,7 +26,7 @@ export function manCommand(
     loader: async () => {
       const [{ manPage }, { EXEC_HELP }, { MACHINE_HELP }] = await Promise.all([
         import("../man_page.ts"),
-        import("../../cpr/exec_wrapper.ts"),
+        import("../../cpr/exec_words.ts"),
         import("../../machine/options.ts"),
       ]);
       return function (this: CliContext): void {

@@ -12,6 +12,7 @@ import {
   Bench,
   capture,
   type Captured,
+  eachOf,
   enable,
   type Inheritance,
   Lab,
@@ -23,16 +24,23 @@ import {
 } from "./harness/mod.ts";
 
 const SEED = Number(Deno.env.get("CPRCTL_SEED") ?? 1);
-const SAMPLES = 8;
+const SAMPLES = 40;
+const AT_ONCE = 4;
 
 /** Some alterations of the stream that a loader must notice. */
-function samples(captured: Captured): Uint8Array<ArrayBuffer>[] {
+function samples(
+  captured: Captured,
+  count: number,
+): Uint8Array<ArrayBuffer>[] {
   using bench = new Bench(captured);
   const random = seededRandom(SEED);
   const noticed: Uint8Array<ArrayBuffer>[] = [];
   const all = [...alterations(captured.stream)];
-  while (noticed.length < SAMPLES) {
-    const damaged = all[random(all.length)]?.damaged;
+  while (noticed.length < count) {
+    // Three alterations, then a cut.
+    const damaged = noticed.length % 4 === 3
+      ? captured.stream.slice(0, random(captured.stream.length))
+      : all[random(all.length)]?.damaged;
     try {
       if (damaged !== undefined) bench.load(damaged);
     } catch {
@@ -72,10 +80,12 @@ Deno.test("what was captured can be taken over at all", async () => {
 Deno.test("a damaged state file ends the new program with its reason", async () => {
   await using lab = await Lab.open();
   const captured = await capture(lab, 5);
-  for (const stream of samples(captured)) {
-    const words = /^error: Cannot (load|decode) (stream|section) .*offset \d+/;
-    await assertRefused(lab, captured, { stream }, words);
-  }
+  const words = /^error: Cannot (load|decode) (stream|section) .*offset \d+/;
+  await eachOf(
+    samples(captured, SAMPLES),
+    AT_ONCE,
+    (stream) => assertRefused(lab, captured, { stream }, words),
+  );
   const torn = captured.stream.slice(0, captured.stream.length / 2);
   await assertRefused(lab, captured, { stream: torn }, /stream ends here/);
   await assertRefused(
@@ -95,7 +105,7 @@ Deno.test("a damaged state file ends the new program with its reason", async () 
 Deno.test("with -incoming defer it waits, paused, and says what failed", async () => {
   await using lab = await Lab.open();
   const captured = await capture(lab, 5);
-  for (const stream of samples(captured).slice(0, SAMPLES / 2)) {
+  for (const stream of samples(captured, 4)) {
     using successor = new Successor(lab, captured, {
       stream,
       incoming: "defer",
@@ -142,10 +152,15 @@ Deno.test("damaged CPR state ends the new program with its reason", async () => 
   const captured = await capture(lab, 5);
   const random = seededRandom(SEED);
   const all = [...alterations(captured.table)];
-  for (let sample = 0; sample < SAMPLES / 2; sample++) {
-    const table = all[random(all.length)]?.damaged ?? captured.table;
-    await assertRefused(lab, captured, { table }, /^error: /);
-  }
+  const tables = Array.from(
+    { length: SAMPLES },
+    () => all[random(all.length)]?.damaged ?? new Uint8Array(),
+  );
+  await eachOf(
+    tables,
+    AT_ONCE,
+    (table) => assertRefused(lab, captured, { table }, /^error: /),
+  );
   const torn = captured.table.slice(0, 30);
   await assertRefused(lab, captured, { table: torn }, /CPR state/);
 });

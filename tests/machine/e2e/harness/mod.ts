@@ -4,6 +4,7 @@ export * from "./bench.ts";
 export * from "./captured.ts";
 export * from "./damage.ts";
 export * from "./deadline.ts";
+export * from "./each_of.ts";
 export * from "./guest.ts";
 export * from "./lab.ts";
 export * from "./migrations.ts";

@@ -1,0 +1,49 @@
+/**
+ * What `cprctl exec` says. Nothing here waits, and nothing here fails: the guest
+ * stands still, and a log that cannot be written must not cost a VM its life.
+ *
+ * @module
+ */
+
+import { Fd } from "../../ffi/fd.ts";
+import {
+  O_APPEND,
+  O_CREAT,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_WRONLY,
+} from "../../ffi/open_flags.ts";
+import { Outlet } from "../../ffi/outlet.ts";
+
+const LOG_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
+  O_NOCTTY;
+const STANDARD_ERROR = 2;
+
+/**
+ * Appends a line to a file, and to standard error where that cannot be.
+ *
+ * @param path standard error alone unless given
+ */
+export function writeLine(line: string, path?: string): void {
+  if (path === undefined) return complain(line);
+  try {
+    using log = Outlet.adopt(Fd.open(path, LOG_FLAGS, 0o600));
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    if (log.write(bytes) === bytes.length) return;
+    complain(line);
+  } catch (error) {
+    complain(line);
+    complain(`cprctl exec: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Writes a line to standard error, as far as that takes it at once. */
+export function complain(line: string): void {
+  try {
+    using out = Outlet.over(STANDARD_ERROR);
+    out.write(new TextEncoder().encode(`${line}\n`));
+  } catch {
+    // Nobody listens on it any more, and the guest waits.
+  }
+}

@@ -1,0 +1,64 @@
+/** The words of `cprctl exec`, and its help. @module */
+
+import { UsageError } from "../errors.ts";
+
+/** Text of `cprctl exec --help`. */
+export const EXEC_HELP = `\
+Check the hand-over of a cpr-exec, then execute the new program.
+
+Usage: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...
+
+For use in cpr-exec-command. It finds the CPR state that the old program left,
+checks that every descriptor in it is open, survives the exec, and can be what
+it is said to be, writes one line about it, and executes COMMAND. What is
+certain to end the new program ends the wrapper, in words; what only looks
+strange is named in the line, and COMMAND is executed all the same.
+
+  --log FILE      append the line to FILE (default: standard error)
+  -h, --help      print this and exit
+
+Example:
+  (qemu) migrate_set_parameter mode cpr-exec
+  (qemu) migrate_set_parameter cpr-exec-command cprctl exec -- \\
+      /usr/bin/qemu-system-x86_64 ... -incoming file:/run/vm.state
+  (qemu) migrate -d file:/run/vm.state
+
+Exit status: that of COMMAND; 2 for wrong usage; 5 when the hand-over is
+broken: the VM's memory is lost unless another process holds it.
+`;
+
+/** What is asked of the wrapper. */
+export interface ExecRequest {
+  /** The file that gets the line; standard error unless given. */
+  readonly log: string | undefined;
+  /** At least one word. */
+  readonly command: readonly string[];
+}
+
+/**
+ * Reads the words after `exec`.
+ *
+ * @returns undefined where help is asked for
+ * @throws {UsageError}
+ */
+export function parseExecWords(
+  words: readonly string[],
+): ExecRequest | undefined {
+  if (words[0] === "--help" || words[0] === "-h") return undefined;
+  const dashes = words.indexOf("--");
+  const options = dashes < 0 ? words : words.slice(0, dashes);
+  const command = dashes < 0 ? [] : words.slice(dashes + 1);
+  const [option, log, ...rest] = options;
+  if (option !== undefined && (option !== "--log" || log === undefined)) {
+    throw usage(`Cannot use "${option}" here`);
+  }
+  if (rest.length > 0) throw usage(`Cannot use "${rest[0]}" here`);
+  if (command.length === 0) throw usage("No command given");
+  return { log, command };
+}
+
+function usage(message: string): UsageError {
+  return new UsageError(message, {
+    remedy: "Write it as: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...",
+  });
+}

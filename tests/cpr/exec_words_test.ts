@@ -1,0 +1,35 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseExecWords } from "../../lib/cpr/exec_words.ts";
+import { UsageError } from "../../lib/errors.ts";
+
+Deno.test("the command is everything after the dashes", () => {
+  assertEquals(parseExecWords(["--", "qemu", "--", "--log", "x"]), {
+    log: undefined,
+    command: ["qemu", "--", "--log", "x"],
+  });
+  assertEquals(parseExecWords(["--log", "/run/log", "--", "--help"]), {
+    log: "/run/log",
+    command: ["--help"],
+  });
+});
+
+Deno.test("help comes first or not at all", () => {
+  assertEquals(parseExecWords(["--help"]), undefined);
+  assertEquals(parseExecWords(["-h", "--", "qemu"]), undefined);
+  assertThrows(() => parseExecWords(["--log", "x", "-h"]), UsageError);
+});
+
+Deno.test("what is not understood is refused by name", () => {
+  const cases: [string[], string][] = [
+    [[], "No command given"],
+    [["--"], "No command given"],
+    [["--log", "x"], "No command given"],
+    [["qemu"], 'Cannot use "qemu" here'],
+    [["-x", "--", "qemu"], 'Cannot use "-x" here'],
+    [["--log", "--", "qemu"], 'Cannot use "--log" here'],
+    [["--log", "x", "y", "--", "qemu"], 'Cannot use "y" here'],
+  ];
+  for (const [words, message] of cases) {
+    assertThrows(() => parseExecWords(words), UsageError, message);
+  }
+});
