@@ -12,9 +12,14 @@
  * ```
  *
  * Deno leaves the mask of its main thread as it found it, so the caller's mask
- * is the one that the process was started with. It ignores SIGPIPE without a
- * record of what was before; the successor gets the default, as nearly every
- * process is started with.
+ * is the one that the process was started with.
+ *
+ * It ignores SIGPIPE, and unlike the limit of open files (open_files.ts) what
+ * was before has no witness: /proc shows what is ignored now, and a parent that
+ * ignores it need not have passed that on. The successor gets the default, as
+ * nearly every process is started with. In a service of systemd that is another
+ * than before, as IgnoreSIGPIPE=yes is its default; QEMU and this program ignore
+ * SIGPIPE by themselves.
  *
  * @module
  */

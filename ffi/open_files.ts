@@ -23,7 +23,8 @@
  *    took us over.
  * 4. None: the present limit is kept.
  *
- * Who knows better passes `openFiles` to exec or spawn.
+ * Who knows better passes `openFiles` to exec or spawn. What else Deno changes,
+ * the action of SIGPIPE, has no witness at all: exec.ts.
  *
  * @module
  */
