@@ -32,12 +32,14 @@ export class AptRoot {
    * Makes the root in an empty folder and fetches the suites' indexes.
    *
    * @param suites the preferred one last
-   * @throws {Error} if a suite cannot be fetched or is not signed by Debian
+   * @param keyring whose keys may have signed them; Debian's unless given
+   * @throws {Error} if a suite cannot be fetched or is not signed by one
    */
   static async create(
     folder: string,
     mirror: string,
     suites: readonly [...string[], string],
+    keyring = KEYRING,
   ): Promise<AptRoot> {
     const config = `${folder}/apt.conf`;
     const archives = `${folder}/cache/archives`;
@@ -47,7 +49,7 @@ export class AptRoot {
     await Deno.writeTextFile(`${folder}/status`, "");
     await Deno.writeTextFile(
       `${folder}/sources.list`,
-      suites.map((it) => `deb [signed-by=${KEYRING}] ${mirror} ${it} main\n`)
+      suites.map((it) => `deb [signed-by=${keyring}] ${mirror} ${it} main\n`)
         .join(""),
     );
     await Deno.writeTextFile(config, configuration(folder, suites.at(-1)));
