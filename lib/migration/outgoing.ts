@@ -153,7 +153,7 @@ export class OutgoingMigration {
 
   /** Drops a migration as the process ends: it shall not execute anything. */
   abandon(): void {
-    this.#attempt?.file.close();
+    if (this.#attempt !== undefined) this.#release(this.#attempt);
     this.#end();
   }
 
@@ -254,14 +254,18 @@ export class OutgoingMigration {
   }
 
   #undo(attempt: Attempt): void {
-    const { host, notifiers } = this.#setup;
-    attempt.file.close();
-    notifiers.notify(attempt.mode, { type: "failed" });
+    this.#release(attempt);
     if (!attempt.stopped) return;
+    const { host } = this.#setup;
     const { runStateBefore: before } = attempt;
     if (before === "running" || host.runState === "finish-migrate") {
       host.resume(before);
     }
+  }
+
+  #release(attempt: Attempt): void {
+    attempt.file.close();
+    this.#setup.notifiers.notify(attempt.mode, { type: "failed" });
   }
 
   #stop(attempt: Attempt): void {

@@ -10,6 +10,7 @@ import {
   takeCprState,
 } from "../../lib/cpr/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
+import { testWithoutLeaks as test } from "../ffi/leaks.ts";
 
 const FIXTURE = new URL("exec_fixture.ts", import.meta.url).pathname;
 
@@ -38,18 +39,18 @@ const HANDED_OVER = {
   variable: null,
 };
 
-Deno.test("descriptors get over a real exec and are close-on-exec again", async () => {
+test("descriptors get over a real exec and are close-on-exec again", async () => {
   assertEquals(await runFixture(), HANDED_OVER);
 });
 
-Deno.test("a wrapper that passes everything on changes nothing", async () => {
+test("a wrapper that passes everything on changes nothing", async () => {
   assertEquals(
     await runFixture("/bin/sh", "-c", 'exec "$@"', "sh"),
     HANDED_OVER,
   );
 });
 
-Deno.test("after a failed exec the descriptors are close-on-exec again", async () => {
+test("after a failed exec the descriptors are close-on-exec again", async () => {
   const result = await runFixture("/nonexistent/program");
   assert(result.failed.includes("ENOENT") || result.failed.includes("No such"));
   assertEquals(result.cloexec, [true, true]);
@@ -71,19 +72,19 @@ function environmentOf(value: string): Environment {
   };
 }
 
-Deno.test("without the variable nothing is taken", () => {
+test("without the variable nothing is taken", () => {
   const environment = environmentOf("");
   environment.delete(CPR_EXEC_STATE);
   assertEquals(takeCprState(environment), undefined);
 });
 
-Deno.test("a variable that is no open descriptor is refused", () => {
+test("a variable that is no open descriptor is refused", () => {
   for (const value of ["", "x", "-1", "3 ", "0x3", "99999", "99999999999"]) {
     assertThrows(() => takeCprState(environmentOf(value)), CprError, value);
   }
 });
 
-Deno.test("a table is read from its start and its memfd closed", () => {
+test("a table is read from its start and its memfd closed", () => {
   using block = createMemfd("ram0", { size: 4096, cloexec: false });
   const bytes = encodeCprState({
     descriptors: [{ name: "ram0", id: 0, descriptor: block.number }],
@@ -97,7 +98,7 @@ Deno.test("a table is read from its start and its memfd closed", () => {
   assertThrows(() => Fd.adopt(memfd));
 });
 
-Deno.test("a table that names what is not open is refused by name", () => {
+test("a table that names what is not open is refused by name", () => {
   for (const descriptor of [-1, 9_999]) {
     const bytes = encodeCprState({
       descriptors: [{ name: "pc.bios", id: 0, descriptor }],
@@ -110,7 +111,7 @@ Deno.test("a table that names what is not open is refused by name", () => {
   }
 });
 
-Deno.test("a table that names its own memfd is refused by name", () => {
+test("a table that names its own memfd is refused by name", () => {
   const memfd = createMemfd(CPR_EXEC_STATE);
   const descriptor = memfd.number;
   memfd.writeAll(encodeCprState({
@@ -120,7 +121,7 @@ Deno.test("a table that names its own memfd is refused by name", () => {
   assertThrows(() => takeCprState(environment), CprError, '"ram0"');
 });
 
-Deno.test("a table that gives one descriptor to two is refused", () => {
+test("a table that gives one descriptor to two is refused", () => {
   using block = createMemfd("ram0");
   const bytes = encodeCprState({
     descriptors: ["a", "b"].map((name) => ({
@@ -132,7 +133,7 @@ Deno.test("a table that gives one descriptor to two is refused", () => {
   assertThrows(() => takeCprState(environmentWith(bytes)), CprError, '"a"');
 });
 
-Deno.test("a torn table is refused", () => {
+test("a torn table is refused", () => {
   const bytes = encodeCprState({ descriptors: [], vfioDevices: [] });
   for (let length = 0; length < bytes.length; length++) {
     if (length === 9) continue; // whole, of a writer that knows no vfio
@@ -143,7 +144,7 @@ Deno.test("a torn table is refused", () => {
   }
 });
 
-Deno.test("the registry keeps one descriptor a name and id", () => {
+test("the registry keeps one descriptor a name and id", () => {
   const registry = new CprRegistry();
   registry.save("vfio_group", 1, 10);
   registry.save("vfio_group", 2, 11);

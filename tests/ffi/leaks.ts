@@ -30,6 +30,14 @@ export async function withoutLeaks(
   }
 }
 
+/** Registers a test that {@link withoutLeaks} runs. */
+export function testWithoutLeaks(
+  name: string,
+  test: () => void | Promise<void>,
+): void {
+  Deno.test(name, () => withoutLeaks(test));
+}
+
 /** Descriptors that are open after the test and were not before. */
 async function openedBy(test: () => void | Promise<void>): Promise<string[]> {
   const before = descriptors();
