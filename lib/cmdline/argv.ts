@@ -68,11 +68,6 @@ function argumentAt(
   return { option, value, words: [word, value], index };
 }
 
-/** The words of all options, in order: the inverse of {@link parseArguments}. */
-export function renderArguments(options: readonly Argument[]): string[] {
-  return options.flatMap((argument) => argument.words);
-}
-
 /** The option with another value, its own word kept as it was written. */
 export function withValue(argument: Argument, value: string): Argument {
   return {

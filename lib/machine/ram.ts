@@ -97,9 +97,15 @@ export class RamBlock implements Disposable {
    */
   static create(options: RamBlockOptions, registry: CprRegistry): RamBlock {
     const { name, size, share } = options;
-    const memfd = createMemfd(name, { size });
-    if (share) registry.save(name, 0, memfd.number);
-    return new RamBlock(options, memfd, registry);
+    using made = new DisposableStack();
+    const memfd = made.use(createMemfd(name, { size }));
+    if (share) {
+      registry.save(name, 0, memfd.number);
+      made.defer(() => registry.delete(name, 0));
+    }
+    const block = new RamBlock(options, memfd, registry);
+    made.move();
+    return block;
   }
 
   /**

@@ -33,8 +33,36 @@ function needElements(
   }
 }
 
+/** Makes `count` elements; an error is that of the element at hand. */
+function elements<T>(
+  count: number,
+  context: StateContext,
+  make: (index: number) => T,
+): T[] {
+  const made: T[] = [];
+  for (let index = 0; index < count; index++) {
+    context.path.push(index);
+    made.push(make(index));
+    context.path.pop();
+  }
+  return made;
+}
+
+/** Likewise for those that there are. */
+function eachElement<T>(
+  values: readonly T[],
+  context: StateContext,
+  work: (value: T, index: number) => void,
+): void {
+  for (const [index, value] of values.entries()) {
+    context.path.push(index);
+    work(value, index);
+    context.path.pop();
+  }
+}
+
 /** Loads `count` values of a codec, naming the element that fails. */
-export function loadElements<T>(
+function loadElements<T>(
   codec: Codec<T>,
   count: number,
   source: Source,
@@ -42,13 +70,7 @@ export function loadElements<T>(
   siblings: Siblings,
 ): T[] {
   needElements(source, count, codec.minimumSize);
-  const values: T[] = [];
-  for (let index = 0; index < count; index++) {
-    context.path.push(index);
-    values.push(codec.load(source, context, siblings));
-    context.path.pop();
-  }
-  return values;
+  return elements(count, context, () => codec.load(source, context, siblings));
 }
 
 function arrayCodec<T>(
@@ -66,11 +88,9 @@ function arrayCodec<T>(
       loadElements(element, lengthIn(siblings), source, context, siblings),
     save(sink, values, context, siblings) {
       checkLength(values, lengthIn(siblings));
-      for (const [index, value] of values.entries()) {
-        context.path.push(index);
+      eachElement(values, context, (value) => {
         element.save(sink, value, context, siblings);
-        context.path.pop();
-      }
+      });
     },
     describe: (values, context, siblings) =>
       arrayEntries(
@@ -126,19 +146,16 @@ export function pointerArray<T>(
     initial: () =>
       Array.from({ length: count }, (_, i) => has(i) ? codec.initial() : null),
     load(source, context, siblings) {
-      const values: (T | null)[] = [];
-      for (let index = 0; index < count; index++) {
-        context.path.push(index);
-        if (has(index)) values.push(codec.load(source, context, siblings));
-        else values.push(loadNull(source));
-        context.path.pop();
-      }
-      return values;
+      return elements(
+        count,
+        context,
+        (index) =>
+          has(index) ? codec.load(source, context, siblings) : loadNull(source),
+      );
     },
     save(sink, values, context, siblings) {
       checkLength(values, count);
-      for (const [index, value] of values.entries()) {
-        context.path.push(index);
+      eachElement(values, context, (value, index) => {
         if ((value !== null) !== has(index)) {
           throw new InvalidValue(
             has(index) ? "it is null, but is here" : "it is not here",
@@ -146,8 +163,7 @@ export function pointerArray<T>(
         }
         if (value === null) sink.u8(POINTER_NULL);
         else codec.save(sink, value, context, siblings);
-        context.path.pop();
-      }
+      });
     },
     describe: (values, context, siblings) =>
       pointerEntries(
@@ -186,26 +202,19 @@ export function allocatedPointerArray<T>(
     minimumSize: count,
     initial: () => Array.from({ length: count }, () => null),
     load(source, context, siblings) {
-      const values: (T | null)[] = [];
-      for (let index = 0; index < count; index++) {
-        context.path.push(index);
+      return elements(count, context, () => {
         const marker = source.u8();
-        if (marker === POINTER_NULL) values.push(null);
-        else if (marker === POINTER_PRESENT) {
-          values.push(codec.load(source, context, siblings));
-        } else throw badMarker(marker);
-        context.path.pop();
-      }
-      return values;
+        if (marker === POINTER_NULL) return null;
+        if (marker !== POINTER_PRESENT) throw badMarker(marker);
+        return codec.load(source, context, siblings);
+      });
     },
     save(sink, values, context, siblings) {
       checkLength(values, count);
-      for (const [index, value] of values.entries()) {
-        context.path.push(index);
+      eachElement(values, context, (value) => {
         sink.u8(value === null ? POINTER_NULL : POINTER_PRESENT);
         if (value !== null) codec.save(sink, value, context, siblings);
-        context.path.pop();
-      }
+      });
     },
     describe: (values, context, siblings) =>
       values.flatMap((value) =>

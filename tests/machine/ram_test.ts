@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { descriptorIsOpen, Fd } from "../../ffi/fd.ts";
+import { OsError } from "../../ffi/libc.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { CprError, CprRegistry } from "../../lib/cpr/mod.ts";
 import { makeRam, type RamBlock } from "../../lib/machine/ram.ts";
@@ -79,4 +80,17 @@ Deno.test("new RAM is zero, and handed on where it is shared", () =>
       );
     }
     assertEquals(blockers.reasons("normal"), []);
+  }));
+
+Deno.test("RAM that cannot be made leaves nothing", () =>
+  withoutLeaks(() => {
+    const registry = new CprRegistry();
+    const make = (...blocks: (typeof RAM)[]) =>
+      makeRam(blocks, "new", registry, new MigrationBlockers());
+    // More than there are addresses, though a sparse file may be as large.
+    const huge = { ...AUX, size: 2 ** 50 };
+    const { syscall } = assertThrows(() => make(RAM, huge), OsError);
+    assertEquals(syscall, "mmap");
+    assertThrows(() => make(RAM, RAM), CprError, "preserved already");
+    assertEquals([...registry.walk()], []);
   }));
