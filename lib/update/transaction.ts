@@ -220,7 +220,7 @@ async function holdOrCancel(
 
 /** From the exec to a VM that runs on the new program. */
 async function goOn(order: Move, course: Course): Promise<void> {
-  const { clock, facts, deadline, old, state } = order;
+  const { facts, deadline, old, state } = order;
   const connecting = IncomingSide.connect(facts, "new", deadline.left());
   connecting.catch(() => undefined); // heard below, after the state
   const kept = keep(state, old.completed); // while the new program starts

@@ -11,6 +11,7 @@ const builds = await qemuBuilds();
 const [accelerator = "tcg"] = await accelerators(builds.old);
 
 const CROWD = 8;
+const TIMEOUT_MS = 240_000;
 /** This one starts nothing but for the preflight. */
 const BROKEN = `#!/bin/sh
 case " $* " in *" -incoming "*) exit 3;; esac
@@ -18,9 +19,10 @@ exec "${builds.new.binary}" "$@"
 `;
 
 async function updateAll(crowd: Crowd, ...more: string[]) {
-  const { code, stdout, stderr } = await runCprctl([
-    ...["update", "--all", crowd.pattern, "--json", ...more],
-  ]);
+  const { code, stdout, stderr } = await runCprctl(
+    ["update", "--all", crowd.pattern, "--json", ...more],
+    TIMEOUT_MS,
+  );
   assertEquals(stderr, "");
   return { code, report: v.parse(allReportSchema, JSON.parse(stdout)) };
 }
