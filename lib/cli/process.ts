@@ -1,5 +1,8 @@
 /** What a command may know of the process it runs in. */
 
+import { OsError } from "../../ffi/libc.ts";
+import { Outlet } from "../../ffi/outlet.ts";
+
 /** Standard output or standard error. */
 export interface Output {
   /** Whether a person watches. */
@@ -9,6 +12,11 @@ export interface Output {
    * update must not end half-way because nobody can be told of it.
    */
   write(text: string): void;
+  /**
+   * Writes as much of `text` as is taken at once: a terminal may be held by
+   * ^S, and a guest must not stand still until somebody lets it go.
+   */
+  offer(text: string): void;
   /** Why not everything was written; undefined where the reader wants no more. */
   readonly failure: Error | undefined;
   /** Bits of colour, asked by the command library: 1 is none. */
@@ -46,8 +54,8 @@ const MIN_WIDTH = 48;
 export function hostProcess(): CliProcess {
   const dumb = Deno.env.get("TERM") === "dumb";
   const plain = dumb || (Deno.env.get("NO_COLOR") ?? "") !== "";
-  const stdout = output(Deno.stdout, plain);
-  const stderr = output(Deno.stderr, plain);
+  const stdout = output(Deno.stdout, 1, plain);
+  const stderr = output(Deno.stderr, 2, plain);
   const debug = (Deno.env.get("CPRCTL_DEBUG") ?? "") !== "";
   const look = {
     width: stdout.isTerminal ? consoleWidth() : DEFAULT_WIDTH,
@@ -57,8 +65,13 @@ export function hostProcess(): CliProcess {
   return { stdout, stderr, look, debug };
 }
 
-function output(target: typeof Deno.stdout, plain: boolean): Output {
+function output(
+  target: typeof Deno.stdout,
+  descriptor: number,
+  plain: boolean,
+): Output {
   const isTerminal = target.isTerminal();
+  let outlet: Outlet | undefined;
   let readerGone = false;
   let failure: Error | undefined;
   return {
@@ -67,6 +80,16 @@ function output(target: typeof Deno.stdout, plain: boolean): Output {
       return failure;
     },
     getColorDepth: () => isTerminal && !plain ? 8 : 1,
+    offer(text: string): void {
+      if (readerGone) return;
+      try {
+        outlet ??= Outlet.over(descriptor);
+        outlet.write(new TextEncoder().encode(text));
+      } catch (error) {
+        if (!(error instanceof OsError)) throw error;
+        readerGone = true; // what is offered is missed by nobody
+      }
+    },
     write(text: string): void {
       let rest = new TextEncoder().encode(text);
       try {

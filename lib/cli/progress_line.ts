@@ -23,13 +23,13 @@ export class ProgressLine implements Disposable {
     }
     const text = `  ${Math.floor(100 * done / this.#total)} %`;
     if (text === this.#shown) return;
-    stderr.write(`\r${text}`);
+    stderr.offer(`\r${text}`);
     this.#shown = text;
   }
 
   /** Takes the line away. */
   clear(): void {
-    if (this.#shown !== "") this.#process.stderr.write("\r\u001b[K");
+    if (this.#shown !== "") this.#process.stderr.offer("\r\u001b[K");
     this.#shown = "";
   }
 

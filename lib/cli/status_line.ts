@@ -13,12 +13,12 @@ export class StatusLine {
     const { stderr, look } = this.#process;
     if (!stderr.isTerminal || !look.unicode) return;
     this.clear();
-    stderr.write(`  ${text}`.slice(0, look.width - 1));
+    stderr.offer(`  ${text}`.slice(0, look.width - 1));
     this.#shown = true;
   }
 
   clear(): void {
-    if (this.#shown) this.#process.stderr.write("\r\u001b[K");
+    if (this.#shown) this.#process.stderr.offer("\r\u001b[K");
     this.#shown = false;
   }
 }

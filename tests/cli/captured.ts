@@ -19,6 +19,9 @@ export function capturedProcess(debug = false): CapturedProcess {
     write(text: string) {
       written[name] += text;
     },
+    offer(text: string) {
+      written[name] += text;
+    },
   });
   return {
     stdout: into("stdout"),

@@ -7,7 +7,7 @@ import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
-import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -164,48 +164,3 @@ Deno.test("one journal that cannot be read keeps no other VM from recovery", asy
   assertMatch(said, /^recovered: .* runs/m);
   await witness.assertLivesOn();
 });
-
-/** Waits until nobody is at the other end of its terminal any more. */
-const HANG_UP = `
-trap '' HUP
-: >"$STARTED"
-while kill -0 "$TERMINAL" 2>/dev/null; do sleep 0.05; done
-exec $COMMAND
-`;
-
-Deno.test("an update goes on when its terminal is gone", async () => {
-  await using _base = await Base.make();
-  await using vm = await boot();
-  const witness = await Witness.of(vm);
-  const started = `${vm.folder}/started`;
-  const words = ["update", "--qmp", vm.files.qmp, "--binary"];
-  const terminal = new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      'TERMINAL=$$ exec script --quiet --command "$0" /dev/null',
-      HANG_UP,
-    ],
-    env: {
-      STARTED: started,
-      COMMAND: [...SELF, ...words, builds.new.binary].join(" "),
-    },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  await until("the terminal is there", TIMEOUT_MS, () => isThere(started));
-  terminal.kill("SIGKILL");
-  await terminal.status;
-  const { binary } = builds.new;
-  await until("it is moved", TIMEOUT_MS, () => vm.executable() === binary);
-  await witness.assertLivesOn();
-});
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
