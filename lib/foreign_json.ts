@@ -3,20 +3,39 @@
 /** An object of a document, of whose members nothing is known yet. */
 export type ForeignObject = Readonly<Record<string, unknown>>;
 
+/** The keys and indices that lead to a value. */
+export type ForeignPath = readonly (string | number)[];
+
+/** Keys and indices of a long path that are shown of each end. */
+const SHOWN_KEYS = 5;
+
+/** A path as text, such as `.devices[3].name`; the middle of a long one is left out. */
+export function pathText(path: ForeignPath): string {
+  const text = (keys: ForeignPath) =>
+    keys.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`)
+      .join("");
+  return path.length <= 2 * SHOWN_KEYS
+    ? text(path)
+    : `${text(path.slice(0, SHOWN_KEYS))}…${text(path.slice(-SHOWN_KEYS))}`;
+}
+
 /**
  * A document. Descriptions of devices have thousands of objects, so none knows
  * its path: it is looked for where it goes into a message.
  */
 export class ForeignJson {
   readonly root: ForeignObject;
-  readonly #problem: (path: string, what: string) => Error;
+  readonly #problem: (path: ForeignPath, what: string) => Error;
 
   /**
-   * @param problem makes what is thrown, of a path such as `.devices[3].name`,
-   * empty for the document, and what is wrong there
+   * @param problem makes what is thrown, of the path, empty for the document,
+   * and what is wrong there
    */
-  constructor(root: unknown, problem: (path: string, what: string) => Error) {
-    if (!isObject(root)) throw problem("", "is not an object");
+  constructor(
+    root: unknown,
+    problem: (path: ForeignPath, what: string) => Error,
+  ) {
+    if (!isObject(root)) throw problem([], "is not an object");
     this.root = root;
     this.#problem = problem;
   }
@@ -62,7 +81,7 @@ export class ForeignJson {
     }
     const stranger = value.findIndex((element) => !isObject(element));
     if (stranger < 0) return value;
-    const path = `${this.#pathOf(object)}.${key}[${stranger}]`;
+    const path = [...this.#pathOf(object), key, stranger];
     throw this.#problem(path, "is not an object");
   }
 
@@ -74,29 +93,56 @@ export class ForeignJson {
   #wrong(object: ForeignObject, key: string, what: string): Error {
     return object[key] === undefined
       ? this.problem(object, `has no "${key}"`)
-      : this.#problem(`${this.#pathOf(object)}.${key}`, what);
+      : this.#problem([...this.#pathOf(object), key], what);
   }
 
   /** Nesting has no bound here, so nothing calls itself. */
-  #pathOf(wanted: ForeignObject): string {
-    const open: [path: string, value: unknown][] = [["", this.root]];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [path, value] = next;
-      if (value === wanted) return path;
-      if (Array.isArray(value)) {
-        for (const [index, element] of value.entries()) {
-          open.push([`${path}[${index}]`, element]);
-        }
-      } else if (isObject(value)) {
-        for (const [key, member] of Object.entries(value)) {
-          open.push([`${path}.${key}`, member]);
-        }
-      }
+  #pathOf(wanted: ForeignObject): ForeignPath {
+    const open = [new OpenValue(this.root, undefined)];
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      if (top.value === wanted) return open.slice(1).map(({ key }) => key);
+      const next = top.next();
+      if (next === undefined) open.pop();
+      else open.push(next);
     }
     throw new TypeError("An object of another document was given");
   }
 }
 
-function isObject(value: unknown): value is ForeignObject {
+/** An object or array on the way to what is looked for. */
+class OpenValue {
+  readonly #keys: readonly string[] | undefined;
+  #at = 0;
+
+  constructor(
+    readonly value: ForeignObject | readonly unknown[],
+    readonly key: string | number = "",
+  ) {
+    this.#keys = isArray(value) ? undefined : Object.keys(value);
+  }
+
+  /** The next object or array that is in it. */
+  next(): OpenValue | undefined {
+    const { value } = this;
+    const keys = this.#keys;
+    const end = isArray(value) ? value.length : keys?.length ?? 0;
+    while (this.#at < end) {
+      const index = this.#at++;
+      const key = keys?.[index] ?? index;
+      const member = isArray(value) ? value[index] : value[key];
+      if (isObject(member) || isArray(member)) {
+        return new OpenValue(member, key);
+      }
+    }
+    return undefined;
+  }
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/** True for what a document has between braces. */
+export function isObject(value: unknown): value is ForeignObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

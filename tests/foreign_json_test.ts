@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ForeignJson } from "../lib/foreign_json.ts";
+import { ForeignJson, pathText } from "../lib/foreign_json.ts";
 
 const document = {
   name: "pc",
@@ -10,7 +10,10 @@ const document = {
 };
 
 function reader(root: unknown): ForeignJson {
-  return new ForeignJson(root, (path, what) => new Error(`${path} ${what}`));
+  return new ForeignJson(
+    root,
+    (path, what) => new Error(`${pathText(path)} ${what}`),
+  );
 }
 
 Deno.test("members of the right type are given", () => {
@@ -56,4 +59,19 @@ Deno.test("a document nested without end is told of, too", () => {
   const json = reader({ deep, last: {} });
   const last = json.object(json.root, "last");
   assertThrows(() => json.text(last, "x"), Error, '.last has no "x"');
+});
+
+Deno.test("a path is looked for without a text for each value", () => {
+  const one = {};
+  const many: unknown[] = new Array(1_000_000).fill(one);
+  const json = reader({ many: [...many, { last: {} }] });
+  const list = json.objects(json.root, "many");
+  const last = json.object(list.at(-1) ?? {}, "last");
+  const error = assertThrows(() => json.text(last, "x"), Error);
+  assertEquals(error.message, '.many[1000000].last has no "x"');
+});
+
+Deno.test("of a long path the middle is left out", () => {
+  const path = ["a", 0, "b", 1, "c", 2, "d", 3, "e", 4, "f"];
+  assertEquals(pathText(path), ".a[0].b[1].c….d[3].e[4].f");
 });

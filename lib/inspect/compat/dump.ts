@@ -17,7 +17,11 @@
  * @module
  */
 
-import { ForeignJson, type ForeignObject } from "../../foreign_json.ts";
+import {
+  ForeignJson,
+  type ForeignObject,
+  pathText,
+} from "../../foreign_json.ts";
 import { InspectError } from "../error.ts";
 
 /** The state of a device, of a part of it, or of a subsection. */
@@ -66,7 +70,7 @@ const MAXIMUM_FIELDS = 1024;
  */
 export function parseDump(text: string, file: string): Dump {
   const json = new ForeignJson(parseJson(text, file), (path, what) => {
-    const where = path === "" ? "it" : `"${path.slice(1)}"`;
+    const where = path.length === 0 ? "it" : `"${pathText(path).slice(1)}"`;
     return notADump(file, `${where} ${what}`);
   });
   const reader = new DescriptionReader(json);

@@ -444,17 +444,21 @@ class StreamDecoder {
   /** Adds section and field to what the layers below knew not. */
   #located(error: unknown): unknown {
     if (!(error instanceof StreamError)) return error;
-    const known = error instanceof VmstateError ? error.location : undefined;
-    const field = known?.field ?? this.#fields.path;
+    const { section, instance, field = this.#fields.path } =
+      error instanceof VmstateError || error instanceof MigrationStreamError
+        ? error.location
+        : {};
+    const current = section === undefined
+      ? { section: this.#current?.idstr, instance: this.#current?.instanceId }
+      : { section, instance };
     return new MigrationStreamError(
       error instanceof VmstateError ? error.problem : problemText(error),
       {
-        section: this.#current?.idstr ?? known?.section,
-        instance: this.#current?.instanceId,
+        ...current,
         field: field === "" ? undefined : field,
         offset: error.offset,
       },
-      { action: "decode", cause: error },
+      { action: "decode", cause: error.cause },
     );
   }
 }

@@ -15,8 +15,14 @@
  * @module
  */
 
-import { ForeignJson, type ForeignObject } from "../../foreign_json.ts";
-import { MigrationStreamError } from "./error.ts";
+import {
+  ForeignJson,
+  type ForeignObject,
+  type ForeignPath,
+  isObject,
+  pathText,
+} from "../../foreign_json.ts";
+import { MigrationStreamError, type StreamLocation } from "./error.ts";
 
 /** A description and what was sent of it. */
 export interface VmsdDescription {
@@ -56,6 +62,14 @@ export interface Vmdesc {
   readonly devices: readonly DeviceDescription[];
 }
 
+/**
+ * Real ones have 50 to 300 kB, and some kB for each vCPU beyond those. What is
+ * larger only takes memory: JSON has no length that could be checked before.
+ */
+const MAXIMUM_SIZE = 16 * 1024 * 1024;
+/** No object that is one of vmdesc's takes fewer bytes. */
+const SHORTEST_OBJECT = '{"name":"","type":"","size":0}'.length;
+const OPEN = 0x7b;
 /** QEMU nests five deep at most; this guards our own recursion. */
 const MAXIMUM_DEPTH = 32;
 /** Type byte, name length and version of a subsection. */
@@ -71,33 +85,70 @@ const encoder = new TextEncoder();
  * @throws {MigrationStreamError} when it is not JSON of this form
  */
 export function parseVmdesc(bytes: Uint8Array, offset: number): Vmdesc {
+  const root = parseJson(bytes, offset);
   const json = new ForeignJson(
-    parseJson(bytes, offset),
-    (path, what) => problem(`vmdesc${path} ${what}`, offset),
+    root,
+    (path, what) =>
+      problem(`vmdesc${pathText(path)} ${what}`, {
+        ...deviceAt(root, path),
+        offset,
+      }),
   );
   return new VmdescReader(json).vmdesc();
 }
 
 function parseJson(bytes: Uint8Array, offset: number): unknown {
+  if (bytes.length > MAXIMUM_SIZE) {
+    throw problem(`vmdesc of ${bytes.length} bytes is too long to be real`, {
+      offset,
+    });
+  }
+  checkDensity(bytes, offset);
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof TypeError)) {
       throw cause;
     }
-    throw problem(`vmdesc is not JSON: ${cause.message}`, offset, cause);
+    throw problem(`vmdesc is not JSON: ${cause.message}`, { offset });
   }
+}
+
+/** An object takes more memory than text: millions of them are not made. */
+function checkDensity(bytes: Uint8Array, offset: number): void {
+  const most = 1 + bytes.length / SHORTEST_OBJECT;
+  let at = -1;
+  for (let count = 0; count <= most; count++) {
+    at = bytes.indexOf(OPEN, at + 1);
+    if (at < 0) return;
+  }
+  throw problem("vmdesc has more objects than its length allows", { offset });
+}
+
+/** The device that a path leads into. */
+function deviceAt(
+  root: unknown,
+  [list, index]: ForeignPath,
+): Pick<StreamLocation, "section" | "instance"> {
+  if (!isObject(root) || list !== "devices" || typeof index !== "number") {
+    return {};
+  }
+  const devices = root.devices;
+  const device: unknown = Array.isArray(devices) ? devices[index] : undefined;
+  if (!isObject(device) || typeof device.name !== "string") return {};
+  return {
+    section: device.name,
+    instance: typeof device.instance_id === "number"
+      ? device.instance_id
+      : undefined,
+  };
 }
 
 function problem(
   what: string,
-  offset: number,
-  cause?: unknown,
+  location: StreamLocation,
 ): MigrationStreamError {
-  return new MigrationStreamError(what, { offset }, {
-    action: "decode",
-    cause,
-  });
+  return new MigrationStreamError(what, location, { action: "decode" });
 }
 
 /** Wire bytes of a description's fields and subsections. */
