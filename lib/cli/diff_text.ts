@@ -7,7 +7,7 @@ import {
   type Leaf,
   scalarText,
 } from "../inspect/mod.ts";
-import { formatSize } from "./format.ts";
+import { columnsOf, formatSize } from "./format.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { printable } from "./printable.ts";
 import type { Look } from "./process.ts";
@@ -46,7 +46,7 @@ function* renderFields(
 ): Generator<string> {
   const width = Math.min(
     PATH_COLUMNS,
-    Math.max(0, ...fields.map(({ path }) => path.length)),
+    columnsOf(fields.map(({ path }) => path)),
   );
   for (const { path, old, new: now } of fields) {
     const [mark, tone] = MARKS[

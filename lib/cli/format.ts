@@ -19,6 +19,13 @@ export function formatSize(bytes: number): string {
   return `${Number(value.toFixed(1))} ${units[unit]}`;
 }
 
+/** Columns of the longest text, or `least`; for any number of texts. */
+export function columnsOf(texts: Iterable<string>, least = 0): number {
+  let columns = least;
+  for (const { length } of texts) columns = Math.max(columns, length);
+  return columns;
+}
+
 /** How a paragraph is laid out. */
 export interface Layout {
   /** Columns. */

@@ -12,7 +12,7 @@ import type {
   CommandRecord,
   RamBlockStatistics,
 } from "../migration/stream/mod.ts";
-import { formatSize } from "./format.ts";
+import { columnsOf, formatSize } from "./format.ts";
 import { type Paint, painter } from "./paint.ts";
 import { printable } from "./printable.ts";
 import type { Look } from "./process.ts";
@@ -120,7 +120,7 @@ function* renderRam(
     formatSize(block.pages * pageSize),
   ]);
   const widths = RAM_HEAD.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0))
+    columnsOf(rows.map((row) => row[column] ?? ""), head.length)
   );
   const line = (cells: readonly string[]) =>
     cells.map((cell, column) =>
@@ -138,8 +138,9 @@ export function* renderSections(
   look: InspectLook,
 ): Generator<string> {
   const paint = painter(look.colour);
-  const last = Math.max(0, ...sections.map((each) => each.offset + each.size));
-  const columns = look.offsets ? String(last).length : 0;
+  const columns = look.offsets
+    ? columnsOf(sections.map(({ offset, size }) => String(offset + size)))
+    : 0;
   const place = (offset: number | undefined) =>
     columns === 0
       ? ""
@@ -165,7 +166,10 @@ function* renderState(
   const lines = [...treeOf(state)];
   const width = Math.min(
     NAME_COLUMNS,
-    Math.max(0, ...lines.map(({ depth, name }) => 2 * depth + name.length)),
+    lines.reduce(
+      (most, { depth, name }) => Math.max(most, 2 * depth + name.length),
+      0,
+    ),
   );
   for (const { depth, name, text, offset } of lines) {
     const indent = "  ".repeat(depth + 1);
@@ -187,7 +191,7 @@ export function* renderCprState(
     sizeText(size)
   }\n\n`;
   const { descriptors, vfioDevices } = state;
-  const width = Math.max(4, ...descriptors.map(({ name }) => name.length));
+  const width = columnsOf(descriptors.map(({ name }) => name), 4);
   yield `  ${paint(`${"name".padEnd(width)}     id   descriptor`, "faint")}\n`;
   for (const { name, id, descriptor } of descriptors) {
     const number = transferred ? "beside it" : String(descriptor);

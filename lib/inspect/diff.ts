@@ -16,9 +16,9 @@ import type {
   Inspection,
   StreamInspection,
 } from "./inspection.ts";
-import { uuidText } from "./json.ts";
 import { type Leaf, leavesOf } from "./leaves.ts";
-import { sameValue } from "./members.ts";
+import { sameValue } from "./same_value.ts";
+import { uuidText } from "./uuid_text.ts";
 
 /** A field that is not the same; one side is missing where it is new or gone. */
 export interface FieldDifference {

@@ -39,7 +39,9 @@ import type {
   StreamInspection,
 } from "./inspection.ts";
 import { JsonText } from "./json_text.ts";
+import type { Scalar } from "./leaves.ts";
 import { type Member, membersOf, opaqueField } from "./members.ts";
+import { uuidText } from "./uuid_text.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was done beside looking. */
@@ -115,14 +117,6 @@ function writeConfiguration(
   json.member("target_page_bits", targetPageBits ?? null);
   json.member("uuid", uuid === undefined ? null : uuidText(uuid));
   json.close("}");
-}
-
-/** 16 bytes as UUIDs are written. */
-export function uuidText(uuid: Uint8Array): string {
-  return uuid.toHex().replace(
-    /^(.{8})(.{4})(.{4})(.{4})(.{12})$/,
-    "$1-$2-$3-$4-$5",
-  );
 }
 
 function writeSection(json: JsonText, section: InspectedSection): void {
@@ -214,8 +208,6 @@ function isStructOrList(
 ): value is DecodedStruct | DecodedValue[] {
   return Array.isArray(value) || isStruct(value);
 }
-
-type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
 
 /** A value that has no parts, as JSON. */
 export function scalarJson(type: string, value: Scalar): string {

@@ -19,7 +19,9 @@ import {
   type DecodedValue,
   isStruct,
 } from "../migration/stream/mod.ts";
-import { membersOf, sameValue } from "./members.ts";
+import type { Scalar } from "./leaves.ts";
+import { membersOf } from "./members.ts";
+import { sameValue } from "./same_value.ts";
 
 /** One line of a tree. */
 export interface TreeLine {
@@ -147,8 +149,6 @@ function listText(type: string, values: readonly DecodedValue[]): string {
   }
   return texts.join(", ");
 }
-
-type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
 
 /** One of many: large numbers are addresses or bits, and said in hex alone. */
 function elementText(type: string, value: Scalar): string {

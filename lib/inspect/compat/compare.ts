@@ -56,7 +56,7 @@ export function compareDumps(
   }
   for (const [type, description] of old.types) {
     const device = new DeviceComparison(type, description, inUse);
-    findings.push(...device.against(next));
+    for (const finding of device.against(next)) findings.push(finding);
   }
   return { findings: grouped(findings), unseen: unseen(old, inUse) };
 }

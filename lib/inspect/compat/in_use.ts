@@ -1,6 +1,6 @@
 /** Which devices a VM has, by its stream or by its monitor. @module */
 
-import type { DecodedStruct } from "../../migration/stream/mod.ts";
+import { type DecodedStruct, isStruct } from "../../migration/stream/mod.ts";
 import type { InspectedSection } from "../inspection.ts";
 
 /** A section, or all of one name, as a stream has it. */
@@ -44,10 +44,6 @@ function collectSubsections(
     into.set(sub.vmsd, Math.max(sub.version, into.get(sub.vmsd) ?? 0));
     collectSubsections(sub, into);
   }
-}
-
-function isStruct(value: unknown): value is DecodedStruct {
-  return typeof value === "object" && value !== null && "vmsd" in value;
 }
 
 /**

@@ -28,6 +28,12 @@ export interface DecodedStruct {
   readonly subsections: DecodedStruct[];
 }
 
+/** True for a value that has fields of its own. */
+export function isStruct(value: DecodedValue): value is DecodedStruct {
+  return typeof value === "object" && value !== null &&
+    !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
 /** One field, arrays whole however vmdesc ran their elements together. */
 export interface DecodedField {
   readonly name: string;

@@ -1,7 +1,12 @@
 import type { Sink } from "../../stream/mod.ts";
 import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
 import { RecordType } from "./constants.ts";
-import type { DecodedField, DecodedStruct, DecodedValue } from "./decoded.ts";
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  isStruct,
+} from "./decoded.ts";
 import { wireType } from "./wire_types.ts";
 
 /**
@@ -36,10 +41,4 @@ function encodeField(sink: Sink, field: DecodedField): void {
 function encodeValue(sink: Sink, type: string, value: DecodedValue): void {
   if (isStruct(value)) encodeBody(sink, value);
   else wireType(type).save(sink, value);
-}
-
-/** True for a value that has fields of its own. */
-export function isStruct(value: DecodedValue): value is DecodedStruct {
-  return typeof value === "object" && value !== null &&
-    !Array.isArray(value) && !(value instanceof Uint8Array);
 }

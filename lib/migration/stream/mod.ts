@@ -28,11 +28,11 @@ export {
   type DecodedValue,
   type DecodedVmdesc,
   type DeviceSection,
+  isStruct,
   type OpaqueSection,
   type RamSection,
 } from "./decoded.ts";
 export { encodeParts, encodeStream } from "./encode.ts";
-export { isStruct } from "./encode_fields.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
 export { readStreamHeader } from "./framing.ts";
 export { findSections, type FoundSection } from "./find_sections.ts";

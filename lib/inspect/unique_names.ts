@@ -1,0 +1,22 @@
+/** Names of which no two are alike: one that comes again gets a number. */
+export class UniqueNames {
+  /** The last number that was tried for each name; a search never starts over. */
+  readonly #numbers = new Map<string, number>();
+  readonly #separator: string;
+
+  /** @param separator stands between name and number */
+  constructor(separator: string) {
+    this.#separator = separator;
+  }
+
+  /** The name itself the first time, then `x#2`, `x#3`… */
+  take(name: string): string {
+    const numbers = this.#numbers;
+    let number = numbers.get(name) ?? 1;
+    let unique = name;
+    while (numbers.has(unique)) unique = name + this.#separator + ++number;
+    if (unique !== name) numbers.set(name, number);
+    numbers.set(unique, 1);
+    return unique;
+  }
+}

@@ -1,0 +1,7 @@
+/** 16 bytes as UUIDs are written. */
+export function uuidText(uuid: Uint8Array): string {
+  return uuid.toHex().replace(
+    /^(.{8})(.{4})(.{4})(.{4})(.{12})$/,
+    "$1-$2-$3-$4-$5",
+  );
+}
