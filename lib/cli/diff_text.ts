@@ -7,6 +7,7 @@ import {
   type Leaf,
   scalarText,
 } from "../inspect/mod.ts";
+import type { RamBlockStatistics } from "../migration/stream/mod.ts";
 import { columnsOf, formatSize } from "./format.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { printable } from "./printable.ts";
@@ -105,7 +106,7 @@ function* renderBlock(
   block: BlockDifference,
   paint: Paint,
 ): Generator<string> {
-  const { old, new: now, differingPages } = block;
+  const { old, new: now, pages } = block;
   const title = paint(`RAM ${printable(block.name)}`, "strong");
   if (old === undefined || now === undefined) {
     const [mark, tone] = MARKS[old === undefined ? "added" : "removed"] ??
@@ -116,16 +117,21 @@ function* renderBlock(
     return;
   }
   yield `${paint("~", "careful")} ${title}\n`;
-  const rows: readonly (readonly [string, number, number])[] = [
-    ["size", old.size, now.size],
-    ["pages", old.pages, now.pages],
-    ["zero pages", old.zeroPages, now.zeroPages],
-  ];
-  for (const [name, before, after] of rows) {
-    if (before !== after) yield `  ~ ${name}  ${before} → ${after}\n`;
+  if (old.size !== now.size) {
+    yield `  ~ size  ${old.size} → ${now.size}\n`;
   }
-  if (differingPages === undefined) yield "  ~ pages cannot be compared\n";
-  else if (differingPages > 0) {
-    yield `  ~ ${differingPages} of the pages that both have differ\n`;
+  if (old.address !== now.address) {
+    yield `  ~ address  ${addressText(old)} → ${addressText(now)}\n`;
   }
+  if (pages === undefined) return yield "  ~ pages cannot be compared\n";
+  const { changed, onlyOld, onlyNew } = pages;
+  if (changed > 0) {
+    yield `  ~ ${changed} of the pages that both have differ\n`;
+  }
+  if (onlyOld > 0) yield `  - ${onlyOld} pages are in the old stream alone\n`;
+  if (onlyNew > 0) yield `  + ${onlyNew} pages are in the new stream alone\n`;
+}
+
+function addressText({ address }: RamBlockStatistics): string {
+  return address === undefined ? "none" : `0x${address.toString(16)}`;
 }

@@ -83,7 +83,7 @@ export function* renderSummary(
       `${sizeText(size)} from offset ${offset} on`,
     );
   }
-  yield* renderRam(ram, layout.pageSize, paint);
+  yield* renderRam(ram, paint);
   if (sections.length > 0) yield "\n";
 }
 
@@ -103,24 +103,25 @@ function sizeText(bytes: number): string {
 }
 
 const RAM_HEAD = ["RAM", "size", "pages", "zero pages", "sent"] as const;
+const ADDRESS_HEAD = "address";
 
 function* renderRam(
   blocks: readonly RamBlockStatistics[],
-  pageSize: number,
   paint: Paint,
 ): Generator<string> {
   if (blocks.length === 0) return;
+  const hasAddresses = blocks.some(({ address }) => address !== undefined);
+  const head = hasAddresses ? [...RAM_HEAD, ADDRESS_HEAD] : RAM_HEAD;
   const rows = blocks.map((block) => [
     printable(block.name),
     formatSize(block.size),
-    block.xbzrlePages === 0
-      ? String(block.pages)
-      : `${block.pages} + ${block.xbzrlePages} xbzrle`,
+    pagesText(block),
     String(block.zeroPages),
-    formatSize(block.pages * pageSize),
+    formatSize(block.sentBytes),
+    ...block.address === undefined ? [] : [`0x${block.address.toString(16)}`],
   ]);
-  const widths = RAM_HEAD.map((head, column) =>
-    columnsOf(rows.map((row) => row[column] ?? ""), head.length)
+  const widths = head.map((title, column) =>
+    columnsOf(rows.map((row) => row[column] ?? ""), title.length)
   );
   const line = (cells: readonly string[]) =>
     cells.map((cell, column) =>
@@ -128,8 +129,18 @@ function* renderRam(
         ? cell.padEnd(widths[0] ?? 0)
         : cell.padStart(widths[column] ?? 0)
     ).join("   ");
-  yield `\n  ${paint(line(RAM_HEAD), "faint")}\n`;
+  yield `\n  ${paint(line(head), "faint")}\n`;
   for (const row of rows) yield `  ${line(row)}\n`;
+}
+
+/** 3; 3 + 2 xbzrle. */
+function pagesText(
+  { pages, xbzrlePages, compressedPages }: RamBlockStatistics,
+): string {
+  let text = String(pages);
+  if (xbzrlePages > 0) text += ` + ${xbzrlePages} xbzrle`;
+  if (compressedPages > 0) text += ` + ${compressedPages} compressed`;
+  return text;
 }
 
 /** Sections with their fields. */

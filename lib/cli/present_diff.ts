@@ -5,6 +5,7 @@ import {
   diff,
   type Difference,
   inspect,
+  isIncomparable,
   isSame,
   openInput,
   writeDiffJson,
@@ -27,8 +28,8 @@ class DiffTrouble extends CprctlError {
   }
 }
 
-/** What differs has this exit code. */
-const DIFFERENT = 1;
+/** What differs has this exit code, and what cannot be compared this one. */
+const [DIFFERENT, INCOMPARABLE] = [1, 2];
 
 /**
  * Prints what differs between two files.
@@ -52,7 +53,8 @@ export function presentDiff(
   const write = (text: string) => process.stdout.write(text);
   if (asJson) writeDiffJson(difference, { old, new: now }, write);
   else for (const text of renderDiff(difference, process.look)) write(text);
-  if (!isSame(difference)) process.exitCode = DIFFERENT;
+  if (difference.ram.some(isIncomparable)) process.exitCode = INCOMPARABLE;
+  else if (!isSame(difference)) process.exitCode = DIFFERENT;
 }
 
 function compared(

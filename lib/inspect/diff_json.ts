@@ -5,10 +5,14 @@
  * {schema, old, new, same, configuration: [FIELD…],
  *  sections: [{name, instance_id, change, fields: [FIELD…]}],
  *  ram: {blocks: [{name, change, old: BLOCK | null, new: BLOCK | null,
- *                  differing_pages: n | null}]}}
+ *                  differing_pages: n | null, only_old_pages: n | null,
+ *                  only_new_pages: n | null}]}}
  * FIELD = {path, change, old?, new?}      change: added, removed, changed
- * BLOCK = {size, pages, zero_pages}
+ * BLOCK = {size, pages, zero_pages, sent_bytes, address?}
  * ```
+ *
+ * Of pages, what they are in the end is compared; null says that they cannot
+ * be. BLOCK counts records.
  *
  * @module
  */
@@ -84,7 +88,9 @@ function writeBlock(json: JsonText, block: BlockDifference): void {
   json.member("change", changeOf(block.old, block.new));
   writeStatistics(json, "old", block.old);
   writeStatistics(json, "new", block.new);
-  json.member("differing_pages", block.differingPages ?? null);
+  json.member("differing_pages", block.pages?.changed ?? null);
+  json.member("only_old_pages", block.pages?.onlyOld ?? null);
+  json.member("only_new_pages", block.pages?.onlyNew ?? null);
   json.close("}");
 }
 
@@ -99,6 +105,10 @@ function writeStatistics(
   json.member("size", block.size);
   json.member("pages", block.pages);
   json.member("zero_pages", block.zeroPages);
+  json.member("sent_bytes", block.sentBytes);
+  if (block.address !== undefined) {
+    json.member("address", String(block.address));
+  }
   json.close("}");
 }
 

@@ -1,12 +1,6 @@
 import type { RamBlockStatistics } from "../migration/stream/mod.ts";
+import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { StreamInspection } from "./inspection.ts";
-import {
-  ABSENT,
-  DELTA,
-  type PagePlaces,
-  pagePlaces,
-  ZERO,
-} from "./page_places.ts";
 
 /** What became of a RAMBlock. */
 export interface BlockDifference {
@@ -14,10 +8,19 @@ export interface BlockDifference {
   readonly old: RamBlockStatistics | undefined;
   readonly new: RamBlockStatistics | undefined;
   /**
-   * Pages that both streams have, with other content; undefined where pages
-   * cannot be compared.
+   * What became of its pages; undefined where one side has no such block, or
+   * its pages cannot be compared.
    */
-  readonly differingPages: number | undefined;
+  readonly pages: PageDifference | undefined;
+}
+
+/** Pages by number; what they are in the end counts, not how they were sent. */
+export interface PageDifference {
+  /** Of those that both streams have, the ones with other content. */
+  readonly changed: number;
+  /** Those that one stream has: of the other, nobody knows what is there. */
+  readonly onlyOld: number;
+  readonly onlyNew: number;
 }
 
 /** Blocks that are not alike. */
@@ -25,72 +28,83 @@ export function diffRam(
   old: StreamInspection,
   now: StreamInspection,
 ): BlockDifference[] {
-  const oldBlocks = new Map(old.ram.map((block) => [block.name, block]));
-  const newBlocks = new Map(now.ram.map((block) => [block.name, block]));
-  const oldPlaces = pagePlaces(old.decoded);
-  const newPlaces = pagePlaces(now.decoded);
+  const before = blocksOf(old);
+  const after = blocksOf(now);
   const differences: BlockDifference[] = [];
-  for (const name of new Set([...oldBlocks.keys(), ...newBlocks.keys()])) {
-    const before = oldBlocks.get(name);
-    const after = newBlocks.get(name);
-    const a = oldPlaces.get(name);
-    const b = newPlaces.get(name);
-    const differingPages = a === undefined || b === undefined
+  for (const name of new Set([...before.keys(), ...after.keys()])) {
+    const a = before.get(name);
+    const b = after.get(name);
+    const pages = a === undefined || b === undefined
       ? undefined
-      : countDifferent(old.decoded.input, a, now.decoded.input, b);
-    const isSame = before !== undefined && after !== undefined &&
-      sameStatistics(before, after) && !differingPages;
+      : diffPages(a.pages, b.pages);
+    const isSame = pages !== undefined && isNone(pages) &&
+      a?.statistics.size === b?.statistics.size &&
+      a?.statistics.address === b?.statistics.address;
     if (isSame) continue;
-    differences.push({ name, old: before, new: after, differingPages });
+    differences.push({ name, old: a?.statistics, new: b?.statistics, pages });
   }
   return differences;
 }
 
-function sameStatistics(a: RamBlockStatistics, b: RamBlockStatistics): boolean {
-  return a.size === b.size && a.pages === b.pages &&
-    a.zeroPages === b.zeroPages && a.xbzrlePages === b.xbzrlePages;
+/** True where a block is in both streams and nothing can be said of its pages. */
+export function isIncomparable(block: BlockDifference): boolean {
+  return block.old !== undefined && block.new !== undefined &&
+    block.pages === undefined;
 }
 
-function countDifferent(
-  oldBytes: Uint8Array,
-  old: PagePlaces,
-  newBytes: Uint8Array,
-  now: PagePlaces,
-): number | undefined {
-  const { pageSize } = old;
-  if (pageSize !== now.pageSize) return undefined;
-  const a = viewOf(oldBytes);
-  const b = viewOf(newBytes);
-  let count = 0;
-  for (const [first, end] of old.ranges()) {
-    for (let page = first; page < end; page++) {
-      const before = old.of(page);
-      const after = now.of(page);
-      if (before === ABSENT || after === ABSENT) continue;
-      if (before === DELTA || after === DELTA) return undefined;
-      if (!samePage(a, before, b, after, pageSize)) count++;
+interface Block {
+  readonly statistics: RamBlockStatistics;
+  readonly pages: FinalPages;
+}
+
+function blocksOf({ ram, decoded }: StreamInspection): Map<string, Block> {
+  const blocks = new Map<string, Block>();
+  for (const [index, pages] of finalPages(decoded).entries()) {
+    const statistics = ram[index];
+    if (statistics !== undefined) {
+      blocks.set(statistics.name, { statistics, pages });
     }
   }
-  return count;
+  return blocks;
+}
+
+function diffPages(
+  old: FinalPages,
+  now: FinalPages,
+): PageDifference | undefined {
+  if (old.pageSize !== now.pageSize) return undefined;
+  if (old.hasCompressed || now.hasCompressed) return undefined;
+  let [changed, onlyOld, onlyNew] = [0, 0, 0];
+  for (const page of old.pages()) {
+    if (old.isZero(page) && now.isZero(page)) continue;
+    const a = old.content(page);
+    const b = now.content(page);
+    if (a === undefined) continue;
+    if (b === undefined) onlyOld++;
+    else if (!samePage(a, b)) changed++;
+  }
+  for (const page of now.pages()) if (!old.has(page)) onlyNew++;
+  return { changed, onlyOld, onlyNew };
+}
+
+function isNone({ changed, onlyOld, onlyNew }: PageDifference): boolean {
+  return changed + onlyOld + onlyNew === 0;
+}
+
+/** Four bytes at a time: pages stand at odd offsets. */
+function samePage(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  const [left, right] = [viewOf(a), viewOf(b)];
+  const words = a.length & ~3;
+  for (let at = 0; at < words; at += 4) {
+    if (left.getInt32(at) !== right.getInt32(at)) return false;
+  }
+  for (let at = words; at < a.length; at++) {
+    if (a[at] !== b[at]) return false;
+  }
+  return true;
 }
 
 function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, length);
-}
-
-/** Four bytes at a time: pages stand at odd offsets. */
-function samePage(
-  a: DataView,
-  atA: number,
-  b: DataView,
-  atB: number,
-  size: number,
-): boolean {
-  if (atA === ZERO && atB === ZERO) return true;
-  for (let at = 0; at < size; at += 4) {
-    const before = atA === ZERO ? 0 : a.getInt32(atA + at);
-    const after = atB === ZERO ? 0 : b.getInt32(atB + at);
-    if (before !== after) return false;
-  }
-  return true;
 }

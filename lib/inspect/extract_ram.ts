@@ -1,6 +1,6 @@
 /**
  * Guest memory of a stream as files, one a RAMBlock, with holes where pages
- * are zeros. Where a page was sent again, the last one counts.
+ * are zeros.
  *
  * @module
  */
@@ -8,16 +8,11 @@
 import { Fd } from "../../ffi/fd.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
-import {
-  mappedBitmapSize,
-  type PageRun,
-  type RamBlock,
-  RamFlag,
-} from "../migration/stream/mod.ts";
 import { InspectError } from "./error.ts";
+import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { Input } from "./input.ts";
 import type { StreamInspection } from "./inspection.ts";
-import { applyXbzrle } from "./xbzrle.ts";
+import { UniqueNames } from "./unique_names.ts";
 
 /** A file that was written. */
 export interface ExtractedBlock {
@@ -39,7 +34,8 @@ const LONGEST_NAME = 200;
 
 /**
  * Writes the memory into a folder, which is made if need be. No file is
- * replaced, and none is written outside the folder.
+ * replaced, and none is written outside the folder; if one cannot be written,
+ * none is left.
  *
  * @param progress told how many bytes of the stream are done
  * @throws {MigrationStreamError} when the stream cannot be read to its end
@@ -52,36 +48,25 @@ export function extractRam(
   progress: (offset: number) => void = () => {},
 ): ExtractedBlock[] {
   if (inspection.problem !== undefined) throw inspection.problem;
-  const { records, layout } = inspection.decoded;
-  using files = new DisposableStack();
-  const blocks: BlockFile[] = [];
-  const names = new Set<string>();
+  using undo = new DisposableStack();
+  const names = new UniqueNames(".");
+  const passed = (offset: number) => {
+    input.passed(offset);
+    progress(offset);
+  };
   makeFolder(folder);
-  for (const record of records) {
-    if (!("pages" in record)) continue;
-    for (const block of record.blocks ?? []) {
-      const path = `${folder}/${fileName(block.name, names)}`;
-      const file = files.use(BlockFile.create(path, block, layout.pageSize));
-      blocks.push(file);
-      file.writeMapped(input.bytes);
-      if (block.mapped !== undefined) {
-        progress(block.mapped.pagesOffset + block.usedLength);
-      }
-    }
-    for (const run of record.pages) {
-      const file = blocks[run.block];
-      if (file === undefined || run.kind === RamFlag.MULTIFD_FLUSH) continue;
-      file.writeRun(run, input.bytes);
-      input.passed(run.at);
-      progress(run.at);
-    }
-  }
-  return blocks.map(({ block, path, written }) => ({
-    block: block.name,
-    path,
-    size: block.usedLength,
-    written,
-  }));
+  const extracted = finalPages(inspection.decoded).map((pages) => {
+    const { name: block, usedLength: size } = pages.block;
+    const path = `${folder}/${names.take(fileName(block))}`;
+    using file = create(path);
+    undo.defer(() => Deno.removeSync(path));
+    const writer = new BlockWriter(path, file, pages.pageSize);
+    explaining(path, () => file.truncate(size));
+    writePages(pages, input.bytes, writer, passed);
+    return { block, path, size, written: writer.written };
+  });
+  undo.move();
+  return extracted;
 }
 
 function makeFolder(folder: string): void {
@@ -99,157 +84,79 @@ function makeFolder(folder: string): void {
 
 /**
  * A block's name as that of a file: the stream may say what it likes, so
- * nothing but plain characters is left, and no two are alike.
+ * nothing but plain characters is left.
  */
-function fileName(block: string, used: Set<string>): string {
-  const plain = block.replaceAll(/[^A-Za-z0-9@:,+=_.-]/g, "_")
+function fileName(block: string): string {
+  return block.replaceAll(/[^A-Za-z0-9@:,+=_.-]/g, "_")
     .replace(/^\.+/, "_").slice(0, LONGEST_NAME);
-  let name = plain;
-  for (let number = 2; used.has(name); number++) name = `${plain}.${number}`;
-  used.add(name);
-  return name;
 }
 
-class BlockFile implements Disposable {
+function create(path: string): Fd {
+  const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+  return explaining(path, () => Fd.open(path, flags, FILE_MODE));
+}
+
+function writePages(
+  pages: FinalPages,
+  input: Uint8Array,
+  writer: BlockWriter,
+  passed: (offset: number) => void,
+): void {
+  let place = 0;
+  for (const page of pages.pages()) {
+    if (pages.isZero(page)) continue;
+    const content = pages.content(page);
+    if (content === undefined) continue;
+    if (writer.add(page, content)) passed(place);
+    // What a delta made of a page is no part of the stream.
+    if (content.buffer === input.buffer) {
+      place = content.byteOffset - input.byteOffset;
+    }
+  }
+  writer.flush();
+  passed(place);
+}
+
+/** Writes pages that follow each other at once. */
+class BlockWriter {
   /** Bytes that were written. */
   written = 0;
-  readonly #present = new PageSet();
+  readonly #path: string;
+  readonly #file: Fd;
+  readonly #pageSize: number;
+  readonly #batch = new Uint8Array(BATCH);
+  #length = 0;
+  #start = 0;
 
-  private constructor(
-    readonly path: string,
-    readonly block: RamBlock,
-    readonly pageSize: number,
-    readonly file: Fd,
-  ) {}
-
-  static create(path: string, block: RamBlock, pageSize: number): BlockFile {
-    const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-    return explaining(path, () => {
-      const file = Fd.open(path, flags, FILE_MODE);
-      try {
-        file.truncate(block.usedLength);
-        return new BlockFile(path, block, pageSize, file);
-      } catch (error) {
-        file.close();
-        throw error;
-      }
-    });
+  constructor(path: string, file: Fd, pageSize: number) {
+    this.#path = path;
+    this.#file = file;
+    this.#pageSize = pageSize;
   }
 
-  /** The pages that mapped-ram keeps together. */
-  writeMapped(input: Uint8Array): void {
-    const { mapped, usedLength } = this.block;
-    if (mapped === undefined) return;
-    const { bitmapOffset, pagesOffset, pageSize } = mapped;
-    const end = bitmapOffset + mappedBitmapSize(this.block, pageSize);
-    const bitmap = input.subarray(bitmapOffset, end);
-    const pages = Math.ceil(usedLength / pageSize);
-    const isThere = (page: number) =>
-      page < pages && ((bitmap[page >> 3] ?? 0) & (1 << (page & 7))) !== 0;
-    const longest = Math.max(1, Math.floor(BATCH / pageSize));
-    for (let page = 0; page < pages;) {
-      if (!isThere(page)) {
-        page++;
-        continue;
-      }
-      let last = page + 1;
-      while (last - page < longest && isThere(last)) last++;
-      const start = page * pageSize;
-      const stop = Math.min(last * pageSize, usedLength);
-      this.#write(
-        input.subarray(pagesOffset + start, pagesOffset + stop),
-        start,
-      );
-      page = last;
+  /** @returns whether those before it were written */
+  add(page: number, content: Uint8Array): boolean {
+    const start = page * this.#pageSize;
+    const mustFlush = start !== this.#start + this.#length ||
+      this.#length + content.length > BATCH;
+    if (mustFlush) {
+      this.flush();
+      this.#start = start;
     }
+    this.#batch.set(content, this.#length);
+    this.#length += content.length;
+    return mustFlush;
   }
 
-  writeRun(run: PageRun, input: Uint8Array): void {
-    switch (run.kind) {
-      case RamFlag.PAGE:
-        return this.#pages(run, input);
-      case RamFlag.ZERO:
-        return this.#zeros(run);
-      case RamFlag.XBZRLE:
-        return this.#delta(run, input);
-    }
-  }
-
-  #pages({ address, count, at }: PageRun, input: Uint8Array): void {
-    const { pageSize } = this;
-    const step = 8 + pageSize;
-    const longest = Math.max(1, Math.floor(BATCH / pageSize));
-    const batch = new Uint8Array(Math.min(count, longest) * pageSize);
-    for (let done = 0; done < count;) {
-      const some = Math.min(longest, count - done);
-      for (let index = 0; index < some; index++) {
-        const from = at + (done + index) * step;
-        batch.set(input.subarray(from, from + pageSize), index * pageSize);
-      }
-      this.#write(
-        batch.subarray(0, some * pageSize),
-        address + done * pageSize,
-      );
-      done += some;
-    }
-    this.#present.add(address / pageSize, count);
-  }
-
-  /** Zeros are a hole, unless something was there before. */
-  #zeros({ address, count }: PageRun): void {
-    const zeros = new Uint8Array(this.pageSize);
-    for (let index = 0; index < count; index++) {
-      const page = address / this.pageSize + index;
-      if (this.#present.has(page)) this.#write(zeros, page * this.pageSize);
-    }
-  }
-
-  #delta({ address, at, length }: PageRun, input: Uint8Array): void {
-    const page = new Uint8Array(this.pageSize);
-    explaining(this.path, () => this.file.pread(page, address));
-    applyXbzrle(input.subarray(at, at + length), page, at);
-    this.#write(page, address);
-    this.#present.add(address / this.pageSize, 1);
-  }
-
-  #write(bytes: Uint8Array, address: number): void {
-    explaining(this.path, () => {
+  flush(): void {
+    const bytes = this.#batch.subarray(0, this.#length);
+    explaining(this.#path, () => {
       for (let done = 0; done < bytes.length;) {
-        done += this.file.pwrite(bytes.subarray(done), address + done);
+        done += this.#file.pwrite(bytes.subarray(done), this.#start + done);
       }
     });
     this.written += bytes.length;
-  }
-
-  [Symbol.dispose](): void {
-    this.file.close();
-  }
-}
-
-/** Pages of a set share a bitmap with those near them. */
-const PAGES_NEAR = 32_768;
-
-/** Page numbers; takes memory for those that are in it only. */
-class PageSet {
-  readonly #bitmaps = new Map<number, Uint8Array>();
-
-  add(first: number, count: number): void {
-    for (let page = first; page < first + count; page++) {
-      const near = Math.floor(page / PAGES_NEAR);
-      const bit = page % PAGES_NEAR;
-      let bitmap = this.#bitmaps.get(near);
-      if (bitmap === undefined) {
-        bitmap = new Uint8Array(PAGES_NEAR / 8);
-        this.#bitmaps.set(near, bitmap);
-      }
-      bitmap[bit >> 3] = (bitmap[bit >> 3] ?? 0) | (1 << (bit & 7));
-    }
-  }
-
-  has(page: number): boolean {
-    const bit = page % PAGES_NEAR;
-    const bitmap = this.#bitmaps.get(Math.floor(page / PAGES_NEAR));
-    return ((bitmap?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+    this.#length = 0;
   }
 }
 

@@ -7,7 +7,7 @@
  *  sections: [{name, instance_id, section_id, version, offset, size,
  *              fields: {…}, subsections: [{name, version, fields,
  *                                          subsections}]}],
- *  ram: {blocks: [{name, size, pages, zero_pages}]}}
+ *  ram: {blocks: [{name, size, pages, zero_pages, sent_bytes}]}}
  * {schema, file, size, format: "cpr-state",
  *  descriptors: [{name, id, descriptor}], vfio_devices: […] | null}
  * ```
@@ -18,8 +18,12 @@
  * after its fields, each under its own name. RAM and other sections that come
  * in parts have no fields. Only where there is something to say, there are
  * also `undescribed` {offset, size}, `error` {message, section, instance,
- * field, offset}, `xbzrle_pages` of a block, `verified` {bytes,
- * not_understood} and `extracted` [{block, path, size, written}].
+ * field, offset}, `xbzrle_pages`, `compressed_pages` and `address` of a block,
+ * `verified` {bytes, not_understood} and `extracted` [{block, path, size,
+ * written}].
+ *
+ * vmdesc does not tell an array of one element from a plain field: both are
+ * written as the value alone.
  *
  * @module
  */
@@ -227,13 +231,17 @@ function writeRam(json: JsonText, { ram }: StreamInspection): void {
   json.open("{");
   json.key("blocks");
   json.open("[");
-  for (const { name, size, pages, zeroPages, xbzrlePages } of ram) {
+  for (const block of ram) {
     json.open("{");
-    json.member("name", name);
-    json.member("size", size);
-    json.member("pages", pages);
-    json.member("zero_pages", zeroPages);
+    json.member("name", block.name);
+    json.member("size", block.size);
+    json.member("pages", block.pages);
+    json.member("zero_pages", block.zeroPages);
+    const { xbzrlePages, compressedPages, address } = block;
     if (xbzrlePages > 0) json.member("xbzrle_pages", xbzrlePages);
+    if (compressedPages > 0) json.member("compressed_pages", compressedPages);
+    json.member("sent_bytes", block.sentBytes);
+    if (address !== undefined) json.member("address", String(address));
     json.close("}");
   }
   json.close("]");

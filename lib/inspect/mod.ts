@@ -2,7 +2,11 @@
 
 export * from "./diff.ts";
 export * from "./diff_json.ts";
-export type { BlockDifference } from "./diff_ram.ts";
+export {
+  type BlockDifference,
+  isIncomparable,
+  type PageDifference,
+} from "./diff_ram.ts";
 export * from "./error.ts";
 export * from "./extract_ram.ts";
 export * from "./input.ts";

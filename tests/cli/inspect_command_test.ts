@@ -117,7 +117,7 @@ Deno.test("guest memory is written into a folder", async () => {
   assertEquals(code, 0);
   assertEquals(
     stdout,
-    'ram0: 16 KiB in "FOLDER/ram/ram0", 16 KiB written\n' +
+    'ram0: 16 KiB in "FOLDER/ram/ram0", 4 KiB written\n' +
       '/rom@etc/x: 8 KiB in "FOLDER/ram/_rom@etc_x", 4 KiB written\n',
   );
   const json = await inspect(withRam(), ...words, "--json");

@@ -4,6 +4,7 @@ import {
   type Difference,
   inspect,
   InspectError,
+  isIncomparable,
   isSame,
   writeDiffJson,
 } from "../../lib/inspect/mod.ts";
@@ -13,13 +14,18 @@ import {
   configuration,
   device,
   EOF,
+  EOS,
   footer,
   HEADER,
   joined,
+  oneBlock,
+  ramPart,
+  ramStart,
   section,
   vmdesc,
+  word,
 } from "../migration/stream/foreign.ts";
-import { everyType, inputOf, withRam } from "./streams.ts";
+import { everyType, inputOf, mappedRam, withRam } from "./streams.ts";
 
 function difference(old: Uint8Array, now: Uint8Array): Difference {
   return diff(inspect(inputOf(old, "old")), inspect(inputOf(now, "new")));
@@ -155,9 +161,87 @@ Deno.test("pages are compared by their last content", () => {
   const rom = old.lastIndexOf(0x5a);
   const { ram } = difference(old, changed(old, rom, 1));
   assertEquals(
-    ram.map(({ name, differingPages }) => [name, differingPages]),
-    [["/rom@etc/x", 1]],
+    ram.map(({ name, pages }) => [name, pages]),
+    [["/rom@etc/x", { changed: 1, onlyOld: 0, onlyNew: 0 }]],
   );
+});
+
+const PAGE = 4096;
+const NAME = [1, 0x72];
+const page = (fill: number) => new Uint8Array(PAGE).fill(fill);
+
+/** A stream of one block "r" of four pages with these records. */
+function ram(...records: (Uint8Array | number[])[]): Uint8Array {
+  return joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", 4 * PAGE), EOS)),
+    ramPart(joined(...records, EOS)),
+    EOF,
+  );
+}
+
+const first = [word(8), NAME, page(1)];
+
+Deno.test("a page that one stream has alone is a difference", () => {
+  const old = ram(...first, word(0x1028), page(2));
+  const now = ram(...first, word(0x2028), page(2));
+  const [block] = difference(old, now).ram;
+  assertEquals(block?.pages, { changed: 0, onlyOld: 1, onlyNew: 1 });
+  // Nobody knows that the memory was zeros where the stream was loaded.
+  const zeros = difference(ram(...first), ram(...first, word(0x1022), [0]));
+  assertEquals(zeros.ram[0]?.pages, { changed: 0, onlyOld: 0, onlyNew: 1 });
+});
+
+Deno.test("a page that was sent twice is what it was last", () => {
+  const again = [word(0x0028), page(9), word(0x0028), page(1)];
+  assert(isSame(difference(ram(...first), ram(...first, ...again))));
+});
+
+Deno.test("a delta is compared by the page that it makes", () => {
+  const delta = (...coded: number[]) => [
+    ...first,
+    ...[word(0x60), [1, 0, coded.length], coded],
+  ];
+  const old = ram(...delta(2, 3, 7, 8, 9));
+  assertEquals(difference(old, ram(...delta(2, 3, 7, 8, 8))).ram[0]?.pages, {
+    changed: 1,
+    onlyOld: 0,
+    onlyNew: 0,
+  });
+  const spelt = ram(...delta(2, 1, 7, 0, 2, 8, 9));
+  assert(isSame(difference(old, spelt)));
+  const whole = page(1);
+  whole.set([7, 8, 9], 2);
+  assert(isSame(difference(old, ram(word(8), NAME, whole))));
+});
+
+Deno.test("compressed pages cannot be compared", () => {
+  const zlib = ram(...first, word(0x1120), [0, 0, 0, 2], [0x78, 0x9c]);
+  const found = difference(zlib, zlib);
+  assert(!isSame(found) && found.ram.every(isIncomparable));
+});
+
+Deno.test("pages of mapped-ram are compared", () => {
+  const found = difference(mappedRam(), mappedRam());
+  assert(isSame(found));
+  const other = mappedRam();
+  other[other.lastIndexOf(3)] = 4;
+  const [block] = difference(mappedRam(), other).ram;
+  assertEquals(block?.pages, { changed: 1, onlyOld: 0, onlyNew: 0 });
+});
+
+Deno.test("the address of a block is compared", () => {
+  const at = (address: number) =>
+    joined(
+      HEADER,
+      configuration("x-ignore-shared"),
+      ramStart(joined(oneBlock("r", 0x4000), word(address), EOS)),
+      EOF,
+    );
+  assert(isSame(difference(at(0x1000), at(0x1000))));
+  const [block] = difference(at(0x1000), at(0x2000)).ram;
+  assertEquals([block?.old?.address, block?.new?.address], [0x1000n, 0x2000n]);
 });
 
 Deno.test("CPR state is compared by name and id", async () => {

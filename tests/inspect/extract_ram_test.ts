@@ -128,6 +128,43 @@ Deno.test("a difference is applied to the page before it", () =>
     assertEquals([...page.subarray(4095 - 4, 4096)], [9, 9, 9, 9, 7]);
   }));
 
+Deno.test("compressed pages are said to be unreadable, and no file is left", () =>
+  inFolder((folder) => {
+    const bytes = joined(
+      HEADER,
+      configuration(),
+      ramStart(joined(oneBlock("r", 2 * PAGE), EOS)),
+      ramPart(joined(word(0x100), [1, 0x72], [0, 0, 0, 2], [1, 2], EOS)),
+      EOF,
+    );
+    assertThrows(() => extract(bytes, folder), InspectError, "compressed");
+    assertEquals([...Deno.readDirSync(folder)], []);
+  }));
+
+Deno.test("where a file cannot be written, none is left", () =>
+  inFolder((folder) => {
+    const bytes = withRam();
+    Deno.writeTextFileSync(`${folder}/_rom@etc_x`, "");
+    assertThrows(() => extract(bytes, folder), InspectError, "EEXIST");
+    const left = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assertEquals(left, ["_rom@etc_x"]);
+  }));
+
+Deno.test("no more than one file is open at a time", () =>
+  inFolder((folder) => {
+    const most = Array.from(Deno.readDirSync("/proc/self/fd")).length + 5;
+    const names = Array.from({ length: 20 }, (_, index) => `r${index}`);
+    const input = inputOf(blocks(...names));
+    const inspection = inspect(input);
+    assert(inspection.format === "migration-stream");
+    let seen = 0;
+    extractRam(inspection, input, `${folder}/ram`, () => {
+      seen++;
+      assert([...Deno.readDirSync("/proc/self/fd")].length <= most);
+    });
+    assertEquals(seen, names.length);
+  }));
+
 Deno.test("a difference that leads out of its page is refused", () =>
   inFolder((folder) => {
     const wrong = [

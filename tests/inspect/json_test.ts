@@ -50,8 +50,20 @@ Deno.test("RAM is a section without fields, and pages by block", () => {
   assert(!("fields" in sections[0]));
   assertEquals(ram, {
     blocks: [
-      { name: "ram0", size: 0x4000, pages: 3, zero_pages: 2 },
-      { name: "/rom@etc/x", size: 0x2000, pages: 1, zero_pages: 0 },
+      {
+        name: "ram0",
+        size: 0x4000,
+        pages: 3,
+        zero_pages: 2,
+        sent_bytes: 3 * 4096,
+      },
+      {
+        name: "/rom@etc/x",
+        size: 0x2000,
+        pages: 1,
+        zero_pages: 0,
+        sent_bytes: 4096,
+      },
     ],
   });
 });

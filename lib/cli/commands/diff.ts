@@ -17,8 +17,9 @@ export const diffCommand = buildCommand<
     brief: "Show what differs between two saved states",
     fullDescription: withExamples(
       "Show what differs between two migration streams, or two CPR states: by section,\n" +
-        "instance and field, not by byte. Of guest memory, blocks and counts are\n" +
-        "compared, and the content of the pages that both have.\n" +
+        "instance and field, not by byte. Of guest memory, blocks are compared, and what\n" +
+        "each page is in the end, however it was sent; one that a single stream has is a\n" +
+        "difference. Compressed pages cannot be compared.\n" +
         "The exit code is that of diff: 0 the same, 1 different, 2 cannot be compared.",
       [
         ["cprctl diff old.state new.state", "nothing, or what differs"],

@@ -119,6 +119,8 @@ class RamEncoder {
   readonly #decoded: DecodedStream;
   readonly #sink: Sink;
   #blocks: readonly RamBlock[] = [];
+  /** Offset up to which parts were handed on. */
+  #drained = 0;
 
   constructor(decoded: DecodedStream, sink: Sink) {
     this.#decoded = decoded;
@@ -170,7 +172,6 @@ class RamEncoder {
   *#run(run: PageRun): Generator<Uint8Array, void> {
     const sink = this.#sink;
     const { pageSize } = this.#decoded.layout;
-    const step = 8 + (run.kind === RamFlag.ZERO ? 1 : run.length);
     if (run.kind === RamFlag.MULTIFD_FLUSH) return sink.size64(run.kind);
     for (let index = 0; index < run.count; index++) {
       const named = run.named && index === 0;
@@ -181,14 +182,12 @@ class RamEncoder {
       else if (run.kind === RamFlag.XBZRLE) {
         sink.u8(XBZRLE_CODING);
         sink.u16(run.length);
-      }
-      const at = run.at + index * step;
+      } else if (run.kind === RamFlag.COMPRESS) sink.u32(run.length);
+      const at = run.at + index * run.step;
       sink.bytes(this.#input(at, at + run.length));
       if (sink.offset - this.#drained >= PART_SIZE) yield this.#drain();
     }
   }
-
-  #drained = 0;
 
   #drain(): Uint8Array {
     this.#drained = this.#sink.offset;

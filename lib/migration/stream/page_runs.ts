@@ -1,4 +1,4 @@
-import { RamFlag, type RamPageRecord } from "./ram_records.ts";
+import { RamFlag, type RamPageRecord, recordSize } from "./ram_records.ts";
 
 /** Page records of one kind that follow each other in block and stream. */
 export interface PageRun {
@@ -14,17 +14,14 @@ export interface PageRun {
   readonly at: number;
   /** Bytes of data of each record. */
   readonly length: number;
+  /** Bytes from one record's data to the next one's, in a run of many. */
+  readonly step: number;
 }
 
 /** Numbers a run takes: flags, block, address, count, at, length. */
 const COLUMNS = 6;
 const INITIAL_RUNS = 16;
 const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
-
-/** Bytes of a record's word, which stands before its data. */
-const WORD = 8;
-/** A record of zeros has its fill byte between word and data. */
-const ZERO_RECORD = WORD + 1;
 
 /**
  * The page records of a section as runs in one flat array: a stream of a
@@ -68,23 +65,25 @@ export class PageRuns {
     for (let index = 0; index < this.#length; index++) {
       const row = index * COLUMNS;
       const flags = this.#at(row + FLAGS);
+      const kind = kindOf(flags);
       yield {
-        kind: kindOf(flags),
+        kind,
         named: (flags & RamFlag.CONTINUE) === 0,
         block: this.#at(row + BLOCK),
         address: this.#at(row + ADDRESS),
         count: this.#at(row + COUNT),
         at: this.#at(row + AT),
         length: this.#at(row + LENGTH),
+        step: isOfMany(kind) ? recordSize(kind, this.#pageSize) : 0,
       };
     }
   }
 
   #continues({ kind, named, block, address, at }: RamPageRecord): boolean {
-    if (named || this.#length === 0 || kind === RamFlag.XBZRLE) return false;
+    if (named || this.#length === 0 || !isOfMany(kind)) return false;
     const row = (this.#length - 1) * COLUMNS;
     const count = this.#at(row + COUNT);
-    const step = kind === RamFlag.PAGE ? WORD + this.#pageSize : ZERO_RECORD;
+    const step = recordSize(kind, this.#pageSize);
     return (this.#at(row + FLAGS) & ~RamFlag.CONTINUE) === kind &&
       this.#at(row + BLOCK) === block &&
       this.#at(row + ADDRESS) + count * this.#pageSize === address &&
@@ -109,6 +108,13 @@ export class PageRuns {
   }
 }
 
+/** Records of other kinds differ in length: each is a run of its own. */
+function isOfMany(
+  kind: PageRun["kind"],
+): kind is typeof RamFlag.PAGE | typeof RamFlag.ZERO {
+  return kind === RamFlag.PAGE || kind === RamFlag.ZERO;
+}
+
 function kindOf(flags: number): PageRun["kind"] {
   switch (flags & ~RamFlag.CONTINUE) {
     case RamFlag.ZERO:
@@ -117,6 +123,8 @@ function kindOf(flags: number): PageRun["kind"] {
       return RamFlag.PAGE;
     case RamFlag.XBZRLE:
       return RamFlag.XBZRLE;
+    case RamFlag.COMPRESS:
+      return RamFlag.COMPRESS;
     default:
       return RamFlag.MULTIFD_FLUSH;
   }

@@ -69,6 +69,40 @@ export function mappedBitmapSize(block: RamBlock, pageSize: number): number {
   return Math.ceil(block.usedLength / pageSize / WORD_BITS) * WORD_BITS / 8;
 }
 
+/** Pages that follow each other, by number. */
+export interface MappedRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The pages that mapped-ram kept of a block; all others are zeros. */
+export function* mappedRuns(
+  input: Uint8Array,
+  block: RamBlock,
+  { bitmapOffset, pageSize }: MappedBlock,
+): Generator<MappedRun> {
+  const end = bitmapOffset + mappedBitmapSize(block, pageSize);
+  const bitmap = input.subarray(bitmapOffset, end);
+  // Bits beyond the last page mean nothing.
+  const pages = Math.ceil(block.usedLength / pageSize);
+  let first = 0;
+  let count = 0;
+  for (let page = 0; page < pages;) {
+    const byte = bitmap[Math.floor(page / 8)] ?? 0;
+    const isWhole = page % 8 === 0 && page + 8 <= pages;
+    const step = isWhole && (byte === 0 || byte === 0xff) ? 8 : 1;
+    if ((byte & (1 << (page % 8))) !== 0) {
+      if (count === 0) first = page;
+      count += step;
+    } else if (count > 0) {
+      yield { first, count };
+      count = 0;
+    }
+    page += step;
+  }
+  if (count > 0) yield { first, count };
+}
+
 /**
  * Reads blocks until their lengths add up to `total`; under mapped-ram passes
  * over their pages, too.
@@ -154,7 +188,10 @@ function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
     );
   };
   if (version !== MAPPED_VERSION) refuse(`unsupported version ${version}`);
-  if (pageSize < 1024 || (pageSize & (pageSize - 1)) !== 0) {
+  const bits = Math.log2(pageSize);
+  if (
+    !Number.isInteger(bits) || bits < PAGE_BITS.least || bits > PAGE_BITS.most
+  ) {
     refuse(`${pageSize} is not a page size`);
   }
   if (bitmapOffset !== source.offset) {

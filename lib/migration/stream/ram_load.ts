@@ -134,6 +134,9 @@ export class RamLoad {
     if (kind === RamFlag.XBZRLE) {
       throw this.#problem("XBZRLE was not agreed upon");
     }
+    if (kind === RamFlag.COMPRESS) {
+      throw this.#problem("compressed pages were not agreed upon");
+    }
     const pages = this.#arrived[block];
     if (pages !== undefined) pages[address / pageSize] = 1;
   }

@@ -7,10 +7,11 @@
  * 002 ZERO      [u8+name] 00
  * 008 PAGE      [u8+name] a page
  * 040 XBZRLE    [u8+name] 01 be16 length, delta
+ * 100 COMPRESS  [u8+name] be32 length, zlib data       up to QEMU 9.0
  * 200 MULTIFD_FLUSH
  * 010 EOS                                    ends the payload
- * 020 CONTINUE  with ZERO, PAGE, XBZRLE: the name is left out, it is the
- *               block of the record before, even across sections
+ * 020 CONTINUE  with ZERO, PAGE, XBZRLE, COMPRESS: the name is left out, it
+ *               is the block of the record before, even across sections
  * ```
  *
  * @module
@@ -29,6 +30,7 @@ export const RamFlag = {
   EOS: 0x010,
   CONTINUE: 0x020,
   XBZRLE: 0x040,
+  COMPRESS: 0x100,
   MULTIFD_FLUSH: 0x200,
 } as const;
 
@@ -40,7 +42,8 @@ export interface RamPageRecord {
   readonly kind:
     | typeof RamFlag.ZERO
     | typeof RamFlag.PAGE
-    | typeof RamFlag.XBZRLE;
+    | typeof RamFlag.XBZRLE
+    | typeof RamFlag.COMPRESS;
   /** Index into the block list. */
   readonly block: number;
   /** Offset in the block. */
@@ -51,6 +54,20 @@ export interface RamPageRecord {
   readonly length: number;
   /** True if the record says its block's name. */
   readonly named: boolean;
+}
+
+/** Bytes of a record's word. */
+const WORD = 8;
+
+/**
+ * Bytes of a record of zeros or of a page as it is that goes on in its block:
+ * the word, and fill byte or page.
+ */
+export function recordSize(
+  kind: typeof RamFlag.PAGE | typeof RamFlag.ZERO,
+  pageSize: number,
+): number {
+  return WORD + (kind === RamFlag.PAGE ? pageSize : 1);
 }
 
 /** Told of each record as it is passed over. */
@@ -65,8 +82,6 @@ export interface RamVisitor {
   flush?(): void;
 }
 
-/** Bytes of a record's word. */
-const WORD = 8;
 /** Records that are passed over before anybody is told. */
 const LONGEST_STRETCH = 2048;
 /** One more than what half of a word holds. */
@@ -124,6 +139,7 @@ export class RamReader {
         case RamFlag.PAGE:
         case RamFlag.ZERO:
         case RamFlag.XBZRLE:
+        case RamFlag.COMPRESS:
           this.#page(source, flags, address, offset, visitor);
           continue;
       }
@@ -178,7 +194,8 @@ export class RamReader {
       named,
     });
     source.skip(length);
-    if (visitor.more === undefined || kind === RamFlag.XBZRLE) return;
+    if (visitor.more === undefined) return;
+    if (kind !== RamFlag.PAGE && kind !== RamFlag.ZERO) return;
     this.#stretch(source, kind, address, usedLength, visitor.more);
   }
 
@@ -197,7 +214,7 @@ export class RamReader {
     const next = address + pageSize;
     const high = Math.floor(next / HALF);
     const low = next % HALF + kind + RamFlag.CONTINUE;
-    const size = WORD + (kind === RamFlag.PAGE ? pageSize : 1);
+    const size = recordSize(kind, pageSize);
     const most = Math.min(
       Math.floor((usedLength - next) / pageSize),
       Math.floor(source.remaining / size),
@@ -253,6 +270,7 @@ export class RamReader {
         { offset },
       );
     }
+    if (kind === RamFlag.COMPRESS) return this.#compressedLength(source);
     const coding = source.u8();
     const length = source.u16();
     if (coding !== XBZRLE_CODING || length > this.#layout.pageSize) {
@@ -262,6 +280,18 @@ export class RamReader {
       );
     }
     return length;
+  }
+
+  #compressedLength(source: Source): number {
+    const offset = source.offset;
+    const length = source.u32();
+    if (length > 0 && length <= longestCompressed(this.#layout.pageSize)) {
+      return length;
+    }
+    throw new MigrationStreamError(
+      `a compressed page of ${length} bytes`,
+      { offset },
+    );
   }
 
   /** Two halves are an order of magnitude faster here than one bigint. */
@@ -280,7 +310,13 @@ export class RamReader {
   }
 }
 
+/** What zlib makes of a page at worst (compressBound). */
+function longestCompressed(pageSize: number): number {
+  return pageSize + (pageSize >> 12) + (pageSize >> 14) + 13;
+}
+
 function pageKind(flags: number): RamPageRecord["kind"] {
   if ((flags & RamFlag.PAGE) !== 0) return RamFlag.PAGE;
-  return (flags & RamFlag.ZERO) !== 0 ? RamFlag.ZERO : RamFlag.XBZRLE;
+  if ((flags & RamFlag.ZERO) !== 0) return RamFlag.ZERO;
+  return (flags & RamFlag.XBZRLE) !== 0 ? RamFlag.XBZRLE : RamFlag.COMPRESS;
 }

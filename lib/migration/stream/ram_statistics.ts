@@ -1,5 +1,6 @@
 import type { DecodedStream } from "./decoded.ts";
-import { mappedBitmapSize, type RamBlock } from "./ram_block.ts";
+import type { PageRun } from "./page_runs.ts";
+import { mappedRuns, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
 /** What a stream carries of one RAM block. */
@@ -7,11 +8,16 @@ export interface RamBlockStatistics {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** Guest physical address; sent under x-ignore-shared only. */
+  readonly address: bigint | undefined;
   /** Pages with content. */
   pages: number;
   zeroPages: number;
   /** Pages sent as a difference. */
   xbzrlePages: number;
+  compressedPages: number;
+  /** Bytes of content in the stream, however it is coded. */
+  sentBytes: number;
 }
 
 /** Counts the page records of each block, repeated ones as often as sent. */
@@ -24,38 +30,51 @@ export function ramStatistics(decoded: DecodedStream): RamBlockStatistics[] {
     }
     for (const run of record.pages) {
       const block = statistics[run.block];
-      if (block === undefined) continue;
-      if (run.kind === RamFlag.PAGE) block.pages += run.count;
-      else if (run.kind === RamFlag.ZERO) block.zeroPages += run.count;
-      else if (run.kind === RamFlag.XBZRLE) block.xbzrlePages += run.count;
+      if (block !== undefined) count(block, run);
     }
   }
   return statistics;
+}
+
+function count(block: RamBlockStatistics, run: PageRun): void {
+  switch (run.kind) {
+    case RamFlag.PAGE:
+      block.pages += run.count;
+      break;
+    case RamFlag.ZERO:
+      block.zeroPages += run.count;
+      break;
+    case RamFlag.XBZRLE:
+      block.xbzrlePages += run.count;
+      break;
+    case RamFlag.COMPRESS:
+      block.compressedPages += run.count;
+      break;
+  }
+  block.sentBytes += run.count * run.length;
 }
 
 function blockStatistics(
   input: Uint8Array,
   block: RamBlock,
 ): RamBlockStatistics {
-  const { name, usedLength: size, mapped } = block;
-  const empty = { name, size, pages: 0, zeroPages: 0, xbzrlePages: 0 };
-  if (mapped === undefined) return empty;
-  const { bitmapOffset, pageSize } = mapped;
-  const bitmap = input.subarray(
-    bitmapOffset,
-    bitmapOffset + mappedBitmapSize(block, pageSize),
-  );
-  const all = Math.ceil(size / pageSize);
-  const whole = Math.floor(all / 8);
-  let pages = 0;
-  for (const [index, byte] of bitmap.entries()) {
-    // Bits beyond the last page mean nothing.
-    const bits = index < whole
-      ? byte
-      : index === whole
-      ? byte & ((1 << (all % 8)) - 1)
-      : 0;
-    for (let left = bits; left !== 0; left &= left - 1) pages++;
+  const { name, usedLength: size, address, mapped } = block;
+  const statistics = {
+    name,
+    size,
+    address,
+    pages: 0,
+    zeroPages: 0,
+    xbzrlePages: 0,
+    compressedPages: 0,
+    sentBytes: 0,
+  };
+  if (mapped === undefined) return statistics;
+  for (const { first, count } of mappedRuns(input, block, mapped)) {
+    const end = Math.min((first + count) * mapped.pageSize, size);
+    statistics.sentBytes += end - first * mapped.pageSize;
+    statistics.pages += count;
   }
-  return { ...empty, pages, zeroPages: all - pages };
+  const all = Math.ceil(size / mapped.pageSize);
+  return { ...statistics, zeroPages: all - statistics.pages };
 }

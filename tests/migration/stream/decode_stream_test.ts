@@ -64,6 +64,18 @@ function ram(...records: (Uint8Array | number[])[]): Uint8Array {
   );
 }
 
+/** The statistics of the block, less what was sent of it. */
+const NOTHING_SENT = {
+  name: "r",
+  size: 0x4000,
+  address: undefined,
+  pages: 0,
+  zeroPages: 0,
+  xbzrlePages: 0,
+  compressedPages: 0,
+  sentBytes: 0,
+};
+
 Deno.test("our own streams are decoded like any other", () => {
   const stream = decoded(written());
   const names = stream.records.flatMap((record) =>
@@ -98,8 +110,35 @@ Deno.test("records that follow one another are one run", () => {
     ],
   );
   assertEquals(ramStatistics(stream), [
-    { name: "r", size: 0x4000, pages: 4, zeroPages: 2, xbzrlePages: 0 },
+    { ...NOTHING_SENT, pages: 4, zeroPages: 2, sentBytes: 4 * 4096 },
   ]);
+});
+
+Deno.test("deltas and compressed pages are passed over and counted", () => {
+  const stream = ram(
+    ...[word(0x0008), NAME, PAGE],
+    ...[word(0x0060), [1, 0, 3], [0, 1, 7]],
+    ...[word(0x1120), [0, 0, 0, 4], [0x78, 0x9c, 1, 2]],
+  );
+  assertEquals(ramStatistics(decoded(stream)), [
+    {
+      ...NOTHING_SENT,
+      pages: 1,
+      xbzrlePages: 1,
+      compressedPages: 1,
+      sentBytes: 4096 + 3 + 4,
+    },
+  ]);
+});
+
+Deno.test("a compressed page that zlib cannot have made is refused", () => {
+  for (const length of [0, 4096 + 15, 0xffff_ffff]) {
+    const size = bytes((sink) => sink.u32(length));
+    refused(
+      ram(...[word(0x0100), NAME, size, new Uint8Array(5000)]),
+      `a compressed page of ${length} bytes`,
+    );
+  }
 });
 
 Deno.test("a run's data is where it says", () => {
@@ -204,7 +243,7 @@ function mapped(
 
 Deno.test("mapped-ram keeps pages and bitmap beside the list", () => {
   assertEquals(ramStatistics(decoded(mapped())), [
-    { name: "r", size: 0x4000, pages: 2, zeroPages: 2, xbzrlePages: 0 },
+    { ...NOTHING_SENT, pages: 2, zeroPages: 2, sentBytes: 2 * 4096 },
   ]);
 });
 

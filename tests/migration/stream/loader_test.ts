@@ -373,7 +373,7 @@ Deno.test("malformed RAM records are refused", () => {
     [[...word(0x2), 4, 114, 97, 109, 48, 7], "filled with 0x7"],
     [word(0x1), "flags 0x1"],
     [word(0xa), "flags 0xa"],
-    [word(0x100), "flags 0x100"],
+    [word(0x400), "flags 0x400"],
     [word(0x80), "flags 0x80"],
     [word(0x30), "flags 0x30"],
     [word(0x1010), "has an address"],
@@ -383,6 +383,10 @@ Deno.test("malformed RAM records are refused", () => {
     [[...word(0x40), 4, 114, 97, 109, 48, 2, 0, 0], "XBZRLE coding 2"],
     [[...word(0x40), 4, 114, 97, 109, 48, 1, 16, 1], "4097 bytes"],
     [[...word(0x40), 4, 114, 97, 109, 48, 1, 0, 1, 0], "XBZRLE was not agreed"],
+    [
+      [...word(0x100), 4, 114, 97, 109, 48, 0, 0, 0, 1, 0],
+      "compressed pages were not agreed",
+    ],
   ];
   for (const [record, message] of cases) {
     const bytes = written({

@@ -1,0 +1,166 @@
+/**
+ * What the pages of a block are in the end: the last record of a page counts,
+ * and an XBZRLE record changes what was there before it.
+ *
+ * @module
+ */
+
+import {
+  type DecodedStream,
+  mappedRuns,
+  type PageRun,
+  type RamBlock,
+  RamFlag,
+} from "../migration/stream/mod.ts";
+import { InspectError } from "./error.ts";
+import { PageTable } from "./page_table.ts";
+import { applyXbzrle } from "./xbzrle.ts";
+
+/** What the table says of a page whose place it does not say. */
+const ABSENT = 0;
+const ZERO = -1;
+const COMPRESSED = -2;
+/** Numbers from here on down are those of deltas. */
+const FIRST_DELTA = -3;
+
+/** A page as a change of what it was. */
+interface Delta {
+  /** What the table said before. */
+  readonly before: number;
+  /** Place in the stream. */
+  readonly at: number;
+  readonly length: number;
+}
+
+/** The pages of one block. */
+export class FinalPages {
+  readonly #table = new PageTable();
+  readonly #deltas: Delta[] = [];
+  readonly #zeros: Uint8Array;
+  /** Whether there are pages that only zlib can read. */
+  hasCompressed = false;
+
+  constructor(
+    readonly block: RamBlock,
+    readonly pageSize: number,
+    readonly input: Uint8Array,
+  ) {
+    this.#zeros = new Uint8Array(pageSize);
+    const { mapped } = block;
+    if (mapped === undefined) return;
+    for (const { first, count } of mappedRuns(input, block, mapped)) {
+      for (let page = first; page < first + count; page++) {
+        this.#table.set(page, mapped.pagesOffset + page * pageSize);
+      }
+    }
+  }
+
+  /** The pages that are in the stream; of mapped-ram, all of the block. */
+  *pages(): Generator<number> {
+    if (this.block.mapped === undefined) return yield* this.#table.pages();
+    const end = Math.ceil(this.block.usedLength / this.pageSize);
+    for (let page = 0; page < end; page++) yield page;
+  }
+
+  /** Whether a page is in the stream. */
+  has(page: number): boolean {
+    return this.#stateOf(page) !== ABSENT;
+  }
+
+  /** Whether a page is nothing but what records of zeros made it. */
+  isZero(page: number): boolean {
+    return this.#stateOf(page) === ZERO;
+  }
+
+  /**
+   * The bytes of a page; undefined where it is not in the stream. Fewer than a
+   * page at the end of a block under mapped-ram.
+   *
+   * @throws {MigrationStreamError} when an XBZRLE record cannot be applied
+   * @throws {InspectError} when the block has compressed pages
+   */
+  content(page: number): Uint8Array | undefined {
+    const state = this.#stateOf(page);
+    if (state === ABSENT) return undefined;
+    const start = page * this.pageSize;
+    const size = Math.min(this.pageSize, this.block.usedLength - start);
+    return this.#resolved(state).subarray(0, size);
+  }
+
+  /** Takes in what the stream says next. */
+  add(run: PageRun): void {
+    const first = run.address / this.pageSize;
+    switch (run.kind) {
+      case RamFlag.ZERO:
+      case RamFlag.PAGE:
+        for (let index = 0; index < run.count; index++) {
+          const isZero = run.kind === RamFlag.ZERO;
+          const place = isZero ? ZERO : run.at + index * run.step;
+          this.#table.set(first + index, place);
+        }
+        break;
+      case RamFlag.XBZRLE: {
+        const { at, length } = run;
+        const before = this.#table.get(first);
+        this.#table.set(first, FIRST_DELTA - this.#deltas.length);
+        this.#deltas.push({ before, at, length });
+        break;
+      }
+      case RamFlag.COMPRESS:
+        this.hasCompressed = true;
+        this.#table.set(first, COMPRESSED);
+        break;
+    }
+  }
+
+  #stateOf(page: number): number {
+    const state = this.#table.get(page);
+    const { mapped, usedLength } = this.block;
+    const isKept = mapped !== undefined && page * this.pageSize < usedLength;
+    return state === ABSENT && isKept ? ZERO : state;
+  }
+
+  #resolved(state: number): Uint8Array {
+    const deltas: Delta[] = [];
+    let base = state;
+    while (base <= FIRST_DELTA) {
+      const delta = this.#deltas[FIRST_DELTA - base];
+      if (delta === undefined) throw new TypeError("There is no such delta");
+      deltas.push(delta);
+      base = delta.before;
+    }
+    if (base === COMPRESSED) {
+      throw new InspectError(
+        "compressed-pages",
+        `Cannot read RAMBlock "${this.block.name}": its pages are compressed`,
+        { remedy: "Save the VM with the capability compress off" },
+      );
+    }
+    // Memory that no page came for is zeros where the stream is loaded.
+    const bytes = base <= ABSENT
+      ? this.#zeros
+      : this.input.subarray(base, base + this.pageSize);
+    if (deltas.length === 0) return bytes;
+    const page = Uint8Array.from(bytes);
+    for (const { at, length } of deltas.reverse()) {
+      applyXbzrle(this.input.subarray(at, at + length), page, at);
+    }
+    return page;
+  }
+}
+
+/** The pages of every block of a stream. */
+export function finalPages(
+  { records, input, layout }: DecodedStream,
+): FinalPages[] {
+  const blocks: FinalPages[] = [];
+  for (const record of records) {
+    if (!("pages" in record)) continue;
+    for (const block of record.blocks ?? []) {
+      const pageSize = block.mapped?.pageSize ?? layout.pageSize;
+      blocks.push(new FinalPages(block, pageSize, input));
+    }
+    for (const run of record.pages) blocks[run.block]?.add(run);
+  }
+  return blocks;
+}

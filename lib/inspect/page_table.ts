@@ -1,0 +1,51 @@
+import { InspectError } from "./error.ts";
+
+/** Neighbours share a row: a page that stands alone takes little. */
+const ROW = 16;
+const INITIAL_ROWS = 64;
+/** A Map has no more entries. */
+const MAXIMUM_ROWS = 2 ** 24;
+
+/** A number for each page of a block that may be far larger than the stream. */
+export class PageTable {
+  /** Rows by what their pages have in common. */
+  readonly #rows = new Map<number, number>();
+  #values = new Float64Array(INITIAL_ROWS * ROW);
+
+  /** The number of a page; 0 where none was set. */
+  get(page: number): number {
+    const row = this.#rows.get(Math.floor(page / ROW));
+    return row === undefined ? 0 : this.#values[row * ROW + page % ROW] ?? 0;
+  }
+
+  /** @throws {InspectError} when pages are too many, too far from each other */
+  set(page: number, value: number): void {
+    const near = Math.floor(page / ROW);
+    let row = this.#rows.get(near);
+    if (row === undefined) {
+      row = this.#rows.size;
+      if (row === MAXIMUM_ROWS) {
+        throw new InspectError(
+          "too-many-pages",
+          "Cannot keep the places of so many pages of guest memory",
+        );
+      }
+      this.#rows.set(near, row);
+      if ((row + 1) * ROW > this.#values.length) {
+        const larger = new Float64Array(2 * this.#values.length);
+        larger.set(this.#values);
+        this.#values = larger;
+      }
+    }
+    this.#values[row * ROW + page % ROW] = value;
+  }
+
+  /** The pages that have a number. */
+  *pages(): Generator<number> {
+    for (const [near, row] of this.#rows) {
+      for (let at = 0; at < ROW; at++) {
+        if (this.#values[row * ROW + at] !== 0) yield near * ROW + at;
+      }
+    }
+  }
+}
