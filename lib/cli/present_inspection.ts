@@ -1,6 +1,6 @@
 /** From a state file to what is printed of it. */
 
-import { UsageError } from "../errors.ts";
+import { CprctlError, UsageError } from "../errors.ts";
 import {
   extractRam,
   type Input,
@@ -12,6 +12,7 @@ import {
   selectSections,
   verify,
   type WorkDone,
+  writeErrorJson,
   writeJson,
 } from "../inspect/mod.ts";
 import {
@@ -44,25 +45,58 @@ export function presentInspection(
   flags: InspectFlags,
   file: string | undefined,
 ): void {
-  using input = open(flags.pid, file);
-  using line = new ProgressLine(process, input.bytes.length);
-  const inspection = inspect(input, (offset) => line.show(offset));
-  const done = work(inspection, input, flags, (at) => line.show(at));
-  line.clear();
-  const sections = chosen(inspection, flags.section);
-  if (flags.json) {
-    const write = (text: string) => process.stdout.write(text);
-    writeJson(inspection, sections, write, done);
-  } else if (Object.keys(done).length > 0) {
-    process.stdout.write(renderWorkDone(inspection.file, done, process.look));
-  } else {
+  const write = (text: string) => process.stdout.write(text);
+  using stack = new DisposableStack();
+  let looked: Looked;
+  try {
+    looked = look(process, stack, flags, file);
+  } catch (error) {
+    const isAboutFile = error instanceof CprctlError &&
+      !(error instanceof UsageError);
+    if (flags.json && isAboutFile) {
+      writeErrorJson(file ?? `process ${flags.pid}`, error, write);
+    }
+    throw error;
+  }
+  const { inspection, sections, done } = looked;
+  const { failure, ...work } = done;
+  const problem = problemOf(inspection) ?? failure;
+  if (flags.json) writeJson(inspection, sections, write, done);
+  else if (Object.keys(work).length > 0) {
+    write(renderWorkDone(inspection.file, work, process.look));
+  } else if (failure === undefined) {
     for (const text of rendered(inspection, sections, process, flags)) {
-      process.stdout.write(text);
+      write(text);
     }
   }
-  if (inspection.format === "migration-stream" && inspection.problem) {
-    throw inspection.problem;
-  }
+  if (problem !== undefined) throw problem;
+}
+
+/** All that there is to print. */
+interface Looked {
+  readonly inspection: Inspection;
+  readonly sections: readonly InspectedSection[];
+  readonly done: WorkDone;
+}
+
+/** What cannot be done is found before anything is. */
+function look(
+  process: CliProcess,
+  stack: DisposableStack,
+  flags: InspectFlags,
+  file: string | undefined,
+): Looked {
+  const input = stack.use(open(flags.pid, file));
+  using line = new ProgressLine(process, input.bytes.length);
+  const progress = (offset: number) => line.show(offset);
+  const inspection = inspect(input, progress);
+  const sections = chosen(inspection, flags);
+  const done = work(inspection, input, flags, progress);
+  return { inspection, sections, done };
+}
+
+function problemOf(inspection: Inspection): Error | undefined {
+  return inspection.format === "cpr-state" ? undefined : inspection.problem;
 }
 
 function open(pid: number | undefined, file: string | undefined): Input {
@@ -76,7 +110,7 @@ function open(pid: number | undefined, file: string | undefined): Input {
   );
 }
 
-/** What is to be done beside looking. */
+/** What is to be done beside looking, as far as it can be. */
 function work(
   inspection: Inspection,
   input: Input,
@@ -84,25 +118,38 @@ function work(
   progress: (offset: number) => void,
 ): WorkDone {
   const folder = flags["extract-ram"];
-  if (folder !== undefined && inspection.format === "cpr-state") {
-    throw new UsageError("Cannot extract RAM: CPR state has none");
+  let done: WorkDone = {};
+  try {
+    if (flags.verify) {
+      done = { verdict: verify(inspection, input, progress) };
+    }
+    if (folder !== undefined && inspection.format !== "cpr-state") {
+      const extracted = extractRam(inspection, input, folder, progress);
+      done = { ...done, extracted };
+    }
+    return done;
+  } catch (error) {
+    if (!(error instanceof CprctlError)) throw error;
+    return { ...done, failure: error };
   }
-  return {
-    ...flags.verify ? { verdict: verify(inspection, input, progress) } : {},
-    ...folder === undefined || inspection.format === "cpr-state"
-      ? {}
-      : { extracted: extractRam(inspection, input, folder, progress) },
-  };
 }
 
 function chosen(
   inspection: Inspection,
-  wanted: string | undefined,
+  { section, "extract-ram": folder }: InspectFlags,
 ): readonly InspectedSection[] {
-  if (inspection.format === "cpr-state") return [];
-  return wanted === undefined
-    ? inspection.sections
-    : selectSections(inspection.sections, wanted);
+  if (inspection.format === "migration-stream") {
+    return section === undefined
+      ? inspection.sections
+      : selectSections(inspection.sections, section);
+  }
+  if (section !== undefined) {
+    throw new UsageError("Cannot choose a section: CPR state has none");
+  }
+  if (folder !== undefined) {
+    throw new UsageError("Cannot extract RAM: CPR state has none");
+  }
+  return [];
 }
 
 function* rendered(

@@ -73,7 +73,7 @@ const boundedName = validate(
 
 const cprFd = vmstate("cpr fd", { version: 1 }, {
   nameSize: u32(),
-  bounded: boundedName,
+  nameLength: boundedName,
   name: text("nameSize"),
   id: i32(),
   descriptor: fd(),
@@ -81,7 +81,7 @@ const cprFd = vmstate("cpr fd", { version: 1 }, {
 
 const cprVfioDevice = vmstate("cpr vfio device", { version: 1 }, {
   nameSize: u32(),
-  bounded: boundedName,
+  nameLength: boundedName,
   name: text("nameSize"),
   deviceId: i32(),
   ioasId: u32(),
@@ -159,7 +159,7 @@ export function decodeCprState(
     throw malformed(`${source.remaining} bytes follow its end`, source.offset);
   }
   const state = fromWire(value);
-  checkUnique(state, source.offset);
+  checkUnique(state, descriptors);
   return state;
 }
 
@@ -205,21 +205,29 @@ function readHeader(source: Source): void {
   }
 }
 
-function checkUnique(state: CprState, offset: number): void {
+function checkUnique(
+  { descriptors }: CprState,
+  codec: DescriptorCodec,
+): void {
   const seen = new Set<string>();
-  for (const { name, id } of state.descriptors) {
+  for (const [index, { name, id }] of descriptors.entries()) {
     const key = `${name}\0${id}`;
-    if (seen.has(key)) {
+    if (!seen.has(key)) seen.add(key);
+    else {
+      const before = { descriptors: descriptors.slice(0, index) };
+      // Less the byte that would end the list.
+      const offset = encodeCprState(before, codec).length - 1;
       throw malformed(`"${name}" id ${id} is in it twice`, offset);
     }
-    seen.add(key);
   }
 }
 
 function malformed(what: string, offset: number): StreamError {
-  return new StreamError(`CPR state is malformed: ${what}`, offset, {
-    code: "bad-cpr-state",
-  });
+  return new StreamError(
+    `CPR state is malformed at offset ${offset}: ${what}`,
+    offset,
+    { code: "bad-cpr-state" },
+  );
 }
 
 function toWire(state: CprState): Value<typeof cprState> {

@@ -57,10 +57,10 @@ interface Block {
   readonly pages: FinalPages;
 }
 
-function blocksOf({ ram, decoded }: StreamInspection): Map<string, Block> {
+function blocksOf(inspection: StreamInspection): Map<string, Block> {
   const blocks = new Map<string, Block>();
-  for (const [index, pages] of finalPages(decoded).entries()) {
-    const statistics = ram[index];
+  for (const [index, pages] of finalPages(inspection).entries()) {
+    const statistics = inspection.ram[index];
     if (statistics !== undefined) {
       blocks.set(statistics.name, { statistics, pages });
     }

@@ -55,7 +55,7 @@ export function extractRam(
     progress(offset);
   };
   makeFolder(folder);
-  const extracted = finalPages(inspection.decoded).map((pages) => {
+  const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
     const path = `${folder}/${names.take(fileName(block))}`;
     using file = create(path);

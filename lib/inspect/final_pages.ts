@@ -6,13 +6,13 @@
  */
 
 import {
-  type DecodedStream,
   mappedRuns,
   type PageRun,
   type RamBlock,
   RamFlag,
 } from "../migration/stream/mod.ts";
 import { InspectError } from "./error.ts";
+import type { StreamInspection } from "./inspection.ts";
 import { PageTable } from "./page_table.ts";
 import { applyXbzrle } from "./xbzrle.ts";
 
@@ -44,6 +44,7 @@ export class FinalPages {
     readonly block: RamBlock,
     readonly pageSize: number,
     readonly input: Uint8Array,
+    readonly file: string,
   ) {
     this.#zeros = new Uint8Array(pageSize);
     const { mapped } = block;
@@ -132,7 +133,8 @@ export class FinalPages {
     if (base === COMPRESSED) {
       throw new InspectError(
         "compressed-pages",
-        `Cannot read RAMBlock "${this.block.name}": its pages are compressed`,
+        `Cannot read RAMBlock "${this.block.name}" of "${this.file}": its ` +
+          "pages are compressed",
         { remedy: "Save the VM with the capability compress off" },
       );
     }
@@ -143,7 +145,10 @@ export class FinalPages {
     if (deltas.length === 0) return bytes;
     const page = Uint8Array.from(bytes);
     for (const { at, length } of deltas.reverse()) {
-      applyXbzrle(this.input.subarray(at, at + length), page, at);
+      applyXbzrle(this.input.subarray(at, at + length), page, {
+        offset: at,
+        file: this.file,
+      });
     }
     return page;
   }
@@ -151,14 +156,15 @@ export class FinalPages {
 
 /** The pages of every block of a stream. */
 export function finalPages(
-  { records, input, layout }: DecodedStream,
+  { file, decoded }: StreamInspection,
 ): FinalPages[] {
+  const { records, input, layout } = decoded;
   const blocks: FinalPages[] = [];
   for (const record of records) {
     if (!("pages" in record)) continue;
     for (const block of record.blocks ?? []) {
       const pageSize = block.mapped?.pageSize ?? layout.pageSize;
-      blocks.push(new FinalPages(block, pageSize, input));
+      blocks.push(new FinalPages(block, pageSize, input, file));
     }
     for (const run of record.pages) blocks[run.block]?.add(run);
   }

@@ -1,9 +1,16 @@
 import { duplicate, Fd } from "../../ffi/fd.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import { O_NOCTTY, O_RDONLY } from "../../ffi/open_flags.ts";
+import {
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+} from "../../ffi/open_flags.ts";
 import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { InspectError } from "./error.ts";
+import { formatOf, LARGEST_CPR_STATE, MAGIC_SIZE } from "./format.ts";
 
 /** Bytes that are to be looked at, in memory or mapped. */
 export interface Input extends Disposable {
@@ -21,14 +28,14 @@ export interface Input extends Disposable {
  * nobody looks at are not read.
  */
 const LARGEST_READ = 64 * 1024 * 1024;
-/** What comes through a pipe is kept in memory. */
-const LARGEST_PIPE = 1024 * 1024 * 1024;
+/** Bytes that are taken from a pipe at once. */
+const PIPE_PIECE = 1024 * 1024;
 /** Where a shell leads a pipe. */
 const STANDARD_INPUT = 0;
 
 /**
  * Opens a file or FIFO; "-" is standard input. A FIFO is waited for until its
- * writer comes.
+ * writer comes; what comes is kept in a file without a name, if it is much.
  *
  * @throws {InspectError} when it cannot be read
  */
@@ -51,7 +58,16 @@ export function openInput(path: string): Input {
  */
 export function openCprState(pid: number): Input {
   const path = cprStatePath(pid);
-  return openInput(path);
+  const name = `process ${pid}`;
+  try {
+    // The process may close it, and open what would be waited for.
+    using file = Fd.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    if (!file.stat().isFile) throw noCprState(pid);
+    // It is another's, and mapped memory goes away with what it truncates.
+    return inMemory(name, file.readAll(LARGEST_CPR_STATE));
+  } catch (error) {
+    throw explained(error, name);
+  }
 }
 
 function cprStatePath(pid: number): string {
@@ -72,7 +88,11 @@ function cprStatePath(pid: number): string {
       { remedy: "Run it as the process's user, or as root", cause: error },
     );
   }
-  throw new InspectError(
+  throw noCprState(pid);
+}
+
+function noCprState(pid: number): InspectError {
+  return new InspectError(
     "no-cpr-state",
     `Cannot find CPR state in process "${pid}": it has one only while a ` +
       "cpr-exec is under way",
@@ -92,17 +112,19 @@ function linkOf(path: string): string | undefined {
 
 function inputOf(file: Fd, name: string): Input {
   const { isFile, size } = file.stat();
-  if (!isFile || size <= LARGEST_READ) {
-    // Through a descriptor of our own, so from where its owner left it.
-    if (isFile) file.seek(0);
-    const bytes = file.readAll(LARGEST_PIPE);
-    return { name, bytes, passed() {}, [Symbol.dispose]() {} };
-  }
-  const mapping = Mapping.map(file, {
-    length: size,
-    shared: true,
-    writable: false,
-  });
+  if (!isFile) return fromPipe(file, name);
+  if (size > LARGEST_READ) return mapped(file, name, size);
+  // Through a descriptor of our own, so from where its owner left it.
+  file.seek(0);
+  return inMemory(name, file.readAll(2 * LARGEST_READ));
+}
+
+function inMemory(name: string, bytes: Uint8Array): Input {
+  return { name, bytes, passed() {}, [Symbol.dispose]() {} };
+}
+
+function mapped(file: Fd, name: string, length: number): Input {
+  const mapping = Mapping.map(file, { length, shared: true, writable: false });
   let released = 0;
   return {
     name,
@@ -114,19 +136,76 @@ function inputOf(file: Fd, name: string): Input {
   };
 }
 
-function explained(error: unknown, path: string): unknown {
-  if (!(error instanceof OsError)) return error;
-  if (error.code === "EFBIG") {
-    return new InspectError(
-      "too-long",
-      `Cannot read "${path}": more than ${LARGEST_PIPE} bytes came through ` +
-        "the pipe",
-      { remedy: "Write the stream to a file and name that", cause: error },
-    );
+/** Of what has none of the formats, no more is taken than tells so. */
+function fromPipe(file: Fd, name: string): Input {
+  const start = new Uint8Array(LARGEST_READ);
+  const magic = fill(file, start.subarray(0, MAGIC_SIZE));
+  if (formatOf(start) === undefined) {
+    return inMemory(name, start.subarray(0, magic));
   }
+  const length = magic + fill(file, start.subarray(magic));
+  return length < start.length
+    ? inMemory(name, start.slice(0, length))
+    : spooled(file, start, name);
+}
+
+/** Reads until there is no room, or no more; returns how many bytes. */
+function fill(file: Fd, into: Uint8Array): number {
+  let length = 0;
+  while (length < into.length) {
+    const count = file.read(into.subarray(length));
+    if (count === 0) break;
+    length += count;
+  }
+  return length;
+}
+
+/** Maps what begins so, and goes on in the pipe. */
+function spooled(pipe: Fd, start: Uint8Array, name: string): Input {
+  using file = withoutName();
+  const keep = (bytes: Uint8Array) => {
+    try {
+      file.writeAll(bytes);
+    } catch (error) {
+      if (error instanceof OsError) throw unkept(name, error.description);
+      throw error;
+    }
+  };
+  keep(start);
+  const piece = new Uint8Array(PIPE_PIECE);
+  for (;;) {
+    const count = fill(pipe, piece);
+    if (count === 0) break;
+    keep(piece.subarray(0, count));
+  }
+  return mapped(file, name, file.stat().size);
+}
+
+/** A file that is gone once it is closed. */
+function withoutName(): Fd {
+  const path = Deno.makeTempFileSync({ prefix: "cprctl-" });
+  try {
+    return Fd.open(path, O_RDWR | O_NOFOLLOW);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+function unkept(name: string, why: string): InspectError {
   return new InspectError(
-    "unreadable",
-    `Cannot read "${path}": ${error.description} (${error.code})`,
-    { cause: error },
+    "unkept",
+    `Cannot keep what comes through "${name}": ${why}`,
+    {
+      remedy: "Name a folder with room for the stream in TMPDIR, or write " +
+        "the stream to a file and name that",
+    },
   );
+}
+
+function explained(error: unknown, name: string): unknown {
+  if (!(error instanceof OsError)) return error;
+  const why = error.code === "EFBIG"
+    ? "it has far more bytes than it should"
+    : `${error.description} (${error.code})`;
+  return new InspectError("unreadable", `Cannot read "${name}": ${why}`);
 }

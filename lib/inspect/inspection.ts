@@ -19,7 +19,9 @@ import {
   ramStatistics,
 } from "../migration/stream/mod.ts";
 import { StreamError } from "../stream/mod.ts";
+import { VmstateError } from "../vmstate/mod.ts";
 import { InspectError } from "./error.ts";
+import { formatOf, LARGEST_CPR_STATE, strange } from "./format.ts";
 import type { Input } from "./input.ts";
 
 /** What was found. */
@@ -66,17 +68,6 @@ export interface CprStateInspection extends Inspected {
   readonly transferred: boolean;
 }
 
-const MAGIC_SIZE = 4;
-const FORMATS = { stream: "QEVM", cprState: "QCPR" } as const;
-/** What else people have at hand, by how it begins. */
-const STRANGERS: readonly (readonly [magic: string, what: string])[] = [
-  ["\x11\x22\x33\x44", "a channel of multifd pages, not the main channel"],
-  ["Libv", "a file of virsh save, which has a header of its own"],
-  ["QFI\xfb", "a qcow2 image"],
-  ["\x1f\x8b", "compressed by gzip"],
-  ["\x28\xb5\x2f\xfd", "compressed by zstd"],
-];
-
 /**
  * Looks into a migration stream or CPR state. Where a stream cannot be read to
  * its end, all before the problem is in the result, beside the problem.
@@ -89,10 +80,11 @@ export function inspect(
   input: Input,
   progress: (offset: number) => void = () => {},
 ): Inspection {
-  const magic = String.fromCharCode(...input.bytes.subarray(0, MAGIC_SIZE));
-  if (magic === FORMATS.cprState) return inspectCprState(input);
-  if (magic !== FORMATS.stream) throw strange(input.name, magic);
+  const format = formatOf(input.bytes);
+  if (format === undefined) throw strange(input.name, input.bytes);
+  if (format === "cpr-state") return inspectCprState(input);
   const { decoded, problem } = decodeStreamUpToProblem(input.bytes, {
+    file: input.name,
     passed: (offset) => {
       input.passed(offset);
       progress(offset);
@@ -156,14 +148,30 @@ function sectionsOf({ records }: DecodedStream): InspectedSection[] {
 
 function inspectCprState({ name: file, bytes }: Input): CprStateInspection {
   const common = { format: "cpr-state", file, size: bytes.length } as const;
+  if (bytes.length > LARGEST_CPR_STATE) {
+    throw new InspectError(
+      "too-long",
+      `Cannot inspect "${file}": ${bytes.length} bytes are too many for CPR ` +
+        "state",
+    );
+  }
   try {
     return { ...common, state: decodeCprState(bytes), transferred: false };
   } catch (error) {
     if (!(error instanceof StreamError)) throw error;
     const state = decodeTransferred(bytes);
-    if (state === undefined) throw error;
+    if (state === undefined) throw malformed(file, error);
     return { ...common, state, transferred: true };
   }
+}
+
+function malformed(file: string, error: StreamError): StreamError {
+  const { offset, code } = error;
+  const what = error instanceof VmstateError
+    ? `CPR state is malformed at offset ${offset}: field ` +
+      `"${error.location.field}": ${error.problem}`
+    : error.message;
+  return new StreamError(`Cannot inspect "${file}": ${what}`, offset, { code });
 }
 
 /** What a descriptor's number is where it has none. */
@@ -177,22 +185,4 @@ function decodeTransferred(bytes: Uint8Array): CprState | undefined {
     if (error instanceof StreamError) return undefined;
     throw error;
   }
-}
-
-function strange(file: string, magic: string): InspectError {
-  const known = STRANGERS.find(([start]) => magic.startsWith(start))?.[1];
-  const bytes = [...magic].map((byte) =>
-    byte.charCodeAt(0).toString(16).padStart(2, "0")
-  ).join(" ");
-  const what = magic === ""
-    ? "it is empty"
-    : known !== undefined
-    ? `it is ${known}`
-    : `it begins with ${bytes}, not with "${FORMATS.stream}" or ` +
-      `"${FORMATS.cprState}"`;
-  return new InspectError(
-    "unknown-format",
-    `Cannot inspect "${file}": neither a migration stream nor CPR state: ` +
-      what,
-  );
 }

@@ -22,19 +22,24 @@
  * `verified` {bytes, not_understood} and `extracted` [{block, path, size,
  * written}].
  *
+ * Where there is nothing to inspect, the document is {schema, file, error}.
+ *
  * vmdesc does not tell an array of one element from a plain field: both are
  * written as the value alone.
  *
  * @module
  */
 
+import type { CprctlError } from "../errors.ts";
 import {
   type DecodedField,
   type DecodedStruct,
   type DecodedValue,
   isStruct,
-  type MigrationStreamError,
+  MigrationStreamError,
+  type StreamLocation,
 } from "../migration/stream/mod.ts";
+import { StreamError } from "../stream/mod.ts";
 import type { ExtractedBlock } from "./extract_ram.ts";
 import type {
   CprStateInspection,
@@ -52,6 +57,8 @@ import type { Verdict } from "./verify.ts";
 export interface WorkDone {
   readonly verdict?: Verdict;
   readonly extracted?: readonly ExtractedBlock[];
+  /** Why no more was done. */
+  readonly failure?: CprctlError;
 }
 
 /** Version of these documents. */
@@ -78,6 +85,26 @@ export function writeJson(
   if (inspection.format === "cpr-state") writeCprState(json, inspection);
   else writeStream(json, inspection, sections);
   writeWorkDone(json, done);
+  const problem = inspection.format === "migration-stream"
+    ? inspection.problem
+    : undefined;
+  const error = problem ?? done.failure;
+  if (error !== undefined) writeError(json, error);
+  json.close("}");
+  json.end();
+}
+
+/** Writes why there is no inspection as one JSON document. */
+export function writeErrorJson(
+  file: string,
+  error: CprctlError,
+  write: (text: string) => void,
+): void {
+  const json = new JsonText(write);
+  json.open("{");
+  json.member("schema", INSPECT_SCHEMA);
+  json.member("file", file);
+  writeError(json, error);
   json.close("}");
   json.end();
 }
@@ -96,7 +123,7 @@ function writeStream(
   for (const section of sections) writeSection(json, section);
   json.close("]");
   writeRam(json, inspection);
-  const { undescribed, problem } = inspection;
+  const { undescribed } = inspection;
   if (undescribed !== undefined) {
     json.key("undescribed");
     json.open("{");
@@ -104,7 +131,6 @@ function writeStream(
     json.member("size", undescribed.size);
     json.close("}");
   }
-  if (problem !== undefined) writeProblem(json, problem);
 }
 
 function writeConfiguration(
@@ -248,15 +274,16 @@ function writeRam(json: JsonText, { ram }: StreamInspection): void {
   json.close("}");
 }
 
-function writeProblem(json: JsonText, problem: MigrationStreamError): void {
-  const { section, instance, field, offset } = problem.location;
+function writeError(json: JsonText, error: CprctlError): void {
+  const { section, instance, field }: Partial<StreamLocation> =
+    error instanceof MigrationStreamError ? error.location : {};
   json.key("error");
   json.open("{");
-  json.member("message", problem.message);
+  json.member("message", error.message);
   json.member("section", section ?? null);
   json.member("instance", instance ?? null);
   json.member("field", field ?? null);
-  json.member("offset", offset);
+  json.member("offset", error instanceof StreamError ? error.offset : null);
   json.close("}");
 }
 

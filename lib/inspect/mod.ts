@@ -11,7 +11,7 @@ export * from "./error.ts";
 export * from "./extract_ram.ts";
 export * from "./input.ts";
 export * from "./inspection.ts";
-export { type WorkDone, writeJson } from "./json.ts";
+export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";
 export type { Leaf, Scalar } from "./leaves.ts";
 export * from "./select.ts";
 export * from "./tree.ts";

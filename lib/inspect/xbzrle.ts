@@ -16,19 +16,19 @@ const LONGEST_NUMBER = 2;
 /**
  * Changes a page by a delta.
  *
- * @param offset of the delta in the stream, for messages
+ * @param place of the delta in the stream, for messages
  * @throws {MigrationStreamError} when it leads out of the page
  */
 export function applyXbzrle(
   delta: Uint8Array,
   page: Uint8Array,
-  offset: number,
+  place: { readonly offset: number; readonly file: string },
 ): void {
   let at = 0;
   const refuse = (): never => {
     throw new MigrationStreamError(
       "XBZRLE data lead out of their page",
-      { section: "ram", instance: 0, offset: offset + at },
+      { section: "ram", instance: 0, ...place, offset: place.offset + at },
       { action: "decode" },
     );
   };

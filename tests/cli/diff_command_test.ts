@@ -3,6 +3,17 @@ import { run } from "../../lib/cli/run.ts";
 import { data } from "../data/data.ts";
 import { inFolder } from "../inspect/folder.ts";
 import { withRam } from "../inspect/streams.ts";
+import {
+  configuration,
+  EOF,
+  EOS,
+  HEADER,
+  joined,
+  oneBlock,
+  ramPart,
+  ramStart,
+  word,
+} from "../migration/stream/foreign.ts";
 import { capturedProcess } from "./captured.ts";
 
 /** Runs `cprctl diff` on two files; FOLDER stands for where they are. */
@@ -54,12 +65,29 @@ Deno.test("what differs is printed, and the exit code is 1", async (t) => {
   assertEquals([json.code, JSON.parse(json.stdout).same], [1, false]);
 });
 
+/** A stream with a page that only zlib can read. */
+function compressed(): Uint8Array {
+  return joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", 4096), EOS)),
+    ramPart(joined(word(0x100), [1, 0x72], [0, 0, 0, 2], [1, 2], EOS)),
+    EOF,
+  );
+}
+
 Deno.test("what cannot be compared ends with exit code 2", async () => {
   const broken = withRam();
   broken[broken.lastIndexOf(0x7e)] = 0;
   const { code, stdout, stderr } = await diff(withRam(), broken);
   assertEquals([code, stdout], [2, ""]);
-  assertStringIncludes(stderr, 'section "dev" instance 0');
+  assertStringIncludes(stderr, 'section "dev" instance 0 at offset');
+  assertStringIncludes(stderr, ' of "FOLDER/new": ');
+  const zlib = await diff(compressed(), compressed());
+  assertEquals([zlib.code, zlib.stdout], [
+    2,
+    "~ RAM r\n  ~ pages cannot be compared\n",
+  ]);
   assertEquals((await diff(withRam(), new Uint8Array(0))).code, 2);
   assertEquals((await diff(withRam(), withRam(), "third")).code, 2);
 });

@@ -111,6 +111,41 @@ Deno.test("a stream is verified", async () => {
   });
 });
 
+Deno.test("nothing is done where a part of it cannot be", async () => {
+  const words = ["--extract-ram", "FOLDER/ram", "--section", "cpu:7"];
+  const { code, stdout, stderr } = await inspect(withRam(), ...words);
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, 'Cannot find section "cpu:7"');
+  const files = { "vm.state": withRam(), "ram": Uint8Array.of(1) };
+  // With the file in the way, making the folder would have failed first.
+  const first = await cprctl(files, "inspect", "FOLDER/vm.state", ...words);
+  assertEquals(first.stderr, stderr);
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  assertEquals((await inspect(state, "--section", "foo")).code, 2);
+});
+
+Deno.test("with --json there is one document, whatever goes wrong", async () => {
+  const broken = withRam();
+  broken[broken.lastIndexOf(0x7e)] = 0;
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  const cases: [Uint8Array, string[], string][] = [
+    [broken, ["--verify"], "missing section footer"],
+    [broken, ["--extract-ram", "FOLDER/ram"], "missing section footer"],
+    [withRam(), ["--extract-ram", "FOLDER/vm.state"], "Cannot make folder"],
+    [withRam(), ["--section", "cpu:7"], 'Cannot find section "cpu:7"'],
+    [state.slice(0, 40), [], "CPR state is malformed at offset"],
+    [Uint8Array.of(1), [], "neither a migration stream nor CPR state"],
+  ];
+  for (const [bytes, words, message] of cases) {
+    const { code, stdout, stderr } = await inspect(bytes, "--json", ...words);
+    assertEquals(code, 1);
+    const { schema, file, error } = JSON.parse(stdout);
+    assertEquals([schema, file], [1, "FOLDER/vm.state"]);
+    assertStringIncludes(error.message, message);
+    assertStringIncludes(stderr, `error: ${error.message}\n`);
+  }
+});
+
 Deno.test("guest memory is written into a folder", async () => {
   const words = ["--extract-ram", "FOLDER/ram"];
   const { code, stdout } = await inspect(withRam(), ...words);

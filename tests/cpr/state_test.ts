@@ -86,8 +86,11 @@ Deno.test("each malformation is named", () => {
   };
   const cases: [Uint8Array, string][] = [
     [patched(0, 0x58), 'not "QCPR"'],
-    [patched(7, 2), "version 2 is not supported"],
-    [Uint8Array.of(...good, 0), "1 bytes follow its end"],
+    [patched(7, 2), "at offset 4: version 2 is not supported"],
+    [
+      Uint8Array.of(...good, 0),
+      `at offset ${good.length}: 1 bytes follow its end`,
+    ],
     [new Uint8Array(0), "Stream ends early"],
     [
       Uint8Array.of(...good.slice(0, 8), 1, 0xff, 0xff, 0xff, 0xff),
@@ -99,10 +102,11 @@ Deno.test("each malformation is named", () => {
     assertThrows(() => decodeCprState(bytes), StreamError, message);
   }
   const twice = { name: "ram0", id: 0, descriptor: 3 };
+  const entry = 1 + 4 + "ram0\0".length + 4 + 4;
   assertThrows(
     () => decodeCprState(encodeCprState({ descriptors: [twice, twice] })),
     StreamError,
-    "twice",
+    `at offset ${8 + entry}: "ram0" id 0 is in it twice`,
   );
   const noNul = encodeCprState({ descriptors: [twice] });
   noNul[8 + 1 + 4 + 4] = 0x41;

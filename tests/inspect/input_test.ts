@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { CPR_EXEC_STATE } from "../../lib/cpr/mod.ts";
 import {
@@ -32,10 +32,14 @@ Deno.test("a large file is mapped, and its memory given back", () =>
     assertEquals(input.bytes[0], 7);
   }));
 
-Deno.test("a FIFO is read to its end", () =>
-  inFolder(async (folder) => {
+/** What is read of a FIFO that a shell command writes to. */
+async function piped(
+  command: string,
+  look: (bytes: Uint8Array) => void,
+): Promise<void> {
+  await inFolder(async (folder) => {
     const path = `${folder}/fifo`;
-    const script = 'mkfifo "$0" && (printf abc > "$0" &)';
+    const script = `mkfifo "$0" && ((${command}) > "$0" &)`;
     const { success } = await new Deno.Command("/bin/sh", {
       args: ["-c", script, path],
       stdout: "null",
@@ -44,7 +48,27 @@ Deno.test("a FIFO is read to its end", () =>
     }).output();
     assertEquals(success, true);
     using input = openInput(path);
-    assertEquals(new TextDecoder().decode(input.bytes), "abc");
+    assertEquals(input.name, path);
+    look(input.bytes);
+  });
+}
+
+Deno.test("a FIFO is read to its end", () =>
+  piped("printf QEVMabc", (bytes) => {
+    assertEquals(new TextDecoder().decode(bytes), "QEVMabc");
+  }));
+
+Deno.test("what comes through a FIFO is kept in a file if it is much", () =>
+  piped(`printf QEVM; head -c ${LARGE} /dev/zero; printf end`, (bytes) => {
+    assertEquals(bytes.length, 4 + LARGE + 3);
+    assertEquals(new TextDecoder().decode(bytes.subarray(-4)), "\0end");
+    const maps = Deno.readTextFileSync("/proc/self/maps");
+    assert(/\/cprctl-\w+ \(deleted\)$/m.test(maps), "it is not mapped");
+  }));
+
+Deno.test("of a FIFO with another format no more than its magic is read", () =>
+  piped("printf '\\037\\213\\010\\0'; exec cat /dev/zero", (bytes) => {
+    assertEquals([...bytes], [0x1f, 0x8b, 8, 0]);
   }));
 
 Deno.test("what cannot be read is said with its reason", () =>
@@ -63,6 +87,17 @@ Deno.test("a process's CPR state is found among its descriptors", async () => {
   memfd.writeAll(await data("cpr-exec-q35-plain.qcpr"));
   using input = openCprState(Deno.pid);
   assertEquals(inspect(input).format, "cpr-state");
+  assertEquals(input.name, `process ${Deno.pid}`);
+});
+
+Deno.test("CPR state that is far too long is not read, nor mapped", () => {
+  using memfd = createMemfd(CPR_EXEC_STATE);
+  memfd.truncate(LARGE);
+  assertThrows(
+    () => openCprState(Deno.pid),
+    InspectError,
+    `Cannot read "process ${Deno.pid}": it has far more bytes than it should`,
+  );
 });
 
 Deno.test("a process that is not there is said so", () => {

@@ -16,7 +16,8 @@ export const inspectCommand = buildCommand<
     fullDescription: withExamples(
       "Show what is in a migration stream (of QEMU 2.8 and later, with or without\n" +
         "guest memory, mapped-ram too) or in CPR state. FILE may be a FIFO; - is\n" +
-        "standard input. Files above 64 MiB are mapped into memory: one that is\n" +
+        "standard input: what comes through a pipe and is above 64 MiB is kept in\n" +
+        "TMPDIR meanwhile. Files above 64 MiB are mapped into memory: one that is\n" +
         "truncated meanwhile ends cprctl. A stream that cannot be read to its end is\n" +
         "shown up to there, and the exit code is 1.",
       [

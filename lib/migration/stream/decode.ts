@@ -71,8 +71,10 @@ export function decodeStreamUpToProblem(
   }
 }
 
-/** Who wants to know how far it is. */
+/** What the stream is called, and who wants to know how far it is. */
 export interface DecodeOptions {
+  /** For messages. */
+  readonly file?: string;
   /**
    * Told now and then, while guest memory is passed over, up to which offset
    * nothing will be looked at again soon.
@@ -100,6 +102,7 @@ class StreamDecoder {
   /** Sections that began, by name and instance. */
   readonly #begun = new Set<string>();
   readonly #passed: (offset: number) => void;
+  readonly #file: string | undefined;
   #nextPassed = PASSED_STEP;
   #configuration: Configuration | undefined;
   #layout: RamLayout = PLAIN_RAM_LAYOUT;
@@ -113,8 +116,9 @@ class StreamDecoder {
   #opaqueTail: DecodedStream["opaqueTail"];
   #trailing: Uint8Array = new Uint8Array(0);
 
-  constructor(stream: Uint8Array, { passed = () => {} }: DecodeOptions) {
+  constructor(stream: Uint8Array, { file, passed = () => {} }: DecodeOptions) {
     this.#stream = stream;
+    this.#file = file;
     this.#passed = passed;
     this.#source = new Source(stream);
     this.#fields = new FieldDecoder(
@@ -457,6 +461,7 @@ class StreamDecoder {
         ...current,
         field: field === "" ? undefined : field,
         offset: error.offset,
+        file: this.#file,
       },
       { action: "decode", cause: error.cause },
     );

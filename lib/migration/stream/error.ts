@@ -9,6 +9,8 @@ export interface StreamLocation {
   readonly field?: string | undefined;
   /** Absolute byte offset in the stream. */
   readonly offset: number;
+  /** The file that the stream is in, where that is known. */
+  readonly file?: string | undefined;
 }
 
 /** What was being done when the problem showed. */
@@ -38,11 +40,13 @@ export function problemText(error: Error): string {
   return error instanceof MigrationStreamError ? error.problem : error.message;
 }
 
-function place({ section, instance, field, offset }: StreamLocation): string {
+function place(location: StreamLocation): string {
+  const { section, instance, field, offset, file } = location;
   const inSection = section === undefined ? "stream" : `section "${section}"` +
     (instance === undefined ? "" : ` instance ${instance}`);
   const inField = field === undefined || field === ""
     ? ""
     : ` field "${field}"`;
-  return `${inSection}${inField} at offset ${offset}`;
+  const inFile = file === undefined ? "" : ` of "${file}"`;
+  return `${inSection}${inField} at offset ${offset}${inFile}`;
 }
