@@ -10,15 +10,19 @@ self.onmessage = async ({ data }: MessageEvent<FuzzOrder>) => {
 };
 
 async function answer({ seed, runs, at }: FuzzOrder): Promise<FuzzAnswer> {
+  const folder = Deno.makeTempDirSync({ prefix: "cprctl-fuzz-" });
   try {
     const report = fuzzInspect({
       corpus: await corpus(),
       seed,
       runs,
+      folder,
       begun: (run) => void Atomics.store(at, 0, run),
     });
     return { report };
   } catch (error) {
     return { failure: Deno.inspect(error) };
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 }

@@ -25,7 +25,7 @@ back as it was.
 
 EXIT CODES
   0  done, or up to date       3  refused before anything was touched
-  1  internal error            4  rolled back: the VM runs on the old program
+  1  any other error           4  rolled back: the VM runs on the old program
   2  wrong command line        5  the VM needs a person: the message says why
 
 ENVIRONMENT

@@ -54,13 +54,14 @@ export function extractRam(
     input.passed(offset);
     progress(offset);
   };
+  const batch = new Uint8Array(BATCH);
   makeFolder(folder);
   const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
     const path = `${folder}/${names.take(fileName(block))}`;
     using file = create(path);
     undo.defer(() => Deno.removeSync(path));
-    const writer = new BlockWriter(path, file, pages.pageSize);
+    const writer = new BlockWriter(path, file, pages.pageSize, batch);
     explaining(path, () => file.truncate(size));
     writePages(pages, input.bytes, writer, passed);
     return { block, path, size, written: writer.written };
@@ -124,21 +125,23 @@ class BlockWriter {
   readonly #path: string;
   readonly #file: Fd;
   readonly #pageSize: number;
-  readonly #batch = new Uint8Array(BATCH);
+  readonly #batch: Uint8Array;
   #length = 0;
   #start = 0;
 
-  constructor(path: string, file: Fd, pageSize: number) {
+  /** @param batch room for pages until they are written */
+  constructor(path: string, file: Fd, pageSize: number, batch: Uint8Array) {
     this.#path = path;
     this.#file = file;
     this.#pageSize = pageSize;
+    this.#batch = batch;
   }
 
   /** @returns whether those before it were written */
   add(page: number, content: Uint8Array): boolean {
     const start = page * this.#pageSize;
     const mustFlush = start !== this.#start + this.#length ||
-      this.#length + content.length > BATCH;
+      this.#length + content.length > this.#batch.length;
     if (mustFlush) {
       this.flush();
       this.#start = start;

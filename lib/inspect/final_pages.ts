@@ -7,6 +7,7 @@
 
 import {
   mappedRuns,
+  PAGE_BITS,
   type PageRun,
   type RamBlock,
   RamFlag,
@@ -23,6 +24,9 @@ const COMPRESSED = -2;
 /** Numbers from here on down are those of deltas. */
 const FIRST_DELTA = -3;
 
+/** The largest page, of zeros. */
+const ZEROS = new Uint8Array(2 ** PAGE_BITS.most);
+
 /** A page as a change of what it was. */
 interface Delta {
   /** What the table said before. */
@@ -36,7 +40,6 @@ interface Delta {
 export class FinalPages {
   readonly #table = new PageTable();
   readonly #deltas: Delta[] = [];
-  readonly #zeros: Uint8Array;
   /** Whether there are pages that only zlib can read. */
   hasCompressed = false;
 
@@ -46,7 +49,6 @@ export class FinalPages {
     readonly input: Uint8Array,
     readonly file: string,
   ) {
-    this.#zeros = new Uint8Array(pageSize);
     const { mapped } = block;
     if (mapped === undefined) return;
     for (const { first, count } of mappedRuns(input, block, mapped)) {
@@ -140,7 +142,7 @@ export class FinalPages {
     }
     // Memory that no page came for is zeros where the stream is loaded.
     const bytes = base <= ABSENT
-      ? this.#zeros
+      ? ZEROS.subarray(0, this.pageSize)
       : this.input.subarray(base, base + this.pageSize);
     if (deltas.length === 0) return bytes;
     const page = Uint8Array.from(bytes);

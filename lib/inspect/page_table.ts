@@ -2,7 +2,6 @@ import { InspectError } from "./error.ts";
 
 /** Neighbours share a row: a page that stands alone takes little. */
 const ROW = 16;
-const INITIAL_ROWS = 64;
 /** A Map has no more entries. */
 const MAXIMUM_ROWS = 2 ** 24;
 
@@ -10,7 +9,7 @@ const MAXIMUM_ROWS = 2 ** 24;
 export class PageTable {
   /** Rows by what their pages have in common. */
   readonly #rows = new Map<number, number>();
-  #values = new Float64Array(INITIAL_ROWS * ROW);
+  #values = new Float64Array(0);
 
   /** The number of a page; 0 where none was set. */
   get(page: number): number {
@@ -32,7 +31,8 @@ export class PageTable {
       }
       this.#rows.set(near, row);
       if ((row + 1) * ROW > this.#values.length) {
-        const larger = new Float64Array(2 * this.#values.length);
+        const length = Math.max(ROW, 2 * this.#values.length);
+        const larger = new Float64Array(length);
         larger.set(this.#values);
         this.#values = larger;
       }

@@ -1,5 +1,6 @@
 /** Streams to look into, and an input that is in memory. */
 
+import { qemuJson } from "../../lib/migration/stream/mod.ts";
 import type { Input } from "../../lib/inspect/mod.ts";
 import { Sink } from "../../lib/stream/mod.ts";
 import {
@@ -16,6 +17,7 @@ import {
   ramStart,
   section,
   vmdesc,
+  vmdescText,
   vmsd,
   word,
 } from "../migration/stream/foreign.ts";
@@ -149,5 +151,49 @@ export function withOpaque(): Uint8Array {
     joined(section(4, 7, "dev", 1, [5]), footer(7)),
     EOF,
     vmdesc(device([field("x", "uint8", 1)])),
+  );
+}
+
+/** Pages as deltas and compressed ones, of a target whose pages are 1 KiB. */
+export function codedPages(): Uint8Array {
+  const page = new Uint8Array(1024).fill(7);
+  const bits = new TextEncoder().encode("configuration/target-page-bits");
+  return joined(
+    HEADER,
+    configuration(),
+    [5, bits.length, ...bits, 0, 0, 0, 1, 0, 0, 0, 10],
+    ramStart(joined(oneBlock("r", 0x4000), EOS)),
+    ramPart(joined(
+      ...[word(0x0008), [1, 0x72], page],
+      ...[word(0x0060), [1, 0, 5], [2, 3, 1, 2, 3]],
+      ...[word(0x0060), [1, 0, 3], [0, 1, 9]],
+      ...[word(0x0422), [0]],
+      ...[word(0x0460), [1, 0, 3], [5, 1, 9]],
+      word(0x200),
+      EOS,
+    )),
+    ramPart(joined(word(0x0920), [0, 0, 0, 4], [0x78, 0x9c, 1, 2], EOS)),
+    joined(section(4, 7, "dev", 1, [5]), footer(7)),
+    EOF,
+    vmdescText(qemuJson({
+      page_size: 1024,
+      devices: [device([field("x", "uint8", 1)])],
+    })),
+  );
+}
+
+/** Commands, huge pages announced by one of them, and a package. */
+export function postcopy(): Uint8Array {
+  const advice = [...[0, 0, 0, 0, 0, 0x20, 0x10, 0], ...word(4096)];
+  const inner = joined(section(4, 7, "dev", 1, [5]), footer(7));
+  return joined(
+    HEADER,
+    configuration(),
+    ...[[8, 0, 3, 0, 16], advice],
+    ...[[8, 0, 2, 0, 4], [0, 0, 0, 1]],
+    ramStart(joined(oneBlock("huge", 0x400000), word(0x200000), EOS)),
+    ramPart(joined(word(0x2), [4], new TextEncoder().encode("huge"), [0], EOS)),
+    ...[[8, 0, 7, 0, 4], [0, 0, 0, inner.length], inner],
+    EOF,
   );
 }

@@ -37,7 +37,12 @@ export { MigrationStreamError, type StreamLocation } from "./error.ts";
 export { readStreamHeader } from "./framing.ts";
 export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
-export { type MappedBlock, mappedRuns, type RamBlock } from "./ram_block.ts";
+export {
+  type MappedBlock,
+  mappedRuns,
+  PAGE_BITS,
+  type RamBlock,
+} from "./ram_block.ts";
 export { type IncomingRam } from "./ram_load.ts";
 export { type RamBlockStatistics, ramStatistics } from "./ram_statistics.ts";
 export { type PageRun, type PageRuns } from "./page_runs.ts";

@@ -1,0 +1,131 @@
+/** Small states that would take much time or memory, if one let them. */
+
+import { encodeCprState } from "../../lib/cpr/mod.ts";
+import { Sink } from "../../lib/stream/mod.ts";
+import {
+  bytes,
+  configuration,
+  EOF,
+  EOS,
+  footer,
+  HEADER,
+  oneBlock,
+  vmdescText,
+} from "../migration/stream/foreign.ts";
+
+/** More than a call takes arguments. */
+const MANY = 150_000;
+
+function stream(write: (sink: Sink) => void): Uint8Array {
+  return bytes((sink) => {
+    sink.bytes(HEADER);
+    sink.bytes(configuration());
+    write(sink);
+  });
+}
+
+/** One device with fields of these names. */
+function fieldsOf(name: (index: number) => string): Uint8Array {
+  return stream((sink) => {
+    beginDevice(sink, 0);
+    sink.zeros(MANY);
+    sink.bytes(footer(0));
+    sink.bytes(Uint8Array.from(EOF));
+    const fields = Array.from(
+      { length: MANY },
+      (_, index) => `{"name": "${name(index)}", "type": "uint8", "size": 1}`,
+    );
+    sink.bytes(vmdescText(
+      '{"page_size": 4096, "devices": [{"name": "dev", "instance_id": 0, ' +
+        `"vmsd_name": "dev", "version": 1, "fields": [${fields.join()}]}]}`,
+    ));
+  });
+}
+
+function beginDevice(sink: Sink, instance: number): void {
+  sink.u8(4);
+  sink.u32(instance);
+  sink.countedString("dev");
+  sink.u32(instance);
+  sink.u32(1);
+}
+
+/** Zero pages of a block of 2^50 bytes, each far from all others. */
+function scatteredPages(): Uint8Array {
+  const [block, distance] = [2 ** 50, 2 ** 34];
+  return stream((sink) => {
+    sink.u8(1);
+    sink.u32(1);
+    sink.countedString("ram");
+    sink.u32(0);
+    sink.u32(4);
+    sink.bytes(oneBlock("r", block));
+    for (let at = 0; at < block; at += distance) {
+      sink.size64(at + (at === 0 ? 0x2 : 0x22));
+      if (at === 0) sink.countedString("r");
+      sink.u8(0);
+    }
+    sink.bytes(EOS);
+    sink.bytes(footer(1));
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
+function manyBlocks(): Uint8Array {
+  return stream((sink) => {
+    sink.u8(1);
+    sink.u32(1);
+    sink.countedString("ram");
+    sink.u32(0);
+    sink.u32(4);
+    sink.size64(MANY * 4096 + 4);
+    for (let index = 0; index < MANY; index++) {
+      sink.countedString(`b${index}`);
+      sink.size64(4096);
+    }
+    sink.bytes(EOS);
+    sink.bytes(footer(1));
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
+function manySections(): Uint8Array {
+  return stream((sink) => {
+    for (let index = 0; index < MANY; index++) {
+      beginDevice(sink, index);
+      sink.bytes(footer(index));
+    }
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
+function manyDescriptors(): Uint8Array {
+  const descriptors = Array.from({ length: MANY }, (_, id) => ({
+    name: "ram0",
+    id,
+    descriptor: 5,
+  }));
+  return encodeCprState({ descriptors });
+}
+
+/** A vmdesc of nothing but empty objects. */
+function emptyObjects(): Uint8Array {
+  return stream((sink) => {
+    beginDevice(sink, 0);
+    sink.bytes(footer(0));
+    sink.bytes(Uint8Array.from(EOF));
+    const devices = "{},".repeat(5_000_000);
+    sink.bytes(vmdescText(`{"page_size": 4096, "devices": [${devices}{}]}`));
+  });
+}
+
+/** By name, each made when it is wanted. */
+export const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
+  "fields of two names in turn": () => fieldsOf((at) => at % 2 ? "x" : "y"),
+  "fields of many names": () => fieldsOf((at) => `x${at}`),
+  "scattered pages": scatteredPages,
+  "many blocks": manyBlocks,
+  "many sections": manySections,
+  "many descriptors": manyDescriptors,
+  "empty objects": emptyObjects,
+};
