@@ -3,14 +3,17 @@
 import {
   type CprStateInspection,
   type InspectedSection,
+  scalarText,
   type StreamInspection,
   treeOf,
   uuidText,
   type WorkDone,
 } from "../inspect/mod.ts";
-import type {
-  CommandRecord,
-  RamBlockStatistics,
+import {
+  Command,
+  type CommandRecord,
+  RAM_SECTION,
+  type RamBlockStatistics,
 } from "../migration/stream/mod.ts";
 import { columnsOf, formatSize } from "./format.ts";
 import { type Paint, painter } from "./paint.ts";
@@ -28,19 +31,12 @@ export interface InspectLook extends Look {
 }
 
 /** The names of the commands that stand between sections, by number. */
-const COMMANDS: Readonly<Record<number, string>> = {
-  1: "open-return-path",
-  2: "ping",
-  3: "postcopy-advise",
-  4: "postcopy-listen",
-  5: "postcopy-run",
-  6: "postcopy-ram-discard",
-  7: "packaged",
-  8: "enable-colo",
-  9: "postcopy-resume",
-  10: "recv-bitmap",
-  11: "switchover-start",
-};
+const COMMANDS: ReadonlyMap<number, string> = new Map(
+  Object.entries(Command).map(([name, number]) => [
+    number,
+    name.toLowerCase().replaceAll("_", "-"),
+  ]),
+);
 
 /** What a stream says of itself: everything but its sections. */
 export function* renderSummary(
@@ -48,7 +44,8 @@ export function* renderSummary(
   look: InspectLook,
 ): Generator<string> {
   const paint = painter(look.colour);
-  const { decoded, file, size, sections, ram, undescribed } = inspection;
+  const { decoded, file, size, sections, ram, undescribed, problem } =
+    inspection;
   const { configuration, layout, records, vmdesc, trailing } = decoded;
   yield `${paint(printable(file), "strong")}: migration stream, ${
     sizeText(size)
@@ -68,9 +65,11 @@ export function* renderSummary(
   yield label(
     paint,
     "description",
-    vmdesc === undefined
+    vmdesc !== undefined
+      ? `at ${vmdesc.offset}`
+      : problem === undefined
       ? "none: what is inside the sections cannot be told"
-      : `at ${vmdesc.offset}`,
+      : "not reached",
   );
   if (trailing.length > 0) {
     yield label(paint, "after its end", sizeText(trailing.length));
@@ -88,7 +87,7 @@ export function* renderSummary(
 }
 
 function commandText({ command, offset }: CommandRecord): string {
-  return `${COMMANDS[command] ?? command} at ${offset}`;
+  return `${COMMANDS.get(command) ?? command} at ${offset}`;
 }
 
 function label(paint: Paint, name: string, text: string): string {
@@ -160,11 +159,19 @@ export function* renderSections(
     if (index > 0) yield "\n";
     const { name, instanceId, version, offset, size, state } = section;
     const about = `version ${version}, ${sizeText(size)}`;
+    const isOpaque = state === undefined && name !== RAM_SECTION.idstr;
     yield `${place(offset)}${
       paint(printable(`${name} ${instanceId}`), "strong")
     }  ${paint(about, "faint")}\n`;
     if (state instanceof Uint8Array) {
-      yield `${place(undefined)}  ${paint("not described", "careful")}\n`;
+      const bytes = scalarText("buffer", state);
+      yield `${place(undefined)}  ${paint("not described", "careful")}  ${
+        printable(bytes)
+      }\n`;
+    } else if (isOpaque) {
+      yield `${place(undefined)}  ${
+        paint("in parts that only its own code can read", "careful")
+      }${look.offsets ? "" : `, from offset ${offset} on`}\n`;
     } else if (state !== undefined) yield* renderState(state, place, paint);
   }
 }

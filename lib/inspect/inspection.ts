@@ -94,6 +94,10 @@ export function inspect(
   const found = opaqueTail === undefined || !decoded.hasFooters
     ? undefined
     : findSections(input.bytes, opaqueTail.offset);
+  const isListed = found !== undefined &&
+    (found.isWhole || problem !== undefined);
+  const listed = isListed ? found.sections : [];
+  const rest = isListed ? found.end : opaqueTail?.offset ?? 0;
   return {
     format: "migration-stream",
     file: input.name,
@@ -101,7 +105,7 @@ export function inspect(
     decoded,
     sections: [
       ...sectionsOf(decoded),
-      ...(found ?? []).map(({ idstr: name, payload, ...rest }) => ({
+      ...listed.map(({ idstr: name, payload, ...rest }) => ({
         ...rest,
         name,
         size: payload.length,
@@ -109,9 +113,9 @@ export function inspect(
       })),
     ],
     ram: ramStatistics(decoded),
-    undescribed: opaqueTail === undefined || found !== undefined
+    undescribed: opaqueTail === undefined || found?.isWhole === true
       ? undefined
-      : { offset: opaqueTail.offset, size: opaqueTail.bytes.length },
+      : { offset: rest, size: input.bytes.length - rest },
     problem,
   };
 }

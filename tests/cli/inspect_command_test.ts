@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { run } from "../../lib/cli/run.ts";
 import { data } from "../data/data.ts";
-import { everyType, withRam } from "../inspect/streams.ts";
+import { everyType, withOpaque, withRam } from "../inspect/streams.ts";
 import { capturedProcess } from "./captured.ts";
 
 /** Runs cprctl in a folder with these files; FOLDER stands for its path. */
@@ -38,6 +38,18 @@ Deno.test("a stream is drawn as a tree", async (t) => {
   assertEquals([code, stderr], [0, ""]);
   await t.assertSnapshot(stdout);
   await t.assertSnapshot((await inspect(everyType(), "--offsets")).stdout);
+});
+
+Deno.test("what nothing describes is drawn by its bytes and place", async (t) => {
+  const parts = await inspect(withOpaque());
+  await t.assertSnapshot(parts.stdout);
+  const rich = await data("cpr-exec-pc-rich.vm.state");
+  const slirp = await inspect(rich, "--section", "slirp");
+  assertStringIncludes(slirp.stdout, "  not described  131 bytes, all 0\n");
+  const cut = await inspect(rich.slice(0, -1), "--section", "slirp");
+  assertEquals([cut.code, cut.stdout], [1, slirp.stdout]);
+  const summary = await inspect(rich.slice(0, -1));
+  assertStringIncludes(summary.stdout, "  description   not reached\n");
 });
 
 Deno.test("one section is drawn alone", async (t) => {

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   inspect,
   InspectError,
@@ -42,6 +47,30 @@ Deno.test("progress is told where guest memory is passed over", () => {
   const seen: number[] = [];
   inspect(inputOf(withRam()), (offset) => seen.push(offset));
   assertEquals(seen, []);
+});
+
+Deno.test("a stream that was cut is listed up to there", async () => {
+  const whole = await data("cpr-exec-q35-plain.vm.state");
+  const named = (bytes: Uint8Array) => {
+    const inspection = inspect(inputOf(bytes));
+    assert(inspection.format === "migration-stream");
+    return inspection;
+  };
+  const all = named(whole).sections;
+  const last = all.at(-1);
+  assert(last !== undefined);
+  const names = ({ sections }: ReturnType<typeof named>) =>
+    sections.map(({ name, offset }) => `${name} ${offset}`);
+  const withoutEnd = named(whole.slice(0, -1));
+  assertEquals(names(withoutEnd), names(named(whole)));
+  assertStringIncludes(
+    withoutEnd.problem?.problem ?? "",
+    "bytes, of which the stream has",
+  );
+  const inside = named(whole.slice(0, last.offset + 40));
+  assertEquals(names(inside), names(named(whole)).slice(0, -1));
+  assertEquals(inside.problem?.location.section, last.name);
+  assertEquals(inside.undescribed, { offset: last.offset, size: 40 });
 });
 
 Deno.test("malformed CPR state is refused", async () => {

@@ -19,7 +19,7 @@ import { Command, RecordType } from "./constants.ts";
 import { readSectionHeader, type SectionHeader } from "./framing.ts";
 
 /** Type byte and section id. */
-const FOOTER_SIZE = 5;
+export const FOOTER_SIZE = 5;
 /** What stands in idstr: paths of buses and names, in printable ASCII. */
 const IDSTR = /^[ -~]+$/;
 
@@ -53,28 +53,72 @@ export function findSectionEnd(
   }
 }
 
-/**
- * The FULL sections from an offset on up to EOF, found by their footers.
- *
- * @returns undefined where they do not lead there
- */
+/** FULL sections that follow each other. */
+export interface FoundSections {
+  readonly sections: readonly FoundSection[];
+  /** Offset after the last one. */
+  readonly end: number;
+  /** Whether EOF stands there. */
+  readonly isWhole: boolean;
+}
+
+/** The FULL sections from an offset on, found by their footers. */
 export function findSections(
   stream: Uint8Array,
   start: number,
-): FoundSection[] | undefined {
+): FoundSections {
   const sections: FoundSection[] = [];
   let at = start;
   while (stream[at] === RecordType.SECTION_FULL) {
     const header = headerAt(stream, at);
-    if (header === undefined) return undefined;
+    if (header === undefined) break;
     const { payloadAt, ...rest } = header;
     const end = findSectionEnd(stream, payloadAt, rest.sectionId, new Map());
-    if (end === undefined) return undefined;
+    if (end === undefined) break;
     const payload = stream.subarray(payloadAt, end);
     sections.push({ ...rest, offset: at, payload });
     at = end + FOOTER_SIZE;
   }
-  return stream[at] === RecordType.EOF ? sections : undefined;
+  return { sections, end: at, isWhole: stream[at] === RecordType.EOF };
+}
+
+/** Where a stream ends that was cut among its devices, or after them. */
+export function whereItWasCut(
+  stream: Uint8Array,
+  start: number,
+): { problem: string; section?: string; instance?: number } {
+  const { end, isWhole } = findSections(stream, start);
+  if (isWhole) return { problem: cutVmdesc(stream, end + 1) };
+  const header = stream[end] === RecordType.SECTION_FULL
+    ? headerAt(stream, end)
+    : undefined;
+  if (header === undefined) {
+    const isSection = stream[end] === RecordType.SECTION_FULL;
+    return {
+      problem: isSection || end === stream.length
+        ? `the stream ends where a section begins, at ${end}`
+        : `no section begins at ${end}`,
+    };
+  }
+  return {
+    problem: "the stream ends here, or its footer is missing",
+    section: header.idstr,
+    instance: header.instanceId,
+  };
+}
+
+/** What is wrong with the vmdesc after EOF. */
+function cutVmdesc(stream: Uint8Array, at: number): string {
+  const source = new Source(stream);
+  source.seek(at);
+  if (source.peek() !== RecordType.VMDESCRIPTION || source.remaining < 5) {
+    return `the stream ends in its vmdesc at ${at}`;
+  }
+  source.skip(1);
+  const size = source.u32();
+  return source.remaining < size
+    ? `vmdesc has ${size} bytes, of which the stream has ${source.remaining}`
+    : `vmdesc at ${at} is no JSON object`;
 }
 
 function beginsRecord(
@@ -83,6 +127,7 @@ function beginsRecord(
   started: ReadonlyMap<number, unknown>,
 ): boolean {
   const source = new Source(stream);
+  if (at === stream.length) return true;
   switch (stream[at]) {
     case RecordType.EOF:
       return at + 1 === stream.length ||

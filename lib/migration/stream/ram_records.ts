@@ -185,15 +185,9 @@ export class RamReader {
     }
     const kind = pageKind(flags);
     const length = this.#dataLength(source, kind);
-    visitor.page?.({
-      kind,
-      block: block ?? 0,
-      address,
-      at: source.offset,
-      length,
-      named,
-    });
+    const at = source.offset;
     source.skip(length);
+    visitor.page?.({ kind, block: block ?? 0, address, at, length, named });
     if (visitor.more === undefined) return;
     if (kind !== RamFlag.PAGE && kind !== RamFlag.ZERO) return;
     this.#stretch(source, kind, address, usedLength, visitor.more);

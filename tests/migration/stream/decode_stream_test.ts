@@ -365,17 +365,30 @@ Deno.test("without vmdesc devices are one opaque tail", () => {
 
 Deno.test("a stream that was cut among its devices is refused", () => {
   const head = joined(HEADER, configuration(), START);
-  const tail = joined(section(4, 7, "dev", 1, [9]), footer(7), EOF);
+  const dev = section(4, 7, "dev", 1, [9]);
+  const tail = joined(dev, footer(7), EOF, vmdescText("{}"));
+  const end = head.length + dev.length + 5;
+  const text = tail.length - 2;
+  const cases: [until: number, problem: string][] = [
+    [dev.length - 1, `the stream ends where a section begins`],
+    [dev.length + 5, "the stream ends here, or its footer is missing"],
+    [dev.length + 6, `the stream ends where a section begins, at ${end}`],
+    [dev.length + 7, ""],
+    [text, `the stream ends in its vmdesc at ${end + 1}`],
+    [tail.length, "vmdesc has 2 bytes, of which the stream has "],
+  ];
   for (let length = 1; length < tail.length; length++) {
-    refused(
-      joined(head, tail.subarray(0, length)),
-      "the stream ends among its devices",
-    );
+    const [, problem = ""] = cases.find(([until]) => length < until) ?? [];
+    const stream = joined(head, tail.subarray(0, length));
+    // With EOF and no description it is whole.
+    if (problem === "") decoded(stream);
+    else {
+      const { location } = refused(stream, problem);
+      assertEquals(location.offset, stream.length);
+      const isNamed = problem.startsWith("the stream ends here");
+      assertEquals(location.section, isNamed ? "dev" : undefined);
+    }
   }
-  refused(
-    joined(head, tail, [6, 0, 0, 0, 9, 0x7b]),
-    "the stream ends among its devices, or after them",
-  );
 });
 
 Deno.test("a stream without devices may have a vmdesc", () => {
@@ -517,6 +530,19 @@ Deno.test("what stands before a problem is kept", () => {
   assertEquals(before.configuration?.machine, "pc");
   assertEquals(before.records.map(({ type }) => type), ["start"]);
   assertStringIncludes(problem?.message ?? "", "unknown record type 0x9");
+});
+
+Deno.test("guest memory is kept up to where it was cut", () => {
+  const whole = ram(
+    ...[word(0x0008), NAME, PAGE],
+    ...[word(0x1022), [0]],
+    ...[word(0x2028), PAGE],
+  );
+  const cut = whole.length - EOS.length - footer(1).length - EOF.length - 1;
+  const { decoded, problem } = decodeStreamUpToProblem(whole.slice(0, cut));
+  assertEquals(problem?.location.section, "ram");
+  const [block] = ramStatistics(decoded);
+  assertEquals([block?.pages, block?.zeroPages], [1, 1]);
 });
 
 Deno.test("a device that comes twice is refused", () => {
