@@ -6,7 +6,12 @@
  */
 
 import { encodeCprState, transferredDescriptors } from "../cpr/mod.ts";
-import { encodeParts } from "../migration/stream/mod.ts";
+import {
+  type DecodedValue,
+  encodeParts,
+  hasUnknownParts,
+  isStruct,
+} from "../migration/stream/mod.ts";
 import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
 import type { Inspection, StreamInspection } from "./inspection.ts";
@@ -82,14 +87,30 @@ function different({ name }: Input, offset: number): InspectError {
 function notUnderstood(
   { sections, undescribed, decoded }: StreamInspection,
 ): number {
-  const opaque = decoded.records.reduce(
-    (sum, record) => sum + (record.type === "opaque" ? record.size : 0),
-    0,
-  );
-  const undecoded = sections.reduce(
-    (sum, { state }) => sum + (state instanceof Uint8Array ? state.length : 0),
-    0,
-  );
-  return opaque + undecoded + (undescribed?.size ?? 0) +
-    decoded.trailing.length;
+  let bytes = (undescribed?.size ?? 0) + decoded.trailing.length;
+  for (const record of decoded.records) {
+    if (record.type === "opaque") bytes += record.size;
+    else if (record.type === "command") bytes += record.packaged?.length ?? 0;
+  }
+  for (const { state } of sections) {
+    if (state !== undefined) bytes += unknownIn("", state);
+  }
+  return bytes;
+}
+
+/** Bytes of a value that have parts which nothing describes. */
+function unknownIn(type: string, value: DecodedValue): number {
+  if (value instanceof Uint8Array) {
+    return hasUnknownParts(type) ? value.length : 0;
+  }
+  if (Array.isArray(value)) {
+    return value.reduce<number>((sum, each) => sum + unknownIn(type, each), 0);
+  }
+  if (!isStruct(value)) return 0;
+  let bytes = 0;
+  for (const { type, value: inner } of value.fields) {
+    bytes += unknownIn(type, inner);
+  }
+  for (const sub of value.subsections) bytes += unknownIn("", sub);
+  return bytes;
 }

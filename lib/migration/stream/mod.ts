@@ -56,4 +56,5 @@ export {
 } from "./vmdesc.ts";
 export { qemuJson } from "./vmdesc_text.ts";
 export { readStreamSetup, type StreamSetup } from "./setup.ts";
+export { hasUnknownParts } from "./wire_types.ts";
 export { type OutgoingSection, StreamWriter } from "./writer.ts";

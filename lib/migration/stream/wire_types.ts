@@ -151,6 +151,18 @@ const TYPES: ReadonlyMap<string, WireType> = new Map([
   ["capability", capability],
 ]);
 
+/** Types whose values are bytes and nothing more. */
+const BYTES: ReadonlySet<string> = new Set([
+  "buffer",
+  "unused_buffer",
+  "pci config",
+]);
+
+/** Whether bytes of a type have parts of their own, which nothing describes. */
+export function hasUnknownParts(type: string): boolean {
+  return !TYPES.has(type) && !BYTES.has(type);
+}
+
 /** The bytes themselves, of any type that is not one of the above. */
 const opaque: WireType = {
   size: undefined,
