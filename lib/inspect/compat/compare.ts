@@ -27,7 +27,10 @@ import { namesOfType } from "./renames.ts";
 export interface Compatibility {
   /** What hits the VM first, then what is sure. */
   readonly findings: readonly CompatFinding[];
-  /** Sections of the VM's that dumps say nothing of. */
+  /**
+   * Sections of the VM's that dumps say nothing of; of a running VM, those that
+   * every VM has.
+   */
   readonly unseen: readonly string[];
 }
 
@@ -61,10 +64,14 @@ export function compareDumps(
   return { findings: grouped(findings), unseen: unseen(old, inUse) };
 }
 
+/** State that every VM has and that belongs to no type of device. */
+const OF_EVERY_VM = ["cpu_common", "globalstate", "ram", "timer"];
+
 function unseen(old: Dump, inUse: InUse | undefined): string[] {
-  if (inUse === undefined || !("sections" in inUse)) return [];
+  if (inUse === undefined) return [];
+  const names = "sections" in inUse ? inUse.sections.keys() : OF_EVERY_VM;
   const known = new Set([...old.types.values()].map(({ name }) => name));
-  return [...inUse.sections.keys()].filter((name) => !known.has(name)).sort();
+  return [...names].filter((name) => !known.has(name)).sort();
 }
 
 /** Where a description stands, which decides what its version means. */

@@ -2,7 +2,7 @@ import type { Compatibility } from "./compare.ts";
 import type { CompatFinding } from "./finding.ts";
 
 /** Raised when a member changes its meaning or goes away. */
-export const COMPAT_SCHEMA = 1;
+const COMPAT_SCHEMA = 1;
 
 /** What came of it, in one word. */
 export type Verdict = "compatible" | "doubtful" | "refused";

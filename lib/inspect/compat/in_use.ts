@@ -18,13 +18,15 @@ export type InUse =
 /** The descriptions that a stream names. */
 export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
   const found = new Map<string, SentSection>();
-  for (const { state } of sections) {
-    if (state === undefined || state instanceof Uint8Array) continue;
-    const before = found.get(state.vmsd);
+  for (const { name, version, state } of sections) {
+    const struct = state !== undefined && isStruct(state) ? state : undefined;
+    // Of what has no VMState, the last part of its name is all that is known.
+    const vmsd = struct?.vmsd ?? name.slice(name.lastIndexOf("/") + 1);
+    const before = found.get(vmsd);
     const subsections = new Map(before?.subsections);
-    collectSubsections(state, subsections);
-    found.set(state.vmsd, {
-      version: Math.max(state.version, before?.version ?? 0),
+    if (struct !== undefined) collectSubsections(struct, subsections);
+    found.set(vmsd, {
+      version: Math.max(struct?.version ?? version, before?.version ?? 0),
       subsections,
     });
   }

@@ -69,7 +69,10 @@ function judged(compatibility: Compatibility): Finding {
   const hits = compatibility.findings.filter(({ hit }) => hit === true);
   switch (verdictOf(compatibility)) {
     case "compatible":
-      return ok("the new program loads the state of every device in use");
+      return ok(
+        "the new program loads the state of every device in use, as far as " +
+          "-dump-vmstate tells",
+      );
     case "doubtful":
       return warn(`The new program may not load: ${phrases(hits)}`, REMEDY);
     case "refused": {

@@ -152,6 +152,9 @@ Deno.test("field-renamed", () => {
 Deno.test("a field whose name QEMU changed is the same", () => {
   const e1000 = (name: string) => ({ e1000: vmsd("e1000", [field(name)]) });
   assertEquals(found(e1000("dev"), e1000("parent_obj")), []);
+  const pm = (name: string) => ({ PM: vmsd("piix4_pm", [field(name)]) });
+  assertEquals(found(pm("pm1a.sts"), pm("ar.pm1.evt.sts")), []);
+  assertEquals(found(pm("pm1a.sts"), pm("ar.pm1.evt.en")).length, 1);
   assertEquals(inFields([field("dev")], [field("parent_obj")]), [
     "field-renamed warn uart.dev",
   ]);
@@ -286,6 +289,13 @@ Deno.test("what dumps say nothing of is named", () => {
   );
   const { unseen } = compareDumps(dump(types), dump(types), { sections });
   assertEquals(unseen, ["cpu_common", "timer"]);
+});
+
+Deno.test("of a running VM, what every VM has beside devices is named", () => {
+  const types = { uart: vmsd("uart", []) };
+  const inUse = { types: new Set(["uart"]) };
+  const { unseen } = compareDumps(dump(types), dump(types), inUse);
+  assertEquals(unseen, ["cpu_common", "globalstate", "ram", "timer"]);
 });
 
 Deno.test("what many types share is said once", () => {

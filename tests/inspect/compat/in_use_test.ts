@@ -51,6 +51,12 @@ Deno.test("a real dump is compatible with itself", async () => {
   assert(!unseen.includes("ICH9LPC"), unseen.join());
 });
 
+Deno.test("what has no VMState is named as not told", async () => {
+  const inUse = await streamOf("cpr-exec-pc-rich.vm.state");
+  const { unseen } = compareDumps(real, real, inUse);
+  assert(unseen.includes("slirp") && unseen.includes("ram"), unseen.join());
+});
+
 Deno.test("each change is found, and hits the VM that has the device", async () => {
   const q35 = await streamOf("cpr-exec-q35-plain.vm.state");
   const changes: readonly (readonly [rule: Rule, next: Dump])[] = [
