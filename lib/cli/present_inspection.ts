@@ -87,11 +87,12 @@ function look(
   file: string | undefined,
 ): Looked {
   const input = stack.use(open(flags.pid, file));
-  using line = new ProgressLine(process, input.bytes.length);
-  const progress = (offset: number) => line.show(offset);
-  const inspection = inspect(input, progress);
+  const passes = 1 + Number(flags.verify) +
+    Number(flags["extract-ram"] !== undefined);
+  using line = new ProgressLine(process, input.bytes.length, passes);
+  const inspection = inspect(input, (offset) => line.show(offset));
   const sections = chosen(inspection, flags);
-  const done = work(inspection, input, flags, progress);
+  const done = work(inspection, input, flags, line);
   return { inspection, sections, done };
 }
 
@@ -115,15 +116,18 @@ function work(
   inspection: Inspection,
   input: Input,
   flags: InspectFlags,
-  progress: (offset: number) => void,
+  line: ProgressLine,
 ): WorkDone {
+  const progress = (offset: number) => line.show(offset);
   const folder = flags["extract-ram"];
   let done: WorkDone = {};
   try {
     if (flags.verify) {
+      line.nextPass();
       done = { verdict: verify(inspection, input, progress) };
     }
     if (folder !== undefined && inspection.format !== "cpr-state") {
+      line.nextPass();
       const extracted = extractRam(inspection, input, folder, progress);
       done = { ...done, extracted };
     }

@@ -7,6 +7,8 @@ import { Outlet } from "../../ffi/outlet.ts";
 export interface Output {
   /** Whether a person watches. */
   readonly isTerminal: boolean;
+  /** Whether a line that was written can be written over. */
+  readonly canOverwrite: boolean;
   /**
    * Writes all of `text`; nothing once the reader has gone. Never throws: an
    * update must not end half-way because nobody can be told of it.
@@ -54,8 +56,8 @@ const MIN_WIDTH = 48;
 export function hostProcess(): CliProcess {
   const dumb = Deno.env.get("TERM") === "dumb";
   const plain = dumb || (Deno.env.get("NO_COLOR") ?? "") !== "";
-  const stdout = output(Deno.stdout, 1, plain);
-  const stderr = output(Deno.stderr, 2, plain);
+  const stdout = output(Deno.stdout, 1, { plain, dumb });
+  const stderr = output(Deno.stderr, 2, { plain, dumb });
   const debug = (Deno.env.get("CPRCTL_DEBUG") ?? "") !== "";
   const look = {
     width: stdout.isTerminal ? consoleWidth() : DEFAULT_WIDTH,
@@ -68,7 +70,7 @@ export function hostProcess(): CliProcess {
 function output(
   target: typeof Deno.stdout,
   descriptor: number,
-  plain: boolean,
+  { plain, dumb }: { readonly plain: boolean; readonly dumb: boolean },
 ): Output {
   const isTerminal = target.isTerminal();
   let outlet: Outlet | undefined;
@@ -76,6 +78,7 @@ function output(
   let failure: Error | undefined;
   return {
     isTerminal,
+    canOverwrite: isTerminal && !dumb,
     get failure() {
       return failure;
     },

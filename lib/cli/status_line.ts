@@ -11,7 +11,7 @@ export class StatusLine {
 
   show(text: string): void {
     const { stderr, look } = this.#process;
-    if (!stderr.isTerminal || !look.unicode) return;
+    if (!stderr.canOverwrite) return;
     this.clear();
     stderr.offer(`  ${text}`.slice(0, look.width - 1));
     this.#shown = true;

@@ -15,6 +15,7 @@ export function capturedProcess(debug = false): CapturedProcess {
   const into = (name: keyof typeof written) => ({
     isTerminal: false,
     failure: undefined,
+    canOverwrite: false,
     getColorDepth: () => 1,
     write(text: string) {
       written[name] += text;

@@ -87,7 +87,7 @@ Deno.test("whoever watches sees the phase at hand, and then no more", async () =
   const process = capturedProcess();
   const watched = {
     ...process,
-    stderr: { ...process.stderr, isTerminal: true },
+    stderr: { ...process.stderr, isTerminal: true, canOverwrite: true },
   };
   await presentUpdate(watched, { json: false }, (observer) => {
     observer("facts");

@@ -9,8 +9,18 @@ import {
   InspectError,
   selectSections,
 } from "../../lib/inspect/mod.ts";
-import { StreamError } from "../../lib/stream/mod.ts";
+import { Sink, StreamError } from "../../lib/stream/mod.ts";
 import { data } from "../data/data.ts";
+import {
+  configuration,
+  EOF,
+  EOS,
+  footer,
+  HEADER,
+  joined,
+  oneBlock,
+  ramStart,
+} from "../migration/stream/foreign.ts";
 import { inputOf, withRam } from "./streams.ts";
 
 Deno.test("what is neither stream nor CPR state is named", async (t) => {
@@ -44,10 +54,33 @@ Deno.test("parts of a section are one, with what they add up to", () => {
 });
 
 Deno.test("progress is told where guest memory is passed over", () => {
-  const seen: number[] = [];
-  inspect(inputOf(withRam()), (offset) => seen.push(offset));
-  assertEquals(seen, []);
+  const told = (bytes: Uint8Array) => {
+    const seen: number[] = [];
+    inspect(inputOf(bytes), (offset) => seen.push(offset));
+    return seen;
+  };
+  assertEquals(told(withRam()), []);
+  const size = 20 * 1024 * 1024;
+  const bytes = withMemory(size);
+  const seen = told(bytes);
+  assertEquals(seen.length, 2);
+  assert(seen.every((at, index) => at > (seen[index - 1] ?? 0) && at < size));
 });
+
+/** A stream of so much guest memory, every page of it sent. */
+function withMemory(size: number): Uint8Array {
+  const sink = new Sink();
+  sink.bytes(joined(HEADER, configuration()));
+  sink.bytes(ramStart(joined(oneBlock("r", size), EOS)));
+  sink.bytes(Uint8Array.of(2, 0, 0, 0, 1));
+  for (let at = 0; at < size; at += 4096) {
+    sink.size64(at + (at === 0 ? 0x8 : 0x28));
+    if (at === 0) sink.countedString("r");
+    sink.zeros(4096);
+  }
+  sink.bytes(joined(EOS, footer(1), EOF));
+  return sink.toBytes();
+}
 
 Deno.test("a stream that was cut is listed up to there", async () => {
   const whole = await data("cpr-exec-q35-plain.vm.state");
