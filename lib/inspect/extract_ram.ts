@@ -78,7 +78,6 @@ function makeFolder(folder: string): void {
     throw new InspectError(
       "unwritable",
       `Cannot make folder "${folder}": ${error.message}`,
-      { cause: error },
     );
   }
 }
@@ -171,12 +170,9 @@ function explaining<T>(path: string, work: () => T): T {
     throw new InspectError(
       "unwritable",
       `Cannot write "${path}": ${error.description} (${error.code})`,
-      {
-        cause: error,
-        ...error.code === "EEXIST"
-          ? { remedy: "Name a folder that is empty, or not there yet" }
-          : {},
-      },
+      error.code === "EEXIST"
+        ? { remedy: "Name a folder that is empty, or not there yet" }
+        : {},
     );
   }
 }

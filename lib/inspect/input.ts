@@ -85,7 +85,7 @@ function cprStatePath(pid: number): string {
     throw new InspectError(
       "no-permission",
       `Cannot look into process "${pid}": permission denied`,
-      { remedy: "Run it as the process's user, or as root", cause: error },
+      { remedy: "Run it as the process's user, or as root" },
     );
   }
   throw noCprState(pid);

@@ -36,11 +36,12 @@ export class DescribedDevices {
    */
   next(header: SectionHeader, offset: number): DeviceDescription {
     const device = this.vmdesc.description.devices[this.#next++];
-    const problem = device === undefined
-      ? "vmdesc has no such section"
-      : difference(device, header);
-    if (device === undefined || problem !== undefined) {
-      throw new MigrationStreamError(problem ?? "", { offset });
+    if (device === undefined) {
+      throw new MigrationStreamError("vmdesc has no such section", { offset });
+    }
+    const problem = difference(device, header);
+    if (problem !== undefined) {
+      throw new MigrationStreamError(problem, { offset });
     }
     return device;
   }
