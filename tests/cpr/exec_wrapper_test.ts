@@ -171,7 +171,8 @@ const DOUBTED: readonly Case[] = [
   {
     name: "bytes behind CPR state",
     table: (table) => appended(table, 1, 2, 3),
-    says: /\(warning: CPR state is malformed: 3 bytes follow its end\)/,
+    says:
+      /\(warning: CPR state is malformed at offset \d+: 3 bytes follow its end\)/,
   },
   {
     name: "a subsection of a newer QEMU",
