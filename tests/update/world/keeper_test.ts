@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { O_RDONLY } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
-
+import { readCprState } from "../../../lib/cpr/mod.ts";
 import { Anchors } from "../../../lib/update/world/anchors.ts";
 import { Keeper, type Kept } from "../../../lib/update/world/keeper.ts";
 import { readWorld } from "../../../lib/update/world/world.ts";
@@ -18,8 +19,18 @@ ls -l /proc/self/fd | grep -o 'memfd:[a-z0-9_A-Z]*' | sort
 echo "state $QEMU_CPR_EXEC_STATE" | grep -c '[0-9]'
 `;
 
+/** More than a keeper has of its own out of the way. */
+const HIGH_NUMBERS = Array.from({ length: 16 }, (_, at) => 508 + at);
+
+/** Says what is at high numbers, and where CPR state says that RAM is. */
+const PROGRAM_WITH_HIGH_NUMBERS = `
+cat /proc/self/fd/$QEMU_CPR_EXEC_STATE >state
+for number in ${HIGH_NUMBERS.join(" ")}; do cat /proc/self/fd/$number; done
+ls -l /proc/self/fd >descriptors
+`;
+
 /** A process whose place a keeper can take, and what it would hand over. */
-async function stage() {
+async function stage(program = OLD_PROGRAM) {
   const run = await withRunDirectory();
   const output = `${run.path}/output`;
   await Deno.writeTextFile(output, "");
@@ -56,7 +67,7 @@ async function stage() {
         world,
         groups: world.cgroups,
         place: anchors.place,
-        argv: ["sh", "-c", OLD_PROGRAM, "old", "two words"],
+        argv: ["sh", "-c", program, "old", "two words"],
         self: cprctlWords(),
       }),
     async [Symbol.asyncDispose]() {
@@ -88,6 +99,31 @@ Deno.test("a keeper becomes the old program, in its place, with all it held", as
     "1",
     "",
   ]);
+});
+
+Deno.test("descriptors that have high numbers push no others aside", async () => {
+  await using it = await stage(PROGRAM_WITH_HIGH_NUMBERS);
+  await using keeper = await it.start();
+  using stack = new DisposableStack();
+  const named = HIGH_NUMBERS.map((number): Kept => {
+    const fd = stack.use(createMemfd("named"));
+    fd.writeAll(new TextEncoder().encode(`${number}\n`));
+    return { held: { number }, fd };
+  });
+  await keeper.hold([...it.kept, ...named]);
+  using process = gone(await keeper.go());
+  if (process !== undefined) assert(await process.exited(10_000));
+  assertEquals(
+    await Deno.readTextFile(it.output),
+    HIGH_NUMBERS.map((number) => `${number}\n`).join(""),
+  );
+  using state = Fd.open(`${it.run.path}/state`, O_RDONLY);
+  const [ram] = readCprState(state).descriptors;
+  assert(ram !== undefined && ram.name === "ram0");
+  assertStringIncludes(
+    await Deno.readTextFile(`${it.run.path}/descriptors`),
+    ` ${ram.descriptor} -> /memfd:ram0`,
+  );
 });
 
 /** The process, or undefined where it ended already. */
