@@ -44,6 +44,15 @@ Deno.test("other sandboxes pass", async () => {
   assertNothingElse(await check(vm));
 });
 
+Deno.test("a filter that QEMU did not put over itself is refused", async () => {
+  await using vm = await start("-sandbox", "on");
+  const checks = await preflightOf(vm, builds.new.binary, {
+    // As if a service manager had put it there.
+    argv: (words) => words.slice(0, words.indexOf("-sandbox")),
+  });
+  assertRefuses(checks, "sandbox", "filter");
+});
+
 Deno.test("-add-fd is refused", () =>
   inFolder(async (folder) => {
     // QEMU takes no standard descriptor: a wrapper opens another one.

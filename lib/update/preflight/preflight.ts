@@ -24,6 +24,7 @@ import {
 } from "./check.ts";
 import { CommandLine } from "./command_line.ts";
 import { compat } from "./compat.ts";
+import { confinement } from "./confinement.ts";
 import { cpus } from "./cpus.ts";
 import { descriptors } from "./descriptors.ts";
 import { devices } from "./devices.ts";
@@ -44,6 +45,7 @@ import { libvirt } from "./libvirt.ts";
 import { memoryBackends } from "./memory_backends.ts";
 import { memoryDevices } from "./memory_devices.ts";
 import { migrationIdle } from "./migration_idle.ts";
+import { namespaces } from "./namespaces.ts";
 import { netdevs } from "./netdevs.ts";
 import { newCommandLine } from "./new_command.ts";
 import {
@@ -76,6 +78,8 @@ const CHECKS: readonly PreflightCheck[] = [
   newAccelerator,
   compat,
   sandbox,
+  confinement,
+  namespaces,
   parent,
   // The VM can be moved at all.
   runState,

@@ -30,12 +30,13 @@ ls -l /proc/self/fd >descriptors
 `;
 
 /** A process whose place a keeper can take, and what it would hand over. */
-async function stage(program = OLD_PROGRAM) {
+async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
   const run = await withRunDirectory();
   const output = `${run.path}/output`;
   await Deno.writeTextFile(output, "");
-  const model = new Deno.Command("/bin/sh", {
-    args: ["-c", "echo; read _"],
+  const [first = "", ...rest] = [...wrapper, "/bin/sh", "-c", "echo; read _"];
+  const model = new Deno.Command(first, {
+    args: rest,
     cwd: run.path,
     env: { HOME: "/model" },
     stdin: "piped",
@@ -133,6 +134,53 @@ function gone(pid: number): PidFd | undefined {
   } catch {
     return undefined; // it was quick
   }
+}
+
+/** What confines a process, besides its user. */
+const CONFINEMENT = /^(Uid|Cap\w+|NoNewPrivs):.*$/gm;
+
+/** Says how it is confined, and how its input and output are treated. */
+const CONFINED_PROGRAM = `
+cat /proc/$$/status
+echo "personality $(cat /proc/$$/personality)"
+echo "$(ionice -p $$)"
+`;
+
+const FEWER = "-sys_admin,-sys_boot,-sys_module";
+const confinements: readonly (readonly string[])[] = [
+  ["setpriv", "--no-new-privs", `--bounding-set=${FEWER}`],
+  ["setpriv", `--bounding-set=${FEWER}`],
+  [
+    ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+    ...["--no-new-privs", `--bounding-set=${FEWER}`],
+    ...["--inh-caps=+net_admin", "--ambient-caps=+net_admin"],
+  ],
+  ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+  ["ionice", "-c", "2", "-n", "6", "setarch", "-R"],
+];
+for (const wrapper of confinements) {
+  Deno.test({
+    name: `a rolled back process is confined as after "${wrapper.join(" ")}"`,
+    ignore: Deno.uid() !== 0,
+    async fn() {
+      await using it = await stage(CONFINED_PROGRAM, wrapper);
+      const shown = (text: string) => [...text.match(CONFINEMENT) ?? []];
+      const status = await Deno.readTextFile(`/proc/${it.pid}/status`);
+      const personality = await Deno.readTextFile(
+        `/proc/${it.pid}/personality`,
+      );
+      const ionice = new Deno.Command("ionice", { args: ["-p", `${it.pid}`] });
+      const priority = new TextDecoder().decode((await ionice.output()).stdout);
+      await using keeper = await it.start();
+      await keeper.hold(it.kept);
+      using process = gone(await keeper.go());
+      if (process !== undefined) assert(await process.exited(10_000));
+      const said = await Deno.readTextFile(it.output);
+      assertEquals(shown(said), shown(status));
+      assertStringIncludes(said, `personality ${personality}`);
+      assertStringIncludes(said, priority);
+    },
+  });
 }
 
 Deno.test("a keeper that is told to end does, and leaves nothing", async () => {
