@@ -32,6 +32,7 @@ import { dirtyBitmaps } from "./dirty_bitmaps.ts";
 import { diskFiles } from "./disk_files.ts";
 import { diskImages } from "./disk_images.ts";
 import { displays } from "./displays.ts";
+import { encoding } from "./encoding.ts";
 import { fdSets } from "./fd_sets.ts";
 import { hostForwards } from "./host_forwards.ts";
 import { imageLocks } from "./image_locks.ts";
@@ -63,6 +64,7 @@ import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";
 import { service } from "./service.ts";
 import { throttling } from "./throttling.ts";
+import { vfio } from "./vfio.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
@@ -86,8 +88,10 @@ const CHECKS: readonly PreflightCheck[] = [
   migrationIdle,
   capabilities,
   memoryBackends,
+  vfio,
   blockers,
   // The command line can be used again.
+  encoding,
   newCommandLine,
   commandArguments,
   argumentFiles,

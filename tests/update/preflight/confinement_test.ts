@@ -1,27 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { findings } from "./fake_monitor.ts";
+import { findingsAfter } from "./other_process.ts";
 
 /** The verdicts about a VM whose process was started by these words. */
 async function verdictsAfter(
   wrapper: readonly string[],
   ...ids: readonly string[]
 ) {
-  const [first = "", ...args] = [...wrapper, "/bin/sh", "-c", "echo; read _"];
-  const process = new Deno.Command(first, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = process.stdout.getReader();
-  try {
-    await reader.read(); // it is /bin/sh now
-    const checks = await findings({}, [], { pid: process.pid });
-    return ids.map((id) => checks.get(id)?.verdict);
-  } finally {
-    await process.stdin.close();
-    await reader.cancel();
-    await process.status;
-  }
+  const checks = await findingsAfter(wrapper);
+  return ids.map((id) => checks.get(id)?.verdict);
 }
 
 const ordinary = [
