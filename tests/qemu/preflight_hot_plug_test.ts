@@ -187,16 +187,23 @@ Deno.test("network back ends of every form pass, and added ones are refused", as
     ],
     ...["-nic", "user,model=e1000", "-net", "nic", "-net", "user,id=old"],
     ...["-netdev", "hubport,id=hub,hubid=0", "-nic", "user,id=named"],
-    ...["-netdev", "user,id=spare"],
+    ...["-netdev", "user,id=spare", "-netdev", "user,id=n3,net=10.9.8.7/22"],
+    ...["-object", "filter-buffer,id=filter,netdev=n1,interval=1000"],
   ]);
   assertNothingElse(await check(vm));
   await vm.command("netdev_add", { type: "user", id: "late" });
   await vm.command("netdev_del", { id: "spare" });
+  await vm.command("netdev_del", { id: "n3" });
+  await vm.command("netdev_add", { type: "user", id: "n3" });
   await vm.command("human-monitor-command", {
     "command-line": "hostfwd_add n1 tcp:127.0.0.1:0-:23",
   });
   const checks = await check(vm);
-  assertRefuses(checks, "netdevs", `"late" was made`, `"spare" was removed`);
+  assertRefuses(
+    checks,
+    "netdevs",
+    ...[`"late" was made`, `"spare" was removed`, `"n3" was replaced`],
+  );
   assertWarns(checks, "host-forwards", "4", "3");
   assertNothingElse(checks, "netdevs", "host-forwards");
 });
