@@ -236,7 +236,9 @@ Deno.test("character devices of every form pass, and others are refused", async 
       ...["-debugcon", "null", "-gdb", `unix:${folder}/gdb,server=on,wait=off`],
       ...["-vnc", `unix:${folder}/vnc`],
     ]);
-    assertNothingElse(await check(vm));
+    const before = await check(vm);
+    assertWarns(before, "new-command", "ringbuf,id=c2");
+    assertNothingElse(before, "new-command");
     await vm.command("chardev-add", {
       id: "late",
       backend: { type: "null", data: {} },
@@ -263,7 +265,7 @@ Deno.test("character devices of every form pass, and others are refused", async 
       "/other",
       "/c1",
     );
-    assertNothingElse(checks, "chardevs");
+    assertNothingElse(checks, "new-command", "chardevs");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
