@@ -3,6 +3,7 @@ import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
 import type { Check } from "../report.ts";
 import { argumentFiles } from "./argument_files.ts";
+import { argumentFolders } from "./argument_folders.ts";
 import { commandArguments } from "./arguments.ts";
 import { newBinary } from "./binary.ts";
 import { blindSpots } from "./blind_spots.ts";
@@ -34,6 +35,7 @@ import { diskImages } from "./disk_images.ts";
 import { displays } from "./displays.ts";
 import { encoding } from "./encoding.ts";
 import { fdSets } from "./fd_sets.ts";
+import { firmware } from "./firmware.ts";
 import { hostForwards } from "./host_forwards.ts";
 import { imageLocks } from "./image_locks.ts";
 import {
@@ -63,6 +65,7 @@ import { reopening } from "./reopening.ts";
 import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";
 import { service } from "./service.ts";
+import { stateRoom } from "./state_room.ts";
 import { throttling } from "./throttling.ts";
 import { vfio } from "./vfio.ts";
 
@@ -87,6 +90,7 @@ const CHECKS: readonly PreflightCheck[] = [
   runState,
   migrationIdle,
   capabilities,
+  stateRoom,
   memoryBackends,
   vfio,
   blockers,
@@ -95,6 +99,8 @@ const CHECKS: readonly PreflightCheck[] = [
   newCommandLine,
   commandArguments,
   argumentFiles,
+  argumentFolders,
+  firmware,
   reopening,
   descriptors,
   fdSets,
