@@ -1,6 +1,7 @@
 /** A line of /proc/PID/status. */
 export function statusLine(status: string, name: string): string {
-  const value = new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
+  // A value may be nothing: not the next line then.
+  const value = new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1];
   if (value === undefined) throw new Error(`No "${name}" in /proc/PID/status`);
   return value;
 }
