@@ -1,5 +1,5 @@
 /**
- * Taking on another process's place: namespaces, root, ids, umask.
+ * Taking on another process's place: namespaces, root, ids, umask, personality.
  * All of it for a process that is about to execute another program.
  *
  * @module
@@ -61,4 +61,9 @@ export function becomeUser({ uid, gid, groups }: Credentials): void {
 /** Sets the permissions that new files do not get. */
 export function setUmask(mask: number): void {
   check(libc().umask(mask), "umask");
+}
+
+/** Sets the execution domain and its flags, such as that of fixed addresses. */
+export function setPersonality(personality: number): void {
+  check(libc().personality(BigInt(personality)), "personality");
 }

@@ -45,6 +45,10 @@ const SYMBOLS = {
   // error number itself, never -1
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
 
+  // <linux/capability.h>
+  // int capset(cap_user_header_t, const cap_user_data_t)
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
+
   // <poll.h>
   // int poll(struct pollfd fds[], nfds_t nfds, int timeout)
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
@@ -280,7 +284,28 @@ const SYMBOLS = {
     result: "i32",
   },
 
-  // long syscall(long number, ...): for what glibc does not have at all
+  // <sys/personality.h>
+  // int personality(unsigned long persona)
+  personality: { parameters: ["u64"], result: "i32" },
+
+  // <sys/prctl.h>
+  // int prctl(int operation, ... unsigned long)
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+
+  // long syscall(long number, ...): for what glibc does not have at all. The
+  // numbers of the first two differ between architectures: io_priority.ts
+  // int ioprio_get(int which, int who)
+  ioprio_get: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64"],
+    result: "i32",
+  },
+  // int ioprio_set(int which, int who, int ioprio)
+  ioprio_set: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64", "i64"],
+    result: "i32",
+  },
   // int userfaultfd(int flags)
   userfaultfd: {
     name: "syscall",

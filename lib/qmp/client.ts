@@ -14,11 +14,16 @@
  * @module
  */
 
+import {
+  explain,
+  greeted,
+  openOrExplain,
+  untilConnected,
+} from "./connecting.ts";
 import { type Patience, within } from "./deadline.ts";
 import {
   QmpClosedError,
   QmpCommandError,
-  QmpConnectError,
   QmpError,
   QmpProtocolError,
   QmpTimeoutError,
@@ -32,8 +37,6 @@ import {
   parseGreeting,
   type QemuVersion,
 } from "./messages.ts";
-import { openTransport } from "./open_transport.ts";
-import { explainSilence } from "./silence.ts";
 import {
   type Peer,
   type QmpAddress,
@@ -56,11 +59,6 @@ const MAX_DEPTH = 1024;
 const NO_TERMINATOR = "";
 /** For a reply. QEMU answers within its main loop, which I/O may hold up. */
 const DEFAULT_TIMEOUT_MS = 10_000;
-/**
- * Between two attempts to reach a program that is starting. QEMU listens long
- * before it answers; asking more often only takes time from it.
- */
-const RETRY_MS = 4;
 
 /** How to connect. */
 export interface ConnectOptions extends Patience {
@@ -131,25 +129,22 @@ export class QmpClient implements AsyncDisposable {
     patience: ConnectOptions,
   ): Promise<QmpClient> {
     const deadline = performance.now() + patience.timeoutMs;
-    const client = new QmpClient(await open(address, patience), address);
+    const left = () => ({
+      timeoutMs: deadline - performance.now(),
+      signal: patience.signal,
+    });
+    const transport = await openOrExplain(address, patience);
+    const client = new QmpClient(transport, address);
     try {
-      await within(client.#greeted.promise, {
-        timeoutMs: deadline - performance.now(),
-        signal: patience.signal,
-      }, () => new Silence());
-      const negotiated = client.execute("qmp_capabilities", undefined, {
-        timeoutMs: deadline - performance.now(),
-        signal: patience.signal,
-      });
+      await greeted(client.#greeted.promise, left());
+      const negotiated = client.execute("qmp_capabilities", undefined, left());
       // What comes after it fails as it did.
       if (patience.early) negotiated.catch(() => {});
       else await negotiated;
       return client;
     } catch (error) {
       // The queue tells more while our own connection is still part of it.
-      const explained = error instanceof Silence
-        ? await explainSilence(address, patience.timeoutMs, client.peer)
-        : droppedEarly(error, address);
+      const explained = await explain(error, address, patience, client.peer);
       await client.close();
       throw explained;
     }
@@ -162,23 +157,14 @@ export class QmpClient implements AsyncDisposable {
    *
    * @throws {QmpError} the last attempt's, when `timeoutMs` have passed
    */
-  static async connectAgain(
+  static connectAgain(
     address: QmpAddress,
     { timeoutMs, ...options }: ConnectOptions,
   ): Promise<QmpClient> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      try {
-        return await QmpClient.connect(address, {
-          ...options,
-          timeoutMs: deadline - performance.now(),
-        });
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        if (performance.now() + RETRY_MS >= deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+    return untilConnected(
+      (left) => QmpClient.connect(address, { ...options, timeoutMs: left }),
+      timeoutMs,
+    );
   }
 
   /** What the monitor said of itself. */
@@ -401,43 +387,4 @@ export class QmpClient implements AsyncDisposable {
     this.#watches.clear();
     this.#ended.resolve(end);
   }
-}
-
-/** No greeting in time; turned into an error that says why. */
-class Silence extends Error {}
-
-async function open(
-  address: QmpAddress,
-  { timeoutMs, signal }: Patience,
-): Promise<Transport> {
-  const giveUp = new AbortController();
-  const opening = openTransport(address, timeoutMs, giveUp.signal);
-  try {
-    return await within(opening, { timeoutMs, signal }, () => new Silence());
-  } catch (error) {
-    giveUp.abort();
-    // Opened after all: nobody will use it.
-    opening.then((transport) => transport.close(), () => {});
-    const unserved = error instanceof Silence ||
-      error instanceof QmpConnectError && error.failure === "busy";
-    if (!unserved) throw error;
-    throw await explainSilence(address, timeoutMs, null);
-  }
-}
-
-/** A connection that ended before its handshake was not really made. */
-function droppedEarly(error: unknown, address: QmpAddress): unknown {
-  if (!(error instanceof QmpClosedError)) return error;
-  return new QmpConnectError(
-    "dropped",
-    `Cannot connect to the monitor "${showAddress(address)}": ` +
-      "it ended the connection before the handshake",
-    { cause: error },
-  );
-}
-
-/** Whether the next attempt may find what this one did not. */
-function isPassing(error: unknown): boolean {
-  return error instanceof QmpConnectError &&
-    error.failure !== "denied" && error.failure !== "other";
 }

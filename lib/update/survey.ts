@@ -15,8 +15,9 @@ import { OsError } from "../../ffi/libc.ts";
 import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
-import { type LiveProcess, readLiveProcess } from "./command/live_process.ts";
+import { readLiveProcess } from "./command/live_process.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
+import { oldCommand } from "./command/old_command.ts";
 import { Deadline } from "./deadline.ts";
 import { DeferredSignals } from "./deferred_signals.ts";
 import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
@@ -187,7 +188,7 @@ async function examine(
   report.checks = await preflight({ client, facts, command, binary });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);
-  const oldArgv = oldCommand(facts, live).argv;
+  const oldArgv = oldCommand(facts, live);
   await act({
     ...known,
     ...{ process, world, anchors, command, fingerprint, oldArgv },
@@ -213,13 +214,6 @@ async function openProcess(facts: Facts): Promise<PidFd> {
     ENDED,
     `Process ${facts.pid} ended while it was looked at`,
   );
-}
-
-/** What starts the old program again, waiting for the state. */
-function oldCommand(facts: Facts, live: LiveProcess): NewCommand {
-  return facts.program === "cprctl"
-    ? newCommand(facts, live)
-    : newCommand(facts, live, facts.argv[0]);
 }
 
 /** What an error means for a VM that was not touched. */

@@ -44,6 +44,15 @@ Deno.test("other sandboxes pass", async () => {
   assertNothingElse(await check(vm));
 });
 
+Deno.test("a filter that QEMU did not put over itself is refused", async () => {
+  await using vm = await start("-sandbox", "on");
+  const checks = await preflightOf(vm, builds.new.binary, {
+    // As if a service manager had put it there.
+    argv: (words) => words.slice(0, words.indexOf("-sandbox")),
+  });
+  assertRefuses(checks, "sandbox", "filter");
+});
+
 Deno.test("-add-fd is refused", () =>
   inFolder(async (folder) => {
     // QEMU takes no standard descriptor: a wrapper opens another one.
@@ -169,12 +178,74 @@ Deno.test("character devices need somebody to connect to", () =>
 
 Deno.test("files that arguments name have to be there", () =>
   inFolder(async (folder) => {
-    const file = `${folder}/table`;
-    await Deno.writeTextFile(file, "hello");
-    await using vm = await start("-fw_cfg", `name=opt/org.test,file=${file}`);
+    const path = (name: string) => `${folder}/${name}`;
+    for (const name of ["table", "blob"]) {
+      await Deno.writeTextFile(path(name), "hello");
+    }
+    for (const name of ["shared", "logs"]) await Deno.mkdir(path(name));
+    const pipes = [path("pipe.in"), path("pipe.out")];
+    await new Deno.Command("mkfifo", { args: pipes }).output();
+    await using vm = await start(
+      ...["-fw_cfg", `name=opt/org.test,file=${path("table")}`],
+      ...[
+        "-device",
+        `loader,file=${path("blob")},addr=0x3000000,force-raw=on`,
+      ],
+      ...[
+        "-fsdev",
+        `local,id=fs,path=${path("shared")},security_model=none`,
+        "-device",
+        "virtio-9p-pci,fsdev=fs,mount_tag=t",
+      ],
+      ...["-chardev", `pipe,id=pipe,path=${path("pipe")}`],
+      ...["-serial", `file:${path("logs")}/serial`],
+      ...["-pidfile", `${path("logs")}/pid`],
+      ...[
+        "-chardev",
+        `socket,id=so,server=on,wait=off,path=${path("logs")}/so`,
+      ],
+    );
     assertNothingElse(await check(vm));
-    await Deno.remove(file);
+    for (const name of ["table", "blob", "pipe.in", "shared", "logs"]) {
+      await Deno.remove(path(name), { recursive: true });
+    }
     const checks = await check(vm);
-    assertRefuses(checks, "argument-files", file);
-    assertNothingElse(checks, "argument-files");
+    assertRefuses(
+      checks,
+      "argument-files",
+      ...["table", "blob", "pipe", "shared"].map((name) => `"${path(name)}"`),
+    );
+    assertRefuses(checks, "argument-folders", `"${path("logs")}"`);
+    assertNothingElse(checks, "argument-files", "argument-folders");
   }));
+
+/** The build's own firmware; undefined where it is at another place. */
+const firmware = ["seabios", "qemu"]
+  .map((name) =>
+    builds.old.binary.replace(/bin\/[^/]+$/, `share/${name}/bios-256k.bin`)
+  )
+  .find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  });
+
+Deno.test({
+  name: "firmware of another size is refused",
+  ignore: firmware === undefined,
+  fn: () =>
+    inFolder(async (folder) => {
+      const file = `${folder}/bios.bin`;
+      await Deno.copyFile(firmware ?? "", file);
+      await using vm = await start("-bios", file);
+      assertNothingElse(await check(vm));
+      const { size } = await Deno.stat(file);
+      await Deno.truncate(file, size / 2);
+      const checks = await check(vm);
+      assertRefuses(checks, "firmware", file, `${size}`);
+      assertNothingElse(checks, "firmware");
+    }),
+});

@@ -427,3 +427,52 @@ Deno.test("an image that another has locked is refused where the VM has not", as
   assertRefuses(checks, "image-locks", image);
   assertNothingElse(checks, "image-locks");
 });
+
+Deno.test("a quorum, a throttle group and a read-only disk pass as they were", async () => {
+  await using images = new Images();
+  const [a, b, c, d] = await Promise.all(
+    ["a.raw", "b.raw", "c.raw", "d.raw"].map((name) => images.make(name)),
+  );
+  const child = (at: number, path = "") =>
+    `children.${at}.driver=file,children.${at}.filename=${path}`;
+  await using vm = await start([
+    ...[
+      "-blockdev",
+      `driver=quorum,node-name=q,vote-threshold=1,${child(0, a)},${
+        child(1, b)
+      }`,
+    ],
+    ...["-device", "virtio-blk-pci,drive=q"],
+    ...["-object", "throttle-group,id=tg,x-bps-total=1000000"],
+    ...[
+      "-blockdev",
+      `driver=throttle,node-name=slow,throttle-group=tg,file.driver=file,file.filename=${c}`,
+    ],
+    ...["-device", "virtio-blk-pci,drive=slow"],
+    ...["-blockdev", `driver=file,node-name=store,filename=${d}`],
+    ...["-blockdev", "driver=raw,node-name=ro,file=store,read-only=on"],
+    ...["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=ro"],
+  ]);
+  assertNothingElse(await check(vm));
+
+  await vm.command("x-blockdev-change", { parent: "q", child: "children.1" });
+  await vm.command("qom-set", {
+    path: "/objects/tg",
+    property: "limits",
+    value: { "bps-total": 5000 },
+  });
+  await vm.command("blockdev-reopen", {
+    options: [
+      { driver: "raw", "node-name": "ro", file: "store", "read-only": false },
+    ],
+  });
+  const checks = await check(vm);
+  assertRefuses(
+    checks,
+    "block-nodes",
+    `Node "q" has no "children.1" any more`,
+    `Node "ro" is writable`,
+  );
+  assertRefuses(checks, "throttling", `bps-total of "tg" is 5000, was 1000000`);
+  assertNothingElse(checks, "block-nodes", "throttling");
+});

@@ -187,16 +187,23 @@ Deno.test("network back ends of every form pass, and added ones are refused", as
     ],
     ...["-nic", "user,model=e1000", "-net", "nic", "-net", "user,id=old"],
     ...["-netdev", "hubport,id=hub,hubid=0", "-nic", "user,id=named"],
-    ...["-netdev", "user,id=spare"],
+    ...["-netdev", "user,id=spare", "-netdev", "user,id=n3,net=10.9.8.7/22"],
+    ...["-object", "filter-buffer,id=filter,netdev=n1,interval=1000"],
   ]);
   assertNothingElse(await check(vm));
   await vm.command("netdev_add", { type: "user", id: "late" });
   await vm.command("netdev_del", { id: "spare" });
+  await vm.command("netdev_del", { id: "n3" });
+  await vm.command("netdev_add", { type: "user", id: "n3" });
   await vm.command("human-monitor-command", {
     "command-line": "hostfwd_add n1 tcp:127.0.0.1:0-:23",
   });
   const checks = await check(vm);
-  assertRefuses(checks, "netdevs", `"late" was made`, `"spare" was removed`);
+  assertRefuses(
+    checks,
+    "netdevs",
+    ...[`"late" was made`, `"spare" was removed`, `"n3" was replaced`],
+  );
   assertWarns(checks, "host-forwards", "4", "3");
   assertNothingElse(checks, "netdevs", "host-forwards");
 });
@@ -229,7 +236,9 @@ Deno.test("character devices of every form pass, and others are refused", async 
       ...["-debugcon", "null", "-gdb", `unix:${folder}/gdb,server=on,wait=off`],
       ...["-vnc", `unix:${folder}/vnc`],
     ]);
-    assertNothingElse(await check(vm));
+    const before = await check(vm);
+    assertWarns(before, "new-command", "ringbuf,id=c2");
+    assertNothingElse(before, "new-command");
     await vm.command("chardev-add", {
       id: "late",
       backend: { type: "null", data: {} },
@@ -256,7 +265,7 @@ Deno.test("character devices of every form pass, and others are refused", async 
       "/other",
       "/c1",
     );
-    assertNothingElse(checks, "chardevs");
+    assertNothingElse(checks, "new-command", "chardevs");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

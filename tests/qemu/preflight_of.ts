@@ -15,6 +15,11 @@ const SETTINGS = [
   "query-migrate-parameters",
 ];
 
+/** What the preflight is told that is not so. */
+interface Pretence {
+  readonly argv?: (words: readonly string[]) => readonly string[];
+}
+
 /**
  * Every check's finding for moving a machine to a program, by id. Asserts that
  * the machine is as it was before.
@@ -22,12 +27,14 @@ const SETTINGS = [
 export async function preflightOf(
   vm: VirtualMachine,
   binary: string,
+  { argv = (words) => words }: Pretence = {},
 ): Promise<Map<string, Check>> {
   await using client = await vm.monitor();
   const settings = () =>
     Promise.all(SETTINGS.map((query) => client.execute(query)));
   const before = await settings();
-  const facts = await gatherFacts(client);
+  const known = await gatherFacts(client);
+  const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
   const checks = await preflight({ client, facts, command, binary });
   assertEquals(await settings(), before, "The preflight changed the VM");

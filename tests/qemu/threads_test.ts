@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { folderOf, parseMounts } from "../../lib/update/world/cgroups.ts";
+import { cgroupMounts, folderOf } from "../../lib/update/world/cgroups.ts";
 import { readPlacement } from "../../lib/update/world/placement.ts";
 import { setAffinity } from "../../ffi/affinity.ts";
 import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
@@ -101,7 +101,7 @@ class ThreadedGroup implements AsyncDisposable {
 
   /** Undefined where this user cannot make one. */
   static make(): ThreadedGroup | undefined {
-    const mounts = parseMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+    const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
     const root = folderOf(mounts, "", "/");
     if (root === undefined || Deno.uid() !== 0) return undefined;
     try {

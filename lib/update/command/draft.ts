@@ -1,4 +1,4 @@
-import { type Argument, parseArguments } from "../../cmdline/mod.ts";
+import { type Argument, keysOf, parseArguments } from "../../cmdline/mod.ts";
 import type { CommandChange } from "../report.ts";
 import { shown } from "./shown.ts";
 
@@ -59,6 +59,14 @@ export class CommandDraft {
   /** Takes an argument out. */
   remove(argument: Argument, why: string): void {
     this.replace(argument, [], why);
+  }
+
+  /** Takes a key out of an argument, and the argument if nothing is left. */
+  removeKey(argument: Argument, key: string, why: string): void {
+    const rest = keysOf(argument).without(key);
+    const [option = `-${argument.option}`] = argument.words;
+    const words = rest.entries.length === 0 ? [] : [option, rest.toString()];
+    this.replace(argument, words, why);
   }
 
   /** Adds words at the end. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseMounts } from "../mounts.ts";
 import { readDescriptors } from "../proc.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
@@ -69,18 +70,6 @@ export function parseTapQueue(
 
 /** Reads /proc/PID/mountinfo. */
 export function hugePageMounts(mountinfo: string): string[] {
-  return mountinfo.split("\n").flatMap((line) => {
-    const [place, kind] = line.split(" - ");
-    const path = place?.split(" ")[4];
-    if (path === undefined || kind?.split(" ")[0] !== HUGE_PAGES) return [];
-    return [unescapeOctal(path)];
-  });
-}
-
-/** The kernel writes a blank in a path as its octal code. */
-function unescapeOctal(path: string): string {
-  return path.replaceAll(
-    /\\([0-7]{3})/g,
-    (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)),
-  );
+  return parseMounts(mountinfo).filter(({ type }) => type === HUGE_PAGES)
+    .map(({ mountPoint }) => mountPoint);
 }

@@ -1,9 +1,9 @@
 import type { Rule } from "./rule.ts";
 import { appendLogs } from "./rules/append_logs.ts";
 import { stayDaemon } from "./rules/daemonize.ts";
+import { emptiedFiles } from "./rules/emptied_files.ts";
 import { waitForState } from "./rules/wait_for_state.ts";
 import { loadNoSnapshot } from "./rules/load_snapshot.ts";
-import { logFile } from "./rules/log_file.ts";
 import { pinMachineType } from "./rules/machine_type.ts";
 import { allocateNothing } from "./rules/prealloc.ts";
 import { keepIdentity } from "./rules/run_with.ts";
@@ -19,7 +19,7 @@ export const RULES: readonly Rule[] = [
   handOverTaps,
   appendLogs,
   waitForNobody,
-  logFile,
+  emptiedFiles,
   loadNoSnapshot,
   waitForState,
 ];

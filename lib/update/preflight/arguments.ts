@@ -20,14 +20,6 @@ const HAZARDS: readonly Hazard[] = [
     found: (it) => it.has("add-fd"),
   },
   {
-    why: "-run-with user=: the VM cannot change its user again",
-    found: (it) => it.all("run-with", "user").length > 0,
-  },
-  {
-    why: "-loadvm: the guest would go back to that snapshot",
-    found: (it) => it.has("loadvm"),
-  },
-  {
     why: "-preconfig: the new program would wait to be configured",
     found: (it) => it.has("preconfig"),
   },

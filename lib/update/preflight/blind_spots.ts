@@ -7,7 +7,7 @@ export const blindSpots: PreflightCheck = {
     return Promise.resolve(ok(
       "QEMU does not tell, so nobody can check: set_link, a balloon's target, " +
         "watchdog and other actions, a VNC password, an NBD server without " +
-        "exports, descriptors given by getfd, properties set by qom-set",
+        "exports, descriptors given by getfd, most properties set by qom-set",
     ));
   },
 };

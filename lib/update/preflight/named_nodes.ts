@@ -24,11 +24,16 @@ const CHILDREN = [
   "log",
 ];
 
+/** Keys of nodes that have any number of others. */
+const NUMBERED = /^(children\.\d+)(\.|$)/;
+
 /** A node as the command line names it. */
 export interface NamedNode {
   readonly name: string | undefined;
   readonly driver: string | undefined;
   readonly filename: string | undefined;
+  /** Undefined where it is not said. */
+  readonly readOnly: boolean | undefined;
   /** A reference by name, or a node inside. */
   readonly children: ReadonlyMap<string, string | NamedNode>;
 }
@@ -53,7 +58,7 @@ export function* withNames(
 
 function nodeAt(value: OptionValue, prefix: string): NamedNode {
   const children = new Map<string, string | NamedNode>();
-  for (const key of CHILDREN) {
+  for (const key of [...CHILDREN, ...numberedAt(value, prefix)]) {
     const reference = value.get(prefix + key);
     const inside = `${prefix}${key}.`;
     if (reference !== undefined) children.set(key, reference);
@@ -65,6 +70,29 @@ function nodeAt(value: OptionValue, prefix: string): NamedNode {
     name: value.get(`${prefix}node-name`),
     driver: value.get(`${prefix}driver`),
     filename: value.get(`${prefix}filename`),
+    readOnly: readOnlyAt(value, prefix),
     children,
   };
+}
+
+/** Whether a child is one of any number. */
+export function isNumbered(role: string): boolean {
+  return NUMBERED.test(role);
+}
+
+/** Undefined where QEMU may choose. */
+function readOnlyAt(value: OptionValue, prefix: string): boolean | undefined {
+  const readOnly = value.boolean(`${prefix}read-only`);
+  const mayChoose = value.boolean(`${prefix}auto-read-only`) === true;
+  return readOnly === false && mayChoose ? undefined : readOnly;
+}
+
+function numberedAt(value: OptionValue, prefix: string): Set<string> {
+  const keys = new Set<string>();
+  for (const { key } of value.entries) {
+    if (!key.startsWith(prefix)) continue;
+    const [, child] = NUMBERED.exec(key.slice(prefix.length)) ?? [];
+    if (child !== undefined) keys.add(child);
+  }
+  return keys;
 }

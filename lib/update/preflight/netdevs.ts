@@ -1,31 +1,34 @@
+import type { OptionValue } from "../../cmdline/mod.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import type { CommandLine } from "./command_line.ts";
-import type { Inventory } from "./inventory.ts";
+import { type BackEnd, backEndsIn } from "./network_info.ts";
 import { joined, quoted } from "./wording.ts";
 
 /** Names with this mark belong to -nic and -net, which name nothing. */
 const AUTOMATIC = "#";
 
-/** Ports that -net makes, and what no port is. */
-const IMPLIED = /^(hub\d+port\d+|hub \d+|)$/;
+const USER = "user";
+const DEFAULT_NET = "10.0.2.0";
 
-/**
- * The network back ends are those of the command line. No QMP query lists
- * them; the human monitor does.
- */
+/** The network back ends are those of the command line. */
 export const netdevs: PreflightCheck = {
   id: "netdevs",
   async run({ inventory, running }) {
-    const live = await liveNetdevs(inventory);
-    const named = running.all("netdev", "id");
-    const known = new Set([...named, ...namedOtherwise(running)]);
-    const added = live.filter((name) =>
-      !name.startsWith(AUTOMATIC) && !known.has(name)
-    );
-    const gone = named.filter((name) => !live.includes(name));
+    const live = backEndsIn(await inventory.human("info network"));
+    const named = running.values("netdev");
+    const names = named.map((it) => it.get("id") ?? "");
+    const known = new Set([...names, ...namedOtherwise(running)]);
     const problems = [
-      ...added.map((name) => `${quoted(name)} was made at run time`),
-      ...gone.map((name) => `${quoted(name)} was removed at run time`),
+      ...live.filter(({ name }) =>
+        !name.startsWith(AUTOMATIC) && !known.has(name)
+      ).map(({ name }) => `${quoted(name)} was made at run time`),
+      ...names.filter((name) => !live.some((it) => it.name === name))
+        .map((name) => `${quoted(name)} was removed at run time`),
+      ...named.flatMap((option) =>
+        live.filter(({ name }) => name === option.get("id"))
+          .filter((backEnd) => wasReplaced(option, backEnd))
+          .map(({ name }) => `${quoted(name)} was replaced at run time`)
+      ),
     ];
     return problems.length === 0
       ? ok("network back ends are those of the command line")
@@ -47,24 +50,27 @@ function namedOtherwise(commandLine: CommandLine): string[] {
   ]);
 }
 
-async function liveNetdevs(inventory: Inventory): Promise<string[]> {
-  return (await inventory.human("info network")).flatMap(namesIn);
+/** Whether another one has the name by now, as far as QEMU tells. */
+function wasReplaced(option: OptionValue, { facts }: BackEnd): boolean {
+  const type = facts.get("type");
+  if (type === undefined) return false;
+  const isUser = type === USER;
+  if (isUser !== (option.get("type") === USER)) return true;
+  if (!isUser) return false;
+  const net = networkOf(option);
+  return (net !== undefined && net !== facts.get("net")) ||
+    (option.boolean("restrict") === true) !== (facts.get("restrict") === "on");
 }
 
-/**
- * The back ends in a line of "info network": a port of a hub stands before its
- * peer, or alone, and a device before its own line's index, as any other.
- *
- * ```
- * nic0: index=0,type=nic,…
- *  \ net0: index=0,type=user,…
- *  \ port1: net1: index=0,type=user,…
- *  \ port2
- * ```
- */
-function namesIn(line: string): string[] {
-  const [chain = "", facts = ""] = line.split(": index=");
-  const names = chain.replace(/^ \\ /, "").split(": ");
-  if (/^\d+,type=nic,/.test(facts)) names.pop();
-  return names.filter((name) => !IMPLIED.test(name));
+/** The address of a network; undefined where it takes more to know. */
+function networkOf(option: OptionValue): string | undefined {
+  const net = option.get("net");
+  if (net === undefined) return option.has("ip") ? undefined : DEFAULT_NET;
+  const [, address = "", bits = ""] = /^([\d.]+)\/(\d+)$/.exec(net) ?? [];
+  const bytes = address.split(".").map(Number);
+  if (bytes.length !== 4) return undefined;
+  return bytes.map((byte, at) => {
+    const free = Math.min(8, Math.max(0, 8 * (at + 1) - Number(bits)));
+    return byte >> free << free;
+  }).join(".");
 }

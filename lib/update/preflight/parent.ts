@@ -10,8 +10,8 @@ export const parent: PreflightCheck = {
       bound
         ? warn(
           "The VM ends with its parent (-run-with exit-with-parent=on), and " +
-            "after a rollback it has another one",
-          "See that the VM's supervisor finds it again after a rollback",
+            "after a rollback it would not any more: it has no such parent then",
+          "See that the VM's supervisor finds and ends it after a rollback",
         )
         : ok("the VM does not end with its parent"),
     );

@@ -3,6 +3,7 @@ import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
 import type { Check } from "../report.ts";
 import { argumentFiles } from "./argument_files.ts";
+import { argumentFolders } from "./argument_folders.ts";
 import { commandArguments } from "./arguments.ts";
 import { newBinary } from "./binary.ts";
 import { blindSpots } from "./blind_spots.ts";
@@ -24,6 +25,7 @@ import {
 } from "./check.ts";
 import { CommandLine } from "./command_line.ts";
 import { compat } from "./compat.ts";
+import { confinement } from "./confinement.ts";
 import { cpus } from "./cpus.ts";
 import { descriptors } from "./descriptors.ts";
 import { devices } from "./devices.ts";
@@ -31,7 +33,9 @@ import { dirtyBitmaps } from "./dirty_bitmaps.ts";
 import { diskFiles } from "./disk_files.ts";
 import { diskImages } from "./disk_images.ts";
 import { displays } from "./displays.ts";
+import { encoding } from "./encoding.ts";
 import { fdSets } from "./fd_sets.ts";
+import { firmware } from "./firmware.ts";
 import { hostForwards } from "./host_forwards.ts";
 import { imageLocks } from "./image_locks.ts";
 import {
@@ -44,6 +48,7 @@ import { libvirt } from "./libvirt.ts";
 import { memoryBackends } from "./memory_backends.ts";
 import { memoryDevices } from "./memory_devices.ts";
 import { migrationIdle } from "./migration_idle.ts";
+import { namespaces } from "./namespaces.ts";
 import { netdevs } from "./netdevs.ts";
 import { newCommandLine } from "./new_command.ts";
 import {
@@ -60,7 +65,9 @@ import { reopening } from "./reopening.ts";
 import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";
 import { service } from "./service.ts";
+import { stateRoom } from "./state_room.ts";
 import { throttling } from "./throttling.ts";
+import { vfio } from "./vfio.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
@@ -76,17 +83,24 @@ const CHECKS: readonly PreflightCheck[] = [
   newAccelerator,
   compat,
   sandbox,
+  confinement,
+  namespaces,
   parent,
   // The VM can be moved at all.
   runState,
   migrationIdle,
   capabilities,
+  stateRoom,
   memoryBackends,
+  vfio,
   blockers,
   // The command line can be used again.
+  encoding,
   newCommandLine,
   commandArguments,
   argumentFiles,
+  argumentFolders,
+  firmware,
   reopening,
   descriptors,
   fdSets,

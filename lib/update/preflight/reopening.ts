@@ -1,8 +1,7 @@
 import type { Credentials } from "../../../ffi/identity.ts";
-import { DEVICE_OPTIONS, namedSocket } from "../command/character_device.ts";
 import { parseCredentials } from "../world/world.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
-import type { CommandLine } from "./command_line.ts";
+import { folderOf, serverPaths } from "./made_files.ts";
 import { listed } from "./wording.ts";
 
 /** Permission bits, as they stand in each third of a mode. */
@@ -83,11 +82,6 @@ async function maySearch(
   }
 }
 
-function folderOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end < 0 ? "." : path.slice(0, end) || "/";
-}
-
 /** By the mode alone: an access list may allow more. */
 function allows(
   info: Deno.FileInfo,
@@ -103,18 +97,4 @@ function allows(
     ? mode >> 3
     : mode;
   return (bits & wanted) === wanted;
-}
-
-/** Unix sockets that the new program makes anew. */
-function serverPaths(commandLine: CommandLine): string[] {
-  const sockets = [
-    ...commandLine.values("chardev")
-      .filter((it) => it.get("backend") === "socket"),
-    ...commandLine.texts(...DEVICE_OPTIONS).map(namedSocket)
-      .filter((it) => it?.prefix.endsWith("unix:"))
-      .flatMap((it) => it === undefined ? [] : [it.keys]),
-  ];
-  return sockets.filter((it) => it.boolean("server") === true)
-    .filter((it) => it.boolean("abstract") !== true)
-    .flatMap((it) => it.get("path") ?? []);
 }

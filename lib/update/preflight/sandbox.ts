@@ -1,4 +1,4 @@
-import { ok, type PreflightCheck, refuse, warn } from "./check.ts";
+import { ok, type PreflightCheck, refuse } from "./check.ts";
 
 /** Seccomp modes in /proc/PID/status; 2 is a filter. */
 const FILTER = "2";
@@ -19,9 +19,11 @@ export const sandbox: PreflightCheck = {
     // A container's filter is over both of us, and lets programs start.
     const filtered = await seccompMode(facts.pid) === FILTER;
     if (filtered && !isOn && await seccompMode("self") !== FILTER) {
-      return warn(
-        "A seccomp filter that is not QEMU's own is over the VM",
-        "See that the service or container of the VM allows execve",
+      return refuse(
+        "A seccomp filter that is not QEMU's own is over the VM, and would " +
+          "not be over a VM that had to be put back",
+        "Run cprctl in the VM's container, or restart the VM without the " +
+          "filter (SystemCallFilter= and the like of systemd)",
       );
     }
     return ok("no sandbox keeps the VM from executing another program");

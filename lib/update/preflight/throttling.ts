@@ -1,6 +1,7 @@
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { type BlockDevice, blockDevices, nameOf } from "./block_devices.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
+import { changedGroups } from "./throttle_groups.ts";
 import { joined, quoted } from "./wording.ts";
 
 /** A limit's name in query-block, in -drive, and in an old -drive. */
@@ -20,14 +21,17 @@ export const throttling: PreflightCheck = {
   id: "throttling",
   async run({ inventory, running }) {
     const drives = running.values("drive");
-    const changes = (await blockDevices(inventory))
-      .flatMap((device) => changesOf(device, drivesOf(device, drives)));
+    const changes = [
+      ...(await blockDevices(inventory))
+        .flatMap((device) => changesOf(device, drivesOf(device, drives))),
+      ...await changedGroups(inventory, running),
+    ];
     return changes.length === 0
       ? ok("the limits of disks are those of the command line")
       : refuse(
         `Limits of disks were changed: ${joined(changes)}`,
-        "Set the limits of the command line again (block_set_io_throttle), " +
-          "and the present ones after the update",
+        "Set the limits of the command line again (block_set_io_throttle, " +
+          "qom-set), and the present ones after the update",
       );
   },
 };

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { parseMounts } from "../mounts.ts";
+
 /** The group in each hierarchy, by the hierarchy's controllers. */
 export type Cgroups = Readonly<Record<string, string>>;
 
@@ -46,7 +48,7 @@ export function joinCgroups(
 ): string[] {
   const wanted = Object.entries(groups);
   if (wanted.length === 0) return [];
-  const mounts = parseMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
   return wanted.flatMap(([controllers, path]) => {
     const folder = folderOf(mounts, controllers, path);
     if (folder === undefined) return [`cgroup "${path}": not mounted`];
@@ -109,29 +111,14 @@ export interface CgroupMount {
 }
 
 /** Reads the hierarchies from the text of /proc/PID/mountinfo. */
-export function parseMounts(text: string): CgroupMount[] {
-  const mounts: CgroupMount[] = [];
-  for (const line of text.split("\n")) {
-    // id parent major:minor root point options [tags] - type source options
-    const [left = "", right = ""] = line.split(" - ");
-    const [, , , root = "", point = ""] = left.split(" ");
-    const [type, , options = ""] = right.split(" ");
-    if (type !== "cgroup" && type !== "cgroup2") continue;
-    mounts.push({
+export function cgroupMounts(mountinfo: string): CgroupMount[] {
+  return parseMounts(mountinfo)
+    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
+    .map(({ root, mountPoint, type, options }) => ({
       controllers: new Set(type === "cgroup" ? options.split(",") : []),
-      root: unescape(root),
-      mountPoint: unescape(point),
-    });
-  }
-  return mounts;
-}
-
-/** Space, tab, line feed and backslash are octal there. */
-function unescape(path: string): string {
-  return path.replaceAll(
-    /\\([0-7]{3})/g,
-    (_, octal) => String.fromCharCode(parseInt(octal, 8)),
-  );
+      root,
+      mountPoint,
+    }));
 }
 
 /** Where a group is; undefined where its hierarchy is not to be seen. */

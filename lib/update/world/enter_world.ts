@@ -13,10 +13,14 @@ import {
   changeDirectory,
   changeRoot,
   enterNamespace,
+  setPersonality,
   setUmask,
 } from "../../../ffi/identity.ts";
+import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
+import { OsError } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
+import { confine } from "./confinement.ts";
 import { givePlacement } from "./placement.ts";
 import type { World } from "./world.ts";
 
@@ -47,8 +51,12 @@ export function enterWorld(entrance: Entrance): never {
   setUmask(world.umask);
   // What cannot be given is told by cprctl, which looks at the threads later.
   givePlacement(THIS_THREAD, world.placement);
+  giveIoPriority(world.ioPriority);
+  if (world.personality !== null) setPersonality(world.personality);
   setLimits(world);
-  if (geteuid() !== world.credentials.uid) becomeUser(world.credentials);
+  confine(world.confinement, () => {
+    if (geteuid() !== world.credentials.uid) becomeUser(world.credentials);
+  });
   const [soft = "0", hard = "0"] = world.limits.NOFILE ?? [];
   const file = `/proc/self/fd/${executable.number}`;
   entrance.beforeExec();
@@ -57,6 +65,16 @@ export function enterWorld(entrance: Entrance): never {
     environment: { ...world.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });
+}
+
+/** A VM without its priority is better than none. */
+function giveIoPriority(wanted: number): void {
+  if (getIoPriority(THIS_THREAD) === wanted) return;
+  try {
+    setIoPriority(THIS_THREAD, wanted);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+  }
 }
 
 function setLimits(world: World): void {

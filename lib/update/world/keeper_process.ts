@@ -38,7 +38,7 @@ import { lines } from "./lines.ts";
 
 const MAXIMUM_ORDER = 8 * 1024 * 1024;
 
-/** Above the numbers that QEMU's command lines name. */
+/** Above the numbers that most command lines name. */
 const OUT_OF_THE_WAY = 512;
 
 /** Waits again after this long; nothing is lost by it. */
@@ -132,9 +132,10 @@ class Keeping {
     if (received.length !== held.length) {
       throw new Error(`${received.length} of ${held.length} descriptors came`);
     }
-    for (const [index, moved] of received.map(outOfTheWay).entries()) {
+    for (const [index, fd] of received.entries()) {
       const entry = held[index];
       if (entry === undefined) continue;
+      const moved = outOfTheWay(fd);
       if ("number" in entry) this.#numbered.set(entry.number, moved);
       else this.#cpr.push({ ...entry, fd: moved });
     }
@@ -160,26 +161,34 @@ class Keeping {
   }
 
   #go(): never {
-    const state = outOfTheWay(createMemfd(CPR_EXEC_STATE));
+    // What has to be open at a number takes it from whoever has it.
+    const wanted = new Set(this.#numbered.keys());
+    const clear = (fd: Fd) =>
+      wanted.has(fd.number) ? outOfTheWay(fd, wanted) : fd;
+    const numbered = new Map(
+      [...this.#numbered].map(([number, fd]) => [number, clear(fd)]),
+    );
+    const cpr = this.#cpr.map((entry) => ({ ...entry, fd: clear(entry.fd) }));
+    const state = outOfTheWay(createMemfd(CPR_EXEC_STATE), wanted);
     state.writeAll(encodeCprState({
-      descriptors: this.#cpr.map(({ name, id, fd }) => ({
+      descriptors: cpr.map(({ name, id, fd }) => ({
         name,
         id,
         descriptor: fd.number,
       })),
       vfioDevices: [],
     }));
-    const survivors = [state, ...this.#cpr.map(({ fd }) => fd)];
+    const survivors = [state, ...cpr.map(({ fd }) => fd)];
     return enterWorld({
       world: this.#order.world,
       argv: this.#order.argv,
-      executable: this.#executable,
+      executable: clear(this.#executable),
       cwd: this.#cwd,
       namespaces: this.#namespaces,
       variables: { [CPR_EXEC_STATE]: String(state.number) },
       beforeExec: () => {
         for (const fd of survivors) fd.setCloexec(false);
-        for (const [number, fd] of this.#numbered) fd.takeNumber(number);
+        for (const [number, fd] of numbered) fd.takeNumber(number);
       },
     });
   }
@@ -195,9 +204,18 @@ async function say(
   await socket.send(bytes, SEND_TIMEOUT_MS, numbers);
 }
 
-/** The same descriptor under a number that no command line names. */
-function outOfTheWay(fd: Fd): Fd {
-  const moved = fd.dup({ atLeast: OUT_OF_THE_WAY });
-  fd.close();
-  return moved;
+/** The same descriptor under another number, which nobody wants. */
+function outOfTheWay(
+  fd: Fd,
+  wanted: ReadonlySet<number> = new Set<number>(),
+): Fd {
+  for (let atLeast = OUT_OF_THE_WAY;;) {
+    const moved = fd.dup({ atLeast });
+    if (!wanted.has(moved.number)) {
+      fd.close();
+      return moved;
+    }
+    atLeast = moved.number + 1;
+    moved.close();
+  }
 }

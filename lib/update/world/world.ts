@@ -6,9 +6,12 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
+import { getIoPriority } from "../../../ffi/io_priority.ts";
 import { type Cgroups, parseCgroups } from "./cgroups.ts";
+import { type Confinement, parseConfinement } from "./confinement.ts";
 import { type Limits, parseLimits } from "./limits.ts";
 import { type Placement, readPlacement } from "./placement.ts";
+import { statusLine } from "./status_line.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
@@ -21,9 +24,14 @@ export interface World {
   readonly cwd: string;
   readonly root: string;
   readonly credentials: Credentials;
+  readonly confinement: Confinement;
   readonly umask: number;
+  /** Null where we may not see it. */
+  readonly personality: number | null;
   /** Of the main thread, which other threads inherit. */
   readonly placement: Placement;
+  /** Of the main thread too: class and priority, as ioprio_set takes them. */
+  readonly ioPriority: number;
   readonly oomScoreAdj: number;
   readonly limits: Limits;
   readonly cgroups: Cgroups;
@@ -47,13 +55,26 @@ export async function readWorld(pid: number): Promise<World> {
     cwd,
     root,
     credentials: parseCredentials(status),
+    confinement: parseConfinement(status),
     umask: parseInt(statusLine(status, "Umask"), 8),
+    personality: await readPersonality(pid),
     placement: readPlacement(pid),
+    ioPriority: getIoPriority(pid),
     oomScoreAdj: Number(oom),
     limits: parseLimits(limits),
     cgroups: parseCgroups(cgroup),
     namespaces: await readNamespaces(pid),
   };
+}
+
+/** Takes the right to trace the process, which a user may not have (Yama). */
+async function readPersonality(pid: number): Promise<number | null> {
+  try {
+    return parseInt(await Deno.readTextFile(`/proc/${pid}/personality`), 16);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return null;
+    throw error;
+  }
 }
 
 function parseEnvironment(text: string): Record<string, string> {
@@ -63,12 +84,6 @@ function parseEnvironment(text: string): Record<string, string> {
     if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
   }
   return variables;
-}
-
-function statusLine(status: string, name: string): string {
-  const value = new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
-  if (value === undefined) throw new Error(`No "${name}" in /proc/PID/status`);
-  return value;
 }
 
 /** Reads /proc/PID/status. */

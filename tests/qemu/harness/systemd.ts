@@ -5,7 +5,7 @@
  * @module
  */
 
-import { folderOf, parseMounts } from "../../../lib/update/world/cgroups.ts";
+import { cgroupMounts, folderOf } from "../../../lib/update/world/cgroups.ts";
 import { MARK, Reaper } from "./reaper.ts";
 import { inTime, until } from "./until.ts";
 
@@ -192,7 +192,7 @@ function namespaceOf(pid: number): string | undefined {
 
 /** Where the groups of the kernel's second version are. */
 function unified(): string | undefined {
-  const mounts = parseMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
   return folderOf(mounts, "", "/");
 }
 

@@ -2,11 +2,11 @@ import { assertEquals } from "@std/assert";
 import type { Child } from "../../../ffi/child.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import {
+  cgroupMounts,
   folderOf,
   joinCgroups,
   otherCgroups,
   parseCgroups,
-  parseMounts,
 } from "../../../lib/update/world/cgroups.ts";
 
 const HYBRID = `31 23 0:28 / /sys/fs/cgroup rw shared:1 - tmpfs tmpfs rw
@@ -39,7 +39,7 @@ Deno.test("groups that two have alike do not count", () => {
 });
 
 Deno.test("a group is found below its mount", () => {
-  const mounts = parseMounts(HYBRID);
+  const mounts = cgroupMounts(HYBRID);
   assertEquals(mounts.length, 3);
   assertEquals(
     folderOf(mounts, "cpu,cpuacct", "/a"),
@@ -68,7 +68,7 @@ Deno.test("a group that is not there is said, and the next one joined", () => {
 });
 
 const unified = folderOf(
-  parseMounts(Deno.readTextFileSync("/proc/self/mountinfo")),
+  cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo")),
   "",
   "/",
 )?.replace(/\/$/, "");

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { O_RDONLY } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
-
+import { readCprState } from "../../../lib/cpr/mod.ts";
 import { Anchors } from "../../../lib/update/world/anchors.ts";
 import { Keeper, type Kept } from "../../../lib/update/world/keeper.ts";
 import { readWorld } from "../../../lib/update/world/world.ts";
@@ -18,13 +19,24 @@ ls -l /proc/self/fd | grep -o 'memfd:[a-z0-9_A-Z]*' | sort
 echo "state $QEMU_CPR_EXEC_STATE" | grep -c '[0-9]'
 `;
 
+/** More than a keeper has of its own out of the way. */
+const HIGH_NUMBERS = Array.from({ length: 16 }, (_, at) => 508 + at);
+
+/** Says what is at high numbers, and where CPR state says that RAM is. */
+const PROGRAM_WITH_HIGH_NUMBERS = `
+cat /proc/self/fd/$QEMU_CPR_EXEC_STATE >state
+for number in ${HIGH_NUMBERS.join(" ")}; do cat /proc/self/fd/$number; done
+ls -l /proc/self/fd >descriptors
+`;
+
 /** A process whose place a keeper can take, and what it would hand over. */
-async function stage() {
+async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
   const run = await withRunDirectory();
   const output = `${run.path}/output`;
   await Deno.writeTextFile(output, "");
-  const model = new Deno.Command("/bin/sh", {
-    args: ["-c", "echo; read _"],
+  const [first = "", ...rest] = [...wrapper, "/bin/sh", "-c", "echo; read _"];
+  const model = new Deno.Command(first, {
+    args: rest,
     cwd: run.path,
     env: { HOME: "/model" },
     stdin: "piped",
@@ -56,7 +68,7 @@ async function stage() {
         world,
         groups: world.cgroups,
         place: anchors.place,
-        argv: ["sh", "-c", OLD_PROGRAM, "old", "two words"],
+        argv: ["sh", "-c", program, "old", "two words"],
         self: cprctlWords(),
       }),
     async [Symbol.asyncDispose]() {
@@ -90,6 +102,31 @@ Deno.test("a keeper becomes the old program, in its place, with all it held", as
   ]);
 });
 
+Deno.test("descriptors that have high numbers push no others aside", async () => {
+  await using it = await stage(PROGRAM_WITH_HIGH_NUMBERS);
+  await using keeper = await it.start();
+  using stack = new DisposableStack();
+  const named = HIGH_NUMBERS.map((number): Kept => {
+    const fd = stack.use(createMemfd("named"));
+    fd.writeAll(new TextEncoder().encode(`${number}\n`));
+    return { held: { number }, fd };
+  });
+  await keeper.hold([...it.kept, ...named]);
+  using process = gone(await keeper.go());
+  if (process !== undefined) assert(await process.exited(10_000));
+  assertEquals(
+    await Deno.readTextFile(it.output),
+    HIGH_NUMBERS.map((number) => `${number}\n`).join(""),
+  );
+  using state = Fd.open(`${it.run.path}/state`, O_RDONLY);
+  const [ram] = readCprState(state).descriptors;
+  assert(ram !== undefined && ram.name === "ram0");
+  assertStringIncludes(
+    await Deno.readTextFile(`${it.run.path}/descriptors`),
+    ` ${ram.descriptor} -> /memfd:ram0`,
+  );
+});
+
 /** The process, or undefined where it ended already. */
 function gone(pid: number): PidFd | undefined {
   try {
@@ -97,6 +134,53 @@ function gone(pid: number): PidFd | undefined {
   } catch {
     return undefined; // it was quick
   }
+}
+
+/** What confines a process, besides its user. */
+const CONFINEMENT = /^(Uid|Cap\w+|NoNewPrivs):.*$/gm;
+
+/** Says how it is confined, and how its input and output are treated. */
+const CONFINED_PROGRAM = `
+cat /proc/$$/status
+echo "personality $(cat /proc/$$/personality)"
+echo "$(ionice -p $$)"
+`;
+
+const FEWER = "-sys_admin,-sys_boot,-sys_module";
+const confinements: readonly (readonly string[])[] = [
+  ["setpriv", "--no-new-privs", `--bounding-set=${FEWER}`],
+  ["setpriv", `--bounding-set=${FEWER}`],
+  [
+    ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+    ...["--no-new-privs", `--bounding-set=${FEWER}`],
+    ...["--inh-caps=+net_admin", "--ambient-caps=+net_admin"],
+  ],
+  ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+  ["ionice", "-c", "2", "-n", "6", "setarch", "-R"],
+];
+for (const wrapper of confinements) {
+  Deno.test({
+    name: `a rolled back process is confined as after "${wrapper.join(" ")}"`,
+    ignore: Deno.uid() !== 0,
+    async fn() {
+      await using it = await stage(CONFINED_PROGRAM, wrapper);
+      const shown = (text: string) => [...text.match(CONFINEMENT) ?? []];
+      const status = await Deno.readTextFile(`/proc/${it.pid}/status`);
+      const personality = await Deno.readTextFile(
+        `/proc/${it.pid}/personality`,
+      );
+      const ionice = new Deno.Command("ionice", { args: ["-p", `${it.pid}`] });
+      const priority = new TextDecoder().decode((await ionice.output()).stdout);
+      await using keeper = await it.start();
+      await keeper.hold(it.kept);
+      using process = gone(await keeper.go());
+      if (process !== undefined) assert(await process.exited(10_000));
+      const said = await Deno.readTextFile(it.output);
+      assertEquals(shown(said), shown(status));
+      assertStringIncludes(said, `personality ${personality}`);
+      assertStringIncludes(said, priority);
+    },
+  });
 }
 
 Deno.test("a keeper that is told to end does, and leaves nothing", async () => {

@@ -11,15 +11,7 @@ const DONE: Readonly<Record<string, string>> = {
 export const keepIdentity: Rule = (draft) => {
   for (const [key, why] of Object.entries(DONE)) {
     for (const argument of draft.of("run-with")) {
-      const value = keysOf(argument);
-      if (!value.has(key)) continue;
-      const rest = value.without(key);
-      const [option = "-run-with"] = argument.words;
-      draft.replace(
-        argument,
-        rest.entries.length === 0 ? [] : [option, rest.toString()],
-        why,
-      );
+      if (keysOf(argument).has(key)) draft.removeKey(argument, key, why);
     }
   }
 };

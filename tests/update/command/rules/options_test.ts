@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { newCommand } from "../../../../lib/update/command/new_command.ts";
+import { shown } from "../../../../lib/update/command/shown.ts";
 import { after, factsOf, MACHINE, NOTHING_LIVE, WAITING } from "../vm.ts";
 
 Deno.test("what started the VM the last time does not start it again", () => {
@@ -54,12 +55,27 @@ Deno.test("a machine type that nobody knows is left alone", () => {
   assertEquals(newCommand(facts, NOTHING_LIVE).argv.slice(1, 3), ["-M", "q35"]);
 });
 
-Deno.test("that the log is emptied is told", () => {
-  const { problems } = newCommand(factsOf(["-D", "/my log"]), NOTHING_LIVE);
-  assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
-    [
-      "warn",
-      "The new program empties the log of \"-D '/my log'\" at its start",
-    ],
-  ]);
+const emptied: readonly (readonly string[])[] = [
+  ["-D", "/my log"],
+  ["-trace", "enable=x,file=/trace"],
+  ["-audiodev", "wav,id=a,path=/a.wav"],
+  ["-object", "filter-dump,id=f,netdev=n,file=/dump"],
+  ["-chardev", "ringbuf,id=r"],
+];
+for (const words of emptied) {
+  Deno.test(`that "${words.join(" ")}" starts anew is told`, () => {
+    const { problems } = newCommand(factsOf(words), NOTHING_LIVE);
+    assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
+      [
+        "warn",
+        `The new program empties what "${shown(words)}" has written, at its ` +
+        "start",
+      ],
+    ]);
+  });
+}
+
+Deno.test("what is not emptied is not told", () => {
+  const words = ["-trace", "enable=x", "-audiodev", "none,id=a"];
+  assertEquals(newCommand(factsOf(words), NOTHING_LIVE).problems, []);
 });
