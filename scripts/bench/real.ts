@@ -39,7 +39,7 @@ const SCENES: readonly Scene[] = [
   {
     name: "4 GB, prealloc=on",
     machine: { ...PLAIN, ram: "4G", prealloc: true },
-    rounds: 3,
+    rounds: 6,
     target: 0.1,
   },
 ];
