@@ -1,12 +1,14 @@
 /** What `cprctl recover` finds, and what it must leave alone. */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { PidFd } from "../../ffi/process.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { recover, type Recovery } from "../../lib/update/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
+import { runDirectories } from "../faults/harness/scene.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
@@ -22,23 +24,21 @@ function orderOf(vm: VirtualMachine, timeoutMs = TIMEOUT_MS) {
   return { qmp: vm.files.qmp, binary: builds.new.binary, timeoutMs };
 }
 
-/** Kills cprctl as soon as the guest runs on the new program. */
+/** As if cprctl had been killed right after it let the guest run. */
 async function killAfterResumption(vm: VirtualMachine): Promise<void> {
   await using cprctl = Cprctl.start(orderOf(vm));
-  let killed: Promise<void> | undefined;
   await cprctl.run(async (phase) => {
     if (phase !== "commit") return;
-    const other = await QmpClient.connectAgain(
+    for (const path of await runDirectories(vm.pid)) {
+      await Deno.writeTextFile(`${path}/resumed`, "");
+    }
+    await using other = await QmpClient.connectAgain(
       { path: `${vm.folder}/second.sock` },
       { timeoutMs: TIMEOUT_MS },
     );
-    const watch = other.watch(["RESUME"]);
-    killed = watch.next("RESUME", { timeoutMs: TIMEOUT_MS }).then(async () => {
-      cprctl.kill("SIGKILL");
-      await other.close();
-    });
+    await other.execute("cont");
+    cprctl.kill("SIGKILL");
   });
-  await killed;
 }
 
 function told(recoveries: readonly Recovery[]): string {
@@ -82,7 +82,9 @@ Deno.test("a guest that has run, and whose process is gone, is not put back", as
   await using _base = await Base.make();
   await using vm = await boot(SECOND_MONITOR);
   await killAfterResumption(vm);
-  Deno.kill(vm.pid, "SIGKILL");
+  using process = PidFd.open(vm.pid);
+  process.sendSignal("SIGKILL");
+  assertEquals(await process.exited(TIMEOUT_MS), true);
   assertMatch(told(await recover(REQUEST)), /^needs-person: .*may have let/);
   assertEquals(
     membersOf(vm.folder).map((it) => it.pid).includes(vm.pid),
