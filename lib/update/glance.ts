@@ -60,13 +60,3 @@ export async function glance(
     return undefined;
   }
 }
-
-/** Whether the process that was looked at is still there. */
-export async function lives({ pid, startTime }: Glance): Promise<boolean> {
-  try {
-    return await readStartTime(pid) === startTime;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -19,6 +19,7 @@
 import { UpdateProblem } from "./error.ts";
 import type { VmRecord } from "./facts.ts";
 import type { SettingsRecord } from "./migration_settings.ts";
+import type { ProcessName } from "./named_process.ts";
 import { readStartTime } from "./proc.ts";
 import type { RunDirectory } from "./run_directory.ts";
 
@@ -63,12 +64,6 @@ export async function readJournal(
     "journal-schema",
     `Journal "${directory.path}" is of another version of cprctl`,
   );
-}
-
-/** A process, named for good. */
-export interface ProcessName {
-  readonly pid: number;
-  readonly startTime: string;
 }
 
 /** Notes who keeps the VM's memory, and may become the VM. */

@@ -11,15 +11,12 @@
  * @module
  */
 
-import { OsError } from "../../ffi/libc.ts";
-import { PidFd } from "../../ffi/process.ts";
 import { DeferredSignals } from "./deferred_signals.ts";
 import { messageOf, UpdateProblem } from "./error.ts";
-import type { VmRecord } from "./facts.ts";
 import { type Journal, mayHaveResumed, readJournal } from "./journal.ts";
 import { VmLock } from "./lock.ts";
 import { MigrationSettings } from "./migration_settings.ts";
-import { isGone, readStartTime } from "./proc.ts";
+import { openNamed } from "./named_process.ts";
 import { answering } from "./recover/answering.ts";
 import { goBack } from "./recover/go_back.ts";
 import { leadOn } from "./recover/lead_on.ts";
@@ -90,7 +87,7 @@ async function recoverOne(
 ): Promise<Recovery> {
   const keeper = await Keeper.find(directory.path);
   try {
-    using process = await openProcess(journal.vm);
+    using process = await openNamed(journal.vm);
     const leftover: Leftover = {
       ...{ directory, journal, keeper, request, process },
       mayHaveRun: await mayHaveResumed(directory),
@@ -120,19 +117,4 @@ async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
     }
   }
   return await goBack(leftover);
-}
-
-/** The process that was the VM's; undefined where it has ended. */
-async function openProcess(vm: VmRecord): Promise<PidFd | undefined> {
-  try {
-    const process = PidFd.open(vm.pid);
-    if (await readStartTime(vm.pid) === vm.startTime) return process;
-    process[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    const gone = isGone(error) ||
-      error instanceof OsError && error.code === "ESRCH";
-    if (gone) return undefined;
-    throw error;
-  }
 }

@@ -11,8 +11,7 @@
  * @module
  */
 
-import { OsError } from "../../ffi/libc.ts";
-import { PidFd } from "../../ffi/process.ts";
+import type { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
 import { readLiveProcess } from "./command/live_process.ts";
@@ -27,7 +26,8 @@ import { VmLock } from "./lock.ts";
 import { PhaseClock, type PhaseObserver } from "./phase_clock.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { ProcessFiles } from "./preflight/process_files.ts";
-import { identity, readStartTime } from "./proc.ts";
+import { openNamed } from "./named_process.ts";
+import { identity } from "./proc.ts";
 import type { Report } from "./report.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
 import { Anchors } from "./world/anchors.ts";
@@ -207,9 +207,8 @@ function requireTime(deadline: Deadline): void {
 
 /** A descriptor of the process, which cannot come to mean another one. */
 async function openProcess(facts: Facts): Promise<PidFd> {
-  const process = PidFd.open(facts.pid);
-  if (await readStartTime(facts.pid) === facts.startTime) return process;
-  process[Symbol.dispose]();
+  const process = await openNamed(facts);
+  if (process !== undefined) return process;
   throw new RefusedError(
     ENDED,
     `Process ${facts.pid} ended while it was looked at`,
@@ -231,16 +230,8 @@ async function untouched(facts: Facts, error: unknown): Promise<UpdateError> {
 
 /** Whether the process is gone, or about to be. */
 async function ends(facts: Facts): Promise<boolean> {
-  try {
-    using process = await openProcess(facts);
-    return await process.exited(END_TIMEOUT_MS);
-  } catch (error) {
-    const gone = error instanceof RefusedError ||
-      error instanceof Deno.errors.NotFound ||
-      error instanceof OsError && error.code === "ESRCH";
-    if (!gone) throw error;
-    return true;
-  }
+  using process = await openNamed(facts);
+  return process === undefined || await process.exited(END_TIMEOUT_MS);
 }
 
 /** Whatever goes wrong before the VM is touched refuses the update. */

@@ -14,7 +14,8 @@
  * @module
  */
 
-import { type Glance, lives } from "../../update/glance.ts";
+import type { Glance } from "../../update/glance.ts";
+import { isThere } from "../../update/named_process.ts";
 import type { Check, Report } from "../../update/report.ts";
 import { formatDuration } from "../format.ts";
 
@@ -86,7 +87,7 @@ async function vmState(
   { before, after }: Glances,
 ): Promise<VmState> {
   if (after === undefined) {
-    return before !== undefined && !await lives(before) ? "lost" : "unknown";
+    return before !== undefined && !await isThere(before) ? "lost" : "unknown";
   }
   if (!after.running) return "paused";
   if (outcome === "updated" || outcome === "up-to-date") return "running-new";

@@ -12,8 +12,9 @@
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
 import { IncomingSide } from "../incoming_side.ts";
-import { type ProcessName, readKeepers } from "../journal.ts";
-import { isGone, readImage, readStartTime, readState } from "../proc.ts";
+import { readKeepers } from "../journal.ts";
+import { isThere } from "../named_process.ts";
+import { readImage, readState } from "../proc.ts";
 import { type Leftover, nobodyKeeps } from "./recovery.ts";
 
 /** How long a program that answers nothing is asked. */
@@ -71,18 +72,11 @@ async function isOfVm(
   pid: number,
   { journal: { vm }, directory }: Leftover,
 ): Promise<boolean> {
-  const members: ProcessName[] = [vm, ...await readKeepers(directory)];
-  const startTime = await startTimeOf(pid);
-  return members.some((it) => it.pid === pid && it.startTime === startTime);
-}
-
-async function startTimeOf(pid: number): Promise<string | undefined> {
-  try {
-    return await readStartTime(pid);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
+  const members = [vm, ...await readKeepers(directory)];
+  for (const member of members) {
+    if (member.pid === pid && await isThere(member)) return true;
   }
+  return false;
 }
 
 /**
