@@ -68,11 +68,11 @@ export async function readJournal(
 
 /** Notes who keeps the VM's memory, and may become the VM. */
 export async function noteKeeper(
-  { path }: RunDirectory,
+  directory: RunDirectory["path"],
   pid: number,
 ): Promise<void> {
   const line = `${pid} ${await readStartTime(pid)}\n`;
-  await Deno.writeTextFile(`${path}/${KEEPERS_FILE}`, line, {
+  await Deno.writeTextFile(`${directory}/${KEEPERS_FILE}`, line, {
     append: true,
     mode: OWNER_ONLY,
   });

@@ -32,12 +32,7 @@ import {
 import { type Facts, recordOf } from "./facts.ts";
 import { Fingerprint } from "./fingerprint.ts";
 import { Hold } from "./hold.ts";
-import {
-  forgetResumption,
-  noteKeeper,
-  noteResumption,
-  writeJournal,
-} from "./journal.ts";
+import { forgetResumption, noteResumption, writeJournal } from "./journal.ts";
 import { MigrationSettings } from "./migration_settings.ts";
 import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
 import { OldMemory } from "./old_memory.ts";
@@ -114,8 +109,8 @@ export async function runTransaction(
       settings: settings.record,
     });
   await note(facts);
-  const startKeeper = async () => {
-    const keeper = await Keeper.start({
+  const startKeeper = () =>
+    Keeper.start({
       directory: directory.path,
       world: order.world,
       groups: staysInPlace(facts) ? order.world.cgroups : {},
@@ -123,9 +118,6 @@ export async function runTransaction(
       argv: order.oldArgv,
       self: order.self,
     });
-    await noteKeeper(directory, keeper.pid);
-    return keeper;
-  };
   await using keeper = await startKeeper();
   using state = new SavedState(directory.stateFile);
   using old = new OldSide(client, facts, order.process, order.deadline);

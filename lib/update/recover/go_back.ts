@@ -1,7 +1,6 @@
 /** Back to the old program, from what another cprctl's keeper holds. */
 
 import { MigrationSettings } from "../migration_settings.ts";
-import { noteKeeper } from "../journal.ts";
 import { rollBack } from "../rollback.ts";
 import { SavedState } from "../saved_state.ts";
 import { Keeper } from "../world/keeper.ts";
@@ -31,7 +30,6 @@ export async function goBack(leftover: Leftover): Promise<Recovery> {
         argv: estate.argv,
         self: request.self,
       });
-      await noteKeeper(directory, another.pid);
       await another.hold(estate.kept);
       return another;
     },

@@ -8,6 +8,7 @@ import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
+import { noteKeeper } from "../journal.ts";
 import type { Cgroups } from "./cgroups.ts";
 import {
   type Held,
@@ -79,7 +80,8 @@ export class Keeper implements AsyncDisposable {
   }
 
   /**
-   * Starts a keeper and waits until it is there: not in the guest's pause.
+   * Starts a keeper, notes it, and waits until it is there: not in the guest's
+   * pause.
    *
    * @throws {UpdateProblem} when it does not come
    */
@@ -90,7 +92,9 @@ export class Keeper implements AsyncDisposable {
     const child = spawnKeeper(order, listener);
     try {
       const socket = await UnixSocket.connect(path, TIMEOUT_MS);
-      return new Keeper(socket, await greeted(socket), child);
+      const keeper = new Keeper(socket, await greeted(socket), child);
+      await noteKeeper(order.directory, keeper.pid);
+      return keeper;
     } catch (error) {
       child[Symbol.dispose]();
       throw await explained(error, order);
