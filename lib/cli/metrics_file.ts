@@ -4,29 +4,19 @@ import { CprctlError } from "../errors.ts";
 import type { HostList } from "../update/list.ts";
 import { History, renderMetrics } from "../update/metrics/mod.ts";
 import type { Report } from "../update/report.ts";
-import { fileBehind, replaceFile } from "./replace_file.ts";
+import { fileBehind, replaceFile, UnwrittenFileError } from "./replace_file.ts";
 
 /** Another cprctl writes the file in no time. */
 const LOCK_TIMEOUT_MS = 5_000;
 /** A few thousand VMs; what is larger is not the metrics of one host. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** The metrics could not be written; what they would have told has happened. */
-export class MetricsFileError extends CprctlError {
-  override readonly name: string = "MetricsFileError";
-
-  constructor(path: string, cause: unknown) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    super("metrics-file", `Cannot write "${path}": ${detail}`, { cause });
-  }
-}
-
 /**
  * Writes what is known of a host's VMs, and of their updates, those that the
  * file tells of included. Of those who do so at once, one waits for the other.
  *
  * @param reports updates that have just ended
- * @throws {MetricsFileError}
+ * @throws {UnwrittenFileError}
  */
 export async function writeMetricsFile(
   path: string,
@@ -41,7 +31,7 @@ export async function writeMetricsFile(
     for (const report of reports) history.add(report, new Date());
     await replaceFile(target, renderMetrics(host, history));
   } catch (error) {
-    throw new MetricsFileError(path, error);
+    throw new UnwrittenFileError("metrics-file", path, error);
   }
 }
 

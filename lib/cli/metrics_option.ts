@@ -3,8 +3,8 @@
 import { UsageError } from "../errors.ts";
 import type { HostList } from "../update/list.ts";
 import type { Report } from "../update/report.ts";
-import { printable } from "./printable.ts";
 import type { CliProcess } from "./process.ts";
+import { writeOrWarn } from "./side_file.ts";
 
 /** The option. */
 export const METRICS_FLAG = {
@@ -31,13 +31,6 @@ export async function writeMetrics(
   reports: readonly Report[],
   host: HostList,
 ): Promise<void> {
-  const { MetricsFileError, writeMetricsFile } = await import(
-    "./metrics_file.ts"
-  );
-  try {
-    await writeMetricsFile(file, reports, host);
-  } catch (error) {
-    if (!(error instanceof MetricsFileError)) throw error;
-    process.stderr.write(`warning: ${printable(error.message)}\n`);
-  }
+  const { writeMetricsFile } = await import("./metrics_file.ts");
+  await writeOrWarn(process, () => writeMetricsFile(file, reports, host));
 }

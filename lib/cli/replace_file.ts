@@ -1,7 +1,19 @@
 /** A file that others read while it is written anew. */
 
+import { CprctlError } from "../errors.ts";
+
 /** Everyone may read, as a web server, a collector or a colleague. */
 const MODE = 0o644;
+
+/** The file could not be written; what it would have told has happened. */
+export class UnwrittenFileError extends CprctlError {
+  override readonly name: string = "UnwrittenFileError";
+
+  constructor(code: string, path: string, cause: unknown) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    super(code, `Cannot write "${path}": ${detail}`, { cause });
+  }
+}
 
 /**
  * The file that is to be replaced: a link is followed, and a device must never

@@ -1,16 +1,14 @@
 /** The report as a page in a file. */
 
-import { CprctlError } from "../errors.ts";
 import { type PageDocument, renderPage } from "./html/mod.ts";
-import { fileBehind, replaceFile } from "./replace_file.ts";
+import { fileBehind, replaceFile, UnwrittenFileError } from "./replace_file.ts";
 
 /** The page could not be written; what it would have told has happened. */
-export class ReportFileError extends CprctlError {
-  override readonly name: string = "ReportFileError";
+export class ReportFileError extends UnwrittenFileError {
+  override readonly name = "ReportFileError";
 
   constructor(path: string, cause: unknown) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    super("report-file", `Cannot write "${path}": ${detail}`, { cause });
+    super("report-file", path, cause);
   }
 }
 
