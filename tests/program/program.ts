@@ -1,5 +1,9 @@
 /** The program under test: what CPRCTL names, or the source of this checkout. */
 
+import { type Ended, runProgram } from "./run.ts";
+
+export type { Ended } from "./run.ts";
+
 const SOURCE = ["run", "--quiet", "--allow-all"];
 
 /** The words that start cprctl. */
@@ -10,24 +14,10 @@ export function cprctlWords(): [string, ...string[]] {
   return [Deno.execPath(), ...SOURCE, main];
 }
 
-/** How a run of cprctl ended, and what it said. */
-export interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs cprctl to its end, for at most `timeoutMs`. */
 export async function runCprctl(
   args: readonly string[],
   timeoutMs = 60_000,
 ): Promise<Ended> {
-  const [program, ...words] = cprctlWords();
-  const { code, stdout, stderr } = await new Deno.Command(program, {
-    args: [...words, ...args],
-    stdin: "null",
-    signal: AbortSignal.timeout(timeoutMs),
-  }).output();
-  const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  return await runProgram([...cprctlWords(), ...args], { timeoutMs });
 }

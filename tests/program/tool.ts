@@ -1,6 +1,7 @@
 /** Programs of others that tests run where they are installed. */
 
 import { assertEquals } from "@std/assert";
+import { type Ended, runProgram, type Surroundings } from "./run.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -21,25 +22,14 @@ export async function isInstalled(name: string): Promise<boolean> {
 
 /** What a program wrote that ended well. */
 export async function output(
-  [program, ...args]: readonly [string, ...string[]],
-  { stdin = "", env = {} }: {
-    readonly stdin?: string;
-    readonly env?: Record<string, string>;
-  } = {},
-): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const child = new Deno.Command(program, {
-    args,
-    env,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  }).spawn();
-  const fed = new Blob([stdin]).stream().pipeTo(child.stdin);
-  const [said] = await Promise.all([child.output(), fed]);
-  const decoder = new TextDecoder();
-  const stdout = decoder.decode(said.stdout);
-  const stderr = decoder.decode(said.stderr);
-  assertEquals(said.code, 0, `${stdout}\n${stderr}`);
+  argv: readonly [string, ...string[]],
+  surroundings: Surroundings = {},
+): Promise<Omit<Ended, "code">> {
+  const { code, stdout, stderr } = await runProgram(argv, {
+    stdin: "",
+    timeoutMs: TIMEOUT_MS,
+    ...surroundings,
+  });
+  assertEquals(code, 0, `${stdout}\n${stderr}`);
   return { stdout, stderr };
 }

@@ -6,7 +6,8 @@ import { BuildError } from "../../scripts/compile/error.ts";
 import { parseOptions } from "../../scripts/compile/options.ts";
 import { PERMISSIONS } from "../../scripts/compile/permissions.ts";
 import { targetOf } from "../../scripts/compile/target.ts";
-import { runBuild, runProgram } from "./built.ts";
+import { runProgram } from "../program/run.ts";
+import { runBuild } from "./built.ts";
 
 /** A port that nobody listens on: what is fetched through it is not fetched. */
 const NO_NETWORK = {

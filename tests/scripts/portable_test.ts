@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { buildPortable, type Ended, runProgram } from "./built.ts";
+import { type Ended, runProgram } from "../program/run.ts";
+import { buildPortable } from "./built.ts";
 
 const EXEC_FIXTURE =
   new URL("../cpr/exec_fixture.ts", import.meta.url).pathname;
