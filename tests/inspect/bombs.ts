@@ -24,6 +24,21 @@ function stream(write: (sink: Sink) => void): Uint8Array {
   });
 }
 
+/** Nothing but the first section of RAM, with these records. */
+function ramOnly(write: (sink: Sink) => void): Uint8Array {
+  return stream((sink) => {
+    sink.u8(1);
+    sink.u32(1);
+    sink.countedString("ram");
+    sink.u32(0);
+    sink.u32(4);
+    write(sink);
+    sink.bytes(EOS);
+    sink.bytes(footer(1));
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
 /** One device with fields of these names. */
 function fieldsOf(name: (index: number) => string): Uint8Array {
   return stream((sink) => {
@@ -53,39 +68,23 @@ function beginDevice(sink: Sink, instance: number): void {
 /** Zero pages of a block of 2^50 bytes, each far from all others. */
 function scatteredPages(): Uint8Array {
   const [block, distance] = [2 ** 50, 2 ** 34];
-  return stream((sink) => {
-    sink.u8(1);
-    sink.u32(1);
-    sink.countedString("ram");
-    sink.u32(0);
-    sink.u32(4);
+  return ramOnly((sink) => {
     sink.bytes(oneBlock("r", block));
     for (let at = 0; at < block; at += distance) {
       sink.size64(at + (at === 0 ? 0x2 : 0x22));
       if (at === 0) sink.countedString("r");
       sink.u8(0);
     }
-    sink.bytes(EOS);
-    sink.bytes(footer(1));
-    sink.bytes(Uint8Array.from(EOF));
   });
 }
 
 function manyBlocks(): Uint8Array {
-  return stream((sink) => {
-    sink.u8(1);
-    sink.u32(1);
-    sink.countedString("ram");
-    sink.u32(0);
-    sink.u32(4);
+  return ramOnly((sink) => {
     sink.size64(MANY * 4096 + 4);
     for (let index = 0; index < MANY; index++) {
       sink.countedString(`b${index}`);
       sink.size64(4096);
     }
-    sink.bytes(EOS);
-    sink.bytes(footer(1));
-    sink.bytes(Uint8Array.from(EOF));
   });
 }
 
