@@ -6,7 +6,7 @@ import { CPR_EXEC_STATE, type CprState, readCprState } from "../cpr/mod.ts";
 import { UpdateProblem } from "./error.ts";
 import { findDescriptor } from "./proc.ts";
 import type { Report } from "./report.ts";
-import type { Kept } from "./world/keeper.ts";
+import type { Kept } from "./world/estate.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */
 const MAXIMUM_DESCRIPTORS = 4096;

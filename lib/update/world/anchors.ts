@@ -1,6 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
-import type { Place } from "./keeper.ts";
+import type { Place } from "./estate.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
 
 /** The namespaces of this process, to tell which a VM has of its own. */

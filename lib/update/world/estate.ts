@@ -1,10 +1,23 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "./cgroups.ts";
-import type { Kept, Place } from "./keeper.ts";
-import type { KeeperLoan, LoanPart } from "./keeper_order.ts";
+import type { Held, KeeperLoan, LoanPart } from "./keeper_order.ts";
 import type { Line } from "./lines.ts";
 import type { World } from "./world.ts";
+
+/** What keeps the place of the old process. */
+export interface Place {
+  readonly executable: Fd;
+  readonly cwd: Fd;
+  /** In the order of entering. */
+  readonly namespaces: readonly Fd[];
+}
+
+/** A descriptor to be kept, and what for. */
+export interface Kept {
+  readonly held: Held;
+  readonly fd: Fd;
+}
 
 /**
  * Everything that a keeper has, borrowed: while it becomes the old program, the

@@ -11,13 +11,12 @@ import { UpdateProblem } from "../error.ts";
 import { noteKeeper } from "../journal.ts";
 import type { Cgroups } from "./cgroups.ts";
 import {
-  type Held,
   KEEPER_WORD,
   type KeeperGreeting,
   type KeeperOrder,
   type KeeperRequest,
 } from "./keeper_order.ts";
-import { Estate } from "./estate.ts";
+import { Estate, type Kept, type Place } from "./estate.ts";
 import { lines } from "./lines.ts";
 import type { World } from "./world.ts";
 
@@ -40,20 +39,6 @@ export interface KeeperStart {
   readonly argv: readonly string[];
   /** The words that start cprctl. */
   readonly self: readonly string[];
-}
-
-/** What keeps the place of the old process. */
-export interface Place {
-  readonly executable: Fd;
-  readonly cwd: Fd;
-  /** In the order of entering. */
-  readonly namespaces: readonly Fd[];
-}
-
-/** A descriptor to be kept, and what for. */
-export interface Kept {
-  readonly held: Held;
-  readonly fd: Fd;
 }
 
 /** The keeper of a VM's memory, seen from cprctl. */
