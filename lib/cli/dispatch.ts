@@ -39,7 +39,7 @@ export async function dispatch(
       return await runAnsibleModule(rest);
     }
     const { hostProcess } = await import("./process.ts");
-    const here = process ?? hostProcess();
+    const here = { process: process ?? hostProcess(), dispatch };
     if (first === PROPOSE_WORD) {
       const { printProposals } = await import("./completions/print.ts");
       return await printProposals(rest, here);

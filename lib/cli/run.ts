@@ -11,7 +11,7 @@ import { ExitCode, run as runApplication } from "@stricli/core";
 import { application } from "./application.ts";
 import { CprctlError } from "../errors.ts";
 import { errorText } from "./error_text.ts";
-import type { CliProcess } from "./process.ts";
+import type { CliContext } from "./context.ts";
 
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
@@ -36,9 +36,10 @@ class OutputError extends CprctlError {
  */
 export async function run(
   words: readonly string[],
-  process: CliProcess,
+  context: CliContext,
 ): Promise<number> {
-  await runApplication(application(process.debug), words, { process });
+  const { process } = context;
+  await runApplication(application(process.debug), words, context);
   const code = process.exitCode ?? INTERNAL_ERROR;
   const { failure } = process.stdout;
   if (failure !== undefined) {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../../lib/cli/run.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { data } from "../data/data.ts";
 import { dumpText, field, type Member, vmsd } from "../inspect/compat/dumps.ts";
 import { capturedProcess } from "./captured.ts";
@@ -37,7 +37,7 @@ async function compat(
       await Deno.writeFile(`${folder}/${name}`, bytes, { mode: 0o644 });
     }
     const process = capturedProcess();
-    const code = await run(
+    const code = await dispatch(
       ["compat", ...words.map((it) => it in files ? `${folder}/${it}` : it)],
       process,
     );

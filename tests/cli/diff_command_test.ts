@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../../lib/cli/run.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { data } from "../data/data.ts";
 import { inFolder } from "../inspect/folder.ts";
 import { withRam } from "../inspect/streams.ts";
@@ -30,7 +30,7 @@ async function diff(
     await Deno.writeFile(`${folder}/old`, old);
     await Deno.writeFile(`${folder}/new`, now);
     const files = [`${folder}/old`, `${folder}/new`];
-    code = await run(["diff", ...files, ...words], process);
+    code = await dispatch(["diff", ...files, ...words], process);
   });
   const { stdout, stderr } = process.written;
   return {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { run } from "../../lib/cli/run.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { data } from "../data/data.ts";
 import { everyType, withOpaque, withRam } from "../inspect/streams.ts";
 import { capturedProcess } from "./captured.ts";
@@ -15,7 +15,7 @@ async function cprctl(
       await Deno.writeFile(`${folder}/${name}`, bytes);
     }
     const process = capturedProcess();
-    const code = await run(
+    const code = await dispatch(
       words.map((word) => word.replace("FOLDER", folder)),
       process,
     );

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { listCommand } from "../../lib/cli/commands/list.ts";
 import { renderList } from "../../lib/cli/list_text.ts";
 import type { HostList, ListedVm, ListRequest } from "../../lib/update/list.ts";
@@ -71,11 +72,11 @@ Deno.test("the flags become a request", async () => {
   );
   const process = capturedProcess();
   const application = buildApplication(command, { name: "cprctl list" });
-  await run(application, [], { process });
-  await run(application, ["--no-qmp"], { process });
+  await run(application, [], { process, dispatch });
+  await run(application, ["--no-qmp"], { process, dispatch });
   assertEquals(requests.map((it) => it.asksMonitors), [true, false]);
   assertEquals(process.written.stdout, renderList(HOST, PLAIN).repeat(2));
   process.written.stdout = "";
-  await run(application, ["--json"], { process });
+  await run(application, ["--json"], { process, dispatch });
   assertEquals(JSON.parse(process.written.stdout), HOST);
 });

@@ -3,13 +3,13 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import type { CliContext } from "../../lib/cli/context.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
 import { commandNames, routes } from "../../lib/cli/routes.ts";
-import { run } from "../../lib/cli/run.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { isInstalled, output } from "../program/tool.ts";
 import { capturedProcess } from "./captured.ts";
 
 async function page(): Promise<string> {
   const process = capturedProcess();
-  assertEquals(await run(["man"], process), 0);
+  assertEquals(await dispatch(["man"], process), 0);
   return process.written.stdout;
 }
 

@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { routes } from "../../lib/cli/routes.ts";
-import { run } from "../../lib/cli/run.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { capturedProcess } from "./captured.ts";
 
 async function outcome(...words: string[]) {
   const process = capturedProcess();
-  const code = await run(words, process);
+  const code = await dispatch(words, process);
   return { code, ...process.written };
 }
 

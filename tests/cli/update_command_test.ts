@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
 import * as v from "valibot";
+import { dispatch } from "../../lib/cli/dispatch.ts";
 import { checkCommand } from "../../lib/cli/commands/check.ts";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
 import { updateCommand } from "../../lib/cli/commands/update.ts";
@@ -50,7 +51,7 @@ async function update(...words: string[]) {
       localization: { text },
     }),
     words,
-    { process },
+    { process, dispatch },
   );
   const { exitCode, written } = process;
   return { requests, checks, rounds, exitCode, ...written };
@@ -209,7 +210,7 @@ Deno.test("update --check is check", async () => {
     })
   );
   const application = buildApplication(command, { name: "cprctl check" });
-  await run(application, words, { process });
+  await run(application, words, { process, dispatch });
   assertEquals(asked, checks);
   assertEquals([process.written.stdout, process.exitCode], [stdout, exitCode]);
 });
@@ -245,7 +246,7 @@ Deno.test("the help of update and demo", async (t) => {
   await run(
     buildApplication(command, { name: "cprctl demo", localization: { text } }),
     ["--help"],
-    { process },
+    { process, dispatch },
   );
   await t.assertSnapshot(process.written.stdout);
 });
@@ -270,7 +271,7 @@ Deno.test("the demo says what it does, and how to go on", async () => {
     Promise.resolve(() => Promise.resolve(reports.demonstrated))
   );
   const application = buildApplication(command, { name: "cprctl demo" });
-  await run(application, [], { process });
+  await run(application, [], { process, dispatch });
   assertMatch(process.written.stdout, /^A virtual machine runs/);
   assertStringIncludes(process.written.stdout, "updated: demo runs on");
   assertStringIncludes(process.written.stdout, "cprctl machine --help");

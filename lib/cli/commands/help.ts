@@ -31,19 +31,12 @@ export function helpCommand(
         }],
       },
     },
-    loader: async () => {
-      const { dispatch } = await import("../dispatch.ts");
-      return async function (
-        this: CliContext,
-        _flags: Record<never, never>,
-        command?: string,
-      ): Promise<void> {
-        const words = command === undefined ? [] : [command];
-        this.process.exitCode = await dispatch(
-          [...words, "--help"],
-          this.process,
-        );
-      };
+    async func(this: CliContext, _flags, command) {
+      const words = command === undefined ? [] : [command];
+      this.process.exitCode = await this.dispatch(
+        [...words, "--help"],
+        this.process,
+      );
     },
   });
 }

@@ -1,14 +1,14 @@
 import { printable } from "../printable.ts";
-import type { CliProcess } from "../process.ts";
+import type { CliContext } from "../context.ts";
 import { propose } from "./propose.ts";
 
 /** Prints what may stand next: a line has a word, a tab, and what it does. */
 export async function printProposals(
   words: readonly string[],
-  process: CliProcess,
+  context: CliContext,
 ): Promise<number> {
-  for (const { word, brief } of await propose(words, process)) {
-    process.stdout.write(`${printable(word)}\t${printable(brief)}\n`);
+  for (const { word, brief } of await propose(words, context)) {
+    context.process.stdout.write(`${printable(word)}\t${printable(brief)}\n`);
   }
   return 0;
 }

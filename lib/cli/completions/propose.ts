@@ -2,7 +2,7 @@
 
 import { type InputCompletion, proposeCompletions } from "@stricli/core";
 import { application } from "../application.ts";
-import type { CliProcess } from "../process.ts";
+import type { CliContext } from "../context.ts";
 import { routes } from "../routes.ts";
 
 /** A word, and what it does. */
@@ -21,11 +21,13 @@ export interface Proposal {
  */
 export async function propose(
   words: readonly string[],
-  process: CliProcess,
+  context: CliContext,
 ): Promise<readonly Proposal[]> {
-  const found = await proposeCompletions(application(process.debug), words, {
-    process,
-  });
+  const found = await proposeCompletions(
+    application(context.process.debug),
+    words,
+    context,
+  );
   return found.filter((it) => isWanted(it, words))
     .map(({ completion, brief }) => ({ word: completion, brief }));
 }
