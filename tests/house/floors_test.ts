@@ -67,6 +67,48 @@ Deno.test("an upward import is noticed", () => {
   assertEquals(upwardImports("lib/cli/update.ts", text), []);
 });
 
+/** Files that import each other, by whatever way round; none if there are none. */
+function circle(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const way: string[] = [];
+  const follow = (path: string): string[] => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return [];
+    way.push(path);
+    for (const target of imports.get(path) ?? []) {
+      const found = follow(target);
+      if (found.length > 0) return found;
+    }
+    way.pop();
+    done.add(path);
+    return [];
+  };
+  for (const path of imports.keys()) {
+    const found = follow(path);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+Deno.test("no files import each other in a circle", async () => {
+  const imports = new Map<string, string[]>();
+  for await (const { path, text } of sourceFiles(["ffi", ...EVERYTHING_ELSE])) {
+    imports.set(path, localImports(path, withoutComments(text)));
+  }
+  assertEquals(circle(imports), []);
+});
+
+Deno.test("a circle is noticed", () => {
+  const imports = new Map([
+    ["a.ts", ["b.ts"]],
+    ["b.ts", ["c.ts", "d.ts"]],
+    ["d.ts", ["b.ts"]],
+  ]);
+  assertEquals(circle(imports), ["b.ts", "d.ts", "b.ts"]);
+  imports.delete("d.ts");
+  assertEquals(circle(imports), []);
+});
+
 /** Names by which the runtime opens libraries and gives pointers. */
 const FOREIGN = new RegExp(
   `\\b(?:${"dl"}open|${"Unsafe"}(?:Pointer(?:View)?|FnPointer|Callback))\\b`,
