@@ -7,7 +7,8 @@
  * @module
  */
 
-const TIMEOUT_MS = 5_000;
+/** A program that is cold on a slow disk takes seconds to start. */
+const TIMEOUT_MS = 15_000;
 /** The list of devices takes some 50 kB. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
 /** Scripts find their interpreter with it. */
