@@ -1,6 +1,7 @@
 /** Faults that strike at any moment, not only between two phases. */
 
 import type { PhaseName } from "../../../lib/update/report.ts";
+import { SELF } from "../harness/cprctl.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
 import type { Scene } from "../harness/scene.ts";
 import type { Random } from "./random.ts";
@@ -19,11 +20,15 @@ const PHASES: readonly PhaseName[] = [
 const MAXIMUM_DELAY_MS = 80;
 /** A process that is stopped for longer hangs; that has rows of its own. */
 const MAXIMUM_STOP_MS = 1_000;
+/** By then `cprctl recover` has done the most of its work, if not all. */
+const MAXIMUM_RECOVERY_MS = 1_500;
 
 interface Stroke {
   readonly name: string;
   readonly apart?: true;
   readonly strike: (scene: Scene, random: Random) => void | Promise<void>;
+  /** When the update is over. */
+  readonly after?: (random: Random) => Promise<void>;
 }
 
 /** Does something to a process that may have ended. */
@@ -63,6 +68,21 @@ const STROKES: readonly Stroke[] = [
     },
   },
   {
+    name: "cprctl is killed, and recover twice",
+    apart: true,
+    strike: ({ cprctl }) => cprctl?.kill("SIGKILL"),
+    after: recoverKilledTwice,
+  },
+  {
+    name: "cprctl and the VM's process are killed, and recover twice",
+    apart: true,
+    strike: ({ cprctl, vm }) => {
+      cprctl?.kill("SIGKILL");
+      signal(vm.pid, "SIGKILL");
+    },
+    after: recoverKilledTwice,
+  },
+  {
     name: "cprctl gets SIGTERM",
     apart: true,
     strike: ({ cprctl }) => cprctl?.kill("SIGTERM"),
@@ -78,13 +98,28 @@ const STROKES: readonly Stroke[] = [
   },
 ];
 
+/** `cprctl recover`, killed at any moment, twice. */
+async function recoverKilledTwice(random: Random): Promise<void> {
+  const [program = "", ...words] = SELF;
+  for (let time = 0; time < 2; time++) {
+    const recover = new Deno.Command(program, {
+      args: [...words, "recover"],
+      stdin: "null",
+      stdout: "null",
+    }).spawn();
+    await pause(random.below(MAXIMUM_RECOVERY_MS));
+    signal(recover.pid, "SIGKILL");
+    await recover.status;
+  }
+}
+
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** One such fault, decided by chance. */
 export function anyMoment(random: Random): Fault {
-  const { name, apart, strike } = random.one(STROKES);
+  const { name, apart, strike, after } = random.one(STROKES);
   const phase = random.one(PHASES);
   const delay = random.below(MAXIMUM_DELAY_MS);
   let struck: Promise<void> | undefined;
@@ -96,7 +131,10 @@ export function anyMoment(random: Random): Fault {
     when: `${delay} ms after "${phase}" began`,
     ...apart === undefined ? {} : { apart },
     at: { [phase]: begin },
-    after: () => struck,
+    after: async () => {
+      await struck;
+      await after?.(random);
+    },
     ends: "whatever is true",
   };
 }
