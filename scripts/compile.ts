@@ -7,7 +7,7 @@
  */
 
 import { commit } from "../lib/cli/commit.ts";
-import { errorText, exitCodeOf } from "../lib/cli/error_text.ts";
+import { errorText, exitCodeOf } from "../lib/cli/wording/errors.ts";
 import { checkAnswer } from "./compile/answer.ts";
 import { bundle, ENTRY } from "./compile/bundle.ts";
 import { compile } from "./compile/compiled.ts";

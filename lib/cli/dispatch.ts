@@ -7,7 +7,7 @@
  */
 
 import { KEEPER_WORD } from "../update/world/keeper_order.ts";
-import { PROPOSE_WORD } from "./completions/scripts.ts";
+import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
 
 /**
@@ -47,7 +47,7 @@ export async function dispatch(
     const { run } = await import("./run.ts");
     return await run(words, here);
   } catch (error) {
-    const { errorText, exitCodeOf } = await import("./error_text.ts");
+    const { errorText, exitCodeOf } = await import("./wording/errors.ts");
     console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));
     return exitCodeOf(error);
   }

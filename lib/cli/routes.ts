@@ -39,7 +39,7 @@ async function checkEngines(): Promise<CheckEngines> {
 }
 
 async function loadList(): Promise<ListEngine> {
-  return (await import("../update/list.ts")).listVms;
+  return (await import("../update/host/list.ts")).listVms;
 }
 
 /** Every command by its name. */
@@ -55,7 +55,7 @@ export const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
     check: checkCommand(checkEngines),
     list: listCommand(loadList),
     recover: recoverCommand(async () =>
-      (await import("../update/recover.ts")).recover
+      (await import("../update/recover/recover.ts")).recover
     ),
     inspect: inspectCommand,
     diff: diffCommand,

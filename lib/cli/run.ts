@@ -10,7 +10,7 @@
 import { ExitCode, run as runApplication } from "@stricli/core";
 import { application } from "./application.ts";
 import { CprctlError } from "../errors.ts";
-import { errorText } from "./error_text.ts";
+import { errorText } from "./wording/errors.ts";
 import type { CliContext } from "./context.ts";
 
 const USAGE_ERROR = 2;

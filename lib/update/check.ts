@@ -4,8 +4,8 @@
  * @module
  */
 
-import { refuseIfInterrupted } from "./deferred_signals.ts";
-import type { Report } from "./report.ts";
+import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
+import type { Report } from "./report/report.ts";
 import { survey, type SurveyRequest } from "./survey.ts";
 
 /** What is to be looked at. */

@@ -7,10 +7,13 @@
 
 import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
 import { CprctlError } from "../errors.ts";
-import { DeferredSignals, refuseIfInterrupted } from "./deferred_signals.ts";
-import { asArray, asObject } from "./reply.ts";
-import type { PhaseObserver } from "./phase_clock.ts";
-import type { Comparison, Report } from "./report.ts";
+import {
+  DeferredSignals,
+  refuseIfInterrupted,
+} from "./transaction/deferred_signals.ts";
+import { asArray, asObject } from "./vm/reply.ts";
+import type { PhaseObserver } from "./transaction/phase_clock.ts";
+import type { Comparison, Report } from "./report/report.ts";
 import { update } from "./update.ts";
 
 const START_TIMEOUT_MS = 20_000;

@@ -1,6 +1,6 @@
 /** Updates by cprctl itself, in a process of its own, as people run it. */
 
-import type { PhaseName, Report } from "../../lib/update/report.ts";
+import type { PhaseName, Report } from "../../lib/update/report/report.ts";
 import { outputOf } from "./run.ts";
 import { Series } from "./series.ts";
 

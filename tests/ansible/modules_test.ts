@@ -1,7 +1,7 @@
 /** What the modules answer to single tasks. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { knownBuilds } from "../../scripts/qemu/builds.ts";
 import { Lab } from "../machine/e2e/harness/mod.ts";
 import {

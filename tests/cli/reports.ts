@@ -1,4 +1,4 @@
-import type { Report } from "../../lib/update/report.ts";
+import type { Report } from "../../lib/update/report/report.ts";
 
 /** Reports of made-up updates, one for each way an update can end. */
 

@@ -57,56 +57,75 @@ Deno.test("imports run downward only", async () => {
 });
 
 Deno.test("an upward import is noticed", () => {
-  const text = `export type { X } from "../update/report.ts";`;
+  const text = `export type { X } from "../update/report/report.ts";`;
   assertEquals(upwardImports("lib/cpr/state.ts", text), [
-    "lib/update/report.ts",
+    "lib/update/report/report.ts",
   ]);
   assertEquals(upwardImports("lib/machine/board.ts", text), [
-    "lib/update/report.ts",
+    "lib/update/report/report.ts",
   ]);
   assertEquals(upwardImports("lib/cli/update.ts", text), []);
 });
 
-/** Files that import each other, by whatever way round; none if there are none. */
-function circle(imports: ReadonlyMap<string, readonly string[]>): string[] {
+/** Who imports whom. */
+type Imports = Map<string, Set<string>>;
+
+/** Rooms that import each other, by whatever way round; none if there are none. */
+function circle(imports: Imports): string[] {
   const done = new Set<string>();
   const way: string[] = [];
-  const follow = (path: string): string[] => {
-    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
-    if (done.has(path)) return [];
-    way.push(path);
-    for (const target of imports.get(path) ?? []) {
+  const follow = (room: string): string[] => {
+    if (way.includes(room)) return [...way.slice(way.indexOf(room)), room];
+    if (done.has(room)) return [];
+    way.push(room);
+    for (const target of imports.get(room) ?? []) {
       const found = follow(target);
       if (found.length > 0) return found;
     }
     way.pop();
-    done.add(path);
+    done.add(room);
     return [];
   };
-  for (const path of imports.keys()) {
-    const found = follow(path);
+  for (const room of imports.keys()) {
+    const found = follow(room);
     if (found.length > 0) return found;
   }
   return [];
 }
 
-Deno.test("no files import each other in a circle", async () => {
-  const imports = new Map<string, string[]>();
-  for await (const { path, text } of sourceFiles(["ffi", ...EVERYTHING_ELSE])) {
-    imports.set(path, localImports(path, withoutComments(text)));
+/** Notes an import for the folder that both are in, between what they are of it. */
+function note(houses: Map<string, Imports>, from: string, to: string): void {
+  const [here, there] = [from.split("/"), to.split("/")];
+  const depth = here.findIndex((name, index) => name !== there[index]);
+  if (depth < 0) return;
+  const folder = here.slice(0, depth).join("/");
+  const imports = houses.get(folder) ?? new Map<string, Set<string>>();
+  houses.set(folder, imports);
+  const room = here[depth] ?? "";
+  imports.set(room, (imports.get(room) ?? new Set()).add(there[depth] ?? ""));
+}
+
+Deno.test("neither files nor folders import each other in a circle", async () => {
+  const houses = new Map<string, Imports>();
+  for await (const { path, text } of sourceFiles(["ffi", ...PROGRAM])) {
+    for (const target of localImports(path, withoutComments(text))) {
+      note(houses, path, target);
+    }
   }
-  assertEquals(circle(imports), []);
+  for (const [folder, imports] of houses) {
+    assertEquals(circle(imports), [], `In ${folder}`);
+  }
 });
 
 Deno.test("a circle is noticed", () => {
-  const imports = new Map([
-    ["a.ts", ["b.ts"]],
-    ["b.ts", ["c.ts", "d.ts"]],
-    ["d.ts", ["b.ts"]],
-  ]);
-  assertEquals(circle(imports), ["b.ts", "d.ts", "b.ts"]);
-  imports.delete("d.ts");
+  const houses = new Map<string, Imports>();
+  note(houses, "lib/a/x.ts", "lib/b/y.ts");
+  note(houses, "lib/b/y.ts", "lib/b/z.ts");
+  note(houses, "lib/b/z.ts", "lib/c.ts");
+  const imports = houses.get("lib") ?? new Map();
   assertEquals(circle(imports), []);
+  note(houses, "lib/c.ts", "lib/b/deep/w.ts");
+  assertEquals(circle(imports), ["b", "c.ts", "b"]);
 });
 
 /** Names by which the runtime opens libraries and gives pointers. */

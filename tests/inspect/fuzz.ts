@@ -4,12 +4,12 @@
  */
 
 import { assert } from "@std/assert";
-import { renderDiff } from "../../lib/cli/diff_text.ts";
+import { renderDiff } from "../../lib/cli/terminal/diff.ts";
 import {
   renderCprState,
   renderSections,
   renderSummary,
-} from "../../lib/cli/inspect_text.ts";
+} from "../../lib/cli/terminal/inspection.ts";
 import { sectionsInUse } from "../../lib/inspect/compat/mod.ts";
 import {
   diff,

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram } from "../program/alone.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Report } from "../../lib/update/report.ts";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import type { Report } from "../../lib/update/report/report.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { type Ended, runCprctl } from "../program/program.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
-import type { PhaseName } from "../../lib/update/report.ts";
+import type { PhaseName } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

@@ -1,7 +1,7 @@
 /** Moves a machine with the engine of cprctl, and shows what it was told. */
 
 import { assertEquals } from "@std/assert";
-import type { Report } from "../../lib/update/report.ts";
+import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";

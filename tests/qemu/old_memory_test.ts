@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { addressIn } from "../../lib/update/old_memory.ts";
+import { addressIn } from "../../lib/update/process/old_memory.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { accelerators, MACHINES, VirtualMachine } from "./harness/mod.ts";
 

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
-import { recover, type Recovery } from "../../lib/update/recover.ts";
+import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";

@@ -1,8 +1,8 @@
 /** VMs that are units of systemd, by the units of scripts/systemd. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Report } from "../../lib/update/report.ts";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import type { Report } from "../../lib/update/report/report.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram } from "../program/alone.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { runCprctl } from "../program/program.ts";
 import {

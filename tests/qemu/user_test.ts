@@ -1,7 +1,7 @@
 /** What a user who is not root can do, and is told of the rest. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { validateReport } from "../../lib/update/report_validate.ts";
+import { validateReport } from "../../lib/update/report/validate.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram, type Circumstances } from "../program/alone.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";

@@ -14,10 +14,10 @@
  * @module
  */
 
-import type { Glance } from "../../update/glance.ts";
-import { isThere } from "../../update/named_process.ts";
-import type { Check, Report } from "../../update/report.ts";
-import { formatDuration } from "../format.ts";
+import type { Glance } from "../../update/vm/glance.ts";
+import { isThere } from "../../update/process/named_process.ts";
+import type { Check, Report } from "../../update/report/report.ts";
+import { formatDuration } from "../wording/format.ts";
 
 /** What a VM does, as far as can be told. */
 export type VmState =

@@ -1,9 +1,9 @@
 /** What `--diff` shows of an update: the program before and after. */
 
-import type { Glance } from "../../update/glance.ts";
-import { ProcessFiles } from "../../update/preflight/process_files.ts";
-import { identity } from "../../update/proc.ts";
-import { printable } from "../printable.ts";
+import type { Glance } from "../../update/vm/glance.ts";
+import { ProcessFiles } from "../../update/process/files.ts";
+import { identity } from "../../update/process/proc.ts";
+import { printable } from "../wording/printable.ts";
 
 /** Two texts for Ansible to compare line by line. */
 export interface Difference {

@@ -7,9 +7,9 @@
 
 import { UsageError } from "../../errors.ts";
 import { check } from "../../update/check.ts";
-import { glance } from "../../update/glance.ts";
-import { listVms } from "../../update/list.ts";
-import type { Report } from "../../update/report.ts";
+import { glance } from "../../update/vm/glance.ts";
+import { listVms } from "../../update/host/list.ts";
+import type { Report } from "../../update/report/report.ts";
 import { update } from "../../update/update.ts";
 import { type Answer, blockersOf, updateAnswer } from "../ansible/answer.ts";
 import {

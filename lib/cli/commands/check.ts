@@ -1,11 +1,11 @@
 import { buildCommand, type Command } from "@stricli/core";
-import type { Report } from "../../update/report.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { AllReport } from "../../update/all/all_report.ts";
 import type { HostRequest } from "../../update/all/host.ts";
 import type { SurveyRequest } from "../../update/survey.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../vm_flags.ts";
+import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../flags/vms.ts";
 
 /** Says what an update would do. */
 export type CheckEngine = (request: SurveyRequest) => Promise<Report>;
@@ -56,7 +56,7 @@ export function checkCommand(
       return async function (this: CliContext, flags): Promise<void> {
         const target = targetOf(flags);
         if ("address" in target) {
-          const { presentUpdate } = await import("../present.ts");
+          const { presentUpdate } = await import("../present/report.ts");
           await presentUpdate(
             this.process,
             { ...flags, view: "check" },
@@ -66,7 +66,7 @@ export function checkCommand(
         }
         const [workOnHost, { presentAll }] = await Promise.all([
           loadAll(),
-          import("../present_all.ts"),
+          import("../present/all.ts"),
         ]);
         await presentAll(this.process, flags, (watcher) =>
           workOnHost({

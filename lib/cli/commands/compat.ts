@@ -1,9 +1,9 @@
 import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { oldAndNew, switchFlag } from "../parameters.ts";
-import type { CompatFlags } from "../present_compat.ts";
-import { parseQmpAddress } from "../qmp_address.ts";
+import { oldAndNew, switchFlag } from "../flags/parameters.ts";
+import type { CompatFlags } from "../present/compat.ts";
+import { parseQmpAddress } from "../flags/qmp_address.ts";
 
 /** `cprctl compat`: what a new QEMU would not load. */
 export const compatCommand = buildCommand<
@@ -56,7 +56,7 @@ export const compatCommand = buildCommand<
     positional: oldAndNew("program"),
   },
   loader: async () => {
-    const { presentCompat } = await import("../present_compat.ts");
+    const { presentCompat } = await import("../present/compat.ts");
     return async function (
       this: CliContext,
       flags: CompatFlags,

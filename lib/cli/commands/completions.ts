@@ -1,5 +1,5 @@
 import { buildChoiceParser, buildCommand } from "@stricli/core";
-import { SCRIPTS, type Shell, SHELLS } from "../completions/scripts.ts";
+import { SCRIPTS, type Shell, SHELLS } from "../completion_scripts.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 

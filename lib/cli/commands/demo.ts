@@ -1,9 +1,9 @@
 import { buildCommand, type Command } from "@stricli/core";
-import type { Report } from "../../update/report.ts";
-import type { PhaseObserver } from "../../update/phase_clock.ts";
+import type { Report } from "../../update/report/report.ts";
+import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { REPORT_FLAGS, type ReportFlags } from "../report_flags.ts";
+import { REPORT_FLAGS, type ReportFlags } from "../flags/report.ts";
 
 /** Updates the embedded machine once. */
 export type DemoEngine = (observer: PhaseObserver) => Promise<Report>;
@@ -36,8 +36,8 @@ export function demoCommand(
       const [demo, { presentUpdate }, { DEMO_INTRODUCTION, DEMO_EPILOGUE }] =
         await Promise.all([
           load(),
-          import("../present.ts"),
-          import("../demo_text.ts"),
+          import("../present/report.ts"),
+          import("../terminal/demo.ts"),
         ]);
       return async function (this: CliContext, flags): Promise<void> {
         const { stdout } = this.process;

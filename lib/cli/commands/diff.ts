@@ -1,7 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { oldAndNew, switchFlag } from "../parameters.ts";
+import { oldAndNew, switchFlag } from "../flags/parameters.ts";
 
 interface Flags {
   readonly json: boolean;
@@ -34,7 +34,7 @@ export const diffCommand = buildCommand<
     positional: oldAndNew("state"),
   },
   loader: async () => {
-    const { presentDiff } = await import("../present_diff.ts");
+    const { presentDiff } = await import("../present/diff.ts");
     return function (
       this: CliContext,
       { json }: Flags,

@@ -2,8 +2,8 @@ import { buildCommand } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import type { InspectFlags } from "../present_inspection.ts";
-import { switchFlag } from "../parameters.ts";
+import type { InspectFlags } from "../present/inspection.ts";
+import { switchFlag } from "../flags/parameters.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = buildCommand<
@@ -68,7 +68,7 @@ export const inspectCommand = buildCommand<
     },
   },
   loader: async () => {
-    const { presentInspection } = await import("../present_inspection.ts");
+    const { presentInspection } = await import("../present/inspection.ts");
     return function (
       this: CliContext,
       flags: InspectFlags,

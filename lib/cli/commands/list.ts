@@ -1,9 +1,9 @@
 import { buildCommand, type Command } from "@stricli/core";
-import type { HostList, ListRequest } from "../../update/list.ts";
+import type { HostList, ListRequest } from "../../update/host/list.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { METRICS_FLAG, writeMetrics } from "../metrics_option.ts";
-import { switchFlag } from "../parameters.ts";
+import { METRICS_FLAG, writeMetrics } from "../flags/metrics.ts";
+import { switchFlag } from "../flags/parameters.ts";
 
 /** Looks at this host. */
 export type ListEngine = (request: ListRequest) => Promise<HostList>;
@@ -53,7 +53,7 @@ export function listCommand(
     loader: async () => {
       const [list, { renderList }] = await Promise.all([
         load(),
-        import("../list_text.ts"),
+        import("../terminal/list.ts"),
       ]);
       return async function (this: CliContext, flags: Flags): Promise<void> {
         const found = await list({ asksMonitors: !flags["no-qmp"] });

@@ -1,10 +1,10 @@
 import { buildCommand, type Command } from "@stricli/core";
-import type { RecoverRequest, Recovery } from "../../update/recover.ts";
-import { exitCodeOf } from "../../update/report.ts";
+import type { RecoverRequest, Recovery } from "../../update/recover/recover.ts";
+import { exitCodeOf } from "../../update/report/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { switchFlag } from "../parameters.ts";
-import { printable } from "../printable.ts";
+import { switchFlag } from "../flags/parameters.ts";
+import { printable } from "../wording/printable.ts";
 import { selfCommand } from "../self.ts";
 
 /** Does what was asked. */

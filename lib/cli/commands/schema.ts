@@ -14,7 +14,7 @@ export const schemaCommand = buildCommand({
   },
   parameters: {},
   loader: async () => {
-    const { reportJsonSchema } = await import("../../update/report_schema.ts");
+    const { reportJsonSchema } = await import("../../update/report/schema.ts");
     return function (this: CliContext): void {
       const schema = JSON.stringify(reportJsonSchema(), null, 2);
       this.process.stdout.write(`${schema}\n`);

@@ -1,14 +1,14 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
-import type { PhaseObserver } from "../../update/phase_clock.ts";
-import type { Report } from "../../update/report.ts";
+import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { METRICS_FLAG, writeMetrics } from "../metrics_option.ts";
+import { METRICS_FLAG, writeMetrics } from "../flags/metrics.ts";
 import { selfCommand } from "../self.ts";
-import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../vm_flags.ts";
+import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../flags/vms.ts";
 import type { CheckEngines } from "./check.ts";
 import type { ListEngine } from "./list.ts";
 
@@ -132,7 +132,7 @@ export function updateCommand(
           await writeMetrics(this.process, flags.metrics, reports, host);
         };
         if ("address" in target) {
-          const { presentUpdate } = await import("../present.ts");
+          const { presentUpdate } = await import("../present/report.ts");
           const report = await presentUpdate(
             this.process,
             { ...flags, view: flags.check ? "check" : "update" },
@@ -143,7 +143,7 @@ export function updateCommand(
         }
         const [workOnHost, { presentAll }] = await Promise.all([
           loadAll(),
-          import("../present_all.ts"),
+          import("../present/all.ts"),
         ]);
         const { results } = await presentAll(
           this.process,

@@ -2,7 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { switchFlag } from "../parameters.ts";
+import { switchFlag } from "../flags/parameters.ts";
 
 /** `cprctl version`: which cprctl this is. */
 export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({

@@ -1,4 +1,4 @@
-import { printable } from "../printable.ts";
+import { printable } from "../wording/printable.ts";
 import type { CliContext } from "../context.ts";
 import { propose } from "./propose.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { printable } from "../printable.ts";
+import { printable } from "../wording/printable.ts";
 
 /** Text that is HTML; only this module makes it of other text. */
 export class Markup {

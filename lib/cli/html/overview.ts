@@ -1,11 +1,11 @@
 /** Several VMs in one table, whoever needs a person first. */
 
 import type { LeftOut } from "../../update/all/all_report.ts";
-import type { Report } from "../../update/report.ts";
-import { formatDuration } from "../format.ts";
-import { tally, tallyOutcomes } from "../tally.ts";
-import { totalTime } from "../time_window.ts";
-import { programName, VERDICTS, vmName } from "../verdict.ts";
+import type { Report } from "../../update/report/report.ts";
+import { formatDuration } from "../wording/format.ts";
+import { tally, tallyOutcomes } from "../wording/tally.ts";
+import { totalTime } from "../wording/time_window.ts";
+import { programName, VERDICTS, vmName } from "../wording/verdict.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
 import { timelineStrip } from "./timeline.ts";
 import { MOOD_SIGNS } from "./vm_article.ts";

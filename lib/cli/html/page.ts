@@ -6,9 +6,9 @@
  */
 
 import type { LeftOut } from "../../update/all/all_report.ts";
-import type { ErrorDocument, Report } from "../../update/report.ts";
-import { tallyOutcomes, worstFirst } from "../tally.ts";
-import { vmName } from "../verdict.ts";
+import type { ErrorDocument, Report } from "../../update/report/report.ts";
+import { tallyOutcomes, worstFirst } from "../wording/tally.ts";
+import { vmName } from "../wording/verdict.ts";
 import { type Markup, markup, scriptJson } from "./markup.ts";
 import { overview } from "./overview.ts";
 import { errorSection } from "./sections.ts";

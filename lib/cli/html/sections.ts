@@ -7,10 +7,10 @@ import type {
   Program,
   Report,
   ReportError,
-} from "../../update/report.ts";
-import { formatDuration, formatSize } from "../format.ts";
-import { totalTime } from "../time_window.ts";
-import { programName } from "../verdict.ts";
+} from "../../update/report/report.ts";
+import { formatDuration, formatSize } from "../wording/format.ts";
+import { totalTime } from "../wording/time_window.ts";
+import { programName } from "../wording/verdict.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
 
 /** A figure with its name, and a word about it. */

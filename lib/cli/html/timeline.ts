@@ -17,8 +17,8 @@
  * @module
  */
 
-import type { Phase, Report } from "../../update/report.ts";
-import { formatDuration } from "../format.ts";
+import type { Phase, Report } from "../../update/report/report.ts";
+import { formatDuration } from "../wording/format.ts";
 import {
   endOf,
   labelOf,
@@ -28,8 +28,8 @@ import {
   type Timed,
   totalTime,
   windowAround,
-} from "../time_window.ts";
-import { vmName } from "../verdict.ts";
+} from "../wording/time_window.ts";
+import { vmName } from "../wording/verdict.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
 
 /** From one phase to the next, in pixels. */

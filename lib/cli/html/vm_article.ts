@@ -1,7 +1,7 @@
 /** All about one VM, from the verdict down. */
 
-import type { Report } from "../../update/report.ts";
-import { mainClause, type Mood, VERDICTS, vmName } from "../verdict.ts";
+import type { Report } from "../../update/report/report.ts";
+import { mainClause, type Mood, VERDICTS, vmName } from "../wording/verdict.ts";
 import { checksSection } from "./checks.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
 import {

@@ -14,11 +14,11 @@
  * @module
  */
 
-import { DeferredSignals } from "../deferred_signals.ts";
+import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { RefusedError } from "../error.ts";
-import type { ListedVm } from "../list.ts";
-import { type PhaseObserver, round } from "../phase_clock.ts";
-import type { Outcome, PhaseName, Report } from "../report.ts";
+import type { ListedVm } from "../host/list.ts";
+import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
+import type { Outcome, PhaseName, Report } from "../report/report.ts";
 import { addFailure, draftOfListed } from "../report_draft.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { type Turn, Turns } from "./turns.ts";

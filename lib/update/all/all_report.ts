@@ -11,7 +11,7 @@ import {
   type Report,
   REPORT_SCHEMA,
   reportSchema,
-} from "../report.ts";
+} from "../report/report.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));

@@ -1,6 +1,6 @@
 /** The VMs of this host. */
 
-import { listVms } from "../list.ts";
+import { listVms } from "../host/list.ts";
 import { type AllRequest, workOnAll } from "./all.ts";
 import type { AllReport } from "./all_report.ts";
 import { selectVms } from "./select.ts";

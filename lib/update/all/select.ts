@@ -1,4 +1,4 @@
-import type { ListedVm } from "../list.ts";
+import type { ListedVm } from "../host/list.ts";
 
 /** Every name, and those that have none. */
 const ALL = "*";

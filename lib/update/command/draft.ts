@@ -1,5 +1,5 @@
 import { type Argument, keysOf, parseArguments } from "../../cmdline/mod.ts";
-import type { CommandChange } from "../report.ts";
+import type { CommandChange } from "../report/report.ts";
 import { shown } from "./shown.ts";
 
 /** What the new program's command line cannot do, and what helps. */

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { parseMounts } from "../mounts.ts";
-import { readDescriptors } from "../proc.ts";
+import { parseMounts } from "../process/mounts.ts";
+import { readDescriptors } from "../process/proc.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
 export interface TapQueue {

@@ -1,5 +1,5 @@
 import { keysOf } from "../../cmdline/mod.ts";
-import type { Facts } from "../facts.ts";
+import type { Facts } from "../vm/facts.ts";
 import { CommandDraft } from "./draft.ts";
 import type { LiveProcess } from "./live_process.ts";
 import { newCommand } from "./new_command.ts";

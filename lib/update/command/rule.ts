@@ -1,4 +1,4 @@
-import type { Facts } from "../facts.ts";
+import type { Facts } from "../vm/facts.ts";
 import type { CommandDraft } from "./draft.ts";
 import type { LiveProcess } from "./live_process.ts";
 

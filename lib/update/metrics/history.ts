@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Outcome, OUTCOMES, type Report } from "../report.ts";
+import { type Outcome, OUTCOMES, type Report } from "../report/report.ts";
 import { parseSamples } from "./exposition.ts";
 import { METRIC } from "./names.ts";
 

@@ -1,6 +1,6 @@
 /** A host's VMs and their updates, as metrics. */
 
-import type { HostList, ListedVm } from "../list.ts";
+import type { HostList, ListedVm } from "../host/list.ts";
 import { type Family, renderFamilies, type Sample } from "./exposition.ts";
 import { COUNTED, type History } from "./history.ts";
 import { METRIC } from "./names.ts";

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from "../../qmp/mod.ts";
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { fileUnder } from "./image_name.ts";
 import type { Inventory } from "./inventory.ts";
 

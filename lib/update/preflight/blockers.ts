@@ -1,5 +1,5 @@
 import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "../reply.ts";
+import { asArray, asObject, text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "./check.ts";
 import { migrationStatus } from "./migration_idle.ts";
 import { joined } from "./wording.ts";

@@ -1,4 +1,4 @@
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import { listed } from "./wording.ts";
 

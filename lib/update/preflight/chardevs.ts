@@ -1,4 +1,4 @@
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
 import { joined, quoted } from "./wording.ts";
 

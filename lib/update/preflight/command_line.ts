@@ -4,7 +4,7 @@ import {
   type OptionValue,
   parseArguments,
 } from "../../cmdline/mod.ts";
-import type { ProgramName } from "../facts.ts";
+import type { ProgramName } from "../vm/facts.ts";
 
 /** The options that a VM was, or is to be, started with. */
 export class CommandLine {

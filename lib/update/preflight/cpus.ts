@@ -1,5 +1,5 @@
 import type { OptionValue } from "../../cmdline/mod.ts";
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
 import { isCpu } from "./devices.ts";
 import { listed } from "./wording.ts";

@@ -1,5 +1,5 @@
 import { isObject } from "../../qmp/mod.ts";
-import { asArray, text } from "../reply.ts";
+import { asArray, text } from "../vm/reply.ts";
 import { blockDevices, nameOf } from "./block_devices.ts";
 import { ok, type PreflightCheck, warn } from "./check.ts";
 import { joined, quoted } from "./wording.ts";

@@ -1,4 +1,4 @@
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import { fileUnder } from "./image_name.ts";
 import { joined, quoted } from "./wording.ts";

@@ -1,5 +1,5 @@
 import { isObject } from "../../qmp/mod.ts";
-import { asArray, text } from "../reply.ts";
+import { asArray, text } from "../vm/reply.ts";
 import { type CheckContext, ok, type PreflightCheck, warn } from "./check.ts";
 import { listed } from "./wording.ts";
 

@@ -1,6 +1,6 @@
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
-import { type FileLock, lockedAs, readLocks } from "./file_locks.ts";
+import { type FileLock, lockedAs, readLocks } from "../process/file_locks.ts";
 import { fileUnder } from "./image_name.ts";
 import { joined, quoted } from "./wording.ts";
 

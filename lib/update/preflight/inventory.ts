@@ -4,7 +4,7 @@ import {
   type JsonObject,
   type QmpClient,
 } from "../../qmp/mod.ts";
-import { asArray, text } from "../reply.ts";
+import { asArray, text } from "../vm/reply.ts";
 
 /** For all questions together: a peer that is slow in each holds nobody up. */
 const TOTAL_TIMEOUT_MS = 30_000;

@@ -1,4 +1,4 @@
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, warn } from "./check.ts";
 import { joined, quoted } from "./wording.ts";
 

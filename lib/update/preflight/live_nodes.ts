@@ -1,5 +1,5 @@
 import { isObject } from "../../qmp/mod.ts";
-import { asArray, text } from "../reply.ts";
+import { asArray, text } from "../vm/reply.ts";
 import { fileUnder } from "./image_name.ts";
 import type { Inventory } from "./inventory.ts";
 

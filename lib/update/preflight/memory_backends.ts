@@ -1,5 +1,5 @@
 import { QmpCommandError } from "../../qmp/mod.ts";
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
 import type { Inventory, QomChild } from "./inventory.ts";
 import { joined, listed, quoted } from "./wording.ts";

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from "../../qmp/mod.ts";
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { type CheckContext, ok, type PreflightCheck, refuse } from "./check.ts";
 import { isMemory } from "./devices.ts";
 import { joined, quoted } from "./wording.ts";

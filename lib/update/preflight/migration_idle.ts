@@ -1,4 +1,4 @@
-import { asObject, text } from "../reply.ts";
+import { asObject, text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
 import { quoted } from "./wording.ts";

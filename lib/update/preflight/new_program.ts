@@ -1,4 +1,4 @@
-import { asObject } from "../reply.ts";
+import { asObject } from "../vm/reply.ts";
 import type { CheckContext, Finding } from "./check.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "./check.ts";
 import { printedBy, ProbeError } from "./program_probe.ts";

@@ -1,5 +1,5 @@
 import { QmpCommandError } from "../../qmp/mod.ts";
-import { text } from "../reply.ts";
+import { text } from "../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
 import { joined, quoted } from "./wording.ts";

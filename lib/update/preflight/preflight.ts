@@ -1,7 +1,7 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
-import type { Check } from "../report.ts";
+import type { Check } from "../report/report.ts";
 import { argumentFiles } from "./argument_files.ts";
 import { argumentFolders } from "./argument_folders.ts";
 import { commandArguments } from "./arguments.ts";
@@ -60,7 +60,7 @@ import {
 import { objects } from "./objects.ts";
 import { parent } from "./parent.ts";
 import { processAccess } from "./process_access.ts";
-import { ProcessFiles } from "./process_files.ts";
+import { ProcessFiles } from "../process/files.ts";
 import { reopening } from "./reopening.ts";
 import { runState } from "./run_state.ts";
 import { sandbox } from "./sandbox.ts";

@@ -1,6 +1,6 @@
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import { readDescriptors } from "../proc.ts";
+import { readDescriptors } from "../process/proc.ts";
 import { type Finding, ok, type PreflightCheck, refuse } from "./check.ts";
 
 const REMEDY = "Run cprctl as root, or with the capability CAP_SYS_PTRACE";

@@ -1,5 +1,5 @@
 import { CprctlError } from "../../errors.ts";
-import { RunDirectory } from "../run_directory.ts";
+import { RunDirectory } from "../run/directory.ts";
 import { ok, type PreflightCheck, refuse } from "./check.ts";
 
 /** The VM's state has a place, tried out just as the update will use it. */

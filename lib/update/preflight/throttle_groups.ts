@@ -1,5 +1,5 @@
 import type { OptionValue } from "../../cmdline/mod.ts";
-import { asObject } from "../reply.ts";
+import { asObject } from "../vm/reply.ts";
 import type { CommandLine } from "./command_line.ts";
 import type { Inventory } from "./inventory.ts";
 import { quoted } from "./wording.ts";

@@ -21,7 +21,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
 import { confine } from "./confinement.ts";
-import { givePlacement } from "./placement.ts";
+import { givePlacement } from "../process/placement.ts";
 import type { World } from "./world.ts";
 
 /** The one that executes. */

@@ -1,6 +1,6 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
-import type { Cgroups } from "./cgroups.ts";
+import type { Cgroups } from "../process/cgroups.ts";
 import type { Held, KeeperLoan, LoanPart } from "./keeper_order.ts";
 import type { Line } from "./lines.ts";
 import type { World } from "./world.ts";

@@ -8,8 +8,8 @@ import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
-import { noteKeeper } from "../journal.ts";
-import type { Cgroups } from "./cgroups.ts";
+import { noteKeeper } from "../run/journal.ts";
+import type { Cgroups } from "../process/cgroups.ts";
 import {
   KEEPER_WORD,
   type KeeperGreeting,

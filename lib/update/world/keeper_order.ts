@@ -1,4 +1,4 @@
-import type { Cgroups } from "./cgroups.ts";
+import type { Cgroups } from "../process/cgroups.ts";
 import type { World } from "./world.ts";
 
 /**

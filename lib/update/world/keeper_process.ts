@@ -24,7 +24,7 @@ import {
   type CprDescriptor,
   encodeCprState,
 } from "../../cpr/mod.ts";
-import { enterCgroups } from "./cgroups.ts";
+import { enterCgroups } from "../process/cgroups.ts";
 import { enterWorld } from "./enter_world.ts";
 import type {
   Held,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PROPOSE_WORD } from "../../../lib/cli/completions/scripts.ts";
+import { PROPOSE_WORD } from "../../../lib/cli/completion_scripts.ts";
 import { dispatch } from "../../../lib/cli/dispatch.ts";
 import { commandNames } from "../../../lib/cli/routes.ts";
 import { Lab } from "../../machine/e2e/harness/mod.ts";

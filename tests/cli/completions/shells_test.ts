@@ -5,7 +5,7 @@ import {
   SCRIPTS,
   type Shell,
   SHELLS,
-} from "../../../lib/cli/completions/scripts.ts";
+} from "../../../lib/cli/completion_scripts.ts";
 import { isInstalled, output } from "../../program/tool.ts";
 
 /** In place of cprctl: no shell is to be tested for what words there are. */

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { renderPage } from "../../../lib/cli/html/mod.ts";
-import type { ErrorDocument, Report } from "../../../lib/update/report.ts";
+import type {
+  ErrorDocument,
+  Report,
+} from "../../../lib/update/report/report.ts";
 import * as reports from "../reports.ts";
 import { embeddedJson, outlineOf, skeletonOf, tokensOf } from "./outline.ts";
 

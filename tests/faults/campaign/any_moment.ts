@@ -1,6 +1,6 @@
 /** Faults that strike at any moment, not only between two phases. */
 
-import type { PhaseName } from "../../../lib/update/report.ts";
+import type { PhaseName } from "../../../lib/update/report/report.ts";
 import { SELF } from "../harness/cprctl.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
 import type { Scene } from "../harness/scene.ts";

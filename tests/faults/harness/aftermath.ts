@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { O_RDWR } from "../../../ffi/open_flags.ts";
 import type { Json } from "../../../lib/qmp/mod.ts";
-import { baseDirectory } from "../../../lib/update/run_directory.ts";
+import { baseDirectory } from "../../../lib/update/run/directory.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import type { VirtualMachine, Witness } from "../../qemu/harness/mod.ts";
 import { updateHere } from "./cprctl.ts";

@@ -5,9 +5,9 @@ import {
   exitCodeOf,
   type PhaseName,
   type Report,
-} from "../../../lib/update/report.ts";
+} from "../../../lib/update/report/report.ts";
 import { update } from "../../../lib/update/update.ts";
-import { validateReport } from "../../../lib/update/report_validate.ts";
+import { validateReport } from "../../../lib/update/report/validate.ts";
 import { cprctlWords } from "../../program/program.ts";
 
 /** What is to be updated, to what. */

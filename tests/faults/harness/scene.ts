@@ -1,6 +1,6 @@
 /** Where a fault strikes: a VM, an update of it, and what is lying around. */
 
-import { baseDirectory } from "../../../lib/update/run_directory.ts";
+import { baseDirectory } from "../../../lib/update/run/directory.ts";
 import type { VirtualMachine } from "../../qemu/harness/mod.ts";
 import { type QemuBuilds, toolOf } from "../../../scripts/qemu/builds.ts";
 import type { Cprctl } from "./cprctl.ts";

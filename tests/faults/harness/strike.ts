@@ -1,7 +1,7 @@
 /** Lets a fault strike an update, and looks at everything afterwards. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { recover } from "../../../lib/update/recover.ts";
+import { recover } from "../../../lib/update/recover/recover.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import {
   type Accelerator,

@@ -3,7 +3,7 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
-import { baseDirectory } from "../../../lib/update/run_directory.ts";
+import { baseDirectory } from "../../../lib/update/run/directory.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";

@@ -1,8 +1,8 @@
 /** What a check says, and that an update is done once. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Report } from "../../../lib/update/report.ts";
-import { validateReport } from "../../../lib/update/report_validate.ts";
+import type { Report } from "../../../lib/update/report/report.ts";
+import { validateReport } from "../../../lib/update/report/validate.ts";
 import { type Ended, runCprctl } from "../../program/program.ts";
 import { GuestRam, Lab, type Vm } from "./harness/mod.ts";
 

@@ -6,8 +6,8 @@ import {
   describeVm,
   type ListedVm,
   type ListRequest,
-} from "../../../lib/update/list.ts";
-import { VmLock } from "../../../lib/update/lock.ts";
+} from "../../../lib/update/host/list.ts";
+import { VmLock } from "../../../lib/update/run/lock.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { DEADLINE_MS, Lab } from "./harness/mod.ts";
 

@@ -1,7 +1,7 @@
 /** cprctl demo, and cprctl update on the embedded machine. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { validateReport } from "../../../lib/update/report_validate.ts";
+import { validateReport } from "../../../lib/update/report/validate.ts";
 import { runCprctl } from "../../program/program.ts";
 import { GuestRam, Lab, memfdsOf, runState } from "./harness/mod.ts";
 

@@ -6,8 +6,8 @@ import {
   exitCodeOfAll,
 } from "../../../lib/update/all/all_report.ts";
 import { RefusedError } from "../../../lib/update/error.ts";
-import type { PhaseObserver } from "../../../lib/update/phase_clock.ts";
-import type { Outcome, Report } from "../../../lib/update/report.ts";
+import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
+import type { Outcome, Report } from "../../../lib/update/report/report.ts";
 import { addFailure, draftOfListed } from "../../../lib/update/report_draft.ts";
 import { listed } from "./listed.ts";
 

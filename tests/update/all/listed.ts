@@ -1,4 +1,4 @@
-import type { ListedVm } from "../../../lib/update/list.ts";
+import type { ListedVm } from "../../../lib/update/host/list.ts";
 
 /** A VM as list finds it. */
 export function listed(vm: Partial<ListedVm> & { pid: number }): ListedVm {

@@ -2,7 +2,7 @@
 
 import type { LiveProcess } from "../../../lib/update/command/live_process.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
-import type { Facts } from "../../../lib/update/facts.ts";
+import type { Facts } from "../../../lib/update/vm/facts.ts";
 
 export const MACHINE = "pc-q35-11.1";
 export const OLD_BINARY = "/usr/bin/qemu-system-x86_64";

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { HostList } from "../../../lib/update/list.ts";
+import type { HostList } from "../../../lib/update/host/list.ts";
 import { History, renderMetrics } from "../../../lib/update/metrics/mod.ts";
-import type { Report } from "../../../lib/update/report.ts";
+import type { Report } from "../../../lib/update/report/report.ts";
 import * as reports from "../../cli/reports.ts";
 import { listed } from "../all/listed.ts";
 

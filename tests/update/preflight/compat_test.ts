@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Check } from "../../../lib/update/report.ts";
+import type { Check } from "../../../lib/update/report/report.ts";
 import {
   dumpText,
   field,

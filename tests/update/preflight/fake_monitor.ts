@@ -1,12 +1,12 @@
 /** A monitor that answers what a test wants, and a VM behind it. */
 
 import { newCommand } from "../../../lib/update/command/new_command.ts";
-import type { Facts } from "../../../lib/update/facts.ts";
+import type { Facts } from "../../../lib/update/vm/facts.ts";
 import {
   preflight,
   type PreflightContext,
 } from "../../../lib/update/preflight/mod.ts";
-import type { Check } from "../../../lib/update/report.ts";
+import type { Check } from "../../../lib/update/report/report.ts";
 import {
   anything,
   command,

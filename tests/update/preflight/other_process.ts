@@ -1,4 +1,4 @@
-import type { Check } from "../../../lib/update/report.ts";
+import type { Check } from "../../../lib/update/report/report.ts";
 import { findings } from "./fake_monitor.ts";
 
 const NOTHING = ["/bin/sh", "-c", "echo; read _"];

@@ -1,0 +1,24 @@
+import type { QmpAddress } from "../../qmp/mod.ts";
+import { UsageError } from "../../errors.ts";
+
+const MAX_PORT = 65_535;
+
+/**
+ * Reads where a monitor listens: a socket's path, HOST:PORT, or either with
+ * QEMU's own "unix:" or "tcp:" before it.
+ *
+ * @throws {UsageError} if it is neither
+ */
+export function parseQmpAddress(text: string): QmpAddress {
+  const [, scheme, rest = ""] = /^(?:(unix|tcp):)?(.*)$/s.exec(text) ?? [];
+  const tcp = /^(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(rest);
+  if (scheme === "unix" || (scheme === undefined && tcp === null)) {
+    if (rest === "") throw new UsageError("Want a socket's path or HOST:PORT");
+    return { path: rest };
+  }
+  const port = Number(tcp?.[3]);
+  if (tcp === null || port < 1 || port > MAX_PORT) {
+    throw new UsageError("Want a socket's path or HOST:PORT");
+  }
+  return { host: tcp[1] ?? tcp[2] ?? "", port };
+}

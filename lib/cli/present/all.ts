@@ -1,0 +1,88 @@
+/** From many VMs under way to what is printed, and the exit code. */
+
+import type { AllWatcher, Candidate } from "../../update/all/all.ts";
+import { type AllReport, exitCodeOfAll } from "../../update/all/all_report.ts";
+import type { PhaseName } from "../../update/report/report.ts";
+import {
+  doneText,
+  leftOutText,
+  sumText,
+  underWayText,
+} from "../terminal/all.ts";
+import { writePage } from "../flags/page.ts";
+import type { CliProcess, Output } from "../process.ts";
+import type { ReportFlags } from "../flags/report.ts";
+import { StatusLine } from "../terminal/status_line.ts";
+
+/**
+ * Prints a line for each VM as it is done, and at the end how all of it went.
+ * With `json`, standard output gets one JSON document at the end; the lines are
+ * for a person who watches then, on standard error.
+ */
+export async function presentAll(
+  process: CliProcess,
+  { json, report: file }: ReportFlags,
+  work: (watcher: AllWatcher) => Promise<AllReport>,
+): Promise<AllReport> {
+  const { stdout, stderr } = process;
+  const out = json ? stderr.isTerminal ? stderr : undefined : stdout;
+  const lines = new Lines(process, out);
+  let report: AllReport;
+  try {
+    report = await work(lines.watcher);
+  } finally {
+    lines.end();
+  }
+  if (json) stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  out?.write(sumText(report));
+  process.exitCode = exitCodeOfAll(report);
+  if (file !== undefined) await writePage(process, file, report);
+  return report;
+}
+
+/** What happens, as it happens. */
+class Lines {
+  readonly #process: CliProcess;
+  readonly #out: Output | undefined;
+  readonly #status: StatusLine;
+  readonly #underWay = new Map<number, readonly [string, PhaseName]>();
+  #done = 0;
+
+  constructor(process: CliProcess, out: Output | undefined) {
+    this.#process = process;
+    this.#out = out;
+    this.#status = new StatusLine(process);
+  }
+
+  readonly watcher: AllWatcher = {
+    phase: (vm, phase) => {
+      this.#underWay.set(vm.pid, [nameOf(vm), phase]);
+      this.#show();
+    },
+    done: (report) => {
+      if (report.pid_before !== null) this.#underWay.delete(report.pid_before);
+      this.#done++;
+      this.#print(doneText(report, this.#process.look));
+    },
+    leftOut: (vm) => this.#print(leftOutText(vm, this.#process.look)),
+  };
+
+  end(): void {
+    this.#status.clear();
+  }
+
+  #print(text: string): void {
+    this.#status.clear();
+    this.#out?.write(text);
+    this.#show();
+  }
+
+  #show(): void {
+    if (this.#underWay.size === 0) this.#status.clear();
+    else this.#status.show(underWayText(this.#done, this.#underWay.values()));
+  }
+}
+
+function nameOf({ name, qmp }: Candidate): string {
+  return name ?? qmp;
+}

@@ -1,0 +1,73 @@
+/** From two programs to what is printed of their device state. */
+
+import { UsageError } from "../../errors.ts";
+import {
+  type Compared,
+  compareDumps,
+  compatDocument,
+  loadDump,
+  type NamedVm,
+  type Verdict,
+  verdictOf,
+  vmOfMonitor,
+  vmOfStream,
+} from "../../inspect/compat/mod.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
+import { renderCompat } from "../terminal/compat.ts";
+import type { CliProcess } from "../process.ts";
+
+/** The words after `cprctl compat`. */
+export interface CompatFlags {
+  readonly machine?: string;
+  readonly stream?: string;
+  readonly qmp?: QmpAddress;
+  readonly json: boolean;
+}
+
+/** Warnings are to it what differences are to diff. */
+const EXIT_CODES: Readonly<Record<Verdict, number>> = {
+  compatible: 0,
+  doubtful: 1,
+  refused: 3,
+};
+
+/**
+ * Prints what a new program would not load of an old one's state.
+ *
+ * @throws {UsageError} when two VMs are named
+ */
+export async function presentCompat(
+  process: CliProcess,
+  flags: CompatFlags,
+  old: string,
+  next: string,
+): Promise<void> {
+  const vm = await namedVm(flags);
+  const machine = flags.machine ?? vm?.machine;
+  const [before, after] = await Promise.all([
+    loadDump(old, { machine }),
+    loadDump(next, { machine }),
+  ]);
+  const compatibility = compareDumps(before, after, vm?.inUse);
+  const compared: Compared = { old, new: next, machine };
+  if (flags.json) {
+    const document = compatDocument(compared, compatibility);
+    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  } else {
+    const text = renderCompat(compared, compatibility, process.look);
+    process.stdout.write(text);
+  }
+  process.exitCode = EXIT_CODES[verdictOf(compatibility)];
+}
+
+async function namedVm(
+  { stream, qmp }: CompatFlags,
+): Promise<NamedVm | undefined> {
+  if (stream !== undefined && qmp !== undefined) {
+    throw new UsageError("Cannot look at a file and a running VM at once", {
+      remedy: "Name the VM by --stream or by --qmp",
+    });
+  }
+  if (stream !== undefined) return vmOfStream(stream);
+  return qmp === undefined ? undefined : await vmOfMonitor(qmp);
+}

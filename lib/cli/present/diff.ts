@@ -1,0 +1,72 @@
+/** From two state files to what is printed of their difference. */
+
+import { CprctlError } from "../../errors.ts";
+import {
+  diff,
+  type Difference,
+  inspect,
+  isIncomparable,
+  isSame,
+  openInput,
+  writeDiffJson,
+} from "../../inspect/mod.ts";
+import { renderDiff } from "../terminal/diff.ts";
+import type { CliProcess } from "../process.ts";
+import { ProgressLine } from "../terminal/progress_line.ts";
+
+/** As diff(1) has it: 1 is taken for what differs. */
+class DiffTrouble extends CprctlError {
+  override readonly name: string = "DiffTrouble";
+  override readonly exitCode: number = 2;
+
+  constructor(cause: Error) {
+    const { code, remedy } = cause instanceof CprctlError
+      ? cause
+      : { code: "internal", remedy: undefined };
+    const advice = remedy === undefined ? { cause } : { cause, remedy };
+    super(code, cause.message, advice);
+  }
+}
+
+/** What differs has this exit code, and what cannot be compared this one. */
+const [DIFFERENT, INCOMPARABLE] = [1, 2];
+
+/**
+ * Prints what differs between two files.
+ *
+ * @throws {DiffTrouble} when they cannot be compared
+ */
+export function presentDiff(
+  process: CliProcess,
+  asJson: boolean,
+  old: string,
+  now: string,
+): void {
+  using stack = new DisposableStack();
+  let difference: Difference;
+  try {
+    difference = compared(process, stack, old, now);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new DiffTrouble(error);
+  }
+  const write = (text: string) => process.stdout.write(text);
+  if (asJson) writeDiffJson(difference, { old, new: now }, write);
+  else for (const text of renderDiff(difference, process.look)) write(text);
+  if (difference.ram.some(isIncomparable)) process.exitCode = INCOMPARABLE;
+  else if (!isSame(difference)) process.exitCode = DIFFERENT;
+}
+
+function compared(
+  process: CliProcess,
+  stack: DisposableStack,
+  ...files: readonly [string, string]
+): Difference {
+  const [old, now] = files.map((file) => {
+    const input = stack.use(openInput(file));
+    using line = new ProgressLine(process, input.bytes.length);
+    return inspect(input, (offset) => line.show(offset));
+  });
+  if (old === undefined || now === undefined) throw new TypeError("Two files");
+  return diff(old, now);
+}

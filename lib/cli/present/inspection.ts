@@ -1,0 +1,171 @@
+/** From a state file to what is printed of it. */
+
+import { CprctlError, UsageError } from "../../errors.ts";
+import {
+  extractRam,
+  type Input,
+  inspect,
+  type InspectedSection,
+  type Inspection,
+  openCprState,
+  openInput,
+  selectSections,
+  verify,
+  type WorkDone,
+  writeErrorJson,
+  writeJson,
+} from "../../inspect/mod.ts";
+import {
+  renderCprState,
+  renderSections,
+  renderSummary,
+  renderWorkDone,
+} from "../terminal/inspection.ts";
+import type { CliProcess } from "../process.ts";
+import { ProgressLine } from "../terminal/progress_line.ts";
+
+/** The words after `cprctl inspect`. */
+export interface InspectFlags {
+  readonly pid?: number;
+  readonly section?: string;
+  readonly offsets: boolean;
+  readonly json: boolean;
+  readonly verify: boolean;
+  readonly "extract-ram"?: string;
+}
+
+/**
+ * Prints what is in a file or a process.
+ *
+ * @throws {UsageError} when it is not said which, or both are
+ * @throws the stream's problem, once all before it was printed
+ */
+export function presentInspection(
+  process: CliProcess,
+  flags: InspectFlags,
+  file: string | undefined,
+): void {
+  const write = (text: string) => process.stdout.write(text);
+  using stack = new DisposableStack();
+  let looked: Looked;
+  try {
+    looked = look(process, stack, flags, file);
+  } catch (error) {
+    const isAboutFile = error instanceof CprctlError &&
+      !(error instanceof UsageError);
+    if (flags.json && isAboutFile) {
+      writeErrorJson(file ?? `process ${flags.pid}`, error, write);
+    }
+    throw error;
+  }
+  const { inspection, sections, done } = looked;
+  const { failure, ...work } = done;
+  const problem = problemOf(inspection) ?? failure;
+  if (flags.json) writeJson(inspection, sections, write, done);
+  else if (Object.keys(work).length > 0) {
+    write(renderWorkDone(inspection.file, work, process.look));
+  } else if (failure === undefined) {
+    for (const text of rendered(inspection, sections, process, flags)) {
+      write(text);
+    }
+  }
+  if (problem !== undefined) throw problem;
+}
+
+/** All that there is to print. */
+interface Looked {
+  readonly inspection: Inspection;
+  readonly sections: readonly InspectedSection[];
+  readonly done: WorkDone;
+}
+
+/** What cannot be done is found before anything is. */
+function look(
+  process: CliProcess,
+  stack: DisposableStack,
+  flags: InspectFlags,
+  file: string | undefined,
+): Looked {
+  const input = stack.use(open(flags.pid, file));
+  const passes = 1 + Number(flags.verify) +
+    Number(flags["extract-ram"] !== undefined);
+  using line = new ProgressLine(process, input.bytes.length, passes);
+  const inspection = inspect(input, (offset) => line.show(offset));
+  const sections = chosen(inspection, flags);
+  const done = work(inspection, input, flags, line);
+  return { inspection, sections, done };
+}
+
+function problemOf(inspection: Inspection): Error | undefined {
+  return inspection.format === "cpr-state" ? undefined : inspection.problem;
+}
+
+function open(pid: number | undefined, file: string | undefined): Input {
+  if (pid !== undefined && file === undefined) return openCprState(pid);
+  if (pid === undefined && file !== undefined) return openInput(file);
+  throw new UsageError(
+    pid === undefined
+      ? "Cannot inspect nothing"
+      : "Cannot inspect a file and a process at once",
+    { remedy: "Name a file, or a process with --pid" },
+  );
+}
+
+/** What is to be done beside looking, as far as it can be. */
+function work(
+  inspection: Inspection,
+  input: Input,
+  flags: InspectFlags,
+  line: ProgressLine,
+): WorkDone {
+  const progress = (offset: number) => line.show(offset);
+  const folder = flags["extract-ram"];
+  let done: WorkDone = {};
+  try {
+    if (flags.verify) {
+      line.nextPass();
+      done = { verdict: verify(inspection, input, progress) };
+    }
+    if (folder !== undefined && inspection.format !== "cpr-state") {
+      line.nextPass();
+      const extracted = extractRam(inspection, input, folder, progress);
+      done = { ...done, extracted };
+    }
+    return done;
+  } catch (error) {
+    if (!(error instanceof CprctlError)) throw error;
+    return { ...done, failure: error };
+  }
+}
+
+function chosen(
+  inspection: Inspection,
+  { section, "extract-ram": folder }: InspectFlags,
+): readonly InspectedSection[] {
+  if (inspection.format === "migration-stream") {
+    return section === undefined
+      ? inspection.sections
+      : selectSections(inspection.sections, section);
+  }
+  if (section !== undefined) {
+    throw new UsageError("Cannot choose a section: CPR state has none");
+  }
+  if (folder !== undefined) {
+    throw new UsageError("Cannot extract RAM: CPR state has none");
+  }
+  return [];
+}
+
+function* rendered(
+  inspection: Inspection,
+  sections: readonly InspectedSection[],
+  process: CliProcess,
+  flags: InspectFlags,
+): Generator<string> {
+  const look = { ...process.look, offsets: flags.offsets };
+  if (inspection.format === "cpr-state") {
+    return yield* renderCprState(inspection, look);
+  }
+  if (flags.section === undefined) yield* renderSummary(inspection, look);
+  yield* renderSections(sections, look);
+}

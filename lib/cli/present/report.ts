@@ -1,0 +1,78 @@
+/** From an update under way to what is printed, and the exit code. */
+
+import { CprctlError } from "../../errors.ts";
+import {
+  type ErrorDocument,
+  exitCodeOf,
+  type Report,
+  REPORT_SCHEMA,
+} from "../../update/report/report.ts";
+import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
+import { writePage } from "../flags/page.ts";
+import type { CliProcess } from "../process.ts";
+import { renderReport, type ReportView } from "../terminal/report.ts";
+import { StatusLine } from "../terminal/status_line.ts";
+
+/** How a report is to be shown. */
+export interface Presentation {
+  /** On standard output as one JSON document, in place of words. */
+  readonly json: boolean;
+  /** The file that gets it as a page. */
+  readonly report?: string | undefined;
+  /** Default: what was done. */
+  readonly view?: ReportView;
+}
+
+/**
+ * Runs an update, or a check of one; names the phase at hand to whoever watches, prints the
+ * report, and sets the exit code that its outcome stands for. With `json`,
+ * standard output gets one JSON document, also where there is no report; and
+ * so does the page. A page that cannot be written is a warning on standard
+ * error: the update is what it is.
+ *
+ * @returns the report
+ * @throws what the update throws
+ */
+export async function presentUpdate(
+  process: CliProcess,
+  { json, report: file, view }: Presentation,
+  update: (observer: PhaseObserver) => Promise<Report>,
+): Promise<Report> {
+  const line = new StatusLine(process);
+  let report: Report;
+  try {
+    report = await update((phase) => line.show(`${phase} …`));
+  } catch (error) {
+    line.clear();
+    const document = errorDocument(error);
+    if (json) writeJson(process, document);
+    if (file !== undefined) await writePage(process, file, document);
+    throw error;
+  } finally {
+    line.clear();
+  }
+  if (json) writeJson(process, report);
+  else process.stdout.write(renderReport(report, process.look, view));
+  process.exitCode = exitCodeOf(report.outcome);
+  if (file !== undefined) await writePage(process, file, report);
+  return report;
+}
+
+/** What `--json` prints for an error that came before anything was touched. */
+export function errorDocument(error: unknown): ErrorDocument {
+  return {
+    schema: REPORT_SCHEMA,
+    outcome: "error",
+    changed: false,
+    error: {
+      code: error instanceof CprctlError ? error.code : "internal",
+      message: error instanceof Error ? error.message : String(error),
+      remedy: error instanceof CprctlError ? error.remedy ?? null : null,
+      qemu: null,
+    },
+  };
+}
+
+function writeJson(process: CliProcess, document: Report | ErrorDocument) {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}

@@ -1,0 +1,63 @@
+/** Several updates as a person reads them: a line each, then the sum. */
+
+import type { AllReport, LeftOut } from "../../update/all/all_report.ts";
+import type { PhaseName, Report } from "../../update/report/report.ts";
+import { formatDuration } from "../wording/format.ts";
+import { painter } from "./paint.ts";
+import { printable } from "../wording/printable.ts";
+import type { Look } from "../process.ts";
+import { tallyOutcomes, worstFirst } from "../wording/tally.ts";
+import { sentence, VERDICTS } from "../wording/verdict.ts";
+
+/** A VM that is done; the text ends with a line feed. */
+export function doneText(report: Report, { colour }: Look): string {
+  const paint = painter(colour);
+  const [word, tone] = VERDICTS[report.outcome];
+  const lines = [`${paint(`${word}:`, tone)} ${printable(sentence(report))}`];
+  const { error, warnings } = report;
+  for (const warning of warnings) {
+    lines.push(`  ${paint("warning:", "careful")} ${printable(warning)}`);
+  }
+  if (error !== null) {
+    lines.push(`  ${paint("error:", "bad")} ${printable(error.message)}`);
+    if (error.remedy !== null) {
+      lines.push(`  ${paint("try:", "strong")} ${printable(error.remedy)}`);
+    }
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** A VM that was left alone. */
+export function leftOutText(vm: LeftOut, { colour }: Look): string {
+  const name = vm.name ?? vm.qmp ?? "a VM";
+  const text = printable(`${name}, pid ${vm.pid}: ${vm.why}`);
+  return `${painter(colour)("left out:", "faint")} ${text}\n`;
+}
+
+/** "31 updated, 1 rolled back; 2 left out; 24.1 s; longest pause 97.2 ms". */
+export function sumText({ results, summary }: AllReport): string {
+  const { left_out, unreadable, duration_ms, longest_blackout_ms } = summary;
+  const parts = [
+    results.length === 0
+      ? "No VM was there to update"
+      : tallyOutcomes(worstFirst(results)),
+    left_out === 0 ? "" : `${left_out} left out`,
+    unreadable === 0
+      ? ""
+      : `${unreadable} of other users not seen: run as root to see all`,
+    formatDuration(duration_ms),
+    longest_blackout_ms === null
+      ? ""
+      : `longest pause ${formatDuration(longest_blackout_ms)}`,
+  ];
+  return `${parts.filter((part) => part !== "").join("; ")}\n`;
+}
+
+/** "3 done; web-4: cut, web-5: preflight …". */
+export function underWayText(
+  done: number,
+  underWay: Iterable<readonly [name: string, phase: PhaseName]>,
+): string {
+  const now = [...underWay].map(([name, phase]) => `${name}: ${phase}`);
+  return printable(`${done} done; ${now.join(", ")} …`);
+}

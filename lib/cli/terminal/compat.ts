@@ -1,0 +1,78 @@
+/** What `compat` prints for people. */
+
+import {
+  type Compared,
+  type CompatFinding,
+  type Compatibility,
+  type Verdict,
+  verdictOf,
+} from "../../inspect/compat/mod.ts";
+import { wrap } from "../wording/format.ts";
+import { painter, type Tone } from "./paint.ts";
+import { printable } from "../wording/printable.ts";
+import type { Look } from "../process.ts";
+
+const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {
+  compatible: ["would load the state", "good"],
+  doubtful: ["may not load the state", "careful"],
+  refused: ["would refuse the state", "bad"],
+};
+const INDENT = "  ".length + "refuse  ".length;
+/** More types than this are counted. */
+const MAX_TYPES = 4;
+
+/** A comparison as lines. */
+export function renderCompat(
+  { old, new: next }: Compared,
+  compatibility: Compatibility,
+  look: Look,
+): string {
+  const paint = painter(look.colour);
+  const { findings, unseen } = compatibility;
+  const [words, tone] = VERDICTS[verdictOf(compatibility)];
+  let text = `${paint(printable(next), "strong")} ${paint(words, tone)} of ${
+    printable(old)
+  }\n`;
+  const hits = findings.filter(({ hit }) => hit !== false);
+  for (const finding of hits) {
+    const { grade } = finding;
+    const mark = paint(grade.padEnd(8), grade === "refuse" ? "bad" : "careful");
+    text += `\n  ${mark}${paragraph(sentence(finding), look, INDENT)}`;
+  }
+  if (hits.length > 0) text += "\n";
+  const others = findings.length - hits.length;
+  if (others > 0) {
+    text += `\n  ${
+      paragraph(
+        `${others} more ${
+          others === 1 ? "concerns what" : "concern what"
+        } this VM does not have; --json lists ${others === 1 ? "it" : "them"}`,
+        look,
+        2,
+      )
+    }\n`;
+  }
+  if (unseen.length > 0) {
+    text += `\n  ${
+      paragraph(`Not told by -dump-vmstate: ${unseen.join(", ")}`, look, 2)
+    }\n`;
+  }
+  return text;
+}
+
+function paragraph(text: string, { width }: Look, indent: number): string {
+  return wrap(printable(text), { width, lead: indent, indent });
+}
+
+/** PCIDevice.config: what is wrong (in e1000, rtl8139 and 3 more). */
+function sentence({ vmsd, field, detail, types }: CompatFinding): string {
+  if (vmsd === undefined) return detail;
+  const where = field === undefined ? vmsd : `${vmsd}: ${field}`;
+  return `${where}: ${detail} (${typesText(types)})`;
+}
+
+function typesText(types: readonly string[]): string {
+  const shown = types.slice(0, MAX_TYPES).join(", ");
+  const more = types.length - MAX_TYPES;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}

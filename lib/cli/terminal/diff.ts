@@ -1,0 +1,137 @@
+/** What `diff` prints for people: nothing where nothing differs. */
+
+import {
+  type BlockDifference,
+  type Difference,
+  type FieldDifference,
+  type Leaf,
+  scalarText,
+} from "../../inspect/mod.ts";
+import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
+import { columnsOf, formatSize } from "../wording/format.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
+import { printable } from "../wording/printable.ts";
+import type { Look } from "../process.ts";
+
+/** Paths take no more columns than this. */
+const PATH_COLUMNS = 40;
+
+const MARKS: Readonly<Record<string, readonly [mark: string, tone: Tone]>> = {
+  added: ["+", "good"],
+  removed: ["-", "bad"],
+  changed: ["~", "careful"],
+};
+
+/** The lines of a difference. */
+export function* renderDiff(
+  { configuration, sections, ram }: Difference,
+  look: Look,
+): Generator<string> {
+  const paint = painter(look.colour);
+  if (configuration.length > 0) {
+    yield `${paint("~", "careful")} ${paint("configuration", "strong")}\n`;
+    yield* renderFields(configuration, paint);
+  }
+  for (const { name, instanceId, change, fields } of sections) {
+    const [mark, tone] = MARKS[change] ?? ["", "strong"];
+    const title = printable(`${name} ${instanceId}`);
+    yield `${paint(mark, tone)} ${paint(title, "strong")}\n`;
+    yield* renderFields(fields, paint);
+  }
+  for (const block of ram) yield* renderBlock(block, paint);
+}
+
+function* renderFields(
+  fields: readonly FieldDifference[],
+  paint: Paint,
+): Generator<string> {
+  const width = Math.min(
+    PATH_COLUMNS,
+    columnsOf(fields.map(({ path }) => path)),
+  );
+  for (const { path, old, new: now } of fields) {
+    const [mark, tone] = MARKS[
+      old === undefined ? "added" : now === undefined ? "removed" : "changed"
+    ] ?? ["", "strong"];
+    yield `  ${paint(mark, tone)} ${printable(path.padEnd(width))}  ${
+      printable(changeText(old, now))
+    }\n`;
+  }
+}
+
+function changeText(old: Leaf | undefined, now: Leaf | undefined): string {
+  if (old === undefined || now === undefined) {
+    const leaf = old ?? now;
+    return leaf === undefined ? "" : leafText(leaf);
+  }
+  const { value: a } = old;
+  const { value: b } = now;
+  if (
+    a instanceof Uint8Array && b instanceof Uint8Array &&
+    a.length === b.length && a.length > 1
+  ) {
+    return bytesChange(a, b);
+  }
+  const step = isInteger(a) && isInteger(b) ? BigInt(b) - BigInt(a) : 0n;
+  const by = step === 0n ? "" : step > 0n ? ` (+${step})` : ` (${step})`;
+  return `${leafText(old)} → ${leafText(now)}${by}`;
+}
+
+function isInteger(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+/** In a change of numbers the step says more than a second notation. */
+function leafText({ type, value }: Leaf): string {
+  return isInteger(value) && type !== "timer"
+    ? String(value)
+    : scalarText(type, value);
+}
+
+function bytesChange(a: Uint8Array, b: Uint8Array): string {
+  let count = 0;
+  let first = -1;
+  for (const [at, byte] of a.entries()) {
+    if (byte === b[at]) continue;
+    if (first < 0) first = at;
+    count++;
+  }
+  const hex = (byte: number | undefined) =>
+    (byte ?? 0).toString(16).padStart(2, "0");
+  return `byte ${first}: ${hex(a[first])} → ${hex(b[first])}` +
+    (count > 1 ? `, and ${count - 1} more of ${a.length}` : "");
+}
+
+function* renderBlock(
+  block: BlockDifference,
+  paint: Paint,
+): Generator<string> {
+  const { old, new: now, pages } = block;
+  const title = paint(`RAM ${printable(block.name)}`, "strong");
+  if (old === undefined || now === undefined) {
+    const [mark, tone] = MARKS[old === undefined ? "added" : "removed"] ??
+      ["", "strong"];
+    yield `${paint(mark, tone)} ${title}  ${
+      formatSize((old ?? now)?.size ?? 0)
+    }\n`;
+    return;
+  }
+  yield `${paint("~", "careful")} ${title}\n`;
+  if (old.size !== now.size) {
+    yield `  ~ size  ${old.size} → ${now.size}\n`;
+  }
+  if (old.address !== now.address) {
+    yield `  ~ address  ${addressText(old)} → ${addressText(now)}\n`;
+  }
+  if (pages === undefined) return yield "  ~ pages cannot be compared\n";
+  const { changed, onlyOld, onlyNew } = pages;
+  if (changed > 0) {
+    yield `  ~ ${changed} of the pages that both have differ\n`;
+  }
+  if (onlyOld > 0) yield `  - ${onlyOld} pages are in the old stream alone\n`;
+  if (onlyNew > 0) yield `  + ${onlyNew} pages are in the new stream alone\n`;
+}
+
+function addressText({ address }: RamBlockStatistics): string {
+  return address === undefined ? "none" : `0x${address.toString(16)}`;
+}

@@ -1,0 +1,247 @@
+/** What `inspect` prints for people. */
+
+import {
+  type CprStateInspection,
+  type InspectedSection,
+  scalarText,
+  type StreamInspection,
+  treeOf,
+  uuidText,
+  type WorkDone,
+} from "../../inspect/mod.ts";
+import {
+  Command,
+  type CommandRecord,
+  RAM_SECTION,
+  type RamBlockStatistics,
+} from "../../migration/stream/mod.ts";
+import { columnsOf, formatSize } from "../wording/format.ts";
+import { type Paint, painter } from "./paint.ts";
+import { printable } from "../wording/printable.ts";
+import type { Look } from "../process.ts";
+
+/** Names of a section's fields take no more columns than this. */
+const NAME_COLUMNS = 40;
+const LABEL_COLUMNS = 14;
+
+/** How to draw an inspection. */
+export interface InspectLook extends Look {
+  /** Whether each line begins with its stream offset. */
+  readonly offsets: boolean;
+}
+
+/** The names of the commands that stand between sections, by number. */
+const COMMANDS: ReadonlyMap<number, string> = new Map(
+  Object.entries(Command).map(([name, number]) => [
+    number,
+    name.toLowerCase().replaceAll("_", "-"),
+  ]),
+);
+
+/** What a stream says of itself: everything but its sections. */
+export function* renderSummary(
+  inspection: StreamInspection,
+  look: InspectLook,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const { decoded, file, size, sections, ram, undescribed, problem } =
+    inspection;
+  const { configuration, layout, records, vmdesc, trailing } = decoded;
+  yield `${paint(printable(file), "strong")}: migration stream, ${
+    sizeText(size)
+  }\n\n`;
+  yield label(paint, "machine", configuration?.machine ?? "not said");
+  yield label(paint, "pages", `${layout.pageSize} bytes`);
+  const { capabilities = [], uuid } = configuration ?? {};
+  if (capabilities.length > 0) {
+    yield label(paint, "capabilities", capabilities.join(", "));
+  }
+  if (uuid !== undefined) yield label(paint, "uuid", uuidText(uuid));
+  const commands = records.filter((record) => record.type === "command");
+  if (commands.length > 0) {
+    yield label(paint, "commands", commands.map(commandText).join(", "));
+  }
+  yield label(paint, "sections", String(sections.length));
+  yield label(
+    paint,
+    "description",
+    vmdesc !== undefined
+      ? `at ${vmdesc.offset}`
+      : problem === undefined
+      ? "none: what is inside the sections cannot be told"
+      : "not reached",
+  );
+  if (trailing.length > 0) {
+    yield label(paint, "after its end", sizeText(trailing.length));
+  }
+  if (undescribed !== undefined) {
+    const { offset, size } = undescribed;
+    yield label(
+      paint,
+      "not readable",
+      `${sizeText(size)} from offset ${offset} on`,
+    );
+  }
+  yield* renderRam(ram, paint);
+  if (sections.length > 0) yield "\n";
+}
+
+function commandText({ command, offset }: CommandRecord): string {
+  return `${COMMANDS.get(command) ?? command} at ${offset}`;
+}
+
+function label(paint: Paint, name: string, text: string): string {
+  return `  ${paint(name.padEnd(LABEL_COLUMNS), "faint")}${printable(text)}\n`;
+}
+
+/** 1 byte; 1536 bytes (1.5 KiB). */
+function sizeText(bytes: number): string {
+  if (bytes === 1) return "1 byte";
+  const exact = `${bytes} bytes`;
+  return bytes < 1024 ? exact : `${exact} (${formatSize(bytes)})`;
+}
+
+const RAM_HEAD = ["RAM", "size", "pages", "zero pages", "sent"] as const;
+const ADDRESS_HEAD = "address";
+
+function* renderRam(
+  blocks: readonly RamBlockStatistics[],
+  paint: Paint,
+): Generator<string> {
+  if (blocks.length === 0) return;
+  const hasAddresses = blocks.some(({ address }) => address !== undefined);
+  const head = hasAddresses ? [...RAM_HEAD, ADDRESS_HEAD] : RAM_HEAD;
+  const rows = blocks.map((block) => [
+    printable(block.name),
+    formatSize(block.size),
+    pagesText(block),
+    String(block.zeroPages),
+    formatSize(block.sentBytes),
+    ...block.address === undefined ? [] : [`0x${block.address.toString(16)}`],
+  ]);
+  const widths = head.map((title, column) =>
+    columnsOf(rows.map((row) => row[column] ?? ""), title.length)
+  );
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, column) =>
+      column === 0
+        ? cell.padEnd(widths[0] ?? 0)
+        : cell.padStart(widths[column] ?? 0)
+    ).join("   ");
+  yield `\n  ${paint(line(head), "faint")}\n`;
+  for (const row of rows) yield `  ${line(row)}\n`;
+}
+
+/** 3; 3 + 2 xbzrle. */
+function pagesText(
+  { pages, xbzrlePages, compressedPages }: RamBlockStatistics,
+): string {
+  let text = String(pages);
+  if (xbzrlePages > 0) text += ` + ${xbzrlePages} xbzrle`;
+  if (compressedPages > 0) text += ` + ${compressedPages} compressed`;
+  return text;
+}
+
+/** Sections with their fields. */
+export function* renderSections(
+  sections: readonly InspectedSection[],
+  look: InspectLook,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const columns = look.offsets
+    ? columnsOf(sections.map(({ offset, size }) => String(offset + size)))
+    : 0;
+  const place = (offset: number | undefined) =>
+    columns === 0
+      ? ""
+      : `${paint(String(offset ?? "").padStart(columns), "faint")}  `;
+  for (const [index, section] of sections.entries()) {
+    if (index > 0) yield "\n";
+    const { name, instanceId, version, offset, size, state } = section;
+    const about = `version ${version}, ${sizeText(size)}`;
+    const isOpaque = state === undefined && name !== RAM_SECTION.idstr;
+    yield `${place(offset)}${
+      paint(printable(`${name} ${instanceId}`), "strong")
+    }  ${paint(about, "faint")}\n`;
+    if (state instanceof Uint8Array) {
+      const bytes = scalarText("buffer", state);
+      yield `${place(undefined)}  ${paint("not described", "careful")}  ${
+        printable(bytes)
+      }\n`;
+    } else if (isOpaque) {
+      yield `${place(undefined)}  ${
+        paint("in parts that only its own code can read", "careful")
+      }${look.offsets ? "" : `, from offset ${offset} on`}\n`;
+    } else if (state !== undefined) yield* renderState(state, place, paint);
+  }
+}
+
+function* renderState(
+  state: Parameters<typeof treeOf>[0],
+  place: (offset: number | undefined) => string,
+  paint: Paint,
+): Generator<string> {
+  const lines = [...treeOf(state)];
+  const width = Math.min(
+    NAME_COLUMNS,
+    lines.reduce(
+      (most, { depth, name }) => Math.max(most, 2 * depth + name.length),
+      0,
+    ),
+  );
+  for (const { depth, name, text, offset } of lines) {
+    const indent = "  ".repeat(depth + 1);
+    const padding = " ".repeat(Math.max(0, width - 2 * depth - name.length));
+    const rest = text === "" ? "" : `${padding}  ${printable(text)}`;
+    yield `${place(offset)}${indent}${paint(printable(name), "busy")}${rest}\n`;
+  }
+}
+
+/** CPR state. */
+export function* renderCprState(
+  inspection: CprStateInspection,
+  look: Look,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const { file, size, state, transferred } = inspection;
+  const mode = transferred ? "of cpr-transfer" : "of cpr-exec";
+  yield `${paint(printable(file), "strong")}: CPR state ${mode}, ${
+    sizeText(size)
+  }\n\n`;
+  const { descriptors, vfioDevices } = state;
+  const width = columnsOf(descriptors.map(({ name }) => name), 4);
+  yield `  ${paint(`${"name".padEnd(width)}     id   descriptor`, "faint")}\n`;
+  for (const { name, id, descriptor } of descriptors) {
+    const number = transferred ? "beside it" : String(descriptor);
+    yield `  ${printable(name.padEnd(width))}  ${String(id).padStart(5)}   ${
+      number.padStart(10)
+    }\n`;
+  }
+  for (const device of vfioDevices ?? []) {
+    yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
+      `${device.ioasId}, hwpt ${device.hwptId}\n`;
+  }
+}
+
+/** The outcome of `--verify` and `--extract-ram`. */
+export function renderWorkDone(
+  file: string,
+  { verdict, extracted }: WorkDone,
+  look: Look,
+): string {
+  const paint = painter(look.colour);
+  let text = "";
+  if (verdict !== undefined) {
+    const { bytes, notUnderstood } = verdict;
+    const but = notUnderstood === 0
+      ? ""
+      : `; of ${notUnderstood} only the place is known`;
+    text += `${paint("verified", "good")}: ${printable(file)}: all ${bytes} ` +
+      `bytes encode to themselves${but}\n`;
+  }
+  for (const { block, path, size, written } of extracted ?? []) {
+    text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +
+      `, ${formatSize(written)} written\n`;
+  }
+  return text;
+}

@@ -1,0 +1,164 @@
+/** A report as a person reads it: the verdict first, then how it came about. */
+
+import type {
+  Check,
+  CommandChange,
+  Comparison,
+  Report,
+  ReportError,
+} from "../../update/report/report.ts";
+import { formatSize, wrap } from "../wording/format.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
+import { printable } from "../wording/printable.ts";
+import type { Look } from "../process.ts";
+import { renderTimeline } from "./timeline.ts";
+import { sentence, VERDICTS } from "../wording/verdict.ts";
+
+const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
+  ok: "good",
+  warn: "careful",
+  refuse: "bad",
+  skipped: "faint",
+};
+
+/** What the reader wants: what was done, or what was found out. */
+export type ReportView = "update" | "check";
+
+/** Draws a report; the text ends with a line feed. */
+export function renderReport(
+  report: Report,
+  look: Look,
+  view: ReportView = "update",
+): string {
+  const parts = new ReportText(look, view).parts(printableReport(report));
+  return `${parts.join("\n\n")}\n`;
+}
+
+class ReportText {
+  readonly #look: Look;
+  readonly #view: ReportView;
+  readonly #paint: Paint;
+
+  constructor(look: Look, view: ReportView) {
+    this.#look = look;
+    this.#view = view;
+    this.#paint = painter(look.colour);
+  }
+
+  /** The parts that have something to say, from the verdict down. */
+  parts(report: Report): string[] {
+    return [
+      this.#verdict(report),
+      this.#timeline(report),
+      this.#memory(report),
+      this.#comparisons(report.before_after ?? []),
+      this.#commandChanges(report.command_changes),
+      this.#checks(report.checks),
+      report.warnings.map((text) => this.#led("warning:", "careful", text))
+        .join("\n"),
+      this.#error(report.error),
+    ].filter((part) => part !== "");
+  }
+
+  /** "updated: guest0 runs on QEMU 11.1.3 (was 11.1.2), same pid 4711, …". */
+  #verdict(report: Report): string {
+    const [word, tone] = VERDICTS[report.outcome];
+    return this.#led(`${word}:`, tone, sentence(report));
+  }
+
+  #timeline(report: Report): string {
+    return this.#view === "check" || report.outcome === "up-to-date"
+      ? ""
+      : renderTimeline(report, this.#look);
+  }
+
+  #memory({ ram, mode, outcome }: Report): string {
+    if (ram === null || outcome !== "updated") return "";
+    const blocks = ram.blocks === 1 ? "1 block" : `${ram.blocks} blocks`;
+    const text = `${formatSize(ram.bytes)} of RAM in ${blocks} stayed in place`;
+    return this.#led(`  ${mode}:`, "faint", text);
+  }
+
+  /** What was beside what is; the mark says whether it changed. */
+  #comparisons(rows: readonly Comparison[]): string {
+    if (rows.length === 0) return "";
+    const changed = this.#look.unicode ? "→" : ">";
+    const what = longest(rows.map((row) => row.what));
+    const before = longest(["before", ...rows.map((row) => row.before)]);
+    const head = `  ${"".padEnd(what)}  ${"before".padEnd(before)}     after`;
+    const lines = rows.map((row) => {
+      const same = row.before === row.after;
+      const mark = this.#paint(same ? "=" : changed, same ? "good" : "busy");
+      const left = `  ${row.what.padEnd(what)}  ${row.before.padEnd(before)}`;
+      return `${left}  ${mark}  ${row.after}`;
+    });
+    return [this.#paint(head, "faint"), ...lines].join("\n");
+  }
+
+  #commandChanges(changes: readonly CommandChange[]): string {
+    if (changes.length === 0) return "";
+    const lines = changes.flatMap(({ from, to, why }) => [
+      ...(from === null ? [] : [`  - ${from}`]),
+      ...(to === null ? [] : [`  + ${to}`]),
+      this.#led("   ", "faint", why, 4),
+    ]);
+    return ["command line:", ...lines].join("\n");
+  }
+
+  /** How many came out how; in full those that were not ok, in a check all. */
+  #checks(checks: readonly Check[]): string {
+    if (checks.length === 0) return "";
+    const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
+      .map((verdict) => {
+        const count = checks.filter((each) => each.verdict === verdict).length;
+        return count === 0 ? "" : `${count} ${verdict}`;
+      }).filter((text) => text !== "");
+    const isShown = ({ verdict }: Check) =>
+      this.#view === "check" || verdict !== "ok";
+    const lines = checks.filter(isShown)
+      .flatMap(({ verdict, id, detail, remedy }) => [
+        this.#led(
+          `  ${verdict.padEnd(7)}`,
+          CHECK_TONES[verdict],
+          `${id}: ${detail}`,
+          10,
+        ),
+        ...(remedy === null ? [] : [this.#remedy(remedy, 10)]),
+      ]);
+    return [`checks: ${counts.join(", ")}`, ...lines].join("\n");
+  }
+
+  #error(error: ReportError | null): string {
+    if (error === null) return "";
+    const { message, qemu, remedy } = error;
+    return [
+      this.#led("error:", "bad", message),
+      ...(qemu === null ? [] : [this.#led("  QEMU says:", "faint", qemu)]),
+      ...(remedy === null ? [] : [this.#remedy(remedy, 2)]),
+    ].join("\n");
+  }
+
+  #remedy(remedy: string, indent: number): string {
+    const lead = `${" ".repeat(indent)}try:`;
+    return this.#led(lead, "strong", remedy, indent);
+  }
+
+  /** A paragraph that starts with a word of its own tone. */
+  #led(lead: string, tone: Tone, text: string, indent = 2): string {
+    const { width } = this.#look;
+    const rest = wrap(text, { width, lead: lead.length + 1, indent });
+    return `${this.#paint(lead, tone)} ${rest}`;
+  }
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => text.length));
+}
+
+/** The report with every text made harmless: QEMU and its guest wrote some. */
+function printableReport(report: Report): Report {
+  return JSON.parse(
+    JSON.stringify(report),
+    (_key, value) => typeof value === "string" ? printable(value) : value,
+  );
+}

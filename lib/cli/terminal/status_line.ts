@@ -1,0 +1,24 @@
+import type { CliProcess } from "../process.ts";
+
+/** One line on a terminal's standard error, written over and over. */
+export class StatusLine {
+  readonly #process: CliProcess;
+  #shown = false;
+
+  constructor(process: CliProcess) {
+    this.#process = process;
+  }
+
+  show(text: string): void {
+    const { stderr, look } = this.#process;
+    if (!stderr.canOverwrite) return;
+    this.clear();
+    stderr.offer(`  ${text}`.slice(0, look.width - 1));
+    this.#shown = true;
+  }
+
+  clear(): void {
+    if (this.#shown) this.#process.stderr.offer("\r\u001b[K");
+    this.#shown = false;
+  }
+}

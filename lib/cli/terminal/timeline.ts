@@ -1,0 +1,261 @@
+/**
+ * The phases of an update as bars over one scale of time, with the guest's
+ * pause marked through all of them.
+ *
+ * ```text
+ *   prepare  ━━━━━━━┊                    ┊            25.2 ms
+ *   migrate         ━━╸                  ┊             6.7 ms
+ *   cut             ┊ ╺━━━━━━━━━━━╸      ┊            43.2 ms
+ *   load            ┊             ━━━━━━━━            37.3 ms
+ *   guest    ───────┤┄┄┄┄┄┄ paused ┄┄┄┄┄┄├──────      91.3 ms
+ *            -20    0        40      80      120      ms
+ * ```
+ *
+ * Zero is where the guest stops. A pause that would be too short to see makes
+ * the scale leave out what is far from it; marks at the edges say so.
+ *
+ * @module
+ */
+
+import type { Phase } from "../../update/report/report.ts";
+import { formatDuration } from "../wording/format.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
+import type { Look } from "../process.ts";
+import {
+  endOf,
+  labelOf,
+  pauseOf,
+  roundUp,
+  type Span,
+  type Timed,
+  totalTime,
+  windowAround,
+} from "../wording/time_window.ts";
+
+/** Half cells are the finest that a terminal draws of a line. */
+const HALVES = 2;
+/** "1234.5 ms" and a space before it. */
+const DURATION_WIDTH = 10;
+/** So many columns from one label of the scale to the next. */
+const TICK_SPACING = 9;
+
+const GUEST = "guest";
+
+interface Glyphs {
+  readonly full: string;
+  readonly left: string;
+  readonly right: string;
+  readonly guide: string;
+  readonly running: string;
+  readonly paused: string;
+  readonly stop: string;
+  readonly resume: string;
+  readonly earlier: string;
+  readonly later: string;
+}
+
+const UNICODE: Glyphs = {
+  full: "━",
+  left: "╸",
+  right: "╺",
+  guide: "┊",
+  running: "─",
+  paused: "┄",
+  stop: "┤",
+  resume: "├",
+  earlier: "‹",
+  later: "›",
+};
+
+const ASCII: Glyphs = {
+  full: "=",
+  left: "=",
+  right: "=",
+  guide: ":",
+  running: "-",
+  paused: ".",
+  stop: "|",
+  resume: "|",
+  earlier: "<",
+  later: ">",
+};
+
+/** One column of a row. */
+interface Cell {
+  character: string;
+  tone: Tone | undefined;
+}
+
+/** The timeline, one line a phase; empty where no phase was entered. */
+export function renderTimeline(report: Timed, look: Look): string {
+  if (report.phases.length === 0) return "";
+  return new Timeline(report, look).lines().join("\n");
+}
+
+class Timeline {
+  readonly #phases: readonly Phase[];
+  readonly #pause: Span | undefined;
+  /** Whether the guest was seen to run again. */
+  readonly #resumed: boolean;
+  readonly #window: Span;
+  readonly #nameWidth: number;
+  readonly #columns: number;
+  readonly #glyphs: Glyphs;
+  readonly #paint: Paint;
+
+  constructor(report: Timed, look: Look) {
+    const { phases } = report;
+    this.#phases = phases;
+    this.#resumed = report.blackout_ms !== null;
+    this.#pause = pauseOf(report);
+    this.#window = windowAround(this.#pause, totalTime(report));
+    this.#nameWidth = Math.max(
+      GUEST.length,
+      ...phases.map((phase) => labelOf(phase).length),
+    );
+    this.#columns = look.width - this.#nameWidth - DURATION_WIDTH - 4;
+    this.#glyphs = look.unicode ? UNICODE : ASCII;
+    this.#paint = painter(look.colour);
+  }
+
+  lines(): string[] {
+    const rows = this.#phases.map((phase) => this.#phaseLine(phase));
+    if (this.#pause !== undefined) rows.push(this.#guestLine(this.#pause));
+    return [...rows, this.#scaleLine()];
+  }
+
+  #phaseLine(phase: Phase): string {
+    const { full, left, right, earlier, later } = this.#glyphs;
+    const cells = this.#emptyRow();
+    const span = { start: phase.start_ms, end: endOf(phase) };
+    const first = this.#half(span.start);
+    const last = Math.max(first + 1, this.#half(span.end));
+    const tone = this.#toneOf(phase, span);
+    for (const [index, cell] of cells.entries()) {
+      const covers = (half: number) => half >= first && half < last;
+      const coversLeft = covers(index * HALVES);
+      const coversRight = covers(index * HALVES + 1);
+      if (!coversLeft && !coversRight) continue;
+      cell.character = coversLeft ? (coversRight ? full : left) : right;
+      cell.tone = tone;
+    }
+    if (span.start < this.#window.start) put(cells, 0, earlier, "faint");
+    if (span.end > this.#window.end) put(cells, -1, later, "faint");
+    return this.#line(labelOf(phase), cells, phase.duration_ms);
+  }
+
+  #guestLine(pause: Span): string {
+    const { running, paused, stop, resume } = this.#glyphs;
+    const cells = this.#emptyRow();
+    const first = this.#column(pause.start);
+    const last = Math.max(first, this.#column(pause.end));
+    for (const [index, cell] of cells.entries()) {
+      const isPaused = index >= first && index <= last;
+      cell.character = isPaused ? paused : running;
+      cell.tone = isPaused ? "careful" : "good";
+    }
+    put(cells, first, stop, "careful");
+    if (this.#resumed) put(cells, last, resume, "careful");
+    const word = this.#resumed ? " paused " : " stopped ";
+    const room = last - first - 1;
+    if (word.length <= room) {
+      const at = first + 1 + Math.floor((room - word.length) / 2);
+      for (const [index, character] of [...word].entries()) {
+        put(cells, at + index, character, "careful");
+      }
+    }
+    return this.#line(
+      GUEST,
+      cells,
+      this.#resumed ? pause.end - pause.start : undefined,
+    );
+  }
+
+  /** Labels at round times, each starting below the time it names. */
+  #scaleLine(): string {
+    const { start, end } = this.#window;
+    const zero = this.#pause?.start ?? 0;
+    const ticks = Math.max(1, Math.floor(this.#columns / TICK_SPACING));
+    const step = roundUp((end - start) / ticks);
+    let text = "";
+    const from = Math.ceil((start - zero) / step);
+    for (let tick = from; tick * step + zero <= end; tick += 1) {
+      const label = String(Number((tick * step).toPrecision(6)));
+      const column = this.#column(tick * step + zero);
+      const overlaps = text !== "" && column <= text.length;
+      if (overlaps || column + label.length > this.#columns) continue;
+      text = text.padEnd(column) + label;
+    }
+    const name = "".padEnd(this.#nameWidth);
+    const scale = text.padEnd(this.#columns);
+    return this.#paint(`  ${name}  ${scale} ${"ms".padStart(9)}`, "faint");
+  }
+
+  #line(name: string, cells: readonly Cell[], milliseconds?: number): string {
+    const duration = milliseconds === undefined
+      ? ""
+      : formatDuration(milliseconds).padStart(DURATION_WIDTH);
+    const label = name.padEnd(this.#nameWidth);
+    return `  ${label}  ${this.#painted(cells)}${duration}`.trimEnd();
+  }
+
+  #painted(cells: readonly Cell[]): string {
+    let result = "";
+    for (let index = 0; index < cells.length;) {
+      const tone = cells[index]?.tone;
+      let run = "";
+      while (index < cells.length && cells[index]?.tone === tone) {
+        run += cells[index]?.character ?? "";
+        index += 1;
+      }
+      result += this.#paint(run, tone);
+    }
+    return result;
+  }
+
+  /** Blanks, and the two guides that carry the pause through every row. */
+  #emptyRow(): Cell[] {
+    const cells = Array.from(
+      { length: this.#columns },
+      (): Cell => ({ character: " ", tone: undefined }),
+    );
+    if (this.#pause === undefined) return cells;
+    const edges = this.#resumed
+      ? [this.#pause.start, this.#pause.end]
+      : [this.#pause.start];
+    for (const edge of edges) {
+      put(cells, this.#column(edge), this.#glyphs.guide, "faint");
+    }
+    return cells;
+  }
+
+  #toneOf(phase: Phase, span: Span): Tone {
+    if (phase.name === "rollback") return "bad";
+    if (this.#pause === undefined) return "busy";
+    const shared = Math.min(span.end, this.#pause.end) -
+      Math.max(span.start, this.#pause.start);
+    return shared * 2 > span.end - span.start ? "careful" : "busy";
+  }
+
+  /** Where a time falls, in half cells. */
+  #half(time: number): number {
+    const { start, end } = this.#window;
+    const share = (time - start) / (end - start);
+    const last = this.#columns * HALVES;
+    return Math.round(Math.max(0, Math.min(1, share)) * last);
+  }
+
+  /** Where a time falls, in cells; the last cell for the very end. */
+  #column(time: number): number {
+    const column = Math.floor(this.#half(time) / HALVES);
+    return Math.min(this.#columns - 1, column);
+  }
+}
+
+/** Sets one cell; a negative index counts from the end. */
+function put(cells: Cell[], index: number, character: string, tone: Tone) {
+  const cell = cells.at(index);
+  if (cell === undefined) return;
+  cell.character = character;
+  cell.tone = tone;
+}

@@ -1,0 +1,71 @@
+/** What a person reads when a command fails. */
+
+import { CprctlError } from "../../errors.ts";
+import { printable } from "./printable.ts";
+
+/** Deeper causes say less and less. */
+const MAX_CAUSES = 3;
+
+/**
+ * An error in a few lines: what happened, why, what to do.
+ *
+ * ```text
+ * error: Cannot connect to "/run/vm/a.qmp"
+ *   because: connect failed: Connection refused
+ *   try: Start QEMU with -qmp unix:/run/vm/a.qmp,server=on,wait=off
+ * ```
+ *
+ * @param debug whether to add where it was thrown
+ */
+export function errorText(error: unknown, debug: boolean): string {
+  const lines = [`error: ${messageOf(error)}`];
+  for (const cause of causesOf(error)) {
+    lines.push(`  because: ${messageOf(cause)}`);
+  }
+  const remedy = remedyOf(error);
+  if (remedy !== undefined) lines.push(`  try: ${remedy}`);
+  if (debug && error instanceof Error && error.stack !== undefined) {
+    lines.push(...error.stack.split("\n").slice(1));
+  }
+  return lines.map(printable).join("\n");
+}
+
+/** The exit code that an error stands for. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof CprctlError ? error.exitCode : 1;
+}
+
+/** The message of anything that can be thrown. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message === "" ? "Unknown error" : message;
+}
+
+/** What to do about it; undefined where nothing is known to help. */
+function remedyOf(error: unknown): string | undefined {
+  for (const each of [error, ...causesOf(error)]) {
+    if (each instanceof CprctlError && each.remedy !== undefined) {
+      return each.remedy;
+    }
+  }
+  return undefined;
+}
+
+/** The errors that led to this one, nearest first, none said twice. */
+function causesOf(error: unknown): unknown[] {
+  const chain = new Set([error]);
+  let cause = error;
+  while (cause instanceof Error && cause.cause !== undefined) {
+    cause = cause.cause;
+    if (chain.has(cause)) break;
+    chain.add(cause);
+  }
+  const said: string[] = [];
+  const news = [...chain].filter((each) => {
+    const message = messageOf(each);
+    const isNew = !said.some((text) => text.includes(message));
+    said.push(message);
+    return isNew;
+  });
+  return news.slice(1, 1 + MAX_CAUSES);
+}

@@ -1,0 +1,72 @@
+/** Which stretch of an update a timeline shows, in milliseconds. */
+
+import type { Phase, PhaseName, Report } from "../../update/report/report.ts";
+
+/** What a timeline needs of a report. */
+export type Timed = Pick<
+  Report,
+  "phases" | "blackout_ms" | "blackout_start_ms"
+>;
+
+/** A span of time, in milliseconds from the start of the update. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A scale must have a length, even if nothing took time. */
+const SHORTEST = 0.1;
+/** A pause below this share of all time is looked at more closely. */
+const SMALLEST_SHARE = 0.3;
+/** What is shown on either side of such a pause, in pauses. */
+const MARGIN = 0.5;
+
+const LABELS: Partial<Record<PhaseName, string>> = { verify: "same VM?" };
+
+/** When a phase ended. */
+export function endOf(phase: Phase): number {
+  return phase.start_ms + phase.duration_ms;
+}
+
+/** What a phase is called where a person reads it. */
+export function labelOf(phase: Phase): string {
+  return LABELS[phase.name] ?? phase.name;
+}
+
+/** When the last phase, and the pause, had ended. */
+export function totalTime(
+  { phases, blackout_ms: length, blackout_start_ms: start }: Timed,
+): number {
+  return Math.max(
+    ...phases.map(endOf),
+    start === null ? 0 : start + (length ?? 0),
+    SHORTEST,
+  );
+}
+
+/** When the guest stood still; to the very end if it was not seen to go on. */
+export function pauseOf(timed: Timed): Span | undefined {
+  const { blackout_start_ms: start, blackout_ms: length } = timed;
+  if (start === null) return undefined;
+  return { start, end: length === null ? totalTime(timed) : start + length };
+}
+
+/** All time, or the surroundings of a pause that would hardly be seen. */
+export function windowAround(pause: Span | undefined, total: number): Span {
+  if (pause === undefined) return { start: 0, end: total };
+  const length = pause.end - pause.start;
+  if (length === 0 || length >= total * SMALLEST_SHARE) {
+    return { start: 0, end: total };
+  }
+  return {
+    start: Math.max(0, pause.start - length * MARGIN),
+    end: Math.min(total, pause.end + length * MARGIN),
+  };
+}
+
+/** The next of 1, 2, 5, 10, 20, 50 … at or above the value. */
+export function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const factor = [1, 2, 5, 10].find((each) => each * power >= value) ?? 10;
+  return factor * power;
+}

@@ -1,0 +1,87 @@
+/** An outcome in words: what a person wants to know first. */
+
+import type { Outcome, Program, Report } from "../../update/report/report.ts";
+import { formatDuration } from "./format.ts";
+
+/** How an outcome is to be felt. */
+export type Mood = "good" | "careful" | "bad";
+
+/** The word for an outcome, and its mood. */
+export const VERDICTS: Readonly<
+  Record<Outcome, readonly [word: string, mood: Mood]>
+> = {
+  "updated": ["updated", "good"],
+  "up-to-date": ["up to date", "good"],
+  "would-update": ["would update", "good"],
+  "refused": ["refused", "careful"],
+  "rolled-back": ["rolled back", "careful"],
+  "needs-person": ["needs a person", "bad"],
+};
+
+/** The VM's name, or what else tells it from others. */
+export function vmName({ vm }: Report): string {
+  return vm.name ?? vm.qmp ?? "the VM";
+}
+
+/** "guest0 runs on QEMU 11.1.3 (was 11.1.2)". */
+export function mainClause(report: Report): string {
+  const name = vmName(report);
+  const old = programName(report.from);
+  switch (report.outcome) {
+    case "updated":
+      return report.to === null
+        ? `${name} runs on the new program`
+        : `${name} runs on ${programName(report.to)} ${was(report)}`;
+    case "up-to-date":
+      return `${name} runs on ${programName(report.to ?? report.from)} already`;
+    case "would-update":
+      return `${name} would move from ${old} to ${
+        report.to?.exe ?? "the new program"
+      }`;
+    case "refused":
+      return `${name} was not touched and runs on ${old}`;
+    case "rolled-back":
+      return `${name} runs on ${old} again, its memory as it was`;
+    case "needs-person":
+      return `${name} may not be running`;
+  }
+}
+
+/** "same pid 4711", "pid 4711 is now 4790"; empty where none is known. */
+export function pidClause(
+  { pid_before: before, pid_after: after }: Report,
+): string {
+  if (after === null) return before === null ? "" : `pid was ${before}`;
+  if (before === null) return `pid ${after}`;
+  return before === after
+    ? `same pid ${after}`
+    : `pid ${before} is now ${after}`;
+}
+
+/** "paused 91.3 ms"; empty where the guest never stopped. */
+export function pauseClause(report: Report): string {
+  if (report.blackout_ms !== null) {
+    return `paused ${formatDuration(report.blackout_ms)}`;
+  }
+  return report.outcome === "updated" ? "still paused, as it was" : "";
+}
+
+/** All that is to be said in one line, after the word. */
+export function sentence(report: Report): string {
+  return [mainClause(report), pidClause(report), pauseClause(report)]
+    .filter((clause) => clause !== "").join(", ");
+}
+
+/** "QEMU 11.1.3". */
+export function programName({ program, version }: Program): string {
+  return version === null ? program : `${program} ${version}`;
+}
+
+function was({ from, to }: Report): string {
+  if (to !== null && from.program !== to.program) {
+    return `(was ${programName(from)})`;
+  }
+  return from.version === to?.version
+    ? "(the same version, started anew)"
+    : `(was ${from.version ?? "of unknown version"})`;
+}

@@ -1,0 +1,256 @@
+/**
+ * The virtual machines of this host, and what at first sight keeps each from
+ * being updated. Whether an update would really work is for the preflight to
+ * say; this one is cheap, and nothing that it asks changes anything.
+ *
+ * @module
+ */
+
+import { CmdlineError } from "../../cmdline/mod.ts";
+import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
+import { ask, QUERY_NAME, QUERY_STATUS } from "../../qmp/types/mod.ts";
+import { messageOf } from "../error.ts";
+import { type ProgramName, versionText } from "../vm/facts.ts";
+import { monitorSockets } from "./monitors.ts";
+import { findVmProcesses, type VmProcess } from "./processes.ts";
+import { VmLock } from "../run/lock.ts";
+import { CommandLine } from "../preflight/command_line.ts";
+import { isGone, readExecutable } from "../process/proc.ts";
+
+/** Raised when a field changes its meaning or goes away. */
+export const LIST_SCHEMA = 1;
+
+/** What is now at the path that a VM's program was started from. */
+export type BinaryState = "same" | "replaced" | "deleted";
+
+/** One virtual machine; snake_case, as `--json` prints it. */
+export interface ListedVm {
+  readonly pid: number;
+  readonly name: string | null;
+  readonly program: ProgramName;
+  /** Of the running program; null where the monitor did not say. */
+  readonly version: string | null;
+  /** Run state; null where the monitor did not say. */
+  readonly status: string | null;
+  readonly binary: string;
+  readonly binary_state: BinaryState;
+  /** For `--qmp`; null where there is none that will do. */
+  readonly qmp: string | null;
+  /** Nothing seen so far speaks against an update. */
+  readonly updatable: boolean;
+  /** What does. */
+  readonly obstacle: string | null;
+}
+
+/** All virtual machines that were found. */
+export interface HostList {
+  readonly schema: typeof LIST_SCHEMA;
+  /** By ascending pid. */
+  readonly vms: readonly ListedVm[];
+  /** How many more belong to other users. */
+  readonly unreadable: number;
+}
+
+/** How to look. */
+export interface ListRequest {
+  /** Whether the monitors are asked for name, version and status. */
+  readonly asksMonitors: boolean;
+  /** Milliseconds that each monitor has. */
+  readonly timeoutMs?: number;
+}
+
+/** Milliseconds: a monitor answers at once, or has its reasons. */
+const MONITOR_TIMEOUT_MS = 2_000;
+
+/** A host with hundreds of VMs is asked so many at a time. */
+const AT_ONCE = 32;
+/** cpr-exec came with QEMU 10.2. */
+const FIRST_WITH_CPR_EXEC = { major: 10, minor: 2 };
+
+/** Lists the virtual machines of this host. */
+export async function listVms(request: ListRequest): Promise<HostList> {
+  const { found, ...counted } = await findVmProcesses();
+  let { unreadable } = counted;
+  const vms: ListedVm[] = [];
+  const waiting = found.values();
+  const worker = async () => {
+    for (const process of waiting) {
+      const vm = await describeVm(process, request);
+      if (vm === "denied") unreadable++;
+      else if (vm !== undefined) vms.push(vm);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  vms.sort((a, b) => a.pid - b.pid);
+  return { schema: LIST_SCHEMA, vms, unreadable };
+}
+
+/**
+ * Looks at one virtual machine.
+ *
+ * @returns undefined where the process has ended meanwhile, "denied" where it
+ * is not for this user to look at
+ */
+export async function describeVm(
+  process: VmProcess,
+  request: ListRequest,
+): Promise<ListedVm | "denied" | undefined> {
+  try {
+    const { pid, program } = process;
+    const { path, replaced } = await readExecutable(pid);
+    const told = readWords(process);
+    const qmp = told.monitor === undefined
+      ? null
+      : await reachable(pid, told.monitor);
+    const asked = qmp === null ? {} : await askUnlessAtWork(qmp, pid, request);
+    const obstacle = told.obstacle ?? asked.obstacle ?? null;
+    return {
+      pid,
+      name: asked.name ?? told.name ?? null,
+      program,
+      version: asked.version ?? null,
+      status: asked.status ?? null,
+      binary: path,
+      binary_state: replaced ? await stateOf(pid, path) : "same",
+      qmp,
+      updatable: obstacle === null,
+      obstacle,
+    };
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    if (error instanceof Deno.errors.PermissionDenied) return "denied";
+    throw error;
+  }
+}
+
+async function stateOf(pid: number, path: string): Promise<BinaryState> {
+  try {
+    await Deno.stat(`/proc/${pid}/root${path}`);
+    return "replaced";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "deleted";
+    if (error instanceof Deno.errors.NotADirectory) return "deleted";
+    throw error;
+  }
+}
+
+/** What the command line tells. */
+interface Told {
+  readonly name?: string | undefined;
+  /** Path of the QMP socket, as the VM's process understands it. */
+  readonly monitor?: string;
+  readonly obstacle?: string;
+}
+
+function readWords({ program, argv }: VmProcess): Told {
+  try {
+    const line = CommandLine.parse(program, argv);
+    const name = line.values("name").at(-1)?.get("guest");
+    const [socket] = monitorSockets(line);
+    if (socket === undefined) return { name, obstacle: "it has no QMP socket" };
+    if ("other" in socket) {
+      return {
+        name,
+        obstacle: `its monitor is on no unix socket path: ${socket.other}`,
+      };
+    }
+    const obstacle = obstacleOf(line);
+    return {
+      name,
+      monitor: socket.path,
+      ...obstacle === undefined ? {} : { obstacle },
+    };
+  } catch (error) {
+    if (!(error instanceof CmdlineError)) throw error;
+    return { obstacle: error.message };
+  }
+}
+
+function obstacleOf(line: CommandLine): string | undefined {
+  // What a file of options adds is not known here.
+  if (line.has("readconfig")) return undefined;
+  if (line.all("sandbox", "spawn").at(-1) === "deny") {
+    return "its sandbox lets it execute nothing (spawn=deny)";
+  }
+  const shared = line.values("machine").map((it) => it.boolean("aux-ram-share"))
+    .findLast((it) => it !== undefined);
+  return shared === true ? undefined : "it was started without aux-ram-share";
+}
+
+/** The path by which this process reaches what the VM's process calls so. */
+async function reachable(pid: number, path: string): Promise<string> {
+  const links = ["root", "ns/mnt"];
+  const [theirs, ours] = await Promise.all(
+    [pid, "self"].map((it) =>
+      Promise.all(links.map((link) => Deno.readLink(`/proc/${it}/${link}`)))
+    ),
+  );
+  const absolute = path.startsWith("/")
+    ? path
+    : `${await Deno.readLink(`/proc/${pid}/cwd`)}/${path}`;
+  return String(theirs) === String(ours)
+    ? absolute
+    : `/proc/${pid}/root${absolute}`;
+}
+
+/** What the monitor tells. */
+interface Asked {
+  readonly name?: string | undefined;
+  readonly version?: string;
+  readonly status?: string;
+  readonly obstacle?: string;
+}
+
+/**
+ * A monitor serves one client at a time: in an update, whoever else asks makes
+ * the guest's pause longer.
+ */
+async function askUnlessAtWork(
+  path: string,
+  pid: number,
+  { asksMonitors, timeoutMs = MONITOR_TIMEOUT_MS }: ListRequest,
+): Promise<Asked> {
+  if (await VmLock.isLeft(pid)) {
+    return { obstacle: "a cprctl works on it, or was killed at that" };
+  }
+  return asksMonitors ? await askMonitor(path, pid, timeoutMs) : {};
+}
+
+async function askMonitor(
+  path: string,
+  pid: number,
+  timeoutMs: number,
+): Promise<Asked> {
+  try {
+    await using client = await QmpClient.connect({ path }, { timeoutMs });
+    if (client.peer?.pid !== pid) {
+      return { obstacle: `process ${client.peer?.pid} answers at its monitor` };
+    }
+    const { version } = client;
+    const executor = {
+      execute: (command: string) =>
+        client.execute(command, undefined, { timeoutMs }),
+    };
+    const { status } = await ask(executor, QUERY_STATUS);
+    const { name } = await ask(executor, QUERY_NAME);
+    return {
+      name,
+      version: versionText(version),
+      status,
+      ...isTooOld(client) ? { obstacle: "it does not know cpr-exec" } : {},
+    };
+  } catch (error) {
+    if (error instanceof QmpConnectError && error.failure === "busy") {
+      return { obstacle: "another client holds its monitor" };
+    }
+    if (error instanceof QmpError) return { obstacle: messageOf(error) };
+    throw error;
+  }
+}
+
+function isTooOld({ version }: QmpClient): boolean {
+  if (version.package.startsWith("cprctl")) return false;
+  const { major, minor } = FIRST_WITH_CPR_EXEC;
+  return version.major < major ||
+    (version.major === major && version.minor < minor);
+}

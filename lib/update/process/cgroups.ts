@@ -1,0 +1,141 @@
+/**
+ * Control groups, of version 1 (a hierarchy for each controller) and 2 (one
+ * for all, named "" here), also side by side.
+ *
+ * @module
+ */
+
+import { parseMounts } from "./mounts.ts";
+
+/** The group in each hierarchy, by the hierarchy's controllers. */
+export type Cgroups = Readonly<Record<string, string>>;
+
+/** Whether a whole process moves, or one of its threads. */
+export type CgroupMember = "process" | "thread";
+
+/** What members are written to. */
+const VERSION_1_MEMBERS = { process: "cgroup.procs", thread: "tasks" } as const;
+
+/** Reads the text of /proc/PID/cgroup. */
+export function parseCgroups(text: string): Cgroups {
+  const groups: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    // 9:cpu,cpuacct:/machine.slice/a; the path may hold colons.
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    groups[controllers] = path;
+  }
+  return groups;
+}
+
+/** Those groups that are not the other's as well. */
+export function otherCgroups(groups: Cgroups, than: Cgroups): Cgroups {
+  return Object.fromEntries(
+    Object.entries(groups).filter(([name, path]) => than[name] !== path),
+  );
+}
+
+/**
+ * Moves a process or thread into groups.
+ *
+ * @param id of the process or thread
+ * @returns why, for each group that it could not be moved into
+ */
+export function joinCgroups(
+  member: CgroupMember,
+  id: number,
+  groups: Cgroups,
+): string[] {
+  const wanted = Object.entries(groups);
+  if (wanted.length === 0) return [];
+  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  return wanted.flatMap(([controllers, path]) => {
+    const folder = folderOf(mounts, controllers, path);
+    if (folder === undefined) return [`cgroup "${path}": not mounted`];
+    try {
+      if (controllers === "") joinVersion2(member, id, folder);
+      else add(id, `${folder}/${VERSION_1_MEMBERS[member]}`);
+      return [];
+    } catch (error) {
+      // Whatever the kernel says against it: no right, no such group, a group
+      // that takes no members; Deno has no class for all of them.
+      if (!(error instanceof Error)) throw error;
+      return [`cgroup "${path}": ${error.message}`];
+    }
+  });
+}
+
+/**
+ * Moves this process into groups.
+ *
+ * @returns why, for each group that it could not be moved into
+ */
+export function enterCgroups(groups: Cgroups): string[] {
+  const own = parseCgroups(Deno.readTextFileSync("/proc/self/cgroup"));
+  return joinCgroups("process", Deno.pid, otherCgroups(groups, own));
+}
+
+/**
+ * A threaded group takes threads alone, of processes that are in the group
+ * above that is not: there the process goes first.
+ */
+function joinVersion2(member: CgroupMember, id: number, folder: string): void {
+  if (member === "thread") return add(id, `${folder}/cgroup.threads`);
+  let domain = folder;
+  while (isThreaded(domain)) domain = domain.slice(0, domain.lastIndexOf("/"));
+  add(id, `${domain}/cgroup.procs`);
+  if (domain !== folder) add(id, `${folder}/cgroup.threads`);
+}
+
+/** The root group has no type. */
+function isThreaded(folder: string): boolean {
+  try {
+    return Deno.readTextFileSync(`${folder}/cgroup.type`) === "threaded\n";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function add(id: number, file: string): void {
+  Deno.writeTextFileSync(file, `${id}`, { create: false });
+}
+
+/** A mounted hierarchy. */
+export interface CgroupMount {
+  /** Empty for version 2. */
+  readonly controllers: ReadonlySet<string>;
+  /** The group that is seen at the mount point. */
+  readonly root: string;
+  readonly mountPoint: string;
+}
+
+/** Reads the hierarchies from the text of /proc/PID/mountinfo. */
+export function cgroupMounts(mountinfo: string): CgroupMount[] {
+  return parseMounts(mountinfo)
+    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
+    .map(({ root, mountPoint, type, options }) => ({
+      controllers: new Set(type === "cgroup" ? options.split(",") : []),
+      root,
+      mountPoint,
+    }));
+}
+
+/** Where a group is; undefined where its hierarchy is not to be seen. */
+export function folderOf(
+  mounts: readonly CgroupMount[],
+  controllers: string,
+  path: string,
+): string | undefined {
+  const names = controllers === "" ? [] : controllers.split(",");
+  for (const mount of mounts) {
+    const isIt = names.length === 0
+      ? mount.controllers.size === 0
+      : names.every((name) => mount.controllers.has(name));
+    if (!isIt) continue;
+    const base = mount.root === "/" ? "" : mount.root;
+    if (path !== base && !path.startsWith(`${base}/`)) continue;
+    return mount.mountPoint + path.slice(base.length);
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+import { readDescriptors } from "./proc.ts";
+import { type FileLock, readLocks } from "./file_locks.ts";
+
+/** A descriptor of another process. */
+export interface OpenFile {
+  /** Such as "/path", "socket:[4711]" or "/memfd:name (deleted)". */
+  readonly link: string;
+  readonly info: Deno.FileInfo;
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** The files of the VM's process, as that process sees them. */
+export class ProcessFiles {
+  readonly #pid: number;
+  #open: Promise<ReadonlyMap<number, OpenFile>> | undefined;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+  }
+
+  /** A path of the process's, as we can reach it. */
+  reach(path: string): string {
+    return path.startsWith("/")
+      ? `/proc/${this.#pid}/root${path}`
+      : `/proc/${this.#pid}/cwd/${path}`;
+  }
+
+  /** What is at a path of the process's; undefined where nothing is. */
+  async stat(path: string): Promise<Deno.FileInfo | undefined> {
+    try {
+      return await Deno.stat(this.reach(path));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      if (error instanceof Deno.errors.NotADirectory) return undefined;
+      throw error;
+    }
+  }
+
+  /** Every descriptor that is open. */
+  open(): Promise<ReadonlyMap<number, OpenFile>> {
+    return this.#open ??= this.#readOpen();
+  }
+
+  /** Whether the process has this very file open. */
+  async hasOpen(file: Deno.FileInfo): Promise<boolean> {
+    for (const { info } of (await this.open()).values()) {
+      if (isSameFile(info, file)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a descriptor is closed by an exec; undefined: it is not open. */
+  async closesOnExec(descriptor: number): Promise<boolean | undefined> {
+    const flags = await this.flags(descriptor);
+    return flags === undefined ? undefined : (flags & O_CLOEXEC) !== 0;
+  }
+
+  /** A descriptor's O_ flags; undefined: it is not open. */
+  async flags(descriptor: number): Promise<number | undefined> {
+    const facts = await this.#facts(descriptor);
+    if (facts === undefined) return undefined;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(facts)?.[1] ?? "0";
+    return Number.parseInt(flags, 8);
+  }
+
+  /** The locks that the process has by its descriptors. */
+  async locks(): Promise<FileLock[]> {
+    const locks: FileLock[] = [];
+    for (const number of (await this.open()).keys()) {
+      locks.push(...readLocks(await this.#facts(number) ?? ""));
+    }
+    return locks;
+  }
+
+  /** What the kernel says of a descriptor; undefined: it is not open. */
+  async #facts(descriptor: number): Promise<string | undefined> {
+    try {
+      return await Deno.readTextFile(
+        `/proc/${this.#pid}/fdinfo/${descriptor}`,
+      );
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  async #readOpen(): Promise<ReadonlyMap<number, OpenFile>> {
+    const files = new Map<number, OpenFile>();
+    for (const [number, link] of await readDescriptors(this.#pid)) {
+      try {
+        const info = await Deno.stat(`/proc/${this.#pid}/fd/${number}`);
+        files.set(number, { link, info });
+      } catch (error) {
+        // Closed since the folder was read.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    return files;
+  }
+}
+
+/** A device keeps its number when its node in /dev is made anew. */
+function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  if (a.isBlockDevice === true && b.isBlockDevice === true) {
+    return a.rdev === b.rdev;
+  }
+  return a.dev === b.dev && a.ino === b.ino;
+}

@@ -1,0 +1,81 @@
+/**
+ * The old program's address space, kept until the guest runs on the new one.
+ *
+ * The kernel takes it apart when its last user lets go of it: some 50 ms for
+ * every gigabyte that is mapped in it. An exec waits for that, and the guest
+ * for the exec, unless there is another user: us. Guest RAM itself is not
+ * concerned, it is in files; nor is a rollback, which starts the old program
+ * beside it as the exec started the new one.
+ *
+ * @module
+ */
+
+import { OsError } from "../../../ffi/libc.ts";
+import { StalledRead } from "../../../ffi/stalled_read.ts";
+import { isGone } from "./proc.ts";
+
+/** It takes microseconds. */
+const TIMEOUT_MS = 1_000;
+
+/**
+ * Mappings that take memory and nothing else. A mapped device or socket would
+ * still be in use when the new program opens it.
+ */
+const MEMORY = [
+  /^$/, // anonymous
+  /^\[/, // heap, stack, vdso
+  /^\/(?!dev\/|sys\/|proc\/|dmabuf:)/, // files, memfds
+  /^\/dev\/(zero|shm\/|hugepages\/)/,
+  /^anon_inode:kvm-vcpu/,
+  /^anon_inode:\[io_uring\]$/, // what was under way is ended by the exec
+];
+
+/** Keeps an address space until it is disposed. */
+export class OldMemory implements AsyncDisposable {
+  readonly #held: StalledRead | undefined;
+
+  private constructor(held: StalledRead | undefined) {
+    this.#held = held;
+  }
+
+  /**
+   * Keeps the address space of a process, or nothing where that cannot be: the
+   * guest waits a little longer then.
+   */
+  static async keep(pid: number): Promise<OldMemory> {
+    try {
+      const maps = await Deno.readTextFile(`/proc/${pid}/maps`);
+      const address = addressIn(maps);
+      if (address === undefined) return new OldMemory(undefined);
+      return new OldMemory(await StalledRead.begin(pid, address, TIMEOUT_MS));
+    } catch (error) {
+      // Not root, or no such call in this kernel; or the process has ended.
+      if (!(error instanceof OsError) && !isGone(error)) throw error;
+      return new OldMemory(undefined);
+    }
+  }
+
+  /** Lets go, which takes the kernel a while. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held?.[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * An address that can be read.
+ *
+ * @param maps in the form of /proc/PID/maps
+ * @returns undefined where more than memory is mapped
+ */
+export function addressIn(maps: string): bigint | undefined {
+  let address: bigint | undefined;
+  for (const line of maps.split("\n")) {
+    // start-end permissions offset device inode path; a path may have spaces.
+    const match = /^([\da-f]+)-\S+ (\S+) \S+ \S+ \S+ *(.*)$/.exec(line);
+    if (match === null) continue;
+    const [, start = "", permissions = "", path = ""] = match;
+    if (!MEMORY.some((pattern) => pattern.test(path))) return undefined;
+    if (permissions.startsWith("r")) address ??= BigInt(`0x${start}`);
+  }
+  return address;
+}

@@ -1,0 +1,115 @@
+/**
+ * The systemd service that a VM is, and what systemd does when the VM's process
+ * ends: that is what happens in a rollback, when the old program comes back as
+ * another process.
+ *
+ * @module
+ */
+
+import { type Cgroups, parseCgroups } from "./cgroups.ts";
+
+/** What becomes of a service, and of all that is in its control group. */
+export type ServiceFate =
+  /** It lives on, as long as there is any process in its group. */
+  | "stays"
+  /** It ends; what is in its group is killed. */
+  | "ends"
+  /** The same, and systemd starts it anew. */
+  | "restarts"
+  /** Systemd does not say. */
+  | "unknown";
+
+/** A service. Plain data. */
+export interface Service {
+  readonly name: string;
+  /** What becomes of it when the VM's process is killed. */
+  readonly fate: ServiceFate;
+}
+
+/** Whether the next process of a VM can be where the one before was. */
+export function staysInPlace(
+  { service }: { readonly service: Service | undefined },
+): boolean {
+  return service === undefined || service.fate === "stays";
+}
+
+const TIMEOUT_MS = 2_000;
+const PROPERTIES = ["ControlGroup", "MainPID", "ExitType", "Restart"];
+
+/** Values of Restart= that do nothing after a SIGKILL. */
+const NO_RESTART = ["no", "on-success", "on-watchdog"];
+
+/** Asks systemd; undefined where the process is in no service. */
+export async function readService(pid: number): Promise<Service | undefined> {
+  const groups = parseCgroups(await Deno.readTextFile(`/proc/${pid}/cgroup`));
+  const place = placeOf(groups);
+  if (place === undefined) return undefined;
+  const said = await show(place);
+  return { name: place.name, fate: fateOf(said, place, pid) };
+}
+
+/** Where a process is among systemd's units. */
+interface Place {
+  readonly name: string;
+  readonly path: string;
+  /** Whose systemd it is; undefined for the host's. */
+  readonly user: string | undefined;
+}
+
+/**
+ * The service in a path such as
+ * /user.slice/user-7.slice/user@7.service/app.slice/vm.service/group.
+ */
+export function placeOf(groups: Cgroups): Place | undefined {
+  for (const path of [groups["name=systemd"], groups[""]]) {
+    const services = path?.split("/").filter((it) => it.endsWith(".service"));
+    const name = services?.at(-1);
+    if (path === undefined || name === undefined) continue;
+    const user = services?.slice(0, -1)
+      .map((it) => /^user@(\d+)\.service$/.exec(it)?.[1]).at(-1);
+    return { name, path, user };
+  }
+  return undefined;
+}
+
+/** What systemd says of a service; empty where it says nothing. */
+async function show({ name, user }: Place): Promise<Map<string, string>> {
+  const manager = user === undefined
+    ? []
+    : user === `${Deno.uid()}`
+    ? ["--user"]
+    : ["--user", `--machine=${user}@.host`];
+  const properties = PROPERTIES.map((it) => `--property=${it}`);
+  const said = new Map<string, string>();
+  try {
+    const { stdout } = await new Deno.Command("systemctl", {
+      args: [...manager, "show", ...properties, "--", name],
+      stdin: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).output();
+    for (const line of new TextDecoder().decode(stdout).split("\n")) {
+      const equals = line.indexOf("=");
+      if (equals > 0) said.set(line.slice(0, equals), line.slice(equals + 1));
+    }
+  } catch (error) {
+    // A host with groups of that name and no systemd.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return said;
+}
+
+/** @param said the properties by their names */
+export function fateOf(
+  said: ReadonlyMap<string, string>,
+  { path }: Pick<Place, "path">,
+  pid: number,
+): ServiceFate {
+  const group = said.get("ControlGroup") ?? "";
+  // Another systemd's service, in a container, may have the same name.
+  const isIt = group !== "" && (path === group || path.startsWith(`${group}/`));
+  if (!isIt) return "unknown";
+  if (said.get("MainPID") !== `${pid}`) return "stays";
+  if (said.get("ExitType") === "cgroup") return "stays";
+  return NO_RESTART.includes(said.get("Restart") ?? "") ? "ends" : "restarts";
+}

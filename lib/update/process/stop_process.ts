@@ -1,0 +1,46 @@
+import { OsError } from "../../../ffi/libc.ts";
+import type { PidFd } from "../../../ffi/process.ts";
+import { UpdateProblem } from "../error.ts";
+
+/** A process stops, or ends, when it comes out of the kernel. */
+const TIMEOUT_MS = 10_000;
+const POLL_MS = 1;
+
+/**
+ * Stops a process, which may be about to end.
+ *
+ * @returns false when it has ended
+ * @throws {UpdateProblem} when it does neither in time
+ */
+export async function stopProcess(process: PidFd): Promise<boolean> {
+  try {
+    process.sendSignal("SIGSTOP");
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return false;
+    throw error;
+  }
+  const deadline = performance.now() + TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    if (process.hasExited()) return false;
+    if (await areStopped(process.pid)) return true;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new UpdateProblem(
+    "not-stopped",
+    `Process ${process.pid} does not stop on SIGSTOP`,
+  );
+}
+
+/** Whether every thread of a process is stopped. */
+async function areStopped(pid: number): Promise<boolean> {
+  try {
+    for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+      const stat = await Deno.readTextFile(`/proc/${pid}/task/${name}/stat`);
+      // tid (name) state …; the name may hold anything but ends the brackets.
+      if (!/^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2))) return false;
+    }
+    return true;
+  } catch {
+    return false; // a thread ended meanwhile: look again
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The threads of a VM: exec ends all but one, and with them what the host's
+ * administrator gave each. Every virtual CPU and iothread has a name that
+ * outlives its thread; by that name the next thread is given the same place.
+ *
+ * @module
+ */
+
+import { QmpError } from "../../qmp/mod.ts";
+import {
+  ask,
+  type Executor,
+  QUERY_CPUS_FAST,
+  QUERY_IOTHREADS,
+} from "../../qmp/types/mod.ts";
+import { messageOf, UpdateProblem } from "../error.ts";
+import { isGone } from "./proc.ts";
+import {
+  type Cgroups,
+  joinCgroups,
+  otherCgroups,
+  parseCgroups,
+} from "./cgroups.ts";
+import { givePlacement, type Placement, readPlacement } from "./placement.ts";
+
+/** What one thread of a VM has from the host. Plain data. */
+export interface ThreadRecord {
+  /** "main thread", "vCPU 0", 'iothread "io0"'. */
+  readonly name: string;
+  readonly placement: Placement;
+  /** Those of its groups that are not the main thread's. */
+  readonly cgroups: Cgroups;
+}
+
+const MAIN_THREAD = "main thread";
+const VCPU = "vCPU ";
+
+/**
+ * Asks which threads a VM has, and the kernel what each was given.
+ *
+ * @throws {QmpError} when the monitor does not tell
+ * @throws {OsError} ESRCH when a thread has just ended
+ */
+export async function readThreads(
+  client: Executor,
+  pid: number,
+): Promise<ThreadRecord[]> {
+  const main = readCgroups(pid, pid);
+  return [...await namedThreads(client, pid)].map(([name, tid]) => ({
+    name,
+    placement: readPlacement(tid),
+    cgroups: otherCgroups(readCgroups(pid, tid), main),
+  }));
+}
+
+/**
+ * Gives the threads that a VM has now what those of the same names had. Within
+ * the guest's pause: one round trip, and nothing set that is right already.
+ *
+ * @returns what could not be given back, for a person
+ * @throws {UpdateProblem} when the VM has more vCPUs than it had
+ */
+export async function restoreThreads(
+  client: Executor,
+  pid: number,
+  records: readonly ThreadRecord[],
+): Promise<string[]> {
+  let threads: ReadonlyMap<string, number>;
+  try {
+    threads = await namedThreads(client, pid);
+  } catch (error) {
+    // A VM that runs in the wrong place is better than one that does not.
+    if (!(error instanceof QmpError)) throw error;
+    return [`No thread got back its place: ${messageOf(error)}`];
+  }
+  refuseMoreCpus(records, threads);
+  return records.flatMap(({ name, placement, cgroups }) => {
+    const tid = threads.get(name);
+    if (tid === undefined) return [`The VM has no ${name} any more`];
+    // Groups first: a cpuset takes away what affinity it does not allow.
+    const problems = [
+      ...joinCgroups("thread", tid, cgroups),
+      ...givePlacement(tid, placement),
+    ];
+    return problems.map((problem) =>
+      `The ${name} did not get back its ${problem}`
+    );
+  });
+}
+
+/** A state of fewer vCPUs loads: the guest just does not know the others. */
+function refuseMoreCpus(
+  before: readonly ThreadRecord[],
+  now: ReadonlyMap<string, number>,
+): void {
+  const known = new Set(before.map(({ name }) => name));
+  for (const name of now.keys()) {
+    if (!name.startsWith(VCPU) || known.has(name)) continue;
+    throw new UpdateProblem(
+      "more-cpus",
+      `The program has ${name}, which the VM did not have`,
+    );
+  }
+}
+
+/**
+ * The threads with a name. The monitor's word is not taken for an id: what is
+ * not a thread of that process is left out.
+ */
+async function namedThreads(
+  client: Executor,
+  pid: number,
+): Promise<Map<string, number>> {
+  const [cpus, iothreads] = await Promise.all([
+    ask(client, QUERY_CPUS_FAST),
+    ask(client, QUERY_IOTHREADS),
+  ]);
+  const hostId = threadIds(pid);
+  const named = new Map([[MAIN_THREAD, pid]]);
+  const add = (name: string, own: number) => {
+    const tid = hostId(own);
+    if (tid !== undefined) named.set(name, tid);
+  };
+  for (const cpu of cpus) add(`${VCPU}${cpu["cpu-index"]}`, cpu["thread-id"]);
+  for (const { id, "thread-id": tid } of iothreads) {
+    add(`iothread "${id}"`, tid);
+  }
+  return named;
+}
+
+/**
+ * Translates a thread's id as the process knows it: one in a pid namespace of
+ * its own counts anew.
+ */
+function threadIds(pid: number): (own: number) => number | undefined {
+  const tasks = `/proc/${pid}/task`;
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  if (namespaceIds(status).length < 2) {
+    return (own) => exists(`${tasks}/${own}`) ? own : undefined;
+  }
+  const ids = new Map<number, number>();
+  for (const { name } of Deno.readDirSync(tasks)) {
+    const text = readIfThere(`${tasks}/${name}/status`);
+    const own = text === undefined ? undefined : namespaceIds(text).at(-1);
+    if (own !== undefined) ids.set(own, Number(name));
+  }
+  return (own) => ids.get(own);
+}
+
+/** The ids of a thread, from this process's pid namespace to its own. */
+function namespaceIds(status: string): number[] {
+  const line = /^NSpid:\s*(.*)$/m.exec(status)?.[1] ?? "";
+  return line.split("\t").map(Number);
+}
+
+function readCgroups(pid: number, tid: number): Cgroups {
+  return parseCgroups(
+    Deno.readTextFileSync(`/proc/${pid}/task/${tid}/cgroup`),
+  );
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}

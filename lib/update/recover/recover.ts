@@ -1,0 +1,120 @@
+/**
+ * Ends what a cprctl that was killed began.
+ *
+ * ```
+ * who answers at the monitor?
+ *   the VM's process, or the old program that a rollback started   led on
+ *   nobody, and the guest cannot have run since it was saved       rolled back
+ *   a stranger, or one that may be running the guest               a person's
+ * ```
+ *
+ * @module
+ */
+
+import { DeferredSignals } from "../transaction/deferred_signals.ts";
+import { messageOf, UpdateProblem } from "../error.ts";
+import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
+import { VmLock } from "../run/lock.ts";
+import { MigrationSettings } from "../vm/migration_settings.ts";
+import { openNamed } from "../process/named_process.ts";
+import { answering } from "./answering.ts";
+import { goBack } from "./go_back.ts";
+import { leadOn } from "./lead_on.ts";
+import {
+  type Leftover,
+  needsPerson,
+  type RecoverRequest,
+  type Recovery,
+} from "./recovery.ts";
+import { RunDirectory } from "../run/directory.ts";
+import { Keeper } from "../world/keeper.ts";
+
+export type { RecoverRequest, Recovery } from "./recovery.ts";
+
+/**
+ * Ends every update that was left unfinished, all at once: most of it is
+ * waiting. VMs in work are passed over. Signals that would end this process
+ * wait until it is done.
+ */
+export async function recover(request: RecoverRequest): Promise<Recovery[]> {
+  using _signals = new DeferredSignals();
+  const directories = await Array.fromAsync(RunDirectory.leftOver());
+  const recoveries = await Promise.all(directories.map(async (directory) => {
+    try {
+      return await recoverUnlessLocked(directory, request);
+    } catch (error) {
+      // One that cannot be read says nothing of the others.
+      return needsPerson(
+        { pid: directory.pid, name: undefined },
+        new UpdateProblem(
+          "unreadable",
+          `Cannot make anything of "${directory.path}": ${messageOf(error)}`,
+          { cause: error },
+        ),
+      );
+    }
+  }));
+  await VmLock.tidy();
+  return recoveries.filter((it) => it !== undefined);
+}
+
+/** Undefined where another cprctl works on the VM, or nothing was touched. */
+async function recoverUnlessLocked(
+  directory: RunDirectory,
+  request: RecoverRequest,
+): Promise<Recovery | undefined> {
+  // Without the lock the directory may be one that is being made, or removed.
+  using lock = await VmLock.tryTake(directory.pid);
+  if (lock === undefined) return undefined;
+  const journal = await readJournal(directory);
+  if (journal === undefined) {
+    await directory[Symbol.asyncDispose]();
+    return undefined;
+  }
+  try {
+    const recovery = await recoverOne(directory, journal, request);
+    await directory[Symbol.asyncDispose]();
+    return recovery;
+  } catch (error) {
+    return needsPerson(journal.vm, error);
+  }
+}
+
+async function recoverOne(
+  directory: RunDirectory,
+  journal: Journal,
+  request: RecoverRequest,
+): Promise<Recovery> {
+  const keeper = await Keeper.find(directory.path);
+  try {
+    using process = await openNamed(journal.vm);
+    const leftover: Leftover = {
+      ...{ directory, journal, keeper, request, process },
+      mayHaveRun: await mayHaveResumed(directory),
+    };
+    const recovery = await leadOnOrBack(leftover);
+    await keeper?.[Symbol.asyncDispose]();
+    return recovery;
+  } catch (error) {
+    keeper?.leave();
+    throw error;
+  }
+}
+
+async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
+  const found = await answering(leftover);
+  if (found !== undefined) {
+    await using program = found;
+    const recovery = await leadOn(program, leftover);
+    if (recovery !== undefined) {
+      const { settings } = leftover.journal;
+      const warnings = await new MigrationSettings(settings)
+        .giveBack(program.side.client);
+      return {
+        ...recovery,
+        message: [recovery.message, ...warnings].join("; "),
+      };
+    }
+  }
+  return await goBack(leftover);
+}

@@ -1,0 +1,129 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_WRONLY,
+} from "../../../ffi/open_flags.ts";
+import { RefusedError } from "../error.ts";
+import type { Facts } from "../vm/facts.ts";
+
+const STATE_FILE = "vm.state";
+const MIB = 1024 ** 2;
+/** Devices rarely have more than one MiB to save; RAM stays where it is. */
+const STATE_ROOM = 16 * MIB;
+
+/**
+ * A directory for one update, on tmpfs: the state of a VM is written and read
+ * inside the guest's pause. It is gone when the update is over.
+ */
+export class RunDirectory implements AsyncDisposable {
+  readonly path: string;
+  #stays = false;
+
+  private constructor(
+    path: string,
+    /** Of the VM's process, when the update began. */
+    readonly pid: number,
+  ) {
+    this.path = path;
+  }
+
+  /**
+   * Makes the directory, and in it the state file, which belongs to the VM's
+   * user: the VM opens it, and nobody can put another in its place.
+   */
+  static async create(facts: Facts): Promise<RunDirectory> {
+    const base = await baseDirectory();
+    const path = await Deno.makeTempDir({ dir: base, prefix: `${facts.pid}-` });
+    const directory = new RunDirectory(path, facts.pid);
+    try {
+      await Deno.chmod(path, 0o711);
+      using state = Fd.open(
+        directory.stateFile,
+        O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
+        0o600,
+      );
+      requireRoom(state, path);
+      if (Deno.uid() === 0) state.chown(facts.owner.uid, facts.owner.gid);
+    } catch (error) {
+      await directory[Symbol.asyncDispose]();
+      throw error;
+    }
+    return directory;
+  }
+
+  /** Directories that a cprctl of this user left, whatever became of it. */
+  static async *leftOver(): AsyncGenerator<RunDirectory> {
+    const base = await baseDirectory();
+    for await (const { name, isDirectory } of Deno.readDir(base)) {
+      const pid = /^(\d+)-/.exec(name)?.[1];
+      if (!isDirectory || pid === undefined) continue;
+      yield new RunDirectory(`${base}/${name}`, Number(pid));
+    }
+  }
+
+  get stateFile(): string {
+    return `${this.path}/${STATE_FILE}`;
+  }
+
+  /** Leaves the directory where it is: a person, or `cprctl recover`, needs it. */
+  leave(): void {
+    this.#stays = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stays) return;
+    try {
+      await Deno.remove(this.path, { recursive: true });
+    } catch (error) {
+      // Of two that recover at once, the other was first.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+/**
+ * Makes sure that the state has room.
+ *
+ * @throws {RefusedError}
+ */
+function requireRoom(state: Fd, path: string): void {
+  try {
+    state.writeAll(new Uint8Array(STATE_ROOM));
+    state.truncate(0);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    if (error.code !== "ENOSPC" && error.code !== "EDQUOT") throw error;
+    throw new RefusedError(
+      "no-room",
+      `Cannot keep the VM's state in "${path}": there is no room for ` +
+        `${STATE_ROOM / MIB} MiB`,
+      { remedy: "Make room in that file system", cause: error },
+    );
+  }
+}
+
+/**
+ * /run/cprctl for root, else the user's own runtime directory. Systemd names
+ * the one that it made for a unit.
+ */
+export async function baseDirectory(): Promise<string> {
+  const uid = Deno.uid();
+  const ofUnit = Deno.env.get("RUNTIME_DIRECTORY");
+  const ofUser = Deno.env.get("XDG_RUNTIME_DIR");
+  const path = ofUnit !== undefined && !ofUnit.includes(":")
+    ? ofUnit
+    : uid === 0
+    ? "/run/cprctl"
+    : ofUser !== undefined
+    ? `${ofUser}/cprctl`
+    : `/dev/shm/cprctl-${uid}`;
+  await Deno.mkdir(path, { recursive: true, mode: 0o711 });
+  const info = await Deno.lstat(path);
+  if (!info.isDirectory || info.uid !== uid) {
+    throw new Error(`Cannot use "${path}": it is not this user's directory`);
+  }
+  return path;
+}

@@ -1,0 +1,111 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import {
+  O_CREAT,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+} from "../../../ffi/open_flags.ts";
+import { RefusedError } from "../error.ts";
+import { identity } from "../process/proc.ts";
+import { baseDirectory } from "./directory.ts";
+
+/**
+ * The right to work on a VM; it ends with the process that has it. Two users,
+ * such as root and the VM's own, have their files in different places: so a
+ * file that is the VM's process's own is locked as well.
+ */
+export class VmLock implements Disposable {
+  private constructor(
+    readonly path: string,
+    readonly file: Fd,
+    /** Undefined where the process is gone, or not for us to look into. */
+    readonly ofProcess: Fd | undefined,
+  ) {}
+
+  /**
+   * Makes sure that one cprctl at a time works on a VM.
+   *
+   * @throws {RefusedError} when another one does
+   */
+  static async take(pid: number): Promise<VmLock> {
+    const lock = await VmLock.tryTake(pid);
+    if (lock !== undefined) return lock;
+    throw new RefusedError(
+      "locked",
+      `Another cprctl works on process ${pid}`,
+      { remedy: "Wait until it is done" },
+    );
+  }
+
+  /** The lock, or undefined when another cprctl has it. */
+  static async tryTake(pid: number): Promise<VmLock | undefined> {
+    const path = `${await baseDirectory()}/${pid}.lock`;
+    for (;;) {
+      const file = Fd.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      if (!file.tryLock()) {
+        file.close();
+        return undefined;
+      }
+      // The one before may have removed the file that was just opened.
+      if (!await isAt(path, file)) {
+        file.close();
+        continue;
+      }
+      const ofProcess = openOfProcess(pid);
+      if (ofProcess?.tryLock() !== false) {
+        return new VmLock(path, file, ofProcess);
+      }
+      ofProcess.close();
+      Deno.removeSync(path);
+      file.close();
+      return undefined;
+    }
+  }
+
+  /** Whether a cprctl works on a VM, or did when it was killed. */
+  static async isLeft(pid: number): Promise<boolean> {
+    try {
+      await Deno.lstat(`${await baseDirectory()}/${pid}.lock`);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /** Removes the files of locks that nobody holds any more. */
+  static async tidy(): Promise<void> {
+    for await (const { name } of Deno.readDir(await baseDirectory())) {
+      const pid = /^(\d+)\.lock$/.exec(name)?.[1];
+      if (pid === undefined) continue;
+      using _held = await VmLock.tryTake(Number(pid));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.ofProcess?.close();
+    Deno.removeSync(this.path);
+    this.file.close();
+  }
+}
+
+/** A file that is there as long as the process, and that others cannot open. */
+function openOfProcess(pid: number): Fd | undefined {
+  try {
+    return Fd.open(`/proc/${pid}/environ`, O_RDONLY);
+  } catch (error) {
+    const without = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
+    if (error instanceof OsError && without.includes(error.code)) return;
+    throw error;
+  }
+}
+
+async function isAt(path: string, file: Fd): Promise<boolean> {
+  try {
+    return BigInt(identity(await Deno.stat(path)).ino) === file.stat().ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { O_RDONLY } from "../../../ffi/open_flags.ts";
+import type { PidFd } from "../../../ffi/process.ts";
+import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import { findDescriptor } from "../process/proc.ts";
+import type { Report } from "../report/report.ts";
+import type { Kept } from "../world/estate.ts";
+
+/** A VM with every vfio vector and RAMBlock it can have stays below this. */
+const MAXIMUM_DESCRIPTORS = 4096;
+
+const STANDARD_STREAMS = [0, 1, 2];
+
+/**
+ * Duplicates of what a VM needs to live on when its process is gone: the
+ * descriptors of its CPR state, those that its command line names, and its
+ * standard streams. As long as this is held, guest RAM cannot be lost, but for
+ * what is in files that have a name and keep it.
+ */
+export class Hold implements Disposable {
+  private constructor(
+    readonly cprState: CprState,
+    /** By the number that they have in the VM's process. */
+    readonly descriptors: ReadonlyMap<number, Fd>,
+    /** The RAM among them. */
+    readonly ram: NonNullable<Report["ram"]>,
+  ) {}
+
+  /**
+   * Takes hold of a VM that waits in pre-switchover. Its guest waits as well:
+   * nothing here leaves the thread.
+   *
+   * @param named descriptors that its command line names
+   * @throws {UpdateProblem} when there is no CPR state, or it lies
+   * @throws {OsError} EPERM without the right to trace the process
+   */
+  static take(process: PidFd, named: readonly number[]): Hold {
+    const cprState = readState(process.pid);
+    using stack = new DisposableStack();
+    const descriptors = new Map<number, Fd>();
+    let bytes = 0;
+    let blocks = 0;
+    for (const { name, descriptor } of cprState.descriptors) {
+      if (descriptors.has(descriptor)) {
+        throw new UpdateProblem(
+          "cpr-state-lies",
+          `CPR state names descriptor ${descriptor} twice, also for "${name}"`,
+        );
+      }
+      const held = stack.use(duplicateFrom(process, descriptor));
+      descriptors.set(descriptor, held);
+      const status = held.stat();
+      if (!status.isFile) continue;
+      blocks++;
+      bytes += status.size;
+    }
+    for (const number of [...STANDARD_STREAMS, ...named]) {
+      if (descriptors.has(number)) continue;
+      descriptors.set(number, stack.use(duplicateFrom(process, number)));
+    }
+    stack.move();
+    return new Hold(cprState, descriptors, { blocks, bytes });
+  }
+
+  /** All of it, as a keeper takes it. */
+  get kept(): Kept[] {
+    const { descriptors } = this.cprState;
+    const named = new Set(descriptors.map(({ descriptor }) => descriptor));
+    return [
+      ...descriptors.map(({ name, id, descriptor }): Kept => ({
+        held: { name, id },
+        fd: this.#at(descriptor),
+      })),
+      ...[...this.descriptors].filter(([number]) => !named.has(number))
+        .map(([number, fd]): Kept => ({ held: { number }, fd })),
+    ];
+  }
+
+  #at(number: number): Fd {
+    const fd = this.descriptors.get(number);
+    if (fd === undefined) throw new Error(`Descriptor ${number} is not held`);
+    return fd;
+  }
+
+  /** True if a RAMBlock's memory is held. */
+  has(block: string): boolean {
+    return this.cprState.descriptors.some(({ name, id }) =>
+      name === block && id === 0
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const held of this.descriptors.values()) held.close();
+  }
+}
+
+const ACCESS_MODE = 0o3;
+
+/**
+ * A duplicate of another process's descriptor. Where the system lets nobody but
+ * a parent trace a process (Yama), memory and files are opened once more
+ * instead, which comes to the same for them.
+ */
+function duplicateFrom(process: PidFd, number: number): Fd {
+  try {
+    return process.getFd(number);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
+    const info = Deno.readTextFileSync(`/proc/${process.pid}/fdinfo/${number}`);
+    const flags = parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0", 8);
+    return Fd.open(`/proc/${process.pid}/fd/${number}`, flags & ACCESS_MODE);
+  }
+}
+
+function readState(pid: number): CprState {
+  const wanted = `/memfd:${CPR_EXEC_STATE} (deleted)`;
+  const number = findDescriptor(pid, wanted);
+  if (number === undefined) {
+    throw new UpdateProblem("no-cpr-state", `Process ${pid} has no CPR state`);
+  }
+  using memfd = Fd.open(`/proc/${pid}/fd/${number}`, O_RDONLY);
+  const state = readCprState(memfd);
+  if (state.descriptors.length <= MAXIMUM_DESCRIPTORS) return state;
+  throw new UpdateProblem(
+    "cpr-state-lies",
+    `CPR state names ${state.descriptors.length} descriptors`,
+  );
+}

@@ -1,0 +1,320 @@
+/**
+ * The part of the program that takes the VM over, be it the new one or, in a
+ * rollback, the old one: from its first greeting to a running VM.
+ *
+ * @module
+ */
+
+import { OsError } from "../../../ffi/libc.ts";
+import { PidFd } from "../../../ffi/process.ts";
+import {
+  type EventWatch,
+  type Patience,
+  QmpClient,
+  QmpClosedError,
+  QmpCommandError,
+  QmpError,
+  type QmpEvent,
+} from "../../qmp/mod.ts";
+import { messageOf, NeedsPersonError, UpdateProblem } from "../error.ts";
+import { type VmRecord } from "../vm/facts.ts";
+import { asObject, text } from "../vm/reply.ts";
+import { activateImages } from "../vm/images.ts";
+import { failureOf, nextStatus } from "../vm/migration_status.ts";
+import { stopProcess } from "../process/stop_process.ts";
+
+const STEP_TIMEOUT_MS = 10_000;
+/** Of a program that something went wrong with already. */
+const QUESTION_TIMEOUT_MS = 1_000;
+
+/** Another process than the VM's answers at its monitor. */
+export class WrongPeerProblem extends UpdateProblem {
+  override readonly name = "WrongPeerProblem";
+
+  constructor(
+    /** Who answers; undefined where that is not known. */
+    readonly pid: number | undefined,
+    vmPid: number,
+  ) {
+    super(
+      "wrong-peer",
+      `Process ${pid} answers at the monitor of the VM, which is process ${vmPid}`,
+    );
+  }
+}
+
+/** Which program takes over. */
+export type Incoming = "new" | "old";
+
+/** Drives the program that took over, until the VM runs on it. */
+export class IncomingSide implements AsyncDisposable {
+  readonly #client: QmpClient;
+  readonly #process: PidFd;
+  readonly #program: string;
+  /** From the first moment: somebody else may let the guest run. */
+  readonly #resumptions: EventWatch;
+  /** Whether the program was told to tell of a migration's events. */
+  #hasEvents: boolean;
+  /** Resolves when nobody waits for the end of the process any more. */
+  readonly #watched: Promise<void> | undefined;
+
+  private constructor(
+    client: QmpClient,
+    process: PidFd,
+    program: Incoming,
+    resumptions: EventWatch,
+    watched?: Promise<void>,
+  ) {
+    this.#client = client;
+    this.#process = process;
+    this.#program = `The ${program} program`;
+    this.#resumptions = resumptions;
+    this.#hasEvents = watched !== undefined;
+    this.#watched = watched;
+  }
+
+  /**
+   * Waits for the program to answer.
+   *
+   * @throws {WrongPeerProblem} when another process answers
+   * @throws {UpdateProblem} when nobody does
+   */
+  static async connect(
+    facts: VmRecord,
+    program: Incoming,
+    timeoutMs: number,
+  ): Promise<IncomingSide> {
+    const process = openProcess(facts.pid, program);
+    const giveUp = new AbortController();
+    const watched = abortAtEnd(process, timeoutMs, giveUp);
+    try {
+      const [client, resumptions] = await answering(
+        facts,
+        timeoutMs,
+        giveUp.signal,
+      );
+      return new IncomingSide(client, process, program, resumptions, watched);
+    } catch (error) {
+      process[Symbol.dispose]();
+      await watched;
+      if (error instanceof UpdateProblem) throw error;
+      throw new UpdateProblem(
+        `${program}-program-silent`,
+        `The ${program} program does not answer: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Drives a program that answers already. */
+  static attach(
+    client: QmpClient,
+    pid: number,
+    program: Incoming,
+  ): IncomingSide {
+    const resumptions = client.watch(["RESUME"]);
+    return new IncomingSide(client, PidFd.open(pid), program, resumptions);
+  }
+
+  get client(): QmpClient {
+    return this.#client;
+  }
+
+  /**
+   * Loads the state; the VM stays paused.
+   *
+   * @throws {UpdateProblem} when the program refuses it
+   */
+  async load(uri: string): Promise<void> {
+    using watch = this.#client.watch(["MIGRATION"]);
+    if (!this.#hasEvents) await enableEvents(this.#client);
+    this.#hasEvents = true;
+    await this.#client.execute("migrate-incoming", {
+      uri,
+      "exit-on-error": false,
+    });
+    const status = await nextStatus(watch, ["completed", "failed"], {
+      timeoutMs: STEP_TIMEOUT_MS,
+    });
+    if (status === "completed") return;
+    throw new UpdateProblem(
+      "load-failed",
+      `${this.#program} cannot load the state: ${await failureOf(
+        this.#client,
+      )}`,
+    );
+  }
+
+  /**
+   * Lets the guest run. Whoever catches an error of it may put the VM back,
+   * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
+   * so that a guest whose program never said it has not run.
+   *
+   * @returns the RESUME event, which somebody else may have caused
+   * @throws {NeedsPersonError} when the guest has run, and does not any more
+   */
+  async resume(): Promise<QmpEvent> {
+    let event: QmpEvent;
+    try {
+      await this.#client.execute("cont");
+      event = await this.#resumptions.next("RESUME", {
+        timeoutMs: STEP_TIMEOUT_MS,
+      });
+    } catch (error) {
+      if (error instanceof QmpCommandError) throw error;
+      return await this.#resumedAfterAll(error);
+    }
+    await this.#requireRunning();
+    return event;
+  }
+
+  /**
+   * Leaves the guest stopped, and its images to nobody else.
+   *
+   * @returns what keeps the program from its images; undefined when all is well
+   * @throws {QmpError} when it does not answer
+   */
+  async stay({ imagesActive }: VmRecord): Promise<string | undefined> {
+    if (imagesActive) return await activateImages(this.#client);
+    await this.#client.execute("query-status");
+    return undefined;
+  }
+
+  /** Whether the guest has run on this program, by whomever's will. */
+  async hasRun(): Promise<boolean> {
+    if (this.#resumptions.seen.length > 0) return true;
+    try {
+      const reply = asObject(
+        await this.#client.execute("query-status", undefined, {
+          timeoutMs: QUESTION_TIMEOUT_MS,
+        }),
+      );
+      return reply["running"] === true;
+    } catch (error) {
+      if (error instanceof QmpError) return this.#resumptions.seen.length > 0;
+      throw error;
+    }
+  }
+
+  /** The RESUME event of a program that does not answer; or its error. */
+  async #resumedAfterAll(cause: unknown): Promise<QmpEvent> {
+    const process = this.#process;
+    const stopped = await stopProcess(process);
+    // Nobody says anything more; what was said is all there is.
+    if (stopped) await this.#client.drain();
+    else await this.#client.closed;
+    const [event] = this.#resumptions.seen;
+    if (event === undefined) throw cause;
+    if (!stopped) throw ranAndEnded(process.pid, cause);
+    process.sendSignal("SIGCONT");
+    return event;
+  }
+
+  async #requireRunning(): Promise<void> {
+    let status: string | undefined;
+    try {
+      const reply = asObject(await this.#client.execute("query-status"));
+      if (reply["running"] === true) return;
+      status = text(reply["status"]);
+    } catch (error) {
+      if (error instanceof QmpClosedError) {
+        throw ranAndEnded(this.#process.pid, error);
+      }
+      if (error instanceof QmpError) return; // it ran when it was last heard
+      throw error;
+    }
+    throw new NeedsPersonError(
+      "stopped-again",
+      `The VM ran on process ${this.#process.pid}, and stopped again: "${status}"`,
+      { remedy: "Look at the VM before anything else" },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#resumptions[Symbol.dispose]();
+    await this.#client.close();
+    this.#process[Symbol.dispose]();
+    await this.#watched;
+  }
+}
+
+function ranAndEnded(pid: number, cause: unknown): NeedsPersonError {
+  return new NeedsPersonError(
+    "ended-after-resume",
+    `The VM ran on process ${pid}, which ended right afterwards: its memory ` +
+      "has moved on from the saved state, so that it cannot be put back",
+    { remedy: "Find out what ended it, and start the VM again", cause },
+  );
+}
+
+/** Gives up when a process ends before the time is over, or is disposed. */
+async function abortAtEnd(
+  process: PidFd,
+  timeoutMs: number,
+  giveUp: AbortController,
+): Promise<void> {
+  try {
+    const ended = await process.exited(timeoutMs);
+    if (ended) giveUp.abort(new Error(`process ${process.pid} ended`));
+  } catch (error) {
+    // Disposing ends the wait; nothing else can go wrong with it.
+    if (!(error instanceof OsError)) throw error;
+  }
+}
+
+/**
+ * A client whose monitor has answered, and who watches since then whether the
+ * guest is let run. The first question is there when the
+ * program has started: the guest waits for a round trip less.
+ */
+async function answering(
+  facts: VmRecord,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<[QmpClient, EventWatch]> {
+  const deadline = performance.now() + timeoutMs;
+  const patience = () => ({ timeoutMs: deadline - performance.now(), signal });
+  for (;;) {
+    const client = await QmpClient.connectAgain(facts.address, {
+      ...patience(),
+      early: true,
+    });
+    const resumptions = client.watch(["RESUME"]);
+    try {
+      checkPeer(client, facts);
+      await enableEvents(client, patience());
+      return [client, resumptions];
+    } catch (error) {
+      await client.close();
+      // The old program's last greeting, most likely; or the end of the new.
+      if (!(error instanceof QmpClosedError)) throw error;
+    }
+  }
+}
+
+async function enableEvents(
+  client: QmpClient,
+  patience: Partial<Patience> = {},
+): Promise<void> {
+  await client.execute("migrate-set-capabilities", {
+    capabilities: [{ capability: "events", state: true }],
+  }, patience);
+}
+
+function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
+  if (peer?.pid !== pid) throw new WrongPeerProblem(peer?.pid, pid);
+}
+
+/** @throws {UpdateProblem} when the process ended already */
+function openProcess(pid: number, program: Incoming): PidFd {
+  try {
+    return PidFd.open(pid);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
+    throw new UpdateProblem(
+      `${program}-program-silent`,
+      `The ${program} program does not answer: process ${pid} ended`,
+      { cause: error },
+    );
+  }
+}

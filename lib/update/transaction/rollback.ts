@@ -1,0 +1,223 @@
+/**
+ * Back to the old program, from what is held: whatever the new one did, guest
+ * RAM and the saved state are as they were.
+ *
+ * @module
+ */
+
+import { OsError } from "../../../ffi/libc.ts";
+import { PidFd } from "../../../ffi/process.ts";
+import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
+import { Deadline } from "../deadline.ts";
+import { messageOf, NeedsPersonError } from "../error.ts";
+import type { VmRecord } from "../vm/facts.ts";
+import type { MigrationSettings } from "../vm/migration_settings.ts";
+import { IncomingSide } from "./incoming_side.ts";
+import { readParent } from "../process/proc.ts";
+import type { SavedState } from "./saved_state.ts";
+import { notLocked } from "../vm/images.ts";
+import { staysInPlace } from "../process/service.ts";
+import { restoreThreads } from "../process/threads.ts";
+import type { Keeper } from "../world/keeper.ts";
+
+/** A killed QEMU with terabytes of RAM takes a while to be gone. */
+const KILL_TIMEOUT_MS = 60_000;
+/** Between two attempts to let the guest run; then twice as long each time. */
+const FIRST_PAUSE_MS = 20;
+
+/** What there is to go back with. */
+export interface WayBack {
+  readonly facts: VmRecord;
+  /** The process to end; null where it is gone already. */
+  readonly process: PidFd | null;
+  /** Who holds the memory and becomes the old program. */
+  readonly keeper: Keeper;
+  /** Another one: the memory is held here as well. */
+  readonly anotherKeeper: () => Promise<Keeper>;
+  /** A process that answers at the monitor in place of the VM's own. */
+  readonly intruder?: number | undefined;
+  readonly state: SavedState;
+  readonly timeoutMs: number;
+  /** The migration settings of before. */
+  readonly settings: MigrationSettings;
+}
+
+/** What became of a VM that went back. */
+export interface Return {
+  /** The VM's process from now on. */
+  readonly pid: number;
+  /** The RESUME event; undefined where the VM was not running. */
+  readonly resume: QmpEvent | undefined;
+  /** What could not be given back to its threads. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Ends the new program and starts the old one in its place; once more, as long
+ * as there is time, when that does not take the VM back.
+ *
+ * @throws {NeedsPersonError} when it never does
+ */
+export async function rollBack(way: WayBack): Promise<Return> {
+  if (way.process !== null) await endProcesses(way.process, way.intruder);
+  way.state.restore();
+  const deadline = new Deadline(way.timeoutMs);
+  await using stack = new AsyncDisposableStack();
+  let { keeper } = way;
+  let first: unknown;
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    try {
+      return await becomeOld(keeper, way, deadline);
+    } catch (error) {
+      if (error instanceof NeedsPersonError) throw error;
+      // A later attempt may end for nothing but the want of time.
+      first ??= error;
+      const another = await way.anotherKeeper();
+      if (deadline.left() < pauseMs) {
+        another.leave();
+        throw failed(first);
+      }
+      keeper = stack.use(another);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}
+
+/** One attempt; the process is gone when it fails. */
+async function becomeOld(
+  keeper: Keeper,
+  way: WayBack,
+  deadline: Deadline,
+): Promise<Return> {
+  const pid = await keeper.go();
+  try {
+    await using old = await IncomingSide.connect(
+      { ...way.facts, pid },
+      "old",
+      deadline.left(),
+    );
+    await old.load(`file:${way.state.path}`);
+    const warnings = [
+      ...placeLost(way.facts, keeper),
+      ...await restoreThreads(old.client, pid, way.facts.threads),
+    ];
+    const resume = way.facts.running
+      ? await resumeAgain(old, deadline)
+      : undefined;
+    if (!way.facts.running) {
+      warnings.push(...await stayAgain(old, way.facts, deadline));
+    }
+    warnings.push(...await way.settings.giveBack(old.client));
+    return { pid, resume, warnings };
+  } catch (error) {
+    if (error instanceof NeedsPersonError) throw error;
+    await endPid(pid);
+    throw error;
+  }
+}
+
+/** What the old program's new process has no more. */
+function placeLost(facts: VmRecord, keeper: Keeper): string[] {
+  const problems = keeper.problems.map((it) =>
+    `The process did not get back its ${it}`
+  );
+  if (staysInPlace(facts)) return problems;
+  return [
+    ...problems,
+    `The process is no longer in the service "${facts.service?.name}"`,
+  ];
+}
+
+function failed(cause: unknown): NeedsPersonError {
+  return new NeedsPersonError(
+    "rollback-failed",
+    "The old program does not take the VM back, and the VM does not run: " +
+      `${messageOf(cause)}; its memory is kept`,
+    { remedy: "Mend the cause, then run cprctl recover", cause },
+  );
+}
+
+/**
+ * Lets the guest run; asks again while that is refused: another process may
+ * have a disk's lock, and give it back.
+ */
+async function resumeAgain(
+  old: IncomingSide,
+  deadline: Deadline,
+): Promise<QmpEvent> {
+  let refusal: QmpCommandError | undefined;
+  const event = await repeat(deadline, async () => {
+    try {
+      return await old.resume();
+    } catch (error) {
+      if (!(error instanceof QmpCommandError)) throw error;
+      refusal = error;
+      return undefined;
+    }
+  });
+  if (event === undefined) throw refusal;
+  return event;
+}
+
+/** Leaves the guest stopped; the images may come back as well. */
+async function stayAgain(
+  old: IncomingSide,
+  facts: VmRecord,
+  deadline: Deadline,
+): Promise<string[]> {
+  let problem: string | undefined;
+  const done = await repeat(deadline, async () => {
+    problem = await old.stay(facts);
+    return problem === undefined ? true : undefined;
+  });
+  return done === true || problem === undefined ? [] : [notLocked(problem)];
+}
+
+/** Tries until there is a result; undefined when there is no time any more. */
+async function repeat<T>(
+  deadline: Deadline,
+  attempt: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    const result = await attempt();
+    if (result !== undefined || deadline.left() < pauseMs) return result;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/**
+ * Ends the VM's process, and whoever answers in its place if it is that
+ * process's child: a program that starts a QEMU rather than to become one.
+ */
+async function endProcesses(
+  process: PidFd,
+  intruder: number | undefined,
+): Promise<void> {
+  const isChild = intruder !== undefined &&
+    await readParent(intruder) === process.pid;
+  await endProcess(process);
+  if (isChild) await endPid(intruder);
+}
+
+/** Ends the program of an attempt, unless it ended by itself. */
+async function endPid(pid: number): Promise<void> {
+  try {
+    using process = PidFd.open(pid);
+    await endProcess(process);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return;
+    throw error;
+  }
+}
+
+/** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */
+async function endProcess(process: PidFd): Promise<void> {
+  if (!process.hasExited()) process.sendSignal("SIGKILL");
+  if (await process.exited(KILL_TIMEOUT_MS)) return;
+  throw new NeedsPersonError(
+    "process-stuck",
+    `Process ${process.pid} does not end on SIGKILL; while it is there the ` +
+      "VM cannot be started elsewhere",
+    { remedy: "Find out what it waits for in the kernel, then run it again" },
+  );
+}

@@ -1,0 +1,138 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { O_RDWR } from "../../../ffi/open_flags.ts";
+import { decodeStream, readStreamSetup } from "../../migration/mod.ts";
+import { StreamError } from "../../stream/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Hold } from "./hold.ts";
+
+/** Devices without RAM: megabytes at most. */
+const MAXIMUM_STATE = 1024 ** 3;
+
+const WORD_BYTES = 4;
+
+/**
+ * The state file, read through a descriptor of its own. What QEMU wrote is kept
+ * in memory: the format has no checksum, and a file that was altered on the way
+ * loads without a word.
+ */
+export class SavedState implements Disposable {
+  readonly #file: Fd;
+  /** What the file began with before the cut, when it was looked at. */
+  #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+
+  /** @param path of the state file, which exists */
+  constructor(readonly path: string) {
+    this.#file = Fd.open(path, O_RDWR);
+  }
+
+  /**
+   * The last look before the cut: every RAMBlock that the stream lists is
+   * held, or comes back from a file by its name.
+   *
+   * @param isFile whether a RAMBlock is a shared file that is at its name
+   * @throws {UpdateProblem} naming the blocks that would be lost
+   * @throws {StreamError} when the stream cannot be read
+   */
+  checkRam(hold: Hold, isFile: (block: string) => boolean): void {
+    this.#setup = this.#read();
+    const { blocks } = readStreamSetup(this.#setup);
+    const lost = blocks.filter(({ name }) => !hold.has(name) && !isFile(name))
+      .map(({ name }) => `"${name}"`);
+    if (lost.length === 0) return;
+    throw new UpdateProblem(
+      "ram-would-be-lost",
+      `RAMBlock ${lost.join(", ")} would not be preserved`,
+      {
+        remedy: "Start the VM with share=on for its memory-backend and " +
+          "aux-ram-share=on for its machine; a file that is its memory has to " +
+          "stay where it is",
+      },
+    );
+  }
+
+  /**
+   * Keeps what was written, once the device state is complete. QEMU goes on
+   * writing from where it was, so that the beginning, should it have changed,
+   * can be put back.
+   *
+   * @param completed the old program said that it wrote everything
+   * @returns why it cannot be verified to its last byte; undefined if it was
+   * @throws {StreamError} when it is torn and the program said nothing
+   */
+  keep(completed: boolean): string | undefined {
+    const bytes = this.#read();
+    if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
+    const doubt = this.#doubt(bytes, completed);
+    this.#bytes = bytes;
+    return doubt;
+  }
+
+  /** What only the program that wrote it, and the one that loads it, know. */
+  #doubt(bytes: Uint8Array, completed: boolean): string | undefined {
+    try {
+      const { vmdesc, opaqueTail, trailing } = decodeStream(bytes);
+      if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
+      return vmdesc === undefined || opaqueTail !== undefined
+        ? "it has no description of itself"
+        : undefined;
+    } catch (error) {
+      if (!completed || !(error instanceof StreamError)) throw error;
+      return error.message;
+    }
+  }
+
+  /** True once the whole state is kept. */
+  get complete(): boolean {
+    return this.#bytes !== undefined;
+  }
+
+  /**
+   * Makes sure that the file says what was kept.
+   *
+   * @returns true if it had been altered, and was written anew
+   */
+  restore(): boolean {
+    const kept = this.#bytes;
+    if (kept === undefined || equal(this.#read(), kept)) return false;
+    this.#file.truncate(0);
+    this.#file.seek(0);
+    this.#file.writeAll(kept);
+    return true;
+  }
+
+  #read(): Uint8Array<ArrayBuffer> {
+    // It belongs to the VM's user, who may make it as large as they like.
+    const { size } = this.#file.stat();
+    if (size > MAXIMUM_STATE) {
+      throw new UpdateProblem(
+        "state-too-large",
+        `State file "${this.path}" has ${size} bytes, far more than devices need`,
+      );
+    }
+    this.#file.seek(0);
+    return this.#file.readAll(MAXIMUM_STATE);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** Word by word, within the guest's pause. */
+function equal(
+  a: Uint8Array<ArrayBuffer>,
+  b: Uint8Array<ArrayBuffer>,
+): boolean {
+  if (a.length !== b.length) return false;
+  const words = Math.floor(a.length / WORD_BYTES);
+  const aWords = new Uint32Array(a.buffer, a.byteOffset, words);
+  const bWords = new Uint32Array(b.buffer, b.byteOffset, words);
+  for (let at = 0; at < words; at++) {
+    if (aWords[at] !== bWords[at]) return false;
+  }
+  for (let at = words * WORD_BYTES; at < a.length; at++) {
+    if (a[at] !== b[at]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,355 @@
+/**
+ * The transaction: whatever happens after the VM stopped, it ends with the VM
+ * on the new program or on the old one.
+ *
+ * ```
+ * prepare ─▶ migrate ─▶ hold ─▶ cut ─▶ load ─▶ commit
+ *    │          │ VM stops │     │ exec │        │ VM runs
+ *    └ refused  └─ cancel ─┘     └──────┴────────┴─▶ rollback: the old program
+ * ```
+ *
+ * The point of no return is `cont`, not exec: until then a keeper beside the VM
+ * holds its memory, and the saved state is kept.
+ *
+ * @module
+ */
+
+import { PidFd } from "../../../ffi/process.ts";
+import {
+  type QmpClient,
+  QmpClosedError,
+  type QmpEvent,
+} from "../../qmp/mod.ts";
+import type { NewCommand } from "../command/new_command.ts";
+import type { Deadline } from "../deadline.ts";
+import {
+  type DeferredSignals,
+  refuseIfInterrupted,
+} from "./deferred_signals.ts";
+import {
+  messageOf,
+  NeedsPersonError,
+  RolledBackError,
+  UpdateError,
+  UpdateProblem,
+} from "../error.ts";
+import { type Facts, recordOf } from "../vm/facts.ts";
+import { Fingerprint } from "../vm/fingerprint.ts";
+import { Hold } from "./hold.ts";
+import {
+  forgetResumption,
+  noteResumption,
+  writeJournal,
+} from "../run/journal.ts";
+import { MigrationSettings } from "../vm/migration_settings.ts";
+import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
+import { OldMemory } from "../process/old_memory.ts";
+import { type Before, OldSide } from "./old_side.ts";
+import { readAhead } from "./page_cache.ts";
+import type { PhaseClock } from "./phase_clock.ts";
+import { isInPlace } from "../vm/ram_files.ts";
+import { rollBack } from "./rollback.ts";
+import { RunDirectory } from "../run/directory.ts";
+import { SavedState } from "./saved_state.ts";
+import { staysInPlace } from "../process/service.ts";
+import { restoreThreads } from "../process/threads.ts";
+import { warmUp } from "./warm_up.ts";
+import type { Anchors } from "../world/anchors.ts";
+import { Keeper } from "../world/keeper.ts";
+import type { World } from "../world/world.ts";
+
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+/** For what is done once the VM is where it has to be. */
+const SETTLE_TIMEOUT_MS = 10_000;
+
+/** Everything that was found out before. */
+export interface TransactionOrder {
+  readonly client: QmpClient;
+  readonly process: PidFd;
+  readonly facts: Facts;
+  readonly world: World;
+  readonly anchors: Anchors;
+  readonly command: NewCommand;
+  /** What the VM was made of before the checks looked at it. */
+  readonly fingerprint: Fingerprint;
+  /** The old program's command line, made to wait as the new one's. */
+  readonly oldArgv: readonly string[];
+  /** The words that start cprctl. */
+  readonly self: readonly string[];
+  /** Of going back; to the commit there is the deadline. */
+  readonly timeoutMs: number;
+  readonly deadline: Deadline;
+  /** Put off until the VM is safe. */
+  readonly signals: DeferredSignals;
+  readonly clock: PhaseClock;
+}
+
+/** What is learnt on the way; filled in as it is known, also before an error. */
+export interface Course {
+  /** True from the moment at which the VM may be stopped. */
+  touched: boolean;
+  stop?: QmpEvent;
+  resume?: QmpEvent;
+  ram?: Hold["ram"];
+  /** The VM's process at the end. */
+  pid?: number;
+  newVersion?: QmpClient["version"];
+  readonly warnings: string[];
+}
+
+/**
+ * Moves the VM.
+ *
+ * @throws {UpdateError} that says in which state the VM is
+ */
+export async function runTransaction(
+  order: TransactionOrder,
+  course: Course,
+): Promise<void> {
+  const { client, facts, clock } = order;
+  await clock.begin("prepare");
+  const settings = await MigrationSettings.read(client);
+  await using directory = await RunDirectory.create(facts);
+  const note = (before: Before) =>
+    writeJournal(directory, {
+      vm: { ...recordOf(facts), ...before },
+      settings: settings.record,
+    });
+  await note(facts);
+  const startKeeper = () =>
+    Keeper.start({
+      directory: directory.path,
+      world: order.world,
+      groups: staysInPlace(facts) ? order.world.cgroups : {},
+      place: order.anchors.place,
+      argv: order.oldArgv,
+      self: order.self,
+    });
+  await using keeper = await startKeeper();
+  using state = new SavedState(directory.stateFile);
+  using old = new OldSide(client, facts, order.process, order.deadline);
+  try {
+    await old.prepare(order.command.argv);
+    await readAhead(facts, order.command.argv[0] ?? "");
+    await warmUp();
+    refuseIfInterrupted(order.signals);
+    await using _memory = await OldMemory.keep(facts.pid);
+    const means = { directory, note, settings, keeper, startKeeper };
+    await move({ ...order, ...means, old, state }, course);
+  } catch (error) {
+    if (course.touched && !(error instanceof RolledBackError)) {
+      // Whatever it is, nobody knows that the VM does without these.
+      directory.leave();
+      if (state.complete || !order.process.hasExited()) keeper.leave();
+    } else if (course.pid === undefined) {
+      // Where another process has the VM now, that one was given them.
+      client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
+      course.warnings.push(...await settings.giveBack(client));
+    }
+    throw error;
+  }
+}
+
+/** What the steps between the VM's stop and its resumption work with. */
+interface Move extends TransactionOrder {
+  readonly directory: RunDirectory;
+  /** Writes the journal, of a VM that was like this before. */
+  readonly note: (before: Before) => Promise<void>;
+  readonly settings: MigrationSettings;
+  readonly keeper: Keeper;
+  readonly startKeeper: () => Promise<Keeper>;
+  readonly old: OldSide;
+  readonly state: SavedState;
+}
+
+async function move(found: Move, course: Course): Promise<void> {
+  const { clock, old, state } = found;
+  await clock.begin("migrate");
+  clock.goOn();
+  course.touched = true;
+  const migrating = old.migrate(`file:${state.path}`);
+  // Asked right behind it: the answers come while the program saves.
+  const asking = Fingerprint.take(found.client);
+  asking.catch(() => undefined); // heard at the hold, if it comes to that
+  await migrating;
+  setStop(course, old);
+  // Somebody may have stopped the guest, or let it run, since it was found.
+  const order = { ...found, facts: { ...found.facts, ...old.before } };
+  using hold = await holdOrCancel(order, found.facts, asking);
+  course.ram = hold.ram;
+  try {
+    await clock.begin("cut");
+    await old.cut();
+    await goOn(order, course);
+  } catch (error) {
+    if (error instanceof UpdateError) throw error;
+    throw await goBack(order, course, hold, error);
+  }
+}
+
+function setStop(course: Course, old: OldSide): void {
+  const { stopEvent } = old;
+  if (stopEvent !== undefined) course.stop = stopEvent;
+}
+
+/** Holds the VM's memory, here and in the keeper, or gives the VM back. */
+async function holdOrCancel(
+  order: Move,
+  found: Before,
+  asking: Promise<Fingerprint>,
+): Promise<Hold> {
+  const { clock, process, command, facts, old, state } = order;
+  try {
+    await clock.begin("hold");
+    using stack = new DisposableStack();
+    const hold = stack.use(Hold.take(process, command.descriptors));
+    state.checkRam(hold, (block) => {
+      const file = facts.ramFiles.get(block);
+      return file !== undefined && isInPlace(facts.pid, file);
+    });
+    await order.keeper.hold(hold.kept);
+    order.fingerprint.requireSame(await asking);
+    if (facts.runState !== found.runState) await order.note(facts);
+    stack.move();
+    return hold;
+  } catch (error) {
+    throw await old.cancel(error);
+  }
+}
+
+/** From the exec to a VM that runs on the new program. */
+async function goOn(order: Move, course: Course): Promise<void> {
+  const { facts, deadline, old, state } = order;
+  const connecting = IncomingSide.connect(facts, "new", deadline.left());
+  connecting.catch(() => undefined); // heard below, after the state
+  const kept = keep(state, old.completed); // while the new program starts
+  await using fresh = await connecting;
+  fresh.client.deadline = deadline.at;
+  if (kept.error !== undefined) throw kept.error;
+  if (kept.doubt !== undefined) {
+    course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);
+  }
+  course.newVersion = fresh.client.version;
+  try {
+    await loadAndRun(order, course, fresh);
+  } catch (error) {
+    if (error instanceof UpdateError || !await fresh.hasRun()) throw error;
+    throw new NeedsPersonError(
+      "resumed-meanwhile",
+      `${messageOf(error)}; somebody let the guest run on the new program, ` +
+        "so that it cannot be put back",
+      { remedy: "Look at the VM before anything else", cause: error },
+    );
+  }
+}
+
+/** From a program that answers to a guest that runs on it. */
+async function loadAndRun(
+  order: Move,
+  course: Course,
+  fresh: IncomingSide,
+): Promise<void> {
+  const { clock, facts, settings, state } = order;
+  await clock.begin("load");
+  if (state.restore()) {
+    course.warnings.push(
+      "The state file was altered while the new program started; it was " +
+        "written anew from what the old program had saved",
+    );
+  }
+  const loading = fresh.load(`file:${state.path}`);
+  // Its questions are on the way while the program loads.
+  const placing = restoreThreads(fresh.client, facts.pid, facts.threads);
+  placing.catch(() => undefined); // heard below, if the state is loaded
+  await loading;
+
+  await clock.begin("commit");
+  const warnings = await placing;
+  if (facts.running) {
+    noteResumption(order.directory);
+    course.resume = await fresh.resume();
+  } else await stay(fresh, facts);
+  course.pid = facts.pid;
+  fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
+  course.warnings.push(...warnings);
+  course.warnings.push(...await settings.giveBack(fresh.client));
+}
+
+/** @throws {UpdateProblem} when somebody else has an image by now */
+async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
+  const problem = await fresh.stay(facts);
+  if (problem === undefined) return;
+  throw new UpdateProblem(
+    "images-taken",
+    `The new program cannot use the VM's images: ${problem}`,
+  );
+}
+
+/** Back to the old program; the error that says what happened to the VM. */
+async function goBack(
+  order: Move,
+  course: Course,
+  hold: Hold,
+  cause: unknown,
+): Promise<UpdateError> {
+  await order.clock.begin("rollback");
+  const { facts, old, state } = order;
+  const reason = await reasonOf(cause, order);
+  forgetResumption(order.directory);
+  if (!state.complete && keep(state, old.completed).error !== undefined) {
+    return new NeedsPersonError(
+      "state-incomplete",
+      `${reason}; the VM's process ${facts.pid} had not saved the devices ` +
+        "yet, so that the VM cannot be put back",
+      { remedy: "Look at the process before anything else", cause },
+    );
+  }
+  try {
+    const anotherKeeper = async () => {
+      const keeper = await order.startKeeper();
+      await keeper.hold(hold.kept);
+      return keeper;
+    };
+    const intruder = cause instanceof WrongPeerProblem ? cause.pid : undefined;
+    const back = await rollBack({ ...order, intruder, anotherKeeper });
+    course.pid = back.pid;
+    course.warnings.push(...back.warnings);
+    if (back.resume !== undefined) course.resume = back.resume;
+  } catch (error) {
+    if (error instanceof UpdateError) return error;
+    return new NeedsPersonError(
+      "rollback-failed",
+      `${reason}; the old program could not be started: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  return new RolledBackError(
+    "rolled-back",
+    `${reason}; the VM ${facts.running ? "runs" : `is ${facts.runState}`} ` +
+      `on the old program, as process ${course.pid}`,
+    { remedy: "Mend the cause and run the same command again", cause },
+  );
+}
+
+/** What went wrong; a connection that ended is no reason but a sign of one. */
+async function reasonOf(
+  cause: unknown,
+  { process }: TransactionOrder,
+): Promise<string> {
+  const ended = cause instanceof QmpClosedError &&
+    await process.exited(END_TIMEOUT_MS);
+  return ended ? `Process ${process.pid} ended` : messageOf(cause);
+}
+
+/** Keeps the saved state, or the error that says why it is not whole. */
+function keep(
+  state: SavedState,
+  completed: boolean,
+): { readonly doubt?: string | undefined; readonly error?: unknown } {
+  try {
+    return { doubt: state.keep(completed) };
+  } catch (error) {
+    return { error };
+  }
+}

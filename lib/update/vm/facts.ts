@@ -1,0 +1,176 @@
+import {
+  type QemuVersion,
+  type QmpAddress,
+  type QmpClient,
+  QmpCommandError,
+} from "../../qmp/mod.ts";
+import { RefusedError } from "../error.ts";
+import { hasActiveImages } from "./images.ts";
+import {
+  type Executable,
+  readCommandLine,
+  readExecutable,
+  readImage,
+  readOwner,
+  readStartTime,
+} from "../process/proc.ts";
+import { type RamFile, readRamFiles } from "./ram_files.ts";
+import type { Program, Report } from "../report/report.ts";
+import { asObject, text } from "./reply.ts";
+import { readService, type Service } from "../process/service.ts";
+import { readThreads, type ThreadRecord } from "../process/threads.ts";
+
+/** What a VM runs on: the name that a report gives the program. */
+export type ProgramName = "QEMU" | "cprctl";
+
+/** Who a VM is and how it was before an update. Plain data. */
+export interface VmRecord {
+  readonly address: QmpAddress;
+  readonly pid: number;
+  /** With the pid, names the process for good. */
+  readonly startTime: string;
+  /** What an exec changes, and nothing else. */
+  readonly image: string;
+  readonly executable: Executable;
+  readonly program: ProgramName;
+  readonly version: QemuVersion;
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  /** Versioned machine type, such as "pc-q35-11.1". */
+  readonly machine: string | undefined;
+  /** Run state before the update. */
+  readonly runState: string;
+  readonly running: boolean;
+  /** Whether it uses its images: one that was migrated away does not. */
+  readonly imagesActive: boolean;
+  /** What the host had given its threads. */
+  readonly threads: readonly ThreadRecord[];
+  /** Undefined where the VM is no service of systemd. */
+  readonly service: Service | undefined;
+}
+
+/** What is known of a VM before anything is touched. */
+export interface Facts extends VmRecord {
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly argv: readonly string[];
+  /** RAMBlocks that are named shared files: they come back by their names. */
+  readonly ramFiles: ReadonlyMap<string, RamFile>;
+}
+
+/** Of what is known, what the journal keeps. */
+export function recordOf(facts: Facts): VmRecord {
+  const { owner: _owner, argv: _argv, ramFiles: _files, ...record } = facts;
+  return record;
+}
+
+/** A UUID of zeros means that none was given. */
+const NO_UUID = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * Asks the monitor and /proc.
+ *
+ * @throws {RefusedError} when the peer's process cannot be told, or looked into
+ */
+export async function gatherFacts(client: QmpClient): Promise<Facts> {
+  const pid = client.peer?.pid;
+  if (pid === undefined) {
+    throw new RefusedError(
+      "no-peer",
+      "Cannot tell which process listens at the monitor: not a unix socket",
+      { remedy: "Give the VM a monitor on a unix socket" },
+    );
+  }
+  const { owner, ...process } = await readProcess(pid);
+  const status = asObject(await client.execute("query-status"));
+  const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
+  return {
+    address: lasting(client.address),
+    pid,
+    ...process,
+    owner,
+    program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
+    version: client.version,
+    name: text(asObject(await client.execute("query-name"))["name"]),
+    uuid: uuid === NO_UUID ? undefined : uuid,
+    machine: await machineType(client),
+    ramFiles: await readRamFiles(client, pid),
+    runState: text(status["status"]) ?? "unknown",
+    running: status["running"] === true,
+    imagesActive: await hasActiveImages(client),
+    threads: await readThreads(client, pid),
+    service: await readService(pid),
+  };
+}
+
+/** An address that means the same from wherever it is read. */
+function lasting(address: QmpAddress): QmpAddress {
+  if (!("path" in address) || address.path.startsWith("/")) return address;
+  return { path: `${Deno.cwd()}/${address.path}` };
+}
+
+/** What /proc says of a VM's process. */
+async function readProcess(pid: number) {
+  const owner = await readOwner(pid);
+  try {
+    const [argv, executable, startTime, image] = await Promise.all([
+      readCommandLine(pid),
+      readExecutable(pid),
+      readStartTime(pid),
+      readImage(pid),
+    ]);
+    return { argv, executable, owner, startTime, image };
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new RefusedError(
+      "not-permitted",
+      `User ${Deno.uid()} may not look into process ${pid}, which belongs to ` +
+        `user ${owner.uid}`,
+      { remedy: "Run cprctl as root, or as the user of the VM", cause },
+    );
+  }
+}
+
+/** The class of the machine object, less its suffix. */
+async function machineType(client: QmpClient): Promise<string | undefined> {
+  try {
+    const type = await client.execute("qom-get", {
+      path: "/machine",
+      property: "type",
+    });
+    return text(type)?.replace(/-machine$/, "");
+  } catch (error) {
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
+  }
+}
+
+/** A version as people write it. */
+export function versionText(version: QemuVersion): string {
+  return `${version.major}.${version.minor}.${version.micro}`;
+}
+
+/** The VM as the report names it. */
+export function vmOf(facts: VmRecord): Report["vm"] {
+  return {
+    name: facts.name ?? null,
+    uuid: facts.uuid ?? null,
+    qmp: "path" in facts.address
+      ? facts.address.path
+      : `${facts.address.host}:${facts.address.port}`,
+    machine: facts.machine ?? null,
+  };
+}
+
+/** The program as the report names it. */
+export function programOf(
+  program: ProgramName,
+  version: QemuVersion,
+  exe: string,
+): Program {
+  return {
+    program,
+    version: versionText(version),
+    package: version.package === "" ? null : version.package,
+    exe,
+  };
+}

@@ -1,0 +1,62 @@
+/** What a VM runs on at this moment, asked before and after an update. */
+
+import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
+import { versionText } from "./facts.ts";
+import { asObject } from "./reply.ts";
+import {
+  type Executable,
+  readCommandLine,
+  readExecutable,
+  readStartTime,
+} from "../process/proc.ts";
+
+/** A VM's process as it is. */
+export interface Glance {
+  readonly pid: number;
+  /** With the pid, names the process for good. */
+  readonly startTime: string;
+  readonly version: string;
+  readonly executable: Executable;
+  readonly argv: readonly string[];
+  readonly running: boolean;
+}
+
+/** A monitor that answers at all does so at once. */
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Looks at a VM.
+ *
+ * @returns undefined where its monitor or its process does not answer
+ */
+export async function glance(
+  address: QmpAddress,
+): Promise<Glance | undefined> {
+  try {
+    await using client = await QmpClient.connectAgain(address, {
+      timeoutMs: TIMEOUT_MS,
+    });
+    const pid = client.peer?.pid;
+    if (pid === undefined) return undefined;
+    const status = asObject(await client.execute("query-status"));
+    const [startTime, executable, argv] = await Promise.all([
+      readStartTime(pid),
+      readExecutable(pid),
+      readCommandLine(pid),
+    ]);
+    return {
+      pid,
+      startTime,
+      version: versionText(client.version),
+      executable,
+      argv,
+      running: status["running"] === true,
+    };
+  } catch (error) {
+    const silent = error instanceof QmpError ||
+      error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (!silent) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import {
+  type Json,
+  type JsonObject,
+  type QmpClient,
+  QmpError,
+} from "../../qmp/mod.ts";
+import { asArray, asObject } from "./reply.ts";
+
+const PARAMETERS = ["mode", "cpr-exec-command"] as const;
+const CAPABILITIES = ["events", "pause-before-switchover"] as const;
+
+/** Migration settings as the monitor takes them. Plain data. */
+export interface SettingsRecord {
+  readonly parameters: JsonObject;
+  readonly capabilities: Json[];
+}
+
+/**
+ * The migration settings of a VM that an update needs otherwise, as they were
+ * before: whoever migrates the VM next finds them as they left them.
+ */
+export class MigrationSettings {
+  constructor(readonly record: SettingsRecord) {}
+
+  /** What a VM has now. */
+  static async read(client: QmpClient): Promise<MigrationSettings> {
+    const parameters = asObject(
+      await client.execute("query-migrate-parameters"),
+    );
+    const capabilities = asArray(
+      await client.execute("query-migrate-capabilities"),
+    ).map(asObject);
+    return new MigrationSettings({
+      parameters: Object.fromEntries(PARAMETERS.flatMap((name) => {
+        const value = parameters[name];
+        return value === undefined ? [] : [[name, value]];
+      })),
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: capabilities.some((it) =>
+          it["capability"] === capability && it["state"] === true
+        ),
+      })),
+    });
+  }
+
+  /** Those of an update: cpr-exec with a pause before the cut. */
+  static forUpdate(command: readonly string[]): MigrationSettings {
+    return new MigrationSettings({
+      parameters: { "mode": "cpr-exec", "cpr-exec-command": [...command] },
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: true,
+      })),
+    });
+  }
+
+  /** Gives a VM these settings. */
+  async set(client: QmpClient): Promise<void> {
+    const { parameters, capabilities } = this.record;
+    await client.execute("migrate-set-parameters", parameters);
+    await client.execute("migrate-set-capabilities", { capabilities });
+  }
+
+  /**
+   * Gives a VM that is where it has to be its settings back. That this fails
+   * is no reason to move it again.
+   *
+   * @returns a warning; none where it worked
+   */
+  async giveBack(client: QmpClient): Promise<string[]> {
+    try {
+      await this.set(client);
+      return [];
+    } catch (error) {
+      if (!(error instanceof QmpError)) throw error;
+      return [`Migration settings could not be given back: ${error.message}`];
+    }
+  }
+}

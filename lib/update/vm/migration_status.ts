@@ -1,0 +1,30 @@
+import {
+  type EventWatch,
+  type QmpClient,
+  type QmpEvent,
+} from "../../qmp/mod.ts";
+import { asObject, text } from "./reply.ts";
+
+/** Waits until a migration reaches one of these statuses. */
+export async function nextStatus(
+  watch: EventWatch,
+  statuses: readonly string[],
+  patience: { timeoutMs: number },
+): Promise<string> {
+  const event = await watch.next(
+    (event) => statuses.includes(statusOf(event) ?? ""),
+    patience,
+  );
+  return statusOf(event) ?? "";
+}
+
+/** The status that a MIGRATION event tells; undefined of other events. */
+export function statusOf({ name, data }: QmpEvent): string | undefined {
+  return name === "MIGRATION" ? text(data["status"]) : undefined;
+}
+
+/** Why a migration failed, in QEMU's own words. */
+export async function failureOf(client: QmpClient): Promise<string> {
+  const reply = asObject(await client.execute("query-migrate"));
+  return text(reply["error-desc"]) ?? `status ${text(reply["status"])}`;
+}

@@ -1,0 +1,101 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import * as v from "valibot";
+import { UsageError } from "../../../lib/errors.ts";
+import { presentUpdate } from "../../../lib/cli/present/report.ts";
+import { renderReport } from "../../../lib/cli/terminal/report.ts";
+import { errorDocumentSchema } from "../../../lib/update/report/report.ts";
+import { capturedProcess, PLAIN } from "../captured.ts";
+import * as reports from "../reports.ts";
+
+Deno.test("a report is drawn, and its outcome is the exit code", async () => {
+  const codes = new Map([
+    [reports.updated, 0],
+    [reports.upToDate, 0],
+    [reports.wouldUpdate, 0],
+    [reports.refused, 3],
+    [reports.rolledBack, 4],
+    [reports.needsPerson, 5],
+  ]);
+  for (const [report, code] of codes) {
+    const process = capturedProcess();
+    await presentUpdate(
+      process,
+      { json: false },
+      () => Promise.resolve(report),
+    );
+    assertEquals(process.exitCode, code);
+    assertEquals(process.written, {
+      stdout: renderReport(report, PLAIN),
+      stderr: "",
+    });
+  }
+});
+
+Deno.test("a check is drawn with every one of its checks", async () => {
+  const process = capturedProcess();
+  const report = () => Promise.resolve(reports.wouldUpdate);
+  await presentUpdate(process, { json: false, view: "check" }, report);
+  assertEquals(
+    process.written.stdout,
+    renderReport(reports.wouldUpdate, PLAIN, "check"),
+  );
+  for (const { id } of reports.wouldUpdate.checks) {
+    assertStringIncludes(process.written.stdout, `${id}: `);
+  }
+});
+
+Deno.test("with json the report is all that is printed", async () => {
+  const process = capturedProcess();
+  await presentUpdate(process, { json: true }, (observer) => {
+    observer("facts");
+    return Promise.resolve(reports.rolledBack);
+  });
+  assertEquals(JSON.parse(process.written.stdout), reports.rolledBack);
+  assertEquals(process.written.stderr, "");
+  assertEquals(process.exitCode, 4);
+});
+
+Deno.test("with json an error is a document too", async () => {
+  const process = capturedProcess();
+  const error = new UsageError("Cannot run", { remedy: "Look again" });
+  await assertRejects(
+    () => presentUpdate(process, { json: true }, () => Promise.reject(error)),
+    UsageError,
+  );
+  const document = JSON.parse(process.written.stdout);
+  assertEquals(v.parse(errorDocumentSchema, document), document);
+  assertEquals(document.error.code, "usage");
+  assertEquals(document.error.remedy, "Look again");
+});
+
+Deno.test("without json an error prints nothing here", async () => {
+  const process = capturedProcess();
+  await assertRejects(
+    () =>
+      presentUpdate(
+        process,
+        { json: false },
+        () => Promise.reject(new Error("x")),
+      ),
+    Error,
+    "x",
+  );
+  assertEquals(process.written, { stdout: "", stderr: "" });
+});
+
+Deno.test("whoever watches sees the phase at hand, and then no more", async () => {
+  const process = capturedProcess();
+  const watched = {
+    ...process,
+    stderr: { ...process.stderr, isTerminal: true, canOverwrite: true },
+  };
+  await presentUpdate(watched, { json: false }, (observer) => {
+    observer("facts");
+    observer("load");
+    return Promise.resolve(reports.updated);
+  });
+  assertEquals(
+    process.written.stderr,
+    "  facts …\r\u001b[K  load …\r\u001b[K",
+  );
+});

@@ -1,0 +1,86 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { buildApplication, run } from "@stricli/core";
+import { dispatch } from "../../../lib/cli/dispatch.ts";
+import { listCommand } from "../../../lib/cli/commands/list.ts";
+import { renderList } from "../../../lib/cli/terminal/list.ts";
+import type {
+  HostList,
+  ListedVm,
+  ListRequest,
+} from "../../../lib/update/host/list.ts";
+import { capturedProcess, PLAIN } from "../captured.ts";
+
+const GUEST: ListedVm = {
+  pid: 4711,
+  name: "guest0",
+  program: "QEMU",
+  version: "11.1.2",
+  status: "running",
+  binary: "/usr/bin/qemu-system-x86_64",
+  binary_state: "same",
+  qmp: "/run/vm/guest0.qmp",
+  updatable: true,
+  obstacle: null,
+};
+
+const HOST: HostList = {
+  schema: 1,
+  vms: [
+    GUEST,
+    { ...GUEST, pid: 812, name: "a", binary_state: "replaced" },
+    { ...GUEST, pid: 81234, status: "paused", binary_state: "deleted" },
+    {
+      ...GUEST,
+      pid: 9000,
+      name: "guest3",
+      version: null,
+      status: null,
+      updatable: false,
+      obstacle: "another client holds its monitor",
+    },
+    {
+      ...GUEST,
+      pid: 9001,
+      name: null,
+      qmp: null,
+      version: null,
+      status: null,
+      updatable: false,
+      obstacle: "it has no QMP socket",
+    },
+  ],
+  unreadable: 2,
+};
+
+Deno.test("one line a VM", async (t) => {
+  await t.assertSnapshot(renderList(HOST, PLAIN));
+  await t.assertSnapshot(
+    renderList({ ...HOST, vms: [], unreadable: 1 }, PLAIN),
+  );
+});
+
+Deno.test("a guest's name cannot command the terminal", () => {
+  const vms = [{ ...GUEST, name: "\u001b[2Ja", obstacle: "\u001b[2Jb" }];
+  const text = renderList({ ...HOST, vms }, PLAIN);
+  assertEquals(text.includes("\u001b"), false);
+  assertStringIncludes(text, "\\x1b[2Ja");
+});
+
+Deno.test("the flags become a request", async () => {
+  const requests: ListRequest[] = [];
+  const command = listCommand(() =>
+    Promise.resolve((request) => {
+      requests.push(request);
+      return Promise.resolve(HOST);
+    })
+  );
+  const process = capturedProcess();
+  const application = buildApplication(command, { name: "cprctl list" });
+  await run(application, [], { process, dispatch });
+  await run(application, ["--no-qmp"], { process, dispatch });
+  assertEquals(requests.map((it) => it.asksMonitors), [true, false]);
+  assertEquals(process.written.stdout, renderList(HOST, PLAIN).repeat(2));
+  process.written.stdout = "";
+  await run(application, ["--json"], { process, dispatch });
+  assertEquals(JSON.parse(process.written.stdout), HOST);
+});

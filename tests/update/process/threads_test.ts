@@ -1,0 +1,135 @@
+import { assertEquals } from "@std/assert";
+import { setAffinity } from "../../../ffi/affinity.ts";
+import type { Child } from "../../../ffi/child.ts";
+import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { type Json, QmpCommandError } from "../../../lib/qmp/mod.ts";
+import type { Executor } from "../../../lib/qmp/types/mod.ts";
+import {
+  readThreads,
+  restoreThreads,
+} from "../../../lib/update/process/threads.ts";
+import { readPlacement } from "../../../lib/update/process/placement.ts";
+import { until } from "../../qemu/harness/until.ts";
+
+const PATIENCE_MS = 20_000;
+
+/** A monitor that says which threads there are. */
+function monitor(
+  cpus: readonly number[],
+  iothreads: Readonly<Record<string, number>> = {},
+): Executor {
+  const replies = new Map<string, Json>([
+    [
+      "query-cpus-fast",
+      cpus.map((tid, index) => ({
+        "cpu-index": index,
+        "qom-path": `/cpu${index}`,
+        "thread-id": tid,
+      })),
+    ],
+    [
+      "query-iothreads",
+      Object.entries(iothreads).map(([id, tid]) => ({ id, "thread-id": tid })),
+    ],
+  ]);
+  return {
+    execute: (command) => Promise.resolve(replies.get(command) ?? null),
+  };
+}
+
+function sleeper(): Child {
+  return spawn(["sleep", "1000"], { descriptors: new Map() });
+}
+
+/** Gives a process a place that no other has by itself. */
+function pin(pid: number): void {
+  const [first = 0] = readPlacement(pid).affinity;
+  setAffinity(pid, [first]);
+  setScheduling(pid, { ...getScheduling(pid), nice: 7 });
+}
+
+Deno.test("a thread of the same name is given the same place", async () => {
+  using before = sleeper();
+  using after = sleeper();
+  pin(before.pid);
+  const records = await readThreads(monitor([before.pid]), before.pid);
+  assertEquals(records.map(({ name }) => name), ["main thread", "vCPU 0"]);
+  assertEquals(
+    await restoreThreads(monitor([after.pid]), after.pid, records),
+    [],
+  );
+  assertEquals(readPlacement(after.pid), readPlacement(before.pid));
+});
+
+Deno.test("a monitor cannot name another process's threads", async () => {
+  using vm = sleeper();
+  using victim = sleeper();
+  const records = await readThreads(monitor([victim.pid]), vm.pid);
+  assertEquals(records.map(({ name }) => name), ["main thread"]);
+
+  pin(vm.pid);
+  const honest = await readThreads(monitor([vm.pid], { io: vm.pid }), vm.pid);
+  const before = readPlacement(victim.pid);
+  assertEquals(
+    await restoreThreads(monitor([victim.pid]), vm.pid, honest),
+    [
+      "The VM has no vCPU 0 any more",
+      'The VM has no iothread "io" any more',
+    ],
+  );
+  assertEquals(readPlacement(victim.pid), before);
+});
+
+Deno.test("what cannot be given back is said", async () => {
+  using vm = sleeper();
+  const records = await readThreads(monitor([]), vm.pid);
+  const wrong = records.map((it) => ({
+    ...it,
+    placement: { ...it.placement, affinity: [100_000] },
+    cgroups: { "no-such-controller": "/a" },
+  }));
+  assertEquals(await restoreThreads(monitor([]), vm.pid, wrong), [
+    'The main thread did not get back its cgroup "/a": not mounted',
+    "The main thread did not get back its CPUs: Invalid argument",
+  ]);
+});
+
+Deno.test("a monitor that does not tell is no failure", async () => {
+  using vm = sleeper();
+  const records = await readThreads(monitor([]), vm.pid);
+  const silent: Executor = {
+    execute: (command) =>
+      Promise.reject(new QmpCommandError(command, "GenericError", "no")),
+  };
+  assertEquals(await restoreThreads(silent, vm.pid, records), [
+    'No thread got back its place: Command "query-cpus-fast" failed: no',
+  ]);
+  assertEquals(await restoreThreads(monitor([-1]), vm.pid, records), [
+    "No thread got back its place: Cannot understand the answer to " +
+    '"query-cpus-fast": member "0.thread-id": Invalid value: Expected >=1 ' +
+    "but received -1",
+  ]);
+});
+
+Deno.test("threads of a process in a pid namespace of its own are found", {
+  ignore: Deno.uid() !== 0,
+}, async () => {
+  const words = ["--pid", "--fork", "--kill-child", "sleep", "1000"];
+  using outer = spawn(["unshare", ...words], { descriptors: new Map() });
+  const children = `/proc/${outer.pid}/task/${outer.pid}/children`;
+  let inner = 0;
+  await until("the namespace has a process", PATIENCE_MS, () => {
+    inner = Number(Deno.readTextFileSync(children).trim());
+    return inner !== 0;
+  });
+  pin(inner);
+  const [, cpu] = await readThreads(monitor([1]), inner);
+  assertEquals(cpu?.name, "vCPU 0");
+  assertEquals(cpu?.placement, readPlacement(inner));
+  assertEquals(
+    (await readThreads(monitor([inner]), inner)).length,
+    1,
+    "an id of this namespace is none of that one",
+  );
+});

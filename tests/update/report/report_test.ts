@@ -1,0 +1,97 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  exitCodeOf,
+  OUTCOMES,
+  type Report,
+} from "../../../lib/update/report/report.ts";
+import { reportJsonSchema } from "../../../lib/update/report/schema.ts";
+import {
+  ReportError,
+  validateReport,
+} from "../../../lib/update/report/validate.ts";
+
+const REFUSED: Report = {
+  schema: 1,
+  outcome: "refused",
+  changed: false,
+  vm: { name: null, uuid: null, qmp: "/run/a.qmp", machine: null },
+  pid_before: 4711,
+  pid_after: 4711,
+  mode: "cpr-exec",
+  from: { program: "QEMU", version: "11.1.2", package: null, exe: null },
+  to: null,
+  blackout_ms: null,
+  blackout_start_ms: null,
+  blackout_predicted_ms: null,
+  phases: [{ name: "facts", start_ms: 0, duration_ms: 1.5 }],
+  checks: [{ id: "x", verdict: "refuse", detail: "y", remedy: null }],
+  command_changes: [],
+  ram: null,
+  rehearsal: null,
+  warnings: [],
+  error: { code: "refused", message: "Cannot", remedy: null, qemu: null },
+};
+
+Deno.test("a report is read as it was written", () => {
+  assertEquals(validateReport(JSON.parse(JSON.stringify(REFUSED))), REFUSED);
+  const shown = {
+    ...REFUSED,
+    before_after: [{ what: "pid", before: "1", after: "1" }],
+  };
+  assertEquals(validateReport(shown), shown);
+});
+
+Deno.test("a field that is missing, unknown or wrong is named", () => {
+  const { changed: _changed, ...missing } = REFUSED;
+  const wrong: [unknown, string][] = [
+    [missing, '"changed"'],
+    [{ ...REFUSED, extra: 1 }, '"extra"'],
+    [{ ...REFUSED, schema: 2 }, '"schema"'],
+    [{ ...REFUSED, outcome: "fine" }, '"outcome"'],
+    [{ ...REFUSED, pid_after: 0 }, '"pid_after"'],
+    [{ ...REFUSED, pid_after: 1.5 }, '"pid_after"'],
+    [{ ...REFUSED, blackout_ms: -1 }, '"blackout_ms"'],
+    [{ ...REFUSED, blackout_ms: NaN }, '"blackout_ms"'],
+    [
+      { ...REFUSED, phases: [{ name: "x", start_ms: 0, duration_ms: 0 }] },
+      '"phases.0.name"',
+    ],
+    [null, '""'],
+  ];
+  for (const [document, name] of wrong) {
+    assertThrows(() => validateReport(document), ReportError, name);
+  }
+});
+
+Deno.test("every fault is named, not the first alone", () => {
+  const error = assertThrows(
+    () => validateReport({ ...REFUSED, schema: 2, mode: "normal" }),
+    ReportError,
+  );
+  assertEquals(error.faults.length, 2);
+});
+
+Deno.test("each outcome has its exit code", () => {
+  assertEquals(
+    Object.keys(OUTCOMES).map((name) =>
+      exitCodeOf(name as keyof typeof OUTCOMES)
+    ),
+    [0, 0, 0, 3, 4, 5],
+  );
+});
+
+Deno.test("the JSON Schema is what other programs were promised", async (t) => {
+  await t.assertSnapshot(reportJsonSchema());
+});
+
+Deno.test("the JSON Schema asks for every field that the report has", () => {
+  const [report] = reportJsonSchema().anyOf ?? [];
+  if (typeof report !== "object") throw new Error("no schema of the report");
+  const always = Object.keys(REFUSED).sort();
+  assertEquals(report.required?.toSorted(), always);
+  assertEquals(
+    Object.keys(report.properties ?? {}).sort(),
+    [...always, "before_after"].sort(),
+  );
+  assertEquals(report.additionalProperties, false);
+});

@@ -1,0 +1,73 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { UpdateProblem } from "../../../lib/update/error.ts";
+import type { VmRecord } from "../../../lib/update/vm/facts.ts";
+import { IncomingSide } from "../../../lib/update/transaction/incoming_side.ts";
+import { FakePeer, GREETING } from "../../qmp/fake_peer.ts";
+
+/** Long enough never to matter, short enough to end a broken test. */
+const TIMEOUT_MS = 20_000;
+
+/** A VM whose monitor is the peer, in this process. */
+function vmOf({ address }: FakePeer): VmRecord {
+  return {
+    address,
+    pid: Deno.pid,
+    startTime: "1",
+    image: "",
+    executable: { path: "/bin/qemu", replaced: false, dev: 1, ino: 1 },
+    program: "QEMU",
+    version: { major: 11, minor: 1, micro: 2, package: "" },
+    name: undefined,
+    uuid: undefined,
+    machine: undefined,
+    runState: "running",
+    running: true,
+    imagesActive: true,
+    threads: [],
+    service: undefined,
+  };
+}
+
+Deno.test("the old program's last greeting is not taken for the new one's", async () => {
+  using peer = new FakePeer();
+  const connecting = IncomingSide.connect(vmOf(peer), "new", TIMEOUT_MS);
+  const dying = await peer.accept();
+  await dying.send(GREETING);
+  dying.close();
+  using session = await peer.accept();
+  await session.handshake();
+  const { execute, id } = await session.command();
+  assertEquals(execute, "migrate-set-capabilities");
+  await session.send(`{"return": {}, "id": ${id}}\r\n`);
+  await using side = await connecting;
+  assertEquals(side.client.version.major, 11);
+});
+
+Deno.test("the monitor of another process is none of the VM", async () => {
+  using peer = new FakePeer();
+  const connecting = assertRejects(
+    () =>
+      IncomingSide.connect(
+        { ...vmOf(peer), pid: Deno.ppid },
+        "new",
+        TIMEOUT_MS,
+      ),
+    UpdateProblem,
+    `Process ${Deno.pid} answers`,
+  );
+  using session = await peer.accept();
+  await session.send(GREETING);
+  await connecting;
+});
+
+Deno.test("a program that greets and says no more is given up", async () => {
+  using peer = new FakePeer();
+  const connecting = assertRejects(
+    () => IncomingSide.connect(vmOf(peer), "new", 100),
+    UpdateProblem,
+    "The new program does not answer",
+  );
+  using session = await peer.accept();
+  await session.send(GREETING);
+  await connecting;
+});

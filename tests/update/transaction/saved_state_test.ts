@@ -1,0 +1,96 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { StreamError } from "../../../lib/stream/mod.ts";
+import { UpdateProblem } from "../../../lib/update/error.ts";
+import type { Hold } from "../../../lib/update/transaction/hold.ts";
+import { SavedState } from "../../../lib/update/transaction/saved_state.ts";
+import { data } from "../../data/data.ts";
+
+/** A state file with a real stream in it. */
+async function stateFile() {
+  const directory = await Deno.makeTempDir({ prefix: "cprctl-state-" });
+  const path = `${directory}/vm.state`;
+  const bytes = await data("cpr-exec-q35-plain.vm.state");
+  await Deno.writeFile(path, bytes);
+  return {
+    path,
+    bytes,
+    [Symbol.dispose]: () => Deno.removeSync(directory, { recursive: true }),
+  };
+}
+
+/** What is held, by RAMBlock name. */
+function holding(...names: string[]): Hold {
+  return {
+    cprState: { descriptors: [] },
+    descriptors: new Map(),
+    ram: { blocks: names.length, bytes: 0 },
+    has: (name: string) => names.includes(name),
+    [Symbol.dispose]() {},
+  } as unknown as Hold;
+}
+
+const BLOCKS = [
+  "ram0",
+  "/rom@etc/acpi/tables",
+  "pc.bios",
+  "pc.rom",
+  "/rom@etc/table-loader",
+  "/rom@etc/acpi/rsdp",
+];
+
+Deno.test("a state that is whole is kept without a doubt", async () => {
+  using file = await stateFile();
+  using state = new SavedState(file.path);
+  assert(!state.complete);
+  assertEquals(state.keep(false), undefined);
+  assert(state.complete);
+  assert(!state.restore(), "nothing was altered");
+});
+
+Deno.test("an altered or truncated file is written anew from what was kept", async () => {
+  using file = await stateFile();
+  using state = new SavedState(file.path);
+  state.keep(true);
+  const altered = file.bytes.slice();
+  altered[30_000] = (altered[30_000] ?? 0) ^ 1;
+  const damages = [altered, file.bytes.slice(0, 500), new Uint8Array(0)];
+  for (const damage of damages) {
+    await Deno.writeFile(file.path, damage);
+    assert(state.restore());
+    assertEquals(await Deno.readFile(file.path), file.bytes);
+  }
+});
+
+Deno.test("a torn state is refused unless its writer said that it is whole", async () => {
+  using file = await stateFile();
+  await Deno.truncate(file.path, 20_000);
+  using state = new SavedState(file.path);
+  assertThrows(() => state.keep(false), StreamError);
+  assert(!state.complete);
+  const doubt = state.keep(true);
+  assert(doubt !== undefined && doubt !== "");
+  assert(state.complete);
+});
+
+Deno.test("every RAMBlock of the stream must be held or be a file", async () => {
+  using file = await stateFile();
+  using state = new SavedState(file.path);
+  state.checkRam(holding(...BLOCKS), () => false);
+  state.checkRam(holding(...BLOCKS.slice(1)), (name) => name === "ram0");
+  const error = assertThrows(
+    () => state.checkRam(holding(...BLOCKS.slice(2)), () => false),
+    UpdateProblem,
+    '"ram0", "/rom@etc/acpi/tables"',
+  );
+  assert(error.remedy?.includes("share=on"));
+});
+
+Deno.test("a state file in a directory that is gone stays readable", async () => {
+  let state: SavedState;
+  {
+    using file = await stateFile();
+    state = new SavedState(file.path);
+  }
+  using kept = state;
+  assertEquals(kept.keep(false), undefined);
+});
