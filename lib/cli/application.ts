@@ -2,10 +2,10 @@
 
 import { type Application, buildApplication } from "@stricli/core";
 import { VERSION } from "../version.ts";
-import type { CliContext } from "./context.ts";
-import { exitCodeOf } from "./wording/errors.ts";
-import { routes } from "./routes.ts";
 import { applicationText } from "./application_text.ts";
+import type { CliContext } from "./context.ts";
+import { routes } from "./routes.ts";
+import { exitCodeOf } from "./wording/errors.ts";
 
 /** What counts as the same word mistyped: no more than two slips. */
 const TYPING_SLIPS = {

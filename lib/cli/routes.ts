@@ -16,8 +16,8 @@ import { recoverCommand } from "./commands/recover.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
-import { selfCommand } from "./self.ts";
 import type { CliContext } from "./context.ts";
+import { selfCommand } from "./self.ts";
 
 const DESCRIPTION =
   `Move a running virtual machine onto a new QEMU in the same process, or put it

@@ -8,10 +8,10 @@
  */
 
 import { ExitCode, run as runApplication } from "@stricli/core";
-import { application } from "./application.ts";
 import { CprctlError } from "../errors.ts";
-import { errorText } from "./wording/errors.ts";
+import { application } from "./application.ts";
 import type { CliContext } from "./context.ts";
+import { errorText } from "./wording/errors.ts";
 
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;

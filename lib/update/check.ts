@@ -4,9 +4,9 @@
  * @module
  */
 
-import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import type { Report } from "./report/report.ts";
 import { survey, type SurveyRequest } from "./survey.ts";
+import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 
 /** What is to be looked at. */
 export interface CheckRequest extends SurveyRequest {

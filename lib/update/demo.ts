@@ -5,16 +5,16 @@
  * @module
  */
 
-import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
 import { CprctlError } from "../errors.ts";
+import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
+import type { Comparison, Report } from "./report/report.ts";
 import {
   DeferredSignals,
   refuseIfInterrupted,
 } from "./transaction/deferred_signals.ts";
-import { asArray, asObject } from "./vm/reply.ts";
 import type { PhaseObserver } from "./transaction/phase_clock.ts";
-import type { Comparison, Report } from "./report/report.ts";
 import { update } from "./update.ts";
+import { asArray, asObject } from "./vm/reply.ts";
 
 const START_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 5_000;

@@ -3,13 +3,13 @@
 import { CprctlError } from "../errors.ts";
 import { QmpCommandError } from "../qmp/mod.ts";
 import { UpdateError } from "./error.ts";
-import { programOf, vmOf, type VmRecord } from "./vm/facts.ts";
 import type { ListedVm } from "./host/list.ts";
 import {
   type Report,
   REPORT_SCHEMA,
   type ReportError,
 } from "./report/report.ts";
+import { programOf, vmOf, type VmRecord } from "./vm/facts.ts";
 
 /** A report whose fields are filled in as they become known. */
 export type Draft = { -readonly [K in keyof Report]: Report[K] };

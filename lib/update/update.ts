@@ -5,12 +5,12 @@
  */
 
 import { microsecondsBetween, type QmpEvent } from "../qmp/mod.ts";
-import { programOf } from "./vm/facts.ts";
-import { type PhaseClock, round } from "./transaction/phase_clock.ts";
 import type { Report } from "./report/report.ts";
 import { addFailure } from "./report_draft.ts";
 import { survey, type SurveyedVm, type SurveyRequest } from "./survey.ts";
+import { type PhaseClock, round } from "./transaction/phase_clock.ts";
 import { type Course, runTransaction } from "./transaction/transaction.ts";
+import { programOf } from "./vm/facts.ts";
 
 /** What is asked for. */
 export interface UpdateRequest extends SurveyRequest {

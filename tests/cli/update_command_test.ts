@@ -1,21 +1,21 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
 import * as v from "valibot";
-import { dispatch } from "../../lib/cli/dispatch.ts";
+import { applicationText } from "../../lib/cli/application_text.ts";
 import { checkCommand } from "../../lib/cli/commands/check.ts";
 import { demoCommand } from "../../lib/cli/commands/demo.ts";
 import { updateCommand } from "../../lib/cli/commands/update.ts";
+import { dispatch } from "../../lib/cli/dispatch.ts";
+import { selfCommand } from "../../lib/cli/self.ts";
+import { UsageError } from "../../lib/errors.ts";
 import { workOnAll } from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
 import type { HostRequest } from "../../lib/update/all/host.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
 import type { SurveyRequest } from "../../lib/update/survey.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
-import { selfCommand } from "../../lib/cli/self.ts";
-import { applicationText } from "../../lib/cli/application_text.ts";
-import { UsageError } from "../../lib/errors.ts";
-import { capturedProcess } from "./captured.ts";
 import { listed } from "../update/all/listed.ts";
+import { capturedProcess } from "./captured.ts";
 import * as reports from "./reports.ts";
 
 async function update(...words: string[]) {

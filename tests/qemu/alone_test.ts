@@ -1,8 +1,8 @@
 /** The built file on a clean machine. */
 
 import { assertEquals } from "@std/assert";
-import { VERSION } from "../../lib/version.ts";
 import { validateReport } from "../../lib/update/report/validate.ts";
+import { VERSION } from "../../lib/version.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram } from "../program/alone.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { findVmProcesses } from "../../lib/update/host/processes.ts";
 import { describeVm } from "../../lib/update/host/list.ts";
+import { findVmProcesses } from "../../lib/update/host/processes.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { PLAIN, VirtualMachine } from "./harness/mod.ts";
 

@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readLiveProcess } from "../../lib/update/command/live_process.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
-import { gatherFacts } from "../../lib/update/vm/facts.ts";
 import { preflight } from "../../lib/update/preflight/mod.ts";
 import type { Check } from "../../lib/update/report/report.ts";
+import { gatherFacts } from "../../lib/update/vm/facts.ts";
 import type { VirtualMachine } from "./harness/mod.ts";
 
 /** What the preflight may not change. */

@@ -1,15 +1,15 @@
 /** VMs that are units of systemd, by the units of scripts/systemd. */
 
 import { assert, assertEquals } from "@std/assert";
+import { QmpClient } from "../../lib/qmp/mod.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram } from "../program/alone.ts";
 import { bootDisk } from "./harness/guest.ts";
 import { GuestRam } from "./harness/guest_ram.ts";
-import { Systemd } from "./harness/systemd.ts";
 import { until, Witness, type Witnessed } from "./harness/mod.ts";
+import { Systemd } from "./harness/systemd.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 60_000;

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { cgroupMounts, folderOf } from "../../lib/update/process/cgroups.ts";
-import { readPlacement } from "../../lib/update/process/placement.ts";
 import { setAffinity } from "../../ffi/affinity.ts";
 import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
 import { isObject, type Json } from "../../lib/qmp/mod.ts";
+import { cgroupMounts, folderOf } from "../../lib/update/process/cgroups.ts";
+import { readPlacement } from "../../lib/update/process/placement.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";

@@ -14,9 +14,9 @@
  * @module
  */
 
-import type { Glance } from "../../update/vm/glance.ts";
 import { isThere } from "../../update/process/named_process.ts";
 import type { Check, Report } from "../../update/report/report.ts";
+import type { Glance } from "../../update/vm/glance.ts";
 import { formatDuration } from "../wording/format.ts";
 
 /** What a VM does, as far as can be told. */

@@ -1,8 +1,8 @@
 /** What `--diff` shows of an update: the program before and after. */
 
-import type { Glance } from "../../update/vm/glance.ts";
 import { ProcessFiles } from "../../update/process/files.ts";
 import { identity } from "../../update/process/proc.ts";
+import type { Glance } from "../../update/vm/glance.ts";
 import { printable } from "../wording/printable.ts";
 
 /** Two texts for Ansible to compare line by line. */

@@ -7,10 +7,10 @@
 
 import { UsageError } from "../../errors.ts";
 import { check } from "../../update/check.ts";
-import { glance } from "../../update/vm/glance.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { update } from "../../update/update.ts";
+import { glance } from "../../update/vm/glance.ts";
 import { type Answer, blockersOf, updateAnswer } from "../ansible/answer.ts";
 import {
   type InfoOptions,

@@ -1,7 +1,7 @@
 import { buildCommand, type Command } from "@stricli/core";
-import type { Report } from "../../update/report/report.ts";
 import type { AllReport } from "../../update/all/all_report.ts";
 import type { HostRequest } from "../../update/all/host.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { SurveyRequest } from "../../update/survey.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";

@@ -2,8 +2,8 @@ import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { oldAndNew, switchFlag } from "../flags/parameters.ts";
-import type { CompatFlags } from "../present/compat.ts";
 import { parseQmpAddress } from "../flags/qmp_address.ts";
+import type { CompatFlags } from "../present/compat.ts";
 
 /** `cprctl compat`: what a new QEMU would not load. */
 export const compatCommand = buildCommand<

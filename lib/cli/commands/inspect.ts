@@ -2,8 +2,8 @@ import { buildCommand } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import type { InspectFlags } from "../present/inspection.ts";
 import { switchFlag } from "../flags/parameters.ts";
+import type { InspectFlags } from "../present/inspection.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = buildCommand<

@@ -4,8 +4,8 @@ import { exitCodeOf } from "../../update/report/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { switchFlag } from "../flags/parameters.ts";
-import { printable } from "../wording/printable.ts";
 import { selfCommand } from "../self.ts";
+import { printable } from "../wording/printable.ts";
 
 /** Does what was asked. */
 export type RecoverEngine = (request: RecoverRequest) => Promise<Recovery[]>;

@@ -1,14 +1,14 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
-import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import type { Report } from "../../update/report/report.ts";
+import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { METRICS_FLAG, writeMetrics } from "../flags/metrics.ts";
-import { selfCommand } from "../self.ts";
 import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../flags/vms.ts";
+import { selfCommand } from "../self.ts";
 import type { CheckEngines } from "./check.ts";
 import type { ListEngine } from "./list.ts";
 

@@ -1,5 +1,5 @@
-import { printable } from "../wording/printable.ts";
 import type { CliContext } from "../context.ts";
+import { printable } from "../wording/printable.ts";
 import { propose } from "./propose.ts";
 
 /** Prints what may stand next: a line has a word, a tab, and what it does. */

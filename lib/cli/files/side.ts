@@ -1,7 +1,7 @@
 /** A file that a command writes besides what it is for. */
 
-import { printable } from "../wording/printable.ts";
 import type { CliProcess } from "../process.ts";
+import { printable } from "../wording/printable.ts";
 import { UnwrittenFileError } from "./replace.ts";
 
 /**

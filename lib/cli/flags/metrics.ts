@@ -3,8 +3,8 @@
 import { UsageError } from "../../errors.ts";
 import type { HostList } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
-import type { CliProcess } from "../process.ts";
 import { writeOrWarn } from "../files/side.ts";
+import type { CliProcess } from "../process.ts";
 
 /** The option. */
 export const METRICS_FLAG = {

@@ -1,8 +1,8 @@
 /** What `--report` asks for. */
 
+import { writeOrWarn } from "../files/side.ts";
 import type { PageDocument } from "../html/mod.ts";
 import type { CliProcess } from "../process.ts";
-import { writeOrWarn } from "../files/side.ts";
 
 /**
  * Writes the page that `--report` asks for. One that cannot be written is a

@@ -1,5 +1,5 @@
-import type { QmpAddress } from "../../qmp/mod.ts";
 import { UsageError } from "../../errors.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
 
 const MAX_PORT = 65_535;
 

@@ -3,15 +3,15 @@
 import type { AllWatcher, Candidate } from "../../update/all/all.ts";
 import { type AllReport, exitCodeOfAll } from "../../update/all/all_report.ts";
 import type { PhaseName } from "../../update/report/report.ts";
+import { writePage } from "../flags/page.ts";
+import type { ReportFlags } from "../flags/report.ts";
+import type { CliProcess, Output } from "../process.ts";
 import {
   doneText,
   leftOutText,
   sumText,
   underWayText,
 } from "../terminal/all.ts";
-import { writePage } from "../flags/page.ts";
-import type { CliProcess, Output } from "../process.ts";
-import type { ReportFlags } from "../flags/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";
 
 /**

@@ -13,8 +13,8 @@ import {
   vmOfStream,
 } from "../../inspect/compat/mod.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
-import { renderCompat } from "../terminal/compat.ts";
 import type { CliProcess } from "../process.ts";
+import { renderCompat } from "../terminal/compat.ts";
 
 /** The words after `cprctl compat`. */
 export interface CompatFlags {

@@ -10,8 +10,8 @@ import {
   openInput,
   writeDiffJson,
 } from "../../inspect/mod.ts";
-import { renderDiff } from "../terminal/diff.ts";
 import type { CliProcess } from "../process.ts";
+import { renderDiff } from "../terminal/diff.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** As diff(1) has it: 1 is taken for what differs. */

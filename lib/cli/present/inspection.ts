@@ -15,13 +15,13 @@ import {
   writeErrorJson,
   writeJson,
 } from "../../inspect/mod.ts";
+import type { CliProcess } from "../process.ts";
 import {
   renderCprState,
   renderSections,
   renderSummary,
   renderWorkDone,
 } from "../terminal/inspection.ts";
-import type { CliProcess } from "../process.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** The words after `cprctl inspect`. */

@@ -2,12 +2,12 @@
 
 import type { AllReport, LeftOut } from "../../update/all/all_report.ts";
 import type { PhaseName, Report } from "../../update/report/report.ts";
-import { formatDuration } from "../wording/format.ts";
-import { painter } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
+import { formatDuration } from "../wording/format.ts";
+import { printable } from "../wording/printable.ts";
 import { tallyOutcomes, worstFirst } from "../wording/tally.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
+import { painter } from "./paint.ts";
 
 /** A VM that is done; the text ends with a line feed. */
 export function doneText(report: Report, { colour }: Look): string {

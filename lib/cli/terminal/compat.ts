@@ -7,10 +7,10 @@ import {
   type Verdict,
   verdictOf,
 } from "../../inspect/compat/mod.ts";
-import { wrap } from "../wording/format.ts";
-import { painter, type Tone } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
+import { wrap } from "../wording/format.ts";
+import { printable } from "../wording/printable.ts";
+import { painter, type Tone } from "./paint.ts";
 
 const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {
   compatible: ["would load the state", "good"],

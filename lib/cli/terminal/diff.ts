@@ -8,10 +8,10 @@ import {
   scalarText,
 } from "../../inspect/mod.ts";
 import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
-import { columnsOf, formatSize } from "../wording/format.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
+import { columnsOf, formatSize } from "../wording/format.ts";
+import { printable } from "../wording/printable.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
 
 /** Paths take no more columns than this. */
 const PATH_COLUMNS = 40;

@@ -15,10 +15,10 @@ import {
   RAM_SECTION,
   type RamBlockStatistics,
 } from "../../migration/stream/mod.ts";
-import { columnsOf, formatSize } from "../wording/format.ts";
-import { type Paint, painter } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
+import { columnsOf, formatSize } from "../wording/format.ts";
+import { printable } from "../wording/printable.ts";
+import { type Paint, painter } from "./paint.ts";
 
 /** Names of a section's fields take no more columns than this. */
 const NAME_COLUMNS = 40;

@@ -5,9 +5,9 @@ import type {
   HostList,
   ListedVm,
 } from "../../update/host/list.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
+import { printable } from "../wording/printable.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
 
 const HEAD = ["PID", "NAME", "STATUS", "VERSION", "BINARY", "QMP", "UPDATE"];
 const NOTHING = "-";

@@ -7,12 +7,12 @@ import type {
   Report,
   ReportError,
 } from "../../update/report/report.ts";
-import { formatSize, wrap } from "../wording/format.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
-import { printable } from "../wording/printable.ts";
 import type { Look } from "../process.ts";
-import { renderTimeline } from "./timeline.ts";
+import { formatSize, wrap } from "../wording/format.ts";
+import { printable } from "../wording/printable.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
+import { renderTimeline } from "./timeline.ts";
 
 const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   ok: "good",

@@ -18,9 +18,8 @@
  */
 
 import type { Phase } from "../../update/report/report.ts";
-import { formatDuration } from "../wording/format.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
 import type { Look } from "../process.ts";
+import { formatDuration } from "../wording/format.ts";
 import {
   endOf,
   labelOf,
@@ -31,6 +30,7 @@ import {
   totalTime,
   windowAround,
 } from "../wording/time_window.ts";
+import { type Paint, painter, type Tone } from "./paint.ts";
 
 /** Half cells are the finest that a terminal draws of a line. */
 const HALVES = 2;

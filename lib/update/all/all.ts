@@ -14,12 +14,12 @@
  * @module
  */
 
-import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
-import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
 import type { Outcome, PhaseName, Report } from "../report/report.ts";
 import { addFailure, draftOfListed } from "../report_draft.ts";
+import { DeferredSignals } from "../transaction/deferred_signals.ts";
+import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { type Turn, Turns } from "./turns.ts";
 

@@ -1,7 +1,7 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { RefusedError } from "../error.ts";
-import type { Facts } from "../vm/facts.ts";
 import type { CommandChange } from "../report/report.ts";
+import type { Facts } from "../vm/facts.ts";
 import { namedDescriptors } from "./descriptors.ts";
 import { CommandDraft, type CommandProblem } from "./draft.ts";
 import type { LiveProcess } from "./live_process.ts";

@@ -9,13 +9,13 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { ask, QUERY_NAME, QUERY_STATUS } from "../../qmp/types/mod.ts";
+import { CommandLine } from "../command/command_line.ts";
 import { messageOf } from "../error.ts";
+import { isGone, readExecutable } from "../process/proc.ts";
+import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";
 import { monitorSockets } from "./monitors.ts";
 import { findVmProcesses, type VmProcess } from "./processes.ts";
-import { VmLock } from "../run/lock.ts";
-import { CommandLine } from "../preflight/command_line.ts";
-import { isGone, readExecutable } from "../process/proc.ts";
 
 /** Raised when a field changes its meaning or goes away. */
 export const LIST_SCHEMA = 1;

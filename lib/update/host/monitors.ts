@@ -1,7 +1,7 @@
 /** Where a VM's QMP monitors listen, by its command line. */
 
 import { namedSocket } from "../command/character_device.ts";
-import type { CommandLine } from "../preflight/command_line.ts";
+import type { CommandLine } from "../command/command_line.ts";
 
 /** A listening socket of a QMP monitor. */
 export type MonitorSocket =

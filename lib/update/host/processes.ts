@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { ProgramName } from "../vm/facts.ts";
 import { isGone, readCommandLine } from "../process/proc.ts";
+import type { ProgramName } from "../vm/facts.ts";
 
 /** A process that runs a virtual machine. */
 export interface VmProcess {

@@ -1,10 +1,10 @@
 import type { QmpClient } from "../../qmp/mod.ts";
+import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
-import type { Facts } from "../vm/facts.ts";
-import type { Check } from "../report/report.ts";
-import type { CommandLine } from "./command_line.ts";
-import type { Inventory } from "./inventory.ts";
 import type { ProcessFiles } from "../process/files.ts";
+import type { Check } from "../report/report.ts";
+import type { Facts } from "../vm/facts.ts";
+import type { Inventory } from "./inventory.ts";
 
 /** What an update is about. */
 export interface PreflightContext {

@@ -1,19 +1,10 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
+import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
+import { ProcessFiles } from "../process/files.ts";
 import type { Check } from "../report/report.ts";
-import { argumentFiles } from "./argument_files.ts";
-import { argumentFolders } from "./argument_folders.ts";
-import { commandArguments } from "./arguments.ts";
-import { newBinary } from "./binary.ts";
-import { blindSpots } from "./blind_spots.ts";
-import { blockExports } from "./block_exports.ts";
-import { blockJobs } from "./block_jobs.ts";
-import { blockNodes } from "./block_nodes.ts";
-import { blockers, cprExec } from "./blockers.ts";
-import { capabilities } from "./capabilities.ts";
-import { chardevPeers } from "./chardev_peers.ts";
-import { chardevs } from "./chardevs.ts";
+import { ARGUMENT_CHECKS } from "./arguments/checks.ts";
 import {
   type CheckContext,
   type Finding,
@@ -23,107 +14,21 @@ import {
   reported,
   skipped,
 } from "./check.ts";
-import { CommandLine } from "./command_line.ts";
-import { compat } from "./compat.ts";
-import { confinement } from "./confinement.ts";
-import { cpus } from "./cpus.ts";
-import { descriptors } from "./descriptors.ts";
-import { devices } from "./devices.ts";
-import { dirtyBitmaps } from "./dirty_bitmaps.ts";
-import { diskFiles } from "./disk_files.ts";
-import { diskImages } from "./disk_images.ts";
-import { displays } from "./displays.ts";
-import { encoding } from "./encoding.ts";
-import { fdSets } from "./fd_sets.ts";
-import { firmware } from "./firmware.ts";
-import { hostForwards } from "./host_forwards.ts";
-import { imageLocks } from "./image_locks.ts";
+import { DRIFT_CHECKS } from "./drift/checks.ts";
 import {
   Inventory,
   UnknownQueryError,
   UnlikelyAnswerError,
 } from "./inventory.ts";
-import { iothreads } from "./iothreads.ts";
-import { libvirt } from "./libvirt.ts";
-import { memoryBackends } from "./memory_backends.ts";
-import { memoryDevices } from "./memory_devices.ts";
-import { migrationIdle } from "./migration_idle.ts";
-import { namespaces } from "./namespaces.ts";
-import { netdevs } from "./netdevs.ts";
-import { newCommandLine } from "./new_command.ts";
-import {
-  newAccelerator,
-  newDevices,
-  newMachine,
-  newProgram,
-} from "./new_program.ts";
-import { objects } from "./objects.ts";
-import { parent } from "./parent.ts";
-import { processAccess } from "./process_access.ts";
-import { ProcessFiles } from "../process/files.ts";
-import { reopening } from "./reopening.ts";
-import { runState } from "./run_state.ts";
-import { sandbox } from "./sandbox.ts";
-import { service } from "./service.ts";
-import { stateRoom } from "./state_room.ts";
-import { throttling } from "./throttling.ts";
-import { vfio } from "./vfio.ts";
+import { MIGRATION_CHECKS } from "./migration/checks.ts";
+import { PROGRAM_CHECKS } from "./programs/checks.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
-  // The programs, old and new.
-  processAccess,
-  libvirt,
-  service,
-  cprExec,
-  newBinary,
-  newProgram,
-  newMachine,
-  newDevices,
-  newAccelerator,
-  compat,
-  sandbox,
-  confinement,
-  namespaces,
-  parent,
-  // The VM can be moved at all.
-  runState,
-  migrationIdle,
-  capabilities,
-  stateRoom,
-  memoryBackends,
-  vfio,
-  blockers,
-  // The command line can be used again.
-  encoding,
-  newCommandLine,
-  commandArguments,
-  argumentFiles,
-  argumentFolders,
-  firmware,
-  reopening,
-  descriptors,
-  fdSets,
-  chardevPeers,
-  // The VM is the one that its command line makes.
-  diskImages,
-  blockNodes,
-  diskFiles,
-  imageLocks,
-  blockJobs,
-  blockExports,
-  dirtyBitmaps,
-  throttling,
-  devices,
-  cpus,
-  memoryDevices,
-  objects,
-  iothreads,
-  netdevs,
-  hostForwards,
-  chardevs,
-  displays,
-  blindSpots,
+  ...PROGRAM_CHECKS,
+  ...MIGRATION_CHECKS,
+  ...ARGUMENT_CHECKS,
+  ...DRIFT_CHECKS,
 ];
 
 const LOOK = "Look at the VM: its monitor does not answer as QEMU does";

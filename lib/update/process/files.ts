@@ -1,5 +1,5 @@
-import { readDescriptors } from "./proc.ts";
 import { type FileLock, readLocks } from "./file_locks.ts";
+import { readDescriptors } from "./proc.ts";
 
 /** A descriptor of another process. */
 export interface OpenFile {

@@ -14,7 +14,6 @@ import {
   QUERY_IOTHREADS,
 } from "../../qmp/types/mod.ts";
 import { messageOf, UpdateProblem } from "../error.ts";
-import { isGone } from "./proc.ts";
 import {
   type Cgroups,
   joinCgroups,
@@ -22,6 +21,7 @@ import {
   parseCgroups,
 } from "./cgroups.ts";
 import { givePlacement, type Placement, readPlacement } from "./placement.ts";
+import { isGone } from "./proc.ts";
 
 /** What one thread of a VM has from the host. Plain data. */
 export interface ThreadRecord {

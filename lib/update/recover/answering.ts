@@ -11,10 +11,10 @@
 
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
-import { IncomingSide } from "../transaction/incoming_side.ts";
-import { readKeepers } from "../run/journal.ts";
 import { isThere } from "../process/named_process.ts";
 import { readImage, readState } from "../process/proc.ts";
+import { readKeepers } from "../run/journal.ts";
+import { IncomingSide } from "../transaction/incoming_side.ts";
 import { type Leftover, nobodyKeeps } from "./recovery.ts";
 
 /** How long a program that answers nothing is asked. */

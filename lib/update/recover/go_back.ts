@@ -1,8 +1,8 @@
 /** Back to the old program, from what another cprctl's keeper holds. */
 
-import { MigrationSettings } from "../vm/migration_settings.ts";
 import { rollBack } from "../transaction/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
+import { MigrationSettings } from "../vm/migration_settings.ts";
 import { Keeper } from "../world/keeper.ts";
 import { type Leftover, nobodyKeeps, type Recovery } from "./recovery.ts";
 

@@ -18,14 +18,14 @@
 
 import type { QmpClient } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { notLocked } from "../vm/images.ts";
-import type { IncomingSide } from "../transaction/incoming_side.ts";
+import { restoreThreads } from "../process/threads.ts";
+import type { RunDirectory } from "../run/directory.ts";
 import { noteResumption } from "../run/journal.ts";
+import type { IncomingSide } from "../transaction/incoming_side.ts";
+import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
-import type { RunDirectory } from "../run/directory.ts";
 import { standsStill } from "../vm/run_state.ts";
-import { restoreThreads } from "../process/threads.ts";
 import type { Answering } from "./answering.ts";
 import { type Leftover, recovered, type Recovery } from "./recovery.ts";
 

@@ -11,12 +11,14 @@
  * @module
  */
 
-import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { messageOf, UpdateProblem } from "../error.ts";
+import { openNamed } from "../process/named_process.ts";
+import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";
+import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
-import { openNamed } from "../process/named_process.ts";
+import { Keeper } from "../world/keeper.ts";
 import { answering } from "./answering.ts";
 import { goBack } from "./go_back.ts";
 import { leadOn } from "./lead_on.ts";
@@ -26,8 +28,6 @@ import {
   type RecoverRequest,
   type Recovery,
 } from "./recovery.ts";
-import { RunDirectory } from "../run/directory.ts";
-import { Keeper } from "../world/keeper.ts";
 
 export type { RecoverRequest, Recovery } from "./recovery.ts";
 

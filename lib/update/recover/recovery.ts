@@ -2,9 +2,9 @@
 
 import type { PidFd } from "../../../ffi/process.ts";
 import { messageOf, NeedsPersonError, UpdateError } from "../error.ts";
-import type { VmRecord } from "../vm/facts.ts";
-import type { Journal } from "../run/journal.ts";
 import type { RunDirectory } from "../run/directory.ts";
+import type { Journal } from "../run/journal.ts";
+import type { VmRecord } from "../vm/facts.ts";
 import type { Keeper } from "../world/keeper.ts";
 
 /** What became of one VM. */

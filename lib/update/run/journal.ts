@@ -17,10 +17,10 @@
  */
 
 import { UpdateProblem } from "../error.ts";
-import type { VmRecord } from "../vm/facts.ts";
-import type { SettingsRecord } from "../vm/migration_settings.ts";
 import type { ProcessName } from "../process/named_process.ts";
 import { readStartTime } from "../process/proc.ts";
+import type { VmRecord } from "../vm/facts.ts";
+import type { SettingsRecord } from "../vm/migration_settings.ts";
 import type { RunDirectory } from "./directory.ts";
 
 const SCHEMA = 1;

@@ -17,11 +17,11 @@ import {
   type QmpEvent,
 } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError, UpdateProblem } from "../error.ts";
+import { stopProcess } from "../process/stop_process.ts";
 import { type VmRecord } from "../vm/facts.ts";
-import { asObject, text } from "../vm/reply.ts";
 import { activateImages } from "../vm/images.ts";
 import { failureOf, nextStatus } from "../vm/migration_status.ts";
-import { stopProcess } from "../process/stop_process.ts";
+import { asObject, text } from "../vm/reply.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
 /** Of a program that something went wrong with already. */

@@ -22,10 +22,10 @@ import {
   UpdateError,
 } from "../error.ts";
 import { type Facts } from "../vm/facts.ts";
-import { asObject, text } from "../vm/reply.ts";
-import { standsStill } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
+import { asObject, text } from "../vm/reply.ts";
+import { standsStill } from "../vm/run_state.ts";
 
 /** To the stop: a VM that stands still before the cut shall not do so long. */
 const STEP_TIMEOUT_MS = 10_000;

@@ -8,9 +8,9 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
-import type { Facts } from "../vm/facts.ts";
-import { printedBy, ProbeError } from "../preflight/program_probe.ts";
+import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
 import { identity } from "../process/proc.ts";
+import type { Facts } from "../vm/facts.ts";
 
 /** The loader of the C library tells what it would load, and starts nothing. */
 const TELL_LIBRARIES = { LD_TRACE_LOADED_OBJECTS: "1" };

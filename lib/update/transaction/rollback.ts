@@ -10,15 +10,15 @@ import { PidFd } from "../../../ffi/process.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
-import type { VmRecord } from "../vm/facts.ts";
-import type { MigrationSettings } from "../vm/migration_settings.ts";
-import { IncomingSide } from "./incoming_side.ts";
 import { readParent } from "../process/proc.ts";
-import type { SavedState } from "./saved_state.ts";
-import { notLocked } from "../vm/images.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
+import type { VmRecord } from "../vm/facts.ts";
+import { notLocked } from "../vm/images.ts";
+import type { MigrationSettings } from "../vm/migration_settings.ts";
 import type { Keeper } from "../world/keeper.ts";
+import { IncomingSide } from "./incoming_side.ts";
+import type { SavedState } from "./saved_state.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;

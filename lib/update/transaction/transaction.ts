@@ -23,40 +23,40 @@ import {
 import type { NewCommand } from "../command/new_command.ts";
 import type { Deadline } from "../deadline.ts";
 import {
-  type DeferredSignals,
-  refuseIfInterrupted,
-} from "./deferred_signals.ts";
-import {
   messageOf,
   NeedsPersonError,
   RolledBackError,
   UpdateError,
   UpdateProblem,
 } from "../error.ts";
-import { type Facts, recordOf } from "../vm/facts.ts";
-import { Fingerprint } from "../vm/fingerprint.ts";
-import { Hold } from "./hold.ts";
+import { OldMemory } from "../process/old_memory.ts";
+import { staysInPlace } from "../process/service.ts";
+import { restoreThreads } from "../process/threads.ts";
+import { RunDirectory } from "../run/directory.ts";
 import {
   forgetResumption,
   noteResumption,
   writeJournal,
 } from "../run/journal.ts";
+import { type Facts, recordOf } from "../vm/facts.ts";
+import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
-import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
-import { OldMemory } from "../process/old_memory.ts";
-import { type Before, OldSide } from "./old_side.ts";
-import { readAhead } from "./page_cache.ts";
-import type { PhaseClock } from "./phase_clock.ts";
 import { isInPlace } from "../vm/ram_files.ts";
-import { rollBack } from "./rollback.ts";
-import { RunDirectory } from "../run/directory.ts";
-import { SavedState } from "./saved_state.ts";
-import { staysInPlace } from "../process/service.ts";
-import { restoreThreads } from "../process/threads.ts";
-import { warmUp } from "./warm_up.ts";
 import type { Anchors } from "../world/anchors.ts";
 import { Keeper } from "../world/keeper.ts";
 import type { World } from "../world/world.ts";
+import {
+  type DeferredSignals,
+  refuseIfInterrupted,
+} from "./deferred_signals.ts";
+import { Hold } from "./hold.ts";
+import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
+import { type Before, OldSide } from "./old_side.ts";
+import { readAhead } from "./page_cache.ts";
+import type { PhaseClock } from "./phase_clock.ts";
+import { rollBack } from "./rollback.ts";
+import { SavedState } from "./saved_state.ts";
+import { warmUp } from "./warm_up.ts";
 
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;

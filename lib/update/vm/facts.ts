@@ -5,7 +5,6 @@ import {
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
-import { hasActiveImages } from "./images.ts";
 import {
   type Executable,
   readCommandLine,
@@ -14,11 +13,12 @@ import {
   readOwner,
   readStartTime,
 } from "../process/proc.ts";
-import { type RamFile, readRamFiles } from "./ram_files.ts";
-import type { Program, Report } from "../report/report.ts";
-import { asObject, text } from "./reply.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
+import type { Program, Report } from "../report/report.ts";
+import { hasActiveImages } from "./images.ts";
+import { type RamFile, readRamFiles } from "./ram_files.ts";
+import { asObject, text } from "./reply.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
 export type ProgramName = "QEMU" | "cprctl";

@@ -1,14 +1,14 @@
 /** What a VM runs on at this moment, asked before and after an update. */
 
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
-import { versionText } from "./facts.ts";
-import { asObject } from "./reply.ts";
 import {
   type Executable,
   readCommandLine,
   readExecutable,
   readStartTime,
 } from "../process/proc.ts";
+import { versionText } from "./facts.ts";
+import { asObject } from "./reply.ts";
 
 /** A VM's process as it is. */
 export interface Glance {

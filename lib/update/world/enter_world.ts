@@ -20,8 +20,8 @@ import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
-import { confine } from "./confinement.ts";
 import { givePlacement } from "../process/placement.ts";
+import { confine } from "./confinement.ts";
 import type { World } from "./world.ts";
 
 /** The one that executes. */

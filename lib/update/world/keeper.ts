@@ -3,20 +3,20 @@ import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
 import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
-import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
-import { noteKeeper } from "../run/journal.ts";
 import type { Cgroups } from "../process/cgroups.ts";
+import { noteKeeper } from "../run/journal.ts";
+import { Estate, type Kept, type Place } from "./estate.ts";
 import {
   KEEPER_WORD,
   type KeeperGreeting,
   type KeeperOrder,
   type KeeperRequest,
 } from "./keeper_order.ts";
-import { Estate, type Kept, type Place } from "./estate.ts";
 import { lines } from "./lines.ts";
 import type { World } from "./world.ts";
 

@@ -8,9 +8,9 @@
 import type { Credentials } from "../../../ffi/identity.ts";
 import { getIoPriority } from "../../../ffi/io_priority.ts";
 import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
+import { type Placement, readPlacement } from "../process/placement.ts";
 import { type Confinement, parseConfinement } from "./confinement.ts";
 import { type Limits, parseLimits } from "./limits.ts";
-import { type Placement, readPlacement } from "../process/placement.ts";
 import { statusLine } from "./status_line.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */

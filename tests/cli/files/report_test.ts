@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import {
   ReportFileError,
   writeReportFile,
 } from "../../../lib/cli/files/report.ts";
+import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { capturedProcess } from "../captured.ts";
 import { embeddedJson } from "../html/outline.ts";

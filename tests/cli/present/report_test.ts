@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import * as v from "valibot";
-import { UsageError } from "../../../lib/errors.ts";
 import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import { renderReport } from "../../../lib/cli/terminal/report.ts";
+import { UsageError } from "../../../lib/errors.ts";
 import { errorDocumentSchema } from "../../../lib/update/report/report.ts";
 import { capturedProcess, PLAIN } from "../captured.ts";
 import * as reports from "../reports.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildApplication, run } from "@stricli/core";
-import { dispatch } from "../../../lib/cli/dispatch.ts";
 import { listCommand } from "../../../lib/cli/commands/list.ts";
+import { dispatch } from "../../../lib/cli/dispatch.ts";
 import { renderList } from "../../../lib/cli/terminal/list.ts";
 import type {
   HostList,

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { CprctlError, UsageError } from "../../../lib/errors.ts";
 import { errorText, exitCodeOf } from "../../../lib/cli/wording/errors.ts";
+import { CprctlError, UsageError } from "../../../lib/errors.ts";
 
 Deno.test("an error, its causes and its remedy", () => {
   const root = new Error("No such file or directory");

@@ -6,8 +6,8 @@ import {
   type PhaseName,
   type Report,
 } from "../../../lib/update/report/report.ts";
-import { update } from "../../../lib/update/update.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
+import { update } from "../../../lib/update/update.ts";
 import { cprctlWords } from "../../program/program.ts";
 
 /** What is to be updated, to what. */

@@ -1,7 +1,7 @@
 /** What can go wrong in an update, and what has to come of it. */
 
-import type { Outcome, PhaseName } from "../../../lib/update/report/report.ts";
 import type { Recovery } from "../../../lib/update/recover/recover.ts";
+import type { Outcome, PhaseName } from "../../../lib/update/report/report.ts";
 import type { Machine } from "../../qemu/harness/mod.ts";
 import type { Scene } from "./scene.ts";
 

@@ -1,10 +1,10 @@
 /** Where a fault strikes: a VM, an update of it, and what is lying around. */
 
 import { baseDirectory } from "../../../lib/update/run/directory.ts";
-import type { VirtualMachine } from "../../qemu/harness/mod.ts";
 import { type QemuBuilds, toolOf } from "../../../scripts/qemu/builds.ts";
-import type { Cprctl } from "./cprctl.ts";
+import type { VirtualMachine } from "../../qemu/harness/mod.ts";
 import { Stranger } from "../../qemu/harness/stranger.ts";
+import type { Cprctl } from "./cprctl.ts";
 
 /** Everything that a fault may touch. */
 export class Scene implements AsyncDisposable {

@@ -16,6 +16,7 @@ import {
   assertSettings,
   updateOnceMore,
 } from "./aftermath.ts";
+import { Base } from "./base.ts";
 import {
   type AtPhase,
   Cprctl,
@@ -24,7 +25,6 @@ import {
   updateHere,
 } from "./cprctl.ts";
 import { type End, EXIT_CODES, type Fault, type Whereabouts } from "./fault.ts";
-import { Base } from "./base.ts";
 import { membersOf } from "./members.ts";
 import { Scene } from "./scene.ts";
 import { migrationSettings } from "./settings.ts";

@@ -1,5 +1,6 @@
 /** The state file, the disk's lock, the monitor, another cprctl. */
 
+import { assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
@@ -8,7 +9,6 @@ import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
 import type { Scene } from "../harness/scene.ts";
-import { assertEquals, assertMatch } from "@std/assert";
 
 const SECOND_MONITOR = "second.sock";
 

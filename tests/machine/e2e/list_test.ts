@@ -1,12 +1,12 @@
 /** How an embedded machine is listed. */
 
 import { assert, assertEquals } from "@std/assert";
-import { findVmProcesses } from "../../../lib/update/host/processes.ts";
 import {
   describeVm,
   type ListedVm,
   type ListRequest,
 } from "../../../lib/update/host/list.ts";
+import { findVmProcesses } from "../../../lib/update/host/processes.ts";
 import { VmLock } from "../../../lib/update/run/lock.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { DEADLINE_MS, Lab } from "./harness/mod.ts";

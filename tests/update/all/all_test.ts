@@ -6,9 +6,9 @@ import {
   exitCodeOfAll,
 } from "../../../lib/update/all/all_report.ts";
 import { RefusedError } from "../../../lib/update/error.ts";
-import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
 import type { Outcome, Report } from "../../../lib/update/report/report.ts";
 import { addFailure, draftOfListed } from "../../../lib/update/report_draft.ts";
+import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
 import { listed } from "./listed.ts";
 
 const vms = (count: number) =>

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { CommandLine } from "../../../lib/update/command/command_line.ts";
 import { monitorSockets } from "../../../lib/update/host/monitors.ts";
-import { CommandLine } from "../../../lib/update/preflight/command_line.ts";
 
 function socketsOf(...words: string[]) {
   return monitorSockets(CommandLine.parse("QEMU", ["qemu", ...words]));

@@ -1,12 +1,5 @@
 /** A monitor that answers what a test wants, and a VM behind it. */
 
-import { newCommand } from "../../../lib/update/command/new_command.ts";
-import type { Facts } from "../../../lib/update/vm/facts.ts";
-import {
-  preflight,
-  type PreflightContext,
-} from "../../../lib/update/preflight/mod.ts";
-import type { Check } from "../../../lib/update/report/report.ts";
 import {
   anything,
   command,
@@ -16,6 +9,13 @@ import {
   QmpClient,
   QmpServer,
 } from "../../../lib/qmp/mod.ts";
+import { newCommand } from "../../../lib/update/command/new_command.ts";
+import {
+  preflight,
+  type PreflightContext,
+} from "../../../lib/update/preflight/mod.ts";
+import type { Check } from "../../../lib/update/report/report.ts";
+import type { Facts } from "../../../lib/update/vm/facts.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
 
 /** Answers by the commands' names. */

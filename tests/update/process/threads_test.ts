@@ -5,11 +5,11 @@ import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { type Json, QmpCommandError } from "../../../lib/qmp/mod.ts";
 import type { Executor } from "../../../lib/qmp/types/mod.ts";
+import { readPlacement } from "../../../lib/update/process/placement.ts";
 import {
   readThreads,
   restoreThreads,
 } from "../../../lib/update/process/threads.ts";
-import { readPlacement } from "../../../lib/update/process/placement.ts";
 import { until } from "../../qemu/harness/until.ts";
 
 const PATIENCE_MS = 20_000;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UpdateProblem } from "../../../lib/update/error.ts";
-import type { VmRecord } from "../../../lib/update/vm/facts.ts";
 import { IncomingSide } from "../../../lib/update/transaction/incoming_side.ts";
+import type { VmRecord } from "../../../lib/update/vm/facts.ts";
 import { FakePeer, GREETING } from "../../qmp/fake_peer.ts";
 
 /** Long enough never to matter, short enough to end a broken test. */

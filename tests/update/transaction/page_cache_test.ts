@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { printedBy } from "../../../lib/update/preflight/programs/program_probe.ts";
 import { librariesIn } from "../../../lib/update/transaction/page_cache.ts";
-import { printedBy } from "../../../lib/update/preflight/program_probe.ts";
 
 Deno.test("libraries are read from what the loader prints", () => {
   assertEquals(

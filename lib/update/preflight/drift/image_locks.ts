@@ -1,0 +1,57 @@
+import {
+  type FileLock,
+  lockedAs,
+  readLocks,
+} from "../../process/file_locks.ts";
+import { text } from "../../vm/reply.ts";
+import { ok, type PreflightCheck, refuse } from "../check.ts";
+import { joined, quoted } from "../wording.ts";
+import { fileUnder } from "./image_name.ts";
+
+/**
+ * QEMU's bytes for "I write" and for "nobody else may": each permission has a
+ * byte from 100 on, each that is denied to others one from 200 on
+ * (block/file-posix.c).
+ */
+const BYTES = [101, 201];
+
+/**
+ * Nobody else has an image locked that the VM writes to. A VM that is paused
+ * may have no lock itself, and the new program would not get one.
+ */
+export const imageLocks: PreflightCheck = {
+  id: "image-locks",
+  async run({ inventory, files }) {
+    const images = new Map<string, string>();
+    const nodes = await inventory.list("query-named-block-nodes", {
+      flat: true,
+    });
+    for (const node of nodes) {
+      if (node["drv"] !== "file" || node["ro"] === true) continue;
+      const name = fileUnder(text(node["file"]) ?? "");
+      const file = name === undefined ? undefined : await files.stat(name);
+      if (name !== undefined && file !== undefined) {
+        images.set(lockedAs(file), name);
+      }
+    }
+    const own = (await files.locks()).map(asText);
+    const foreign = new Set<string>();
+    for (const lock of readLocks(await Deno.readTextFile("/proc/locks"))) {
+      const at = own.indexOf(asText(lock));
+      if (at >= 0) own.splice(at, 1);
+      const name = images.get(lock.file);
+      if (at >= 0 || name === undefined) continue;
+      if (BYTES.some((it) => lock.first <= it && it <= lock.last)) {
+        foreign.add(name);
+      }
+    }
+    return foreign.size === 0 ? ok("nobody else has an image locked") : refuse(
+      joined([...foreign].map((it) => `Another has locked ${quoted(it)}`)),
+      "End the program that uses the image: lsof names it",
+    );
+  },
+};
+
+function asText(lock: FileLock): string {
+  return `${lock.file} ${lock.first} ${lock.last}`;
+}

@@ -1,0 +1,19 @@
+import type { PreflightCheck } from "../check.ts";
+import { blockers } from "./blockers.ts";
+import { capabilities } from "./capabilities.ts";
+import { memoryBackends } from "./memory_backends.ts";
+import { migrationIdle } from "./migration_idle.ts";
+import { runState } from "./run_state.ts";
+import { stateRoom } from "./state_room.ts";
+import { vfio } from "./vfio.ts";
+
+/** The VM can be migrated at all. */
+export const MIGRATION_CHECKS: readonly PreflightCheck[] = [
+  runState,
+  migrationIdle,
+  capabilities,
+  stateRoom,
+  memoryBackends,
+  vfio,
+  blockers,
+];

@@ -1,0 +1,92 @@
+import {
+  compareDumps,
+  type CompatFinding,
+  type Compatibility,
+  type Dump,
+  dumpOf,
+  typesInUse,
+  verdictOf,
+} from "../../../inspect/compat/mod.ts";
+import { InspectError } from "../../../inspect/error.ts";
+import type { CheckContext, Finding, PreflightCheck } from "../check.ts";
+import { ok, refuse, skipped, warn } from "../check.ts";
+import { joined } from "../wording.ts";
+import { isSameForUs, obstacleToAsking } from "./new_program.ts";
+
+const REMEDY = "Move to another release, or restart the VM on this one; " +
+  "cprctl compat tells more";
+
+const NO_TREE = skipped("the VM does not tell its types of device");
+
+/** The new program loads the state of every device in use. */
+export const compat: PreflightCheck = {
+  id: "compat",
+  async run(context) {
+    const obstacle = await obstacleToAsking(context);
+    if (obstacle !== undefined) return obstacle;
+    const { binary, inventory } = context;
+    const inUse = typesInUse(await inventory.human("info qom-tree"));
+    if (!("types" in inUse) || inUse.types.size === 0) return NO_TREE;
+    try {
+      const [old, next] = await Promise.all([
+        knownDump(await runningProgram(context), context),
+        knownDump(binary, context),
+      ]);
+      return judged(compareDumps(old, next, inUse));
+    } catch (error) {
+      if (!(error instanceof InspectError)) throw error;
+      return skipped(`cannot be checked: ${error.message}`);
+    }
+  },
+};
+
+/** The way to a file that may be gone is not open to every user. */
+async function runningProgram({ facts }: CheckContext): Promise<string> {
+  const { path, replaced } = facts.executable;
+  return !replaced && await isSameForUs(path, facts.executable)
+    ? path
+    : `/proc/${facts.pid}/exe`;
+}
+
+const dumps = new Map<string, Promise<Dump>>();
+
+/** A program's dump; made once as long as the file is the same. */
+async function knownDump(
+  program: string,
+  { facts }: CheckContext,
+): Promise<Dump> {
+  const { machine, owner: user } = facts;
+  const { dev, ino, mtime, size } = await Deno.stat(program);
+  const key = JSON.stringify([dev, ino, mtime, size, user, machine]);
+  const known = dumps.get(key);
+  if (known !== undefined) return await known;
+  const dump = dumpOf(program, { machine, user });
+  dumps.set(key, dump);
+  return await dump;
+}
+
+function judged(compatibility: Compatibility): Finding {
+  const hits = compatibility.findings.filter(({ hit }) => hit === true);
+  switch (verdictOf(compatibility)) {
+    case "compatible":
+      return ok(
+        "the new program loads the state of every device in use, as far as " +
+          "-dump-vmstate tells",
+      );
+    case "doubtful":
+      return warn(`The new program may not load: ${phrases(hits)}`, REMEDY);
+    case "refused": {
+      const sure = hits.filter(({ grade }) => grade === "refuse");
+      return refuse(`The new program would refuse ${phrases(sure)}`, REMEDY);
+    }
+  }
+}
+
+function phrases(findings: readonly CompatFinding[]): string {
+  return joined(findings.map(({ vmsd, field, detail }) => {
+    if (vmsd === undefined) return detail;
+    return field === undefined
+      ? `"${vmsd}": ${detail}`
+      : `"${field}" of "${vmsd}": ${detail}`;
+  }));
+}
