@@ -73,16 +73,6 @@ Deno.test("a guest that somebody lets run before the stop runs afterwards", asyn
   await witness.assertLivesOn();
 });
 
-for (const at of ["load", "commit"] as const) {
-  Deno.test(`a guest that somebody lets run before ${at} is not put back`, async () => {
-    await using vm = await withSecondMonitor();
-    const witness = await Witness.of(vm);
-    const { report } = await updateUnder(vm, { at, command: "cont" });
-    assertEquals([report?.outcome, report?.pid_after], ["updated", vm.pid]);
-    await witness.assertLivesOn();
-  });
-}
-
 const DRIFT: readonly (Interference & { says: RegExp })[] = [
   {
     at: "migrate",
