@@ -8,8 +8,11 @@
  * ```
  *
  * The peer is not trusted: a guest may own its QEMU. Every message is bounded
- * in size and depth, every reply must answer a command that was sent, and
- * nothing is waited for without a deadline.
+ * in size and depth, and nothing is waited for without a deadline.
+ *
+ * What QEMU owes to a client that has gone it sends to the next one, even
+ * before the greeting. So every connection numbers its commands from a number
+ * of its own, and what answers none of them is passed over.
  *
  * @module
  */
@@ -95,13 +98,11 @@ export class QmpClient implements AsyncDisposable {
   readonly #greeted = Promise.withResolvers<Greeting>();
   #greeting: Greeting | undefined;
   readonly #pending = new Map<number, Pending>();
-  /** Commands that timed out; their replies may still come. */
-  readonly #abandoned = new Set<number>();
   readonly #watches = new Set<EventWatch>();
   readonly #received: Promise<void>;
   readonly #ended = Promise.withResolvers<QmpError>();
   #end: QmpError | undefined;
-  #nextId = 1;
+  #nextId = firstId();
 
   private constructor(transport: Transport, address: QmpAddress) {
     this.address = address;
@@ -236,8 +237,7 @@ export class QmpClient implements AsyncDisposable {
     } catch (error) {
       if (this.#pending.delete(id)) {
         // Half a command in the socket would swallow the next one.
-        if (sent) this.#abandoned.add(id);
-        else this.#finish(this.#asEnd(error));
+        if (!sent) this.#finish(this.#asEnd(error));
       }
       throw error;
     }
@@ -310,7 +310,10 @@ export class QmpClient implements AsyncDisposable {
     if (!isObject(message)) throw this.#lie("sent an array");
     if (this.#greeting === undefined) {
       this.#greeting = parseGreeting(message);
-      if (this.#greeting === undefined) throw this.#lie("sent no greeting");
+      if (this.#greeting === undefined) {
+        if (isReply(message) || "event" in message) return;
+        throw this.#lie("sent no greeting");
+      }
       this.#greeted.resolve(this.#greeting);
     } else if ("event" in message) {
       const event = bytes <= MAX_EVENT_BYTES ? parseEvent(message) : undefined;
@@ -324,18 +327,14 @@ export class QmpClient implements AsyncDisposable {
   }
 
   #answer(message: JsonObject): void {
-    const failure = parseError(message["error"]);
-    const isReturn = message["return"] !== undefined && !("error" in message);
-    if (!isReturn && failure === undefined) {
+    if (!isReply(message)) {
       throw this.#lie("sent neither a reply nor an event");
     }
+    const failure = parseError(message["error"]);
     const id = message["id"] ?? this.#unidentified(failure !== undefined);
-    if (typeof id !== "number") throw this.#lie("answers with a foreign id");
+    if (typeof id !== "number") return;
     const pending = this.#pending.get(id);
-    if (pending === undefined) {
-      if (this.#abandoned.delete(id)) return;
-      throw this.#lie(`answers command ${id}, which awaits no answer`);
-    }
+    if (pending === undefined) return;
     this.#pending.delete(id);
     if (failure === undefined) {
       pending.resolve(message["return"] ?? null);
@@ -387,4 +386,17 @@ export class QmpClient implements AsyncDisposable {
     this.#watches.clear();
     this.#ended.resolve(end);
   }
+}
+
+/** Unlikely to be another connection's, and as long as any in its digits. */
+function firstId(): number {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return 2 ** 31 + random % 2 ** 31;
+}
+
+/** A success or an error, whoever's. */
+function isReply(message: JsonObject): boolean {
+  return "error" in message
+    ? !("return" in message) && parseError(message["error"]) !== undefined
+    : message["return"] !== undefined;
 }
