@@ -23,14 +23,14 @@ export async function isThere(
   }
 }
 
-/** A descriptor of that very process; undefined where it has ended. */
+/** A descriptor of that very process; undefined where it has ended, also unreaped. */
 export async function openNamed(
   name: ProcessName,
 ): Promise<PidFd | undefined> {
   using stack = new DisposableStack();
   try {
     const process = stack.use(PidFd.open(name.pid));
-    if (!await isThere(name)) return undefined;
+    if (!await isThere(name) || process.hasExited()) return undefined;
     stack.move();
     return process;
   } catch (error) {

@@ -108,11 +108,13 @@ async function readStat(
   });
 }
 
+/** Opened before the end and read after it: ESRCH, which has no class, nor code. */
+const NO_SUCH_PROCESS = /^No such process \(os error 3\)/;
+
 /** Whether a file of /proc could not be read because its process has ended. */
 export function isGone(error: unknown): boolean {
-  // Opened before the end and read after it: ESRCH, which has no class.
   return error instanceof Deno.errors.NotFound ||
-    error instanceof Error && "code" in error && error.code === "ESRCH";
+    error instanceof Error && NO_SUCH_PROCESS.test(error.message);
 }
 
 /** Effective user and group of a process. */

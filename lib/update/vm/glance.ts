@@ -3,6 +3,7 @@
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import {
   type Executable,
+  isGone,
   readCommandLine,
   readExecutable,
   readStartTime,
@@ -54,7 +55,7 @@ export async function glance(
     };
   } catch (error) {
     const silent = error instanceof QmpError ||
-      error instanceof Deno.errors.NotFound ||
+      isGone(error) ||
       error instanceof Deno.errors.PermissionDenied;
     if (!silent) throw error;
     return undefined;

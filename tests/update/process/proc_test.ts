@@ -1,0 +1,41 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Fd } from "../../../ffi/fd.ts";
+import { O_RDONLY } from "../../../ffi/open_flags.ts";
+import { isThere } from "../../../lib/update/process/named_process.ts";
+import { isGone, readStartTime } from "../../../lib/update/process/proc.ts";
+
+function start(): Deno.ChildProcess {
+  return new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
+}
+
+async function end(process: Deno.ChildProcess): Promise<void> {
+  process.kill("SIGKILL");
+  await process.status;
+}
+
+Deno.test("a file of a process that ended before it was opened", async () => {
+  const process = start();
+  const name = {
+    pid: process.pid,
+    startTime: await readStartTime(process.pid),
+  };
+  assert(await isThere(name));
+  await end(process);
+  assertEquals(await isThere(name), false);
+});
+
+Deno.test("a file of a process that ended before it was read", async () => {
+  const process = start();
+  using stat = Fd.open(`/proc/${process.pid}/stat`, O_RDONLY);
+  await end(process);
+  // Leads to the file of the old process, whoever has its id by now.
+  const path = `/proc/self/fd/${stat.number}`;
+  const error = await assertRejects(() => Deno.readTextFile(path));
+  assert(isGone(error), `${error}`);
+});
+
+Deno.test("what is no sign of an end", async () => {
+  const error = await assertRejects(() => Deno.readTextFile("/proc"));
+  assertEquals(isGone(error), false);
+  assertEquals(isGone(new Error("No such process as you think")), false);
+});
