@@ -4,12 +4,13 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
 import { runDirectories } from "../faults/harness/scene.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { Stranger } from "./harness/stranger.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -166,3 +167,50 @@ Deno.test("one journal that cannot be read keeps no other VM from recovery", asy
   assertMatch(said, /^recovered: .* runs/m);
   await witness.assertLivesOn();
 });
+
+Deno.test("a guest that was not let run can be put back later", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  const witness = await Witness.of(vm);
+  {
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === "commit") cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+  }
+  {
+    const image = ["-f", "raw", vm.files.disk];
+    await using thief = new Stranger([toolOf(builds.new, "qemu-io"), ...image]);
+    await thief.ask("length");
+    assertMatch(told(await recover(REQUEST)), /^needs-person: .*lock/);
+  }
+  using process = PidFd.open(vm.pid);
+  process.sendSignal("SIGKILL");
+  assertEquals(await process.exited(TIMEOUT_MS), true);
+  const [recovery] = await recover(REQUEST);
+  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
+});
+
+/** Milliseconds in which recover comes to ask the program. */
+for (const delay of [20, 30, 40, 50, 60]) {
+  Deno.test(`recover outlasts an exec that begins ${delay} ms after it`, async () => {
+    await using _base = await Base.make();
+    await using vm = await boot();
+    const witness = await Witness.of(vm);
+    const { exitCode, said } = await updateHere(
+      orderOf(vm, 2_000),
+      (phase) => {
+        if (phase === "cut") Deno.kill(vm.pid, "SIGSTOP");
+        return Promise.resolve();
+      },
+    );
+    assertEquals(exitCode, 5, said);
+    setTimeout(() => Deno.kill(vm.pid, "SIGCONT"), delay);
+    assertMatch(told(await recover(REQUEST)), /^recovered: .* runs/);
+    await witness.assertLivesOn();
+  });
+}

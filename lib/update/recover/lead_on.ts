@@ -16,11 +16,11 @@
  * @module
  */
 
-import type { QmpClient } from "../../qmp/mod.ts";
+import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { restoreThreads } from "../process/threads.ts";
 import type { RunDirectory } from "../run/directory.ts";
-import { noteResumption } from "../run/journal.ts";
+import { forgetResumption, noteResumption } from "../run/journal.ts";
 import type { IncomingSide } from "../transaction/incoming_side.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
@@ -38,8 +38,9 @@ const STEP_TIMEOUT_MS = 10_000;
  */
 export async function leadOn(
   { side, pid }: Answering,
-  { directory, journal: { vm } }: Leftover,
+  leftover: Leftover,
 ): Promise<Recovery | undefined> {
+  const { directory, journal: { vm } } = leftover;
   const { client } = side;
   let warnings: readonly string[] = [];
   for (;;) {
@@ -65,9 +66,25 @@ export async function leadOn(
             ...problem === undefined ? [] : [notLocked(problem)],
           ]);
         }
-        noteResumption(directory);
-        await side.resume();
+        await resume(side, leftover);
     }
+  }
+}
+
+/** Lets the guest run; where it surely did not, it may be put back later. */
+async function resume(
+  side: IncomingSide,
+  { directory, mayHaveRun }: Leftover,
+): Promise<void> {
+  noteResumption(directory);
+  try {
+    await side.resume();
+  } catch (error) {
+    const surelyNot = error instanceof QmpCommandError ||
+      error instanceof QmpError && side.hasEnded();
+    if (surelyNot && !mayHaveRun) forgetResumption(directory);
+    side.goOn();
+    throw error;
   }
 }
 

@@ -11,6 +11,8 @@
  * @module
  */
 
+import { QmpClosedError } from "../../qmp/mod.ts";
+import { Deadline } from "../deadline.ts";
 import { messageOf, UpdateProblem } from "../error.ts";
 import { openNamed } from "../process/named_process.ts";
 import { RunDirectory } from "../run/directory.ts";
@@ -81,6 +83,24 @@ async function recoverUnlessLocked(
 }
 
 async function recoverOne(
+  directory: RunDirectory,
+  journal: Journal,
+  request: RecoverRequest,
+): Promise<Recovery> {
+  const deadline = new Deadline(request.timeoutMs);
+  for (;;) {
+    try {
+      return await recoverNow(directory, journal, request);
+    } catch (error) {
+      // It executed the new program just now, or ended: another look tells.
+      if (!(error instanceof QmpClosedError) || deadline.left() === 0) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function recoverNow(
   directory: RunDirectory,
   journal: Journal,
   request: RecoverRequest,

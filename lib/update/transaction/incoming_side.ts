@@ -148,7 +148,8 @@ export class IncomingSide implements AsyncDisposable {
   /**
    * Lets the guest run. Whoever catches an error of it may put the VM back,
    * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
-   * so that a guest whose program never said it has not run.
+   * so that a guest whose program never said it has not run. A program that
+   * does not answer is stopped, so that it stays so.
    *
    * @returns the RESUME event, which somebody else may have caused
    * @throws {NeedsPersonError} when the guest has run, and does not any more
@@ -178,6 +179,16 @@ export class IncomingSide implements AsyncDisposable {
     if (imagesActive) return await activateImages(this.#client);
     await this.#client.execute("query-status");
     return undefined;
+  }
+
+  /** Lets a program go on that was stopped because it did not answer. */
+  goOn(): void {
+    if (!this.#process.hasExited()) this.#process.sendSignal("SIGCONT");
+  }
+
+  /** Whether its process has ended. */
+  hasEnded(): boolean {
+    return this.#process.hasExited();
   }
 
   /** Whether the guest has run on this program, by whomever's will. */
