@@ -11,7 +11,7 @@ import { withoutLeaks } from "./harness/without_leaks.ts";
 /** Enough for an honest machine, and not for a long wait where one is sure. */
 const TIMEOUT_MS = 5_000;
 /** Of those who keep us waiting. */
-const WAITS = /^(silent|flood|noise|foreign|slow|unsettled|moves)/;
+const WAITS = /^(silent|flood|noise|foreign|owing|slow|unsettled|moves)/;
 const LONG_TIMEOUT_MS = 30_000;
 /** The update's own deadline is far below it. */
 const HANGS_MS = 60_000;
@@ -33,6 +33,7 @@ const TRICKS: readonly (readonly [trick: string, says: RegExp])[] = [
   ["endless@query-name", /a message longer than/],
   ["deep@query-name", /broke the protocol/],
   ["foreign@query-name", /No answer to "query-name"/],
+  ["owing@query-name", /No answer to "query-name"/],
   ["slow@query-name", /No answer to "query-name"/],
   ["many@qom-list", /qom-get/],
   ["unsettled@query-status", /No answer|run state/],

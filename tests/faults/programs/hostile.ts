@@ -56,6 +56,9 @@ type Write = (text: string) => Promise<void>;
 /** "silent@migrate" is the trick "silent" at the command "migrate". */
 const [what, where] = trick.split("@");
 
+/** As if to another client. */
+const FOREIGN_REPLY = `{"return": {}, "id": 123456}\n`;
+
 /** Lies; false where the truth is to be told. */
 async function lie(command: Command, write: Write): Promise<boolean> {
   if (command.execute !== where) return false;
@@ -84,8 +87,10 @@ async function lie(command: Command, write: Write): Promise<boolean> {
       await write("[".repeat(100_000));
       return true;
     case "foreign":
-      await write(`{"return": {}, "id": 123456}\n`);
+      await write(FOREIGN_REPLY);
       return true;
+    case "owing":
+      for (;;) await write(FOREIGN_REPLY.repeat(100));
     case "many":
       await reply(Array.from({ length: 200_000 }, (_, index) => ({
         name: `m${index}`,
