@@ -1,4 +1,5 @@
 import { capabilitiesIn } from "../../../../ffi/capabilities.ts";
+import { readSecurityLabel } from "../../process/security_label.ts";
 import {
   afterRestart,
   mayConfine,
@@ -6,8 +7,14 @@ import {
   parseConfinement,
 } from "../../world/confinement.ts";
 import { parseCredentials } from "../../world/world.ts";
-import { ok, type PreflightCheck, refuse, warn } from "../check.ts";
-import { joined } from "../wording.ts";
+import {
+  type Finding,
+  ok,
+  type PreflightCheck,
+  refuse,
+  warn,
+} from "../check.ts";
+import { joined, quoted } from "../wording.ts";
 
 /** A rollback gives the VM no rights that it did not have. */
 export const confinement: PreflightCheck = {
@@ -41,9 +48,26 @@ export const confinement: PreflightCheck = {
           "the VM as ambient ones",
       );
     }
-    return ok("a rollback would confine the VM as it is");
+    return differentLabel(
+      await readSecurityLabel(facts.pid),
+      await readSecurityLabel("self"),
+    ) ?? ok("a rollback would confine the VM as it is");
   },
 };
+
+/** The label of whoever starts a program is its own, but for the host's rules. */
+export function differentLabel(
+  its: string | undefined,
+  own: string | undefined,
+): Finding | undefined {
+  if (its === own) return undefined;
+  const [mine, theirs] = [own, its].map((it) => quoted(it ?? "none"));
+  return warn(
+    `A VM that had to be put back may lose its security label ${theirs}: ` +
+      `cprctl has ${mine}`,
+    "Run cprctl with the VM's label, or look at the VM's after a rollback",
+  );
+}
 
 function named(set: bigint): string {
   return joined(capabilitiesIn(set).map((number) => `number ${number}`));

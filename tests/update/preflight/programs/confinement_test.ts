@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { differentLabel } from "../../../../lib/update/preflight/programs/confinement.ts";
+import { readSecurityLabel } from "../../../../lib/update/process/security_label.ts";
 import { findingsAfter } from "../other_process.ts";
 
 /** The verdicts about a VM whose process was started by these words. */
@@ -49,4 +51,13 @@ Deno.test({
     const wrapper = ["unshare", "--user", "--map-root-user"];
     assertEquals(await verdictsAfter(wrapper, "namespaces"), ["refuse"]);
   },
+});
+
+Deno.test("the label of a security module may be lost in a rollback", async () => {
+  const svirt = "system_u:system_r:svirt_t:s0:c1,c2";
+  assertEquals(differentLabel(svirt, svirt), undefined);
+  assertEquals(differentLabel(undefined, undefined), undefined);
+  assertEquals(differentLabel(svirt, "unconfined")?.verdict, "warn");
+  const own = await readSecurityLabel("self");
+  assertEquals(await readSecurityLabel(Deno.ppid), own);
 });
