@@ -1,5 +1,7 @@
 /** Faults that strike at any moment, not only between two phases. */
 
+import { OsError } from "../../../ffi/libc.ts";
+import { PidFd } from "../../../ffi/process.ts";
 import type { PhaseName } from "../../../lib/update/report/report.ts";
 import { SELF } from "../harness/cprctl.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
@@ -22,6 +24,7 @@ const MAXIMUM_DELAY_MS = 80;
 const MAXIMUM_STOP_MS = 1_000;
 /** By then `cprctl recover` has done the most of its work, if not all. */
 const MAXIMUM_RECOVERY_MS = 1_500;
+const END_TIMEOUT_MS = 10_000;
 
 interface Stroke {
   readonly name: string;
@@ -29,6 +32,20 @@ interface Stroke {
   readonly strike: (scene: Scene, random: Random) => void | Promise<void>;
   /** When the update is over. */
   readonly after?: (random: Random) => Promise<void>;
+}
+
+/** Kills a process, and waits until what it was is gone. */
+async function kill(pid: number): Promise<void> {
+  let process: PidFd;
+  try {
+    process = PidFd.open(pid);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return;
+    throw error;
+  }
+  using victim = process;
+  if (!victim.hasExited()) victim.sendSignal("SIGKILL");
+  if (!await victim.exited(END_TIMEOUT_MS)) throw new Error(`${pid} lives on`);
 }
 
 /** Does something to a process that may have ended. */
@@ -43,7 +60,7 @@ function signal(pid: number, signal: Deno.Signal): void {
 const STROKES: readonly Stroke[] = [
   {
     name: "VM's process is killed",
-    strike: ({ vm }) => signal(vm.pid, "SIGKILL"),
+    strike: ({ vm }) => kill(vm.pid),
   },
   {
     name: "VM's process is stopped for a while",
@@ -64,7 +81,7 @@ const STROKES: readonly Stroke[] = [
     strike: async ({ cprctl, vm }, random) => {
       cprctl?.kill("SIGKILL");
       await pause(random.below(MAXIMUM_DELAY_MS));
-      signal(vm.pid, "SIGKILL");
+      await kill(vm.pid);
     },
   },
   {
@@ -76,9 +93,9 @@ const STROKES: readonly Stroke[] = [
   {
     name: "cprctl and the VM's process are killed, and recover twice",
     apart: true,
-    strike: ({ cprctl, vm }) => {
+    strike: async ({ cprctl, vm }) => {
       cprctl?.kill("SIGKILL");
-      signal(vm.pid, "SIGKILL");
+      await kill(vm.pid);
     },
     after: recoverKilledTwice,
   },

@@ -1,5 +1,6 @@
 /** The processes of a VM of the suite, whatever they became. */
 
+import { isGone } from "../../../lib/update/process/proc.ts";
 import { MARK } from "../../qemu/harness/reaper.ts";
 
 /** A process that was started for a VM, or descends from one. */
@@ -23,15 +24,10 @@ export function membersOf(folder: string): Member[] {
         executable: Deno.readLinkSync(`/proc/${name}/exe`),
       });
     } catch (error) {
-      if (!isGone(error)) throw error;
+      // A zombie has nothing to read.
+      const isZombie = error instanceof Deno.errors.PermissionDenied;
+      if (!isZombie && !isGone(error)) throw error;
     }
   }
   return members;
-}
-
-/** A process may end while it is read, and a zombie has nothing to read. */
-function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound ||
-    error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Error && /ESRCH|No such process/.test(error.message);
 }
