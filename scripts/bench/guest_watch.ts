@@ -18,7 +18,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
  * Sees from outside for how long a guest stands still: a thread of its own
- * looks every 50 µs at what the guest counts. The same for whoever updates the
+ * looks every half millisecond at what the guest counts. The same for whoever updates the
  * VM, and whatever QEMU says of the pause.
  */
 export class GuestWatch implements Disposable {
