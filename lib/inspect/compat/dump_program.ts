@@ -8,6 +8,7 @@ import {
   O_NONBLOCK,
   O_RDONLY,
 } from "../../../ffi/open_flags.ts";
+import { type BriefEnd, runBriefly } from "../../brief_run.ts";
 import { InspectError } from "../error.ts";
 import { type Dump, parseDump } from "./dump.ts";
 
@@ -15,9 +16,8 @@ import { type Dump, parseDump } from "./dump.ts";
 const TIMEOUT_MS = 10_000;
 /** QEMU's takes 0.9 MB. */
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
-/** Of what a program that fails has to say. */
-const MAXIMUM_MESSAGE = 2_000;
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Of what a program has to say besides. */
+const MAXIMUM_MESSAGE = 1024 * 1024;
 const EXECUTABLE_BITS = 0o111;
 /** A machine of every QEMU. What is dumped is the same for all. */
 const ANY_MACHINE = "none";
@@ -62,7 +62,7 @@ export async function dumpOf(
     if (asUser !== undefined) await Deno.chown(folder, asUser.uid, asUser.gid);
     const file = `${folder}/vmstate.json`;
     const args = ["-machine", machine, "-dump-vmstate", file];
-    await runToEnd(program, args, asUser ?? {}, timeoutMs);
+    await runToEnd(program, args, asUser, timeoutMs);
     return parseDump(readText(file, program), program);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -103,65 +103,25 @@ function readText(path: string, name: string): string {
 async function runToEnd(
   program: string,
   args: readonly string[],
-  user: { readonly uid?: number; readonly gid?: number },
+  user: DumpOptions["user"],
   timeoutMs: number,
 ): Promise<void> {
-  let child: Deno.ChildProcess;
+  const limits = { maximum: MAXIMUM_MESSAGE, timeoutMs };
+  let end: BriefEnd;
   try {
-    child = new Deno.Command(program, {
-      args: [...args],
-      cwd: "/",
-      clearEnv: true,
-      env: { PATH },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      ...user,
-    }).spawn();
+    end = await runBriefly(program, {
+      args,
+      user,
+      output: "stderr",
+      ...limits,
+    });
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     throw failed(program, `it cannot be run: ${cause.message}`, cause);
   }
-  let ended = false;
-  let late = false;
-  const reader = child.stderr.getReader();
-  const status = child.status.finally(() => ended = true);
-  const giveUp = setTimeout(() => {
-    late = true;
-    // What it started may live on and hold the pipe.
-    reader.cancel();
-    if (!ended) child.kill("SIGKILL");
-  }, timeoutMs);
-  try {
-    const said = await firstOf(reader);
-    const { success, signal, code } = await status;
-    if (late) throw failed(program, `it did not end in ${timeoutMs} ms`);
-    if (!success) {
-      const how = signal ?? `code ${code}`;
-      throw failed(
-        program,
-        said.trim().split("\n")[0] || `it ended with ${how}`,
-      );
-    }
-  } finally {
-    clearTimeout(giveUp);
-    await reader.cancel();
-  }
-}
-
-/** The beginning of what is read; all of it is read. */
-async function firstOf(
-  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text;
-    if (text.length < MAXIMUM_MESSAGE) {
-      text += decoder.decode(value, { stream: true }).slice(0, MAXIMUM_MESSAGE);
-    }
-  }
+  const { text, failure } = end;
+  if (failure === undefined) return;
+  throw failed(program, text.trim().split("\n")[0] || `it ${failure}`);
 }
 
 function failed(program: string, why: string, cause?: Error): InspectError {

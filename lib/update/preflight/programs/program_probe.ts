@@ -7,12 +7,12 @@
  * @module
  */
 
+import { type BriefEnd, runBriefly } from "../../../brief_run.ts";
+
 /** A program that is cold on a slow disk takes seconds to start. */
 const TIMEOUT_MS = 15_000;
 /** The list of devices takes some 50 kB. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
-/** Scripts find their interpreter with it. */
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A program did not print what it was asked for. */
 export class ProbeError extends Error {
@@ -57,58 +57,15 @@ async function run(
   { user, timeoutMs = TIMEOUT_MS, variables = {} }: ProbeOptions,
 ): Promise<string> {
   const what = `"${binary} ${args.join(" ")}"`;
-  let child: Deno.ChildProcess;
+  const limits = { maximum: MAX_OUTPUT, timeoutMs };
+  let end: BriefEnd;
   try {
-    child = new Deno.Command(binary, {
-      args: [...args],
-      cwd: "/",
-      clearEnv: true,
-      env: { PATH, ...variables },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-      ...Deno.uid() === 0 ? user : {},
-    }).spawn();
+    const run = { args, user, variables, output: "stdout", ...limits } as const;
+    end = await runBriefly(binary, run);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ProbeError(`Cannot run ${what}: ${reason}`, { cause: error });
   }
-  let ended = false;
-  const status = child.status.finally(() => ended = true);
-  const reader = child.stdout.getReader();
-  let late = false;
-  const giveUp = setTimeout(() => {
-    late = true;
-    // What it started may live on and hold the pipe.
-    reader.cancel();
-    if (!ended) child.kill("SIGKILL");
-  }, timeoutMs);
-  try {
-    const text = await readAll(reader);
-    if (text === undefined && !ended) child.kill("SIGKILL");
-    const { code, signal } = await status;
-    if (text === undefined) throw new ProbeError(`${what} prints without end`);
-    if (late) throw new ProbeError(`${what} did not end in ${timeoutMs} ms`);
-    if (code !== 0) {
-      throw new ProbeError(`${what} ended with ${signal ?? `code ${code}`}`);
-    }
-    return text;
-  } finally {
-    clearTimeout(giveUp);
-    await reader.cancel();
-  }
-}
-
-/** All that is read; undefined where it is too much. */
-async function readAll(
-  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text;
-    text += decoder.decode(value, { stream: true });
-    if (text.length > MAX_OUTPUT) return undefined;
-  }
+  if (end.failure !== undefined) throw new ProbeError(`${what} ${end.failure}`);
+  return end.text;
 }

@@ -52,6 +52,15 @@ Deno.test("a program that does not end is given up", () =>
     );
   }));
 
+Deno.test("a program that prints without end is ended", () =>
+  withScript("yes", async (path) => {
+    await assertRejects(
+      () => printedBy(path, [], { user: USER }),
+      ProbeError,
+      "prints without end",
+    );
+  }));
+
 Deno.test("what a program leaves behind is not waited for", () =>
   withScript('sleep 600 & echo $! > "$0.pid"; exit 0', async (path) => {
     await assertRejects(
