@@ -1,11 +1,12 @@
 /** A VM whose program lies gains nothing, and cannot hang the tool. */
 
 import { assert, assertMatch } from "@std/assert";
-import { until } from "../qemu/harness/until.ts";
 import { Lab, RAM } from "../machine/e2e/harness/mod.ts";
+import { exists } from "../program/exists.ts";
 import { MARK } from "../qemu/harness/reaper.ts";
-import { type Ending, SELF, updateHere } from "./harness/cprctl.ts";
+import { until } from "../qemu/harness/until.ts";
 import { Base } from "./harness/base.ts";
+import { type Ending, SELF, updateHere } from "./harness/cprctl.ts";
 import { withoutLeaks } from "./harness/without_leaks.ts";
 
 /** Enough for an honest machine, and not for a long wait where one is sure. */
@@ -101,15 +102,5 @@ async function inTime(run: () => Promise<Ending>): Promise<Ending> {
     return await Promise.race([withoutLeaks(run), late.promise]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

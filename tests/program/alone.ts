@@ -5,8 +5,9 @@
  * @module
  */
 
-import { buildPortable } from "../scripts/built.ts";
 import { asUser } from "../qemu/harness/virtual_machine.ts";
+import { buildPortable } from "../scripts/built.ts";
+import { exists } from "./exists.ts";
 import type { Ended } from "./program.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -107,14 +108,4 @@ function placesOf(id: string | undefined, users: readonly number[]): string[] {
     ...own,
   ];
   return [...shared.map((folder) => `${folder}/${id}`), ...own];
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

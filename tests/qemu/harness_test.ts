@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { exists } from "../program/exists.ts";
 import {
   inTime,
   LOW_SECRET,
@@ -86,14 +87,4 @@ async function firstLine(
     if (end >= 0) return JSON.parse(text.slice(0, end));
   }
   throw new Error("The runner ended without a line");
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -6,6 +6,7 @@ import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "../../lib/update/report/validate.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { AloneProgram } from "../program/alone.ts";
+import { exists } from "../program/exists.ts";
 import { bootDisk } from "./harness/guest.ts";
 import { GuestRam } from "./harness/guest_ram.ts";
 import { until, Witness, type Witnessed } from "./harness/mod.ts";
@@ -300,14 +301,4 @@ Deno.test("a unit that would start a second VM is refused until it is mended", {
 
 function verdictOf({ checks }: Report): string | undefined {
   return checks.find(({ id }) => id === "service")?.verdict;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

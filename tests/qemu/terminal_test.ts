@@ -3,6 +3,7 @@
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { SELF } from "../faults/harness/cprctl.ts";
+import { exists } from "../program/exists.ts";
 import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
@@ -59,7 +60,7 @@ async function updateIn(
   const started = `${vm.folder}/started`;
   const shell = terminal(vm, started, script);
   try {
-    await until("the shell is there", TIMEOUT_MS, () => isThere(started));
+    await until("the shell is there", TIMEOUT_MS, () => exists(started));
     await act(shell);
     const { binary } = builds.new;
     await until("it is moved", TIMEOUT_MS, () => vm.executable() === binary);
@@ -76,15 +77,6 @@ function end(shell: Deno.ChildProcess): void {
     shell.kill("SIGKILL");
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // it has ended
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

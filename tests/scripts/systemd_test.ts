@@ -1,6 +1,7 @@
 /** What systemd's own tool says of the units. */
 
 import { assertEquals } from "@std/assert";
+import { exists } from "../program/exists.ts";
 
 const UNITS = new URL("../../scripts/systemd/", import.meta.url).pathname;
 const TIMEOUT_MS = 30_000;
@@ -29,12 +30,3 @@ Deno.test("systemd finds no fault with the units", {
     await Deno.remove(folder, { recursive: true });
   }
 });
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -1,6 +1,7 @@
 /** A demonstration that is interrupted leaves nothing, whenever that is. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { exists } from "../../program/exists.ts";
 import { cprctlWords } from "../../program/program.ts";
 import { MARK } from "../../qemu/harness/reaper.ts";
 import { inTime, until } from "../../qemu/harness/until.ts";
@@ -13,16 +14,6 @@ const REFUSED = 3;
 function demosIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
     .filter((path) => path.includes("/cprctl-demo-"));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** Processes that carry a lab's mark. */
