@@ -66,7 +66,7 @@ export async function leadOn(
             ...problem === undefined ? [] : [notLocked(problem)],
           ]);
         }
-        await resume(side, leftover);
+        await resume(side, leftover, state);
     }
   }
 }
@@ -75,14 +75,17 @@ export async function leadOn(
 async function resume(
   side: IncomingSide,
   { directory, mayHaveRun }: Leftover,
+  state: string | undefined,
 ): Promise<void> {
   noteResumption(directory);
   try {
     await side.resume();
   } catch (error) {
-    const surelyNot = error instanceof QmpCommandError ||
+    const refused = error instanceof QmpCommandError ||
       error instanceof QmpError && side.hasEnded();
-    if (surelyNot && !mayHaveRun) forgetResumption(directory);
+    // Any other state than that after the load is one that it ran into.
+    const hadRun = mayHaveRun || state !== "paused" || await side.hasRun();
+    if (refused && !hadRun) forgetResumption(directory);
     side.goOn();
     throw error;
   }
