@@ -10,6 +10,7 @@
  */
 
 import type { FuzzReport } from "../tests/migration/stream/fuzz.ts";
+import { readOptions } from "./options.ts";
 
 const DEFAULT_RUNS = 10_000;
 /** No state of some hundred kilobytes may take longer. */
@@ -33,8 +34,9 @@ export type FuzzAnswer =
   | { readonly failure: string };
 
 async function main(words: readonly string[]): Promise<number> {
-  const seed = option(words, "--seed") ?? Math.floor(Math.random() * 2 ** 31);
-  const runs = option(words, "--runs") ?? DEFAULT_RUNS;
+  const { numbers } = readOptions(words, { numbers: ["seed", "runs"] });
+  const { seed = Math.floor(Math.random() * 2 ** 31), runs = DEFAULT_RUNS } =
+    numbers;
   console.log(`seed ${seed}, ${runs} runs`);
   const at = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(new URL("fuzz_worker.ts", import.meta.url), {
@@ -102,14 +104,6 @@ class Watch {
   stop(): void {
     clearInterval(this.#timer);
   }
-}
-
-function option(words: readonly string[], name: string): number | undefined {
-  const at = words.indexOf(name);
-  if (at < 0) return undefined;
-  const value = Number(words[at + 1]);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new Error(`Cannot take "${words[at + 1]}" for ${name}`);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -2,12 +2,13 @@
  * `deno task faults`: random faults in a row, or the table for the README.
  *
  * ```
- * deno task faults -- --seed 7 --count 200     200 rounds
- * deno task faults -- --seed 7 --only 31       round 31 of them again
- * deno task faults -- --markdown               the table, on plain machines
+ * deno task faults --seed 7 --count 200     200 rounds
+ * deno task faults --seed 7 --only 31       round 31 of them again
+ * deno task faults --markdown               the table, on plain machines
  * ```
  */
 
+import { readOptions } from "../../scripts/options.ts";
 import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { type Accelerator, accelerators, PLAIN } from "../qemu/harness/mod.ts";
 import { play, type Played, round } from "./campaign/campaign.ts";
@@ -25,21 +26,17 @@ interface Options {
 }
 
 function parse(words: readonly string[]): Options {
-  const value = (name: string): number | undefined => {
-    const at = words.indexOf(name);
-    if (at < 0) return undefined;
-    const number = Number(words[at + 1]);
-    if (Number.isInteger(number) && number >= 0) return number;
-    throw new Error(`Want a number after ${name}`);
-  };
-  const only = value("--only");
-  const count = value("--count") ?? DEFAULT_COUNT;
+  const { numbers, switches } = readOptions(words, {
+    numbers: ["seed", "count", "only"],
+    switches: ["markdown"],
+  });
+  const { seed = Date.now() % 2 ** 31, count = DEFAULT_COUNT, only } = numbers;
   return {
-    seed: value("--seed") ?? Date.now() % 2 ** 31,
+    seed,
     rounds: only === undefined
       ? Array.from({ length: count }, (_, number) => number)
       : [only],
-    markdown: words.includes("--markdown"),
+    markdown: switches.has("markdown"),
   };
 }
 
