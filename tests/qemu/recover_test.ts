@@ -195,6 +195,26 @@ Deno.test("a guest that was not let run can be put back later", async () => {
   await witness.assertLivesOn();
 });
 
+Deno.test("a program that ends while recover waits for it is put back", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  const witness = await Witness.of(vm);
+  {
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === "commit") cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+  }
+  Deno.kill(vm.pid, "SIGSTOP");
+  setTimeout(() => Deno.kill(vm.pid, "SIGKILL"), 1_000);
+  const [recovery] = await recover(REQUEST);
+  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
+});
+
 /** Milliseconds in which recover comes to ask the program. */
 for (const delay of [20, 30, 40, 50, 60]) {
   Deno.test(`recover outlasts an exec that begins ${delay} ms after it`, async () => {

@@ -12,7 +12,7 @@
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
 import { isThere } from "../process/named_process.ts";
-import { readImage, readState } from "../process/proc.ts";
+import { isGone, readImage, readState } from "../process/proc.ts";
 import { readKeepers } from "../run/journal.ts";
 import { IncomingSide } from "../transaction/incoming_side.ts";
 import { type Leftover, nobodyKeeps } from "./recovery.ts";
@@ -97,7 +97,9 @@ async function requireSilenceOfNew(
       cause,
     });
   }
-  if (/^[Tt]/.test(await readState(vm.pid))) {
+  const now = await readNow(vm.pid);
+  if (now === undefined || process.hasExited()) return;
+  if (/^[Tt]/.test(now.state)) {
     throw new NeedsPersonError(
       "process-stopped",
       `Process ${vm.pid} is stopped`,
@@ -107,7 +109,7 @@ async function requireSilenceOfNew(
       },
     );
   }
-  if (await readImage(vm.pid) === vm.image) {
+  if (now.image === vm.image) {
     throw new NeedsPersonError(
       "old-program-silent",
       `Process ${vm.pid} executes the old program still, and does not ` +
@@ -118,6 +120,18 @@ async function requireSilenceOfNew(
         cause,
       },
     );
+  }
+}
+
+/** What a process is; undefined where it ended while it was waited for. */
+async function readNow(
+  pid: number,
+): Promise<{ state: string; image: string } | undefined> {
+  try {
+    return { state: await readState(pid), image: await readImage(pid) };
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
   }
 }
 
