@@ -1,14 +1,20 @@
 /** Somebody else has a monitor of the VM, and uses it while cprctl works. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
+import type { JsonObject } from "../../lib/qmp/mod.ts";
 import type { PhaseName } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { type Ending, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import {
+  commandOfAnother,
+  PLAIN,
+  SECOND_MONITOR,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -24,10 +30,9 @@ interface Interference {
 async function withSecondMonitor(
   extra: readonly string[] = [],
 ): Promise<VirtualMachine> {
-  const monitor = ["-qmp", "unix:second.sock,server=on,wait=off"];
   return await VirtualMachine.boot(
     builds.old,
-    { ...PLAIN, extra: [...monitor, ...extra] },
+    { ...PLAIN, extra: [...SECOND_MONITOR, ...extra] },
     "tcg",
   );
 }
@@ -44,11 +49,7 @@ async function updateUnder(
   };
   return await updateHere(order, async (phase) => {
     if (phase !== at) return;
-    await using other = await QmpClient.connectAgain(
-      { path: `${vm.folder}/second.sock` },
-      { timeoutMs: TIMEOUT_MS },
-    );
-    await other.execute(command, words?.(vm));
+    await commandOfAnother(vm, command, words?.(vm));
   });
 }
 

@@ -2,20 +2,30 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
-import { QmpClient } from "../../lib/qmp/mod.ts";
+import type { PhaseName } from "../../lib/update/report/report.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import {
+  Cprctl,
+  type Order,
+  SELF,
+  updateHere,
+} from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
 import { runDirectories } from "../faults/harness/scene.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import {
+  commandOfAnother,
+  PLAIN,
+  SECOND_MONITOR,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
 import { Stranger } from "./harness/stranger.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
 const REQUEST = { timeoutMs: TIMEOUT_MS, self: SELF };
-const SECOND_MONITOR = ["-qmp", "unix:second.sock,server=on,wait=off"];
 
 function boot(extra: readonly string[] = []): Promise<VirtualMachine> {
   return VirtualMachine.boot(builds.old, { ...PLAIN, extra }, "tcg");
@@ -33,13 +43,35 @@ async function killAfterResumption(vm: VirtualMachine): Promise<void> {
     for (const path of await runDirectories(vm.pid)) {
       await Deno.writeTextFile(`${path}/resumed`, "");
     }
-    await using other = await QmpClient.connectAgain(
-      { path: `${vm.folder}/second.sock` },
-      { timeoutMs: TIMEOUT_MS },
-    );
-    await other.execute("cont");
+    await commandOfAnother(vm, "cont");
     cprctl.kill("SIGKILL");
   });
+}
+
+/** An update whose cprctl is killed as a phase begins. */
+async function killAt(at: PhaseName, order: Order): Promise<void> {
+  await using cprctl = Cprctl.start(order);
+  await cprctl.run((phase) => {
+    if (phase === at) cprctl.kill("SIGKILL");
+    return Promise.resolve();
+  });
+}
+
+async function endProcess(pid: number): Promise<void> {
+  using process = PidFd.open(pid);
+  process.sendSignal("SIGKILL");
+  assertEquals(await process.exited(TIMEOUT_MS), true);
+}
+
+async function assertPutBack(
+  vm: VirtualMachine,
+  witness: Witness,
+): Promise<void> {
+  const [recovery] = await recover(REQUEST);
+  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
 }
 
 function told(recoveries: readonly Recovery[]): string {
@@ -83,9 +115,7 @@ Deno.test("a guest that has run, and whose process is gone, is not put back", as
   await using _base = await Base.make();
   await using vm = await boot(SECOND_MONITOR);
   await killAfterResumption(vm);
-  using process = PidFd.open(vm.pid);
-  process.sendSignal("SIGKILL");
-  assertEquals(await process.exited(TIMEOUT_MS), true);
+  await endProcess(vm.pid);
   assertMatch(told(await recover(REQUEST)), /^needs-person: .*may have let/);
   assertEquals(
     membersOf(vm.folder).map((it) => it.pid).includes(vm.pid),
@@ -110,11 +140,7 @@ Deno.test("a try before the cause is mended uses up no memory", async () => {
     assertMatch(told(await recover(impatient)), /^needs-person: .* is kept$/);
   }
   await Deno.rename(`${disk}.away`, disk);
-  const [recovery] = await recover(REQUEST);
-  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
-  vm.follow(recovery?.pid ?? 0);
-  assertEquals(vm.executable(), builds.old.binary);
-  await witness.assertLivesOn();
+  await assertPutBack(vm, witness);
 });
 
 Deno.test("a stranger at the monitor is not taken for the VM", async () => {
@@ -125,11 +151,7 @@ Deno.test("a stranger at the monitor is not taken for the VM", async () => {
     const monitor = ["-qmp", `unix:${qmp},server=on,wait=off`];
     {
       await using vm = await boot(monitor);
-      await using cprctl = Cprctl.start({ ...orderOf(vm), qmp });
-      await cprctl.run((phase) => {
-        if (phase === "migrate") cprctl.kill("SIGKILL");
-        return Promise.resolve();
-      });
+      await killAt("migrate", { ...orderOf(vm), qmp });
     }
     await using stranger = await VirtualMachine.start(
       builds.old,
@@ -153,13 +175,7 @@ Deno.test("one journal that cannot be read keeps no other VM from recovery", asy
   await using base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  {
-    await using cprctl = Cprctl.start(orderOf(vm));
-    await cprctl.run((phase) => {
-      if (phase === "cut") cprctl.kill("SIGKILL");
-      return Promise.resolve();
-    });
-  }
+  await killAt("cut", orderOf(vm));
   await Deno.mkdir(`${base.path}/1-other`);
   await Deno.writeTextFile(`${base.path}/1-other/journal.json`, "{");
   const said = told(await recover(REQUEST));
@@ -172,47 +188,25 @@ Deno.test("a guest that was not let run can be put back later", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  {
-    await using cprctl = Cprctl.start(orderOf(vm));
-    await cprctl.run((phase) => {
-      if (phase === "commit") cprctl.kill("SIGKILL");
-      return Promise.resolve();
-    });
-  }
+  await killAt("commit", orderOf(vm));
   {
     const image = ["-f", "raw", vm.files.disk];
     await using thief = new Stranger([toolOf(builds.new, "qemu-io"), ...image]);
     await thief.ask("length");
     assertMatch(told(await recover(REQUEST)), /^needs-person: .*lock/);
   }
-  using process = PidFd.open(vm.pid);
-  process.sendSignal("SIGKILL");
-  assertEquals(await process.exited(TIMEOUT_MS), true);
-  const [recovery] = await recover(REQUEST);
-  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
-  vm.follow(recovery?.pid ?? 0);
-  assertEquals(vm.executable(), builds.old.binary);
-  await witness.assertLivesOn();
+  await endProcess(vm.pid);
+  await assertPutBack(vm, witness);
 });
 
 Deno.test("a program that ends while recover waits for it is put back", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  {
-    await using cprctl = Cprctl.start(orderOf(vm));
-    await cprctl.run((phase) => {
-      if (phase === "commit") cprctl.kill("SIGKILL");
-      return Promise.resolve();
-    });
-  }
+  await killAt("commit", orderOf(vm));
   Deno.kill(vm.pid, "SIGSTOP");
   setTimeout(() => Deno.kill(vm.pid, "SIGKILL"), 1_000);
-  const [recovery] = await recover(REQUEST);
-  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
-  vm.follow(recovery?.pid ?? 0);
-  assertEquals(vm.executable(), builds.old.binary);
-  await witness.assertLivesOn();
+  await assertPutBack(vm, witness);
 });
 
 /** Milliseconds in which recover comes to ask the program. */

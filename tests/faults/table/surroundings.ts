@@ -4,16 +4,17 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
-import { QmpClient } from "../../../lib/qmp/mod.ts";
 import { baseDirectory } from "../../../lib/update/run/directory.ts";
+import {
+  commandOfAnother,
+  SECOND_MONITOR,
+  secondMonitor,
+} from "../../qemu/harness/mod.ts";
 import { updateHere } from "../harness/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/ends.ts";
 import type { Deed, Fault } from "../harness/fault.ts";
 import type { Scene } from "../harness/scene.ts";
 import { whenOf } from "./signals.ts";
-
-const SECOND_MONITOR = "second.sock";
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Does something to the bytes of the state file. */
 const toState =
@@ -201,13 +202,7 @@ const updateToo =
   };
 
 /** What somebody at another monitor does at the wrong time. */
-const letRun: Deed = async ({ vm }) => {
-  await using other = await QmpClient.connectAgain(
-    { path: `${vm.folder}/${SECOND_MONITOR}` },
-    { timeoutMs: CONNECT_TIMEOUT_MS },
-  );
-  await other.execute("cont");
-};
+const letRun: Deed = ({ vm }) => commandOfAnother(vm, "cont");
 
 export const OTHERS: readonly Fault[] = [
   {
@@ -229,15 +224,15 @@ export const OTHERS: readonly Fault[] = [
   ...(["preflight", "hold", "commit"] as const).map((phase): Fault => ({
     name: "second cprctl at another monitor",
     when: `in phase ${phase}`,
-    extra: ["-qmp", `unix:${SECOND_MONITOR},server=on,wait=off`],
-    at: { [phase]: updateToo((folder) => `${folder}/${SECOND_MONITOR}`) },
+    extra: SECOND_MONITOR,
+    at: { [phase]: updateToo((folder) => secondMonitor(folder).path) },
     ends: [updated(/^$/)],
     ...phase === "hold" ? { short: true } : {},
   })),
   ...(["load", "commit"] as const).map((phase): Fault => ({
     name: "another client lets the guest run",
     when: whenOf(phase),
-    extra: ["-qmp", `unix:${SECOND_MONITOR},server=on,wait=off`],
+    extra: SECOND_MONITOR,
     at: { [phase]: letRun },
     ends: [updated(/^$/)],
     fits: ({ paused }) => paused !== true,

@@ -6,6 +6,7 @@ export * from "./descriptors.ts";
 export * from "./machines.ts";
 export * from "./run_state.ts";
 export * from "./save_to.ts";
+export * from "./second_monitor.ts";
 export * from "./until.ts";
 export * from "./update_by_hand.ts";
 export * from "./virtual_machine.ts";
