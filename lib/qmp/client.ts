@@ -35,9 +35,9 @@ import { EventWatch } from "./events.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 import {
   type Greeting,
-  parseError,
   parseEvent,
   parseGreeting,
+  parseReply,
   type QemuVersion,
 } from "./messages.ts";
 import {
@@ -52,6 +52,8 @@ import { Wire } from "./wire.ts";
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 /** The largest events carry a device path and a few numbers. */
 const MAX_EVENT_BYTES = 64 * 1024;
+/** QEMU owes a client that has gone a handful. */
+const MAX_PASSED_OVER = 1000;
 /** As deep as QEMU's own parser goes; a long backing chain needs hundreds. */
 const MAX_DEPTH = 1024;
 /**
@@ -103,6 +105,7 @@ export class QmpClient implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<QmpError>();
   #end: QmpError | undefined;
   #nextId = firstId();
+  #passedOver = 0;
 
   private constructor(transport: Transport, address: QmpAddress) {
     this.address = address;
@@ -311,7 +314,9 @@ export class QmpClient implements AsyncDisposable {
     if (this.#greeting === undefined) {
       this.#greeting = parseGreeting(message);
       if (this.#greeting === undefined) {
-        if (isReply(message) || "event" in message) return;
+        if (parseReply(message) || "event" in message) {
+          return this.#passOver();
+        }
         throw this.#lie("sent no greeting");
       }
       this.#greeted.resolve(this.#greeting);
@@ -327,17 +332,18 @@ export class QmpClient implements AsyncDisposable {
   }
 
   #answer(message: JsonObject): void {
-    if (!isReply(message)) {
+    const reply = parseReply(message);
+    if (reply === undefined) {
       throw this.#lie("sent neither a reply nor an event");
     }
-    const failure = parseError(message["error"]);
-    const id = message["id"] ?? this.#unidentified(failure !== undefined);
-    if (typeof id !== "number") return;
+    const { failure, value = null } = reply;
+    const id = reply.id ?? this.#unidentified(failure !== undefined);
+    if (typeof id !== "number") return this.#passOver();
     const pending = this.#pending.get(id);
-    if (pending === undefined) return;
+    if (pending === undefined) return this.#passOver();
     this.#pending.delete(id);
     if (failure === undefined) {
-      pending.resolve(message["return"] ?? null);
+      pending.resolve(value);
     } else {
       const { errorClass, description } = failure;
       pending.reject(
@@ -353,6 +359,13 @@ export class QmpClient implements AsyncDisposable {
   #unidentified(isError: boolean): number | undefined {
     const [oldest] = this.#pending.keys();
     return isError ? oldest : undefined;
+  }
+
+  /** What is owed to others comes to an end. */
+  #passOver(): void {
+    if (++this.#passedOver > MAX_PASSED_OVER) {
+      throw this.#lie("floods us with answers to others");
+    }
   }
 
   #lie(what: string): QmpProtocolError {
@@ -392,11 +405,4 @@ export class QmpClient implements AsyncDisposable {
 function firstId(): number {
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
   return 2 ** 31 + random % 2 ** 31;
-}
-
-/** A success or an error, whoever's. */
-function isReply(message: JsonObject): boolean {
-  return "error" in message
-    ? !("return" in message) && parseError(message["error"]) !== undefined
-    : message["return"] !== undefined;
 }

@@ -25,6 +25,13 @@ export interface ReplyError {
   readonly description: string;
 }
 
+/** What answers a command, whoever's: a value or a failure. */
+export interface Reply {
+  readonly id: Json | undefined;
+  readonly value?: Json;
+  readonly failure?: ReplyError;
+}
+
 function isCount(value: Json | undefined): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
@@ -65,8 +72,18 @@ export function parseEvent(message: JsonObject): QmpEvent | undefined {
   };
 }
 
+/** Reads `{"return": …, "id": …}` or `{"error": …, "id": …}`. */
+export function parseReply(message: JsonObject): Reply | undefined {
+  const { id, return: value, error } = message;
+  if (error === undefined) {
+    return value === undefined ? undefined : { id, value };
+  }
+  const failure = value === undefined ? parseError(error) : undefined;
+  return failure === undefined ? undefined : { id, failure };
+}
+
 /** Reads `{"class": …, "desc": …}`. */
-export function parseError(error: Json | undefined): ReplyError | undefined {
+function parseError(error: Json | undefined): ReplyError | undefined {
   if (!isObject(error)) return undefined;
   const { class: errorClass, desc } = error;
   if (typeof errorClass !== "string" || typeof desc !== "string") {

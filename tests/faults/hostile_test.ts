@@ -34,7 +34,7 @@ const TRICKS: readonly (readonly [trick: string, says: RegExp])[] = [
   ["endless@query-name", /a message longer than/],
   ["deep@query-name", /broke the protocol/],
   ["foreign@query-name", /No answer to "query-name"/],
-  ["owing@query-name", /No answer to "query-name"/],
+  ["owing@query-name", /floods us with answers to others/],
   ["slow@query-name", /No answer to "query-name"/],
   ["many@qom-list", /qom-get/],
   ["unsettled@query-status", /No answer|run state/],
