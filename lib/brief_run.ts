@@ -24,7 +24,7 @@ export interface BriefRun {
 
 /** How it ended. */
 export interface BriefEnd {
-  /** What it said, or the beginning. */
+  /** What it said; nothing where it had to be ended. */
   readonly text: string;
   /** What was wrong, to be read after the program's name; or nothing. */
   readonly failure?: string;
@@ -64,8 +64,8 @@ export async function runBriefly(
     const { text, whole } = await read(reader, maximum);
     if (!whole && !ended) child.kill("SIGKILL");
     const { code, signal } = await status;
-    if (!whole) return { text, failure: "prints without end" };
-    if (late) return { text, failure: `did not end in ${timeoutMs} ms` };
+    if (!whole) return { text: "", failure: "prints without end" };
+    if (late) return { text: "", failure: `did not end in ${timeoutMs} ms` };
     if (code === 0) return { text };
     return { text, failure: `ended with ${signal ?? `code ${code}`}` };
   } finally {

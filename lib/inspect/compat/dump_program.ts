@@ -17,7 +17,9 @@ const TIMEOUT_MS = 10_000;
 /** QEMU's takes 0.9 MB. */
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
 /** Of what a program has to say besides. */
-const MAXIMUM_MESSAGE = 1024 * 1024;
+const MAXIMUM_OUTPUT = 1024 * 1024;
+/** Of what one that fails is quoted with. */
+const MAXIMUM_MESSAGE = 2_000;
 const EXECUTABLE_BITS = 0o111;
 /** A machine of every QEMU. What is dumped is the same for all. */
 const ANY_MACHINE = "none";
@@ -58,11 +60,12 @@ export async function dumpOf(
 ): Promise<Dump> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-compat-" });
   try {
-    const asUser = Deno.uid() === 0 && user !== undefined ? user : undefined;
-    if (asUser !== undefined) await Deno.chown(folder, asUser.uid, asUser.gid);
+    if (Deno.uid() === 0 && user !== undefined) {
+      await Deno.chown(folder, user.uid, user.gid);
+    }
     const file = `${folder}/vmstate.json`;
     const args = ["-machine", machine, "-dump-vmstate", file];
-    await runToEnd(program, args, asUser, timeoutMs);
+    await runToEnd(program, args, user, timeoutMs);
     return parseDump(readText(file, program), program);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -106,7 +109,7 @@ async function runToEnd(
   user: DumpOptions["user"],
   timeoutMs: number,
 ): Promise<void> {
-  const limits = { maximum: MAXIMUM_MESSAGE, timeoutMs };
+  const limits = { maximum: MAXIMUM_OUTPUT, timeoutMs };
   let end: BriefEnd;
   try {
     end = await runBriefly(program, {
@@ -121,7 +124,8 @@ async function runToEnd(
   }
   const { text, failure } = end;
   if (failure === undefined) return;
-  throw failed(program, text.trim().split("\n")[0] || `it ${failure}`);
+  const said = text.slice(0, MAXIMUM_MESSAGE).trim().split("\n")[0];
+  throw failed(program, said || `it ${failure}`);
 }
 
 function failed(program: string, why: string, cause?: Error): InspectError {

@@ -68,18 +68,31 @@ export async function readStartTime(pid: number): Promise<string> {
   return startTime;
 }
 
+/** The addresses in /proc/PID/stat. */
+const IMAGE = [26, 27, 28, 45, 46, 48, 49, 50, 51];
+
 /**
  * Where a process has its program, stack, words and environment: an exec lays
  * them out anew, and nothing else does.
  */
 export async function readImage(pid: number): Promise<string> {
-  return (await readStat(pid, [26, 27, 28, 45, 46, 48, 49, 50, 51])).join(" ");
+  return (await readStat(pid, IMAGE)).join(" ");
 }
 
-/** The state of a process, as a letter: "T" is one that a signal stopped. */
-export async function readState(pid: number): Promise<string> {
-  const [state = ""] = await readStat(pid, [3]);
-  return state;
+/**
+ * What a process does, as a letter ("T": a signal stopped it), and what
+ * {@linkcode readImage} tells; undefined where it has ended.
+ */
+export async function readStateAndImage(
+  pid: number,
+): Promise<{ state: string; image: string } | undefined> {
+  try {
+    const [state = "", ...image] = await readStat(pid, [3, ...IMAGE]);
+    return { state, image: image.join(" ") };
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The parent of a process; undefined where it has ended. */

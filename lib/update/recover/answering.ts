@@ -12,7 +12,7 @@
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
 import { isThere } from "../process/named_process.ts";
-import { isGone, readImage, readState } from "../process/proc.ts";
+import { readStateAndImage } from "../process/proc.ts";
 import { readKeepers } from "../run/journal.ts";
 import { IncomingSide } from "../transaction/incoming_side.ts";
 import { type Leftover, nobodyKeeps } from "./recovery.ts";
@@ -97,7 +97,8 @@ async function requireSilenceOfNew(
       cause,
     });
   }
-  const now = await readNow(vm.pid);
+  const now = await readStateAndImage(vm.pid);
+  // It ended while it was waited for.
   if (now === undefined || process.hasExited()) return;
   if (/^[Tt]/.test(now.state)) {
     throw new NeedsPersonError(
@@ -120,18 +121,6 @@ async function requireSilenceOfNew(
         cause,
       },
     );
-  }
-}
-
-/** What a process is; undefined where it ended while it was waited for. */
-async function readNow(
-  pid: number,
-): Promise<{ state: string; image: string } | undefined> {
-  try {
-    return { state: await readState(pid), image: await readImage(pid) };
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
   }
 }
 

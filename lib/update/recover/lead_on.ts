@@ -84,8 +84,9 @@ async function resume(
     const refused = error instanceof QmpCommandError ||
       error instanceof QmpError && side.hasEnded();
     // Any other state than that after the load is one that it ran into.
-    const hadRun = mayHaveRun || state !== "paused" || await side.hasRun();
-    if (refused && !hadRun) forgetResumption(directory);
+    const surelyNot = refused && !mayHaveRun && state === "paused" &&
+      !await side.hasRun();
+    if (surelyNot) forgetResumption(directory);
     side.goOn();
     throw error;
   }

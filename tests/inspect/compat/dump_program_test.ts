@@ -71,6 +71,18 @@ Deno.test("a program that writes nothing has no dump", () =>
 Deno.test("a program that does not end is given up", () =>
   assertFails("while :; do :; done", "did not end in 100 ms", 100));
 
+Deno.test("a program that does not end is given up, whatever it said", () =>
+  assertFails("echo wait >&2; while :; do :; done", "did not end", 100));
+
+Deno.test("a program that fails is not quoted without end", () =>
+  withScript(
+    "head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1",
+    async (path) => {
+      const { message } = await assertRejects(() => dumpOf(path), InspectError);
+      assertEquals(/x{100,}$/.exec(message)?.[0].length, 2_000);
+    },
+  ));
+
 Deno.test("a link in place of the dump is not followed", () =>
   assertFails('ln -s /proc/self/status "$4"', "ELOOP"));
 
