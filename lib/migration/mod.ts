@@ -15,6 +15,7 @@ export * from "./status.ts";
 export {
   Command,
   decodeStream,
+  type RamBlock,
   readStreamSetup,
   StreamWriter,
 } from "./stream/mod.ts";

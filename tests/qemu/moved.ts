@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
-import { update } from "../../lib/update/update.ts";
+import { update, type UpdateRequest } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";
 import type { VirtualMachine } from "./harness/mod.ts";
@@ -14,12 +14,16 @@ export async function tryToMove(
   vm: VirtualMachine,
   build: QemuBuild,
 ): Promise<Report> {
-  return await update({
+  return await update(orderOf(vm, build));
+}
+
+function orderOf(vm: VirtualMachine, { binary }: QemuBuild): UpdateRequest {
+  return {
     address: { path: vm.files.qmp },
-    binary: build.binary,
+    binary,
     timeoutMs: TIMEOUT_MS,
     self: cprctlWords(),
-  });
+  };
 }
 
 /** Moves a machine onto a build; asserts that it got there as it was. */
@@ -33,6 +37,27 @@ export async function move(
   assertEquals(report.outcome, "updated");
   assertEquals([report.pid_before, report.pid_after], [pid, pid]);
   assertEquals(vm.executable(), build.binary);
+  return report;
+}
+
+/**
+ * Sends a machine onto a build that is killed once it has loaded the VM;
+ * asserts that the VM went back as it was.
+ */
+export async function moveAndReturn(
+  vm: VirtualMachine,
+  build: QemuBuild,
+): Promise<Report> {
+  const old = vm.executable();
+  const report = await update({
+    ...orderOf(vm, build),
+    observer: (phase) => {
+      if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
+    },
+  });
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  vm.follow(report.pid_after ?? 0);
+  assertEquals(vm.executable(), old);
   return report;
 }
 

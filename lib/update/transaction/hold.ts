@@ -91,6 +91,16 @@ export class Hold implements Disposable {
     );
   }
 
+  /** True if memory of exactly this size is held under the name. */
+  hasMemory(name: string, size: number): boolean {
+    const entry = this.cprState.descriptors.find((entry) =>
+      entry.name === name && entry.id === 0
+    );
+    if (entry === undefined) return false;
+    const status = this.#at(entry.descriptor).stat();
+    return status.isFile && status.size === size;
+  }
+
   [Symbol.dispose](): void {
     for (const held of this.descriptors.values()) held.close();
   }

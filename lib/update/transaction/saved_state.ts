@@ -1,8 +1,13 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { O_RDWR } from "../../../ffi/open_flags.ts";
-import { decodeStream, readStreamSetup } from "../../migration/mod.ts";
+import {
+  decodeStream,
+  type RamBlock,
+  readStreamSetup,
+} from "../../migration/mod.ts";
 import { StreamError } from "../../stream/mod.ts";
 import { UpdateProblem } from "../error.ts";
+import { backendOf } from "../vm/device_memory.ts";
 import type { Hold } from "./hold.ts";
 
 /** Devices without RAM: megabytes at most. */
@@ -31,13 +36,24 @@ export class SavedState implements Disposable {
    * held, or comes back from a file by its name.
    *
    * @param isFile whether a RAMBlock is a shared file that is at its name
+   * @param deviceMemory backends whose block the stream names with a path
    * @throws {UpdateProblem} naming the blocks that would be lost
    * @throws {StreamError} when the stream cannot be read
    */
-  checkRam(hold: Hold, isFile: (block: string) => boolean): void {
+  checkRam(
+    hold: Hold,
+    isFile: (block: string) => boolean,
+    deviceMemory: ReadonlySet<string> = new Set(),
+  ): void {
     this.#setup = this.#read();
     const { blocks } = readStreamSetup(this.#setup);
-    const lost = blocks.filter(({ name }) => !hold.has(name) && !isFile(name))
+    const isKept = ({ name, usedLength }: RamBlock) => {
+      if (hold.has(name) || isFile(name)) return true;
+      const backend = backendOf(name, blocks, deviceMemory);
+      return backend !== undefined &&
+        (hold.hasMemory(backend, usedLength) || isFile(backend));
+    };
+    const lost = blocks.filter((block) => !isKept(block))
       .map(({ name }) => `"${name}"`);
     if (lost.length === 0) return;
     throw new UpdateProblem(

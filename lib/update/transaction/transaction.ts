@@ -207,7 +207,7 @@ async function holdOrCancel(
     state.checkRam(hold, (block) => {
       const file = facts.ramFiles.get(block);
       return file !== undefined && isInPlace(facts.pid, file);
-    });
+    }, facts.deviceMemory);
     await order.keeper.hold(hold.kept);
     order.fingerprint.requireSame(await asking);
     if (facts.runState !== found.runState) await order.note(facts);

@@ -16,6 +16,7 @@ import {
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
 import type { Program, Report } from "../report/report.ts";
+import { readDeviceMemory } from "./device_memory.ts";
 import { hasActiveImages } from "./images.ts";
 import { type RamFile, readRamFiles } from "./ram_files.ts";
 import { asObject, text } from "./reply.ts";
@@ -55,11 +56,19 @@ export interface Facts extends VmRecord {
   readonly argv: readonly string[];
   /** RAMBlocks that are named shared files: they come back by their names. */
   readonly ramFiles: ReadonlyMap<string, RamFile>;
+  /** Memory backends whose RAMBlock has the path of its device in its name. */
+  readonly deviceMemory: ReadonlySet<string>;
 }
 
 /** Of what is known, what the journal keeps. */
 export function recordOf(facts: Facts): VmRecord {
-  const { owner: _owner, argv: _argv, ramFiles: _files, ...record } = facts;
+  const {
+    owner: _owner,
+    argv: _argv,
+    ramFiles: _files,
+    deviceMemory: _memory,
+    ...record
+  } = facts;
   return record;
 }
 
@@ -94,6 +103,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     uuid: uuid === NO_UUID ? undefined : uuid,
     machine: await machineType(client),
     ramFiles: await readRamFiles(client, pid),
+    deviceMemory: await readDeviceMemory(client),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),

@@ -23,15 +23,23 @@ export class GuestRam implements Disposable {
     this.size = size;
   }
 
-  /** Opens the RAM that a process has now. */
-  static open(pid: number): GuestRam {
-    const backing = openDescriptors(pid)
-      .find(({ target }) => target.startsWith(BACKING));
-    if (backing !== undefined) {
-      const path = `/proc/${pid}/fd/${backing.number}`;
-      return new GuestRam(Deno.openSync(path, { read: true, write: true }));
+  /**
+   * Opens the RAM that a process has now.
+   *
+   * @param known inode of the one to choose where devices have memory as well;
+   * unless it is there, the first that the process opened
+   */
+  static open(pid: number, known?: number): GuestRam {
+    const paths = openDescriptors(pid)
+      .filter(({ target }) => target.startsWith(BACKING))
+      .sort((a, b) => a.number - b.number)
+      .map(({ number }) => `/proc/${pid}/fd/${number}`);
+    const path = paths.find((it) => Deno.statSync(it).ino === known) ??
+      paths[0];
+    if (path === undefined) {
+      throw new Error(`Cannot find guest RAM in process ${pid}`);
     }
-    throw new Error(`Cannot find guest RAM in process ${pid}`);
+    return new GuestRam(Deno.openSync(path, { read: true, write: true }));
   }
 
   /** A copy of `length` bytes from a guest physical address on. */

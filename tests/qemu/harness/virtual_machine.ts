@@ -39,6 +39,7 @@ export class VirtualMachine implements AsyncDisposable {
   readonly #reaper: Reaper;
   #child: Deno.ChildProcess | undefined;
   #pid = 0;
+  #ramInode: number | undefined;
 
   private constructor(
     folder: string,
@@ -128,7 +129,9 @@ export class VirtualMachine implements AsyncDisposable {
 
   /** Guest RAM as the process has it now. */
   ram(): GuestRam {
-    return GuestRam.open(this.#pid);
+    const ram = GuestRam.open(this.#pid, this.#ramInode);
+    this.#ramInode ??= ram.inode;
+    return ram;
   }
 
   /** Connects to the monitor, which serves one client at a time. */

@@ -26,6 +26,7 @@ export function factsOf(
     uuid: undefined,
     machine: MACHINE,
     ramFiles: new Map(),
+    deviceMemory: new Set(),
     runState: "running",
     running: true,
     imagesActive: true,

@@ -25,6 +25,7 @@ function holding(...names: string[]): Hold {
     descriptors: new Map(),
     ram: { blocks: names.length, bytes: 0 },
     has: (name: string) => names.includes(name),
+    hasMemory: (name: string) => names.includes(name),
     [Symbol.dispose]() {},
   } as unknown as Hold;
 }
@@ -83,6 +84,24 @@ Deno.test("every RAMBlock of the stream must be held or be a file", async () => 
     '"ram0", "/rom@etc/acpi/tables"',
   );
   assert(error.remedy?.includes("share=on"));
+});
+
+Deno.test("memory of a device is held by the name of its backend, and by its size", async () => {
+  using file = await stateFile();
+  using state = new SavedState(file.path);
+  const tables = BLOCKS[1] ?? "";
+  const rest = BLOCKS.filter((name) => name !== tables);
+  const held = (size: number): Hold => ({
+    ...holding(...rest),
+    hasMemory: (name, wanted) => name === "tables" && wanted === size,
+  } as Hold);
+  const backends = new Set(["tables"]);
+  const check = (size: number, devices: ReadonlySet<string>) =>
+    state.checkRam(held(size), () => false, devices);
+  check(0x20000, backends);
+  assertThrows(() => check(0x10000, backends), UpdateProblem, tables);
+  assertThrows(() => check(0x20000, new Set()), UpdateProblem, tables);
+  state.checkRam(held(0), (name) => name === "tables", backends);
 });
 
 Deno.test("a state file in a directory that is gone stays readable", async () => {
