@@ -20,8 +20,9 @@
 # file system that executes nothing are passed by.
 #
 # Between this file's start and Deno's there is nothing but built-in tests and
-# one fork: it runs inside a guest's pause. Names begin with cprctl_, lest a
-# variable of the caller's environment change on the way.
+# one fork where it runs inside a guest's pause, with exec as its first word.
+# Names begin with cprctl_, lest a variable of the caller's environment change
+# on the way.
 
 case $0 in
 /*) CPRCTL_SELF=$0 ;;
@@ -174,6 +175,27 @@ cprctl_take() {
   left=$((left - $1))
   printf '%s  %s\n' "$2" "$3" >>sums
 }
+
+# Takes from the environment what would make Deno load code, write files or ask
+# others for its permissions: none of it is meant for the Deno in this file.
+cprctl_forget() {
+  set -f
+  IFS='
+'
+  for cprctl_name in $(export -p); do
+    cprctl_name=${cprctl_name%%=*}
+    cprctl_name=${cprctl_name##* }
+    case $cprctl_name in
+    *[!A-Za-z0-9_]*) ;; # a line of a value: no name
+    DENO_* | NODE_*) unset "$cprctl_name" ;;
+    esac
+  done
+  unset IFS
+  set +f
+}
+
+# With exec the environment is the next program's, and so are its rights.
+[ "${1:-}" = exec ] || cprctl_forget
 
 if [ -n "${XDG_CACHE_HOME:-}" ]; then
   cprctl_below "$XDG_CACHE_HOME" /cprctl

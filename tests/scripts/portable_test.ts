@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { type Ended, runProgram } from "../program/run.ts";
+import { exists } from "../program/exists.ts";
 import { buildPortable } from "./built.ts";
 
 const EXEC_FIXTURE =
@@ -87,6 +88,7 @@ Deno.test("it hands over what it was handed, and nothing of its own", async () =
     PWD: folder,
     said,
     cprctl: "of others",
+    NODE_NO_WARNINGS: "1",
     ...warm(),
   };
   const results: string[] = [];
@@ -109,6 +111,31 @@ Deno.test("it hands over what it was handed, and nothing of its own", async () =
   assert(without.startsWith(words.map((word) => `<${word}>\n`).join("")));
   assertStringIncludes(without, "\n512\n/dev/null\n/dev/zero\n");
   assert(without.endsWith("what it reads"));
+});
+
+Deno.test("no variable that is meant for another Deno or Node reaches it", async () => {
+  const loaded = `${folder}/loaded`;
+  const library = `${folder}/library.cjs`;
+  await Deno.writeTextFile(
+    library,
+    `require("node:fs").writeFileSync(${JSON.stringify(loaded)}, "");`,
+  );
+  const written = `${folder}/written`;
+  const strange = {
+    NODE_OPTIONS: `--require ${library}`,
+    DENO_COVERAGE_DIR: written,
+    DENO_AUDIT_PERMISSIONS: written,
+    DENO_PERMISSION_BROKER_PATH: `${folder}/nobody`,
+    DENO_V8_FLAGS: "--no-such-flag",
+    LINES_OF: "one\nexport NODE_b c=\nexport DENO_D*",
+  };
+  const { code, stdout, stderr } = await runProgram(
+    [portable, "version"],
+    { env: { ...warm(), ...strange } },
+  );
+  assertEquals([code, stdout, stderr], [0, `cprctl ${VERSION}\n`, ""]);
+  assert(!exists(loaded), "it loaded what NODE_OPTIONS names");
+  assert(!exists(written), "it wrote what DENO_* names");
 });
 
 /** Of the environment, in any order, what a program may tell its successor. */
