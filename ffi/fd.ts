@@ -6,7 +6,7 @@
 
 import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
-import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
+import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
 import { type FileStatus, fileStatus } from "./file_status.ts";
 
 const F_DUPFD = 0;
@@ -112,7 +112,9 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Opens a file, always close-on-exec.
+   * Opens a file, always close-on-exec; a terminal does not become the
+   * controlling one. For what another user may have put at the path there is
+   * `openForeignFile`.
    *
    * @param flags `O_*` of open_flags.ts
    * @param mode permissions of a file that is created, before the umask
@@ -120,7 +122,7 @@ export class Fd implements Disposable {
   static open(path: string, flags: number, mode = 0o666): Fd {
     const name = cString(path);
     return new Fd(checkRetrying(
-      () => libc().open(name, flags | O_CLOEXEC, mode),
+      () => libc().open(name, flags | O_CLOEXEC | O_NOCTTY, mode),
       "open",
       path,
     ));

@@ -25,11 +25,23 @@ const STATX_BASIC_STATS = 0x7ff;
 const AT_EMPTY_PATH = 0x1000;
 
 const S_IFMT = 0o170000;
+const S_IFLNK = 0o120000;
 const S_IFSOCK = 0o140000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
+const S_IFBLK = 0o060000;
 const S_IFCHR = 0o020000;
 const S_IFIFO = 0o010000;
+
+const KINDS: ReadonlyMap<number, string> = new Map([
+  [S_IFREG, "a file"],
+  [S_IFDIR, "a directory"],
+  [S_IFLNK, "a symbolic link"],
+  [S_IFIFO, "a FIFO"],
+  [S_IFSOCK, "a socket"],
+  [S_IFCHR, "a character device"],
+  [S_IFBLK, "a block device"],
+]);
 
 export interface FileStatus {
   /** Device of the file system, as `makedev` composes it. */
@@ -82,6 +94,11 @@ export function fileStatus(number: number): FileStatus {
     isSocket: type === S_IFSOCK,
     isCharacterDevice: type === S_IFCHR,
   };
+}
+
+/** "a file", "a FIFO" and so on. */
+export function kindOf({ mode }: FileStatus): string {
+  return KINDS.get(mode & S_IFMT) ?? "of an unknown kind";
 }
 
 /**

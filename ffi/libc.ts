@@ -39,6 +39,13 @@ const SYMBOLS = {
   // <fcntl.h>; variadic arguments travel as ordinary ones on both targets
   // int open(const char *path, int flags, ... mode_t mode)
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  // int openat2(int directory, const char *path, const struct open_how *, size_t);
+  // glibc does not have it. The number is the same on every architecture
+  openat2: {
+    name: "syscall",
+    parameters: ["i64", "i64", "buffer", "buffer", "u64"],
+    result: "i32",
+  },
   // int fcntl(int fd, int op, ... int arg)
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int posix_fadvise(int fd, off_t offset, off_t size, int advice); returns the
@@ -134,6 +141,13 @@ const SYMBOLS = {
   // <grp.h>
   // int setgroups(size_t count, const gid_t *groups)
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
+  // long syscall(long number, ...): of the calling thread alone, where setgroups
+  // of the C library is of the process. The number differs: file_rights.ts
+  setgroups_of_thread: {
+    name: "syscall",
+    parameters: ["i64", "usize", "buffer"],
+    result: "i32",
+  },
 
   // <string.h>
   // char *strerror(int errnum)
@@ -239,6 +253,14 @@ const SYMBOLS = {
   fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
   // int ftruncate(int fd, off_t size)
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  // int getgroups(int size, gid_t list[])
+  getgroups: { parameters: ["i32", "buffer"], result: "i32" },
+  // <sys/fsuid.h>; of the calling thread alone. The result is the id before,
+  // and is also that when nothing was changed
+  // int setfsuid(uid_t uid)
+  setfsuid: { parameters: ["u32"], result: "u32" },
+  // int setfsgid(gid_t gid)
+  setfsgid: { parameters: ["u32"], result: "u32" },
   // uid_t geteuid(void)
   geteuid: { parameters: [], result: "u32" },
   // pid_t getpid(void)
@@ -256,6 +278,12 @@ const SYMBOLS = {
   // ssize_t read(int fd, void *buffer, size_t count); Linux moves at most
   // 0x7ffff000 bytes in one call, so the result of all four fits 32 bits
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  read_on_thread: {
+    name: "read",
+    parameters: ["i32", "buffer", "usize"],
+    result: "i32",
+    nonblocking: true,
+  },
   // ssize_t write(int fd, const void *buffer, size_t count)
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // ssize_t pread(int fd, void *buffer, size_t count, off_t offset)
@@ -410,7 +438,7 @@ function kernelConvention(
 
 /** A system call failed. */
 export class OsError extends Error {
-  override readonly name = "OsError";
+  override readonly name: string = "OsError";
   /** "ENOENT" */
   readonly code: string;
   /** "No such file or directory" */
@@ -423,9 +451,9 @@ export class OsError extends Error {
     readonly syscall: string,
     /** What it was called with: a path, "descriptor 7", a program's name. */
     readonly detail?: string,
+    description = strerror(errno),
   ) {
     const code = errnoName(errno);
-    const description = strerror(errno);
     const object = detail === undefined ? "" : ` "${detail}"`;
     super(`Cannot ${syscall}${object}: ${description} (${code})`);
     this.code = code;

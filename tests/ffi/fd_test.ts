@@ -20,6 +20,7 @@ import {
   O_TMPFILE,
   O_WRONLY,
 } from "../../ffi/open_flags.ts";
+import { program, said } from "./processes.ts";
 import { withoutLeaks } from "./leaks.ts";
 
 const utf8 = new TextEncoder();
@@ -274,3 +275,7 @@ Deno.test("shared memory is refused before the system sees it", () =>
     const shared = new Uint8Array(new SharedArrayBuffer(8));
     assertThrows(() => fd.write(shared), TypeError, "shared memory");
   }));
+
+Deno.test("no terminal becomes the controlling one by an open", async () => {
+  assertEquals(await said(program("open_tty")), "none\n");
+});
