@@ -55,6 +55,11 @@ export class PidFd implements Disposable {
     return new PidFd(pid, check(number, "pidfd_open", `process ${pid}`));
   }
 
+  /** Takes over a descriptor of a process. */
+  static adopt(pid: number, number: number): PidFd {
+    return new PidFd(pid, number);
+  }
+
   /** The number of the descriptor itself. */
   get number(): number {
     return this.#fd.number;

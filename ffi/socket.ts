@@ -8,9 +8,10 @@
 
 import { errnoNumber } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { check, checkRetrying, libc, osError } from "./libc.ts";
+import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
 import { POLLIN, POLLOUT } from "./poll.ts";
+import { PidFd } from "./process.ts";
 import { Message, SCM_MAX_FD } from "./socket_message.ts";
 import { WaitableFd } from "./waitable_fd.ts";
 
@@ -19,6 +20,7 @@ const SOCK_STREAM = 1;
 const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_PEERPIDFD = 77; // Linux 6.5
 const SO_SNDTIMEO = 21;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -33,6 +35,8 @@ const SUN_PATH_SIZE = 108;
 
 const EAGAIN = errnoNumber("EAGAIN");
 const ECONNABORTED = errnoNumber("ECONNABORTED");
+const EINVAL = errnoNumber("EINVAL");
+const ENOPROTOOPT = errnoNumber("ENOPROTOOPT");
 
 /** Who a process was when it connected or began to listen. */
 export interface PeerCredentials {
@@ -115,6 +119,40 @@ export class UnixSocket implements Disposable {
     );
     const [pid = 0, uid = 0, gid = 0] = credentials;
     return { pid, uid, gid };
+  }
+
+  /**
+   * Whether the process that {@link peerCredentials} names has ended. Where the
+   * system cannot tell, another process that has its pid by now stands for it.
+   */
+  peerHasEnded(): boolean {
+    try {
+      using peer = this.#peerProcess();
+      return peer.hasExited();
+    } catch (error) {
+      if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
+      return true;
+    }
+  }
+
+  /** @throws {OsError} ESRCH when it has ended and was waited for. */
+  #peerProcess(): PidFd {
+    const { pid } = this.peerCredentials();
+    const number = new Int32Array(1);
+    const size = Uint32Array.of(number.byteLength);
+    const result = libc().getsockopt(
+      this.number,
+      SOL_SOCKET,
+      SO_PEERPIDFD,
+      number,
+      size,
+    );
+    if (result === -ENOPROTOOPT) return PidFd.open(pid);
+    const subject = `peer of descriptor ${this.number}`;
+    // What later systems call ESRCH.
+    if (result === -EINVAL) throw osError("ESRCH", "getsockopt", subject);
+    check(result, "getsockopt", subject);
+    return PidFd.adopt(pid, number[0] ?? -1);
   }
 
   /**

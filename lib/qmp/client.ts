@@ -27,6 +27,7 @@ import { type Patience, within } from "./deadline.ts";
 import {
   QmpClosedError,
   QmpCommandError,
+  QmpConnectError,
   QmpError,
   QmpProtocolError,
   QmpTimeoutError,
@@ -141,6 +142,7 @@ export class QmpClient implements AsyncDisposable {
     const client = new QmpClient(transport, address);
     try {
       await greeted(client.#greeted.promise, left());
+      client.#requireLivingPeer(transport);
       const negotiated = client.execute("qmp_capabilities", undefined, left());
       // What comes after it fails as it did.
       if (patience.early) negotiated.catch(() => {});
@@ -281,6 +283,24 @@ export class QmpClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * A listening socket may outlive its program, and names the one that listened
+   * last: while its successor starts, that is one that has ended. Who greets
+   * has begun to listen, so that the next connection names it.
+   *
+   * @throws {QmpConnectError}
+   */
+  #requireLivingPeer(transport: Transport): void {
+    if (this.#end !== undefined) throw this.#end;
+    if (this.#peer === null || !transport.peerHasEnded()) return;
+    throw new QmpConnectError(
+      "dropped",
+      `Cannot connect to the monitor "${this.#where}": process ` +
+        `${this.#peer.pid}, which listened there, has ended, and another ` +
+        "answers in its place",
+    );
   }
 
   get #where(): string {

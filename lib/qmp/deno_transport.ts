@@ -12,6 +12,10 @@ export class DenoTransport implements Transport {
     this.#connection = connection;
   }
 
+  peerHasEnded(): boolean {
+    return false;
+  }
+
   async read(): Promise<Uint8Array | null> {
     const count = await this.#connection.read(this.#buffer);
     return count === null ? null : this.#buffer.subarray(0, count);

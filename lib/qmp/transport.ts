@@ -16,6 +16,8 @@ export interface Peer {
 export interface Transport {
   /** Who is at the other end; null where the kernel cannot tell. */
   readonly peer: Peer | null;
+  /** Whether the peer's process has ended; another may have its socket. */
+  peerHasEnded(): boolean;
   /** The next bytes, valid until the next call; null at the end. */
   read(): Promise<Uint8Array | null>;
   /**

@@ -24,6 +24,10 @@ export class UnixTransport implements Transport {
     this.peer = peer.pid === 0 ? null : peer;
   }
 
+  peerHasEnded(): boolean {
+    return this.#socket.peerHasEnded();
+  }
+
   async read(): Promise<Uint8Array | null> {
     const bytes = await this.#socket.receive(READ_BYTES, FOR_EVER_MS);
     return bytes.length === 0 ? null : bytes;

@@ -183,7 +183,7 @@ Deno.test("descriptors for which there is no room are an error, not a loss", () 
     }
   }));
 
-Deno.test("the peer's process and user are known", () =>
+Deno.test("the peer's process and user are known, and its end", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
       using listener = UnixListener.listen(path);
@@ -196,8 +196,10 @@ Deno.test("the peer's process and user are known", () =>
         uid: Deno.uid() ?? -1,
         gid: Deno.gid() ?? -1,
       });
+      assertEquals(server.peerHasEnded(), false);
       await server.send(utf8.encode("go"), LONG_MS);
       assertEquals(await child.wait(LONG_MS), { code: 0, signal: null });
+      assertEquals(server.peerHasEnded(), true);
     })
   ));
 
