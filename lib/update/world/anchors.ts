@@ -1,5 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
+import { type KeptModule, openModules } from "../process/modules.ts";
 import type { Place } from "./estate.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
 
@@ -10,14 +11,15 @@ function ownNamespace(kind: NamespaceKind): string {
 
 /**
  * Descriptors that keep the place of a process from going away with it: its
- * executable (even if the file was deleted), working directory, and the
- * namespaces that are not this process's as well.
+ * executable and the modules that it loaded (even if the files were deleted),
+ * working directory, and the namespaces that are not this process's as well.
  */
 export class Anchors implements Disposable {
   private constructor(
     readonly executable: Fd,
     readonly cwd: Fd,
     readonly namespaces: ReadonlyMap<NamespaceKind, Fd>,
+    readonly modules: readonly KeptModule[],
   ) {}
 
   /** Opens them, while the process is what it was. */
@@ -31,20 +33,23 @@ export class Anchors implements Disposable {
       const path = `/proc/${pid}/ns/${kind}`;
       namespaces.set(kind, stack.use(Fd.open(path, O_RDONLY)));
     }
+    const modules = openModules(pid);
     stack.move();
-    return new Anchors(executable, cwd, namespaces);
+    return new Anchors(executable, cwd, namespaces, modules);
   }
 
   /** As a keeper needs them, the namespaces in the order of entering. */
   get place(): Place {
     const namespaces = NAMESPACES.map((kind) => this.namespaces.get(kind))
       .filter((it) => it !== undefined);
-    return { executable: this.executable, cwd: this.cwd, namespaces };
+    const { executable, cwd, modules } = this;
+    return { executable, cwd, namespaces, modules };
   }
 
   [Symbol.dispose](): void {
     this.executable.close();
     this.cwd.close();
     for (const namespace of this.namespaces.values()) namespace.close();
+    for (const { file } of this.modules) file.close();
   }
 }

@@ -1,6 +1,7 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../process/cgroups.ts";
+import type { KeptModule } from "../process/modules.ts";
 import type { Held, KeeperLoan, LoanPart } from "./keeper_order.ts";
 import type { Line } from "./lines.ts";
 import type { World } from "./world.ts";
@@ -11,6 +12,8 @@ export interface Place {
   readonly cwd: Fd;
   /** In the order of entering. */
   readonly namespaces: readonly Fd[];
+  /** What the executable had loaded. */
+  readonly modules: readonly KeptModule[];
 }
 
 /** A descriptor to be kept, and what for. */
@@ -53,7 +56,7 @@ export class Estate implements Disposable {
       // From the keeper, which is this very program.
       if (loan === undefined) {
         loan = JSON.parse(line) as KeeperLoan;
-        place = placeOf(descriptors);
+        place = placeOf(loan, descriptors);
       } else {
         const { held } = JSON.parse(line) as LoanPart;
         for (const [index, fd] of descriptors.entries()) {
@@ -88,14 +91,23 @@ export class Estate implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const { executable, cwd, namespaces } = this.place;
+    const { executable, cwd, namespaces, modules } = this.place;
     for (const fd of [executable, cwd, ...namespaces]) fd.close();
+    for (const { file } of modules) file.close();
     for (const { fd } of this.kept) fd.close();
   }
 }
 
-function placeOf([executable, cwd, ...namespaces]: readonly Fd[]) {
-  return executable === undefined || cwd === undefined
-    ? undefined
-    : { executable, cwd, namespaces };
+function placeOf(
+  loan: KeeperLoan,
+  descriptors: readonly Fd[],
+): Place | undefined {
+  const first = descriptors.length - loan.modules.length;
+  const [executable, cwd, ...namespaces] = descriptors.slice(0, first);
+  if (executable === undefined || cwd === undefined) return undefined;
+  const modules = loan.modules.flatMap((module, index) => {
+    const file = descriptors[first + index];
+    return file === undefined ? [] : [{ ...module, file }];
+  });
+  return { executable, cwd, namespaces, modules };
 }

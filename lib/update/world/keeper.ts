@@ -224,6 +224,10 @@ function spawnKeeper(order: KeeperStart, listener: UnixListener): Child {
     executable: give(place.executable.number),
     cwd: give(place.cwd.number),
     namespaces: place.namespaces.map(({ number }) => give(number)),
+    modules: place.modules.map(({ name, path, file }) => ({
+      ...{ name, path },
+      file: give(file.number),
+    })),
     listener: give(listener.number),
     path: listener.path,
   };

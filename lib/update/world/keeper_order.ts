@@ -1,4 +1,5 @@
 import type { Cgroups } from "../process/cgroups.ts";
+import type { MappedModule } from "../process/modules.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -16,10 +17,18 @@ export interface KeeperOrder {
   readonly cwd: number;
   /** In the order of entering. */
   readonly namespaces: readonly number[];
+  /** What the executable had loaded. */
+  readonly modules: readonly ModuleOrder[];
   /** A unix socket that listens at `path`. */
   readonly listener: number;
   readonly path: string;
 }
+
+/** A module's name and path, which has another file by now perhaps. */
+export type ModuleName = Pick<MappedModule, "name" | "path">;
+
+/** A module, and the descriptor of its file. */
+export type ModuleOrder = ModuleName & { readonly file: number };
 
 /** The word that makes this program the keeper; for itself alone. */
 export const KEEPER_WORD = "keep-vm-memory";
@@ -46,10 +55,12 @@ export type KeeperRequest =
   | { readonly do: "end" };
 
 /**
- * The answer to `lend`. Beside it come the executable, the working directory
- * and the namespaces; in lines after it what is held, as `hold` has it.
+ * The answer to `lend`. Beside it come the executable, the working directory,
+ * the namespaces and the modules; in lines after it what is held, as `hold` has
+ * it.
  */
 export type KeeperLoan = Pick<KeeperOrder, "world" | "groups" | "argv"> & {
+  readonly modules: readonly ModuleName[];
   /** How many descriptors come in the lines after it. */
   readonly held: number;
 };

@@ -25,6 +25,7 @@ import {
   encodeCprState,
 } from "../../cpr/mod.ts";
 import { enterCgroups } from "../process/cgroups.ts";
+import type { KeptModule } from "../process/modules.ts";
 import { enterWorld } from "./enter_world.ts";
 import type {
   Held,
@@ -35,6 +36,7 @@ import type {
   LoanPart,
 } from "./keeper_order.ts";
 import { lines } from "./lines.ts";
+import { moduleVariables } from "./module_folder.ts";
 
 const MAXIMUM_ORDER = 8 * 1024 * 1024;
 
@@ -70,6 +72,7 @@ class Keeping {
   readonly #executable: Fd;
   readonly #cwd: Fd;
   readonly #namespaces: readonly Fd[];
+  readonly #modules: readonly KeptModule[];
   readonly #problems: readonly string[];
   /** Those of CPR state; their numbers are this process's own. */
   readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
@@ -87,6 +90,10 @@ class Keeping {
     this.#executable = outOfTheWay(adopt(order.executable));
     this.#cwd = adopt(order.cwd);
     this.#namespaces = order.namespaces.map(adopt);
+    this.#modules = order.modules.map(({ name, path, file }) => ({
+      ...{ name, path },
+      file: outOfTheWay(adopt(file)),
+    }));
     this.#problems = enterCgroups(order.groups);
   }
 
@@ -150,8 +157,12 @@ class Keeping {
       ): [Held, Fd] => [{ number }, fd]),
     ];
     const { world, groups, argv } = this.#order;
-    const loan: KeeperLoan = { world, groups, argv, held: held.length };
-    const place = [this.#executable, this.#cwd, ...this.#namespaces];
+    const modules = this.#modules.map(({ name, path }) => ({ name, path }));
+    const loan = { world, groups, argv, modules, held: held.length };
+    const place = [
+      ...[this.#executable, this.#cwd, ...this.#namespaces],
+      ...this.#modules.map(({ file }) => file),
+    ];
     await say(socket, loan, place);
     for (let at = 0; at < held.length; at += SCM_MAX_FD) {
       const some = held.slice(at, at + SCM_MAX_FD);
@@ -178,14 +189,23 @@ class Keeping {
       })),
       vfioDevices: [],
     }));
+    const directory = this.#order.path.replace(/\/[^/]*$/, "");
+    const modules = this.#modules.map((it) => ({
+      ...it,
+      file: clear(it.file),
+    }));
+    const ofModules = moduleVariables(directory, modules);
     const survivors = [state, ...cpr.map(({ fd }) => fd)];
+    if (ofModules !== undefined) {
+      survivors.push(...modules.map(({ file }) => file));
+    }
     return enterWorld({
       world: this.#order.world,
       argv: this.#order.argv,
       executable: clear(this.#executable),
       cwd: this.#cwd,
       namespaces: this.#namespaces,
-      variables: { [CPR_EXEC_STATE]: String(state.number) },
+      variables: { [CPR_EXEC_STATE]: String(state.number), ...ofModules },
       beforeExec: () => {
         for (const fd of survivors) fd.setCloexec(false);
         for (const [number, fd] of numbered) fd.takeNumber(number);

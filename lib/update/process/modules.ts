@@ -1,0 +1,118 @@
+/**
+ * The modules that a QEMU has loaded: shared objects with devices, displays and
+ * block drivers. A QEMU loads those of its own build only, so that after a
+ * package upgrade the running program's are the ones that it has mapped, and no
+ * others.
+ *
+ * @module
+ */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import {
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+} from "../../../ffi/open_flags.ts";
+
+/** All of QEMU's are fewer; a process may map what it likes. */
+const MAXIMUM_MODULES = 64;
+/** A VM with thousands of mappings stays below it. */
+const MAXIMUM_MAPS = 4 * 1024 * 1024;
+
+/** A file that a process has mapped as a module. */
+export interface MappedModule {
+  /** Without its folder, such as "hw-display-qxl.so". */
+  readonly name: string;
+  /** Where it is, or was before another file took its place. */
+  readonly path: string;
+  /** In /proc/PID/map_files. */
+  readonly range: string;
+}
+
+/** A module, and the file that the process has mapped. */
+export interface KeptModule {
+  readonly name: string;
+  readonly path: string;
+  readonly file: Fd;
+}
+
+const MAPPING = /^([\da-f]+)-([\da-f]+) \S+ \S+ \S+ \d+ +(\/.*)$/;
+/** The libraries of a program begin with "lib", QEMU's modules do not. */
+const MODULE = /\/((?!lib)[\w.+-]+\.so)$/;
+
+/** Reads the text of /proc/PID/maps; of each name the first. */
+export function parseModules(maps: string): MappedModule[] {
+  const modules = new Map<string, MappedModule>();
+  for (const line of maps.split("\n")) {
+    const [, start = "", end = "", mapped = ""] = MAPPING.exec(line) ?? [];
+    const path = mapped.replace(/ \(deleted\)$/, "");
+    const name = MODULE.exec(path)?.[1];
+    if (name === undefined || modules.has(name)) continue;
+    const range = `${unpadded(start)}-${unpadded(end)}`;
+    modules.set(name, { name, path, range });
+    if (modules.size === MAXIMUM_MODULES) break;
+  }
+  return [...modules.values()];
+}
+
+const unpadded = (address: string) => address.replace(/^0+(?=.)/, "");
+
+/**
+ * Opens the files of the modules that a process has loaded, also of those whose
+ * path has another file now. One that we may not open is left out.
+ */
+export function openModules(pid: number): KeptModule[] {
+  using stack = new DisposableStack();
+  const kept: KeptModule[] = [];
+  for (const { name, path, range } of parseModules(readMaps(pid))) {
+    const file = openMapped(`/proc/${pid}/map_files/${range}`) ??
+      openMapped(`/proc/${pid}/root${path}`);
+    if (file !== undefined) kept.push({ name, path, file: stack.use(file) });
+  }
+  stack.move();
+  return kept;
+}
+
+/** Whether a module's path has another file now, or none. */
+export function isReplaced({ path, file }: KeptModule): boolean {
+  try {
+    using now = Fd.open(path, O_PATH);
+    const [a, b] = [now.stat(), file.stat()];
+    return a.dev !== b.dev || a.ino !== b.ino;
+  } catch (error) {
+    if (error instanceof OsError) return true;
+    throw error;
+  }
+}
+
+/** Nothing where it is not for us to read, or too long for a VM's. */
+function readMaps(pid: number): string {
+  try {
+    using maps = Fd.open(`/proc/${pid}/maps`, O_RDONLY);
+    return new TextDecoder().decode(maps.readAll(MAXIMUM_MAPS));
+  } catch (error) {
+    if (error instanceof OsError) return "";
+    throw error;
+  }
+}
+
+/**
+ * Opens a file that the process chose: a look at what it is comes first, since
+ * to open a device may do something.
+ */
+function openMapped(path: string): Fd | undefined {
+  try {
+    using place = Fd.open(path, O_PATH);
+    if (!place.stat().isFile) return undefined;
+    return Fd.open(
+      `/proc/self/fd/${place.number}`,
+      O_RDONLY | O_NONBLOCK | O_NOCTTY,
+    );
+  } catch (error) {
+    // Unmapped meanwhile, or not for users other than root.
+    if (error instanceof OsError) return undefined;
+    throw error;
+  }
+}

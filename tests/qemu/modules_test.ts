@@ -1,0 +1,114 @@
+/** A VM whose QEMU was upgraded, modules included, has a way back. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { recover } from "../../lib/update/recover/recover.ts";
+import type { Report } from "../../lib/update/report/report.ts";
+import { update } from "../../lib/update/update.ts";
+import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { Cprctl, SELF } from "../faults/harness/cprctl.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { MovableQemu } from "./harness/movable_qemu.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const USER = 1000;
+const MODULE = "hw-display-virtio-vga.so";
+
+const MACHINE = {
+  ...PLAIN,
+  extra: ["-device", "virtio-vga"],
+  ...Deno.uid() === 0 ? { user: USER } : {},
+};
+
+function boot(build: QemuBuild): Promise<VirtualMachine> {
+  return VirtualMachine.boot(build, MACHINE, "tcg");
+}
+
+async function updateTo(vm: VirtualMachine, binary: string): Promise<Report> {
+  return await update({
+    address: { path: vm.files.qmp },
+    binary,
+    timeoutMs: TIMEOUT_MS,
+    self: SELF,
+  });
+}
+
+/** The new QEMU, which does not take a VM over. */
+function broken(folder: string): string {
+  const path = `${folder}/broken`;
+  const script = `#!/bin/sh
+case " $* " in *" -incoming "*) exit 3;; esac
+exec "${builds.new.binary}" "$@"
+`;
+  Deno.writeTextFileSync(path, script, { mode: 0o755 });
+  return path;
+}
+
+function mappedModules(pid: number): string[] {
+  const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
+  const found = maps.matchAll(
+    / (\/\S*\/hw-display\S*\.so(?: \(deleted\))?)$/gm,
+  );
+  return [...new Set([...found].map(([, path = ""]) => path))].sort();
+}
+
+async function assertBack(
+  vm: VirtualMachine,
+  pid: number | null | undefined,
+  witness: Witness,
+  qemu: MovableQemu,
+): Promise<void> {
+  assert(typeof pid === "number" && pid !== vm.pid);
+  vm.follow(pid);
+  assertEquals(vm.executable(), `${qemu.build.binary} (deleted)`);
+  const modules = mappedModules(vm.pid);
+  assert(modules.some((path) => path.endsWith(`${MODULE} (deleted)`)));
+  await witness.assertLivesOn();
+}
+
+Deno.test("a VM goes back to its modules after a package upgrade, and is updated then", async () => {
+  await using _base = await Base.make();
+  await using qemu = new MovableQemu(builds.old);
+  await using vm = await boot(qemu.build);
+  const witness = await Witness.of(vm);
+  const before = mappedModules(vm.pid);
+  assert(before.some((path) => path.endsWith(MODULE)), `${before}`);
+  qemu.upgrade(builds.new);
+  const report = await updateTo(vm, broken(vm.folder));
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  await assertBack(vm, report.pid_after, witness, qemu);
+  assertEquals(
+    mappedModules(vm.pid),
+    before.map((path) => `${path} (deleted)`),
+  );
+
+  const again = await updateTo(vm, builds.new.binary);
+  assertEquals(again.outcome, "updated", again.error?.message);
+  await witness.assertLivesOn();
+});
+
+Deno.test("recover puts a VM back to its modules after a package upgrade", async () => {
+  await using _base = await Base.make();
+  await using qemu = new MovableQemu(builds.old);
+  await using vm = await boot(qemu.build);
+  const witness = await Witness.of(vm);
+  {
+    await using cprctl = Cprctl.start({
+      qmp: vm.files.qmp,
+      binary: builds.new.binary,
+      timeoutMs: TIMEOUT_MS,
+    });
+    await cprctl.run((phase) => {
+      if (phase !== "load") return Promise.resolve();
+      // While nobody looks after the VM.
+      cprctl.kill("SIGKILL");
+      qemu.upgrade(builds.new);
+      Deno.kill(vm.pid, "SIGKILL");
+      return Promise.resolve();
+    });
+  }
+  const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  assertMatch(recovery?.message ?? "", /on the old program/);
+  await assertBack(vm, recovery?.pid, witness, qemu);
+});
