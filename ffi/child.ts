@@ -83,6 +83,21 @@ export class Child implements Disposable {
     this.#process.sendSignal(signal);
   }
 
+  /** The number of its pidfd, readable once it has ended. */
+  get pidFd(): number {
+    return this.#process.number;
+  }
+
+  /**
+   * Kills the child and every process of its group, which it must lead. The
+   * group keeps its number from others only until the child is waited for:
+   * nothing is done after that.
+   */
+  killGroup(): void {
+    if (this.#disposed || this.#status !== undefined) return;
+    libc().kill(-this.pid, SIGNALS.SIGKILL);
+  }
+
   /**
    * Lets the child live on without us.
    *

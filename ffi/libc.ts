@@ -243,6 +243,8 @@ const SYMBOLS = {
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   // int execvpe(const char *file, char *const argv[], char *const envp[])
   execvpe: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  // int pipe2(int fds[2], int flags)
+  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
   // int dup3(int fd, int target, int flags)
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int chroot(const char *path)

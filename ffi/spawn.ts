@@ -8,6 +8,7 @@ import { Child } from "./child.ts";
 import { environ, environmentVector, withVariables } from "./environment.ts";
 import { duplicate, type Fd, getCloexec } from "./fd.ts";
 import { check, libc, OsError, osError } from "./libc.ts";
+import { withPidNamespace } from "./pid_namespace.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
 import { O_RDWR } from "./open_flags.ts";
@@ -46,6 +47,11 @@ export interface SpawnOptions {
   readonly descriptors: ReadonlyMap<number, number>;
   /** Whether the child leads a session of its own; false unless given. */
   readonly newSession?: boolean;
+  /**
+   * Whether the child is the first process of a pid namespace of its own: what
+   * it starts ends with it. Takes CAP_SYS_ADMIN; false unless given.
+   */
+  readonly newPidNamespace?: boolean;
   /** The limit of open files; what this process was started with unless given. */
   readonly openFiles?: Limit;
 }
@@ -59,7 +65,8 @@ export interface SpawnOptions {
  * slash, and what it is told
  * @throws {OsError} with `argv[0]` as the detail when the program cannot be run
  * or the working directory is not there: ENOENT, EACCES, ENOEXEC and more; EBADF
- * when a descriptor is not open or a number is above the child's limit.
+ * when a descriptor is not open or a number is above the child's limit; EPERM
+ * or ENOSPC where there may be no pid namespace.
  * @throws {TypeError} when argv is empty or a text has a NUL.
  */
 export function spawn(argv: readonly string[], options: SpawnOptions): Child {
@@ -81,6 +88,9 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
   {
     // There is no attribute for limits: the child takes ours over.
     using _openFiles = withOpenFiles(openFiles);
+    using _pids = options.newPidNamespace === true
+      ? withPidNamespace()
+      : undefined;
     using _own = withVariables(
       given === undefined
         ? saidToSuccessor(openFiles, Deno.env.toObject())

@@ -1,25 +1,50 @@
 /**
  * Runs a program that may be anything, for a short time: with an empty
- * environment, nothing to read, and what it says read up to a limit.
+ * environment, nothing to read, and what it says read up to a limit. It is in
+ * a session of its own, without a terminal, has no descriptor of ours, and its
+ * process group ends with it.
  *
  * @module
  */
 
+import type { Child } from "../ffi/child.ts";
+import type { Fd } from "../ffi/fd.ts";
+import { OsError } from "../ffi/libc.ts";
+import { Pipe } from "../ffi/pipe.ts";
+import { poll, POLLIN, pollNow } from "../ffi/poll.ts";
+import { spawn } from "../ffi/spawn.ts";
+
 /** Scripts find their interpreter with it. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const CHUNK_BYTES = 64 * 1024;
+/** A killed process is gone in microseconds, unless the kernel holds it. */
+const KILL_TIMEOUT_MS = 5_000;
+const STREAMS = { stdout: 1, stderr: 2 } as const;
+
+/** What a program is started with. */
+export interface BriefStart {
+  readonly argv: readonly string[];
+  /** All of its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The number there, and the descriptor here; nothing else is open. */
+  readonly descriptors: ReadonlyMap<number, number>;
+}
 
 /** How to run a program. */
 export interface BriefRun {
   readonly args: readonly string[];
-  /** Who runs it; counts when we are root. */
-  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** In its otherwise empty environment. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** What it has open besides: the number there, and the descriptor here. */
+  readonly descriptors?: ReadonlyMap<number, number>;
   /** What is listened to; the other one goes nowhere. */
   readonly output: "stdout" | "stderr";
   /** A program that says more, in UTF-16 units, is ended. */
   readonly maximum: number;
   readonly timeoutMs: number;
+  /** Starts it as the leader of a session; as this process's user by default. */
+  readonly start?: (what: BriefStart) => Child;
 }
 
 /** How it ended. */
@@ -33,57 +58,107 @@ export interface BriefEnd {
 /**
  * Runs a program to its end, or ends it.
  *
- * @throws {Error} when it cannot be started
+ * @throws {OsError} when it cannot be started
  */
 export async function runBriefly(
   program: string,
-  { args, user, variables = {}, output, maximum, timeoutMs }: BriefRun,
+  run: BriefRun,
 ): Promise<BriefEnd> {
-  const child = new Deno.Command(program, {
-    args: [...args],
-    cwd: "/",
-    clearEnv: true,
-    env: { PATH, ...variables },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-    [output]: "piped",
-    ...Deno.uid() === 0 && user !== undefined ? user : {},
-  }).spawn();
-  let ended = false;
-  let late = false;
-  const status = child.status.finally(() => ended = true);
-  const reader = child[output].getReader();
-  const giveUp = setTimeout(() => {
-    late = true;
-    // What it started may live on and hold the pipe.
-    reader.cancel();
-    if (!ended) child.kill("SIGKILL");
-  }, timeoutMs);
+  const { args, variables = {}, output, timeoutMs } = run;
+  using pipe = Pipe.make();
+  using child = (run.start ?? startHere)({
+    argv: [program, ...args],
+    environment: { PATH, ...variables },
+    descriptors: new Map([
+      ...run.descriptors ?? [],
+      [STREAMS[output], pipe.writer.number],
+    ]),
+  });
+  pipe.writer.close();
+  pipe.reader.setNonblocking(true);
+  const said = new Said(pipe.reader, run.maximum);
   try {
-    const { text, whole } = await read(reader, maximum);
-    if (!whole && !ended) child.kill("SIGKILL");
-    const { code, signal } = await status;
-    if (!whole) return { text: "", failure: "prints without end" };
-    if (late) return { text: "", failure: `did not end in ${timeoutMs} ms` };
-    if (code === 0) return { text };
-    return { text, failure: `ended with ${signal ?? `code ${code}`}` };
+    await listen(said, child, performance.now() + timeoutMs);
   } finally {
-    clearTimeout(giveUp);
-    await reader.cancel();
+    // Before the child is waited for: afterwards the group may be another's.
+    child.killGroup();
+  }
+  if (said.tooLong) return { text: "", failure: "prints without end" };
+  if (!hasEnded(child)) {
+    await child.wait(KILL_TIMEOUT_MS);
+    return { text: "", failure: `did not end in ${timeoutMs} ms` };
+  }
+  const { code, signal } = await child.wait(KILL_TIMEOUT_MS);
+  said.readOn();
+  if (said.tooLong) return { text: "", failure: "prints without end" };
+  const { text } = said;
+  if (code === 0) return { text };
+  return { text, failure: `ended with ${signal ?? `code ${code}`}` };
+}
+
+function startHere({ argv, environment, descriptors }: BriefStart): Child {
+  return spawn(argv, { environment, descriptors, cwd: "/", newSession: true });
+}
+
+/** Reads until the program ends, says too much, or the time is over. */
+async function listen(
+  said: Said,
+  child: Child,
+  deadline: number,
+): Promise<void> {
+  while (!said.tooLong) {
+    const left = deadline - performance.now();
+    // One that closed its output and goes on is waited for all the same.
+    const output = said.ended ? [] : [{ fd: said.number, events: POLLIN }];
+    const [end = 0, more = 0] = await poll(
+      [{ fd: child.pidFd, events: POLLIN }, ...output],
+      left,
+    );
+    if (end !== 0) return;
+    if (more === 0) return; // in time
+    said.readOn();
   }
 }
 
-async function read(
-  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-  maximum: number,
-): Promise<{ text: string; whole: boolean }> {
-  const decoder = new TextDecoder();
-  let text = "";
-  while (text.length <= maximum) {
-    const { done, value } = await reader.read();
-    if (done) return { text, whole: true };
-    text += decoder.decode(value, { stream: true });
+function hasEnded(child: Child): boolean {
+  return pollNow([{ fd: child.pidFd, events: POLLIN }])[0] !== 0;
+}
+
+/** What a program wrote, up to a limit. */
+class Said {
+  readonly #reader: Fd;
+  readonly #maximum: number;
+  readonly #decoder = new TextDecoder();
+  readonly #chunk = new Uint8Array(CHUNK_BYTES);
+  text = "";
+  ended = false;
+
+  constructor(reader: Fd, maximum: number) {
+    this.#reader = reader;
+    this.#maximum = maximum;
   }
-  return { text, whole: false };
+
+  get number(): number {
+    return this.#reader.number;
+  }
+
+  get tooLong(): boolean {
+    return this.text.length > this.#maximum;
+  }
+
+  /** Reads what is there. */
+  readOn(): void {
+    while (!this.tooLong && !this.ended) {
+      let count: number;
+      try {
+        count = this.#reader.read(this.#chunk);
+      } catch (error) {
+        if (error instanceof OsError && error.code === "EAGAIN") return;
+        throw error;
+      }
+      this.ended = count === 0;
+      const part = this.#chunk.subarray(0, count);
+      this.text += this.#decoder.decode(part, { stream: true });
+    }
+  }
 }

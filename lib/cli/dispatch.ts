@@ -6,6 +6,7 @@
  * @module
  */
 
+import { CELL_WORD } from "../update/world/cell_order.ts";
 import { KEEPER_WORD } from "../update/world/keeper_order.ts";
 import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
@@ -25,6 +26,10 @@ export async function dispatch(
     if (first === KEEPER_WORD) {
       const { runKeeper } = await import("../update/world/keeper_process.ts");
       return await runKeeper(rest);
+    }
+    if (first === CELL_WORD) {
+      const { runInCell } = await import("../update/world/cell_process.ts");
+      return runInCell(rest);
     }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");

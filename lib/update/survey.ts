@@ -31,6 +31,7 @@ import { PhaseClock, type PhaseObserver } from "./transaction/phase_clock.ts";
 import { type Facts, gatherFacts } from "./vm/facts.ts";
 import { Fingerprint } from "./vm/fingerprint.ts";
 import { Anchors } from "./world/anchors.ts";
+import { Cell } from "./world/cell.ts";
 import { readWorld, type World } from "./world/world.ts";
 
 /** Which VM, and what for. */
@@ -40,6 +41,8 @@ export interface SurveyRequest {
   readonly binary?: string | undefined;
   /** Leave a VM alone that runs on that very file already. */
   readonly skipIfCurrent?: boolean | undefined;
+  /** The words that start cprctl: it starts itself for what is confined. */
+  readonly self: readonly string[];
   readonly observer?: PhaseObserver | undefined;
   /** Milliseconds until the VM runs on the new program, or goes back. */
   readonly timeoutMs?: number | undefined;
@@ -52,6 +55,8 @@ export interface SurveyedVm {
   readonly facts: Facts;
   readonly world: World;
   readonly anchors: Anchors;
+  /** The VM's own confinement, for programs of its choosing. */
+  readonly cell: Cell;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;
@@ -185,13 +190,14 @@ async function examine(
     exe: command.argv[0] ?? null,
   };
   const fingerprint = await Fingerprint.take(client);
-  report.checks = await preflight({ client, facts, command, binary });
+  const cell = new Cell(world, anchors.place, request.self);
+  report.checks = await preflight({ client, facts, command, binary, cell });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);
   const oldArgv = oldCommand(facts, live);
   await act({
     ...known,
-    ...{ process, world, anchors, command, fingerprint, oldArgv },
+    ...{ process, world, anchors, cell, command, fingerprint, oldArgv },
   });
 }
 

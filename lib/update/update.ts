@@ -19,8 +19,6 @@ export interface UpdateRequest extends SurveyRequest {
    * long once more.
    */
   readonly timeoutMs: number;
-  /** The words that start cprctl, which a rollback needs. */
-  readonly self: readonly string[];
 }
 
 /**

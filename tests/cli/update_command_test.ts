@@ -195,6 +195,7 @@ Deno.test("update --check is check", async () => {
     address: { path: "/run/a.qmp" },
     binary: "/opt/q",
     skipIfCurrent: false,
+    self: selfCommand(),
   }]);
   assertEquals(exitCode, 0);
 

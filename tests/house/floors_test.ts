@@ -5,12 +5,11 @@ import { sourceFiles } from "./source_files.ts";
 const FLOORS: readonly (readonly string[])[] = [
   [
     "ffi",
-    "lib/brief_run.ts",
     "lib/errors.ts",
     "lib/foreign_json.ts",
     "lib/version.ts",
   ],
-  ["lib/stream", "lib/cmdline"],
+  ["lib/brief_run.ts", "lib/stream", "lib/cmdline"],
   ["lib/vmstate"],
   ["lib/channel", "lib/qmp"],
   ["lib/cpr"],

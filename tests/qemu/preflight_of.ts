@@ -36,7 +36,9 @@ export async function preflightOf(
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
-  const checks = await preflight({ client, facts, command, binary });
+  const checks = await preflight({
+    ...{ client, facts, command, binary, cell: undefined },
+  });
   assertEquals(await settings(), before, "The preflight changed the VM");
   return new Map(checks.map((check) => [check.id, check]));
 }

@@ -58,7 +58,9 @@ async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
     const list = await listVms({ asksMonitors: true });
     return { changed: false, vms: list.vms, unreadable: list.unreadable };
   }
-  const report = await check({ address: qmp, binary, skipIfCurrent: true });
+  const report = await check({
+    ...{ address: qmp, binary, skipIfCurrent: true, self: selfCommand() },
+  });
   return {
     changed: false,
     outcome: report.outcome,
@@ -71,13 +73,14 @@ async function move(
   { qmp: address, binary, timeout }: UpdateOptions,
   { checkMode, diff }: Pick<Task, "checkMode" | "diff">,
 ): Promise<Answer> {
-  const asked = { address, binary, skipIfCurrent: true };
+  const self = selfCommand();
+  const asked = { address, binary, skipIfCurrent: true, self };
   const before = await glance(address);
   let argv: readonly string[] | undefined;
   const report =
     await (checkMode
       ? check({ ...asked, onCommand: (words) => argv = words })
-      : update({ ...asked, timeoutMs: timeout * 1000, self: selfCommand() }));
+      : update({ ...asked, timeoutMs: timeout * 1000 }));
   const after = await glance(address);
   const answer = await updateAnswer(report, { before, after });
   if (!diff || !report.changed || before === undefined) return answer;

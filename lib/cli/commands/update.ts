@@ -8,7 +8,6 @@ import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { METRICS_FLAG, writeMetrics } from "../flags/metrics.ts";
 import { targetOf, VM_FLAGS, type VmFlags, wishes } from "../flags/vms.ts";
-import { selfCommand } from "../self.ts";
 import type { CheckEngines } from "./check.ts";
 import type { ListEngine } from "./list.ts";
 
@@ -122,7 +121,6 @@ export function updateCommand(
               ...wishes(flags),
               address,
               timeoutMs: flags.timeout * 1000,
-              self: selfCommand(),
               observer,
             });
         const writeDown = async (reports: readonly Report[]) => {

@@ -1,5 +1,6 @@
 /** The options of an update and of its check: which VM, which program, how to tell. */
 
+import { selfCommand } from "../self.ts";
 import type { FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
@@ -62,7 +63,7 @@ async function ofVms(
 export function wishes(
   { binary, force }: VmFlags,
 ): Omit<SurveyRequest, "address"> {
-  return { binary, skipIfCurrent: !force };
+  return { binary, skipIfCurrent: !force, self: selfCommand() };
 }
 
 /** One VM, or those whose names match. */

@@ -2,13 +2,9 @@
 
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import {
-  O_NOCTTY,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-} from "../../../ffi/open_flags.ts";
-import { type BriefEnd, runBriefly } from "../../brief_run.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { O_NOCTTY, O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
+import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
 import { InspectError } from "../error.ts";
 import { type Dump, parseDump } from "./dump.ts";
 
@@ -21,15 +17,25 @@ const MAXIMUM_OUTPUT = 1024 * 1024;
 /** Of what one that fails is quoted with. */
 const MAXIMUM_MESSAGE = 2_000;
 const EXECUTABLE_BITS = 0o111;
+/** What the dump is written to, in the program. */
+const DUMP = 3;
+/** What no program takes for an option or a command. */
+const MACHINE_NAME = /^\w[\w.+-]*$/;
 /** A machine of every QEMU. What is dumped is the same for all. */
 const ANY_MACHINE = "none";
+
+/** Runs a program to its end, or ends it. */
+export type RunProgram = (
+  program: string,
+  run: Omit<BriefRun, "start">,
+) => Promise<BriefEnd>;
 
 /** How to run a program. */
 export interface DumpOptions {
   /** Machine type; any, where it is not said. */
   readonly machine?: string | undefined;
-  /** Who runs it; counts when we are root. */
-  readonly user?: { readonly uid: number; readonly gid: number };
+  /** Runs it; as this process's user unless given. */
+  readonly run?: RunProgram;
   readonly timeoutMs?: number;
 }
 
@@ -46,7 +52,7 @@ export async function loadDump(
   const isProgram = isFile && ((mode ?? 0) & EXECUTABLE_BITS) !== 0;
   return isProgram
     ? await dumpOf(await Deno.realPath(path), options)
-    : parseDump(readText(path, path), path);
+    : parseDump(readText(path), path);
 }
 
 /**
@@ -56,20 +62,20 @@ export async function loadDump(
  */
 export async function dumpOf(
   program: string,
-  { machine = ANY_MACHINE, user, timeoutMs = TIMEOUT_MS }: DumpOptions = {},
+  options: DumpOptions = {},
 ): Promise<Dump> {
-  const folder = await Deno.makeTempDir({ prefix: "cprctl-compat-" });
-  try {
-    if (Deno.uid() === 0 && user !== undefined) {
-      await Deno.chown(folder, user.uid, user.gid);
-    }
-    const file = `${folder}/vmstate.json`;
-    const args = ["-machine", machine, "-dump-vmstate", file];
-    await runToEnd(program, args, user, timeoutMs);
-    return parseDump(readText(file, program), program);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  const { machine = ANY_MACHINE } = options;
+  if (!MACHINE_NAME.test(machine)) {
+    throw failed(program, `no machine has the name ${JSON.stringify(machine)}`);
   }
+  // No file has a name that another user could give to another file.
+  using dump = createMemfd("cprctl-vmstate");
+  const file = `/proc/self/fd/${DUMP}`;
+  const args = ["-machine", machine, "-dump-vmstate", file];
+  await runToEnd(program, args, new Map([[DUMP, dump.number]]), options);
+  if (dump.stat().size === 0) throw failed(program, "it writes none");
+  dump.seek(0);
+  return parseDump(textOf(dump, program), program);
 }
 
 async function statusOf(path: string): Promise<Deno.FileInfo> {
@@ -81,46 +87,56 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** Whoever made the file may have made it a link, or a FIFO. */
-function readText(path: string, name: string): string {
+function readText(path: string): string {
   try {
-    const isOurs = path === name;
-    using file = Fd.open(
-      path,
-      O_RDONLY | O_NOCTTY | O_NONBLOCK | (isOurs ? 0 : O_NOFOLLOW),
-    );
+    using file = Fd.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    return textOf(file, path);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw unreadable(path, error);
+  }
+}
+
+/** All of an open file. */
+function textOf(file: Fd, name: string): string {
+  try {
     if (!file.stat().isFile) {
       throw new InspectError("unreadable", `Cannot read "${name}": no file`);
     }
     return new TextDecoder().decode(file.readAll(MAXIMUM_SIZE));
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    throw new InspectError(
-      "unreadable",
-      `Cannot read what "${name}" tells: ${error.description} (${error.code})`,
-      { cause: error },
-    );
+    throw unreadable(name, error);
   }
+}
+
+function unreadable(name: string, error: OsError): InspectError {
+  return new InspectError(
+    "unreadable",
+    `Cannot read what "${name}" tells: ${error.description} (${error.code})`,
+    { cause: error },
+  );
 }
 
 async function runToEnd(
   program: string,
   args: readonly string[],
-  user: DumpOptions["user"],
-  timeoutMs: number,
+  descriptors: ReadonlyMap<number, number>,
+  { run = runBriefly, timeoutMs = TIMEOUT_MS }: DumpOptions,
 ): Promise<void> {
   const limits = { maximum: MAXIMUM_OUTPUT, timeoutMs };
   let end: BriefEnd;
   try {
-    end = await runBriefly(program, {
+    end = await run(program, {
       args,
-      user,
+      descriptors,
       output: "stderr",
       ...limits,
     });
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    throw failed(program, `it cannot be run: ${cause.message}`, cause);
+    const why = cause instanceof OsError ? cause.description : cause.message;
+    throw failed(program, `it cannot be run: ${why}`, cause);
   }
   const { text, failure } = end;
   if (failure === undefined) return;

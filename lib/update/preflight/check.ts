@@ -4,6 +4,7 @@ import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../process/files.ts";
 import type { Check } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
+import type { Cell } from "../world/cell.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** What an update is about. */
@@ -13,6 +14,8 @@ export interface PreflightContext {
   readonly command: NewCommand;
   /** Path of the new program. */
   readonly binary: string;
+  /** Where programs run that are not root's alone; undefined: they do not. */
+  readonly cell: Cell | undefined;
 }
 
 /** What checks may look at. They leave the VM as they find it. */

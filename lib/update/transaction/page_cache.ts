@@ -11,6 +11,7 @@ import { O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
 import { identity } from "../process/proc.ts";
 import type { Facts } from "../vm/facts.ts";
+import type { Cell } from "../world/cell.ts";
 
 /** The loader of the C library tells what it would load, and starts nothing. */
 const TELL_LIBRARIES = { LD_TRACE_LOADED_OBJECTS: "1" };
@@ -27,12 +28,16 @@ const TIMEOUT_MS = 10_000;
  *
  * @param program absolute path, as the VM sees it
  */
-export async function readAhead(facts: Facts, program: string): Promise<void> {
+export async function readAhead(
+  facts: Facts,
+  program: string,
+  cell: Cell,
+): Promise<void> {
   const path = `/proc/${facts.pid}/root${program}`;
   const file = await identityOf(path);
   if (file === undefined || isSame(file, facts.executable)) return; // it runs
   const isOurs = isSame(file, await identityOf(program));
-  const libraries = isOurs ? await librariesOf(facts, program) : [];
+  const libraries = isOurs ? await librariesOf(program, cell) : [];
   const files = [path, ...libraries].filter(askFor);
   const deadline = performance.now() + TIMEOUT_MS;
   for (const file of files) await readUntil(file, deadline);
@@ -58,11 +63,11 @@ function isSame(a: Identity, b: Identity | undefined): boolean {
 }
 
 /** The files that the loader would load besides. */
-async function librariesOf(facts: Facts, program: string): Promise<string[]> {
+async function librariesOf(program: string, cell: Cell): Promise<string[]> {
   try {
     return librariesIn(
       await printedBy(program, HARMLESS, {
-        user: facts.owner,
+        cell,
         variables: TELL_LIBRARIES,
       }),
     );

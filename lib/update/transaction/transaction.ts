@@ -43,6 +43,7 @@ import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { isInPlace } from "../vm/ram_files.ts";
 import type { Anchors } from "../world/anchors.ts";
+import type { Cell } from "../world/cell.ts";
 import { Keeper } from "../world/keeper.ts";
 import type { World } from "../world/world.ts";
 import {
@@ -70,6 +71,7 @@ export interface TransactionOrder {
   readonly facts: Facts;
   readonly world: World;
   readonly anchors: Anchors;
+  readonly cell: Cell;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;
@@ -131,7 +133,7 @@ export async function runTransaction(
   using old = new OldSide(client, facts, order.process, order.deadline);
   try {
     await old.prepare(order.command.argv);
-    await readAhead(facts, order.command.argv[0] ?? "");
+    await readAhead(facts, order.command.argv[0] ?? "", order.cell);
     await warmUp();
     refuseIfInterrupted(order.signals);
     await using _memory = await OldMemory.keep(facts.pid);

@@ -26,12 +26,14 @@ import type { World } from "./world.ts";
 
 /** The one that executes. */
 const THIS_THREAD = 0;
+const ROOT = 0;
 
 /** What is to be executed, and where. */
 export interface Entrance {
   readonly world: World;
   readonly argv: readonly string[];
-  readonly executable: Fd;
+  /** Undefined where argv says it. */
+  readonly executable: Fd | undefined;
   readonly cwd: Fd;
   /** In the order of entering. */
   readonly namespaces: readonly Fd[];
@@ -55,13 +57,15 @@ export function enterWorld(entrance: Entrance): never {
   if (world.personality !== null) setPersonality(world.personality);
   setLimits(world);
   confine(world.confinement, () => {
-    if (geteuid() !== world.credentials.uid) becomeUser(world.credentials);
+    if (geteuid() === ROOT) becomeUser(world.credentials);
   });
   const [soft = "0", hard = "0"] = world.limits.NOFILE ?? [];
-  const file = `/proc/self/fd/${executable.number}`;
+  const file = executable === undefined
+    ? {}
+    : { file: `/proc/self/fd/${executable.number}` };
   entrance.beforeExec();
   return execvp(entrance.argv, {
-    file,
+    ...file,
     environment: { ...world.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });

@@ -65,6 +65,7 @@ export async function findings(
       client,
       facts,
       binary,
+      cell: undefined,
       command: descriptors === undefined ? made : { ...made, descriptors },
     });
     return new Map(checks.map((check) => [check.id, check]));

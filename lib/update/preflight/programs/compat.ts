@@ -12,6 +12,7 @@ import type { CheckContext, Finding, PreflightCheck } from "../check.ts";
 import { ok, refuse, skipped, warn } from "../check.ts";
 import { joined } from "../wording.ts";
 import { isSameForUs, obstacleToAsking } from "./new_program.ts";
+import { runSafely } from "./safe_run.ts";
 
 const REMEDY = "Move to another release, or restart the VM on this one; " +
   "cprctl compat tells more";
@@ -53,14 +54,16 @@ const dumps = new Map<string, Promise<Dump>>();
 /** A program's dump; made once as long as the file is the same. */
 async function knownDump(
   program: string,
-  { facts }: CheckContext,
+  { facts: { machine }, cell }: CheckContext,
 ): Promise<Dump> {
-  const { machine, owner: user } = facts;
   const { dev, ino, mtime, size } = await Deno.stat(program);
-  const key = JSON.stringify([dev, ino, mtime, size, user, machine]);
+  const key = JSON.stringify([dev, ino, mtime, size, cell?.key, machine]);
   const known = dumps.get(key);
   if (known !== undefined) return await known;
-  const dump = dumpOf(program, { machine, user });
+  const dump = dumpOf(program, {
+    machine,
+    run: (program, run) => runSafely(program, run, cell),
+  });
   dumps.set(key, dump);
   return await dump;
 }

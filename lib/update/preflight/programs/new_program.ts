@@ -114,12 +114,11 @@ async function probed(
 ): Promise<Finding> {
   const obstacle = await obstacleToRunning(context);
   if (obstacle !== undefined) return obstacle;
-  const { binary, facts } = context;
-  const user = facts.owner;
+  const { binary, cell } = context;
   try {
     // A program that is none is told once.
     if (options !== VERSION && !await isQemu(context)) return NO_PROGRAM;
-    return judge(await printedBy(binary, options, { user }));
+    return judge(await printedBy(binary, options, { cell }));
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return options === VERSION ? refuse(error.message, REMEDY) : NO_PROGRAM;
@@ -131,8 +130,8 @@ async function probed(
  *
  * @throws {ProbeError} when it cannot be run, fails, or does not end
  */
-async function isQemu({ binary, facts }: CheckContext): Promise<boolean> {
-  return QEMU.test(await printedBy(binary, VERSION, { user: facts.owner }));
+async function isQemu({ binary, cell }: CheckContext): Promise<boolean> {
+  return QEMU.test(await printedBy(binary, VERSION, { cell }));
 }
 
 /** Why the new program cannot be asked anything; undefined where it can. */

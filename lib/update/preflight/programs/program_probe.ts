@@ -1,13 +1,18 @@
 /**
  * Asks a program what it is, by running it with options that only print.
  *
- * It runs as the VM's user, with an empty environment, for a short time, and
- * is not read without end: it may be anything.
+ * It has an empty environment and a short time, and is not read without end:
+ * it may be anything. A program that is root's alone runs as ours; any other, if
+ * we are root, in the VM's own confinement.
  *
  * @module
  */
 
-import { type BriefEnd, runBriefly } from "../../../brief_run.ts";
+import { OsError } from "../../../../ffi/libc.ts";
+import type { BriefEnd } from "../../../brief_run.ts";
+import { messageOf } from "../../error.ts";
+import type { Cell } from "../../world/cell.ts";
+import { runSafely } from "./safe_run.ts";
 
 /** A program that is cold on a slow disk takes seconds to start. */
 const TIMEOUT_MS = 15_000;
@@ -19,10 +24,10 @@ export class ProbeError extends Error {
   override readonly name = "ProbeError";
 }
 
-/** Who runs a program, and for how long. */
+/** Where a program runs, and for how long. */
 export interface ProbeOptions {
-  /** Counts when we are root. */
-  readonly user: { readonly uid: number; readonly gid: number };
+  /** For a program that is not root's alone; undefined: it is not run. */
+  readonly cell: Cell | undefined;
   readonly timeoutMs?: number;
   /** In its otherwise empty environment. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -41,9 +46,9 @@ export async function printedBy(
   options: ProbeOptions,
 ): Promise<string> {
   const { dev, ino, mtime, size } = await Deno.stat(binary);
-  const { user: { uid }, variables } = options;
+  const { cell, variables } = options;
   const file = [binary, dev, ino, mtime, size];
-  const key = JSON.stringify([file, uid, variables, args]);
+  const key = JSON.stringify([file, cell?.key, variables, args]);
   const known = answers.get(key);
   if (known !== undefined) return await known;
   const answer = run(binary, args, options);
@@ -54,16 +59,18 @@ export async function printedBy(
 async function run(
   binary: string,
   args: readonly string[],
-  { user, timeoutMs = TIMEOUT_MS, variables = {} }: ProbeOptions,
+  { cell, timeoutMs = TIMEOUT_MS, variables = {} }: ProbeOptions,
 ): Promise<string> {
   const what = `"${binary} ${args.join(" ")}"`;
   const limits = { maximum: MAX_OUTPUT, timeoutMs };
   let end: BriefEnd;
   try {
-    const run = { args, user, variables, output: "stdout", ...limits } as const;
-    end = await runBriefly(binary, run);
+    const run = { args, variables, output: "stdout", ...limits } as const;
+    end = await runSafely(binary, run, cell);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof OsError
+      ? error.description
+      : messageOf(error);
     throw new ProbeError(`Cannot run ${what}: ${reason}`, { cause: error });
   }
   if (end.failure !== undefined) throw new ProbeError(`${what} ${end.failure}`);

@@ -38,8 +38,6 @@ async function compat(
 ): Promise<{ check: Check | undefined; dumps: number[] }> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
   try {
-    // Root runs them as the VM's user.
-    await Deno.chmod(folder, 0o777);
     const [old, binary] = [`${folder}/old`, `${folder}/new`];
     await Deno.writeTextFile(old, texts[0], { mode: 0o755 });
     await Deno.writeTextFile(binary, texts[1], { mode: 0o755 });

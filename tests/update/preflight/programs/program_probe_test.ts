@@ -1,10 +1,24 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { OsError } from "../../../../ffi/libc.ts";
+import { createMemfd } from "../../../../ffi/memfd.ts";
+import { PidFd } from "../../../../ffi/process.ts";
 import {
   printedBy,
   ProbeError,
 } from "../../../../lib/update/preflight/programs/program_probe.ts";
 
-const USER = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
+/** Programs of root's, or of this user's, need none. */
+const cell = undefined;
+const END_MS = 10_000;
+
+function openIfThere(pid: number): PidFd | undefined {
+  try {
+    return PidFd.open(pid);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return undefined;
+    throw error;
+  }
+}
 
 /** Runs with a shell script that is gone afterwards. */
 async function withScript(
@@ -24,29 +38,29 @@ async function withScript(
 
 Deno.test("a program prints, knowing nothing of our environment", () =>
   withScript(`echo "$1 at $(pwd)"; env | grep -c HOME`, async (path) => {
-    const printed = printedBy(path, ["-x"], { user: USER });
+    const printed = printedBy(path, ["-x"], { cell });
     await assertRejects(() => printed, ProbeError, "code 1"); // no HOME
   }));
 
 Deno.test("a program runs in the root folder", () =>
   withScript(`echo "$1 at $(pwd)"`, async (path) => {
-    assertEquals(await printedBy(path, ["-x"], { user: USER }), "-x at /\n");
+    assertEquals(await printedBy(path, ["-x"], { cell }), "-x at /\n");
   }));
 
 Deno.test("a program is asked once as long as its file is the same", () =>
   withScript(`echo x >> "$0.log"; echo hello`, async (path) => {
     for (let count = 0; count < 3; count++) {
-      await printedBy(path, [], { user: USER });
+      await printedBy(path, [], { cell });
     }
     assertEquals(await Deno.readTextFile(`${path}.log`), "x\n");
     await Deno.writeTextFile(path, "#!/bin/sh\necho another\n");
-    assertEquals(await printedBy(path, [], { user: USER }), "another\n");
+    assertEquals(await printedBy(path, [], { cell }), "another\n");
   }));
 
 Deno.test("a program that does not end is given up", () =>
   withScript("while :; do :; done", async (path) => {
     await assertRejects(
-      () => printedBy(path, [], { user: USER, timeoutMs: 100 }),
+      () => printedBy(path, [], { cell, timeoutMs: 100 }),
       ProbeError,
       "did not end in 100 ms",
     );
@@ -55,38 +69,63 @@ Deno.test("a program that does not end is given up", () =>
 Deno.test("a program that prints without end is ended", () =>
   withScript("yes", async (path) => {
     await assertRejects(
-      () => printedBy(path, [], { user: USER }),
+      () => printedBy(path, [], { cell }),
       ProbeError,
       "prints without end",
     );
   }));
 
-Deno.test("what a program leaves behind is not waited for", () =>
-  withScript('sleep 600 & echo $! > "$0.pid"; exit 0', async (path) => {
-    await assertRejects(
-      () => printedBy(path, [], { user: USER, timeoutMs: 500 }),
-      ProbeError,
-      "did not end",
-    );
-    Deno.kill(Number(await Deno.readTextFile(`${path}.pid`)), "SIGKILL");
+Deno.test("what a program leaves behind is ended", () =>
+  withScript("sleep 600 & echo $!; exit 0", async (path) => {
+    const pid = Number(await printedBy(path, [], { cell }));
+    using process = openIfThere(pid);
+    assert(process === undefined || await process.exited(END_MS));
+  }));
+
+Deno.test("a program is in a session of its own, without a terminal", () =>
+  withScript("exec cat /proc/self/stat", async (path) => {
+    const stat = await printedBy(path, [], { cell });
+    const [, , , session, terminal] = stat.slice(stat.lastIndexOf(")") + 2)
+      .split(" ");
+    assertEquals([session, terminal], [stat.split(" ")[0], "0"]);
+  }));
+
+Deno.test("a program inherits no descriptor", () =>
+  withScript("exec ls /proc/self/fd", async (path) => {
+    using secret = createMemfd("secret", { cloexec: false });
+    assert(!secret.cloexec);
+    // The fourth one is the folder that ls reads.
+    assertEquals(await printedBy(path, [], { cell }), "0\n1\n2\n3\n");
   }));
 
 Deno.test("a program that cannot be run says why", () =>
   withScript("exit 0", async (path) => {
     await Deno.chmod(path, 0o644);
     await assertRejects(
-      () => printedBy(path, [], { user: USER }),
+      () => printedBy(path, [], { cell }),
       ProbeError,
       "Permission denied",
     );
   }));
 
 Deno.test({
-  name: "root runs a program as the VM's user",
+  name: "root does not run a program that another user can change",
   ignore: Deno.uid() !== 0,
   fn: () =>
-    withScript("id -u; id -g; id -G", async (path) => {
-      const user = { uid: 65534, gid: 65534 };
-      assertEquals(await printedBy(path, [], { user }), "65534\n".repeat(3));
+    withScript("exit 0", async (path) => {
+      const refused = () =>
+        assertRejects(
+          () => printedBy(path, [], { cell }),
+          ProbeError,
+          "another user than root can change it",
+        );
+      assertEquals(await printedBy(path, ["first"], { cell }), "");
+      await Deno.chmod(path, 0o775);
+      await refused();
+      await Deno.chmod(path, 0o4755);
+      await refused();
+      await Deno.chmod(path, 0o755);
+      await Deno.chown(path.replace(/\/[^/]+$/, ""), 65534, null);
+      await refused();
     }),
 });

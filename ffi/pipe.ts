@@ -1,0 +1,29 @@
+/**
+ * Pipes.
+ *
+ * @module
+ */
+
+import { Fd } from "./fd.ts";
+import { check, libc } from "./libc.ts";
+
+const O_CLOEXEC = 0o2000000;
+
+/** Both ends of a pipe, close-on-exec. */
+export class Pipe implements Disposable {
+  private constructor(readonly reader: Fd, readonly writer: Fd) {}
+
+  /** @throws {OsError} EMFILE. */
+  static make(): Pipe {
+    const ends = new Int32Array(new ArrayBuffer(8));
+    check(libc().pipe2(ends, O_CLOEXEC), "pipe2");
+    const [reader = -1, writer = -1] = ends;
+    return new Pipe(Fd.adopt(reader), Fd.adopt(writer));
+  }
+
+  /** Closes the ends that are still open. */
+  [Symbol.dispose](): void {
+    if (!this.reader.closed) this.reader.close();
+    if (!this.writer.closed) this.writer.close();
+  }
+}

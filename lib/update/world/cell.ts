@@ -1,0 +1,105 @@
+/**
+ * The VM's own confinement, for a program that is not to be trusted: it is
+ * where the VM is and as whom the VM is, with no more rights, and without those
+ * that a program could gain.
+ *
+ * ```
+ * cprctl ─ pid namespace, session ─▶ this program again ─ cell ─▶ the program
+ * ```
+ *
+ * @module
+ */
+
+import type { Child } from "../../../ffi/child.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { getLimit } from "../../../ffi/limits.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { spawn, type SpawnOptions } from "../../../ffi/spawn.ts";
+import { CELL_WORD, type CellOrder } from "./cell_order.ts";
+import type { Place } from "./estate.ts";
+import type { World } from "./world.ts";
+
+/** What to start in a cell. */
+export interface CellStart {
+  /** The program, looked for as the VM would, and what it is told. */
+  readonly argv: readonly string[];
+  /** Execute the VM's running program, whatever `argv[0]` says. */
+  readonly runningProgram?: boolean;
+  /** All of its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * What it has open, below 512: the number there, and the descriptor here. Why
+   * it could not be confined is said at 2.
+   */
+  readonly descriptors: ReadonlyMap<number, number>;
+}
+
+/** Above the numbers that a program is given. */
+const FIRST_OWN = 512;
+
+/** Where programs of a VM's choosing may run. */
+export class Cell {
+  readonly #world: World;
+  readonly #place: Place;
+  readonly #self: readonly string[];
+
+  /** @param self the words that start cprctl */
+  constructor(world: World, place: Place, self: readonly string[]) {
+    this.#world = world;
+    this.#place = place;
+    this.#self = self;
+  }
+
+  /**
+   * Whose the cell is: what a program says there may be another thing in
+   * another one.
+   */
+  get key(): string {
+    const { credentials, namespaces, root } = this.#world;
+    return JSON.stringify([credentials, namespaces, root]);
+  }
+
+  /**
+   * Starts a program in the cell, as the leader of a session. With the child
+   * ends all that it started, as far as the host has pid namespaces; its process
+   * group in any case, if that is killed.
+   *
+   * @throws {OsError} when cprctl itself cannot be started
+   */
+  start(what: CellStart): Child {
+    const descriptors = new Map(what.descriptors);
+    let next = FIRST_OWN;
+    const give = (number: number): number => {
+      descriptors.set(next, number);
+      return next++;
+    };
+    const { executable, cwd, namespaces } = this.#place;
+    using memfd = createMemfd("cprctl-cell");
+    const order: CellOrder = {
+      world: this.#world,
+      argv: what.argv,
+      environment: what.environment,
+      executable: what.runningProgram === true ? give(executable.number) : null,
+      cwd: give(cwd.number),
+      namespaces: namespaces.map(({ number }) => give(number)),
+    };
+    memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
+    const words = [...this.#self, CELL_WORD, String(give(memfd.number))];
+    return spawnContained(words, {
+      descriptors,
+      newSession: true,
+      openFiles: getLimit("NOFILE"),
+    });
+  }
+}
+
+/** In a pid namespace where there can be one. */
+function spawnContained(argv: readonly string[], options: SpawnOptions): Child {
+  try {
+    return spawn(argv, { ...options, newPidNamespace: true });
+  } catch (error) {
+    const none = ["EPERM", "ENOSPC", "EINVAL", "ENOSYS"];
+    if (!(error instanceof OsError) || !none.includes(error.code)) throw error;
+    return spawn(argv, options);
+  }
+}

@@ -1,0 +1,19 @@
+import type { World } from "./world.ts";
+
+/** The word that makes this program become another one in a VM's cell. */
+export const CELL_WORD = "run-confined";
+
+/**
+ * What is to run in a cell, as JSON in a memfd. The numbers are descriptors that
+ * this program was given.
+ */
+export interface CellOrder {
+  readonly world: World;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Null where argv says it. */
+  readonly executable: number | null;
+  readonly cwd: number;
+  /** In the order of entering. */
+  readonly namespaces: readonly number[];
+}

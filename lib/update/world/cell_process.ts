@@ -1,0 +1,61 @@
+/**
+ * This program once more, on its way to become another one in a VM's cell.
+ *
+ * @module
+ */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { UpdateProblem } from "../error.ts";
+import { enterCgroups } from "../process/cgroups.ts";
+import type { CellOrder } from "./cell_order.ts";
+import type { Confinement } from "./confinement.ts";
+import { enterWorld } from "./enter_world.ts";
+
+const MAXIMUM_ORDER = 64 * 1024 * 1024;
+
+/** Nothing beyond the rights of the user, and nothing that could be gained. */
+const NO_RIGHTS: Confinement = {
+  inheritable: "0",
+  permitted: "0",
+  effective: "0",
+  bounding: "0",
+  ambient: "0",
+  noNewPrivileges: true,
+};
+
+/**
+ * Becomes the program that an order names.
+ *
+ * @param words the number of the memfd with the order
+ * @throws {UpdateProblem} when it would run outside of the cell
+ */
+export function runInCell(words: readonly string[]): never {
+  const order = readOrder(Number(words[0]));
+  const adopt = (number: number) => {
+    const fd = Fd.adopt(number);
+    fd.setCloexec(true);
+    return fd;
+  };
+  const { world } = order;
+  const [problem] = enterCgroups(world.cgroups);
+  if (problem !== undefined) {
+    throw new UpdateProblem("not-confined", `Cannot confine it: ${problem}`);
+  }
+  return enterWorld({
+    world: { ...world, confinement: NO_RIGHTS, environment: order.environment },
+    argv: order.argv,
+    executable: order.executable === null ? undefined : adopt(order.executable),
+    cwd: adopt(order.cwd),
+    namespaces: order.namespaces.map(adopt),
+    variables: {},
+    beforeExec: () => undefined,
+  });
+}
+
+function readOrder(number: number): CellOrder {
+  using memfd = Fd.adopt(number);
+  memfd.seek(0);
+  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
+  // Written by this same program a moment ago.
+  return JSON.parse(text) as CellOrder;
+}
