@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
+import type { PhaseObserver } from "../../lib/update/transaction/phase_clock.ts";
 import { update, type UpdateRequest } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";
@@ -13,8 +14,9 @@ const TIMEOUT_MS = 60_000;
 export async function tryToMove(
   vm: VirtualMachine,
   build: QemuBuild,
+  observer?: PhaseObserver,
 ): Promise<Report> {
-  return await update(orderOf(vm, build));
+  return await update({ ...orderOf(vm, build), observer });
 }
 
 function orderOf(vm: VirtualMachine, { binary }: QemuBuild): UpdateRequest {
@@ -49,11 +51,8 @@ export async function moveAndReturn(
   build: QemuBuild,
 ): Promise<Report> {
   const old = vm.executable();
-  const report = await update({
-    ...orderOf(vm, build),
-    observer: (phase) => {
-      if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
-    },
+  const report = await tryToMove(vm, build, (phase) => {
+    if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
   });
   assertEquals(report.outcome, "rolled-back", report.error?.message);
   vm.follow(report.pid_after ?? 0);

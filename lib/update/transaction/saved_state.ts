@@ -35,23 +35,24 @@ export class SavedState implements Disposable {
    * The last look before the cut: every RAMBlock that the stream lists is
    * held, or comes back from a file by its name.
    *
-   * @param isFile whether a RAMBlock is a shared file that is at its name
+   * @param comesBack whether a RAMBlock needs no descriptor, such as that of a
+   * shared file that is at its name
    * @param deviceMemory backends whose block the stream names with a path
    * @throws {UpdateProblem} naming the blocks that would be lost
    * @throws {StreamError} when the stream cannot be read
    */
   checkRam(
     hold: Hold,
-    isFile: (block: string) => boolean,
+    comesBack: (block: string) => boolean,
     deviceMemory: ReadonlySet<string> = new Set(),
   ): void {
     this.#setup = this.#read();
     const { blocks } = readStreamSetup(this.#setup);
     const isKept = ({ name, usedLength }: RamBlock) => {
-      if (hold.has(name) || isFile(name)) return true;
+      if (hold.has(name) || comesBack(name)) return true;
       const backend = backendOf(name, blocks, deviceMemory);
       return backend !== undefined &&
-        (hold.hasMemory(backend, usedLength) || isFile(backend));
+        (hold.hasMemory(backend, usedLength) || comesBack(backend));
     };
     const lost = blocks.filter((block) => !isKept(block))
       .map(({ name }) => `"${name}"`);

@@ -42,6 +42,7 @@ import { type Facts, recordOf } from "../vm/facts.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { isInPlace } from "../vm/ram_files.ts";
+import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import type { Anchors } from "../world/anchors.ts";
 import type { Cell } from "../world/cell.ts";
 import { Keeper } from "../world/keeper.ts";
@@ -206,7 +207,9 @@ async function holdOrCancel(
     await clock.begin("hold");
     using stack = new DisposableStack();
     const hold = stack.use(Hold.take(process, command.descriptors));
+    const emptyBlock = await emptyBlockOf(order);
     state.checkRam(hold, (block) => {
+      if (block === emptyBlock) return true;
       const file = facts.ramFiles.get(block);
       return file !== undefined && isInPlace(facts.pid, file);
     }, facts.deviceMemory);
@@ -218,6 +221,14 @@ async function holdOrCancel(
   } catch (error) {
     throw await old.cancel(error);
   }
+}
+
+/** The RAMBlock that has nothing but zeros, as it will have again. */
+async function emptyBlockOf(
+  { client, facts: { tpmPage } }: Move,
+): Promise<string | undefined> {
+  if (tpmPage === undefined) return undefined;
+  return await isEmptyPage(client, tpmPage) ? TPM_BLOCK : undefined;
 }
 
 /** From the exec to a VM that runs on the new program. */

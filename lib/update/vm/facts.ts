@@ -20,6 +20,7 @@ import { readDeviceMemory } from "./device_memory.ts";
 import { hasActiveImages } from "./images.ts";
 import { type RamFile, readRamFiles } from "./ram_files.ts";
 import { asObject, text } from "./reply.ts";
+import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
 export type ProgramName = "QEMU" | "cprctl";
@@ -58,6 +59,8 @@ export interface Facts extends VmRecord {
   readonly ramFiles: ReadonlyMap<string, RamFile>;
   /** Memory backends whose RAMBlock has the path of its device in its name. */
   readonly deviceMemory: ReadonlySet<string>;
+  /** Undefined where it has no TPM. */
+  readonly tpmPage: TpmPage | undefined;
 }
 
 /** Of what is known, what the journal keeps. */
@@ -67,6 +70,7 @@ export function recordOf(facts: Facts): VmRecord {
     argv: _argv,
     ramFiles: _files,
     deviceMemory: _memory,
+    tpmPage: _page,
     ...record
   } = facts;
   return record;
@@ -104,6 +108,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     machine: await machineType(client),
     ramFiles: await readRamFiles(client, pid),
     deviceMemory: await readDeviceMemory(client),
+    tpmPage: await findTpmPage(client),
     runState: text(status["status"]) ?? "unknown",
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),

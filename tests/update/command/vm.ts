@@ -27,6 +27,7 @@ export function factsOf(
     machine: MACHINE,
     ramFiles: new Map(),
     deviceMemory: new Set(),
+    tpmPage: undefined,
     runState: "running",
     running: true,
     imagesActive: true,

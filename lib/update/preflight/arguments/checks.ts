@@ -9,6 +9,7 @@ import { fdSets } from "./fd_sets.ts";
 import { firmware } from "./firmware.ts";
 import { newCommandLine } from "./new_command.ts";
 import { reopening } from "./reopening.ts";
+import { tpmServer } from "./tpm_server.ts";
 
 /** The command line can be used again. */
 export const ARGUMENT_CHECKS: readonly PreflightCheck[] = [
@@ -22,4 +23,5 @@ export const ARGUMENT_CHECKS: readonly PreflightCheck[] = [
   descriptors,
   fdSets,
   chardevPeers,
+  tpmServer,
 ];

@@ -5,6 +5,7 @@ import { memoryBackends } from "./memory_backends.ts";
 import { migrationIdle } from "./migration_idle.ts";
 import { runState } from "./run_state.ts";
 import { stateRoom } from "./state_room.ts";
+import { tpmPage } from "./tpm_page.ts";
 import { vfio } from "./vfio.ts";
 
 /** The VM can be migrated at all. */
@@ -14,6 +15,7 @@ export const MIGRATION_CHECKS: readonly PreflightCheck[] = [
   capabilities,
   stateRoom,
   memoryBackends,
+  tpmPage,
   vfio,
   blockers,
 ];

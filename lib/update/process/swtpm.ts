@@ -1,0 +1,83 @@
+/**
+ * The programs that are a TPM for a VM: swtpm, by what /proc says of them. Any
+ * local process may call itself so; who counts is for the caller to say.
+ *
+ * @module
+ */
+
+import { ProcessFiles } from "./files.ts";
+import { identity, isGone, readCommandLine, readOwner } from "./proc.ts";
+
+/** A swtpm that listens at a socket. */
+export interface Swtpm {
+  readonly pid: number;
+  readonly uid: number;
+  /** Ends when it has lost a connection. */
+  readonly terminates: boolean;
+}
+
+const NAME = "swtpm";
+const CONTROL = "--ctrl";
+/** getopt takes any beginning that no other option has. */
+const TERMINATE = /^--te(r(m(i(n(a(te?)?)?)?)?)?)?$/;
+/** Also together with other switches, as in "-dt". */
+const SHORT_TERMINATE = /^-[a-z]*t$/;
+
+/** Every swtpm whose control socket is this very file. */
+export async function swtpmsAt(socket: Deno.FileInfo): Promise<Swtpm[]> {
+  const found: Swtpm[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const swtpm = await look(pid, socket);
+    if (swtpm !== undefined) found.push(swtpm);
+  }
+  return found;
+}
+
+async function look(
+  pid: number,
+  socket: Deno.FileInfo,
+): Promise<Swtpm | undefined> {
+  try {
+    const name = await Deno.readTextFile(`/proc/${pid}/comm`);
+    if (name.trimEnd() !== NAME) return undefined;
+    const argv = await readCommandLine(pid);
+    const path = controlPath(argv);
+    if (path === undefined) return undefined;
+    const there = await new ProcessFiles(pid).stat(path);
+    if (there === undefined || !isSame(there, socket)) return undefined;
+    const { uid } = await readOwner(pid);
+    return { pid, uid, terminates: endsWithItsClient(argv) };
+  } catch (error) {
+    if (isGone(error) || error instanceof Deno.errors.PermissionDenied) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  const [one, other] = [identity(a), identity(b)];
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Such as `--ctrl type=unixio,path=/run/tpm.sock`. */
+export function controlPath(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) =>
+    word === CONTROL || word.startsWith(`${CONTROL}=`)
+  );
+  const word = argv[at] ?? "";
+  const value = word === CONTROL
+    ? argv[at + 1] ?? ""
+    : word.slice(CONTROL.length + 1);
+  const [, path] = /(?:^|,)path=([^,]+)/.exec(value) ?? [];
+  return path;
+}
+
+/** Whether the words say that it ends when it has lost a connection. */
+export function endsWithItsClient(argv: readonly string[]): boolean {
+  return argv.some((word) =>
+    TERMINATE.test(word) || SHORT_TERMINATE.test(word)
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * The page in which a guest and its firmware leave requests to the TPM for each
+ * other (physical presence interface). QEMU has it in memory of its own, which
+ * no program hands to another: the next one has a page of zeros.
+ *
+ * @module
+ */
+
+import { type Json, type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { asArray, asObject, text } from "./reply.ts";
+
+/** The page, where the guest finds it. */
+export interface TpmPage {
+  /** Guest physical address. */
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Its RAMBlock, as a stream names it. */
+export const TPM_BLOCK = "tpm-ppi";
+
+const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
+const TPM = /^child<tpm-/;
+const REGION = new RegExp(`^${TPM_BLOCK}\\[`);
+/** More than QEMU ever had; it is read within the guest's pause. */
+const MAXIMUM_BYTES = 4096;
+const WORD_BYTES = 4;
+
+/** The page of a VM's TPM; undefined where it has none. */
+export async function findTpmPage(
+  client: QmpClient,
+): Promise<TpmPage | undefined> {
+  try {
+    for (const folder of FOLDERS) {
+      for (const tpm of await children(client, folder, TPM)) {
+        for (const region of await children(client, tpm, REGION)) {
+          const ask = async (property: string) =>
+            Number(await client.execute("qom-get", { path: region, property }));
+          return { address: await ask("addr"), bytes: await ask("size") };
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof QmpCommandError)) throw error;
+  }
+  return undefined;
+}
+
+/** The paths of an object's children whose name or type is such. */
+async function children(
+  client: QmpClient,
+  path: string,
+  such: RegExp,
+): Promise<string[]> {
+  return asArray(await client.execute("qom-list", { path })).flatMap((it) => {
+    const { name, type } = asObject(it);
+    const isSuch = such.test(text(name) ?? "") ||
+      such.test(text(type) ?? "");
+    return isSuch ? [`${path}/${name}`] : [];
+  });
+}
+
+/** Whether a page has nothing but zeros; false where that cannot be told. */
+export async function isEmptyPage(
+  client: QmpClient,
+  { address, bytes }: TpmPage,
+): Promise<boolean> {
+  if (!(bytes > 0 && bytes <= MAXIMUM_BYTES)) return false;
+  const words = bytes / WORD_BYTES;
+  try {
+    const printed = await client.execute("human-monitor-command", {
+      "command-line": `xp /${words}wx 0x${address.toString(16)}`,
+    });
+    return countZeros(printed) === words;
+  } catch (error) {
+    if (error instanceof QmpCommandError) return false;
+    throw error;
+  }
+}
+
+/** Words in lines such as "fed45000: 0x00000000 0x00000000"; 0 unless all are 0. */
+function countZeros(printed: Json): number {
+  const words = (text(printed) ?? "").split(/\s+/)
+    .filter((word) => word !== "" && !word.endsWith(":"));
+  return words.every((word) => /^0x0+$/.test(word)) ? words.length : 0;
+}
