@@ -23,7 +23,6 @@ import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { ProcessFiles } from "./process/files.ts";
 import { openNamed } from "./process/named_process.ts";
 import { identity } from "./process/proc.ts";
-import type { Report } from "./report/report.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
 import { VmLock } from "./run/lock.ts";
 import { DeferredSignals } from "./transaction/deferred_signals.ts";
@@ -46,6 +45,8 @@ export interface SurveyRequest {
   readonly observer?: PhaseObserver | undefined;
   /** Milliseconds until the VM runs on the new program, or goes back. */
   readonly timeoutMs?: number | undefined;
+  /** When that is; counted from now unless given. */
+  readonly deadline?: Deadline | undefined;
 }
 
 /** A VM that may be moved, and everything that was found out. */
@@ -86,8 +87,9 @@ const END_TIMEOUT_MS = 2_000;
 export async function survey(
   request: SurveyRequest,
   act: (vm: SurveyedVm) => void | Promise<void>,
-): Promise<Report> {
-  const deadline = new Deadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+): Promise<Draft> {
+  const deadline = request.deadline ??
+    new Deadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   let connected: QmpClient | undefined;
   const clock = new PhaseClock(async (phase) => {
     const since = performance.now();

@@ -5,12 +5,15 @@
  */
 
 import { microsecondsBetween, type QmpEvent } from "../qmp/mod.ts";
+import { Deadline } from "./deadline.ts";
+import { RolledBackError } from "./error.ts";
 import type { Report } from "./report/report.ts";
-import { addFailure } from "./report_draft.ts";
+import { addFailure, type Draft } from "./report_draft.ts";
 import { survey, type SurveyedVm, type SurveyRequest } from "./survey.ts";
 import { type PhaseClock, round } from "./transaction/phase_clock.ts";
 import { type Course, runTransaction } from "./transaction/transaction.ts";
 import { programOf } from "./vm/facts.ts";
+import { ChangedMeanwhileProblem } from "./vm/fingerprint.ts";
 
 /** What is asked for. */
 export interface UpdateRequest extends SurveyRequest {
@@ -21,20 +24,56 @@ export interface UpdateRequest extends SurveyRequest {
   readonly timeoutMs: number;
 }
 
+/** How often an update starts over that found the VM changed meanwhile. */
+const NEW_STARTS = 2;
+
 /**
- * Updates one VM. Comes back with a report as soon as it knows the VM; the
+ * Updates one VM. A change that another client made, or the guest, after the
+ * checks had looked at it, is found while it stands still: it runs on, and the
+ * update starts over with what the VM is now. Comes back with a report as soon as it knows the VM; the
  * error in it says what went wrong and in which state the VM is.
  *
  * @throws {RefusedError} when the monitor cannot be reached: nothing touched
  */
 export async function update(request: UpdateRequest): Promise<Report> {
-  return await survey(request, (vm) => move(vm, request));
+  const deadline = new Deadline(request.timeoutMs);
+  const earlier: Draft[] = [];
+  for (;;) {
+    let startsOver = false;
+    const report = await survey({ ...request, deadline }, async (vm) => {
+      startsOver = await move(vm, request);
+    });
+    if (!startsOver || earlier.length === NEW_STARTS) {
+      return withEarlier(report, earlier);
+    }
+    earlier.push(report);
+  }
 }
 
-async function move(vm: SurveyedVm, request: UpdateRequest): Promise<void> {
-  const { report, signals } = vm;
+/** Adds what the starts before the last did to the guest. */
+function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
+  report.warnings.unshift(
+    ...earlier.flatMap(({ warnings }) => warnings),
+    ...earlier.map(({ error, blackout_ms: stoodStill }) =>
+      `Started over: ${error?.message}` +
+      (stoodStill === null
+        ? ""
+        : `; the guest stood still for ${stoodStill} ms`)
+    ),
+  );
+  // The last may not have touched the guest, which stood still all the same.
+  report.blackout_ms ??= earlier.map((it) => it.blackout_ms)
+    .filter((it) => it !== null)
+    .reduce((longest: number | null, it) => Math.max(longest ?? 0, it), null);
+  return report;
+}
+
+/** @returns whether another start may do what this one could not */
+async function move(vm: SurveyedVm, request: UpdateRequest): Promise<boolean> {
+  const { report, signals, deadline } = vm;
   const { self, timeoutMs } = request;
   const course: Course = { touched: false, warnings: report.warnings };
+  let startsOver = false;
   try {
     await runTransaction({ ...vm, self, timeoutMs }, course);
     report.outcome = "updated";
@@ -42,9 +81,18 @@ async function move(vm: SurveyedVm, request: UpdateRequest): Promise<void> {
   } catch (error) {
     if (!course.touched) throw error;
     addFailure(report, error);
+    startsOver = isOutdated(error) && signals.seen.length === 0 &&
+      deadline.left() > 0;
   }
   report.warnings.push(...signals.warnings());
   tell(vm, course);
+  return startsOver;
+}
+
+/** Whether the VM runs as before, and was only another than the checks saw. */
+function isOutdated(error: unknown): boolean {
+  return error instanceof RolledBackError &&
+    error.cause instanceof ChangedMeanwhileProblem;
 }
 
 /** Adds to the report what became known on the way. */

@@ -39,7 +39,10 @@ export function mainClause(report: Report): string {
         report.to?.exe ?? "the new program"
       }`;
     case "refused":
-      return `${name} was not touched and runs on ${old}`;
+      // An earlier start of the same update may have stopped the guest.
+      return `${name} was not ${
+        report.blackout_ms === null ? "touched" : "moved"
+      } and runs on ${old}`;
     case "rolled-back":
       return `${name} runs on ${old} again, its memory as it was`;
     case "needs-person":

@@ -8,7 +8,8 @@
  * inmigrate, nothing asked for          loaded and resumed
  * inmigrate, under way                  waited for, then resumed
  * inmigrate, failed                     rolled back
- * paused, loaded                        resumed, if it ran before
+ * paused, loaded                        resumed, if it ran or slept before
+ * suspended, io-error, shutdown, …      done: the guest did that itself
  * finish-migrate                        given back by migrate_cancel
  * postmigrate                           resumed: the exec failed
  * ```
@@ -25,7 +26,7 @@ import type { IncomingSide } from "../transaction/incoming_side.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
-import { standsStill } from "../vm/run_state.ts";
+import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
 import type { Answering } from "./answering.ts";
 import { type Leftover, recovered, type Recovery } from "./recovery.ts";
 
@@ -58,7 +59,7 @@ export async function leadOn(
         continue;
       default:
         warnings = await restoreThreads(client, pid, vm.threads);
-        if (!vm.running) {
+        if (!isLive(vm) || isReachedByGuest(state)) {
           const problem = await side.stay(vm);
           const asItWas = state === vm.runState ? ", as it was" : "";
           return recovered(vm, pid, standsStill(state, vm) + asItWas, [

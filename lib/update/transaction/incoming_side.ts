@@ -22,6 +22,7 @@ import { type VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
 import { failureOf, nextStatus } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
+import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
 /** Of a program that something went wrong with already. */
@@ -200,7 +201,7 @@ export class IncomingSide implements AsyncDisposable {
           timeoutMs: QUESTION_TIMEOUT_MS,
         }),
       );
-      return reply["running"] === true;
+      return reply["running"] === true || reply["status"] === SUSPENDED;
     } catch (error) {
       if (error instanceof QmpError) return this.#resumptions.seen.length > 0;
       throw error;
@@ -227,6 +228,8 @@ export class IncomingSide implements AsyncDisposable {
       const reply = asObject(await this.#client.execute("query-status"));
       if (reply["running"] === true) return;
       status = text(reply["status"]);
+      // What it does once it runs is its own: it may sleep as it did before.
+      if (isReachedByGuest(status)) return;
     } catch (error) {
       if (error instanceof QmpClosedError) {
         throw ranAndEnded(this.#process.pid, error);

@@ -25,7 +25,7 @@ import { type Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
-import { standsStill } from "../vm/run_state.ts";
+import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
 
 /** To the stop: a VM that stands still before the cut shall not do so long. */
 const STEP_TIMEOUT_MS = 10_000;
@@ -105,11 +105,14 @@ export class OldSide implements Disposable {
     return this.#before;
   }
 
-  /** The STOP event; undefined where the VM was not running. */
+  /** The STOP event; undefined where the VM stood still before. */
   get stopEvent(): QmpEvent | undefined {
-    if (!this.#before.running) return undefined;
-    return this.#watch.seen.slice(this.#earlier)
-      .find(({ name }) => name === "STOP");
+    return isLive(this.#before) ? this.#seen("STOP") : undefined;
+  }
+
+  /** The RESUME event of a VM that was given back; undefined without one. */
+  get resumeEvent(): QmpEvent | undefined {
+    return this.#seen("RESUME");
   }
 
   /** Whether the program said that it saved everything. */
@@ -215,21 +218,32 @@ export class OldSide implements Disposable {
     );
   }
 
+  /** The first event of this name since the VM was told to migrate. */
+  #seen(wanted: string): QmpEvent | undefined {
+    return this.#watch.seen.slice(this.#earlier)
+      .find(({ name }) => name === wanted);
+  }
+
   get #asBefore(): string {
-    return this.#before.running
+    return this.#runState === "running"
       ? "runs"
       : standsStill(this.#runState, this.#before);
   }
 
-  /** Waits until the VM is running, if it was; says so only when it is true. */
+  /**
+   * Waits until the VM goes on, if it did, or stands where its guest brought
+   * it; says so only when it is true.
+   */
   async #expectAsBefore(): Promise<void> {
     const deadline = performance.now() + RESUME_TIMEOUT_MS;
     this.#client.deadline = deadline; // that of the update may be over
     for (;;) {
-      const status = asObject(await this.#client.execute("query-status"));
-      if ((status["running"] === true) === this.#before.running) {
-        this.#runState = text(status["status"]) ?? this.#runState;
-        if (this.#runState !== "finish-migrate") return;
+      const now = beforeOf(await this.#client.execute("query-status"));
+      const hasGoneOn = isLive(now) === isLive(this.#before) ||
+        isReachedByGuest(now.runState);
+      if (hasGoneOn && now.runState !== "finish-migrate") {
+        this.#runState = now.runState;
+        return;
       }
       const timeoutMs = deadline - performance.now();
       await this.#watch.next("RESUME", { timeoutMs });

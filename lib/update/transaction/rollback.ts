@@ -16,6 +16,7 @@ import { restoreThreads } from "../process/threads.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import type { MigrationSettings } from "../vm/migration_settings.ts";
+import { isLive } from "../vm/run_state.ts";
 import type { Keeper } from "../world/keeper.ts";
 import { IncomingSide } from "./incoming_side.ts";
 import type { SavedState } from "./saved_state.ts";
@@ -101,10 +102,10 @@ async function becomeOld(
       ...placeLost(way.facts, keeper),
       ...await restoreThreads(old.client, pid, way.facts.threads),
     ];
-    const resume = way.facts.running
+    const resume = isLive(way.facts)
       ? await resumeAgain(old, deadline)
       : undefined;
-    if (!way.facts.running) {
+    if (!isLive(way.facts)) {
       warnings.push(...await stayAgain(old, way.facts, deadline));
     }
     warnings.push(...await way.settings.giveBack(old.client));

@@ -41,6 +41,7 @@ import {
 import { type Facts, recordOf } from "../vm/facts.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
+import { isLive } from "../vm/run_state.ts";
 import { isInPlace } from "../vm/ram_files.ts";
 import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import type { Anchors } from "../world/anchors.ts";
@@ -141,6 +142,7 @@ export async function runTransaction(
     const means = { directory, note, settings, keeper, startKeeper };
     await move({ ...order, ...means, old, state }, course);
   } catch (error) {
+    if (course.pid === undefined) setDowntime(course, old);
     if (course.touched && !(error instanceof RolledBackError)) {
       // Whatever it is, nobody knows that the VM does without these.
       directory.leave();
@@ -176,7 +178,7 @@ async function move(found: Move, course: Course): Promise<void> {
   const asking = Fingerprint.take(found.client);
   asking.catch(() => undefined); // heard at the hold, if it comes to that
   await migrating;
-  setStop(course, old);
+  setDowntime(course, old);
   // Somebody may have stopped the guest, or let it run, since it was found.
   const order = { ...found, facts: { ...found.facts, ...old.before } };
   using hold = await holdOrCancel(order, found.facts, asking);
@@ -191,9 +193,11 @@ async function move(found: Move, course: Course): Promise<void> {
   }
 }
 
-function setStop(course: Course, old: OldSide): void {
-  const { stopEvent } = old;
+/** What the old program has told of it so far. */
+function setDowntime(course: Course, old: OldSide): void {
+  const { stopEvent, resumeEvent } = old;
   if (stopEvent !== undefined) course.stop = stopEvent;
+  if (resumeEvent !== undefined) course.resume = resumeEvent;
 }
 
 /** Holds the VM's memory, here and in the keeper, or gives the VM back. */
@@ -279,7 +283,7 @@ async function loadAndRun(
 
   await clock.begin("commit");
   const warnings = await placing;
-  if (facts.running) {
+  if (isLive(facts)) {
     noteResumption(order.directory);
     course.resume = await fresh.resume();
   } else await stay(fresh, facts);

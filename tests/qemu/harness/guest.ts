@@ -6,6 +6,8 @@
  *   0x7e00  the marker: 512 words, each its own address XOR 0xa55a
  *   0x9000  le32 counter, incremented for ever
  *   0x9004  le32 number of boots since the RAM was zero
+ *   0x9008  le16 what to write to an I/O port; the guest clears it, and does so
+ *   0x900a  le16 the port
  * ```
  *
  * RAM that was lost shows in the marker, a reset in the number of boots, a
@@ -19,6 +21,7 @@ export const GUEST = {
   marker: { address: 0x7e00, words: 512, key: 0xa55a },
   counter: 0x9000,
   boots: 0x9004,
+  order: 0x9008,
 } as const;
 
 const SECTOR_BYTES = 512;
@@ -57,8 +60,33 @@ const PROGRAM: readonly number[] = [
   0x06,
   0x00,
   0x90, // count: inc dword [0x9000]
+  0xa1,
+  0x08,
+  0x90, //             mov ax, [0x9008]    an order?
+  0x85,
+  0xc0, //                   test ax, ax
+  0x74,
+  0xf4, //                   jz count
+  0xc7,
+  0x06,
+  0x08,
+  0x90,
+  0x00,
+  0x00, // mov word [0x9008], 0
+  0x8b,
+  0x16,
+  0x0a,
+  0x90, //       mov dx, [0x900a]
+  0x84,
+  0xe4, //                   test ah, ah
+  0x75,
+  0x03, //                   jnz word
+  0xee, //                         out dx, al          a byte
   0xeb,
-  0xf9, //                   jmp count
+  0xe3, //                   jmp count
+  0xef, //                   word: out dx, ax
+  0xeb,
+  0xe0, //                   jmp count
 ];
 
 /** A raw disk image that boots the guest; the rest is not zero either. */

@@ -4,6 +4,13 @@ import { openDescriptors } from "./descriptors.ts";
 import { GUEST } from "./guest.ts";
 import { until } from "./until.ts";
 
+/** Something that a guest does to its machine. */
+export interface PortWrite {
+  readonly port: number;
+  /** A byte where the upper half is zero, else a word. */
+  readonly value: number;
+}
+
 /** As memory-backend-memfd names its file. */
 const BACKING = "/memfd:memory-backend-memfd";
 
@@ -74,6 +81,12 @@ export class GuestRam implements Disposable {
     return this.#u32(GUEST.boots);
   }
 
+  /** Has the guest write to one of its I/O ports, as soon as it runs. */
+  order({ port, value }: PortWrite): void {
+    this.#setU16(GUEST.order + 2, port);
+    this.#setU16(GUEST.order, value);
+  }
+
   /** Returns once the guest counts, with where it is then. */
   async counterMoves(timeoutMs: number): Promise<number> {
     const before = this.counter();
@@ -87,6 +100,12 @@ export class GuestRam implements Disposable {
 
   [Symbol.dispose](): void {
     this.#file.close();
+  }
+
+  #setU16(address: number, value: number): void {
+    const bytes = new Uint8Array(2);
+    new DataView(bytes.buffer).setUint16(0, value, true);
+    this.write(address, bytes);
   }
 
   #u32(address: number): number {

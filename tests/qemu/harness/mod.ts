@@ -3,6 +3,7 @@
 export * from "./accelerators.ts";
 export * from "./crowd.ts";
 export * from "./descriptors.ts";
+export * from "./guest_acts.ts";
 export * from "./machines.ts";
 export * from "./run_state.ts";
 export * from "./save_to.ts";

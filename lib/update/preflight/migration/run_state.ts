@@ -1,6 +1,6 @@
+import { canBeMoved } from "../../vm/run_state.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 
-const UPDATABLE = ["running", "paused", "prelaunch"];
 /** Where a migration left it; QEMU begins no other one before it has run. */
 const POSTMIGRATE = "postmigrate";
 
@@ -9,14 +9,14 @@ export const runState: PreflightCheck = {
   id: "run-state",
   run({ facts }) {
     return Promise.resolve(
-      UPDATABLE.includes(facts.runState)
-        ? ok(`the VM is ${facts.runState}`)
-        : refuse(
-          `The VM is in run state "${facts.runState}"`,
-          facts.runState === POSTMIGRATE
-            ? "Unless it runs elsewhere now, let it run (cont), then pause it"
-            : "Wait until it is running or paused",
-        ),
+      canBeMoved(facts.runState) ? ok(`the VM is ${facts.runState}`) : refuse(
+        `The VM is in run state "${facts.runState}"`,
+        facts.runState === POSTMIGRATE
+          ? "Unless it runs elsewhere now, let it run (cont), then pause it"
+          : facts.runState === "debug"
+          ? "End the debugger, or let it continue the guest"
+          : "Wait until it is running or paused",
+      ),
     );
   },
 };
