@@ -31,6 +31,14 @@ export class NeedsPersonError extends UpdateError {
 }
 
 /**
+ * The guest ran on the program that took it over, and that program ended: there
+ * is nothing to put the VM back from, nor anything to keep of the update.
+ */
+export class EndedAfterResumeError extends NeedsPersonError {
+  override readonly name = "EndedAfterResumeError";
+}
+
+/**
  * Something went wrong on the way; whoever catches it knows what became of the
  * VM and makes the error that says so.
  */

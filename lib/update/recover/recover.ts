@@ -13,7 +13,7 @@
 
 import { QmpClosedError } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { messageOf, UpdateProblem } from "../error.ts";
+import { EndedAfterResumeError, messageOf, UpdateProblem } from "../error.ts";
 import { openNamed } from "../process/named_process.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
@@ -78,6 +78,9 @@ async function recoverUnlessLocked(
     await directory[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
+    if (error instanceof EndedAfterResumeError) {
+      await directory[Symbol.asyncDispose]();
+    }
     return needsPerson(journal.vm, error);
   }
 }
@@ -116,7 +119,10 @@ async function recoverNow(
     await keeper?.[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
-    keeper?.leave();
+    if (error instanceof EndedAfterResumeError) {
+      // Nothing can be done with the memory.
+      await keeper?.[Symbol.asyncDispose]();
+    } else keeper?.leave();
     throw error;
   }
 }

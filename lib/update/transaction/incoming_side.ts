@@ -16,7 +16,12 @@ import {
   QmpError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
-import { messageOf, NeedsPersonError, UpdateProblem } from "../error.ts";
+import {
+  EndedAfterResumeError,
+  messageOf,
+  NeedsPersonError,
+  UpdateProblem,
+} from "../error.ts";
 import { stopProcess } from "../process/stop_process.ts";
 import { type VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
@@ -27,6 +32,13 @@ import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 const STEP_TIMEOUT_MS = 10_000;
 /** Of a program that something went wrong with already. */
 const QUESTION_TIMEOUT_MS = 1_000;
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+/**
+ * A program that cannot run the guest ends when the guest first does what it
+ * cannot: one that is there after this long has run it.
+ */
+const LASTING_MS = 200;
 
 /** Another process than the VM's answers at its monitor. */
 export class WrongPeerProblem extends UpdateProblem {
@@ -54,6 +66,7 @@ export class IncomingSide implements AsyncDisposable {
   readonly #program: string;
   /** From the first moment: somebody else may let the guest run. */
   readonly #resumptions: EventWatch;
+  readonly #shutdowns: EventWatch;
   /** Whether the program was told to tell of a migration's events. */
   #hasEvents: boolean;
   /** Resolves when nobody waits for the end of the process any more. */
@@ -70,6 +83,7 @@ export class IncomingSide implements AsyncDisposable {
     this.#process = process;
     this.#program = `The ${program} program`;
     this.#resumptions = resumptions;
+    this.#shutdowns = client.watch(["SHUTDOWN"]);
     this.#hasEvents = watched !== undefined;
     this.#watched = watched;
   }
@@ -150,7 +164,8 @@ export class IncomingSide implements AsyncDisposable {
    * Lets the guest run. Whoever catches an error of it may put the VM back,
    * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
    * so that a guest whose program never said it has not run. A program that
-   * does not answer is stopped, so that it stays so.
+   * does not answer is stopped, so that it stays so. Whether it lives on is for
+   * {@linkcode requireLasting} to find out.
    *
    * @returns the RESUME event, which somebody else may have caused
    * @throws {NeedsPersonError} when the guest has run, and does not any more
@@ -180,6 +195,40 @@ export class IncomingSide implements AsyncDisposable {
     if (imagesActive) return await activateImages(this.#client);
     await this.#client.execute("query-status");
     return undefined;
+  }
+
+  /**
+   * Looks at the program once more, a moment after it was given the VM: the
+   * guest, if it was let run, runs meanwhile.
+   *
+   * @returns that the VM was shut down meanwhile; undefined when it lives on
+   * @throws {EndedAfterResumeError} when it has ended, and the guest has run
+   * @throws {NeedsPersonError} when the guest has run, and does not any more
+   * @throws {UpdateProblem} when it has ended, and the guest has not run
+   */
+  async requireLasting(): Promise<string | undefined> {
+    if (!await this.#process.exited(LASTING_MS)) {
+      if (this.#resumptions.seen.length === 0) return undefined;
+      const end = await this.#requireRunning();
+      const ended = end instanceof QmpClosedError &&
+        await this.#process.exited(END_TIMEOUT_MS);
+      if (!ended) return undefined; // it ran when it was last heard
+    }
+    return await this.#shutDown();
+  }
+
+  /** How a process that has ended was told to, if it was. */
+  async #shutDown(): Promise<string> {
+    const { pid } = this.#process;
+    await this.#client.drain();
+    const [shutdown] = this.#shutdowns.seen;
+    if (shutdown !== undefined) {
+      const reason = text(shutdown.data["reason"]);
+      return `The VM was shut down right afterwards, and process ${pid} has ` +
+        `ended; the program gives the reason as "${reason}"`;
+    }
+    if (this.#resumptions.seen.length > 0) throw ranAndEnded(pid);
+    throw new UpdateProblem("program-ended", `Process ${pid} ended`);
   }
 
   /** Lets a program go on that was stopped because it did not answer. */
@@ -217,24 +266,21 @@ export class IncomingSide implements AsyncDisposable {
     else await this.#client.closed;
     const [event] = this.#resumptions.seen;
     if (event === undefined) throw cause;
-    if (!stopped) throw ranAndEnded(process.pid, cause);
-    process.sendSignal("SIGCONT");
+    if (stopped) process.sendSignal("SIGCONT");
     return event;
   }
 
-  async #requireRunning(): Promise<void> {
+  /** @returns why the program did not answer; undefined where it did */
+  async #requireRunning(): Promise<QmpError | undefined> {
     let status: string | undefined;
     try {
       const reply = asObject(await this.#client.execute("query-status"));
-      if (reply["running"] === true) return;
+      if (reply["running"] === true) return undefined;
       status = text(reply["status"]);
       // What it does once it runs is its own: it may sleep as it did before.
       if (isReachedByGuest(status)) return;
     } catch (error) {
-      if (error instanceof QmpClosedError) {
-        throw ranAndEnded(this.#process.pid, error);
-      }
-      if (error instanceof QmpError) return; // it ran when it was last heard
+      if (error instanceof QmpError) return error;
       throw error;
     }
     throw new NeedsPersonError(
@@ -246,18 +292,25 @@ export class IncomingSide implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#resumptions[Symbol.dispose]();
+    this.#shutdowns[Symbol.dispose]();
     await this.#client.close();
     this.#process[Symbol.dispose]();
     await this.#watched;
   }
 }
 
-function ranAndEnded(pid: number, cause: unknown): NeedsPersonError {
-  return new NeedsPersonError(
+function ranAndEnded(pid: number): EndedAfterResumeError {
+  return new EndedAfterResumeError(
     "ended-after-resume",
-    `The VM ran on process ${pid}, which ended right afterwards: its memory ` +
-      "has moved on from the saved state, so that it cannot be put back",
-    { remedy: "Find out what ended it, and start the VM again", cause },
+    `The guest ran on process ${pid}, which ended right afterwards: its memory ` +
+      "and disks have moved on from the saved state, so that it cannot be put " +
+      "back",
+    {
+      remedy:
+        "Find out what ended the process, then start the VM anew by its " +
+        "unit or manager, as after a power failure: on the old program, if " +
+        "the new one is at fault",
+    },
   );
 }
 

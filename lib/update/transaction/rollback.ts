@@ -109,6 +109,8 @@ async function becomeOld(
       warnings.push(...await stayAgain(old, way.facts, deadline));
     }
     warnings.push(...await way.settings.giveBack(old.client));
+    const shutdown = await old.requireLasting();
+    if (shutdown !== undefined) return { pid, resume, warnings: [shutdown] };
     return { pid, resume, warnings };
   } catch (error) {
     if (error instanceof NeedsPersonError) throw error;

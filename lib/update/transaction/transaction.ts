@@ -23,6 +23,7 @@ import {
 import type { NewCommand } from "../command/new_command.ts";
 import type { Deadline } from "../deadline.ts";
 import {
+  EndedAfterResumeError,
   messageOf,
   NeedsPersonError,
   RolledBackError,
@@ -143,7 +144,9 @@ export async function runTransaction(
     await move({ ...order, ...means, old, state }, course);
   } catch (error) {
     if (course.pid === undefined) setDowntime(course, old);
-    if (course.touched && !(error instanceof RolledBackError)) {
+    if (error instanceof EndedAfterResumeError) {
+      // Nothing can be done with the memory, nor is there anything to recover.
+    } else if (course.touched && !(error instanceof RolledBackError)) {
       // Whatever it is, nobody knows that the VM does without these.
       directory.leave();
       if (state.complete || !order.process.hasExited()) keeper.leave();
@@ -287,10 +290,12 @@ async function loadAndRun(
     noteResumption(order.directory);
     course.resume = await fresh.resume();
   } else await stay(fresh, facts);
-  course.pid = facts.pid;
   fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  course.warnings.push(...warnings);
-  course.warnings.push(...await settings.giveBack(fresh.client));
+  warnings.push(...await settings.giveBack(fresh.client));
+  clock.end();
+  const shutdown = await fresh.requireLasting();
+  course.pid = facts.pid;
+  course.warnings.push(...shutdown === undefined ? warnings : [shutdown]);
 }
 
 /** @throws {UpdateProblem} when somebody else has an image by now */

@@ -1,0 +1,140 @@
+/** Programs that end as soon as they have let the guest run. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { recover } from "../../lib/update/recover/recover.ts";
+import { QmpClient } from "../../lib/qmp/mod.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import { membersOf } from "../faults/harness/members.ts";
+import { runDirectories } from "../faults/harness/scene.ts";
+import {
+  PLAIN,
+  SECOND_MONITOR,
+  secondMonitor,
+  VirtualMachine,
+} from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+
+function boot(): Promise<VirtualMachine> {
+  return VirtualMachine.boot(
+    builds.old,
+    { ...PLAIN, extra: SECOND_MONITOR },
+    "tcg",
+  );
+}
+
+function orderOf(vm: VirtualMachine) {
+  const binary = builds.new.binary;
+  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
+}
+
+/** Someone who sees the guest run, and does something about it. */
+class Watcher implements AsyncDisposable {
+  readonly done: Promise<void>;
+  readonly #client: QmpClient;
+
+  private constructor(
+    client: QmpClient,
+    act: (client: QmpClient) => Promise<unknown>,
+  ) {
+    this.#client = client;
+    const watch = client.watch(["RESUME"]);
+    this.done = watch.next("RESUME", { timeoutMs: TIMEOUT_MS })
+      .then(() => act(client)).then(() => undefined);
+    this.done.catch(() => {}); // heard by the test
+  }
+
+  static async of(
+    { folder }: VirtualMachine,
+    act: (client: QmpClient) => Promise<unknown>,
+  ): Promise<Watcher> {
+    const client = await QmpClient.connectAgain(secondMonitor(folder), {
+      timeoutMs: TIMEOUT_MS,
+    });
+    return new Watcher(client, act);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+const killed = (vm: VirtualMachine) => () => {
+  Deno.kill(vm.pid, "SIGKILL");
+  return Promise.resolve();
+};
+
+/** The same once the guest is seen to run. */
+const killedLater = (vm: VirtualMachine) => async () => {
+  using ram = vm.ram();
+  await ram.counterMoves(TIMEOUT_MS);
+  Deno.kill(vm.pid, "SIGKILL");
+};
+
+for (
+  const [when, death] of [
+    ["as it lets the guest run", killed],
+    ["when the guest has run", killedLater],
+  ] as const
+) {
+  Deno.test(`a program that ends ${when} has not updated the VM`, async () => {
+    await using _base = await Base.make();
+    await using vm = await boot();
+    await using stack = new AsyncDisposableStack();
+    let done: Promise<void> | undefined;
+    const { report, exitCode } = await updateHere(
+      orderOf(vm),
+      async (phase) => {
+        if (phase !== "commit") return;
+        done = stack.use(await Watcher.of(vm, death(vm))).done;
+      },
+    );
+    await done;
+    assertEquals(report?.error?.code, "ended-after-resume");
+    assertEquals([report?.outcome, exitCode], ["needs-person", 5]);
+    assertEquals([report?.changed, report?.pid_after], [false, null]);
+    assertEquals(report?.warnings, []);
+    assertEquals(membersOf(vm.folder), []);
+    assertEquals(await runDirectories(vm.pid), []);
+    assertEquals(await recover({ timeoutMs: TIMEOUT_MS, self: SELF }), []);
+  });
+}
+
+Deno.test("a VM that is told to quit as it runs has been updated", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  await using stack = new AsyncDisposableStack();
+  let done: Promise<void> | undefined;
+  const { report } = await updateHere(orderOf(vm), async (phase) => {
+    if (phase !== "commit") return;
+    const quit = (client: QmpClient) => client.execute("quit");
+    done = stack.use(await Watcher.of(vm, quit)).done;
+  });
+  await done;
+  assertEquals(report?.outcome, "updated", report?.error?.message);
+  assertMatch(report?.warnings.join("\n") ?? "", /^The VM was shut down.*quit/);
+  assertEquals(await runDirectories(vm.pid), []);
+});
+
+Deno.test("a program that ends as recover lets the guest run is told", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  {
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === "commit") cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+  }
+  await using watcher = await Watcher.of(vm, killed(vm));
+  const request = { timeoutMs: TIMEOUT_MS, self: SELF };
+  const [recovery] = await recover(request);
+  await watcher.done;
+  assertEquals(recovery?.outcome, "needs-person");
+  assertMatch(recovery?.message ?? "", /^The guest ran on process \d+, which/);
+  assertEquals(membersOf(vm.folder), []);
+  assertEquals(await recover(request), []);
+});
