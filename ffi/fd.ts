@@ -184,6 +184,18 @@ export class Fd implements Disposable {
   }
 
   /**
+   * Like {@link read}, on another thread: for what may take its time.
+   *
+   * @returns also 0 when it fails, for whatever reason
+   */
+  async readOnThread(into: Uint8Array<ArrayBuffer>): Promise<number> {
+    const bytes = foreignBytes(into);
+    const length = BigInt(bytes.length);
+    const count = await libc().read_on_thread(this.number, bytes, length);
+    return Math.max(0, count);
+  }
+
+  /**
    * Reads from the offset to the end of the file.
    *
    * @param limit the most bytes to take

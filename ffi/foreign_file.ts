@@ -10,7 +10,7 @@
  * ```
  * openat2(path, O_PATH │ O_NOFOLLOW)   nothing is opened, no right to read needed
  * statx(that)                          a regular file?
- * open(/proc/self/fd/THAT, O_NONBLOCK │ O_NOCTTY)
+ * open(/proc/self/fd/THAT, O_NONBLOCK)
  * ```
  *
  * Between the steps nobody can put another file there. What is read has a bound.
@@ -29,7 +29,6 @@ import { cString } from "./memory.ts";
 import {
   O_CLOEXEC,
   O_DIRECTORY,
-  O_NOCTTY,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
@@ -65,6 +64,8 @@ export interface ForeignPath {
 export interface ForeignFile extends ForeignPath {
   /** To be written as well; only to be read unless said otherwise. */
   readonly writable?: boolean;
+  /** Whether a FIFO is opened as well, once it has a writer. */
+  readonly orFifo?: boolean;
 }
 
 /** Something else than a regular file is at a path. */
@@ -74,7 +75,7 @@ export class WrongKindError extends OsError {
   constructor(path: string, status: FileStatus) {
     const kind = kindOf(status);
     super(
-      errnoNumber("EINVAL"),
+      errnoNumber(status.isDirectory ? "EISDIR" : "EINVAL"),
       "open",
       path,
       `It is ${kind}, no regular file`,
@@ -83,20 +84,21 @@ export class WrongKindError extends OsError {
 }
 
 /**
- * Opens a regular file. Nothing waits, nothing else is opened, and no terminal
- * becomes the controlling one.
+ * Opens a regular file. Nothing else is opened, and nothing waits.
  *
  * @throws {WrongKindError} for a FIFO, a device, a directory, a socket, a link
  * @throws {OsError} ENOENT, EACCES, ELOOP for a link of the kind of
  * /proc/PID/fd below a root, EAGAIN when another process has a lease on it
  */
 export function openForeignFile(path: string, how: ForeignFile = {}): Fd {
-  const { user, writable = false } = how;
+  const { user, writable = false, orFifo = false } = how;
   const work = () => {
     using pinned = pin(path, how);
     const status = pinned.stat();
+    if (orFifo && status.isFifo) return openPinned(pinned, path, O_RDONLY);
     if (!status.isFile) throw new WrongKindError(path, status);
-    return openPinned(pinned, path, writable ? O_RDWR : O_RDONLY);
+    const access = writable ? O_RDWR : O_RDONLY;
+    return openPinned(pinned, path, access | O_NONBLOCK);
   };
   return user === undefined ? work() : withRightsOf(user, work);
 }
@@ -140,7 +142,7 @@ export function openForeignMemfd(pid: number, number: number): Fd {
   if (status.nlink !== 0 || status.dev !== deviceOfMemfds()) {
     throw new OsError(errnoNumber("EINVAL"), "open", path, "It is no memfd");
   }
-  return openPinned(pinned, path, O_RDONLY);
+  return openPinned(pinned, path, O_RDONLY | O_NONBLOCK);
 }
 
 /** A folder to give as a root, such as /proc/PID/root. */
@@ -179,8 +181,7 @@ function pin(path: string, { followLink = false, root }: ForeignPath): Fd {
 }
 
 /** The file that a descriptor stands for, opened. */
-function openPinned(pinned: Fd, path: string, access: number): Fd {
-  const flags = access | O_NONBLOCK | O_NOCTTY;
+function openPinned(pinned: Fd, path: string, flags: number): Fd {
   try {
     return Fd.open(`/proc/self/fd/${pinned.number}`, flags);
   } catch (error) {

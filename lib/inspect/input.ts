@@ -1,13 +1,8 @@
 import { duplicate, Fd } from "../../ffi/fd.ts";
+import { openForeignFile, openForeignMemfd } from "../../ffi/foreign_file.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import {
-  O_NOCTTY,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-} from "../../ffi/open_flags.ts";
+import { O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
 import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { InspectError } from "./error.ts";
 import { formatOf, LARGEST_CPR_STATE, MAGIC_SIZE } from "./format.ts";
@@ -43,7 +38,7 @@ export function openInput(path: string): Input {
   try {
     using file = path === "-"
       ? duplicate(STANDARD_INPUT)
-      : Fd.open(path, O_RDONLY | O_NOCTTY);
+      : openForeignFile(path, { followLink: true, orFifo: true });
     return inputOf(file, path);
   } catch (error) {
     throw explained(error, path);
@@ -57,12 +52,10 @@ export function openInput(path: string): Input {
  * @throws {InspectError} when it has none, or is not ours to look into
  */
 export function openCprState(pid: number): Input {
-  const path = cprStatePath(pid);
+  const number = cprStateOf(pid);
   const name = `process ${pid}`;
   try {
-    // The process may close it, and open what would be waited for.
-    using file = Fd.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-    if (!file.stat().isFile) throw noCprState(pid);
+    using file = openForeignMemfd(pid, number);
     // It is another's, and mapped memory goes away with what it truncates.
     return inMemory(name, file.readAll(LARGEST_CPR_STATE));
   } catch (error) {
@@ -70,12 +63,12 @@ export function openCprState(pid: number): Input {
   }
 }
 
-function cprStatePath(pid: number): string {
+function cprStateOf(pid: number): number {
   const folder = `/proc/${pid}/fd`;
   const wanted = `/memfd:${CPR_EXEC_STATE} (deleted)`;
   try {
     for (const { name } of Deno.readDirSync(folder)) {
-      if (linkOf(`${folder}/${name}`) === wanted) return `${folder}/${name}`;
+      if (linkOf(`${folder}/${name}`) === wanted) return Number(name);
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {

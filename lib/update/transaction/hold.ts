@@ -1,6 +1,7 @@
 import { Fd } from "../../../ffi/fd.ts";
+import { openForeignMemfd } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import { O_RDONLY } from "../../../ffi/open_flags.ts";
+import { O_NONBLOCK } from "../../../ffi/open_flags.ts";
 import type { PidFd } from "../../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
@@ -120,7 +121,12 @@ function duplicateFrom(process: PidFd, number: number): Fd {
     if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
     const info = Deno.readTextFileSync(`/proc/${process.pid}/fdinfo/${number}`);
     const flags = parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0", 8);
-    return Fd.open(`/proc/${process.pid}/fd/${number}`, flags & ACCESS_MODE);
+    const file = Fd.open(
+      `/proc/${process.pid}/fd/${number}`,
+      flags & ACCESS_MODE | O_NONBLOCK,
+    );
+    file.setNonblocking((flags & O_NONBLOCK) !== 0);
+    return file;
   }
 }
 
@@ -130,11 +136,26 @@ function readState(pid: number): CprState {
   if (number === undefined) {
     throw new UpdateProblem("no-cpr-state", `Process ${pid} has no CPR state`);
   }
-  using memfd = Fd.open(`/proc/${pid}/fd/${number}`, O_RDONLY);
+  using memfd = openState(pid, number);
   const state = readCprState(memfd);
   if (state.descriptors.length <= MAXIMUM_DESCRIPTORS) return state;
   throw new UpdateProblem(
     "cpr-state-lies",
     `CPR state names ${state.descriptors.length} descriptors`,
   );
+}
+
+/** The name is the process's own choice; that it is memory is not. */
+function openState(pid: number, number: number): Fd {
+  try {
+    return openForeignMemfd(pid, number);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new UpdateProblem(
+      "cpr-state-lies",
+      `CPR state of process ${pid} cannot be read: ${error.description} ` +
+        `(${error.code})`,
+      { cause: error },
+    );
+  }
 }
