@@ -1,3 +1,5 @@
+import type { Fd } from "../../../ffi/fd.ts";
+import { openForeignFile, openRoot } from "../../../ffi/foreign_file.ts";
 import { type FileLock, readLocks } from "./file_locks.ts";
 import { readDescriptors } from "./proc.ts";
 
@@ -35,6 +37,17 @@ export class ProcessFiles {
       if (error instanceof Deno.errors.NotADirectory) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * Opens a regular file at an absolute path of the process's, and nothing
+   * outside its root.
+   *
+   * @throws {OsError}
+   */
+  openToRead(path: string): Fd {
+    using root = openRoot(`/proc/${this.#pid}/root`);
+    return openForeignFile(path, { followLink: true, root });
   }
 
   /** Every descriptor that is open. */

@@ -14,7 +14,7 @@ export async function goBack(leftover: Leftover): Promise<Recovery> {
   const { directory, journal, keeper, process, request } = leftover;
   const { vm, settings } = journal;
   if (keeper === undefined) throw nobodyKeeps(leftover);
-  using state = new SavedState(directory.stateFile);
+  using state = SavedState.open(directory.stateFile);
   state.keep(false);
   using estate = await keeper.borrow();
   const { pid, warnings } = await rollBack({

@@ -5,11 +5,15 @@
  * @module
  */
 
-import { Fd } from "../../../ffi/fd.ts";
+import type { Fd } from "../../../ffi/fd.ts";
+import {
+  foreignStatus,
+  openForeignFile,
+  openRoot,
+} from "../../../ffi/foreign_file.ts";
+import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import { O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
-import { identity } from "../process/proc.ts";
 import type { Facts } from "../vm/facts.ts";
 import type { Cell } from "../world/cell.ts";
 
@@ -22,44 +26,86 @@ const CHUNK_BYTES = 1024 * 1024;
 /** A program whose disk is slower than that starts slowly as well. */
 const TIMEOUT_MS = 10_000;
 
+/** QEMU has a hundred libraries. */
+const MOST_FILES = 512;
+
 /**
- * Reads a program and its libraries into the page cache. What cannot be read is
- * left to the program's start: that is slower then, not wrong.
+ * Reads a program and its libraries into the page cache, as far as the VM's
+ * user may read them. What cannot be read is left to the program's start: that
+ * is slower then, not wrong.
  *
  * @param program absolute path, as the VM sees it
+ * @param user that the VM runs as
  */
 export async function readAhead(
   facts: Facts,
   program: string,
+  user: Credentials,
   cell: Cell,
 ): Promise<void> {
-  const path = `/proc/${facts.pid}/root${program}`;
-  const file = await identityOf(path);
-  if (file === undefined || isSame(file, facts.executable)) return; // it runs
-  const isOurs = isSame(file, await identityOf(program));
-  const libraries = isOurs ? await librariesOf(program, cell) : [];
-  const files = [path, ...libraries].filter(askFor);
-  const deadline = performance.now() + TIMEOUT_MS;
-  for (const file of files) await readUntil(file, deadline);
+  using view = new View(facts.pid, user);
+  const file = view.open(program);
+  if (file === undefined || isExecuted(file, facts)) return; // it runs
+  const libraries = isOurs(file, program)
+    ? await librariesOf(program, cell)
+    : [];
+  await view.readAll([program, ...libraries]);
 }
 
-interface Identity {
-  readonly dev: number;
-  readonly ino: number;
-}
+/** Files, as the process that runs the VM sees them and may read them. */
+export class View implements Disposable {
+  readonly #root: Fd;
+  readonly #user: Credentials;
+  readonly #opened = new DisposableStack();
 
-/** Undefined where no file is. */
-async function identityOf(path: string): Promise<Identity | undefined> {
-  try {
-    return identity(await Deno.stat(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+  constructor(pid: number, user: Credentials) {
+    this.#root = openRoot(`/proc/${pid}/root`);
+    this.#user = user;
+  }
+
+  /** Undefined for what is no file, or not for the user to read. */
+  open(path: string): Fd | undefined {
+    const [root, user] = [this.#root, this.#user];
+    try {
+      return this.#opened.use(
+        openForeignFile(path, { followLink: true, root, user }),
+      );
+    } catch (error) {
+      if (error instanceof OsError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Reads files as far as they can be read, and as the time allows. */
+  async readAll(paths: readonly string[]): Promise<void> {
+    const files = paths.slice(0, MOST_FILES).map((path) => this.open(path))
+      .filter((file) => file !== undefined);
+    for (const file of files) file.willNeed();
+    const deadline = performance.now() + TIMEOUT_MS;
+    for (const file of files) await readUntil(file, deadline);
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened[Symbol.dispose]();
+    this.#root.close();
   }
 }
 
-function isSame(a: Identity, b: Identity | undefined): boolean {
-  return a.dev === b?.dev && a.ino === b.ino;
+function isExecuted(file: Fd, { executable }: Facts): boolean {
+  const { dev, ino } = file.stat();
+  return Number(dev) === executable.dev && Number(ino) === executable.ino;
+}
+
+/** Whether the path leads us where it leads the VM. */
+function isOurs(file: Fd, path: string): boolean {
+  try {
+    const ours = foreignStatus(path, { followLink: true });
+    const theirs = file.stat();
+    return ours.dev === theirs.dev && ours.ino === theirs.ino;
+  } catch (error) {
+    if (error instanceof OsError) return false;
+    throw error;
+  }
 }
 
 /** The files that the loader would load besides. */
@@ -83,21 +129,23 @@ export function librariesIn(printed: string): string[] {
   return [...found].map(([, path = ""]) => path);
 }
 
-/** Has the disk read what it can; false where the file cannot be opened. */
-function askFor(path: string): boolean {
-  try {
-    using file = Fd.open(path, O_RDONLY | O_NONBLOCK);
-    file.willNeed();
-    return true;
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    return false; // such as a program that may be executed, not read
-  }
-}
-
-/** Waits until all of a file has been read. */
-async function readUntil(path: string, deadline: number): Promise<void> {
-  using file = await Deno.open(path);
+/** Waits until all of a file has been read, or the time is over. */
+async function readUntil(file: Fd, deadline: number): Promise<void> {
   const chunk = new Uint8Array(CHUNK_BYTES);
-  while (performance.now() < deadline && await file.read(chunk) !== null);
+  const late = Promise.withResolvers<number>();
+  const timer = setTimeout(
+    () => late.resolve(0),
+    Math.max(0, deadline - performance.now()),
+  );
+  try {
+    for (;;) {
+      const count = await Promise.race([
+        file.readOnThread(chunk),
+        late.promise,
+      ]);
+      if (count <= 0) return;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,5 +1,5 @@
-import { Fd } from "../../../ffi/fd.ts";
-import { O_RDWR } from "../../../ffi/open_flags.ts";
+import type { Fd } from "../../../ffi/fd.ts";
+import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import {
   decodeStream,
   type RamBlock,
@@ -26,9 +26,18 @@ export class SavedState implements Disposable {
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
-  /** @param path of the state file, which exists */
-  constructor(readonly path: string) {
-    this.#file = Fd.open(path, O_RDWR);
+  /** @param file at the path, open to be read and written */
+  constructor(readonly path: string, file: Fd) {
+    this.#file = file;
+  }
+
+  /**
+   * Opens the state file, which exists.
+   *
+   * @throws {OsError} EAGAIN when the VM's user has a lease on it
+   */
+  static open(path: string): SavedState {
+    return new SavedState(path, openForeignFile(path, { writable: true }));
   }
 
   /**

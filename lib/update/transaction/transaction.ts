@@ -132,11 +132,12 @@ export async function runTransaction(
       self: order.self,
     });
   await using keeper = await startKeeper();
-  using state = new SavedState(directory.stateFile);
+  using state = SavedState.open(directory.stateFile);
   using old = new OldSide(client, facts, order.process, order.deadline);
   try {
     await old.prepare(order.command.argv);
-    await readAhead(facts, order.command.argv[0] ?? "", order.cell);
+    const program = order.command.argv[0] ?? "";
+    await readAhead(facts, program, order.world.credentials, order.cell);
     await warmUp();
     refuseIfInterrupted(order.signals);
     await using _memory = await OldMemory.keep(facts.pid);

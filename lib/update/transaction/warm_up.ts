@@ -26,7 +26,7 @@ export async function warmUp(): Promise<void> {
   using file = createMemfd("vm.state");
   file.writeAll(stream());
   file.truncate(STATE_BYTES);
-  using state = new SavedState(`/proc/self/fd/${file.number}`);
+  using state = new SavedState("", file.dup());
   using process = PidFd.open(Deno.pid);
   using hold = Hold.take(process, []);
   state.checkRam(hold, () => false);

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { printedBy } from "../../../lib/update/preflight/programs/program_probe.ts";
-import { librariesIn } from "../../../lib/update/transaction/page_cache.ts";
+import {
+  librariesIn,
+  View,
+} from "../../../lib/update/transaction/page_cache.ts";
 
 Deno.test("libraries are read from what the loader prints", () => {
   assertEquals(
@@ -26,4 +29,41 @@ Deno.test("the loader tells what a program would load", async () => {
   const libraries = librariesIn(printed);
   assert(libraries.some((path) => path.includes("libc.so")), printed);
   for (const path of libraries) assert(Deno.statSync(path).isFile);
+});
+
+/** Far enough away for every read to count as the first since (relatime). */
+const TOMORROW_MS = Date.now() + 86_400_000;
+
+Deno.test({
+  name: "what the VM's user could not read is not read for it",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await Deno.chmod(folder, 0o755);
+      const [open, secret, fifo] = ["open", "secret", "fifo"]
+        .map((name) => `${folder}/${name}`) as [string, string, string];
+      await Deno.writeTextFile(open, "open", { mode: 0o644 });
+      await Deno.writeTextFile(secret, "secret", { mode: 0o600 });
+      await new Deno.Command("mkfifo", { args: ["-m", "666", fifo] }).output();
+      for (const path of [open, secret]) {
+        await Deno.utime(path, new Date(0), new Date(TOMORROW_MS));
+      }
+      const wasRead = async (path: string) =>
+        (await Deno.stat(path)).atime?.getTime() !== 0;
+      using view = new View(
+        Deno.pid,
+        { uid: 65534, gid: 65534, groups: [] },
+      );
+      for (const path of [secret, fifo, "/dev/zero", folder, "/none"]) {
+        assertEquals(view.open(path), undefined, path);
+      }
+      // A device would be read until the time is over, a FIFO for ever.
+      await view.readAll([secret, fifo, "/dev/zero", open]);
+      assertEquals(await wasRead(open), true);
+      assertEquals(await wasRead(secret), false);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

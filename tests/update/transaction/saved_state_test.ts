@@ -41,7 +41,7 @@ const BLOCKS = [
 
 Deno.test("a state that is whole is kept without a doubt", async () => {
   using file = await stateFile();
-  using state = new SavedState(file.path);
+  using state = SavedState.open(file.path);
   assert(!state.complete);
   assertEquals(state.keep(false), undefined);
   assert(state.complete);
@@ -50,7 +50,7 @@ Deno.test("a state that is whole is kept without a doubt", async () => {
 
 Deno.test("an altered or truncated file is written anew from what was kept", async () => {
   using file = await stateFile();
-  using state = new SavedState(file.path);
+  using state = SavedState.open(file.path);
   state.keep(true);
   const altered = file.bytes.slice();
   altered[30_000] = (altered[30_000] ?? 0) ^ 1;
@@ -65,7 +65,7 @@ Deno.test("an altered or truncated file is written anew from what was kept", asy
 Deno.test("a torn state is refused unless its writer said that it is whole", async () => {
   using file = await stateFile();
   await Deno.truncate(file.path, 20_000);
-  using state = new SavedState(file.path);
+  using state = SavedState.open(file.path);
   assertThrows(() => state.keep(false), StreamError);
   assert(!state.complete);
   const doubt = state.keep(true);
@@ -75,7 +75,7 @@ Deno.test("a torn state is refused unless its writer said that it is whole", asy
 
 Deno.test("every RAMBlock of the stream must be held or be a file", async () => {
   using file = await stateFile();
-  using state = new SavedState(file.path);
+  using state = SavedState.open(file.path);
   state.checkRam(holding(...BLOCKS), () => false);
   state.checkRam(holding(...BLOCKS.slice(1)), (name) => name === "ram0");
   const error = assertThrows(
@@ -88,7 +88,7 @@ Deno.test("every RAMBlock of the stream must be held or be a file", async () => 
 
 Deno.test("memory of a device is held by the name of its backend, and by its size", async () => {
   using file = await stateFile();
-  using state = new SavedState(file.path);
+  using state = SavedState.open(file.path);
   const tables = BLOCKS[1] ?? "";
   const rest = BLOCKS.filter((name) => name !== tables);
   const held = (size: number): Hold => ({
@@ -108,7 +108,7 @@ Deno.test("a state file in a directory that is gone stays readable", async () =>
   let state: SavedState;
   {
     using file = await stateFile();
-    state = new SavedState(file.path);
+    state = SavedState.open(file.path);
   }
   using kept = state;
   assertEquals(kept.keep(false), undefined);

@@ -1,3 +1,4 @@
+import { openForeignFile } from "../../../../ffi/foreign_file.ts";
 import type { CheckContext, Finding } from "../check.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 import { quoted } from "../wording.ts";
@@ -35,7 +36,8 @@ async function formatFinding(
   { binary, facts, files }: CheckContext,
 ): Promise<Finding> {
   const name = quoted(binary);
-  const format = executableFormat(files.reach(binary));
+  using program = files.openToRead(binary);
+  const format = executableFormat(program);
   if (format.kind === "neither") {
     return refuse(`New binary ${name} is neither ELF nor a script`, REMEDY);
   }
@@ -49,7 +51,8 @@ async function formatFinding(
         REMEDY,
       );
   }
-  const running = executableFormat(`/proc/${facts.pid}/exe`);
+  using old = openForeignFile(`/proc/${facts.pid}/exe`, { followLink: true });
+  const running = executableFormat(old);
   return running.kind === "elf" && running.machine !== format.machine
     ? refuse(`New binary ${name} is for another machine`, REMEDY)
     : ok(`${name} is executable`);

@@ -11,8 +11,7 @@
  * @module
  */
 
-import { Fd } from "../../../../ffi/fd.ts";
-import { O_NONBLOCK, O_RDONLY } from "../../../../ffi/open_flags.ts";
+import type { Fd } from "../../../../ffi/fd.ts";
 
 /** The kernel reads no more of a script's first line. */
 const HEAD_BYTES = 256;
@@ -28,9 +27,7 @@ export type ExecutableFormat =
   | { readonly kind: "neither" };
 
 /** Reads what kind of executable a file is. */
-export function executableFormat(path: string): ExecutableFormat {
-  // A VM may have put a FIFO there meanwhile: opening it must not wait.
-  using file = Fd.open(path, O_RDONLY | O_NONBLOCK);
+export function executableFormat(file: Fd): ExecutableFormat {
   const head = new Uint8Array(HEAD_BYTES);
   return formatOf(head.subarray(0, file.read(head)));
 }
