@@ -3,6 +3,7 @@ import { newBinary } from "./binary.ts";
 import { compat } from "./compat.ts";
 import { confinement } from "./confinement.ts";
 import { cprExec } from "./cpr_exec.ts";
+import { deviceState } from "./device_state.ts";
 import { libvirt } from "./libvirt.ts";
 import { namespaces } from "./namespaces.ts";
 import {
@@ -28,6 +29,7 @@ export const PROGRAM_CHECKS: readonly PreflightCheck[] = [
   newDevices,
   newAccelerator,
   compat,
+  deviceState,
   sandbox,
   confinement,
   namespaces,

@@ -2,8 +2,6 @@ import {
   compareDumps,
   type CompatFinding,
   type Compatibility,
-  type Dump,
-  dumpOf,
   typesInUse,
   verdictOf,
 } from "../../../inspect/compat/mod.ts";
@@ -11,8 +9,8 @@ import { InspectError } from "../../../inspect/error.ts";
 import type { CheckContext, Finding, PreflightCheck } from "../check.ts";
 import { ok, refuse, skipped, warn } from "../check.ts";
 import { joined } from "../wording.ts";
-import { isSameForUs, obstacleToAsking } from "./new_program.ts";
-import { runSafely } from "./safe_run.ts";
+import { knownDump, runningProgram } from "./known_dump.ts";
+import { obstacleToAsking } from "./new_program.ts";
 
 const REMEDY = "Move to another release, or restart the VM on this one; " +
   "cprctl compat tells more";
@@ -40,33 +38,6 @@ export const compat: PreflightCheck = {
     }
   },
 };
-
-/** The way to a file that may be gone is not open to every user. */
-async function runningProgram({ facts }: CheckContext): Promise<string> {
-  const { path, replaced } = facts.executable;
-  return !replaced && await isSameForUs(path, facts.executable)
-    ? path
-    : `/proc/${facts.pid}/exe`;
-}
-
-const dumps = new Map<string, Promise<Dump>>();
-
-/** A program's dump; made once as long as the file is the same. */
-async function knownDump(
-  program: string,
-  { facts: { machine }, cell }: CheckContext,
-): Promise<Dump> {
-  const { dev, ino, mtime, size } = await Deno.stat(program);
-  const key = JSON.stringify([dev, ino, mtime, size, cell?.key, machine]);
-  const known = dumps.get(key);
-  if (known !== undefined) return await known;
-  const dump = dumpOf(program, {
-    machine,
-    run: (program, run) => runSafely(program, run, cell),
-  });
-  dumps.set(key, dump);
-  return await dump;
-}
 
 function judged(compatibility: Compatibility): Finding {
   const hits = compatibility.findings.filter(({ hit }) => hit === true);

@@ -1,0 +1,106 @@
+/**
+ * The devices in what the human monitor prints as `info qtree`, which has what
+ * no other answer tells together: types, addresses, and who sits on which bus.
+ *
+ * ```
+ *       dev: virtio-blk-pci, id "disk"
+ *         addr = 04.0
+ *         class SCSI controller, addr 00:04.0, pci id 1af4:1001 (sub 1af4:0002)
+ *         bar 0: i/o at 0xd000 [0xd07f]
+ *         bus: virtio-bus
+ *           type virtio-pci-bus
+ *           dev: virtio-blk-device, id ""
+ * ```
+ *
+ * @module
+ */
+
+/** A device. */
+export interface TreeDevice {
+  readonly type: string;
+  readonly id: string;
+  /** Type of the bus that it sits on, such as "PCIE". */
+  readonly busType: string;
+  /** Undefined where it is no PCI device. */
+  readonly pci: PciPlace | undefined;
+  /** Devices on the buses that it has. */
+  readonly children: readonly TreeDevice[];
+}
+
+/** What a guest sees of a PCI device. */
+export interface PciPlace {
+  /** Such as "00:04.0". */
+  readonly address: string;
+  readonly isBridge: boolean;
+  /** Base address registers. */
+  readonly bars: number;
+}
+
+const DEVICE = /^( *)dev: (.+), id "(.*)"\s*$/;
+const BUS = /^( *)bus: /;
+const BUS_TYPE = /^ *type (\S+)\s*$/;
+const PCI = /^ *class (.+), addr ([0-9a-f:.]+), pci id /;
+const BAR = /^ *bar \d+: /;
+const PCI_BRIDGE = "PCI bridge";
+
+/** Every device, those on other devices' buses too, from the top. */
+export function devicesIn(lines: readonly string[]): TreeDevice[] {
+  const reader = new TreeReader();
+  for (const line of lines) reader.take(line);
+  return reader.devices;
+}
+
+/** Something whose lines are not over yet. */
+type Open<T> = T & { readonly indent: number };
+
+class TreeReader {
+  readonly devices: Draft[] = [];
+  readonly #devices: Open<{ readonly device: Draft }>[] = [];
+  readonly #buses: Open<{ type: string }>[] = [];
+
+  take(line: string): void {
+    const [, before = "", type, id = ""] = DEVICE.exec(line) ?? [];
+    const [bus, indent = ""] = BUS.exec(line) ?? [];
+    if (type !== undefined) this.#beginDevice(before.length, type, id);
+    else if (bus !== undefined) this.#beginBus(indent.length);
+    else this.#property(line);
+  }
+
+  #beginDevice(indent: number, type: string, id: string): void {
+    close(this.#devices, indent);
+    close(this.#buses, indent);
+    const busType = this.#buses.at(-1)?.type ?? "";
+    const device: Draft = { type, id, busType, pci: undefined, children: [] };
+    this.#devices.at(-1)?.device.children.push(device);
+    this.#devices.push({ indent, device });
+    this.devices.push(device);
+  }
+
+  #beginBus(indent: number): void {
+    close(this.#devices, indent);
+    close(this.#buses, indent);
+    this.#buses.push({ indent, type: "" });
+  }
+
+  #property(line: string): void {
+    const bus = this.#buses.at(-1);
+    if (bus?.type === "") bus.type = BUS_TYPE.exec(line)?.[1] ?? "";
+    const device = this.#devices.at(-1)?.device;
+    if (device === undefined) return;
+    const [, kind, address = ""] = PCI.exec(line) ?? [];
+    if (kind !== undefined) {
+      device.pci = { address, isBridge: kind === PCI_BRIDGE, bars: 0 };
+    } else if (device.pci !== undefined && BAR.test(line)) device.pci.bars++;
+  }
+}
+
+/** A device as its lines come. */
+interface Draft extends TreeDevice {
+  pci: (PciPlace & { bars: number }) | undefined;
+  readonly children: Draft[];
+}
+
+/** Ends what is not above a line of this indent. */
+function close(open: Open<unknown>[], indent: number): void {
+  while ((open.at(-1)?.indent ?? -1) >= indent) open.pop();
+}

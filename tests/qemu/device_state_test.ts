@@ -1,0 +1,54 @@
+/** Devices whose state QEMU does not save are told before the VM is stopped. */
+
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import {
+  assertNothingElse,
+  assertRefuses,
+  preflightOf,
+} from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+
+function startWith(...extra: readonly string[]): Promise<VirtualMachine> {
+  const machine = { ...PLAIN, disk: "virtio-blk-pci,bus=pcie.0", extra };
+  return VirtualMachine.start(builds.old, machine, "tcg");
+}
+
+const memory = (id: string) => [
+  "-object",
+  `memory-backend-memfd,id=${id},size=1M,share=on`,
+];
+
+const FORGOTTEN: Readonly<Record<string, readonly string[]>> = {
+  "edu": ["-device", "edu,id=it"],
+  "ati-vga": ["-device", "ati-vga,id=it"],
+  "sdhci-pci": ["-device", "sdhci-pci,id=it"],
+  "pci-testdev": ["-device", "pci-testdev,id=it"],
+  "acpi-erst": [...memory("m"), "-device", "acpi-erst,id=it,memdev=m"],
+  "virtio-pmem": [
+    ...["-m", "64M,maxmem=1G"],
+    ...["-object", "memory-backend-memfd,id=m,size=2M,share=on"],
+    ...["-device", "virtio-pmem-pci,id=it,memdev=m"],
+  ],
+};
+
+for (const [type, words] of Object.entries(FORGOTTEN)) {
+  Deno.test(`a VM with ${type} is refused`, async () => {
+    await using vm = await startWith(...words);
+    const checks = await preflightOf(vm, builds.new.binary);
+    assertRefuses(checks, "device-state", type);
+    assertNothingElse(checks, "device-state");
+  });
+}
+
+Deno.test("devices that save their state in other ways pass", async () => {
+  await using vm = await startWith(
+    ...["-device", "pvscsi"], // in a subsection
+    ...["-device", "i82559er", "-device", "i82801"], // one by one
+    ...["-device", "virtio-vga"], // as virtio does
+    ...["-device", "pxb-pcie,bus_nr=128,bus=pcie.0"], // none that matters
+    ...["-device", "pcie-root-port,id=rp,bus=pcie.0"],
+  );
+  assertNothingElse(await preflightOf(vm, builds.new.binary));
+});
