@@ -21,6 +21,7 @@ import { Deadline } from "./deadline.ts";
 import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { ProcessFiles } from "./process/files.ts";
+import { requireSame } from "./process/identity.ts";
 import { openNamed } from "./process/named_process.ts";
 import { identity } from "./process/proc.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
@@ -178,8 +179,9 @@ async function examine(
 ): Promise<void> {
   const { client, facts, clock, report } = known;
   using process = await openProcess(facts);
-  const world = await readWorld(facts.pid);
-  using anchors = Anchors.open(facts.pid, world);
+  const world = await readWorld(facts.identity);
+  using anchors = Anchors.open(facts.identity, world);
+  await requireSame(facts.identity);
   await clock.begin("preflight");
   const binary = request.binary ?? facts.executable.path;
   const live = await readLiveProcess(facts.pid);

@@ -29,6 +29,11 @@ export async function readCommandLine(pid: number): Promise<string[]> {
   return words;
 }
 
+/** The environment of a process at its start: a NUL after each variable. */
+export async function readEnvironment(pid: number): Promise<string> {
+  return await Deno.readTextFile(`/proc/${pid}/environ`);
+}
+
 /** The file that a process executes. */
 export async function readExecutable(pid: number): Promise<Executable> {
   const link = `/proc/${pid}/exe`;
@@ -75,8 +80,9 @@ const IMAGE = [26, 27, 28, 45, 46, 48, 49, 50, 51];
  * Where a process has its program, stack, words and environment: an exec lays
  * them out anew, and nothing else does.
  */
-export async function readImage(pid: number): Promise<string> {
-  return (await readStat(pid, IMAGE)).join(" ");
+export function readImage(pid: number): string {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return fieldsOf(stat, pid, IMAGE).join(" ");
 }
 
 /**
@@ -111,7 +117,14 @@ async function readStat(
   pid: number,
   numbers: readonly number[],
 ): Promise<string[]> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  return fieldsOf(await Deno.readTextFile(`/proc/${pid}/stat`), pid, numbers);
+}
+
+function fieldsOf(
+  stat: string,
+  pid: number,
+  numbers: readonly number[],
+): string[] {
   // The second field, the name, may contain anything but ends with the last ")".
   const fields = stat.slice(stat.lastIndexOf(")") + 2).trimEnd().split(" ");
   return numbers.map((number) => {

@@ -11,6 +11,7 @@
 
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
+import { isOwnedBy } from "../process/identity.ts";
 import { isThere } from "../process/named_process.ts";
 import { readStateAndImage } from "../process/proc.ts";
 import { readKeepers } from "../run/journal.ts";
@@ -74,7 +75,9 @@ async function isOfVm(
 ): Promise<boolean> {
   const members = [vm, ...await readKeepers(directory)];
   for (const member of members) {
-    if (member.pid === pid && await isThere(member)) return true;
+    if (member.pid === pid && await isThere(member)) {
+      return isOwnedBy(pid, vm.owner);
+    }
   }
   return false;
 }

@@ -30,6 +30,7 @@ import {
   UpdateError,
   UpdateProblem,
 } from "../error.ts";
+import { requireSameNow, requireSameUser } from "../process/identity.ts";
 import { OldMemory } from "../process/old_memory.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
@@ -214,6 +215,7 @@ async function holdOrCancel(
   try {
     await clock.begin("hold");
     using stack = new DisposableStack();
+    requireSameNow(facts.identity);
     const hold = stack.use(Hold.take(process, command.descriptors));
     const emptyBlock = await emptyBlockOf(order);
     state.checkRam(hold, (block) => {
@@ -247,6 +249,7 @@ async function goOn(order: Move, course: Course): Promise<void> {
   const kept = keep(state, old.completed); // while the new program starts
   await using fresh = await connecting;
   fresh.client.deadline = deadline.at;
+  requireSameUser(facts.identity);
   if (kept.error !== undefined) throw kept.error;
   if (kept.doubt !== undefined) {
     course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);

@@ -1,18 +1,13 @@
 import {
+  type Peer,
   type QemuVersion,
   type QmpAddress,
   type QmpClient,
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { RefusedError } from "../error.ts";
-import {
-  type Executable,
-  readCommandLine,
-  readExecutable,
-  readImage,
-  readOwner,
-  readStartTime,
-} from "../process/proc.ts";
+import { identify, type Identity } from "../process/identity.ts";
+import { type Executable, readOwner } from "../process/proc.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
 import type { Program, Report } from "../report/report.ts";
@@ -29,6 +24,7 @@ export type ProgramName = "QEMU" | "cprctl";
 export interface VmRecord {
   readonly address: QmpAddress;
   readonly pid: number;
+  readonly owner: { readonly uid: number; readonly gid: number };
   /** With the pid, names the process for good. */
   readonly startTime: string;
   /** What an exec changes, and nothing else. */
@@ -53,7 +49,7 @@ export interface VmRecord {
 
 /** What is known of a VM before anything is touched. */
 export interface Facts extends VmRecord {
-  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly identity: Identity;
   readonly argv: readonly string[];
   /** RAMBlocks that are named shared files: they come back by their names. */
   readonly ramFiles: ReadonlyMap<string, RamFile>;
@@ -66,7 +62,7 @@ export interface Facts extends VmRecord {
 /** Of what is known, what the journal keeps. */
 export function recordOf(facts: Facts): VmRecord {
   const {
-    owner: _owner,
+    identity: _identity,
     argv: _argv,
     ramFiles: _files,
     deviceMemory: _memory,
@@ -85,22 +81,23 @@ const NO_UUID = "00000000-0000-0000-0000-000000000000";
  * @throws {RefusedError} when the peer's process cannot be told, or looked into
  */
 export async function gatherFacts(client: QmpClient): Promise<Facts> {
-  const pid = client.peer?.pid;
-  if (pid === undefined) {
+  const { peer } = client;
+  if (peer === null) {
     throw new RefusedError(
       "no-peer",
       "Cannot tell which process listens at the monitor: not a unix socket",
       { remedy: "Give the VM a monitor on a unix socket" },
     );
   }
-  const { owner, ...process } = await readProcess(pid);
+  const identity = await identityOf(peer);
+  const { pid, startTime, image, executable, argv } = identity;
+  const { uid, gid } = identity.credentials;
   const status = asObject(await client.execute("query-status"));
   const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
     address: lasting(client.address),
-    pid,
-    ...process,
-    owner,
+    ...{ identity, pid, startTime, image, executable, argv },
+    owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,
     name: text(asObject(await client.execute("query-name"))["name"]),
@@ -123,23 +120,17 @@ function lasting(address: QmpAddress): QmpAddress {
   return { path: `${Deno.cwd()}/${address.path}` };
 }
 
-/** What /proc says of a VM's process. */
-async function readProcess(pid: number) {
-  const owner = await readOwner(pid);
+/** Who the process is that listens at a monitor. */
+async function identityOf(peer: Peer): Promise<Identity> {
   try {
-    const [argv, executable, startTime, image] = await Promise.all([
-      readCommandLine(pid),
-      readExecutable(pid),
-      readStartTime(pid),
-      readImage(pid),
-    ]);
-    return { argv, executable, owner, startTime, image };
+    return await identify(peer);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    const owner = await readOwner(peer.pid);
     throw new RefusedError(
       "not-permitted",
-      `User ${Deno.uid()} may not look into process ${pid}, which belongs to ` +
-        `user ${owner.uid}`,
+      `User ${Deno.uid()} may not look into process ${peer.pid}, which ` +
+        `belongs to user ${owner.uid}`,
       { remedy: "Run cprctl as root, or as the user of the VM", cause },
     );
   }

@@ -1,8 +1,13 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Identity } from "../process/identity.ts";
 import type { Place } from "./estate.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
+
+/** A process, and the program that it was seen to execute. */
+type Executing = Pick<Identity, "pid" | "executable">;
 
 /** The namespaces of this process, to tell which a VM has of its own. */
 function ownNamespace(kind: NamespaceKind): string {
@@ -22,10 +27,21 @@ export class Anchors implements Disposable {
     readonly modules: readonly KeptModule[],
   ) {}
 
-  /** Opens them, while the process is what it was. */
-  static open(pid: number, world: World): Anchors {
+  /**
+   * Opens them, while the process is what it was.
+   *
+   * @throws {UpdateProblem} when it executes another program by now
+   */
+  static open({ pid, executable: known }: Executing, world: World): Anchors {
     using stack = new DisposableStack();
     const executable = stack.use(Fd.open(`/proc/${pid}/exe`, O_RDONLY));
+    const { dev, ino } = executable.stat();
+    if (Number(dev) !== known.dev || Number(ino) !== known.ino) {
+      throw new UpdateProblem(
+        "process-changed",
+        `Process ${pid} executes another program than "${known.path}" by now`,
+      );
+    }
     const cwd = stack.use(Fd.open(`/proc/${pid}/cwd`, O_PATH | O_DIRECTORY));
     const namespaces = new Map<NamespaceKind, Fd>();
     for (const kind of NAMESPACES) {

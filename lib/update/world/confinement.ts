@@ -19,7 +19,7 @@ import {
   setAmbientSet,
   setCapabilities,
 } from "../../../ffi/capabilities.ts";
-import { statusLine } from "./status_line.ts";
+import { statusLine } from "../process/status_line.ts";
 
 /** Sets of capabilities as /proc writes them: hexadecimal, 64 bits. */
 export interface Confinement {

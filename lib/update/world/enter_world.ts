@@ -20,6 +20,7 @@ import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
+import { UpdateProblem } from "../error.ts";
 import { givePlacement } from "../process/placement.ts";
 import { confine } from "./confinement.ts";
 import type { World } from "./world.ts";
@@ -46,6 +47,7 @@ export interface Entrance {
 /** Executes the program in the world; returns only by throwing. */
 export function enterWorld(entrance: Entrance): never {
   const { world, executable } = entrance;
+  requireOwnUser(world);
   Deno.writeTextFileSync("/proc/self/oom_score_adj", `${world.oomScoreAdj}`);
   for (const namespace of entrance.namespaces) enterNamespace(namespace);
   if (world.root !== "/") changeRoot(world.root);
@@ -69,6 +71,15 @@ export function enterWorld(entrance: Entrance): never {
     environment: { ...world.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });
+}
+
+/** Whatever was found out before: root is nobody who did not begin as root. */
+function requireOwnUser({ credentials, openedByRoot }: World): void {
+  if (credentials.uid !== ROOT || openedByRoot || geteuid() !== ROOT) return;
+  throw new UpdateProblem(
+    "not-roots-vm",
+    "Cannot start a program as root: the VM was not root's",
+  );
 }
 
 /** A VM without its priority is better than none. */

@@ -8,10 +8,15 @@
 import type { Credentials } from "../../../ffi/identity.ts";
 import { getIoPriority } from "../../../ffi/io_priority.ts";
 import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
+import {
+  type Identity,
+  parseCredentials,
+  requireSameUser,
+} from "../process/identity.ts";
 import { type Placement, readPlacement } from "../process/placement.ts";
 import { type Confinement, parseConfinement } from "./confinement.ts";
 import { type Limits, parseLimits } from "./limits.ts";
-import { statusLine } from "./status_line.ts";
+import { statusLine } from "../process/status_line.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
@@ -24,6 +29,8 @@ export interface World {
   readonly cwd: string;
   readonly root: string;
   readonly credentials: Credentials;
+  /** Whether root opened the monitor: a VM that is root's has such a one. */
+  readonly openedByRoot: boolean;
   readonly confinement: Confinement;
   readonly umask: number;
   /** Null where we may not see it. */
@@ -39,10 +46,15 @@ export interface World {
   readonly namespaces: Readonly<Record<NamespaceKind, string>>;
 }
 
-/** Reads the surroundings of a process. */
-export async function readWorld(pid: number): Promise<World> {
-  const [environ, cwd, root, status, oom, cgroup, limits] = await Promise.all([
-    Deno.readTextFile(`/proc/${pid}/environ`),
+/**
+ * Reads the surroundings of a process. Its user and its environment are those
+ * with which it was identified.
+ *
+ * @throws {RefusedError} when it has another user by now
+ */
+export async function readWorld(identity: Identity): Promise<World> {
+  const { pid, credentials, openedByRoot } = identity;
+  const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
     Deno.readTextFile(`/proc/${pid}/status`),
@@ -50,11 +62,14 @@ export async function readWorld(pid: number): Promise<World> {
     Deno.readTextFile(`/proc/${pid}/cgroup`),
     Deno.readTextFile(`/proc/${pid}/limits`),
   ]);
+  // The rights in that text are those of this user.
+  requireSameUser(identity, parseCredentials(status, pid));
   return {
-    environment: parseEnvironment(environ),
+    environment: parseEnvironment(identity.environment),
     cwd,
     root,
-    credentials: parseCredentials(status),
+    credentials,
+    openedByRoot,
     confinement: parseConfinement(status),
     umask: parseInt(statusLine(status, "Umask"), 8),
     personality: await readPersonality(pid),
@@ -84,19 +99,6 @@ function parseEnvironment(text: string): Record<string, string> {
     if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
   }
   return variables;
-}
-
-/** Reads /proc/PID/status. */
-export function parseCredentials(status: string): Credentials {
-  const numbers = (name: string) =>
-    statusLine(status, name).split(/\s+/).filter((it) => it !== "").map(Number);
-  // Real, effective, saved, file system: a daemon that gave up root has four
-  // alike; of others the effective one counts.
-  return {
-    uid: numbers("Uid")[1] ?? 0,
-    gid: numbers("Gid")[1] ?? 0,
-    groups: numbers("Groups"),
-  };
 }
 
 async function readNamespaces(pid: number): Promise<World["namespaces"]> {

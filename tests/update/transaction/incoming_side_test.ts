@@ -12,6 +12,7 @@ function vmOf({ address }: FakePeer): VmRecord {
   return {
     address,
     pid: Deno.pid,
+    owner: { uid: 0, gid: 0 },
     startTime: "1",
     image: "",
     executable: { path: "/bin/qemu", replaced: false, dev: 1, ino: 1 },

@@ -3,10 +3,9 @@ import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { type BriefEnd, runBriefly } from "../../../lib/brief_run.ts";
-import { Anchors } from "../../../lib/update/world/anchors.ts";
 import { Cell } from "../../../lib/update/world/cell.ts";
-import { readWorld } from "../../../lib/update/world/world.ts";
 import { cprctlWords } from "../../program/program.ts";
+import { worldOf } from "./world_of.ts";
 
 const ignore = Deno.uid() !== 0;
 const USER = ["setpriv", "--reuid=65534", "--regid=65533", "--groups=7,8"];
@@ -31,8 +30,8 @@ async function runIn(
   try {
     await reader.read(); // the wrapper is done
     place(process.pid);
-    const world = await readWorld(process.pid);
-    using anchors = Anchors.open(process.pid, world);
+    const { world, anchors: opened } = await worldOf(process.pid);
+    using anchors = opened;
     const cell = new Cell(world, anchors.place, cprctlWords());
     await use(
       await runBriefly("/bin/sh", {

@@ -4,12 +4,11 @@ import { createMemfd } from "../../../ffi/memfd.ts";
 import { O_RDONLY } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { readCprState } from "../../../lib/cpr/mod.ts";
-import { Anchors } from "../../../lib/update/world/anchors.ts";
 import type { Kept } from "../../../lib/update/world/estate.ts";
 import { Keeper } from "../../../lib/update/world/keeper.ts";
-import { readWorld } from "../../../lib/update/world/world.ts";
 import { cprctlWords } from "../../program/program.ts";
 import { withRunDirectory } from "../run_base.ts";
+import { worldOf } from "./world_of.ts";
 
 /** Becomes the old program: says what it was given, and where it is. */
 const OLD_PROGRAM = `
@@ -56,8 +55,7 @@ async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
     { held: { number: 1 }, fd: out },
     { held: { number: 2 }, fd: out },
   ];
-  const world = await readWorld(model.pid);
-  const anchors = Anchors.open(model.pid, world);
+  const { world, anchors } = await worldOf(model.pid);
   return {
     run,
     output,

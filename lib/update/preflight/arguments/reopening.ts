@@ -1,5 +1,5 @@
 import type { Credentials } from "../../../../ffi/identity.ts";
-import { parseCredentials } from "../../world/world.ts";
+import { parseCredentials } from "../../process/identity.ts";
 import {
   type CheckContext,
   ok,
@@ -44,6 +44,7 @@ export const reopening: PreflightCheck = {
 async function userOf({ facts }: CheckContext): Promise<Credentials> {
   return parseCredentials(
     await Deno.readTextFile(`/proc/${facts.pid}/status`),
+    facts.pid,
   );
 }
 

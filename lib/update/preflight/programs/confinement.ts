@@ -1,4 +1,5 @@
 import { capabilitiesIn } from "../../../../ffi/capabilities.ts";
+import { parseCredentials } from "../../process/identity.ts";
 import { readSecurityLabel } from "../../process/security_label.ts";
 import {
   afterRestart,
@@ -6,7 +7,6 @@ import {
   ownConfinement,
   parseConfinement,
 } from "../../world/confinement.ts";
-import { parseCredentials } from "../../world/world.ts";
 import {
   type Finding,
   ok,
@@ -30,7 +30,7 @@ export const confinement: PreflightCheck = {
         "Run cprctl as root",
       );
     }
-    const { uid } = parseCredentials(status);
+    const { uid } = parseCredentials(status, facts.pid);
     const { gained, lost } = afterRestart(its, uid, own);
     if (gained !== 0n) {
       return refuse(

@@ -1,0 +1,243 @@
+/**
+ * Who the VM's process is. It is established once, and verified wherever
+ * something is done by it: a process may execute another program at any moment,
+ * such as one that changes its user, and is no VM then.
+ *
+ * ```
+ * monitor's peer ─▶ identify ─▶ facts ─▶ world, anchors ─▶ hold ─▶ rollback
+ *                       │                     │             │
+ *                       └──── same? ──────────┴──── same? ──┘
+ * ```
+ *
+ * @module
+ */
+
+import type { Credentials } from "../../../ffi/identity.ts";
+import { UpdateProblem } from "../error.ts";
+import {
+  type Executable,
+  identity as fileIdentity,
+  isGone,
+  readCommandLine,
+  readEnvironment,
+  readExecutable,
+  readImage,
+  readStartTime,
+} from "./proc.ts";
+import { statusLine } from "./status_line.ts";
+
+/** Who opened a monitor's socket, as the kernel noted it then. */
+export interface Opener {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A process as it was found. */
+export interface Identity {
+  readonly pid: number;
+  /** With the pid, names the process for good. */
+  readonly startTime: string;
+  /** What an exec changes, and nothing else. */
+  readonly image: string;
+  readonly executable: Executable;
+  readonly credentials: Credentials;
+  /** Whether root opened its monitor: only then may it be root's. */
+  readonly openedByRoot: boolean;
+  readonly argv: readonly string[];
+  /** As /proc has it: a NUL after each variable. */
+  readonly environment: string;
+}
+
+const ROOT = 0;
+const MEMBERS_OF_STATUS = ["real", "effective", "saved", "file system"];
+
+/**
+ * Establishes who the process is that opened a monitor.
+ *
+ * @throws {UpdateProblem} when it is not one user's, or not that of its monitor
+ * @throws {Deno.errors.PermissionDenied} when it is another user's
+ */
+export async function identify(opener: Opener): Promise<Identity> {
+  const { pid } = opener;
+  const before = readNow(pid);
+  const [startTime, executable, argv, environment] = await Promise.all([
+    readStartTime(pid),
+    readExecutable(pid),
+    readCommandLine(pid),
+    readEnvironment(pid),
+  ]);
+  const { image, credentials } = before;
+  const found: Identity = {
+    ...{ pid, startTime, image, executable, argv, environment, credentials },
+    openedByRoot: opener.uid === ROOT,
+  };
+  requireOpener(found, opener, before.visibleTo);
+  requireSameNow(found);
+  return found;
+}
+
+/**
+ * Makes sure that the process is what it was, all of it.
+ *
+ * @throws {UpdateProblem}
+ */
+export async function requireSame(it: Identity): Promise<void> {
+  const [startTime, argv, environment] = await Promise.all([
+    readStartTime(it.pid),
+    readCommandLine(it.pid),
+    readEnvironment(it.pid),
+  ]);
+  if (startTime !== it.startTime) throw changed(it, "another process");
+  if (argv.join("\0") !== it.argv.join("\0")) {
+    throw changed(it, "another command line");
+  }
+  if (environment !== it.environment) throw changed(it, "another environment");
+  requireSameNow(it);
+}
+
+/**
+ * The same, but of what the kernel keeps itself: it cannot be kept waiting, and
+ * takes microseconds.
+ *
+ * @throws {UpdateProblem}
+ */
+export function requireSameNow(it: Identity): void {
+  let now: Now;
+  try {
+    now = readNow(it.pid);
+  } catch (error) {
+    if (isGone(error)) throw changed(it, "it ended");
+    throw error;
+  }
+  const { image, file, credentials } = now;
+  const { dev, ino } = it.executable;
+  const isSameProgram = image === it.image && file.dev === dev &&
+    file.ino === ino;
+  if (!isSameProgram) throw changed(it, "another program");
+  requireSameUser(it, credentials);
+}
+
+/**
+ * Makes sure that a process, which may execute another program by now, has the
+ * user that it had.
+ *
+ * @throws {UpdateProblem}
+ */
+export function requireSameUser(
+  it: Pick<Identity, "pid" | "credentials">,
+  now: Credentials = readCredentials(it.pid),
+): void {
+  const same = now.uid === it.credentials.uid &&
+    now.gid === it.credentials.gid &&
+    now.groups.join() === it.credentials.groups.join();
+  if (!same) throw changed(it, "another user or group");
+}
+
+/** Whether all that a process does is done as this user, in this group. */
+export function isOwnedBy(
+  pid: number,
+  { uid, gid }: Pick<Credentials, "uid" | "gid">,
+): boolean {
+  try {
+    const now = readCredentials(pid);
+    return now.uid === uid && now.gid === gid;
+  } catch (error) {
+    if (isGone(error) || error instanceof UpdateProblem) return false;
+    throw error;
+  }
+}
+
+/** What can be read of a process at once. */
+interface Now {
+  readonly credentials: Credentials;
+  readonly image: string;
+  readonly file: { readonly dev: number; readonly ino: number };
+  /** The owner of its entries in /proc: root's if it is not dumpable. */
+  readonly visibleTo: number;
+}
+
+function readNow(pid: number): Now {
+  const image = readImage(pid);
+  const credentials = readCredentials(pid);
+  const file = fileIdentity(Deno.statSync(`/proc/${pid}/exe`));
+  // The folder itself is the user's in any case.
+  const visibleTo = Deno.statSync(`/proc/${pid}/environ`).uid ?? ROOT;
+  // An exec in between would mix two programs up.
+  if (readImage(pid) === image) return { credentials, image, file, visibleTo };
+  throw changed({ pid }, "another program");
+}
+
+function readCredentials(pid: number): Credentials {
+  return parseCredentials(Deno.readTextFileSync(`/proc/${pid}/status`), pid);
+}
+
+/**
+ * The user and groups in the text of /proc/PID/status.
+ *
+ * @throws {UpdateProblem} when the real, effective, saved and file system ones
+ * are not alike: it is on its way from one user to another
+ */
+export function parseCredentials(status: string, pid: number): Credentials {
+  const numbers = (name: string) =>
+    statusLine(status, name).split(/\s+/).filter((it) => it !== "").map(Number);
+  const one = (name: "Uid" | "Gid"): number => {
+    const ids = numbers(name);
+    const [first] = ids;
+    const isOne = ids.length === MEMBERS_OF_STATUS.length &&
+      ids.every((id) => id === first);
+    if (first !== undefined && isOne) return first;
+    const what = name === "Uid" ? "users" : "groups";
+    const told = MEMBERS_OF_STATUS.map((it, at) => `${it} ${ids[at]}`);
+    throw new UpdateProblem(
+      "several-users",
+      `Process ${pid} has several ${what} at once: ${told.join(", ")}`,
+      {
+        remedy: "Look at the process: no VM has a set-user-ID or " +
+          "set-group-ID program",
+      },
+    );
+  };
+  return { uid: one("Uid"), gid: one("Gid"), groups: numbers("Groups") };
+}
+
+/**
+ * A VM that root started may have given up root since. Any other has the user
+ * that it had when it opened its monitor.
+ */
+function requireOpener(
+  { pid, credentials: { uid, gid } }: Identity,
+  opener: Opener,
+  visibleTo: number,
+): void {
+  if (opener.uid === ROOT) return;
+  if (uid !== opener.uid || gid !== opener.gid) {
+    throw new UpdateProblem(
+      "another-user",
+      `Process ${pid} is user ${uid} in group ${gid}, and its monitor was ` +
+        `opened by user ${opener.uid} in group ${opener.gid}`,
+      { remedy: "Look at the process: it does not seem to be a VM" },
+    );
+  }
+  if (visibleTo === uid) return;
+  throw new UpdateProblem(
+    "not-dumpable",
+    `Process ${pid} of user ${uid} is hidden from that user (it is not ` +
+      "dumpable), as a program is that has more rights than its user",
+    {
+      remedy: "Start the VM with a program that has neither set-user-ID nor " +
+        "file capabilities",
+    },
+  );
+}
+
+function changed(
+  { pid }: Pick<Identity, "pid">,
+  what: string,
+): UpdateProblem {
+  return new UpdateProblem(
+    "process-changed",
+    `Process ${pid} is not what it was when it was looked at: ${what}`,
+    { remedy: "Look at the process; if it is a VM still, run it again" },
+  );
+}
