@@ -1,10 +1,13 @@
 import { RefusedError } from "../error.ts";
 
-/** A dropped ssh, an impatient operator, a service manager. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/**
+ * A dropped ssh, an impatient operator, a service manager: all that a keyboard
+ * can send is among them.
+ */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"] as const;
 
 /**
- * Keeps the signals that end a program from ending this one while a VM depends
+ * Keeps the signals that end or stop a program from doing so to this one while a VM depends
  * on it. They are remembered; who waits for the end need not send them again.
  */
 export class DeferredSignals implements Disposable {
