@@ -281,14 +281,22 @@ export class UnixListener implements Disposable {
    * the system does not.
    *
    * @param backlog how many may wait to be accepted
+   * @param mode who may connect, whatever the umask; as the umask says where it
+   * is not given
    * @throws {OsError} EADDRINUSE when something is there, ENOENT, EACCES,
    * ENAMETOOLONG.
    */
-  static listen(path: string, backlog = 16): UnixListener {
+  static listen(path: string, backlog = 16, mode?: number): UnixListener {
     const address = socketAddress(path, "bind");
     const fd = newSocket();
     try {
-      check(libc().bind(fd.number, address, address.length), "bind", path);
+      // A chmod afterwards would come too late for who connects at once.
+      const umask = mode === undefined
+        ? undefined
+        : libc().umask(~mode & 0o777);
+      const bound = libc().bind(fd.number, address, address.length);
+      if (umask !== undefined) libc().umask(umask);
+      check(bound, "bind", path);
       check(libc().listen(fd.number, backlog), "listen", path);
       return new UnixListener(path, fd);
     } catch (error) {

@@ -371,3 +371,18 @@ Deno.test("paths that cannot be are refused in words", () =>
       );
     })
   ));
+
+Deno.test("a socket is for whom its mode says, whatever the umask", () =>
+  withoutLeaks(() =>
+    withPath((path) => {
+      const before = Deno.umask(0);
+      try {
+        using _listener = UnixListener.listen(path, 16, 0o600);
+        assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+        assertEquals(Deno.umask(), 0);
+      } finally {
+        Deno.umask(before);
+      }
+      return Promise.resolve();
+    })
+  ));

@@ -21,6 +21,9 @@ import { lines } from "./lines.ts";
 import type { World } from "./world.ts";
 
 const SOCKET_FILE = "keeper.sock";
+const BACKLOG = 16;
+/** Of the socket: who may connect is lent the VM's memory. */
+const OWNER_ONLY = 0o600;
 /** What goes wrong in a keeper is said there. */
 const LOG_FILE = "keeper.log";
 const ABSENT = "no-keeper";
@@ -73,7 +76,7 @@ export class Keeper implements AsyncDisposable {
   static async start(order: KeeperStart): Promise<Keeper> {
     const path = `${order.directory}/${SOCKET_FILE}`;
     await removeIfThere(path); // of a keeper that has become something else
-    using listener = UnixListener.listen(path);
+    using listener = UnixListener.listen(path, BACKLOG, OWNER_ONLY);
     const child = spawnKeeper(order, listener);
     try {
       const socket = await UnixSocket.connect(path, TIMEOUT_MS);

@@ -106,6 +106,11 @@ class Keeping {
         if (error instanceof OsError && error.code === "ETIMEDOUT") continue;
         throw error;
       }
+      // The socket's mode keeps others away; this does not depend on it.
+      if (socket.peerCredentials().uid !== Deno.uid()) {
+        socket[Symbol.dispose]();
+        continue;
+      }
       if (await this.#serve(socket)) return 0;
       if (this.#cpr.length === 0) return 0; // cprctl ended before the hold
     }
@@ -125,7 +130,7 @@ class Keeping {
       if (!(error instanceof OsError)) throw error;
     }
     for await (const { line, descriptors } of lines(socket, PATIENCE_MS)) {
-      // From cprctl: the socket is in a directory of its user alone.
+      // From a cprctl of the same user: no other is let in.
       const request = JSON.parse(line) as KeeperRequest;
       if (request.do === "end") return true;
       if (request.do === "go") this.#go();

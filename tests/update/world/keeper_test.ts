@@ -219,3 +219,50 @@ Deno.test("nobody is found where no keeper was", async () => {
   await using run = await withRunDirectory();
   assertEquals(await Keeper.find(run.path), undefined);
 });
+
+/** Connects, asks for all that a keeper has, and says how many bytes came. */
+const BORROWER = `
+socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die;
+connect($s, sockaddr_un($ARGV[0])) or do { print "refused"; exit };
+syswrite($s, qq({"do":"lend"}\\n));
+my $read = sysread($s, my $b, 4096);
+print $read ? "lent" : "nothing";
+`;
+
+async function borrow(path: string): Promise<string> {
+  const { stdout } = await new Deno.Command("setpriv", {
+    args: [
+      ...["--reuid=65534", "--regid=65534", "--clear-groups"],
+      ...["timeout", "30", "perl", "-MSocket", "-e", BORROWER, path],
+    ],
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test({
+  name: "a keeper lends another user nothing, whatever the umask and the mode",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using it = await stage();
+    const path = `${it.run.path}/keeper.sock`;
+    await Deno.chmod(it.run.path, 0o711);
+    const before = Deno.umask(0);
+    try {
+      await using _keeper = await it.start();
+      Deno.umask(before);
+      assertEquals(await borrow(path), "refused");
+    } finally {
+      Deno.umask(before);
+    }
+    assertEquals(await Keeper.find(it.run.path), undefined);
+    {
+      await using keeper = await it.start();
+      await keeper.hold(it.kept);
+      keeper.leave(); // so that it accepts the next
+    }
+    await Deno.chmod(path, 0o666);
+    assertEquals(await borrow(path), "nothing");
+    await using found = await Keeper.find(it.run.path);
+    assert(found !== undefined);
+  },
+});
