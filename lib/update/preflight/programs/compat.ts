@@ -6,7 +6,7 @@ import {
   verdictOf,
 } from "../../../inspect/compat/mod.ts";
 import { InspectError } from "../../../inspect/error.ts";
-import type { CheckContext, Finding, PreflightCheck } from "../check.ts";
+import type { Finding, PreflightCheck } from "../check.ts";
 import { ok, refuse, skipped, warn } from "../check.ts";
 import { joined } from "../wording.ts";
 import { knownDump, runningProgram } from "./known_dump.ts";
