@@ -52,3 +52,33 @@ Deno.test("devices that save their state in other ways pass", async () => {
   );
   assertNothingElse(await preflightOf(vm, builds.new.binary));
 });
+
+const drive = (id: string) => ["-drive", `if=none,id=${id},driver=null-co`];
+
+const NVME: Readonly<Record<string, readonly string[]>> = {
+  "no namespace": ["-device", "nvme,serial=a,id=it"],
+  "a namespace of its own": [
+    ...[...drive("n1"), "-device", "nvme,serial=a,id=c"],
+    ...["-device", "nvme-ns,drive=n1,bus=c,id=it"],
+  ],
+  "two namespaces": [
+    ...[...drive("n1"), "-device", "nvme,serial=a,id=c,drive=n1"],
+    ...[...drive("n2"), "-device", "nvme-ns,drive=n2,bus=c,id=it"],
+  ],
+};
+
+for (const [what, words] of Object.entries(NVME)) {
+  Deno.test(`an NVMe controller with ${what} is refused`, async () => {
+    await using vm = await startWith(...words);
+    const checks = await preflightOf(vm, builds.new.binary);
+    assertRefuses(checks, "nvme-namespaces", `"it"`);
+    assertNothingElse(checks, "nvme-namespaces");
+  });
+}
+
+Deno.test("an NVMe controller with the drive that it names passes", async () => {
+  await using vm = await startWith(
+    ...[...drive("n1"), "-device", "nvme,serial=a,drive=n1"],
+  );
+  assertNothingElse(await preflightOf(vm, builds.new.binary));
+});

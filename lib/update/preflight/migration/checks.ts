@@ -3,6 +3,7 @@ import { blockers } from "./blockers.ts";
 import { capabilities } from "./capabilities.ts";
 import { memoryBackends } from "./memory_backends.ts";
 import { migrationIdle } from "./migration_idle.ts";
+import { nvmeNamespaces } from "./nvme_namespaces.ts";
 import { runState } from "./run_state.ts";
 import { stateRoom } from "./state_room.ts";
 import { tpmPage } from "./tpm_page.ts";
@@ -16,6 +17,7 @@ export const MIGRATION_CHECKS: readonly PreflightCheck[] = [
   stateRoom,
   memoryBackends,
   tpmPage,
+  nvmeNamespaces,
   vfio,
   blockers,
 ];
