@@ -14,6 +14,7 @@ export * from "./run_state.ts";
 export * from "./status.ts";
 export {
   Command,
+  type DecodedRecord,
   decodeStream,
   type RamBlock,
   readStreamSetup,

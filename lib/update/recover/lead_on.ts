@@ -23,6 +23,7 @@ import { restoreThreads } from "../process/threads.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import { forgetResumption, noteResumption } from "../run/journal.ts";
 import type { IncomingSide } from "../transaction/incoming_side.ts";
+import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
@@ -111,6 +112,7 @@ async function loadOnce(
     case undefined:
     case "none":
       try {
+        settle(directory);
         await side.load(`file:${directory.stateFile}`);
         return true;
       } catch (error) {
@@ -122,6 +124,12 @@ async function loadOnce(
     default:
       return await loaded(side.client);
   }
+}
+
+/** Makes the state one that a program loads, if it is whole. */
+function settle({ stateFile }: RunDirectory): void {
+  using state = new SavedState(stateFile);
+  state.keep(true);
 }
 
 /** Waits for the end of a load that was begun before. */

@@ -18,6 +18,7 @@ import type { Deadline } from "../deadline.ts";
 import {
   messageOf,
   NeedsPersonError,
+  RefusedError,
   RolledBackError,
   UpdateError,
 } from "../error.ts";
@@ -25,7 +26,13 @@ import { type Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
-import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
+import {
+  canBeMoved,
+  isLive,
+  isReachedByGuest,
+  remedyOf,
+  standsStill,
+} from "../vm/run_state.ts";
 
 /** To the stop: a VM that stands still before the cut shall not do so long. */
 const STEP_TIMEOUT_MS = 10_000;
@@ -71,6 +78,22 @@ export class OldSide implements Disposable {
   /** Sets what a cpr-exec with a pause before the cut needs. */
   async prepare(command: readonly string[]): Promise<void> {
     await MigrationSettings.forUpdate(command).set(this.#client);
+  }
+
+  /**
+   * The last look at the run state while the guest may still be left alone.
+   *
+   * @throws {RefusedError} when the VM cannot be moved in it
+   */
+  async requireMovable(): Promise<void> {
+    const { runState } = beforeOf(await this.#client.execute("query-status"));
+    if (canBeMoved(runState)) return;
+    throw new RefusedError(
+      "run-state",
+      `The VM came into run state "${runState}" after the checks had looked ` +
+        "at it; it was not touched",
+      { remedy: remedyOf(runState) },
+    );
   }
 
   /**

@@ -9,6 +9,7 @@ import { StreamError } from "../../stream/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { backendOf } from "../vm/device_memory.ts";
 import type { Hold } from "./hold.ts";
+import { type SavedRunState, settleRunState } from "./saved_run_state.ts";
 
 /** Devices without RAM: megabytes at most. */
 const MAXIMUM_STATE = 1024 ** 3;
@@ -25,6 +26,7 @@ export class SavedState implements Disposable {
   /** What the file began with before the cut, when it was looked at. */
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #runState: SavedRunState | undefined;
 
   /** @param file at the path, open to be read and written */
   constructor(readonly path: string, file: Fd) {
@@ -91,13 +93,18 @@ export class SavedState implements Disposable {
     if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
     const doubt = this.#doubt(bytes, completed);
     this.#bytes = bytes;
+    if (this.#runState?.replaced === true) this.#write(bytes);
     return doubt;
   }
 
   /** What only the program that wrote it, and the one that loads it, know. */
-  #doubt(bytes: Uint8Array, completed: boolean): string | undefined {
+  #doubt(
+    bytes: Uint8Array<ArrayBuffer>,
+    completed: boolean,
+  ): string | undefined {
     try {
-      const { vmdesc, opaqueTail, trailing } = decodeStream(bytes);
+      const { vmdesc, opaqueTail, trailing, records } = decodeStream(bytes);
+      this.#runState = settleRunState(bytes, records);
       if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
       return vmdesc === undefined || opaqueTail !== undefined
         ? "it has no description of itself"
@@ -121,10 +128,19 @@ export class SavedState implements Disposable {
   restore(): boolean {
     const kept = this.#bytes;
     if (kept === undefined || equal(this.#read(), kept)) return false;
+    this.#write(kept);
+    return true;
+  }
+
+  /** In which the VM was saved; undefined where that cannot be told. */
+  get runState(): SavedRunState | undefined {
+    return this.#runState;
+  }
+
+  #write(bytes: Uint8Array<ArrayBuffer>): void {
     this.#file.truncate(0);
     this.#file.seek(0);
-    this.#file.writeAll(kept);
-    return true;
+    this.#file.writeAll(bytes);
   }
 
   #read(): Uint8Array<ArrayBuffer> {

@@ -176,6 +176,7 @@ interface Move extends TransactionOrder {
 async function move(found: Move, course: Course): Promise<void> {
   const { clock, old, state } = found;
   await clock.begin("migrate");
+  await old.requireMovable();
   clock.goOn();
   course.touched = true;
   const migrating = old.migrate(`file:${state.path}`);
@@ -255,8 +256,14 @@ async function goOn(order: Move, course: Course): Promise<void> {
     course.warnings.push(`The saved state cannot be verified: ${kept.doubt}`);
   }
   course.newVersion = fresh.client.version;
+  if (state.runState?.replaced === true) {
+    course.warnings.push(
+      "The guest stood at a debugger's breakpoint when the VM was saved, " +
+        "which no program loads: the VM is paused instead",
+    );
+  }
   try {
-    await loadAndRun(order, course, fresh);
+    await loadAndRun(asSaved(order), course, fresh);
   } catch (error) {
     if (error instanceof UpdateError || !await fresh.hasRun()) throw error;
     throw new NeedsPersonError(
@@ -266,6 +273,17 @@ async function goOn(order: Move, course: Course): Promise<void> {
       { remedy: "Look at the VM before anything else", cause: error },
     );
   }
+}
+
+/**
+ * With the run state that was saved: the guest may have gone to sleep, or run
+ * into an error, after the monitor was asked and before the VM stopped.
+ */
+function asSaved(order: Move): Move {
+  const { saved } = order.state.runState ?? {};
+  if (saved === undefined || saved === order.facts.runState) return order;
+  const now = { runState: saved, running: saved === "running" };
+  return { ...order, facts: { ...order.facts, ...now } };
 }
 
 /** From a program that answers to a guest that runs on it. */
@@ -320,17 +338,19 @@ async function goBack(
   cause: unknown,
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
-  const { facts, old, state } = order;
+  const { old, state } = order;
   const reason = await reasonOf(cause, order);
   forgetResumption(order.directory);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
     return new NeedsPersonError(
       "state-incomplete",
-      `${reason}; the VM's process ${facts.pid} had not saved the devices ` +
+      `${reason}; the VM's process ${order.facts.pid} had not saved the devices ` +
         "yet, so that the VM cannot be put back",
       { remedy: "Look at the process before anything else", cause },
     );
   }
+  const saved = asSaved(order);
+  const { facts } = saved;
   try {
     const anotherKeeper = async () => {
       const keeper = await order.startKeeper();
@@ -338,7 +358,7 @@ async function goBack(
       return keeper;
     };
     const intruder = cause instanceof WrongPeerProblem ? cause.pid : undefined;
-    const back = await rollBack({ ...order, intruder, anotherKeeper });
+    const back = await rollBack({ ...saved, intruder, anotherKeeper });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

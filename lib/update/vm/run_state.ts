@@ -46,16 +46,42 @@ const MOVABLE: readonly string[] = [
   "watchdog",
 ];
 
-/**
- * Whether QEMU can take a VM over in the state in which it was saved. In any
- * other it ends as it loads it, and the old program would as well.
- */
+/** Whether a VM can be moved that is in this state. */
 export function canBeMoved(state: string): boolean {
   return MOVABLE.includes(state);
 }
 
-/** Where QEMU leaves a VM that was paused when the exec failed. */
-const AFTER_FAILED_EXEC = "postmigrate";
+/** What to do about one that cannot. */
+export function remedyOf(state: string): string {
+  switch (state) {
+    // QEMU begins no migration after another before the guest has run.
+    case AFTER_MIGRATION:
+      return "Unless it runs elsewhere now, let it run (cont), then pause it";
+    case "debug":
+      return "Have the debugger continue the guest, or let it run (cont)";
+    default:
+      return "Wait until it is running or paused";
+  }
+}
+
+/** QEMU goes from "inmigrate" to these too, and aborts at any other. */
+const LOADABLE: readonly string[] = [
+  ...MOVABLE,
+  "internal-error",
+  "finish-migrate",
+  "postmigrate",
+  "colo",
+];
+
+/** Whether a program loads a VM that was saved in this state. */
+export function canBeLoaded(state: string): boolean {
+  return LOADABLE.includes(state);
+}
+
+/**
+ * Where a migration leaves a VM: also one that was paused when the exec failed.
+ */
+const AFTER_MIGRATION = "postmigrate";
 
 /**
  * How a VM that was not running stands now, after "the VM": it is as it was,
@@ -65,7 +91,7 @@ export function standsStill(
   state: string | undefined,
   { runState }: Pick<VmRecord, "runState">,
 ): string {
-  return state === AFTER_FAILED_EXEC && state !== runState
+  return state === AFTER_MIGRATION && state !== runState
     ? `stands still, as it was, and QEMU calls it "${state}" instead of ` +
       `"${runState}" until it has run`
     : `is ${state}`;

@@ -81,6 +81,21 @@ export class GuestRam implements Disposable {
     return this.#u32(GUEST.boots);
   }
 
+  /** Has the guest write to its I/O ports; returns when it has. */
+  async orderAll(
+    writes: readonly PortWrite[],
+    timeoutMs: number,
+  ): Promise<void> {
+    for (const write of writes) {
+      this.order(write);
+      await until(
+        "the guest obeys",
+        timeoutMs,
+        () => this.read(GUEST.order, 2).every((byte) => byte === 0),
+      );
+    }
+  }
+
   /** Has the guest write to one of its I/O ports, as soon as it runs. */
   order({ port, value }: PortWrite): void {
     this.#setU16(GUEST.order + 2, port);

@@ -2,6 +2,7 @@
 
 export * from "./accelerators.ts";
 export * from "./crowd.ts";
+export * from "./debugger.ts";
 export * from "./descriptors.ts";
 export * from "./guest_acts.ts";
 export * from "./machines.ts";
