@@ -13,14 +13,19 @@
  */
 
 import { CprctlError, type ErrorAdvice } from "../errors.ts";
+import { clipped } from "../inert.ts";
+import { redacted } from "./redact.ts";
 
-/** A command line in QEMU's option style is wrong. */
+/** A word may have 128 KiB; a message is for a person. */
+const LONGEST = 2048;
+
+/** A command line in QEMU's option style is wrong; no message has its secrets. */
 export class CmdlineError extends CprctlError {
   override readonly name: string = "CmdlineError";
   override readonly exitCode: number = 2;
 
   constructor(message: string, advice: ErrorAdvice = {}) {
-    super("cmdline", message, advice);
+    super("cmdline", redacted(clipped(message, LONGEST)), advice);
   }
 }
 

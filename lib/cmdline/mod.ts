@@ -7,3 +7,4 @@ export * from "./option_value.ts";
 export * from "./options.ts";
 export * from "./parse_value.ts";
 export * from "./scalars.ts";
+export { redacted, redactedWord } from "./redact.ts";

@@ -31,6 +31,7 @@
  */
 
 import type { CprctlError } from "../errors.ts";
+import { inertJson } from "../inert.ts";
 import {
   type DecodedField,
   type DecodedStruct,
@@ -143,7 +144,7 @@ function writeConfiguration(
   json.open("{");
   json.member("machine", machine);
   json.key("capabilities");
-  json.raw(listText(capabilities.map((name) => JSON.stringify(name))));
+  json.raw(listText(capabilities.map((name) => inertJson(name))));
   json.member("target_page_bits", targetPageBits ?? null);
   json.member("uuid", uuid === undefined ? null : uuidText(uuid));
   json.close("}");
@@ -242,7 +243,7 @@ function isStructOrList(
 /** A value that has no parts, as JSON. */
 export function scalarJson(type: string, value: Scalar): string {
   if (typeof value === "bigint") return `"${value}"`;
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return inertJson(value);
   if (value instanceof Uint8Array) return `"${value.toHex()}"`;
   // QEMU takes any byte but 0 for true.
   return type === "bool" ? String(Boolean(value)) : String(value);

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { inertJson } from "../inert.ts";
+
 /** Characters that gather before they are handed on. */
 const CHUNK = 16 * 1024;
 /** Bytes that are made hex at once. */
@@ -39,7 +41,7 @@ export class JsonText {
 
   key(name: string): void {
     this.#place();
-    this.#text += `${JSON.stringify(name)}: `;
+    this.#text += `${inertJson(name)}: `;
     this.#hasKey = true;
   }
 
@@ -62,7 +64,7 @@ export class JsonText {
   /** A member of one line. */
   member(name: string, value: string | number | boolean | null): void {
     this.key(name);
-    this.raw(JSON.stringify(value));
+    this.raw(inertJson(value));
   }
 
   /** Ends the document and hands on what is left. */

@@ -24,6 +24,7 @@ import { ProcessFiles } from "./process/files.ts";
 import { requireSame } from "./process/identity.ts";
 import { openNamed } from "./process/named_process.ts";
 import { identity } from "./process/proc.ts";
+import { sealed } from "./report/sealed.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
 import { VmLock } from "./run/lock.ts";
 import { DeferredSignals } from "./transaction/deferred_signals.ts";
@@ -126,7 +127,7 @@ export async function survey(
     ),
   );
   report.phases = [...clock.phases];
-  return report;
+  return sealed(report);
 }
 
 async function connect(

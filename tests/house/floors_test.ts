@@ -7,6 +7,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "ffi",
     "lib/errors.ts",
     "lib/foreign_json.ts",
+    "lib/inert.ts",
     "lib/version.ts",
   ],
   ["lib/brief_run.ts", "lib/stream", "lib/cmdline"],

@@ -14,6 +14,7 @@
  * @module
  */
 
+import { mapTexts, printable } from "../../inert.ts";
 import { isThere } from "../../update/process/named_process.ts";
 import type { Check, Report } from "../../update/report/report.ts";
 import type { Glance } from "../../update/vm/glance.ts";
@@ -34,6 +35,18 @@ export type Answer = Readonly<Record<string, unknown>>;
 export interface Glances {
   readonly before: Glance | undefined;
   readonly after: Glance | undefined;
+}
+
+/**
+ * The answer with every text made harmless: Ansible writes messages, warnings
+ * and names to the operator's terminal as they are. `diff` is so already, and
+ * keeps its lines.
+ */
+export function inertAnswer({ diff, ...answer }: Answer): Answer {
+  return {
+    ...mapTexts(answer, printable),
+    ...diff === undefined ? {} : { diff },
+  };
 }
 
 /** Says how an update, or a check of one, ended. */

@@ -1,9 +1,13 @@
-/** What `--diff` shows of an update: the program before and after. */
+/**
+ * What `--diff` shows of an update: the program before and after, harmless to a
+ * terminal and without secrets.
+ */
 
+import { redactedWord } from "../../cmdline/mod.ts";
+import { printable } from "../../inert.ts";
 import { ProcessFiles } from "../../update/process/files.ts";
 import { identity } from "../../update/process/proc.ts";
 import type { Glance } from "../../update/vm/glance.ts";
-import { printable } from "../wording/printable.ts";
 
 /** Two texts for Ansible to compare line by line. */
 export interface Difference {
@@ -45,8 +49,8 @@ export async function differenceAhead(
 
 function difference(name: string, before: Side, after: Side): Difference {
   return {
-    before_header: `${name} (running)`,
-    after_header: `${name} (updated)`,
+    before_header: printable(`${name} (running)`),
+    after_header: printable(`${name} (updated)`),
     before: textOf(before),
     after: textOf(after),
   };
@@ -62,6 +66,10 @@ function fileOf({ dev, ino }: { dev: number; ino: number }): string {
 
 function textOf({ version, path, file, argv }: Side): string {
   const head = [`version: ${version}`, `binary: ${path}`, `file: ${file}`];
-  const lines = [...head, "argv:", ...argv.map((word) => `  ${word}`)];
+  const lines = [
+    ...head,
+    "argv:",
+    ...argv.map((word) => `  ${redactedWord(word)}`),
+  ];
   return lines.map(printable).join("\n") + "\n";
 }

@@ -9,9 +9,15 @@ import { UsageError } from "../../errors.ts";
 import { check } from "../../update/check.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
+import { sealedText } from "../../update/report/sealed.ts";
 import { update } from "../../update/update.ts";
 import { glance } from "../../update/vm/glance.ts";
-import { type Answer, blockersOf, updateAnswer } from "../ansible/answer.ts";
+import {
+  type Answer,
+  blockersOf,
+  inertAnswer,
+  updateAnswer,
+} from "../ansible/answer.ts";
 import {
   type InfoOptions,
   parseTask,
@@ -21,13 +27,14 @@ import {
 import { differenceAhead, differenceMade } from "../ansible/difference.ts";
 import { hostProcess } from "../process.ts";
 import { selfCommand } from "../self.ts";
+import { inertJson } from "../../inert.ts";
 
 /** Runs a module; returns the exit code, which Ansible wants to be 0 or 1. */
 export async function runAnsibleModule(
   words: readonly string[],
 ): Promise<number> {
   const answer = await answered(words);
-  hostProcess().stdout.write(`${JSON.stringify(answer)}\n`);
+  hostProcess().stdout.write(`${inertJson(inertAnswer(answer))}\n`);
   return answer["failed"] === true ? 1 : 0;
 }
 
@@ -43,7 +50,9 @@ async function answered(words: readonly string[]): Promise<Answer> {
       ? await info(task.options)
       : await move(task.options, task);
   } catch (error) {
-    const msg = error instanceof Error ? error.message : String(error);
+    const msg = sealedText(
+      error instanceof Error ? error.message : String(error),
+    );
     return { failed: true, changed: false, msg, vm_state: "unknown" };
   }
 }

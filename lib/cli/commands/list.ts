@@ -4,6 +4,7 @@ import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { METRICS_FLAG, writeMetrics } from "../flags/metrics.ts";
 import { switchFlag } from "../flags/parameters.ts";
+import { inertJson } from "../../inert.ts";
 
 /** Looks at this host. */
 export type ListEngine = (request: ListRequest) => Promise<HostList>;
@@ -59,9 +60,7 @@ export function listCommand(
         const found = await list({ asksMonitors: !flags["no-qmp"] });
         const { stdout, look } = this.process;
         stdout.write(
-          flags.json
-            ? `${JSON.stringify(found, null, 2)}\n`
-            : renderList(found, look),
+          flags.json ? `${inertJson(found, 2)}\n` : renderList(found, look),
         );
         if (flags.metrics !== undefined) {
           await writeMetrics(this.process, flags.metrics, [], found);

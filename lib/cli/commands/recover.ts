@@ -1,11 +1,13 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { RecoverRequest, Recovery } from "../../update/recover/recover.ts";
+import { sealedText } from "../../update/report/sealed.ts";
 import { exitCodeOf } from "../../update/report/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { switchFlag } from "../flags/parameters.ts";
 import { selfCommand } from "../self.ts";
 import { printable } from "../wording/printable.ts";
+import { inertJson } from "../../inert.ts";
 
 /** Does what was asked. */
 export type RecoverEngine = (request: RecoverRequest) => Promise<Recovery[]>;
@@ -43,10 +45,12 @@ export function recoverCommand(
     loader: async () => {
       const recover = await load();
       return async function (this: CliContext, { json }): Promise<void> {
-        const recoveries = await recover({
-          timeoutMs: TIMEOUT_MS,
-          self: selfCommand(),
-        });
+        const recoveries = sealedMessages(
+          await recover({
+            timeoutMs: TIMEOUT_MS,
+            self: selfCommand(),
+          }),
+        );
         this.process.stdout.write(
           json ? asJson(recoveries) : asText(recoveries),
         );
@@ -54,6 +58,14 @@ export function recoverCommand(
       };
     },
   });
+}
+
+/** QEMU's own words may quote its command line. */
+function sealedMessages(recoveries: readonly Recovery[]): Recovery[] {
+  return recoveries.map((recovery) => ({
+    ...recovery,
+    message: sealedText(recovery.message),
+  }));
 }
 
 function exitCode({ outcome }: Recovery): number {
@@ -77,5 +89,5 @@ function asJson(recoveries: readonly Recovery[]): string {
     message,
     remedy: remedy ?? null,
   }));
-  return `${JSON.stringify({ schema: 1, results }, null, 2)}\n`;
+  return `${inertJson({ schema: 1, results }, 2)}\n`;
 }

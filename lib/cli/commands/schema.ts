@@ -1,6 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
+import { inertJson } from "../../inert.ts";
 
 /** `cprctl schema`: the JSON Schema of what `--json` prints. */
 export const schemaCommand = buildCommand({
@@ -16,7 +17,7 @@ export const schemaCommand = buildCommand({
   loader: async () => {
     const { reportJsonSchema } = await import("../../update/report/schema.ts");
     return function (this: CliContext): void {
-      const schema = JSON.stringify(reportJsonSchema(), null, 2);
+      const schema = inertJson(reportJsonSchema(), 2);
       this.process.stdout.write(`${schema}\n`);
     };
   },

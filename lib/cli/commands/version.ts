@@ -3,6 +3,7 @@ import { VERSION } from "../../version.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
 import { switchFlag } from "../flags/parameters.ts";
+import { inertJson } from "../../inert.ts";
 
 /** `cprctl version`: which cprctl this is. */
 export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
@@ -25,7 +26,7 @@ export const versionCommand = buildCommand<{ json: boolean }, [], CliContext>({
   func: async function (flags): Promise<void> {
     if (flags.json) {
       const { versionInfo } = await import("../version_info.ts");
-      const info = JSON.stringify(await versionInfo(), null, 2);
+      const info = inertJson(await versionInfo(), 2);
       this.process.stdout.write(`${info}\n`);
     } else {
       this.process.stdout.write(`cprctl ${VERSION}\n`);

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { printable } from "../wording/printable.ts";
+import { inertJson, printable } from "../../inert.ts";
 
 /** Text that is HTML; only this module makes it of other text. */
 export class Markup {
@@ -67,8 +67,8 @@ export function element(
  * taken for a comment or for the end of a line.
  */
 export function scriptJson(value: unknown): Markup {
-  const text = JSON.stringify(value, null, 1).replaceAll(
-    /[<>&\u2028\u2029]/g,
+  const text = inertJson(value, 1).replaceAll(
+    /[<>&]/g,
     (character) =>
       `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -13,6 +13,7 @@ import {
   underWayText,
 } from "../terminal/all.ts";
 import { StatusLine } from "../terminal/status_line.ts";
+import { inertJson } from "../../inert.ts";
 
 /**
  * Prints a line for each VM as it is done, and at the end how all of it went.
@@ -33,7 +34,7 @@ export async function presentAll(
   } finally {
     lines.end();
   }
-  if (json) stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  if (json) stdout.write(`${inertJson(report, 2)}\n`);
   out?.write(sumText(report));
   process.exitCode = exitCodeOfAll(report);
   if (file !== undefined) await writePage(process, file, report);

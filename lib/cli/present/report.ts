@@ -7,11 +7,13 @@ import {
   type Report,
   REPORT_SCHEMA,
 } from "../../update/report/report.ts";
+import { sealed } from "../../update/report/sealed.ts";
 import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import { writePage } from "../flags/page.ts";
 import type { CliProcess } from "../process.ts";
 import { renderReport, type ReportView } from "../terminal/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";
+import { inertJson } from "../../inert.ts";
 
 /** How a report is to be shown. */
 export interface Presentation {
@@ -60,7 +62,7 @@ export async function presentUpdate(
 
 /** What `--json` prints for an error that came before anything was touched. */
 export function errorDocument(error: unknown): ErrorDocument {
-  return {
+  return sealed({
     schema: REPORT_SCHEMA,
     outcome: "error",
     changed: false,
@@ -70,9 +72,9 @@ export function errorDocument(error: unknown): ErrorDocument {
       remedy: error instanceof CprctlError ? error.remedy ?? null : null,
       qemu: null,
     },
-  };
+  });
 }
 
 function writeJson(process: CliProcess, document: Report | ErrorDocument) {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${inertJson(document, 2)}\n`);
 }

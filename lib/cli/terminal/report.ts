@@ -9,7 +9,7 @@ import type {
 } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { formatSize, wrap } from "../wording/format.ts";
-import { printable } from "../wording/printable.ts";
+import { mapTexts, printable } from "../../inert.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { renderTimeline } from "./timeline.ts";
@@ -30,7 +30,7 @@ export function renderReport(
   look: Look,
   view: ReportView = "update",
 ): string {
-  const parts = new ReportText(look, view).parts(printableReport(report));
+  const parts = new ReportText(look, view).parts(mapTexts(report, printable));
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -153,12 +153,4 @@ class ReportText {
 
 function longest(texts: readonly string[]): number {
   return Math.max(...texts.map((text) => text.length));
-}
-
-/** The report with every text made harmless: QEMU and its guest wrote some. */
-function printableReport(report: Report): Report {
-  return JSON.parse(
-    JSON.stringify(report),
-    (_key, value) => typeof value === "string" ? printable(value) : value,
-  );
 }

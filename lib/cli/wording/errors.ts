@@ -1,6 +1,7 @@
 /** What a person reads when a command fails. */
 
 import { CprctlError } from "../../errors.ts";
+import { sealedText } from "../../update/report/sealed.ts";
 import { printable } from "./printable.ts";
 
 /** Deeper causes say less and less. */
@@ -38,7 +39,7 @@ export function exitCodeOf(error: unknown): number {
 /** The message of anything that can be thrown. */
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message === "" ? "Unknown error" : message;
+  return message === "" ? "Unknown error" : sealedText(message);
 }
 
 /** What to do about it; undefined where nothing is known to help. */

@@ -17,6 +17,7 @@
 import { RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
 import type { Outcome, PhaseName, Report } from "../report/report.ts";
+import { sealed } from "../report/sealed.ts";
 import { addFailure, draftOfListed } from "../report_draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
@@ -164,6 +165,6 @@ async function reported(
     const report = draftOfListed(vm);
     report.outcome = "refused";
     addFailure(report, error);
-    return report;
+    return sealed(report);
   }
 }

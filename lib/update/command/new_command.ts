@@ -64,7 +64,9 @@ function changedProgram(
   from: readonly string[],
   to: readonly string[],
 ): CommandChange[] {
-  return shown(from) === shown(to)
+  const isSame = from.length === to.length &&
+    from.every((word, at) => word === to[at]);
+  return isSame
     ? []
     : [{ from: shown(from), to: shown(to), why: "the new program" }];
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { printable } from "../../inert.ts";
 import { type Outcome, OUTCOMES, type Report } from "../report/report.ts";
 import { parseSamples } from "./exposition.ts";
 import { METRIC } from "./names.ts";
@@ -100,5 +101,5 @@ function secondsOf(milliseconds: number): number {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function keyOf(pid: string, name: string): string {
-  return `${pid}\n${name}`;
+  return `${pid}\n${printable(name)}`; // as it is written
 }

@@ -1,13 +1,14 @@
 /** A host's VMs and their updates, as metrics. */
 
+import { mapTexts, printable } from "../../inert.ts";
 import type { HostList, ListedVm } from "../host/list.ts";
 import { type Family, renderFamilies, type Sample } from "./exposition.ts";
 import { COUNTED, type History } from "./history.ts";
 import { METRIC } from "./names.ts";
 
-/** Writes what Prometheus reads. */
+/** Writes what Prometheus reads, and a terminal may. */
 export function renderMetrics(host: HostList, history: History): string {
-  return renderFamilies([
+  return renderFamilies(mapTexts([
     {
       name: METRIC.VMS,
       help: "VMs of this host, by the version that runs and whether its file " +
@@ -46,7 +47,7 @@ export function renderMetrics(host: HostList, history: History): string {
       })),
     },
     ...lastUpdates(host.vms, history),
-  ]);
+  ], printable));
 }
 
 function byVersion(vms: readonly ListedVm[]): Sample[] {
