@@ -1,4 +1,5 @@
 import { Fd } from "../../../ffi/fd.ts";
+import { foreignStatus } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import {
   O_CREAT,
@@ -7,7 +8,6 @@ import {
   O_RDWR,
 } from "../../../ffi/open_flags.ts";
 import { RefusedError } from "../error.ts";
-import { identity } from "../process/proc.ts";
 import { baseDirectory } from "./directory.ts";
 
 /**
@@ -48,7 +48,7 @@ export class VmLock implements Disposable {
         return undefined;
       }
       // The one before may have removed the file that was just opened.
-      if (!await isAt(path, file)) {
+      if (!isAt(path, file)) {
         file.close();
         continue;
       }
@@ -101,11 +101,12 @@ function openOfProcess(pid: number): Fd | undefined {
   }
 }
 
-async function isAt(path: string, file: Fd): Promise<boolean> {
+function isAt(path: string, file: Fd): boolean {
   try {
-    return BigInt(identity(await Deno.stat(path)).ino) === file.stat().ino;
+    const [there, here] = [foreignStatus(path), file.stat()];
+    return there.dev === here.dev && there.ino === here.ino;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof OsError && error.code === "ENOENT") return false;
     throw error;
   }
 }
