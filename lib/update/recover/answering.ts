@@ -73,7 +73,7 @@ async function isOfVm(
   pid: number,
   { journal: { vm }, directory }: Leftover,
 ): Promise<boolean> {
-  const members = [vm, ...await readKeepers(directory)];
+  const members = [vm, ...readKeepers(directory)];
   for (const member of members) {
     if (member.pid === pid && await isThere(member)) {
       return isOwnedBy(pid, vm.owner);

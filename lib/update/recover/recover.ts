@@ -68,7 +68,7 @@ async function recoverUnlessLocked(
   // Without the lock the directory may be one that is being made, or removed.
   using lock = await VmLock.tryTake(directory.pid);
   if (lock === undefined) return undefined;
-  const journal = await readJournal(directory);
+  const journal = readJournal(directory);
   if (journal === undefined) {
     await directory[Symbol.asyncDispose]();
     return undefined;
@@ -113,7 +113,7 @@ async function recoverNow(
     using process = await openNamed(journal.vm);
     const leftover: Leftover = {
       ...{ directory, journal, keeper, request, process },
-      mayHaveRun: await mayHaveResumed(directory),
+      mayHaveRun: mayHaveResumed(directory),
     };
     const recovery = await leadOnOrBack(leftover);
     await keeper?.[Symbol.asyncDispose]();

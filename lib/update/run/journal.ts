@@ -16,18 +16,24 @@
  * @module
  */
 
+import { foreignStatus, readForeignFile } from "../../../ffi/foreign_file.ts";
+import { OsError } from "../../../ffi/libc.ts";
 import { UpdateProblem } from "../error.ts";
 import type { ProcessName } from "../process/named_process.ts";
 import { readStartTime } from "../process/proc.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import type { SettingsRecord } from "../vm/migration_settings.ts";
 import type { RunDirectory } from "./directory.ts";
+import { requireJournal } from "./journal_form.ts";
 
 const SCHEMA = 1;
+const KEEPER_LINE = /^([1-9]\d{0,8}) (\d+)$/;
 const JOURNAL_FILE = "journal.json";
 const KEEPERS_FILE = "keepers";
 const RESUMED_FILE = "resumed";
 const OWNER_ONLY = 0o600;
+/** Settings and threads are in it: a VM with 1000 vCPUs takes half of it. */
+const LONGEST = 4 * 1024 * 1024;
 
 /** Everything that a second cprctl needs to end what a first one began. */
 export interface Journal {
@@ -50,20 +56,27 @@ export async function writeJournal(
  * Reads the journal of a run directory; undefined where none was written, and
  * the VM not touched.
  *
- * @throws {UpdateProblem} when another version of cprctl wrote it
+ * @throws {UpdateProblem} when another version of cprctl wrote it, or it is
+ * damaged
+ * @throws {OsError} when it is no regular file, or has no end
  */
-export async function readJournal(
-  directory: RunDirectory,
-): Promise<Journal | undefined> {
-  const bytes = await readIfThere(`${directory.path}/${JOURNAL_FILE}`);
-  if (bytes === undefined) return undefined;
-  // The directory and the file are this user's alone: cprctl wrote it.
-  const journal = JSON.parse(new TextDecoder().decode(bytes)) as Journal;
-  if (journal.schema === SCHEMA) return journal;
-  throw new UpdateProblem(
-    "journal-schema",
-    `Journal "${directory.path}" is of another version of cprctl`,
-  );
+export function readJournal(directory: RunDirectory): Journal | undefined {
+  const text = readIfThere(`${directory.path}/${JOURNAL_FILE}`);
+  return text === undefined ? undefined : parseJournal(text);
+}
+
+/** @throws {UpdateProblem} */
+export function parseJournal(text: string): Journal {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UpdateProblem("journal-damaged", "The journal is torn", {
+      cause: error,
+    });
+  }
+  return requireJournal(document, SCHEMA);
 }
 
 /** Notes who keeps the VM's memory, and may become the VM. */
@@ -79,13 +92,15 @@ export async function noteKeeper(
 }
 
 /** Every keeper that was noted. */
-export async function readKeepers(
-  { path }: RunDirectory,
-): Promise<ProcessName[]> {
-  const bytes = await readIfThere(`${path}/${KEEPERS_FILE}`);
-  return new TextDecoder().decode(bytes).split("\n").flatMap((line) => {
-    const [pid = "", startTime] = line.split(" ");
-    return startTime === undefined ? [] : [{ pid: Number(pid), startTime }];
+export function readKeepers({ path }: RunDirectory): ProcessName[] {
+  const text = readIfThere(`${path}/${KEEPERS_FILE}`) ?? "";
+  return text.split("\n").filter((line) => line !== "").map((line) => {
+    const [, pid, startTime = ""] = KEEPER_LINE.exec(line) ?? [];
+    if (pid !== undefined) return { pid: Number(pid), startTime };
+    throw new UpdateProblem(
+      "journal-damaged",
+      `"${path}/${KEEPERS_FILE}" has a line that names no process`,
+    );
   });
 }
 
@@ -106,10 +121,8 @@ export function forgetResumption({ path }: RunDirectory): void {
 }
 
 /** Whether the guest may have run since its state was saved. */
-export async function mayHaveResumed(
-  { path }: RunDirectory,
-): Promise<boolean> {
-  return await readIfThere(`${path}/${RESUMED_FILE}`) !== undefined;
+export function mayHaveResumed({ path }: RunDirectory): boolean {
+  return isThere(`${path}/${RESUMED_FILE}`);
 }
 
 async function writeWhole(
@@ -122,11 +135,22 @@ async function writeWhole(
   await Deno.rename(draft, `${directory.path}/${name}`);
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+/** Undefined where nothing is. */
+function readIfThere(path: string): string | undefined {
+  return ifThere(() =>
+    new TextDecoder().decode(readForeignFile(path, LONGEST))
+  );
+}
+
+function isThere(path: string): boolean {
+  return ifThere(() => foreignStatus(path)) !== undefined;
+}
+
+function ifThere<T>(look: () => T): T | undefined {
   try {
-    return await Deno.readFile(path);
+    return look();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof OsError && error.code === "ENOENT") return undefined;
     throw error;
   }
 }

@@ -1,0 +1,90 @@
+/** What a journal must have for anything to be done by it. @module */
+
+import {
+  ForeignJson,
+  type ForeignObject,
+  pathText,
+} from "../../foreign_json.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Journal } from "./journal.ts";
+
+/** PID_MAX_LIMIT of a 64-bit kernel; 0 and less are no process but groups. */
+const LARGEST_PID = 4_194_304;
+
+/**
+ * Makes sure that a document is a journal: it may be torn, or a person's.
+ *
+ * @throws {UpdateProblem} saying what is wrong, or that it is another version's
+ */
+export function requireJournal(
+  document: unknown,
+  schema: Journal["schema"],
+): Journal {
+  const json = new ForeignJson(
+    document,
+    (path, what) =>
+      new UpdateProblem(
+        "journal-damaged",
+        `The journal is damaged: "${pathText(path)}" ${what}`,
+      ),
+  );
+  if (json.count(json.root, "schema") !== schema) {
+    throw new UpdateProblem(
+      "journal-schema",
+      "The journal is of another version of cprctl",
+    );
+  }
+  requireVm(json, json.object(json.root, "vm"));
+  const settings = json.object(json.root, "settings");
+  json.object(settings, "parameters");
+  json.objects(settings, "capabilities");
+  return document as Journal;
+}
+
+function requireVm(json: ForeignJson, vm: ForeignObject): void {
+  const pid = json.count(vm, "pid");
+  if (pid < 1 || pid > LARGEST_PID) {
+    throw json.problem(vm, "has a pid that no process can have");
+  }
+  for (const key of ["startTime", "image", "program", "runState"]) {
+    json.text(vm, key);
+  }
+  for (const key of ["name", "uuid", "machine"]) {
+    if (vm[key] !== undefined) json.text(vm, key);
+  }
+  for (const key of ["running", "imagesActive"]) json.flag(vm, key);
+  const owner = json.object(vm, "owner");
+  for (const key of ["uid", "gid"]) json.count(owner, key);
+  const executable = json.object(vm, "executable");
+  json.text(executable, "path");
+  const version = json.object(vm, "version");
+  for (const key of ["major", "minor", "micro"]) json.count(version, key);
+  json.text(version, "package");
+  requireAddress(json, json.object(vm, "address"));
+  for (const thread of json.objects(vm, "threads")) requireThread(json, thread);
+  if (vm["service"] !== undefined) {
+    const service = json.object(vm, "service");
+    for (const key of ["name", "fate"]) json.text(service, key);
+  }
+}
+
+function requireAddress(json: ForeignJson, address: ForeignObject): void {
+  if (address["path"] !== undefined) json.text(address, "path");
+  else {
+    json.text(address, "host");
+    json.count(address, "port");
+  }
+}
+
+function requireThread(json: ForeignJson, thread: ForeignObject): void {
+  json.text(thread, "name");
+  json.object(thread, "cgroups");
+  const placement = json.object(thread, "placement");
+  json.object(placement, "scheduling");
+  const { affinity } = placement;
+  if (
+    !Array.isArray(affinity) || !affinity.every((it) => Number.isInteger(it))
+  ) {
+    throw json.problem(placement, "has no list of CPUs");
+  }
+}
