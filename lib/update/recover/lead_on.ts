@@ -128,7 +128,7 @@ async function loadOnce(
 
 /** Makes the state one that a program loads, if it is whole. */
 function settle({ stateFile }: RunDirectory): void {
-  using state = new SavedState(stateFile);
+  using state = SavedState.open(stateFile);
   state.keep(true);
 }
 
