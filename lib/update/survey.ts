@@ -196,10 +196,12 @@ async function examine(
   };
   const fingerprint = await Fingerprint.take(client);
   const cell = new Cell(world, anchors.place, request.self);
-  report.checks = await preflight({ client, facts, command, binary, cell });
+  const oldArgv = oldCommand(facts, live);
+  report.checks = await preflight({
+    ...{ client, facts, command, oldArgv, binary, cell },
+  });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);
-  const oldArgv = oldCommand(facts, live);
   await act({
     ...known,
     ...{ process, world, anchors, cell, command, fingerprint, oldArgv },

@@ -38,6 +38,7 @@ export async function preflightOf(
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
   const checks = await preflight({
     ...{ client, facts, command, binary, cell: undefined },
+    oldArgv: known.argv,
   });
   assertEquals(await settings(), before, "The preflight changed the VM");
   return new Map(checks.map((check) => [check.id, check]));

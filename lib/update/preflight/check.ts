@@ -12,6 +12,8 @@ export interface PreflightContext {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly command: NewCommand;
+  /** What starts the old program again in a rollback. */
+  readonly oldArgv: readonly string[];
   /** Path of the new program. */
   readonly binary: string;
   /** Where programs run that are not root's alone; undefined: they do not. */

@@ -15,6 +15,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { spawn, type SpawnOptions } from "../../../ffi/spawn.ts";
+import { CPR_EXEC_STATE } from "../../cpr/mod.ts";
 import { CELL_WORD, type CellOrder } from "./cell_order.ts";
 import type { Place } from "./estate.ts";
 import type { World } from "./world.ts";
@@ -25,6 +26,11 @@ export interface CellStart {
   readonly argv: readonly string[];
   /** Execute the VM's running program, whatever `argv[0]` says. */
   readonly runningProgram?: boolean;
+  /**
+   * Of this user alone: that program finds the modules there that it loaded, as
+   * after a rollback, if other files have taken their places.
+   */
+  readonly moduleFolder?: string;
   /** All of its environment. */
   readonly environment: Readonly<Record<string, string>>;
   /**
@@ -59,6 +65,12 @@ export class Cell {
     return JSON.stringify([credentials, namespaces, root]);
   }
 
+  /** What a program finds that the VM executes, but for a hand-over's. */
+  get environment(): Readonly<Record<string, string>> {
+    const { [CPR_EXEC_STATE]: _state, ...others } = this.#world.environment;
+    return others;
+  }
+
   /**
    * Starts a program in the cell, as the leader of a session. With the child
    * ends all that it started, as far as the host has pid namespaces; its process
@@ -73,7 +85,8 @@ export class Cell {
       descriptors.set(next, number);
       return next++;
     };
-    const { executable, cwd, namespaces } = this.#place;
+    const { executable, cwd, namespaces, modules } = this.#place;
+    const { moduleFolder } = what;
     using memfd = createMemfd("cprctl-cell");
     const order: CellOrder = {
       world: this.#world,
@@ -82,6 +95,13 @@ export class Cell {
       executable: what.runningProgram === true ? give(executable.number) : null,
       cwd: give(cwd.number),
       namespaces: namespaces.map(({ number }) => give(number)),
+      moduleFolder: moduleFolder ?? null,
+      modules: moduleFolder === undefined
+        ? []
+        : modules.map(({ name, path, file }) => ({
+          ...{ name, path },
+          file: give(file.number),
+        })),
     };
     memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
     const words = [...this.#self, CELL_WORD, String(give(memfd.number))];

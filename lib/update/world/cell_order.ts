@@ -1,3 +1,4 @@
+import type { ModuleOrder } from "./keeper_order.ts";
 import type { World } from "./world.ts";
 
 /** The word that makes this program become another one in a VM's cell. */
@@ -16,4 +17,7 @@ export interface CellOrder {
   readonly cwd: number;
   /** In the order of entering. */
   readonly namespaces: readonly number[];
+  /** Where the modules are to be found; null where argv says the program. */
+  readonly moduleFolder: string | null;
+  readonly modules: readonly ModuleOrder[];
 }

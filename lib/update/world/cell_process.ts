@@ -10,8 +10,12 @@ import { enterCgroups } from "../process/cgroups.ts";
 import type { CellOrder } from "./cell_order.ts";
 import type { Confinement } from "./confinement.ts";
 import { enterWorld } from "./enter_world.ts";
+import { moduleVariables } from "./module_folder.ts";
 
 const MAXIMUM_ORDER = 64 * 1024 * 1024;
+
+/** Whoever else is in the VM's memory cgroup is spared before it. */
+const FIRST_TO_BE_KILLED = 1000;
 
 /** Nothing beyond the rights of the user, and nothing that could be gained. */
 const NO_RIGHTS: Confinement = {
@@ -41,14 +45,26 @@ export function runInCell(words: readonly string[]): never {
   if (problem !== undefined) {
     throw new UpdateProblem("not-confined", `Cannot confine it: ${problem}`);
   }
+  const modules = order.modules.map((it) => ({ ...it, file: adopt(it.file) }));
+  const variables = order.moduleFolder === null
+    ? undefined
+    : moduleVariables(order.moduleFolder, modules);
   return enterWorld({
-    world: { ...world, confinement: NO_RIGHTS, environment: order.environment },
+    world: {
+      ...world,
+      confinement: NO_RIGHTS,
+      environment: order.environment,
+      oomScoreAdj: FIRST_TO_BE_KILLED,
+    },
     argv: order.argv,
     executable: order.executable === null ? undefined : adopt(order.executable),
     cwd: adopt(order.cwd),
     namespaces: order.namespaces.map(adopt),
-    variables: {},
-    beforeExec: () => undefined,
+    variables: variables ?? {},
+    beforeExec: () => {
+      if (variables === undefined) return;
+      for (const { file } of modules) file.setCloexec(false);
+    },
   });
 }
 

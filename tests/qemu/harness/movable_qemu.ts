@@ -48,6 +48,14 @@ export class MovableQemu implements AsyncDisposable {
     }
   }
 
+  /** Takes a library away, as an upgrade of its package to another one may. */
+  removeLibrary(name: RegExp): void {
+    const folder = `${this.folder}/usr/${LIBRARIES}`;
+    for (const entry of [...Deno.readDirSync(folder)]) {
+      if (name.test(entry.name)) Deno.removeSync(`${folder}/${entry.name}`);
+    }
+  }
+
   /** Puts a copy of a file in the place of another. */
   replace(path: string, original: string): void {
     Deno.copyFileSync(original, `${path}.dpkg-new`);

@@ -65,6 +65,7 @@ export async function findings(
       client,
       facts,
       binary,
+      oldArgv: made.argv,
       cell: undefined,
       command: descriptors === undefined ? made : { ...made, descriptors },
     });

@@ -16,6 +16,7 @@ import { parent } from "./parent.ts";
 import { processAccess } from "./process_access.ts";
 import { sandbox } from "./sandbox.ts";
 import { service } from "./service.ts";
+import { newOptions, wayBack } from "./trials.ts";
 
 /** The programs, old and new. */
 export const PROGRAM_CHECKS: readonly PreflightCheck[] = [
@@ -28,6 +29,8 @@ export const PROGRAM_CHECKS: readonly PreflightCheck[] = [
   newMachine,
   newDevices,
   newAccelerator,
+  newOptions,
+  wayBack,
   compat,
   deviceState,
   sandbox,
