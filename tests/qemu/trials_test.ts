@@ -114,3 +114,23 @@ Deno.test("a VM whose old program lacks a library is refused", async () => {
     /^The old program does not start again: .*libfdt\.so\.1: cannot open/,
   );
 });
+
+Deno.test("a VM that has modules in a folder of its own is not refused", async () => {
+  await using qemu = new MovableQemu(builds.old);
+  await using next = new MovableQemu(builds.new);
+  // It knows no other modules than those of the VM's environment.
+  await Deno.remove(next.modules, { recursive: true });
+  const wrapper = `${qemu.folder}/wrapper`;
+  const script = `#!/bin/sh
+export QEMU_MODULE_DIR="${qemu.modules}"
+exec "${builds.old.binary}" "$@"
+`;
+  await Deno.writeTextFile(wrapper, script, { mode: 0o755 });
+  await using vm = await VirtualMachine.start(
+    { ...builds.old, binary: wrapper },
+    MACHINE,
+    "tcg",
+  );
+  qemu.replaceModules(builds.new);
+  assertEquals(await refusals(vm, next.build.binary), {});
+});

@@ -1,7 +1,7 @@
 import { type Dump, dumpOf } from "../../../inspect/compat/mod.ts";
 import type { CheckContext } from "../check.ts";
 import { isSameForUs } from "./new_program.ts";
-import { runSafely } from "./safe_run.ts";
+import { ownModules, runSafely } from "./safe_run.ts";
 
 /**
  * A path to the program that the VM runs on; the way to a file that may be gone
@@ -26,12 +26,14 @@ export async function knownDump(
   { facts: { machine }, cell }: CheckContext,
 ): Promise<Dump> {
   const { dev, ino, mtime, size } = await Deno.stat(program);
-  const key = JSON.stringify([dev, ino, mtime, size, cell?.key, machine]);
+  const variables = ownModules(cell);
+  const file = [dev, ino, mtime, size];
+  const key = JSON.stringify([file, cell?.key, variables, machine]);
   const known = dumps.get(key);
   if (known !== undefined) return await known;
   const dump = dumpOf(program, {
     machine,
-    run: (program, run) => runSafely(program, run, cell),
+    run: (program, run) => runSafely(program, { ...run, variables }, cell),
   });
   dumps.set(key, dump);
   return await dump;

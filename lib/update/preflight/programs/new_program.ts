@@ -3,6 +3,7 @@ import type { CheckContext, Finding } from "../check.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "../check.ts";
 import { listed, quoted } from "../wording.ts";
 import { printedBy, ProbeError } from "./program_probe.ts";
+import { ownModules } from "./safe_run.ts";
 
 /** The first release of QEMU with cpr-exec. */
 const FIRST = { major: 10, minor: 2 };
@@ -118,7 +119,12 @@ async function probed(
   try {
     // A program that is none is told once.
     if (options !== VERSION && !await isQemu(context)) return NO_PROGRAM;
-    return judge(await printedBy(binary, options, { cell }));
+    return judge(
+      await printedBy(binary, options, {
+        cell,
+        variables: ownModules(cell),
+      }),
+    );
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return options === VERSION ? refuse(error.message, REMEDY) : NO_PROGRAM;
