@@ -14,7 +14,7 @@ const CROWD = 8;
 const TIMEOUT_MS = 240_000;
 /** This one starts nothing but for the preflight. */
 const BROKEN = `#!/bin/sh
-case " $* " in *" -incoming "*) exit 3;; esac
+case " $* " in *" -incoming defer ") exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `;
 

@@ -38,7 +38,7 @@ async function updateTo(vm: VirtualMachine, binary: string): Promise<Report> {
 function broken(folder: string): string {
   const path = `${folder}/broken`;
   const script = `#!/bin/sh
-case " $* " in *" -incoming "*) exit 3;; esac
+case " $* " in *" -incoming defer ") exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `;
   Deno.writeTextFileSync(path, script, { mode: 0o755 });
@@ -77,6 +77,11 @@ Deno.test("a VM goes back to its modules after a package upgrade, and is updated
   qemu.upgrade(builds.new);
   const report = await updateTo(vm, broken(vm.folder));
   assertEquals(report.outcome, "rolled-back", report.error?.message);
+  assertEquals(
+    report.checks.filter(({ verdict }) => verdict === "skipped"),
+    [],
+    "A check could not ask the old program",
+  );
   await assertBack(vm, report.pid_after, witness, qemu);
   assertEquals(
     mappedModules(vm.pid),

@@ -112,7 +112,7 @@ Deno.test({
     const binary = `${vm.folder}/bad`;
     // Good for every question, and for nothing else.
     const script = `#!/bin/sh
-case "$*" in *-incoming*) exit 3 ;; esac
+case "$*" in *"-incoming defer") exit 3 ;; esac
 exec "${builds.new.binary}" "$@"
 `;
     await Deno.writeTextFile(binary, script, { mode: 0o755 });

@@ -88,7 +88,7 @@ for (const [fate, befall] of Object.entries(fates)) {
     await Deno.writeTextFile(
       broken,
       `#!/bin/sh
-case " $* " in *" -incoming "*) exit 3;; esac
+case " $* " in *" -incoming defer ") exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `,
       { mode: 0o755 },

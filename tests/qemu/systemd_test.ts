@@ -169,7 +169,7 @@ class UnitVm implements Witnessed, AsyncDisposable {
 function failing(vm: UnitVm, deed: string): string {
   const path = `${vm.systemd.folder}/failing`;
   const text = `#!/bin/sh
-case " $* " in *" -incoming "*) ${deed} ;; esac
+case " $* " in *" -incoming defer ") ${deed} ;; esac
 exec ${builds.new.binary} "$@"
 `;
   Deno.writeTextFileSync(path, text, { mode: 0o755 });

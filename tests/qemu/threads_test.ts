@@ -82,7 +82,7 @@ async function move(vm: VirtualMachine, binary: string): Promise<Report> {
 async function brokenProgram(vm: VirtualMachine): Promise<string> {
   const path = `${vm.folder}/broken`;
   const script = `#!/bin/sh
-case " $* " in *" -incoming "*) exit 3;; esac
+case " $* " in *" -incoming defer ") exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `;
   await Deno.writeTextFile(path, script, { mode: 0o755 });

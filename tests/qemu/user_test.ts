@@ -82,7 +82,7 @@ Deno.test("a user's own VM goes back to the old program", {
   await Deno.writeTextFile(
     broken,
     `#!/bin/sh
-case " $* " in *" -incoming "*) exit 3;; esac
+case " $* " in *" -incoming defer ") exit 3;; esac
 exec "${builds.new.binary}" "$@"
 `,
     { mode: 0o755 },

@@ -13,7 +13,7 @@ exec "$0" run --quiet --allow-all ${MAIN} "$@"`;
 /** Runs until it is to take a machine over, then does something else. */
 export function failing(program: string, deed: string): string {
   return `#!/bin/sh
-case " $* " in *" -incoming "*) ${deed} ;; esac
+case " $* " in *" -incoming defer ") ${deed} ;; esac
 exec ${program} "$@"
 `;
 }
