@@ -17,6 +17,7 @@ import { createMemfd } from "../../../ffi/memfd.ts";
 import { spawn, type SpawnOptions } from "../../../ffi/spawn.ts";
 import { CPR_EXEC_STATE } from "../../cpr/mod.ts";
 import { CELL_WORD, type CellOrder } from "./cell_order.ts";
+import { isReplaced } from "../process/modules.ts";
 import type { Place } from "./estate.ts";
 import type { World } from "./world.ts";
 
@@ -63,6 +64,11 @@ export class Cell {
   get key(): string {
     const { credentials, namespaces, root } = this.#world;
     return JSON.stringify([credentials, namespaces, root]);
+  }
+
+  /** Whether other files have taken the places of the VM's modules. */
+  get lacksModules(): boolean {
+    return this.#place.modules.some(isReplaced);
   }
 
   /** What a program finds that the VM executes, but for a hand-over's. */

@@ -9,7 +9,7 @@ import { InspectError } from "../../../inspect/error.ts";
 import type { Finding, PreflightCheck } from "../check.ts";
 import { ok, refuse, skipped, warn } from "../check.ts";
 import { joined } from "../wording.ts";
-import { knownDump, runningProgram } from "./known_dump.ts";
+import { knownDump, runningDump } from "./known_dump.ts";
 import { obstacleToAsking } from "./new_program.ts";
 
 const REMEDY = "Move to another release, or restart the VM on this one; " +
@@ -28,7 +28,7 @@ export const compat: PreflightCheck = {
     if (!("types" in inUse) || inUse.types.size === 0) return NO_TREE;
     try {
       const [old, next] = await Promise.all([
-        knownDump(await runningProgram(context), context),
+        runningDump(context),
         knownDump(binary, context),
       ]);
       return judged(compareDumps(old, next, inUse));

@@ -7,7 +7,7 @@ import { InspectError } from "../../../inspect/error.ts";
 import { devicesIn, type TreeDevice } from "../../vm/device_tree.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "../check.ts";
 import { joined, quoted } from "../wording.ts";
-import { knownDump, runningProgram } from "./known_dump.ts";
+import { runningDump } from "./known_dump.ts";
 
 /** What every PCI device has: its configuration space, and its interrupt. */
 const PCI_STATE = "PCIDevice";
@@ -32,7 +32,7 @@ export const deviceState: PreflightCheck = {
       return skipped("the VM does not tell its devices");
     }
     try {
-      const dump = await knownDump(await runningProgram(context), context);
+      const dump = await runningDump(context);
       const forgotten = devices.filter((it) => !isSaved(it, dump));
       return forgotten.length === 0
         ? ok("the running program saves the state of every device")

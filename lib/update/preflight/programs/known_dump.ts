@@ -1,18 +1,10 @@
+import { runBriefly } from "../../../brief_run.ts";
 import { type Dump, dumpOf } from "../../../inspect/compat/mod.ts";
 import type { CheckContext } from "../check.ts";
+import { RunDirectory } from "../../run/directory.ts";
+import type { Cell } from "../../world/cell.ts";
 import { isSameForUs } from "./new_program.ts";
 import { ownModules, runSafely } from "./safe_run.ts";
-
-/**
- * A path to the program that the VM runs on; the way to a file that may be gone
- * is not open to every user.
- */
-export async function runningProgram({ facts }: CheckContext): Promise<string> {
-  const { path, replaced } = facts.executable;
-  return !replaced && await isSameForUs(path, facts.executable)
-    ? path
-    : `/proc/${facts.pid}/exe`;
-}
 
 const dumps = new Map<string, Promise<Dump>>();
 
@@ -37,4 +29,45 @@ export async function knownDump(
   });
   dumps.set(key, dump);
   return await dump;
+}
+
+/**
+ * The same of the program that the VM runs on.
+ *
+ * @throws {InspectError} when it makes none
+ */
+export async function runningDump(context: CheckContext): Promise<Dump> {
+  const { facts, cell } = context;
+  if (Deno.uid() === 0 && cell?.lacksModules === true) {
+    return await upgradedDump(context, cell);
+  }
+  const { path, replaced } = facts.executable;
+  // The way to a file that may be gone is not open to every user.
+  const isThere = !replaced && await isSameForUs(path, facts.executable);
+  return await knownDump(isThere ? path : `/proc/${facts.pid}/exe`, context);
+}
+
+const upgraded = new WeakMap<CheckContext, Promise<Dump>>();
+
+/** With the modules that it loaded, which are where a rollback finds them. */
+async function upgradedDump(context: CheckContext, cell: Cell): Promise<Dump> {
+  const known = upgraded.get(context);
+  if (known !== undefined) return await known;
+  const dump = dumpInCell(context, cell);
+  upgraded.set(context, dump);
+  return await dump;
+}
+
+async function dumpInCell({ facts }: CheckContext, cell: Cell): Promise<Dump> {
+  await using directory = await RunDirectory.create(facts);
+  const { path: moduleFolder } = directory;
+  const own = { runningProgram: true, moduleFolder };
+  return await dumpOf(facts.executable.path, {
+    machine: facts.machine,
+    run: (program, run) =>
+      runBriefly(program, {
+        ...run,
+        start: (what) => cell.start({ ...what, ...own }),
+      }),
+  });
 }
