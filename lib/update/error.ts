@@ -16,6 +16,26 @@ export class RefusedError extends UpdateError {
   override readonly exitCode = 3;
 }
 
+/** The VM was shut down on the way, in good order: nothing is left to move. */
+export class ShutDownError extends UpdateError {
+  override readonly name: string = "ShutDownError";
+  override readonly outcome = "shut-down";
+  override readonly exitCode = 0;
+
+  /** @param why completes "The VM was shut down:" */
+  constructor(pid: number, why: string, cause: unknown) {
+    super(
+      "shut-down",
+      `The VM was shut down before it was moved: ${why}; process ${pid} has ` +
+        "ended",
+      { cause },
+    );
+  }
+}
+
+/** The code of an update that was ended before the new program was executed. */
+export const CANCELLED = "cancelled";
+
 /** Ended on the way, and the VM is on its old program as it was. */
 export class RolledBackError extends UpdateError {
   override readonly name: string = "RolledBackError";

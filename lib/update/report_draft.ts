@@ -2,7 +2,7 @@
 
 import { CprctlError } from "../errors.ts";
 import { QmpCommandError } from "../qmp/mod.ts";
-import { UpdateError } from "./error.ts";
+import { ShutDownError, UpdateError } from "./error.ts";
 import type { ListedVm } from "./host/list.ts";
 import {
   type Report,
@@ -64,9 +64,12 @@ function blank() {
 
 /** Adds how it ended; the error knows what became of the VM. */
 export function addFailure(report: Draft, error: unknown): void {
-  report.error = describe(error);
   if (error instanceof UpdateError) report.outcome = error.outcome;
-  if (report.outcome === "needs-person") report.pid_after = null;
+  if (error instanceof ShutDownError) report.warnings.push(error.message);
+  else report.error = describe(error);
+  if (report.outcome === "needs-person" || report.outcome === "shut-down") {
+    report.pid_after = null;
+  }
 }
 
 function describe(error: unknown): ReportError {

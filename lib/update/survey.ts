@@ -18,7 +18,12 @@ import { readLiveProcess } from "./command/live_process.ts";
 import { type NewCommand, newCommand } from "./command/new_command.ts";
 import { oldCommand } from "./command/old_command.ts";
 import { Deadline } from "./deadline.ts";
-import { NeedsPersonError, RefusedError, UpdateError } from "./error.ts";
+import {
+  NeedsPersonError,
+  RefusedError,
+  ShutDownError,
+  UpdateError,
+} from "./error.ts";
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { ProcessFiles } from "./process/files.ts";
 import { requireSame } from "./process/identity.ts";
@@ -31,6 +36,7 @@ import { DeferredSignals } from "./transaction/deferred_signals.ts";
 import { PhaseClock, type PhaseObserver } from "./transaction/phase_clock.ts";
 import { type Facts, gatherFacts } from "./vm/facts.ts";
 import { Fingerprint } from "./vm/fingerprint.ts";
+import { ShutdownWatch } from "./vm/shutdown.ts";
 import { Anchors } from "./world/anchors.ts";
 import { Cell } from "./world/cell.ts";
 import { readWorld, type World } from "./world/world.ts";
@@ -54,6 +60,8 @@ export interface SurveyRequest {
 /** A VM that may be moved, and everything that was found out. */
 export interface SurveyedVm {
   readonly client: QmpClient;
+  /** From the first answer on. */
+  readonly shutdown: ShutdownWatch;
   readonly process: PidFd;
   readonly facts: Facts;
   readonly world: World;
@@ -102,6 +110,7 @@ export async function survey(
   });
   await clock.begin("facts");
   await using client = connected = await connect(request.address, deadline);
+  using shutdown = new ShutdownWatch(client);
   const facts = await factsOf(client);
   const report = draftOf(facts);
   using signals = new DeferredSignals();
@@ -112,13 +121,13 @@ export async function survey(
     } else {
       using _lock = await VmLock.take(facts.pid);
       await examine(
-        { client, facts, signals, deadline, clock, report },
+        { client, facts, shutdown, signals, deadline, clock, report },
         request,
         act,
       );
     }
   } catch (error) {
-    addFailure(report, await untouched(facts, error));
+    addFailure(report, await untouched(facts, error, shutdown));
   }
   clock.end();
   report.warnings.push(
@@ -173,7 +182,13 @@ async function isCurrent(
 async function examine(
   known: Pick<
     SurveyedVm,
-    "client" | "facts" | "signals" | "deadline" | "clock" | "report"
+    | "client"
+    | "facts"
+    | "shutdown"
+    | "signals"
+    | "deadline"
+    | "clock"
+    | "report"
   >,
   request: SurveyRequest,
   act: (vm: SurveyedVm) => void | Promise<void>,
@@ -229,14 +244,22 @@ async function openProcess(facts: Facts): Promise<PidFd> {
 }
 
 /** What an error means for a VM that was not touched. */
-async function untouched(facts: Facts, error: unknown): Promise<UpdateError> {
+async function untouched(
+  facts: Facts,
+  error: unknown,
+  shutdown: ShutdownWatch,
+): Promise<UpdateError> {
   const refusal = refusalOf(error);
   // A check refuses whatever becomes of the process.
-  const found = error instanceof UpdateError && error.code !== ENDED;
+  const found = error instanceof UpdateError && error.code !== ENDED &&
+    shutdown.why === undefined;
   if (found || !await ends(facts)) return refusal;
+  if (shutdown.why !== undefined) {
+    return new ShutDownError(facts.pid, shutdown.why, error);
+  }
   return new NeedsPersonError(
     ENDED,
-    `Process ${facts.pid} ended before the VM was touched: ${refusal.message}`,
+    `Process ${facts.pid} ended before the VM was touched`,
     { remedy: "Find out what ended it, and start the VM again", cause: error },
   );
 }

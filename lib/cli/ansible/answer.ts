@@ -6,6 +6,7 @@
  * updated        yes       no       running-new, or paused as it was
  * up-to-date     no        no       running-new, or paused as it was
  * would-update   yes       no       running-old, or paused as it is
+ * shut-down      no        no       off
  * refused        no        yes      running-old, or paused as it is
  * rolled-back    no        yes      running-old, or paused as it was
  * needs-person   no        yes      whatever is found: lost, unknown, …
@@ -25,6 +26,7 @@ export type VmState =
   | "running-old"
   | "running-new"
   | "paused"
+  | "off"
   | "lost"
   | "unknown";
 
@@ -86,6 +88,8 @@ function sentence(report: Report): string {
       return `VM ${vm} runs on ${exe} already`;
     case "would-update":
       return `VM ${vm} would move onto ${exe}`;
+    case "shut-down":
+      return `VM ${vm} was shut down meanwhile`;
     default:
       return `VM ${vm} moved onto ${exe}` +
         (report.blackout_ms === null
@@ -99,6 +103,7 @@ async function vmState(
   { outcome }: Report,
   { before, after }: Glances,
 ): Promise<VmState> {
+  if (outcome === "shut-down") return "off";
   if (after === undefined) {
     return before !== undefined && !await isThere(before) ? "lost" : "unknown";
   }

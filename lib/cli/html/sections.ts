@@ -116,6 +116,7 @@ const SIDES: Readonly<Record<Outcome, readonly [string, string]>> = {
   "updated": ["Before", "After"],
   "up-to-date": ["Runs on", "Wanted"],
   "would-update": ["Runs on", "Would run on"],
+  "shut-down": ["Ran on", "Wanted"],
   "refused": ["Runs on", "Wanted"],
   "rolled-back": ["Runs on", "Was tried"],
   "needs-person": ["Before", "Was tried"],

@@ -8,6 +8,7 @@ const ORDER: readonly Outcome[] = [
   "needs-person",
   "rolled-back",
   "refused",
+  "shut-down",
   "updated",
   "would-update",
   "up-to-date",

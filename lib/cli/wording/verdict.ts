@@ -13,6 +13,7 @@ export const VERDICTS: Readonly<
   "updated": ["updated", "good"],
   "up-to-date": ["up to date", "good"],
   "would-update": ["would update", "good"],
+  "shut-down": ["shut down", "careful"],
   "refused": ["refused", "careful"],
   "rolled-back": ["rolled back", "careful"],
   "needs-person": ["needs a person", "bad"],
@@ -38,6 +39,8 @@ export function mainClause(report: Report): string {
       return `${name} would move from ${old} to ${
         report.to?.exe ?? "the new program"
       }`;
+    case "shut-down":
+      return `${name} was shut down meanwhile, and ran on ${old}`;
     case "refused":
       // An earlier start of the same update may have stopped the guest.
       return `${name} was not ${

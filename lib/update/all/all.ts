@@ -14,9 +14,9 @@
  * @module
  */
 
-import { RefusedError } from "../error.ts";
+import { CANCELLED, RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
-import type { Outcome, PhaseName, Report } from "../report/report.ts";
+import type { PhaseName, Report } from "../report/report.ts";
 import { sealed } from "../report/sealed.ts";
 import { addFailure, draftOfListed } from "../report_draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
@@ -52,9 +52,19 @@ export interface AllRequest {
   readonly watcher?: AllWatcher | undefined;
 }
 
-const FAILURES: readonly Outcome[] = ["rolled-back", "needs-person"];
+/**
+ * What may befall the next VM as well. One that is refused, shut down, or
+ * cancelled before it executes the new program, says nothing of that program.
+ */
+function isFailure({ outcome, error }: Report): boolean {
+  return outcome === "needs-person" ||
+    outcome === "rolled-back" && error?.code !== CANCELLED;
+}
+
 /** The first phase that touches the guest. */
 const PAUSE_BEGINS: PhaseName = "migrate";
+/** The first of each start of an update. */
+const START: PhaseName = "facts";
 
 /** Works on every VM that can be updated at first sight. */
 export async function workOnAll(request: AllRequest): Promise<AllReport> {
@@ -107,6 +117,7 @@ class Crowd {
   async #workOn(vm: Candidate, place: number): Promise<void> {
     const { work, watcher } = this.#request;
     let turn: Turn = await this.#turns.share();
+    let hasBegun = false;
     try {
       const report = await reported(vm, () =>
         work(vm, async (phase) => {
@@ -114,10 +125,15 @@ class Crowd {
             turn[Symbol.dispose]();
             turn = await this.#turns.alone();
             this.#refuseToGoOn();
+          } else if (phase === START && hasBegun) {
+            // It starts over, and looks at the VM beside others again.
+            turn[Symbol.dispose]();
+            turn = await this.#turns.share();
           }
+          hasBegun = true;
           watcher?.phase?.(vm, phase);
         }));
-      if (FAILURES.includes(report.outcome)) this.#failures++;
+      if (isFailure(report)) this.#failures++;
       this.#reports[place] = report;
       watcher?.done?.(report);
     } finally {

@@ -7,6 +7,7 @@
  * updated        0           runs on the new program (or is paused, as it was)
  * up-to-date     0           was not touched: it runs on that program already
  * would-update   0           was not touched: only a check was asked for
+ * shut-down      0           powered itself off, or was shut down, on the way
  * refused        3           was not touched
  * rolled-back    4           runs on the old program, its RAM as it was
  * needs-person   5           may not run: the error says why, and what to do
@@ -25,6 +26,7 @@ export const OUTCOMES = {
   "updated": 0,
   "up-to-date": 0,
   "would-update": 0,
+  "shut-down": 0,
   "refused": 3,
   "rolled-back": 4,
   "needs-person": 5,

@@ -16,16 +16,19 @@ import {
 } from "../../qmp/mod.ts";
 import type { Deadline } from "../deadline.ts";
 import {
+  CANCELLED,
   messageOf,
   NeedsPersonError,
   RefusedError,
   RolledBackError,
+  ShutDownError,
   UpdateError,
 } from "../error.ts";
 import { type Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
+import type { ShutdownWatch } from "../vm/shutdown.ts";
 import {
   canBeMoved,
   isLive,
@@ -46,12 +49,22 @@ const END_TIMEOUT_MS = 2_000;
 /** How a VM was before it was stopped. */
 export type Before = Pick<Facts, "runState" | "running">;
 
+/** What it works with. */
+interface OldSideNeeds {
+  readonly client: QmpClient;
+  readonly facts: Facts;
+  readonly process: PidFd;
+  readonly deadline: Deadline;
+  readonly shutdown: ShutdownWatch;
+}
+
 /** Drives the program that runs the VM until it is replaced. */
 export class OldSide implements Disposable {
   readonly #client: QmpClient;
   readonly #facts: Facts;
   readonly #process: PidFd;
   readonly #deadline: Deadline;
+  readonly #shutdown: ShutdownWatch;
   readonly #watch: EventWatch;
   /** How the VM was when it was told to migrate; before, as it was found. */
   #before: Before;
@@ -60,12 +73,8 @@ export class OldSide implements Disposable {
   /** How many events had been seen before that. */
   #earlier = 0;
 
-  constructor(
-    client: QmpClient,
-    facts: Facts,
-    process: PidFd,
-    deadline: Deadline,
-  ) {
+  constructor({ client, facts, process, deadline, shutdown }: OldSideNeeds) {
+    this.#shutdown = shutdown;
     this.#client = client;
     this.#facts = facts;
     this.#process = process;
@@ -159,7 +168,7 @@ export class OldSide implements Disposable {
       return await this.#lost(reason, error);
     }
     return new RolledBackError(
-      "cancelled",
+      CANCELLED,
       `${reason}; the VM ${this.#asBefore} on the old program`,
       { cause },
     );
@@ -224,9 +233,11 @@ export class OldSide implements Disposable {
   }
 
   /** The error for a program that cannot be talked to any more. */
-  async #lost(reason: string, cause: unknown): Promise<NeedsPersonError> {
+  async #lost(reason: string, cause: unknown): Promise<UpdateError> {
     const { pid } = this.#facts;
     if (await this.#process.exited(END_TIMEOUT_MS)) {
+      const { why } = this.#shutdown;
+      if (why !== undefined) return new ShutDownError(pid, why, cause);
       return new NeedsPersonError(
         "process-ended",
         `Process ${pid} ended before it had saved the devices, and the VM ` +

@@ -27,6 +27,7 @@ import {
   messageOf,
   NeedsPersonError,
   RolledBackError,
+  ShutDownError,
   UpdateError,
   UpdateProblem,
 } from "../error.ts";
@@ -43,6 +44,7 @@ import {
 import { type Facts, recordOf } from "../vm/facts.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
+import type { ShutdownWatch } from "../vm/shutdown.ts";
 import { isLive } from "../vm/run_state.ts";
 import { isInPlace } from "../vm/ram_files.ts";
 import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
@@ -71,6 +73,7 @@ const SETTLE_TIMEOUT_MS = 10_000;
 /** Everything that was found out before. */
 export interface TransactionOrder {
   readonly client: QmpClient;
+  readonly shutdown: ShutdownWatch;
   readonly process: PidFd;
   readonly facts: Facts;
   readonly world: World;
@@ -134,7 +137,7 @@ export async function runTransaction(
     });
   await using keeper = await startKeeper();
   using state = SavedState.open(directory.stateFile);
-  using old = new OldSide(client, facts, order.process, order.deadline);
+  using old = new OldSide(order);
   try {
     await old.prepare(order.command.argv);
     const program = order.command.argv[0] ?? "";
@@ -146,13 +149,17 @@ export async function runTransaction(
     await move({ ...order, ...means, old, state }, course);
   } catch (error) {
     if (course.pid === undefined) setDowntime(course, old);
-    if (error instanceof EndedAfterResumeError) {
+    if (
+      error instanceof EndedAfterResumeError || error instanceof ShutDownError
+    ) {
       // Nothing can be done with the memory, nor is there anything to recover.
     } else if (course.touched && !(error instanceof RolledBackError)) {
       // Whatever it is, nobody knows that the VM does without these.
       directory.leave();
       if (state.complete || !order.process.hasExited()) keeper.leave();
-    } else if (course.pid === undefined) {
+    } else if (
+      course.pid === undefined && order.shutdown.why === undefined
+    ) {
       // Where another process has the VM now, that one was given them.
       client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
       course.warnings.push(...await settings.giveBack(client));
@@ -342,6 +349,10 @@ async function goBack(
   const reason = await reasonOf(cause, order);
   forgetResumption(order.directory);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
+    const { why } = order.shutdown;
+    if (why !== undefined && order.process.hasExited()) {
+      return new ShutDownError(order.facts.pid, why, cause);
+    }
     return new NeedsPersonError(
       "state-incomplete",
       `${reason}; the VM's process ${order.facts.pid} had not saved the devices ` +

@@ -5,7 +5,11 @@ import {
   allReportSchema,
   exitCodeOfAll,
 } from "../../../lib/update/all/all_report.ts";
-import { RefusedError } from "../../../lib/update/error.ts";
+import {
+  CANCELLED,
+  RefusedError,
+  RolledBackError,
+} from "../../../lib/update/error.ts";
 import type { Outcome, Report } from "../../../lib/update/report/report.ts";
 import { addFailure, draftOfListed } from "../../../lib/update/report_draft.ts";
 import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
@@ -127,6 +131,54 @@ Deno.test("a VM that is refused keeps nobody else", async () => {
   });
   assertEquals(report.summary.outcomes, { refused: 1, updated: 2 });
   assertEquals(exitCodeOfAll(report), 3);
+});
+
+Deno.test("a VM that was shut down, or whose update was cancelled, keeps nobody else", async () => {
+  const fake = new Fake((pid) => pid === 1 ? "shut-down" : "updated");
+  const report = await workOnAll({
+    vms: vms(4),
+    jobs: 1,
+    maxFailures: 1,
+    async work(vm, observer) {
+      const done = await fake.work(vm, observer);
+      if (vm.pid !== 2) return done;
+      const draft = draftOfListed(vm);
+      addFailure(draft, new RolledBackError(CANCELLED, "It was changed"));
+      return draft;
+    },
+  });
+  assertEquals(report.summary.outcomes, {
+    "shut-down": 1,
+    "rolled-back": 1,
+    "updated": 2,
+  });
+  assertEquals(exitCodeOfAll(report), 4);
+});
+
+Deno.test("a VM that starts over gives the others their turn", async () => {
+  const order: string[] = [];
+  await workOnAll({
+    vms: vms(2),
+    jobs: 2,
+    maxFailures: 1,
+    async work(vm, observer) {
+      const starts = vm.pid === 1 ? 2 : 1;
+      for (let start = 0; start < starts; start++) {
+        for (const phase of ["facts", "migrate", "hold"] as const) {
+          await observer(phase);
+          order.push(`${vm.pid} ${phase}`);
+        }
+      }
+      const report = draftOfListed(vm);
+      report.outcome = "updated";
+      return report;
+    },
+  });
+  assertEquals(order.filter((it) => it.endsWith("migrate")), [
+    "1 migrate",
+    "2 migrate",
+    "1 migrate",
+  ]);
 });
 
 Deno.test("what cannot be reached is refused, what cannot be updated left out", async () => {
