@@ -144,7 +144,7 @@ Deno.test("a state that was saved at a breakpoint is loaded all the same", async
   await comesTo(vm, "debug");
   const file = `${vm.folder}/vm.state`;
   await saveWithoutRam(vm, file);
-  using state = new SavedState(file);
+  using state = SavedState.open(file);
   assertEquals(state.keep(true), undefined);
   assertEquals(state.runState, { saved: "paused", replaced: true });
 

@@ -61,6 +61,11 @@ export interface DecodeOptions {
    * nothing will be looked at again soon.
    */
   readonly passed?: (offset: number) => void;
+  /**
+   * How many sections and commands it may have; any number unless said
+   * otherwise. Each takes more memory than it has bytes.
+   */
+  readonly maximumRecords?: number;
 }
 
 class StreamDecoder {
@@ -68,15 +73,20 @@ class StreamDecoder {
   readonly #source: Source;
   readonly #sections: SectionReader;
   readonly #file: string | undefined;
+  readonly #maximumRecords: number;
   readonly #records: DecodedRecord[] = [];
   #configuration: Configuration | undefined;
   #devices: DescribedDevices | undefined;
   #opaqueTail: DecodedStream["opaqueTail"];
   #trailing: Uint8Array = new Uint8Array(0);
 
-  constructor(stream: Uint8Array, { file, passed = () => {} }: DecodeOptions) {
+  constructor(
+    stream: Uint8Array,
+    { file, passed = () => {}, maximumRecords = Infinity }: DecodeOptions,
+  ) {
     this.#stream = stream;
     this.#file = file;
+    this.#maximumRecords = maximumRecords;
     this.#source = new Source(stream);
     this.#sections = new SectionReader(stream, this.#source, passed);
   }
@@ -159,6 +169,9 @@ class StreamDecoder {
     const sections = this.#sections;
     for (;;) {
       const offset = this.#source.offset;
+      if (this.#records.length > this.#maximumRecords) {
+        throw this.#problem("it has more records than are read", offset);
+      }
       const type = this.#source.u8();
       switch (type) {
         case RecordType.EOF:

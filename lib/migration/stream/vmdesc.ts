@@ -69,7 +69,9 @@ export interface Vmdesc {
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
 /** No object that is one of vmdesc's takes fewer bytes. */
 const SHORTEST_OBJECT = '{"name":"","type":"","size":0}'.length;
-const OPEN = 0x7b;
+/** Nor any member of one, with its comma. */
+const SHORTEST_MEMBER = '"size":0,'.length;
+const [BRACE, BRACKET, COMMA] = [0x7b, 0x5b, 0x2c];
 /** QEMU nests five deep at most; this guards our own recursion. */
 const MAXIMUM_DEPTH = 32;
 /** Type byte, name length and version of a subsection. */
@@ -114,15 +116,32 @@ function parseJson(bytes: Uint8Array, offset: number): unknown {
   }
 }
 
-/** An object takes more memory than text: millions of them are not made. */
+/**
+ * Values take more memory than their text: millions of them are not made. A
+ * brace, bracket or comma in a name counts as well; names have few.
+ */
 function checkDensity(bytes: Uint8Array, offset: number): void {
-  const most = 1 + bytes.length / SHORTEST_OBJECT;
+  const kinds: [number, string, number][] = [
+    [BRACE, "objects", SHORTEST_OBJECT],
+    [BRACKET, "lists", SHORTEST_OBJECT],
+    [COMMA, "values", SHORTEST_MEMBER],
+  ];
+  for (const [byte, what, shortest] of kinds) {
+    if (!hasAtMost(bytes, byte, 1 + bytes.length / shortest)) {
+      throw problem(`vmdesc has more ${what} than its length allows`, {
+        offset,
+      });
+    }
+  }
+}
+
+function hasAtMost(bytes: Uint8Array, byte: number, most: number): boolean {
   let at = -1;
   for (let count = 0; count <= most; count++) {
-    at = bytes.indexOf(OPEN, at + 1);
-    if (at < 0) return;
+    at = bytes.indexOf(byte, at + 1);
+    if (at < 0) return true;
   }
-  throw problem("vmdesc has more objects than its length allows", { offset });
+  return false;
 }
 
 /** The device that a path leads into. */

@@ -11,8 +11,24 @@ import { backendOf } from "../vm/device_memory.ts";
 import type { Hold } from "./hold.ts";
 import { type SavedRunState, settleRunState } from "./saved_run_state.ts";
 
-/** Devices without RAM: megabytes at most. */
-const MAXIMUM_STATE = 1024 ** 3;
+const MIB = 1024 ** 2;
+/**
+ * Devices without RAM: a few megabytes; with a thousand vCPUs, or pictures of a
+ * virtio-gpu, tens of them. The VM's user writes the file, and memory of ours
+ * is taken for it.
+ */
+const MAXIMUM_STATE = 64 * MIB;
+/**
+ * Up to here a state is verified: what is made of it takes up to eleven times
+ * its memory, if it was written to do so. A vCPU has some 30 kB.
+ */
+const MAXIMUM_VERIFIED = 10 * MIB;
+/** What comes before the devices lists the RAMBlocks: kilobytes. */
+const MAXIMUM_SETUP = 4 * MIB;
+/** Sections and commands: a few for each vCPU and device. */
+const MAXIMUM_RECORDS = 65_536;
+/** Compared at once. */
+const PIECE = 256 * 1024;
 
 const WORD_BYTES = 4;
 
@@ -57,7 +73,7 @@ export class SavedState implements Disposable {
     comesBack: (block: string) => boolean,
     deviceMemory: ReadonlySet<string> = new Set(),
   ): void {
-    this.#setup = this.#read();
+    this.#setup = this.#read(MAXIMUM_SETUP);
     const { blocks } = readStreamSetup(this.#setup);
     const isKept = ({ name, usedLength }: RamBlock) => {
       if (hold.has(name) || comesBack(name)) return true;
@@ -87,9 +103,10 @@ export class SavedState implements Disposable {
    * @param completed the old program said that it wrote everything
    * @returns why it cannot be verified to its last byte; undefined if it was
    * @throws {StreamError} when it is torn and the program said nothing
+   * @throws {UpdateProblem} when it is too large
    */
   keep(completed: boolean): string | undefined {
-    const bytes = this.#read();
+    const bytes = this.#read(this.#size());
     if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
     const doubt = this.#doubt(bytes, completed);
     this.#bytes = bytes;
@@ -102,8 +119,11 @@ export class SavedState implements Disposable {
     bytes: Uint8Array<ArrayBuffer>,
     completed: boolean,
   ): string | undefined {
+    if (bytes.length > MAXIMUM_VERIFIED) return tooLarge(bytes, completed);
     try {
-      const { vmdesc, opaqueTail, trailing, records } = decodeStream(bytes);
+      const { vmdesc, opaqueTail, trailing, records } = decodeStream(bytes, {
+        maximumRecords: MAXIMUM_RECORDS,
+      });
       this.#runState = settleRunState(bytes, records);
       if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
       return vmdesc === undefined || opaqueTail !== undefined
@@ -127,7 +147,7 @@ export class SavedState implements Disposable {
    */
   restore(): boolean {
     const kept = this.#bytes;
-    if (kept === undefined || equal(this.#read(), kept)) return false;
+    if (kept === undefined || this.#says(kept)) return false;
     this.#write(kept);
     return true;
   }
@@ -143,17 +163,49 @@ export class SavedState implements Disposable {
     this.#file.writeAll(bytes);
   }
 
-  #read(): Uint8Array<ArrayBuffer> {
-    // It belongs to the VM's user, who may make it as large as they like.
+  /**
+   * How large it is; it belongs to the VM's user, who may make it as large as
+   * they like.
+   *
+   * @throws {UpdateProblem} when it is larger than a state can be
+   */
+  #size(): number {
     const { size } = this.#file.stat();
-    if (size > MAXIMUM_STATE) {
-      throw new UpdateProblem(
-        "state-too-large",
-        `State file "${this.path}" has ${size} bytes, far more than devices need`,
-      );
+    if (size <= MAXIMUM_STATE) return size;
+    throw new UpdateProblem(
+      "state-too-large",
+      `State file "${this.path}" has ${size} bytes, far more than devices need`,
+    );
+  }
+
+  /** What is at its start, at most so many bytes; into memory once. */
+  #read(limit: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(Math.min(this.#size(), limit));
+    return bytes.subarray(0, this.#fill(bytes, 0));
+  }
+
+  /** Reads from an offset until there is no room, or no more. */
+  #fill(into: Uint8Array<ArrayBuffer>, offset: number): number {
+    let length = 0;
+    while (length < into.length) {
+      const count = this.#file.pread(into.subarray(length), offset + length);
+      if (count === 0) break;
+      length += count;
     }
-    this.#file.seek(0);
-    return this.#file.readAll(MAXIMUM_STATE);
+    return length;
+  }
+
+  /** Whether the file has these bytes and no others; within the guest's pause. */
+  #says(bytes: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#file.stat().size !== bytes.length) return false;
+    const piece = new Uint8Array(Math.min(PIECE, bytes.length));
+    for (let at = 0; at < bytes.length; at += piece.length) {
+      const expected = bytes.subarray(at, at + piece.length);
+      const found = piece.subarray(0, expected.length);
+      if (this.#fill(found, at) < found.length) return false;
+      if (!equal(found, expected)) return false;
+    }
+    return true;
   }
 
   [Symbol.dispose](): void {
@@ -161,7 +213,17 @@ export class SavedState implements Disposable {
   }
 }
 
-/** Word by word, within the guest's pause. */
+/** @throws {UpdateProblem} when nobody else said that it is whole */
+function tooLarge({ length }: Uint8Array, completed: boolean): string {
+  const doubt = `it has ${length} bytes, which is too much to be looked at`;
+  if (completed) return doubt;
+  throw new UpdateProblem(
+    "state-unverified",
+    `The saved state cannot be verified: ${doubt}`,
+  );
+}
+
+/** Word by word; both begin at a multiple of a word. */
 function equal(
   a: Uint8Array<ArrayBuffer>,
   b: Uint8Array<ArrayBuffer>,

@@ -4,6 +4,7 @@ import { UpdateProblem } from "../../../lib/update/error.ts";
 import type { Hold } from "../../../lib/update/transaction/hold.ts";
 import { SavedState } from "../../../lib/update/transaction/saved_state.ts";
 import { data } from "../../data/data.ts";
+import { said } from "../../ffi/processes.ts";
 
 /** A state file with a real stream in it. */
 async function stateFile() {
@@ -112,4 +113,93 @@ Deno.test("a state file in a directory that is gone stays readable", async () =>
   }
   using kept = state;
   assertEquals(kept.keep(false), undefined);
+});
+
+const MIB = 1024 ** 2;
+const PROGRAM = new URL("programs/keep_state.ts", import.meta.url).pathname;
+
+/** A file whose bytes were chosen to take as much memory as they can. */
+const HOSTILE: readonly [
+  string,
+  (stream: Uint8Array<ArrayBuffer>) => BlobPart[],
+][] = [
+  ["an endless tail", (stream) => [stream.slice(), new Uint8Array(60 * MIB)]],
+  ["millions of commands", (stream) => {
+    const command = Uint8Array.of(8, 0, 0x0b, 0, 0);
+    const at = indexOf(stream, command);
+    const commands = new Uint8Array(9 * MIB).map((_, i) => command[i % 5] ?? 0);
+    return [
+      stream.slice(0, at),
+      commands.slice(0, commands.length - commands.length % 5),
+      stream.slice(at),
+    ];
+  }],
+  ["lists in lists", (stream) => describedBy(stream, "[".repeat(9 * MIB))],
+  ["a list of numbers", (stream) => describedBy(stream, "0,".repeat(4 * MIB))],
+  ["devices without fields", (stream) => {
+    const device = '{"name":"a","instance_id":0,"vmsd_name":"a","version":1,' +
+      '"fields":[]},';
+    const count = Math.floor(9 * MIB / device.length);
+    return describedBy(stream, device.repeat(count));
+  }],
+];
+
+function indexOf(bytes: Uint8Array, part: Uint8Array): number {
+  return bytes.findIndex((_, at) =>
+    part.every((byte, index) => bytes[at + index] === byte)
+  );
+}
+
+/** The stream with something at the beginning of its description's devices. */
+function describedBy(
+  stream: Uint8Array<ArrayBuffer>,
+  text: string,
+): BlobPart[] {
+  const start = indexOf(stream, new TextEncoder().encode('{"configuration"'));
+  const size = new DataView(stream.buffer, stream.byteOffset)
+    .getUint32(start - 4);
+  const description = new TextDecoder()
+    .decode(stream.subarray(start, start + size))
+    .replace('"devices": [', () => `"devices": [${text}`);
+  const bytes = new TextEncoder().encode(description);
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, bytes.length);
+  return [
+    stream.slice(0, start - 4),
+    length,
+    bytes,
+    stream.slice(start + size),
+  ];
+}
+
+for (const [what, make] of HOSTILE) {
+  Deno.test(`a state with ${what} takes no more than 256 MiB of memory`, async () => {
+    using file = await stateFile();
+    const bytes = await new Blob(make(file.bytes)).bytes();
+    assert(bytes.length > 8 * MIB, `${bytes.length}`);
+    await Deno.writeFile(file.path, bytes);
+    const deno = [Deno.execPath(), "run", "--allow-all", "--no-check"];
+    const [peak, doubt] = JSON.parse(await said([...deno, PROGRAM, file.path]));
+    assert(doubt !== null, "it was verified");
+    assert(peak > 0 && peak < 256 * MIB, `${peak} bytes`);
+  });
+}
+
+Deno.test("a state that is larger than any is not read", async () => {
+  using file = await stateFile();
+  using state = SavedState.open(file.path);
+  await Deno.truncate(file.path, 2 ** 40);
+  assertThrows(() => state.keep(true), UpdateProblem, "far more than");
+});
+
+Deno.test("a large state is kept unverified where its program said that it is whole", async () => {
+  using file = await stateFile();
+  using state = SavedState.open(file.path);
+  await Deno.truncate(file.path, 11 * MIB);
+  assertThrows(() => state.keep(false), UpdateProblem, "cannot be verified");
+  assert(state.keep(true)?.includes("too much"));
+  assert(!state.restore());
+  await Deno.truncate(file.path, 12 * MIB);
+  assert(state.restore());
+  assertEquals((await Deno.stat(file.path)).size, 11 * MIB);
 });
