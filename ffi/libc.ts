@@ -314,6 +314,20 @@ const SYMBOLS = {
     result: "i32",
   },
 
+  // long syscall(long number, ...): for what glibc does not have at all. Its
+  // number differs between architectures: priority_loan.ts
+  // int futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+  futex_on_thread: {
+    name: "syscall",
+    parameters: ["i64", "u64", "i64", "i64", "buffer"],
+    result: "i64",
+    nonblocking: true,
+  },
+
+  // <time.h>
+  // int clock_gettime(clockid_t clock, struct timespec *)
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+
   // <sys/personality.h>
   // int personality(unsigned long persona)
   personality: { parameters: ["u64"], result: "i32" },

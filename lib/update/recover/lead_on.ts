@@ -20,6 +20,7 @@
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { restoreThreads } from "../process/threads.ts";
+import { Urgency } from "../process/urgency.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import { forgetResumption, noteResumption } from "../run/journal.ts";
 import type { IncomingSide } from "../transaction/incoming_side.ts";
@@ -45,6 +46,7 @@ export async function leadOn(
   const { directory, journal: { vm } } = leftover;
   const { client } = side;
   let warnings: readonly string[] = [];
+  await using _urgency = Urgency.of(pid);
   for (;;) {
     const status = asObject(await client.execute("query-status"));
     const state = text(status["status"]);

@@ -13,6 +13,7 @@ import { messageOf, NeedsPersonError } from "../error.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
+import { Urgency } from "../process/urgency.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import type { MigrationSettings } from "../vm/migration_settings.ts";
@@ -90,6 +91,7 @@ async function becomeOld(
   way: WayBack,
   deadline: Deadline,
 ): Promise<Return> {
+  await using urgency = Urgency.of(keeper.pid);
   const pid = await keeper.go();
   try {
     await using old = await IncomingSide.connect(
@@ -105,6 +107,7 @@ async function becomeOld(
     const resume = isLive(way.facts)
       ? await resumeAgain(old, deadline)
       : undefined;
+    urgency.end();
     if (!isLive(way.facts)) {
       warnings.push(...await stayAgain(old, way.facts, deadline));
     }

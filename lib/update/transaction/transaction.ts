@@ -35,6 +35,7 @@ import { requireSameNow, requireSameUser } from "../process/identity.ts";
 import { OldMemory } from "../process/old_memory.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
+import { Urgency } from "../process/urgency.ts";
 import { RunDirectory } from "../run/directory.ts";
 import {
   forgetResumption,
@@ -176,16 +177,21 @@ interface Move extends TransactionOrder {
   readonly settings: MigrationSettings;
   readonly keeper: Keeper;
   readonly startKeeper: () => Promise<Keeper>;
+  readonly urgency: Urgency;
   readonly old: OldSide;
   readonly state: SavedState;
 }
 
-async function move(found: Move, course: Course): Promise<void> {
+async function move(
+  found: Omit<Move, "urgency">,
+  course: Course,
+): Promise<void> {
   const { clock, old, state } = found;
   await clock.begin("migrate");
   await old.requireMovable();
   clock.goOn();
   course.touched = true;
+  await using urgency = Urgency.of(found.facts.pid);
   const migrating = old.migrate(`file:${state.path}`);
   // Asked right behind it: the answers come while the program saves.
   const asking = Fingerprint.take(found.client);
@@ -193,7 +199,7 @@ async function move(found: Move, course: Course): Promise<void> {
   await migrating;
   setDowntime(course, old);
   // Somebody may have stopped the guest, or let it run, since it was found.
-  const order = { ...found, facts: { ...found.facts, ...old.before } };
+  const order = { ...found, urgency, facts: { ...found.facts, ...old.before } };
   using hold = await holdOrCancel(order, found.facts, asking);
   course.ram = hold.ram;
   try {
@@ -318,6 +324,7 @@ async function loadAndRun(
   if (isLive(facts)) {
     noteResumption(order.directory);
     course.resume = await fresh.resume();
+    order.urgency.end();
   } else await stay(fresh, facts);
   fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
   warnings.push(...await settings.giveBack(fresh.client));

@@ -1,8 +1,10 @@
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { PriorityLender } from "../../../ffi/priority_loan.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { UnixSocket } from "../../../ffi/socket.ts";
 import { CPR_EXEC_STATE, encodeCprState } from "../../cpr/mod.ts";
 import { Command, StreamWriter } from "../../migration/mod.ts";
+import { OwnPriority } from "../process/own_priority.ts";
 import { Hold } from "./hold.ts";
 import { SavedState } from "./saved_state.ts";
 
@@ -11,6 +13,7 @@ const BLOCK_BYTES = 4096;
 /** As much as a state has: only long loops are compiled at once. */
 const STATE_BYTES = 256 * 1024;
 const TIMEOUT_MS = 1_000;
+const LOAN_MS = 1;
 
 /**
  * Does once, with something of our own, what is done while the guest waits:
@@ -33,6 +36,7 @@ export async function warmUp(): Promise<void> {
   state.keep(true);
   state.restore();
   await send(memfd.number);
+  await lend();
 }
 
 /** The state of a machine without devices. */
@@ -54,4 +58,11 @@ async function send(descriptor: number): Promise<void> {
   await sender.send(Uint8Array.of(0), TIMEOUT_MS, [descriptor]);
   const { descriptors } = await receiver.receiveWithDescriptors(1, TIMEOUT_MS);
   for (const received of descriptors) received.close();
+}
+
+async function lend(): Promise<void> {
+  using own = OwnPriority.raise();
+  if (own === undefined) return;
+  using lender = new PriorityLender();
+  await lender.lend(Deno.pid, LOAN_MS);
 }

@@ -1,0 +1,140 @@
+/** A VM whose guest stood still is scheduled afterwards as it was before. */
+
+import { assert, assertEquals } from "@std/assert";
+import { setAffinity } from "../../ffi/affinity.ts";
+import {
+  getScheduling,
+  type Scheduling,
+  setScheduling,
+} from "../../ffi/scheduling.ts";
+import {
+  type Placement,
+  readPlacement,
+} from "../../lib/update/process/placement.ts";
+import { recover } from "../../lib/update/recover/recover.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import { LENT, mayRaise, priorityNow } from "../update/process/priorities.ts";
+import {
+  commandOfAnother,
+  PLAIN,
+  SECOND_MONITOR,
+  until,
+  VirtualMachine,
+  Witness,
+} from "./harness/mod.ts";
+import { move, moveAndReturn } from "./moved.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 60_000;
+const LAST_CPU = navigator.hardwareConcurrency - 1;
+const SCHED_FIFO = 1;
+const SCHED_BATCH = 3;
+const ROOT_PORT = "pcie-root-port,id=rp0,chassis=1,slot=1";
+const ignore = !mayRaise();
+
+/** What the main thread is given before. */
+interface Given {
+  readonly name: string;
+  readonly scheduling?: Partial<Scheduling>;
+  readonly cpus?: readonly number[];
+}
+
+const GIVEN: readonly Given[] = [
+  { name: "nice 5", scheduling: { nice: 5 } },
+  { name: "SCHED_BATCH", scheduling: { policy: SCHED_BATCH, nice: 3 } },
+  { name: "SCHED_FIFO", scheduling: { policy: SCHED_FIFO, priority: 1 } },
+  { name: "one CPU", cpus: [LAST_CPU] },
+];
+
+/** The priority that a thread has where it was lent nothing. */
+function ownPriority({ scheduling }: Placement): number {
+  const { priority, nice } = scheduling;
+  return priority > 0 ? -1 - priority : 20 + nice;
+}
+
+/** Main thread as it was, and no thread with more than is its own. */
+async function assertAsBefore(
+  vm: VirtualMachine,
+  main: Placement,
+): Promise<void> {
+  assertEquals(readPlacement(vm.pid), main);
+  for (const { tid } of vm.threads()) {
+    const own = ownPriority(readPlacement(tid));
+    await until(
+      `thread ${tid} has priority ${own}`,
+      TIMEOUT_MS,
+      () => priorityNow(tid) === own,
+    );
+  }
+}
+
+/** The guest stands still, and what was added meanwhile is found. */
+async function cancel(vm: VirtualMachine): Promise<void> {
+  const order = {
+    qmp: vm.files.qmp,
+    binary: builds.old.binary,
+    timeoutMs: TIMEOUT_MS,
+  };
+  let added = false;
+  const { report, said } = await updateHere(order, async (phase) => {
+    if (phase !== "prepare" || added) return;
+    added = true;
+    const device = { driver: "virtio-rng-pci", id: "late", bus: "rp0" };
+    await commandOfAnother(vm, "device_add", device);
+  });
+  assertEquals(report?.outcome, "refused", said);
+  assert((report?.blackout_ms ?? 0) > 0, "It tells no downtime");
+}
+
+/** Kills cprctl while the guest stands still; recover ends its update. */
+async function killAndRecover(vm: VirtualMachine): Promise<void> {
+  await using cprctl = Cprctl.start({
+    qmp: vm.files.qmp,
+    binary: builds.old.binary,
+    timeoutMs: TIMEOUT_MS,
+  });
+  await cprctl.run(async (phase) => {
+    if (phase !== "cut") return;
+    await until(
+      "the VM is lent priority",
+      TIMEOUT_MS,
+      () => priorityNow(vm.pid) === LENT,
+    );
+    cprctl.kill("SIGKILL");
+  });
+  const own = ownPriority(readPlacement(vm.pid));
+  await until(
+    "it has it no more",
+    TIMEOUT_MS,
+    () => priorityNow(vm.pid) === own,
+  );
+  const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  assertEquals(recovery?.outcome, "recovered", recovery?.message);
+}
+
+for (const { name, scheduling, cpus } of GIVEN) {
+  Deno.test(`threads keep what they had: ${name}`, { ignore }, async () => {
+    await using _base = await Base.make();
+    await using vm = await VirtualMachine.boot(
+      builds.old,
+      { ...PLAIN, extra: [...SECOND_MONITOR, "-device", ROOT_PORT] },
+      "tcg",
+    );
+    setScheduling(vm.pid, { ...getScheduling(vm.pid), ...scheduling });
+    if (cpus !== undefined) setAffinity(vm.pid, cpus);
+    const main = readPlacement(vm.pid);
+    const witness = await Witness.of(vm);
+
+    await move(vm, builds.new);
+    await assertAsBefore(vm, main);
+    await moveAndReturn(vm, builds.old);
+    await assertAsBefore(vm, main);
+    await killAndRecover(vm);
+    await assertAsBefore(vm, main);
+    await cancel(vm);
+    await assertAsBefore(vm, main);
+    await witness.assertLivesOn();
+  });
+}

@@ -1,0 +1,22 @@
+/** What the kernel makes of a thread's priority and of what it was lent. */
+
+import { OwnPriority } from "../../../lib/update/process/own_priority.ts";
+
+/**
+ * The priority that a thread has now: 20 and its niceness, or -1 and its
+ * real-time priority below; 20 for one that nothing was given or lent.
+ */
+export function priorityNow(tid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${tid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[15]);
+}
+
+/** What a thread has that was lent priority 1 of real time. */
+export const LENT = -2;
+
+/** Whether this user may raise a priority. */
+export function mayRaise(): boolean {
+  using own = OwnPriority.raise();
+  return own !== undefined;
+}

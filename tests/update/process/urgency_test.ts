@@ -1,0 +1,114 @@
+import { assertEquals } from "@std/assert";
+import type { Child } from "../../../ffi/child.ts";
+import { getScheduling } from "../../../ffi/scheduling.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { Urgency } from "../../../lib/update/process/urgency.ts";
+import { until } from "../../qemu/harness/until.ts";
+import { LENT, mayRaise, priorityNow } from "./priorities.ts";
+
+const PATIENCE_MS = 20_000;
+const ignore = !mayRaise();
+
+function start(...argv: string[]): Child {
+  return spawn(argv, { descriptors: new Map() });
+}
+
+async function untilPriority(pid: number, priority: number): Promise<void> {
+  await until(
+    `process ${pid} has priority ${priority}`,
+    PATIENCE_MS,
+    () => priorityNow(pid) === priority,
+  );
+}
+
+Deno.test("a process is lent priority, and has what it had", {
+  ignore,
+}, async () => {
+  using child = start("sleep", "1000");
+  const usual = priorityNow(child.pid);
+  const before = getScheduling(child.pid);
+  await using urgency = Urgency.of(child.pid);
+  await untilPriority(child.pid, LENT);
+  assertEquals(getScheduling(child.pid), before);
+  urgency.end();
+  // At once: the threads that lend it have it no more.
+  assertEquals(priorityNow(child.pid), usual);
+});
+
+Deno.test("a program that is executed is lent it as well", {
+  ignore,
+}, async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    const fifo = `${folder}/fifo`;
+    assertEquals(
+      new Deno.Command("mkfifo", { args: [fifo] }).outputSync().code,
+      0,
+    );
+    const script = 'read -r line <"$0"; exec sleep 1000';
+    using child = start("sh", "-c", script, fifo);
+    await using _urgency = Urgency.of(child.pid);
+    await untilPriority(child.pid, LENT);
+    await Deno.writeTextFile(fifo, "\n");
+    const comm = `/proc/${child.pid}/comm`;
+    await until(
+      "the program is executed",
+      PATIENCE_MS,
+      () => Deno.readTextFileSync(comm) === "sleep\n",
+    );
+    await untilPriority(child.pid, LENT);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("children do not inherit what is lent", { ignore }, async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    const fifo = `${folder}/fifo`;
+    assertEquals(
+      new Deno.Command("mkfifo", { args: [fifo] }).outputSync().code,
+      0,
+    );
+    const script = 'read -r line <"$0"; sleep 1000 & echo $! >"$0.pid"; wait';
+    using parent = start("sh", "-c", script, fifo);
+    const usual = priorityNow(parent.pid);
+    await using _urgency = Urgency.of(parent.pid);
+    await untilPriority(parent.pid, LENT);
+    await Deno.writeTextFile(fifo, "\n");
+    let pid = 0;
+    await until("it has a child", PATIENCE_MS, async () => {
+      pid = Number(await Deno.readTextFile(`${fifo}.pid`).catch(() => "0"));
+      return pid > 0;
+    });
+    assertEquals(priorityNow(pid), usual);
+    Deno.kill(pid, "SIGKILL");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+  Deno.test(`what is lent is gone when the lender gets ${signal}`, {
+    ignore,
+  }, async () => {
+    using child = start("sleep", "1000");
+    const usual = priorityNow(child.pid);
+    const program = new URL("programs/lend.ts", import.meta.url).pathname;
+    using lender = start(
+      ...[Deno.execPath(), "run", "--quiet", "--allow-all", program],
+      String(child.pid),
+    );
+    await untilPriority(child.pid, LENT);
+    lender.kill(signal);
+    await untilPriority(child.pid, usual);
+  });
+}
+
+Deno.test("a process that has ended is nobody to lend to", async () => {
+  using child = start("true");
+  await child.wait(PATIENCE_MS);
+  await using urgency = Urgency.of(child.pid);
+  urgency.end();
+  urgency.end(); // again is harmless
+});
