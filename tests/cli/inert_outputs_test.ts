@@ -16,8 +16,8 @@ import * as reports from "./reports.ts";
 
 /** A title and a colour of either kind, a turned direction, a carriage return. */
 const HOSTILE = "\x1b]0;T\x07 \x9b31m \u202etxt \u2066 \u061c \r\x7f\u2028";
-// deno-lint-ignore no-control-regex -- control characters are the point
 const ACTIVE =
+  // deno-lint-ignore no-control-regex -- control characters are the point
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u2028-\u202e\u2066-\u2069]/;
 
 const FIXED = new Set(["QEMU", "cprctl", "cpr-exec"]);

@@ -64,6 +64,7 @@ export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
   "updated": 0,
   "up-to-date": 0,
   "would-update": 0,
+  "shut-down": 0,
   "refused": 3,
   "rolled-back": 4,
   "needs-person": 5,
