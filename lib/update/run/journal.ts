@@ -21,12 +21,15 @@ import { OsError } from "../../../ffi/libc.ts";
 import { UpdateProblem } from "../error.ts";
 import type { ProcessName } from "../process/named_process.ts";
 import { readStartTime } from "../process/proc.ts";
-import type { VmRecord } from "../vm/facts.ts";
-import type { SettingsRecord } from "../vm/migration_settings.ts";
 import type { RunDirectory } from "./directory.ts";
-import { requireJournal } from "./journal_form.ts";
+import {
+  type Journal,
+  JOURNAL_SCHEMA as SCHEMA,
+  requireJournal,
+} from "./journal_form.ts";
 
-const SCHEMA = 1;
+export type { Journal } from "./journal_form.ts";
+
 const KEEPER_LINE = /^([1-9]\d{0,8}) (\d+)$/;
 const JOURNAL_FILE = "journal.json";
 const KEEPERS_FILE = "keepers";
@@ -34,14 +37,6 @@ const RESUMED_FILE = "resumed";
 const OWNER_ONLY = 0o600;
 /** Settings and threads are in it: a VM with 1000 vCPUs takes half of it. */
 const LONGEST = 4 * 1024 * 1024;
-
-/** Everything that a second cprctl needs to end what a first one began. */
-export interface Journal {
-  readonly schema: typeof SCHEMA;
-  readonly vm: VmRecord;
-  /** The VM's migration settings of before. */
-  readonly settings: SettingsRecord;
-}
 
 /** Writes the journal; it is whole or not there. */
 export async function writeJournal(

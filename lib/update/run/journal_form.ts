@@ -6,7 +6,18 @@ import {
   pathText,
 } from "../../foreign_json.ts";
 import { UpdateProblem } from "../error.ts";
-import type { Journal } from "./journal.ts";
+import type { VmRecord } from "../vm/facts.ts";
+import type { SettingsRecord } from "../vm/migration_settings.ts";
+
+export const JOURNAL_SCHEMA = 1;
+
+/** Everything that a second cprctl needs to end what a first one began. */
+export interface Journal {
+  readonly schema: typeof JOURNAL_SCHEMA;
+  readonly vm: VmRecord;
+  /** The VM's migration settings of before. */
+  readonly settings: SettingsRecord;
+}
 
 /** PID_MAX_LIMIT of a 64-bit kernel; 0 and less are no process but groups. */
 const LARGEST_PID = 4_194_304;
