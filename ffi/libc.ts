@@ -178,6 +178,16 @@ const SYMBOLS = {
   // int munmap(void *address, size_t length)
   munmap: { parameters: ["u64", "usize"], result: "i32" },
 
+  // <sys/mount.h>
+  // int mount(const char *source, const char *target, const char *type,
+  //   unsigned long flags, const void *data)
+  mount: {
+    parameters: ["buffer", "buffer", "buffer", "u64", "buffer"],
+    result: "i32",
+  },
+  // int umount2(const char *target, int flags)
+  umount2: { parameters: ["buffer", "i32"], result: "i32" },
+
   // <sys/resource.h>
   // int prlimit(pid_t pid, enum resource, const struct rlimit *new, struct rlimit *old)
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },

@@ -1,5 +1,7 @@
 import { Fd } from "../../../ffi/fd.ts";
+import { foreignStatus, openRoot } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
+import { mountTmpfs, unmountLazily } from "../../../ffi/mount.ts";
 import {
   O_CREAT,
   O_EXCL,
@@ -9,10 +11,14 @@ import {
 import { RefusedError } from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
 
+const STATE_FOLDER = "state";
 const STATE_FILE = "vm.state";
+const ROOT = 0;
 const MIB = 1024 ** 2;
 /** Devices rarely have more than one MiB to save; RAM stays where it is. */
 const STATE_ROOM = 16 * MIB;
+/** More than is ever read of a state. */
+const STATE_LIMIT = 68 * MIB;
 
 /**
  * A directory for one update, on tmpfs: the state of a VM is written and read
@@ -40,13 +46,9 @@ export class RunDirectory implements AsyncDisposable {
     const directory = new RunDirectory(path, facts.pid);
     try {
       await Deno.chmod(path, 0o711);
-      using state = Fd.open(
-        directory.stateFile,
-        O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
-        0o600,
-      );
-      requireRoom(state, path);
-      if (Deno.uid() === 0) state.chown(facts.owner.uid, facts.owner.gid);
+      await Deno.mkdir(directory.#stateFolder);
+      await Deno.chmod(directory.#stateFolder, 0o711);
+      if (!directory.#limitState(facts)) directory.#makeState(facts);
     } catch (error) {
       await directory[Symbol.asyncDispose]();
       throw error;
@@ -65,7 +67,56 @@ export class RunDirectory implements AsyncDisposable {
   }
 
   get stateFile(): string {
-    return `${this.path}/${STATE_FILE}`;
+    return `${this.#stateFolder}/${STATE_FILE}`;
+  }
+
+  get #stateFolder(): string {
+    return `${this.path}/${STATE_FOLDER}`;
+  }
+
+  #makeState({ owner }: Facts): void {
+    using state = Fd.open(
+      this.stateFile,
+      O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
+      0o600,
+    );
+    requireRoom(state, this.path);
+    if (Deno.uid() === ROOT) state.chown(owner.uid, owner.gid);
+  }
+
+  /**
+   * Makes the state file in a file system of its own: another user keeps it
+   * open for as long as they like, and can fill with it what it is in.
+   *
+   * @returns false where that is not to be had, or the VM would not see it
+   */
+  #limitState(facts: Facts): boolean {
+    if (Deno.uid() !== ROOT || facts.owner.uid === ROOT) return false;
+    const size = STATE_LIMIT;
+    try {
+      mountTmpfs(this.#stateFolder, { size, files: 1, mode: 0o711 });
+    } catch (error) {
+      // A container's root may not mount.
+      if (error instanceof OsError && error.code === "EPERM") return false;
+      throw error;
+    }
+    this.#makeState(facts);
+    if (this.#isSeenBy(facts.pid)) return true;
+    unmountLazily(this.#stateFolder);
+    return false;
+  }
+
+  /** Mounts do not reach every mount namespace. */
+  #isSeenBy(pid: number): boolean {
+    using root = openRoot(`/proc/${pid}/root`);
+    try {
+      const theirs = foreignStatus(this.stateFile, { root });
+      const ours = foreignStatus(this.stateFile);
+      return theirs.dev === ours.dev && theirs.ino === ours.ino;
+    } catch (error) {
+      if (error instanceof OsError) return false;
+      throw error;
+    }
   }
 
   /** Leaves the directory where it is: a person, or `cprctl recover`, needs it. */
@@ -76,6 +127,7 @@ export class RunDirectory implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stays) return;
     try {
+      if (Deno.uid() === ROOT) unmountLazily(this.#stateFolder);
       await Deno.remove(this.path, { recursive: true });
     } catch (error) {
       // Of two that recover at once, the other was first.

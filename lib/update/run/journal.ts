@@ -8,7 +8,8 @@
  *                be the VM by now
  * resumed        there from the moment at which the guest may run again: what
  *                was saved is older than its memory then
- * vm.state       written by the VM
+ * state/         where the VM's user is another one, a file system of its own
+ *   vm.state     written by the VM
  * keeper.log     what went wrong in the keeper
  * keeper.sock    of the keeper of the VM's memory
  * ```

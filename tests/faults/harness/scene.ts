@@ -39,7 +39,7 @@ export class Scene implements AsyncDisposable {
   async stateFile(): Promise<string> {
     const [directory] = await runDirectories(this.vm.pid);
     if (directory === undefined) throw new Error("There is no run directory");
-    return `${directory}/vm.state`;
+    return `${directory}/state/vm.state`;
   }
 
   /** A tool of the new build. */
