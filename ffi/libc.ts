@@ -381,6 +381,8 @@ const SYMBOLS = {
     parameters: ["i64", "i64", "i64"],
     result: "i32",
   },
+  // long ptrace(enum request, pid_t pid, void *address, void *data)
+  ptrace: { parameters: ["i32", "i32", "u64", "buffer"], result: "i64" },
   // int pidfd_getfd(int pidfd, int targetfd, unsigned int flags)
   pidfd_getfd: {
     name: "syscall",

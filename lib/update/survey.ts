@@ -50,6 +50,8 @@ export interface SurveyRequest {
   readonly skipIfCurrent?: boolean | undefined;
   /** The words that start cprctl: it starts itself for what is confined. */
   readonly self: readonly string[];
+  /** Whether a VM that goes back may be less confined than it was. */
+  readonly allowWeakerConfinement?: boolean | undefined;
   readonly observer?: PhaseObserver | undefined;
   /** Milliseconds until the VM runs on the new program, or goes back. */
   readonly timeoutMs?: number | undefined;
@@ -210,10 +212,15 @@ async function examine(
     exe: command.argv[0] ?? null,
   };
   const fingerprint = await Fingerprint.take(client);
-  const cell = new Cell(world, anchors.place, request.self);
+  const { allowWeakerConfinement = false } = request;
+  const cell = new Cell(world, anchors.place, {
+    self: request.self,
+    strict: !allowWeakerConfinement,
+  });
   const oldArgv = oldCommand(facts, live);
   report.checks = await preflight({
     ...{ client, facts, command, oldArgv, binary, cell },
+    allowWeakerConfinement,
   });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);

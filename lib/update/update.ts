@@ -75,7 +75,10 @@ async function move(vm: SurveyedVm, request: UpdateRequest): Promise<boolean> {
   const course: Course = { touched: false, warnings: report.warnings };
   let startsOver = false;
   try {
-    await runTransaction({ ...vm, self, timeoutMs }, course);
+    await runTransaction({
+      ...{ ...vm, self, timeoutMs },
+      allowWeakerConfinement: request.allowWeakerConfinement ?? false,
+    }, course);
     report.outcome = "updated";
     report.changed = true;
   } catch (error) {

@@ -39,6 +39,7 @@ export async function preflightOf(
   const checks = await preflight({
     ...{ client, facts, command, binary, cell: undefined },
     oldArgv: known.argv,
+    allowWeakerConfinement: false,
   });
   assertEquals(await settings(), before, "The preflight changed the VM");
   return new Map(checks.map((check) => [check.id, check]));

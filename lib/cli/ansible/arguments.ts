@@ -29,6 +29,14 @@ const seconds = v.pipe(
   ),
 );
 
+/** Templates make text of these as well. */
+const yesOrNo = v.pipe(
+  v.union([v.boolean(), v.string()], "must be true or false"),
+  v.transform((value) => `${value}`.toLowerCase()),
+  v.picklist(["true", "yes", "false", "no"], "must be true or false"),
+  v.transform((value) => value === "true" || value === "yes"),
+);
+
 const monitor = v.pipe(
   v.string("must be text"),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -47,10 +55,12 @@ const MODULES = {
     qmp: monitor,
     binary: v.optional(filePath),
     timeout: v.optional(seconds, DEFAULT_TIMEOUT),
+    allow_weaker_confinement: v.optional(yesOrNo, false),
   }),
   cpr_info: v.object({
     qmp: v.optional(monitor),
     binary: v.optional(filePath),
+    allow_weaker_confinement: v.optional(yesOrNo, false),
   }),
 } as const;
 

@@ -57,7 +57,8 @@ async function answered(words: readonly string[]): Promise<Answer> {
   }
 }
 
-async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
+async function info(options: InfoOptions): Promise<Answer> {
+  const { qmp, binary, allow_weaker_confinement } = options;
   if (qmp === undefined) {
     if (binary !== undefined) {
       throw new UsageError(
@@ -69,6 +70,7 @@ async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
   }
   const report = await check({
     ...{ address: qmp, binary, skipIfCurrent: true, self: selfCommand() },
+    allowWeakerConfinement: allow_weaker_confinement,
   });
   return {
     changed: false,
@@ -79,11 +81,14 @@ async function info({ qmp, binary }: InfoOptions): Promise<Answer> {
 }
 
 async function move(
-  { qmp: address, binary, timeout }: UpdateOptions,
+  { qmp: address, binary, timeout, allow_weaker_confinement }: UpdateOptions,
   { checkMode, diff }: Pick<Task, "checkMode" | "diff">,
 ): Promise<Answer> {
   const self = selfCommand();
-  const asked = { address, binary, skipIfCurrent: true, self };
+  const asked = {
+    ...{ address, binary, skipIfCurrent: true, self },
+    allowWeakerConfinement: allow_weaker_confinement,
+  };
   const before = await glance(address);
   let argv: readonly string[] | undefined;
   const report =

@@ -4,10 +4,15 @@ import { sealedText } from "../../update/report/sealed.ts";
 import { exitCodeOf } from "../../update/report/report.ts";
 import type { CliContext } from "../context.ts";
 import { withExamples } from "../examples.ts";
-import { switchFlag } from "../flags/parameters.ts";
+import { switchFlag, WEAKER_BRIEF } from "../flags/parameters.ts";
 import { selfCommand } from "../self.ts";
 import { printable } from "../wording/printable.ts";
 import { inertJson } from "../../inert.ts";
+
+interface RecoverFlags {
+  readonly json: boolean;
+  readonly allowWeakerConfinement: boolean;
+}
 
 /** Does what was asked. */
 export type RecoverEngine = (request: RecoverRequest) => Promise<Recovery[]>;
@@ -23,7 +28,7 @@ const TIMEOUT_MS = 60_000;
 export function recoverCommand(
   load: () => Promise<RecoverEngine>,
 ): Command<CliContext> {
-  return buildCommand<{ readonly json: boolean }, [], CliContext>({
+  return buildCommand<RecoverFlags, [], CliContext>({
     docs: {
       brief: "Finish what a killed cprctl left",
       fullDescription: withExamples(
@@ -39,16 +44,19 @@ export function recoverCommand(
     },
     parameters: {
       flags: {
+        allowWeakerConfinement: switchFlag(WEAKER_BRIEF),
         json: switchFlag("Print the result as one JSON document"),
       },
     },
     loader: async () => {
       const recover = await load();
-      return async function (this: CliContext, { json }): Promise<void> {
+      return async function (this: CliContext, flags): Promise<void> {
+        const { json, allowWeakerConfinement } = flags;
         const recoveries = sealedMessages(
           await recover({
             timeoutMs: TIMEOUT_MS,
             self: selfCommand(),
+            allowWeakerConfinement,
           }),
         );
         this.process.stdout.write(

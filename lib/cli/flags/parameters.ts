@@ -20,3 +20,7 @@ export function oldAndNew(what: string) {
     ],
   } as const;
 }
+
+/** What --allow-weaker-confinement does. */
+export const WEAKER_BRIEF =
+  "Accept that a VM that is put back is less confined than it was";

@@ -1,13 +1,13 @@
 /** The options of an update and of its check: which VM, which program, how to tell. */
 
-import { selfCommand } from "../self.ts";
 import type { FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { ListedVm } from "../../update/host/list.ts";
 import type { SurveyRequest } from "../../update/survey.ts";
 import type { CliContext } from "../context.ts";
-import { switchFlag } from "./parameters.ts";
+import { selfCommand } from "../self.ts";
+import { switchFlag, WEAKER_BRIEF } from "./parameters.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
 import { REPORT_FLAGS, type ReportFlags } from "./report.ts";
 
@@ -18,6 +18,7 @@ export interface VmFlags extends ReportFlags {
   readonly all?: string;
   readonly binary?: string;
   readonly force: boolean;
+  readonly allowWeakerConfinement: boolean;
 }
 
 /** The options. */
@@ -47,6 +48,7 @@ export const VM_FLAGS: FlagParametersForType<VmFlags, CliContext> = {
     optional: true,
   },
   force: switchFlag("Also when it runs on that very file already"),
+  allowWeakerConfinement: switchFlag(WEAKER_BRIEF),
   ...REPORT_FLAGS,
 };
 
@@ -61,9 +63,12 @@ async function ofVms(
 
 /** What the options ask for, whichever VM it is. */
 export function wishes(
-  { binary, force }: VmFlags,
+  { binary, force, allowWeakerConfinement }: VmFlags,
 ): Omit<SurveyRequest, "address"> {
-  return { binary, skipIfCurrent: !force, self: selfCommand() };
+  return {
+    ...{ binary, skipIfCurrent: !force, self: selfCommand() },
+    ...allowWeakerConfinement ? { allowWeakerConfinement } : {},
+  };
 }
 
 /** One VM, or those whose names match. */

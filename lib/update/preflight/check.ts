@@ -4,6 +4,7 @@ import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../process/files.ts";
 import type { Check } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
+import { ALLOW_WEAKER } from "../weaker_confinement.ts";
 import type { Cell } from "../world/cell.ts";
 import type { Inventory } from "./inventory.ts";
 
@@ -18,6 +19,8 @@ export interface PreflightContext {
   readonly binary: string;
   /** Where programs run that are not root's alone; undefined: they do not. */
   readonly cell: Cell | undefined;
+  /** Whether a VM that goes back may be less confined than it was. */
+  readonly allowWeakerConfinement: boolean;
 }
 
 /** What checks may look at. They leave the VM as they find it. */
@@ -65,6 +68,20 @@ export const refuse = (detail: string, remedy: string): Finding => ({
   detail,
   remedy,
 });
+
+/**
+ * A VM that had to be put back would be less confined than it is: refused, but
+ * where that is accepted.
+ */
+export function weaker(
+  { allowWeakerConfinement }: Pick<CheckContext, "allowWeakerConfinement">,
+  detail: string,
+  remedy: string,
+): Finding {
+  return allowWeakerConfinement
+    ? warn(detail, remedy)
+    : refuse(detail, `${remedy}; or accept it with ${ALLOW_WEAKER}`);
+}
 
 /** A VM chooses what it says; the report does not grow with it. */
 const MAX_DETAIL = 4000;

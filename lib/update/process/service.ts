@@ -33,6 +33,25 @@ export function staysInPlace(
   return service === undefined || service.fate === "stays";
 }
 
+/**
+ * The groups that the next process of a VM can be in. Those by which systemd
+ * follows a service that ends are taken away with it, and all that is in them.
+ */
+export function lastingGroups(
+  vm: { readonly service: Service | undefined },
+  groups: Cgroups,
+): Cgroups {
+  if (staysInPlace(vm)) return groups;
+  return Object.fromEntries(
+    Object.entries(groups).filter(([name]) => !BY_SYSTEMD.includes(name)),
+  );
+}
+
+/** Version 2, and the hierarchy of version 1 that limits nothing. */
+const BY_SYSTEMD = ["", "name=systemd"];
+/** There when systemd runs the host. */
+const BOOTED = "/run/systemd/system";
+
 const TIMEOUT_MS = 2_000;
 const PROPERTIES = ["ControlGroup", "MainPID", "ExitType", "Restart"];
 
@@ -43,9 +62,19 @@ const NO_RESTART = ["no", "on-success", "on-watchdog"];
 export async function readService(pid: number): Promise<Service | undefined> {
   const groups = parseCgroups(await Deno.readTextFile(`/proc/${pid}/cgroup`));
   const place = placeOf(groups);
-  if (place === undefined) return undefined;
+  if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);
   return { name: place.name, fate: fateOf(said, place, pid) };
+}
+
+/** Without it nothing ends a group when a process ends. */
+async function isBooted(): Promise<boolean> {
+  try {
+    return (await Deno.stat(BOOTED)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** Where a process is among systemd's units. */

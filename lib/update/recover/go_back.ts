@@ -29,6 +29,7 @@ export async function goBack(leftover: Leftover): Promise<Recovery> {
         place: estate.place,
         argv: estate.argv,
         self: request.self,
+        strict: request.allowWeakerConfinement !== true,
       });
       await another.hold(estate.kept);
       return another;

@@ -24,6 +24,8 @@ export interface RecoverRequest {
   readonly timeoutMs: number;
   /** The words that start cprctl. */
   readonly self: readonly string[];
+  /** Whether a VM that goes back may be less confined than it was. */
+  readonly allowWeakerConfinement?: boolean;
 }
 
 /** An update that was left unfinished. */

@@ -33,7 +33,7 @@ import {
 } from "../error.ts";
 import { requireSameNow, requireSameUser } from "../process/identity.ts";
 import { OldMemory } from "../process/old_memory.ts";
-import { staysInPlace } from "../process/service.ts";
+import { lastingGroups } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
 import { RunDirectory } from "../run/directory.ts";
@@ -87,6 +87,8 @@ export interface TransactionOrder {
   readonly oldArgv: readonly string[];
   /** The words that start cprctl. */
   readonly self: readonly string[];
+  /** Whether a VM that goes back may be less confined than it was. */
+  readonly allowWeakerConfinement: boolean;
   /** Of going back; to the commit there is the deadline. */
   readonly timeoutMs: number;
   readonly deadline: Deadline;
@@ -131,10 +133,11 @@ export async function runTransaction(
     Keeper.start({
       directory: directory.path,
       world: order.world,
-      groups: staysInPlace(facts) ? order.world.cgroups : {},
+      groups: lastingGroups(facts, order.world.cgroups),
       place: order.anchors.place,
       argv: order.oldArgv,
       self: order.self,
+      strict: !order.allowWeakerConfinement,
     });
   await using keeper = await startKeeper();
   using state = SavedState.open(directory.stateFile);
@@ -231,6 +234,8 @@ async function holdOrCancel(
     using stack = new DisposableStack();
     requireSameNow(facts.identity);
     const hold = stack.use(Hold.take(process, command.descriptors));
+    // What was held is the VM's only if it was the VM all the time.
+    requireSameNow(facts.identity);
     const emptyBlock = await emptyBlockOf(order);
     state.checkRam(hold, (block) => {
       if (block === emptyBlock) return true;

@@ -44,17 +44,24 @@ export interface CellStart {
 /** Above the numbers that a program is given. */
 const FIRST_OWN = 512;
 
+/** How a cell is made. */
+export interface CellMeans {
+  /** The words that start cprctl. */
+  readonly self: readonly string[];
+  /** Whether nothing runs where it cannot be confined as the VM is. */
+  readonly strict: boolean;
+}
+
 /** Where programs of a VM's choosing may run. */
 export class Cell {
   readonly #world: World;
   readonly #place: Place;
-  readonly #self: readonly string[];
+  readonly #means: CellMeans;
 
-  /** @param self the words that start cprctl */
-  constructor(world: World, place: Place, self: readonly string[]) {
+  constructor(world: World, place: Place, means: CellMeans) {
     this.#world = world;
     this.#place = place;
-    this.#self = self;
+    this.#means = means;
   }
 
   /**
@@ -96,6 +103,7 @@ export class Cell {
     using memfd = createMemfd("cprctl-cell");
     const order: CellOrder = {
       world: this.#world,
+      strict: this.#means.strict,
       argv: what.argv,
       environment: what.environment,
       executable: what.runningProgram === true ? give(executable.number) : null,
@@ -110,7 +118,7 @@ export class Cell {
         })),
     };
     memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
-    const words = [...this.#self, CELL_WORD, String(give(memfd.number))];
+    const words = [...this.#means.self, CELL_WORD, String(give(memfd.number))];
     return spawnContained(words, {
       descriptors,
       newSession: true,

@@ -10,6 +10,8 @@ export const CELL_WORD = "run-confined";
  */
 export interface CellOrder {
   readonly world: World;
+  /** Whether it ends where it cannot be confined as the VM is. */
+  readonly strict: boolean;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Null where argv says it. */

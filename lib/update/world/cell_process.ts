@@ -9,7 +9,7 @@ import { UpdateProblem } from "../error.ts";
 import { enterCgroups } from "../process/cgroups.ts";
 import type { CellOrder } from "./cell_order.ts";
 import type { Confinement } from "./confinement.ts";
-import { enterWorld } from "./enter_world.ts";
+import { enterLabel, enterWorld } from "./enter_world.ts";
 import { moduleVariables } from "./module_folder.ts";
 
 const MAXIMUM_ORDER = 64 * 1024 * 1024;
@@ -41,8 +41,12 @@ export function runInCell(words: readonly string[]): never {
     return fd;
   };
   const { world } = order;
-  const [problem] = enterCgroups(world.cgroups);
-  if (problem !== undefined) {
+  const [problem] = [
+    ...enterCgroups(world.cgroups),
+    ...enterLabel(world),
+    ...world.seccomp.filters === null ? ["seccomp filter: unknown"] : [],
+  ];
+  if (order.strict && problem !== undefined) {
     throw new UpdateProblem("not-confined", `Cannot confine it: ${problem}`);
   }
   const modules = order.modules.map((it) => ({ ...it, file: adopt(it.file) }));

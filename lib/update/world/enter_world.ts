@@ -22,7 +22,9 @@ import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
 import { givePlacement } from "../process/placement.ts";
+import { labelNextProgram } from "../process/security_label.ts";
 import { confine } from "./confinement.ts";
+import { enterSeccomp } from "./seccomp.ts";
 import type { World } from "./world.ts";
 
 /** The one that executes. */
@@ -66,11 +68,22 @@ export function enterWorld(entrance: Entrance): never {
     ? {}
     : { file: `/proc/self/fd/${executable.number}` };
   entrance.beforeExec();
+  if (world.confinement.noNewPrivileges) enterSeccomp(world.seccomp);
   return execvp(entrance.argv, {
     ...file,
     environment: { ...world.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });
+}
+
+/**
+ * Has the program that this process executes get the world's security label.
+ *
+ * @returns why that cannot be
+ */
+export function enterLabel({ label }: World): string[] {
+  const problem = label === null ? undefined : labelNextProgram(label);
+  return problem === undefined ? [] : [problem];
 }
 
 /** Whatever was found out before: root is nobody who did not begin as root. */

@@ -9,6 +9,7 @@ import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../process/cgroups.ts";
+import { ALLOW_WEAKER } from "../weaker_confinement.ts";
 import { noteKeeper } from "../run/journal.ts";
 import { Estate, type Kept, type Place } from "./estate.ts";
 import {
@@ -27,6 +28,7 @@ const OWNER_ONLY = 0o600;
 /** What goes wrong in a keeper is said there. */
 const LOG_FILE = "keeper.log";
 const ABSENT = "no-keeper";
+const NOT_CONFINED = "not-confined";
 const TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 5_000;
 
@@ -42,6 +44,8 @@ export interface KeeperStart {
   readonly argv: readonly string[];
   /** The words that start cprctl. */
   readonly self: readonly string[];
+  /** Whether one that cannot be confined as the VM is a failure. */
+  readonly strict: boolean;
 }
 
 /** The keeper of a VM's memory, seen from cprctl. */
@@ -81,6 +85,7 @@ export class Keeper implements AsyncDisposable {
     try {
       const socket = await UnixSocket.connect(path, TIMEOUT_MS);
       const keeper = new Keeper(socket, await greeted(socket), child);
+      if (order.strict) requireConfined(keeper);
       await noteKeeper(order.directory, keeper.pid);
       return keeper;
     } catch (error) {
@@ -181,6 +186,17 @@ export class Keeper implements AsyncDisposable {
   }
 }
 
+/** @throws {UpdateProblem} */
+function requireConfined({ problems }: Keeper): void {
+  if (problems.length === 0) return;
+  throw new UpdateProblem(
+    NOT_CONFINED,
+    "A VM that had to be put back would be less confined than it is: " +
+      problems.join("; "),
+    { remedy: `Run cprctl as root, or accept it with ${ALLOW_WEAKER}` },
+  );
+}
+
 async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
@@ -199,6 +215,9 @@ async function greeted(socket: UnixSocket): Promise<KeeperGreeting> {
 
 /** The same error, with what the keeper said. */
 async function explained(error: unknown, order: KeeperStart): Promise<unknown> {
+  if (error instanceof UpdateProblem && error.code === NOT_CONFINED) {
+    return error;
+  }
   const log = (await Deno.readTextFile(logFile(order))).trim();
   return log === "" ? error : new UpdateProblem(
     ABSENT,

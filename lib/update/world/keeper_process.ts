@@ -26,7 +26,7 @@ import {
 } from "../../cpr/mod.ts";
 import { enterCgroups } from "../process/cgroups.ts";
 import type { KeptModule } from "../process/modules.ts";
-import { enterWorld } from "./enter_world.ts";
+import { enterLabel, enterWorld } from "./enter_world.ts";
 import type {
   Held,
   KeeperGreeting,
@@ -94,7 +94,10 @@ class Keeping {
       ...{ name, path },
       file: outOfTheWay(adopt(file)),
     }));
-    this.#problems = enterCgroups(order.groups);
+    this.#problems = [
+      ...enterCgroups(order.groups),
+      ...enterLabel(order.world),
+    ];
   }
 
   async run(): Promise<number> {

@@ -14,7 +14,9 @@ import {
   requireSameUser,
 } from "../process/identity.ts";
 import { type Placement, readPlacement } from "../process/placement.ts";
+import { readSecurityLabel } from "../process/security_label.ts";
 import { type Confinement, parseConfinement } from "./confinement.ts";
+import { readSeccomp, type Seccomp } from "./seccomp.ts";
 import { type Limits, parseLimits } from "./limits.ts";
 import { statusLine } from "../process/status_line.ts";
 
@@ -32,6 +34,9 @@ export interface World {
   /** Whether root opened the monitor: a VM that is root's has such a one. */
   readonly openedByRoot: boolean;
   readonly confinement: Confinement;
+  readonly seccomp: Seccomp;
+  /** Of a security module; null where it is cprctl's own. */
+  readonly label: string | null;
   readonly umask: number;
   /** Null where we may not see it. */
   readonly personality: number | null;
@@ -71,6 +76,8 @@ export async function readWorld(identity: Identity): Promise<World> {
     credentials,
     openedByRoot,
     confinement: parseConfinement(status),
+    seccomp: readSeccomp(pid),
+    label: await readOtherLabel(pid),
     umask: parseInt(statusLine(status, "Umask"), 8),
     personality: await readPersonality(pid),
     placement: readPlacement(pid),
@@ -80,6 +87,11 @@ export async function readWorld(identity: Identity): Promise<World> {
     cgroups: parseCgroups(cgroup),
     namespaces: await readNamespaces(pid),
   };
+}
+
+async function readOtherLabel(pid: number): Promise<string | null> {
+  const label = await readSecurityLabel(pid);
+  return label === await readSecurityLabel("self") ? null : label ?? null;
 }
 
 /** Takes the right to trace the process, which a user may not have (Yama). */

@@ -67,6 +67,7 @@ export async function findings(
       binary,
       oldArgv: made.argv,
       cell: undefined,
+      allowWeakerConfinement: false,
       command: descriptors === undefined ? made : { ...made, descriptors },
     });
     return new Map(checks.map((check) => [check.id, check]));

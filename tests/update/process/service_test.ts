@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { fateOf, placeOf } from "../../../lib/update/process/service.ts";
+import {
+  fateOf,
+  lastingGroups,
+  placeOf,
+} from "../../../lib/update/process/service.ts";
 
 Deno.test("a service is found in the path of a group", () => {
   const place = (path: string) => {
@@ -52,4 +56,14 @@ Deno.test("what becomes of a service when its process is killed", () => {
     ),
     "ends",
   );
+});
+
+Deno.test("a service that ends takes only those groups along that follow it", () => {
+  const groups = { "": "/a", "name=systemd": "/a", pids: "/a", memory: "/b" };
+  const left = (fate: "stays" | "ends" | "unknown") =>
+    lastingGroups({ service: { name: "a.service", fate } }, groups);
+  assertEquals(left("stays"), groups);
+  assertEquals(left("ends"), { pids: "/a", memory: "/b" });
+  assertEquals(left("unknown"), left("ends"));
+  assertEquals(lastingGroups({ service: undefined }, groups), groups);
 });

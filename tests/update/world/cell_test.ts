@@ -32,7 +32,10 @@ async function runIn(
     place(process.pid);
     const { world, anchors: opened } = await worldOf(process.pid);
     using anchors = opened;
-    const cell = new Cell(world, anchors.place, cprctlWords());
+    const cell = new Cell(world, anchors.place, {
+      self: cprctlWords(),
+      strict: true,
+    });
     await use(
       await runBriefly("/bin/sh", {
         args: ["-c", script],
@@ -63,6 +66,23 @@ Deno.test({
         assertEquals(caps?.length, 5, text);
         assertStringIncludes(text, "NoNewPrivs:\t1");
         assert(!/SECRET|HOME/.test(text), text);
+      },
+    ),
+});
+
+Deno.test({
+  name: "a program in a cell is under the VM's filters of system calls",
+  ignore,
+  fn: () =>
+    runIn(
+      [
+        ...[Deno.execPath(), "run", "--quiet", "--allow-all"],
+        new URL("../../ffi/programs/under_filter.ts", import.meta.url).pathname,
+        ...USER,
+      ],
+      "grep ^Seccomp: /proc/self/status",
+      ({ text, failure }) => {
+        assertEquals([failure, text], [undefined, "Seccomp:\t2\n"]);
       },
     ),
 });

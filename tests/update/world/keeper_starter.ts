@@ -14,6 +14,7 @@ const keeper = await Keeper.start({
   place: anchors.place,
   argv: ["sh", "-c", `ls -l /proc/self/fd | grep -c memfd:ram0 >"${output}"`],
   self: cprctlWords(),
+  strict: true,
 });
 const ram = createMemfd("ram0", { size: 4096 });
 await keeper.hold([{ held: { name: "ram0", id: 0 }, fd: ram }]);

@@ -1,11 +1,17 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { O_RDONLY } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { UpdateProblem } from "../../../lib/update/error.ts";
 import { readCprState } from "../../../lib/cpr/mod.ts";
 import type { Kept } from "../../../lib/update/world/estate.ts";
-import { Keeper } from "../../../lib/update/world/keeper.ts";
+import { Keeper, type KeeperStart } from "../../../lib/update/world/keeper.ts";
 import { cprctlWords } from "../../program/program.ts";
 import { withRunDirectory } from "../run_base.ts";
 import { worldOf } from "./world_of.ts";
@@ -61,7 +67,8 @@ async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
     output,
     pid: model.pid,
     kept,
-    start: () =>
+    groups: world.cgroups,
+    start: (more: Partial<KeeperStart> = {}) =>
       Keeper.start({
         directory: run.path,
         world,
@@ -69,6 +76,8 @@ async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
         place: anchors.place,
         argv: ["sh", "-c", program, "old", "two words"],
         self: cprctlWords(),
+        strict: true,
+        ...more,
       }),
     async [Symbol.asyncDispose]() {
       anchors[Symbol.dispose]();
@@ -135,8 +144,14 @@ function gone(pid: number): PidFd | undefined {
   }
 }
 
+/** Words that put a filter over what comes after them. */
+const UNDER_FILTER = [
+  ...[Deno.execPath(), "run", "--quiet", "--allow-all"],
+  new URL("../../ffi/programs/under_filter.ts", import.meta.url).pathname,
+];
+
 /** What confines a process, besides its user. */
-const CONFINEMENT = /^(Uid|Cap\w+|NoNewPrivs):.*$/gm;
+const CONFINEMENT = /^(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp\w*):.*$/gm;
 
 /** Says how it is confined, and how its input and output are treated. */
 const CONFINED_PROGRAM = `
@@ -155,6 +170,8 @@ const confinements: readonly (readonly string[])[] = [
     ...["--inh-caps=+net_admin", "--ambient-caps=+net_admin"],
   ],
   ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+  ["setpriv", "--reuid=65534", "--regid=65533", "--groups=7,8"],
+  ["setpriv", "--regid=65533", "--groups=7,8"],
   ["ionice", "-c", "2", "-n", "6", "setarch", "-R"],
 ];
 for (const wrapper of confinements) {
@@ -181,6 +198,47 @@ for (const wrapper of confinements) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "a rolled back process is under the filters of system calls that it had",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    const twice = [...UNDER_FILTER, ...UNDER_FILTER, "setpriv", ...user];
+    await using it = await stage(
+      CONFINED_PROGRAM,
+      twice,
+    );
+    const status = await Deno.readTextFile(`/proc/${it.pid}/status`);
+    assertStringIncludes(status, "Seccomp_filters:\t2");
+    await using keeper = await it.start();
+    await keeper.hold(it.kept);
+    using process = gone(await keeper.go());
+    if (process !== undefined) assert(await process.exited(10_000));
+    const said = await Deno.readTextFile(it.output);
+    assertEquals(said.match(CONFINEMENT), status.match(CONFINEMENT));
+  },
+});
+
+Deno.test({
+  name: "a keeper that cannot be confined as the VM is does not start",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using it = await stage();
+    const groups = { ...it.groups, "": "/cprctl-test/not there" };
+    const error = await assertRejects(
+      async () => {
+        await using _keeper = await it.start({ groups });
+      },
+      UpdateProblem,
+      'cgroup "/cprctl-test/not there"',
+    );
+    assertEquals(error.code, "not-confined");
+    await using keeper = await it.start({ groups, strict: false });
+    assertEquals(keeper.problems.length, 1);
+  },
+});
 
 Deno.test("a keeper that is told to end does, and leaves nothing", async () => {
   await using it = await stage();

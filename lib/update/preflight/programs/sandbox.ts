@@ -1,12 +1,12 @@
-import { ok, type PreflightCheck, refuse } from "../check.ts";
-
-/** Seccomp modes in /proc/PID/status; 2 is a filter. */
-const FILTER = "2";
+import { parseConfinement } from "../../world/confinement.ts";
+import { readSeccomp } from "../../world/seccomp.ts";
+import { ok, type PreflightCheck, refuse, weaker } from "../check.ts";
 
 /** The VM's sandbox lets it execute another program. */
 export const sandbox: PreflightCheck = {
   id: "sandbox",
-  async run({ facts, running }) {
+  async run(context) {
+    const { facts, running } = context;
     const options = running.values("sandbox");
     const isOn = options.some((it) => it.get("enable") === "on");
     const spawn = options.findLast((it) => it.has("spawn"))?.get("spawn");
@@ -16,21 +16,29 @@ export const sandbox: PreflightCheck = {
         "Restart the VM once with spawn=allow in its -sandbox",
       );
     }
-    // A container's filter is over both of us, and lets programs start.
-    const filtered = await seccompMode(facts.pid) === FILTER;
-    if (filtered && !isOn && await seccompMode("self") !== FILTER) {
-      return refuse(
-        "A seccomp filter that is not QEMU's own is over the VM, and would " +
-          "not be over a VM that had to be put back",
-        "Run cprctl in the VM's container, or restart the VM without the " +
-          "filter (SystemCallFilter= and the like of systemd)",
+    const status = await Deno.readTextFile(`/proc/${facts.pid}/status`);
+    const { filters } = readSeccomp(facts.pid);
+    if (filters === null) {
+      return weaker(
+        context,
+        "A seccomp filter is over the VM that cprctl may not read, and it " +
+          "would not be over a VM that had to be put back",
+        "Run cprctl as root and under no filter of its own",
       );
     }
-    return ok("no sandbox keeps the VM from executing another program");
+    const { noNewPrivileges } = parseConfinement(status);
+    if (filters.length > 0 && !noNewPrivileges) {
+      return weaker(
+        context,
+        "A seccomp filter is over the VM, which may gain privileges all the " +
+          "same: a VM that had to be put back could not get it",
+        "Restart the VM with no_new_privs (NoNewPrivileges= of systemd)",
+      );
+    }
+    return ok(
+      filters.length === 0
+        ? "no sandbox keeps the VM from executing another program"
+        : "a VM that had to be put back would be under its seccomp filter",
+    );
   },
 };
-
-async function seccompMode(pid: number | "self"): Promise<string | undefined> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return /^Seccomp:\s*(\d+)$/m.exec(status)?.[1];
-}

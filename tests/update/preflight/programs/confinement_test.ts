@@ -1,6 +1,9 @@
-import { assertEquals } from "@std/assert";
-import { differentLabel } from "../../../../lib/update/preflight/programs/confinement.ts";
-import { readSecurityLabel } from "../../../../lib/update/process/security_label.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { weaker } from "../../../../lib/update/preflight/check.ts";
+import {
+  execAttribute,
+  readSecurityLabel,
+} from "../../../../lib/update/process/security_label.ts";
 import { findingsAfter } from "../other_process.ts";
 
 /** The verdicts about a VM whose process was started by these words. */
@@ -44,6 +47,37 @@ for (const [wrapper, verdict] of cases) {
   });
 }
 
+const UNDER_FILTER = [
+  ...[Deno.execPath(), "run", "--quiet", "--allow-all"],
+  new URL("../../../ffi/programs/under_filter.ts", import.meta.url).pathname,
+];
+
+Deno.test({
+  name: "a VM under a filter of system calls can get it back, or is refused",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const sandbox = async (...wrapper: string[]) =>
+      (await findingsAfter(wrapper)).get("sandbox");
+    const same = await sandbox(...UNDER_FILTER);
+    assertEquals(same?.verdict, "ok");
+    assertStringIncludes(same?.detail ?? "", "under its seccomp filter");
+    const other = await sandbox("env", "WITH_PRIVILEGES=1", ...UNDER_FILTER);
+    assertEquals(other?.verdict, "refuse");
+    assertStringIncludes(other?.remedy ?? "", "--allow-weaker-confinement");
+  },
+});
+
+Deno.test("less confinement is a warning where it is accepted", () => {
+  const finding = (allowWeakerConfinement: boolean) =>
+    weaker({ allowWeakerConfinement }, "It would be", "Restart it");
+  assertEquals(finding(true).verdict, "warn");
+  assertEquals(finding(false), {
+    verdict: "refuse",
+    detail: "It would be",
+    remedy: "Restart it; or accept it with --allow-weaker-confinement",
+  });
+});
+
 Deno.test({
   name: "a VM in a user namespace of its own is refused",
   ignore: Deno.uid() !== 0,
@@ -53,11 +87,16 @@ Deno.test({
   },
 });
 
-Deno.test("the label of a security module may be lost in a rollback", async () => {
+Deno.test("a label is asked of the module that gave it", async () => {
   const svirt = "system_u:system_r:svirt_t:s0:c1,c2";
-  assertEquals(differentLabel(svirt, svirt), undefined);
-  assertEquals(differentLabel(undefined, undefined), undefined);
-  assertEquals(differentLabel(svirt, "unconfined")?.verdict, "warn");
+  assertEquals(execAttribute(svirt), {
+    file: "/proc/thread-self/attr/exec",
+    text: svirt,
+  });
+  assertEquals(execAttribute("libvirt-1 (enforce)"), {
+    file: "/proc/thread-self/attr/apparmor/exec",
+    text: "exec libvirt-1",
+  });
   const own = await readSecurityLabel("self");
   assertEquals(await readSecurityLabel(Deno.ppid), own);
 });

@@ -1,0 +1,125 @@
+/**
+ * Filters of system calls: those of another process are read, and given to this
+ * thread. A filter is a program of classic BPF, 8 bytes an instruction.
+ *
+ * ```
+ * struct sock_fprog { u16 instructions; 6 bytes; u64 address }
+ * ```
+ *
+ * @module
+ */
+
+import { check, libc, OsError, osError } from "./libc.ts";
+import { addressOf } from "./memory.ts";
+
+const PTRACE_DETACH = 17;
+const PTRACE_SEIZE = 0x4206;
+const PTRACE_INTERRUPT = 0x4207;
+const PTRACE_SECCOMP_GET_FILTER = 0x420c;
+
+const P_PID = 1;
+const WSTOPPED = 2;
+const WEXITED = 4;
+const WALL = 0x40000000;
+const SIGINFO_SIZE = 128;
+const SIGINFO_PID = 16;
+const WNOHANG = 1;
+/** A thread stops when it comes out of the kernel. */
+const STOP_MS = 1_000;
+
+/** No filter of that number, and none at all. */
+const LAST = ["ENOENT", "EINVAL"];
+
+const INSTRUCTION_SIZE = 8;
+const MAXIMUM_INSTRUCTIONS = 4096;
+/** A process with more is not one that anybody means. */
+const MAXIMUM_FILTERS = 64;
+
+const PR_SET_SECCOMP = 22;
+const MODE_FILTER = 2n;
+
+/**
+ * The filters of a process's first thread, the oldest first; none where the
+ * kernel tells of none. That thread is
+ * stopped meanwhile, for less than a millisecond.
+ *
+ * @throws {OsError} EPERM without CAP_SYS_ADMIN, or where another process traces
+ * that one; EACCES where this process has filters itself; ETIMEDOUT when the thread does not stop; ESRCH.
+ */
+export function readSeccompFilters(pid: number): Uint8Array<ArrayBuffer>[] {
+  const subject = `process ${pid}`;
+  trace(PTRACE_SEIZE, pid, 0, null, subject);
+  try {
+    trace(PTRACE_INTERRUPT, pid, 0, null, subject);
+    waitForStop(pid);
+    return filtersOf(pid);
+  } finally {
+    detach(pid);
+  }
+}
+
+function filtersOf(pid: number): Uint8Array<ArrayBuffer>[] {
+  const filters: Uint8Array<ArrayBuffer>[] = [];
+  const room = new Uint8Array(MAXIMUM_INSTRUCTIONS * INSTRUCTION_SIZE);
+  for (let index = 0; index < MAXIMUM_FILTERS; index++) {
+    let instructions: number;
+    try {
+      instructions = trace(PTRACE_SECCOMP_GET_FILTER, pid, index, room);
+    } catch (error) {
+      const isLast = error instanceof OsError && LAST.includes(error.code);
+      if (isLast) return filters;
+      throw error;
+    }
+    filters.push(room.slice(0, instructions * INSTRUCTION_SIZE));
+  }
+  throw osError("E2BIG", "ptrace", `filters of process ${pid}`);
+}
+
+function waitForStop(pid: number): void {
+  const info = new Uint8Array(SIGINFO_SIZE);
+  const deadline = performance.now() + STOP_MS;
+  do {
+    const flags = WSTOPPED | WEXITED | WNOHANG | WALL;
+    check(libc().waitid(P_PID, pid, info, flags), "waitid", `process ${pid}`);
+    if (new DataView(info.buffer).getInt32(SIGINFO_PID, true) === pid) return;
+  } while (performance.now() < deadline);
+  throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
+}
+
+/** One that has not stopped yet is let go when it does: this process ends it. */
+function detach(pid: number): void {
+  try {
+    trace(PTRACE_DETACH, pid, 0, null);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
+  }
+}
+
+function trace(
+  request: number,
+  pid: number,
+  address: number,
+  data: Uint8Array<ArrayBuffer> | null,
+  subject?: string,
+): number {
+  const result = libc().ptrace(request, pid, BigInt(address), data);
+  return check(Number(result), "ptrace", subject ?? `process ${pid}`);
+}
+
+/**
+ * Puts a filter over this thread, for good, and over the program that it
+ * executes. Takes no_new_privs, or CAP_SYS_ADMIN.
+ *
+ * @throws {OsError} EACCES without either, EINVAL for what is no filter.
+ */
+export function addSeccompFilter(filter: Uint8Array<ArrayBuffer>): void {
+  const program = new DataView(new ArrayBuffer(16));
+  program.setUint16(0, filter.length / INSTRUCTION_SIZE, true);
+  program.setBigUint64(8, addressOf(filter), true);
+  const bytes = new Uint8Array(program.buffer);
+  check(
+    libc().prctl(PR_SET_SECCOMP, MODE_FILTER, addressOf(bytes), 0n, 0n),
+    "prctl",
+    "seccomp filter",
+  );
+}
