@@ -1,10 +1,12 @@
 /** The metrics in a file. */
 
+import { readForeignFile } from "../../../ffi/foreign_file.ts";
+import { OsError } from "../../../ffi/libc.ts";
 import { CprctlError } from "../../errors.ts";
 import type { HostList } from "../../update/host/list.ts";
 import { History, renderMetrics } from "../../update/metrics/mod.ts";
 import type { Report } from "../../update/report/report.ts";
-import { fileBehind, replaceFile, UnwrittenFileError } from "./replace.ts";
+import { replaceFile, UnwrittenFileError } from "./replace.ts";
 
 /** Another cprctl writes the file in no time. */
 const LOCK_TIMEOUT_MS = 5_000;
@@ -24,12 +26,11 @@ export async function writeMetricsFile(
   host: HostList,
 ): Promise<void> {
   try {
-    const target = await fileBehind(path);
-    using folder = await Deno.open(target.replace(/[^/]*$/, "") || ".");
+    using folder = await Deno.open(path.replace(/[^/]*$/, "") || ".");
     await lock(folder);
-    const history = History.read(await textOf(target));
+    const history = History.read(textOf(path));
     for (const report of reports) history.add(report, new Date());
-    await replaceFile(target, renderMetrics(host, history));
+    await replaceFile(path, renderMetrics(host, history));
   } catch (error) {
     throw new UnwrittenFileError("metrics-file", path, error);
   }
@@ -50,13 +51,11 @@ async function lock(folder: Deno.FsFile): Promise<void> {
   }
 }
 
-async function textOf(path: string): Promise<string> {
+function textOf(path: string): string {
   try {
-    const { size } = await Deno.stat(path);
-    if (size > MAX_BYTES) throw new RangeError(`It has ${size} bytes`);
-    return await Deno.readTextFile(path);
+    return new TextDecoder().decode(readForeignFile(path, MAX_BYTES));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
+    if (error instanceof OsError && error.code === "ENOENT") return "";
     throw error;
   }
 }

@@ -1,9 +1,18 @@
 /** A file that others read while it is written anew. */
 
+import { Fd } from "../../../ffi/fd.ts";
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_WRONLY,
+} from "../../../ffi/open_flags.ts";
 import { CprctlError } from "../../errors.ts";
 
-/** Everyone may read, as a web server, a collector or a colleague. */
+/** Everyone may read, as a web server or a collector, but for the umask. */
 const MODE = 0o644;
+const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+const PERMISSIONS = 0o777;
 
 /** The file could not be written; what it would have told has happened. */
 export class UnwrittenFileError extends CprctlError {
@@ -16,30 +25,38 @@ export class UnwrittenFileError extends CprctlError {
 }
 
 /**
- * The file that is to be replaced: a link is followed, and a device must never
- * be.
+ * Makes sure that a file can be replaced: nothing else is, and nothing is
+ * written through a link, which may be another user's.
  *
+ * @returns its permissions, if it is there and this user's
  * @throws {TypeError} for what is no regular file
  */
-export async function fileBehind(path: string): Promise<string> {
+async function permissionsOf(path: string): Promise<number | undefined> {
   try {
-    const target = await Deno.realPath(path);
-    const { isFile } = await Deno.stat(target);
+    const { isFile, isSymlink, uid, mode } = await Deno.lstat(path);
+    if (isSymlink) throw new TypeError("It is a symbolic link");
     if (!isFile) throw new TypeError("Not a regular file");
-    return target;
+    return uid === Deno.uid() ? (mode ?? 0) & PERMISSIONS : undefined;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return path;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
-/** Whoever reads the file meanwhile sees the old one or the new one, whole. */
+/**
+ * Writes a file anew. Whoever reads it meanwhile sees the old one or the new
+ * one, whole. It keeps its permissions; a new one has those of the umask.
+ *
+ * @throws {TypeError} for what is no regular file
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
+  const permissions = await permissionsOf(path);
   const draft = `${path}.${crypto.randomUUID()}.new`;
   try {
-    await Deno.writeTextFile(draft, text, { createNew: true });
-    // The umask has its say about a new file; not about this.
-    await Deno.chmod(draft, MODE);
+    using file = Fd.open(draft, NEW, MODE);
+    if (permissions !== undefined) file.chmod(permissions);
+    file.writeAll(new TextEncoder().encode(text));
+    // What somebody has put there meanwhile goes, were it a link.
     await Deno.rename(draft, path);
   } catch (error) {
     await removeIfThere(draft);

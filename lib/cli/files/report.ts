@@ -1,7 +1,7 @@
 /** The report as a page in a file. */
 
 import { type PageDocument, renderPage } from "../html/mod.ts";
-import { fileBehind, replaceFile, UnwrittenFileError } from "./replace.ts";
+import { replaceFile, UnwrittenFileError } from "./replace.ts";
 
 /** The page could not be written; what it would have told has happened. */
 export class ReportFileError extends UnwrittenFileError {
@@ -14,7 +14,7 @@ export class ReportFileError extends UnwrittenFileError {
 
 /**
  * Writes the page; whoever reads the file meanwhile sees the old one or the
- * new one, whole. A link is followed; what is not a file stays what it is.
+ * new one, whole. What is not a file stays what it is, a link as well.
  *
  * @throws {ReportFileError}
  */
@@ -25,7 +25,7 @@ export async function writeReportFile(
   try {
     const host = Deno.hostname();
     const text = renderPage(document, { host, at: new Date() });
-    await replaceFile(await fileBehind(path), text);
+    await replaceFile(path, text);
   } catch (error) {
     throw new ReportFileError(path, error);
   }

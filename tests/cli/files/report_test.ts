@@ -9,29 +9,68 @@ import { capturedProcess } from "../captured.ts";
 import { embeddedJson } from "../html/outline.ts";
 import * as reports from "../reports.ts";
 
-Deno.test("the page replaces the file that was, and all may read it", async () => {
+Deno.test("the page replaces the file that was, and keeps its permissions", async () => {
   await using room = await temporaryRoom();
   const path = `${room.path}/report.html`;
-  await Deno.writeTextFile(path, "old", { mode: 0o600 });
-  await writeReportFile(path, reports.updated);
-  assertEquals(embeddedJson(await Deno.readTextFile(path)), reports.updated);
-  const { mode } = await Deno.stat(path);
-  assertEquals((mode ?? 0) & 0o777, 0o644);
+  await Deno.writeTextFile(path, "old");
+  for (const mode of [0o600, 0o640, 0o644]) {
+    await Deno.chmod(path, mode);
+    await writeReportFile(path, reports.updated);
+    assertEquals(embeddedJson(await Deno.readTextFile(path)), reports.updated);
+    assertEquals(permissions(path), mode);
+  }
   assertEquals(room.names(), ["report.html"]);
 });
 
-Deno.test("a link is followed, and stays one", async () => {
+Deno.test("a new page is for whom the umask leaves it", async () => {
+  await using room = await temporaryRoom();
+  for (const [umask, mode] of [[0o022, 0o644], [0o077, 0o600]] as const) {
+    const path = `${room.path}/${umask}.html`;
+    const before = Deno.umask(umask);
+    try {
+      await writeReportFile(path, reports.updated);
+    } finally {
+      Deno.umask(before);
+    }
+    assertEquals(permissions(path), mode);
+  }
+});
+
+Deno.test({
+  name: "permissions that another user gave are not kept",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using room = await temporaryRoom();
+    const path = `${room.path}/report.html`;
+    await Deno.writeTextFile(path, "planted");
+    await Deno.chown(path, 65534, 65534);
+    await Deno.chmod(path, 0o666);
+    await writeReportFile(path, reports.updated);
+    assertEquals([permissions(path) & 0o022, Deno.statSync(path).uid], [0, 0]);
+  },
+});
+
+Deno.test("nothing is written through a link", async () => {
   await using room = await temporaryRoom();
   const path = `${room.path}/latest.html`;
-  await Deno.writeTextFile(`${room.path}/real.html`, "old");
-  await Deno.symlink("real.html", path);
-  await writeReportFile(path, reports.refused);
-  assertEquals(await Deno.readLink(path), "real.html");
-  assertEquals(
-    embeddedJson(await Deno.readTextFile(`${room.path}/real.html`)),
-    reports.refused,
-  );
+  for (const target of ["real.html", "none.html"]) {
+    await Deno.writeTextFile(`${room.path}/real.html`, "old");
+    await Deno.symlink(target, path);
+    await assertRejects(
+      () => writeReportFile(path, reports.refused),
+      ReportFileError,
+      `Cannot write "${path}": It is a symbolic link`,
+    );
+    assertEquals(await Deno.readLink(path), target);
+    await Deno.remove(path);
+  }
+  assertEquals(room.names(), ["real.html"]);
+  assertEquals(await Deno.readTextFile(`${room.path}/real.html`), "old");
 });
+
+function permissions(path: string): number {
+  return (Deno.statSync(path).mode ?? 0) & 0o777;
+}
 
 Deno.test("what is not a file is not replaced", async () => {
   await using room = await temporaryRoom();
