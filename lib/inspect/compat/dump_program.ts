@@ -1,9 +1,9 @@
 /** What programs tell by `-dump-vmstate`: they are run, and end at once. @module */
 
-import { Fd } from "../../../ffi/fd.ts";
+import type { Fd } from "../../../ffi/fd.ts";
+import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
-import { O_NOCTTY, O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
 import { InspectError } from "../error.ts";
 import { type Dump, parseDump } from "./dump.ts";
@@ -89,7 +89,7 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
 
 function readText(path: string): string {
   try {
-    using file = Fd.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    using file = openForeignFile(path, { followLink: true });
     return textOf(file, path);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;

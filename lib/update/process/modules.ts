@@ -8,13 +8,14 @@
  */
 
 import { Fd } from "../../../ffi/fd.ts";
-import { OsError } from "../../../ffi/libc.ts";
 import {
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_PATH,
-  O_RDONLY,
-} from "../../../ffi/open_flags.ts";
+  type ForeignFile,
+  openForeignFile,
+  openRoot,
+} from "../../../ffi/foreign_file.ts";
+import type { Credentials } from "../../../ffi/identity.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 
 /** All of QEMU's are fewer; a process may map what it likes. */
 const MAXIMUM_MODULES = 64;
@@ -61,14 +62,20 @@ const unpadded = (address: string) => address.replace(/^0+(?=.)/, "");
 
 /**
  * Opens the files of the modules that a process has loaded, also of those whose
- * path has another file now. One that we may not open is left out.
+ * path has another file now. One that the user may not open is left out: the
+ * old program is given these files, and there may be others by now where they
+ * were.
+ *
+ * @param user that the process runs as
  */
-export function openModules(pid: number): KeptModule[] {
+export function openModules(pid: number, user: Credentials): KeptModule[] {
+  using root = rootOf(pid);
+  if (root === undefined) return [];
   using stack = new DisposableStack();
   const kept: KeptModule[] = [];
   for (const { name, path, range } of parseModules(readMaps(pid))) {
-    const file = openMapped(`/proc/${pid}/map_files/${range}`) ??
-      openMapped(`/proc/${pid}/root${path}`);
+    const file = openMapped(`/proc/${pid}/map_files/${range}`, { user }) ??
+      openMapped(path, { user, root });
     if (file !== undefined) kept.push({ name, path, file: stack.use(file) });
   }
   stack.move();
@@ -98,20 +105,21 @@ function readMaps(pid: number): string {
   }
 }
 
-/**
- * Opens a file that the process chose: a look at what it is comes first, since
- * to open a device may do something.
- */
-function openMapped(path: string): Fd | undefined {
+/** Undefined where the process has ended. */
+function rootOf(pid: number): Fd | undefined {
   try {
-    using place = Fd.open(path, O_PATH);
-    if (!place.stat().isFile) return undefined;
-    return Fd.open(
-      `/proc/self/fd/${place.number}`,
-      O_RDONLY | O_NONBLOCK | O_NOCTTY,
-    );
+    return openRoot(`/proc/${pid}/root`);
   } catch (error) {
-    // Unmapped meanwhile, or not for users other than root.
+    if (error instanceof OsError) return undefined;
+    throw error;
+  }
+}
+
+function openMapped(path: string, how: ForeignFile): Fd | undefined {
+  try {
+    return openForeignFile(path, { ...how, followLink: true });
+  } catch (error) {
+    // Unmapped meanwhile, or not for the user to read.
     if (error instanceof OsError) return undefined;
     throw error;
   }

@@ -49,7 +49,7 @@ export class Anchors implements Disposable {
       const path = `/proc/${pid}/ns/${kind}`;
       namespaces.set(kind, stack.use(Fd.open(path, O_RDONLY)));
     }
-    const modules = openModules(pid);
+    const modules = openModules(pid, world.credentials);
     stack.move();
     return new Anchors(executable, cwd, namespaces, modules);
   }
