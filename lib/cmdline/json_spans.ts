@@ -102,11 +102,13 @@ class Reader {
   #object(depth: number): JsonObject {
     const start = this.#at;
     const members: JsonMember[] = [];
+    const keys = new Set<string>();
     this.#list("}", () => {
       const member = this.#member(depth);
-      if (members.some((other) => other.key === member.key)) {
+      if (keys.has(member.key)) {
         this.fail(`key "${member.key}" repeated`, member.start);
       }
+      keys.add(member.key);
       members.push(member);
     });
     return { kind: "object", members, start, end: this.#at };

@@ -49,12 +49,20 @@ import {
 } from "./transport.ts";
 import { Wire } from "./wire.ts";
 
-/** Replies such as that of query-qmp-schema take hundreds of kilobytes. */
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** A thousand images, or a chain of hundreds, take a few megabytes. */
+const MAX_REPLY_BYTES = 8 * 1024 * 1024;
+/**
+ * Of all replies over a connection, since answers are kept: an update of such a
+ * machine asks for each thing a few times.
+ */
+const MAX_BYTES = 24 * 1024 * 1024;
+/** A text that takes three bytes, such as [], takes ten times that as a value. */
+const MAX_BRACKETS = 256 * 1024;
 /** The largest events carry a device path and a few numbers. */
 const MAX_EVENT_BYTES = 64 * 1024;
-/** QEMU owes a client that has gone a handful. */
+/** QEMU owes a client that has gone a handful, each no larger than ours. */
 const MAX_PASSED_OVER = 1000;
+const MAX_PASSED_OVER_BYTES = MAX_REPLY_BYTES;
 /** As deep as QEMU's own parser goes; a long backing chain needs hundreds. */
 const MAX_DEPTH = 1024;
 /**
@@ -74,6 +82,8 @@ export interface ConnectOptions extends Patience {
    * greets when half of its start is over, and answers at the end.
    */
   readonly early?: boolean;
+  /** The longest message that is read; default: that of any question. */
+  readonly maxReplyBytes?: number;
 }
 
 /** How to run a command. */
@@ -107,13 +117,20 @@ export class QmpClient implements AsyncDisposable {
   #end: QmpError | undefined;
   #nextId = firstId();
   #passedOver = 0;
+  #passedOverBytes = 0;
+  #bytes = 0;
 
-  private constructor(transport: Transport, address: QmpAddress) {
+  private constructor(
+    transport: Transport,
+    address: QmpAddress,
+    maxBytes: number,
+  ) {
     this.address = address;
     this.#peer = transport.peer;
     this.#wire = new Wire(transport, {
-      maxBytes: MAX_REPLY_BYTES,
+      maxBytes,
       maxDepth: MAX_DEPTH,
+      maxBrackets: MAX_BRACKETS,
     }, NO_TERMINATOR);
     this.closed = this.#ended.promise;
     // An end before the greeting reaches whoever awaits it, or nobody.
@@ -139,7 +156,11 @@ export class QmpClient implements AsyncDisposable {
       signal: patience.signal,
     });
     const transport = await openOrExplain(address, patience);
-    const client = new QmpClient(transport, address);
+    const client = new QmpClient(
+      transport,
+      address,
+      patience.maxReplyBytes ?? MAX_REPLY_BYTES,
+    );
     try {
       await greeted(client.#greeted.promise, left());
       client.#requireLivingPeer(transport);
@@ -335,7 +356,7 @@ export class QmpClient implements AsyncDisposable {
       this.#greeting = parseGreeting(message);
       if (this.#greeting === undefined) {
         if (parseReply(message) || "event" in message) {
-          return this.#passOver();
+          return this.#passOver(bytes);
         }
         throw this.#lie("sent no greeting");
       }
@@ -344,23 +365,27 @@ export class QmpClient implements AsyncDisposable {
       const event = bytes <= MAX_EVENT_BYTES ? parseEvent(message) : undefined;
       if (event === undefined) throw this.#lie("sent a malformed event");
       for (const watch of this.#watches) {
-        if (!watch.record(event)) throw this.#lie("floods us with events");
+        if (!watch.record(event, bytes)) {
+          throw this.#lie("floods us with events");
+        }
       }
     } else {
-      this.#answer(message);
+      this.#answer(message, bytes);
     }
   }
 
-  #answer(message: JsonObject): void {
+  #answer(message: JsonObject, bytes: number): void {
     const reply = parseReply(message);
     if (reply === undefined) {
       throw this.#lie("sent neither a reply nor an event");
     }
     const { failure, value = null } = reply;
     const id = reply.id ?? this.#unidentified(failure !== undefined);
-    if (typeof id !== "number") return this.#passOver();
+    if (typeof id !== "number") return this.#passOver(bytes);
     const pending = this.#pending.get(id);
-    if (pending === undefined) return this.#passOver();
+    if (pending === undefined) return this.#passOver(bytes);
+    this.#bytes += bytes;
+    if (this.#bytes > MAX_BYTES) throw this.#lie("floods us with answers");
     this.#pending.delete(id);
     if (failure === undefined) {
       pending.resolve(value);
@@ -382,8 +407,11 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /** What is owed to others comes to an end. */
-  #passOver(): void {
-    if (++this.#passedOver > MAX_PASSED_OVER) {
+  #passOver(bytes: number): void {
+    this.#passedOverBytes += bytes;
+    const isFlood = ++this.#passedOver > MAX_PASSED_OVER ||
+      this.#passedOverBytes > MAX_PASSED_OVER_BYTES;
+    if (isFlood) {
       throw this.#lie("floods us with answers to others");
     }
   }

@@ -32,6 +32,9 @@ export function microsecondsBetween(from: QmpEvent, to: QmpEvent): number {
  */
 export const MAX_WATCHED_EVENTS = 4096;
 
+/** An event has some hundred bytes; a device path makes it a few thousand. */
+const MAX_WATCHED_BYTES = 2 * 1024 * 1024;
+
 /**
  * Records the events from its creation on, so that an event which precedes
  * the reply of the command that caused it is not lost: start the watch, send
@@ -40,6 +43,7 @@ export const MAX_WATCHED_EVENTS = 4096;
 export class EventWatch implements Disposable {
   readonly #names: ReadonlySet<string> | undefined;
   readonly #events: QmpEvent[] = [];
+  #bytes = 0;
   #cursor = 0;
   #end: QmpError | undefined;
   #changed = Promise.withResolvers<void>();
@@ -106,11 +110,15 @@ export class EventWatch implements Disposable {
   /**
    * Records an event; for the client only.
    *
+   * @param bytes that it has as text
    * @returns false if nobody looked at so many that no more are kept
    */
-  record(event: QmpEvent): boolean {
+  record(event: QmpEvent, bytes: number): boolean {
     if (this.#names !== undefined && !this.#names.has(event.name)) return true;
-    if (this.#events.length >= MAX_WATCHED_EVENTS) return false;
+    this.#bytes += bytes;
+    const isFlood = this.#events.length >= MAX_WATCHED_EVENTS ||
+      this.#bytes > MAX_WATCHED_BYTES;
+    if (isFlood) return false;
     this.#events.push(event);
     this.#wake();
     return true;

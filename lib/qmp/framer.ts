@@ -25,6 +25,8 @@ export interface FrameLimits {
   readonly maxBytes: number;
   /** Brackets open at once. */
   readonly maxDepth: number;
+  /** Brackets in one message; default: as many as there may be bytes. */
+  readonly maxBrackets?: number;
 }
 
 /** What the framer found. */
@@ -43,6 +45,8 @@ export type Frame =
     /** What is wrong, as the end of a sentence. */
     readonly problem: string;
   };
+
+const NOTHING = new Uint8Array(0);
 
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
@@ -76,8 +80,9 @@ export class JsonFramer {
   #offset = 0;
   /** Where the message that has begun starts. */
   #start = 0;
-  /** Its bytes from earlier chunks. */
-  #held: Uint8Array[] = [];
+  #brackets = 0;
+  /** Its bytes from earlier chunks, and room for more. */
+  #held = NOTHING;
   #heldBytes = 0;
 
   constructor(limits: FrameLimits) {
@@ -113,8 +118,13 @@ export class JsonFramer {
             this.#state = "string";
           } else if (isOpening(byte)) {
             this.#depth++;
+            this.#brackets++;
             if (this.#depth > this.#limits.maxDepth) {
               problem = `more than ${this.#limits.maxDepth} nested brackets`;
+            } else if (
+              this.#brackets > (this.#limits.maxBrackets ?? Infinity)
+            ) {
+              problem = `more than ${this.#limits.maxBrackets} brackets`;
             }
           } else if (isClosing(byte)) {
             this.#depth--;
@@ -142,7 +152,7 @@ export class JsonFramer {
       }
     }
     if (this.#depth > 0) {
-      const tooLong = this.#hold(chunk.slice(begin));
+      const tooLong = this.#hold(chunk.subarray(begin));
       if (tooLong) frames.push(tooLong);
     }
     this.#offset += chunk.length;
@@ -150,22 +160,24 @@ export class JsonFramer {
   }
 
   #hold(part: Uint8Array): Frame | undefined {
-    this.#held.push(part);
-    this.#heldBytes += part.length;
-    return this.#heldBytes > this.#limits.maxBytes
-      ? this.#tooLong("junk")
-      : undefined;
+    const length = this.#heldBytes + part.length;
+    if (length > this.#limits.maxBytes) return this.#tooLong("junk");
+    if (length > this.#held.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#held.length));
+      larger.set(this.#held.subarray(0, this.#heldBytes));
+      this.#held = larger;
+    }
+    this.#held.set(part, this.#heldBytes);
+    this.#heldBytes = length;
+    return undefined;
   }
 
   #finish(lastPart: Uint8Array): Frame {
     const length = this.#heldBytes + lastPart.length;
     if (length > this.#limits.maxBytes) return this.#tooLong("between");
     const bytes = new Uint8Array(length);
-    let filled = 0;
-    for (const part of [...this.#held, lastPart]) {
-      bytes.set(part, filled);
-      filled += part.length;
-    }
+    bytes.set(this.#held.subarray(0, this.#heldBytes));
+    bytes.set(lastPart, this.#heldBytes);
     this.#reset("between");
     return { kind: "message", bytes, offset: this.#start };
   }
@@ -182,7 +194,8 @@ export class JsonFramer {
   #reset(next: "between" | "junk"): void {
     this.#state = next;
     this.#depth = 0;
-    this.#held = [];
+    this.#brackets = 0;
+    this.#held = NOTHING;
     this.#heldBytes = 0;
   }
 }

@@ -1,7 +1,14 @@
 /** The shapes that QMP itself prescribes, apart from what a command returns. */
 
+import { clipped } from "../inert.ts";
 import type { QmpEvent } from "./events.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
+
+/** Of what a person reads; QEMU's own are shorter. */
+const LONGEST_NAME = 255;
+const LONGEST_DESCRIPTION = 4096;
+/** QEMU has one. */
+const MAX_CAPABILITIES = 64;
 
 /** A version of QEMU. */
 export interface QemuVersion {
@@ -47,8 +54,12 @@ export function parseGreeting(message: JsonObject): Greeting | undefined {
   if (typeof packaged !== "string") return undefined;
   if (!Array.isArray(qmp["capabilities"])) return undefined;
   return {
-    version: { major, minor, micro, package: packaged },
-    capabilities: qmp["capabilities"].filter((it) => typeof it === "string"),
+    version: {
+      ...{ major, minor, micro },
+      package: clipped(packaged, LONGEST_NAME),
+    },
+    capabilities: qmp["capabilities"].filter((it) => typeof it === "string")
+      .slice(0, MAX_CAPABILITIES),
   };
 }
 
@@ -89,5 +100,8 @@ function parseError(error: Json | undefined): ReplyError | undefined {
   if (typeof errorClass !== "string" || typeof desc !== "string") {
     return undefined;
   }
-  return { errorClass, description: desc };
+  return {
+    errorClass: clipped(errorClass, LONGEST_NAME),
+    description: clipped(desc, LONGEST_DESCRIPTION),
+  };
 }

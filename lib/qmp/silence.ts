@@ -17,6 +17,7 @@
  * @module
  */
 
+import { forEachLine } from "../bounded_file.ts";
 import { QmpBusyError, type QmpError, QmpTimeoutError } from "./errors.ts";
 import { type Peer, type QmpAddress, showAddress } from "./transport.ts";
 
@@ -26,23 +27,29 @@ export interface SocketQueue {
   readonly waiting: number;
 }
 
-/** Reads a table in the form of `/proc/net/unix`. */
-export function parseSocketQueue(
-  table: string,
-  path: string,
-): SocketQueue | undefined {
-  let listening = false;
-  let accepted = 0;
-  let waiting = 0;
-  for (const line of table.split("\n")) {
+/** Counts in lines of a table in the form of `/proc/net/unix`. */
+export class QueueCount {
+  #listening = false;
+  #accepted = 0;
+  #waiting = 0;
+
+  constructor(readonly path: string) {}
+
+  add(line: string): void {
     // Num RefCount Protocol Flags Type St Inode Path; a path may have spaces.
     const match = /^\S+ \S+ \S+ (\S+) \S+ (\S+) +\S+ (.+)$/.exec(line);
-    if (match?.[3] !== path) continue;
-    if (match[1] === "00010000") listening = true;
-    else if (match[2] === "03") accepted++;
-    else if (match[2] === "02") waiting++;
+    if (match?.[3] !== this.path) return;
+    if (match[1] === "00010000") this.#listening = true;
+    else if (match[2] === "03") this.#accepted++;
+    else if (match[2] === "02") this.#waiting++;
   }
-  return listening ? { accepted, waiting } : undefined;
+
+  /** Undefined where nobody listens. */
+  get queue(): SocketQueue | undefined {
+    return this.#listening
+      ? { accepted: this.#accepted, waiting: this.#waiting }
+      : undefined;
+  }
 }
 
 async function readSocketQueue(
@@ -53,10 +60,9 @@ async function readSocketQueue(
   const elsewhere = /^(\/proc\/\d+)\/root(\/.*)$/.exec(address.path);
   const table = `${elsewhere?.[1] ?? "/proc"}/net/unix`;
   try {
-    return parseSocketQueue(
-      await Deno.readTextFile(table),
-      elsewhere?.[2] ?? address.path,
-    );
+    const count = new QueueCount(elsewhere?.[2] ?? address.path);
+    await forEachLine(table, (line) => count.add(line));
+    return count.queue;
   } catch {
     // No /proc, or not for us: the answer stays open, and says so.
     return undefined;

@@ -42,7 +42,7 @@ const VM = {
   updatable: false,
   obstacle: HOSTILE,
 };
-const HOST = { schema: 1, vms: [VM], unreadable: 0 } as const;
+const HOST = { schema: 1, vms: [VM], unreadable: 0, passed_over: [] } as const;
 
 function assertInert(text: string): void {
   const at = ACTIVE.exec(text);

@@ -39,7 +39,12 @@ async function update(...words: string[]) {
         }),
       loadList: () =>
         Promise.resolve(() =>
-          Promise.resolve({ schema: LIST_SCHEMA, vms: HOST, unreadable: 0 })
+          Promise.resolve({
+            schema: LIST_SCHEMA,
+            vms: HOST,
+            unreadable: 0,
+            passed_over: [],
+          })
         ),
     })
   );

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseSocketQueue } from "../../lib/qmp/silence.ts";
+import { QueueCount } from "../../lib/qmp/silence.ts";
 
 const TABLE = `\
 Num       RefCount Protocol Flags    Type St Inode Path
@@ -11,14 +11,20 @@ Num       RefCount Protocol Flags    Type St Inode Path
 0000000003adbe13: 00000003 00000000 00000000 0001 03 30444
 `;
 
+function queueOf(table: string, path: string) {
+  const count = new QueueCount(path);
+  for (const line of table.split("\n")) count.add(line);
+  return count.queue;
+}
+
 Deno.test("the kernel's table tells the served from the waiting", () => {
-  assertEquals(parseSocketQueue(TABLE, "/run/vm/a b.sock"), {
+  assertEquals(queueOf(TABLE, "/run/vm/a b.sock"), {
     accepted: 1,
     waiting: 2,
   });
 });
 
 Deno.test("a socket that the table does not list is unknown", () => {
-  assertEquals(parseSocketQueue(TABLE, "/run/vm/a"), undefined);
-  assertEquals(parseSocketQueue("", "/run/vm/a"), undefined);
+  assertEquals(queueOf(TABLE, "/run/vm/a"), undefined);
+  assertEquals(queueOf("", "/run/vm/a"), undefined);
 });

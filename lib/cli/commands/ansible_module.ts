@@ -66,7 +66,8 @@ async function info(options: InfoOptions): Promise<Answer> {
       );
     }
     const list = await listVms({ asksMonitors: true });
-    return { changed: false, vms: list.vms, unreadable: list.unreadable };
+    const { vms, unreadable, passed_over } = list;
+    return { changed: false, vms, unreadable, passed_over };
   }
   const report = await check({
     ...{ address: qmp, binary, skipIfCurrent: true, self: selfCommand() },

@@ -70,10 +70,20 @@ function verdict({ obstacle, binary_state }: ListedVm): [string, Tone] {
   return [text, tone];
 }
 
-function footer({ unreadable }: HostList): string[] {
+function footer(list: HostList): string[] {
+  const lines = [
+    ...list.passed_over.map(({ pid, why }) =>
+      printable(`process ${pid} was passed over: ${why}`)
+    ),
+    ...othersText(list),
+  ];
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+function othersText({ unreadable }: HostList): string[] {
   if (unreadable === 0) return [];
   const more = unreadable === 1
     ? "1 more belongs to another user"
     : `${unreadable} more belong to other users`;
-  return ["", `${more}: run as root to see all`];
+  return [`${more}: run as root to see all`];
 }

@@ -17,6 +17,7 @@
 import { CANCELLED, RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
 import type { PhaseName, Report } from "../report/report.ts";
+import type { PassedOver } from "../host/processes.ts";
 import { sealed } from "../report/sealed.ts";
 import { addFailure, draftOfListed } from "../report_draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
@@ -44,6 +45,8 @@ export interface AllRequest {
   readonly vms: readonly ListedVm[];
   /** How many more there are that belong to other users. */
   readonly unreadable?: number;
+  /** Processes that may be VMs, and cannot be looked at. */
+  readonly passedOver?: readonly PassedOver[];
   /** So many VMs are worked on at once, one of them in its pause. */
   readonly jobs: number;
   /** After so many failures no VM is touched any more. */
@@ -71,6 +74,9 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
   using signals = new DeferredSignals();
   const start = performance.now();
   const crowd = new Crowd(request, signals);
+  for (const { pid, why } of request.passedOver ?? []) {
+    crowd.leaveOut({ pid, name: null, qmp: null }, why);
+  }
   await crowd.work();
   return allReport({
     results: crowd.results,
@@ -106,7 +112,7 @@ class Crowd {
       for (const [place, vm] of waiting) {
         const why = vm.obstacle ?? this.#reasonToStop();
         if (why !== undefined || !hasMonitor(vm)) {
-          this.#leaveOut(vm, why ?? "it has no QMP socket");
+          this.leaveOut(vm, why ?? "it has no QMP socket");
         } else await this.#workOn(vm, place);
       }
     };
@@ -141,7 +147,10 @@ class Crowd {
     }
   }
 
-  #leaveOut({ pid, name, qmp }: ListedVm, why: string): void {
+  leaveOut(
+    { pid, name, qmp }: Pick<ListedVm, "pid" | "name" | "qmp">,
+    why: string,
+  ): void {
     const vm = { pid, name, qmp, why };
     this.leftOut.push(vm);
     this.#request.watcher?.leftOut?.(vm);

@@ -6,7 +6,8 @@ import type { AllReport } from "./all_report.ts";
 import { selectVms } from "./select.ts";
 
 /** Which VMs, and what to do with them. */
-export interface HostRequest extends Omit<AllRequest, "vms" | "unreadable"> {
+export interface HostRequest
+  extends Omit<AllRequest, "vms" | "unreadable" | "passedOver"> {
   /** For their names, as the shell has it. */
   readonly pattern: string;
 }
@@ -15,10 +16,13 @@ export interface HostRequest extends Omit<AllRequest, "vms" | "unreadable"> {
 export async function workOnHost(
   { pattern, ...request }: HostRequest,
 ): Promise<AllReport> {
-  const { vms, unreadable } = await listVms({ asksMonitors: true });
+  const { vms, unreadable, passed_over } = await listVms({
+    asksMonitors: true,
+  });
   return await workOnAll({
     ...request,
     vms: selectVms(vms, pattern),
     unreadable,
+    passedOver: passed_over,
   });
 }

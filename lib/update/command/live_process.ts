@@ -6,7 +6,7 @@
  */
 
 import { parseMounts } from "../process/mounts.ts";
-import { readDescriptors } from "../process/proc.ts";
+import { readDescriptors, readProcText } from "../process/proc.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
 export interface TapQueue {
@@ -25,6 +25,8 @@ export interface LiveProcess {
   readonly hugePageMounts: readonly string[];
 }
 
+/** Of a host with thousands of containers; the kernel lets there be 100000. */
+const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
 const TUN = "/dev/net/tun";
 const O_CLOEXEC = 0o2000000;
 const HUGE_PAGES = "hugetlbfs";
@@ -33,7 +35,7 @@ const HUGE_PAGES = "hugetlbfs";
 export async function readLiveProcess(pid: number): Promise<LiveProcess> {
   const [taps, mounts] = await Promise.all([
     readTaps(pid),
-    Deno.readTextFile(`/proc/${pid}/mountinfo`),
+    readProcText(pid, "mountinfo", MAXIMUM_MOUNTS),
   ]);
   return { taps, hugePageMounts: hugePageMounts(mounts) };
 }
@@ -43,7 +45,7 @@ async function readTaps(pid: number): Promise<TapQueue[]> {
   const links = [...await readDescriptors(pid)].sort(([a], [b]) => a - b);
   for (const [descriptor, link] of links) {
     if (link !== TUN) continue;
-    const info = await Deno.readTextFile(`/proc/${pid}/fdinfo/${descriptor}`);
+    const info = await readProcText(pid, `fdinfo/${descriptor}`);
     const queue = parseTapQueue(descriptor, info);
     if (queue !== undefined) taps.push(queue);
   }

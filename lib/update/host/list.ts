@@ -10,12 +10,19 @@ import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { ask, QUERY_NAME, QUERY_STATUS } from "../../qmp/types/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
+import { clipped } from "../../inert.ts";
 import { messageOf } from "../error.ts";
 import { isGone, readExecutable } from "../process/proc.ts";
+import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";
 import { monitorSockets } from "./monitors.ts";
-import { findVmProcesses, type VmProcess } from "./processes.ts";
+import { ListeningSockets } from "./listening_sockets.ts";
+import {
+  findVmProcesses,
+  type PassedOver,
+  type VmProcess,
+} from "./processes.ts";
 
 /** Raised when a field changes its meaning or goes away. */
 export const LIST_SCHEMA = 1;
@@ -49,6 +56,8 @@ export interface HostList {
   readonly vms: readonly ListedVm[];
   /** How many more belong to other users. */
   readonly unreadable: number;
+  /** Processes that may be VMs and let nobody look at them, by ascending pid. */
+  readonly passed_over: readonly PassedOver[];
 }
 
 /** How to look. */
@@ -62,6 +71,11 @@ export interface ListRequest {
 /** Milliseconds: a monitor answers at once, or has its reasons. */
 const MONITOR_TIMEOUT_MS = 2_000;
 
+/** Whatever is asked here has an answer of a few hundred bytes. */
+const SHORT_ANSWERS = { maxReplyBytes: 64 * 1024 };
+/** A name, as a table and its reader can take it. */
+const LONGEST_NAME = 255;
+
 /** A host with hundreds of VMs is asked so many at a time. */
 const AT_ONCE = 32;
 /** cpr-exec came with QEMU 10.2. */
@@ -69,20 +83,44 @@ const FIRST_WITH_CPR_EXEC = { major: 10, minor: 2 };
 
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
-  const { found, ...counted } = await findVmProcesses();
+  const { found, passedOver, ...counted } = await findVmProcesses();
   let { unreadable } = counted;
   const vms: ListedVm[] = [];
+  const unclear: PassedOver[] = [...passedOver];
+  const sockets = socketsOf(found);
   const waiting = found.values();
   const worker = async () => {
     for (const process of waiting) {
-      const vm = await describeVm(process, request);
+      const vm = await describeOrPassOver(process, request, sockets);
       if (vm === "denied") unreadable++;
+      else if (vm !== undefined && "why" in vm) unclear.push(vm);
       else if (vm !== undefined) vms.push(vm);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   vms.sort((a, b) => a.pid - b.pid);
-  return { schema: LIST_SCHEMA, vms, unreadable };
+  unclear.sort((a, b) => a.pid - b.pid);
+  return { schema: LIST_SCHEMA, vms, unreadable, passed_over: unclear };
+}
+
+/** What one process does says nothing of the others. */
+async function describeOrPassOver(
+  process: VmProcess,
+  request: ListRequest,
+  sockets: ListeningSockets,
+): Promise<ListedVm | PassedOver | "denied" | undefined> {
+  try {
+    return await describeVm(process, request, sockets);
+  } catch (error) {
+    return { pid: process.pid, why: sealedText(messageOf(error)) };
+  }
+}
+
+/** Where the command lines of processes say that they listen. */
+function socketsOf(processes: readonly VmProcess[]): ListeningSockets {
+  return new ListeningSockets(
+    processes.flatMap((process) => readWords(process).monitor ?? []),
+  );
 }
 
 /**
@@ -94,6 +132,7 @@ export async function listVms(request: ListRequest): Promise<HostList> {
 export async function describeVm(
   process: VmProcess,
   request: ListRequest,
+  sockets = socketsOf([process]),
 ): Promise<ListedVm | "denied" | undefined> {
   try {
     const { pid, program } = process;
@@ -102,19 +141,23 @@ export async function describeVm(
     const qmp = told.monitor === undefined
       ? null
       : await reachable(pid, told.monitor);
-    const asked = qmp === null ? {} : await askUnlessAtWork(qmp, pid, request);
-    const obstacle = told.obstacle ?? asked.obstacle ?? null;
+    const own = () => sockets.has(pid, told.monitor ?? "");
+    const asked = qmp === null
+      ? {}
+      : await askUnlessAtWork(qmp, pid, request, own);
+    const obstacle = told.obstacle ?? asked.obstacle;
+    const name = asked.name ?? told.name;
     return {
       pid,
-      name: asked.name ?? told.name ?? null,
+      name: name === undefined ? null : clipped(name, LONGEST_NAME),
       program,
       version: asked.version ?? null,
       status: asked.status ?? null,
       binary: path,
       binary_state: replaced ? await stateOf(pid, path) : "same",
       qmp,
-      updatable: obstacle === null,
-      obstacle,
+      updatable: obstacle === undefined,
+      obstacle: obstacle === undefined ? null : sealedText(obstacle),
     };
   } catch (error) {
     if (isGone(error)) return undefined;
@@ -209,11 +252,17 @@ async function askUnlessAtWork(
   path: string,
   pid: number,
   { asksMonitors, timeoutMs = MONITOR_TIMEOUT_MS }: ListRequest,
+  isOwn: () => Promise<boolean>,
 ): Promise<Asked> {
   if (await VmLock.isLeft(pid)) {
     return { obstacle: "a cprctl works on it, or was killed at that" };
   }
-  return asksMonitors ? await askMonitor(path, pid, timeoutMs) : {};
+  if (!asksMonitors) return {};
+  // A command line may name the socket of another, which is not to be touched.
+  return await isOwn() ? await askMonitor(path, pid, timeoutMs) : {
+    obstacle: `its process does not listen at "${path}", which was not ` +
+      "connected to",
+  };
 }
 
 async function askMonitor(
@@ -222,7 +271,10 @@ async function askMonitor(
   timeoutMs: number,
 ): Promise<Asked> {
   try {
-    await using client = await QmpClient.connect({ path }, { timeoutMs });
+    await using client = await QmpClient.connect({ path }, {
+      timeoutMs,
+      ...SHORT_ANSWERS,
+    });
     if (client.peer?.pid !== pid) {
       return { obstacle: `process ${client.peer?.pid} answers at its monitor` };
     }

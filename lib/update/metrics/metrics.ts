@@ -18,9 +18,13 @@ export function renderMetrics(host: HostList, history: History): string {
     },
     {
       name: METRIC.UNREADABLE,
-      help: "VMs that belong to users whom cprctl may not look at",
+      help: "VMs that belong to users whom cprctl may not look at, and " +
+        "processes that let nobody look at them",
       type: "gauge",
-      samples: [{ labels: {}, value: host.unreadable }],
+      samples: [{
+        labels: {},
+        value: host.unreadable + host.passed_over.length,
+      }],
     },
     ofVms(
       host.vms,

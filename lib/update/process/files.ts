@@ -1,7 +1,8 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile, openRoot } from "../../../ffi/foreign_file.ts";
 import { type FileLock, readLocks } from "./file_locks.ts";
-import { readDescriptors } from "./proc.ts";
+import { readDescriptors, readProcText } from "./proc.ts";
+import { answered } from "../../bounded_file.ts";
 
 /** A descriptor of another process. */
 export interface OpenFile {
@@ -31,7 +32,8 @@ export class ProcessFiles {
   /** What is at a path of the process's; undefined where nothing is. */
   async stat(path: string): Promise<Deno.FileInfo | undefined> {
     try {
-      return await Deno.stat(this.reach(path));
+      const at = this.reach(path);
+      return await answered(at, Deno.stat(at));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       if (error instanceof Deno.errors.NotADirectory) return undefined;
@@ -89,9 +91,7 @@ export class ProcessFiles {
   /** What the kernel says of a descriptor; undefined: it is not open. */
   async #facts(descriptor: number): Promise<string | undefined> {
     try {
-      return await Deno.readTextFile(
-        `/proc/${this.#pid}/fdinfo/${descriptor}`,
-      );
+      return await readProcText(this.#pid, `fdinfo/${descriptor}`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
@@ -102,7 +102,8 @@ export class ProcessFiles {
     const files = new Map<number, OpenFile>();
     for (const [number, link] of await readDescriptors(this.#pid)) {
       try {
-        const info = await Deno.stat(`/proc/${this.#pid}/fd/${number}`);
+        const at = `/proc/${this.#pid}/fd/${number}`;
+        const info = await answered(at, Deno.stat(at));
         files.set(number, { link, info });
       } catch (error) {
         // Closed since the folder was read.

@@ -12,7 +12,8 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { StalledRead } from "../../../ffi/stalled_read.ts";
-import { isGone } from "./proc.ts";
+import { isGone, MAXIMUM_MAPS, readProcText } from "./proc.ts";
+import { UnreadableError } from "../../bounded_file.ts";
 
 /** It takes microseconds. */
 const TIMEOUT_MS = 1_000;
@@ -44,13 +45,16 @@ export class OldMemory implements AsyncDisposable {
    */
   static async keep(pid: number): Promise<OldMemory> {
     try {
-      const maps = await Deno.readTextFile(`/proc/${pid}/maps`);
+      const maps = await readProcText(pid, "maps", MAXIMUM_MAPS);
       const address = addressIn(maps);
       if (address === undefined) return new OldMemory(undefined);
       return new OldMemory(await StalledRead.begin(pid, address, TIMEOUT_MS));
     } catch (error) {
-      // Not root, or no such call in this kernel; or the process has ended.
-      if (!(error instanceof OsError) && !isGone(error)) throw error;
+      // Not root, or no such call in this kernel; or the process has ended, or
+      // keeps its address space locked.
+      const isKnown = error instanceof OsError || isGone(error) ||
+        error instanceof UnreadableError;
+      if (!isKnown) throw error;
       return new OldMemory(undefined);
     }
   }

@@ -5,8 +5,27 @@
  * @module
  */
 
-/** A command line longer than the kernel lets one be is not read further. */
-const MAXIMUM_CMDLINE = 4 * 1024 * 1024;
+import {
+  answered,
+  readBeginning,
+  readWholeText,
+  UnreadableError,
+} from "../../bounded_file.ts";
+
+/**
+ * Of words or variables: the kernel takes 2 MiB at most where nothing was set
+ * otherwise, QEMU is started with some KiB. A process can say that they are
+ * gigabytes.
+ */
+export const MAXIMUM_WORDS = 1024 * 1024;
+const MAXIMUM_WORD_COUNT = 16 * 1024;
+/** The kernel lets a process have 65530 mappings, each a line. */
+export const MAXIMUM_MAPS = 16 * 1024 * 1024;
+/** Of any other file. */
+const MAXIMUM_FILE = 4 * 1024 * 1024;
+
+/** A VM with hundreds of vCPUs, and queues for each, has some thousands. */
+export const MAXIMUM_DESCRIPTORS = 16 * 1024;
 
 /** Identifies an executable file, whatever its path says. */
 export interface Executable {
@@ -18,12 +37,44 @@ export interface Executable {
   readonly ino: number;
 }
 
+/**
+ * A file of a process.
+ *
+ * @param name such as "status"
+ * @throws {UnreadableError} when there is no end of it, or it does not come
+ */
+export async function readProcText(
+  pid: number | "self",
+  name: string,
+  limit = MAXIMUM_FILE,
+): Promise<string> {
+  return await readWholeText(`/proc/${pid}/${name}`, limit);
+}
+
 /** The words of a process's command line. */
 export async function readCommandLine(pid: number): Promise<string[]> {
-  const bytes = await Deno.readFile(`/proc/${pid}/cmdline`);
-  if (bytes.length > MAXIMUM_CMDLINE) {
-    throw new RangeError(`Command line of process ${pid} is too long`);
-  }
+  const { words, whole } = await beginCommandLine(pid);
+  if (whole) return words;
+  const why =
+    `it has more than ${MAXIMUM_WORDS} bytes, or ${MAXIMUM_WORD_COUNT} words`;
+  const path = `/proc/${pid}/cmdline`;
+  throw new UnreadableError(path, why);
+}
+
+/** As much of the words as no command line exceeds, and whether that is all. */
+export async function beginCommandLine(
+  pid: number,
+): Promise<{ words: string[]; whole: boolean }> {
+  const path = `/proc/${pid}/cmdline`;
+  const { bytes, whole } = await readBeginning(path, MAXIMUM_WORDS);
+  const words = wordsIn(bytes);
+  return {
+    words: words.slice(0, MAXIMUM_WORD_COUNT),
+    whole: whole && words.length <= MAXIMUM_WORD_COUNT,
+  };
+}
+
+function wordsIn(bytes: Uint8Array): string[] {
   const words = new TextDecoder().decode(bytes).split("\0");
   words.pop(); // the last word ends with a NUL as well
   return words;
@@ -31,7 +82,7 @@ export async function readCommandLine(pid: number): Promise<string[]> {
 
 /** The environment of a process at its start: a NUL after each variable. */
 export async function readEnvironment(pid: number): Promise<string> {
-  return await Deno.readTextFile(`/proc/${pid}/environ`);
+  return await readWholeText(`/proc/${pid}/environ`, MAXIMUM_WORDS);
 }
 
 /** The file that a process executes. */
@@ -39,7 +90,7 @@ export async function readExecutable(pid: number): Promise<Executable> {
   const link = `/proc/${pid}/exe`;
   const [path, info] = await Promise.all([
     Deno.readLink(link),
-    Deno.stat(link),
+    answered(link, Deno.stat(link)),
   ]);
   const plain = path.replace(/ \(deleted\)$/, "");
   const { dev, ino } = identity(info);
@@ -55,7 +106,7 @@ export function identity(info: Deno.FileInfo): { dev: number; ino: number } {
 
 async function isFile(path: string, dev: number, ino: number) {
   try {
-    const now = identity(await Deno.stat(path));
+    const now = identity(await answered(path, Deno.stat(path)));
     return now.dev === dev && now.ino === ino;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
@@ -117,7 +168,7 @@ async function readStat(
   pid: number,
   numbers: readonly number[],
 ): Promise<string[]> {
-  return fieldsOf(await Deno.readTextFile(`/proc/${pid}/stat`), pid, numbers);
+  return fieldsOf(await readProcText(pid, "stat"), pid, numbers);
 }
 
 function fieldsOf(
@@ -151,18 +202,25 @@ export async function readOwner(
   return { uid: uid ?? 0, gid: gid ?? 0 };
 }
 
-/** The symbolic links in /proc/PID/fd, by descriptor. */
+/**
+ * The symbolic links in /proc/PID/fd, by descriptor.
+ *
+ * @throws {UnreadableError} when a process has more than a VM can have
+ */
 export async function readDescriptors(
   pid: number,
 ): Promise<Map<number, string>> {
+  const folder = `/proc/${pid}/fd`;
+  requireFew(folder, (await Deno.stat(folder)).size);
   const links = new Map<number, string>();
-  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+  for await (const { name } of Deno.readDir(folder)) {
     try {
-      links.set(Number(name), await Deno.readLink(`/proc/${pid}/fd/${name}`));
+      links.set(Number(name), await Deno.readLink(`${folder}/${name}`));
     } catch (error) {
       // Closed between the listing and the reading.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+    requireFew(folder, links.size);
   }
   return links;
 }
@@ -171,18 +229,29 @@ export async function readDescriptors(
  * The descriptor that is this in a process, the youngest first: a quick look.
  *
  * @param link such as "/memfd:name (deleted)"
+ * @throws {UnreadableError} when a process has more than a VM can have
  */
 export function findDescriptor(pid: number, link: string): number | undefined {
-  const numbers = [...Deno.readDirSync(`/proc/${pid}/fd`)]
+  const folder = `/proc/${pid}/fd`;
+  requireFew(folder, Deno.statSync(folder).size);
+  const numbers = [...Deno.readDirSync(folder)]
     .map(({ name }) => Number(name))
     .sort((a, b) => b - a);
+  requireFew(folder, numbers.length);
   return numbers.find((number) => {
     try {
-      return Deno.readLinkSync(`/proc/${pid}/fd/${number}`) === link;
+      return Deno.readLinkSync(`${folder}/${number}`) === link;
     } catch (error) {
       // Closed between the listing and the reading.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       return false;
     }
   });
+}
+
+/** @param count the folder's size tells it, since Linux 6.2 */
+function requireFew(folder: string, count: number): void {
+  if (count <= MAXIMUM_DESCRIPTORS) return;
+  const why = `the process has more than ${MAXIMUM_DESCRIPTORS} descriptors`;
+  throw new UnreadableError(folder, why);
 }

@@ -1,4 +1,4 @@
-import { isGone } from "./proc.ts";
+import { isGone, readProcText } from "./proc.ts";
 
 /**
  * What a security module (SELinux, AppArmor) calls a process; undefined where
@@ -8,7 +8,7 @@ export async function readSecurityLabel(
   pid: number | "self",
 ): Promise<string | undefined> {
   try {
-    const label = await Deno.readTextFile(`/proc/${pid}/attr/current`);
+    const label = await readProcText(pid, "attr/current");
     return label.replace(/[\0\n]+$/, "");
   } catch (error) {
     if (isGone(error) || isUnlabelled(error)) return undefined;

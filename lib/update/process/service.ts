@@ -7,6 +7,7 @@
  */
 
 import { type Cgroups, parseCgroups } from "./cgroups.ts";
+import { readProcText } from "./proc.ts";
 
 /** What becomes of a service, and of all that is in its control group. */
 export type ServiceFate =
@@ -60,7 +61,7 @@ const NO_RESTART = ["no", "on-success", "on-watchdog"];
 
 /** Asks systemd; undefined where the process is in no service. */
 export async function readService(pid: number): Promise<Service | undefined> {
-  const groups = parseCgroups(await Deno.readTextFile(`/proc/${pid}/cgroup`));
+  const groups = parseCgroups(await readProcText(pid, "cgroup"));
   const place = placeOf(groups);
   if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);

@@ -1,6 +1,7 @@
 import { OsError } from "../../../ffi/libc.ts";
 import type { PidFd } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
+import { readProcText } from "./proc.ts";
 
 /** A process stops, or ends, when it comes out of the kernel. */
 const TIMEOUT_MS = 10_000;
@@ -35,7 +36,7 @@ export async function stopProcess(process: PidFd): Promise<boolean> {
 async function areStopped(pid: number): Promise<boolean> {
   try {
     for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-      const stat = await Deno.readTextFile(`/proc/${pid}/task/${name}/stat`);
+      const stat = await readProcText(pid, `task/${name}/stat`);
       // tid (name) state …; the name may hold anything but ends the brackets.
       if (!/^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2))) return false;
     }

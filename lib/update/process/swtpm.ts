@@ -6,7 +6,14 @@
  */
 
 import { ProcessFiles } from "./files.ts";
-import { identity, isGone, readCommandLine, readOwner } from "./proc.ts";
+import { UnreadableError } from "../../bounded_file.ts";
+import {
+  identity,
+  isGone,
+  readCommandLine,
+  readOwner,
+  readProcText,
+} from "./proc.ts";
 
 /** A swtpm that listens at a socket. */
 export interface Swtpm {
@@ -40,7 +47,7 @@ async function look(
   socket: Deno.FileInfo,
 ): Promise<Swtpm | undefined> {
   try {
-    const name = await Deno.readTextFile(`/proc/${pid}/comm`);
+    const name = await readProcText(pid, "comm");
     if (name.trimEnd() !== NAME) return undefined;
     const argv = await readCommandLine(pid);
     const path = controlPath(argv);
@@ -50,9 +57,9 @@ async function look(
     const { uid } = await readOwner(pid);
     return { pid, uid, terminates: endsWithItsClient(argv) };
   } catch (error) {
-    if (isGone(error) || error instanceof Deno.errors.PermissionDenied) {
-      return undefined;
-    }
+    const isNone = isGone(error) || error instanceof UnreadableError ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (isNone) return undefined;
     throw error;
   }
 }

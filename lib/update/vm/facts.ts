@@ -14,7 +14,7 @@ import type { Program, Report } from "../report/report.ts";
 import { readDeviceMemory } from "./device_memory.ts";
 import { hasActiveImages } from "./images.ts";
 import { type RamFile, readRamFiles } from "./ram_files.ts";
-import { asObject, text } from "./reply.ts";
+import { asObject, nameText } from "./reply.ts";
 import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
@@ -93,20 +93,20 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   const { pid, startTime, image, executable, argv } = identity;
   const { uid, gid } = identity.credentials;
   const status = asObject(await client.execute("query-status"));
-  const uuid = text(asObject(await client.execute("query-uuid"))["UUID"]);
+  const uuid = nameText(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
     address: lasting(client.address),
     ...{ identity, pid, startTime, image, executable, argv },
     owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,
-    name: text(asObject(await client.execute("query-name"))["name"]),
+    name: nameText(asObject(await client.execute("query-name"))["name"]),
     uuid: uuid === NO_UUID ? undefined : uuid,
     machine: await machineType(client),
     ramFiles: await readRamFiles(client, pid),
     deviceMemory: await readDeviceMemory(client),
     tpmPage: await findTpmPage(client),
-    runState: text(status["status"]) ?? "unknown",
+    runState: nameText(status["status"]) ?? "unknown",
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),
     threads: await readThreads(client, pid),
@@ -143,7 +143,7 @@ async function machineType(client: QmpClient): Promise<string | undefined> {
       path: "/machine",
       property: "type",
     });
-    return text(type)?.replace(/-machine$/, "");
+    return nameText(type)?.replace(/-machine$/, "");
   } catch (error) {
     if (error instanceof QmpCommandError) return undefined;
     throw error;

@@ -1,5 +1,6 @@
 /** What a VM runs on at this moment, asked before and after an update. */
 
+import { UnreadableError } from "../../bounded_file.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import {
   type Executable,
@@ -55,7 +56,7 @@ export async function glance(
     };
   } catch (error) {
     const silent = error instanceof QmpError ||
-      isGone(error) ||
+      isGone(error) || error instanceof UnreadableError ||
       error instanceof Deno.errors.PermissionDenied;
     if (!silent) throw error;
     return undefined;

@@ -19,6 +19,7 @@ import { type Confinement, parseConfinement } from "./confinement.ts";
 import { readSeccomp, type Seccomp } from "./seccomp.ts";
 import { type Limits, parseLimits } from "./limits.ts";
 import { statusLine } from "../process/status_line.ts";
+import { readProcText } from "../process/proc.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
@@ -62,10 +63,10 @@ export async function readWorld(identity: Identity): Promise<World> {
   const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
-    Deno.readTextFile(`/proc/${pid}/status`),
-    Deno.readTextFile(`/proc/${pid}/oom_score_adj`),
-    Deno.readTextFile(`/proc/${pid}/cgroup`),
-    Deno.readTextFile(`/proc/${pid}/limits`),
+    readProcText(pid, "status"),
+    readProcText(pid, "oom_score_adj"),
+    readProcText(pid, "cgroup"),
+    readProcText(pid, "limits"),
   ]);
   // The rights in that text are those of this user.
   requireSameUser(identity, parseCredentials(status, pid));
@@ -97,7 +98,7 @@ async function readOtherLabel(pid: number): Promise<string | null> {
 /** Takes the right to trace the process, which a user may not have (Yama). */
 async function readPersonality(pid: number): Promise<number | null> {
   try {
-    return parseInt(await Deno.readTextFile(`/proc/${pid}/personality`), 16);
+    return parseInt(await readProcText(pid, "personality"), 16);
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) return null;
     throw error;

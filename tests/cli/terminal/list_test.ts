@@ -50,6 +50,7 @@ const HOST: HostList = {
     },
   ],
   unreadable: 2,
+  passed_over: [],
 };
 
 Deno.test("one line a VM", async (t) => {

@@ -22,7 +22,8 @@ const HOST: HostList = {
       obstacle: 'it has no "QMP" socket',
     }),
   ],
-  unreadable: 2,
+  unreadable: 1,
+  passed_over: [{ pid: 10, why: "its command line is endless" }],
 };
 
 function ended(

@@ -7,6 +7,7 @@ import {
 } from "../check.ts";
 import { joined, quoted } from "../wording.ts";
 import { type SocketClient, socketClients } from "./socket_clients.ts";
+import { forEachLine } from "../../../bounded_file.ts";
 
 /** In /proc/net/unix: somebody accepts connections. */
 const ACCEPTS = 0x10000;
@@ -75,13 +76,14 @@ async function isConnected(
  */
 async function somebodyListens(pid: number, path: string): Promise<boolean> {
   const name = path.split("/").at(-1);
-  const sockets = await Deno.readTextFile(`/proc/${pid}/net/unix`);
-  return sockets.split("\n").some((line) => {
+  let listens = false;
+  await forEachLine(`/proc/${pid}/net/unix`, (line) => {
     const [, , , flags = "", , , , ...rest] = line.split(" ").filter((it) =>
       it
     );
     const bound = rest.join(" ").replace(/^@/, "");
-    return (Number.parseInt(flags, 16) & ACCEPTS) !== 0 &&
+    listens ||= (Number.parseInt(flags, 16) & ACCEPTS) !== 0 &&
       bound.split("/").at(-1) === name;
   });
+  return listens;
 }

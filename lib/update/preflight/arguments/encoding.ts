@@ -1,12 +1,14 @@
 import { ok, type PreflightCheck, refuse, warn } from "../check.ts";
+import { readWhole } from "../../../bounded_file.ts";
+import { MAXIMUM_WORDS } from "../../process/proc.ts";
 
 /** The monitor takes nothing but UTF-8: other bytes cannot be handed on. */
 export const encoding: PreflightCheck = {
   id: "encoding",
   async run({ facts: { pid } }) {
     const [argv, variables, root] = await Promise.all([
-      Deno.readFile(`/proc/${pid}/cmdline`),
-      Deno.readFile(`/proc/${pid}/environ`),
+      readWhole(`/proc/${pid}/cmdline`, MAXIMUM_WORDS),
+      readWhole(`/proc/${pid}/environ`, MAXIMUM_WORDS),
       Deno.readLink(`/proc/${pid}/root`),
     ]);
     const [word] = badWords(argv);

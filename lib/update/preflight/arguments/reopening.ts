@@ -8,6 +8,7 @@ import {
 } from "../check.ts";
 import { listed } from "../wording.ts";
 import { folderOf, serverPaths } from "./made_files.ts";
+import { readProcText } from "../../process/proc.ts";
 
 /** Permission bits, as they stand in each third of a mode. */
 const READ = 4;
@@ -43,7 +44,7 @@ export const reopening: PreflightCheck = {
 
 async function userOf({ facts }: CheckContext): Promise<Credentials> {
   return parseCredentials(
-    await Deno.readTextFile(`/proc/${facts.pid}/status`),
+    await readProcText(facts.pid, "status"),
     facts.pid,
   );
 }

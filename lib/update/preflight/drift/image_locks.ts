@@ -7,6 +7,7 @@ import { text } from "../../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 import { joined, quoted } from "../wording.ts";
 import { fileUnder } from "./image_name.ts";
+import { forEachLine } from "../../../bounded_file.ts";
 
 /**
  * QEMU's bytes for "I write" and for "nobody else may": each permission has a
@@ -36,15 +37,17 @@ export const imageLocks: PreflightCheck = {
     }
     const own = (await files.locks()).map(asText);
     const foreign = new Set<string>();
-    for (const lock of readLocks(await Deno.readTextFile("/proc/locks"))) {
+    await forEachLine("/proc/locks", (line) => {
+      const [lock] = readLocks(line);
+      if (lock === undefined) return;
+      const name = images.get(lock.file);
+      if (name === undefined) return;
       const at = own.indexOf(asText(lock));
       if (at >= 0) own.splice(at, 1);
-      const name = images.get(lock.file);
-      if (at >= 0 || name === undefined) continue;
-      if (BYTES.some((it) => lock.first <= it && it <= lock.last)) {
+      else if (BYTES.some((it) => lock.first <= it && it <= lock.last)) {
         foreign.add(name);
       }
-    }
+    });
     return foreign.size === 0 ? ok("nobody else has an image locked") : refuse(
       joined([...foreign].map((it) => `Another has locked ${quoted(it)}`)),
       "End the program that uses the image: lsof names it",

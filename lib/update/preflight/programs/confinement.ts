@@ -8,13 +8,14 @@ import {
 } from "../../world/confinement.ts";
 import { ok, type PreflightCheck, refuse, warn, weaker } from "../check.ts";
 import { joined } from "../wording.ts";
+import { readProcText } from "../../process/proc.ts";
 
 /** A rollback gives the VM no rights that it did not have. */
 export const confinement: PreflightCheck = {
   id: "confinement",
   async run(context) {
     const { facts } = context;
-    const status = await Deno.readTextFile(`/proc/${facts.pid}/status`);
+    const status = await readProcText(facts.pid, "status");
     const its = parseConfinement(status);
     const own = ownConfinement();
     if (!mayConfine(its, own)) {

@@ -1,6 +1,7 @@
 import { parseConfinement } from "../../world/confinement.ts";
 import { readSeccomp } from "../../world/seccomp.ts";
 import { ok, type PreflightCheck, refuse, weaker } from "../check.ts";
+import { readProcText } from "../../process/proc.ts";
 
 /** The VM's sandbox lets it execute another program. */
 export const sandbox: PreflightCheck = {
@@ -16,7 +17,7 @@ export const sandbox: PreflightCheck = {
         "Restart the VM once with spawn=allow in its -sandbox",
       );
     }
-    const status = await Deno.readTextFile(`/proc/${facts.pid}/status`);
+    const status = await readProcText(facts.pid, "status");
     const { filters } = readSeccomp(facts.pid);
     if (filters === null) {
       return weaker(

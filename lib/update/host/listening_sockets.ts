@@ -1,0 +1,72 @@
+/**
+ * Which unix sockets a process itself listens at. What its command line says of
+ * that is its own choice: a connection is made to nobody else's.
+ *
+ * `/proc/PID/fd` has the sockets by their inodes, and `/proc/PID/net/unix` says
+ * at which path each listens, as its process wrote that:
+ *
+ * ```
+ * Num RefCount Protocol Flags    Type St Inode Path
+ * …:  00000002 00000000 00010000 0001 01 30437 /run/vm/a.qmp
+ * ```
+ *
+ * @module
+ */
+
+import { forEachLine } from "../../bounded_file.ts";
+import { readDescriptors } from "../process/proc.ts";
+
+/** In /proc/net/unix: a socket that listens. */
+const LISTENING = /^\S+ \S+ \S+ ([0-9A-F]{3}1[0-9A-F]{4}) \S+ \S+ +(\d+) (.+)$/;
+
+/** Other users of the host may have a hundred thousand sockets. */
+const TABLE_TIMEOUT_MS = 10_000;
+
+/** By path, the links of the sockets in /proc/PID/fd. */
+type Table = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Sockets of many processes; each network namespace is looked at once. */
+export class ListeningSockets {
+  readonly #paths: ReadonlySet<string>;
+  readonly #tables = new Map<string, Promise<Table>>();
+
+  /** @param paths those that will be asked for, as processes write them */
+  constructor(paths: Iterable<string>) {
+    this.#paths = new Set(paths);
+  }
+
+  /**
+   * Whether a process listens at a path.
+   *
+   * @throws {UnreadableError} when the kernel cannot tell
+   */
+  async has(pid: number, path: string): Promise<boolean> {
+    const sockets = (await this.#table(pid)).get(path);
+    if (sockets === undefined) return false;
+    for (const link of (await readDescriptors(pid)).values()) {
+      if (sockets.has(link)) return true;
+    }
+    return false;
+  }
+
+  async #table(pid: number): Promise<Table> {
+    const namespace = await Deno.readLink(`/proc/${pid}/ns/net`);
+    let table = this.#tables.get(namespace);
+    if (table === undefined) {
+      table = this.#read(pid);
+      this.#tables.set(namespace, table);
+    }
+    return await table;
+  }
+
+  async #read(pid: number): Promise<Table> {
+    const table = new Map<string, Set<string>>();
+    await forEachLine(`/proc/${pid}/net/unix`, (line) => {
+      const [, , inode = "", path = ""] = LISTENING.exec(line) ?? [];
+      if (!this.#paths.has(path)) return;
+      const sockets = table.get(path) ?? new Set();
+      table.set(path, sockets.add(`socket:[${inode}]`));
+    }, TABLE_TIMEOUT_MS);
+    return table;
+  }
+}

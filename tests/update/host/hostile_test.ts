@@ -1,0 +1,165 @@
+/** What processes of other users do, while the VMs of a host are listed. */
+
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { spawn } from "../../../ffi/spawn.ts";
+import { UnreadableError } from "../../../lib/bounded_file.ts";
+import type { HostList } from "../../../lib/update/host/list.ts";
+import {
+  findDescriptor,
+  MAXIMUM_DESCRIPTORS,
+  readDescriptors,
+} from "../../../lib/update/process/proc.ts";
+import { ProcessFiles } from "../../../lib/update/process/files.ts";
+import { inTime } from "../../qemu/harness/until.ts";
+
+const PATIENCE_MS = 60_000;
+/** Of all that cprctl takes, whatever the VMs do. */
+const MOST_MIB = 256;
+const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
+
+/** A program that writes its, or another's, pid and stays. */
+class Staying implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter;
+
+  private constructor(
+    child: Deno.ChildProcess,
+    readonly pid: number,
+    readonly hangUp: () => Promise<void>,
+  ) {
+    this.#child = child;
+    this.#input = child.stdin.getWriter();
+  }
+
+  static async start(words: readonly string[]): Promise<Staying> {
+    const [program = "", ...args] = words;
+    const child = new Deno.Command(program, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream())
+      .getReader();
+    let said = "";
+    while (!said.includes("\n")) {
+      const next = inTime(`${program} is ready`, PATIENCE_MS, reader.read());
+      const { value, done } = await next;
+      if (done) break;
+      said += value;
+    }
+    const pid = Number(said);
+    assert(pid > 0, `"${words.join(" ")}" did not start`);
+    return new Staying(child, pid, () => reader.cancel());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 1_000);
+    await this.#child.status;
+    clearTimeout(timer);
+    await this.hangUp();
+  }
+}
+
+async function listed(): Promise<{ list: HostList; peakMiB: number }> {
+  const { stdout, code } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", `${PROGRAMS}list.ts`],
+    stdout: "piped",
+  }).output();
+  assertEquals(code, 0);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** A VM beside the hostile process, which is to be listed all the same. */
+function honest(folder: string) {
+  const path = `${folder}/qemu-system-x86_64`;
+  Deno.copyFileSync("/bin/sleep", path);
+  return spawn([path, "1000"], { descriptors: new Map() });
+}
+
+async function has(...words: string[]): Promise<boolean> {
+  const [program = "", ...args] = words;
+  try {
+    const { success } = await new Deno.Command(program, {
+      args,
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function besideHonest(
+  words: (folder: string) => readonly string[],
+  why: string,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    using vm = honest(folder);
+    await using hostile = await Staying.start(words(folder));
+    const { list, peakMiB } = await listed();
+    assert(list.vms.some(({ pid }) => pid === vm.pid), "the honest VM");
+    const passed = list.passed_over.find(({ pid }) => pid === hostile.pid);
+    assertStringIncludes(passed?.why ?? "nothing", why);
+    assert(peakMiB < MOST_MIB, `it took ${peakMiB} MiB`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const python = await has("python3", "-c", "");
+
+Deno.test({
+  name: "a command line of gigabytes hides no other VM",
+  ignore: !python,
+  fn: () =>
+    besideHonest(
+      () => ["python3", `${PROGRAMS}endless_words.py`],
+      "its command line is longer than that of any VM",
+    ),
+});
+
+Deno.test({
+  name: "a command line that cannot be read hides no other VM",
+  ignore: !python || Deno.uid() !== 0 || !await has("test", "-w", "/dev/fuse"),
+  fn: () =>
+    besideHonest(
+      (folder) => {
+        Deno.mkdirSync(`${folder}/mount`);
+        return ["python3", `${PROGRAMS}locked_words.py`, `${folder}/mount`];
+      },
+      "it does not come within",
+    ),
+});
+
+Deno.test("a process with more descriptors than a VM is not looked through", async () => {
+  const more = MAXIMUM_DESCRIPTORS + 10;
+  const script = `
+    for (let i = 0; i < ${more}; i++) Deno.openSync("/dev/null");
+    console.log(Deno.pid);
+    setInterval(() => {}, 1000);
+    for await (const _ of Deno.stdin.readable);
+    Deno.exit(0);`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, script);
+    await using hostile = await Staying.start(
+      [Deno.execPath(), "run", "--quiet", "-A", file],
+    );
+    const { pid } = hostile;
+    await assertRejects(() => readDescriptors(pid), UnreadableError);
+    await assertRejects(() => new ProcessFiles(pid).locks(), UnreadableError);
+    assertThrows(() => findDescriptor(pid, "/memfd:x"), UnreadableError);
+  } finally {
+    await Deno.remove(file);
+  }
+});
