@@ -16,7 +16,7 @@ const builds = await qemuBuilds();
 const ignore = !await isInstalled("swtpm");
 
 function bootWith(swtpm: Swtpm, device = "tpm-crb"): Promise<VirtualMachine> {
-  const extra = swtpm.argumentsFor(device);
+  const extra = [...swtpm.backend, "-device", `${device},tpmdev=tpm`];
   return VirtualMachine.boot(builds.old, { ...PLAIN, extra }, "tcg");
 }
 

@@ -47,6 +47,7 @@ import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import type { ShutdownWatch } from "../vm/shutdown.ts";
 import { isLive } from "../vm/run_state.ts";
+import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram_files.ts";
 import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import type { Anchors } from "../world/anchors.ts";
@@ -203,12 +204,14 @@ async function move(
   setDowntime(course, old);
   // Somebody may have stopped the guest, or let it run, since it was found.
   const order = { ...found, urgency, facts: { ...found.facts, ...old.before } };
-  using hold = await holdOrCancel(order, found.facts, asking);
+  const devices = PciDevices.take(found.client);
+  devices.catch(() => undefined); // heard at the hold as well
+  using hold = await holdOrCancel(order, found.facts, asking, devices);
   course.ram = hold.ram;
   try {
     await clock.begin("cut");
     await old.cut();
-    await goOn(order, course);
+    await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
     throw await goBack(order, course, hold, error);
@@ -227,6 +230,7 @@ async function holdOrCancel(
   order: Move,
   found: Before,
   asking: Promise<Fingerprint>,
+  devices: Promise<PciDevices>,
 ): Promise<Hold> {
   const { clock, process, command, facts, old, state } = order;
   try {
@@ -244,6 +248,7 @@ async function holdOrCancel(
     }, facts.deviceMemory);
     await order.keeper.hold(hold.kept);
     order.fingerprint.requireSame(await asking);
+    await devices;
     if (facts.runState !== found.runState) await order.note(facts);
     stack.move();
     return hold;
@@ -260,8 +265,13 @@ async function emptyBlockOf(
   return await isEmptyPage(client, tpmPage) ? TPM_BLOCK : undefined;
 }
 
+/** A move whose VM stood still already when it was asked. */
+interface HeldMove extends Move {
+  readonly devices: PciDevices;
+}
+
 /** From the exec to a VM that runs on the new program. */
-async function goOn(order: Move, course: Course): Promise<void> {
+async function goOn(order: HeldMove, course: Course): Promise<void> {
   const { facts, deadline, old, state } = order;
   const connecting = IncomingSide.connect(facts, "new", deadline.left());
   connecting.catch(() => undefined); // heard below, after the state
@@ -297,7 +307,7 @@ async function goOn(order: Move, course: Course): Promise<void> {
  * With the run state that was saved: the guest may have gone to sleep, or run
  * into an error, after the monitor was asked and before the VM stopped.
  */
-function asSaved(order: Move): Move {
+function asSaved<M extends Move>(order: M): M {
   const { saved } = order.state.runState ?? {};
   if (saved === undefined || saved === order.facts.runState) return order;
   const now = { runState: saved, running: saved === "running" };
@@ -306,7 +316,7 @@ function asSaved(order: Move): Move {
 
 /** From a program that answers to a guest that runs on it. */
 async function loadAndRun(
-  order: Move,
+  order: HeldMove,
   course: Course,
   fresh: IncomingSide,
 ): Promise<void> {
@@ -323,9 +333,12 @@ async function loadAndRun(
   const placing = restoreThreads(fresh.client, facts.pid, facts.threads);
   placing.catch(() => undefined); // heard below, if the state is loaded
   await loading;
+  const devices = PciDevices.take(fresh.client);
+  devices.catch(() => undefined); // heard before the guest runs
 
   await clock.begin("commit");
   const warnings = await placing;
+  order.devices.requireSame(await devices);
   if (isLive(facts)) {
     noteResumption(order.directory);
     course.resume = await fresh.resume();

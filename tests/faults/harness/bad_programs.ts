@@ -46,6 +46,11 @@ exec ${program} "$@"
 `;
 }
 
+/** The program with more words at the end. */
+export function adds(program: string, ...words: readonly string[]): string {
+  return `#!/bin/sh\nexec ${program} "$@" ${words.join(" ")}\n`;
+}
+
 /** The program with another value of an option. */
 export function resets(program: string, option: string, value: string): string {
   return `#!/bin/sh

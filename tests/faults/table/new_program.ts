@@ -1,6 +1,7 @@
 /** The new program is not what it should be. */
 
 import {
+  adds,
   ANCIENT,
   CRASHES,
   EXITS,
@@ -96,6 +97,15 @@ const BAD: readonly Bad[] = [
     rolledBack: /Unknown section or instance/,
     extra: RNG,
     fits: ({ type }) => type !== "microvm",
+  },
+  {
+    name: "has a device too many",
+    put: putMade((it) => adds(it, ...RNG)),
+    refused: /does not take its options/,
+    // QEMU loads that without a word.
+    rolledBack: /other PCI devices.* at 00:0/,
+    fits: ({ type }) => type !== "microvm",
+    short: true,
   },
   {
     name: "has less RAM",

@@ -46,12 +46,11 @@ export class Swtpm implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** A VM's arguments for it. */
-  argumentsFor(device: string): string[] {
+  /** A VM's arguments that name it "tpm". */
+  get backend(): string[] {
     return [
       ...["-chardev", `socket,id=tpm-socket,path=${this.#socket}`],
       ...["-tpmdev", "emulator,id=tpm,chardev=tpm-socket"],
-      ...["-device", `${device},tpmdev=tpm`],
     ];
   }
 

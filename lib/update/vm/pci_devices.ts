@@ -1,0 +1,100 @@
+/**
+ * What a guest has set up of its PCI devices: addresses, interrupts, and the
+ * buses behind bridges. A program that loads a VM's state without a word may
+ * have another device, or none of a device's state.
+ *
+ * @module
+ */
+
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  type QmpClient,
+  QmpCommandError,
+} from "../../qmp/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import { asArray, asObject } from "./reply.ts";
+
+/** A bridge behind a bridge, and so on; QEMU has 256 buses. */
+const MAXIMUM_DEPTH = 256;
+const MAXIMUM_NAMED = 5;
+
+/** The PCI devices of a VM that stands still. */
+export class PciDevices {
+  /** What is set up, by the address that a person knows: "00:04.0". */
+  readonly #devices: ReadonlyMap<string, string>;
+
+  private constructor(devices: ReadonlyMap<string, string>) {
+    this.#devices = devices;
+  }
+
+  /** Asks; a program without PCI has none. */
+  static async take(client: QmpClient): Promise<PciDevices> {
+    const devices = new Map<string, string>();
+    try {
+      for (const bus of asArray(await client.execute("query-pci"))) {
+        collect(asObject(bus)["devices"], devices, 0);
+      }
+    } catch (error) {
+      if (!(error instanceof QmpCommandError)) throw error;
+    }
+    return new PciDevices(devices);
+  }
+
+  /**
+   * Compares with those of the new program.
+   *
+   * @throws {UpdateProblem} naming those that are others now
+   */
+  requireSame(later: PciDevices): void {
+    const addresses = new Set([
+      ...this.#devices.keys(),
+      ...later.#devices.keys(),
+    ]);
+    const changed = [...addresses].filter((address) =>
+      this.#devices.get(address) !== later.#devices.get(address)
+    );
+    if (changed.length === 0) return;
+    const more = changed.length - MAXIMUM_NAMED;
+    const named = changed.sort().slice(0, MAXIMUM_NAMED).join(", ");
+    throw new UpdateProblem(
+      "pci-devices-differ",
+      "The guest would find other PCI devices, or lose their addresses and " +
+        `interrupts, at ${named}${more > 0 ? ` and ${more} more` : ""}`,
+    );
+  }
+}
+
+function collect(
+  list: Json | undefined,
+  devices: Map<string, string>,
+  depth: number,
+): void {
+  if (depth > MAXIMUM_DEPTH) return;
+  for (const device of asArray(list).filter(isObject)) {
+    devices.set(addressOf(device), setUp(device));
+    const { devices: behind } = asObject(device["pci_bridge"] ?? null);
+    collect(behind, devices, depth + 1);
+  }
+}
+
+function addressOf({ bus, slot, function: number }: JsonObject): string {
+  const hex = (value: Json | undefined) =>
+    Number(value).toString(16).padStart(2, "0");
+  return `${hex(bus)}:${hex(slot)}.${Number(number)}`;
+}
+
+/** In words that are the same as long as it is. */
+function setUp(device: JsonObject): string {
+  const { id, irq, irq_pin, regions, pci_bridge } = device;
+  const { vendor, device: type } = asObject(id ?? null);
+  const { number, secondary, subordinate } = asObject(
+    asObject(pci_bridge ?? null)["bus"] ?? null,
+  );
+  return [
+    ...[vendor, type, irq, irq_pin, number, secondary, subordinate],
+    ...asArray(regions).filter(isObject)
+      .flatMap(({ bar, type, address, size }) => [bar, type, address, size]),
+  ].join(" ");
+}
