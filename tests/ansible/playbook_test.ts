@@ -111,6 +111,28 @@ Deno.test("a program that fails stops the batch, and a later run goes on", async
   ], again.stdout);
 });
 
+Deno.test("a VM that is refused is named, and stops no other", async () => {
+  await using lab = await Lab.open();
+  const { versions, hosts, node } = fleet(lab);
+  const [a, b] = hosts;
+  assert(a !== undefined && b !== undefined);
+  for (const host of hosts) {
+    await host.look();
+    host.install(versions.new);
+  }
+  a.installScript("no program");
+
+  const played = await node.play(PLAYBOOK);
+  assertEquals(played.code, 0, played.stdout);
+  assertEquals(ends(played), [
+    ["a", "ok", false, "refused", "running-old"],
+    ["b", "ok", true, "updated", "running-new"],
+    ["c", "ok", true, "updated", "running-new"],
+  ], played.stdout);
+  assertStringIncludes(played.stdout, "stayed on their old QEMU");
+  assertEquals((await a.look()).ino, inode(versions.old));
+});
+
 Deno.test("a killed playbook leaves VMs that recover puts in order", async () => {
   await using lab = await Lab.open();
   const { versions, hosts, node } = fleet(lab);
