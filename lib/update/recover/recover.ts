@@ -135,7 +135,7 @@ async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
     if (recovery !== undefined) {
       const { settings } = leftover.journal;
       const warnings = await new MigrationSettings(settings)
-        .giveBack(program.side.client);
+        .giveAll(program.side.client);
       return {
         ...recovery,
         message: [recovery.message, ...warnings].join("; "),

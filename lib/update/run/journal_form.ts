@@ -49,6 +49,9 @@ export function requireJournal(
   const settings = json.object(json.root, "settings");
   json.object(settings, "parameters");
   json.objects(settings, "capabilities");
+  const live = json.object(settings, "live");
+  json.objects(live, "writeThresholds");
+  json.objects(live, "balloons");
   return document as Journal;
 }
 

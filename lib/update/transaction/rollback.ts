@@ -111,7 +111,7 @@ async function becomeOld(
     if (!isLive(way.facts)) {
       warnings.push(...await stayAgain(old, way.facts, deadline));
     }
-    warnings.push(...await way.settings.giveBack(old.client));
+    warnings.push(...await way.settings.giveAll(old.client));
     const shutdown = await old.requireLasting();
     if (shutdown !== undefined) return { pid, resume, warnings: [shutdown] };
     return { pid, resume, warnings };

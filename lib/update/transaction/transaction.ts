@@ -345,7 +345,7 @@ async function loadAndRun(
     order.urgency.end();
   } else await stay(fresh, facts);
   fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  warnings.push(...await settings.giveBack(fresh.client));
+  warnings.push(...await settings.giveAll(fresh.client));
   clock.end();
   const shutdown = await fresh.requireLasting();
   course.pid = facts.pid;

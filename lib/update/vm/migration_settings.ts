@@ -4,6 +4,11 @@ import {
   type QmpClient,
   QmpError,
 } from "../../qmp/mod.ts";
+import {
+  giveLiveSettings,
+  type LiveRecord,
+  readLiveSettings,
+} from "./live_settings.ts";
 import { asArray, asObject } from "./reply.ts";
 
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
@@ -13,6 +18,8 @@ const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 export interface SettingsRecord {
   readonly parameters: JsonObject;
   readonly capabilities: Json[];
+  /** Those that are no migration's. */
+  readonly live: LiveRecord;
 }
 
 /**
@@ -31,6 +38,7 @@ export class MigrationSettings {
       await client.execute("query-migrate-capabilities"),
     ).map(asObject);
     return new MigrationSettings({
+      live: await readLiveSettings(client),
       parameters: Object.fromEntries(PARAMETERS.flatMap((name) => {
         const value = parameters[name];
         return value === undefined ? [] : [[name, value]];
@@ -47,6 +55,7 @@ export class MigrationSettings {
   /** Those of an update: cpr-exec with a pause before the cut. */
   static forUpdate(command: readonly string[]): MigrationSettings {
     return new MigrationSettings({
+      live: { writeThresholds: [], balloons: [] },
       parameters: { "mode": "cpr-exec", "cpr-exec-command": [...command] },
       capabilities: CAPABILITIES.map((capability) => ({
         capability,
@@ -76,5 +85,13 @@ export class MigrationSettings {
       if (!(error instanceof QmpError)) throw error;
       return [`Migration settings could not be given back: ${error.message}`];
     }
+  }
+
+  /** The same for a program that has just begun, and has the VM now. */
+  async giveAll(client: QmpClient): Promise<string[]> {
+    return [
+      ...await this.giveBack(client),
+      ...await giveLiveSettings(client, this.record.live),
+    ];
   }
 }

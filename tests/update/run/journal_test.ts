@@ -25,7 +25,11 @@ function journal(damage: Record<string, unknown> = {}): string {
       }],
       ...damage,
     },
-    settings: { parameters: { mode: "normal" }, capabilities: [] },
+    settings: {
+      parameters: { mode: "normal" },
+      capabilities: [],
+      live: { writeThresholds: [], balloons: [] },
+    },
   });
 }
 

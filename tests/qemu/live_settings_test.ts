@@ -1,0 +1,88 @@
+/** What a client set at run time is set after an update, and a rollback. */
+
+import { assertEquals } from "@std/assert";
+import { PidFd } from "../../ffi/process.ts";
+import { isObject, type Json } from "../../lib/qmp/mod.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { updateHere } from "../faults/harness/cprctl.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const POLLING = "guest-stats-polling-interval";
+const NAMED = 300_000;
+const UNNAMED = 200_000;
+const SECONDS = 7;
+
+async function nodes(vm: VirtualMachine): Promise<Json[]> {
+  const reply = await vm.command("query-named-block-nodes", { flat: true });
+  return Array.isArray(reply) ? reply : [];
+}
+
+/** What is set, whatever a node is called. */
+async function settingsOf(vm: VirtualMachine) {
+  const thresholds = (await nodes(vm)).filter(isObject)
+    .map((node) => [node["drv"], node["file"], node["write_threshold"]])
+    .filter(([, , bytes]) => bytes !== 0);
+  const polling = await vm.command("qom-get", {
+    path: "/machine/peripheral/named",
+    property: POLLING,
+  });
+  return { thresholds: thresholds.sort(), polling };
+}
+
+async function bootWithSettings(): Promise<VirtualMachine> {
+  const vm = await VirtualMachine.boot(
+    builds.old,
+    {
+      ...PLAIN,
+      extra: [
+        ...["-blockdev", "driver=null-co,size=1048576,node-name=named"],
+        ...["-device", "virtio-blk-pci,drive=named"],
+        ...["-device", "virtio-balloon-pci,id=named"],
+      ],
+    },
+    "tcg",
+  );
+  const [made] = (await nodes(vm)).filter(isObject)
+    .filter(({ drv }) => drv === "raw");
+  for (
+    const [node, bytes] of [["named", NAMED], [made?.["node-name"], UNNAMED]]
+  ) {
+    await vm.command("block-set-write-threshold", {
+      "node-name": node ?? "",
+      "write-threshold": bytes ?? 0,
+    });
+  }
+  await vm.command("qom-set", {
+    path: "/machine/peripheral/named",
+    property: POLLING,
+    value: SECONDS,
+  });
+  return vm;
+}
+
+for (const outcome of ["updated", "rolled-back"] as const) {
+  Deno.test(`write thresholds and a balloon's polling are there when it is ${outcome}`, async () => {
+    await using _base = await Base.make();
+    await using vm = await bootWithSettings();
+    const before = await settingsOf(vm);
+    assertEquals(before.thresholds.length, 2);
+    const order = {
+      qmp: vm.files.qmp,
+      binary: builds.new.binary,
+      timeoutMs: TIMEOUT_MS,
+    };
+    const { report, said } = await updateHere(order, async (phase) => {
+      if (outcome === "updated" || phase !== "load") return;
+      using process = PidFd.open(vm.pid);
+      process.sendSignal("SIGKILL");
+      assertEquals(await process.exited(TIMEOUT_MS), true);
+    });
+    assertEquals(report?.outcome, outcome, said);
+    assertEquals(report?.warnings, []);
+    vm.follow(report?.pid_after ?? 0);
+    assertEquals(await settingsOf(vm), before);
+  });
+}
