@@ -23,6 +23,9 @@ const FADV_DONTNEED = 4;
 /** Offset and size; 0 reaches to the end. */
 const WHOLE_FILE = [0n, 0n] as const;
 
+const AT_FDCWD = -100;
+const AT_SYMLINK_FOLLOW = 0x400;
+
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -290,6 +293,21 @@ export class Fd implements Disposable {
   /** Changes owner and group. */
   chown(uid: number, gid: number): void {
     check(libc().fchown(this.number, uid, gid), "fchown", this.#number);
+  }
+
+  /**
+   * Gives a file that was opened with O_TMPFILE its name.
+   *
+   * @throws {OsError} EEXIST when something has it, be it a link.
+   */
+  link(path: string): void {
+    const here = cString(`/proc/self/fd/${this.number}`);
+    const there = cString(path);
+    check(
+      libc().linkat(AT_FDCWD, here, AT_FDCWD, there, AT_SYMLINK_FOLLOW),
+      "linkat",
+      path,
+    );
   }
 
   /** Asks the system to read the file into the page cache, and does not wait. */

@@ -279,6 +279,12 @@ const SYMBOLS = {
   getpid: { parameters: [], result: "i32" },
   // pid_t getppid(void)
   getppid: { parameters: [], result: "i32" },
+  // int linkat(int directory, const char *path, int directory2, const char *path2,
+  //   int flags)
+  linkat: {
+    parameters: ["i32", "buffer", "i32", "buffer", "i32"],
+    result: "i32",
+  },
   // off_t lseek(int fd, off_t offset, int whence)
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   // int setresgid(gid_t real, gid_t effective, gid_t saved)

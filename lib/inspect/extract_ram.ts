@@ -6,8 +6,14 @@
  */
 
 import { Fd } from "../../ffi/fd.ts";
-import { OsError } from "../../ffi/libc.ts";
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
+import { OsError, osError } from "../../ffi/libc.ts";
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TMPFILE,
+} from "../../ffi/open_flags.ts";
 import { InspectError } from "./error.ts";
 import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { Input } from "./input.ts";
@@ -27,6 +33,8 @@ export interface ExtractedBlock {
 /** Guest memory is nobody else's business. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+/** They stay open; a VM has fewer blocks, a hostile stream may have more. */
+const MOST_NAMELESS = 64;
 /** Bytes that gather before they are written. */
 const BATCH = 1024 * 1024;
 /** The longest file name is 255 bytes; a number may follow. */
@@ -35,7 +43,8 @@ const LONGEST_NAME = 200;
 /**
  * Writes the memory into a folder, which is made if need be. No file is
  * replaced, and none is written outside the folder; if one cannot be written,
- * none is left.
+ * none is left. Files get their names at the end: nothing is left either of a
+ * process that is killed, as that of one whose mapped stream gets shorter.
  *
  * @param progress told how many bytes of the stream are done
  * @throws {MigrationStreamError} when the stream cannot be read to its end
@@ -56,18 +65,56 @@ export function extractRam(
   };
   const batch = new Uint8Array(BATCH);
   makeFolder(folder);
+  using open = new DisposableStack();
+  const nameless: { path: string; file: Fd }[] = [];
   const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
     const path = `${folder}/${names.take(fileName(block))}`;
-    using file = create(path);
-    undo.defer(() => Deno.removeSync(path));
+    requireFree(path);
+    using closing = new DisposableStack();
+    let file = nameless.length < MOST_NAMELESS
+      ? createNameless(folder)
+      : undefined;
+    if (file === undefined) {
+      file = create(path);
+      undo.defer(() => Deno.removeSync(path));
+      closing.use(file);
+    } else nameless.push({ path, file: open.use(file) });
     const writer = new BlockWriter(path, file, pages.pageSize, batch);
     explaining(path, () => file.truncate(size));
     writePages(pages, input.bytes, writer, passed);
     return { block, path, size, written: writer.written };
   });
+  for (const { path, file } of nameless) {
+    explaining(path, () => file.link(path));
+    undo.defer(() => Deno.removeSync(path));
+  }
   undo.move();
   return extracted;
+}
+
+/** Known before any work; what comes there later is noticed as well. */
+function requireFree(path: string): void {
+  explaining(path, () => {
+    try {
+      Deno.lstatSync(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+    throw osError("EEXIST", "open", path);
+  });
+}
+
+/** Undefined where the file system has no such files. */
+function createNameless(folder: string): Fd | undefined {
+  try {
+    return Fd.open(folder, O_TMPFILE | O_RDWR, FILE_MODE);
+  } catch (error) {
+    const unknown = ["EOPNOTSUPP", "EISDIR", "ENOENT", "EINVAL"];
+    if (error instanceof OsError && unknown.includes(error.code)) return;
+    throw explained(folder, error);
+  }
 }
 
 function makeFolder(folder: string): void {
@@ -166,13 +213,17 @@ function explaining<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    throw new InspectError(
-      "unwritable",
-      `Cannot write "${path}": ${error.description} (${error.code})`,
-      error.code === "EEXIST"
-        ? { remedy: "Name a folder that is empty, or not there yet" }
-        : {},
-    );
+    throw explained(path, error);
   }
+}
+
+function explained(path: string, error: unknown): unknown {
+  if (!(error instanceof OsError)) return error;
+  return new InspectError(
+    "unwritable",
+    `Cannot write "${path}": ${error.description} (${error.code})`,
+    error.code === "EEXIST"
+      ? { remedy: "Name a folder that is empty, or not there yet" }
+      : {},
+  );
 }

@@ -150,19 +150,37 @@ Deno.test("where a file cannot be written, none is left", () =>
     assertEquals(left, ["_rom@etc_x"]);
   }));
 
-Deno.test("no more than one file is open at a time", () =>
+Deno.test("a stream of many blocks has few files open", () =>
   inFolder((folder) => {
-    const most = Array.from(Deno.readDirSync("/proc/self/fd")).length + 5;
-    const names = Array.from({ length: 20 }, (_, index) => `r${index}`);
+    const most = Array.from(Deno.readDirSync("/proc/self/fd")).length + 64 + 5;
+    const names = Array.from({ length: 200 }, (_, index) => `r${index}`);
     const input = inputOf(blocks(...names));
     const inspection = inspect(input);
     assert(inspection.format === "migration-stream");
     let seen = 0;
-    extractRam(inspection, input, `${folder}/ram`, () => {
+    const files = extractRam(inspection, input, `${folder}/ram`, () => {
       seen++;
       assert([...Deno.readDirSync("/proc/self/fd")].length <= most);
     });
     assertEquals(seen, names.length);
+    for (const [index, { path }] of files.entries()) {
+      assertEquals(Deno.readFileSync(path)[0], (index + 1) & 0xff);
+    }
+  }));
+
+Deno.test("nothing is left where the stream's owner cuts it off meanwhile", () =>
+  inFolder(async (folder) => {
+    const stream = `${folder}/stream`;
+    // Large enough to be mapped, and to be beyond what was read ahead.
+    const names = Array.from({ length: 3 }, (_, index) => `r${index}`);
+    await Deno.writeFile(stream, blocks(...names));
+    await Deno.truncate(stream, 65 * 1024 ** 2);
+    const program = new URL("programs/extract_cut_off.ts", import.meta.url);
+    const { code, signal } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", program.pathname, stream, folder],
+    }).output();
+    assertEquals([code, signal], [135, "SIGBUS"]);
+    assertEquals([...Deno.readDirSync(`${folder}/ram`)], []);
   }));
 
 Deno.test("a difference that leads out of its page is refused", () =>
