@@ -27,6 +27,7 @@ import {
 import { preflight, requireNoRefusal } from "./preflight/mod.ts";
 import { ProcessFiles } from "./process/files.ts";
 import { requireSame } from "./process/identity.ts";
+import { hasRoomToTry } from "./process/memory_room.ts";
 import { openNamed } from "./process/named_process.ts";
 import { identity } from "./process/proc.ts";
 import { sealed } from "./report/sealed.ts";
@@ -68,8 +69,11 @@ export interface SurveyedVm {
   readonly facts: Facts;
   readonly world: World;
   readonly anchors: Anchors;
-  /** The VM's own confinement, for programs of its choosing. */
-  readonly cell: Cell;
+  /**
+   * The VM's own confinement, for programs of its choosing; undefined where it
+   * has no room for them.
+   */
+  readonly cell: Cell | undefined;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;
@@ -212,11 +216,10 @@ async function examine(
     exe: command.argv[0] ?? null,
   };
   const fingerprint = await Fingerprint.take(client);
-  const { allowWeakerConfinement = false } = request;
-  const cell = new Cell(world, anchors.place, {
-    self: request.self,
-    strict: !allowWeakerConfinement,
-  });
+  const { allowWeakerConfinement = false, self } = request;
+  const cell = hasRoomToTry(facts.pid)
+    ? new Cell(world, anchors.place, { self, strict: !allowWeakerConfinement })
+    : undefined;
   const oldArgv = oldCommand(facts, live);
   report.checks = await preflight({
     ...{ client, facts, command, oldArgv, binary, cell },

@@ -7,13 +7,19 @@
  * concerned, it is in files; nor is a rollback, which starts the old program
  * beside it as the exec started the new one.
  *
+ * Meanwhile the process's control group has the memory of both programs. Where
+ * it has no room for that, the kernel would kill the new one: then the guest
+ * waits.
+ *
  * @module
  */
 
 import { OsError } from "../../../ffi/libc.ts";
 import { StalledRead } from "../../../ffi/stalled_read.ts";
-import { isGone, MAXIMUM_MAPS, readProcText } from "./proc.ts";
 import { UnreadableError } from "../../bounded_file.ts";
+import { memoryRoom, START_BYTES } from "./memory_room.ts";
+import { isGone, MAXIMUM_MAPS, readProcText } from "./proc.ts";
+import { statusLine } from "./status_line.ts";
 
 /** It takes microseconds. */
 const TIMEOUT_MS = 1_000;
@@ -40,14 +46,16 @@ export class OldMemory implements AsyncDisposable {
   }
 
   /**
-   * Keeps the address space of a process, or nothing where that cannot be: the
-   * guest waits a little longer then.
+   * Keeps the address space of a process, or nothing where that cannot be, or
+   * has no room: the guest waits a little longer then.
    */
   static async keep(pid: number): Promise<OldMemory> {
     try {
       const maps = await readProcText(pid, "maps", MAXIMUM_MAPS);
       const address = addressIn(maps);
-      if (address === undefined) return new OldMemory(undefined);
+      if (address === undefined || !hasRoom(pid)) {
+        return new OldMemory(undefined);
+      }
       return new OldMemory(await StalledRead.begin(pid, address, TIMEOUT_MS));
     } catch (error) {
       // Not root, or no such call in this kernel; or the process has ended, or
@@ -63,6 +71,25 @@ export class OldMemory implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#held?.[Symbol.asyncDispose]();
   }
+}
+
+/** Whether the new program can start while the old one's own memory is there. */
+function hasRoom(pid: number): boolean {
+  const room = memoryRoom(pid);
+  if (room === undefined) return true;
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return room.leftAtEase >= START_BYTES + ownMemory(status);
+}
+
+/**
+ * What a process has to itself, and its page tables, in bytes.
+ *
+ * @param status in the form of /proc/PID/status
+ */
+export function ownMemory(status: string): number {
+  return ["RssAnon", "VmPTE"]
+    .map((name) => Number.parseInt(statusLine(status, name)) * 1024)
+    .reduce((sum, bytes) => sum + bytes);
 }
 
 /**

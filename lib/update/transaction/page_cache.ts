@@ -41,7 +41,7 @@ export async function readAhead(
   facts: Facts,
   program: string,
   user: Credentials,
-  cell: Cell,
+  cell: Cell | undefined,
 ): Promise<void> {
   using view = new View(facts.pid, user);
   const file = view.open(program);
@@ -109,7 +109,10 @@ function isOurs(file: Fd, path: string): boolean {
 }
 
 /** The files that the loader would load besides. */
-async function librariesOf(program: string, cell: Cell): Promise<string[]> {
+async function librariesOf(
+  program: string,
+  cell: Cell | undefined,
+): Promise<string[]> {
   try {
     return librariesIn(
       await printedBy(program, HARMLESS, {

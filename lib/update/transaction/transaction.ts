@@ -80,7 +80,7 @@ export interface TransactionOrder {
   readonly facts: Facts;
   readonly world: World;
   readonly anchors: Anchors;
-  readonly cell: Cell;
+  readonly cell: Cell | undefined;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;

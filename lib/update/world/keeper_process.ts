@@ -94,6 +94,7 @@ class Keeping {
       ...{ name, path },
       file: outOfTheWay(adopt(file)),
     }));
+    spareFromKilling();
     this.#problems = [
       ...enterCgroups(order.groups),
       ...enterLabel(order.world),
@@ -219,6 +220,19 @@ class Keeping {
         for (const [number, fd] of numbered) fd.takeNumber(number);
       },
     });
+  }
+}
+
+/**
+ * Where the VM's control group is full, the kernel would end this process first:
+ * it looks for the largest. The old program gets the VM's own rank.
+ */
+function spareFromKilling(): void {
+  try {
+    Deno.writeTextFileSync("/proc/self/oom_score_adj", "-1000");
+  } catch (error) {
+    // Only root may.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 

@@ -2,6 +2,7 @@ import type { PreflightCheck } from "../check.ts";
 import { blockers } from "./blockers.ts";
 import { capabilities } from "./capabilities.ts";
 import { memoryBackends } from "./memory_backends.ts";
+import { memoryRoom } from "./memory_room.ts";
 import { migrationIdle } from "./migration_idle.ts";
 import { nvmeNamespaces } from "./nvme_namespaces.ts";
 import { runState } from "./run_state.ts";
@@ -15,6 +16,7 @@ export const MIGRATION_CHECKS: readonly PreflightCheck[] = [
   migrationIdle,
   capabilities,
   stateRoom,
+  memoryRoom,
   memoryBackends,
   tpmPage,
   nvmeNamespaces,

@@ -1,0 +1,176 @@
+/**
+ * How much memory a process may still take before its control groups limit it:
+ * the smallest room in its own group and in all those above.
+ *
+ * ```
+ *                        version 1                 version 2
+ * the kernel kills at    memory.limit_in_bytes     memory.max
+ * and slows down at                                memory.high
+ * used                   memory.usage_in_bytes     memory.current
+ * of that, given back    file pages, by memory.stat
+ * swapped out at most    memory.memsw.*            memory.swap.*
+ * ```
+ *
+ * Guest RAM in a memfd counts as used, and no part of it is given back.
+ *
+ * @module
+ */
+
+import { cgroupMounts, folderOf, parseCgroups } from "./cgroups.ts";
+import { isGone } from "./proc.ts";
+
+/** Where the room is smallest. Bytes. */
+export interface MemoryRoom {
+  /** Path of the group as /proc/PID/cgroup has it. */
+  readonly group: string;
+  readonly limit: number;
+  /** Until the kernel kills a process of the group. */
+  readonly left: number;
+  /** Until it makes them wait, or swaps. */
+  readonly leftAtEase: number;
+}
+
+/**
+ * A program that starts takes this for a moment beyond what the one before it
+ * had when it was new; 4 to 6 MiB were seen.
+ */
+export const START_BYTES = 8 * 1024 ** 2;
+
+/** Programs that are tried in the VM's control group: two at once, and cprctl. */
+const TRIAL_BYTES = 4 * START_BYTES;
+
+/**
+ * Whether other programs may start in a process's control groups: where there
+ * is no room the kernel would end the largest, which is the VM.
+ */
+export function hasRoomToTry(pid: number): boolean {
+  return (memoryRoom(pid)?.left ?? Infinity) >= TRIAL_BYTES;
+}
+
+/** How a version calls its files. */
+interface Names {
+  readonly limit: string;
+  readonly high?: string;
+  readonly used: string;
+  readonly files: readonly string[];
+  readonly swapLimit: string;
+  readonly swapUsed: string;
+  /** Whether the limit of swap is that of memory and swap together. */
+  readonly together: boolean;
+}
+
+const VERSION_1: Names = {
+  limit: "memory.limit_in_bytes",
+  used: "memory.usage_in_bytes",
+  files: ["total_inactive_file", "total_active_file"],
+  swapLimit: "memory.memsw.limit_in_bytes",
+  swapUsed: "memory.memsw.usage_in_bytes",
+  together: true,
+};
+
+const VERSION_2: Names = {
+  limit: "memory.max",
+  high: "memory.high",
+  used: "memory.current",
+  files: ["inactive_file", "active_file"],
+  swapLimit: "memory.swap.max",
+  swapUsed: "memory.swap.current",
+  together: false,
+};
+
+/** Version 1 has no word for it: the largest number of pages. */
+const NO_LIMIT = 2 ** 60;
+
+/** Undefined where the process has no limit, or none is to be seen. */
+export function memoryRoom(pid: number): MemoryRoom | undefined {
+  const groups = parseCgroups(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
+  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  const version1 = Object.keys(groups)
+    .find((controllers) => controllers.split(",").includes("memory"));
+  const path = groups[version1 ?? ""];
+  if (path === undefined) return undefined;
+  const folder = folderOf(mounts, version1 ?? "", path);
+  if (folder === undefined) return undefined;
+  const swapFree = freeSwap(Deno.readTextFileSync("/proc/meminfo"));
+  return roomOf(folder, path, version1 === undefined ? 2 : 1, swapFree);
+}
+
+/**
+ * The room of a group and of those above it.
+ *
+ * @param folder where it is
+ * @param path its own, in the hierarchy
+ */
+export function roomOf(
+  folder: string,
+  path: string,
+  version: 1 | 2,
+  swapFree: number,
+): MemoryRoom | undefined {
+  const names = version === 1 ? VERSION_1 : VERSION_2;
+  let smallest: MemoryRoom | undefined;
+  let leftAtEase = Infinity;
+  let [place, group] = [folder, path];
+  while (group !== "" && group !== "/") {
+    const room = roomIn(place, group, names, swapFree);
+    leftAtEase = Math.min(leftAtEase, room.leftAtEase);
+    if (room.left < (smallest?.left ?? Infinity)) smallest = room;
+    place = above(place);
+    group = above(group);
+  }
+  return smallest && { ...smallest, leftAtEase };
+}
+
+function roomIn(
+  folder: string,
+  group: string,
+  names: Names,
+  swapFree: number,
+): MemoryRoom {
+  const limit = read(folder, names.limit);
+  const high = names.high === undefined ? limit : read(folder, names.high);
+  const used = read(folder, names.used, 0);
+  const here = limit - used;
+  const swap = read(folder, names.swapLimit) - read(folder, names.swapUsed, 0) -
+    (names.together && here !== Infinity ? here : 0);
+  const givenBack = fileBytes(folder, names);
+  return {
+    group,
+    limit,
+    left: here + givenBack + Math.max(0, Math.min(swapFree, swap)),
+    leftAtEase: Math.min(limit, high) - used + givenBack,
+  };
+}
+
+function fileBytes(folder: string, { files }: Names): number {
+  const statistics = content(folder, "memory.stat") ?? "";
+  return statistics.split("\n").map((line) => line.split(" "))
+    .filter(([name = ""]) => files.includes(name))
+    .reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+}
+
+/** Bytes; `otherwise` where the file is not there, or says "max". */
+function read(folder: string, name: string, otherwise = Infinity): number {
+  const said = content(folder, name)?.trim();
+  if (said === undefined || said === "max") return otherwise;
+  const bytes = Number(said);
+  return bytes < NO_LIMIT ? bytes : Infinity;
+}
+
+/** The root has few of these files, a group without the controller none. */
+function content(folder: string, name: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${folder}/${name}`);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function freeSwap(meminfo: string): number {
+  return Number(/^SwapFree:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? 0) * 1024;
+}
+
+function above(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

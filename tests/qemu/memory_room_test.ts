@@ -1,0 +1,75 @@
+/** VMs in a memory control group that has little room for a second program. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { updateHere } from "../faults/harness/cprctl.ts";
+import { Witness } from "./harness/mod.ts";
+import { TightGroup } from "./harness/tight_group.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const MIB = 1024 ** 2;
+
+const ignore = !TightGroup.isPossible;
+if (ignore) console.warn("No memory control groups: their tests wait");
+
+function orderOf({ vm }: TightGroup) {
+  const binary = builds.new.binary;
+  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
+}
+
+Deno.test("an update needs no room for two programs", { ignore }, async () => {
+  await using _base = await Base.make();
+  await using group = await TightGroup.boot(builds.old);
+  const { vm } = group;
+  const witness = await Witness.of(vm);
+  await group.leaveRoom(12 * MIB);
+  const { report, said } = await updateHere(
+    orderOf(group),
+    () => Promise.resolve(),
+  );
+  assertEquals(report?.outcome, "updated", said);
+  assertEquals(vm.executable(), builds.new.binary);
+  await witness.assertLivesOn();
+});
+
+Deno.test("going back needs no more room than that", { ignore }, async () => {
+  await using _base = await Base.make();
+  await using group = await TightGroup.boot(builds.old);
+  const { vm } = group;
+  const witness = await Witness.of(vm);
+  await group.leaveRoom(12 * MIB);
+  const { report, said } = await updateHere(orderOf(group), (phase) => {
+    if (phase === "load") Deno.kill(vm.pid, "SIGKILL");
+    return Promise.resolve();
+  });
+  assertEquals(report?.outcome, "rolled-back", said);
+  vm.follow(report?.pid_after ?? 0);
+  assertEquals(vm.executable(), builds.old.binary);
+  await witness.assertLivesOn();
+});
+
+Deno.test(
+  "without room for a program nothing is touched",
+  { ignore },
+  async () => {
+    await using _base = await Base.make();
+    await using group = await TightGroup.boot(builds.old);
+    const witness = await Witness.of(group.vm);
+    await group.leaveRoom(4 * MIB);
+    const { report } = await updateHere(
+      orderOf(group),
+      () => Promise.resolve(),
+    );
+    assertEquals(report?.outcome, "refused");
+    assertEquals(report?.error?.code, "memory-room");
+    assertMatch(
+      report?.error?.message ?? "",
+      /^[34] MiB are left of the \d+ MiB/,
+    );
+    assertMatch(report?.error?.remedy ?? "", /by [45] MiB or more$/);
+    assertEquals(group.vm.executable(), builds.old.binary);
+    await witness.assertLivesOn();
+  },
+);
