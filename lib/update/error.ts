@@ -22,11 +22,21 @@ export class ShutDownError extends UpdateError {
   override readonly outcome = "shut-down";
   override readonly exitCode = 0;
 
-  /** @param why completes "The VM was shut down:" */
-  constructor(pid: number, why: string, cause: unknown) {
+  /**
+   * @param why completes "The VM was shut down:"
+   * @param when the other way round, it ran on the program that took it over
+   */
+  constructor(
+    pid: number,
+    why: string,
+    cause?: unknown,
+    when: "before" | "after" = "before",
+  ) {
     super(
       "shut-down",
-      `The VM was shut down before it was moved: ${why}; process ${pid} has ` +
+      `The VM was shut down ${
+        when === "after" ? "right after" : "before"
+      } it was moved: ${why}; process ${pid} has ` +
         "ended",
       { cause },
     );
@@ -56,6 +66,12 @@ export class NeedsPersonError extends UpdateError {
  */
 export class EndedAfterResumeError extends NeedsPersonError {
   override readonly name = "EndedAfterResumeError";
+}
+
+/** Whether nothing is left of a VM: nothing to put back, nor to recover. */
+export function isOver(error: unknown): boolean {
+  return error instanceof EndedAfterResumeError ||
+    error instanceof ShutDownError;
 }
 
 /**

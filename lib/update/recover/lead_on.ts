@@ -71,16 +71,9 @@ export async function leadOn(
           ]);
         }
         await resume(side, leftover, state);
-        warnings = await shutDown(side);
-        if (warnings.length > 0) return recovered(vm, pid, "ran", warnings);
+        await side.requireLasting();
     }
   }
-}
-
-/** How the VM was shut down right after it was let run; nothing if it lives on. */
-async function shutDown(side: IncomingSide): Promise<string[]> {
-  const shutdown = await side.requireLasting();
-  return shutdown === undefined ? [] : [shutdown];
 }
 
 /** Lets the guest run; where it surely did not, it may be put back later. */

@@ -13,7 +13,7 @@
 
 import { QmpClosedError } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { EndedAfterResumeError, messageOf, UpdateProblem } from "../error.ts";
+import { isOver, messageOf, ShutDownError, UpdateProblem } from "../error.ts";
 import { openNamed } from "../process/named_process.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
@@ -29,6 +29,7 @@ import {
   needsPerson,
   type RecoverRequest,
   type Recovery,
+  shutDown,
 } from "./recovery.ts";
 
 export type { RecoverRequest, Recovery } from "./recovery.ts";
@@ -78,10 +79,10 @@ async function recoverUnlessLocked(
     await directory[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
-    if (error instanceof EndedAfterResumeError) {
-      await directory[Symbol.asyncDispose]();
-    }
-    return needsPerson(journal.vm, error);
+    if (isOver(error)) await directory[Symbol.asyncDispose]();
+    return error instanceof ShutDownError
+      ? shutDown(journal.vm, error)
+      : needsPerson(journal.vm, error);
   }
 }
 
@@ -119,10 +120,8 @@ async function recoverNow(
     await keeper?.[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
-    if (error instanceof EndedAfterResumeError) {
-      // Nothing can be done with the memory.
-      await keeper?.[Symbol.asyncDispose]();
-    } else keeper?.leave();
+    if (isOver(error)) await keeper?.[Symbol.asyncDispose]();
+    else keeper?.leave();
     throw error;
   }
 }

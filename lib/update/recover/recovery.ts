@@ -1,7 +1,12 @@
 /** What recovering one VM is about, and what came of it. */
 
 import type { PidFd } from "../../../ffi/process.ts";
-import { messageOf, NeedsPersonError, UpdateError } from "../error.ts";
+import {
+  messageOf,
+  NeedsPersonError,
+  type ShutDownError,
+  UpdateError,
+} from "../error.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import type { Journal } from "../run/journal.ts";
 import type { VmRecord } from "../vm/facts.ts";
@@ -56,6 +61,14 @@ export function recovered(
     message: [`The VM of process ${vm.pid} ${what}${moved}`, ...warnings]
       .join("; "),
   };
+}
+
+/** It was told to end as soon as it ran. */
+export function shutDown(
+  vm: Recovery["vm"],
+  { message }: ShutDownError,
+): Recovery {
+  return { vm, pid: null, outcome: "recovered", message };
 }
 
 /** The run directory stays: it is what a person, or the next try, has. */

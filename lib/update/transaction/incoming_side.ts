@@ -20,6 +20,7 @@ import {
   EndedAfterResumeError,
   messageOf,
   NeedsPersonError,
+  ShutDownError,
   UpdateProblem,
 } from "../error.ts";
 import { stopProcess } from "../process/stop_process.ts";
@@ -27,6 +28,7 @@ import { type VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
 import { failureOf, nextStatus } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
+import { ShutdownWatch } from "../vm/shutdown.ts";
 import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 
 const STEP_TIMEOUT_MS = 10_000;
@@ -66,7 +68,7 @@ export class IncomingSide implements AsyncDisposable {
   readonly #program: string;
   /** From the first moment: somebody else may let the guest run. */
   readonly #resumptions: EventWatch;
-  readonly #shutdowns: EventWatch;
+  readonly #shutdown: ShutdownWatch;
   /** Whether the program was told to tell of a migration's events. */
   #hasEvents: boolean;
   /** Resolves when nobody waits for the end of the process any more. */
@@ -83,7 +85,7 @@ export class IncomingSide implements AsyncDisposable {
     this.#process = process;
     this.#program = `The ${program} program`;
     this.#resumptions = resumptions;
-    this.#shutdowns = client.watch(["SHUTDOWN"]);
+    this.#shutdown = new ShutdownWatch(client);
     this.#hasEvents = watched !== undefined;
     this.#watched = watched;
   }
@@ -201,31 +203,24 @@ export class IncomingSide implements AsyncDisposable {
    * Looks at the program once more, a moment after it was given the VM: the
    * guest, if it was let run, runs meanwhile.
    *
-   * @returns that the VM was shut down meanwhile; undefined when it lives on
+   * @throws {ShutDownError} when it was told to end
    * @throws {EndedAfterResumeError} when it has ended, and the guest has run
    * @throws {NeedsPersonError} when the guest has run, and does not any more
    * @throws {UpdateProblem} when it has ended, and the guest has not run
    */
-  async requireLasting(): Promise<string | undefined> {
+  async requireLasting(): Promise<void> {
     if (!await this.#process.exited(LASTING_MS)) {
-      if (this.#resumptions.seen.length === 0) return undefined;
+      if (this.#resumptions.seen.length === 0) return;
       const end = await this.#requireRunning();
       const ended = end instanceof QmpClosedError &&
         await this.#process.exited(END_TIMEOUT_MS);
-      if (!ended) return undefined; // it ran when it was last heard
+      if (!ended) return; // it ran when it was last heard
     }
-    return await this.#shutDown();
-  }
-
-  /** How a process that has ended was told to, if it was. */
-  async #shutDown(): Promise<string> {
     const { pid } = this.#process;
     await this.#client.drain();
-    const [shutdown] = this.#shutdowns.seen;
-    if (shutdown !== undefined) {
-      const reason = text(shutdown.data["reason"]);
-      return `The VM was shut down right afterwards, and process ${pid} has ` +
-        `ended; the program gives the reason as "${reason}"`;
+    const { why } = this.#shutdown;
+    if (why !== undefined) {
+      throw new ShutDownError(pid, why, undefined, "after");
     }
     if (this.#resumptions.seen.length > 0) throw ranAndEnded(pid);
     throw new UpdateProblem("program-ended", `Process ${pid} ended`);
@@ -292,7 +287,7 @@ export class IncomingSide implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#resumptions[Symbol.dispose]();
-    this.#shutdowns[Symbol.dispose]();
+    this.#shutdown[Symbol.dispose]();
     await this.#client.close();
     this.#process[Symbol.dispose]();
     await this.#watched;

@@ -9,7 +9,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { messageOf, NeedsPersonError } from "../error.ts";
+import { messageOf, NeedsPersonError, UpdateError } from "../error.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
@@ -71,7 +71,7 @@ export async function rollBack(way: WayBack): Promise<Return> {
     try {
       return await becomeOld(keeper, way, deadline);
     } catch (error) {
-      if (error instanceof NeedsPersonError) throw error;
+      if (error instanceof UpdateError) throw error;
       // A later attempt may end for nothing but the want of time.
       first ??= error;
       const another = await way.anotherKeeper();
@@ -112,11 +112,10 @@ async function becomeOld(
       warnings.push(...await stayAgain(old, way.facts, deadline));
     }
     warnings.push(...await way.settings.giveAll(old.client));
-    const shutdown = await old.requireLasting();
-    if (shutdown !== undefined) return { pid, resume, warnings: [shutdown] };
+    await old.requireLasting();
     return { pid, resume, warnings };
   } catch (error) {
-    if (error instanceof NeedsPersonError) throw error;
+    if (error instanceof UpdateError) throw error;
     await endPid(pid);
     throw error;
   }

@@ -23,7 +23,7 @@ import {
 import type { NewCommand } from "../command/new_command.ts";
 import type { Deadline } from "../deadline.ts";
 import {
-  EndedAfterResumeError,
+  isOver,
   messageOf,
   NeedsPersonError,
   RolledBackError,
@@ -154,10 +154,8 @@ export async function runTransaction(
     await move({ ...order, ...means, old, state }, course);
   } catch (error) {
     if (course.pid === undefined) setDowntime(course, old);
-    if (
-      error instanceof EndedAfterResumeError || error instanceof ShutDownError
-    ) {
-      // Nothing can be done with the memory, nor is there anything to recover.
+    if (isOver(error)) {
+      // The directory goes, and the keeper with the memory.
     } else if (course.touched && !(error instanceof RolledBackError)) {
       // Whatever it is, nobody knows that the VM does without these.
       directory.leave();
@@ -347,9 +345,9 @@ async function loadAndRun(
   fresh.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
   warnings.push(...await settings.giveAll(fresh.client));
   clock.end();
-  const shutdown = await fresh.requireLasting();
+  await fresh.requireLasting();
   course.pid = facts.pid;
-  course.warnings.push(...shutdown === undefined ? warnings : [shutdown]);
+  course.warnings.push(...warnings);
 }
 
 /** @throws {UpdateProblem} when somebody else has an image by now */
