@@ -1,7 +1,9 @@
 /** Devices whose state QEMU does not save are told before the VM is stopped. */
 
+import { assertEquals } from "@std/assert";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { move, moveAndReturn } from "./moved.ts";
 import {
   assertNothingElse,
   assertRefuses,
@@ -81,4 +83,26 @@ Deno.test("an NVMe controller with the drive that it names passes", async () => 
     ...[...drive("n1"), "-device", "nvme,serial=a,drive=n1"],
   );
   assertNothingElse(await preflightOf(vm, builds.new.binary));
+});
+
+Deno.test("a device that ends QEMU when it is saved is refused", async () => {
+  await using vm = await startWith("-device", "pci-serial-2x");
+  const checks = await preflightOf(vm, builds.new.binary);
+  assertRefuses(checks, "fatal-devices", "pci-serial-2x");
+  assertNothingElse(checks, "fatal-devices");
+});
+
+Deno.test("a guest keeps the generation id that QEMU chose", async () => {
+  const extra = ["-device", "vmgenid,guid=auto"];
+  await using vm = await VirtualMachine.boot(
+    builds.old,
+    { ...PLAIN, extra },
+    "tcg",
+  );
+  const witness = await Witness.of(vm);
+  const id = await vm.command("query-vm-generation-id");
+  await moveAndReturn(vm, builds.new);
+  await move(vm, builds.new);
+  assertEquals(await vm.command("query-vm-generation-id"), id);
+  await witness.assertLivesOn();
 });

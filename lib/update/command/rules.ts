@@ -2,6 +2,7 @@ import type { Rule } from "./rule.ts";
 import { appendLogs } from "./rules/append_logs.ts";
 import { stayDaemon } from "./rules/daemonize.ts";
 import { emptiedFiles } from "./rules/emptied_files.ts";
+import { keepGenerationId } from "./rules/generation_id.ts";
 import { waitForState } from "./rules/wait_for_state.ts";
 import { loadNoSnapshot } from "./rules/load_snapshot.ts";
 import { pinMachineType } from "./rules/machine_type.ts";
@@ -13,6 +14,7 @@ import { handOverTaps } from "./rules/tap.ts";
 /** Every rule, in the order in which people read what they change. */
 export const RULES: readonly Rule[] = [
   pinMachineType,
+  keepGenerationId,
   stayDaemon,
   keepIdentity,
   allocateNothing,

@@ -14,7 +14,7 @@ import type { Program, Report } from "../report/report.ts";
 import { readDeviceMemory } from "./device_memory.ts";
 import { hasActiveImages } from "./images.ts";
 import { type RamFile, readRamFiles } from "./ram_files.ts";
-import { asObject, nameText } from "./reply.ts";
+import { asObject, nameText, text } from "./reply.ts";
 import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
@@ -57,6 +57,8 @@ export interface Facts extends VmRecord {
   readonly deviceMemory: ReadonlySet<string>;
   /** Undefined where it has no TPM. */
   readonly tpmPage: TpmPage | undefined;
+  /** By which its guest tells whether it is a copy of another VM. */
+  readonly generationId: string | undefined;
 }
 
 /** Of what is known, what the journal keeps. */
@@ -67,6 +69,7 @@ export function recordOf(facts: Facts): VmRecord {
     ramFiles: _files,
     deviceMemory: _memory,
     tpmPage: _page,
+    generationId: _generation,
     ...record
   } = facts;
   return record;
@@ -106,6 +109,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     ramFiles: await readRamFiles(client, pid),
     deviceMemory: await readDeviceMemory(client),
     tpmPage: await findTpmPage(client),
+    generationId: await generationId(client),
     runState: nameText(status["status"]) ?? "unknown",
     running: status["running"] === true,
     imagesActive: await hasActiveImages(client),
@@ -133,6 +137,22 @@ async function identityOf(peer: Peer): Promise<Identity> {
         `belongs to user ${owner.uid}`,
       { remedy: "Run cprctl as root, or as the user of the VM", cause },
     );
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Undefined where the VM has no vmgenid device. */
+async function generationId(client: QmpClient): Promise<string | undefined> {
+  try {
+    const { guid } = asObject(
+      await client.execute("query-vm-generation-id"),
+    );
+    const id = text(guid) ?? "";
+    return UUID.test(id) ? id : undefined;
+  } catch (error) {
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
   }
 }
 

@@ -36,6 +36,7 @@ export function factsOf(
     ramFiles: new Map(),
     deviceMemory: new Set(),
     tpmPage: undefined,
+    generationId: undefined,
     runState: "running",
     running: true,
     imagesActive: true,

@@ -1,6 +1,7 @@
 import type { PreflightCheck } from "../check.ts";
 import { blockers } from "./blockers.ts";
 import { capabilities } from "./capabilities.ts";
+import { fatalDevices } from "./fatal_devices.ts";
 import { memoryBackends } from "./memory_backends.ts";
 import { memoryRoom } from "./memory_room.ts";
 import { migrationIdle } from "./migration_idle.ts";
@@ -20,6 +21,7 @@ export const MIGRATION_CHECKS: readonly PreflightCheck[] = [
   memoryBackends,
   tpmPage,
   nvmeNamespaces,
+  fatalDevices,
   vfio,
   blockers,
 ];
