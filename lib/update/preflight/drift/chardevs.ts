@@ -29,6 +29,13 @@ export const chardevs: PreflightCheck = {
   },
 };
 
+/** Ends the label of the back end below a multiplexer. */
+const BASE = "-base";
+
+function isBase(label: string, named: ReadonlyMap<string, unknown>): boolean {
+  return label.endsWith(BASE) && named.has(label.slice(0, -BASE.length));
+}
+
 async function changesOf(
   { inventory, running }: CheckContext,
 ): Promise<string[]> {
@@ -37,15 +44,18 @@ async function changesOf(
   );
   const changes: string[] = [];
   const gone = new Set(named.keys());
-  for (const chardev of await inventory.list("query-chardev")) {
-    const label = text(chardev["label"]) ?? "";
-    const is = text(chardev["filename"]) ?? "";
+  const live = new Map(
+    (await inventory.list("query-chardev")).map(({ label, filename }) =>
+      [text(label) ?? "", text(filename) ?? ""] as const
+    ),
+  );
+  for (const [label, own] of live) {
+    // A multiplexer has the back end that was named below it.
+    const is = live.get(`${label}${BASE}`) ?? own;
     gone.delete(label);
     const option = named.get(label);
     if (option === undefined) {
-      if (IMPLIED.test(label) || named.has(label.replace(/-base$/, ""))) {
-        continue; // "-base" is below a multiplexer
-      }
+      if (IMPLIED.test(label) || isBase(label, named)) continue;
       changes.push(
         `Character device ${quoted(label)} (${
           quoted(is)

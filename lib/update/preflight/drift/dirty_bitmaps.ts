@@ -13,8 +13,9 @@ export const dirtyBitmaps: PreflightCheck = {
       const bitmaps = asArray(device.medium?.inserted["dirty-bitmaps"]);
       for (const bitmap of bitmaps.filter(isObject)) {
         if (bitmap["persistent"] === true) continue;
-        const name = quoted(text(bitmap["name"]) ?? "");
-        lost.push(`${name} of ${quoted(nameOf(device))}`);
+        const name = text(bitmap["name"]) ?? "";
+        if (name === "") continue; // a job's own, which ends with it
+        lost.push(`${quoted(name)} of ${quoted(nameOf(device))}`);
       }
     }
     return lost.length === 0 ? ok("no dirty bitmap is lost") : warn(

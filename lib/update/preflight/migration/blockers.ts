@@ -31,11 +31,28 @@ export const blockers: PreflightCheck = {
       ? ok("nothing blocks a migration, and all RAM can be preserved")
       : refuse(
         `QEMU blocks it: ${joined([...reasons])}`,
-        "Remove what blocks it; for RAM, start the VM with share=on for its " +
-          "memory-backend and aux-ram-share=on for its machine",
+        remedyOf([...reasons]),
       );
   },
 };
+
+/** As QEMU names what is missing for RAM. */
+const OF_RAM = /share=on/;
+
+function remedyOf(reasons: readonly string[]): string {
+  const ram = reasons.filter((reason) => OF_RAM.test(reason));
+  const remedies = [
+    ...ram.length === 0 ? [] : [
+      "start the VM with share=on for its memory-backend and " +
+      "aux-ram-share=on for its machine",
+    ],
+    ...ram.length === reasons.length ? [] : [
+      "unplug or end what blocks it, or let the VM keep its program until it " +
+      "is shut down",
+    ],
+  ].join("; and ");
+  return remedies.charAt(0).toUpperCase() + remedies.slice(1);
+}
 
 async function reasonsIn(client: QmpClient, mode: string): Promise<string[]> {
   try {

@@ -1,0 +1,85 @@
+/** A refusal gives the reasons that are true, and no others. */
+
+import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { preflightOf } from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+
+function start(extra: readonly string[]): Promise<VirtualMachine> {
+  return VirtualMachine.start(builds.old, { ...PLAIN, extra }, "tcg");
+}
+
+/** The checks that do not agree, by their ids. */
+async function notOk(vm: VirtualMachine): Promise<string[]> {
+  const checks = await preflightOf(vm, builds.new.binary);
+  return [...checks.values()]
+    .filter(({ verdict }) => verdict === "refuse" || verdict === "warn")
+    .map(({ id }) => id);
+}
+
+Deno.test("a chardev that several share is no change", async () => {
+  await using vm = await start([
+    ...[
+      "-chardev",
+      "socket,id=mx,path=mx.sock,server=on,wait=off,mux=on",
+    ],
+    ...["-mon", "chardev=mx,mode=readline", "-serial", "chardev:mx"],
+  ]);
+  assertEquals(await notOk(vm), []);
+});
+
+Deno.test("what a configuration file gave a VM is no change", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-config-" });
+  try {
+    const file = `${folder}/vm.cfg`;
+    await Deno.writeTextFile(
+      file,
+      `[object "rng"]
+  qom-type = "rng-builtin"
+[chardev "late"]
+  backend = "null"
+[drive "cd"]
+  if = "none"
+  media = "cdrom"
+  driver = "null-co"
+[device "cdrom"]
+  driver = "scsi-cd"
+  drive = "cd"
+  bus = "scsi.0"
+`,
+    );
+    await using vm = await start([
+      ...["-device", "virtio-scsi-pci,id=scsi", "-readconfig", file],
+    ]);
+    assertEquals(await notOk(vm), ["arguments"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a backup that runs loses no bitmap of its own", async () => {
+  await using vm = await start([
+    ...["-blockdev", "driver=null-co,size=1048576,node-name=target"],
+  ]);
+  await vm.command("blockdev-backup", {
+    "job-id": "backup",
+    device: "disk",
+    target: "target",
+    sync: "full",
+    speed: 1,
+    "x-perf": { "max-workers": 1, "max-chunk": 65_536 },
+  });
+  const checks = await preflightOf(vm, builds.new.binary);
+  assertEquals(checks.get("block-jobs")?.verdict, "refuse");
+  assertEquals(checks.get("dirty-bitmaps")?.verdict, "ok");
+});
+
+Deno.test("only what blocks for its RAM is told to share it", async () => {
+  await using vm = await start(["-device", "amd-iommu"]);
+  const found = (await preflightOf(vm, builds.new.binary)).get("blockers");
+  assertEquals(found?.verdict, "refuse");
+  assertNotMatch(found?.remedy ?? "", /share=on/);
+  assertMatch(found?.remedy ?? "", /^Unplug or end what blocks it/);
+});
