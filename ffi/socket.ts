@@ -55,6 +55,8 @@ export interface Received {
 /** One end of a connection. */
 export class UnixSocket implements Disposable {
   readonly #fd: WaitableFd;
+  /** Resolves when bytes are taken again; undefined while they are. */
+  #pause: PromiseWithResolvers<void> | undefined;
 
   private constructor(fd: Fd) {
     this.#fd = new WaitableFd(fd);
@@ -226,6 +228,7 @@ export class UnixSocket implements Disposable {
       "recvmsg",
       POLLIN,
       performance.now() + timeoutMs,
+      () => this.#pause?.promise,
     );
     const descriptors = message.descriptors.map((number) => Fd.adopt(number));
     if (message.truncated && maxDescriptors > 0) {
@@ -241,8 +244,10 @@ export class UnixSocket implements Disposable {
     syscall: string,
     events: number,
     deadline: number,
+    hold?: () => Promise<void> | undefined,
   ): Promise<number> {
     for (;;) {
+      for (let held = hold?.(); held !== undefined; held = hold?.()) await held;
       const { number } = this;
       const result = checkUnlessAgain(call, syscall, number);
       if (result !== undefined) return result;
@@ -263,8 +268,23 @@ export class UnixSocket implements Disposable {
     check(libc().shutdown(this.number, SHUT_RD), "shutdown", this.number);
   }
 
+  /**
+   * Takes no bytes for now, also where somebody waits for them: the other end
+   * can send no more than the system holds. How long a receive may take goes on.
+   */
+  pause(): void {
+    this.#pause ??= Promise.withResolvers();
+  }
+
+  /** Takes bytes again. */
+  resume(): void {
+    this.#pause?.resolve();
+    this.#pause = undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#fd[Symbol.dispose]();
+    this.resume();
   }
 }
 

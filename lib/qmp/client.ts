@@ -282,6 +282,19 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
+   * Reads nothing of what the monitor says, so that it takes no time: its
+   * answers and events wait in the socket, and then the monitor.
+   */
+  pause(): void {
+    this.#wire.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#wire.resume();
+  }
+
+  /**
    * Ends the connection after what the monitor has said until now: its events
    * reach their watches, whatever it does from now on. Over TCP what was not
    * read yet is lost.

@@ -7,6 +7,8 @@ export class DenoTransport implements Transport {
   readonly peer = null;
   readonly #connection: Deno.Conn;
   readonly #buffer = new Uint8Array(READ_BYTES);
+  /** Resolves when bytes are taken again; undefined while they are. */
+  #pause: PromiseWithResolvers<void> | undefined;
 
   constructor(connection: Deno.Conn) {
     this.#connection = connection;
@@ -16,7 +18,18 @@ export class DenoTransport implements Transport {
     return false;
   }
 
+  /** What a read that is under way takes is still taken. */
+  pause(): void {
+    this.#pause ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#pause?.resolve();
+    this.#pause = undefined;
+  }
+
   async read(): Promise<Uint8Array | null> {
+    while (this.#pause !== undefined) await this.#pause.promise;
     const count = await this.#connection.read(this.#buffer);
     return count === null ? null : this.#buffer.subarray(0, count);
   }
@@ -40,6 +53,7 @@ export class DenoTransport implements Transport {
   }
 
   close(): void {
+    this.resume();
     this.#connection.close();
   }
 }

@@ -26,6 +26,9 @@ export interface Transport {
    * @param descriptors go with the first byte, over a unix socket only
    */
   write(bytes: Uint8Array, descriptors?: readonly number[]): Promise<void>;
+  /** Takes no bytes until {@linkcode resume}; the peer has to wait. */
+  pause(): void;
+  resume(): void;
   /** Takes no more: what has come is still read, and then comes the end. */
   drain(): void;
   /** Ends a pending read or write, too. */

@@ -40,6 +40,14 @@ export class UnixTransport implements Transport {
     await this.#socket.send(bytes, FOR_EVER_MS, descriptors);
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   drain(): void {
     this.#socket.refuseMore();
   }

@@ -73,8 +73,18 @@ export class Wire {
     }
   }
 
+  /** Takes nothing of what comes, until {@linkcode resume}. */
+  pause(): void {
+    if (!this.#closed) this.#transport.pause();
+  }
+
+  resume(): void {
+    if (!this.#closed) this.#transport.resume();
+  }
+
   /** Ends the stream after what has come until now. */
   drain(): void {
+    this.resume();
     if (!this.#closed) this.#transport.drain();
   }
 

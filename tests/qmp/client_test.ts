@@ -322,6 +322,41 @@ Deno.test("a message without end is cut off, not kept", async () => {
   await assertRejects(() => flood);
 });
 
+Deno.test("a monitor that is not read has to wait, and is read on", async () => {
+  using peer = new FakePeer();
+  using another = new FakePeer();
+  const { client, session } = await connected(peer);
+  await using _ = client;
+  using __ = session;
+  client.pause();
+  const log: string[] = [];
+  // More than a socket holds, and less than is owed to others at most.
+  const flood = session.send(answers(4, "x".repeat(1 << 20)))
+    .then(() => log.push("sent"));
+  for (let round = 0; round < 10; round++) {
+    const beside = await connected(another);
+    beside.session.close();
+    await beside.client.close();
+  }
+  log.push("read on");
+  client.resume();
+  await flood;
+  assertEquals(log, ["read on", "sent"]);
+  const answer = client.execute("query-name", undefined, PATIENT);
+  await session.send(`{"return": 7, "id": ${(await session.command()).id}}`);
+  assertEquals(await answer, 7);
+});
+
+Deno.test("a connection that is not read can be closed", async () => {
+  using peer = new FakePeer();
+  const { client, session } = await connected(peer);
+  using _ = session;
+  client.pause();
+  await session.send(event("STOP"));
+  await client.close();
+  assertInstanceOf(await client.closed, QmpClosedError);
+});
+
 Deno.test("the peer hangs up: in between, or within a message", async () => {
   for (
     const [bytes, kind] of [

@@ -8,8 +8,8 @@
  * ```
  *
  * What comes before a guest's pause may be done for several VMs at once. A VM
- * whose guest stands still is alone: nobody takes time from it, and once one
- * has failed no other begins.
+ * whose guest stands still is alone: nobody takes time from it, the monitors of
+ * those that wait are not read, and once one has failed no other begins.
  *
  * @module
  */
