@@ -82,18 +82,43 @@ export class AptRoot {
       "--no-install-recommends",
       ...packages,
     ], DOWNLOAD_TIMEOUT_MS);
-    const files: string[] = [];
-    for await (const entry of Deno.readDir(this.#archives)) {
-      if (entry.name.endsWith(".deb")) {
-        files.push(`${this.#archives}/${entry.name}`);
-      }
-    }
-    return files.sort();
+    return await packagesIn(this.#archives);
+  }
+
+  /** The packages that a package depends on, by name. */
+  async dependencies(name: string): Promise<string[]> {
+    const text = await this.#apt(
+      "apt-cache",
+      ["depends", "--important", name],
+      QUERY_TIMEOUT_MS,
+    );
+    return [...text.matchAll(/^ +\|?Depends: ([^\s<>]+)$/gm)]
+      .map(([, found = ""]) => found);
+  }
+
+  /** Fetches packages without what they depend on; returns the .deb files. */
+  async downloadAlone(
+    packages: readonly string[],
+    folder: string,
+  ): Promise<string[]> {
+    await run(
+      ["apt-get", "-c", this.#config, "download", "-qq", ...packages],
+      { timeoutMs: DOWNLOAD_TIMEOUT_MS, cwd: folder },
+    );
+    return await packagesIn(folder);
   }
 
   #apt(program: string, args: readonly string[], timeoutMs: number) {
     return run([program, "-c", this.#config, ...args], { timeoutMs });
   }
+}
+
+async function packagesIn(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name.endsWith(".deb")) files.push(`${folder}/${name}`);
+  }
+  return files.sort();
 }
 
 /**

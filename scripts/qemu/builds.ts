@@ -1,6 +1,7 @@
 /** The two builds of QEMU between which virtual machines are moved. */
 
 import { AptRoot, machineMirror } from "./apt.ts";
+import { cacheFolder, removeIfThere } from "./cache.ts";
 import { run } from "./child.ts";
 import { install, PACKAGES } from "./install.ts";
 import {
@@ -106,13 +107,6 @@ async function fetchedBuilds(say: (line: string) => void): Promise<string> {
   }
 }
 
-async function cacheFolder(): Promise<string> {
-  const folder = Deno.env.get("CPRCTL_CACHE") ||
-    new URL("../../.cache", import.meta.url).pathname;
-  await Deno.mkdir(folder, { recursive: true });
-  return await Deno.realPath(folder);
-}
-
 /** Names the only place where the builds run: their loader's path is fixed. */
 function stampOf(folder: string): string {
   return `${folder}/home.txt`;
@@ -124,14 +118,6 @@ async function isComplete(home: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
-  }
-}
-
-async function removeIfThere(folder: string): Promise<void> {
-  try {
-    await Deno.remove(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

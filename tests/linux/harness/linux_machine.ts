@@ -1,0 +1,222 @@
+/** A VM with a Linux guest, started for a test and gone with it. */
+
+import {
+  type Json,
+  type JsonObject,
+  QmpClient,
+  type QmpEvent,
+} from "../../../lib/qmp/mod.ts";
+import { linuxGuest } from "../../../scripts/linux/guest.ts";
+import type { QemuBuild } from "../../../scripts/qemu/builds.ts";
+import { runProgram } from "../../program/run.ts";
+import { MARK, Reaper } from "../../qemu/harness/reaper.ts";
+import { Agent } from "./agent.ts";
+import { EchoConnection } from "./echo.ts";
+
+const START_TIMEOUT_MS = 60_000;
+/** Linux boots in some seconds, by emulation on a busy host in a minute. */
+const BOOT_TIMEOUT_MS = 300_000;
+const DISK_BYTES = 64 << 20;
+const HOST = "10.0.2.2";
+const GUEST = "10.0.2.15";
+const TAP = "tap0";
+
+/** Executes what follows in a network of its own, with what it says in a file. */
+const LAUNCH = 'exec "$@" >"$0" 2>&1';
+
+/** What a machine has besides what all have. */
+export interface LinuxMachineOptions {
+  readonly extra?: readonly string[];
+  readonly cpus?: number;
+  /** Format of the disk with the file system: raw unless given. */
+  readonly format?: "raw" | "qcow2";
+  /** More of the disk's -drive, such as "werror=enospc". */
+  readonly drive?: string;
+  /** Folder of the disk; the VM's own unless given. */
+  readonly diskFolder?: string;
+  /** Prepares the folder before the start. */
+  readonly prepare?: (folder: string) => Promise<void>;
+}
+
+/** One virtual machine. */
+export class LinuxMachine implements AsyncDisposable {
+  readonly agent: Agent;
+  readonly files: {
+    readonly qmp: string;
+    readonly second: string;
+    readonly disk: string;
+    readonly console: string;
+  };
+  readonly #reaper: Reaper;
+  #child: Deno.ChildProcess | undefined;
+  #pid = 0;
+
+  private constructor(
+    readonly folder: string,
+    diskFolder: string,
+    readonly busybox: string,
+  ) {
+    this.#reaper = new Reaper(folder);
+    this.agent = new Agent(`${folder}/agent.sock`);
+    this.files = {
+      qmp: `${folder}/qmp.sock`,
+      second: `${folder}/second.sock`,
+      disk: `${diskFolder}/disk.img`,
+      console: `${folder}/console.log`,
+    };
+  }
+
+  /** Starts a machine; returns when its guest answers. */
+  static async boot(
+    build: QemuBuild,
+    options: LinuxMachineOptions = {},
+  ): Promise<LinuxMachine> {
+    const { kernel, initrd, busybox } = await linuxGuest();
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-linux-" });
+    const vm = new LinuxMachine(folder, options.diskFolder ?? folder, busybox);
+    try {
+      await options.prepare?.(folder);
+      await vm.#makeDisk(build, options);
+      await vm.#start([
+        build.binary,
+        ...vm.#argumentsOf(options),
+        ...["-kernel", kernel, "-initrd", initrd],
+        ...["-append", "console=ttyS0 panic=-1 quiet"],
+      ]);
+      await vm.agent.run("true", BOOT_TIMEOUT_MS);
+      return vm;
+    } catch (error) {
+      const said = await Deno.readTextFile(`${folder}/qemu.log`).catch(() =>
+        ""
+      );
+      await vm[Symbol.asyncDispose]();
+      throw new Error(`Cannot boot Linux: ${said}`, { cause: error });
+    }
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Looks at another process from now on: a rollback has a new pid. */
+  follow(pid: number): void {
+    this.#pid = pid;
+  }
+
+  /** Gives the monitor one command. */
+  async command(name: string, args?: JsonObject): Promise<Json> {
+    await using qmp = await this.#connect(this.files.qmp);
+    return await qmp.execute(name, args);
+  }
+
+  /** Gives the second monitor one command, while an update has the first. */
+  async secondCommand(name: string, args?: JsonObject): Promise<Json> {
+    await using qmp = await this.#connect(this.files.second);
+    return await qmp.execute(name, args);
+  }
+
+  /** Does something, and returns when the second monitor tells of an event. */
+  async eventOf(name: string, act: () => Promise<unknown>): Promise<QmpEvent> {
+    await using qmp = await this.#connect(this.files.second);
+    using watch = qmp.watch([name]);
+    await act();
+    return await watch.next(name, { timeoutMs: BOOT_TIMEOUT_MS });
+  }
+
+  /** The run state that the monitor tells, such as "running". */
+  async runState(): Promise<string> {
+    const status = await this.command("query-status") as JsonObject;
+    return String(status["status"]);
+  }
+
+  /** A connection to the guest through its tap interface. */
+  async echo(): Promise<EchoConnection> {
+    const connection = EchoConnection.open(this.#pid, this.busybox, GUEST);
+    await connection.roundTrip();
+    return connection;
+  }
+
+  /** What the guest's kernel has said. */
+  consoleText(): Promise<string> {
+    return Deno.readTextFile(this.files.console);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reaper[Symbol.asyncDispose]();
+    await this.#child?.status;
+  }
+
+  #connect(path: string): Promise<QmpClient> {
+    return QmpClient.connectAgain({ path }, { timeoutMs: START_TIMEOUT_MS });
+  }
+
+  async #makeDisk(build: QemuBuild, { format = "raw" }: LinuxMachineOptions) {
+    const raw = format === "raw" ? this.files.disk : `${this.folder}/raw.img`;
+    await Deno.writeFile(raw, new Uint8Array());
+    await Deno.truncate(raw, DISK_BYTES);
+    await runTool("mkfs.ext4", "-q", raw);
+    if (format === "raw") return;
+    const image = build.binary.replace(/[^/]*$/, "qemu-img");
+    await runTool(image, "convert", "-O", format, raw, this.files.disk);
+    await Deno.remove(raw);
+  }
+
+  #argumentsOf(options: LinuxMachineOptions): string[] {
+    const { extra = [], cpus = 1, format = "raw", drive = "" } = options;
+    const disk = `if=none,id=disk,format=${format},file=${this.files.disk}`;
+    return [
+      ...["-machine", "q35,accel=tcg,aux-ram-share=on,memory-backend=ram0"],
+      ...["-object", "memory-backend-memfd,id=ram0,size=256M,share=on"],
+      ...["-m", "256M", "-smp", `${cpus}`],
+      ...["-nodefaults", "-no-user-config", "-display", "none"],
+      ...["-qmp", `unix:${this.files.qmp},server=on,wait=off`],
+      ...["-qmp", `unix:${this.files.second},server=on,wait=off`],
+      ...["-serial", `file:${this.files.console}`],
+      ...["-chardev", `socket,id=a,path=${this.agent.path},server=on,wait=off`],
+      ...["-device", "isa-serial,chardev=a"],
+      ...["-drive", drive === "" ? disk : `${disk},${drive}`],
+      ...["-device", "virtio-blk-pci,id=vda,drive=disk"],
+      ...["-netdev", `tap,id=net,ifname=${TAP},script=no,downscript=no`],
+      ...["-device", "virtio-net-pci,id=eth0,netdev=net"],
+      ...["-device", "virtio-rng-pci", "-device", "virtio-balloon-pci,id=b"],
+      ...extra,
+    ];
+  }
+
+  async #start(argv: readonly string[]): Promise<void> {
+    const log = `${this.folder}/qemu.log`;
+    this.#child = new Deno.Command("unshare", {
+      args: ["--net", "/bin/sh", "-c", LAUNCH, log, ...argv],
+      cwd: this.folder,
+      env: { [MARK]: this.folder },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#pid = this.#child.pid;
+    const ended = new AbortController();
+    this.#child.status.then(({ code }) =>
+      ended.abort(new Error(`QEMU exited with ${code}`))
+    );
+    const monitor = { path: this.files.second };
+    const qmp = await QmpClient.connectAgain(monitor, {
+      timeoutMs: START_TIMEOUT_MS,
+      signal: ended.signal,
+    });
+    await qmp.close();
+    for (
+      const words of [
+        ["ip", "addr", "add", `${HOST}/24`, "dev", TAP],
+        ["ip", "link", "set", TAP, "up"],
+      ]
+    ) {
+      const target = ["--target", `${this.#pid}`, "--net"];
+      await runTool("nsenter", ...target, this.busybox, ...words);
+    }
+  }
+}
+
+async function runTool(program: string, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await runProgram([program, ...args]);
+  if (code !== 0) throw new Error(`${program}: ${stdout}${stderr}`);
+}

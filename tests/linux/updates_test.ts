@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { validateReport } from "../../lib/update/report/validate.ts";
+import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { runCprctl } from "../program/program.ts";
+import { LinuxMachine } from "./harness/mod.ts";
+import { Load } from "./harness/load.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 120_000;
+/** Every third is rolled back. */
+const ROUNDS = 30;
+
+Deno.test("a Linux guest under load is updated twenty times, and rolled back ten times", async () => {
+  await using vm = await LinuxMachine.boot(builds.old, { cpus: 2 });
+  const bad = await programThatDies(vm.folder, builds.new);
+  await using connection = await vm.echo();
+  const load = new Load(vm, connection);
+  await load.goesOn();
+  let [current, other] = [builds.old, builds.new];
+  for (let round = 0; round < ROUNDS; round++) {
+    const dies = round % 3 === 2;
+    const { stdout, stderr } = await runCprctl([
+      ...["update", "--qmp", vm.files.qmp, "--json"],
+      ...["--binary", dies ? bad : other.binary],
+    ], TIMEOUT_MS);
+    const said = `round ${round}: ${stdout}${stderr}`;
+    const report = validateReport(JSON.parse(stdout));
+    assertEquals(report.outcome, dies ? "rolled-back" : "updated", said);
+    vm.follow(report.pid_after ?? 0);
+    if (!dies) [current, other] = [other, current];
+    assertEquals(Deno.readLinkSync(`/proc/${vm.pid}/exe`), current.binary);
+    assertEquals(await vm.runState(), "running");
+    await load.goesOn();
+  }
+  await load.finish();
+});
+
+/** Answers every question, and ends where it is to take a VM over. */
+async function programThatDies(folder: string, build: QemuBuild) {
+  const path = `${folder}/dies`;
+  const script = `#!/bin/sh
+case "$*" in *-incoming*) exit 3 ;; esac
+exec "${build.binary}" "$@"
+`;
+  await Deno.writeTextFile(path, script, { mode: 0o755 });
+  return path;
+}
