@@ -13,7 +13,7 @@ mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 mount -t tmpfs none /run
 mkdir -p /run/sums
-dmesg -n 4
+dmesg -n 7
 while read -r name; do
   insmod "/modules/$name.ko" 2>/dev/null
 done </modules/order

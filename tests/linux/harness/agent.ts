@@ -50,13 +50,17 @@ export class Agent {
     }
   }
 
-  /** Sends a command that the guest may not live to answer. */
-  async send(command: string): Promise<void> {
-    using connection = await Deno.connect({
+  /**
+   * Begins a command that the guest may not live to answer. What it has not
+   * read is lost with the connection: keep that open until the command shows.
+   */
+  async begin(command: string): Promise<Disposable> {
+    const connection = await Deno.connect({
       transport: "unix",
       path: this.path,
     });
     await write(connection, `${this.#nextId()}\t${command}\n`);
+    return { [Symbol.dispose]: () => closeQuietly(connection) };
   }
 
   #nextId(): string {
@@ -107,16 +111,20 @@ async function answerTo(
     if (count === null) return undefined;
     text += decoder.decode(buffer.subarray(0, count), { stream: true });
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      const [number, status, output] = text.slice(0, end).trim().split("\t");
+      const line = text.slice(0, end).replace("\r", "");
       text = text.slice(end + 1);
-      if (number !== id || status === undefined) continue;
-      const bytes = Uint8Array.fromBase64(output ?? "");
-      return {
-        status: Number(status),
-        output: new TextDecoder().decode(bytes),
-      };
+      const answer = parseAnswer(line, id);
+      if (answer !== undefined) return answer;
     }
   }
+}
+
+/** Undefined for another answer, or for a command that the line echoes. */
+function parseAnswer(line: string, id: string): GuestAnswer | undefined {
+  const [number, status = "", output] = line.split("\t");
+  if (number !== id || !/^\d+$/.test(status) || output === undefined) return;
+  const bytes = Uint8Array.fromBase64(output);
+  return { status: Number(status), output: new TextDecoder().decode(bytes) };
 }
 
 function closeQuietly(connection: Deno.Conn): void {

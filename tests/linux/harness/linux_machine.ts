@@ -17,6 +17,8 @@ const START_TIMEOUT_MS = 60_000;
 /** Linux boots in some seconds, by emulation on a busy host in a minute. */
 const BOOT_TIMEOUT_MS = 300_000;
 const DISK_BYTES = 64 << 20;
+/** Room for what is on the disk at first, and some more. */
+const SMALL_DISK_BYTES = 24 << 20;
 const HOST = "10.0.2.2";
 const GUEST = "10.0.2.15";
 const TAP = "tap0";
@@ -32,8 +34,8 @@ export interface LinuxMachineOptions {
   readonly format?: "raw" | "qcow2";
   /** More of the disk's -drive, such as "werror=enospc". */
   readonly drive?: string;
-  /** Folder of the disk; the VM's own unless given. */
-  readonly diskFolder?: string;
+  /** Has the disk on a small tmpfs of its own, which only root can make. */
+  readonly smallDisk?: true;
   /** Prepares the folder before the start. */
   readonly prepare?: (folder: string) => Promise<void>;
 }
@@ -41,6 +43,8 @@ export interface LinuxMachineOptions {
 /** One virtual machine. */
 export class LinuxMachine implements AsyncDisposable {
   readonly agent: Agent;
+  /** Where the disk's image is. */
+  readonly diskFolder: string;
   readonly files: {
     readonly qmp: string;
     readonly second: string;
@@ -50,18 +54,19 @@ export class LinuxMachine implements AsyncDisposable {
   readonly #reaper: Reaper;
   #child: Deno.ChildProcess | undefined;
   #pid = 0;
+  #mounted = false;
 
   private constructor(
     readonly folder: string,
-    diskFolder: string,
     readonly busybox: string,
   ) {
+    this.diskFolder = `${folder}/disk`;
     this.#reaper = new Reaper(folder);
     this.agent = new Agent(`${folder}/agent.sock`);
     this.files = {
       qmp: `${folder}/qmp.sock`,
       second: `${folder}/second.sock`,
-      disk: `${diskFolder}/disk.img`,
+      disk: `${this.diskFolder}/disk.img`,
       console: `${folder}/console.log`,
     };
   }
@@ -73,15 +78,16 @@ export class LinuxMachine implements AsyncDisposable {
   ): Promise<LinuxMachine> {
     const { kernel, initrd, busybox } = await linuxGuest();
     const folder = await Deno.makeTempDir({ prefix: "cprctl-linux-" });
-    const vm = new LinuxMachine(folder, options.diskFolder ?? folder, busybox);
+    const vm = new LinuxMachine(folder, busybox);
     try {
+      await vm.#makeDiskFolder(options);
       await options.prepare?.(folder);
       await vm.#makeDisk(build, options);
       await vm.#start([
         build.binary,
         ...vm.#argumentsOf(options),
         ...["-kernel", kernel, "-initrd", initrd],
-        ...["-append", "console=ttyS0 panic=-1 quiet"],
+        ...["-append", "console=ttyS0 panic=-1 no_console_suspend"],
       ]);
       await vm.agent.run("true", BOOT_TIMEOUT_MS);
       return vm;
@@ -123,6 +129,14 @@ export class LinuxMachine implements AsyncDisposable {
     return await watch.next(name, { timeoutMs: BOOT_TIMEOUT_MS });
   }
 
+  /** Lets the guest do what it may not live to answer, until an event tells. */
+  async guestDoes(command: string, event: string): Promise<QmpEvent> {
+    await using qmp = await this.#connect(this.files.second);
+    using watch = qmp.watch([event]);
+    using _command = await this.agent.begin(command);
+    return await watch.next(event, { timeoutMs: BOOT_TIMEOUT_MS });
+  }
+
   /** The run state that the monitor tells, such as "running". */
   async runState(): Promise<string> {
     const status = await this.command("query-status") as JsonObject;
@@ -142,12 +156,21 @@ export class LinuxMachine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#mounted) await runTool("umount", "--lazy", this.diskFolder);
     await this.#reaper[Symbol.asyncDispose]();
     await this.#child?.status;
   }
 
   #connect(path: string): Promise<QmpClient> {
     return QmpClient.connectAgain({ path }, { timeoutMs: START_TIMEOUT_MS });
+  }
+
+  async #makeDiskFolder({ smallDisk }: LinuxMachineOptions): Promise<void> {
+    await Deno.mkdir(this.diskFolder);
+    if (!smallDisk) return;
+    const size = ["-o", `size=${SMALL_DISK_BYTES}`];
+    await runTool("mount", "-t", "tmpfs", ...size, "none", this.diskFolder);
+    this.#mounted = true;
   }
 
   async #makeDisk(build: QemuBuild, { format = "raw" }: LinuxMachineOptions) {
