@@ -28,6 +28,8 @@ export interface Action {
   readonly runState?: string;
   /** What the report has to say. */
   readonly says?: RegExp;
+  /** Part of the short form, at this moment. */
+  readonly short?: Moment;
   /** Asserts that the guest is as it has to be. */
   readonly after: (vm: LinuxMachine, ending: Ending) => Promise<void>;
 }

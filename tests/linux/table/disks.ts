@@ -63,6 +63,7 @@ async function tray(vm: LinuxMachine): Promise<boolean> {
 export const DISKS: readonly Action[] = [
   {
     name: "fills its disk",
+    short: "prepare",
     machine: { ...FULL, smallDisk: true },
     act: untilFull,
     outcomes: ["updated"],
@@ -80,6 +81,7 @@ export const DISKS: readonly Action[] = [
   },
   {
     name: "writes to an image that grows",
+    short: "migrate",
     machine: { format: "qcow2" },
     act: writerGoesOn,
     outcomes: ["updated"],
@@ -88,6 +90,7 @@ export const DISKS: readonly Action[] = [
   },
   {
     name: "opens its CD tray",
+    short: "preflight",
     machine: CDROM,
     before: async ({ agent }) => {
       const bytes = [...ejectProgram()].map((it) =>

@@ -30,6 +30,7 @@ export const OTHERS: readonly Action[] = [
   },
   {
     name: "loads its network driver anew",
+    short: "prepare",
     act: ({ agent }) => agent.run(`${NET} && ${AGAIN}`),
     outcomes: ["updated"],
     runState: "running",
@@ -54,6 +55,7 @@ export const OTHERS: readonly Action[] = [
   },
   {
     name: "powers a slot off",
+    short: "migrate",
     machine: {
       extra: [
         ...["-device", "pcie-root-port,id=root0,slot=7"],

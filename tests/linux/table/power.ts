@@ -25,8 +25,8 @@ async function staysAsItIs(): Promise<void> {
 
 /** The process of the VM ends with its guest: no update, and no fault of it. */
 const ENDS = {
-  outcomes: ["refused", "needs-person"],
-  says: /guest.*(powered|shut).*|panick/,
+  outcomes: ["shut-down"],
+  says: /its guest (powered it off|panicked)/,
 } as const satisfies Partial<Action>;
 
 async function wakesUp(vm: LinuxMachine): Promise<void> {
@@ -39,6 +39,7 @@ async function wakesUp(vm: LinuxMachine): Promise<void> {
 export const POWER: readonly Action[] = [
   {
     name: "resets",
+    short: "migrate",
     act: by("RESET", "echo b >/proc/sysrq-trigger"),
     outcomes: ["updated"],
     runState: "running",
@@ -46,6 +47,7 @@ export const POWER: readonly Action[] = [
   },
   {
     name: "powers off",
+    short: "prepare",
     act: by("SHUTDOWN", POWER_OFF),
     ...ENDS,
     after: staysAsItIs,
@@ -83,6 +85,7 @@ export const POWER: readonly Action[] = [
   },
   {
     name: "suspends to RAM",
+    short: "migrate",
     act: by("SUSPEND", "echo mem >/sys/power/state"),
     outcomes: ["updated"],
     runState: "suspended",
