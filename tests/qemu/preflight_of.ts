@@ -6,6 +6,10 @@ import { newCommand } from "../../lib/update/command/new_command.ts";
 import { preflight } from "../../lib/update/preflight/mod.ts";
 import type { Check } from "../../lib/update/report/report.ts";
 import { gatherFacts } from "../../lib/update/vm/facts.ts";
+import { Anchors } from "../../lib/update/world/anchors.ts";
+import { Cell } from "../../lib/update/world/cell.ts";
+import { readWorld } from "../../lib/update/world/world.ts";
+import { cprctlWords } from "../program/program.ts";
 import type { VirtualMachine } from "./harness/mod.ts";
 
 /** What the preflight may not change. */
@@ -20,6 +24,12 @@ interface Pretence {
   readonly argv?: (words: readonly string[]) => readonly string[];
 }
 
+/** What the VM is looked at with. */
+interface Means extends Pretence {
+  /** Whether programs that are not root's alone are run, as the VM is. */
+  readonly inCell?: true;
+}
+
 /**
  * Every check's finding for moving a machine to a program, by id. Asserts that
  * the machine is as it was before.
@@ -27,7 +37,7 @@ interface Pretence {
 export async function preflightOf(
   vm: VirtualMachine,
   binary: string,
-  { argv = (words) => words }: Pretence = {},
+  { argv = (words) => words, inCell }: Means = {},
 ): Promise<Map<string, Check>> {
   await using client = await vm.monitor();
   const settings = () =>
@@ -36,8 +46,13 @@ export async function preflightOf(
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
+  const world = await readWorld(facts.identity);
+  using anchors = Anchors.open(facts.identity, world);
+  const cell = inCell === undefined
+    ? undefined
+    : new Cell(world, anchors.place, { self: cprctlWords(), strict: true });
   const checks = await preflight({
-    ...{ client, facts, command, binary, cell: undefined },
+    ...{ client, facts, command, binary, cell },
     oldArgv: known.argv,
     allowWeakerConfinement: false,
   });

@@ -38,18 +38,18 @@ export async function knownDump(
  */
 export async function runningDump(context: CheckContext): Promise<Dump> {
   const { facts, cell } = context;
-  if (Deno.uid() === 0 && cell?.lacksModules === true) {
-    return await upgradedDump(context, cell);
-  }
   const { path, replaced } = facts.executable;
-  // The way to a file that may be gone is not open to every user.
   const isThere = !replaced && await isSameForUs(path, facts.executable);
+  if (Deno.uid() === 0 && cell !== undefined) {
+    // The way to a file that is gone is not open to the VM's user.
+    if (!isThere || cell.lacksModules) return await upgradedDump(context, cell);
+  }
   return await knownDump(isThere ? path : `/proc/${facts.pid}/exe`, context);
 }
 
 const upgraded = new WeakMap<CheckContext, Promise<Dump>>();
 
-/** With the modules that it loaded, which are where a rollback finds them. */
+/** Of the file that runs, and the modules that it loaded, as in a rollback. */
 async function upgradedDump(context: CheckContext, cell: Cell): Promise<Dump> {
   const known = upgraded.get(context);
   if (known !== undefined) return await known;
