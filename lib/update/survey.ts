@@ -29,7 +29,7 @@ import { ProcessFiles } from "./process/files.ts";
 import { requireSame } from "./process/identity.ts";
 import { hasRoomToTry } from "./process/memory_room.ts";
 import { openNamed } from "./process/named_process.ts";
-import { identity } from "./process/proc.ts";
+import { isSameIdentity } from "./process/proc.ts";
 import { sealed } from "./report/sealed.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
 import { VmLock } from "./run/lock.ts";
@@ -187,8 +187,7 @@ async function isCurrent(
 ): Promise<boolean> {
   const info = await new ProcessFiles(pid).stat(binary);
   if (info === undefined) return false;
-  const { dev, ino } = identity(info);
-  return dev === executable.dev && ino === executable.ino;
+  return isSameIdentity(info.identity, executable);
 }
 
 async function examine(

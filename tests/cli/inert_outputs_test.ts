@@ -96,7 +96,7 @@ Deno.test("metrics know a VM again whatever its name", () => {
 });
 
 Deno.test("Ansible's answers and differences", async () => {
-  const executable = { path: HOSTILE, replaced: false, dev: 1, ino: 1 };
+  const executable = { path: HOSTILE, replaced: false, dev: "1", ino: "1" };
   const glance = {
     pid: 7,
     startTime: "1",

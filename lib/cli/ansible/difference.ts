@@ -6,7 +6,7 @@
 import { redactedWord } from "../../cmdline/mod.ts";
 import { printable } from "../../inert.ts";
 import { ProcessFiles } from "../../update/process/files.ts";
-import { identity } from "../../update/process/proc.ts";
+import type { FileIdentity } from "../../update/process/proc.ts";
 import type { Glance } from "../../update/vm/glance.ts";
 
 /** Two texts for Ansible to compare line by line. */
@@ -41,7 +41,7 @@ export async function differenceAhead(
   const after = {
     version: "told when it runs",
     path,
-    file: info === undefined ? "none" : fileOf(identity(info)),
+    file: info === undefined ? "none" : fileOf(info.identity),
     argv,
   };
   return difference(name, sideOf(before), after);
@@ -60,7 +60,7 @@ function sideOf({ version, executable, argv }: Glance): Side {
   return { version, path: executable.path, file: fileOf(executable), argv };
 }
 
-function fileOf({ dev, ino }: { dev: number; ino: number }): string {
+function fileOf({ dev, ino }: FileIdentity): string {
   return `device ${dev}, inode ${ino}`;
 }
 

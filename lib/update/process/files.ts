@@ -1,15 +1,25 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile, openRoot } from "../../../ffi/foreign_file.ts";
 import { type FileLock, readLocks } from "./file_locks.ts";
-import { readDescriptors, readProcText } from "./proc.ts";
+import {
+  type FileIdentity,
+  identityAt,
+  isGone,
+  isSameIdentity,
+  readDescriptors,
+  readProcText,
+} from "./proc.ts";
 import { answered } from "../../bounded_file.ts";
 
 /** A descriptor of another process. */
 export interface OpenFile {
   /** Such as "/path", "socket:[4711]" or "/memfd:name (deleted)". */
   readonly link: string;
-  readonly info: Deno.FileInfo;
+  readonly info: FoundFile;
 }
+
+/** What is known of a file, and which one it is. */
+export type FoundFile = Deno.FileInfo & { readonly identity: FileIdentity };
 
 const O_CLOEXEC = 0o2000000;
 
@@ -30,12 +40,11 @@ export class ProcessFiles {
   }
 
   /** What is at a path of the process's; undefined where nothing is. */
-  async stat(path: string): Promise<Deno.FileInfo | undefined> {
+  async stat(path: string): Promise<FoundFile | undefined> {
     try {
-      const at = this.reach(path);
-      return await answered(at, Deno.stat(at));
+      return await find(this.reach(path));
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
+      if (isGone(error)) return undefined;
       if (error instanceof Deno.errors.NotADirectory) return undefined;
       throw error;
     }
@@ -58,7 +67,7 @@ export class ProcessFiles {
   }
 
   /** Whether the process has this very file open. */
-  async hasOpen(file: Deno.FileInfo): Promise<boolean> {
+  async hasOpen(file: FoundFile): Promise<boolean> {
     for (const { info } of (await this.open()).values()) {
       if (isSameFile(info, file)) return true;
     }
@@ -103,21 +112,26 @@ export class ProcessFiles {
     for (const [number, link] of await readDescriptors(this.#pid)) {
       try {
         const at = `/proc/${this.#pid}/fd/${number}`;
-        const info = await answered(at, Deno.stat(at));
+        const info = await find(at);
         files.set(number, { link, info });
       } catch (error) {
         // Closed since the folder was read.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!isGone(error)) throw error;
       }
     }
     return files;
   }
 }
 
+async function find(path: string): Promise<FoundFile> {
+  const info = await answered(path, Deno.stat(path));
+  return Object.assign(info, { identity: identityAt(path) });
+}
+
 /** A device keeps its number when its node in /dev is made anew. */
-function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+function isSameFile(a: FoundFile, b: FoundFile): boolean {
   if (a.isBlockDevice === true && b.isBlockDevice === true) {
     return a.rdev === b.rdev;
   }
-  return a.dev === b.dev && a.ino === b.ino;
+  return isSameIdentity(a.identity, b.identity);
 }

@@ -16,7 +16,8 @@ import type { Credentials } from "../../../ffi/identity.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type Executable,
-  identity as fileIdentity,
+  type FileIdentity,
+  identityAt,
   isGone,
   readCommandLine,
   readEnvironment,
@@ -152,7 +153,7 @@ export function isOwnedBy(
 interface Now {
   readonly credentials: Credentials;
   readonly image: string;
-  readonly file: { readonly dev: number; readonly ino: number };
+  readonly file: FileIdentity;
   /** The owner of its entries in /proc: root's if it is not dumpable. */
   readonly visibleTo: number;
 }
@@ -160,7 +161,9 @@ interface Now {
 function readNow(pid: number): Now {
   const image = readImage(pid);
   const credentials = readCredentials(pid);
-  const file = fileIdentity(Deno.statSync(`/proc/${pid}/exe`));
+  const exe = `/proc/${pid}/exe`;
+  Deno.statSync(exe); // whose errors have classes
+  const file = identityAt(exe);
   // The folder itself is the user's in any case.
   const visibleTo = Deno.statSync(`/proc/${pid}/environ`).uid ?? ROOT;
   // An exec in between would mix two programs up.

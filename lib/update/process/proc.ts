@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { FileStatus } from "../../../ffi/file_status.ts";
+import { foreignStatus } from "../../../ffi/foreign_file.ts";
+import { OsError } from "../../../ffi/libc.ts";
 import {
   answered,
   readBeginning,
@@ -33,8 +36,17 @@ export interface Executable {
   readonly path: string;
   /** The file is gone from that path, or another one is there now. */
   readonly replaced: boolean;
-  readonly dev: number;
-  readonly ino: number;
+  readonly dev: FileIdentity["dev"];
+  readonly ino: FileIdentity["ino"];
+}
+
+/**
+ * Which file it is. Decimal text: an inode may have 64 bits, as on an overlay
+ * or on NFS, and two that differ must not be rounded to one.
+ */
+export interface FileIdentity {
+  readonly dev: string;
+  readonly ino: string;
 }
 
 /**
@@ -88,28 +100,44 @@ export async function readEnvironment(pid: number): Promise<string> {
 /** The file that a process executes. */
 export async function readExecutable(pid: number): Promise<Executable> {
   const link = `/proc/${pid}/exe`;
-  const [path, info] = await Promise.all([
+  const [path] = await Promise.all([
     Deno.readLink(link),
     answered(link, Deno.stat(link)),
   ]);
   const plain = path.replace(/ \(deleted\)$/, "");
-  const { dev, ino } = identity(info);
+  const { dev, ino } = identityAt(link);
   // The process may have other mounts than we.
   const present = `/proc/${pid}/root${plain}`;
-  return { path: plain, dev, ino, replaced: !await isFile(present, dev, ino) };
+  return {
+    path: plain,
+    dev,
+    ino,
+    replaced: !await isFile(present, { dev, ino }),
+  };
 }
 
-/** Device and inode of a file; a file system without inodes has ino 0. */
-export function identity(info: Deno.FileInfo): { dev: number; ino: number } {
-  return { dev: info.dev, ino: info.ino ?? 0 };
+/** @throws {OsError} */
+export function identityAt(path: string): FileIdentity {
+  return identityOf(foreignStatus(path, { followLink: true }));
 }
 
-async function isFile(path: string, dev: number, ino: number) {
+/** Device and inode of an open file. */
+export function identityOf(
+  { dev, ino }: Pick<FileStatus, "dev" | "ino">,
+): FileIdentity {
+  return { dev: `${dev}`, ino: `${ino}` };
+}
+
+export function isSameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+async function isFile(path: string, file: FileIdentity): Promise<boolean> {
   try {
-    const now = identity(await answered(path, Deno.stat(path)));
-    return now.dev === dev && now.ino === ino;
+    await answered(path, Deno.stat(path));
+    return isSameIdentity(identityAt(path), file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (isGone(error)) return false;
     if (error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
@@ -188,8 +216,11 @@ function fieldsOf(
 /** Opened before the end and read after it: ESRCH, which has no class, nor code. */
 const NO_SUCH_PROCESS = /^No such process \(os error 3\)/;
 
+const GONE: readonly string[] = ["ENOENT", "ESRCH"];
+
 /** Whether a file of /proc could not be read because its process has ended. */
 export function isGone(error: unknown): boolean {
+  if (error instanceof OsError) return GONE.includes(error.code);
   return error instanceof Deno.errors.NotFound ||
     error instanceof Error && NO_SUCH_PROCESS.test(error.message);
 }

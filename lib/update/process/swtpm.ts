@@ -5,11 +5,11 @@
  * @module
  */
 
-import { ProcessFiles } from "./files.ts";
+import { type FoundFile, ProcessFiles } from "./files.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import {
-  identity,
   isGone,
+  isSameIdentity,
   readCommandLine,
   readOwner,
   readProcText,
@@ -31,7 +31,7 @@ const TERMINATE = /^--te(r(m(i(n(a(te?)?)?)?)?)?)?$/;
 const SHORT_TERMINATE = /^-[a-z]*t$/;
 
 /** Every swtpm whose control socket is this very file. */
-export async function swtpmsAt(socket: Deno.FileInfo): Promise<Swtpm[]> {
+export async function swtpmsAt(socket: FoundFile): Promise<Swtpm[]> {
   const found: Swtpm[] = [];
   for await (const { name } of Deno.readDir("/proc")) {
     const pid = Number(name);
@@ -44,7 +44,7 @@ export async function swtpmsAt(socket: Deno.FileInfo): Promise<Swtpm[]> {
 
 async function look(
   pid: number,
-  socket: Deno.FileInfo,
+  socket: FoundFile,
 ): Promise<Swtpm | undefined> {
   try {
     const name = await readProcText(pid, "comm");
@@ -64,9 +64,8 @@ async function look(
   }
 }
 
-function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
-  const [one, other] = [identity(a), identity(b)];
-  return one.dev === other.dev && one.ino === other.ino;
+function isSame(a: FoundFile, b: FoundFile): boolean {
+  return isSameIdentity(a.identity, b.identity);
 }
 
 /** Such as `--ctrl type=unixio,path=/run/tpm.sock`. */

@@ -14,6 +14,7 @@ import {
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
+import { identityOf, isSameIdentity } from "../process/proc.ts";
 import type { Facts } from "../vm/facts.ts";
 import type { Cell } from "../world/cell.ts";
 
@@ -92,8 +93,7 @@ export class View implements Disposable {
 }
 
 function isExecuted(file: Fd, { executable }: Facts): boolean {
-  const { dev, ino } = file.stat();
-  return Number(dev) === executable.dev && Number(ino) === executable.ino;
+  return isSameIdentity(identityOf(file.stat()), executable);
 }
 
 /** Whether the path leads us where it leads the VM. */

@@ -6,17 +6,22 @@
  * @module
  */
 
+import { OsError } from "../../../ffi/libc.ts";
 import type { QmpClient } from "../../qmp/mod.ts";
 import { ProcessFiles } from "../process/files.ts";
-import { identity } from "../process/proc.ts";
+import {
+  type FileIdentity,
+  identityAt,
+  isSameIdentity,
+} from "../process/proc.ts";
 import { asArray, asObject, text } from "./reply.ts";
 
 /** A file that is guest RAM. */
 export interface RamFile {
   /** As the VM's process names it. */
   readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
+  readonly dev: FileIdentity["dev"];
+  readonly ino: FileIdentity["ino"];
 }
 
 /**
@@ -44,7 +49,7 @@ export async function readRamFiles(
     if (path === undefined || await ask("share") !== true) continue;
     const info = await files.stat(path);
     if (info?.isFile !== true || !await files.hasOpen(info)) continue;
-    found.set(name, { path, ...identity(info) });
+    found.set(name, { path, ...info.identity });
   }
   return found;
 }
@@ -52,11 +57,10 @@ export async function readRamFiles(
 /** Whether the file is still at its name; within the guest's pause. */
 export function isInPlace(pid: number, { path, dev, ino }: RamFile): boolean {
   try {
-    const there = identity(Deno.statSync(new ProcessFiles(pid).reach(path)));
-    return there.dev === dev && there.ino === ino;
+    const there = identityAt(new ProcessFiles(pid).reach(path));
+    return isSameIdentity(there, { dev, ino });
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    if (error instanceof Deno.errors.NotADirectory) return false;
+    if (error instanceof OsError) return false;
     throw error;
   }
 }

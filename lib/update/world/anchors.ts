@@ -3,6 +3,7 @@ import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Identity } from "../process/identity.ts";
+import { identityOf, isSameIdentity } from "../process/proc.ts";
 import type { Place } from "./estate.ts";
 import { type NamespaceKind, NAMESPACES, type World } from "./world.ts";
 
@@ -35,8 +36,7 @@ export class Anchors implements Disposable {
   static open({ pid, executable: known }: Executing, world: World): Anchors {
     using stack = new DisposableStack();
     const executable = stack.use(Fd.open(`/proc/${pid}/exe`, O_RDONLY));
-    const { dev, ino } = executable.stat();
-    if (Number(dev) !== known.dev || Number(ino) !== known.ino) {
+    if (!isSameIdentity(identityOf(executable.stat()), known)) {
       throw new UpdateProblem(
         "process-changed",
         `Process ${pid} executes another program than "${known.path}" by now`,

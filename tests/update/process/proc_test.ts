@@ -2,7 +2,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { O_RDONLY } from "../../../ffi/open_flags.ts";
 import { isThere } from "../../../lib/update/process/named_process.ts";
-import { isGone, readStartTime } from "../../../lib/update/process/proc.ts";
+import {
+  type FileIdentity,
+  identityOf,
+  isGone,
+  isSameIdentity,
+  readStartTime,
+} from "../../../lib/update/process/proc.ts";
 
 function start(): Deno.ChildProcess {
   return new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
@@ -38,4 +44,14 @@ Deno.test("what is no sign of an end", async () => {
   const error = await assertRejects(() => Deno.readTextFile("/proc"));
   assertEquals(isGone(error), false);
   assertEquals(isGone(new Error("No such process as you think")), false);
+});
+
+Deno.test("files whose inodes a number would round to one are two", () => {
+  const large = 2n ** 63n;
+  assertEquals(Number(large + 1n), Number(large + 2n));
+  const [one, other] = [1n, 2n].map((n) =>
+    identityOf({ dev: 1n, ino: large + n })
+  ) as [FileIdentity, FileIdentity];
+  assert(isSameIdentity(one, JSON.parse(JSON.stringify(one))));
+  assert(!isSameIdentity(one, other));
 });

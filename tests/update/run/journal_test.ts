@@ -12,7 +12,7 @@ function journal(damage: Record<string, unknown> = {}): string {
       owner: { uid: 1000, gid: 1000 },
       startTime: "1234",
       image: "1 2 3",
-      executable: { path: "/bin/qemu", replaced: false, dev: 1, ino: 1 },
+      executable: { path: "/bin/qemu", replaced: false, dev: "1", ino: "1" },
       program: "QEMU",
       version: { major: 11, minor: 1, micro: 2, package: "" },
       runState: "running",

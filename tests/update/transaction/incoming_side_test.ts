@@ -15,7 +15,7 @@ function vmOf({ address }: FakePeer): VmRecord {
     owner: { uid: 0, gid: 0 },
     startTime: "1",
     image: "",
-    executable: { path: "/bin/qemu", replaced: false, dev: 1, ino: 1 },
+    executable: { path: "/bin/qemu", replaced: false, dev: "1", ino: "1" },
     program: "QEMU",
     version: { major: 11, minor: 1, micro: 2, package: "" },
     name: undefined,

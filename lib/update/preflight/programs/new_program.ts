@@ -1,3 +1,9 @@
+import {
+  type FileIdentity,
+  identityAt,
+  isGone,
+  isSameIdentity,
+} from "../../process/proc.ts";
 import { asObject } from "../../vm/reply.ts";
 import type { CheckContext, Finding } from "../check.ts";
 import { ok, type PreflightCheck, refuse, skipped } from "../check.ts";
@@ -161,7 +167,7 @@ async function obstacleToRunning(
   if (facts.program !== "QEMU") return NOT_QEMU;
   const theirs = await files.stat(binary);
   if (theirs?.isFile !== true) return NO_PROGRAM;
-  return await isSameForUs(binary, theirs)
+  return await isSameForUs(binary, theirs.identity)
     ? undefined
     : skipped("the VM has mounts of its own: its program cannot run here");
 }
@@ -169,13 +175,13 @@ async function obstacleToRunning(
 /** Whether a path leads us to this file, as it leads the VM. */
 export async function isSameForUs(
   path: string,
-  { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">,
+  theirs: FileIdentity,
 ): Promise<boolean> {
   try {
-    const ours = await Deno.stat(path);
-    return ours.dev === dev && ours.ino === ino;
+    await Deno.stat(path);
+    return isSameIdentity(identityAt(path), theirs);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (isGone(error)) return false;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { identityAt } from "../../../../lib/update/process/proc.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../../../lib/update/report/report.ts";
 import {
@@ -41,8 +42,7 @@ async function compat(
     const [old, binary] = [`${folder}/old`, `${folder}/new`];
     await Deno.writeTextFile(old, texts[0], { mode: 0o755 });
     await Deno.writeTextFile(binary, texts[1], { mode: 0o755 });
-    const { dev, ino } = await Deno.stat(old);
-    const executable = { path: old, replaced: false, dev, ino: ino ?? 0 };
+    const executable = { path: old, replaced: false, ...identityAt(old) };
     let check: Check | undefined;
     for (let time = 0; time < times; time++) {
       const checks = await findings(
