@@ -34,13 +34,16 @@ export interface PciPlace {
   readonly isBridge: boolean;
   /** Base address registers. */
   readonly bars: number;
+  /** Those of them that the guest has given an address. */
+  readonly mapped: number;
 }
 
 const DEVICE = /^( *)dev: (.+), id "(.*)"\s*$/;
 const BUS = /^( *)bus: /;
 const BUS_TYPE = /^ *type (\S+)\s*$/;
 const PCI = /^ *class (.+), addr ([0-9a-f:.]+), pci id /;
-const BAR = /^ *bar \d+: /;
+const BAR = /^ *bar \d+: .* at 0x([0-9a-f]+) /;
+const UNMAPPED = /^f+$/;
 const PCI_BRIDGE = "PCI bridge";
 
 /** Every device, those on other devices' buses too, from the top. */
@@ -89,14 +92,24 @@ class TreeReader {
     if (device === undefined) return;
     const [, kind, address = ""] = PCI.exec(line) ?? [];
     if (kind !== undefined) {
-      device.pci = { address, isBridge: kind === PCI_BRIDGE, bars: 0 };
-    } else if (device.pci !== undefined && BAR.test(line)) device.pci.bars++;
+      device.pci = {
+        address,
+        isBridge: kind === PCI_BRIDGE,
+        bars: 0,
+        mapped: 0,
+      };
+      return;
+    }
+    const [, at] = BAR.exec(line) ?? [];
+    if (device.pci === undefined || at === undefined) return;
+    device.pci.bars++;
+    if (!UNMAPPED.test(at)) device.pci.mapped++;
   }
 }
 
 /** A device as its lines come. */
 interface Draft extends TreeDevice {
-  pci: (PciPlace & { bars: number }) | undefined;
+  pci: (PciPlace & { bars: number; mapped: number }) | undefined;
   readonly children: Draft[];
 }
 

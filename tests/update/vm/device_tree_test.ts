@@ -16,6 +16,7 @@ const PRINTED = `bus: main-system-bus
         class SCSI controller, addr 00:04.0, pci id 1af4:1001 (sub 1af4:0002)
         bar 0: i/o at 0xd000 [0xd07f]
         bar 1: mem at 0xfeb12000 [0xfeb12fff]
+        bar 6: mem at 0xffffffffffffffff [0x3fffe]
         bus: virtio-bus
           type virtio-pci-bus
           dev: virtio-blk-device, id ""
@@ -41,16 +42,16 @@ Deno.test("devices have the bus that they sit on, and what a guest sees", () => 
     devices.map(({ type, busType, pci }) => [
       type,
       busType,
-      pci && `${pci.address} ${pci.isBridge} ${pci.bars}`,
+      pci && `${pci.address} ${pci.isBridge} ${pci.bars} ${pci.mapped}`,
     ]),
     [
       ["hpet", "System", undefined],
       ["q35-pcihost", "System", undefined],
-      ["virtio-blk-pci", "PCIE", "00:04.0 false 2"],
+      ["virtio-blk-pci", "PCIE", "00:04.0 false 3 2"],
       ["virtio-blk-device", "virtio-pci-bus", undefined],
-      ["pcie-root-port", "PCIE", "00:02.0 true 1"],
-      ["e1000", "PCIE", "01:00.0 false 0"],
-      ["ICH9-LPC", "PCIE", "00:1f.0 false 0"],
+      ["pcie-root-port", "PCIE", "00:02.0 true 1 1"],
+      ["e1000", "PCIE", "01:00.0 false 0 0"],
+      ["ICH9-LPC", "PCIE", "00:1f.0 false 0 0"],
       ["port92", "ISA", undefined],
       ["fw_cfg_io", "System", undefined],
     ],

@@ -13,6 +13,15 @@ import { runningDump } from "./known_dump.ts";
 const PCI_STATE = "PCIDevice";
 /** Types whose devices describe their state one by one, which no dump has. */
 const OF_THEIR_OWN = /^i82(55\d\w*|562|801)$/;
+/** Types of other buses that have state and no description of it. */
+const FORGETFUL = new Set([
+  "adlib",
+  "hyperv-testdev",
+  "i2c-echo",
+  "pc-testdev",
+]);
+/** What a network card has more of once its guest asks for them (SR-IOV). */
+const VIRTUAL_FUNCTION = /^igbvf$/;
 /** A device of virtio saves what carries it to the guest as well. */
 const VIRTIO_BUS = /^virtio-(pci|mmio)-bus$/;
 
@@ -56,6 +65,9 @@ function named({ type, id, pci }: TreeDevice): string {
 
 function isSaved(device: TreeDevice, { types }: Dump): boolean {
   const { type, busType, pci, children } = device;
+  if (FORGETFUL.has(type)) return false;
+  // They are there in case the guest wants them.
+  if (VIRTUAL_FUNCTION.test(type) && pci?.mapped === 0) return true;
   if (VIRTIO_BUS.test(busType)) return types.has(type);
   if (pci === undefined || !hasSetUp(pci)) return true;
   if (children.some((it) => VIRTIO_BUS.test(it.busType))) return true;
