@@ -46,6 +46,7 @@ import { type Facts, recordOf } from "../vm/facts.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import type { ShutdownWatch } from "../vm/shutdown.ts";
+import { userConnections } from "../vm/user_connections.ts";
 import { isLive } from "../vm/run_state.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram_files.ts";
@@ -58,6 +59,7 @@ import {
   type DeferredSignals,
   refuseIfInterrupted,
 } from "./deferred_signals.ts";
+import { HeldConnections } from "./held_connections.ts";
 import { Hold } from "./hold.ts";
 import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
 import { type Before, OldSide } from "./old_side.ts";
@@ -198,6 +200,8 @@ async function move(
   // Asked right behind it: the answers come while the program saves.
   const asking = Fingerprint.take(found.client);
   asking.catch(() => undefined); // heard at the hold, if it comes to that
+  // Nothing depends on it.
+  const listing = userConnections(found.client).catch(() => []);
   await migrating;
   setDowntime(course, old);
   // Somebody may have stopped the guest, or let it run, since it was found.
@@ -206,14 +210,18 @@ async function move(
   devices.catch(() => undefined); // heard at the hold as well
   using hold = await holdOrCancel(order, found.facts, asking, devices);
   course.ram = hold.ram;
+  using connections = HeldConnections.take(order.process, await listing);
   try {
     await clock.begin("cut");
     await old.cut();
     await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    throw await goBack(order, course, hold, error);
+    const end = await goBack(order, course, hold, error);
+    connections.end();
+    throw end;
   }
+  connections.end();
 }
 
 /** What the old program has told of it so far. */

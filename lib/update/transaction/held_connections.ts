@@ -1,0 +1,51 @@
+import type { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import type { PidFd } from "../../../ffi/process.ts";
+import { shutDown } from "../../../ffi/shut_down.ts";
+
+/**
+ * Sockets of connections that no program has use for once the VM has left the
+ * one that made them.
+ */
+export class HeldConnections implements Disposable {
+  readonly #sockets: readonly Fd[];
+
+  private constructor(sockets: readonly Fd[]) {
+    this.#sockets = sockets;
+  }
+
+  /** Holds what can be held; the guest is waiting, and nothing depends on it. */
+  static take(
+    process: PidFd,
+    descriptors: readonly number[],
+  ): HeldConnections {
+    const sockets: Fd[] = [];
+    for (const descriptor of descriptors) {
+      const socket = tryGet(process, descriptor);
+      if (socket !== undefined) sockets.push(socket);
+    }
+    return new HeldConnections(sockets);
+  }
+
+  /** Tells their peers that they are over. */
+  end(): void {
+    for (const socket of this.#sockets) shutDown(socket);
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+}
+
+function tryGet(process: PidFd, descriptor: number): Fd | undefined {
+  try {
+    using stack = new DisposableStack();
+    const socket = stack.use(process.getFd(descriptor));
+    if (!socket.stat().isSocket) return undefined;
+    stack.move();
+    return socket;
+  } catch (error) {
+    if (error instanceof OsError) return undefined;
+    throw error;
+  }
+}

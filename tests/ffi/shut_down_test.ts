@@ -1,0 +1,10 @@
+import { assertEquals } from "@std/assert";
+import { Fd } from "../../ffi/fd.ts";
+import { createMemfd } from "../../ffi/memfd.ts";
+import { shutDown } from "../../ffi/shut_down.ts";
+
+Deno.test("what is no socket is left alone", () => {
+  using memfd: Fd = createMemfd("no-socket");
+  shutDown(memfd);
+  assertEquals(memfd.stat().isFile, true);
+});
