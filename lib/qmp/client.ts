@@ -51,13 +51,14 @@ import { Wire } from "./wire.ts";
 
 /** A thousand images, or a chain of hundreds, take a few megabytes. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
+/** Values in one, and what each is counted as besides its text. */
+const MAX_VALUES = 256 * 1024;
+const BYTES_PER_VALUE = 64;
 /**
- * Of all replies over a connection, since answers are kept: an update of such a
- * machine asks for each thing a few times.
+ * Of all replies over a connection, since answers are kept, as they are in
+ * memory: an update of such a machine asks for each thing a few times.
  */
-const MAX_BYTES = 24 * 1024 * 1024;
-/** A text that takes three bytes, such as [], takes ten times that as a value. */
-const MAX_BRACKETS = 256 * 1024;
+const MAX_BYTES = 32 * 1024 * 1024;
 /** The largest events carry a device path and a few numbers. */
 const MAX_EVENT_BYTES = 64 * 1024;
 /** QEMU owes a client that has gone a handful, each no larger than ours. */
@@ -130,7 +131,7 @@ export class QmpClient implements AsyncDisposable {
     this.#wire = new Wire(transport, {
       maxBytes,
       maxDepth: MAX_DEPTH,
-      maxBrackets: MAX_BRACKETS,
+      maxValues: MAX_VALUES,
     }, NO_TERMINATOR);
     this.closed = this.#ended.promise;
     // An end before the greeting reaches whoever awaits it, or nobody.
@@ -348,7 +349,8 @@ export class QmpClient implements AsyncDisposable {
           const { problem, offset } = incoming;
           throw this.#lie(`sent junk at byte ${offset}: ${problem}`);
         }
-        this.#dispatch(incoming.message, incoming.bytes);
+        const { message, bytes, values } = incoming;
+        this.#dispatch(message, bytes, bytes + values * BYTES_PER_VALUE);
       }
       this.#finish(
         this.#wire.midMessage
@@ -363,7 +365,7 @@ export class QmpClient implements AsyncDisposable {
     }
   }
 
-  #dispatch(message: Json, bytes: number): void {
+  #dispatch(message: Json, bytes: number, inMemory: number): void {
     if (!isObject(message)) throw this.#lie("sent an array");
     if (this.#greeting === undefined) {
       this.#greeting = parseGreeting(message);
@@ -378,16 +380,16 @@ export class QmpClient implements AsyncDisposable {
       const event = bytes <= MAX_EVENT_BYTES ? parseEvent(message) : undefined;
       if (event === undefined) throw this.#lie("sent a malformed event");
       for (const watch of this.#watches) {
-        if (!watch.record(event, bytes)) {
+        if (!watch.record(event, inMemory)) {
           throw this.#lie("floods us with events");
         }
       }
     } else {
-      this.#answer(message, bytes);
+      this.#answer(message, bytes, inMemory);
     }
   }
 
-  #answer(message: JsonObject, bytes: number): void {
+  #answer(message: JsonObject, bytes: number, inMemory: number): void {
     const reply = parseReply(message);
     if (reply === undefined) {
       throw this.#lie("sent neither a reply nor an event");
@@ -397,7 +399,7 @@ export class QmpClient implements AsyncDisposable {
     if (typeof id !== "number") return this.#passOver(bytes);
     const pending = this.#pending.get(id);
     if (pending === undefined) return this.#passOver(bytes);
-    this.#bytes += bytes;
+    this.#bytes += inMemory;
     if (this.#bytes > MAX_BYTES) throw this.#lie("floods us with answers");
     this.#pending.delete(id);
     if (failure === undefined) {

@@ -110,7 +110,7 @@ export class EventWatch implements Disposable {
   /**
    * Records an event; for the client only.
    *
-   * @param bytes that it has as text
+   * @param bytes that it takes
    * @returns false if nobody looked at so many that no more are kept
    */
   record(event: QmpEvent, bytes: number): boolean {

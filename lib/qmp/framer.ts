@@ -25,8 +25,11 @@ export interface FrameLimits {
   readonly maxBytes: number;
   /** Brackets open at once. */
   readonly maxDepth: number;
-  /** Brackets in one message; default: as many as there may be bytes. */
-  readonly maxBrackets?: number;
+  /**
+   * Values in one message, which take far more memory than their bytes;
+   * default: as many as there may be bytes.
+   */
+  readonly maxValues?: number;
 }
 
 /** What the framer found. */
@@ -37,6 +40,8 @@ export type Frame =
     readonly bytes: Uint8Array;
     /** Where it starts, in bytes from the start of the stream. */
     readonly offset: number;
+    /** How many values it has at most: its commas and opening brackets. */
+    readonly values: number;
   }
   | {
     readonly kind: "junk";
@@ -50,6 +55,7 @@ const NOTHING = new Uint8Array(0);
 
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
+const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -74,19 +80,21 @@ function show(byte: number): string {
 /** Cuts a byte stream into JSON messages; see the module's doc. */
 export class JsonFramer {
   readonly #limits: FrameLimits;
+  readonly #maxValues: number;
   #state: "between" | "inside" | "string" | "escape" | "junk" = "between";
   #depth = 0;
   /** Bytes of the stream before the current chunk. */
   #offset = 0;
   /** Where the message that has begun starts. */
   #start = 0;
-  #brackets = 0;
+  #values = 0;
   /** Its bytes from earlier chunks, and room for more. */
   #held = NOTHING;
   #heldBytes = 0;
 
   constructor(limits: FrameLimits) {
     this.#limits = limits;
+    this.#maxValues = limits.maxValues ?? Infinity;
   }
 
   /** Whether a message has begun and not ended. */
@@ -118,21 +126,22 @@ export class JsonFramer {
             this.#state = "string";
           } else if (isOpening(byte)) {
             this.#depth++;
-            this.#brackets++;
+            this.#values++;
             if (this.#depth > this.#limits.maxDepth) {
               problem = `more than ${this.#limits.maxDepth} nested brackets`;
-            } else if (
-              this.#brackets > (this.#limits.maxBrackets ?? Infinity)
-            ) {
-              problem = `more than ${this.#limits.maxBrackets} brackets`;
             }
           } else if (isClosing(byte)) {
             this.#depth--;
             if (this.#depth === 0) {
               frames.push(this.#finish(chunk.subarray(begin, index + 1)));
             }
+          } else if (byte === COMMA) {
+            this.#values++;
           } else if (byte < SPACE && !isWhiteSpace(byte)) {
             problem = `${show(byte)} inside a message`;
+          }
+          if (this.#values > this.#maxValues) {
+            problem = `more than ${this.#maxValues} values`;
           }
           break;
         case "string":
@@ -178,8 +187,9 @@ export class JsonFramer {
     const bytes = new Uint8Array(length);
     bytes.set(this.#held.subarray(0, this.#heldBytes));
     bytes.set(lastPart, this.#heldBytes);
+    const values = this.#values;
     this.#reset("between");
-    return { kind: "message", bytes, offset: this.#start };
+    return { kind: "message", bytes, offset: this.#start, values };
   }
 
   #tooLong(next: "between" | "junk"): Frame {
@@ -194,7 +204,7 @@ export class JsonFramer {
   #reset(next: "between" | "junk"): void {
     this.#state = next;
     this.#depth = 0;
-    this.#brackets = 0;
+    this.#values = 0;
     this.#held = NOTHING;
     this.#heldBytes = 0;
   }

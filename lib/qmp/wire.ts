@@ -6,7 +6,13 @@ import type { Transport } from "./transport.ts";
 
 /** A message that came, or the reason why what came is none. */
 export type Incoming =
-  | { readonly message: Json; readonly bytes: number; readonly offset: number }
+  | {
+    readonly message: Json;
+    readonly bytes: number;
+    /** How many values it has at most. */
+    readonly values: number;
+    readonly offset: number;
+  }
   | { readonly problem: string; readonly offset: number };
 
 /** Sends and receives JSON messages; owns the transport. */
@@ -40,7 +46,7 @@ export class Wire {
       if (chunk === null) return;
       for (const frame of this.#framer.push(chunk)) {
         yield frame.kind === "message"
-          ? this.#parse(frame.bytes, frame.offset)
+          ? this.#parse(frame.bytes, frame)
           : frame;
       }
     }
@@ -95,10 +101,13 @@ export class Wire {
     this.#transport.close();
   }
 
-  #parse(bytes: Uint8Array, offset: number): Incoming {
+  #parse(
+    bytes: Uint8Array,
+    { offset, values }: { offset: number; values: number },
+  ): Incoming {
     try {
       const message = parseJson(this.#decoder.decode(bytes));
-      return { message, bytes: bytes.length, offset };
+      return { message, bytes: bytes.length, values, offset };
     } catch (error) {
       // SyntaxError from the parser, TypeError from the decoder.
       const problem = error instanceof SyntaxError

@@ -277,9 +277,9 @@ for (
     ],
     ["megabytes of events", events(60), "floods us with events"],
     [
-      "more brackets than a machine has parts",
+      "more values than a machine has parts",
       `{"return": [${"[],".repeat(300_000)}[]], "id": 1}`,
-      "more than 262144 brackets",
+      "more than 262144 values",
     ],
     ["deep nesting", `{"return": ${"[".repeat(5000)}`, "1024 nested brackets"],
   ] as const
