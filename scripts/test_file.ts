@@ -18,6 +18,7 @@ const SHORT = [
 /** Those that need QEMU or Ansible. */
 const LONG = [
   "tests/qemu",
+  "tests/attack",
   "tests/faults/qemu/short_test.ts",
   "tests/ansible",
 ];

@@ -1,0 +1,292 @@
+/**
+ * A hostile VM: a process of an unprivileged user that listens at a monitor as
+ * a QEMU does. What is said there is a real QEMU's, with lies where a test wants
+ * them, so that the process itself is free to become anything at any moment.
+ *
+ * ```
+ * cprctl ── monitor of the hostile process ── relay (the test) ── real QEMU
+ *                  │ argv, exec
+ *                  ◀────────────────────────── deeds (the test)
+ * ```
+ *
+ * The relay takes the listening socket out of the process: whose monitor it is
+ * was decided when the process listened.
+ *
+ * @module
+ */
+
+import { PidFd } from "../../ffi/process.ts";
+import { OsError } from "../../ffi/libc.ts";
+import { UnixListener, UnixSocket } from "../../ffi/socket.ts";
+import { JsonFramer } from "../../lib/qmp/framer.ts";
+
+/** The attacker. */
+export const USER = 65534;
+const AS_USER = [
+  ...["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"],
+];
+const PERL = "/usr/bin/perl";
+const PROGRAM = new URL("programs/hostile.pl", import.meta.url);
+const SEPARATOR = "\x1f";
+const TIMEOUT_MS = 60_000;
+const CHUNK = 64 * 1024;
+
+/** What is done, and what is said instead, at each command of a client. */
+export interface Script {
+  /** Before the command reaches the real monitor. */
+  readonly before?: (command: string) => void | Promise<void>;
+  /** The line that is answered in place of what the real monitor says. */
+  readonly answer?: (command: string, line: string) => string;
+}
+
+/** How a hostile VM is made. */
+export interface HostileOptions {
+  /** The socket of a real QEMU's monitor. */
+  readonly real: string;
+  /** What the process pretends to have been started with. */
+  readonly argv?: readonly string[];
+  /** Words before it, such as those that confine it; they run as root. */
+  readonly wrapper?: readonly string[];
+  readonly script?: Script;
+}
+
+/** A program that the process becomes. */
+export interface Disguise {
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** The hostile process, and who answers for it. */
+export class HostileVm implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #process: PidFd;
+  readonly #lines: AsyncIterator<string>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #real: string;
+  readonly #stack = new AsyncDisposableStack();
+  #script: Script;
+
+  private constructor(
+    /** The attacker's own; everyone may look into it. */
+    readonly folder: string,
+    child: Deno.ChildProcess,
+    { real, script = {} }: HostileOptions,
+  ) {
+    this.#child = child;
+    this.#process = PidFd.open(child.pid);
+    this.#lines = linesOf(child.stdout);
+    this.#writer = child.stdin.getWriter();
+    this.#real = real;
+    this.#script = script;
+  }
+
+  /** Starts one; its monitor takes clients when this returns. */
+  static async start(options: HostileOptions): Promise<HostileVm> {
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-attack-" });
+    await Deno.chmod(folder, 0o755);
+    await Deno.chown(folder, USER, USER);
+    const program = `${folder}/hostile.pl`;
+    await Deno.writeTextFile(program, await Deno.readTextFile(PROGRAM));
+    // Room for the words that are written over these.
+    const room = (options.argv ?? []).join(SEPARATOR);
+    const [first = "", ...words] = [...options.wrapper ?? [], ...AS_USER];
+    const child = new Deno.Command(first, {
+      args: [...words, PERL, program, `${folder}/qmp.sock`, room],
+      stdin: "piped",
+      stdout: "piped",
+      cwd: "/",
+    }).spawn();
+    const vm = new HostileVm(folder, child, options);
+    try {
+      await vm.#listen();
+      if (options.argv !== undefined) await vm.pretend(options.argv);
+      return vm;
+    } catch (error) {
+      await vm[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get socket(): string {
+    return `${this.folder}/qmp.sock`;
+  }
+
+  /** Plays another script from now on. */
+  play(script: Script): void {
+    this.#script = script;
+  }
+
+  /** Overwrites the command line of the process. */
+  async pretend(argv: readonly string[]): Promise<void> {
+    await this.#order("argv", ...argv);
+    const { value } = await this.#lines.next();
+    if (value !== "done") throw new Error(`It cannot pretend: ${value}`);
+  }
+
+  /** Has the process become another program; returns when it is that. */
+  async become({ file, argv, environment = {} }: Disguise): Promise<void> {
+    const before = this.image();
+    const variables = Object.entries(environment)
+      .map(([name, value]) => `${name}=${value}`);
+    await this.#order("exec", ...variables, "--", file, ...argv);
+    const deadline = performance.now() + TIMEOUT_MS;
+    while (this.image() === before) {
+      if (performance.now() > deadline) throw new Error(`It is not ${file}`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** What tells a program that was executed anew. */
+  image(): string {
+    const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`);
+    return stat.slice(stat.lastIndexOf(")")).split(" ").slice(24).join(" ");
+  }
+
+  /** A program of the attacker's: a script in its own folder. */
+  async program(name: string, script: string): Promise<string> {
+    const path = `${this.folder}/${name}`;
+    await Deno.writeTextFile(path, script, { mode: 0o755 });
+    await Deno.chmod(path, 0o755);
+    await Deno.chown(path, USER, USER);
+    return path;
+  }
+
+  /** A copy of a program, with a mode of one's choice; root's. */
+  async copyOf(program: string, name: string, mode: number): Promise<string> {
+    const path = `${this.folder}/${name}`;
+    await Deno.copyFile(program, path);
+    await Deno.chown(path, 0, 0);
+    await Deno.chmod(path, mode);
+    return path;
+  }
+
+  /** What a program of the attacker's wrote to a file of its folder, if any. */
+  async written(name: string): Promise<string | undefined> {
+    try {
+      return await Deno.readTextFile(`${this.folder}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    using process = this.#process;
+    if (!process.hasExited()) process.sendSignal("SIGKILL");
+    await this.#child.status;
+    await this.#stack.disposeAsync();
+    await this.#lines.return?.();
+    await this.#writer.close().catch(() => undefined); // its reader is gone
+    await Deno.remove(this.folder, { recursive: true });
+  }
+
+  async #order(...fields: readonly string[]): Promise<void> {
+    const line = `${fields.join(SEPARATOR)}\n`;
+    await this.#writer.write(new TextEncoder().encode(line));
+  }
+
+  async #listen(): Promise<void> {
+    const { value } = await this.#lines.next();
+    const fd = this.#process.getFd(Number(value));
+    const listener = UnixListener.adopt(this.socket, fd);
+    const relaying = this.#relayAll(listener);
+    this.#stack.defer(async () => {
+      listener[Symbol.dispose]();
+      await relaying;
+    });
+  }
+
+  /** One client after the other, as QEMU has it. */
+  async #relayAll(listener: UnixListener): Promise<void> {
+    for (;;) {
+      try {
+        using client = await listener.accept(TIMEOUT_MS);
+        using real = await UnixSocket.connect(this.#real, TIMEOUT_MS);
+        await this.#relay(client, real);
+      } catch (error) {
+        if (!(error instanceof OsError)) throw error;
+        if (error.code === "ECANCELED") return;
+      }
+    }
+  }
+
+  async #relay(client: UnixSocket, real: UnixSocket): Promise<void> {
+    const asked: string[] = [];
+    const answering = this.#answer(client, real, asked);
+    try {
+      for await (const line of received(client)) {
+        const command = commandIn(line);
+        await this.#script.before?.(command);
+        asked.push(command);
+        await send(real, line);
+      }
+    } finally {
+      real[Symbol.dispose]();
+      await answering;
+    }
+  }
+
+  async #answer(
+    client: UnixSocket,
+    real: UnixSocket,
+    asked: string[],
+  ): Promise<void> {
+    try {
+      for await (const line of received(real)) {
+        const isReply = /^\{\s*"(return|error)":/.test(line);
+        const command = isReply ? asked.shift() ?? "" : "";
+        await send(client, this.#script.answer?.(command, line) ?? line);
+      }
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error; // one of the two is gone
+    } finally {
+      client[Symbol.dispose]();
+    }
+  }
+}
+
+function commandIn(line: string): string {
+  return /"execute":\s*"([^"]+)"/.exec(line)?.[1] ?? "";
+}
+
+async function send(socket: UnixSocket, line: string): Promise<void> {
+  await socket.send(new TextEncoder().encode(`${line}\n`), TIMEOUT_MS);
+}
+
+/** The messages that come until the other end closes, or this one is closed. */
+async function* received(socket: UnixSocket): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const framer = new JsonFramer({ maxBytes: 1 << 26, maxDepth: 1000 });
+  for (;;) {
+    let bytes: Uint8Array;
+    try {
+      ({ bytes } = await socket.receiveWithDescriptors(CHUNK, TIMEOUT_MS));
+    } catch (error) {
+      const ended = ["ECANCELED", "ECONNRESET", "EBADF"];
+      if (error instanceof OsError && ended.includes(error.code)) return;
+      throw error;
+    }
+    if (bytes.length === 0) return;
+    for (const frame of framer.push(bytes)) {
+      if (frame.kind === "message") yield decoder.decode(frame.bytes);
+    }
+  }
+}
+
+async function* linesOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string> {
+  let text = "";
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      yield text.slice(0, end);
+      text = text.slice(end + 1);
+    }
+  }
+}
