@@ -118,6 +118,27 @@ export function readForeignFile(
   return file.readAll(limit);
 }
 
+/**
+ * Like {@linkcode openForeignFile}, but the path is followed on another thread,
+ * with the rights of this process: where another one can hold that up, as in
+ * /proc/PID/map_files, which waits for its address space.
+ *
+ * @throws {OsError} EIO where nothing can be found there, for whatever reason
+ */
+export async function openForeignFileOnThread(
+  path: string,
+  user: Credentials,
+): Promise<Fd> {
+  const name = cString(path);
+  const number = await libc().open_on_thread(name, O_PATH | O_CLOEXEC, 0);
+  if (number < 0) throw osError("EIO", "open", path);
+  using pinned = Fd.adopt(number);
+  const status = pinned.stat();
+  if (!status.isFile) throw new WrongKindError(path, status);
+  const work = () => openPinned(pinned, path, O_RDONLY | O_NONBLOCK);
+  return withRightsOf(user, work);
+}
+
 /** The status of what is at a path, which is not opened. */
 export function foreignStatus(path: string, how: ForeignPath = {}): FileStatus {
   const { user } = how;

@@ -39,6 +39,12 @@ const SYMBOLS = {
   // <fcntl.h>; variadic arguments travel as ordinary ones on both targets
   // int open(const char *path, int flags, ... mode_t mode)
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  open_on_thread: {
+    name: "open",
+    parameters: ["buffer", "i32", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
   // int openat2(int directory, const char *path, const struct open_how *, size_t);
   // glibc does not have it. The number is the same on every architecture
   openat2: {

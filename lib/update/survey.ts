@@ -207,7 +207,7 @@ async function examine(
   const { client, facts, clock, report } = known;
   using process = await openProcess(facts);
   const world = await readWorld(facts.identity);
-  using anchors = Anchors.open(facts.identity, world);
+  using anchors = await Anchors.open(facts.identity, world);
   await requireSame(facts.identity);
   await clock.begin("preflight");
   const binary = request.binary ?? facts.executable.path;

@@ -47,7 +47,7 @@ export async function preflightOf(
   const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
   const world = await readWorld(facts.identity);
-  using anchors = Anchors.open(facts.identity, world);
+  using anchors = await Anchors.open(facts.identity, world);
   const cell = inCell === undefined
     ? undefined
     : new Cell(world, anchors.place, { self: cprctlWords(), strict: true });

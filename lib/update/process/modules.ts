@@ -11,11 +11,14 @@ import { Fd } from "../../../ffi/fd.ts";
 import {
   type ForeignFile,
   openForeignFile,
+  openForeignFileOnThread,
   openRoot,
 } from "../../../ffi/foreign_file.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import { O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
+import { O_PATH } from "../../../ffi/open_flags.ts";
+import { answered, UnreadableError } from "../../bounded_file.ts";
+import { isGone, readProcText } from "./proc.ts";
 
 /** All of QEMU's are fewer; a process may map what it likes. */
 const MAXIMUM_MODULES = 64;
@@ -68,13 +71,16 @@ const unpadded = (address: string) => address.replace(/^0+(?=.)/, "");
  *
  * @param user that the process runs as
  */
-export function openModules(pid: number, user: Credentials): KeptModule[] {
+export async function openModules(
+  pid: number,
+  user: Credentials,
+): Promise<KeptModule[]> {
   using root = rootOf(pid);
   if (root === undefined) return [];
   using stack = new DisposableStack();
   const kept: KeptModule[] = [];
-  for (const { name, path, range } of parseModules(readMaps(pid))) {
-    const file = openMapped(`/proc/${pid}/map_files/${range}`, { user }) ??
+  for (const { name, path, range } of parseModules(await readMaps(pid))) {
+    const file = await openRange(pid, range, user) ??
       openMapped(path, { user, root });
     if (file !== undefined) kept.push({ name, path, file: stack.use(file) });
   }
@@ -95,12 +101,31 @@ export function isReplaced({ path, file }: KeptModule): boolean {
 }
 
 /** Nothing where it is not for us to read, or too long for a VM's. */
-function readMaps(pid: number): string {
+async function readMaps(pid: number): Promise<string> {
   try {
-    using maps = Fd.open(`/proc/${pid}/maps`, O_RDONLY);
-    return new TextDecoder().decode(maps.readAll(MAXIMUM_MAPS));
+    return await readProcText(pid, "maps", MAXIMUM_MAPS);
   } catch (error) {
-    if (error instanceof OsError) return "";
+    const isOthers = error instanceof Deno.errors.PermissionDenied ||
+      error instanceof UnreadableError || isGone(error);
+    if (isOthers) return "";
+    throw error;
+  }
+}
+
+/** A process that keeps its address space locked holds up this thread not. */
+async function openRange(
+  pid: number,
+  range: string,
+  user: Credentials,
+): Promise<Fd | undefined> {
+  const path = `/proc/${pid}/map_files/${range}`;
+  const opening = openForeignFileOnThread(path, user);
+  try {
+    return await answered(path, opening);
+  } catch (error) {
+    opening.then((file) => file.close(), () => undefined);
+    // Unmapped meanwhile, late, or not for the user to read.
+    if (error instanceof OsError || error instanceof UnreadableError) return;
     throw error;
   }
 }

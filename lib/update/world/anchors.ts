@@ -33,7 +33,10 @@ export class Anchors implements Disposable {
    *
    * @throws {UpdateProblem} when it executes another program by now
    */
-  static open({ pid, executable: known }: Executing, world: World): Anchors {
+  static async open(
+    { pid, executable: known }: Executing,
+    world: World,
+  ): Promise<Anchors> {
     using stack = new DisposableStack();
     const executable = stack.use(Fd.open(`/proc/${pid}/exe`, O_RDONLY));
     if (!isSameIdentity(identityOf(executable.stat()), known)) {
@@ -49,7 +52,7 @@ export class Anchors implements Disposable {
       const path = `/proc/${pid}/ns/${kind}`;
       namespaces.set(kind, stack.use(Fd.open(path, O_RDONLY)));
     }
-    const modules = openModules(pid, world.credentials);
+    const modules = await openModules(pid, world.credentials);
     stack.move();
     return new Anchors(executable, cwd, namespaces, modules);
   }

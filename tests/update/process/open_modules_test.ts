@@ -22,7 +22,7 @@ Deno.test({
     const reader = child.stdout.getReader();
     try {
       await reader.read();
-      const modules = openModules(child.pid, NOBODY);
+      const modules = await openModules(child.pid, NOBODY);
       for (const { file } of modules) file.close();
       assertEquals(modules.map(({ path }) => path), [open]);
     } finally {

@@ -11,5 +11,5 @@ export async function worldOf(
   const opener = { pid, uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
   const identity = await identify(opener);
   const world = await readWorld(identity);
-  return { world, anchors: Anchors.open(identity, world) };
+  return { world, anchors: await Anchors.open(identity, world) };
 }
