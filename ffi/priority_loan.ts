@@ -34,8 +34,8 @@ const WORDS = 1024;
 
 /**
  * How a loan ended. "released": the thread ended, or executed a program.
- * "over": the time was. "refused": there is no such thread, or the system does
- * not know this.
+ * "over": the time was. "refused": there is no such thread, it executes a program
+ * at this moment, or the system does not know this.
  */
 export type LoanEnd = "released" | "over" | "refused";
 

@@ -136,8 +136,10 @@ class Work {
     loans += counts;
     const end = await this.#lender.lend(tid, LOAN_MS);
     loans -= counts;
-    if (end !== "refused") this.#lent.delete(tid);
-    this.#wake(); // an exec ends a loan, and the guest waits for it
+    // An exec ends a loan, and for some milliseconds afterwards the kernel takes
+    // none; another thread that is refused has ended.
+    if (end !== "refused" || tid === this.#process.pid) this.#lent.delete(tid);
+    if (end === "released") this.#wake(); // the guest waits for it
   }
 
   async #nextLook(): Promise<void> {

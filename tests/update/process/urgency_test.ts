@@ -45,7 +45,8 @@ Deno.test("a program that is executed is lent it as well", {
       new Deno.Command("mkfifo", { args: [fifo] }).outputSync().code,
       0,
     );
-    const script = 'read -r line <"$0"; exec sleep 1000';
+    const more = 'exec sh -c "exec sh -c \\"exec sleep 1000\\""';
+    const script = `read -r line <"$0"; ${more}`;
     using child = start("sh", "-c", script, fifo);
     await using _urgency = Urgency.of(child.pid);
     await untilPriority(child.pid, LENT);
@@ -104,6 +105,21 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     await untilPriority(child.pid, usual);
   });
 }
+
+Deno.test("without the right to it nothing is done", {
+  ignore: ignore || Deno.uid() !== 0,
+}, async () => {
+  const path = "programs/lend_once.ts";
+  const program = new URL(path, import.meta.url).pathname;
+  const { stdout } = await new Deno.Command("setpriv", {
+    args: [
+      ...["--bounding-set=-sys_nice", "--inh-caps=-sys_nice"],
+      ...[Deno.execPath(), "run", "--quiet", "--allow-all", program],
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "true true\n");
+});
 
 Deno.test("a process that has ended is nobody to lend to", async () => {
   using child = start("true");
