@@ -115,10 +115,29 @@ export class PidFd implements Disposable {
     return await this.#fd.wait(POLLIN, timeoutMs) !== 0;
   }
 
+  /**
+   * What the process ended with, as wait(2) tells it, once its parent has waited
+   * for it; undefined before, and where the system does not tell (Linux 6.15).
+   */
+  exitStatus(): number | undefined {
+    const info = new DataView(new ArrayBuffer(PIDFD_INFO_SIZE));
+    info.setBigUint64(0, PIDFD_INFO_EXIT, true);
+    const bytes = new Uint8Array(info.buffer);
+    if (libc().ioctl(this.number, PIDFD_GET_INFO, bytes) < 0) return undefined;
+    const isThere = (info.getBigUint64(0, true) & PIDFD_INFO_EXIT) !== 0n;
+    return isThere ? info.getInt32(EXIT_STATUS_AT, true) : undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#fd[Symbol.dispose]();
   }
 }
+
+/** `struct pidfd_info`: a mask of what is asked and told, ids, the status. */
+const PIDFD_INFO_SIZE = 64;
+const PIDFD_INFO_EXIT = 8n;
+const EXIT_STATUS_AT = 60;
+const PIDFD_GET_INFO = 0xc040ff0bn;
 
 const SYS_PIDFD_SEND_SIGNAL = 424n;
 const SYS_PIDFD_OPEN = 434n;

@@ -69,7 +69,9 @@ export class EndedAfterResumeError extends NeedsPersonError {
 }
 
 /** Whether nothing is left of a VM: nothing to put back, nor to recover. */
-export function isOver(error: unknown): boolean {
+export function isOver(
+  error: unknown,
+): error is EndedAfterResumeError | ShutDownError {
   return error instanceof EndedAfterResumeError ||
     error instanceof ShutDownError;
 }
@@ -80,6 +82,18 @@ export function isOver(error: unknown): boolean {
  */
 export class UpdateProblem extends CprctlError {
   override readonly name: string = "UpdateProblem";
+}
+
+/** What an error advises, to pass it on. */
+export function adviceOf(error: unknown): { readonly remedy?: string } {
+  return error instanceof CprctlError && error.remedy !== undefined
+    ? { remedy: error.remedy }
+    : {};
+}
+
+/** A phrase at the start of a message. */
+export function capital(phrase: string): string {
+  return phrase.slice(0, 1).toUpperCase() + phrase.slice(1);
 }
 
 /** The message of anything that was thrown. */

@@ -122,7 +122,10 @@ Deno.test("a program that ends as recover lets the guest run is told", async () 
   const [recovery] = await recover(request);
   await watcher.done;
   assertEquals(recovery?.outcome, "needs-person");
-  assertMatch(recovery?.message ?? "", /^The guest ran on process \d+, which/);
+  assertMatch(
+    recovery?.message ?? "",
+    /^Process \d+ ended: killed by SIGKILL; the guest had/,
+  );
   assertEquals(membersOf(vm.folder), []);
   assertEquals(await recover(request), []);
 });

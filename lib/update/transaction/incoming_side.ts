@@ -17,12 +17,14 @@ import {
   type QmpEvent,
 } from "../../qmp/mod.ts";
 import {
+  capital,
   EndedAfterResumeError,
   messageOf,
   NeedsPersonError,
   ShutDownError,
   UpdateProblem,
 } from "../error.ts";
+import { howItEnded } from "../process/ending.ts";
 import { stopProcess } from "../process/stop_process.ts";
 import { type VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
@@ -222,8 +224,11 @@ export class IncomingSide implements AsyncDisposable {
     if (why !== undefined) {
       throw new ShutDownError(pid, why, undefined, "after");
     }
-    if (this.#resumptions.seen.length > 0) throw ranAndEnded(pid);
-    throw new UpdateProblem("program-ended", `Process ${pid} ended`);
+    const how = await howItEnded(this.#process);
+    if (this.#resumptions.seen.length === 0) {
+      throw new UpdateProblem("program-ended", capital(how));
+    }
+    throw ranAndEnded(how);
   }
 
   /** Lets a program go on that was stopped because it did not answer. */
@@ -294,12 +299,14 @@ export class IncomingSide implements AsyncDisposable {
   }
 }
 
-function ranAndEnded(pid: number): EndedAfterResumeError {
+/** @param how "process 12 ended", and why */
+function ranAndEnded(how: string): EndedAfterResumeError {
   return new EndedAfterResumeError(
     "ended-after-resume",
-    `The guest ran on process ${pid}, which ended right afterwards: its memory ` +
-      "and disks have moved on from the saved state, so that it cannot be put " +
-      "back",
+    `${
+      capital(how)
+    }; the guest had just been let run on it, so that its memory and ` +
+      "disks have moved on from the saved state and it cannot be put back",
     {
       remedy:
         "Find out what ended the process, then start the VM anew by its " +
@@ -317,7 +324,7 @@ async function abortAtEnd(
 ): Promise<void> {
   try {
     const ended = await process.exited(timeoutMs);
-    if (ended) giveUp.abort(new Error(`process ${process.pid} ended`));
+    if (ended) giveUp.abort(new Error(await howItEnded(process)));
   } catch (error) {
     // Disposing ends the wait; nothing else can go wrong with it.
     if (!(error instanceof OsError)) throw error;

@@ -16,6 +16,7 @@ import {
 } from "../../qmp/mod.ts";
 import type { Deadline } from "../deadline.ts";
 import {
+  adviceOf,
   CANCELLED,
   messageOf,
   NeedsPersonError,
@@ -170,7 +171,7 @@ export class OldSide implements Disposable {
     return new RolledBackError(
       CANCELLED,
       `${reason}; the VM ${this.#asBefore} on the old program`,
-      { cause },
+      { ...adviceOf(cause), cause },
     );
   }
 

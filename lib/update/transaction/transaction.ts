@@ -23,6 +23,8 @@ import {
 import type { NewCommand } from "../command/new_command.ts";
 import type { Deadline } from "../deadline.ts";
 import {
+  adviceOf,
+  capital,
   isOver,
   messageOf,
   NeedsPersonError,
@@ -32,6 +34,7 @@ import {
   UpdateProblem,
 } from "../error.ts";
 import { requireSameNow, requireSameUser } from "../process/identity.ts";
+import { howItEnded } from "../process/ending.ts";
 import { OldMemory } from "../process/old_memory.ts";
 import { lastingGroups } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
@@ -62,6 +65,7 @@ import {
 import { HeldConnections } from "./held_connections.ts";
 import { Hold } from "./hold.ts";
 import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
+import { LastWords } from "./last_words.ts";
 import { type Before, OldSide } from "./old_side.ts";
 import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -71,6 +75,8 @@ import { warmUp } from "./warm_up.ts";
 
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
+const AGAIN = "Mend the cause and run the same command again";
+const RECOVER = "Mend the cause, then run cprctl recover";
 /** For what is done once the VM is where it has to be. */
 const SETTLE_TIMEOUT_MS = 10_000;
 
@@ -211,13 +217,14 @@ async function move(
   using hold = await holdOrCancel(order, found.facts, asking, devices);
   course.ram = hold.ram;
   using connections = HeldConnections.take(order.process, await listing);
+  const words = LastWords.after(hold.descriptors.get(2));
   try {
     await clock.begin("cut");
     await old.cut();
     await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    const end = await goBack(order, course, hold, error);
+    const end = await goBack({ ...order, words }, course, hold, error);
     connections.end();
     throw end;
   }
@@ -370,14 +377,19 @@ async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
 
 /** Back to the old program; the error that says what happened to the VM. */
 async function goBack(
-  order: Move,
+  order: Move & { readonly words: LastWords },
   course: Course,
   hold: Hold,
   cause: unknown,
 ): Promise<UpdateError> {
   await order.clock.begin("rollback");
   const { old, state } = order;
-  const reason = await reasonOf(cause, order);
+  const problem = await reasonOf(cause, order);
+  /** With the program's own words, for which the guest does not wait. */
+  const reason = async () => {
+    const words = await order.words.heard();
+    return words === "" ? problem : `${problem}; it said: ${words}`;
+  };
   forgetResumption(order.directory);
   if (!state.complete && keep(state, old.completed).error !== undefined) {
     const { why } = order.shutdown;
@@ -386,7 +398,7 @@ async function goBack(
     }
     return new NeedsPersonError(
       "state-incomplete",
-      `${reason}; the VM's process ${order.facts.pid} had not saved the devices ` +
+      `${await reason()}; the VM's process ${order.facts.pid} had not saved the devices ` +
         "yet, so that the VM cannot be put back",
       { remedy: "Look at the process before anything else", cause },
     );
@@ -405,18 +417,21 @@ async function goBack(
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;
   } catch (error) {
-    if (error instanceof UpdateError) return error;
+    if (isOver(error)) return error;
+    const code = error instanceof UpdateError ? error.code : "rollback-failed";
     return new NeedsPersonError(
-      "rollback-failed",
-      `${reason}; the old program could not be started: ${messageOf(error)}`,
-      { cause: error },
+      code,
+      `${messageOf(error)}; the update had failed before: ${await reason()}`,
+      { remedy: RECOVER, ...adviceOf(error), cause: error },
     );
   }
   return new RolledBackError(
     "rolled-back",
-    `${reason}; the VM ${facts.running ? "runs" : `is ${facts.runState}`} ` +
+    `${await reason()}; the VM ${
+      facts.running ? "runs" : `is ${facts.runState}`
+    } ` +
       `on the old program, as process ${course.pid}`,
-    { remedy: "Mend the cause and run the same command again", cause },
+    { remedy: AGAIN, ...adviceOf(cause), cause },
   );
 }
 
@@ -427,7 +442,7 @@ async function reasonOf(
 ): Promise<string> {
   const ended = cause instanceof QmpClosedError &&
     await process.exited(END_TIMEOUT_MS);
-  return ended ? `Process ${process.pid} ended` : messageOf(cause);
+  return ended ? capital(await howItEnded(process)) : messageOf(cause);
 }
 
 /** Keeps the saved state, or the error that says why it is not whole. */

@@ -1,0 +1,39 @@
+/** How a process ended. */
+
+import { signalName } from "../../../ffi/signals.ts";
+import type { PidFd } from "../../../ffi/process.ts";
+import { isGone, readProcText } from "./proc.ts";
+
+/** A line of numbers. */
+const MAXIMUM_STAT = 4096;
+/** Of /proc/PID/stat, behind the name: the state, and what it ended with. */
+const [STATE, STATUS] = [0, 49];
+
+/**
+ * "process 12 ended: killed by SIGSEGV"; without the reason where the system
+ * does not tell.
+ */
+export async function howItEnded(process: PidFd): Promise<string> {
+  const what = `process ${process.pid} ended`;
+  // Its parent may wait for it just now.
+  const status = await statusOfZombie(process.pid) ?? process.exitStatus();
+  if (status === undefined) return what;
+  const signal = status & 0x7f;
+  return signal === 0
+    ? `${what}: exit status ${status >> 8 & 0xff}`
+    : `${what}: killed by ${signalName(signal)}`;
+}
+
+/** Before its parent waits for it, no other place tells. */
+async function statusOfZombie(pid: number): Promise<number | undefined> {
+  try {
+    const stat = await readProcText(pid, "stat", MAXIMUM_STAT);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
+    return fields[STATE] === "Z" ? Number(fields[STATUS]) : undefined;
+  } catch (error) {
+    const isHidden = isGone(error) ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (!isHidden) throw error;
+    return undefined;
+  }
+}
