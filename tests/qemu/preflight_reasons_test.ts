@@ -2,10 +2,11 @@
 
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { PLAIN, until, VirtualMachine } from "./harness/mod.ts";
 import { preflightOf } from "./preflight_of.ts";
 
 const builds = await qemuBuilds();
+const PATIENCE_MS = 20_000;
 
 function start(extra: readonly string[]): Promise<VirtualMachine> {
   return VirtualMachine.start(builds.old, { ...PLAIN, extra }, "tcg");
@@ -57,6 +58,31 @@ Deno.test("what a configuration file gave a VM is no change", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("clients whose connections will end are named", async () => {
+  await using vm = await start([
+    ...["-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"],
+    ...["-device", "virtio-serial", "-device", "virtserialport,chardev=agent"],
+    ...["-serial", "unix:serial.sock,server=on,wait=off"],
+    ...["-chardev", "socket,id=idle,path=idle.sock,server=on,wait=off"],
+    ...["-vnc", "unix:vnc.sock"],
+  ]);
+  const said = async () =>
+    (await preflightOf(vm, builds.new.binary)).get("clients")?.detail ?? "";
+  assertMatch(await said(), /^no client/);
+  const open = (name: string) =>
+    Deno.connect({ transport: "unix", path: `${vm.folder}/${name}.sock` });
+  using _agent = await open("agent");
+  using _serial = await open("serial");
+  using _vnc = await open("vnc");
+  await until("all are there", PATIENCE_MS, async () => {
+    const detail = await said();
+    return ['"agent"', '"serial0"', "1 of VNC"].every((it) =>
+      detail.includes(it)
+    );
+  });
+  assertNotMatch(await said(), /idle|monitor/);
 });
 
 Deno.test("a backup that runs loses no bitmap of its own", async () => {

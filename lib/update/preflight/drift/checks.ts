@@ -4,6 +4,7 @@ import { blockExports } from "./block_exports.ts";
 import { blockJobs } from "./block_jobs.ts";
 import { blockNodes } from "./block_nodes.ts";
 import { chardevs } from "./chardevs.ts";
+import { clients } from "./clients.ts";
 import { cpus } from "./cpus.ts";
 import { devices } from "./devices.ts";
 import { dirtyBitmaps } from "./dirty_bitmaps.ts";
@@ -37,6 +38,7 @@ export const DRIFT_CHECKS: readonly PreflightCheck[] = [
   compared(hostForwards),
   compared(chardevs),
   compared(displays),
+  clients,
   blindSpots,
 ];
 
