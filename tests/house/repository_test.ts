@@ -32,6 +32,15 @@ Deno.test("every package is pinned to one version", () => {
   }
 });
 
+Deno.test("tests that a document names are there", async () => {
+  for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) {
+    const text = await Deno.readTextFile(new URL(`docs/${name}`, ROOT));
+    for (const [, path = ""] of text.matchAll(/`(tests\/[^`*]+)`/g)) {
+      await Deno.stat(new URL(path, ROOT));
+    }
+  }
+});
+
 for (const document of DOCUMENTS) {
   Deno.test(`what ${document} names is there`, async () => {
     const text = await Deno.readTextFile(new URL(document, ROOT));
