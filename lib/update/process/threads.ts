@@ -27,6 +27,8 @@ import { isGone } from "./proc.ts";
 export interface ThreadRecord {
   /** "main thread", "vCPU 0", 'iothread "io0"'. */
   readonly name: string;
+  /** Several may be one thread: it is no more than that afterwards. */
+  readonly tid?: number;
   readonly placement: Placement;
   /** Those of its groups that are not the main thread's. */
   readonly cgroups: Cgroups;
@@ -48,6 +50,7 @@ export async function readThreads(
   const main = readCgroups(pid, pid);
   return [...await namedThreads(client, pid)].map(([name, tid]) => ({
     name,
+    tid,
     placement: readPlacement(tid),
     cgroups: otherCgroups(readCgroups(pid, tid), main),
   }));
@@ -74,9 +77,18 @@ export async function restoreThreads(
     return [`No thread got back its place: ${messageOf(error)}`];
   }
   refuseMoreCpus(records, threads);
-  return records.flatMap(({ name, placement, cgroups }) => {
+  const successors = new Map<number, number>();
+  return records.flatMap(({ name, tid: before, placement, cgroups }) => {
     const tid = threads.get(name);
     if (tid === undefined) return [`The VM has no ${name} any more`];
+    // The names are the monitor's: what one thread had is not for several.
+    const successor = before === undefined
+      ? tid
+      : successors.get(before) ?? tid;
+    if (successor !== tid) {
+      return [`The ${name} shared a thread, whose place another one has now`];
+    }
+    if (before !== undefined) successors.set(before, tid);
     // Groups first: a cpuset takes away what affinity it does not allow.
     const problems = [
       ...joinCgroups("thread", tid, cgroups),

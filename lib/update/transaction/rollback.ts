@@ -92,7 +92,8 @@ async function becomeOld(
   deadline: Deadline,
 ): Promise<Return> {
   await using urgency = Urgency.of(keeper.pid);
-  const pid = await keeper.go();
+  using process = await keeper.go();
+  const { pid } = process;
   try {
     await using old = await IncomingSide.connect(
       { ...way.facts, pid },
@@ -116,7 +117,7 @@ async function becomeOld(
     return { pid, resume, warnings };
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    await endPid(pid);
+    await endProcess(process);
     throw error;
   }
 }
@@ -198,19 +199,19 @@ async function endProcesses(
   process: PidFd,
   intruder: number | undefined,
 ): Promise<void> {
-  const isChild = intruder !== undefined &&
-    await readParent(intruder) === process.pid;
+  // Opened first: then it is that child, or none.
+  using other = intruder === undefined ? undefined : openIfThere(intruder);
+  const isChild = other !== undefined &&
+    await readParent(other.pid) === process.pid;
   await endProcess(process);
-  if (isChild) await endPid(intruder);
+  if (isChild) await endProcess(other);
 }
 
-/** Ends the program of an attempt, unless it ended by itself. */
-async function endPid(pid: number): Promise<void> {
+function openIfThere(pid: number): PidFd | undefined {
   try {
-    using process = PidFd.open(pid);
-    await endProcess(process);
+    return PidFd.open(pid);
   } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return;
+    if (error instanceof OsError && error.code === "ESRCH") return undefined;
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
+import { PidFd } from "../../../ffi/process.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
 import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { spawn } from "../../../ffi/spawn.ts";
@@ -144,15 +145,20 @@ export class Keeper implements AsyncDisposable {
   /**
    * Makes the keeper the old program.
    *
-   * @returns its pid; that of no process any more when it could not execute it
+   * @returns its process, which has ended when it could not execute it
+   * @throws {OsError} ESRCH when the keeper has ended before
    */
-  async go(): Promise<number> {
+  async go(): Promise<PidFd> {
+    using stack = new DisposableStack();
+    // It lives as long as it listens: no other process has its pid now.
+    const process = stack.use(PidFd.open(this.#pid));
     await this.#say({ do: "go" });
     // The exec closes the socket, as does the end of the process.
     for await (const { line } of lines(this.#socket, TIMEOUT_MS)) void line;
     this.#gone = true;
     this.#child?.release();
-    return this.#pid;
+    stack.move();
+    return process;
   }
 
   /** Leaves the keeper where it is, for `cprctl recover`. */

@@ -133,3 +133,28 @@ Deno.test("threads of a process in a pid namespace of its own are found", {
     "an id of this namespace is none of that one",
   );
 });
+
+Deno.test("what one thread had is given to one thread", async () => {
+  using vm = sleeper();
+  const records = await readThreads(monitor([vm.pid, vm.pid]), vm.pid);
+  assertEquals(records.map(({ tid }) => tid), [vm.pid, vm.pid, vm.pid]);
+  using shared = sleeper();
+  assertEquals(
+    await restoreThreads(
+      monitor([shared.pid, shared.pid]),
+      shared.pid,
+      records,
+    ),
+    [],
+  );
+  const other = [...Deno.readDirSync("/proc/self/task")]
+    .map(({ name }) => Number(name)).find((tid) => tid !== Deno.pid);
+  assertEquals(
+    await restoreThreads(
+      monitor([Deno.pid, other ?? 0]),
+      Deno.pid,
+      records,
+    ),
+    ["The vCPU 1 shared a thread, whose place another one has now"],
+  );
+});

@@ -7,7 +7,6 @@ import {
 import { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { O_RDONLY } from "../../../ffi/open_flags.ts";
-import { PidFd } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../../../lib/update/error.ts";
 import { readCprState } from "../../../lib/cpr/mod.ts";
 import type { Kept } from "../../../lib/update/world/estate.ts";
@@ -94,9 +93,9 @@ Deno.test("a keeper becomes the old program, in its place, with all it held", as
   await using it = await stage();
   await using keeper = await it.start();
   await keeper.hold(it.kept);
-  const pid = await keeper.go();
-  using process = gone(pid);
-  if (process !== undefined) assert(await process.exited(10_000));
+  using process = await keeper.go();
+  const { pid } = process;
+  assert(await process.exited(10_000));
   const said = (await Deno.readTextFile(it.output)).split("\n");
   assertEquals(said, [
     `pid ${pid} args two words home /model`,
@@ -120,8 +119,8 @@ Deno.test("descriptors that have high numbers push no others aside", async () =>
     return { held: { number }, fd };
   });
   await keeper.hold([...it.kept, ...named]);
-  using process = gone(await keeper.go());
-  if (process !== undefined) assert(await process.exited(10_000));
+  using process = await keeper.go();
+  assert(await process.exited(10_000));
   assertEquals(
     await Deno.readTextFile(it.output),
     HIGH_NUMBERS.map((number) => `${number}\n`).join(""),
@@ -134,15 +133,6 @@ Deno.test("descriptors that have high numbers push no others aside", async () =>
     ` ${ram.descriptor} -> /memfd:ram0`,
   );
 });
-
-/** The process, or undefined where it ended already. */
-function gone(pid: number): PidFd | undefined {
-  try {
-    return PidFd.open(pid);
-  } catch {
-    return undefined; // it was quick
-  }
-}
 
 /** Words that put a filter over what comes after them. */
 const UNDER_FILTER = [
@@ -189,8 +179,8 @@ for (const wrapper of confinements) {
       const priority = new TextDecoder().decode((await ionice.output()).stdout);
       await using keeper = await it.start();
       await keeper.hold(it.kept);
-      using process = gone(await keeper.go());
-      if (process !== undefined) assert(await process.exited(10_000));
+      using process = await keeper.go();
+      assert(await process.exited(10_000));
       const said = await Deno.readTextFile(it.output);
       assertEquals(shown(said), shown(status));
       assertStringIncludes(said, `personality ${personality}`);
@@ -214,8 +204,8 @@ Deno.test({
     assertStringIncludes(status, "Seccomp_filters:\t2");
     await using keeper = await it.start();
     await keeper.hold(it.kept);
-    using process = gone(await keeper.go());
-    if (process !== undefined) assert(await process.exited(10_000));
+    using process = await keeper.go();
+    assert(await process.exited(10_000));
     const said = await Deno.readTextFile(it.output);
     assertEquals(said.match(CONFINEMENT), status.match(CONFINEMENT));
   },
@@ -268,8 +258,8 @@ Deno.test("memory outlives a killed cprctl, and another one finds it", async () 
 
   await using keeper = await Keeper.find(it.run.path);
   assert(keeper !== undefined);
-  using process = gone(await keeper.go());
-  if (process !== undefined) assert(await process.exited(10_000));
+  using process = await keeper.go();
+  assert(await process.exited(10_000));
   assertEquals(await Deno.readTextFile(it.output), "1\n");
 });
 
