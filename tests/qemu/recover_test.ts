@@ -216,7 +216,7 @@ for (const delay of [20, 30, 40, 50, 60]) {
     await using vm = await boot();
     const witness = await Witness.of(vm);
     const { exitCode, said } = await updateHere(
-      orderOf(vm, 2_000),
+      orderOf(vm, 10_000),
       (phase) => {
         if (phase === "cut") Deno.kill(vm.pid, "SIGSTOP");
         return Promise.resolve();
