@@ -1,6 +1,9 @@
 import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { peripherals } from "./peripherals.ts";
+import { text } from "./reply.ts";
 
+/** Alone on a bus of virtio, or as a PCI device. */
+const VIRTIO_MEM = /^child<virtio-mem(-pci)?>$/;
 /** Where -object puts a memory backend; the rest of the path is its id. */
 const BACKEND = /^\/objects\/([^/]+)$/;
 
@@ -14,22 +17,17 @@ export async function readDeviceMemory(
   client: QmpClient,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
-  for (const device of await memoryDevices(client)) {
-    const { type, data } = asObject(device);
-    if (type !== "virtio-mem") continue;
-    const id = BACKEND.exec(text(asObject(data ?? null)["memdev"]) ?? "")?.[1];
-    if (id !== undefined) found.add(id);
+  try {
+    for (const path of await peripherals(client, VIRTIO_MEM)) {
+      const property = "memdev";
+      const backend = await client.execute("qom-get", { path, property });
+      const id = BACKEND.exec(text(backend) ?? "")?.[1];
+      if (id !== undefined) found.add(id);
+    }
+  } catch (error) {
+    if (!(error instanceof QmpCommandError)) throw error;
   }
   return found;
-}
-
-async function memoryDevices(client: QmpClient) {
-  try {
-    return asArray(await client.execute("query-memory-devices"));
-  } catch (error) {
-    if (error instanceof QmpCommandError) return [];
-    throw error;
-  }
 }
 
 /**

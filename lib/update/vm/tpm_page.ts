@@ -7,7 +7,8 @@
  */
 
 import { type Json, type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { childrenOf, peripherals } from "./peripherals.ts";
+import { text } from "./reply.ts";
 
 /** The page, where the guest finds it. */
 export interface TpmPage {
@@ -19,7 +20,6 @@ export interface TpmPage {
 /** Its RAMBlock, as a stream names it. */
 export const TPM_BLOCK = "tpm-ppi";
 
-const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
 const TPM = /^child<tpm-/;
 const REGION = new RegExp(`^${TPM_BLOCK}\\[`);
 /** More than QEMU ever had; it is read within the guest's pause. */
@@ -31,33 +31,17 @@ export async function findTpmPage(
   client: QmpClient,
 ): Promise<TpmPage | undefined> {
   try {
-    for (const folder of FOLDERS) {
-      for (const tpm of await children(client, folder, TPM)) {
-        for (const region of await children(client, tpm, REGION)) {
-          const ask = async (property: string) =>
-            Number(await client.execute("qom-get", { path: region, property }));
-          return { address: await ask("addr"), bytes: await ask("size") };
-        }
+    for (const tpm of await peripherals(client, TPM)) {
+      for (const region of await childrenOf(client, tpm, "name", REGION)) {
+        const ask = async (property: string) =>
+          Number(await client.execute("qom-get", { path: region, property }));
+        return { address: await ask("addr"), bytes: await ask("size") };
       }
     }
   } catch (error) {
     if (!(error instanceof QmpCommandError)) throw error;
   }
   return undefined;
-}
-
-/** The paths of an object's children whose name or type is such. */
-async function children(
-  client: QmpClient,
-  path: string,
-  such: RegExp,
-): Promise<string[]> {
-  return asArray(await client.execute("qom-list", { path })).flatMap((it) => {
-    const { name, type } = asObject(it);
-    const isSuch = such.test(text(name) ?? "") ||
-      such.test(text(type) ?? "");
-    return isSuch ? [`${path}/${name}`] : [];
-  });
 }
 
 /** Whether a page has nothing but zeros; false where that cannot be told. */

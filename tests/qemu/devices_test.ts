@@ -1,0 +1,63 @@
+/** docs/devices.md says what is so; all of it is tried by deno task devices. */
+
+import { assertEquals } from "@std/assert";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { tryOn } from "../devices/campaign.ts";
+import { deviceTypes } from "../devices/catalogue.ts";
+import { cellFor, cellsIn } from "../devices/page.ts";
+import { type Board, BOARD_NAMES } from "../devices/trial.ts";
+
+const builds = await qemuBuilds();
+const types = await deviceTypes(builds.old);
+const page = await Deno.readTextFile(
+  new URL("../../docs/devices.md", import.meta.url),
+);
+const cells = cellsIn(page);
+/** Another release may have other devices. */
+const isOfPage = page.includes(`QEMU ${builds.old.version} `);
+
+/** A few of each kind that the others do not try. */
+const SAMPLE: Readonly<Record<Board, readonly string[]>> = {
+  q35: ["igb", "usb-kbd", "hda-duplex", "vmgenid", "edu", "nvme-ns"],
+  pc: ["pci-serial", "sb16", "i82559er", "usb-audio", "acpi-erst"],
+  microvm: [
+    "virtio-rng-device",
+    "virtio-tablet-device",
+    "virtio-pmem",
+    "virtio-mem",
+  ],
+};
+
+Deno.test({
+  name: "the page has every type of device, and no other",
+  ignore: !isOfPage,
+  fn() {
+    assertEquals(
+      [...cells.keys()].sort(),
+      types.map(({ name }) => name).sort(),
+    );
+  },
+});
+
+Deno.test("no type of device was found to fail", () => {
+  const failed = [...cells].filter(([, said]) =>
+    said.some((cell) => cell.includes("failed"))
+  );
+  assertEquals(failed, []);
+});
+
+for (const board of BOARD_NAMES) {
+  Deno.test({
+    name: `what the page says of devices of ${board} is so`,
+    ignore: !isOfPage,
+    async fn() {
+      const some = types.filter(({ name }) => SAMPLE[board].includes(name));
+      assertEquals(some.length, SAMPLE[board].length);
+      await tryOn(board, some, builds, ({ type, verdict }) => {
+        const said = cells.get(type)?.[BOARD_NAMES.indexOf(board)];
+        const why = "why" in verdict ? verdict.why : "";
+        assertEquals(cellFor(verdict), said, `${type}: ${why}`);
+      });
+    },
+  });
+}
