@@ -88,6 +88,13 @@ export class ProcessFiles {
     return Number.parseInt(flags, 8);
   }
 
+  /** The number of a pseudo-terminal that it holds the master of. */
+  async terminalIndex(descriptor: number): Promise<number | undefined> {
+    const facts = await this.#facts(descriptor) ?? "";
+    const [, index] = /^tty-index:\s*(\d+)$/m.exec(facts) ?? [];
+    return index === undefined ? undefined : Number(index);
+  }
+
   /** The locks that the process has by its descriptors. */
   async locks(): Promise<FileLock[]> {
     const locks: FileLock[] = [];

@@ -52,6 +52,11 @@ export function requireJournal(
   const live = json.object(settings, "live");
   json.objects(live, "writeThresholds");
   json.objects(live, "balloons");
+  if (live["terminals"] !== undefined) {
+    for (const terminal of json.objects(live, "terminals")) {
+      for (const key of ["device", "path"]) json.text(terminal, key);
+    }
+  }
   return document as Journal;
 }
 

@@ -30,6 +30,7 @@ import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
 import type { ShutdownWatch } from "../vm/shutdown.ts";
+import { closeTerminals } from "../vm/terminals.ts";
 import {
   canBeMoved,
   isLive,
@@ -179,11 +180,13 @@ export class OldSide implements Disposable {
    * Lets the program save the devices and execute the new one. The end of the
    * connection is the sign that it did.
    *
+   * @param terminals the character devices whose terminals would stay open
    * @throws {RolledBackError} when the exec failed and the VM is as it was
    * @throws {QmpTimeoutError} when neither happens in time
    */
-  async cut(): Promise<void> {
+  async cut(terminals: readonly string[]): Promise<void> {
     try {
+      closeTerminals(this.#client, terminals);
       await this.#client.execute("migrate-continue", {
         state: "pre-switchover",
       });

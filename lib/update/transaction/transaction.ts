@@ -20,7 +20,9 @@ import {
   QmpClosedError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
+import { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
+import { plainTerminals } from "../command/terminals.ts";
 import type { Deadline } from "../deadline.ts";
 import {
   adviceOf,
@@ -173,7 +175,7 @@ export async function runTransaction(
     ) {
       // Where another process has the VM now, that one was given them.
       client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-      course.warnings.push(...await settings.giveBack(client));
+      course.warnings.push(...await settings.giveBackUnmoved(client));
     }
     throw error;
   }
@@ -197,6 +199,7 @@ async function move(
   course: Course,
 ): Promise<void> {
   const { clock, old, state } = found;
+  const terminals = closable(found);
   await clock.begin("migrate");
   await old.requireMovable();
   clock.goOn();
@@ -220,7 +223,7 @@ async function move(
   const words = LastWords.after(hold.descriptors.get(2));
   try {
     await clock.begin("cut");
-    await old.cut();
+    await old.cut(terminals);
     await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
@@ -229,6 +232,15 @@ async function move(
     throw end;
   }
   connections.end();
+}
+
+/** The character devices whose terminals are closed before the exec. */
+function closable({ facts, settings }: Omit<Move, "urgency">): string[] {
+  const { terminals = [] } = settings.record.live;
+  if (terminals.length === 0) return [];
+  const there = new Set(terminals.map(({ device }) => device));
+  return plainTerminals(CommandLine.parse(facts.program, facts.argv))
+    .filter((it) => there.has(it));
 }
 
 /** What the old program has told of it so far. */

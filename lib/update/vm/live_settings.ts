@@ -14,6 +14,7 @@ import {
   QmpError,
 } from "../../qmp/mod.ts";
 import { asArray, text } from "./reply.ts";
+import { giveTerminals, readTerminals, type Terminal } from "./terminals.ts";
 
 /** At which offset of a node a write is to be told of (thin provisioning). */
 export interface WriteThreshold {
@@ -35,6 +36,8 @@ export interface BalloonPolling {
 export interface LiveRecord {
   readonly writeThresholds: readonly WriteThreshold[];
   readonly balloons: readonly BalloonPolling[];
+  /** Absent where an older cprctl read them. */
+  readonly terminals?: readonly Terminal[];
 }
 
 const POLLING = "guest-stats-polling-interval";
@@ -56,6 +59,7 @@ export async function readLiveSettings(
   return {
     writeThresholds: thresholdsOf(nodes).slice(0, MOST),
     balloons: devices.flat().slice(0, MOST),
+    terminals: await readTerminals(client),
   };
 }
 
@@ -66,9 +70,9 @@ export async function readLiveSettings(
  */
 export async function giveLiveSettings(
   client: QmpClient,
-  { writeThresholds, balloons }: LiveRecord,
+  { writeThresholds, balloons, terminals = [] }: LiveRecord,
 ): Promise<string[]> {
-  const warnings: string[] = [];
+  const warnings = await giveTerminals(client, terminals);
   const attempt = async (what: string, work: () => Promise<unknown>) => {
     try {
       await work();

@@ -10,6 +10,7 @@ import {
   readLiveSettings,
 } from "./live_settings.ts";
 import { asArray, asObject } from "./reply.ts";
+import { giveTerminals } from "./terminals.ts";
 
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
@@ -85,6 +86,15 @@ export class MigrationSettings {
       if (!(error instanceof QmpError)) throw error;
       return [`Migration settings could not be given back: ${error.message}`];
     }
+  }
+
+  /** The same for the program that had it before, and keeps it. */
+  async giveBackUnmoved(client: QmpClient): Promise<string[]> {
+    const { terminals = [] } = this.record.live;
+    return [
+      ...await this.giveBack(client),
+      ...await giveTerminals(client, terminals),
+    ];
   }
 
   /** The same for a program that has just begun, and has the VM now. */

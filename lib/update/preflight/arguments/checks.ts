@@ -9,6 +9,7 @@ import { fdSets } from "./fd_sets.ts";
 import { firmware } from "./firmware.ts";
 import { newCommandLine } from "./new_command.ts";
 import { reopening } from "./reopening.ts";
+import { terminals } from "./terminals.ts";
 import { tpmServer } from "./tpm_server.ts";
 
 /** The command line can be used again. */
@@ -23,5 +24,6 @@ export const ARGUMENT_CHECKS: readonly PreflightCheck[] = [
   descriptors,
   fdSets,
   chardevPeers,
+  terminals,
   tpmServer,
 ];

@@ -1,0 +1,126 @@
+/** Pseudo-terminals of a VM do not pile up, and keep their names. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { isObject } from "../../lib/qmp/mod.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { updateHere } from "../faults/harness/cprctl.ts";
+import { openDescriptors } from "./harness/descriptors.ts";
+import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { move, moveAndReturn } from "./moved.ts";
+import {
+  assertNothingElse,
+  assertRefuses,
+  assertWarns,
+  preflightOf,
+} from "./preflight_of.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const MOVES = 5;
+
+function boot(...extra: string[]): Promise<VirtualMachine> {
+  return VirtualMachine.boot(builds.old, { ...PLAIN, extra }, "tcg");
+}
+
+/** Where a VM's terminals are, by the labels of their devices. */
+async function terminalsOf(vm: VirtualMachine): Promise<string[]> {
+  const chardevs = await vm.command("query-chardev");
+  return (Array.isArray(chardevs) ? chardevs : []).filter(isObject)
+    .map(({ label, filename }) => `${label} ${filename}`)
+    .filter((it) => it.includes(" pty:")).sort();
+}
+
+/** What is open but for what comes and goes with a client of the monitor. */
+function open(vm: VirtualMachine): string[] {
+  return openDescriptors(vm.pid).map(({ target }) => target)
+    .filter((it) => !/^(socket|pipe|anon_inode):/.test(it)).sort();
+}
+
+function masters(vm: VirtualMachine): string[] {
+  return open(vm).filter((target) => target.endsWith("/ptmx"));
+}
+
+Deno.test("the terminal of a serial port is the same after many updates", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot(
+    ...["-serial", "pty", "-chardev", "pty,id=named"],
+    ...["-serial", "chardev:named"],
+  );
+  const witness = await Witness.of(vm);
+  const terminals = await terminalsOf(vm);
+  assertEquals(terminals.length, 2);
+  const before = open(vm);
+  for (let time = 0; time < MOVES; time++) {
+    const { warnings } = await move(vm, time % 2 ? builds.old : builds.new);
+    assertEquals(warnings, []);
+    assertEquals(await terminalsOf(vm), terminals);
+    assertEquals(masters(vm).length, 2);
+    assertEquals(open(vm), before);
+  }
+  const { warnings } = await moveAndReturn(vm, builds.old);
+  assertEquals(warnings, []);
+  assertEquals(await terminalsOf(vm), terminals);
+  await witness.assertLivesOn();
+});
+
+Deno.test("a terminal whose name another process keeps has another, which is said", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot("-serial", "pty");
+  const [, path = ""] = / pty:(.*)$/.exec((await terminalsOf(vm))[0] ?? "") ??
+    [];
+  using _reader = await Deno.open(path);
+  const { warnings } = await move(vm, builds.new);
+  assertMatch(
+    warnings.join("\n"),
+    /^The terminal of character device "serial0" is ".*" now; it was ".*"$/,
+  );
+  assertEquals(masters(vm).length, 1);
+});
+
+Deno.test("a terminal is opened again when the exec fails", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot("-serial", "pty");
+  const terminals = await terminalsOf(vm);
+  const binary = `${vm.folder}/qemu-new`;
+  await Deno.symlink(builds.new.binary, binary);
+  const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
+  const { report, said } = await updateHere(order, async (phase) => {
+    if (phase === "cut") await Deno.remove(binary);
+  });
+  assertEquals(report?.outcome, "rolled-back", said);
+  assertEquals(report?.pid_after, vm.pid);
+  assertEquals(await terminalsOf(vm), terminals);
+  assertEquals(report?.warnings, []);
+});
+
+Deno.test("terminals that were left open are counted", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot(
+    ...["-chardev", "pty,id=c", "-device", "virtio-serial-pci"],
+    ...["-device", "virtconsole,chardev=c"],
+  );
+  const { warnings } = await move(vm, builds.new);
+  assertEquals(warnings.length, 1);
+  assertWarns(
+    await preflightOf(vm, builds.old.binary),
+    "terminals",
+    "no device uses: 1",
+  );
+});
+
+Deno.test("a link to a terminal is refused", async () => {
+  await using vm = await boot("-serial", "null");
+  const link = `${vm.folder}/link`;
+  const checks = (...words: string[]) =>
+    preflightOf(vm, builds.new.binary, {
+      argv: (argv) => [...argv, ...words],
+    });
+  assertRefuses(
+    await checks("-chardev", `pty,id=x,path=${link}`),
+    "terminals",
+    link,
+  );
+  assertRefuses(await checks("-serial", `pty:${link}`), "terminals", link);
+  assertNothingElse(await checks());
+});
