@@ -1,7 +1,7 @@
 /**
- * Builds one executable file: dist/cprctl by deno compile or, where there is no
- * denort, dist/cprctl-portable. Neither is there after a build unless that build
- * made it, ran it, and liked its answer.
+ * Builds one executable file, dist/cprctl: by deno compile or, where there is no
+ * denort, in the portable form. Beside it is its SHA-256. Neither is there after
+ * a build unless that build made it, ran it, and liked its answer.
  *
  * @module
  */
@@ -27,19 +27,23 @@ const DIST = new URL("../dist", import.meta.url).pathname;
 /** Builds what the options say; returns the path of the file. */
 async function build(options: BuildOptions): Promise<string> {
   await Deno.mkdir(options.into, { recursive: true });
-  for (const form of ["compiled", "portable"] as const) {
-    await removeIfThere(pathOf(options, form));
-  }
+  const path = pathOf(options);
+  for (const old of [path, checksumPath(path)]) await removeIfThere(old);
   // In the same file system, so that the finished file can be renamed.
   const work = await Deno.makeTempDir({ dir: options.into, prefix: ".build-" });
   try {
-    return await buildIn(work, options);
+    await buildIn(work, path, options);
+    return path;
   } finally {
     await Deno.remove(work, { recursive: true });
   }
 }
 
-async function buildIn(work: string, options: BuildOptions): Promise<string> {
+async function buildIn(
+  work: string,
+  path: string,
+  options: BuildOptions,
+): Promise<void> {
   const { target } = options;
   const builtFrom = await commit();
   const folder = `${work}/bundle`;
@@ -52,9 +56,8 @@ async function buildIn(work: string, options: BuildOptions): Promise<string> {
   } else {
     console.error(`It was not run: it is for ${target.triple}`);
   }
-  const path = pathOf(options, form);
+  await writeChecksum(made, path);
   await Deno.rename(made, path);
-  return path;
 }
 
 /** Makes the file in the form that is asked for, or else can be had. */
@@ -69,19 +72,38 @@ async function make(
       return "compiled";
     } catch (error) {
       if (form !== undefined || !(error instanceof NoDenortError)) throw error;
-      console.error(explain(error));
-      console.error("Make the portable form instead: a script with its Deno");
+      console.error(
+        "note: No denort was found, and none could be fetched" +
+          `${
+            reasonOf(error)
+          }; this makes the portable form instead, a script ` +
+          "with its own Deno",
+      );
     }
   }
   await makePortable(bundle, await runtimeFor(target, runtime), output, target);
   return "portable";
 }
 
-/** Nobody shall take one form, or one machine's, for the other. */
-function pathOf({ into, target }: BuildOptions, form: BuiltForm): string {
-  const portable = form === "portable" ? "-portable" : "";
+/** One name for either form: what installs it need not know which one it is. */
+function pathOf({ into, target }: BuildOptions): string {
   const machine = isThisMachine(target) ? "" : `-${target.architecture}`;
-  return `${into}/cprctl${portable}${machine}`;
+  return `${into}/cprctl${machine}`;
+}
+
+function checksumPath(path: string): string {
+  return `${path}.sha256`;
+}
+
+/** As `sha256sum -c` reads it, in the folder of both. */
+async function writeChecksum(made: string, path: string): Promise<void> {
+  const bytes = await Deno.readFile(made);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  await Deno.writeTextFile(
+    checksumPath(path),
+    `${new Uint8Array(digest).toHex()}  ${name}\n`,
+  );
 }
 
 async function removeIfThere(path: string): Promise<void> {
@@ -90,6 +112,11 @@ async function removeIfThere(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/** Why none could be fetched, in brackets. */
+function reasonOf({ cause }: NoDenortError): string {
+  return cause instanceof Error ? ` (${cause.message.split("\n", 1)[0]})` : "";
 }
 
 /** What a child said has lines. */

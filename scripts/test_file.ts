@@ -6,7 +6,7 @@
  */
 
 const ROOT = new URL("../", import.meta.url).pathname;
-const NAMES = ["cprctl", "cprctl-portable"];
+const FILE = `${ROOT}dist/cprctl`;
 
 /** Those that need nothing but this checkout. */
 const SHORT = [
@@ -47,14 +47,6 @@ async function deno(
   if (code !== 0) Deno.exit(code);
 }
 
-/** A build leaves one of them. */
-function built(): string {
-  const names = [...Deno.readDirSync(`${ROOT}dist`)].map(({ name }) => name);
-  const name = NAMES.find((name) => names.includes(name));
-  if (name === undefined) throw new Error("The build has made nothing");
-  return `${ROOT}dist/${name}`;
-}
-
 const short = Deno.args[0] === "--short";
 if (Deno.args.length > (short ? 1 : 0)) {
   console.error(HELP);
@@ -62,9 +54,8 @@ if (Deno.args.length > (short ? 1 : 0)) {
 }
 await deno(["run", "--allow-all", "scripts/compile.ts"]);
 if (!short) await deno(["run", "--allow-all", "scripts/get_qemu.ts"]);
-const file = built();
-console.log(`Test ${file}`);
+console.log(`Test ${FILE}`);
 await deno(
   ["test", "--allow-all", ...SHORT, ...short ? [] : LONG],
-  { CPRCTL: file },
+  { CPRCTL: FILE },
 );

@@ -14,10 +14,13 @@
 #   /var/tmp/cprctl-UID  /tmp/cprctl-UID  /dev/shm/cprctl-UID
 #       where it is a folder, not a link, that belongs to the user, of mode 0700
 #
-# What is unpacked is checked against its hashes before it gets its name. After
-# that the folder is trusted: only the user and root can change it, and both
-# could as well change this file. A folder of others, an emptied file, or a
-# file system that executes nothing are passed by.
+# What is unpacked is checked against its hashes before it gets its name, and
+# dated back. After that the folder is trusted: only the user and root can
+# change it, and both could as well change this file. But cleaners remove files
+# and full disks truncate them: where a file is missing, or newer than it was
+# dated, everything is unpacked again. A folder of others, or a file system that
+# executes nothing, are passed by. The one that unpacks removes other versions
+# from the same place, unless a process runs from them.
 #
 # Between this file's start and Deno's there is nothing but built-in tests and
 # one fork where it runs inside a guest's pause, with exec as its first word.
@@ -35,7 +38,12 @@ cprctl_id=@ID@
 cprctl_unpacked() {
   cprctl_home=$1/$cprctl_id
   [ -O "$cprctl_home" ] && [ -O "$cprctl_home/main.js" ] &&
-    [ -s "$cprctl_home/deno" ] && [ -x "$cprctl_home/deno" ]
+    [ -x "$cprctl_home/deno" ] && [ -f "$cprctl_home/sums" ] || return
+  for cprctl_part in @PARTS@; do
+    cprctl_part=$cprctl_home/$cprctl_part
+    [ -f "$cprctl_part" ] && [ ! "$cprctl_part" -nt "$cprctl_home/sums" ] ||
+      return
+  done
 }
 
 # Whether only this user can put anything into the folder $1.
@@ -159,15 +167,51 @@ cprctl_unpack_into() (
   chmod 0700 deno
   mkdir deno_dir
   ./deno --version >/dev/null || exit
+  # Whatever changes a file later makes it newer, even on a clock put back.
+  touch -m -t 200001010000 ./* || exit
   # Half a file under a good name would be there for good after a power cut.
   sync ./* || exit
 
   cd ..
-  if mv -T "$work" "$cprctl_id" 2>/dev/null; then exit 0; fi
-  if cprctl_unpacked "$PWD"; then exit 0; fi # another start was faster
-  mv -T "$cprctl_id" "$work/unfit" && mv -T "$work" "$cprctl_id" || exit
-  rm -rf "$cprctl_id/unfit"
+  if ! mv -T "$work" "$cprctl_id" 2>/dev/null; then
+    if cprctl_unpacked "$PWD"; then exit 0; fi # another start was faster
+    mv -T "$cprctl_id" "$work/unfit" && mv -T "$work" "$cprctl_id" || exit
+    rm -rf "$cprctl_id/unfit"
+  fi
+  cprctl_remove_others
+  exit 0
 )
+
+# Removes other versions from this folder, unless a process runs from them.
+cprctl_remove_others() {
+  for other in *.*.*-????????????????; do
+    [ "$other" != "$cprctl_id" ] && [ ! -h "$other" ] &&
+      [ -f "$other/sums" ] && [ -f "$other/main.js" ] || continue
+    if cprctl_in_use "$other"; then continue; fi
+    mv -T "$other" unpack.other 2>/dev/null || continue
+    # One that started just now runs on, from where it was.
+    if cprctl_in_use unpack.other; then
+      mv -T unpack.other "$other"
+    else
+      rm -rf unpack.other
+    fi
+  done
+}
+
+# Whether a process executes the Deno in the folder $1, here or in another mount
+# namespace; also where that cannot be known.
+cprctl_in_use() {
+  [ -e "/proc/$$/exe" ] || return 0
+  used=$(stat -L -c '%d:%i' /proc/[0-9]*/exe 2>/dev/null)
+  file=$(stat -c '%d:%i' "$1/deno" 2>/dev/null) || file=none
+  case "
+$used
+" in *"
+$file
+"*) return 0 ;; esac
+  # A file that was removed, or replaced, under its process.
+  readlink /proc/[0-9]*/exe 2>/dev/null | grep -qF "/$1/deno"
+}
 
 # Takes the next $1 bytes of what is appended as file $3 with SHA-256 $2.
 cprctl_take() {

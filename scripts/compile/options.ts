@@ -18,8 +18,8 @@ Usage: deno task compile [--target ARCHITECTURE] [--form FORM] [--into FOLDER]
   --runtime  the Deno of a portable program (default: the one that builds; for
              another target, the same version from npm)
 
-Makes cprctl or cprctl-portable, with the architecture after the name where it
-is another one. DENORT_BIN names a denort of your own.
+Makes cprctl and cprctl.sha256; where it is for another architecture, that is
+in the name: cprctl-aarch64. DENORT_BIN names a denort of your own.
 `;
 
 /** The form of a built program. */

@@ -3,7 +3,7 @@
  *
  * ```
  * ┌──────────────────────────────────────────┐
- * │ head.sh: a /bin/sh script, about 8 KB    │  knows length and SHA-256 of
+ * │ head.sh: a /bin/sh script, about 15 KB   │  knows length and SHA-256 of
  * ├──────────────────────────────────────────┤  each file below, and ends in
  * │ chunk-….js … main.js: the bundle         │  exec, so that no shell ever
  * ├──────────────────────────────────────────┤  comes to what follows
@@ -91,6 +91,7 @@ async function head(parts: readonly Part[], target: Target): Promise<string> {
     SIZE: String(size),
     MEGABYTES: String(Math.ceil(size / 1e6)),
     TAKE: take.join("\n  "),
+    PARTS: parts.map(({ name }) => name).join(" \\\n    "),
     FLAGS: OPTIONS.join(" "),
   });
 }

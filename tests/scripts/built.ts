@@ -21,5 +21,5 @@ export function runBuild(
 export async function buildPortable(into: string): Promise<string> {
   const { code, stderr } = await runBuild(into, ["--form", "portable"]);
   assertEquals([code, stderr], [0, ""]);
-  return `${into}/cprctl-portable`;
+  return `${into}/cprctl`;
 }

@@ -88,8 +88,11 @@ Deno.test("a program for another machine is built, named and refused", async () 
       0,
       `It was not run: it is for ${triple}\n`,
     ]);
-    assertEquals(contents(into), [`cprctl-portable-${architecture}`]);
-    const program = `${into}/cprctl-portable-${architecture}`;
+    assertEquals(contents(into).sort(), [
+      `cprctl-${architecture}`,
+      `cprctl-${architecture}.sha256`,
+    ]);
+    const program = `${into}/cprctl-${architecture}`;
     assertEquals(Deno.readFileSync(program).slice(-bytes.length), bytes);
 
     const { code, stdout, stderr } = await runProgram([program, "version"], {
@@ -159,25 +162,29 @@ Deno.test("a denort of one's own that is not there is no reason to fall back", a
 
 Deno.test("without a denort it falls back, and says so", async () => {
   await inFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/cprctl`, "of an earlier build");
+    for (const name of ["cprctl", "cprctl.sha256"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "of an earlier build");
+    }
     const built = await runBuild(folder, [], NO_NETWORK);
     assertEquals(built.code, 0);
-    const [name = "", ...others] = contents(folder);
-    assertEquals(others, []);
+    assertEquals(contents(folder).sort(), ["cprctl", "cprctl.sha256"]);
     const cache = { XDG_CACHE_HOME: `${folder}/cache` };
     const { stdout } = await runProgram(
-      [`${folder}/${name}`, "version", "--json"],
+      [`${folder}/cprctl`, "version", "--json"],
       { env: cache },
     );
-    const { form } = JSON.parse(stdout);
-    // A machine that has downloaded a denort before still has it.
-    assertEquals(name, form === "compiled" ? "cprctl" : "cprctl-portable");
     assertMatch(
       built.stdout,
-      new RegExp(`^Made ${folder}/${name}, \\d+ MB\n$`),
+      new RegExp(`^Made ${folder}/cprctl, \\d+ MB\n$`),
     );
-    if (form === "compiled") return;
-    assertStringIncludes(built.stderr, "no denort is to be had");
-    assertStringIncludes(built.stderr, "Make the portable form instead");
+    const summed = await runProgram(
+      ["sha256sum", "--check", "--strict", "cprctl.sha256"],
+      { cwd: folder },
+    );
+    assertEquals([summed.code, summed.stdout], [0, "cprctl: OK\n"]);
+    // A machine that has downloaded a denort before still has it.
+    if (JSON.parse(stdout).form === "compiled") return;
+    assertMatch(built.stderr, /^note: No denort was found.*\n$/);
+    assertStringIncludes(built.stderr, "this makes the portable form instead");
   });
 });

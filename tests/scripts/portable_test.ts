@@ -45,7 +45,7 @@ Deno.test("it tells its form, and where it is", async () => {
 
 Deno.test("a relative path and a link lead to it", async () => {
   await Deno.symlink(portable, `${folder}/link`);
-  for (const path of ["./cprctl-portable", "./link"]) {
+  for (const path of ["./cprctl", "./link"]) {
     const said = await runProgram([path, "version"], {
       env: warm(),
       cwd: folder,
@@ -175,7 +175,7 @@ async function onBareHost(script: string): Promise<Ended> {
     done
     mkdir /run/empty
     cd /run/empty
-    cprctl() { env -i PATH=/usr/bin:/bin /mnt/cprctl-portable "$@"; }
+    cprctl() { env -i PATH=/usr/bin:/bin /mnt/cprctl "$@"; }
     nobody() {
       setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups \\
         env -i PATH=/usr/bin:/bin "$@"
@@ -239,14 +239,14 @@ Deno.test({
       mkdir -m 0777 /var/tmp/cprctl-${NOBODY}
       nobody mkdir -m 0700 /dev/shm/elsewhere
       ln -s /dev/shm/elsewhere /tmp/cprctl-${NOBODY}
-      nobody /mnt/cprctl-portable version
-      nobody /mnt/cprctl-portable version
+      nobody /mnt/cprctl version
+      nobody /mnt/cprctl version
       ls -A /var/tmp/cprctl-${NOBODY} /dev/shm/elsewhere
       stat -c '%a %u' /dev/shm/cprctl-${NOBODY}
       find /dev/shm/cprctl-${NOBODY} ! -uid ${NOBODY}
       ls -A /dev/shm/cprctl-${NOBODY} | wc -l
       chown -R 1 /dev/shm/cprctl-${NOBODY}
-      nobody /mnt/cprctl-portable version`);
+      nobody /mnt/cprctl version`);
     const version = `cprctl ${VERSION}\n`;
     const empty = `/dev/shm/elsewhere:\n\n/var/tmp/cprctl-${NOBODY}:\n`;
     assertEquals(stdout, `${version}${version}${empty}700 ${NOBODY}\n1\n`);
@@ -277,11 +277,70 @@ Deno.test({
 });
 
 Deno.test({
+  name: "whichever file is removed or truncated, the next start heals it",
+  ignore,
+  async fn() {
+    // recover is the command that is called when something went wrong.
+    const { stdout, stderr } = await onBareHost(`
+      cprctl version
+      harm() {
+        (cd /var/cache/cprctl/*-* && eval "$1")
+        cprctl recover
+        (cd /var/cache/cprctl/*-* && sha256sum --quiet -c sums && echo healed)
+      }
+      harm 'rm recover-*.js'
+      harm 'truncate -s 100 recover-*.js'
+      harm 'for file in chunk-*.js; do : >"$file"; done'
+      harm 'rm sums'
+      harm 'truncate -s 5000000 deno'`);
+    const once = "Nothing was left unfinished\nhealed\n";
+    assertEquals([stdout, stderr], [
+      `cprctl ${VERSION}\n${once.repeat(5)}`,
+      "",
+    ]);
+  },
+});
+
+Deno.test({
+  name: "other versions are removed, unless a process runs from them",
+  ignore,
+  async fn() {
+    const { stdout, stderr } = await onBareHost(`
+      cprctl version >/dev/null
+      cd /var/cache/cprctl
+      own=$(echo *-*)
+      for other in 0.0.8 0.0.9; do
+        cp -a "$own" "$other-0123456789abcdef"
+      done
+      mkdir 0.0.7-0123456789abcdef notes
+      rm -r "$own"
+      mkfifo /run/hold
+      env -i 0.0.9-0123456789abcdef/deno eval --quiet \
+        'Deno.readTextFileSync("/run/hold")' &
+      exec 3>/run/hold
+      cprctl version
+      ls | grep -vxF "$own"
+      exec 3>&-
+      wait
+      rm -r "$own"
+      cprctl version
+      ls | grep -vxF "$own"`);
+    const kept = "0.0.7-0123456789abcdef\nnotes\n";
+    const version = `cprctl ${VERSION}\n`;
+    assertEquals([stdout, stderr], [
+      `${version}0.0.7-0123456789abcdef\n0.0.9-0123456789abcdef\nnotes\n` +
+      `${version}${kept}`,
+      "",
+    ]);
+  },
+});
+
+Deno.test({
   name: "what cannot be kept, or executed there, goes to the next place",
   ignore,
   async fn() {
     const { stdout, stderr } = await onBareHost(`
-      cp /mnt/cprctl-portable /run/damaged
+      cp /mnt/cprctl /run/damaged
       printf x | dd of=/run/damaged bs=1 seek=60000000 conv=notrunc 2>/dev/null
       mount -t tmpfs -o ro,mode=755 none /var/cache
       mount --bind -o noexec /run /run
