@@ -6,6 +6,7 @@
  */
 
 import {
+  isKept,
   mappedRuns,
   PAGE_BITS,
   type PageRun,
@@ -60,7 +61,7 @@ export class FinalPages {
 
   /** The pages that are in the stream; of mapped-ram, all of the block. */
   *pages(): Generator<number> {
-    if (this.block.mapped === undefined) return yield* this.#table.pages();
+    if (!this.#isMapped) return yield* this.#table.pages();
     const end = Math.ceil(this.block.usedLength / this.pageSize);
     for (let page = 0; page < end; page++) yield page;
   }
@@ -116,11 +117,15 @@ export class FinalPages {
     }
   }
 
+  get #isMapped(): boolean {
+    const { mapped } = this.block;
+    return mapped !== undefined && isKept(mapped);
+  }
+
   #stateOf(page: number): number {
     const state = this.#table.get(page);
-    const { mapped, usedLength } = this.block;
-    const isKept = mapped !== undefined && page * this.pageSize < usedLength;
-    return state === ABSENT && isKept ? ZERO : state;
+    const isInBlock = page * this.pageSize < this.block.usedLength;
+    return state === ABSENT && this.#isMapped && isInBlock ? ZERO : state;
   }
 
   #resolved(state: number): Uint8Array {

@@ -66,6 +66,8 @@ export interface DecodeOptions {
    * otherwise. Each takes more memory than it has bytes.
    */
   readonly maximumRecords?: number;
+  /** Where the stream begins in its file; 0 unless said otherwise. */
+  readonly fileOffset?: number;
 }
 
 class StreamDecoder {
@@ -74,6 +76,7 @@ class StreamDecoder {
   readonly #sections: SectionReader;
   readonly #file: string | undefined;
   readonly #maximumRecords: number;
+  readonly #fileOffset: number;
   readonly #records: DecodedRecord[] = [];
   #configuration: Configuration | undefined;
   #devices: DescribedDevices | undefined;
@@ -82,8 +85,14 @@ class StreamDecoder {
 
   constructor(
     stream: Uint8Array,
-    { file, passed = () => {}, maximumRecords = Infinity }: DecodeOptions,
+    {
+      file,
+      passed = () => {},
+      maximumRecords = Infinity,
+      fileOffset = 0,
+    }: DecodeOptions,
   ) {
+    this.#fileOffset = fileOffset;
     this.#stream = stream;
     this.#file = file;
     this.#maximumRecords = maximumRecords;
@@ -161,6 +170,7 @@ class StreamDecoder {
       ignoreShared: capabilities.includes("x-ignore-shared"),
       mappedRam: capabilities.includes("mapped-ram"),
       hugePageSizes: 0n,
+      fileOffset: this.#fileOffset,
     };
   }
 

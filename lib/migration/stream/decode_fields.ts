@@ -9,6 +9,7 @@
  * x index 0, x index 1, …       elements that may differ
  * x ptr-marker array_len 2, x   pointers: null, null, one that is there
  * x ptr-marker, x, x ptr-marker the same, and a marker before each
+ * x struct {} array_len 2       pointers that are null, before QEMU 10
  * ```
  *
  * @module
@@ -47,6 +48,11 @@ export class FieldDecoder {
   constructor(source: Source, budget: number) {
     this.#source = source;
     this.#budget = budget;
+  }
+
+  /** Goes back to no field, after a problem. */
+  reset(): void {
+    this.#path.length = 0;
   }
 
   /** The field being worked on, such as `sq[3].head`. */
@@ -132,7 +138,7 @@ export class FieldDecoder {
     const elements = new Elements();
     for (const entry of entries) {
       const count = entry.arrayLength ?? 1;
-      if (MARKER_TYPES.has(entry.type)) this.#markers(entry, count, elements);
+      if (isMarker(entry)) this.#markers(entry, count, elements);
       else this.#elements(entry, count, elements);
     }
     if (elements.isMarkerOpen) throw this.#problem("it ends after a marker");
@@ -264,7 +270,12 @@ function endOfField(
 
 function isOneValue(entry: FieldDescription): boolean {
   return entry.arrayLength === undefined && entry.index === undefined &&
-    !MARKER_TYPES.has(entry.type);
+    !isMarker(entry);
+}
+
+/** Whether the bytes of a field are those of pointers, not what they lead to. */
+function isMarker({ type, isNull }: FieldDescription): boolean {
+  return isNull || MARKER_TYPES.has(type);
 }
 
 /** How a run of elements is loaded at once, where it can be. */

@@ -17,7 +17,12 @@ import {
   writeStreamHeader,
 } from "./framing.ts";
 import type { PageRun } from "./page_runs.ts";
-import { mappedBitmapSize, type RamBlock, writeRamBlock } from "./ram_block.ts";
+import {
+  isKept,
+  mappedBitmapSize,
+  type RamBlock,
+  writeRamBlock,
+} from "./ram_block.ts";
 import { RamFlag, XBZRLE_CODING } from "./ram_records.ts";
 
 /**
@@ -156,8 +161,14 @@ class RamEncoder {
     const sink = this.#sink;
     sink.u32(mapped.version);
     sink.size64(mapped.pageSize);
-    sink.size64(mapped.bitmapOffset);
-    sink.size64(mapped.pagesOffset);
+    if (!isKept(mapped)) {
+      sink.size64(0);
+      sink.size64(0);
+      return;
+    }
+    const { fileOffset } = this.#decoded.layout;
+    sink.size64(mapped.bitmapOffset + fileOffset);
+    sink.size64(mapped.pagesOffset + fileOffset);
     const bitmap = mapped.bitmapOffset;
     const gap = bitmap + mappedBitmapSize(block, mapped.pageSize);
     yield sink.drain();

@@ -62,7 +62,9 @@ export function findPageSize(
   const { offset, text } = place;
   if (offset + HEADER + text.length !== stream.length) return undefined;
   const begin = String.fromCharCode(...text.subarray(0, BEFORE_DEVICES));
-  const bits = Math.log2(Number(/"page_size": (\d{1,6}),/.exec(begin)?.[1]));
+  const bits = Math.log2(
+    Number(/"page_size"\s{0,8}:\s{0,8}(\d{1,6})\s{0,8}[,}]/.exec(begin)?.[1]),
+  );
   const isOne = PAGE_BITS.least <= bits && bits <= PAGE_BITS.most;
   return isOne && Number.isInteger(bits) ? 2 ** bits : undefined;
 }

@@ -38,6 +38,7 @@ export { readStreamHeader } from "./framing.ts";
 export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
 export {
+  isKept,
   type MappedBlock,
   mappedRuns,
   PAGE_BITS,

@@ -8,6 +8,7 @@
  *         [be64 mr addr]         x-ignore-shared
  *         [28-byte header, bitmap, gap, pages]                   mapped-ram
  * mapped = be32 1, be64 page_size, be64 bitmap_offset, be64 pages_offset
+ *          both offsets 0, and no bitmap, gap and pages: an ignored block
  * ```
  *
  * There is no count: only the sum says where the list ends.
@@ -31,13 +32,21 @@ export interface RamBlock {
   readonly mapped?: MappedBlock;
 }
 
-/** Where mapped-ram keeps a block's pages: absolute offsets in the file. */
+/**
+ * Where mapped-ram keeps a block's pages: offsets in the stream. Both are 0 for
+ * a shared block that x-ignore-shared leaves out: it has neither.
+ */
 export interface MappedBlock {
   readonly version: number;
   readonly pageSize: number;
   /** One bit a page, little-endian; a clear bit is a page of zeros. */
   readonly bitmapOffset: number;
   readonly pagesOffset: number;
+}
+
+/** Whether a block's pages are in the stream. */
+export function isKept({ pagesOffset }: MappedBlock): boolean {
+  return pagesOffset > 0;
 }
 
 /** What of the RAM section depends on the rest of the stream. */
@@ -48,10 +57,15 @@ export interface RamLayout {
   readonly mappedRam: boolean;
   /** Sum of the page sizes in use, from POSTCOPY_ADVISE; else 0. */
   readonly hugePageSizes: bigint;
+  /** Where the stream begins in its file: mapped-ram counts from the file's start. */
+  readonly fileOffset: number;
 }
 
-/** A page is at least 1 KiB (the flags need the bits) and at most 64 KiB. */
-export const PAGE_BITS = { least: 10, most: 16 } as const;
+/**
+ * A page has at most 64 KiB, and at least 1 KiB since the flags of its record
+ * need the bits; but AVR had pages of 256 bytes long after that.
+ */
+export const PAGE_BITS = { least: 8, most: 16 } as const;
 
 /** The layout of a stream without any layout capability, on x86. */
 export const PLAIN_RAM_LAYOUT: RamLayout = {
@@ -59,6 +73,7 @@ export const PLAIN_RAM_LAYOUT: RamLayout = {
   ignoreShared: false,
   mappedRam: false,
   hugePageSizes: 0n,
+  fileOffset: 0,
 };
 
 const MAPPED_VERSION = 1;
@@ -79,8 +94,10 @@ export interface MappedRun {
 export function* mappedRuns(
   input: Uint8Array,
   block: RamBlock,
-  { bitmapOffset, pageSize }: MappedBlock,
+  mapped: MappedBlock,
 ): Generator<MappedRun> {
+  if (!isKept(mapped)) return;
+  const { bitmapOffset, pageSize } = mapped;
   const end = bitmapOffset + mappedBitmapSize(block, pageSize);
   const bitmap = input.subarray(bitmapOffset, end);
   // Bits beyond the last page mean nothing.
@@ -149,7 +166,7 @@ function readRamBlock(source: Source, layout: RamLayout): RamBlock {
     ...address === undefined ? {} : { address },
   };
   if (!layout.mappedRam) return block;
-  return { ...block, mapped: readMappedBlock(source, block) };
+  return { ...block, mapped: readMappedBlock(source, block, layout) };
 }
 
 /**
@@ -172,7 +189,11 @@ function readHugePageSize(
   return undefined;
 }
 
-function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
+function readMappedBlock(
+  source: Source,
+  block: RamBlock,
+  { fileOffset, ignoreShared }: RamLayout,
+): MappedBlock {
   const offset = source.offset;
   const mapped = {
     version: source.u32(),
@@ -180,7 +201,7 @@ function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
     bitmapOffset: source.size64(),
     pagesOffset: source.size64(),
   };
-  const { version, pageSize, bitmapOffset, pagesOffset } = mapped;
+  const { version, pageSize } = mapped;
   const refuse = (problem: string) => {
     throw new MigrationStreamError(
       `mapped-ram header of block "${block.name}": ${problem}`,
@@ -194,8 +215,20 @@ function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
   ) {
     refuse(`${pageSize} is not a page size`);
   }
-  if (bitmapOffset !== source.offset) {
-    refuse(`bitmap at ${bitmapOffset}, not at ${source.offset}`);
+  const isIgnored = ignoreShared && mapped.bitmapOffset === 0 &&
+    mapped.pagesOffset === 0;
+  if (isIgnored) return mapped;
+  const bitmapOffset = mapped.bitmapOffset - fileOffset;
+  const pagesOffset = mapped.pagesOffset - fileOffset;
+  const before = bitmapOffset - source.offset;
+  if (before !== 0) {
+    refuse(
+      `bitmap at ${bitmapOffset}, not at ${source.offset}` +
+        (before > 0
+          ? `: the stream was ${before} bytes further into its file when it ` +
+            "was written"
+          : ""),
+    );
   }
   source.skip(mappedBitmapSize(block, pageSize));
   if (pagesOffset < source.offset) {
@@ -203,7 +236,7 @@ function readMappedBlock(source: Source, block: RamBlock): MappedBlock {
   }
   source.skip(pagesOffset - source.offset);
   source.skip(block.usedLength);
-  return mapped;
+  return { version, pageSize, bitmapOffset, pagesOffset };
 }
 
 /** Writes a block without its mapped-ram part. */

@@ -1,6 +1,6 @@
 import type { DecodedStream } from "./decoded.ts";
 import type { PageRun } from "./page_runs.ts";
-import { mappedRuns, type RamBlock } from "./ram_block.ts";
+import { isKept, mappedRuns, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
 /** What a stream carries of one RAM block. */
@@ -69,7 +69,7 @@ function blockStatistics(
     compressedPages: 0,
     sentBytes: 0,
   };
-  if (mapped === undefined) return statistics;
+  if (mapped === undefined || !isKept(mapped)) return statistics;
   for (const { first, count } of mappedRuns(input, block, mapped)) {
     const end = Math.min((first + count) * mapped.pageSize, size);
     statistics.sentBytes += end - first * mapped.pageSize;

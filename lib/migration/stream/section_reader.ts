@@ -1,6 +1,6 @@
 /** Reads the sections of a stream: guest memory, devices, and what is neither. @module */
 
-import type { Source } from "../../stream/mod.ts";
+import { type Source, StreamError } from "../../stream/mod.ts";
 import { RAM_SECTION, RecordType } from "./constants.ts";
 import { FieldDecoder } from "./decode_fields.ts";
 import type { DeviceSection, OpaqueSection, RamSection } from "./decoded.ts";
@@ -20,6 +20,7 @@ import {
   type RamLayout,
 } from "./ram_block.ts";
 import { RamReader, type RamVisitor } from "./ram_records.ts";
+import type { VmsdDescription } from "./vmdesc.ts";
 
 /**
  * Bytes of guest memory between two calls of `passed`: few enough to hold,
@@ -241,11 +242,35 @@ export class SectionReader {
   device(offset: number, devices: DescribedDevices): DeviceSection {
     const header = this.#header();
     const start = this.#source.offset;
-    const { vmsd, size } = devices.next(header, start);
-    const state = vmsd === undefined
-      ? this.#source.bytes(size)
-      : this.#fields.body(vmsd);
+    const device = devices.next(header, start);
+    const state = device.vmsd === undefined
+      ? this.#source.bytes(device.size)
+      : device.hasNull
+      ? this.#bodyOrBytes(device.vmsd, header, start)
+      : this.#fields.body(device.vmsd);
     return { type: "full", ...this.#place(header, offset, start), state };
+  }
+
+  /** What is not as it is described is left as bytes, up to its footer. */
+  #bodyOrBytes(
+    vmsd: VmsdDescription,
+    { sectionId }: SectionHeader,
+    start: number,
+  ): DeviceSection["state"] {
+    const source = this.#source;
+    const end = this.#hasFooters === false
+      ? undefined
+      : findSectionEnd(this.#stream, start, sectionId, this.#iterated);
+    if (end === undefined) return this.#fields.body(vmsd);
+    try {
+      const state = this.#fields.body(vmsd);
+      if (source.offset === end) return state;
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.#fields.reset();
+    }
+    source.seek(start);
+    return source.bytes(end - start);
   }
 
   #problem(

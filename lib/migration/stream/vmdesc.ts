@@ -9,8 +9,10 @@
  *        | {"name", "instance_id", "size", "fields"}        not a VMState device
  * VMSD   = "vmsd_name", "version", "fields": [FIELD…], "subsections"?: [VMSD…]
  * FIELD  = {"name", "array_len"? | "index"?, "type",
- *           "struct"?: VMSD | VMSD…, "size"}
+ *           "struct"?: VMSD | {}, VMSD…?, "size"}
  * ```
+ *
+ * Before QEMU 10 a null pointer was described as a struct with nothing in it.
  *
  * @module
  */
@@ -41,6 +43,8 @@ export interface FieldDescription {
   readonly arrayLength: number | undefined;
   readonly index: number | undefined;
   readonly struct: VmsdDescription | undefined;
+  /** True of a struct that is not there: its pointer was null. */
+  readonly isNull: boolean;
   /** Of a list: what its last element was. */
   readonly inline: VmsdDescription | undefined;
 }
@@ -53,6 +57,11 @@ export interface DeviceDescription {
   readonly vmsd: VmsdDescription | undefined;
   /** Wire bytes of the payload. */
   readonly size: number;
+  /**
+   * Whether any pointer was null in the way of before QEMU 10. Then an array of
+   * pointers may be described by its first element, whatever the others are.
+   */
+  readonly hasNull: boolean;
 }
 
 /** A whole description. */
@@ -184,6 +193,8 @@ export function bodySize(vmsd: VmsdDescription): number {
 
 class VmdescReader {
   readonly #json: ForeignJson;
+  /** Whether a pointer was null in the device that is being read. */
+  #hasNull = false;
 
   constructor(json: ForeignJson) {
     this.#json = json;
@@ -207,10 +218,12 @@ class VmdescReader {
     const instanceId = json.count(device, "instance_id");
     if (device.vmsd_name === undefined) {
       const size = json.count(device, "size");
-      return { name, instanceId, vmsd: undefined, size };
+      return { name, instanceId, vmsd: undefined, size, hasNull: false };
     }
+    this.#hasNull = false;
     const vmsd = this.#vmsd(device, 0);
-    return { name, instanceId, vmsd, size: bodySize(vmsd) };
+    const hasNull = this.#hasNull;
+    return { name, instanceId, vmsd, size: bodySize(vmsd), hasNull };
   }
 
   #vmsd(vmsd: ForeignObject, depth: number): VmsdDescription {
@@ -233,6 +246,8 @@ class VmdescReader {
   #field(field: ForeignObject, depth: number): FieldDescription {
     const json = this.#json;
     const { array_len, index, struct, vmsd_name } = field;
+    const isNull = isObject(struct) && Object.keys(struct).length === 0;
+    if (isNull) this.#hasNull = true;
     return {
       name: json.text(field, "name"),
       type: json.text(field, "type"),
@@ -241,7 +256,8 @@ class VmdescReader {
         ? undefined
         : json.count(field, "array_len"),
       index: index === undefined ? undefined : json.count(field, "index"),
-      struct: struct === undefined
+      isNull,
+      struct: struct === undefined || isNull
         ? undefined
         : this.#vmsd(json.object(field, "struct"), depth + 1),
       inline: vmsd_name === undefined

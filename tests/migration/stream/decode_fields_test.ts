@@ -388,3 +388,30 @@ Deno.test("nested arrays of nothing do not multiply", () => {
   }
   refused([], "more values than the stream can hold", ...fields);
 });
+
+Deno.test("a struct with nothing in it was a null pointer", () => {
+  const none = { name: "css", type: "struct", struct: {}, size: 1 };
+  const [all] = decoded([0x30, 0x30, 0x30], { ...none, array_len: 3 });
+  assertEquals(plain(all?.value), [null, null, null]);
+  const there = vmsd("inner", [{ name: "a", type: "uint8", size: 1 }]);
+  const [some] = decoded(
+    [0x30, 7, 0x30],
+    { ...none, index: 0 },
+    { ...none, index: 1, struct: there },
+    { ...none, index: 2 },
+  );
+  assertEquals(plain(some?.value), [null, { a: 7 }, null]);
+});
+
+Deno.test("pointers that only the first one describes are left as bytes", () => {
+  const payload = [0x30, 7, 8, 9, 0x30];
+  const stream = decodeStream(deviceStream(
+    payload,
+    device([
+      { name: "css", array_len: 3, type: "struct", struct: {}, size: 1 },
+    ]),
+  ));
+  const [section] = stream.records;
+  assert(section?.type === "full" && section.state instanceof Uint8Array);
+  assertEquals([...section.state], payload);
+});

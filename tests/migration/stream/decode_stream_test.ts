@@ -318,13 +318,96 @@ Deno.test("a page size is that of the configuration, or else of vmdesc", () => {
     joined(HEADER, configuration(), ram, EOF, small, [0]),
     "the stream ends here",
   );
-  for (const size of ["3000", "512", "131072", "x", "4096.5"]) {
+  for (const size of ["3000", "128", "131072", "x", "4096.5"]) {
     const text = `{"page_size": ${size}, "devices": []}`;
     const { layout } = decodeStreamUpToProblem(
       joined(HEADER, configuration(), EOF, vmdescText(text)),
     ).decoded;
     assertEquals(layout.pageSize, 4096, size);
   }
+});
+
+Deno.test("every page size is read, as old and new QEMUs spell it", () => {
+  const spellings = [
+    (size: number) => `{"page_size": ${size}, "devices": []}`,
+    (size: number) => `{ "page_size" : ${size}, "devices" : [  ] }`,
+    (size: number) => `{"devices":[],"page_size":${size}}`,
+  ];
+  for (let bits = 8; bits <= 16; bits++) {
+    const size = 2 ** bits;
+    for (const spelled of spellings) {
+      const stream = joined(
+        HEADER,
+        configuration(),
+        ramStart(joined(oneBlock("r", 3 * size), EOS)),
+        ramPart(joined(
+          ...[word(0x8), [1, 0x72], new Uint8Array(size).fill(1)],
+          ...[word(size + 0x28), new Uint8Array(size).fill(2)],
+          ...[word(2 * size + 0x22), [0]],
+          EOS,
+        )),
+        EOF,
+        vmdescText(spelled(size)),
+      );
+      const found = decoded(stream);
+      assertEquals(found.layout.pageSize, size);
+      const [ram] = ramStatistics(found);
+      assertEquals([ram?.pages, ram?.zeroPages], [2, 1]);
+      assertEquals(encodeStream(found), stream);
+    }
+  }
+});
+
+/** Two blocks under mapped-ram, one of them shared and left out. */
+function withIgnoredBlock(fileOffset = 0): Uint8Array {
+  const before = joined(
+    HEADER,
+    configuration("x-ignore-shared", "mapped-ram"),
+    section(1, 1, "ram", 4, []),
+    word(0x8000 + 4),
+  );
+  const ignored = bytes((sink) => {
+    sink.countedString("shared");
+    sink.size64(0x4000);
+    sink.u64(0n);
+    sink.u32(1);
+    sink.size64(4096);
+    sink.size64(0);
+    sink.size64(0);
+  });
+  const bitmap = before.length + ignored.length + 2 + 8 + 8 + 28;
+  const kept = bytes((sink) => {
+    sink.countedString("r");
+    sink.size64(0x4000);
+    sink.u64(0n);
+    sink.u32(1);
+    sink.size64(4096);
+    sink.size64(bitmap + fileOffset);
+    sink.size64(bitmap + 8 + 100 + fileOffset);
+    sink.bytes(Uint8Array.of(0b0101, 0, 0, 0, 0, 0, 0, 0));
+    sink.zeros(100);
+    for (let page = 0; page < 4; page++) sink.bytes(PAGE);
+  });
+  return joined(before, ignored, kept, EOS, footer(1), EOF);
+}
+
+Deno.test("a shared block that is left out has no place in mapped-ram", () => {
+  const stream = withIgnoredBlock();
+  const found = decoded(stream);
+  assertEquals(encodeStream(found), stream);
+  const sent = { address: 0n, pages: 2, zeroPages: 2, sentBytes: 2 * 4096 };
+  assertEquals(ramStatistics(found), [
+    { ...NOTHING_SENT, address: 0n, name: "shared" },
+    { ...NOTHING_SENT, ...sent },
+  ]);
+});
+
+Deno.test("mapped-ram counts from the start of the file", () => {
+  const stream = withIgnoredBlock(4096);
+  refused(stream, "the stream was 4096 bytes further into its file");
+  const found = decodeStream(stream, { fileOffset: 4096 });
+  assertEquals(encodeStream(found), stream);
+  assertEquals(ramStatistics(found)[1]?.pages, 2);
 });
 
 Deno.test("a stream may have neither configuration nor footers", () => {
@@ -709,7 +792,7 @@ Deno.test("a vmdesc nested without end is refused", () => {
 Deno.test("brackets without end are not JSON", () => {
   refused(
     joined(HEADER, EOF, vmdescText("[".repeat(1_000_000))),
-    "vmdesc is not JSON",
+    "vmdesc has more lists than its length allows",
   );
 });
 
