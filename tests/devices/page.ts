@@ -50,9 +50,10 @@ export function update(cells: Cells, { type, board, verdict }: Tried): void {
 function introduction({ old, new: next }: QemuBuilds): string {
   return `# Devices
 
-Every type of device that \`-device help\` of QEMU ${old.version} lists, tried on each
-kind of machine with \`deno task devices\`, which writes this page. A VM with the
-device is moved to QEMU ${next.version}, rolled back, and moved once more.
+Every type of device that \`-device help\` of QEMU ${old.version} lists, but for models of
+vCPUs, tried on each kind of machine under TCG. A VM with the device is moved to
+QEMU ${next.version}, rolled back, and moved once more. \`deno task devices\` does it again
+and writes this page.
 
 - **updated**: both went well, and the guest's PCI devices, their addresses and
   interrupts, its memory map, its RAM and every property of its devices were the
