@@ -12,6 +12,7 @@
 
 import { run } from "../qemu/child.ts";
 import { BuildError } from "./error.ts";
+import { licencesOf } from "./licences.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url).pathname;
 
@@ -23,9 +24,6 @@ const SOURCES = ["main.ts", "exec.ts"];
 
 /** esbuild is fetched from npm the first time. */
 const BUNDLE_TIMEOUT_MS = 120_000;
-
-/** In lib/cli/build.ts; what stands for the commit before a build. */
-const STAMP = `"@commit@"`;
 
 /**
  * Bundles the program.
@@ -50,26 +48,30 @@ export async function bundle(
   ], { timeoutMs: BUNDLE_TIMEOUT_MS, cwd: REPOSITORY });
   const names: string[] = [];
   for await (const { name } of Deno.readDir(folder)) names.push(name);
-  await stamp(names.map((name) => `${folder}/${name}`), commit);
+  const files = names.map((name) => `${folder}/${name}`).sort();
+  await stamp(files, "lib/cli/build.ts", `"@commit@"`, commit ?? "");
+  const licences = await licencesOf(files);
+  await stamp(files, "lib/cli/licences.ts", `"@licences@"`, licences);
   return names.sort();
 }
 
-/** Writes the commit into the one place for it. */
+/** Writes a text into the one place for it, which a source file has. */
 async function stamp(
   files: readonly string[],
-  commit: string | null,
+  source: string,
+  place: string,
+  text: string,
 ): Promise<void> {
-  let stamps = 0;
+  let places = 0;
   for (const file of files) {
-    const text = await Deno.readTextFile(file);
-    const parts = text.split(STAMP);
+    const parts = (await Deno.readTextFile(file)).split(place);
     if (parts.length === 1) continue;
-    stamps += parts.length - 1;
-    await Deno.writeTextFile(file, parts.join(JSON.stringify(commit ?? "")));
+    places += parts.length - 1;
+    await Deno.writeTextFile(file, parts.join(JSON.stringify(text)));
   }
-  if (stamps !== 1) {
-    throw new BuildError(`Cannot write the commit: ${stamps} places for it`, {
-      remedy: "Look at lib/cli/build.ts",
+  if (places !== 1) {
+    throw new BuildError(`Cannot write ${place}: ${places} places for it`, {
+      remedy: `Look at ${source}`,
     });
   }
 }

@@ -43,6 +43,33 @@ Deno.test("it tells its form, and where it is", async () => {
   ]);
 });
 
+Deno.test("it has the licences of all that is in it", async () => {
+  const { code, stdout, stderr } = await runProgram(
+    [portable, "version", "--licences"],
+    { env: warm() },
+  );
+  assertEquals([code, stderr], [0, ""]);
+  const titles = stdout.split("\n").filter((_, at, lines) =>
+    lines[at + 1]?.startsWith("=====") && lines[at - 1]?.startsWith("=====")
+  );
+  assertEquals(titles.map((title) => title.split(" ")[0]), [
+    "cprctl",
+    "@stricli/core",
+    "@valibot/to-json-schema",
+    "valibot",
+    "Deno",
+    "V8",
+  ]);
+  for (
+    const text of [
+      "Apache License",
+      "Copyright (c) Fabian Hiller",
+      "the Deno authors",
+      "the V8 project authors",
+    ]
+  ) assertStringIncludes(stdout, text);
+});
+
 Deno.test("a relative path and a link lead to it", async () => {
   await Deno.symlink(portable, `${folder}/link`);
   for (const path of ["./cprctl", "./link"]) {

@@ -27,7 +27,7 @@ Deno.test("commands, and what they do", async () => {
 });
 
 Deno.test("options, where no file is meant", async () => {
-  assertEquals(await proposed("version", ""), ["--json"]);
+  assertEquals(await proposed("version", ""), ["--json", "--licences"]);
   assertEquals(await proposed("update", "--max"), ["--max-failures"]);
   assertEquals(await proposed("inspect", ""), []);
   assertEquals(await proposed("inspect", "--off"), ["--offsets"]);
