@@ -222,6 +222,8 @@ const SYMBOLS = {
     parameters: ["i32", "i32", "i32", "buffer", "buffer"],
     result: "i32",
   },
+  // int getsockname(int fd, struct sockaddr *address, socklen_t *size)
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
   setsockopt: {
     parameters: ["i32", "i32", "i32", "buffer", "u32"],

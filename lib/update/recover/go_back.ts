@@ -1,5 +1,6 @@
 /** Back to the old program, from what another cprctl's keeper holds. */
 
+import { MonitorQueue } from "../transaction/monitor_queue.ts";
 import { rollBack } from "../transaction/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
@@ -34,6 +35,7 @@ export async function goBack(leftover: Leftover): Promise<Recovery> {
       await another.hold(estate.kept);
       return another;
     },
+    queue: MonitorQueue.among(estate.kept.map(({ fd }) => fd), vm.address),
     state,
     timeoutMs: request.timeoutMs,
     settings: new MigrationSettings(settings),

@@ -20,6 +20,7 @@ import type { MigrationSettings } from "../vm/migration_settings.ts";
 import { isLive } from "../vm/run_state.ts";
 import type { Keeper } from "../world/keeper.ts";
 import { IncomingSide } from "./incoming_side.ts";
+import type { MonitorQueue } from "./monitor_queue.ts";
 import type { SavedState } from "./saved_state.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
@@ -38,6 +39,8 @@ export interface WayBack {
   readonly anotherKeeper: () => Promise<Keeper>;
   /** A process that answers at the monitor in place of the VM's own. */
   readonly intruder?: number | undefined;
+  /** Where the monitor's socket outlives its program. */
+  readonly queue: MonitorQueue;
   readonly state: SavedState;
   readonly timeoutMs: number;
   /** The migration settings of before. */
@@ -93,6 +96,7 @@ async function becomeOld(
 ): Promise<Return> {
   await using urgency = Urgency.of(keeper.pid);
   using process = await keeper.go();
+  way.queue.end();
   const { pid } = process;
   try {
     await using old = await IncomingSide.connect(

@@ -68,6 +68,7 @@ import { HeldConnections } from "./held_connections.ts";
 import { Hold } from "./hold.ts";
 import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
 import { LastWords } from "./last_words.ts";
+import { MonitorQueue } from "./monitor_queue.ts";
 import { type Before, OldSide } from "./old_side.ts";
 import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
@@ -220,14 +221,19 @@ async function move(
   using hold = await holdOrCancel(order, found.facts, asking, devices);
   course.ram = hold.ram;
   using connections = HeldConnections.take(order.process, await listing);
+  const queue = MonitorQueue.among(
+    hold.descriptors.values(),
+    found.facts.address,
+  );
   const words = LastWords.after(hold.descriptors.get(2));
   try {
     await clock.begin("cut");
     await old.cut(terminals);
+    queue.end();
     await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    const end = await goBack({ ...order, words }, course, hold, error);
+    const end = await goBack({ ...order, words, queue }, course, hold, error);
     connections.end();
     throw end;
   }
@@ -389,7 +395,7 @@ async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
 
 /** Back to the old program; the error that says what happened to the VM. */
 async function goBack(
-  order: Move & { readonly words: LastWords },
+  order: Move & { readonly words: LastWords; readonly queue: MonitorQueue },
   course: Course,
   hold: Hold,
   cause: unknown,

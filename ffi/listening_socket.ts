@@ -1,0 +1,53 @@
+/**
+ * A unix socket that another program listens on, held by a duplicate.
+ *
+ * @module
+ */
+
+import { Fd } from "./fd.ts";
+import { libc } from "./libc.ts";
+import { POLLIN, pollNow } from "./poll.ts";
+
+const SOL_SOCKET = 1;
+const SO_ACCEPTCONN = 30;
+const AF_UNIX = 1;
+const SOCK_CLOEXEC = 0o2000000;
+/** `struct sockaddr_un`: the family, then a path of 108 bytes at most. */
+const ADDRESS_SIZE = 110;
+const FAMILY_SIZE = 2;
+
+/** The path that it listens at; undefined where it does not, or has none. */
+export function listensAt({ number }: Fd): string | undefined {
+  const accepts = new Int32Array(1);
+  const size = Uint32Array.of(accepts.byteLength);
+  const asked = libc()
+    .getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, accepts, size);
+  if (asked < 0 || accepts[0] !== 1) return undefined;
+  const address = new Uint8Array(ADDRESS_SIZE);
+  const length = Uint32Array.of(address.length);
+  if (libc().getsockname(number, address, length) < 0) return undefined;
+  const [family] = new Uint16Array(address.buffer, 0, 1);
+  const path = address.subarray(FAMILY_SIZE, length[0]);
+  if (family !== AF_UNIX || path[0] === undefined || path[0] === 0) {
+    return undefined;
+  }
+  const end = path.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? path : path.subarray(0, end));
+}
+
+/**
+ * Ends connections that wait to be accepted, while the program that listens
+ * accepts none.
+ *
+ * @param most how many
+ */
+export function endWaiting({ number }: Fd, most: number): void {
+  for (let count = 0; count < most; count++) {
+    // The socket may be one that waits, and its flags are the program's own.
+    const [events = 0] = pollNow([{ fd: number, events: POLLIN }]);
+    if ((events & POLLIN) === 0) return;
+    const accepted = libc().accept4(number, null, null, SOCK_CLOEXEC);
+    if (accepted < 0) return;
+    Fd.adopt(accepted).close();
+  }
+}
