@@ -13,7 +13,9 @@ for (const accelerator of await accelerators(builds.old)) {
         machine,
         accelerator,
       );
-      const checks = await preflightOf(vm, builds.new.binary);
+      const checks = await preflightOf(vm, builds.new.binary, {
+        inCell: true,
+      });
       assertNothingElse(checks);
       const skipped = [...checks.values()]
         .filter(({ verdict }) => verdict === "skipped");

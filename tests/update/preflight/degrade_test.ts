@@ -89,22 +89,27 @@ Deno.test("no answer makes a check fail", async () => {
 });
 
 Deno.test("what a hostile monitor lists is not repeated without end", async () => {
-  const listing = (count: number) => {
+  const listing = (
+    count: number,
+    names = QUESTIONS.filter((name) => !name.startsWith("qom")),
+  ) => {
     const list = Array.from({ length: count }, (_, at) => ({
       "node-name": `node${at}${"x".repeat(50)}`,
       label: `chardev${at}${"x".repeat(50)}`,
       id: `job${at}${"x".repeat(50)}`,
       status: "ready",
     }));
-    const names = QUESTIONS.filter((name) => !name.startsWith("qom"));
     return Object.fromEntries(names.map((name) => [name, list]));
   };
-  const checks = await findings(listing(4000), OPTIONS);
+  const checks = await findings(listing(2000), OPTIONS);
   for (const { id, detail } of checks.values()) {
     assert(detail.length < 5000, `${id} says ${detail.length} characters`);
   }
   assertEquals(checks.get("chardevs")?.verdict, "refuse");
-  const more = await findings(listing(5000), OPTIONS);
+  const more = await findings(
+    listing(5000, ["query-chardev"]),
+    OPTIONS,
+  );
   assertEquals(more.get("chardevs")?.verdict, "refuse");
   assertStringIncludes(more.get("chardevs")?.detail ?? "", "5000 items");
 });
