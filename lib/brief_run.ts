@@ -85,7 +85,7 @@ export async function runBriefly(
   }
   if (said.tooLong) return { text: "", failure: "prints without end" };
   if (!hasEnded(child)) {
-    await child.wait(KILL_TIMEOUT_MS);
+    await gone(child);
     return { text: "", failure: `did not end in ${timeoutMs} ms` };
   }
   const { code, signal } = await child.wait(KILL_TIMEOUT_MS);
@@ -98,6 +98,16 @@ export async function runBriefly(
 
 function startHere({ argv, environment, descriptors }: BriefStart): Child {
   return spawn(argv, { environment, descriptors, cwd: "/", newSession: true });
+}
+
+/** One that the kernel holds is left to it, rather than waited for here. */
+async function gone(child: Child): Promise<void> {
+  try {
+    await child.wait(KILL_TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof OsError) || error.code !== "ETIMEDOUT") throw error;
+    child.release();
+  }
 }
 
 /** Reads until the program ends, says too much, or the time is over. */

@@ -8,6 +8,7 @@
 
 import { CELL_WORD } from "../update/world/cell_order.ts";
 import { KEEPER_WORD } from "../update/world/keeper_order.ts";
+import { FILTERS_WORD } from "../update/world/seccomp_order.ts";
 import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
 
@@ -30,6 +31,12 @@ export async function dispatch(
     if (first === CELL_WORD) {
       const { runInCell } = await import("../update/world/cell_process.ts");
       return runInCell(rest);
+    }
+    if (first === FILTERS_WORD) {
+      const { tellFilters } = await import(
+        "../update/world/seccomp_process.ts"
+      );
+      return tellFilters(rest);
     }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");

@@ -206,7 +206,7 @@ async function examine(
 ): Promise<void> {
   const { client, facts, clock, report } = known;
   using process = await openProcess(facts);
-  const world = await readWorld(facts.identity);
+  const world = await readWorld(facts.identity, request.self);
   using anchors = await Anchors.open(facts.identity, world);
   await requireSame(facts.identity);
   await clock.begin("preflight");
@@ -228,6 +228,7 @@ async function examine(
   const oldArgv = oldCommand(facts, live);
   report.checks = await preflight({
     ...{ client, facts, command, oldArgv, binary, cell },
+    seccomp: world.seccomp,
     allowWeakerConfinement,
   });
   requireTime(known.deadline);

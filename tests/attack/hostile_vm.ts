@@ -141,6 +141,18 @@ export class HostileVm implements AsyncDisposable {
     }
   }
 
+  /** Has the process begin to execute a program, and never come to an end. */
+  async hangInExec(): Promise<void> {
+    await this.#order("stuck", "/bin/sleep", "600");
+    const { value } = await this.#lines.next();
+    if (value !== "done") throw new Error(`It cannot hang: ${value}`);
+    const deadline = performance.now() + TIMEOUT_MS;
+    while (!/\) D /.test(Deno.readTextFileSync(`/proc/${this.pid}/stat`))) {
+      if (performance.now() > deadline) throw new Error("It does not hang");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
   /** What tells a program that was executed anew. */
   image(): string {
     const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`);

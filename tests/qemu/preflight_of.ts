@@ -46,7 +46,7 @@ export async function preflightOf(
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
-  const world = await readWorld(facts.identity);
+  const world = await readWorld(facts.identity, cprctlWords());
   using anchors = await Anchors.open(facts.identity, world);
   const cell = inCell === undefined
     ? undefined
@@ -54,6 +54,7 @@ export async function preflightOf(
   const checks = await preflight({
     ...{ client, facts, command, binary, cell },
     oldArgv: known.argv,
+    seccomp: world.seccomp,
     allowWeakerConfinement: false,
   });
   assertEquals(await settings(), before, "The preflight changed the VM");

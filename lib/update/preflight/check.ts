@@ -6,6 +6,7 @@ import type { Check } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
 import type { Cell } from "../world/cell.ts";
+import type { Seccomp } from "../world/seccomp.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** What an update is about. */
@@ -19,6 +20,8 @@ export interface PreflightContext {
   readonly binary: string;
   /** Where programs run that are not root's alone; undefined: they do not. */
   readonly cell: Cell | undefined;
+  /** The filters over the VM's process. */
+  readonly seccomp: Seccomp;
   /** Whether a VM that goes back may be less confined than it was. */
   readonly allowWeakerConfinement: boolean;
 }

@@ -6,9 +6,16 @@
  * @module
  */
 
-import { OsError } from "../../../ffi/libc.ts";
-import { addSeccompFilter, readSeccompFilters } from "../../../ffi/seccomp.ts";
+import { addSeccompFilter } from "../../../ffi/seccomp.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { runBriefly } from "../../brief_run.ts";
 import { statusLine } from "../process/status_line.ts";
+import { FILTERS_WORD } from "./seccomp_order.ts";
+
+/** This program takes seconds to start on a busy host. */
+const TIMEOUT_MS = 15_000;
+/** 64 filters of 32 KiB, in base64. */
+const MAXIMUM_TEXT = 4 * 1024 * 1024;
 
 /** The filters over a process. Plain data: the journal keeps it. */
 export interface Seccomp {
@@ -19,17 +26,28 @@ export interface Seccomp {
   readonly filters: readonly string[] | null;
 }
 
-/** Reads the filters over a process. */
-export function readSeccomp(pid: number): Seccomp {
+/**
+ * Reads the filters over a process.
+ *
+ * @param self the words that start this program
+ * @throws {OsError} when it cannot be started
+ */
+export async function readSeccomp(
+  pid: number,
+  self: readonly string[],
+): Promise<Seccomp> {
   const count = countOf(pid);
   if (count <= countOf("self")) return { filters: [] };
-  try {
-    const filters = readSeccompFilters(pid).map((it) => it.toBase64());
-    return { filters: filters.length < count ? null : filters };
-  } catch (error) {
-    if (error instanceof OsError) return { filters: null };
-    throw error;
-  }
+  const [program = "", ...args] = [...self, FILTERS_WORD, `${pid}`];
+  const { text, failure } = await runBriefly(program, {
+    ...{ args, output: "stdout", maximum: MAXIMUM_TEXT, timeoutMs: TIMEOUT_MS },
+    // It is this program, with the environment that it is used to.
+    start: ({ argv, descriptors }) =>
+      spawn(argv, { descriptors, newSession: true }),
+  });
+  if (failure !== undefined) return { filters: null };
+  const filters = JSON.parse(text) as string[];
+  return { filters: filters.length < count ? null : filters };
 }
 
 /** Kernels before 5.9 tell whether there are filters, not how many. */

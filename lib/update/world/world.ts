@@ -56,9 +56,13 @@ export interface World {
  * Reads the surroundings of a process. Its user and its environment are those
  * with which it was identified.
  *
+ * @param self the words that start this program
  * @throws {RefusedError} when it has another user by now
  */
-export async function readWorld(identity: Identity): Promise<World> {
+export async function readWorld(
+  identity: Identity,
+  self: readonly string[],
+): Promise<World> {
   const { pid, credentials, openedByRoot } = identity;
   const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
     Deno.readLink(`/proc/${pid}/cwd`),
@@ -77,7 +81,7 @@ export async function readWorld(identity: Identity): Promise<World> {
     credentials,
     openedByRoot,
     confinement: parseConfinement(status),
-    seccomp: readSeccomp(pid),
+    seccomp: await readSeccomp(pid, self),
     label: await readOtherLabel(pid),
     umask: parseInt(statusLine(status, "Umask"), 8),
     personality: await readPersonality(pid),

@@ -4,10 +4,16 @@
 #
 #   argv WORD…                    overwrites its own command line
 #   exec NAME=VALUE… -- FILE WORD…  becomes another program
+#   stuck FILE                    under a filter, and in an exec without an end
 
 use strict;
 use warnings;
+use Config;
 use Socket;
+
+my ($PRCTL, $PTRACE) = $Config{archname} =~ /^x86_64/ ? (157, 101) : (167, 117);
+my ($SET_DEATH_SIGNAL, $SET_SECCOMP, $NO_NEW_PRIVS) = (1, 22, 38);
+my $SEIZE = 0x4206;
 
 $| = 1;
 my ($path) = @ARGV;
@@ -24,6 +30,12 @@ while (my $line = <STDIN>) {
         print "done\n";
         next;
     }
+    if ($verb eq 'stuck') {
+        be_filtered();
+        have_traced_thread();
+        print "done\n";
+        exec { $fields[0] } @fields;
+    }
     my %environment;
     while (defined(my $field = shift @fields)) {
         last if $field eq '--';
@@ -33,4 +45,30 @@ while (my $line = <STDIN>) {
     my $file = shift @fields;
     %ENV = %environment;
     exec { $file } @fields or print "failed: $!\n";
+}
+
+# A filter that allows everything.
+sub be_filtered {
+    my $filter = pack 'SCCL', 6, 0, 0, 0x7fff0000;
+    my $program = pack 'S x6 P', 1, $filter;
+    syscall($PRCTL, $NO_NEW_PRIVS, 1, 0, 0, 0) == 0 or die "prctl: $!";
+    syscall($PRCTL, $SET_SECCOMP, 2, $program, 0, 0) == 0 or die "prctl: $!";
+}
+
+# An exec waits for all other threads to be gone, and one that is traced is gone
+# when its tracer has taken note of it.
+sub have_traced_thread {
+    require threads;
+    pipe(my $ready, my $ready_end) or die "pipe: $!";
+    threads->create(sub { sleep 600 })->detach;
+    my ($thread) = grep { $_ != $$ } map { m{(\d+)$} } glob '/proc/self/task/*';
+    if (fork() == 0) {
+        syscall($PRCTL, $SET_DEATH_SIGNAL, 9, 0, 0, 0);
+        syscall($PTRACE, $SEIZE, $thread + 0, 0, 0) == 0 or die "ptrace: $!";
+        syswrite $ready_end, 'x';
+        sleep 600;
+        exit;
+    }
+    close $ready_end;
+    sysread($ready, my $byte, 1) == 1 or die 'no tracer';
 }

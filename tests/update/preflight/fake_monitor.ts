@@ -17,6 +17,8 @@ import {
 import type { Check } from "../../../lib/update/report/report.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
+import { readSeccomp } from "../../../lib/update/world/seccomp.ts";
+import { cprctlWords } from "../../program/program.ts";
 
 /** Answers by the commands' names. */
 export type Answers = Readonly<
@@ -67,6 +69,7 @@ export async function findings(
       binary,
       oldArgv: made.argv,
       cell: undefined,
+      seccomp: await readSeccomp(facts.pid, cprctlWords()),
       allowWeakerConfinement: false,
       command: descriptors === undefined ? made : { ...made, descriptors },
     });

@@ -1,5 +1,4 @@
 import { parseConfinement } from "../../world/confinement.ts";
-import { readSeccomp } from "../../world/seccomp.ts";
 import { ok, type PreflightCheck, refuse, weaker } from "../check.ts";
 import { readProcText } from "../../process/proc.ts";
 
@@ -7,7 +6,7 @@ import { readProcText } from "../../process/proc.ts";
 export const sandbox: PreflightCheck = {
   id: "sandbox",
   async run(context) {
-    const { facts, running } = context;
+    const { facts, running, seccomp: { filters } } = context;
     const options = running.values("sandbox");
     const isOn = options.some((it) => it.get("enable") === "on");
     const spawn = options.findLast((it) => it.has("spawn"))?.get("spawn");
@@ -18,7 +17,6 @@ export const sandbox: PreflightCheck = {
       );
     }
     const status = await readProcText(facts.pid, "status");
-    const { filters } = readSeccomp(facts.pid);
     if (filters === null) {
       return weaker(
         context,
