@@ -45,11 +45,30 @@ export function strange(file: string, bytes: Uint8Array): InspectError {
     ? `it is ${known}`
     : `it begins with ${hex}, not with "${MAGICS["migration-stream"]}" or ` +
       `"${MAGICS["cpr-state"]}"`;
+  const begin = beginOf(bytes);
   return new InspectError(
     "unknown-format",
     `Cannot inspect "${file}": neither a migration stream nor CPR state: ` +
       what,
+    begin === undefined ? {} : {
+      remedy: `One begins further on: give --offset ${begin}`,
+    },
   );
+}
+
+/** A stream begins no further on in what libvirt or a management layer made. */
+const SEARCHED = 1024 * 1024;
+/** "QEVM" and the version. */
+const BEGIN = [0x51, 0x45, 0x56, 0x4d, 0, 0, 0, 3];
+
+/** Where a stream begins that is not at the start of its file. */
+function beginOf(bytes: Uint8Array): number | undefined {
+  const searched = bytes.subarray(0, SEARCHED);
+  for (let at = 0;; at++) {
+    at = searched.indexOf(0x51, at);
+    if (at < 0) return undefined;
+    if (BEGIN.every((byte, index) => searched[at + index] === byte)) return at;
+  }
 }
 
 function magicOf(bytes: Uint8Array): string {

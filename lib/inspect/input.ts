@@ -12,6 +12,8 @@ export interface Input extends Disposable {
   /** The path, as it was given. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Where they begin in the file, if not at its start. */
+  readonly start?: number;
   /** Gives back what memory the bytes up to an offset take, where it can. */
   passed(offset: number): void;
 }
@@ -32,14 +34,18 @@ const STANDARD_INPUT = 0;
  * Opens a file or FIFO; "-" is standard input. A FIFO is waited for until its
  * writer comes; what comes is kept in a file without a name, if it is much.
  *
- * @throws {InspectError} when it cannot be read
+ * @param options.start bytes of it that are passed over
+ * @throws {InspectError} when it cannot be read, or ends before `start`
  */
-export function openInput(path: string): Input {
+export function openInput(
+  path: string,
+  { start = 0 }: { readonly start?: number | undefined } = {},
+): Input {
   try {
     using file = path === "-"
       ? duplicate(STANDARD_INPUT)
       : openForeignFile(path, { followLink: true, orFifo: true });
-    return inputOf(file, path);
+    return inputOf(file, path, start);
   } catch (error) {
     throw explained(error, path);
   }
@@ -103,43 +109,74 @@ function linkOf(path: string): string | undefined {
   }
 }
 
-function inputOf(file: Fd, name: string): Input {
+function inputOf(file: Fd, name: string, start: number): Input {
   const { isFile, size } = file.stat();
-  if (!isFile) return fromPipe(file, name);
-  if (size > LARGEST_READ) return mapped(file, name, size);
+  if (!isFile) {
+    skip(file, name, start);
+    return fromPipe(file, name, start);
+  }
+  if (start > size) throw tooShort(name, start, size);
+  if (size > LARGEST_READ) return mapped(file, name, size, start);
   // Through a descriptor of our own, so from where its owner left it.
   file.seek(0);
-  return inMemory(name, file.readAll(2 * LARGEST_READ));
+  const bytes = file.readAll(2 * LARGEST_READ);
+  return inMemory(name, bytes.subarray(start), start);
 }
 
-function inMemory(name: string, bytes: Uint8Array): Input {
-  return { name, bytes, passed() {}, [Symbol.dispose]() {} };
+/** Passes over the first bytes of a pipe. */
+function skip(pipe: Fd, name: string, count: number): void {
+  const piece = new Uint8Array(Math.min(count, PIPE_PIECE));
+  for (let done = 0; done < count;) {
+    const read = fill(pipe, piece.subarray(0, count - done));
+    if (read === 0) throw tooShort(name, count, done);
+    done += read;
+  }
 }
 
-function mapped(file: Fd, name: string, length: number): Input {
+function tooShort(name: string, start: number, size: number): InspectError {
+  return new InspectError(
+    "too-short",
+    `Cannot read "${name}" from offset ${start} on: it has ${size} bytes`,
+  );
+}
+
+function inMemory(name: string, bytes: Uint8Array, start = 0): Input {
+  return { name, bytes, start, passed() {}, [Symbol.dispose]() {} };
+}
+
+/** @param start what comes before it in the file is not part of the input */
+function mapped(
+  file: Fd,
+  name: string,
+  length: number,
+  start: number,
+  startInFile = start,
+): Input {
   const mapping = Mapping.map(file, { length, shared: true, writable: false });
   let released = 0;
   return {
     name,
-    bytes: mapping.bytes,
+    bytes: mapping.bytes.subarray(start),
+    start: startInFile,
     passed(offset) {
-      if (offset > released) released = mapping.release(released, offset);
+      const end = start + offset;
+      if (end > released) released = mapping.release(released, end);
     },
     [Symbol.dispose]: () => mapping[Symbol.dispose](),
   };
 }
 
 /** Of what has none of the formats, no more is taken than tells so. */
-function fromPipe(file: Fd, name: string): Input {
+function fromPipe(file: Fd, name: string, startInFile: number): Input {
   const start = new Uint8Array(LARGEST_READ);
   const magic = fill(file, start.subarray(0, MAGIC_SIZE));
   if (formatOf(start) === undefined) {
-    return inMemory(name, start.subarray(0, magic));
+    return inMemory(name, start.subarray(0, magic), startInFile);
   }
   const length = magic + fill(file, start.subarray(magic));
   return length < start.length
-    ? inMemory(name, start.slice(0, length))
-    : spooled(file, start, name);
+    ? inMemory(name, start.slice(0, length), startInFile)
+    : spooled(file, start, name, startInFile);
 }
 
 /** Reads until there is no room, or no more; returns how many bytes. */
@@ -154,7 +191,12 @@ function fill(file: Fd, into: Uint8Array): number {
 }
 
 /** Maps what begins so, and goes on in the pipe. */
-function spooled(pipe: Fd, start: Uint8Array, name: string): Input {
+function spooled(
+  pipe: Fd,
+  start: Uint8Array,
+  name: string,
+  startInFile: number,
+): Input {
   using file = withoutName();
   const keep = (bytes: Uint8Array) => {
     try {
@@ -171,7 +213,7 @@ function spooled(pipe: Fd, start: Uint8Array, name: string): Input {
     if (count === 0) break;
     keep(piece.subarray(0, count));
   }
-  return mapped(file, name, file.stat().size);
+  return mapped(file, name, file.stat().size, 0, startInFile);
 }
 
 /** A file that is gone once it is closed. */

@@ -14,7 +14,10 @@ import {
   type DecodedStruct,
   decodeStreamUpToProblem,
   findSections,
+  type FoundSection,
   type MigrationStreamError,
+  openPackage,
+  type Package,
   type RamBlockStatistics,
   ramStatistics,
 } from "../migration/stream/mod.ts";
@@ -40,6 +43,8 @@ export interface StreamInspection extends Inspected {
   /** In stream order; those that come in parts once, where they begin. */
   readonly sections: readonly InspectedSection[];
   readonly ram: readonly RamBlockStatistics[];
+  /** Of postcopy: what each PACKAGED command carries, in stream order. */
+  readonly packages: readonly Package[];
   /** What nothing describes and nothing could be found in. */
   readonly undescribed: { offset: number; size: number } | undefined;
   /** Why it could not be read further. */
@@ -85,6 +90,7 @@ export function inspect(
   if (format === "cpr-state") return inspectCprState(input);
   const { decoded, problem } = decodeStreamUpToProblem(input.bytes, {
     file: input.name,
+    fileOffset: input.start ?? 0,
     passed: (offset) => {
       input.passed(offset);
       progress(offset);
@@ -98,6 +104,7 @@ export function inspect(
     (found.isWhole || problem !== undefined);
   const listed = isListed ? found.sections : [];
   const rest = isListed ? found.end : opaqueTail?.offset ?? 0;
+  const packages = packagesOf(decoded);
   return {
     format: "migration-stream",
     file: input.name,
@@ -105,19 +112,32 @@ export function inspect(
     decoded,
     sections: [
       ...sectionsOf(decoded),
-      ...listed.map(({ idstr: name, payload, ...rest }) => ({
-        ...rest,
-        name,
-        size: payload.length,
-        state: payload,
-      })),
+      ...packages.flatMap(({ sections }) => sections.map(undescribedSection)),
+      ...listed.map(undescribedSection),
     ],
+    packages,
     ram: ramStatistics(decoded),
     undescribed: opaqueTail === undefined || found?.isWhole === true
       ? undefined
       : { offset: rest, size: input.bytes.length - rest },
     problem,
   };
+}
+
+/** A section of which only the place is known. */
+function undescribedSection(
+  { idstr: name, payload, ...rest }: FoundSection,
+): InspectedSection {
+  return { ...rest, name, size: payload.length, state: payload };
+}
+
+function packagesOf({ input, records, hasFooters }: DecodedStream): Package[] {
+  if (!hasFooters) return [];
+  return records.flatMap((record) => {
+    if (record.type !== "command" || record.packaged === undefined) return [];
+    const { byteOffset, length } = record.packaged;
+    return [openPackage(input, byteOffset - input.byteOffset, length)];
+  });
 }
 
 /** A section that comes in parts is listed once, with what they add up to. */

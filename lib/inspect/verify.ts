@@ -85,13 +85,15 @@ function different({ name }: Input, offset: number): InspectError {
 }
 
 function notUnderstood(
-  { sections, undescribed, decoded }: StreamInspection,
+  { sections, packages, undescribed, decoded }: StreamInspection,
 ): number {
   let bytes = (undescribed?.size ?? 0) + decoded.trailing.length;
   for (const record of decoded.records) {
     if (record.type === "opaque") bytes += record.size;
     else if (record.type === "command") bytes += record.packaged?.length ?? 0;
   }
+  // The payloads of sections in a package are counted with all sections.
+  for (const { read } of packages) bytes -= read;
   for (const { state } of sections) {
     if (state !== undefined) bytes += unknownIn("", state);
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
 import { data } from "../data/data.ts";
+import { joined } from "../migration/stream/foreign.ts";
 import { everyType, withOpaque, withRam } from "../inspect/streams.ts";
 import { capturedProcess } from "./captured.ts";
 
@@ -171,4 +172,19 @@ Deno.test("guest memory is written into a folder", async () => {
   assertEquals(JSON.parse(json.stdout).extracted.length, 2);
   const state = await data("cpr-exec-q35-plain.qcpr");
   assertEquals((await inspect(state, ...words)).code, 2);
+});
+
+Deno.test("a stream is inspected from an offset on", async () => {
+  const bytes = joined(new Uint8Array(512), withRam());
+  const { code, stdout } = await inspect(bytes, "--offset", "0x200", "--json");
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(stdout).size, withRam().length);
+  assertStringIncludes((await inspect(bytes)).stderr, "give --offset 512");
+  for (const wrong of ["-1", "1.5", "x", ""]) {
+    assertEquals((await inspect(bytes, "--offset", wrong)).code, 2, wrong);
+  }
+});
+
+Deno.test("memory is not extracted to a folder without a name", async () => {
+  assertEquals((await inspect(withRam(), "--extract-ram", "")).code, 2);
 });

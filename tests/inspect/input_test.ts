@@ -36,6 +36,7 @@ Deno.test("a large file is mapped, and its memory given back", () =>
 async function piped(
   command: string,
   look: (bytes: Uint8Array) => void,
+  start = 0,
 ): Promise<void> {
   await inFolder(async (folder) => {
     const path = `${folder}/fifo`;
@@ -47,7 +48,7 @@ async function piped(
       signal: AbortSignal.timeout(10_000),
     }).output();
     assertEquals(success, true);
-    using input = openInput(path);
+    using input = openInput(path, { start });
     assertEquals(input.name, path);
     look(input.bytes);
   });
@@ -103,3 +104,29 @@ Deno.test("CPR state that is far too long is not read, nor mapped", () => {
 Deno.test("a process that is not there is said so", () => {
   assertThrows(() => openCprState(999_999_999), InspectError, "find process");
 });
+
+Deno.test("a stream is read from an offset on, with what counts from there", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/x`;
+    const before = new Uint8Array(4096).fill(9);
+    await Deno.writeFile(path, Uint8Array.of(...before, 1, 2));
+    using input = openInput(path, { start: before.length });
+    assertEquals([input.start, [...input.bytes]], [4096, [1, 2]]);
+    assertThrows(
+      () => openInput(path, { start: 4099 }),
+      InspectError,
+      `Cannot read "${path}" from offset 4099 on: it has 4098 bytes`,
+    );
+    await Deno.truncate(path, LARGE);
+    using large = openInput(path, { start: 4096 });
+    assertEquals([large.bytes.length, large.bytes[1]], [LARGE - 4096, 2]);
+    large.passed(LARGE - 4096);
+    assertEquals(large.bytes[0], 1);
+  }));
+
+Deno.test("the first bytes of a pipe are passed over", () =>
+  piped(
+    "head -c 2000000 /dev/zero; printf 'QEVM123'",
+    (bytes) => assertEquals(new TextDecoder().decode(bytes), "QEVM123"),
+    2_000_000,
+  ));

@@ -8,6 +8,7 @@ import {
   inspect,
   InspectError,
   selectSections,
+  verify,
 } from "../../lib/inspect/mod.ts";
 import { Sink, StreamError } from "../../lib/stream/mod.ts";
 import { data } from "../data/data.ts";
@@ -20,8 +21,9 @@ import {
   joined,
   oneBlock,
   ramStart,
+  section,
 } from "../migration/stream/foreign.ts";
-import { inputOf, withRam } from "./streams.ts";
+import { inputOf, postcopy, withRam } from "./streams.ts";
 
 Deno.test("what is neither stream nor CPR state is named", async (t) => {
   const strangers = [
@@ -128,4 +130,43 @@ Deno.test("sections are chosen by name, last part and instance", async () => {
   for (const wanted of ["cpu:2", "nothing", "", ":0"]) {
     assertThrows(() => chosen(wanted), InspectError, `"${wanted}"`);
   }
+});
+
+Deno.test("the devices of a postcopy are found in its package", () => {
+  const bytes = postcopy();
+  const input = inputOf(bytes);
+  const inspection = inspect(input);
+  assert(inspection.format === "migration-stream");
+  const [ram, dev] = inspection.sections;
+  assertEquals([ram?.name, dev?.name], ["ram", "dev"]);
+  assertEquals(dev?.state, Uint8Array.of(5));
+  assertEquals(bytes.at(dev?.offset ?? 0), 4);
+  assertEquals(verify(inspection, input).notUnderstood, 1);
+});
+
+Deno.test("a package that is cut is opened as far as it goes", () => {
+  const known = joined(section(4, 7, "dev", 1, [5]), footer(7));
+  const listen = [8, 0, 4, 0, 0];
+  const unknown = [9, 9, 9];
+  const package_ = joined(listen, known, listen, unknown);
+  const input = inputOf(joined(
+    HEADER,
+    configuration(),
+    ramStart(joined(oneBlock("r", 0x4000), EOS)),
+    ...[[8, 0, 7, 0, 4], [0, 0, 0, package_.length], package_],
+    EOF,
+  ));
+  const inspection = inspect(input);
+  assert(inspection.format === "migration-stream");
+  assertEquals(inspection.sections.map(({ name }) => name), ["ram", "dev"]);
+  const [found] = inspection.packages;
+  assertEquals(found?.commands.map(({ command }) => command), [4, 4]);
+  // The payload, and what is nothing.
+  assertEquals(verify(inspection, input).notUnderstood, 1 + unknown.length);
+});
+
+Deno.test("where a stream begins further on is said", () => {
+  const bytes = joined(new Uint8Array(100), withRam());
+  const error = assertThrows(() => inspect(inputOf(bytes)), InspectError);
+  assertEquals(error.remedy, "One begins further on: give --offset 100");
 });

@@ -34,10 +34,10 @@ Deno.test("bytes that nothing describes are counted", async () => {
   assertEquals(verdict(withOpaque()).notUnderstood, 5 + 3 + 1);
 });
 
-Deno.test("the bytes of a package are counted", () => {
-  const packaged = 23;
+Deno.test("of a package's sections the payload alone is not understood", () => {
+  const payload = 1;
   const { bytes, notUnderstood } = verdict(postcopy());
-  assertEquals([bytes, notUnderstood], [postcopy().length, packaged]);
+  assertEquals([bytes, notUnderstood], [postcopy().length, payload]);
 });
 
 Deno.test("a byte that is not encoded as it was is found", () => {

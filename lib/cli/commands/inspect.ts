@@ -26,6 +26,7 @@ export const inspectCommand = buildCommand<
         ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
         ["cprctl inspect vm.state --verify", "is every byte understood?"],
         ["cprctl inspect vm.state --extract-ram ram/", "a file a RAMBlock"],
+        ["cprctl inspect x --offset 4096", "as QEMU was told to write it"],
         ["cprctl inspect --pid 4711", "the CPR state of a waiting cpr-exec"],
       ],
     ),
@@ -46,12 +47,19 @@ export const inspectCommand = buildCommand<
         placeholder: "name",
         optional: true,
       },
+      offset: {
+        kind: "parsed",
+        parse: parseOffset,
+        brief: "Where the stream begins in the file, if not at its start",
+        placeholder: "bytes",
+        optional: true,
+      },
       offsets: switchFlag("Begin each line with its offset in the stream"),
       json: switchFlag("Print one JSON document"),
       verify: switchFlag("Encode what was decoded, and compare every byte"),
       "extract-ram": {
         kind: "parsed",
-        parse: String,
+        parse: parseFolder,
         brief: "Write guest memory into this folder, a sparse file a RAMBlock",
         placeholder: "folder",
         optional: true,
@@ -78,6 +86,19 @@ export const inspectCommand = buildCommand<
     };
   },
 });
+
+function parseOffset(text: string): number {
+  if (!/^(\d{1,15}|0x[0-9a-f]{1,12})$/i.test(text)) {
+    throw new UsageError("Want a number of bytes");
+  }
+  return Number(text);
+}
+
+/** An empty name would be the root folder: most often a variable that is unset. */
+function parseFolder(text: string): string {
+  if (text === "") throw new UsageError("Want a folder");
+  return text;
+}
 
 function parsePid(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError("Want a process id");

@@ -28,6 +28,7 @@ import { ProgressLine } from "../terminal/progress_line.ts";
 export interface InspectFlags {
   readonly pid?: number;
   readonly section?: string;
+  readonly offset?: number;
   readonly offsets: boolean;
   readonly json: boolean;
   readonly verify: boolean;
@@ -86,7 +87,7 @@ function look(
   flags: InspectFlags,
   file: string | undefined,
 ): Looked {
-  const input = stack.use(open(flags.pid, file));
+  const input = stack.use(open(flags, file));
   const passes = 1 + Number(flags.verify) +
     Number(flags["extract-ram"] !== undefined);
   using line = new ProgressLine(process, input.bytes.length, passes);
@@ -100,9 +101,17 @@ function problemOf(inspection: Inspection): Error | undefined {
   return inspection.format === "cpr-state" ? undefined : inspection.problem;
 }
 
-function open(pid: number | undefined, file: string | undefined): Input {
+function open(
+  { pid, offset: start }: InspectFlags,
+  file: string | undefined,
+): Input {
+  if (pid !== undefined && start !== undefined) {
+    throw new UsageError("Cannot begin at an offset of a process");
+  }
   if (pid !== undefined && file === undefined) return openCprState(pid);
-  if (pid === undefined && file !== undefined) return openInput(file);
+  if (pid === undefined && file !== undefined) {
+    return openInput(file, { start });
+  }
   throw new UsageError(
     pid === undefined
       ? "Cannot inspect nothing"

@@ -57,7 +57,10 @@ export function* renderSummary(
     yield label(paint, "capabilities", capabilities.join(", "));
   }
   if (uuid !== undefined) yield label(paint, "uuid", uuidText(uuid));
-  const commands = records.filter((record) => record.type === "command");
+  const commands = [
+    ...records.filter((record) => record.type === "command"),
+    ...inspection.packages.flatMap(({ commands }) => commands),
+  ].sort((a, b) => a.offset - b.offset);
   if (commands.length > 0) {
     yield label(paint, "commands", commands.map(commandText).join(", "));
   }
@@ -86,7 +89,9 @@ export function* renderSummary(
   if (sections.length > 0) yield "\n";
 }
 
-function commandText({ command, offset }: CommandRecord): string {
+function commandText(
+  { command, offset }: Pick<CommandRecord, "command" | "offset">,
+): string {
   return `${COMMANDS.get(command) ?? command} at ${offset}`;
 }
 

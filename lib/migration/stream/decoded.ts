@@ -91,7 +91,7 @@ export interface OpaqueSection extends SectionPlace {
 export interface CommandRecord extends StreamCommand {
   readonly type: "command";
   readonly offset: number;
-  /** Of PACKAGED: the stream inside, which is not looked into. */
+  /** Of PACKAGED: the records inside, which end the command. */
   readonly packaged?: Uint8Array;
 }
 

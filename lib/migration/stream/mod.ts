@@ -34,6 +34,7 @@ export {
 } from "./decoded.ts";
 export { encodeParts, encodeStream } from "./encode.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
+export { openPackage, type Package } from "./packaged.ts";
 export { readStreamHeader } from "./framing.ts";
 export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";

@@ -30,7 +30,10 @@ Deno.test("options, where no file is meant", async () => {
   assertEquals(await proposed("version", ""), ["--json", "--licences"]);
   assertEquals(await proposed("update", "--max"), ["--max-failures"]);
   assertEquals(await proposed("inspect", ""), []);
-  assertEquals(await proposed("inspect", "--off"), ["--offsets"]);
+  assertEquals(await proposed("inspect", "--off"), [
+    "--offset",
+    "--offsets",
+  ]);
   assertEquals(await proposed("update", "--binary", ""), []);
   assertEquals(await proposed("exec", "--", ""), []);
 });
