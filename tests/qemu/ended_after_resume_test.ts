@@ -1,6 +1,7 @@
 /** Programs that end as soon as they have let the guest run. */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { PidFd } from "../../ffi/process.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
@@ -17,6 +18,8 @@ import {
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
+const MESSAGE =
+  /^Process \d+ ended.*; the guest had .*; the update had failed before: Process/;
 
 function boot(): Promise<VirtualMachine> {
   return VirtualMachine.boot(
@@ -55,6 +58,11 @@ class Watcher implements AsyncDisposable {
       timeoutMs: TIMEOUT_MS,
     });
     return new Watcher(client, act);
+  }
+
+  /** The process that is watched. */
+  get pid(): number {
+    return this.#client.peer?.pid ?? 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,4 +136,37 @@ Deno.test("a program that ends as recover lets the guest run is told", async () 
   );
   assertEquals(membersOf(vm.folder), []);
   assertEquals(await recover(request), []);
+});
+
+/** Ends the old program of a rollback as soon as its guest runs again. */
+async function killReturned(vm: VirtualMachine): Promise<void> {
+  await using watcher = await Watcher.of(vm, killed(vm));
+  vm.follow(watcher.pid);
+  await watcher.done;
+}
+
+Deno.test("an old program that ends when the guest runs on it again is told", async () => {
+  await using _base = await Base.make();
+  await using vm = await boot();
+  const { pid } = vm;
+  let done: Promise<void> | undefined;
+  const { report, exitCode } = await updateHere(orderOf(vm), async (phase) => {
+    if (phase === "load") {
+      using process = PidFd.open(vm.pid);
+      process.sendSignal("SIGKILL");
+      assertEquals(await process.exited(TIMEOUT_MS), true);
+    }
+    if (phase === "rollback") {
+      done = killReturned(vm);
+      done.catch(() => {}); // heard below
+    }
+  });
+  await done;
+  assertEquals(report?.error?.code, "ended-after-resume");
+  assertEquals([report?.outcome, exitCode], ["needs-person", 5]);
+  assertMatch(report?.error?.message ?? "", MESSAGE);
+  assertEquals([report?.changed, report?.pid_after], [false, null]);
+  assertEquals(membersOf(vm.folder), []);
+  assertEquals(await runDirectories(pid), []);
+  assertEquals(await recover({ timeoutMs: TIMEOUT_MS, self: SELF }), []);
 });

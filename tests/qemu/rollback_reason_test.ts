@@ -1,9 +1,10 @@
 /** A rollback says why: how the new program ended, and its last words. */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
-import { updateHere } from "../faults/harness/cprctl.ts";
+import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
@@ -28,6 +29,14 @@ const ENDS: Readonly<Record<string, readonly [program: string, says: RegExp]>> =
     ],
   };
 
+/** Puts a shell's program where another one is. */
+async function replace(path: string, program: string): Promise<void> {
+  const draft = `${path}.draft`;
+  await Deno.writeTextFile(draft, `#!/bin/sh\n${program}\n`);
+  await Deno.chmod(draft, 0o755);
+  await Deno.rename(draft, path);
+}
+
 for (const [what, [program, says]] of Object.entries(ENDS)) {
   Deno.test(`a rollback tells how a program ended that ${what}`, {
     ignore: !tellsEnds,
@@ -39,11 +48,7 @@ for (const [what, [program, says]] of Object.entries(ENDS)) {
     await Deno.symlink(builds.new.binary, binary);
     const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
     const { report, said } = await updateHere(order, async (phase) => {
-      if (phase !== "cut") return;
-      const draft = `${binary}.draft`;
-      await Deno.writeTextFile(draft, `#!/bin/sh\n${program}\n`);
-      await Deno.chmod(draft, 0o755);
-      await Deno.rename(draft, binary);
+      if (phase === "cut") await replace(binary, program);
     });
     assertEquals(report?.outcome, "rolled-back", said);
     assertMatch(report?.error?.message ?? "", says);
@@ -51,3 +56,28 @@ for (const [what, [program, says]] of Object.entries(ENDS)) {
     await witness.assertLivesOn();
   });
 }
+
+Deno.test("recover tells why a VM goes back, and what the program said last", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+  const witness = await Witness.of(vm);
+  const binary = `${vm.folder}/qemu-new`;
+  await Deno.symlink(builds.new.binary, binary);
+  {
+    const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
+    await using cprctl = Cprctl.start(order);
+    await cprctl.run(async (phase) => {
+      if (phase === "cut") await replace(binary, "echo 'no such device' >&2");
+      if (phase === "rollback") cprctl.kill("SIGKILL");
+    });
+  }
+  const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  assertEquals(recovery?.outcome, "rolled-back", recovery?.message);
+  assertEquals(
+    recovery?.message,
+    `The VM of process ${vm.pid} runs on the old program, as process ` +
+      `${recovery?.pid}; process ${vm.pid} had ended; it said: no such device`,
+  );
+  vm.follow(recovery?.pid ?? 0);
+  await witness.assertLivesOn();
+});

@@ -37,12 +37,12 @@ const STEP_TIMEOUT_MS = 10_000;
 /**
  * Leads the VM on.
  *
- * @returns undefined when that cannot be, and the old program must come back
+ * @returns why that cannot be, in words, when the old program must come back
  */
 export async function leadOn(
   { side, pid }: Answering,
   leftover: Leftover,
-): Promise<Recovery | undefined> {
+): Promise<Recovery | string> {
   const { directory, journal: { vm } } = leftover;
   const { client } = side;
   let warnings: readonly string[] = [];
@@ -54,9 +54,11 @@ export async function leadOn(
       return recovered(vm, pid, "runs", warnings);
     }
     switch (state) {
-      case "inmigrate":
-        if (!await loadOnce(side, directory)) return undefined;
+      case "inmigrate": {
+        const problem = await loadOnce(side, directory);
+        if (problem !== undefined) return problem;
         continue;
+      }
       case "finish-migrate":
         await giveBack(client);
         continue;
@@ -97,11 +99,15 @@ async function resume(
   }
 }
 
-/** Loads the state, or waits for a load under way; false when it failed. */
+/**
+ * Loads the state, or waits for a load under way.
+ *
+ * @returns why it failed; undefined when it did not
+ */
 async function loadOnce(
   side: IncomingSide,
   directory: RunDirectory,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const reply = asObject(await side.client.execute("query-migrate"));
   switch (text(reply["status"])) {
     case undefined:
@@ -109,13 +115,13 @@ async function loadOnce(
       try {
         settle(directory);
         await side.load(`file:${directory.stateFile}`);
-        return true;
+        return undefined;
       } catch (error) {
-        if (error instanceof UpdateProblem) return false;
+        if (error instanceof UpdateProblem) return error.message;
         throw error;
       }
     case "failed":
-      return false;
+      return await cannotLoad(side.client);
     default:
       return await loaded(side.client);
   }
@@ -128,18 +134,22 @@ function settle({ stateFile }: RunDirectory): void {
 }
 
 /** Waits for the end of a load that was begun before. */
-async function loaded(client: QmpClient): Promise<boolean> {
+async function loaded(client: QmpClient): Promise<string | undefined> {
   const deadline = performance.now() + STEP_TIMEOUT_MS;
   while (performance.now() < deadline) {
     const status = asObject(await client.execute("query-status"));
-    if (status["status"] !== "inmigrate") return true;
+    if (status["status"] !== "inmigrate") return undefined;
     const reply = asObject(await client.execute("query-migrate"));
-    if (text(reply["status"]) === "failed") return false;
+    if (text(reply["status"]) === "failed") return await cannotLoad(client);
   }
   throw new UpdateProblem(
     "load-stuck",
     `The load does not come to an end: ${await failureOf(client)}`,
   );
+}
+
+async function cannotLoad(client: QmpClient): Promise<string> {
+  return `The program cannot load the state: ${await failureOf(client)}`;
 }
 
 /** Ends an outgoing migration; a VM that ran runs again. */

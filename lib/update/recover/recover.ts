@@ -128,10 +128,12 @@ async function recoverNow(
 
 async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
   const found = await answering(leftover);
+  let why: string | undefined;
   if (found !== undefined) {
     await using program = found;
     const recovery = await leadOn(program, leftover);
-    if (recovery !== undefined) {
+    if (typeof recovery === "string") why = recovery;
+    else {
       const { settings } = leftover.journal;
       const warnings = await new MigrationSettings(settings)
         .giveAll(program.side.client);
@@ -141,5 +143,5 @@ async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
       };
     }
   }
-  return await goBack(leftover);
+  return await goBack(leftover, why);
 }

@@ -17,6 +17,11 @@ export interface Journal {
   readonly vm: VmRecord;
   /** The VM's migration settings of before. */
   readonly settings: SettingsRecord;
+  /**
+   * How long the file was, in bytes, that the VM's standard error goes to;
+   * absent where that is no file.
+   */
+  readonly said?: number | undefined;
 }
 
 /** PID_MAX_LIMIT of a 64-bit kernel; 0 and less are no process but groups. */
@@ -45,6 +50,7 @@ export function requireJournal(
       "The journal is of another version of cprctl",
     );
   }
+  if (json.root["said"] !== undefined) json.count(json.root, "said");
   requireVm(json, json.object(json.root, "vm"));
   const settings = json.object(json.root, "settings");
   json.object(settings, "parameters");

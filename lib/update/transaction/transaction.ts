@@ -27,6 +27,7 @@ import type { Deadline } from "../deadline.ts";
 import {
   adviceOf,
   capital,
+  EndedAfterResumeError,
   isOver,
   messageOf,
   NeedsPersonError,
@@ -67,7 +68,7 @@ import {
 import { HeldConnections } from "./held_connections.ts";
 import { Hold } from "./hold.ts";
 import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
-import { LastWords } from "./last_words.ts";
+import { LastWords, saidSoFar, STDERR } from "./last_words.ts";
 import { MonitorQueue } from "./monitor_queue.ts";
 import { type Before, OldSide } from "./old_side.ts";
 import { readAhead } from "./page_cache.ts";
@@ -135,10 +136,12 @@ export async function runTransaction(
   await clock.begin("prepare");
   const settings = await MigrationSettings.read(client);
   await using directory = await RunDirectory.create(facts);
+  const said = await saidSoFar(facts.pid);
   const note = (before: Before) =>
     writeJournal(directory, {
       vm: { ...recordOf(facts), ...before },
       settings: settings.record,
+      said,
     });
   await note(facts);
   const startKeeper = () =>
@@ -225,7 +228,7 @@ async function move(
     hold.descriptors.values(),
     found.facts.address,
   );
-  const words = LastWords.after(hold.descriptors.get(2));
+  const words = LastWords.after(hold.descriptors.get(STDERR));
   try {
     await clock.begin("cut");
     await old.cut(terminals);
@@ -403,6 +406,7 @@ async function goBack(
   await order.clock.begin("rollback");
   const { old, state } = order;
   const problem = await reasonOf(cause, order);
+  await order.words.end();
   /** With the program's own words, for which the guest does not wait. */
   const reason = async () => {
     const words = await order.words.heard();
@@ -435,9 +439,12 @@ async function goBack(
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;
   } catch (error) {
-    if (isOver(error)) return error;
+    if (error instanceof ShutDownError) return error;
     const code = error instanceof UpdateError ? error.code : "rollback-failed";
-    return new NeedsPersonError(
+    const Kind = error instanceof EndedAfterResumeError
+      ? EndedAfterResumeError
+      : NeedsPersonError;
+    return new Kind(
       code,
       `${messageOf(error)}; the update had failed before: ${await reason()}`,
       { remedy: RECOVER, ...adviceOf(error), cause: error },
