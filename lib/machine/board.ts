@@ -83,9 +83,11 @@ export class Board {
     this.#schedule();
   }
 
+  /** Stops the guest; until it starts again nothing changes its memory. */
   stop(): void {
     this.#running = false;
     this.#clock.stop();
+    this.#platform.settle();
     clearTimeout(this.#timer);
   }
 

@@ -123,6 +123,14 @@ export class Platform {
     return this.waiting ? deadline : 0n;
   }
 
+  /**
+   * Has the devices do all that has fallen due, which they put off until they
+   * are looked at: while the clock stands still they write to no memory then.
+   */
+  settle(): void {
+    this.nextDeadline();
+  }
+
   /** Puts hart and devices back to how they start; memory stays. */
   reset(): void {
     this.#finisher.take();
