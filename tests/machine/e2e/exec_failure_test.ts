@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type QmpClient, QmpCommandError } from "../../../lib/qmp/mod.ts";
 import {
   ask,
+  DEADLINE_MS,
   enable,
   GuestRam,
   Lab,
@@ -81,7 +82,7 @@ Deno.test("a command that cannot be executed leaves the VM as it was", async () 
     await prepareExec(qmp, [command, ...more]);
     await qmp.execute("migrate", { uri: `file:${vm.stateFile}` });
     await reached(watch, "failed");
-    await watch.next("RESUME", { timeoutMs: 1000 });
+    await watch.next("RESUME", { timeoutMs: DEADLINE_MS });
     assertEquals(story(watch), [
       ...["setup", "STOP", "active", "MIGRATION_PASS", "device", "completed"],
       ...["failed", "RESUME"],
@@ -123,7 +124,7 @@ Deno.test("a guest that did not run does not run after a failed exec either", as
       await ram.ticked();
       await qmp.execute("stop");
     }
-    const before = ram.copy();
+    const before = await ram.digest();
     using watch = qmp.watch();
     await prepareExec(qmp, ["/nonexistent/new"]);
     const uri = `file:${vm.stateFile}`;
@@ -136,7 +137,7 @@ Deno.test("a guest that did not run does not run after a failed exec either", as
       QmpCommandError,
       "paused due to migration",
     );
-    assertEquals(ram.copy(), before);
+    assertEquals(await ram.digest(), before);
     assert(!story(watch).includes("RESUME"));
     await qmp.execute("cont");
     await assertRunsOn(vm, qmp, ram);

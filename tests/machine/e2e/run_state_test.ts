@@ -23,11 +23,15 @@ Deno.test("a paused guest stays paused over an update, until cont", async () => 
   using ram = new GuestRam(vm.pid);
   await ram.ticked(3);
   await old.execute("stop");
-  const before = ram.copy();
+  const before = await ram.digest();
 
   const qmp = await vm.update(old);
   assertEquals(await runState(qmp), "paused");
-  assertEquals(ram.copy(), before, "The guest ran, or its RAM was touched");
+  assertEquals(
+    await ram.digest(),
+    before,
+    "The guest ran, or its RAM was touched",
+  );
   using watch = qmp.watch();
   await qmp.execute("cont");
   await watch.next("RESUME", { timeoutMs: DEADLINE_MS });

@@ -35,9 +35,10 @@ export class GuestRam implements Disposable {
     return readGuestStatus(this.#mapping.bytes);
   }
 
-  /** A copy of everything in it. */
-  copy(): Uint8Array<ArrayBuffer> {
-    return this.#mapping.bytes.slice();
+  /** Of everything in it: what a test that fails can show. */
+  async digest(): Promise<string> {
+    const copy = this.#mapping.bytes.slice();
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", copy)).toHex();
   }
 
   /** Tells the guest how to behave. */
