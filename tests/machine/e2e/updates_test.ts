@@ -41,7 +41,11 @@ Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async ()
   let qmp = await vm.connect();
   using ram = new GuestRam(vm.pid);
   await ram.ticked();
+  // How many ticks went by without a line, only a guest that stands can tell.
+  await qmp.execute("stop");
   ram.set("printEvery", 1);
+  const silent = ram.status.ticks;
+  await qmp.execute("cont");
 
   const start = performance.now();
   const memory: number[] = [];
@@ -74,16 +78,16 @@ Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async ()
   const ticks = lines.map((line) =>
     Number(/^tick (\d{6}) counter \d+$/.exec(line)?.[1])
   );
-  const [first = NaN] = ticks;
-  assertEquals(ticks, ticks.map((_, index) => first + index));
-  assertGreaterOrEqual(ticks.at(-1) ?? 0, ram.status.ticks - 1);
+  const told = ticks.filter((tick) => !(tick <= silent));
+  assertEquals(told, told.map((_, index) => silent + 1 + index));
+  assertGreaterOrEqual(told.at(-1) ?? 0, ram.status.ticks - 1);
 
   const half = Math.floor(memory.length / 2);
   const early = median(memory.slice(0, half));
   const late = median(memory.slice(half));
   console.log(
     `${UPDATES} updates, seed ${SEED}: ${(UPDATES / seconds).toFixed(1)} a ` +
-      `second, ${ticks.length} ticks; descriptors ${Math.min(...open)} to ` +
+      `second, ${told.length} ticks; descriptors ${Math.min(...open)} to ` +
       `${Math.max(...open)}; memory ${mebibytes(Math.min(...memory))} to ` +
       `${mebibytes(Math.max(...memory))} MiB, median of the first half ` +
       `${mebibytes(early)}, of the second ${mebibytes(late)}`,
