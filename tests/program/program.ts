@@ -1,5 +1,6 @@
 /** The program under test: what CPRCTL names, or the source of this checkout. */
 
+import "./run_place.ts";
 import { type Ended, runProgram } from "./run.ts";
 
 export type { Ended } from "./run.ts";

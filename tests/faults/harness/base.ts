@@ -8,7 +8,7 @@ const VARIABLE = "RUNTIME_DIRECTORY";
  * As long as it lasts, cprctl has its files in a folder of its own; keepers that
  * it left there end with it.
  */
-export class Base implements AsyncDisposable {
+export class Base implements Disposable, AsyncDisposable {
   readonly #before = Deno.env.get(VARIABLE);
   readonly #reaper: Reaper;
 
@@ -21,15 +21,25 @@ export class Base implements AsyncDisposable {
   static async make(): Promise<Base> {
     const path = await Deno.makeTempDir({
       dir: "/dev/shm",
-      prefix: "cprctl-faults-",
+      prefix: "cprctl-run-",
     });
     await Deno.chmod(path, 0o711);
     return new Base(path);
   }
 
+  /** Gives it up at once, for those who can wait for no promise. */
+  [Symbol.dispose](): void {
+    this.#putBack();
+    this.#reaper.reapNow();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#putBack();
+    await this.#reaper[Symbol.asyncDispose]();
+  }
+
+  #putBack(): void {
     if (this.#before === undefined) Deno.env.delete(VARIABLE);
     else Deno.env.set(VARIABLE, this.#before);
-    await this.#reaper[Symbol.asyncDispose]();
   }
 }

@@ -27,6 +27,7 @@ const TIMEOUT_MS = 20_000;
 
 /** One VM's reaper. */
 export class Reaper implements AsyncDisposable {
+  readonly #args: readonly string[];
   readonly #shell: Deno.ChildProcess;
 
   /**
@@ -34,12 +35,28 @@ export class Reaper implements AsyncDisposable {
    * @param mark what those that it ends have in their environment
    */
   constructor(folder: string, mark = `${MARK}=${folder}`) {
-    this.#shell = new Deno.Command("/bin/sh", {
-      args: ["-c", SCRIPT, "reaper", mark, folder],
-      stdin: "piped",
+    this.#args = ["-c", SCRIPT, "reaper", mark, folder];
+    this.#shell = this.#command("piped").spawn();
+  }
+
+  /**
+   * Kills and removes at once, for those who can wait for no promise: when the
+   * tests of a file are over, the runtime kills what they have started.
+   */
+  reapNow(): void {
+    this.#command("null").outputSync();
+  }
+
+  #command(stdin: "piped" | "null"): Deno.Command {
+    return new Deno.Command("/bin/sh", {
+      args: [...this.#args],
+      // Without the marks of others, who would end it before it is done.
+      clearEnv: true,
+      env: { PATH: Deno.env.get("PATH") ?? "" },
+      stdin,
       stdout: "null",
       stderr: "null",
-    }).spawn();
+    });
   }
 
   /** Kills and removes now; returns when that is done. */
