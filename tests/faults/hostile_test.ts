@@ -9,12 +9,15 @@ import { Base } from "./harness/base.ts";
 import { type Ending, SELF, updateHere } from "./harness/cprctl.ts";
 import { withoutLeaks } from "./harness/without_leaks.ts";
 
-/** Enough for an honest machine, and not for a long wait where one is sure. */
-const TIMEOUT_MS = 5_000;
-/** Of those who keep us waiting. */
-const WAITS = /^(silent|flood|noise|foreign|owing|slow|unsettled|moves)/;
-const LONG_TIMEOUT_MS = 30_000;
-/** The update's own deadline is far below it. */
+/**
+ * Of the updates of those who keep us waiting, one after another until one gets
+ * as far as the trick: on a busy host that may be late.
+ */
+const WAITS = /^(silent|flood@query|noise|foreign|slow)/;
+const TIMEOUTS_MS = [3_000, 20_000, 180_000];
+/** Of all others, which end by themselves. */
+const LONG_TIMEOUTS_MS = [180_000];
+/** An update takes no longer than its deadline, nor its rollback, and this. */
 const HANGS_MS = 60_000;
 const ENOUGH_MEMORY = 768 * 1024 ** 2;
 
@@ -37,6 +40,7 @@ const TRICKS: readonly (readonly [trick: string, says: RegExp])[] = [
   ["owing@query-name", /floods us with answers to others/],
   ["slow@query-name", /No answer to "query-name"/],
   ["many@qom-list", /qom-get/],
+  ["crowd@qom-list", /more than \d+ values/],
   ["unsettled@query-status", /No answer|run state/],
   ["cpr-garbage", /CPR state is malformed/],
   ["cpr-torn", /CPR state/],
@@ -54,29 +58,57 @@ const TRICKS: readonly (readonly [trick: string, says: RegExp])[] = [
 
 for (const [trick, says] of TRICKS) {
   Deno.test(`nothing is gained by ${trick}`, async () => {
-    await using _base = await Base.make();
-    await using lab = await Lab.open();
-    const qmp = lab.path("hostile.qmp");
-    const [program = "", ...args] = SELF.slice(0, -1);
-    await using hostile = new Deno.Command(program, {
-      args: [...args, PROGRAM, trick, qmp, "machine", ...RAM],
-      env: { [MARK]: lab.folder },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    await until("it listens", HANGS_MS, () => exists(qmp));
-    const honest = await childOf(hostile.pid);
-    const before = Deno.memoryUsage().rss;
-    const timeoutMs = WAITS.test(trick) ? TIMEOUT_MS : LONG_TIMEOUT_MS;
-    const ending = await inTime(() =>
-      updateHere({ qmp, binary: undefined, timeoutMs }, noPhase)
-    );
-    assertMatch(ending.said, says);
-    assert([3, 4, 5].includes(ending.exitCode ?? 0), `${ending.exitCode}`);
-    assert(Deno.memoryUsage().rss - before < ENOUGH_MEMORY);
-    assert(isAlive(honest), "Somebody else's process was ended");
+    const timeouts = WAITS.test(trick) ? TIMEOUTS_MS : LONG_TIMEOUTS_MS;
+    for (const timeoutMs of timeouts) {
+      const { ending, played, isHonestAlive } = await attempt(trick, timeoutMs);
+      // Too late for it: nothing was found out.
+      if (!played && timeoutMs !== timeouts.at(-1)) continue;
+      assertMatch(ending.said, says);
+      assert([3, 4, 5].includes(ending.exitCode ?? 0), `${ending.exitCode}`);
+      assert(isHonestAlive, "Somebody else's process was ended");
+      return;
+    }
   });
+}
+
+/** An update of a liar. */
+async function attempt(trick: string, timeoutMs: number) {
+  await using _base = await Base.make();
+  await using lab = await Lab.open();
+  const qmp = lab.path("hostile.qmp");
+  const [program = "", ...args] = SELF.slice(0, -1);
+  await using hostile = new Deno.Command(program, {
+    args: [...args, PROGRAM, trick, qmp, "machine", ...RAM],
+    env: { [MARK]: lab.folder },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await until("the machine behind it greets", HANGS_MS, () => greets(qmp));
+  const honest = await childOf(hostile.pid);
+  const before = Deno.memoryUsage().rss;
+  const ending = await inTime(
+    () => updateHere({ qmp, binary: undefined, timeoutMs }, noPhase),
+    2 * timeoutMs + HANGS_MS,
+  );
+  assert(Deno.memoryUsage().rss - before < ENOUGH_MEMORY);
+  return {
+    ending,
+    played: exists(`${qmp}.played`),
+    isHonestAlive: isAlive(honest),
+  };
+}
+
+/** Whether the liar lets somebody in, and its machine says the first word. */
+async function greets(path: string): Promise<boolean> {
+  try {
+    using client = await Deno.connect({ transport: "unix", path });
+    return await client.read(new Uint8Array(1)) !== null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    throw error;
+  }
 }
 
 /** The process of the machine that the liar stands before. */
@@ -92,11 +124,14 @@ function isAlive(pid: number): boolean {
 const noPhase = () => Promise.resolve();
 
 /** Fails a test that hangs, rather than hang. */
-async function inTime(run: () => Promise<Ending>): Promise<Ending> {
+async function inTime(
+  run: () => Promise<Ending>,
+  timeoutMs: number,
+): Promise<Ending> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => late.reject(new Error("The update hangs")),
-    HANGS_MS,
+    timeoutMs,
   );
   try {
     return await Promise.race([withoutLeaks(run), late.promise]);

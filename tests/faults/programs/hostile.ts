@@ -53,8 +53,16 @@ interface Command {
 
 type Write = (text: string) => Promise<void>;
 
+/** Leaves a word for whoever wants to know whether the trick was played. */
+function note(): void {
+  Deno.writeTextFileSync(`${socket}.played`, "");
+}
+
 /** "silent@migrate" is the trick "silent" at the command "migrate". */
 const [what, where] = trick.split("@");
+
+/** Of lists: one that is taken as it is, and one that is too long for that. */
+const LENGTHS = { many: 50_000, crowd: 200_000 };
 
 /** As if to another client. */
 const FOREIGN_REPLY = `{"return": {}, "id": 123456}\n`;
@@ -62,6 +70,7 @@ const FOREIGN_REPLY = `{"return": {}, "id": 123456}\n`;
 /** Lies; false where the truth is to be told. */
 async function lie(command: Command, write: Write): Promise<boolean> {
   if (command.execute !== where) return false;
+  note();
   const reply = (value: unknown) =>
     write(JSON.stringify({ return: value, id: command.id }) + "\n");
   switch (what) {
@@ -92,7 +101,8 @@ async function lie(command: Command, write: Write): Promise<boolean> {
     case "owing":
       for (;;) await write(FOREIGN_REPLY.repeat(100));
     case "many":
-      await reply(Array.from({ length: 200_000 }, (_, index) => ({
+    case "crowd":
+      await reply(Array.from({ length: LENGTHS[what] }, (_, index) => ({
         name: `m${index}`,
         type: "child<memory-backend-file>",
       })));
@@ -205,10 +215,14 @@ async function serve(client: Deno.UnixConn): Promise<void> {
         await server.write(utf8.encode(text));
       }
     }
-    server.close();
   })();
   await Promise.race([answers, commands].map((it) => it.catch(() => {})));
-  if (what === "moves" && uri !== "") listener.close();
+  if (what === "moves" && uri !== "") {
+    note();
+    listener.close();
+  }
+  // However it ended: the honest one serves one client at a time.
+  server.close();
   client.close();
 }
 
