@@ -5,6 +5,12 @@ import { type AllRequest, workOnAll } from "./all.ts";
 import type { AllReport } from "./all_report.ts";
 import { selectVms } from "./select.ts";
 
+/**
+ * Milliseconds for each monitor: on a host that is busy, one that is slow is no
+ * reason to leave its VM out.
+ */
+const MONITOR_TIMEOUT_MS = 20_000;
+
 /** Which VMs, and what to do with them. */
 export interface HostRequest
   extends Omit<AllRequest, "vms" | "unreadable" | "passedOver"> {
@@ -18,6 +24,7 @@ export async function workOnHost(
 ): Promise<AllReport> {
   const { vms, unreadable, passed_over } = await listVms({
     asksMonitors: true,
+    timeoutMs: MONITOR_TIMEOUT_MS,
   });
   return await workOnAll({
     ...request,
