@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   answered,
   forEachLine,
@@ -65,4 +65,13 @@ Deno.test("what never comes is late", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a file is read whose reader was kept from it by its own process", async () => {
+  const timeoutMs = 500;
+  // Opening, reading, and reading that there is no more are a turn each.
+  const begun = readBeginning("/proc/self/stat", 4096, timeoutMs);
+  const start = performance.now();
+  while (performance.now() - start < 2 * timeoutMs);
+  assert((await begun).whole);
 });
