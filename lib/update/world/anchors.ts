@@ -1,4 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { ownerOf } from "../../../ffi/namespace_owner.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
 import { UpdateProblem } from "../error.ts";
@@ -31,7 +33,8 @@ export class Anchors implements Disposable {
   /**
    * Opens them, while the process is what it was.
    *
-   * @throws {UpdateProblem} when it executes another program by now
+   * @throws {UpdateProblem} when it executes another program by now, or is in
+   * namespaces of its own making
    */
   static async open(
     { pid, executable: known }: Executing,
@@ -50,7 +53,9 @@ export class Anchors implements Disposable {
     for (const kind of NAMESPACES) {
       if (world.namespaces[kind] === ownNamespace(kind)) continue;
       const path = `/proc/${pid}/ns/${kind}`;
-      namespaces.set(kind, stack.use(Fd.open(path, O_RDONLY)));
+      const namespace = stack.use(Fd.open(path, O_RDONLY));
+      requireTrustworthy(namespace, kind, pid);
+      namespaces.set(kind, namespace);
     }
     const modules = await openModules(pid, world.credentials);
     stack.move();
@@ -70,5 +75,37 @@ export class Anchors implements Disposable {
     this.cwd.close();
     for (const namespace of this.namespaces.values()) namespace.close();
     for (const { file } of this.modules) file.close();
+  }
+}
+
+/**
+ * A program on its way into a namespace is root still. What it finds there, such
+ * as /proc, has to be root's doing: any user is root of the namespaces that they
+ * make in a user namespace of their own.
+ *
+ * @throws {UpdateProblem}
+ */
+function requireTrustworthy(
+  namespace: Fd,
+  kind: NamespaceKind,
+  pid: number,
+): void {
+  if (isOurs(namespace)) return;
+  throw new UpdateProblem(
+    "foreign-namespace",
+    `Process ${pid} is in a namespace (${kind}) that was made in another user ` +
+      "namespace, where it could not be put back",
+    { remedy: "Run cprctl in the VM's container" },
+  );
+}
+
+function isOurs(namespace: Fd): boolean {
+  try {
+    using owner = ownerOf(namespace);
+    using own = Fd.open("/proc/self/ns/user", O_RDONLY);
+    return isSameIdentity(identityOf(owner.stat()), identityOf(own.stat()));
+  } catch (error) {
+    if (error instanceof OsError && error.code === "EPERM") return false;
+    throw error;
   }
 }
