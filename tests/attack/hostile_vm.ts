@@ -48,6 +48,8 @@ export interface HostileOptions {
   /** Words before it, such as those that confine it; they run as root. */
   readonly wrapper?: readonly string[];
   readonly script?: Script;
+  /** Whether root opens the monitor, and the process gives root up then. */
+  readonly openedByRoot?: boolean;
 }
 
 /** A program that the process becomes. */
@@ -90,7 +92,10 @@ export class HostileVm implements AsyncDisposable {
     await Deno.writeTextFile(program, await Deno.readTextFile(PROGRAM));
     // Room for the words that are written over these.
     const room = (options.argv ?? []).join(SEPARATOR);
-    const [first = "", ...words] = [...options.wrapper ?? [], ...AS_USER];
+    const user = options.openedByRoot === true
+      ? ["env", `BECOME_USER=${USER}`]
+      : AS_USER;
+    const [first = "", ...words] = [...options.wrapper ?? [], ...user];
     const child = new Deno.Command(first, {
       args: [...words, PERL, program, `${folder}/qmp.sock`, room],
       stdin: "piped",

@@ -97,6 +97,40 @@ for (const [verb, name, moment] of ATTACKS) {
 }
 
 Deno.test({
+  name: "a process that gave root up is no VM once it has all of it again",
+  ignore,
+  async fn() {
+    await using vm = await HostileVm.start({
+      real: real.files.qmp,
+      argv: real.argv,
+      openedByRoot: true,
+    });
+    // As some programs do: real, effective and saved user are root's.
+    const file = await vm.copyOf("/usr/bin/perl", "disguise", 0o4755);
+    const code = "$< = $>; sleep 600";
+    await vm.become({ file, argv: ["qemu-system-x86_64", "-e", code] });
+    await untilRoot(vm.pid);
+    const { code: exit, stdout } = await runCprctl([
+      ...["check", "--qmp", vm.socket, "--json"],
+      ...["--binary", builds.new.binary],
+    ]);
+    assertEquals(exit, 3, stdout);
+    assertEquals(JSON.parse(stdout).error.code, "privileged-program");
+  },
+});
+
+/** Waits until all ids of a process's user are root's. */
+async function untilRoot(pid: number): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  const isRoot = () =>
+    /^Uid:(\t0){4}$/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  while (!isRoot()) {
+    assert(performance.now() < deadline, "It does not become root");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+Deno.test({
   name: "a hostile process that stays what it is, is looked at like any VM",
   ignore,
   async fn() {

@@ -17,6 +17,7 @@ import { UpdateProblem } from "../error.ts";
 import {
   type Executable,
   type FileIdentity,
+  hasSetIds,
   identityAt,
   isGone,
   readCommandLine,
@@ -62,17 +63,19 @@ const MEMBERS_OF_STATUS = ["real", "effective", "saved", "file system"];
 export async function identify(opener: Opener): Promise<Identity> {
   const { pid } = opener;
   const before = readNow(pid);
-  const [startTime, executable, argv, environment] = await Promise.all([
+  const [startTime, executable, argv, environment, isSet] = await Promise.all([
     readStartTime(pid),
     readExecutable(pid),
     readCommandLine(pid),
     readEnvironment(pid),
+    hasSetIds(pid),
   ]);
   const { image, credentials } = before;
   const found: Identity = {
     ...{ pid, startTime, image, executable, argv, environment, credentials },
     openedByRoot: opener.uid === ROOT,
   };
+  if (isSet) throw privileged(pid);
   requireOpener(found, opener, before.visibleTo);
   requireSameNow(found);
   return found;
@@ -231,6 +234,19 @@ function requireOpener(
       remedy: "Start the VM with a program that has neither set-user-ID nor " +
         "file capabilities",
     },
+  );
+}
+
+/**
+ * Such a program may have made all its ids those of its file's owner since, and
+ * its environment, which a rollback would give it again, was another user's.
+ */
+function privileged(pid: number): UpdateProblem {
+  return new UpdateProblem(
+    "privileged-program",
+    `Process ${pid} executes a program that gave it another user or group ` +
+      "(set-user-ID or set-group-ID)",
+    { remedy: "Look at the process: no VM is started by such a program" },
   );
 }
 

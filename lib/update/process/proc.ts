@@ -11,6 +11,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import {
   answered,
   readBeginning,
+  readWhole,
   readWholeText,
   UnreadableError,
 } from "../../bounded_file.ts";
@@ -95,6 +96,25 @@ function wordsIn(bytes: Uint8Array): string[] {
 /** The environment of a process at its start: a NUL after each variable. */
 export async function readEnvironment(pid: number): Promise<string> {
   return await readWholeText(`/proc/${pid}/environ`, MAXIMUM_WORDS);
+}
+
+/** Entries of the auxiliary vector: who executed the program, and as whom. */
+const AT = { uid: 11n, euid: 12n, gid: 13n, egid: 14n } as const;
+const MAXIMUM_AUXV = 16 * 1024;
+
+/**
+ * Whether the program that a process executes is a set-user-ID or set-group-ID
+ * one that changed its user or group: the kernel noted both for the program's
+ * loader when it began. AT_SECURE is no sign of it: a security label that an exec
+ * changes sets it as well.
+ */
+export async function hasSetIds(pid: number): Promise<boolean> {
+  const path = `/proc/${pid}/auxv`;
+  const { buffer, byteLength } = await readWhole(path, MAXIMUM_AUXV);
+  const words = new BigUint64Array(buffer, 0, Math.floor(byteLength / 8));
+  const value = (type: bigint) =>
+    words.find((_, at) => at % 2 === 1 && words[at - 1] === type);
+  return value(AT.uid) !== value(AT.euid) || value(AT.gid) !== value(AT.egid);
 }
 
 /** The file that a process executes. */

@@ -20,6 +20,11 @@ my ($path) = @ARGV;
 socket(my $listener, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
 bind($listener, sockaddr_un($path)) or die "bind: $!";
 listen($listener, 16) or die "listen: $!";
+if (my $user = $ENV{BECOME_USER}) {
+    $) = "$user $user";
+    $( = $user;
+    ($<, $>) = ($user, $user);
+}
 print fileno($listener), "\n";
 
 while (my $line = <STDIN>) {
