@@ -25,6 +25,8 @@ import type { SavedState } from "./saved_state.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;
+/** A system without processes, memory or room may have some again. */
+const KEEPER_TIMEOUT_MS = 30_000;
 /** Between two attempts to let the guest run; then twice as long each time. */
 const FIRST_PAUSE_MS = 20;
 
@@ -77,12 +79,28 @@ export async function rollBack(way: WayBack): Promise<Return> {
       if (error instanceof UpdateError) throw error;
       // A later attempt may end for nothing but the want of time.
       first ??= error;
-      const another = await way.anotherKeeper();
+      const another = await anotherKeeper(way);
       if (deadline.left() < pauseMs) {
         another.leave();
         throw failed(first);
       }
       keeper = stack.use(another);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}
+
+/**
+ * Another keeper; asked for again while none comes, also when the time is over:
+ * this process alone holds the memory, and ends.
+ */
+async function anotherKeeper(way: WayBack): Promise<Keeper> {
+  const deadline = new Deadline(KEEPER_TIMEOUT_MS);
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+    try {
+      return await way.anotherKeeper();
+    } catch (error) {
+      if (deadline.left() < pauseMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }

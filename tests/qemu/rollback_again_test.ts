@@ -1,0 +1,68 @@
+/** A rollback whose first attempt fails has others, whatever it takes. */
+
+import { assertEquals } from "@std/assert";
+import { PidFd } from "../../ffi/process.ts";
+import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { Base } from "../faults/harness/base.ts";
+import { updateHere } from "../faults/harness/cprctl.ts";
+import { runDirectories } from "../faults/harness/scene.ts";
+import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Takes away what the old program needs at its start, and what another standby
+ * process does, until one was tried.
+ *
+ * @returns what comes to an end when both are there again
+ */
+async function hinder(
+  { files, pid }: VirtualMachine,
+): Promise<{ readonly over: Promise<void> }> {
+  const [directory] = await runDirectories(pid);
+  const [socket, log] = ["keeper.sock", "keeper.log"]
+    .map((name) => `${directory}/${name}`) as [string, string];
+  const { ino } = await Deno.stat(socket);
+  const aside = `${files.disk}.aside`;
+  await Deno.rename(files.disk, aside);
+  await Deno.rename(log, `${log}.aside`);
+  await Deno.mkdir(log);
+  const tried = until(
+    "another standby process is tried",
+    TIMEOUT_MS,
+    async () => {
+      const now = await Deno.stat(socket).catch(() => undefined);
+      return now !== undefined && now.ino !== ino;
+    },
+  );
+  const over = tried.then(async () => {
+    await Deno.rename(aside, files.disk);
+    await Deno.remove(log);
+  });
+  over.catch(() => {}); // heard by the test
+  return { over };
+}
+
+Deno.test("a standby process that does not start is tried again", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+  const witness = await Witness.of(vm);
+  const order = {
+    qmp: vm.files.qmp,
+    binary: builds.new.binary,
+    timeoutMs: TIMEOUT_MS,
+  };
+  let hindrance: { readonly over: Promise<void> } | undefined;
+  const { report, said } = await updateHere(order, async (phase) => {
+    if (phase === "rollback") hindrance = await hinder(vm);
+    if (phase !== "load") return;
+    using process = PidFd.open(vm.pid);
+    process.sendSignal("SIGKILL");
+    assertEquals(await process.exited(TIMEOUT_MS), true);
+  });
+  await hindrance?.over;
+  assertEquals(report?.outcome, "rolled-back", said);
+  vm.follow(report?.pid_after ?? 0);
+  await witness.assertLivesOn();
+});
