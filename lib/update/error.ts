@@ -46,6 +46,9 @@ export class ShutDownError extends UpdateError {
 /** The code of an update that was ended before the new program was executed. */
 export const CANCELLED = "cancelled";
 
+/** The code of an update whose VM ended by itself before it was touched. */
+export const ENDED_UNTOUCHED = "ended-before";
+
 /** Ended on the way, and the VM is on its old program as it was. */
 export class RolledBackError extends UpdateError {
   override readonly name: string = "RolledBackError";

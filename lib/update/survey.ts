@@ -19,6 +19,7 @@ import { type NewCommand, newCommand } from "./command/new_command.ts";
 import { oldCommand } from "./command/old_command.ts";
 import { Deadline } from "./deadline.ts";
 import {
+  ENDED_UNTOUCHED,
   NeedsPersonError,
   RefusedError,
   ShutDownError,
@@ -274,7 +275,7 @@ async function untouched(
     return new ShutDownError(facts.pid, shutdown.why, error);
   }
   return new NeedsPersonError(
-    ENDED,
+    ENDED_UNTOUCHED,
     `Process ${facts.pid} ended before the VM was touched`,
     { remedy: "Find out what ended it, and start the VM again", cause: error },
   );

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { CANCELLED, RefusedError } from "../error.ts";
+import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
 import type { PhaseName, Report } from "../report/report.ts";
 import type { PassedOver } from "../host/processes.ts";
@@ -56,12 +56,13 @@ export interface AllRequest {
 }
 
 /**
- * What may befall the next VM as well. One that is refused, shut down, or
- * cancelled before it executes the new program, says nothing of that program.
+ * What may befall the next VM as well. One that is refused, shut down, cancelled
+ * before it executes the new program, or that ended before it was touched, says
+ * nothing of that program.
  */
 function isFailure({ outcome, error }: Report): boolean {
-  return outcome === "needs-person" ||
-    outcome === "rolled-back" && error?.code !== CANCELLED;
+  if (outcome === "needs-person") return error?.code !== ENDED_UNTOUCHED;
+  return outcome === "rolled-back" && error?.code !== CANCELLED;
 }
 
 /** The first phase that touches the guest. */

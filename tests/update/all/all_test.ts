@@ -7,6 +7,8 @@ import {
 } from "../../../lib/update/all/all_report.ts";
 import {
   CANCELLED,
+  ENDED_UNTOUCHED,
+  NeedsPersonError,
   RefusedError,
   RolledBackError,
 } from "../../../lib/update/error.ts";
@@ -153,6 +155,23 @@ Deno.test("a VM that was shut down, or whose update was cancelled, keeps nobody 
     "updated": 2,
   });
   assertEquals(exitCodeOfAll(report), 4);
+});
+
+Deno.test("a VM that ends before it is touched keeps nobody else", async () => {
+  const fake = new Fake();
+  const report = await workOnAll({
+    vms: vms(3),
+    jobs: 1,
+    maxFailures: 1,
+    work(vm, observer) {
+      if (vm.pid !== 1) return fake.work(vm, observer);
+      const draft = draftOfListed(vm);
+      addFailure(draft, new NeedsPersonError(ENDED_UNTOUCHED, "It ended"));
+      return Promise.resolve(draft);
+    },
+  });
+  assertEquals(report.summary.outcomes, { "needs-person": 1, "updated": 2 });
+  assertEquals(exitCodeOfAll(report), 5);
 });
 
 Deno.test("a VM that starts over gives the others their turn", async () => {
