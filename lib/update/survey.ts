@@ -11,7 +11,8 @@
  * @module
  */
 
-import type { PidFd } from "../../ffi/process.ts";
+import { OsError } from "../../ffi/libc.ts";
+import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
 import { readLiveProcess } from "./command/live_process.ts";
@@ -30,7 +31,7 @@ import { ProcessFiles } from "./process/files.ts";
 import { requireSame } from "./process/identity.ts";
 import { hasRoomToTry } from "./process/memory_room.ts";
 import { openNamed } from "./process/named_process.ts";
-import { isSameIdentity } from "./process/proc.ts";
+import { isGone, isSameIdentity } from "./process/proc.ts";
 import { sealed } from "./report/sealed.ts";
 import { addFailure, type Draft, draftOf } from "./report_draft.ts";
 import { VmLock } from "./run/lock.ts";
@@ -174,7 +175,25 @@ async function factsOf(client: QmpClient): Promise<Facts> {
   try {
     return await gatherFacts(client);
   } catch (error) {
-    throw refusalOf(error);
+    const { pid } = client.peer ?? {};
+    if (pid === undefined || !isGone(error) || !await hasEnded(pid)) {
+      throw refusalOf(error);
+    }
+    throw new RefusedError(
+      ENDED,
+      `Process ${pid} ended while it was looked at`,
+      { cause: error },
+    );
+  }
+}
+
+async function hasEnded(pid: number): Promise<boolean> {
+  try {
+    using process = PidFd.open(pid);
+    return await process.exited(END_TIMEOUT_MS);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return true;
+    throw error;
   }
 }
 

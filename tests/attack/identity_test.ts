@@ -131,6 +131,25 @@ async function untilRoot(pid: number): Promise<void> {
 }
 
 Deno.test({
+  name: "a process that ends while it is looked at is said to have ended",
+  ignore,
+  async fn() {
+    await using vm = await HostileVm.start({ real: real.files.qmp });
+    vm.play({
+      before: (command) => {
+        if (command === FIRST) Deno.kill(vm.pid, "SIGKILL");
+      },
+    });
+    const { code, stdout } = await runCprctl(
+      ["check", "--qmp", vm.socket, "--json"],
+    );
+    const { error } = JSON.parse(stdout);
+    assertEquals([code, error.code], [3, "process-ended"]);
+    assertMatch(error.message, /^Process \d+ ended while it was looked at$/);
+  },
+});
+
+Deno.test({
   name: "a hostile process that stays what it is, is looked at like any VM",
   ignore,
   async fn() {
