@@ -16,9 +16,8 @@
  */
 
 import { PidFd } from "../../ffi/process.ts";
-import { OsError } from "../../ffi/libc.ts";
-import { UnixListener, UnixSocket } from "../../ffi/socket.ts";
-import { JsonFramer } from "../../lib/qmp/framer.ts";
+import { UnixListener } from "../../ffi/socket.ts";
+import { Relay, type Script } from "./relay.ts";
 
 /** The attacker. */
 export const USER = 65534;
@@ -29,15 +28,6 @@ const PERL = "/usr/bin/perl";
 const PROGRAM = new URL("programs/hostile.pl", import.meta.url);
 const SEPARATOR = "\x1f";
 const TIMEOUT_MS = 60_000;
-const CHUNK = 64 * 1024;
-
-/** What is done, and what is said instead, at each command of a client. */
-export interface Script {
-  /** Before the command reaches the real monitor. */
-  readonly before?: (command: string) => void | Promise<void>;
-  /** The line that is answered in place of what the real monitor says. */
-  readonly answer?: (command: string, line: string) => string;
-}
 
 /** How a hostile VM is made. */
 export interface HostileOptions {
@@ -67,7 +57,8 @@ export class HostileVm implements AsyncDisposable {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #real: string;
   readonly #stack = new AsyncDisposableStack();
-  #script: Script;
+  readonly #script: Script;
+  #relay: Relay | undefined;
 
   private constructor(
     /** The attacker's own; everyone may look into it. */
@@ -123,7 +114,7 @@ export class HostileVm implements AsyncDisposable {
 
   /** Plays another script from now on. */
   play(script: Script): void {
-    this.#script = script;
+    this.#relay?.play(script);
   }
 
   /** Overwrites the command line of the process. */
@@ -211,87 +202,9 @@ export class HostileVm implements AsyncDisposable {
     const { value } = await this.#lines.next();
     const fd = this.#process.getFd(Number(value));
     const listener = UnixListener.adopt(this.socket, fd);
-    const relaying = this.#relayAll(listener);
-    this.#stack.defer(async () => {
-      listener[Symbol.dispose]();
-      await relaying;
-    });
-  }
-
-  /** One client after the other, as QEMU has it. */
-  async #relayAll(listener: UnixListener): Promise<void> {
-    for (;;) {
-      try {
-        using client = await listener.accept(TIMEOUT_MS);
-        using real = await UnixSocket.connect(this.#real, TIMEOUT_MS);
-        await this.#relay(client, real);
-      } catch (error) {
-        if (!(error instanceof OsError)) throw error;
-        if (error.code === "ECANCELED") return;
-      }
-    }
-  }
-
-  async #relay(client: UnixSocket, real: UnixSocket): Promise<void> {
-    const asked: string[] = [];
-    const answering = this.#answer(client, real, asked);
-    try {
-      for await (const line of received(client)) {
-        const command = commandIn(line);
-        await this.#script.before?.(command);
-        asked.push(command);
-        await send(real, line);
-      }
-    } finally {
-      real[Symbol.dispose]();
-      await answering;
-    }
-  }
-
-  async #answer(
-    client: UnixSocket,
-    real: UnixSocket,
-    asked: string[],
-  ): Promise<void> {
-    try {
-      for await (const line of received(real)) {
-        const isReply = /^\{\s*"(return|error)":/.test(line);
-        const command = isReply ? asked.shift() ?? "" : "";
-        await send(client, this.#script.answer?.(command, line) ?? line);
-      }
-    } catch (error) {
-      if (!(error instanceof OsError)) throw error; // one of the two is gone
-    } finally {
-      client[Symbol.dispose]();
-    }
-  }
-}
-
-function commandIn(line: string): string {
-  return /"execute":\s*"([^"]+)"/.exec(line)?.[1] ?? "";
-}
-
-async function send(socket: UnixSocket, line: string): Promise<void> {
-  await socket.send(new TextEncoder().encode(`${line}\n`), TIMEOUT_MS);
-}
-
-/** The messages that come until the other end closes, or this one is closed. */
-async function* received(socket: UnixSocket): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  const framer = new JsonFramer({ maxBytes: 1 << 26, maxDepth: 1000 });
-  for (;;) {
-    let bytes: Uint8Array;
-    try {
-      ({ bytes } = await socket.receiveWithDescriptors(CHUNK, TIMEOUT_MS));
-    } catch (error) {
-      const ended = ["ECANCELED", "ECONNRESET", "EBADF"];
-      if (error instanceof OsError && ended.includes(error.code)) return;
-      throw error;
-    }
-    if (bytes.length === 0) return;
-    for (const frame of framer.push(bytes)) {
-      if (frame.kind === "message") yield decoder.decode(frame.bytes);
-    }
+    this.#relay = this.#stack.use(
+      new Relay(listener, this.#real, this.#script),
+    );
   }
 }
 

@@ -1,0 +1,279 @@
+/** Plays one round, and looks at everything afterwards. */
+
+import { assert, assertEquals } from "@std/assert";
+import * as v from "valibot";
+import { allReportSchema } from "../../../lib/update/all/all_report.ts";
+import { OUTCOMES } from "../../../lib/update/report/report.ts";
+import { validateReport } from "../../../lib/update/report/validate.ts";
+import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
+import type { Script } from "../relay.ts";
+import { assertLeftNothing, clearAway } from "./aftermath.ts";
+import {
+  type Attacker,
+  hostileMachine,
+  hostileQemu,
+  pretender,
+} from "./attacker.ts";
+import { assertNoMore, type Rights, rightsOf, sightings } from "./canary.ts";
+import { type Deed, doDeed, type Scene } from "./deeds.ts";
+import type { Ground } from "./ground.ts";
+import type { Round } from "./round.ts";
+import { type Run, runWatched } from "./watched_run.ts";
+
+const TIMEOUT_S = 5;
+/** A real QEMU takes longer to start, and is started thrice before it is moved. */
+const QEMU_TIMEOUT_S = 20;
+/** Of cprctl, whatever a VM does. */
+const MOST_MIB = 256;
+
+/** What came of a round. */
+export interface Result {
+  /** Such as "refused", or "list 0". */
+  readonly outcome: string;
+  readonly memoryMiB: number;
+  readonly seconds: number;
+  /** How often a program of the attacker's was run. */
+  readonly canaries: number;
+  readonly done: number;
+}
+
+/**
+ * @throws {AssertionError} when anything is not as it has to be
+ */
+export async function play(
+  round: Round,
+  ground: Ground,
+  builds: QemuBuilds,
+): Promise<Result> {
+  await using attacker = await attackerOf(round, ground, builds);
+  await using helpers = new AsyncDisposableStack();
+  const { random } = round;
+  const strokes = new Strokes(round, { ground, attacker, random, helpers });
+  const vm = rightsOf(attacker.pid);
+  attacker.play(strokes.script);
+  await using _cleared = {
+    [Symbol.asyncDispose]: () => clearAway(ground.base),
+  };
+  strokes.start();
+  const run = await runWatched(wordsOf(round, ground, attacker), {
+    folder: `${ground.folder}/own`,
+    base: ground.base,
+    secret: ground.secret.path,
+    timeoutS: timeoutOf(round),
+    terminal: round.terminal,
+  });
+  const done = await strokes.end();
+  if (Deno.env.has("CPRCTL_DEBUG")) console.log(run.stdout, run.stderr);
+  const told = toldBy(round, run, ground);
+  const canaries = await assertPowerless(attacker, vm, run);
+  if (told.pidAfter !== undefined) assertNoMore(rightsOf(told.pidAfter), vm);
+  await assertLeftNothing(ground.base, attacker, told.mayLeave);
+  await ground.secret.assertKept(run.stdout, run.stderr);
+  await ground.assertNeighbour();
+  assert(run.memoryMiB < MOST_MIB, `It took ${run.memoryMiB} MiB`);
+  const { memoryMiB, seconds } = run;
+  return { outcome: told.outcome, memoryMiB, seconds, canaries, done };
+}
+
+async function attackerOf(
+  { kind, behaviours, confined }: Round,
+  ground: Ground,
+  builds: QemuBuilds,
+): Promise<Attacker> {
+  const name = `${ground.neighbourName}-evil`;
+  const options = { name, behaviours, confined };
+  if (kind === "machine") return await hostileMachine(ground, options);
+  if (kind === "qemu") return await hostileQemu(ground, builds, options);
+  const { qmpPath: socket, argv: words } = await ground.backend();
+  const argv = ["cprctl", ...words.slice(words.indexOf("machine"))];
+  return await pretender(ground, { socket, argv }, options);
+}
+
+/** What a round's strokes become. */
+class Strokes {
+  readonly #round: Round;
+  readonly #scene: Scene;
+  readonly #waiting: Promise<void>[] = [];
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #left: Set<Round["strokes"][number]>;
+  #asked = 0;
+  #over = false;
+  #done = 0;
+
+  constructor(round: Round, scene: Scene) {
+    this.#round = round;
+    this.#scene = scene;
+    this.#left = new Set(round.strokes);
+  }
+
+  /** Those that are at a question. */
+  get script(): Script {
+    let answer: ((line: string) => string) | undefined;
+    return {
+      before: async (command) => {
+        answer = undefined;
+        for (const stroke of this.#due(command)) {
+          if ("deed" in stroke) await this.#do(stroke.deed);
+        }
+      },
+      instead: async (command, line, say) => {
+        const lies = this.#due(command).flatMap((it) =>
+          "lie" in it ? [it] : []
+        );
+        this.#asked++;
+        for (const stroke of lies) {
+          this.#left.delete(stroke);
+          this.#done++;
+          answer = stroke.lie.answer;
+          if (await stroke.lie.instead?.(line, say)) return true;
+        }
+        return false;
+      },
+      answer: (_command, line) => {
+        const told = answer?.(line) ?? line;
+        answer = undefined;
+        return told;
+      },
+    };
+  }
+
+  /** Begins to wait for those that are at a time. */
+  start(): void {
+    for (const stroke of this.#round.strokes) {
+      if (!("milliseconds" in stroke.at) || !("deed" in stroke)) continue;
+      const { deed, at } = stroke;
+      const begin = () => {
+        const doing = this.#do(deed);
+        doing.catch(() => undefined); // heard at the end
+        this.#waiting.push(doing);
+      };
+      this.#timers.push(setTimeout(begin, at.milliseconds));
+    }
+  }
+
+  /** How many were done. */
+  async end(): Promise<number> {
+    this.#over = true;
+    for (const it of this.#timers) clearTimeout(it);
+    await Promise.all(this.#waiting);
+    return this.#done;
+  }
+
+  #due(command: string): Round["strokes"][number][] {
+    return [...this.#left].filter(({ at }) =>
+      "nth" in at
+        ? at.nth === this.#asked
+        : "command" in at && at.command === command
+    );
+  }
+
+  async #do(deed: Deed): Promise<void> {
+    if (this.#over) return;
+    for (const it of this.#left) {
+      if ("deed" in it && it.deed === deed) this.#left.delete(it);
+    }
+    this.#done++;
+    await doDeed(deed, this.#scene);
+  }
+}
+
+function timeoutOf({ kind }: Round): number {
+  return kind === "qemu" ? QEMU_TIMEOUT_S : TIMEOUT_S;
+}
+
+function wordsOf(
+  round: Round,
+  { neighbourName }: Ground,
+  { socket, binary }: Attacker,
+): string[] {
+  const { verb, offers } = round;
+  if (verb === "list" || verb === "recover") return [verb, "--json"];
+  const limits = ["--force", "--json", "--timeout", `${timeoutOf(round)}`];
+  if (verb === "update --all") {
+    return ["update", "--all", `${neighbourName}*`, ...limits];
+  }
+  return [
+    ...["update", "--qmp", socket, ...limits],
+    ...verb === "check" ? ["--check"] : [],
+    ...offers ? ["--binary", binary] : [],
+  ];
+}
+
+interface Told {
+  readonly outcome: string;
+  /** Whether it says that a person has to look. */
+  readonly mayLeave: boolean;
+  /** Of the process that went back. */
+  readonly pidAfter?: number;
+}
+
+/** What cprctl said; it has to make sense. */
+function toldBy({ verb }: Round, run: Run, ground: Ground): Told {
+  const { exitCode, stdout, stderr } = run;
+  const said = `exit code ${exitCode}: ${stdout.slice(0, 2000)} ${
+    stderr.slice(0, 2000)
+  }`;
+  assert(exitCode !== null, `It was ended by a signal, ${said}`);
+  assert(!/"code": ?"internal"|file:\/\/|Error:/.test(said), said);
+  if (verb === "list" || verb === "recover") {
+    assert(exitCode === 0 || verb === "recover", said);
+    const outcome = `${verb}, exit code ${exitCode}`;
+    return { outcome, mayLeave: false };
+  }
+  assert([...Object.values(OUTCOMES) as number[]].includes(exitCode), said);
+  const json = JSON.parse(stdout);
+  if (verb === "update --all") return toldOfAll(json, ground);
+  if (json.outcome === "error") {
+    return { outcome: `no VM, ${json.error.code}`, mayLeave: false };
+  }
+  const report = validateReport(json);
+  const { outcome, pid_after: pid, error } = report;
+  assertEquals(exitCode, OUTCOMES[outcome], said);
+  return {
+    outcome: error === null ? outcome : `${outcome}, ${error.code}`,
+    mayLeave: outcome === "needs-person",
+    // Otherwise it is the attacker's own doing what it is.
+    ...outcome === "rolled-back" && pid !== null && pid !== report.pid_before
+      ? { pidAfter: pid }
+      : {},
+  };
+}
+
+/** The honest VM was updated, or its turn did not come. */
+function toldOfAll(json: unknown, { neighbour }: Ground): Told {
+  const { results, left_out } = v.parse(allReportSchema, json);
+  const own = results.find((it) => it.pid_before === neighbour.pid);
+  const isLeft = left_out.some((it) => it.pid === neighbour.pid);
+  const evil = results.find((it) => it.pid_before !== neighbour.pid);
+  const hasFailed = ["rolled-back", "needs-person"]
+    .includes(evil?.outcome ?? "") && evil?.blackout_start_ms !== null;
+  const isPutOff = isLeft || own?.error?.code === "not-its-turn";
+  assert(
+    own?.outcome === "updated" || hasFailed && isPutOff,
+    `The honest VM: ${JSON.stringify({ ...own, checks: undefined })}, ` +
+      `the other: ${evil?.outcome} ${JSON.stringify(evil?.error)}`,
+  );
+  return {
+    outcome: `--all: ${evil?.outcome ?? "left out"}, the other ` +
+      (isPutOff ? "untouched" : "updated"),
+    mayLeave: results.some(({ outcome }) => outcome === "needs-person"),
+  };
+}
+
+/** No program of the attacker's was run with more than the VM has. */
+async function assertPowerless(
+  attacker: Attacker,
+  vm: Rights,
+  run: Run,
+): Promise<number> {
+  const seen = await sightings(attacker.folder);
+  for (const it of seen) {
+    assertNoMore(it, vm);
+    assertEquals(it.gains, [], it.what);
+    assertEquals(it.terminal, 0, `${it.what} has a terminal`);
+    assert(it.session !== run.session, `${it.what} is in cprctl's session`);
+    const open = it.descriptors.filter((path) => path.endsWith("/own/secret"));
+    assertEquals(open, [], it.what);
+  }
+  return seen.length;
+}
