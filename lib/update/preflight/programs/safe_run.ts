@@ -3,7 +3,7 @@
  *
  * ```
  * we are not root          it is ours to run: as this user
- * root's QEMU and path     as root: no other user can have changed it, unless
+ * root's file and path     as root: no other user can have changed it, unless
  *                          it is told to load modules of the VM's choosing
  * anything else            in the VM's own confinement, or not at all
  * ```
@@ -20,11 +20,6 @@ import { UpdateProblem } from "../../error.ts";
 import { rootsOwnProgram } from "../../process/roots_own.ts";
 import type { Cell } from "../../world/cell.ts";
 
-/**
- * What our words mean to a QEMU is known. A VM's process may execute any program
- * of root's, and to that they may mean anything.
- */
-const QEMU = /\/(?:qemu-system-\w+|qemu-kvm|kvm)$/;
 /** Where a QEMU looks for its modules first; the VM's user may have set it. */
 const MODULE_DIR = "QEMU_MODULE_DIR";
 
@@ -51,11 +46,11 @@ export async function runSafely(
   const own = run.variables?.[MODULE_DIR] === undefined
     ? await rootsOwnProgram(program)
     : undefined;
-  if (own !== undefined && QEMU.test(own)) return await runBriefly(own, run);
+  if (own !== undefined) return await runBriefly(own, run);
   if (cell === undefined) {
     throw new UpdateProblem(
       "not-roots",
-      "it is no QEMU that root alone can change",
+      "another user than root can change it",
     );
   }
   return await runBriefly(program, {
