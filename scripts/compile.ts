@@ -10,6 +10,7 @@ import { commit } from "../lib/cli/commit.ts";
 import { errorText, exitCodeOf } from "../lib/cli/wording/errors.ts";
 import { checkAnswer } from "./compile/answer.ts";
 import { bundle, ENTRY } from "./compile/bundle.ts";
+import { checksumPath, writeChecksum } from "./compile/checksum.ts";
 import { compile } from "./compile/compiled.ts";
 import { NoDenortError } from "./compile/error.ts";
 import {
@@ -89,21 +90,6 @@ async function make(
 function pathOf({ into, target }: BuildOptions): string {
   const machine = isThisMachine(target) ? "" : `-${target.architecture}`;
   return `${into}/cprctl${machine}`;
-}
-
-function checksumPath(path: string): string {
-  return `${path}.sha256`;
-}
-
-/** As `sha256sum -c` reads it, in the folder of both. */
-async function writeChecksum(made: string, path: string): Promise<void> {
-  const bytes = await Deno.readFile(made);
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  await Deno.writeTextFile(
-    checksumPath(path),
-    `${new Uint8Array(digest).toHex()}  ${name}\n`,
-  );
 }
 
 async function removeIfThere(path: string): Promise<void> {

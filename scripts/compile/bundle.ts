@@ -12,7 +12,7 @@
 
 import { run } from "../qemu/child.ts";
 import { BuildError } from "./error.ts";
-import { licencesOf } from "./licences.ts";
+import { componentsOf, inOneText } from "./licences.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url).pathname;
 
@@ -50,7 +50,7 @@ export async function bundle(
   for await (const { name } of Deno.readDir(folder)) names.push(name);
   const files = names.map((name) => `${folder}/${name}`).sort();
   await stamp(files, "lib/cli/build.ts", `"@commit@"`, commit ?? "");
-  const licences = await licencesOf(files);
+  const licences = inOneText(await componentsOf(files));
   await stamp(files, "lib/cli/licences.ts", `"@licences@"`, licences);
   return names.sort();
 }

@@ -220,26 +220,7 @@ cprctl_take() {
   printf '%s  %s\n' "$2" "$3" >>sums
 }
 
-# Takes from the environment what would make Deno load code, write files or ask
-# others for its permissions: none of it is meant for the Deno in this file.
-cprctl_forget() {
-  set -f
-  IFS='
-'
-  for cprctl_name in $(export -p); do
-    cprctl_name=${cprctl_name%%=*}
-    cprctl_name=${cprctl_name##* }
-    case $cprctl_name in
-    *[!A-Za-z0-9_]*) ;; # a line of a value: no name
-    DENO_* | NODE_*) unset "$cprctl_name" ;;
-    esac
-  done
-  unset IFS
-  set +f
-}
-
-# With exec the environment is the next program's, and so are its rights.
-[ "${1:-}" = exec ] || cprctl_forget
+@FORGET@
 
 if [ -n "${XDG_CACHE_HOME:-}" ]; then
   cprctl_below "$XDG_CACHE_HOME" /cprctl
@@ -247,11 +228,5 @@ else
   cprctl_at_hand
 fi || cprctl_first_start </dev/null
 
-cprctl_entry=main.js
-[ "${1:-}" != exec ] || cprctl_entry=exec.js
-
-# Deno raises the soft limit of open files; this is the last who can see it.
-[ -n "${CPRCTL_OPEN_FILES:-}" ] || CPRCTL_OPEN_FILES=$(ulimit -Sn)
-DENO_DIR=$cprctl_home/deno_dir DENO_NO_UPDATE_CHECK=1
-export CPRCTL_SELF CPRCTL_OPEN_FILES DENO_DIR DENO_NO_UPDATE_CHECK
-exec "$cprctl_home/deno" run @FLAGS@ "$cprctl_home/$cprctl_entry" "$@"
+DENO_DIR=$cprctl_home/deno_dir
+@START@

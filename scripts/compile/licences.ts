@@ -8,6 +8,7 @@
  * @module
  */
 
+import { VERSION } from "../../lib/version.ts";
 import { BuildError } from "./error.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url);
@@ -15,50 +16,50 @@ const TEXTS = new URL("licences/", import.meta.url);
 
 const SOURCE = /^\/\/ (\S*\/npm\/[^/\s]+\/((?:@[^/\s]+\/)?[^/\s]+)\/[^/\s]+)\//;
 
-/** A package of the bundle. */
-interface Package {
-  readonly name: string;
-  readonly version: string;
-  /** The licence as SPDX names it. */
-  readonly licence: string;
-  /** Its text; undefined where the package brings none. */
-  readonly text: string | undefined;
+const OF_DENO = `
+Deno is linked with other libraries. Cargo.lock in the source of this version
+names each; each has its licence in its own source.
+`;
+
+/** What is in a program on somebody's terms. */
+export interface Component {
+  /** Name, version, and the licence as SPDX names it. */
+  readonly title: string;
+  readonly text: string;
 }
 
 /**
- * The text for a program.
+ * What is in a program, its own code first.
  *
  * @param files paths of the bundle's files
  * @throws {BuildError} for a package whose licence cannot be told
  */
-export async function licencesOf(files: readonly string[]): Promise<string> {
-  const parts = [part("cprctl", await own())];
-  for (const folder of await foldersOf(files)) {
-    const { name, version, licence, text } = await read(folder);
-    parts.push(part(
-      `${name} ${version} (${licence})`,
-      text ?? `${name} brings no text of its own; that of ${licence} is above.`,
-    ));
-  }
-  parts.push(part(
-    `Deno ${Deno.version.deno} (MIT)`,
-    await Deno.readTextFile(new URL("deno.txt", TEXTS)) +
-      "\nDeno is linked with other libraries. Cargo.lock in the source of this " +
-      "version\nnames each; each has its licence in its own source.",
-  ));
-  parts.push(part(
-    `V8 ${Deno.version.v8} (BSD-3-Clause)`,
-    await Deno.readTextFile(new URL("v8.txt", TEXTS)),
-  ));
-  return parts.join("\n");
+export async function componentsOf(
+  files: readonly string[],
+): Promise<Component[]> {
+  const found: Component[] = [{
+    title: `cprctl ${VERSION} (Apache-2.0)`,
+    text: await Deno.readTextFile(new URL("LICENSE", REPOSITORY)),
+  }];
+  for (const folder of await foldersOf(files)) found.push(await read(folder));
+  const [deno, v8] = await Promise.all(
+    ["deno.txt", "v8.txt"].map((name) =>
+      Deno.readTextFile(new URL(name, TEXTS))
+    ),
+  );
+  found.push(
+    { title: `Deno ${Deno.version.deno} (MIT)`, text: deno + OF_DENO },
+    { title: `V8 ${Deno.version.v8} (BSD-3-Clause)`, text: v8 ?? "" },
+  );
+  return found;
 }
 
-async function own(): Promise<string> {
-  return await Deno.readTextFile(new URL("LICENSE", REPOSITORY));
-}
-
-function part(title: string, text: string): string {
-  return `${"=".repeat(78)}\n${title}\n${"=".repeat(78)}\n\n${text.trim()}\n`;
+/** The same as one text. */
+export function inOneText(components: readonly Component[]): string {
+  const line = "=".repeat(78);
+  return components
+    .map(({ title, text }) => `${line}\n${title}\n${line}\n\n${text.trim()}\n`)
+    .join("\n");
 }
 
 /** The folders of the packages, by name. */
@@ -75,19 +76,23 @@ async function foldersOf(files: readonly string[]): Promise<string[]> {
   );
 }
 
-async function read(folder: string): Promise<Package> {
-  const { name, version, license }: Record<string, unknown> = JSON.parse(
-    await Deno.readTextFile(`${folder}/package.json`),
-  );
-  const found = { name: `${name}`, version: `${version}` };
+async function read(folder: string): Promise<Component> {
+  const { name, version, license, author }: Record<string, unknown> = JSON
+    .parse(
+      await Deno.readTextFile(`${folder}/package.json`),
+    );
+  const title = `${name} ${version} (${license})`;
   const text = await textIn(folder);
-  // Apache-2.0 is this program's own, and stands above.
-  if (text === undefined && license !== "Apache-2.0") {
-    throw new BuildError(`Cannot find the licence of package "${found.name}"`, {
-      remedy: `Look into ${folder}`,
-    });
+  if (text !== undefined) return { title, text };
+  // That text is this program's own, and stands above.
+  if (license === "Apache-2.0") {
+    const text = `By ${author}, who put no licence's text beside it; that of ` +
+      `${license} is above.`;
+    return { title, text };
   }
-  return { ...found, licence: `${license}`, text };
+  throw new BuildError(`Cannot find the licence of package "${name}"`, {
+    remedy: `Look into ${folder}`,
+  });
 }
 
 async function textIn(folder: string): Promise<string | undefined> {

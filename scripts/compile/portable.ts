@@ -18,20 +18,10 @@
  */
 
 import { VERSION } from "../../lib/version.ts";
-import { PERMISSIONS } from "./permissions.ts";
+import { fill, start } from "./start.ts";
 import type { Target } from "./target.ts";
 
 const HEAD = new URL("head.sh", import.meta.url);
-
-/** Nothing of the host is looked for, and nothing of ours is left there. */
-const OPTIONS = [
-  "--quiet",
-  "--no-config",
-  "--no-lock",
-  "--cached-only",
-  "--no-code-cache",
-  ...PERMISSIONS,
-];
 
 /** Hexadecimal digits of a hash that name a folder. */
 const ID_DIGITS = 16;
@@ -82,9 +72,11 @@ async function head(parts: readonly Part[], target: Target): Promise<string> {
     size += bytes.length;
   }
   const template = await Deno.readTextFile(HEAD);
-  const all = template + OPTIONS.join(" ") + take.join("\n");
+  const started = await start();
+  const all = [template, started.FORGET, started.START, ...take].join("\n");
   const id = await sha256(new TextEncoder().encode(all));
   return fill(template, {
+    ...started,
     VERSION,
     TARGET: target.architecture,
     ID: `${VERSION}-${id.slice(0, ID_DIGITS)}`,
@@ -92,18 +84,6 @@ async function head(parts: readonly Part[], target: Target): Promise<string> {
     MEGABYTES: String(Math.ceil(size / 1e6)),
     TAKE: take.join("\n  "),
     PARTS: parts.map(({ name }) => name).join(" \\\n    "),
-    FLAGS: OPTIONS.join(" "),
-  });
-}
-
-function fill(
-  template: string,
-  values: Readonly<Record<string, string>>,
-): string {
-  return template.replaceAll(/@([A-Z]+)@/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`Cannot fill in "${name}"`);
-    return value;
   });
 }
 

@@ -6,6 +6,8 @@ export interface ChildOptions {
   readonly timeoutMs: number;
   /** The working directory; this process's own unless given. */
   readonly cwd?: string;
+  /** Variables besides its own; LC_ALL is C. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -16,14 +18,14 @@ export interface ChildOptions {
  */
 export async function run(
   argv: readonly [string, ...string[]],
-  { timeoutMs, ...place }: ChildOptions,
+  { timeoutMs, env, ...place }: ChildOptions,
 ): Promise<string> {
   const [program, ...args] = argv;
   const deadline = AbortSignal.timeout(timeoutMs);
   const output = await new Deno.Command(program, {
     ...place,
     args,
-    env: { LC_ALL: "C", NO_COLOR: "1" },
+    env: { LC_ALL: "C", NO_COLOR: "1", ...env },
     stdin: "null",
     signal: deadline,
   }).output().catch((cause) => {

@@ -5,7 +5,12 @@ import { Lab } from "../machine/e2e/harness/mod.ts";
 import { ControlNode } from "./harness/mod.ts";
 
 const SCRIPTS = new URL("../../scripts/", import.meta.url).pathname;
-const UNITS = ["cprctl-recover.service", "cprctl-update@.service"];
+const UNITS = [
+  "cprctl-recover.service",
+  "cprctl-update@.service",
+  "cprctl-update-all.service",
+  "cprctl-update-all.timer",
+];
 const PROGRAM = "/usr/local/bin/cprctl";
 
 /** The role's variables, into a folder of the lab. */

@@ -12,7 +12,7 @@ Deno.test("systemd finds no fault with the units", {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-units-" });
   try {
     const names = [...Deno.readDirSync(UNITS)].map(({ name }) => name)
-      .filter((name) => name.endsWith(".service"));
+      .filter((name) => /\.(service|timer)$/.test(name));
     for (const name of names) {
       // It looks for the programs, which need not be installed here.
       const text = Deno.readTextFileSync(`${UNITS}${name}`)
