@@ -15,11 +15,12 @@ export const compatCommand = buildCommand<
     brief: "Say what of an old QEMU's device state a new one would not load",
     fullDescription: withExamples(
       "Compare the device state of two QEMUs. OLD and NEW are programs, which are run\n" +
-        "with -dump-vmstate, or files that -dump-vmstate wrote. Every type of device\n" +
-        "counts, or those alone that a VM has. What QEMU itself would refuse is marked\n" +
-        "refuse; what the dumps cannot prove, warn: they tell sizes in memory, not on\n" +
-        "the wire. Exit code 0 says that nothing was found, 1 that warnings were, 3 that\n" +
-        "the state would be refused.",
+        "with -dump-vmstate, or files that -dump-vmstate wrote, packed by gzip or not;\n" +
+        "they may be pipes, and - is standard input. Every type of device counts, or\n" +
+        "those alone that a VM has. What QEMU itself would refuse is marked refuse; what\n" +
+        "the dumps cannot prove, warn: they tell sizes in memory, not on the wire. Exit\n" +
+        "code 0 says that nothing was found, which is no proof; 1 that warnings were, 3\n" +
+        "that the state would be refused.",
       [
         ["cprctl compat qemu-11.1 qemu-11.2", "every type of device"],
         ["cprctl compat old.json new.json --stream vm.state", "those saved"],

@@ -13,7 +13,7 @@ import { printable } from "../wording/printable.ts";
 import { painter, type Tone } from "./paint.ts";
 
 const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {
-  compatible: ["would load the state", "good"],
+  compatible: ["nothing found that keeps it from loading the state", "good"],
   doubtful: ["may not load the state", "careful"],
   refused: ["would refuse the state", "bad"],
 };
@@ -30,9 +30,10 @@ export function renderCompat(
   const paint = painter(look.colour);
   const { findings, unseen } = compatibility;
   const [words, tone] = VERDICTS[verdictOf(compatibility)];
-  let text = `${paint(printable(next), "strong")} ${paint(words, tone)} of ${
-    printable(old)
-  }\n`;
+  const colon = verdictOf(compatibility) === "compatible" ? ":" : "";
+  let text = `${paint(printable(next), "strong")}${colon} ${
+    paint(words, tone)
+  } of ${printable(old)}\n`;
   const hits = findings.filter(({ hit }) => hit !== false);
   for (const finding of hits) {
     const { grade } = finding;

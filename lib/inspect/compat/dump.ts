@@ -2,7 +2,7 @@
  * What a QEMU tells of its device state by `-dump-vmstate`.
  *
  * ```
- * {"vmschkmachine": {"Name": MACHINE}, TYPE: {…, "Description": VMSD}…}
+ * {"vmschkmachine": {"Name": MACHINE}, TYPE: {"Name", "Description"?: VMSD}…}
  * VMSD  = {"name", "version_id", "minimum_version_id",
  *          "Fields"?: [FIELD…], "Subsections"?: [VMSD…]}
  * FIELD = {"field", "version_id", "field_exists", "num"?, "size",
@@ -40,8 +40,11 @@ export interface DumpField {
   readonly version: number;
   /** Whether a function decides if it is sent. */
   readonly conditional: boolean;
-  /** Elements of a fixed array, else 1. */
-  readonly count: number;
+  /**
+   * Elements of a fixed array, else 1; undefined in the dump of a QEMU that
+   * does not tell it of any field, as that of 7.2.
+   */
+  readonly count: number | undefined;
   /** C size of one element. */
   readonly size: number;
   /** Of a struct. */
@@ -53,6 +56,8 @@ export interface Dump {
   readonly machine: string;
   /** By qdev type. */
   readonly types: ReadonlyMap<string, Description>;
+  /** Types that are there, with state that the dump does not describe. */
+  readonly undescribed: ReadonlySet<string>;
 }
 
 /** The one key that is no type. */
@@ -73,16 +78,22 @@ export function parseDump(text: string, file: string): Dump {
     const where = path.length === 0 ? "it" : `"${pathText(path).slice(1)}"`;
     return notADump(file, `${where} ${what}`);
   });
-  const reader = new DescriptionReader(json);
+  const reader = new DescriptionReader(json, /"num"\s*:/.test(text));
   const types = new Map<string, Description>();
+  const undescribed = new Set<string>();
   for (const type of Object.keys(json.root)) {
     if (type === MACHINE) continue;
     const state = json.object(json.root, type);
+    if (state.Description === undefined) {
+      json.text(state, "Name");
+      undescribed.add(type);
+      continue;
+    }
     const description = json.object(state, "Description");
     types.set(type, reader.description(description, 0));
   }
   const machine = json.text(json.object(json.root, MACHINE), "Name");
-  return { machine, types };
+  return { machine, types, undescribed };
 }
 
 function parseJson(text: string, file: string): unknown {
@@ -96,9 +107,11 @@ function parseJson(text: string, file: string): unknown {
 
 class DescriptionReader {
   readonly #json: ForeignJson;
+  readonly #hasCounts: boolean;
 
-  constructor(json: ForeignJson) {
+  constructor(json: ForeignJson, hasCounts: boolean) {
     this.#json = json;
+    this.#hasCounts = hasCounts;
   }
 
   description(vmsd: ForeignObject, depth: number): Description {
@@ -130,7 +143,11 @@ class DescriptionReader {
       name: json.text(field, "field"),
       version: json.count(field, "version_id"),
       conditional: json.flag(field, "field_exists"),
-      count: field.num === undefined ? 1 : json.count(field, "num"),
+      count: !this.#hasCounts
+        ? undefined
+        : field.num === undefined
+        ? 1
+        : json.count(field, "num"),
       size: json.count(field, "size"),
       ...field.Description === undefined ? {} : {
         description: this.description(

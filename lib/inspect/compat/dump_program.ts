@@ -1,6 +1,6 @@
 /** What programs tell by `-dump-vmstate`: they are run, and end at once. @module */
 
-import type { Fd } from "../../../ffi/fd.ts";
+import { duplicate, type Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
@@ -17,6 +17,12 @@ const MAXIMUM_OUTPUT = 1024 * 1024;
 /** Of what one that fails is quoted with. */
 const MAXIMUM_MESSAGE = 2_000;
 const EXECUTABLE_BITS = 0o111;
+/** How programs begin: ELF, and scripts. */
+const PROGRAMS = [[0x7f, 0x45, 0x4c, 0x46], [0x23, 0x21]] as const;
+const LONGEST_MAGIC = 4;
+const GZIP = [0x1f, 0x8b] as const;
+/** Where a shell leads a pipe. */
+const STANDARD_INPUT = 0;
 /** What the dump is written to, in the program. */
 const DUMP = 3;
 /** What no program takes for an option or a command. */
@@ -48,11 +54,35 @@ export async function loadDump(
   path: string,
   options: DumpOptions = {},
 ): Promise<Dump> {
+  if (path === "-") {
+    using input = duplicate(STANDARD_INPUT);
+    return parseDump(await readText(input, path), path);
+  }
   const { mode, isFile } = await statusOf(path);
-  const isProgram = isFile && ((mode ?? 0) & EXECUTABLE_BITS) !== 0;
-  return isProgram
+  using file = opened(path);
+  const mayBeRun = isFile && ((mode ?? 0) & EXECUTABLE_BITS) !== 0;
+  return mayBeRun && isProgram(file, path)
     ? await dumpOf(await Deno.realPath(path), options)
-    : parseDump(readText(path), path);
+    : parseDump(await readText(file, path), path);
+}
+
+/**
+ * Whether a file is a program by how it begins. The permission to execute it
+ * says little: some file systems give it to all, and what has it and is no
+ * program would be run by a shell.
+ */
+function isProgram(file: Fd, path: string): boolean {
+  const begin = new Uint8Array(LONGEST_MAGIC);
+  try {
+    const length = file.read(begin);
+    file.seek(0);
+    return PROGRAMS.some((magic) =>
+      magic.length <= length && magic.every((byte, at) => begin[at] === byte)
+    );
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw unreadable(path, error);
+  }
 }
 
 /**
@@ -87,27 +117,65 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-function readText(path: string): string {
+function opened(path: string): Fd {
   try {
-    using file = openForeignFile(path, { followLink: true });
-    return textOf(file, path);
+    return openForeignFile(path, { followLink: true, orFifo: true });
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     throw unreadable(path, error);
   }
 }
 
-/** All of an open file. */
+/** All of an open file or pipe, unpacked. */
+async function readText(file: Fd, name: string): Promise<string> {
+  const bytes = bytesOf(file, name);
+  const isPacked = GZIP.every((byte, at) => bytes[at] === byte);
+  return new TextDecoder().decode(
+    isPacked ? await unpacked(bytes, name) : bytes,
+  );
+}
+
 function textOf(file: Fd, name: string): string {
+  return new TextDecoder().decode(bytesOf(file, name));
+}
+
+function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {
   try {
-    if (!file.stat().isFile) {
-      throw new InspectError("unreadable", `Cannot read "${name}": no file`);
-    }
-    return new TextDecoder().decode(file.readAll(MAXIMUM_SIZE));
+    return file.readAll(MAXIMUM_SIZE);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     throw unreadable(name, error);
   }
+}
+
+/** What gzip packed, up to what a dump may have. */
+async function unpacked(
+  packed: Uint8Array<ArrayBuffer>,
+  name: string,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  try {
+    const stream = new Blob([packed]).stream()
+      .pipeThrough(new DecompressionStream("gzip"));
+    for await (const piece of stream) {
+      length += piece.length;
+      if (length > MAXIMUM_SIZE) {
+        throw new InspectError(
+          "not-a-dump",
+          `Cannot read "${name}": it has more bytes than a dump, unpacked`,
+        );
+      }
+      pieces.push(piece);
+    }
+  } catch (error) {
+    if (error instanceof InspectError || !(error instanceof Error)) throw error;
+    throw new InspectError(
+      "unreadable",
+      `Cannot unpack "${name}": ${error.message}`,
+    );
+  }
+  return await new Blob(pieces).bytes();
 }
 
 function unreadable(name: string, error: OsError): InspectError {

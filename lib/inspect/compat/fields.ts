@@ -61,7 +61,7 @@ function compareField(
   const { name: field } = ours;
   const [a, b] = [ours.description, theirs.description];
   if (a === undefined && b === undefined) {
-    if (bytes(ours) === bytes(theirs)) return;
+    if (isSameSize(ours, theirs)) return;
     const rule = field === PADDING ? "padding-resized" : "field-resized";
     return visitor.problem({
       rule,
@@ -78,7 +78,10 @@ function compareField(
         : `struct "${a.name}" became a value`,
     });
   }
-  if (ours.count !== theirs.count) {
+  if (
+    ours.count !== theirs.count && ours.count !== undefined &&
+    theirs.count !== undefined
+  ) {
     visitor.problem({
       rule: "field-resized",
       field,
@@ -141,7 +144,11 @@ function comparePadding(
   visitor: FieldVisitor,
 ): void {
   const [sent, read] = [total(ours), total(theirs)];
-  if (sent === read) return;
+  const isKnown = [...ours, ...theirs].every(({ count }) =>
+    count !== undefined
+  );
+  // Any field may be an array where nothing tells how many elements it has.
+  if (sent === read || !isKnown) return;
   visitor.problem({
     rule: "padding-resized",
     field: PADDING,
@@ -154,7 +161,7 @@ function comparePadding(
 /** Structs replaced by what is in them: on the wire there is no difference. */
 function opened(fields: Fields): Fields {
   const isOpen = ({ description, count }: DumpField) =>
-    description === undefined || count !== 1 ||
+    description === undefined || (count ?? 1) !== 1 ||
     description.subsections.length > 0;
   if (fields.every(isOpen)) return fields;
   return fields.flatMap((field) => {
@@ -174,11 +181,18 @@ function haveCommon(vmsd: string, ours: Fields, theirs: Fields): boolean {
 }
 
 function isLike(a: DumpField, b: DumpField | undefined): boolean {
-  return b !== undefined && bytes(a) === bytes(b) &&
+  return b !== undefined && isSameSize(a, b) &&
     (a.description === undefined) === (b.description === undefined);
 }
 
-function bytes({ size, count }: DumpField): number {
+/** Of elements alone where it is not known how many there are. */
+function isSameSize(a: DumpField, b: DumpField): boolean {
+  return a.count === undefined || b.count === undefined
+    ? a.size === b.size
+    : bytes(a) === bytes(b);
+}
+
+function bytes({ size, count = 1 }: DumpField): number {
   return size * count;
 }
 
@@ -187,7 +201,9 @@ function total(fields: Fields): number {
 }
 
 function sizeText({ size, count }: DumpField): string {
-  return count === 1 ? `${size} bytes` : `${count} × ${size} bytes`;
+  return count === undefined || count === 1
+    ? `${size} bytes`
+    : `${count} × ${size} bytes`;
 }
 
 function namesOf(fields: Fields): string {

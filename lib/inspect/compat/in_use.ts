@@ -3,9 +3,11 @@
 import { type DecodedStruct, isStruct } from "../../migration/stream/mod.ts";
 import type { InspectedSection } from "../inspection.ts";
 
-/** A section, or all of one name, as a stream has it. */
+/** A section as a stream has it, or all that look the same. */
 export interface SentSection {
   readonly version: number;
+  /** Names of its fields; undefined where the stream does not tell them. */
+  readonly fields: ReadonlySet<string> | undefined;
   /** Versions of all subsections, those of structs inside it too. */
   readonly subsections: ReadonlyMap<string, number>;
 }
@@ -13,24 +15,41 @@ export interface SentSection {
 /** What a VM has: types of device, or descriptions by name. */
 export type InUse =
   | { readonly types: ReadonlySet<string> }
-  | { readonly sections: ReadonlyMap<string, SentSection> };
+  | { readonly sections: ReadonlyMap<string, readonly SentSection[]> };
 
 /** The descriptions that a stream names. */
 export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
-  const found = new Map<string, SentSection>();
+  const found = new Map<string, SentSection[]>();
   for (const { name, version, state } of sections) {
     const struct = state !== undefined && isStruct(state) ? state : undefined;
     // Of what has no VMState, the last part of its name is all that is known.
     const vmsd = struct?.vmsd ?? name.slice(name.lastIndexOf("/") + 1);
-    const before = found.get(vmsd);
+    const fields = struct === undefined
+      ? undefined
+      : new Set(struct.fields.map(({ name }) => name.replace(NUMBERED, "")));
+    const sent = { version: struct?.version ?? version, fields };
+    const alike = found.get(vmsd) ?? [];
+    found.set(vmsd, alike);
+    const before = alike.find((it) => isAlike(it, sent));
     const subsections = new Map(before?.subsections);
     if (struct !== undefined) collectSubsections(struct, subsections);
-    found.set(vmsd, {
-      version: Math.max(struct?.version ?? version, before?.version ?? 0),
-      subsections,
-    });
+    if (before !== undefined) alike.splice(alike.indexOf(before), 1);
+    alike.push({ ...sent, subsections });
   }
   return { sections: found };
+}
+
+/** What QEMU adds to a name that a description has twice. */
+const NUMBERED = /\[\d+\]$/;
+
+type Shape = Pick<SentSection, "version" | "fields">;
+
+function isAlike(a: Shape, b: Shape): boolean {
+  if (a.version !== b.version) return false;
+  if (a.fields === undefined || b.fields === undefined) {
+    return a.fields === b.fields;
+  }
+  return a.fields.size === b.fields.size && a.fields.isSubsetOf(b.fields);
 }
 
 function collectSubsections(

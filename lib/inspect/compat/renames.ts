@@ -23,6 +23,7 @@ const FIELDS: Readonly<Record<string, readonly Names[]>> = {
   ],
   e1000: [DEV],
   ehci: [["dev", "pcidev"]],
+  hpet: [["num_timers", "num_timers_save"]],
   "ich9-ahci": [["ahci", "ich9_ahci"]],
   ich9_ahci: [["card", "parent_obj"]],
   "ioh-3240-express-root-port": [

@@ -1,6 +1,10 @@
-import { assertEquals } from "@std/assert";
-import { compareDumps, type InUse } from "../../../lib/inspect/compat/mod.ts";
-import { dump, field, type Member, vmsd } from "./dumps.ts";
+import { assert, assertEquals } from "@std/assert";
+import {
+  compareDumps,
+  type InUse,
+  parseDump,
+} from "../../../lib/inspect/compat/mod.ts";
+import { dump, dumpText, field, type Member, vmsd } from "./dumps.ts";
 
 /** What is found, as short words: rule, grade, description.field. */
 function found(
@@ -26,7 +30,12 @@ function inFields(
   );
 }
 
-const [A, B, C] = [field("a"), field("b"), field("c")];
+/** A field of a dump that tells counts. */
+function one(name: string, size = 4): Member {
+  return field(name, { size, num: 1 });
+}
+
+const [A, B, C] = [one("a"), one("b"), one("c")];
 
 /** A stream with one section "uart". */
 function sent(
@@ -35,9 +44,10 @@ function sent(
 ): InUse {
   const section = {
     version,
+    fields: undefined,
     subsections: new Map(Object.entries(subsections)),
   };
-  return { sections: new Map([["uart", section]]) };
+  return { sections: new Map([["uart", [section]]]) };
 }
 
 Deno.test("nothing is found between a dump and itself", () => {
@@ -55,16 +65,93 @@ Deno.test("machine-differs", () => {
 Deno.test("type-missing", () => {
   const old = { uart: vmsd("uart", []), rtc: vmsd("rtc", []) };
   assertEquals(found(old, { rtc: vmsd("rtc", []) }), [
-    "type-missing refuse uart",
+    "type-missing warn uart",
   ]);
   assertEquals(found({ rtc: vmsd("rtc", []) }, old), []);
 });
 
-Deno.test("a section that another type has too may be of that one", () => {
-  const old = { uart: vmsd("uart", []), "uart-pci": vmsd("uart", []) };
-  const next = { uart: vmsd("uart", []) };
-  assertEquals(found(old, next, sent(1)), ["type-missing warn uart"]);
-  assertEquals(found(old, next), ["type-missing refuse uart"]);
+Deno.test("a section is that of the type that can have sent it", () => {
+  const old = {
+    "uart-isa": vmsd("uart", [A], { version_id: 2 }),
+    "uart-pci": vmsd("uart", [field("dev"), B], { version_id: 3 }),
+    "uart-mmio": vmsd("uart", [C], { version_id: 3 }),
+  };
+  const next = {
+    ...old,
+    "uart-isa": vmsd("uart-isa", [A]),
+    "uart-mmio": vmsd("uart", [A], { version_id: 1 }),
+  };
+  const hits = (version: number, ...fields: string[]) => {
+    const section = {
+      version,
+      fields: new Set(fields),
+      subsections: new Map(),
+    };
+    const { findings, unseen } = compareDumps(dump(old), dump(next), {
+      sections: new Map([["uart", [section]]]),
+    });
+    return [
+      ...findings.filter(({ hit }) => hit).map(({ rule, types }) =>
+        `${rule} ${types}`
+      ),
+      ...unseen,
+    ];
+  };
+  assertEquals(hits(3, "dev", "b"), []);
+  assertEquals(hits(3, "c"), ["version-too-new uart-mmio"]);
+  assertEquals(hits(2, "a"), ["section-renamed uart-isa"]);
+  // Of two that can have, the one that is loaded best.
+  assertEquals(hits(3), []);
+  // No type has such a version: what sent it registers its state by hand.
+  assertEquals(hits(7), ["uart"]);
+});
+
+Deno.test("a field with a condition counts if the stream has it", () => {
+  const maybe = { ...B, field_exists: true };
+  const old = { uart: vmsd("uart", [A, maybe]) };
+  const next = { uart: vmsd("uart", [A]) };
+  const inUse = (...fields: string[]) => ({
+    sections: new Map([["uart", [
+      { version: 1, fields: new Set(fields), subsections: new Map() },
+    ]]]),
+  });
+  assertEquals(found(old, next, inUse("a")), []);
+  assertEquals(found(old, next, inUse("a", "b")), [
+    "field-removed warn uart.b",
+  ]);
+});
+
+Deno.test("nothing more is said of a section whose version is refused", () => {
+  assertEquals(inFields([A, B], [C], [{ version_id: 2 }, {}]), [
+    "version-too-new refuse uart",
+  ]);
+});
+
+Deno.test("the dump of a QEMU that tells no counts is not taken for ones", () => {
+  const many = field("a", { num: 4 });
+  assertEquals(inFields([field("a")], [many]), []);
+  assertEquals(inFields([many], [field("a")]), []);
+  assertEquals(inFields([field("a")], [field("a", { num: 4, size: 8 })]), [
+    "field-resized warn uart.a",
+  ]);
+  assertEquals(inFields([field("a"), field("b")], [one("unused", 24), B]), []);
+  const some = field("s", { Description: vmsd("inner", [field("a")]) });
+  assertEquals(inFields([some], [{ ...some, num: 3 }]), []);
+});
+
+Deno.test("a type whose state is not described is named, not judged", () => {
+  const flash = { flash: { Name: "flash", version_id: 1 } };
+  const text = JSON.stringify({
+    ...JSON.parse(dumpText({ uart: vmsd("uart", [A]) })),
+    ...flash,
+  });
+  const next = dump({ uart: vmsd("uart", [A]) });
+  const old = parseDump(text, "old.json");
+  assertEquals(compareDumps(old, next).findings, []);
+  const { unseen } = compareDumps(old, next, {
+    types: new Set(["uart", "flash"]),
+  });
+  assert(unseen.includes("flash"), unseen.join());
 });
 
 Deno.test("a type whose name QEMU changed is not missing", () => {
@@ -93,11 +180,18 @@ Deno.test("version-too-old", () => {
   assertEquals(inFields([A], [A], [{}, next]), ["version-too-old refuse uart"]);
 });
 
+Deno.test("the latest version of a program is none too old for it", () => {
+  const odd = { version_id: 1, minimum_version_id: 2 };
+  assertEquals(inFields([A], [A], [odd, odd]), []);
+});
+
 Deno.test("the version in a stream counts, not the program's", () => {
   const old = { uart: vmsd("uart", [A], { version_id: 2 }) };
   const next = { uart: vmsd("uart", [A]) };
-  assertEquals(found(old, next, sent(1)), []);
   assertEquals(found(old, next, sent(2)), ["version-too-new refuse uart"]);
+  // Then what was sent is not what the dump describes.
+  const { findings, unseen } = compareDumps(dump(old), dump(next), sent(1));
+  assertEquals([findings.map(({ hit }) => hit), unseen], [[false], ["uart"]]);
 });
 
 Deno.test("a struct's version is not on the wire", () => {
@@ -167,14 +261,12 @@ Deno.test("field-retyped", () => {
 });
 
 Deno.test("field-resized", () => {
-  assertEquals(inFields([A], [field("a", { size: 8 })]), [
-    "field-resized warn uart.a",
-  ]);
+  assertEquals(inFields([A], [one("a", 8)]), ["field-resized warn uart.a"]);
   assertEquals(inFields([field("a", { num: 2 })], [field("a", { num: 3 })]), [
     "field-resized warn uart.a",
   ]);
   const pair = field("a", { num: 2 });
-  assertEquals(inFields([pair], [field("a", { size: 8 })]), []);
+  assertEquals(inFields([pair], [one("a", 8)]), []);
 });
 
 Deno.test("the C size of a struct does not matter, its number does", () => {
@@ -196,14 +288,14 @@ Deno.test("fields of one name are told apart by their order", () => {
 });
 
 Deno.test("padding stands for as many bytes", () => {
-  const unused = (size: number) => field("unused", { size });
+  const unused = (size: number) => one("unused", size);
   assertEquals(inFields([A, B, C], [A, unused(4), C]), []);
   assertEquals(inFields([A, unused(8)], [A, B, C]), []);
   assertEquals(inFields([A, B, C], [A, unused(8)]), []);
 });
 
 Deno.test("padding-resized", () => {
-  const unused = (size: number) => field("unused", { size });
+  const unused = (size: number) => one("unused", size);
   assertEquals(inFields([A, B, C], [A, unused(8), C]), [
     "padding-resized warn uart.unused",
   ]);
@@ -284,7 +376,7 @@ Deno.test("what dumps say nothing of is named", () => {
   const sections = new Map(
     ["uart", "timer", "cpu_common"].map((name) => [
       name,
-      { version: 1, subsections: new Map() },
+      [{ version: 1, fields: undefined, subsections: new Map() }],
     ]),
   );
   const { unseen } = compareDumps(dump(types), dump(types), { sections });

@@ -70,6 +70,49 @@ Deno.test("a file that cannot be executed is a dump", () =>
     );
   }));
 
+Deno.test("what is no program is not run, whatever its permissions", () =>
+  withScript("", async (path) => {
+    const evil = `${path}.json`;
+    const text = TEXT.replace("box-1.0", `$(touch ${path}.run)`);
+    await Deno.writeTextFile(evil, text, { mode: 0o755 });
+    assertEquals([...(await loadDump(evil)).types.keys()], ["uart"]);
+    await Deno.writeTextFile(evil, `touch ${path}.run\n`, { mode: 0o755 });
+    await assertRejects(() => loadDump(evil), InspectError, "not valid JSON");
+    await assertRejects(() => Deno.stat(`${path}.run`), Deno.errors.NotFound);
+  }));
+
+Deno.test("a dump is read from a FIFO, and unpacked", () =>
+  withScript("", async (path) => {
+    const packed = new Blob([TEXT]).stream()
+      .pipeThrough(new CompressionStream("gzip"));
+    await Deno.writeFile(`${path}.gz`, packed);
+    assertEquals((await loadDump(`${path}.gz`)).machine, "box-1.0");
+    const { success } = await new Deno.Command("/bin/sh", {
+      args: ["-c", 'mkfifo "$0.fifo" && (cat "$0.gz" > "$0.fifo" &)', path],
+      stdout: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(10_000),
+    }).output();
+    assertEquals(success, true);
+    assertEquals((await loadDump(`${path}.fifo`)).machine, "box-1.0");
+    await Deno.writeFile(`${path}.cut`, Uint8Array.of(0x1f, 0x8b, 8, 0));
+    await assertRejects(
+      () => loadDump(`${path}.cut`),
+      InspectError,
+      "Cannot unpack",
+    );
+  }));
+
+Deno.test("a packed dump is unpacked up to a bound", () =>
+  withScript("", async (path) => {
+    const zeros = new Blob([new Uint8Array(17 * 1024 * 1024)]).stream();
+    await Deno.writeFile(
+      path,
+      zeros.pipeThrough(new CompressionStream("gzip")),
+    );
+    await assertRejects(() => loadDump(path), InspectError, "more bytes");
+  }));
+
 Deno.test("a program that fails is told in its own words", () =>
   assertFails("echo no such machine >&2; exit 1", "no such machine"));
 

@@ -21,7 +21,7 @@ Deno.test("what is no dump is told with the place", () => {
     ["[]", "it is not an object"],
     ["{}", 'it has no "vmschkmachine"'],
     ['{"vmschkmachine": {"Name": 1}}', '"vmschkmachine.Name" is not a string'],
-    ['{"uart": {}}', '"uart" has no "Description"'],
+    ['{"uart": {}}', '"uart" has no "Name"'],
     ['{"uart": {"Description": {"name": null}}}', "is not a string"],
   ];
   for (const [text, message] of cases) {
