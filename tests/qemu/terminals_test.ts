@@ -41,26 +41,32 @@ function masters(vm: VirtualMachine): string[] {
   return open(vm).filter((target) => target.endsWith("/ptmx"));
 }
 
-Deno.test("the terminal of a serial port is the same after many updates", async () => {
+Deno.test("terminals do not pile up, and another name is said", async () => {
   await using _base = await Base.make();
   await using vm = await boot(
     ...["-serial", "pty", "-chardev", "pty,id=named"],
     ...["-serial", "chardev:named"],
   );
   const witness = await Witness.of(vm);
-  const terminals = await terminalsOf(vm);
+  let terminals = await terminalsOf(vm);
   assertEquals(terminals.length, 2);
+  // Others on this host may have taken a number, or left a lower one.
+  const assertSaid = async (warnings: readonly string[]) => {
+    const now = await terminalsOf(vm);
+    const others = now.filter((it) => !terminals.includes(it));
+    assertEquals(warnings.length, others.length, warnings.join("\n"));
+    terminals = now;
+  };
   const before = open(vm);
   for (let time = 0; time < MOVES; time++) {
     const { warnings } = await move(vm, time % 2 ? builds.old : builds.new);
-    assertEquals(warnings, []);
-    assertEquals(await terminalsOf(vm), terminals);
+    await assertSaid(warnings);
     assertEquals(masters(vm).length, 2);
     assertEquals(open(vm), before);
   }
   const { warnings } = await moveAndReturn(vm, builds.old);
-  assertEquals(warnings, []);
-  assertEquals(await terminalsOf(vm), terminals);
+  await assertSaid(warnings);
+  assertEquals(masters(vm).length, 2);
   await witness.assertLivesOn();
 });
 
@@ -90,8 +96,9 @@ Deno.test("a terminal is opened again when the exec fails", async () => {
   });
   assertEquals(report?.outcome, "rolled-back", said);
   assertEquals(report?.pid_after, vm.pid);
-  assertEquals(await terminalsOf(vm), terminals);
-  assertEquals(report?.warnings, []);
+  const same = terminals.join() === (await terminalsOf(vm)).join();
+  assertEquals(report?.warnings.length, same ? 0 : 1);
+  assertEquals(masters(vm).length, 1);
 });
 
 Deno.test("terminals that were left open are counted", async () => {

@@ -5,7 +5,8 @@
  *
  * So a device's terminal is closed right before the exec, where the device can
  * do without one for a moment. The new program then gets the lowest number that
- * is free, which is the same unless somebody still has the terminal open.
+ * is free, which is the same unless somebody still has the terminal open, or a
+ * lower one has become free.
  *
  * @module
  */
