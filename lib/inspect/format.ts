@@ -16,14 +16,64 @@ const MAGICS: Readonly<Record<Format, string>> = {
   "cpr-state": "QCPR",
 };
 
+/** What a stranger is, and how to get at the stream that may be in it. */
+interface Stranger {
+  readonly magic: string;
+  readonly what: string;
+  /** The command that unpacks it. */
+  readonly unpacker?: string;
+  readonly remedy?: string;
+}
+
 /** What else people have at hand, by how it begins. */
-const STRANGERS: readonly (readonly [magic: string, what: string])[] = [
-  ["\x11\x22\x33\x44", "a channel of multifd pages, not the main channel"],
-  ["Libv", "a file of virsh save, which has a header of its own"],
-  ["QFI\xfb", "a qcow2 image"],
-  ["\x1f\x8b", "compressed by gzip"],
-  ["\x28\xb5\x2f\xfd", "compressed by zstd"],
+const STRANGERS: readonly Stranger[] = [
+  {
+    magic: "\x11\x22\x33\x44",
+    what: "a channel of multifd pages, not the main channel",
+    remedy: "Name the file or socket that the stream itself went to",
+  },
+  {
+    magic: "Libv",
+    what: "a file of virsh save in a format that is not known",
+  },
+  {
+    magic: "QFI\xfb",
+    what: "a qcow2 image",
+    remedy:
+      "Load the snapshot into a QEMU that stays paused (-S -loadvm NAME), " +
+      "and migrate it to a file",
+  },
+  {
+    magic: "\x7fELF",
+    what: "an ELF file, as virsh dump --memory-only and dump-guest-memory " +
+      "write: guest memory without the state of devices",
+  },
+  {
+    magic: "VMA\0",
+    what: "a Proxmox backup",
+  },
+  { magic: "\x1f\x8b", what: "compressed by gzip", unpacker: "gunzip -c" },
+  {
+    magic: "\x28\xb5\x2f\xfd",
+    what: "compressed by zstd",
+    unpacker: "zstd -dc",
+  },
+  { magic: "\xfd7zX", what: "compressed by xz", unpacker: "xz -dc" },
+  { magic: "BZh", what: "compressed by bzip2", unpacker: "bzip2 -dc" },
+  { magic: "\x89LZO", what: "compressed by lzop", unpacker: "lzop -dc" },
+  { magic: "\x04\x22\x4d\x18", what: "compressed by lz4", unpacker: "lz4 -dc" },
 ];
+
+/** The command line that inspects what another program unpacks. */
+export function unpackedBy(unpacker: string, file: string, start = 0): string {
+  const path = /^[\w./+:,@-]+$/.test(file)
+    ? file
+    : `'${file.replaceAll("'", "'\\''")}'`;
+  const from = file === "-" ? "" : ` < ${path}`;
+  const cut = start === 0 ? "" : `tail -c +${start + 1}${from} | `;
+  return `Unpack it: ${cut}${unpacker}${start === 0 ? from : ""} | ` +
+    "cprctl inspect -";
+}
 
 /** The format of what begins so; undefined where it is none. */
 export function formatOf(bytes: Uint8Array): Format | undefined {
@@ -35,24 +85,27 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
 /** The error for a file that has none of the formats, naming what it is. */
 export function strange(file: string, bytes: Uint8Array): InspectError {
   const magic = magicOf(bytes);
-  const known = STRANGERS.find(([start]) => magic.startsWith(start))?.[1];
+  const known = STRANGERS.find((it) => magic.startsWith(it.magic));
   const hex = [...magic].map((byte) =>
     byte.charCodeAt(0).toString(16).padStart(2, "0")
   ).join(" ");
   const what = magic === ""
     ? "it is empty"
     : known !== undefined
-    ? `it is ${known}`
+    ? `it is ${known.what}`
     : `it begins with ${hex}, not with "${MAGICS["migration-stream"]}" or ` +
       `"${MAGICS["cpr-state"]}"`;
-  const begin = beginOf(bytes);
+  const begin = known === undefined ? beginOf(bytes) : undefined;
+  const remedy = begin !== undefined
+    ? `One begins further on: give --offset ${begin}`
+    : known?.unpacker !== undefined
+    ? unpackedBy(known.unpacker, file)
+    : known?.remedy;
   return new InspectError(
     "unknown-format",
     `Cannot inspect "${file}": neither a migration stream nor CPR state: ` +
       what,
-    begin === undefined ? {} : {
-      remedy: `One begins further on: give --offset ${begin}`,
-    },
+    remedy === undefined ? {} : { remedy },
   );
 }
 

@@ -5,7 +5,17 @@ import { Mapping } from "../../ffi/mapping.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
 import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { InspectError } from "./error.ts";
-import { formatOf, LARGEST_CPR_STATE, MAGIC_SIZE } from "./format.ts";
+import {
+  formatOf,
+  LARGEST_CPR_STATE,
+  MAGIC_SIZE,
+  unpackedBy,
+} from "./format.ts";
+import {
+  mayBeSaveImage,
+  SAVE_IMAGE_HEADER,
+  saveImageOf,
+} from "./save_image.ts";
 
 /** Bytes that are to be looked at, in memory or mapped. */
 export interface Input extends Disposable {
@@ -45,10 +55,44 @@ export function openInput(
     using file = path === "-"
       ? duplicate(STANDARD_INPUT)
       : openForeignFile(path, { followLink: true, orFifo: true });
-    return inputOf(file, path, start);
+    const input = inputOf(file, path, start);
+    return start === 0 ? streamIn(input) : input;
   } catch (error) {
     throw explained(error, path);
   }
+}
+
+/** The stream in a file of virsh save; of any other, the file itself. */
+function streamIn(input: Input): Input {
+  const image = saveImageOf(input.bytes);
+  if (image === undefined) return input;
+  const { start, unpacker } = image;
+  const { name, bytes } = input;
+  try {
+    if (unpacker !== undefined) {
+      throw new InspectError(
+        "packed",
+        `Cannot inspect "${name}": it is a file of virsh save, compressed`,
+        { remedy: unpackedBy(unpacker, name, start) },
+      );
+    }
+    if (start > bytes.length) throw tooShort(name, start, bytes.length);
+    return from(input, start);
+  } catch (error) {
+    input[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** An input without its first bytes. */
+function from(input: Input, start: number): Input {
+  return {
+    name: input.name,
+    bytes: input.bytes.subarray(start),
+    start,
+    passed: (offset) => input.passed(start + offset),
+    [Symbol.dispose]: () => input[Symbol.dispose](),
+  };
 }
 
 /**
@@ -169,11 +213,15 @@ function mapped(
 /** Of what has none of the formats, no more is taken than tells so. */
 function fromPipe(file: Fd, name: string, startInFile: number): Input {
   const start = new Uint8Array(LARGEST_READ);
-  const magic = fill(file, start.subarray(0, MAGIC_SIZE));
-  if (formatOf(start) === undefined) {
-    return inMemory(name, start.subarray(0, magic), startInFile);
+  let begun = fill(file, start.subarray(0, MAGIC_SIZE));
+  if (mayBeSaveImage(start)) {
+    begun += fill(file, start.subarray(begun, SAVE_IMAGE_HEADER));
   }
-  const length = magic + fill(file, start.subarray(magic));
+  const image = saveImageOf(start);
+  const isWanted = formatOf(start) !== undefined ||
+    (image !== undefined && image.unpacker === undefined);
+  if (!isWanted) return inMemory(name, start.subarray(0, begun), startInFile);
+  const length = begun + fill(file, start.subarray(begun));
   return length < start.length
     ? inMemory(name, start.slice(0, length), startInFile)
     : spooled(file, start, name, startInFile);

@@ -34,11 +34,17 @@ Deno.test("what is neither stream nor CPR state is named", async (t) => {
     "\x11\x22\x33\x44\x00",
     "LibvirtQemudSave",
     "QFI\xfb",
+    "\x28\xb5\x2f\xfd",
+    "\xfd7zXZ\0",
+    "BZh9",
+    "\x89LZO\0",
+    "\x04\x22\x4d\x18",
+    "VMA\0",
   ];
   for (const text of strangers) {
     const bytes = Uint8Array.from(text, (each) => each.charCodeAt(0));
     const error = assertThrows(() => inspect(inputOf(bytes)), InspectError);
-    await t.assertSnapshot(error.message);
+    await t.assertSnapshot([error.message, error.remedy]);
   }
 });
 

@@ -15,7 +15,8 @@ export const inspectCommand = buildCommand<
     brief: "Show what is in a VM's saved state, field by field",
     fullDescription: withExamples(
       "Show what is in a migration stream (of QEMU 2.8 and later, with or without\n" +
-        "guest memory, mapped-ram too) or in CPR state. FILE may be a FIFO; - is\n" +
+        "guest memory, mapped-ram too), in a file of virsh save that is not compressed,\n" +
+        "or in CPR state. FILE may be a FIFO; - is\n" +
         "standard input: what comes through a pipe and is above 64 MiB is kept in\n" +
         "TMPDIR meanwhile. Files above 64 MiB are mapped into memory: one that is\n" +
         "truncated meanwhile ends cprctl. A stream that cannot be read to its end is\n" +

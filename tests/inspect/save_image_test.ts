@@ -1,0 +1,87 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  inspect,
+  InspectError,
+  openInput,
+  verify,
+} from "../../lib/inspect/mod.ts";
+import { saveImageOf } from "../../lib/inspect/save_image.ts";
+import { joined } from "../migration/stream/foreign.ts";
+import { inFolder } from "./folder.ts";
+import { withRam } from "./streams.ts";
+
+const XML = new TextEncoder().encode("<domstatus/>\0\0\0");
+
+/** The header of a file of virsh save, and the XML. */
+function header(
+  format: number,
+  { isLittle = true, magic = "LibvirtQemudSave", length = XML.length } = {},
+): Uint8Array {
+  const bytes = new Uint8Array(92);
+  bytes.set(new TextEncoder().encode(magic));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(16, 2, isLittle);
+  view.setUint32(20, length, isLittle);
+  view.setUint32(28, format, isLittle);
+  return joined(bytes, XML);
+}
+
+const START = 92 + XML.length;
+
+Deno.test("the stream in a file of virsh save is read where it is", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/vm.save`;
+    for (const isLittle of [true, false]) {
+      for (const magic of ["LibvirtQemudSave", "LibvirtQemudPart"]) {
+        const bytes = joined(header(0, { isLittle, magic }), withRam());
+        await Deno.writeFile(path, bytes);
+        using input = openInput(path);
+        assertEquals([input.start, input.bytes], [START, withRam()]);
+        const inspection = inspect(input);
+        assertEquals(verify(inspection, input).bytes, withRam().length);
+      }
+    }
+  }));
+
+Deno.test("one that comes through a pipe is read as well", () =>
+  inFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/vm.save`, joined(header(0), withRam()));
+    const { success } = await new Deno.Command("/bin/sh", {
+      args: ["-c", 'mkfifo "$0/f" && (cat "$0/vm.save" > "$0/f" &)', folder],
+      stdout: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(10_000),
+    }).output();
+    assert(success);
+    using input = openInput(`${folder}/f`);
+    assertEquals(input.bytes, withRam());
+  }));
+
+Deno.test("a compressed one is named with what makes it readable", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/it's.save`;
+    await Deno.writeFile(path, joined(header(5), [1, 2, 3]));
+    const error = assertThrows(() => openInput(path), InspectError);
+    assertEquals(
+      error.remedy,
+      `Unpack it: tail -c +${START + 1} < '${folder}/it'\\''s.save' | ` +
+        "zstd -dc | cprctl inspect -",
+    );
+  }));
+
+Deno.test("a header that cannot be leads nowhere", () =>
+  inFolder(async (folder) => {
+    assertEquals(saveImageOf(header(0).subarray(0, 91)), undefined);
+    assertEquals(saveImageOf(header(9)), undefined);
+    assertEquals(
+      saveImageOf(header(0, { magic: "LibvirtQemudLike" })),
+      undefined,
+    );
+    const path = `${folder}/vm.save`;
+    await Deno.writeFile(path, header(0, { length: 0xffff_ffff }));
+    assertThrows(
+      () => openInput(path),
+      InspectError,
+      `from offset ${92 + 0xffff_ffff} on: it has ${START} bytes`,
+    );
+  }));
