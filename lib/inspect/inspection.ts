@@ -73,6 +73,9 @@ export interface CprStateInspection extends Inspected {
   readonly transferred: boolean;
 }
 
+/** A migration of half a day has not as many; each takes memory. */
+const MOST_RECORDS = 1_000_000;
+
 /**
  * Looks into a migration stream or CPR state. Where a stream cannot be read to
  * its end, all before the problem is in the result, beside the problem.
@@ -91,6 +94,7 @@ export function inspect(
   const { decoded, problem } = decodeStreamUpToProblem(input.bytes, {
     file: input.name,
     fileOffset: input.start ?? 0,
+    maximumRecords: MOST_RECORDS,
     passed: (offset) => {
       input.passed(offset);
       progress(offset);

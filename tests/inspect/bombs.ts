@@ -118,6 +118,43 @@ function emptyObjects(): Uint8Array {
   });
 }
 
+/** An array of so many structs with nothing in them. */
+function nothingTimes(count: number): Uint8Array {
+  return stream((sink) => {
+    beginDevice(sink, 0);
+    sink.zeros(8 * 1024 * 1024);
+    sink.bytes(footer(0));
+    sink.bytes(Uint8Array.from(EOF));
+    sink.bytes(vmdescText(
+      '{"page_size": 4096, "devices": [{"name": "dev", "instance_id": 0, ' +
+        '"vmsd_name": "dev", "version": 1, "fields": [{"name": "x", ' +
+        `"array_len": ${count}, "type": "struct", "struct": {"vmsd_name": ` +
+        '"none", "version": 1, "fields": []}, "size": 0}]}]}',
+    ));
+  });
+}
+
+function manyCommands(): Uint8Array {
+  return stream((sink) => {
+    for (let index = 0; index < 3_000_000; index++) {
+      sink.bytes(Uint8Array.of(8, 0, 1, 0, 0));
+    }
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
+function manyEmptyBlocks(): Uint8Array {
+  return ramOnly((sink) => {
+    sink.size64(4096 + 4);
+    for (let index = 0; index < 1_000_000; index++) {
+      sink.countedString(`b${index}`);
+      sink.size64(0);
+    }
+    sink.countedString("r");
+    sink.size64(4096);
+  });
+}
+
 /** By name, each made when it is wanted. */
 export const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
   "fields of two names in turn": () => fieldsOf((at) => at % 2 ? "x" : "y"),
@@ -127,4 +164,7 @@ export const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
   "many sections": manySections,
   "many descriptors": manyDescriptors,
   "empty objects": emptyObjects,
+  "elements of no size": () => nothingTimes(7_000_000),
+  "many commands": manyCommands,
+  "many empty blocks": manyEmptyBlocks,
 };

@@ -23,6 +23,8 @@ import { type Paint, painter } from "./paint.ts";
 /** Names of a section's fields take no more columns than this. */
 const NAME_COLUMNS = 40;
 const LABEL_COLUMNS = 14;
+/** Postcopy has some dozens. */
+const SHOWN_COMMANDS = 64;
 
 /** How to draw an inspection. */
 export interface InspectLook extends Look {
@@ -62,7 +64,10 @@ export function* renderSummary(
     ...inspection.packages.flatMap(({ commands }) => commands),
   ].sort((a, b) => a.offset - b.offset);
   if (commands.length > 0) {
-    yield label(paint, "commands", commands.map(commandText).join(", "));
+    const shown = commands.slice(0, SHOWN_COMMANDS).map(commandText);
+    const more = commands.length - shown.length;
+    if (more > 0) shown.push(`… ${more} more`);
+    yield label(paint, "commands", shown.join(", "));
   }
   yield label(paint, "sections", String(sections.length));
   yield label(

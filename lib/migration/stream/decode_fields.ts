@@ -33,6 +33,9 @@ const MARKER_TYPES: ReadonlySet<string> = new Set(["ptr-marker", "nullptr"]);
 /** Their inner description is only of one element. */
 const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 
+/** Numbers of an array that count as one value: they take little each. */
+const PACKED = 4;
+
 /** Decodes one payload; knows where it is, for messages. */
 export class FieldDecoder {
   readonly #source: Source;
@@ -186,11 +189,12 @@ export class FieldDecoder {
     elements.hasMarkers = elements.isMarkerOpen;
     elements.type = entry.type;
     elements.isMarkerOpen = false;
-    this.#spend(count);
     const loadMany = manyOf(entry);
     if (loadMany !== undefined) {
+      this.#spend(count / PACKED);
       elements.add(loadMany(this.#source, count));
     } else {
+      this.#spend(count);
       for (let index = 0; index < count; index++) {
         this.#path.push(`[${elements.values.length}]`);
         elements.values.push(this.#unchecked(entry, index > 0));

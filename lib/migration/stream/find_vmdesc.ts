@@ -27,10 +27,12 @@ export function findVmdesc(
   start: number,
 ): VmdescPlace | undefined {
   let inside: VmdescPlace | undefined;
+  // Guest memory before it may be a sparse file of any size.
+  const searched = stream.subarray(start);
   // JSON text never holds the type byte: a candidate is not inside another.
   let at = stream.length - HEADER - SHORTEST;
   while (at > start) {
-    at = stream.lastIndexOf(RecordType.VMDESCRIPTION, at);
+    at = start + searched.lastIndexOf(RecordType.VMDESCRIPTION, at - start);
     if (at <= start) break;
     const place = placeAt(stream, at);
     if (place !== undefined) {

@@ -76,6 +76,8 @@ export const PLAIN_RAM_LAYOUT: RamLayout = {
   fileOffset: 0,
 };
 
+/** A VM has some hundreds at most; empty ones would take memory for nothing. */
+const MAXIMUM_BLOCKS = 65_536;
 const MAPPED_VERSION = 1;
 const WORD_BITS = 64;
 
@@ -138,7 +140,9 @@ export function readRamBlocks(
     const offset = source.offset;
     const block = readRamBlock(source, layout);
     sum += block.usedLength;
-    const problem = block.name === ""
+    const problem = blocks.length === MAXIMUM_BLOCKS
+      ? `more than ${MAXIMUM_BLOCKS} RAM blocks`
+      : block.name === ""
       ? "a RAM block has no name"
       : names.has(block.name)
       ? `RAM block "${block.name}" is listed twice`

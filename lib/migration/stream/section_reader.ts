@@ -30,6 +30,11 @@ const PASSED_STEP = 8 * 1024 * 1024;
 
 /** Values that a description may say beyond one a byte of the stream. */
 const SPARE_VALUES = 65_536;
+/**
+ * Values of the largest stream: a VM of 2000 vCPUs has not half of them, and
+ * each takes far more memory than it has bytes.
+ */
+const MOST_VALUES = 2_000_000;
 /** Any section of a stream, or a piece of one. */
 export type Section = DeviceSection | RamSection | OpaqueSection;
 
@@ -63,7 +68,8 @@ export class SectionReader {
     this.#stream = stream;
     this.#source = source;
     this.#passed = passed;
-    this.#fields = new FieldDecoder(source, stream.length + SPARE_VALUES);
+    const budget = Math.min(stream.length, MOST_VALUES) + SPARE_VALUES;
+    this.#fields = new FieldDecoder(source, budget);
   }
 
   /** False where the sender was told to leave footers out. */
