@@ -76,6 +76,8 @@ export interface SurveyedVm {
    * has no room for them.
    */
   readonly cell: Cell | undefined;
+  /** Whether the operator named the new program, rather than the VM. */
+  readonly namedByOperator: boolean;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;
@@ -231,6 +233,7 @@ async function examine(
   await requireSame(facts.identity);
   await clock.begin("preflight");
   const binary = request.binary ?? facts.executable.path;
+  const namedByOperator = request.binary !== undefined;
   const live = await readLiveProcess(facts.pid);
   const command = newCommand(facts, live, request.binary);
   report.command_changes = [...command.changes];
@@ -248,6 +251,7 @@ async function examine(
   const oldArgv = oldCommand(facts, live);
   report.checks = await preflight({
     ...{ client, facts, command, oldArgv, binary, cell },
+    namedByOperator,
     seccomp: world.seccomp,
     allowWeakerConfinement,
   });
@@ -256,6 +260,7 @@ async function examine(
   await act({
     ...known,
     ...{ process, world, anchors, cell, command, fingerprint, oldArgv },
+    namedByOperator,
   });
 }
 

@@ -24,7 +24,7 @@ export const USER = 65534;
 const AS_USER = [
   ...["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"],
 ];
-const PERL = "/usr/bin/perl";
+export const PERL = "/usr/bin/perl";
 const PROGRAM = new URL("programs/hostile.pl", import.meta.url);
 const SEPARATOR = "\x1f";
 const TIMEOUT_MS = 60_000;
@@ -38,6 +38,8 @@ export interface HostileOptions {
   /** Words before it, such as those that confine it; they run as root. */
   readonly wrapper?: readonly string[];
   readonly script?: Script;
+  /** The Perl that the process executes. */
+  readonly perl?: string;
   /** Whether root opens the monitor, and the process gives root up then. */
   readonly openedByRoot?: boolean;
 }
@@ -88,7 +90,13 @@ export class HostileVm implements AsyncDisposable {
       : AS_USER;
     const [first = "", ...words] = [...options.wrapper ?? [], ...user];
     const child = new Deno.Command(first, {
-      args: [...words, PERL, program, `${folder}/qmp.sock`, room],
+      args: [
+        ...words,
+        options.perl ?? PERL,
+        program,
+        `${folder}/qmp.sock`,
+        room,
+      ],
       stdin: "piped",
       stdout: "piped",
       cwd: "/",

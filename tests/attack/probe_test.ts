@@ -9,7 +9,7 @@ import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";
 import { runProgram } from "../program/run.ts";
 import { PLAIN, VirtualMachine } from "../qemu/harness/mod.ts";
-import { HostileVm, USER } from "./hostile_vm.ts";
+import { HostileVm, PERL, USER } from "./hostile_vm.ts";
 
 const builds = await qemuBuilds();
 const ignore = Deno.uid() !== 0;
@@ -40,10 +40,10 @@ echo "QEMU emulator version 11.1.2"
 `;
 
 /** Has root look at a hostile VM, with a terminal and an open secret. */
-async function checkedByRoot(vm: HostileVm, binary: string) {
+async function checkedByRoot(vm: HostileVm, binary?: string) {
   const words = [
     ...[...cprctlWords(), "check", "--qmp", vm.socket, "--json"],
-    ...["--binary", binary],
+    ...binary === undefined ? [] : ["--binary", binary],
   ];
   const command = words.map((it) => `'${it}'`).join(" ");
   const { stdout } = await runProgram([
@@ -89,6 +89,34 @@ Deno.test({
     const report = await checkedByRoot(vm, binary);
     assert(report.checks.some(({ id }) => id === "new-program"));
     await assertPowerless(vm);
+  },
+});
+
+Deno.test({
+  name: "a program of root's that the VM's process chose runs as its user",
+  ignore,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-attack-roots-" });
+    try {
+      await Deno.chmod(folder, 0o755);
+      const perl = `${folder}/perl`;
+      await Deno.copyFile(PERL, perl);
+      const argv = real.argv;
+      await using vm = await HostileVm.start({
+        ...{ real: real.files.qmp, argv, perl },
+      });
+      // What is root's at that path now tells in the attacker's folder.
+      await Deno.remove(perl);
+      const script = TELLTALE.replace('"$(dirname "$0")"', vm.folder);
+      const mode = 0o755;
+      await Deno.writeTextFile(perl, `#!/bin/sh${script}`, { mode });
+      const { checks } = await checkedByRoot(vm);
+      const asked = checks.find(({ id }) => id === "new-program");
+      assertEquals(asked?.verdict, "ok", asked?.detail);
+      await assertPowerless(vm);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 });
 

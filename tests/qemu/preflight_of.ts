@@ -26,7 +26,7 @@ interface Pretence {
 
 /** What the VM is looked at with. */
 interface Means extends Pretence {
-  /** Whether programs that are not root's alone are run, as the VM is. */
+  /** Whether programs run that are the VM's choice, or not root's alone. */
   readonly inCell?: true;
 }
 
@@ -55,6 +55,7 @@ export async function preflightOf(
     ...{ client, facts, command, binary, cell },
     oldArgv: known.argv,
     seccomp: world.seccomp,
+    namedByOperator: true,
     allowWeakerConfinement: false,
   });
   assertEquals(await settings(), before, "The preflight changed the VM");

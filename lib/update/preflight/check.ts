@@ -18,7 +18,12 @@ export interface PreflightContext {
   readonly oldArgv: readonly string[];
   /** Path of the new program. */
   readonly binary: string;
-  /** Where programs run that are not root's alone; undefined: they do not. */
+  /** Whether the operator named that, rather than the VM by what it runs. */
+  readonly namedByOperator: boolean;
+  /**
+   * Where programs run that the VM chose, or that others than root can change;
+   * undefined: they do not.
+   */
   readonly cell: Cell | undefined;
   /** The filters over the VM's process. */
   readonly seccomp: Seccomp;

@@ -14,9 +14,9 @@ import {
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
+import type { Choice } from "../preflight/programs/safe_run.ts";
 import { identityOf, isSameIdentity } from "../process/proc.ts";
 import type { Facts } from "../vm/facts.ts";
-import type { Cell } from "../world/cell.ts";
 
 /** The loader of the C library tells what it would load, and starts nothing. */
 const TELL_LIBRARIES = { LD_TRACE_LOADED_OBJECTS: "1" };
@@ -42,13 +42,13 @@ export async function readAhead(
   facts: Facts,
   program: string,
   user: Credentials,
-  cell: Cell | undefined,
+  choice: Choice,
 ): Promise<void> {
   using view = new View(facts.pid, user);
   const file = view.open(program);
   if (file === undefined || isExecuted(file, facts)) return; // it runs
   const libraries = isOurs(file, program)
-    ? await librariesOf(program, cell)
+    ? await librariesOf(program, choice)
     : [];
   await view.readAll([program, ...libraries]);
 }
@@ -111,12 +111,12 @@ function isOurs(file: Fd, path: string): boolean {
 /** The files that the loader would load besides. */
 async function librariesOf(
   program: string,
-  cell: Cell | undefined,
+  { cell, namedByOperator }: Choice,
 ): Promise<string[]> {
   try {
     return librariesIn(
       await printedBy(program, HARMLESS, {
-        cell,
+        ...{ cell, namedByOperator },
         variables: TELL_LIBRARIES,
       }),
     );

@@ -93,6 +93,8 @@ export interface TransactionOrder {
   readonly world: World;
   readonly anchors: Anchors;
   readonly cell: Cell | undefined;
+  /** Whether the operator named the new program. */
+  readonly namedByOperator: boolean;
   readonly command: NewCommand;
   /** What the VM was made of before the checks looked at it. */
   readonly fingerprint: Fingerprint;
@@ -160,7 +162,7 @@ export async function runTransaction(
   try {
     await old.prepare(order.command.argv);
     const program = order.command.argv[0] ?? "";
-    await readAhead(facts, program, order.world.credentials, order.cell);
+    await readAhead(facts, program, order.world.credentials, order);
     await warmUp();
     refuseIfInterrupted(order.signals);
     await using _memory = await OldMemory.keep(facts.pid);

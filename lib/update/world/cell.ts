@@ -66,11 +66,12 @@ export class Cell {
 
   /**
    * Whose the cell is: what a program says there may be another thing in
-   * another one.
+   * another one. Who shares all of this with a VM can do to its programs what
+   * that VM can; no other VM is told what a program said in this one's cell.
    */
   get key(): string {
-    const { credentials, namespaces, root } = this.#world;
-    return JSON.stringify([credentials, namespaces, root]);
+    const { credentials, namespaces, root, label, cgroups } = this.#world;
+    return JSON.stringify([credentials, namespaces, root, label, cgroups]);
   }
 
   /** Whether other files have taken the places of the VM's modules. */

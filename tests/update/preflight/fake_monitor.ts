@@ -16,9 +16,11 @@ import {
 } from "../../../lib/update/preflight/mod.ts";
 import type { Check } from "../../../lib/update/report/report.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
+import { Cell } from "../../../lib/update/world/cell.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
 import { readSeccomp } from "../../../lib/update/world/seccomp.ts";
 import { cprctlWords } from "../../program/program.ts";
+import { worldOf } from "../world/world_of.ts";
 
 /** Answers by the commands' names. */
 export type Answers = Readonly<
@@ -39,6 +41,8 @@ export async function findings(
   words: readonly string[] = [],
   more: Partial<Facts> & Partial<Pick<PreflightContext, "binary">> & {
     readonly descriptors?: readonly number[];
+    /** Whether programs run that are the VM's choice. */
+    readonly inCell?: true;
   } = {},
 ): Promise<Map<string, Check>> {
   const folder = await Deno.makeTempDir();
@@ -60,7 +64,8 @@ export async function findings(
     await using client = await QmpClient.connect(address, {
       timeoutMs: CONNECT_MS,
     });
-    const { descriptors, binary = "/nonexistent", ...known } = more;
+    const { descriptors, inCell, binary = "/nonexistent", ...known } = more;
+    using own = inCell === undefined ? undefined : await ownCell();
     const facts = factsOf(words, { address, pid: Deno.pid, ...known });
     const made = newCommand(facts, NOTHING_LIVE, binary);
     const checks = await preflight({
@@ -68,7 +73,8 @@ export async function findings(
       facts,
       binary,
       oldArgv: made.argv,
-      cell: undefined,
+      cell: own?.cell,
+      namedByOperator: true,
       seccomp: await readSeccomp(facts.pid, cprctlWords()),
       allowWeakerConfinement: false,
       command: descriptors === undefined ? made : { ...made, descriptors },
@@ -78,4 +84,14 @@ export async function findings(
     await server.close();
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Where this very process is. */
+async function ownCell(): Promise<Disposable & { readonly cell: Cell }> {
+  const { world, anchors } = await worldOf(Deno.pid);
+  const means = { self: cprctlWords(), strict: true };
+  return {
+    cell: new Cell(world, anchors.place, means),
+    [Symbol.dispose]: () => anchors[Symbol.dispose](),
+  };
 }

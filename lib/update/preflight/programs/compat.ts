@@ -23,13 +23,13 @@ export const compat: PreflightCheck = {
   async run(context) {
     const obstacle = await obstacleToAsking(context);
     if (obstacle !== undefined) return obstacle;
-    const { binary, inventory } = context;
+    const { binary, facts, inventory } = context;
     const inUse = typesInUse(await inventory.human("info qom-tree"));
     if (!("types" in inUse) || inUse.types.size === 0) return NO_TREE;
     try {
       const [old, next] = await Promise.all([
         runningDump(context),
-        knownDump(binary, context),
+        knownDump(binary, facts, context),
       ]);
       return judged(compareDumps(old, next, inUse));
     } catch (error) {

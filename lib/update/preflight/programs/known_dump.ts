@@ -2,9 +2,10 @@ import { runBriefly } from "../../../brief_run.ts";
 import { type Dump, dumpOf } from "../../../inspect/compat/mod.ts";
 import type { CheckContext } from "../check.ts";
 import { RunDirectory } from "../../run/directory.ts";
+import type { Facts } from "../../vm/facts.ts";
 import type { Cell } from "../../world/cell.ts";
 import { isSameForUs } from "./new_program.ts";
-import { ownModules, runSafely } from "./safe_run.ts";
+import { type Choice, ownModules, safeWay } from "./safe_run.ts";
 
 const dumps = new Map<string, Promise<Dump>>();
 
@@ -15,17 +16,19 @@ const dumps = new Map<string, Promise<Dump>>();
  */
 export async function knownDump(
   program: string,
-  { facts: { machine }, cell }: CheckContext,
+  { machine }: Pick<Facts, "machine">,
+  choice: Choice,
 ): Promise<Dump> {
   const { dev, ino, mtime, size } = await Deno.stat(program);
-  const variables = ownModules(cell);
+  const variables = ownModules(choice.cell);
+  const way = await safeWay(program, variables, choice);
   const file = [dev, ino, mtime, size];
-  const key = JSON.stringify([file, cell?.key, variables, machine]);
+  const key = JSON.stringify([file, way.key, variables, machine]);
   const known = dumps.get(key);
   if (known !== undefined) return await known;
   const dump = dumpOf(program, {
     machine,
-    run: (program, run) => runSafely(program, { ...run, variables }, cell),
+    run: (_program, what) => way.run(what),
   });
   dumps.set(key, dump);
   return await dump;
@@ -44,7 +47,8 @@ export async function runningDump(context: CheckContext): Promise<Dump> {
     // The way to a file that is gone is not open to the VM's user.
     if (!isThere || cell.lacksModules) return await upgradedDump(context, cell);
   }
-  return await knownDump(isThere ? path : `/proc/${facts.pid}/exe`, context);
+  const program = isThere ? path : `/proc/${facts.pid}/exe`;
+  return await knownDump(program, facts, { cell, namedByOperator: false });
 }
 
 const upgraded = new WeakMap<CheckContext, Promise<Dump>>();

@@ -19,6 +19,11 @@ const NOT_QEMU = skipped("the VM is not QEMU's");
 
 const NO_PROGRAM = skipped("there is no new program to ask");
 
+/** A program that a VM chose runs nowhere else. */
+export const NO_CELL = skipped(
+  "nothing can be run in the VM's confinement here",
+);
+
 const VERSION = ["-version"];
 const QEMU = /^QEMU emulator version (\d+)\.(\d+)/;
 
@@ -121,13 +126,13 @@ async function probed(
 ): Promise<Finding> {
   const obstacle = await obstacleToRunning(context);
   if (obstacle !== undefined) return obstacle;
-  const { binary, cell } = context;
+  const { binary, cell, namedByOperator } = context;
   try {
     // A program that is none is told once.
     if (options !== VERSION && !await isQemu(context)) return NO_PROGRAM;
     return judge(
       await printedBy(binary, options, {
-        cell,
+        ...{ cell, namedByOperator },
         variables: ownModules(cell),
       }),
     );
@@ -142,8 +147,11 @@ async function probed(
  *
  * @throws {ProbeError} when it cannot be run, fails, or does not end
  */
-async function isQemu({ binary, cell }: CheckContext): Promise<boolean> {
-  return QEMU.test(await printedBy(binary, VERSION, { cell }));
+async function isQemu(context: CheckContext): Promise<boolean> {
+  const { binary, cell, namedByOperator } = context;
+  const variables = ownModules(cell);
+  const options = { cell, namedByOperator, variables };
+  return QEMU.test(await printedBy(binary, VERSION, options));
 }
 
 /** Why the new program cannot be asked anything; undefined where it can. */
@@ -162,14 +170,16 @@ export async function obstacleToAsking(
 
 /** Why the new program cannot be run here; undefined where it can. */
 async function obstacleToRunning(
-  { binary, facts, files }: CheckContext,
+  { binary, cell, facts, files, namedByOperator }: CheckContext,
 ): Promise<Finding | undefined> {
   if (facts.program !== "QEMU") return NOT_QEMU;
   const theirs = await files.stat(binary);
   if (theirs?.isFile !== true) return NO_PROGRAM;
-  return await isSameForUs(binary, theirs.identity)
-    ? undefined
-    : skipped("the VM has mounts of its own: its program cannot run here");
+  if (!await isSameForUs(binary, theirs.identity)) {
+    return skipped("the VM has mounts of its own: its program cannot run here");
+  }
+  const mayRun = namedByOperator || cell !== undefined || Deno.uid() !== 0;
+  return mayRun ? undefined : NO_CELL;
 }
 
 /** Whether a path leads us to this file, as it leads the VM. */

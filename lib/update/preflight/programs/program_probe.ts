@@ -2,8 +2,8 @@
  * Asks a program what it is, by running it with options that only print.
  *
  * It has an empty environment and a short time, and is not read without end:
- * it may be anything. A program that is root's alone runs as ours; any other, if
- * we are root, in the VM's own confinement.
+ * it may be anything. If we are root, one that the operator named and that is
+ * root's alone runs as ours; any other in the VM's own confinement.
  *
  * @module
  */
@@ -11,8 +11,7 @@
 import { OsError } from "../../../../ffi/libc.ts";
 import type { BriefEnd } from "../../../brief_run.ts";
 import { messageOf } from "../../error.ts";
-import type { Cell } from "../../world/cell.ts";
-import { runSafely } from "./safe_run.ts";
+import { type Choice, type SafeWay, safeWay } from "./safe_run.ts";
 
 /** A program that is cold on a slow disk takes seconds to start. */
 const TIMEOUT_MS = 15_000;
@@ -25,9 +24,7 @@ export class ProbeError extends Error {
 }
 
 /** Where a program runs, and for how long. */
-export interface ProbeOptions {
-  /** For a program that is not root's alone; undefined: it is not run. */
-  readonly cell: Cell | undefined;
+export interface ProbeOptions extends Choice {
   readonly timeoutMs?: number;
   /** In its otherwise empty environment. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -46,12 +43,13 @@ export async function printedBy(
   options: ProbeOptions,
 ): Promise<string> {
   const { dev, ino, mtime, size } = await Deno.stat(binary);
-  const { cell, variables } = options;
+  const { variables = {} } = options;
+  const way = await safeWay(binary, variables, options);
   const file = [binary, dev, ino, mtime, size];
-  const key = JSON.stringify([file, cell?.key, variables, args]);
+  const key = JSON.stringify([file, way.key, variables, args]);
   const known = answers.get(key);
   if (known !== undefined) return await known;
-  const answer = run(binary, args, options);
+  const answer = run(binary, args, way, options);
   answers.set(key, answer);
   return await answer;
 }
@@ -59,14 +57,14 @@ export async function printedBy(
 async function run(
   binary: string,
   args: readonly string[],
-  { cell, timeoutMs = TIMEOUT_MS, variables = {} }: ProbeOptions,
+  way: SafeWay,
+  { timeoutMs = TIMEOUT_MS }: ProbeOptions,
 ): Promise<string> {
   const what = `"${binary} ${args.join(" ")}"`;
-  const limits = { maximum: MAX_OUTPUT, timeoutMs };
   let end: BriefEnd;
   try {
-    const run = { args, variables, output: "stdout", ...limits } as const;
-    end = await runSafely(binary, run, cell);
+    const output = "stdout";
+    end = await way.run({ args, output, maximum: MAX_OUTPUT, timeoutMs });
   } catch (error) {
     const reason = error instanceof OsError
       ? error.description

@@ -1,12 +1,16 @@
 /**
- * Running a program that a VM may have chosen.
+ * Running a program to ask it what it is.
  *
  * ```
- * we are not root          it is ours to run: as this user
- * root's file and path     as root: no other user can have changed it, unless
- *                          it is told to load modules of the VM's choosing
- * anything else            in the VM's own confinement, or not at all
+ * we are not root            it is ours to run: as this user
+ * the operator named it,     as root: no other user can have changed it, unless
+ * and it is root's           it is told to load modules of the VM's choosing
+ * anything else              in the VM's own confinement, or not at all
  * ```
+ *
+ * That a program is root's does not make it harmless to run: a VM's process may
+ * execute any of them, and the words that ask a QEMU for its version mean other
+ * things to others.
  *
  * @module
  */
@@ -19,9 +23,26 @@ import {
 import { UpdateProblem } from "../../error.ts";
 import { rootsOwnProgram } from "../../process/roots_own.ts";
 import type { Cell } from "../../world/cell.ts";
+import type { PreflightContext } from "../check.ts";
 
 /** Where a QEMU looks for its modules first; the VM's user may have set it. */
 const MODULE_DIR = "QEMU_MODULE_DIR";
+
+/** Who chose a program, and where those run that the VM chose. */
+export type Choice = Pick<PreflightContext, "cell" | "namedByOperator">;
+
+/** How a program runs. */
+export interface SafeWay {
+  /** Where: what it says there may be another thing elsewhere. */
+  readonly key: string;
+  /**
+   * Runs it to its end, or ends it.
+   *
+   * @throws {OsError} when it cannot be started
+   * @throws {UpdateProblem} when it may not be run, for want of a cell
+   */
+  run(what: Omit<BriefRun, "start">): Promise<BriefEnd>;
+}
 
 /** What a program is to find in its environment to find the VM's modules. */
 export function ownModules(
@@ -31,30 +52,45 @@ export function ownModules(
   return folder === undefined ? {} : { [MODULE_DIR]: folder };
 }
 
-/**
- * Runs a program to its end, or ends it.
- *
- * @throws {OsError} when it cannot be started
- * @throws {UpdateProblem} when it may not be run, for want of a cell
- */
-export async function runSafely(
+/** How a program runs that is to find these variables. */
+export async function safeWay(
   program: string,
-  run: Omit<BriefRun, "start">,
-  cell: Cell | undefined,
-): Promise<BriefEnd> {
-  if (Deno.uid() !== 0) return await runBriefly(program, run);
-  const own = run.variables?.[MODULE_DIR] === undefined
+  variables: Readonly<Record<string, string>>,
+  { cell, namedByOperator }: Choice,
+): Promise<SafeWay> {
+  if (Deno.uid() !== 0) return here(program, variables);
+  const own = namedByOperator && variables[MODULE_DIR] === undefined
     ? await rootsOwnProgram(program)
     : undefined;
-  if (own !== undefined) return await runBriefly(own, run);
-  if (cell === undefined) {
-    throw new UpdateProblem(
-      "not-roots",
-      "another user than root can change it",
-    );
-  }
-  return await runBriefly(program, {
-    ...run,
-    start: (what) => cell.start(what),
-  });
+  if (own !== undefined) return here(own, variables);
+  if (cell === undefined) return nowhere(namedByOperator);
+  return {
+    key: cell.key,
+    run: (what) =>
+      runBriefly(program, {
+        ...what,
+        variables,
+        start: (it) => cell.start(it),
+      }),
+  };
+}
+
+function here(
+  program: string,
+  variables: Readonly<Record<string, string>>,
+): SafeWay {
+  return {
+    key: "here",
+    run: (what) => runBriefly(program, { ...what, variables }),
+  };
+}
+
+function nowhere(namedByOperator: boolean): SafeWay {
+  const [code, why] = namedByOperator
+    ? ["not-roots", "another user than root can change it"]
+    : ["vms-choice", "the VM chose it, and nothing runs in its confinement"];
+  return {
+    key: code,
+    run: () => Promise.reject(new UpdateProblem(code, why)),
+  };
 }

@@ -10,7 +10,7 @@ import type { Cell } from "../../world/cell.ts";
 import type { CheckContext, Finding } from "../check.ts";
 import { ok, type PreflightCheck, refuse, skipped, warn } from "../check.ts";
 import { listed, quoted } from "../wording.ts";
-import { obstacleToAsking } from "./new_program.ts";
+import { NO_CELL, obstacleToAsking } from "./new_program.ts";
 import {
   cpuUses,
   netdevUses,
@@ -24,7 +24,6 @@ import type { Answers, Questions } from "./trial_questions.ts";
 const MAXIMUM_WORDS = 500;
 
 const NOT_QEMU = skipped("the VM is not QEMU's");
-const NO_CELL = skipped("nothing can be run in the VM's confinement here");
 const MEMORY_REMEDY = "See whether the VM's control group has memory left " +
   "for a second QEMU that starts";
 

@@ -48,7 +48,7 @@ async function compat(
       const checks = await findings(
         { "human-monitor-command": tree, "qom-list": [] },
         [],
-        { program: "QEMU", executable, binary },
+        { program: "QEMU", executable, binary, inCell: true },
       );
       check = checks.get("compat");
     }
