@@ -79,7 +79,8 @@ Deno.test("a section is not refused for another type of its name", () => {
   const { findings } = compareDumps(dumpOf("10.0.13"), dumpOf("11.1.2"), isa);
   assertEquals(
     findings.filter(({ hit }) => hit).map(({ rule, grade }) => [rule, grade]),
-    [["section-renamed", "refuse"]],
+    // vmware-svga has the same section, and registers it by hand.
+    [["section-renamed", "warn"]],
   );
 });
 
