@@ -96,6 +96,7 @@ Deno.test("a check that is blocked fails and names the blockers", async () => {
   assertEquals(asked?.result["changed"], false);
   const report = validateReport(checked?.result["report"]);
   const refusals = report.checks.filter(({ verdict }) => verdict === "refuse");
+  assert(report.checks.every(({ verdict }) => verdict !== "ok"));
   assert(refusals.length > 0);
   for (const { detail } of refusals) {
     assertStringIncludes(`${checked?.result["msg"]}`, detail);
@@ -141,4 +142,15 @@ Deno.test("a real VM is checked, moved, and then up to date", {
   ]);
   assertEquals([vm.pid, vm.executable()], [pid, builds.new.binary]);
   await witness.assertLivesOn();
+});
+
+Deno.test("the programs are found where the hosts' variables say", async () => {
+  await using lab = await Lab.open();
+  const elsewhere = lab.path("elsewhere");
+  const node = new ControlNode(lab.folder, {
+    a: { cprctl_path: elsewhere, cprctl_qmp: [] },
+  });
+  Deno.renameSync(lab.path("bin/cprctl"), elsewhere);
+  const { code, stdout } = await node.play("cprctl.qemu.update");
+  assertEquals(code, 0, stdout);
 });

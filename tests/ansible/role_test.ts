@@ -1,8 +1,8 @@
 /** The role, and the units that it installs. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Lab } from "../machine/e2e/harness/mod.ts";
-import { ControlNode } from "./harness/mod.ts";
+import { ControlNode, exists } from "./harness/mod.ts";
 
 const SCRIPTS = new URL("../../scripts/", import.meta.url).pathname;
 const UNITS = [
@@ -64,4 +64,53 @@ Deno.test("the role installs no file but the one that was meant", async () => {
   assert(code !== 0, stdout);
   const names = [...Deno.readDirSync(lab.folder)].map(({ name }) => name);
   assert(!names.includes("installed"));
+});
+
+Deno.test("the file that is verified is the one that is installed", async () => {
+  await using lab = await Lab.open();
+  const node = new ControlNode(lab.folder, { a: {} });
+  const vars = await variables(lab);
+  // Ansible looks for files to copy in "files" first.
+  for (const folder of ["dist", "files/dist"]) {
+    Deno.mkdirSync(lab.path(folder), { recursive: true });
+  }
+  Deno.copyFileSync(vars.cprctl_file, lab.path("dist/cprctl"));
+  Deno.writeTextFileSync(lab.path("files/dist/cprctl"), "#!/bin/sh\n");
+  const played = await node.tasks(
+    roleTask({ ...vars, cprctl_file: "dist/cprctl" }),
+  );
+  assertEquals(played.code, 0, played.stdout);
+  assertEquals(
+    Deno.readTextFileSync(vars.cprctl_path),
+    Deno.readTextFileSync(lab.path("dist/cprctl")),
+  );
+});
+
+Deno.test("the host refuses other bytes than those that were meant", async () => {
+  await using lab = await Lab.open();
+  const node = new ControlNode(lab.folder, { a: {} });
+  const vars = await variables(lab);
+  // The control node is made to believe what the host must not.
+  const { code, stdout } = await node.tasks(
+    roleTask({
+      ...vars,
+      cprctl_checksum: "0".repeat(64),
+      cprctl_file_stat: { stat: { exists: true, checksum: "0".repeat(64) } },
+    }),
+  );
+  assert(code !== 0, stdout);
+  assertStringIncludes(stdout, "failed to validate");
+  assert(!exists(vars.cprctl_path));
+});
+
+Deno.test("a check on a host that has nothing yet", async () => {
+  await using lab = await Lab.open();
+  const node = new ControlNode(lab.folder, { a: {} });
+  const vars = { ...await variables(lab), cprctl_enable: true };
+  const path = lab.path("check.json");
+  const play = { hosts: "all", gather_facts: false, tasks: [roleTask(vars)] };
+  Deno.writeTextFileSync(path, JSON.stringify([play]));
+  const { code, stdout } = await node.play(path, "--check");
+  assertEquals(code, 0, stdout);
+  assert(!exists(vars.cprctl_path));
 });

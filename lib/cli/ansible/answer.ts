@@ -67,8 +67,17 @@ export async function updateAnswer(
     blackout_ms: report.blackout_ms,
     pid: glances.after?.pid ?? report.pid_after,
     ...report.warnings.length > 0 ? { warnings: report.warnings } : {},
-    report,
+    report: failed ? withoutFaultless(report) : report,
   };
+}
+
+/**
+ * Ansible prints all of a failure's answer in one line: the checks that found
+ * no fault would be most of it.
+ */
+function withoutFaultless(report: Report): Report {
+  const checks = report.checks.filter(({ verdict }) => verdict !== "ok");
+  return { ...report, checks };
 }
 
 /** What speaks against an update. */
