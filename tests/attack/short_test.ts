@@ -17,7 +17,10 @@ Deno.test({
   async fn() {
     const played = await playAll(
       Array.from({ length: ROUNDS }, (_, number) => number),
-      { seed: SEED, builds, jobs: 1 },
+      {
+        ...{ seed: SEED, builds, jobs: 1 },
+        each: (played) => console.log(lineOf(played)),
+      },
     );
     const wrong = played.filter(({ result }) => result instanceof Error);
     if (wrong.length === 0) return;

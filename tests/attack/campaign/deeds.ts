@@ -280,7 +280,11 @@ export async function doDeed(deed: Deed, scene: Scene): Promise<void> {
   try {
     await deed.run(scene);
   } catch (error) {
+    // Two deeds may be at one path at a time.
     const gone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory ||
+      error instanceof Deno.errors.IsADirectory ||
+      error instanceof Deno.errors.AlreadyExists ||
       error instanceof Deno.errors.BrokenPipe ||
       error instanceof Deno.errors.ConnectionReset ||
       error instanceof Deno.errors.Interrupted ||

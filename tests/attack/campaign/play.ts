@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../../lib/update/all/all_report.ts";
+import { CANCELLED, ENDED_UNTOUCHED } from "../../../lib/update/error.ts";
 import { OUTCOMES } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
@@ -21,6 +22,8 @@ import type { Round } from "./round.ts";
 import { type Run, runWatched } from "./watched_run.ts";
 
 const TIMEOUT_S = 5;
+/** An honest VM has to have the time that it needs. */
+const ALL_TIMEOUT_S = 60;
 /** A real QEMU takes longer to start, and is started thrice before it is moved. */
 const QEMU_TIMEOUT_S = 20;
 /** Of cprctl, whatever a VM does. */
@@ -177,7 +180,8 @@ class Strokes {
   }
 }
 
-function timeoutOf({ kind }: Round): number {
+function timeoutOf({ kind, verb }: Round): number {
+  if (verb === "update --all") return ALL_TIMEOUT_S;
   return kind === "qemu" ? QEMU_TIMEOUT_S : TIMEOUT_S;
 }
 
@@ -245,13 +249,17 @@ function toldOfAll(json: unknown, { neighbour }: Ground): Told {
   const own = results.find((it) => it.pid_before === neighbour.pid);
   const isLeft = left_out.some((it) => it.pid === neighbour.pid);
   const evil = results.find((it) => it.pid_before !== neighbour.pid);
+  // What may befall the next one as well.
   const hasFailed = ["rolled-back", "needs-person"]
-    .includes(evil?.outcome ?? "") && evil?.blackout_start_ms !== null;
+    .includes(evil?.outcome ?? "") &&
+    ![CANCELLED, ENDED_UNTOUCHED].includes(evil?.error?.code ?? "");
   const isPutOff = isLeft || own?.error?.code === "not-its-turn";
   assert(
     own?.outcome === "updated" || hasFailed && isPutOff,
-    `The honest VM: ${JSON.stringify({ ...own, checks: undefined })}, ` +
-      `the other: ${evil?.outcome} ${JSON.stringify(evil?.error)}`,
+    `The honest VM: ${own?.outcome} ${
+      JSON.stringify(own?.error)
+    }, the other: ` +
+      `${evil?.outcome} ${JSON.stringify(evil?.error)}`,
   );
   return {
     outcome: `--all: ${evil?.outcome ?? "left out"}, the other ` +
