@@ -131,6 +131,22 @@ export class Fd implements Disposable {
     ));
   }
 
+  /**
+   * The same on another thread: for an open that a process can hold up. It
+   * waits there for as long as that does.
+   *
+   * @returns undefined where it cannot be opened, for whatever reason
+   */
+  static async openOnThread(
+    path: string,
+    flags: number,
+  ): Promise<Fd | undefined> {
+    const name = cString(path);
+    const number = await libc()
+      .open_on_thread(name, flags | O_CLOEXEC | O_NOCTTY, 0);
+    return number < 0 ? undefined : new Fd(number);
+  }
+
   /** The number, to pass on to what does not keep it. */
   get number(): number {
     if (this.#number < 0) throw osError("EBADF", "use", "closed descriptor");

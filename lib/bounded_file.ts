@@ -8,6 +8,8 @@
  * @module
  */
 
+import { Fd } from "../ffi/fd.ts";
+import { O_RDONLY } from "../ffi/open_flags.ts";
 import { CprctlError } from "./errors.ts";
 
 /** The kernel answers at once, or somebody keeps it waiting. */
@@ -122,6 +124,26 @@ export async function forEachLine(
     }
     if (rest !== "") look(rest);
   });
+}
+
+/**
+ * Opens a file to be read, also one whose open waits for the process that it is
+ * of, as that of /proc/PID/environ does while the process executes a program.
+ *
+ * @returns undefined where it is not there, or not for us
+ * @throws {UnreadableError} when it is not open in time
+ */
+export async function openInTime(
+  path: string,
+  timeoutMs = FILE_TIMEOUT_MS,
+): Promise<Fd | undefined> {
+  const opening = Fd.openOnThread(path, O_RDONLY);
+  try {
+    return await answered(path, opening, timeoutMs);
+  } catch (error) {
+    opening.then((file) => file?.close(), () => undefined);
+    throw error;
+  }
 }
 
 /** What is read of a file, each piece valid until the next one is asked for. */

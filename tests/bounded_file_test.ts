@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   answered,
   forEachLine,
+  openInTime,
   readBeginning,
   readWhole,
   UnreadableError,
@@ -74,4 +75,25 @@ Deno.test("a file is read whose reader was kept from it by its own process", asy
   const start = performance.now();
   while (performance.now() - start < 2 * timeoutMs);
   assert((await begun).whole);
+});
+
+Deno.test("an open that is held up is given up, and closed once it is done", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const fifo = `${folder}/fifo`;
+    await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    await assertRejects(() => openInTime(fifo, 50), UnreadableError);
+    // Comes to an end only when the open does that was given up.
+    using writer = await Deno.open(fifo, { write: true });
+    // With no reader left, a FIFO cannot be written.
+    const written = async () => {
+      for (;;) await writer.write(new Uint8Array(1));
+    };
+    await assertRejects(written, Deno.errors.BrokenPipe);
+    assertEquals(await openInTime(`${folder}/none`), undefined);
+    using file = await openInTime("/proc/self/environ");
+    assert(file !== undefined);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -1,12 +1,8 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { foreignStatus } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import {
-  O_CREAT,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_RDWR,
-} from "../../../ffi/open_flags.ts";
+import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/open_flags.ts";
+import { openInTime, UnreadableError } from "../../bounded_file.ts";
 import { RefusedError } from "../error.ts";
 import { baseDirectory } from "./directory.ts";
 
@@ -27,6 +23,7 @@ export class VmLock implements Disposable {
    * Makes sure that one cprctl at a time works on a VM.
    *
    * @throws {RefusedError} when another one does
+   * @throws {UnreadableError} when the process keeps us waiting
    */
   static async take(pid: number): Promise<VmLock> {
     const lock = await VmLock.tryTake(pid);
@@ -38,7 +35,11 @@ export class VmLock implements Disposable {
     );
   }
 
-  /** The lock, or undefined when another cprctl has it. */
+  /**
+   * The lock, or undefined when another cprctl has it.
+   *
+   * @throws {UnreadableError} when the process keeps us waiting
+   */
   static async tryTake(pid: number): Promise<VmLock | undefined> {
     const path = `${await baseDirectory()}/${pid}.lock`;
     for (;;) {
@@ -52,14 +53,14 @@ export class VmLock implements Disposable {
         file.close();
         continue;
       }
-      const ofProcess = openOfProcess(pid);
-      if (ofProcess?.tryLock() !== false) {
-        return new VmLock(path, file, ofProcess);
-      }
-      ofProcess.close();
-      Deno.removeSync(path);
-      file.close();
-      return undefined;
+      using stack = new DisposableStack();
+      stack.use(file);
+      stack.defer(() => Deno.removeSync(path));
+      const ofProcess = await openOfProcess(pid);
+      if (ofProcess !== undefined) stack.use(ofProcess);
+      if (ofProcess?.tryLock() === false) return undefined;
+      stack.move();
+      return new VmLock(path, file, ofProcess);
     }
   }
 
@@ -79,7 +80,12 @@ export class VmLock implements Disposable {
     for await (const { name } of Deno.readDir(await baseDirectory())) {
       const pid = /^(\d+)\.lock$/.exec(name)?.[1];
       if (pid === undefined) continue;
-      using _held = await VmLock.tryTake(Number(pid));
+      try {
+        using _held = await VmLock.tryTake(Number(pid));
+      } catch (error) {
+        // Its process keeps us waiting: it is there, and so may the lock be.
+        if (!(error instanceof UnreadableError)) throw error;
+      }
     }
   }
 
@@ -91,14 +97,8 @@ export class VmLock implements Disposable {
 }
 
 /** A file that is there as long as the process, and that others cannot open. */
-function openOfProcess(pid: number): Fd | undefined {
-  try {
-    return Fd.open(`/proc/${pid}/environ`, O_RDONLY);
-  } catch (error) {
-    const without = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
-    if (error instanceof OsError && without.includes(error.code)) return;
-    throw error;
-  }
+function openOfProcess(pid: number): Promise<Fd | undefined> {
+  return openInTime(`/proc/${pid}/environ`);
 }
 
 function isAt(path: string, file: Fd): boolean {
