@@ -32,6 +32,10 @@ import { errnoName, errnoNumber } from "./errno.ts";
  * x86-64 and aarch64 share.
  */
 const SYMBOLS = {
+  // <dirent.h>
+  // ssize_t getdents64(int fd, void buffer[count], size_t count)
+  getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+
   // <errno.h>
   // int *__errno_location(void)
   __errno_location: { parameters: [], result: "pointer" },

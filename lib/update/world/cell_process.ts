@@ -52,7 +52,7 @@ export function runInCell(words: readonly string[]): never {
   const modules = order.modules.map((it) => ({ ...it, file: adopt(it.file) }));
   const variables = order.moduleFolder === null
     ? undefined
-    : moduleVariables(order.moduleFolder, modules);
+    : moduleVariables(order.moduleFolder, modules, world.credentials);
   return enterWorld({
     world: {
       ...world,

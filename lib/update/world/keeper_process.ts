@@ -199,11 +199,12 @@ class Keeping {
       vfioDevices: [],
     }));
     const directory = this.#order.path.replace(/\/[^/]*$/, "");
+    const user = this.#order.world.credentials;
     const modules = this.#modules.map((it) => ({
       ...it,
       file: clear(it.file),
     }));
-    const ofModules = moduleVariables(directory, modules);
+    const ofModules = moduleVariables(directory, modules, user);
     const survivors = [state, ...cpr.map(({ fd }) => fd)];
     if (ofModules !== undefined) {
       survivors.push(...modules.map(({ file }) => file));

@@ -17,6 +17,12 @@
  * @module
  */
 
+import { Fd } from "../../../ffi/fd.ts";
+import { withRightsOf } from "../../../ffi/file_rights.ts";
+import { namesIn } from "../../../ffi/folder.ts";
+import type { Credentials } from "../../../ffi/identity.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { O_DIRECTORY, O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { isReplaced, type KeptModule } from "../process/modules.ts";
 
 const FOLDER = "modules";
@@ -24,6 +30,8 @@ const VARIABLE = "QEMU_MODULE_DIR";
 const MODULE = /\.so$/;
 /** QEMU has a few dozen; a folder of the VM's may have more. */
 const MAXIMUM_OTHERS = 256;
+/** Of all that is in those folders. */
+const MAXIMUM_NAMES = 16 * 1024;
 /** The old program reads it as the VM's user, whatever our umask is. */
 const MODE = 0o755;
 
@@ -33,10 +41,12 @@ const MODE = 0o755;
  *
  * @param directory of cprctl alone
  * @param modules open under the numbers that the program will find them at
+ * @param user that the VM runs as: where its modules are is its own choice
  */
 export function moduleVariables(
   directory: string,
   modules: readonly KeptModule[],
+  user: Credentials,
 ): Readonly<Record<string, string>> | undefined {
   const replaced = modules.filter(isReplaced);
   if (replaced.length === 0) return undefined;
@@ -48,33 +58,40 @@ export function moduleVariables(
     Deno.symlinkSync(`/proc/self/fd/${file.number}`, `${folder}/${name}`);
   }
   const known = new Set(modules.map(({ name }) => name));
-  for (const name of othersBeside(replaced)) {
+  for (const name of othersBeside(replaced, user)) {
     if (!known.has(name)) Deno.symlinkSync(name, `${folder}/${name}`);
     known.add(name);
   }
   return { [VARIABLE]: folder };
 }
 
-/** What else is in the folders of the modules. */
-function othersBeside(modules: readonly KeptModule[]): string[] {
+/** What else is in the folders of the modules, as far as the user may look. */
+function othersBeside(
+  modules: readonly KeptModule[],
+  user: Credentials,
+): string[] {
   const folders = new Set(
     modules.map(({ path }) => path.replace(/\/[^/]*$/, "")),
   );
-  return [...folders].flatMap(modulesIn).slice(0, MAXIMUM_OTHERS);
+  const others: string[] = [];
+  let left = MAXIMUM_NAMES;
+  for (const folder of folders) {
+    for (const name of namesFor(user, folder)) {
+      if (left-- === 0 || others.length === MAXIMUM_OTHERS) return others;
+      if (MODULE.test(name)) others.push(name);
+    }
+  }
+  return others;
 }
 
-function modulesIn(folder: string): string[] {
+/** Nothing of a folder that is gone, or not for the user to read. */
+function* namesFor(user: Credentials, path: string): Generator<string> {
+  const flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
   try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => name)
-      .filter((name) => MODULE.test(name));
+    using folder = withRightsOf(user, () => Fd.open(path, flags));
+    yield* namesIn(folder);
   } catch (error) {
-    const none = [
-      Deno.errors.NotFound,
-      Deno.errors.NotADirectory,
-      Deno.errors.PermissionDenied,
-    ];
-    if (none.some((it) => error instanceof it)) return [];
-    throw error;
+    if (!(error instanceof OsError)) throw error;
   }
 }
 
