@@ -193,7 +193,7 @@ Deno.test("update --check is check", async () => {
   const words = ["--qmp", "/run/a.qmp", "--binary", "/opt/q", "--force"];
   const { requests, checks, stdout, exitCode } = await update(
     ...words,
-    "--check",
+    ...["--check", "--timeout", "7"],
   );
   assertEquals(requests, []);
   assertEquals(checks, [{
@@ -201,6 +201,7 @@ Deno.test("update --check is check", async () => {
     binary: "/opt/q",
     skipIfCurrent: false,
     self: selfCommand(),
+    timeoutMs: 7_000,
   }]);
   assertEquals(exitCode, 0);
 
@@ -217,7 +218,8 @@ Deno.test("update --check is check", async () => {
   );
   const application = buildApplication(command, { name: "cprctl check" });
   await run(application, words, { process, dispatch });
-  assertEquals(asked, checks);
+  // It has the default time, and no option for another.
+  assertEquals(asked, checks.map(({ timeoutMs: _, ...same }) => same));
   assertEquals([process.written.stdout, process.exitCode], [stdout, exitCode]);
 });
 

@@ -88,6 +88,7 @@ async function move(
   const self = selfCommand();
   const asked = {
     ...{ address, binary, skipIfCurrent: true, self },
+    timeoutMs: timeout * 1000,
     allowWeakerConfinement: allow_weaker_confinement,
   };
   const before = await glance(address);
@@ -95,7 +96,7 @@ async function move(
   const report =
     await (checkMode
       ? check({ ...asked, onCommand: (words) => argv = words })
-      : update({ ...asked, timeoutMs: timeout * 1000 }));
+      : update(asked));
   const after = await glance(address);
   const answer = await updateAnswer(report, { before, after });
   if (!diff || !report.changed || before === undefined) return answer;

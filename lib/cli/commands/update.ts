@@ -114,15 +114,11 @@ export function updateCommand(
       const { check, update, loadAll, loadList } = await load();
       return async function (this: CliContext, flags: Flags): Promise<void> {
         const target = targetOf(flags);
-        const work = (address: QmpAddress, observer: PhaseObserver) =>
-          flags.check
-            ? check({ ...wishes(flags), address, observer })
-            : update({
-              ...wishes(flags),
-              address,
-              timeoutMs: flags.timeout * 1000,
-              observer,
-            });
+        const timeoutMs = flags.timeout * 1000;
+        const work = (address: QmpAddress, observer: PhaseObserver) => {
+          const asked = { ...wishes(flags), address, timeoutMs, observer };
+          return flags.check ? check(asked) : update(asked);
+        };
         const writeDown = async (reports: readonly Report[]) => {
           if (flags.metrics === undefined) return;
           const list = await loadList();
