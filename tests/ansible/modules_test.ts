@@ -23,6 +23,8 @@ const UPDATE = "cprctl.qemu.cpr_update";
 const INFO = "cprctl.qemu.cpr_info";
 const builds = await knownBuilds();
 
+const KNOWN = "qmp, binary, timeout, allow_weaker_confinement";
+
 Deno.test("wrong options are named all at once", async () => {
   await using lab = await Lab.open();
   const node = new ControlNode(lab.folder, { a: {} });
@@ -32,8 +34,8 @@ Deno.test("wrong options are named all at once", async () => {
   assert(code !== 0);
   assertEquals(results.map(({ end, result }) => [end, result["msg"]]), [[
     "failed",
-    'Cannot accept the options: "qpm" is unknown (known: qmp, binary, timeout); ' +
-    '"forse" is unknown (known: qmp, binary, timeout); ' +
+    `Cannot accept the options: "qpm" is unknown (known: ${KNOWN}); ` +
+    `"forse" is unknown (known: ${KNOWN}); ` +
     '"qmp" is missing; "binary" must be an absolute path; ' +
     '"timeout" must be a positive number of seconds',
   ]]);
