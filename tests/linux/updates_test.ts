@@ -39,7 +39,7 @@ Deno.test("a Linux guest under load is updated twenty times, and rolled back ten
 async function programThatDies(folder: string, build: QemuBuild) {
   const path = `${folder}/dies`;
   const script = `#!/bin/sh
-case "$*" in *-incoming*) exit 3 ;; esac
+case "$*" in *"-incoming defer") exit 3 ;; esac
 exec "${build.binary}" "$@"
 `;
   await Deno.writeTextFile(path, script, { mode: 0o755 });
