@@ -13,7 +13,7 @@ import { membersOf } from "./members.ts";
 import { runDirectories } from "./scene.ts";
 import { migrationSettings } from "./settings.ts";
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 120_000;
 
 /** No process is left; the journal of a lost VM is a person's to remove. */
 export async function assertEnded(folder: string, pid: number): Promise<void> {

@@ -31,7 +31,7 @@ import { migrationSettings } from "./settings.ts";
 import { withoutLeaks } from "./without_leaks.ts";
 
 /** Enough for a slow host; a fault that waits for the end of it has its own. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 120_000;
 
 /** The VM that a fault strikes. */
 export interface Spot {
