@@ -1,27 +1,14 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UpdateProblem } from "../../../lib/update/error.ts";
+import { whileItRuns } from "../while_it_runs.ts";
 import { worldOf } from "./world_of.ts";
 
 const USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-const NOTHING = ["/bin/sh", "-c", "echo; read _"];
-
 /** Looks at a process that these words start. */
-async function looked(wrapper: readonly string[]): Promise<void> {
-  const [first = "", ...args] = [...wrapper, ...NOTHING];
-  const process = new Deno.Command(first, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = process.stdout.getReader();
-  try {
-    await reader.read(); // the wrapper is done
-    using _anchors = (await worldOf(process.pid)).anchors;
-  } finally {
-    await process.stdin.close();
-    await reader.cancel();
-    await process.status;
-  }
+function looked(wrapper: readonly string[]): Promise<void> {
+  return whileItRuns(wrapper, async (pid) => {
+    using _anchors = (await worldOf(pid)).anchors;
+  });
 }
 
 Deno.test({
