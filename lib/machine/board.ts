@@ -2,8 +2,11 @@ import type { DeviceEntry } from "../migration/mod.ts";
 import { i64, InvalidValue, type Value, vmstate } from "../vmstate/mod.ts";
 import { VirtualClock } from "./clock.ts";
 import { Platform } from "./devices/mod.ts";
-import { buildGuest } from "./guest/mod.ts";
-import { type GuestStatus, readGuestStatus } from "./guest_status.ts";
+import {
+  guestProgram,
+  type GuestStatus,
+  readGuestStatus,
+} from "./guest/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
 
 /** A third of a millisecond: what the monitor waits for at most. */
@@ -50,7 +53,7 @@ export class Board {
 
   /** Puts the guest program into RAM, as a first start does. */
   loadProgram(): void {
-    this.#options.ram.set(buildGuest());
+    this.#options.ram.set(guestProgram());
   }
 
   /** What the guest program says of itself in its RAM. */

@@ -1,7 +1,7 @@
 /** The stream of the embedded machine, written and read again. */
 
 import { AUX_RAM, Platform } from "../../lib/machine/devices/mod.ts";
-import { buildGuest } from "../../lib/machine/guest/mod.ts";
+import { guestProgram } from "../../lib/machine/guest/mod.ts";
 import {
   Command,
   loadStream,
@@ -21,7 +21,7 @@ export class EmbeddedStream {
 
   constructor() {
     const ram = new Uint8Array(RAM_BYTES);
-    ram.set(buildGuest());
+    ram.set(guestProgram());
     this.#platform = new Platform({
       ram,
       auxRam: new Uint8Array(AUX_RAM.size),

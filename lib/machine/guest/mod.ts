@@ -1,6 +1,5 @@
-/** The guest: an assembler and the program made with it. @module */
+/** The guest: its program, and what it says of itself in RAM. @module */
 
-export { Assembler, Label } from "./assembler.ts";
-export * from "./layout.ts";
-export { buildGuest, type GuestOptions } from "./program.ts";
-export * from "./registers.ts";
+export { STATUS, STATUS_WORD } from "./layout.ts";
+export { guestProgram } from "./program.ts";
+export { type GuestStatus, readGuestStatus } from "./status.ts";

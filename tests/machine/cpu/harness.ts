@@ -5,7 +5,8 @@ import {
   type RunResult,
   type Width,
 } from "../../../lib/machine/cpu/mod.ts";
-import { Assembler } from "../../../lib/machine/guest/mod.ts";
+import { assembled } from "../assembled.ts";
+import { register } from "../registers.ts";
 
 /** Where the tests put their trap handler; it does nothing unless replaced. */
 export const HANDLER = RAM_BASE + 0x400;
@@ -49,26 +50,26 @@ export class TestHart {
   readonly hart = new Hart(this.bus);
   #length = 0;
 
-  constructor(program: (a: Assembler) => void) {
-    this.load((a) => {
-      for (let i = 0; i < 64; i++) a.nop();
-    }, HANDLER);
+  constructor(program: string) {
+    this.load(".rept 64; nop; .endr", HANDLER);
     this.load(program);
   }
 
   /** Puts a program at an address and the pc to its first instruction. */
-  load(program: (a: Assembler) => void, address = RAM_BASE): void {
-    const a = new Assembler(address);
-    program(a);
-    const bytes = a.finish();
+  load(program: string, address = RAM_BASE): void {
+    const bytes = assembled(program);
     this.#length = bytes.length / 4;
     this.bus.ram.set(bytes, address - RAM_BASE);
     this.set({ pc: address });
   }
 
-  set(values: { pc?: number; x?: Readonly<Record<number, number>> }): void {
+  /** Sets the pc, and registers by their ABI names. */
+  set(values: { pc?: number; x?: Readonly<Record<string, number>> }): void {
     const state = this.hart.snapshot();
-    const x = state.x.map((value, index) => values.x?.[index] ?? value);
+    const x = [...state.x];
+    for (const [name, value] of Object.entries(values.x ?? {})) {
+      x[register(name)] = value;
+    }
     this.hart.restore({ ...state, x, pc: values.pc ?? state.pc });
   }
 
@@ -82,8 +83,8 @@ export class TestHart {
   }
 
   /** A register as a signed number. */
-  x(register: number): number {
-    return (this.state.x[register] ?? NaN) | 0;
+  x(name: string): number {
+    return (this.state.x[register(name)] ?? NaN) | 0;
   }
 
   word(address: number): number {
@@ -98,7 +99,7 @@ export class TestHart {
 }
 
 /** Runs a program to its end and gives its hart. */
-export function ran(program: (a: Assembler) => void): TestHart {
+export function ran(program: string): TestHart {
   const hart = new TestHart(program);
   hart.run();
   return hart;

@@ -42,17 +42,17 @@ function saved(state: HartState): Uint8Array {
 
 Deno.test("hart state: through the stream and a hart, nothing changes", () => {
   fc.assert(fc.property(anyHart, (state) => {
-    const { hart } = new TestHart((a) => a.nop());
+    const { hart } = new TestHart("nop");
     hart.restore(loadState(hartState, new Source(saved(state))));
     assertEquals(hart.snapshot(), state);
   }));
 });
 
 Deno.test("hart state: a snapshot is a copy", () => {
-  const hart = new TestHart((a) => {
-    a.ecall();
-    a.ecall();
-  });
+  const hart = new TestHart(`
+    ecall
+    ecall
+  `);
   const before = hart.state;
   const kept = structuredClone(before);
   hart.run();
@@ -77,7 +77,7 @@ const IMPOSSIBLE: readonly [string, (state: HartState) => void][] = [
 
 for (const [name, change] of IMPOSSIBLE) {
   Deno.test(`hart state: an impossible ${name} is refused by name`, () => {
-    const state = new TestHart((a) => a.nop()).state;
+    const state = new TestHart("nop").state;
     change(state);
     const error = assertThrows(
       () => loadState(hartState, new Source(saved(state))),

@@ -1,25 +1,14 @@
 import { assertEquals } from "@std/assert";
 import {
   CAUSE,
-  CSR,
   INTERRUPT,
   MSTATUS,
   RAM_BASE,
 } from "../../../lib/machine/cpu/mod.ts";
-import {
-  a0,
-  a1,
-  a2,
-  a3,
-  type Assembler,
-  t0,
-  t1,
-  zero,
-} from "../../../lib/machine/guest/mod.ts";
 import { DATA, HANDLER, ran, TestHart } from "./harness.ts";
 
 /** A program whose traps go to HANDLER. */
-function guarded(program: (a: Assembler) => void): TestHart {
+function guarded(program: string): TestHart {
   const hart = new TestHart(program);
   const state = hart.state;
   hart.hart.restore({
@@ -29,8 +18,8 @@ function guarded(program: (a: Assembler) => void): TestHart {
       mtvec: HANDLER,
       mstatus: state.trap.mstatus | MSTATUS.MIE,
     },
-    x: state.x.map((value, index) => index === t0 ? DATA : value),
   });
+  hart.set({ x: { t0: DATA } });
   return hart;
 }
 
@@ -39,85 +28,85 @@ const { illegalInstruction } = CAUSE;
 /** One instruction each that traps, the cause, and what mtval says. */
 const TRAPS: readonly [
   string,
-  (a: Assembler) => void,
+  string,
   cause: number,
   value: number,
 ][] = [
-  ["all zeros", (a) => a.word(0), illegalInstruction, 0],
-  ["all ones", (a) => a.word(0xffff_ffff), illegalInstruction, 0xffff_ffff],
+  ["all zeros", ".word 0", illegalInstruction, 0],
+  ["all ones", ".word 0xffffffff", illegalInstruction, 0xffff_ffff],
   [
     "a compressed instruction",
-    (a) => a.word(0x1234_4501),
+    ".word 0x12344501",
     illegalInstruction,
     0x4501,
   ],
-  ["slli of 32", (a) => a.word(0x0200_1013), illegalInstruction, 0x0200_1013],
+  ["slli of 32", ".word 0x02001013", illegalInstruction, 0x0200_1013],
   [
     "srai with a stray bit",
-    (a) => a.word(0x4400_5013),
+    ".word 0x44005013",
     illegalInstruction,
     0x4400_5013,
   ],
   [
     "sub's bit on xor",
-    (a) => a.word(0x4000_4033),
+    ".word 0x40004033",
     illegalInstruction,
     0x4000_4033,
   ],
-  ["branch 2", (a) => a.word(0x0000_2063), illegalInstruction, 0x0000_2063],
-  ["load 3", (a) => a.word(0x0000_3003), illegalInstruction, 0x0000_3003],
+  ["branch 2", ".word 0x00002063", illegalInstruction, 0x0000_2063],
+  ["load 3", ".word 0x00003003", illegalInstruction, 0x0000_3003],
   [
     "load 6 (lwu)",
-    (a) => a.word(0x0000_6003),
+    ".word 0x00006003",
     illegalInstruction,
     0x0000_6003,
   ],
-  ["store 3", (a) => a.word(0x0000_3023), illegalInstruction, 0x0000_3023],
-  ["jalr 1", (a) => a.word(0x0000_1067), illegalInstruction, 0x0000_1067],
-  ["fence 2", (a) => a.word(0x0000_200f), illegalInstruction, 0x0000_200f],
-  ["amo.d", (a) => a.word(0x0000_302f), illegalInstruction, 0x0000_302f],
-  ["amo 0x05", (a) => a.word(0x2800_202f), illegalInstruction, 0x2800_202f],
-  ["sret", (a) => a.word(0x1020_0073), illegalInstruction, 0x1020_0073],
+  ["store 3", ".word 0x00003023", illegalInstruction, 0x0000_3023],
+  ["jalr 1", ".word 0x00001067", illegalInstruction, 0x0000_1067],
+  ["fence 2", ".word 0x0000200f", illegalInstruction, 0x0000_200f],
+  ["amo.d", ".word 0x0000302f", illegalInstruction, 0x0000_302f],
+  ["amo 0x05", ".word 0x2800202f", illegalInstruction, 0x2800_202f],
+  ["sret", ".word 0x10200073", illegalInstruction, 0x1020_0073],
   [
     "a CSR that is not there",
-    (a) => a.csrr(a0, 0x180),
+    "csrr a0, 0x180",
     illegalInstruction,
     0x1800_2573,
   ],
   [
     "a write to a read-only CSR",
-    (a) => a.csrw(CSR.cycle, zero),
+    "csrw cycle, zero",
     illegalInstruction,
     0xc000_1073,
   ],
-  ["ebreak", (a) => a.ebreak(), CAUSE.breakpoint, 0],
-  ["ecall", (a) => a.ecall(), CAUSE.machineCall, 0],
-  ["lh at 1", (a) => a.lh(a0, 1, t0), CAUSE.loadMisaligned, DATA + 1],
-  ["lw at 2", (a) => a.lw(a0, 2, t0), CAUSE.loadMisaligned, DATA + 2],
-  ["sh at 3", (a) => a.sh(a0, 3, t0), CAUSE.storeMisaligned, DATA + 3],
-  ["sw at 1", (a) => a.sw(a0, 1, t0), CAUSE.storeMisaligned, DATA + 1],
-  ["lw of nothing", (a) => a.lw(a0, 16, zero), CAUSE.loadFault, 16],
-  ["lb of nothing", (a) => a.lb(a0, 17, zero), CAUSE.loadFault, 17],
-  ["sw to nothing", (a) => a.sw(a0, 16, zero), CAUSE.storeFault, 16],
-  ["lr outside of RAM", (a) => a.lrw(a0, zero), CAUSE.loadFault, 0],
-  ["amo outside of RAM", (a) => a.amoaddw(a0, a0, zero), CAUSE.storeFault, 0],
+  ["ebreak", "ebreak", CAUSE.breakpoint, 0],
+  ["ecall", "ecall", CAUSE.machineCall, 0],
+  ["lh at 1", "lh a0, 1(t0)", CAUSE.loadMisaligned, DATA + 1],
+  ["lw at 2", "lw a0, 2(t0)", CAUSE.loadMisaligned, DATA + 2],
+  ["sh at 3", "sh a0, 3(t0)", CAUSE.storeMisaligned, DATA + 3],
+  ["sw at 1", "sw a0, 1(t0)", CAUSE.storeMisaligned, DATA + 1],
+  ["lw of nothing", "lw a0, 16(zero)", CAUSE.loadFault, 16],
+  ["lb of nothing", "lb a0, 17(zero)", CAUSE.loadFault, 17],
+  ["sw to nothing", "sw a0, 16(zero)", CAUSE.storeFault, 16],
+  ["lr outside of RAM", "lr.w a0, (zero)", CAUSE.loadFault, 0],
+  ["amo outside of RAM", "amoadd.w a0, a0, (zero)", CAUSE.storeFault, 0],
   [
     "a jump to half a word",
-    (a) => a.jalr(a0, t0, 2),
+    "jalr a0, 2(t0)",
     CAUSE.instructionMisaligned,
     DATA + 2,
   ],
   [
     "a taken branch to half a word",
-    (a) => a.word(0x0000_0163),
+    ".word 0x00000163",
     CAUSE.instructionMisaligned,
     RAM_BASE + 2,
   ],
 ];
 
-for (const [name, emit, cause, value] of TRAPS) {
+for (const [name, program, cause, value] of TRAPS) {
   Deno.test(`trap: ${name}`, () => {
-    const hart = guarded(emit);
+    const hart = guarded(program);
     const before = hart.state;
     assertEquals(hart.run(1), { executed: 1, reason: "budget" });
     assertEquals(hart.state, {
@@ -137,7 +126,7 @@ for (const [name, emit, cause, value] of TRAPS) {
 }
 
 Deno.test("trap: running outside of RAM is an instruction fault", () => {
-  const hart = guarded((a) => a.jalr(zero, zero, 0x100));
+  const hart = guarded("jalr zero, 0x100(zero)");
   hart.run(2);
   const { pc, trap } = hart.state;
   assertEquals(pc, HANDLER);
@@ -149,25 +138,28 @@ Deno.test("trap: running outside of RAM is an instruction fault", () => {
 });
 
 Deno.test("trap: an untaken branch to half a word does nothing", () => {
-  const hart = guarded((a) => a.word(0x0000_1163)); // bne x0, x0, +2
+  const hart = guarded(".word 0x00001163"); // bne x0, x0, +2
   hart.run(1);
   assertEquals(hart.state.pc, RAM_BASE + 4);
 });
 
 Deno.test("trap: mret goes back and puts the interrupt enable back", () => {
-  const hart = guarded((a) => {
-    a.ecall();
-    a.li(a1, 5);
-  });
-  hart.load((a) => {
-    a.csrr(a0, CSR.mepc);
-    a.addi(a0, a0, 4);
-    a.csrw(CSR.mepc, a0);
-    a.mret();
-  }, HANDLER);
+  const hart = guarded(`
+    ecall
+    li a1, 5
+  `);
+  hart.load(
+    `
+    csrr a0, mepc
+    addi a0, a0, 4
+    csrw mepc, a0
+    mret
+  `,
+    HANDLER,
+  );
   hart.set({ pc: RAM_BASE });
   hart.run(6);
-  assertEquals(hart.x(a1), 5);
+  assertEquals(hart.x("a1"), 5);
   assertEquals(
     hart.state.trap.mstatus,
     MSTATUS.MPP | MSTATUS.MPIE | MSTATUS.MIE,
@@ -176,23 +168,23 @@ Deno.test("trap: mret goes back and puts the interrupt enable back", () => {
 });
 
 Deno.test("csr: reads, writes, sets and clears", () => {
-  const hart = ran((a) => {
-    a.li(t0, 0x0ff0);
-    a.csrrw(a0, CSR.mscratch, t0);
-    a.csrrsi(a1, CSR.mscratch, 0x0f);
-    a.csrrci(a2, CSR.mscratch, 0x10);
-    a.li(t1, 0xf00);
-    a.csrrc(zero, CSR.mscratch, t1);
-    a.csrrs(a3, CSR.mscratch, zero);
-  });
+  const hart = ran(`
+    li t0, 0x0ff0
+    csrrw a0, mscratch, t0
+    csrrsi a1, mscratch, 0x0f
+    csrrci a2, mscratch, 0x10
+    li t1, 0xf00
+    csrrc zero, mscratch, t1
+    csrrs a3, mscratch, zero
+  `);
   assertEquals(
-    [a0, a1, a2, a3].map((register) => hart.x(register)),
+    ["a0", "a1", "a2", "a3"].map((register) => hart.x(register)),
     [0, 0x0ff0, 0x0fff, 0x00ef],
   );
 });
 
 /** What a CSR reads as after every bit was set, then after every was cleared. */
-const WRITABLE: readonly [keyof typeof CSR, ones: number, zeros: number][] = [
+const WRITABLE: readonly [string, ones: number, zeros: number][] = [
   ["mstatus", 0x1888, 0x1800],
   ["mie", 0x888, 0],
   ["mip", 0, 0],
@@ -209,65 +201,63 @@ const WRITABLE: readonly [keyof typeof CSR, ones: number, zeros: number][] = [
 
 for (const [name, ones, zeros] of WRITABLE) {
   Deno.test(`csr: ${name} keeps the bits that it has`, () => {
-    const hart = ran((a) => {
-      a.li(t0, -1);
-      a.csrw(CSR[name], t0);
-      a.csrr(a0, CSR[name]);
-      a.csrw(CSR[name], zero);
-      a.csrr(a1, CSR[name]);
-    });
-    assertEquals([hart.x(a0) >>> 0, hart.x(a1)], [ones, zeros | 0]);
+    const hart = ran(`
+      li t0, -1
+      csrw ${name}, t0
+      csrr a0, ${name}
+      csrw ${name}, zero
+      csrr a1, ${name}
+    `);
+    assertEquals([hart.x("a0") >>> 0, hart.x("a1")], [ones, zeros | 0]);
   });
 }
 
 Deno.test("csr: what identifies the hart reads as 0", () => {
-  const hart = ran((a) => {
-    a.li(a0, -1);
-    a.csrr(a0, CSR.mhartid);
-    a.li(a1, -1);
-    a.csrr(a1, CSR.mvendorid);
-  });
-  assertEquals([hart.x(a0), hart.x(a1)], [0, 0]);
+  const hart = ran(`
+    li a0, -1
+    csrr a0, mhartid
+    li a1, -1
+    csrr a1, mvendorid
+  `);
+  assertEquals([hart.x("a0"), hart.x("a1")], [0, 0]);
 });
 
 Deno.test("csr: cycle and instret count, a read does not see itself", () => {
-  const hart = ran((a) => {
-    a.nop();
-    a.csrr(a0, CSR.cycle);
-    a.csrr(a1, CSR.minstret);
-  });
-  assertEquals([hart.x(a0), hart.x(a1)], [1, 2]);
+  const hart = ran(`
+    nop
+    csrr a0, cycle
+    csrr a1, minstret
+  `);
+  assertEquals([hart.x("a0"), hart.x("a1")], [1, 2]);
   assertEquals([hart.state.cycles, hart.state.instret], [3n, 3n]);
 });
 
 Deno.test("csr: a written counter goes on from there, over all 64 bits", () => {
-  const hart = ran((a) => {
-    a.li(t0, -1);
-    a.csrw(CSR.mcycleh, t0);
-    a.csrw(CSR.mcycle, t0);
-    a.csrr(a0, CSR.mcycle);
-    a.csrr(a1, CSR.mcycle);
-    a.csrr(a2, CSR.mcycleh);
-  });
-  assertEquals([hart.x(a0), hart.x(a1), hart.x(a2)], [-1, 0, 0]);
+  const hart = ran(`
+    li t0, -1
+    csrw mcycleh, t0
+    csrw mcycle, t0
+    csrr a0, mcycle
+    csrr a1, mcycle
+    csrr a2, mcycleh
+  `);
+  assertEquals([hart.x("a0"), hart.x("a1"), hart.x("a2")], [-1, 0, 0]);
   assertEquals(hart.state.cycles, 2n);
 });
 
 Deno.test("csr: time is the platform's, in two halves", () => {
-  const hart = new TestHart((a) => {
-    a.csrr(a0, CSR.time);
-    a.csrr(a1, CSR.timeh);
-  });
+  const hart = new TestHart(`
+    csrr a0, time
+    csrr a1, timeh
+  `);
   hart.bus.ticks = 0x1_2345_6789n;
   hart.run();
-  assertEquals([hart.x(a0), hart.x(a1)], [0x2345_6789, 1]);
+  assertEquals([hart.x("a0"), hart.x("a1")], [0x2345_6789, 1]);
 });
 
 /** A hart that has enabled interrupts and runs `nop`s. */
 function interruptible(mtvec = HANDLER): TestHart {
-  const hart = new TestHart((a) => {
-    for (let i = 0; i < 16; i++) a.nop();
-  });
+  const hart = new TestHart(".rept 16; nop; .endr");
   const { software, timer, external } = INTERRUPT;
   const state = hart.state;
   hart.hart.restore({
@@ -314,7 +304,7 @@ Deno.test("interrupt: vectored handlers are four bytes apart", () => {
 
 Deno.test("interrupt: an exception goes to the base even when vectored", () => {
   const hart = interruptible(HANDLER | 1);
-  hart.load((a) => a.ecall());
+  hart.load("ecall");
   hart.run(1);
   assertEquals(hart.state.pc, HANDLER);
 });
@@ -338,10 +328,10 @@ Deno.test("interrupt: held back by mie and by mstatus", () => {
 });
 
 Deno.test("interrupt: taken right after the guest enables it", () => {
-  const hart = new TestHart((a) => {
-    a.csrrsi(zero, CSR.mstatus, MSTATUS.MIE);
-    a.nop();
-  });
+  const hart = new TestHart(`
+    csrrsi zero, mstatus, ${MSTATUS.MIE}
+    nop
+  `);
   const state = hart.state;
   hart.hart.restore({
     ...state,
@@ -353,12 +343,12 @@ Deno.test("interrupt: taken right after the guest enables it", () => {
 });
 
 Deno.test("wfi: waits, costs nothing, and goes on without a trap", () => {
-  const hart = new TestHart((a) => {
-    a.li(t0, INTERRUPT.timer);
-    a.csrw(CSR.mie, t0);
-    a.wfi();
-    a.li(a0, 1);
-  });
+  const hart = new TestHart(`
+    li t0, ${INTERRUPT.timer}
+    csrw mie, t0
+    wfi
+    li a0, 1
+  `);
   assertEquals(hart.run(100), { executed: 3, reason: "wfi" });
   assertEquals([hart.hart.waiting, hart.state.waiting], [true, true]);
   assertEquals(hart.run(100), { executed: 0, reason: "wfi" });
@@ -367,24 +357,24 @@ Deno.test("wfi: waits, costs nothing, and goes on without a trap", () => {
   hart.bus.lines = INTERRUPT.timer; // enabled, though mstatus.MIE is clear
   assertEquals(hart.hart.waiting, false);
   assertEquals(hart.run(1), { executed: 1, reason: "budget" });
-  assertEquals([hart.x(a0), hart.state.waiting], [1, false]);
+  assertEquals([hart.x("a0"), hart.state.waiting], [1, false]);
 });
 
 Deno.test("wfi: does not wait when an interrupt is pending already", () => {
-  const hart = new TestHart((a) => {
-    a.li(t0, INTERRUPT.timer);
-    a.csrw(CSR.mie, t0);
-    a.wfi();
-    a.li(a0, 1);
-  });
+  const hart = new TestHart(`
+    li t0, ${INTERRUPT.timer}
+    csrw mie, t0
+    wfi
+    li a0, 1
+  `);
   hart.bus.lines = INTERRUPT.timer;
   assertEquals(hart.run(), { executed: 4, reason: "budget" });
-  assertEquals(hart.x(a0), 1);
+  assertEquals(hart.x("a0"), 1);
 });
 
 Deno.test("wfi: the interrupt returns behind it", () => {
   const hart = interruptible();
-  hart.load((a) => a.wfi());
+  hart.load("wfi");
   hart.run();
   hart.bus.lines = INTERRUPT.external;
   hart.run(1);
@@ -392,21 +382,21 @@ Deno.test("wfi: the interrupt returns behind it", () => {
 });
 
 Deno.test("halt: the slice ends with the store that asks for it", () => {
-  const hart = new TestHart((a) => {
-    a.li(t0, 0x1000);
-    a.li(t1, 0x5555);
-    a.sw(t1, 0, t0);
-    a.li(a0, 1);
-  });
+  const hart = new TestHart(`
+    li t0, 0x1000
+    li t1, 0x5555
+    sw t1, 0(t0)
+    li a0, 1
+  `);
   assertEquals(hart.run(100), { executed: 4, reason: "halt" });
   assertEquals(hart.run(100), { executed: 0, reason: "halt" });
-  assertEquals([hart.x(a0), hart.state.pc], [0, RAM_BASE + 16]);
+  assertEquals([hart.x("a0"), hart.state.pc], [0, RAM_BASE + 16]);
 });
 
 Deno.test("reset: every register as at the start", () => {
   const hart = interruptible();
-  const fresh = new TestHart((a) => a.nop()).state;
-  hart.set({ x: { [a0]: 5 } });
+  const fresh = new TestHart("nop").state;
+  hart.set({ x: { a0: 5 } });
   hart.run(7);
   hart.hart.reset();
   assertEquals(hart.state, fresh);

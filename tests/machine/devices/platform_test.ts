@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import {
-  CSR,
   type HartState,
   INTERRUPT,
   RAM_BASE,
@@ -20,17 +19,7 @@ import {
   UART_REGISTER,
   UART_SOURCE,
 } from "../../../lib/machine/devices/mod.ts";
-import {
-  a0,
-  a1,
-  a2,
-  Assembler,
-  buildGuest,
-  GUEST_RAM,
-  t0,
-  t1,
-  zero,
-} from "../../../lib/machine/guest/mod.ts";
+import { guestProgram } from "../../../lib/machine/guest/mod.ts";
 import { Sink, Source } from "../../../lib/stream/mod.ts";
 import {
   loadState,
@@ -38,7 +27,10 @@ import {
   type VmState,
   VmstateError,
 } from "../../../lib/vmstate/mod.ts";
+import { assembled } from "../assembled.ts";
 import { GuestMachine } from "../guest/guest_machine.ts";
+import { GUEST_RAM } from "../guest/layout.ts";
+import { register } from "../registers.ts";
 import { TestClock } from "./round_trip.ts";
 
 class TestPlatform {
@@ -53,43 +45,42 @@ class TestPlatform {
     serial: (byte) => this.sent.push(byte),
   });
 
-  constructor(program: (a: Assembler) => void) {
-    const a = new Assembler(RAM_BASE);
-    program(a);
-    this.ram.set(a.finish());
+  constructor(program: string) {
+    this.ram.set(assembled(program));
   }
 
-  x(register: number): number {
+  x(name: string): number {
     const state = this.platform.devices()[0]?.save() as HartState;
-    return state.x[register] ?? NaN;
+    return state.x[register(name)] ?? NaN;
   }
 }
 
 /** Stores a word (or, with "sb", a byte) at a physical address. */
 function store(
-  a: Assembler,
   address: number,
   value: number,
   width: "sw" | "sb" = "sw",
-): void {
-  a.li(t0, address);
-  a.li(t1, value);
-  a[width](t1, 0, t0);
+): string {
+  return `
+    li t0, ${address}
+    li t1, ${value}
+    ${width} t1, 0(t0)
+  `;
 }
 
 Deno.test("platform: every device answers at its place", () => {
-  const machine = new TestPlatform((a) => {
-    store(a, UART.base + UART_REGISTER.data, 0x41, "sb");
-    store(a, AUX_RAM.base + 8, 0x1234_5678);
-    a.li(t0, CLINT.base + CLINT_REGISTER.mtime);
-    a.lw(a0, 0, t0);
-    a.csrr(a1, CSR.time);
-    store(a, PLIC.base + PLIC_REGISTER.enabled, 0xff);
-    a.lw(a2, 0, t0);
-    store(a, DIGEST.base + DIGEST_REGISTER.address, 4);
-    a.lw(zero, 0, t0);
-    store(a, FINISHER.base, 0x7777);
-  });
+  const machine = new TestPlatform(`
+    ${store(UART.base + UART_REGISTER.data, 0x41, "sb")}
+    ${store(AUX_RAM.base + 8, 0x1234_5678)}
+    li t0, ${CLINT.base + CLINT_REGISTER.mtime}
+    lw a0, 0(t0)
+    csrr a1, time
+    ${store(PLIC.base + PLIC_REGISTER.enabled, 0xff)}
+    lw a2, 0(t0)
+    ${store(DIGEST.base + DIGEST_REGISTER.address, 4)}
+    lw zero, 0(t0)
+    ${store(FINISHER.base, 0x7777)}
+  `);
   machine.clock.now = 12_345n;
   assertEquals(machine.platform.run(1000).reason, "halt");
   assertEquals(machine.sent, [0x41]);
@@ -97,52 +88,58 @@ Deno.test("platform: every device answers at its place", () => {
     new DataView(machine.auxRam.buffer).getUint32(8, true),
     0x1234_5678,
   );
-  assertEquals([machine.x(a0), machine.x(a1), machine.x(a2)], [123, 123, 0xfe]);
+  assertEquals([machine.x("a0"), machine.x("a1"), machine.x("a2")], [
+    123,
+    123,
+    0xfe,
+  ]);
   assertEquals(machine.platform.takeStopRequest(), "reset");
   assertEquals(machine.platform.takeStopRequest(), undefined);
 });
 
 /** A program that enables one interrupt, waits for it, and reads mip. */
-function awaiting(line: number, prepare: (a: Assembler) => void): TestPlatform {
-  const machine = new TestPlatform((a) => {
-    prepare(a);
-    a.li(t0, line);
-    a.csrw(CSR.mie, t0);
-    a.wfi();
-    a.csrr(a0, CSR.mip);
-    a.li(t0, PLIC.base + PLIC_REGISTER.claim);
-    a.lw(a1, 0, t0);
-  });
+function awaiting(line: number, ...prepare: readonly string[]): TestPlatform {
+  const machine = new TestPlatform(`
+    ${prepare.join("")}
+    li t0, ${line}
+    csrw mie, t0
+    wfi
+    csrr a0, mip
+    li t0, ${PLIC.base + PLIC_REGISTER.claim}
+    lw a1, 0(t0)
+  `);
   assertEquals(machine.platform.run(100).reason, "wfi");
   assert(machine.platform.waiting);
   return machine;
 }
 
-function enableSource(a: Assembler, source: number): void {
-  store(a, PLIC.base + PLIC_REGISTER.priority + 4 * source, 1);
-  store(a, PLIC.base + PLIC_REGISTER.enabled, 1 << source);
+function enableSource(source: number): string {
+  return store(PLIC.base + PLIC_REGISTER.priority + 4 * source, 1) +
+    store(PLIC.base + PLIC_REGISTER.enabled, 1 << source);
 }
 
 Deno.test("platform: the timer wakes the hart at its deadline", () => {
-  const machine = awaiting(INTERRUPT.timer, (a) => {
-    store(a, CLINT.base + CLINT_REGISTER.mtimecmp, 1000);
-    store(a, CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0);
-  });
+  const machine = awaiting(
+    INTERRUPT.timer,
+    store(CLINT.base + CLINT_REGISTER.mtimecmp, 1000),
+    store(CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0),
+  );
   assertEquals(machine.platform.nextDeadline(), 100_000n);
   machine.clock.now = 99_999n;
   assert(machine.platform.waiting);
   machine.clock.now = 100_000n;
   assertEquals(machine.platform.waiting, false);
   machine.platform.run(2);
-  assertEquals(machine.x(a0), INTERRUPT.timer);
+  assertEquals(machine.x("a0"), INTERRUPT.timer);
   assertEquals(machine.platform.nextDeadline(), null);
 });
 
 Deno.test("platform: a character wakes the hart through the PLIC", () => {
-  const machine = awaiting(INTERRUPT.external, (a) => {
-    store(a, UART.base + UART_REGISTER.ier, 1, "sb");
-    enableSource(a, UART_SOURCE);
-  });
+  const machine = awaiting(
+    INTERRUPT.external,
+    store(UART.base + UART_REGISTER.ier, 1, "sb"),
+    enableSource(UART_SOURCE),
+  );
   assertEquals(machine.platform.nextDeadline(), null);
   assertEquals(machine.platform.serialRoom, 1);
   machine.platform.receive(65);
@@ -151,41 +148,42 @@ Deno.test("platform: a character wakes the hart through the PLIC", () => {
     false,
   ]);
   machine.platform.run(5);
-  assertEquals([machine.x(a0), machine.x(a1)], [
+  assertEquals([machine.x("a0"), machine.x("a1")], [
     INTERRUPT.external,
     UART_SOURCE,
   ]);
 });
 
 Deno.test("platform: the digest engine wakes the hart through the PLIC", () => {
-  const machine = awaiting(INTERRUPT.external, (a) => {
-    enableSource(a, DIGEST_SOURCE);
-    store(a, DIGEST.base + DIGEST_REGISTER.address, RAM_BASE);
-    store(a, DIGEST.base + DIGEST_REGISTER.length, 400);
-    store(a, DIGEST.base + DIGEST_REGISTER.result, RAM_BASE + 0x1000);
-    store(a, DIGEST.base + DIGEST_REGISTER.submit, 0);
-  });
+  const machine = awaiting(
+    INTERRUPT.external,
+    enableSource(DIGEST_SOURCE),
+    store(DIGEST.base + DIGEST_REGISTER.address, RAM_BASE),
+    store(DIGEST.base + DIGEST_REGISTER.length, 400),
+    store(DIGEST.base + DIGEST_REGISTER.result, RAM_BASE + 0x1000),
+    store(DIGEST.base + DIGEST_REGISTER.submit, 0),
+  );
   assertEquals(machine.platform.nextDeadline(), 100_000n);
   machine.clock.now = 100_000n;
   machine.platform.run(5);
-  assertEquals(machine.x(a1), DIGEST_SOURCE);
+  assertEquals(machine.x("a1"), DIGEST_SOURCE);
 });
 
 Deno.test("platform: the software interrupt comes from the CLINT", () => {
-  const machine = new TestPlatform((a) => {
-    store(a, CLINT.base, 1);
-    a.csrr(a0, CSR.mip);
-  });
+  const machine = new TestPlatform(`
+    ${store(CLINT.base, 1)}
+    csrr a0, mip
+  `);
   machine.platform.run(4);
-  assertEquals(machine.x(a0), INTERRUPT.software);
+  assertEquals(machine.x("a0"), INTERRUPT.software);
 });
 
 Deno.test("platform: the earliest deadline counts", () => {
-  const machine = new TestPlatform((a) => {
-    store(a, CLINT.base + CLINT_REGISTER.mtimecmp, 10_000);
-    store(a, CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0);
-    store(a, UART.base + UART_REGISTER.iirFcr, 0x81, "sb");
-  });
+  const machine = new TestPlatform(`
+    ${store(CLINT.base + CLINT_REGISTER.mtimecmp, 10_000)}
+    ${store(CLINT.base + CLINT_REGISTER.mtimecmpHigh, 0)}
+    ${store(UART.base + UART_REGISTER.iirFcr, 0x81, "sb")}
+  `);
   machine.platform.run(12);
   assertEquals(machine.platform.nextDeadline(), 1_000_000n);
   machine.platform.receive(1);
@@ -197,7 +195,7 @@ Deno.test("platform: no wake-up is lost to a clock that runs on", () => {
   for (let step = 1n; step < 2000n; step += 37n) {
     let now = 0n;
     const ram = new Uint8Array(GUEST_RAM);
-    ram.set(buildGuest({ printEvery: 1_000_000 }));
+    ram.set(guestProgram());
     const platform = new Platform({
       ram,
       auxRam: new Uint8Array(AUX_RAM.size),
@@ -215,10 +213,11 @@ Deno.test("platform: no wake-up is lost to a clock that runs on", () => {
 });
 
 Deno.test("platform: a guest that waits for input has no next run", () => {
-  const machine = awaiting(INTERRUPT.external, (a) => {
-    store(a, UART.base + UART_REGISTER.ier, 1, "sb");
-    enableSource(a, UART_SOURCE);
-  });
+  const machine = awaiting(
+    INTERRUPT.external,
+    store(UART.base + UART_REGISTER.ier, 1, "sb"),
+    enableSource(UART_SOURCE),
+  );
   assertEquals(machine.platform.nextRun(), null);
   machine.platform.receive(65);
   assertEquals(machine.platform.nextRun(), 0n);
@@ -249,7 +248,7 @@ Deno.test("platform: auxiliary RAM of another size is refused", () => {
 });
 
 Deno.test("platform: sections have names of their own", () => {
-  const { platform } = new TestPlatform((a) => a.nop());
+  const { platform } = new TestPlatform("nop");
   const names = platform.devices().map(({ idstr }) => idstr);
   assertEquals(names, ["cpu", "clint", "plic", "uart", "digest"]);
   for (const { idstr, state, instanceId } of platform.devices()) {

@@ -1,16 +1,18 @@
 import { RAM_BASE } from "../../../lib/machine/cpu/mod.ts";
 import { AUX_RAM, Platform } from "../../../lib/machine/devices/mod.ts";
 import {
-  buildGuest,
-  GUEST_ERROR,
-  GUEST_RAM,
-  type GuestOptions,
+  guestProgram,
   STATUS,
   STATUS_WORD,
-  TICK_NANOSECONDS,
 } from "../../../lib/machine/guest/mod.ts";
 import { Sink, Source } from "../../../lib/stream/mod.ts";
 import { loadState, saveState } from "../../../lib/vmstate/mod.ts";
+import {
+  GUEST_ERRORS,
+  GUEST_RAM,
+  GUEST_READY,
+  TICK_NANOSECONDS,
+} from "./layout.ts";
 
 /** Guest time that passes with each instruction: 10 MIPS. */
 const NANOSECONDS_AN_INSTRUCTION = 100n;
@@ -42,10 +44,21 @@ export class GuestMachine {
     });
   }
 
-  static start(options: GuestOptions = {}): GuestMachine {
+  /** A machine that was just switched on. */
+  static start(): GuestMachine {
     const ram = new Uint8Array(GUEST_RAM);
-    ram.set(buildGuest(options));
+    ram.set(guestProgram());
     return new GuestMachine({ ram, auxRam: new Uint8Array(AUX_RAM.size) }, 0n);
+  }
+
+  /** A machine that was set up, before its first tick, with such settings. */
+  static ready(settings: { busy?: 1; printEvery?: number }): GuestMachine {
+    const machine = GuestMachine.start();
+    while (machine.status("ready") !== GUEST_READY) machine.slice(100);
+    for (const [word, value] of Object.entries(settings)) {
+      machine.setWord(STATUS + STATUS_WORD[word as "busy"], value);
+    }
+    return machine;
   }
 
   /** Another machine on the same memory, its state moved as a stream. */
@@ -121,8 +134,6 @@ export class GuestMachine {
   /** Name of the error that the guest noted. */
   get error(): string {
     const code = this.status("error");
-    const found = Object.entries(GUEST_ERROR)
-      .find(([, value]) => value === code);
-    return found?.[0] ?? `${code}`;
+    return GUEST_ERRORS[code] ?? `${code}`;
   }
 }

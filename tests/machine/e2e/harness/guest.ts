@@ -2,11 +2,12 @@ import { Fd } from "../../../../ffi/fd.ts";
 import { Mapping } from "../../../../ffi/mapping.ts";
 import { O_RDWR } from "../../../../ffi/open_flags.ts";
 import { RAM_BASE } from "../../../../lib/machine/cpu/mod.ts";
-import { STATUS, STATUS_WORD } from "../../../../lib/machine/guest/mod.ts";
 import {
   type GuestStatus,
   readGuestStatus,
-} from "../../../../lib/machine/guest_status.ts";
+  STATUS,
+  STATUS_WORD,
+} from "../../../../lib/machine/guest/mod.ts";
 import { until } from "../../../qemu/harness/until.ts";
 import { DEADLINE_MS } from "./deadline.ts";
 import { memfdsOf } from "./process.ts";
@@ -47,11 +48,11 @@ export class GuestRam implements Disposable {
     view.setUint32(STATUS - RAM_BASE + STATUS_WORD[word], value, true);
   }
 
-  /** Waits until the guest has worked off more ticks. */
+  /** Waits until the guest has handled more ticks. */
   async ticked(more = 1): Promise<void> {
     const wanted = this.status.ticks + more;
     await until(
-      `the guest has worked off ${wanted} ticks`,
+      `the guest has handled ${wanted} ticks`,
       DEADLINE_MS,
       () => this.status.ticks >= wanted,
     );

@@ -1,13 +1,13 @@
-import { RAM_BASE } from "./cpu/mod.ts";
-import { STATUS, STATUS_WORD } from "./guest/mod.ts";
+import { RAM_BASE } from "../cpu/mod.ts";
+import { STATUS, STATUS_WORD } from "./layout.ts";
 
 /** What the guest program says of itself in its RAM. */
 export interface GuestStatus {
   /** Counts all the time, 64 bits. */
   readonly counter: bigint;
-  /** Timer ticks worked off, one every 10 ms of guest time. */
+  /** Timer ticks handled, one every 10 ms of guest time. */
   readonly ticks: number;
-  /** 0, or what it found wrong: GUEST_ERROR. */
+  /** 0, or what it found wrong: E_... in guest.s. */
   readonly error: number;
 }
 
