@@ -343,7 +343,7 @@ const SYMBOLS = {
   },
 
   // long syscall(long number, ...): for what glibc does not have at all. Its
-  // number differs between architectures: priority_loan.ts
+  // number differs between architectures: priority_boost.ts
   // int futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
   futex_on_thread: {
     name: "syscall",
@@ -419,7 +419,7 @@ let library: Libc | undefined;
 /**
  * The C library. Each symbol is opened when it is first asked for: the runtime
  * compiles a trampoline for it, which takes a quarter of a millisecond, and a
- * program that runs inside a guest's pause needs a few of them only.
+ * program that runs inside a guest's downtime needs a few of them only.
  */
 export function libc(): Libc {
   return library ??= lazyLibrary();

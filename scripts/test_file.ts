@@ -12,7 +12,7 @@ const FILE = `${ROOT}dist/cprctl`;
 const SHORT = [
   "tests/cli/program_test.ts",
   "tests/machine/e2e",
-  "tests/update/world/keeper_test.ts",
+  "tests/update/standby/standby_test.ts",
 ];
 
 /** Those that need QEMU or Ansible. */

@@ -1,14 +1,14 @@
 /**
  * Picks the program that the first word names. Everything is imported when it
- * is needed: exec runs inside a guest's pause and must not wait for what other
+ * is needed: exec runs inside a guest's downtime and must not wait for what other
  * commands load.
  *
  * @module
  */
 
-import { CELL_WORD } from "../update/world/cell_order.ts";
-import { KEEPER_WORD } from "../update/world/keeper_order.ts";
-import { FILTERS_WORD } from "../update/world/seccomp_order.ts";
+import { SANDBOX_WORD } from "../update/standby/sandbox_order.ts";
+import { STANDBY_WORD } from "../update/standby/protocol.ts";
+import { FILTERS_WORD } from "../update/standby/seccomp_order.ts";
 import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
 
@@ -24,17 +24,19 @@ export async function dispatch(
 ): Promise<number> {
   const [first, ...rest] = words;
   try {
-    if (first === KEEPER_WORD) {
-      const { runKeeper } = await import("../update/world/keeper_process.ts");
-      return await runKeeper(rest);
+    if (first === STANDBY_WORD) {
+      const { runStandby } = await import("../update/standby/process.ts");
+      return await runStandby(rest);
     }
-    if (first === CELL_WORD) {
-      const { runInCell } = await import("../update/world/cell_process.ts");
-      return runInCell(rest);
+    if (first === SANDBOX_WORD) {
+      const { runInSandbox } = await import(
+        "../update/standby/sandbox_process.ts"
+      );
+      return runInSandbox(rest);
     }
     if (first === FILTERS_WORD) {
       const { tellFilters } = await import(
-        "../update/world/seccomp_process.ts"
+        "../update/standby/seccomp_process.ts"
       );
       return tellFilters(rest);
     }

@@ -40,9 +40,9 @@ import { PhaseClock, type PhaseObserver } from "./transaction/phase_clock.ts";
 import { type Facts, gatherFacts } from "./vm/facts.ts";
 import { Fingerprint } from "./vm/fingerprint.ts";
 import { ShutdownWatch } from "./vm/shutdown.ts";
-import { Anchors } from "./world/anchors.ts";
-import { Cell } from "./world/cell.ts";
-import { readWorld, type World } from "./world/world.ts";
+import { PinnedContext } from "./standby/pinned_context.ts";
+import { Sandbox } from "./standby/sandbox.ts";
+import { type ProcessContext, readContext } from "./standby/process_context.ts";
 
 /** Which VM, and what for. */
 export interface SurveyRequest {
@@ -69,13 +69,13 @@ export interface SurveyedVm {
   readonly shutdown: ShutdownWatch;
   readonly process: PidFd;
   readonly facts: Facts;
-  readonly world: World;
-  readonly anchors: Anchors;
+  readonly context: ProcessContext;
+  readonly pinned: PinnedContext;
   /**
    * The VM's own confinement, for programs of its choosing; undefined where it
    * has no room for them.
    */
-  readonly cell: Cell | undefined;
+  readonly sandbox: Sandbox | undefined;
   /** Whether the operator named the new program, rather than the VM. */
   readonly namedByOperator: boolean;
   readonly command: NewCommand;
@@ -228,8 +228,8 @@ async function examine(
 ): Promise<void> {
   const { client, facts, clock, report } = known;
   using process = await openProcess(facts);
-  const world = await readWorld(facts.identity, request.self);
-  using anchors = await Anchors.open(facts.identity, world);
+  const context = await readContext(facts.identity, request.self);
+  using pinned = await PinnedContext.open(facts.identity, context);
   await requireSame(facts.identity);
   await clock.begin("preflight");
   const binary = request.binary ?? facts.executable.path;
@@ -245,21 +245,24 @@ async function examine(
   };
   const fingerprint = await Fingerprint.take(client);
   const { allowWeakerConfinement = false, self } = request;
-  const cell = hasRoomToTry(facts.pid)
-    ? new Cell(world, anchors.place, { self, strict: !allowWeakerConfinement })
+  const sandbox = hasRoomToTry(facts.pid)
+    ? new Sandbox(context, pinned.files, {
+      self,
+      strict: !allowWeakerConfinement,
+    })
     : undefined;
   const oldArgv = oldCommand(facts, live);
   report.checks = await preflight({
-    ...{ client, facts, command, oldArgv, binary, cell },
+    ...{ client, facts, command, oldArgv, binary, sandbox },
     namedByOperator,
-    seccomp: world.seccomp,
+    seccomp: context.seccomp,
     allowWeakerConfinement,
   });
   requireTime(known.deadline);
   requireNoRefusal(report.checks);
   await act({
     ...known,
-    ...{ process, world, anchors, cell, command, fingerprint, oldArgv },
+    ...{ process, context, pinned, sandbox, command, fingerprint, oldArgv },
     namedByOperator,
   });
 }

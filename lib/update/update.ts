@@ -54,7 +54,7 @@ export async function update(request: UpdateRequest): Promise<Report> {
 function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
   report.warnings.unshift(
     ...earlier.flatMap(({ warnings }) => warnings),
-    ...earlier.map(({ error, blackout_ms: stoodStill }) =>
+    ...earlier.map(({ error, downtime_ms: stoodStill }) =>
       `Started over: ${error?.message}` +
       (stoodStill === null
         ? ""
@@ -62,7 +62,7 @@ function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
     ),
   );
   // The last may not have touched the guest, which stood still all the same.
-  report.blackout_ms ??= earlier.map((it) => it.blackout_ms)
+  report.downtime_ms ??= earlier.map((it) => it.downtime_ms)
     .filter((it) => it !== null)
     .reduce((longest: number | null, it) => Math.max(longest ?? 0, it), null);
   return report;
@@ -107,9 +107,9 @@ function tell({ report, facts, clock }: SurveyedVm, course: Course): void {
     report.to = programOf(facts.program, newVersion, report.to?.exe ?? "");
   }
   if (stop === undefined) return;
-  report.blackout_start_ms = sinceStart(stop, clock);
+  report.downtime_start_ms = sinceStart(stop, clock);
   if (resume !== undefined) {
-    report.blackout_ms = round(microsecondsBetween(stop, resume) / 1000);
+    report.downtime_ms = round(microsecondsBetween(stop, resume) / 1000);
   }
 }
 

@@ -75,20 +75,20 @@ async function measure(
       name: `cprctl update --all --jobs ${jobs}`,
       run: () => together(argv, host, jobs),
     })),
-  ].map((way) => ({ ...way, wall: new Series(), pauses: new Series() }));
+  ].map((way) => ({ ...way, wall: new Series(), downtimes: new Series() }));
   for (let round = 0; round < rounds; round++) {
-    for (const { run, wall, pauses } of ways) {
+    for (const { run, wall, downtimes } of ways) {
       const start = performance.now();
-      for (const pause of await run()) pauses.add(pause);
+      for (const downtime of await run()) downtimes.add(downtime);
       wall.add((performance.now() - start) / 1000);
     }
   }
   printTitle("all", `${title}, all of them moved`);
   printTable(SECONDS, ways.map(({ name, wall }) => ({ name, series: wall })));
-  printTitle("all", `${title}, the pause of each, STOP to RESUME`);
+  printTitle("all", `${title}, the downtime of each, STOP to RESUME`);
   printTable(
     MILLISECONDS,
-    ways.map(({ name, pauses }) => ({ name, series: pauses })),
+    ways.map(({ name, downtimes }) => ({ name, series: downtimes })),
   );
 }
 
@@ -97,12 +97,12 @@ async function oneByOne(
   { sockets, next }: Host,
 ): Promise<number[]> {
   const words = next();
-  const pauses = [];
+  const downtimes = [];
   for (const socket of sockets) {
-    const { blackout_ms } = await updateOf(argv, socket, words);
-    pauses.push(blackout_ms ?? NaN);
+    const { downtime_ms } = await updateOf(argv, socket, words);
+    downtimes.push(downtime_ms ?? NaN);
   }
-  return pauses;
+  return downtimes;
 }
 
 async function together(
@@ -116,5 +116,5 @@ async function together(
   if (results.length !== sockets.length) {
     throw new Error(`Cannot measure: ${results.length} VMs were moved`);
   }
-  return results.map(({ blackout_ms }) => blackout_ms ?? NaN);
+  return results.map(({ downtime_ms }) => downtime_ms ?? NaN);
 }

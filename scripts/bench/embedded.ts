@@ -28,19 +28,19 @@ export async function benchEmbedded(): Promise<void> {
   const descriptors: number[] = [];
   const memory: number[] = [];
   const phases = new PhaseSeries();
-  const { pause, empty } = await interleave(UPDATES, {
+  const { downtime, empty } = await interleave(UPDATES, {
     empty: () => timeOf(EMPTY),
-    pause: async () => {
+    downtime: async () => {
       const report = await updateOf(cprctl(), vm.qmpPath);
       phases.add(report);
       descriptors.push(descriptorsOf(vm.pid).length);
       memory.push(memoryOf(vm.pid) / MEBIBYTE);
-      return report.blackout_ms ?? NaN;
+      return report.downtime_ms ?? NaN;
     },
   });
   printTable(MILLISECONDS, [
     { name: "an empty Deno program", series: empty },
-    { name: "pause of the embedded machine", series: pause },
+    { name: "pause of the embedded machine", series: downtime },
   ]);
   printPhases(phases);
   const steps = [0, UPDATES / 4, UPDATES / 2, UPDATES - 1].map(Math.floor);

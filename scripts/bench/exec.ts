@@ -11,7 +11,7 @@ const HAND_OVER = denoRun(
 /** The first line of the command: when it runs, in seconds. */
 const COMMAND = ["/bin/date", "+%s.%N"];
 
-/** What a wrapper in cpr-exec-command adds to the guest's pause. */
+/** What a wrapper in cpr-exec-command adds to the downtime. */
 export async function benchExec(): Promise<void> {
   printTitle("exec", "a real hand-over, from the exec to the command's line");
   const measures: Record<string, Measure> = {

@@ -10,7 +10,7 @@ export interface WatchOrder {
   /** Int32: questions asked, questions answered, 1 when it is over. */
   readonly rounds: SharedArrayBuffer;
   /** Float64: milliseconds. */
-  readonly pause: SharedArrayBuffer;
+  readonly downtime: SharedArrayBuffer;
 }
 
 const BACKING = "/memfd:memory-backend-memfd";
@@ -19,11 +19,11 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /**
  * Sees from outside for how long a guest stands still: a thread of its own
  * looks every half millisecond at what the guest counts. The same for whoever updates the
- * VM, and whatever QEMU says of the pause.
+ * VM, and whatever QEMU says of the downtime.
  */
 export class GuestWatch implements Disposable {
   readonly #rounds = new SharedArrayBuffer(12);
-  readonly #pause = new SharedArrayBuffer(8);
+  readonly #downtime = new SharedArrayBuffer(8);
 
   /** @param pid of the VM; its RAM stays the same over every update */
   constructor(pid: number) {
@@ -34,21 +34,21 @@ export class GuestWatch implements Disposable {
       path: `/proc/${pid}/fd/${ram.number}`,
       counter: GUEST.counter,
       rounds: this.#rounds,
-      pause: this.#pause,
+      downtime: this.#downtime,
     };
     const module = new URL("programs/guest_watch.ts", import.meta.url);
     new Worker(module, { type: "module" }).postMessage(order);
   }
 
-  /** The longest standstill since the last call, in milliseconds. */
-  async longestPause(): Promise<number> {
+  /** The longest downtime since the last call, in milliseconds. */
+  async longestDowntime(): Promise<number> {
     const rounds = new Int32Array(this.#rounds);
     const asked = Atomics.add(rounds, 0, 1) + 1;
     const answered = Atomics.waitAsync(rounds, 1, asked - 1, ANSWER_TIMEOUT_MS);
     if (await answered.value === "timed-out") {
       throw new Error("Cannot see the guest: no answer");
     }
-    return new Float64Array(this.#pause)[0] ?? NaN;
+    return new Float64Array(this.#downtime)[0] ?? NaN;
   }
 
   /** Ends the thread, which hears nothing but this: it never stops to listen. */

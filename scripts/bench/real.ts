@@ -23,7 +23,7 @@ import { MILLISECONDS, printPhases, printTable, printTitle } from "./table.ts";
 const FOLDER = "/dev/shm";
 const RESUME_TIMEOUT_MS = 20_000;
 
-/** A pause to be compared. */
+/** A downtime to be compared. */
 interface Scene {
   readonly name: string;
   readonly machine: Machine;
@@ -54,7 +54,7 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
-/** A real VM's pause, by cprctl and by the barest client there is. */
+/** A real VM's downtime, by cprctl and by the barest client there is. */
 export async function benchReal(): Promise<void> {
   const builds = await knownBuilds();
   if (builds === undefined) {
@@ -75,25 +75,25 @@ async function benchScene(
   const [cprctl] = forms().reverse();
   printTitle(
     "real",
-    `${name}: ${machine.name}, ${accelerator}, the guest's standstill`,
+    `${name}: ${machine.name}, ${accelerator}, the guest's downtime`,
   );
   await using vm = await VirtualMachine.boot(builds.old, machine, accelerator);
   using watch = new GuestWatch(vm.pid);
   const road = new Road(vm, builds, scene.cold ?? false);
   const phases = new PhaseSeries();
-  const pauseOf = async (update: (to: QemuBuild) => Promise<void>) => {
+  const downtimeOf = async (update: (to: QemuBuild) => Promise<void>) => {
     const to = await road.next();
-    await watch.longestPause();
+    await watch.longestDowntime();
     await update(to);
     await guestRuns(vm);
-    return await watch.longestPause();
+    return await watch.longestDowntime();
   };
-  await pauseOf(async (to) => void await updateByHand(vm, to)); // both warm
+  await downtimeOf(async (to) => void await updateByHand(vm, to)); // both warm
   using _spinners = new Spinners(scene.spinning ?? 0);
   const { hand, ours } = await interleave(rounds, {
-    hand: () => pauseOf(async (to) => void await updateByHand(vm, to)),
+    hand: () => downtimeOf(async (to) => void await updateByHand(vm, to)),
     ours: () =>
-      pauseOf(async ({ binary }) => {
+      downtimeOf(async ({ binary }) => {
         const words = ["--binary", binary];
         phases.add(await updateOf(cprctl?.argv ?? [], vm.files.qmp, words));
       }),

@@ -11,7 +11,7 @@ export const WAITS: Readonly<Record<PhaseName, string>> = {
   prepare: "parameters to be set; the new program to be read from disk",
   migrate: "the old program: VM stopped, CPR state and block list written",
   hold: "nobody: descriptors duplicated, block list compared",
-  cut: "the old program to save devices and exec, the new one to start",
+  switchover: "the old program to save devices and exec, the new one to start",
   load: "the new program to be built up, and to read the state",
   verify: "the new program's answers about the machine it built",
   commit: "the guest to run",

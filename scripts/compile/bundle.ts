@@ -3,7 +3,7 @@
  *
  * It is split into files by what is imported when: V8 compiles a file only when
  * it is imported. But Deno reads in every file that could be, so `cprctl exec`,
- * which runs in a guest's pause and needs a tenth of the code, has a first file
+ * which runs in a guest's downtime and needs a tenth of the code, has a first file
  * of its own. Nothing is minified: a stack trace shall name functions and be of
  * use.
  *

@@ -12,7 +12,7 @@
  * ```
  *
  * Nothing is compressed: gzip would make 42 MB of it, and the first start, which
- * may be in a guest's pause, half a second longer.
+ * may be in a guest's downtime, half a second longer.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  * ```
  * cprctl ── monitor of the hostile process ── relay (the test) ── real QEMU
  *                  │ argv, exec
- *                  ◀────────────────────────── deeds (the test)
+ *                  ◀────────────────────────── actions (the test)
  * ```
  *
  * The relay takes the listening socket out of the process: whose monitor it is

@@ -27,16 +27,16 @@ const BASE: Report = {
     package: null,
     exe: "/usr/bin/qemu-system-x86_64",
   },
-  blackout_ms: 91.3,
-  blackout_start_ms: 74.1,
-  blackout_predicted_ms: 95,
+  downtime_ms: 91.3,
+  downtime_start_ms: 74.1,
+  downtime_predicted_ms: 95,
   phases: [
     { name: "facts", start_ms: 0, duration_ms: 12.1 },
     { name: "preflight", start_ms: 12.1, duration_ms: 34 },
     { name: "prepare", start_ms: 46.1, duration_ms: 25.2 },
     { name: "migrate", start_ms: 71.3, duration_ms: 6.7 },
     { name: "hold", start_ms: 78, duration_ms: 1.9 },
-    { name: "cut", start_ms: 79.9, duration_ms: 43.2 },
+    { name: "switchover", start_ms: 79.9, duration_ms: 43.2 },
     { name: "load", start_ms: 123.1, duration_ms: 37.3 },
     { name: "verify", start_ms: 160.4, duration_ms: 1.8 },
     { name: "commit", start_ms: 162.2, duration_ms: 5.1 },
@@ -102,7 +102,7 @@ export const demonstrated: Report = {
 /** A pause that is short beside the whole. */
 export const slowlyPrepared: Report = {
   ...BASE,
-  blackout_start_ms: 4074.1,
+  downtime_start_ms: 4074.1,
   phases: BASE.phases.map((phase) =>
     phase.start_ms < 70
       ? {
@@ -117,8 +117,8 @@ export const slowlyPrepared: Report = {
 /** The VM was paused before and is now. */
 export const pausedAllAlong: Report = {
   ...BASE,
-  blackout_ms: null,
-  blackout_start_ms: null,
+  downtime_ms: null,
+  downtime_start_ms: null,
 };
 
 /** Nothing was to do. */
@@ -127,8 +127,8 @@ export const upToDate: Report = {
   outcome: "up-to-date",
   changed: false,
   from: { ...BASE.from, version: "11.1.3" },
-  blackout_ms: null,
-  blackout_start_ms: null,
+  downtime_ms: null,
+  downtime_start_ms: null,
   phases: BASE.phases.slice(0, 1),
   checks: [],
   ram: null,
@@ -141,8 +141,8 @@ export const wouldUpdate: Report = {
   to: { ...BASE.from, version: null },
   checks: updated.checks,
   command_changes: updated.command_changes,
-  blackout_ms: null,
-  blackout_start_ms: null,
+  downtime_ms: null,
+  downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),
   ram: null,
 };
@@ -153,8 +153,8 @@ export const refused: Report = {
   outcome: "refused",
   changed: false,
   to: null,
-  blackout_ms: null,
-  blackout_start_ms: null,
+  downtime_ms: null,
+  downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),
   checks: [
     ...BASE.checks,
@@ -180,7 +180,7 @@ export const rolledBack: Report = {
   outcome: "rolled-back",
   changed: false,
   pid_after: 4790,
-  blackout_ms: 187.4,
+  downtime_ms: 187.4,
   phases: [
     ...BASE.phases.slice(0, 6),
     { name: "load", start_ms: 123.1, duration_ms: 48.2 },
@@ -201,7 +201,7 @@ export const needsPerson: Report = {
   outcome: "needs-person",
   changed: true,
   pid_after: null,
-  blackout_ms: null,
+  downtime_ms: null,
   error: {
     code: "rollback-failed",
     message: "Cannot start the old program: its executable is gone",

@@ -13,7 +13,7 @@ import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { type Accelerator, accelerators, PLAIN } from "../qemu/harness/mod.ts";
 import { play, type Played, round } from "./campaign/campaign.ts";
 import { lineOf, summary } from "./campaign/summary.ts";
-import { type Result, strike } from "./harness/strike.ts";
+import { inject, type Result } from "./harness/inject.ts";
 import { faultTable } from "./markdown.ts";
 import { FAULTS } from "./table/mod.ts";
 
@@ -65,8 +65,8 @@ async function table(builds: QemuBuilds): Promise<void> {
   for (const fault of FAULTS) {
     if (fault.root && !isRoot) continue;
     console.error(`${fault.name}, ${fault.when}`);
-    const spot = { machine: PLAIN, accelerator: "tcg", builds } as const;
-    results.push(await strike(fault, spot));
+    const target = { machine: PLAIN, accelerator: "tcg", builds } as const;
+    results.push(await inject(fault, target));
   }
   console.log(faultTable(results));
 }

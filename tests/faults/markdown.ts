@@ -1,6 +1,6 @@
 /** The fault table of the README, from what came of each fault. */
 
-import type { Result } from "./harness/strike.ts";
+import type { Result } from "./harness/inject.ts";
 
 const VM = {
   old: "runs, old program",

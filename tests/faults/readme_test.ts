@@ -4,7 +4,7 @@ import { FAULTS } from "./table/mod.ts";
 const HEADING = "\n## What can go wrong\n";
 
 /** The moments in the table, by fault. */
-function struck(readme: string): Map<string, string> {
+function injected(readme: string): Map<string, string> {
   const section = readme.split(HEADING)[1]?.split("\n## ")[0] ?? "";
   const [, , ...rows] = section.split("\n").filter((it) => it.startsWith("| "));
   const moments = new Map<string, string>();
@@ -17,7 +17,7 @@ function struck(readme: string): Map<string, string> {
 
 Deno.test("the README says what comes of every fault, and of no other", async () => {
   const readme = new URL("../../README.md", import.meta.url);
-  const inTable = struck(await Deno.readTextFile(readme));
+  const inTable = injected(await Deno.readTextFile(readme));
   assertEquals(
     FAULTS.filter(({ name, when }) => !inTable.get(name)?.includes(when)),
     [],

@@ -128,7 +128,7 @@ Deno.test("an update gives up where the VM is changed again and again", async ()
     migrate: () => commandOfAnother(vm, "chardev-add", LATE),
   });
   assertEquals([report?.outcome, starts], ["rolled-back", 3], said);
-  assert((report?.blackout_ms ?? 0) > 0, "It tells no downtime");
+  assert((report?.downtime_ms ?? 0) > 0, "It tells no downtime");
   assertEquals(vm.executable(), builds.old.binary);
   using ram = vm.ram();
   await ram.counterMoves(TIMEOUT_MS);

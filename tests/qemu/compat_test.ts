@@ -6,7 +6,7 @@ import { MACHINES, PLAIN, VirtualMachine } from "./harness/mod.ts";
 import { assertRefuses, assertWarns, preflightOf } from "./preflight_of.ts";
 
 const builds = await qemuBuilds();
-const IN_CELL = { inCell: true } as const;
+const IN_CELL = { inSandbox: true } as const;
 const [OLD, NEW] = [builds.old.binary, builds.new.binary];
 
 for (const machine of ["q35", "pc", "microvm"]) {

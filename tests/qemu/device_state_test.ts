@@ -14,7 +14,7 @@ const builds = await qemuBuilds();
 
 /** With the running program asked, which is the VM's choice. */
 const checked = (vm: VirtualMachine) =>
-  preflightOf(vm, builds.new.binary, { inCell: true });
+  preflightOf(vm, builds.new.binary, { inSandbox: true });
 
 function startWith(...extra: readonly string[]): Promise<VirtualMachine> {
   const machine = { ...PLAIN, disk: "virtio-blk-pci,bus=pcie.0", extra };

@@ -12,7 +12,7 @@ const types = await deviceTypes(builds.old);
 const page = await Deno.readTextFile(
   new URL("../../docs/devices.md", import.meta.url),
 );
-const cells = cellsIn(page);
+const sandboxes = cellsIn(page);
 /** Another release may have other devices. */
 const isOfPage = page.includes(`QEMU ${builds.old.version} `);
 
@@ -33,15 +33,15 @@ Deno.test({
   ignore: !isOfPage,
   fn() {
     assertEquals(
-      [...cells.keys()].sort(),
+      [...sandboxes.keys()].sort(),
       types.map(({ name }) => name).sort(),
     );
   },
 });
 
 Deno.test("no type of device was found to fail", () => {
-  const failed = [...cells].filter(([, said]) =>
-    said.some((cell) => cell.includes("failed"))
+  const failed = [...sandboxes].filter(([, said]) =>
+    said.some((sandbox) => sandbox.includes("failed"))
   );
   assertEquals(failed, []);
 });
@@ -54,7 +54,7 @@ for (const board of BOARD_NAMES) {
       const some = types.filter(({ name }) => SAMPLE[board].includes(name));
       assertEquals(some.length, SAMPLE[board].length);
       await tryOn(board, some, builds, ({ type, verdict }) => {
-        const said = cells.get(type)?.[BOARD_NAMES.indexOf(board)];
+        const said = sandboxes.get(type)?.[BOARD_NAMES.indexOf(board)];
         const why = "why" in verdict ? verdict.why : "";
         assertEquals(cellFor(verdict), said, `${type}: ${why}`);
       });

@@ -8,7 +8,7 @@ import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
-import { runDirectories } from "../faults/harness/scene.ts";
+import { runDirectories } from "../faults/harness/fixture.ts";
 import {
   PLAIN,
   SECOND_MONITOR,

@@ -57,7 +57,7 @@ for (const at of ["prepare", "migrate"] as const) {
   Deno.test(`a guest that somebody stops before ${at} stays stopped`, async () => {
     await using vm = await withSecondMonitor();
     const { report } = await updateUnder(vm, { at, command: "stop" });
-    assertEquals([report?.outcome, report?.blackout_ms], ["updated", null]);
+    assertEquals([report?.outcome, report?.downtime_ms], ["updated", null]);
     assertEquals([vm.executable(), await vm.runState()], [
       builds.new.binary,
       "paused",
@@ -102,7 +102,7 @@ for (const { says, ...interference } of DRIFT) {
     const { report, said } = await updateUnder(vm, interference);
     // Found at the stop, so that it starts over; then the checks refuse it.
     assertEquals(report?.outcome, "refused", said);
-    assert((report?.blackout_ms ?? 0) > 0, "It tells no downtime");
+    assert((report?.downtime_ms ?? 0) > 0, "It tells no downtime");
     assertMatch(said, says);
     assertEquals(membersOf(vm.folder), [
       { pid: vm.pid, executable: builds.old.binary },
@@ -164,7 +164,7 @@ async function hungUp(vm: VirtualMachine) {
     timeoutMs: TIMEOUT_MS,
     self: SELF,
     observer(phase) {
-      if (phase === "cut") throw new Error("the line is dead");
+      if (phase === "switchover") throw new Error("the line is dead");
     },
   });
   return { report: outcome, said: warnings.join("\n") };

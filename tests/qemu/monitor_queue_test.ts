@@ -48,7 +48,9 @@ for (const outcome of ["updated", "rolled-back"] as const) {
     using crowd = new Crowd();
     const order = { qmp, binary: builds.new.binary, timeoutMs: TIMEOUT_MS };
     const { report, said } = await updateHere(order, async (phase) => {
-      if (["migrate", "cut", "rollback"].includes(phase)) await crowd.join(qmp);
+      if (["migrate", "switchover", "rollback"].includes(phase)) {
+        await crowd.join(qmp);
+      }
       if (phase === "load" && outcome === "rolled-back") {
         using process = PidFd.open(vm.pid);
         process.sendSignal("SIGKILL");

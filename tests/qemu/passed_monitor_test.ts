@@ -54,7 +54,7 @@ const KILLS: readonly {
   readonly vm: boolean;
   readonly outcome: "recovered" | "rolled-back";
 }[] = [
-  { at: "cut", vm: false, outcome: "recovered" },
+  { at: "switchover", vm: false, outcome: "recovered" },
   { at: "commit", vm: false, outcome: "recovered" },
   { at: "load", vm: true, outcome: "rolled-back" },
 ];

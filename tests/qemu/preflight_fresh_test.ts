@@ -14,7 +14,7 @@ for (const accelerator of await accelerators(builds.old)) {
         accelerator,
       );
       const checks = await preflightOf(vm, builds.new.binary, {
-        inCell: true,
+        inSandbox: true,
       });
       assertNothingElse(checks);
       const skipped = [...checks.values()]

@@ -6,9 +6,9 @@ import { newCommand } from "../../lib/update/command/new_command.ts";
 import { preflight } from "../../lib/update/preflight/mod.ts";
 import type { Check } from "../../lib/update/report/report.ts";
 import { gatherFacts } from "../../lib/update/vm/facts.ts";
-import { Anchors } from "../../lib/update/world/anchors.ts";
-import { Cell } from "../../lib/update/world/cell.ts";
-import { readWorld } from "../../lib/update/world/world.ts";
+import { PinnedContext } from "../../lib/update/standby/pinned_context.ts";
+import { Sandbox } from "../../lib/update/standby/sandbox.ts";
+import { readContext } from "../../lib/update/standby/process_context.ts";
 import { cprctlWords } from "../program/program.ts";
 import type { VirtualMachine } from "./harness/mod.ts";
 
@@ -27,7 +27,7 @@ interface Pretence {
 /** What the VM is looked at with. */
 interface Means extends Pretence {
   /** Whether programs run that are the VM's choice, or not root's alone. */
-  readonly inCell?: true;
+  readonly inSandbox?: true;
 }
 
 /**
@@ -37,7 +37,7 @@ interface Means extends Pretence {
 export async function preflightOf(
   vm: VirtualMachine,
   binary: string,
-  { argv = (words) => words, inCell }: Means = {},
+  { argv = (words) => words, inSandbox }: Means = {},
 ): Promise<Map<string, Check>> {
   await using client = await vm.monitor();
   const settings = () =>
@@ -46,15 +46,15 @@ export async function preflightOf(
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
   const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
-  const world = await readWorld(facts.identity, cprctlWords());
-  using anchors = await Anchors.open(facts.identity, world);
-  const cell = inCell === undefined
+  const context = await readContext(facts.identity, cprctlWords());
+  using pinned = await PinnedContext.open(facts.identity, context);
+  const sandbox = inSandbox === undefined
     ? undefined
-    : new Cell(world, anchors.place, { self: cprctlWords(), strict: true });
+    : new Sandbox(context, pinned.files, { self: cprctlWords(), strict: true });
   const checks = await preflight({
-    ...{ client, facts, command, binary, cell },
+    ...{ client, facts, command, binary, sandbox },
     oldArgv: known.argv,
-    seccomp: world.seccomp,
+    seccomp: context.seccomp,
     namedByOperator: true,
     allowWeakerConfinement: false,
   });

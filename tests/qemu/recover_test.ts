@@ -13,7 +13,7 @@ import {
   updateHere,
 } from "../faults/harness/cprctl.ts";
 import { membersOf } from "../faults/harness/members.ts";
-import { runDirectories } from "../faults/harness/scene.ts";
+import { runDirectories } from "../faults/harness/fixture.ts";
 import {
   commandOfAnother,
   PLAIN,
@@ -175,7 +175,7 @@ Deno.test("one journal that cannot be read keeps no other VM from recovery", asy
   await using base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  await killAt("cut", orderOf(vm));
+  await killAt("switchover", orderOf(vm));
   await Deno.mkdir(`${base.path}/1-other`);
   await Deno.writeTextFile(`${base.path}/1-other/journal.json`, "{");
   const said = told(await recover(REQUEST));
@@ -218,7 +218,7 @@ for (const delay of [20, 30, 40, 50, 60]) {
     const { exitCode, said } = await updateHere(
       orderOf(vm, 10_000),
       (phase) => {
-        if (phase === "cut") Deno.kill(vm.pid, "SIGSTOP");
+        if (phase === "switchover") Deno.kill(vm.pid, "SIGSTOP");
         return Promise.resolve();
       },
     );

@@ -5,7 +5,7 @@ import { PidFd } from "../../ffi/process.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { updateHere } from "../faults/harness/cprctl.ts";
-import { runDirectories } from "../faults/harness/scene.ts";
+import { runDirectories } from "../faults/harness/fixture.ts";
 import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
@@ -21,7 +21,7 @@ async function hinder(
   { files, pid }: VirtualMachine,
 ): Promise<{ readonly over: Promise<void> }> {
   const [directory] = await runDirectories(pid);
-  const [socket, log] = ["keeper.sock", "keeper.log"]
+  const [socket, log] = ["standby.sock", "standby.log"]
     .map((name) => `${directory}/${name}`) as [string, string];
   const { ino } = await Deno.stat(socket);
   const aside = `${files.disk}.aside`;

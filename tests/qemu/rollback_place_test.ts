@@ -46,7 +46,7 @@ cd "${this.place}" && umask 027 && ulimit -S -n 700 && ulimit -c 0 &&
 }
 
 /** Where and as whom a process runs. */
-function placeOf(pid: number) {
+function filesOf(pid: number) {
   const read = (name: string) => Deno.readTextFileSync(`/proc/${pid}/${name}`);
   const stat = read("stat");
   return {
@@ -80,7 +80,7 @@ for (const [fate, befall] of Object.entries(fates)) {
       "tcg",
     );
     const witness = await Witness.of(vm);
-    const before = placeOf(vm.pid);
+    const before = filesOf(vm.pid);
     assertEquals(before.cwd, qemu.place);
     assert(before.environment.includes(`${MARK}=a value`));
     befall(qemu.binary);
@@ -103,7 +103,7 @@ exec "${builds.new.binary}" "$@"
     assert(report.pid_after !== null && report.pid_after !== vm.pid);
     vm.follow(report.pid_after);
     assertEquals(vm.executable(), `${qemu.binary} (deleted)`);
-    assertEquals(placeOf(vm.pid), before);
+    assertEquals(filesOf(vm.pid), before);
     await witness.assertLivesOn();
   });
 }

@@ -48,7 +48,7 @@ for (const [what, [program, says]] of Object.entries(ENDS)) {
     await Deno.symlink(builds.new.binary, binary);
     const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
     const { report, said } = await updateHere(order, async (phase) => {
-      if (phase === "cut") await replace(binary, program);
+      if (phase === "switchover") await replace(binary, program);
     });
     assertEquals(report?.outcome, "rolled-back", said);
     assertMatch(report?.error?.message ?? "", says);
@@ -67,7 +67,9 @@ Deno.test("recover tells why a VM goes back, and what the program said last", as
     const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
     await using cprctl = Cprctl.start(order);
     await cprctl.run(async (phase) => {
-      if (phase === "cut") await replace(binary, "echo 'no such device' >&2");
+      if (phase === "switchover") {
+        await replace(binary, "echo 'no such device' >&2");
+      }
       if (phase === "rollback") cprctl.kill("SIGKILL");
     });
   }

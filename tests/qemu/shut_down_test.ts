@@ -7,7 +7,7 @@ import type { PhaseName } from "../../lib/update/report/report.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { runDirectories } from "../faults/harness/scene.ts";
+import { runDirectories } from "../faults/harness/fixture.ts";
 import {
   commandOfAnother,
   PANICS,
@@ -64,7 +64,7 @@ const ACTS: readonly Act[] = [
     name: "its process gets SIGTERM",
     does: ({ pid }) => Deno.kill(pid, "SIGTERM"),
     says: /told to end by a signal/,
-    at: [...whileItRuns, "hold", "cut"],
+    at: [...whileItRuns, "hold", "switchover"],
   },
   {
     name: "a client quits",

@@ -92,7 +92,7 @@ Deno.test("a terminal is opened again when the exec fails", async () => {
   await Deno.symlink(builds.new.binary, binary);
   const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
   const { report, said } = await updateHere(order, async (phase) => {
-    if (phase === "cut") await Deno.remove(binary);
+    if (phase === "switchover") await Deno.remove(binary);
   });
   assertEquals(report?.outcome, "rolled-back", said);
   assertEquals(report?.pid_after, vm.pid);

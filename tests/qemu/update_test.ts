@@ -35,7 +35,7 @@ for (const accelerator of await accelerators(builds.old)) {
       assertEquals([report.pid_before, report.pid_after], [pid, pid]);
       assertEquals(report.from.version, builds.old.version);
       assertEquals(report.to?.version, builds.new.version);
-      assertEquals(report.blackout_ms === null, machine.paused === true);
+      assertEquals(report.downtime_ms === null, machine.paused === true);
       assertEquals(vm.pid, pid);
       assertEquals(vm.executable(), builds.new.binary);
       assertEquals(await vm.version(), builds.new.version);

@@ -15,7 +15,11 @@ import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { LENT, mayRaise, priorityNow } from "../update/process/priorities.ts";
+import {
+  BOOSTED,
+  mayRaise,
+  priorityNow,
+} from "../update/process/priorities.ts";
 import {
   commandOfAnother,
   PLAIN,
@@ -48,7 +52,7 @@ const GIVEN: readonly Given[] = [
   { name: "one CPU", cpus: [LAST_CPU] },
 ];
 
-/** The priority that a thread has where it was lent nothing. */
+/** The priority that a thread has without a boost. */
 function ownPriority({ scheduling }: Placement): number {
   const { priority, nice } = scheduling;
   return priority > 0 ? -1 - priority : 20 + nice;
@@ -85,7 +89,7 @@ async function cancel(vm: VirtualMachine): Promise<void> {
     await commandOfAnother(vm, "device_add", device);
   });
   assertEquals(report?.outcome, "refused", said);
-  assert((report?.blackout_ms ?? 0) > 0, "It tells no downtime");
+  assert((report?.downtime_ms ?? 0) > 0, "It tells no downtime");
 }
 
 /** Kills cprctl while the guest stands still; recover ends its update. */
@@ -96,11 +100,11 @@ async function killAndRecover(vm: VirtualMachine): Promise<void> {
     timeoutMs: TIMEOUT_MS,
   });
   await cprctl.run(async (phase) => {
-    if (phase !== "cut") return;
+    if (phase !== "switchover") return;
     await until(
-      "the VM is lent priority",
+      "the VM is boosted",
       TIMEOUT_MS,
-      () => priorityNow(vm.pid) === LENT,
+      () => priorityNow(vm.pid) === BOOSTED,
     );
     cprctl.kill("SIGKILL");
   });

@@ -64,7 +64,7 @@ export async function updateAnswer(
     outcome: report.outcome,
     vm_state: await vmState(report, glances),
     blockers: blockersOf(report.checks),
-    blackout_ms: report.blackout_ms,
+    downtime_ms: report.downtime_ms,
     pid: glances.after?.pid ?? report.pid_after,
     ...report.warnings.length > 0 ? { warnings: report.warnings } : {},
     report: failed ? withoutFaultless(report) : report,
@@ -101,9 +101,9 @@ function sentence(report: Report): string {
       return `VM ${vm} was shut down meanwhile`;
     default:
       return `VM ${vm} moved onto ${exe}` +
-        (report.blackout_ms === null
+        (report.downtime_ms === null
           ? ""
-          : `: it paused for ${formatDuration(report.blackout_ms)}`);
+          : `: its downtime was ${formatDuration(report.downtime_ms)}`);
   }
 }
 

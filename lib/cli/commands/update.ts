@@ -45,7 +45,7 @@ export function updateCommand(
       brief: "Move a running VM onto a new QEMU",
       fullDescription: withExamples(
         "Move a running VM onto a new QEMU in the same process: the pid stays, guest\n" +
-          "RAM stays in place, and the guest pauses for as long as a QEMU takes to start.\n" +
+          "RAM stays in place, and the downtime is about the time that a QEMU takes to start.\n" +
           "Prints a verdict and where the time went; the exit code says how it ended.\n" +
           "A VM that runs on that very file already is left alone. With --all, no guest\n" +
           "is stopped while another one is, nor after a VM had to be put back; the exit\n" +

@@ -62,9 +62,9 @@ ${rows}</tbody>
 
 function row(report: Report, id: string, total: number): Markup {
   const [word, mood] = VERDICTS[report.outcome];
-  const { blackout_ms: pause, to, from, outcome } = report;
+  const { downtime_ms: downtime, to, from, outcome } = report;
   const program = programName(outcome === "updated" ? to ?? from : from);
-  const length = pause === null ? "–" : formatDuration(pause);
+  const length = downtime === null ? "–" : formatDuration(downtime);
   return markup`<tr class="${mood}">
 <th scope="row"><a href="#${id}">${vmName(report)}</a>
 <span class="note"><span class="mood"><span aria-hidden="true">${

@@ -29,7 +29,7 @@ export function wasTouched({ outcome }: Report): boolean {
 /** The figures that an operator asks for first; what is not known is left out. */
 export function figuresList(report: Report): Markup {
   const figures = [
-    pauseFigure(report),
+    downtimeFigure(report),
     processFigure(report),
     memoryFigure(report),
     timeFigure(report),
@@ -44,13 +44,13 @@ function figureItem({ name, value, note }: Figure): Markup {
 `;
 }
 
-function pauseFigure(report: Report): Figure | undefined {
-  const { blackout_ms: pause, blackout_predicted_ms: predicted } = report;
-  if (pause === null) return undefined;
+function downtimeFigure(report: Report): Figure | undefined {
+  const { downtime_ms: downtime, downtime_predicted_ms: predicted } = report;
+  if (downtime === null) return undefined;
   const note = predicted === null
     ? "from stop to resume"
     : `${formatDuration(predicted)} predicted`;
-  return { name: "Guest paused", value: formatDuration(pause), note };
+  return { name: "Downtime", value: formatDuration(downtime), note };
 }
 
 function processFigure(report: Report): Figure | undefined {

@@ -11,7 +11,7 @@
  * There is no viewBox: the bars are given in per cent and grow with the page,
  * letters keep their size on a phone. Names and figures stand outside of the
  * image's own box, in margins that the style sheet leaves for them. Zero is
- * where the guest stops. A pause that would be too short to see makes the scale
+ * where the guest stops. A downtime that would be too short to see makes the scale
  * leave out what is far from it; a strip above then shows the whole.
  *
  * @module
@@ -20,9 +20,9 @@
 import type { Phase, Report } from "../../update/report/report.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
+  downtimeOf,
   endOf,
   labelOf,
-  pauseOf,
   roundUp,
   type Span,
   type Timed,
@@ -58,26 +58,26 @@ interface Place {
 /** The timeline; nothing where no phase was entered. */
 export function timelineSection(report: Report, id: string): Markup {
   if (report.phases.length === 0) return NOTHING;
-  const window = windowAround(pauseOf(report), totalTime(report));
+  const window = windowAround(downtimeOf(report), totalTime(report));
   const isPart = window.start > 0 || window.end < totalTime(report);
   return markup`<section class="timeline"><h3>Timeline</h3>${
     isPart ? wholeStrip(report, window) : NOTHING
   }${timelineSvg(report, window, id)}</section>`;
 }
 
-/** All of an update in one line: the pause in the accent, the rest in grey. */
+/** All of an update in one line: the downtime in the accent, the rest in grey. */
 export function timelineStrip(timed: Timed, total: number): Markup {
   const window = { start: 0, end: total };
-  const pause = pauseOf(timed);
+  const downtime = downtimeOf(timed);
   const track = { class: "track", x: 0, y: 6, width: "100%", height: 2 };
   return element(
     "svg",
     { class: "strip", width: "100%", height: STRIP, "aria-hidden": "true" },
     element("rect", track),
     timed.phases.map((phase) => bar(phase, 4, window, "bar")),
-    pause === undefined
+    downtime === undefined
       ? NOTHING
-      : box("paused", placed(pause, window), 1, STRIP - 2),
+      : box("paused", placed(downtime, window), 1, STRIP - 2),
   );
 }
 
@@ -87,13 +87,13 @@ function wholeStrip(report: Report, window: Span): Markup {
   return markup`<p class="whole">${timelineStrip(report, total)}
 <span>The whole, ${
     formatDuration(total)
-  }; below, ${shown} of it around the pause</span></p>
+  }; below, ${shown} of it around the downtime</span></p>
 `;
 }
 
 function timelineSvg(report: Report, window: Span, id: string): Markup {
-  const pause = pauseOf(report);
-  const first = pause === undefined ? 0 : ROW;
+  const downtime = downtimeOf(report);
+  const first = downtime === undefined ? 0 : ROW;
   const height = first + report.phases.length * ROW;
   const attributes = {
     class: "rows",
@@ -102,17 +102,19 @@ function timelineSvg(report: Report, window: Span, id: string): Markup {
     "aria-labelledby": `${id}-title ${id}-words`,
   };
   const rows = report.phases.map((phase, index) =>
-    phaseRow(phase, first + index * ROW, window, pause)
+    phaseRow(phase, first + index * ROW, window, downtime)
   );
   return element(
     "svg",
     attributes,
     element("title", { id: `${id}-title` }, `Timeline of ${vmName(report)}`),
     element("desc", { id: `${id}-words` }, description(report)),
-    pause === undefined ? NOTHING : pauseBand(report, pause, window, height),
-    pause === undefined ? NOTHING : guestRow(report, pause, window),
+    downtime === undefined
+      ? NOTHING
+      : downtimeBand(report, downtime, window, height),
+    downtime === undefined ? NOTHING : guestRow(report, downtime, window),
     rows,
-    scale(window, pause?.start ?? 0, height),
+    scale(window, downtime?.start ?? 0, height),
   );
 }
 
@@ -120,24 +122,24 @@ function description(report: Report): string {
   const phases = report.phases.map((phase) =>
     `${labelOf(phase)} ${formatDuration(phase.duration_ms)}`
   );
-  const pause = pauseOf(report);
-  if (pause === undefined) return `${phases.join(", ")}.`;
-  const stopped = `The guest stopped after ${formatDuration(pause.start)}`;
-  const resumed = report.blackout_ms === null
+  const downtime = downtimeOf(report);
+  if (downtime === undefined) return `${phases.join(", ")}.`;
+  const stopped = `The guest stopped after ${formatDuration(downtime.start)}`;
+  const resumed = report.downtime_ms === null
     ? "was not seen to run again"
-    : `ran again ${formatDuration(report.blackout_ms)} later`;
+    : `ran again ${formatDuration(report.downtime_ms)} later`;
   return `${stopped} and ${resumed}. ${phases.join(", ")}.`;
 }
 
-/** The pause behind all rows; without an end if the guest did not go on. */
-function pauseBand(
+/** The downtime behind all rows; without an end if the guest did not go on. */
+function downtimeBand(
   report: Report,
-  pause: Span,
+  downtime: Span,
   window: Span,
   height: number,
 ): Markup {
-  const place = placed(pause, window);
-  const edges = report.blackout_ms === null
+  const place = placed(downtime, window);
+  const edges = report.downtime_ms === null
     ? [place.from]
     : [place.from, place.to];
   return element(
@@ -150,14 +152,14 @@ function pauseBand(
   );
 }
 
-function guestRow(report: Report, pause: Span, window: Span): Markup {
-  const { from, to } = placed(pause, window);
+function guestRow(report: Report, downtime: Span, window: Span): Markup {
+  const { from, to } = placed(downtime, window);
   const y = BAR + THICKNESS / 2;
   const stretch = (name: string, start: number, end: number) =>
     end <= start
       ? NOTHING
       : line(name, { x1: percent(start), x2: percent(end), y1: y, y2: y });
-  const length = report.blackout_ms;
+  const length = report.downtime_ms;
   return element(
     "g",
     {},
@@ -175,9 +177,9 @@ function phaseRow(
   phase: Phase,
   top: number,
   window: Span,
-  pause: Span | undefined,
+  downtime: Span | undefined,
 ): Markup {
-  const isPaused = pause !== undefined && isMostlyIn(phase, pause);
+  const isPaused = downtime !== undefined && isMostlyIn(phase, downtime);
   const tone = phase.name === "rollback"
     ? "bar back"
     : isPaused
@@ -273,8 +275,8 @@ function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))}%`;
 }
 
-function isMostlyIn(phase: Phase, pause: Span): boolean {
-  const shared = Math.min(endOf(phase), pause.end) -
-    Math.max(phase.start_ms, pause.start);
+function isMostlyIn(phase: Phase, downtime: Span): boolean {
+  const shared = Math.min(endOf(phase), downtime.end) -
+    Math.max(phase.start_ms, downtime.start);
   return shared * 2 > phase.duration_ms;
 }

@@ -34,9 +34,9 @@ export function leftOutText(vm: LeftOut, { colour }: Look): string {
   return `${painter(colour)("left out:", "faint")} ${text}\n`;
 }
 
-/** "31 updated, 1 rolled back; 2 left out; 24.1 s; longest pause 97.2 ms". */
+/** "31 updated, 1 rolled back; 2 left out; 24.1 s; longest downtime 97.2 ms". */
 export function sumText({ results, summary }: AllReport): string {
-  const { left_out, unreadable, duration_ms, longest_blackout_ms } = summary;
+  const { left_out, unreadable, duration_ms, longest_downtime_ms } = summary;
   const parts = [
     results.length === 0
       ? "No VM was there to update"
@@ -46,14 +46,14 @@ export function sumText({ results, summary }: AllReport): string {
       ? ""
       : `${unreadable} of other users not seen: run as root to see all`,
     formatDuration(duration_ms),
-    longest_blackout_ms === null
+    longest_downtime_ms === null
       ? ""
-      : `longest pause ${formatDuration(longest_blackout_ms)}`,
+      : `longest downtime ${formatDuration(longest_downtime_ms)}`,
   ];
   return `${parts.filter((part) => part !== "").join("; ")}\n`;
 }
 
-/** "3 done; web-4: cut, web-5: preflight …". */
+/** "3 done; web-4: switchover, web-5: preflight …". */
 export function underWayText(
   done: number,
   underWay: Iterable<readonly [name: string, phase: PhaseName]>,

@@ -1,17 +1,17 @@
 /**
  * The phases of an update as bars over one scale of time, with the guest's
- * pause marked through all of them.
+ * downtime marked through all of them.
  *
  * ```text
  *   prepare  ━━━━━━━┊                    ┊            25.2 ms
  *   migrate         ━━╸                  ┊             6.7 ms
- *   cut             ┊ ╺━━━━━━━━━━━╸      ┊            43.2 ms
+ *   switchover      ┊ ╺━━━━━━━━━━━╸      ┊            43.2 ms
  *   load            ┊             ━━━━━━━━            37.3 ms
  *   guest    ───────┤┄┄┄┄┄┄ paused ┄┄┄┄┄┄├──────      91.3 ms
  *            -20    0        40      80      120      ms
  * ```
  *
- * Zero is where the guest stops. A pause that would be too short to see makes
+ * Zero is where the guest stops. A downtime that would be too short to see makes
  * the scale leave out what is far from it; marks at the edges say so.
  *
  * @module
@@ -21,9 +21,9 @@ import type { Phase } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
+  downtimeOf,
   endOf,
   labelOf,
-  pauseOf,
   roundUp,
   type Span,
   type Timed,
@@ -94,7 +94,7 @@ export function renderTimeline(report: Timed, look: Look): string {
 
 class Timeline {
   readonly #phases: readonly Phase[];
-  readonly #pause: Span | undefined;
+  readonly #downtime: Span | undefined;
   /** Whether the guest was seen to run again. */
   readonly #resumed: boolean;
   readonly #window: Span;
@@ -106,9 +106,9 @@ class Timeline {
   constructor(report: Timed, look: Look) {
     const { phases } = report;
     this.#phases = phases;
-    this.#resumed = report.blackout_ms !== null;
-    this.#pause = pauseOf(report);
-    this.#window = windowAround(this.#pause, totalTime(report));
+    this.#resumed = report.downtime_ms !== null;
+    this.#downtime = downtimeOf(report);
+    this.#window = windowAround(this.#downtime, totalTime(report));
     this.#nameWidth = Math.max(
       GUEST.length,
       ...phases.map((phase) => labelOf(phase).length),
@@ -120,7 +120,9 @@ class Timeline {
 
   lines(): string[] {
     const rows = this.#phases.map((phase) => this.#phaseLine(phase));
-    if (this.#pause !== undefined) rows.push(this.#guestLine(this.#pause));
+    if (this.#downtime !== undefined) {
+      rows.push(this.#guestLine(this.#downtime));
+    }
     return [...rows, this.#scaleLine()];
   }
 
@@ -144,11 +146,11 @@ class Timeline {
     return this.#line(labelOf(phase), cells, phase.duration_ms);
   }
 
-  #guestLine(pause: Span): string {
+  #guestLine(downtime: Span): string {
     const { running, paused, stop, resume } = this.#glyphs;
     const cells = this.#emptyRow();
-    const first = this.#column(pause.start);
-    const last = Math.max(first, this.#column(pause.end));
+    const first = this.#column(downtime.start);
+    const last = Math.max(first, this.#column(downtime.end));
     for (const [index, cell] of cells.entries()) {
       const isPaused = index >= first && index <= last;
       cell.character = isPaused ? paused : running;
@@ -167,14 +169,14 @@ class Timeline {
     return this.#line(
       GUEST,
       cells,
-      this.#resumed ? pause.end - pause.start : undefined,
+      this.#resumed ? downtime.end - downtime.start : undefined,
     );
   }
 
   /** Labels at round times, each starting below the time it names. */
   #scaleLine(): string {
     const { start, end } = this.#window;
-    const zero = this.#pause?.start ?? 0;
+    const zero = this.#downtime?.start ?? 0;
     const ticks = Math.max(1, Math.floor(this.#columns / TICK_SPACING));
     const step = roundUp((end - start) / ticks);
     let text = "";
@@ -213,16 +215,16 @@ class Timeline {
     return result;
   }
 
-  /** Blanks, and the two guides that carry the pause through every row. */
+  /** Blanks, and the two guides that carry the downtime through every row. */
   #emptyRow(): Cell[] {
     const cells = Array.from(
       { length: this.#columns },
       (): Cell => ({ character: " ", tone: undefined }),
     );
-    if (this.#pause === undefined) return cells;
+    if (this.#downtime === undefined) return cells;
     const edges = this.#resumed
-      ? [this.#pause.start, this.#pause.end]
-      : [this.#pause.start];
+      ? [this.#downtime.start, this.#downtime.end]
+      : [this.#downtime.start];
     for (const edge of edges) {
       put(cells, this.#column(edge), this.#glyphs.guide, "faint");
     }
@@ -231,9 +233,9 @@ class Timeline {
 
   #toneOf(phase: Phase, span: Span): Tone {
     if (phase.name === "rollback") return "bad";
-    if (this.#pause === undefined) return "busy";
-    const shared = Math.min(span.end, this.#pause.end) -
-      Math.max(span.start, this.#pause.start);
+    if (this.#downtime === undefined) return "busy";
+    const shared = Math.min(span.end, this.#downtime.end) -
+      Math.max(span.start, this.#downtime.start);
     return shared * 2 > span.end - span.start ? "careful" : "busy";
   }
 

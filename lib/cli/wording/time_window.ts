@@ -5,7 +5,7 @@ import type { Phase, PhaseName, Report } from "../../update/report/report.ts";
 /** What a timeline needs of a report. */
 export type Timed = Pick<
   Report,
-  "phases" | "blackout_ms" | "blackout_start_ms"
+  "phases" | "downtime_ms" | "downtime_start_ms"
 >;
 
 /** A span of time, in milliseconds from the start of the update. */
@@ -16,9 +16,9 @@ export interface Span {
 
 /** A scale must have a length, even if nothing took time. */
 const SHORTEST = 0.1;
-/** A pause below this share of all time is looked at more closely. */
+/** A downtime below this share of all time is looked at more closely. */
 const SMALLEST_SHARE = 0.3;
-/** What is shown on either side of such a pause, in pauses. */
+/** What is shown on either side of such a downtime, in downtimes. */
 const MARGIN = 0.5;
 
 const LABELS: Partial<Record<PhaseName, string>> = { verify: "same VM?" };
@@ -33,9 +33,9 @@ export function labelOf(phase: Phase): string {
   return LABELS[phase.name] ?? phase.name;
 }
 
-/** When the last phase, and the pause, had ended. */
+/** When the last phase, and the downtime, had ended. */
 export function totalTime(
-  { phases, blackout_ms: length, blackout_start_ms: start }: Timed,
+  { phases, downtime_ms: length, downtime_start_ms: start }: Timed,
 ): number {
   return Math.max(
     ...phases.map(endOf),
@@ -45,22 +45,22 @@ export function totalTime(
 }
 
 /** When the guest stood still; to the very end if it was not seen to go on. */
-export function pauseOf(timed: Timed): Span | undefined {
-  const { blackout_start_ms: start, blackout_ms: length } = timed;
+export function downtimeOf(timed: Timed): Span | undefined {
+  const { downtime_start_ms: start, downtime_ms: length } = timed;
   if (start === null) return undefined;
   return { start, end: length === null ? totalTime(timed) : start + length };
 }
 
-/** All time, or the surroundings of a pause that would hardly be seen. */
-export function windowAround(pause: Span | undefined, total: number): Span {
-  if (pause === undefined) return { start: 0, end: total };
-  const length = pause.end - pause.start;
+/** All time, or the surroundings of a downtime that would hardly be seen. */
+export function windowAround(downtime: Span | undefined, total: number): Span {
+  if (downtime === undefined) return { start: 0, end: total };
+  const length = downtime.end - downtime.start;
   if (length === 0 || length >= total * SMALLEST_SHARE) {
     return { start: 0, end: total };
   }
   return {
-    start: Math.max(0, pause.start - length * MARGIN),
-    end: Math.min(total, pause.end + length * MARGIN),
+    start: Math.max(0, downtime.start - length * MARGIN),
+    end: Math.min(total, downtime.end + length * MARGIN),
   };
 }
 

@@ -44,7 +44,7 @@ export function mainClause(report: Report): string {
     case "refused":
       // An earlier start of the same update may have stopped the guest.
       return `${name} was not ${
-        report.blackout_ms === null ? "touched" : "moved"
+        report.downtime_ms === null ? "touched" : "moved"
       } and runs on ${old}`;
     case "rolled-back":
       return `${name} runs on ${old} again, its memory as it was`;
@@ -64,17 +64,17 @@ export function pidClause(
     : `pid ${before} is now ${after}`;
 }
 
-/** "paused 91.3 ms"; empty where the guest never stopped. */
-export function pauseClause(report: Report): string {
-  if (report.blackout_ms !== null) {
-    return `paused ${formatDuration(report.blackout_ms)}`;
+/** "downtime 91.3 ms"; empty where the guest never stopped. */
+export function downtimeClause(report: Report): string {
+  if (report.downtime_ms !== null) {
+    return `downtime ${formatDuration(report.downtime_ms)}`;
   }
   return report.outcome === "updated" ? "still paused, as it was" : "";
 }
 
 /** All that is to be said in one line, after the word. */
 export function sentence(report: Report): string {
-  return [mainClause(report), pidClause(report), pauseClause(report)]
+  return [mainClause(report), pidClause(report), downtimeClause(report)]
     .filter((clause) => clause !== "").join(", ");
 }
 

@@ -15,7 +15,7 @@
  * ```
  *
  * This folder is apart from the client because valibot takes some
- * milliseconds to load, which a program that starts within a guest's blackout
+ * milliseconds to load, which a program that starts within the downtime
  * has better uses for.
  *
  * @module

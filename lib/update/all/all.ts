@@ -7,7 +7,7 @@
  * c                                                                  facts …
  * ```
  *
- * What comes before a guest's pause may be done for several VMs at once. A VM
+ * What comes before a guest's downtime may be done for several VMs at once. A VM
  * whose guest stands still is alone: nobody takes time from it, the monitors of
  * those that wait are not read, and once one has failed no other begins.
  *
@@ -47,7 +47,7 @@ export interface AllRequest {
   readonly unreadable?: number;
   /** Processes that may be VMs, and cannot be looked at. */
   readonly passedOver?: readonly PassedOver[];
-  /** So many VMs are worked on at once, one of them in its pause. */
+  /** So many VMs are worked on at once, one of them in its downtime. */
   readonly jobs: number;
   /** After so many failures no VM is touched any more. */
   readonly maxFailures: number;

@@ -48,7 +48,7 @@ export const allReportSchema = v.strictObject({
     ),
     "interrupted": v.boolean(),
     "duration_ms": milliseconds,
-    "longest_blackout_ms": v.nullable(milliseconds),
+    "longest_downtime_ms": v.nullable(milliseconds),
   }),
 });
 
@@ -74,7 +74,7 @@ export function allReport(
   for (const { outcome } of results) {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
-  const pauses = results.map((it) => it.blackout_ms).filter((it) =>
+  const downtimes = results.map((it) => it.downtime_ms).filter((it) =>
     it !== null
   );
   return {
@@ -87,7 +87,9 @@ export function allReport(
       unreadable,
       interrupted,
       duration_ms: durationMs,
-      longest_blackout_ms: pauses.length === 0 ? null : Math.max(...pauses),
+      longest_downtime_ms: downtimes.length === 0
+        ? null
+        : Math.max(...downtimes),
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Who may work, and who may work alone: VMs that are looked at share the host;
  * a VM whose guest stands still has it to itself, so that a crowd makes no
- * pause longer.
+ * downtime longer.
  *
  * Whoever asks first is served first, so that nobody waits for ever.
  *

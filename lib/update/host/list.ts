@@ -246,7 +246,7 @@ interface Asked {
 
 /**
  * A monitor serves one client at a time: in an update, whoever else asks makes
- * the guest's pause longer.
+ * the downtime longer.
  */
 async function askUnlessAtWork(
   path: string,

@@ -26,7 +26,7 @@ export interface LastUpdate {
   /** Seconds since 1970. */
   readonly time: number;
   /** Seconds; undefined where the guest was never stopped. */
-  readonly pause: number | undefined;
+  readonly downtime: number | undefined;
 }
 
 /** Whose it was: a VM's process, and its name lest the pid be another's now. */
@@ -58,18 +58,20 @@ export class History {
         last.set(key, { ...known, outcome, error });
       }
       if (name === METRIC.LAST_TIME) last.set(key, { ...known, time: value });
-      if (name === METRIC.LAST_PAUSE) last.set(key, { ...known, pause: value });
+      if (name === METRIC.LAST_DOWNTIME) {
+        last.set(key, { ...known, downtime: value });
+      }
     }
-    for (const [key, { outcome, error = "", time, pause }] of last) {
+    for (const [key, { outcome, error = "", time, downtime }] of last) {
       if (outcome === undefined || time === undefined) continue;
-      history.#last.set(key, { outcome, error, time, pause });
+      history.#last.set(key, { outcome, error, time, downtime });
     }
     return history;
   }
 
   /** Adds an update that has just ended; a mere look is none. */
   add(report: Report, at: Date): void {
-    const { outcome, error, blackout_ms } = report;
+    const { outcome, error, downtime_ms } = report;
     if (!COUNTED.some((it) => it === outcome)) return;
     this.#counts.set(outcome, this.count(outcome) + 1);
     const pid = report.pid_after ?? report.pid_before;
@@ -78,7 +80,7 @@ export class History {
       outcome,
       error: error?.code ?? "",
       time: Math.floor(at.getTime() / 1000),
-      pause: blackout_ms === null ? undefined : secondsOf(blackout_ms),
+      downtime: downtime_ms === null ? undefined : secondsOf(downtime_ms),
     });
   }
 

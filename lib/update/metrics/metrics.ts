@@ -90,9 +90,9 @@ function lastUpdates(vms: readonly ListedVm[], history: History): Family[] {
     ),
     ofVms(
       vms,
-      METRIC.LAST_PAUSE,
+      METRIC.LAST_DOWNTIME,
       "How long the guest stood still in its last update, in seconds",
-      (vm) => sampleOf(history.lastOf(vm)?.pause),
+      (vm) => sampleOf(history.lastOf(vm)?.downtime),
     ),
   ];
 }

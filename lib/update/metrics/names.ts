@@ -7,5 +7,5 @@ export const METRIC = {
   UPDATES: "cprctl_updates_total",
   LAST_OUTCOME: "cprctl_vm_last_update_outcome",
   LAST_TIME: "cprctl_vm_last_update_time_seconds",
-  LAST_PAUSE: "cprctl_vm_last_update_pause_seconds",
+  LAST_DOWNTIME: "cprctl_vm_last_update_downtime_seconds",
 } as const;

@@ -5,8 +5,8 @@ import type { ProcessFiles } from "../process/files.ts";
 import type { Check } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
-import type { Cell } from "../world/cell.ts";
-import type { Seccomp } from "../world/seccomp.ts";
+import type { Sandbox } from "../standby/sandbox.ts";
+import type { Seccomp } from "../standby/seccomp.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** What an update is about. */
@@ -24,7 +24,7 @@ export interface PreflightContext {
    * Where programs run that the VM chose, or that others than root can change;
    * undefined: they do not.
    */
-  readonly cell: Cell | undefined;
+  readonly sandbox: Sandbox | undefined;
   /** The filters over the VM's process. */
   readonly seccomp: Seccomp;
   /** Whether a VM that goes back may be less confined than it was. */

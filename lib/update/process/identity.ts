@@ -4,7 +4,7 @@
  * such as one that changes its user, and is no VM then.
  *
  * ```
- * monitor's peer ─▶ identify ─▶ facts ─▶ world, anchors ─▶ hold ─▶ rollback
+ * monitor's peer ─▶ identify ─▶ facts ─▶ context, pinned ─▶ hold ─▶ rollback
  *                       │                     │             │
  *                       └──── same? ──────────┴──── same? ──┘
  * ```

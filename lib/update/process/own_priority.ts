@@ -16,7 +16,7 @@ const SCHED_RR = 2;
 const SCHED_DEADLINE = 6;
 /** The least there is: whatever else on the host is of real time goes before. */
 const PRIORITY = 1;
-/** Before those that are lent the priority of the other threads. */
+/** Before those that are boosted to the priority of the other threads. */
 const MAIN_PRIORITY = 2;
 
 /** Raised for as long as one of these is there: a process may serve many VMs. */

@@ -62,7 +62,7 @@ const NO_RESTART = ["no", "on-success", "on-watchdog"];
 /** Asks systemd; undefined where the process is in no service. */
 export async function readService(pid: number): Promise<Service | undefined> {
   const groups = parseCgroups(await readProcText(pid, "cgroup"));
-  const place = placeOf(groups);
+  const place = filesOf(groups);
   if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);
   return { name: place.name, fate: fateOf(said, place, pid) };
@@ -79,7 +79,7 @@ async function isBooted(): Promise<boolean> {
 }
 
 /** Where a process is among systemd's units. */
-interface Place {
+interface ContextFiles {
   readonly name: string;
   readonly path: string;
   /** Whose systemd it is; undefined for the host's. */
@@ -90,7 +90,7 @@ interface Place {
  * The service in a path such as
  * /user.slice/user-7.slice/user@7.service/app.slice/vm.service/group.
  */
-export function placeOf(groups: Cgroups): Place | undefined {
+export function filesOf(groups: Cgroups): ContextFiles | undefined {
   for (const path of [groups["name=systemd"], groups[""]]) {
     const services = path?.split("/").filter((it) => it.endsWith(".service"));
     const name = services?.at(-1);
@@ -103,7 +103,9 @@ export function placeOf(groups: Cgroups): Place | undefined {
 }
 
 /** What systemd says of a service; empty where it says nothing. */
-async function show({ name, user }: Place): Promise<Map<string, string>> {
+async function show(
+  { name, user }: ContextFiles,
+): Promise<Map<string, string>> {
   const manager = user === undefined
     ? []
     : user === `${Deno.uid()}`
@@ -132,7 +134,7 @@ async function show({ name, user }: Place): Promise<Map<string, string>> {
 /** @param said the properties by their names */
 export function fateOf(
   said: ReadonlyMap<string, string>,
-  { path }: Pick<Place, "path">,
+  { path }: Pick<ContextFiles, "path">,
   pid: number,
 ): ServiceFate {
   const group = said.get("ControlGroup") ?? "";

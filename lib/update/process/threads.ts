@@ -58,7 +58,7 @@ export async function readThreads(
 
 /**
  * Gives the threads that a VM has now what those of the same names had. Within
- * the guest's pause: one round trip, and nothing set that is right already.
+ * the downtime: one round trip, and nothing set that is right already.
  *
  * @returns what could not be given back, for a person
  * @throws {UpdateProblem} when the VM has more vCPUs than it had

@@ -1,34 +1,34 @@
 /**
  * Priority for what a guest that stands still waits for: the threads of this
- * process, and those of the VM's process, which are lent it.
+ * process, and those of the VM's process, which are boosted.
  *
  * On a host whose cores are taken, the new program would wait for its turn at
  * every step, and so would its answers. For as long as the guest stands still
  * both come before whatever is not of real time. Nothing that the VM's process
- * has is changed: what is lent ends with this process, or after a moment unless
- * it is lent anew, and is not inherited by what the VM's process starts.
+ * has is changed: a boost ends with this process, or after a moment unless
+ * it is renewed, and is not inherited by what the VM's process starts.
  *
  * @module
  */
 
 import { OsError } from "../../../ffi/libc.ts";
-import { PriorityLender } from "../../../ffi/priority_loan.ts";
+import { PriorityBooster } from "../../../ffi/priority_boost.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { OwnPriority, raiseNew } from "./own_priority.ts";
 
-/** Lent at a time. */
-const LOAN_MS = 50;
+/** Duration of one boost. */
+const BOOST_MS = 50;
 /** Between two looks for threads that have been started. */
 const LOOK_MS = 1;
 /**
- * Of all VMs together, main threads aside: a loan keeps one of the 32 threads
+ * Of all VMs together, main threads aside: a boost keeps one of the 32 threads
  * that the runtime has for calls that wait, and every socket needs one.
  */
-const MAXIMUM_LOANS = 10;
+const MAXIMUM_BOOSTS = 10;
 /** A VM that takes longer is no more urgent than others. */
 const MAXIMUM_MS = 5_000;
 
-let loans = 0;
+let boosts = 0;
 
 /** Priority for one VM's process. */
 export class Urgency implements AsyncDisposable {
@@ -48,11 +48,11 @@ export class Urgency implements AsyncDisposable {
     using stack = new DisposableStack();
     try {
       const process = stack.use(PidFd.open(pid));
-      const lender = stack.use(new PriorityLender());
+      const booster = stack.use(new PriorityBooster());
       const own = OwnPriority.raise();
       if (own === undefined) return new Urgency(undefined);
       stack.use(own);
-      return new Urgency(new Work(process, lender, own, stack.move()));
+      return new Urgency(new Work(process, booster, own, stack.move()));
     } catch (error) {
       // A VM without priority is better than none.
       if (!(error instanceof OsError)) throw error;
@@ -65,32 +65,32 @@ export class Urgency implements AsyncDisposable {
     this.#work?.end();
   }
 
-  /** Ends it, and waits until the last loan is over. */
+  /** Ends it, and waits until the last boost is over. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.end();
     await this.#work?.done;
   }
 }
 
-/** Lends to every thread of a process until it is ended. */
+/** Boosts every thread of a process until it is ended. */
 class Work {
   readonly done: Promise<void>;
   readonly #process: PidFd;
-  readonly #lender: PriorityLender;
+  readonly #booster: PriorityBooster;
   readonly #own: OwnPriority;
-  /** The threads that have a loan, or cannot have one. */
-  readonly #lent = new Map<number, Promise<void>>();
+  /** The threads that have a boost, or cannot have one. */
+  readonly #boosted = new Map<number, Promise<void>>();
   #ended = false;
   #wake: () => void = () => {};
 
   constructor(
     process: PidFd,
-    lender: PriorityLender,
+    booster: PriorityBooster,
     own: OwnPriority,
     resources: Disposable,
   ) {
     this.#process = process;
-    this.#lender = lender;
+    this.#booster = booster;
     this.#own = own;
     this.done = this.#run(resources);
   }
@@ -110,7 +110,7 @@ class Work {
       if (performance.now() >= until) this.end();
       await this.#nextLook();
     }
-    await Promise.all(this.#lent.values());
+    await Promise.all(this.#boosted.values());
   }
 
   /** None once the process has ended: its id may be another's. */
@@ -128,17 +128,19 @@ class Work {
 
   #lendTo(tid: number): void {
     const isMain = tid === this.#process.pid;
-    if (this.#lent.has(tid) || !isMain && loans >= MAXIMUM_LOANS) return;
-    this.#lent.set(tid, this.#lend(tid, isMain ? 0 : 1));
+    if (this.#boosted.has(tid) || !isMain && boosts >= MAXIMUM_BOOSTS) return;
+    this.#boosted.set(tid, this.#boost(tid, isMain ? 0 : 1));
   }
 
-  async #lend(tid: number, counts: 0 | 1): Promise<void> {
-    loans += counts;
-    const end = await this.#lender.lend(tid, LOAN_MS);
-    loans -= counts;
-    // An exec ends a loan, and for some milliseconds afterwards the kernel takes
+  async #boost(tid: number, counts: 0 | 1): Promise<void> {
+    boosts += counts;
+    const end = await this.#booster.boost(tid, BOOST_MS);
+    boosts -= counts;
+    // An exec ends a boost, and for some milliseconds afterwards the kernel takes
     // none; another thread that is refused has ended.
-    if (end !== "refused" || tid === this.#process.pid) this.#lent.delete(tid);
+    if (end !== "refused" || tid === this.#process.pid) {
+      this.#boosted.delete(tid);
+    }
     if (end === "released") this.#wake(); // the guest waits for it
   }
 

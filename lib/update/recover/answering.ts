@@ -14,16 +14,16 @@ import { messageOf, NeedsPersonError } from "../error.ts";
 import { isOwnedBy } from "../process/identity.ts";
 import { isThere } from "../process/named_process.ts";
 import { readStateAndImage } from "../process/proc.ts";
-import { readKeepers } from "../run/journal.ts";
-import { IncomingSide } from "../transaction/incoming_side.ts";
-import { type Leftover, nobodyKeeps } from "./recovery.ts";
+import { readStandbys } from "../run/journal.ts";
+import { Destination } from "../transaction/destination.ts";
+import { noStandby, type Unfinished } from "./recovery.ts";
 
 /** How long a program that answers nothing is asked. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** The program that has the VM, and its process. */
 export interface Answering extends AsyncDisposable {
-  readonly side: IncomingSide;
+  readonly side: Destination;
   readonly pid: number;
 }
 
@@ -34,12 +34,12 @@ export interface Answering extends AsyncDisposable {
  * @throws {NeedsPersonError} when one may have it that cannot be talked to
  */
 export async function answering(
-  leftover: Leftover,
+  unfinished: Unfinished,
 ): Promise<Answering | undefined> {
-  const { journal: { vm }, keeper, process } = leftover;
+  const { journal: { vm }, standby, process } = unfinished;
   // While it is kept, only the process itself can answer at the monitor.
-  if (keeper !== undefined && process === undefined) {
-    return requireNotRun(leftover);
+  if (standby !== undefined && process === undefined) {
+    return requireNotRun(unfinished);
   }
   let client: QmpClient;
   try {
@@ -48,15 +48,15 @@ export async function answering(
     });
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
-    await requireSilenceOfNew(leftover, error);
-    return requireNotRun(leftover);
+    await requireSilenceOfNew(unfinished, error);
+    return requireNotRun(unfinished);
   }
   const pid = client.peer?.pid;
-  if (pid === undefined || !await isOfVm(pid, leftover)) {
+  if (pid === undefined || !await isOfVm(pid, unfinished)) {
     await client.close();
-    throw stranger(leftover, pid);
+    throw stranger(unfinished, pid);
   }
-  const side = IncomingSide.attach(
+  const side = Destination.attach(
     client,
     pid,
     pid === vm.pid ? "new" : "old",
@@ -68,12 +68,12 @@ export async function answering(
   };
 }
 
-/** Whether a process is the VM's, or was its memory's keeper. */
+/** Whether a process is the VM's, or was its memory's standby. */
 async function isOfVm(
   pid: number,
-  { journal: { vm }, directory }: Leftover,
+  { journal: { vm }, directory }: Unfinished,
 ): Promise<boolean> {
-  const members = [vm, ...readKeepers(directory)];
+  const members = [vm, ...readStandbys(directory)];
   for (const member of members) {
     if (member.pid === pid && await isThere(member)) {
       return isOwnedBy(pid, vm.owner);
@@ -89,10 +89,10 @@ async function isOfVm(
  * @throws {NeedsPersonError}
  */
 async function requireSilenceOfNew(
-  leftover: Leftover,
+  unfinished: Unfinished,
   cause: QmpError,
 ): Promise<void> {
-  const { journal: { vm }, process } = leftover;
+  const { journal: { vm }, process } = unfinished;
   if (process === undefined) return;
   if (cause instanceof QmpBusyError) {
     throw new NeedsPersonError("monitor-busy", messageOf(cause), {
@@ -128,9 +128,9 @@ async function requireSilenceOfNew(
 }
 
 /** @throws {NeedsPersonError} when the guest may have run, or nothing is held */
-function requireNotRun(leftover: Leftover): undefined {
-  const { journal: { vm }, keeper, process, mayHaveRun } = leftover;
-  if (keeper === undefined) throw nobodyKeeps(leftover);
+function requireNotRun(unfinished: Unfinished): undefined {
+  const { journal: { vm }, standby, process, mayHaveRun } = unfinished;
+  if (standby === undefined) throw noStandby(unfinished);
   if (!mayHaveRun) return undefined;
   throw new NeedsPersonError(
     "may-have-run",
@@ -141,18 +141,18 @@ function requireNotRun(leftover: Leftover): undefined {
       "on from the saved state then, so that it is not put back",
     {
       remedy: "Look at the VM before anything else; if it is to be started " +
-        `anew, end process ${keeper.pid}, which keeps its old memory`,
+        `anew, end process ${standby.pid}, which keeps its old memory`,
     },
   );
 }
 
 function stranger(
-  { keeper, directory }: Leftover,
+  { standby, directory }: Unfinished,
   pid: number | undefined,
 ): NeedsPersonError {
-  const kept = keeper === undefined
+  const kept = standby === undefined
     ? ""
-    : `end process ${keeper.pid}, which keeps the old one's memory, and `;
+    : `end process ${standby.pid}, which keeps the old one's memory, and `;
   return new NeedsPersonError(
     "stranger",
     `Process ${pid} answers at the monitor, which is not the VM's that was ` +

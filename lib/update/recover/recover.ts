@@ -20,16 +20,16 @@ import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
-import { Keeper } from "../world/keeper.ts";
+import { Standby } from "../standby/standby.ts";
 import { answering } from "./answering.ts";
-import { goBack } from "./go_back.ts";
-import { leadOn } from "./lead_on.ts";
+import { rollBackUnfinished } from "./roll_back.ts";
+import { rollForward } from "./roll_forward.ts";
 import {
-  type Leftover,
   needsPerson,
   type RecoverRequest,
   type Recovery,
   shutDown,
+  type Unfinished,
 } from "./recovery.ts";
 
 export type { RecoverRequest, Recovery } from "./recovery.ts";
@@ -109,32 +109,32 @@ async function recoverNow(
   journal: Journal,
   request: RecoverRequest,
 ): Promise<Recovery> {
-  const keeper = await Keeper.find(directory.path);
+  const standby = await Standby.find(directory.path);
   try {
     using process = await openNamed(journal.vm);
-    const leftover: Leftover = {
-      ...{ directory, journal, keeper, request, process },
+    const unfinished: Unfinished = {
+      ...{ directory, journal, standby, request, process },
       mayHaveRun: mayHaveResumed(directory),
     };
-    const recovery = await leadOnOrBack(leftover);
-    await keeper?.[Symbol.asyncDispose]();
+    const recovery = await leadOnOrBack(unfinished);
+    await standby?.[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
-    if (isOver(error)) await keeper?.[Symbol.asyncDispose]();
-    else keeper?.leave();
+    if (isOver(error)) await standby?.[Symbol.asyncDispose]();
+    else standby?.leave();
     throw error;
   }
 }
 
-async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
-  const found = await answering(leftover);
+async function leadOnOrBack(unfinished: Unfinished): Promise<Recovery> {
+  const found = await answering(unfinished);
   let why: string | undefined;
   if (found !== undefined) {
     await using program = found;
-    const recovery = await leadOn(program, leftover);
+    const recovery = await rollForward(program, unfinished);
     if (typeof recovery === "string") why = recovery;
     else {
-      const { settings } = leftover.journal;
+      const { settings } = unfinished.journal;
       const warnings = await new MigrationSettings(settings)
         .giveAll(program.side.client);
       return {
@@ -143,5 +143,5 @@ async function leadOnOrBack(leftover: Leftover): Promise<Recovery> {
       };
     }
   }
-  return await goBack(leftover, why);
+  return await rollBackUnfinished(unfinished, why);
 }

@@ -10,7 +10,7 @@ import {
 import type { RunDirectory } from "../run/directory.ts";
 import type { Journal } from "../run/journal.ts";
 import type { VmRecord } from "../vm/facts.ts";
-import type { Keeper } from "../world/keeper.ts";
+import type { Standby } from "../standby/standby.ts";
 
 /** What became of one VM. */
 export interface Recovery {
@@ -34,11 +34,11 @@ export interface RecoverRequest {
 }
 
 /** An update that was left unfinished. */
-export interface Leftover {
+export interface Unfinished {
   readonly directory: RunDirectory;
   readonly journal: Journal;
   /** Who holds the memory; undefined where nobody does, or not any more. */
-  readonly keeper: Keeper | undefined;
+  readonly standby: Standby | undefined;
   /** The process that was the VM's; undefined where it has ended. */
   readonly process: PidFd | undefined;
   /** Whether the guest may have run since its state was saved. */
@@ -85,8 +85,8 @@ export function needsPerson(vm: Recovery["vm"], error: unknown): Recovery {
 }
 
 /** Nobody holds the memory, and the process does not answer, or is gone. */
-export function nobodyKeeps(
-  { journal: { vm }, process, directory }: Leftover,
+export function noStandby(
+  { journal: { vm }, process, directory }: Unfinished,
 ): NeedsPersonError {
   return process === undefined
     ? new NeedsPersonError(

@@ -42,7 +42,7 @@ export const PHASES = [
   "prepare",
   "migrate",
   "hold",
-  "cut",
+  "switchover",
   "load",
   "verify",
   "commit",
@@ -125,17 +125,17 @@ export const reportSchema = v.strictObject({
   mode: v.picklist(["cpr-exec", "cpr-transfer"]),
   from: programSchema,
   to: v.nullable(programSchema),
-  blackout_ms: v.pipe(
+  downtime_ms: v.pipe(
     v.nullable(milliseconds),
     v.description(
-      "the guest's pause, STOP to RESUME by QEMU's own timestamps; null where it never stopped",
+      "the downtime, STOP to RESUME by QEMU's own timestamps; null where it never stopped",
     ),
   ),
-  blackout_start_ms: v.pipe(
+  downtime_start_ms: v.pipe(
     v.nullable(milliseconds),
     v.description("when the guest stopped, counted as the phases are"),
   ),
-  blackout_predicted_ms: v.nullable(milliseconds),
+  downtime_predicted_ms: v.nullable(milliseconds),
   phases: v.array(phaseSchema),
   checks: v.array(checkSchema),
   command_changes: v.array(commandChangeSchema),

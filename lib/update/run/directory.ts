@@ -22,7 +22,7 @@ const STATE_LIMIT = 68 * MIB;
 
 /**
  * A directory for one update, on tmpfs: the state of a VM is written and read
- * inside the guest's pause. It is gone when the update is over.
+ * inside the downtime. It is gone when the update is over.
  */
 export class RunDirectory implements AsyncDisposable {
   readonly path: string;

@@ -4,14 +4,14 @@
  *
  * ```
  * journal.json   written before the VM is touched
- * keepers        pid and start time of each keeper, a line each: one of them may
+ * standbys        pid and start time of each standby, a line each: one of them may
  *                be the VM by now
  * resumed        there from the moment at which the guest may run again: what
  *                was saved is older than its memory then
  * state/         where the VM's user is another one, a file system of its own
  *   vm.state     written by the VM
- * keeper.log     what went wrong in the keeper
- * keeper.sock    of the keeper of the VM's memory
+ * standby.log     what went wrong in the standby
+ * standby.sock    of the standby process
  * ```
  *
  * @module
@@ -33,7 +33,7 @@ export type { Journal } from "./journal_form.ts";
 
 const KEEPER_LINE = /^([1-9]\d{0,8}) (\d+)$/;
 const JOURNAL_FILE = "journal.json";
-const KEEPERS_FILE = "keepers";
+const STANDBYS_FILE = "standbys";
 const RESUMED_FILE = "resumed";
 const OWNER_ONLY = 0o600;
 /** Settings and threads are in it: a VM with 1000 vCPUs takes half of it. */
@@ -76,31 +76,31 @@ export function parseJournal(text: string): Journal {
 }
 
 /** Notes who keeps the VM's memory, and may become the VM. */
-export async function noteKeeper(
+export async function noteStandby(
   directory: RunDirectory["path"],
   pid: number,
 ): Promise<void> {
   const line = `${pid} ${await readStartTime(pid)}\n`;
-  await Deno.writeTextFile(`${directory}/${KEEPERS_FILE}`, line, {
+  await Deno.writeTextFile(`${directory}/${STANDBYS_FILE}`, line, {
     append: true,
     mode: OWNER_ONLY,
   });
 }
 
-/** Every keeper that was noted. */
-export function readKeepers({ path }: RunDirectory): ProcessName[] {
-  const text = readIfThere(`${path}/${KEEPERS_FILE}`) ?? "";
+/** Every standby that was noted. */
+export function readStandbys({ path }: RunDirectory): ProcessName[] {
+  const text = readIfThere(`${path}/${STANDBYS_FILE}`) ?? "";
   return text.split("\n").filter((line) => line !== "").map((line) => {
     const [, pid, startTime = ""] = KEEPER_LINE.exec(line) ?? [];
     if (pid !== undefined) return { pid: Number(pid), startTime };
     throw new UpdateProblem(
       "journal-damaged",
-      `"${path}/${KEEPERS_FILE}" has a line that names no process`,
+      `"${path}/${STANDBYS_FILE}" has a line that names no process`,
     );
   });
 }
 
-/** Notes that the guest may run from now on; within its pause. */
+/** Notes that the guest may run from now on; within its downtime. */
 export function noteResumption({ path }: RunDirectory): void {
   Deno.writeFileSync(`${path}/${RESUMED_FILE}`, new Uint8Array(), {
     mode: OWNER_ONLY,

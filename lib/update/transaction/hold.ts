@@ -7,7 +7,7 @@ import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { findDescriptor } from "../process/proc.ts";
 import type { Report } from "../report/report.ts";
-import type { Kept } from "../world/estate.ts";
+import type { Preserved } from "../standby/holdings.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */
 const MAXIMUM_DESCRIPTORS = 4096;
@@ -65,17 +65,17 @@ export class Hold implements Disposable {
     return new Hold(cprState, descriptors, { blocks, bytes });
   }
 
-  /** All of it, as a keeper takes it. */
-  get kept(): Kept[] {
+  /** All of it, as a standby takes it. */
+  get preserved(): Preserved[] {
     const { descriptors } = this.cprState;
     const named = new Set(descriptors.map(({ descriptor }) => descriptor));
     return [
-      ...descriptors.map(({ name, id, descriptor }): Kept => ({
-        held: { name, id },
+      ...descriptors.map(({ name, id, descriptor }): Preserved => ({
+        role: { name, id },
         fd: this.#at(descriptor),
       })),
       ...[...this.descriptors].filter(([number]) => !named.has(number))
-        .map(([number, fd]): Kept => ({ held: { number }, fd })),
+        .map(([number, fd]): Preserved => ({ role: { number }, fd })),
     ];
   }
 

@@ -1,5 +1,5 @@
 /**
- * The new program on disk, read before the guest's pause: a program that has
+ * The new program on disk, read before the downtime: a program that has
  * to be read while it starts more than doubles that.
  *
  * @module
@@ -111,12 +111,12 @@ function isOurs(file: Fd, path: string): boolean {
 /** The files that the loader would load besides. */
 async function librariesOf(
   program: string,
-  { cell, namedByOperator }: Choice,
+  { sandbox, namedByOperator }: Choice,
 ): Promise<string[]> {
   try {
     return librariesIn(
       await printedBy(program, HARMLESS, {
-        ...{ cell, namedByOperator },
+        ...{ sandbox, namedByOperator },
         variables: TELL_LIBRARIES,
       }),
     );

@@ -18,8 +18,8 @@ import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import type { MigrationSettings } from "../vm/migration_settings.ts";
 import { isLive } from "../vm/run_state.ts";
-import type { Keeper } from "../world/keeper.ts";
-import { IncomingSide } from "./incoming_side.ts";
+import type { Standby } from "../standby/standby.ts";
+import { Destination } from "./destination.ts";
 import type { MonitorQueue } from "./monitor_queue.ts";
 import type { SavedState } from "./saved_state.ts";
 
@@ -28,7 +28,7 @@ const KILL_TIMEOUT_MS = 60_000;
 /** A system without processes, memory or room may have some again. */
 const KEEPER_TIMEOUT_MS = 30_000;
 /** Between two attempts to let the guest run; then twice as long each time. */
-const FIRST_PAUSE_MS = 20;
+const FIRST_DELAY_MS = 20;
 
 /** What there is to go back with. */
 export interface WayBack {
@@ -36,9 +36,9 @@ export interface WayBack {
   /** The process to end; null where it is gone already. */
   readonly process: PidFd | null;
   /** Who holds the memory and becomes the old program. */
-  readonly keeper: Keeper;
+  readonly standby: Standby;
   /** Another one: the memory is held here as well. */
-  readonly anotherKeeper: () => Promise<Keeper>;
+  readonly anotherStandby: () => Promise<Standby>;
   /** A process that answers at the monitor in place of the VM's own. */
   readonly intruder?: number | undefined;
   /** Where the monitor's socket outlives its program. */
@@ -70,61 +70,61 @@ export async function rollBack(way: WayBack): Promise<Return> {
   way.state.restore();
   const deadline = new Deadline(way.timeoutMs);
   await using stack = new AsyncDisposableStack();
-  let { keeper } = way;
+  let { standby } = way;
   let first: unknown;
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+  for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
-      return await becomeOld(keeper, way, deadline);
+      return await becomeOld(standby, way, deadline);
     } catch (error) {
       if (error instanceof UpdateError) throw error;
       // A later attempt may end for nothing but the want of time.
       first ??= error;
-      const another = await anotherKeeper(way);
-      if (deadline.left() < pauseMs) {
+      const another = await anotherStandby(way);
+      if (deadline.left() < delayMs) {
         another.leave();
         throw failed(first);
       }
-      keeper = stack.use(another);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      standby = stack.use(another);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
   }
 }
 
 /**
- * Another keeper; asked for again while none comes, also when the time is over:
+ * Another standby; asked for again while none comes, also when the time is over:
  * this process alone holds the memory, and ends.
  */
-async function anotherKeeper(way: WayBack): Promise<Keeper> {
+async function anotherStandby(way: WayBack): Promise<Standby> {
   const deadline = new Deadline(KEEPER_TIMEOUT_MS);
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+  for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
-      return await way.anotherKeeper();
+      return await way.anotherStandby();
     } catch (error) {
-      if (deadline.left() < pauseMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (deadline.left() < delayMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
   }
 }
 
 /** One attempt; the process is gone when it fails. */
 async function becomeOld(
-  keeper: Keeper,
+  standby: Standby,
   way: WayBack,
   deadline: Deadline,
 ): Promise<Return> {
-  await using urgency = Urgency.of(keeper.pid);
-  using process = await keeper.go();
+  await using urgency = Urgency.of(standby.pid);
+  using process = await standby.go();
   way.queue.end();
   const { pid } = process;
   try {
-    await using old = await IncomingSide.connect(
+    await using old = await Destination.connect(
       { ...way.facts, pid },
       "old",
       deadline.left(),
     );
     await old.load(`file:${way.state.path}`);
     const warnings = [
-      ...placeLost(way.facts, keeper),
+      ...placeLost(way.facts, standby),
       ...await restoreThreads(old.client, pid, way.facts.threads),
     ];
     const resume = isLive(way.facts)
@@ -145,8 +145,8 @@ async function becomeOld(
 }
 
 /** What the old program's new process has no more. */
-function placeLost(facts: VmRecord, keeper: Keeper): string[] {
-  const problems = keeper.problems.map((it) =>
+function placeLost(facts: VmRecord, standby: Standby): string[] {
+  const problems = standby.problems.map((it) =>
     `The process did not get back its ${it}`
   );
   if (staysInPlace(facts)) return problems;
@@ -170,7 +170,7 @@ function failed(cause: unknown): NeedsPersonError {
  * have a disk's lock, and give it back.
  */
 async function resumeAgain(
-  old: IncomingSide,
+  old: Destination,
   deadline: Deadline,
 ): Promise<QmpEvent> {
   let refusal: QmpCommandError | undefined;
@@ -189,7 +189,7 @@ async function resumeAgain(
 
 /** Leaves the guest stopped; the images may come back as well. */
 async function stayAgain(
-  old: IncomingSide,
+  old: Destination,
   facts: VmRecord,
   deadline: Deadline,
 ): Promise<string[]> {
@@ -206,10 +206,10 @@ async function repeat<T>(
   deadline: Deadline,
   attempt: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
+  for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     const result = await attempt();
-    if (result !== undefined || deadline.left() < pauseMs) return result;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (result !== undefined || deadline.left() < delayMs) return result;
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }
 

@@ -39,7 +39,7 @@ const WORD_BYTES = 4;
  */
 export class SavedState implements Disposable {
   readonly #file: Fd;
-  /** What the file began with before the cut, when it was looked at. */
+  /** What the file began with before the switchover, when it was looked at. */
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #runState: SavedRunState | undefined;
@@ -59,7 +59,7 @@ export class SavedState implements Disposable {
   }
 
   /**
-   * The last look before the cut: every RAMBlock that the stream lists is
+   * The last look before the switchover: every RAMBlock that the stream lists is
    * held, or comes back from a file by its name.
    *
    * @param comesBack whether a RAMBlock needs no descriptor, such as that of a
@@ -195,7 +195,7 @@ export class SavedState implements Disposable {
     return length;
   }
 
-  /** Whether the file has these bytes and no others; within the guest's pause. */
+  /** Whether the file has these bytes and no others; within the downtime. */
   #says(bytes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#file.stat().size !== bytes.length) return false;
     const piece = new Uint8Array(Math.min(PIECE, bytes.length));

@@ -3,12 +3,12 @@
  * on the new program or on the old one.
  *
  * ```
- * prepare ─▶ migrate ─▶ hold ─▶ cut ─▶ load ─▶ commit
+ * prepare ─▶ migrate ─▶ hold ─▶ switchover ─▶ load ─▶ commit
  *    │          │ VM stops │     │ exec │        │ VM runs
  *    └ refused  └─ cancel ─┘     └──────┴────────┴─▶ rollback: the old program
  * ```
  *
- * The point of no return is `cont`, not exec: until then a keeper beside the VM
+ * The point of no return is `cont`, not exec: until then a standby beside the VM
  * holds its memory, and the saved state is kept.
  *
  * @module
@@ -57,20 +57,20 @@ import { isLive } from "../vm/run_state.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram_files.ts";
 import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
-import type { Anchors } from "../world/anchors.ts";
-import type { Cell } from "../world/cell.ts";
-import { Keeper } from "../world/keeper.ts";
-import type { World } from "../world/world.ts";
+import type { PinnedContext } from "../standby/pinned_context.ts";
+import type { Sandbox } from "../standby/sandbox.ts";
+import { Standby } from "../standby/standby.ts";
+import type { ProcessContext } from "../standby/process_context.ts";
 import {
   type DeferredSignals,
   refuseIfInterrupted,
 } from "./deferred_signals.ts";
 import { HeldConnections } from "./held_connections.ts";
 import { Hold } from "./hold.ts";
-import { IncomingSide, WrongPeerProblem } from "./incoming_side.ts";
+import { Destination, WrongPeerProblem } from "./destination.ts";
 import { LastWords, saidSoFar, STDERR } from "./last_words.ts";
 import { MonitorQueue } from "./monitor_queue.ts";
-import { type Before, OldSide } from "./old_side.ts";
+import { type Before, Source } from "./source.ts";
 import { readAhead } from "./page_cache.ts";
 import type { PhaseClock } from "./phase_clock.ts";
 import { rollBack } from "./rollback.ts";
@@ -90,9 +90,9 @@ export interface TransactionOrder {
   readonly shutdown: ShutdownWatch;
   readonly process: PidFd;
   readonly facts: Facts;
-  readonly world: World;
-  readonly anchors: Anchors;
-  readonly cell: Cell | undefined;
+  readonly context: ProcessContext;
+  readonly pinned: PinnedContext;
+  readonly sandbox: Sandbox | undefined;
   /** Whether the operator named the new program. */
   readonly namedByOperator: boolean;
   readonly command: NewCommand;
@@ -146,36 +146,36 @@ export async function runTransaction(
       said,
     });
   await note(facts);
-  const startKeeper = () =>
-    Keeper.start({
+  const startStandby = () =>
+    Standby.start({
       directory: directory.path,
-      world: order.world,
-      groups: lastingGroups(facts, order.world.cgroups),
-      place: order.anchors.place,
+      context: order.context,
+      groups: lastingGroups(facts, order.context.cgroups),
+      files: order.pinned.files,
       argv: order.oldArgv,
       self: order.self,
       strict: !order.allowWeakerConfinement,
     });
-  await using keeper = await startKeeper();
+  await using standby = await startStandby();
   using state = SavedState.open(directory.stateFile);
-  using old = new OldSide(order);
+  using old = new Source(order);
   try {
     await old.prepare(order.command.argv);
     const program = order.command.argv[0] ?? "";
-    await readAhead(facts, program, order.world.credentials, order);
+    await readAhead(facts, program, order.context.credentials, order);
     await warmUp();
     refuseIfInterrupted(order.signals);
     await using _memory = await OldMemory.keep(facts.pid);
-    const means = { directory, note, settings, keeper, startKeeper };
+    const means = { directory, note, settings, standby, startStandby };
     await move({ ...order, ...means, old, state }, course);
   } catch (error) {
     if (course.pid === undefined) setDowntime(course, old);
     if (isOver(error)) {
-      // The directory goes, and the keeper with the memory.
+      // The directory goes, and the standby with the memory.
     } else if (course.touched && !(error instanceof RolledBackError)) {
       // Whatever it is, nobody knows that the VM does without these.
       directory.leave();
-      if (state.complete || !order.process.hasExited()) keeper.leave();
+      if (state.complete || !order.process.hasExited()) standby.leave();
     } else if (
       course.pid === undefined && order.shutdown.why === undefined
     ) {
@@ -193,10 +193,10 @@ interface Move extends TransactionOrder {
   /** Writes the journal, of a VM that was like this before. */
   readonly note: (before: Before) => Promise<void>;
   readonly settings: MigrationSettings;
-  readonly keeper: Keeper;
-  readonly startKeeper: () => Promise<Keeper>;
+  readonly standby: Standby;
+  readonly startStandby: () => Promise<Standby>;
   readonly urgency: Urgency;
-  readonly old: OldSide;
+  readonly old: Source;
   readonly state: SavedState;
 }
 
@@ -232,13 +232,18 @@ async function move(
   );
   const words = LastWords.after(hold.descriptors.get(STDERR));
   try {
-    await clock.begin("cut");
-    await old.cut(terminals);
+    await clock.begin("switchover");
+    await old.switchover(terminals);
     queue.end();
     await goOn({ ...order, devices: await devices }, course);
   } catch (error) {
     if (error instanceof UpdateError) throw error;
-    const end = await goBack({ ...order, words, queue }, course, hold, error);
+    const end = await rollBackUpdate(
+      { ...order, words, queue },
+      course,
+      hold,
+      error,
+    );
     connections.end();
     throw end;
   }
@@ -255,13 +260,13 @@ function closable({ facts, settings }: Omit<Move, "urgency">): string[] {
 }
 
 /** What the old program has told of it so far. */
-function setDowntime(course: Course, old: OldSide): void {
+function setDowntime(course: Course, old: Source): void {
   const { stopEvent, resumeEvent } = old;
   if (stopEvent !== undefined) course.stop = stopEvent;
   if (resumeEvent !== undefined) course.resume = resumeEvent;
 }
 
-/** Holds the VM's memory, here and in the keeper, or gives the VM back. */
+/** Holds the VM's memory, here and in the standby, or gives the VM back. */
 async function holdOrCancel(
   order: Move,
   found: Before,
@@ -282,7 +287,7 @@ async function holdOrCancel(
       const file = facts.ramFiles.get(block);
       return file !== undefined && isInPlace(facts.pid, file);
     }, facts.deviceMemory);
-    await order.keeper.hold(hold.kept);
+    await order.standby.hold(hold.preserved);
     order.fingerprint.requireSame(await asking);
     await devices;
     if (facts.runState !== found.runState) await order.note(facts);
@@ -309,7 +314,7 @@ interface HeldMove extends Move {
 /** From the exec to a VM that runs on the new program. */
 async function goOn(order: HeldMove, course: Course): Promise<void> {
   const { facts, deadline, old, state } = order;
-  const connecting = IncomingSide.connect(facts, "new", deadline.left());
+  const connecting = Destination.connect(facts, "new", deadline.left());
   connecting.catch(() => undefined); // heard below, after the state
   const kept = keep(state, old.completed); // while the new program starts
   await using fresh = await connecting;
@@ -354,7 +359,7 @@ function asSaved<M extends Move>(order: M): M {
 async function loadAndRun(
   order: HeldMove,
   course: Course,
-  fresh: IncomingSide,
+  fresh: Destination,
 ): Promise<void> {
   const { clock, facts, settings, state } = order;
   await clock.begin("load");
@@ -389,7 +394,7 @@ async function loadAndRun(
 }
 
 /** @throws {UpdateProblem} when somebody else has an image by now */
-async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
+async function stay(fresh: Destination, facts: Facts): Promise<void> {
   const problem = await fresh.stay(facts);
   if (problem === undefined) return;
   throw new UpdateProblem(
@@ -399,7 +404,7 @@ async function stay(fresh: IncomingSide, facts: Facts): Promise<void> {
 }
 
 /** Back to the old program; the error that says what happened to the VM. */
-async function goBack(
+async function rollBackUpdate(
   order: Move & { readonly words: LastWords; readonly queue: MonitorQueue },
   course: Course,
   hold: Hold,
@@ -430,13 +435,13 @@ async function goBack(
   const saved = asSaved(order);
   const { facts } = saved;
   try {
-    const anotherKeeper = async () => {
-      const keeper = await order.startKeeper();
-      await keeper.hold(hold.kept);
-      return keeper;
+    const anotherStandby = async () => {
+      const standby = await order.startStandby();
+      await standby.hold(hold.preserved);
+      return standby;
     };
     const intruder = cause instanceof WrongPeerProblem ? cause.pid : undefined;
-    const back = await rollBack({ ...saved, intruder, anotherKeeper });
+    const back = await rollBack({ ...saved, intruder, anotherStandby });
     course.pid = back.pid;
     course.warnings.push(...back.warnings);
     if (back.resume !== undefined) course.resume = back.resume;

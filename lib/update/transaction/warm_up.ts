@@ -1,5 +1,5 @@
 import { createMemfd } from "../../../ffi/memfd.ts";
-import { PriorityLender } from "../../../ffi/priority_loan.ts";
+import { PriorityBooster } from "../../../ffi/priority_boost.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { UnixSocket } from "../../../ffi/socket.ts";
 import { CPR_EXEC_STATE, encodeCprState } from "../../cpr/mod.ts";
@@ -13,7 +13,7 @@ const BLOCK_BYTES = 4096;
 /** As much as a state has: only long loops are compiled at once. */
 const STATE_BYTES = 256 * 1024;
 const TIMEOUT_MS = 1_000;
-const LOAN_MS = 1;
+const BOOST_MS = 1;
 
 /**
  * Does once, with something of our own, what is done while the guest waits:
@@ -36,7 +36,7 @@ export async function warmUp(): Promise<void> {
   state.keep(true);
   state.restore();
   await send(memfd.number);
-  await lend();
+  await boost();
 }
 
 /** The state of a machine without devices. */
@@ -60,9 +60,9 @@ async function send(descriptor: number): Promise<void> {
   for (const received of descriptors) received.close();
 }
 
-async function lend(): Promise<void> {
+async function boost(): Promise<void> {
   using own = OwnPriority.raise();
   if (own === undefined) return;
-  using lender = new PriorityLender();
-  await lender.lend(Deno.pid, LOAN_MS);
+  using booster = new PriorityBooster();
+  await booster.boost(Deno.pid, BOOST_MS);
 }

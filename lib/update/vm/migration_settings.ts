@@ -53,7 +53,7 @@ export class MigrationSettings {
     });
   }
 
-  /** Those of an update: cpr-exec with a pause before the cut. */
+  /** Those of an update: cpr-exec with pause-before-switchover. */
   static forUpdate(command: readonly string[]): MigrationSettings {
     return new MigrationSettings({
       live: { writeThresholds: [], balloons: [] },

@@ -54,7 +54,7 @@ export async function readRamFiles(
   return found;
 }
 
-/** Whether the file is still at its name; within the guest's pause. */
+/** Whether the file is still at its name; within the downtime. */
 export function isInPlace(pid: number, { path, dev, ino }: RamFile): boolean {
   try {
     const there = identityAt(new ProcessFiles(pid).reach(path));

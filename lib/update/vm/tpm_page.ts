@@ -22,7 +22,7 @@ export const TPM_BLOCK = "tpm-ppi";
 
 const TPM = /^child<tpm-/;
 const REGION = new RegExp(`^${TPM_BLOCK}\\[`);
-/** More than QEMU ever had; it is read within the guest's pause. */
+/** More than QEMU ever had; it is read within the downtime. */
 const MAXIMUM_BYTES = 4096;
 const WORD_BYTES = 4;
 

@@ -22,7 +22,7 @@ const HERE = 0;
 const SCHED_FIFO = 1;
 const PRIORITY = 10;
 
-/** Where the cores are taken, a look that is late is a longer standstill. */
+/** Where the cores are taken, a look that is late is a longer downtime. */
 function lookInTime(): void {
   const scheduling = { policy: SCHED_FIFO, priority: PRIORITY };
   try {
@@ -44,7 +44,7 @@ function watch(order: WatchOrder): void {
   });
   const counter = new Int32Array(mapping.buffer, order.counter - page, 1);
   const rounds = new Int32Array(order.rounds);
-  const pause = new Float64Array(order.pause);
+  const downtime = new Float64Array(order.downtime);
   const never = new Int32Array(new SharedArrayBuffer(4));
   let longest = 0;
   let value = counter[0];
@@ -59,7 +59,7 @@ function watch(order: WatchOrder): void {
     }
     const asked = Atomics.load(rounds, 0);
     if (asked === answered) continue;
-    pause[0] = longest;
+    downtime[0] = longest;
     longest = 0;
     answered = asked;
     Atomics.store(rounds, 1, asked);

@@ -8,7 +8,7 @@ import { OUTCOMES } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import type { Script } from "../relay.ts";
-import { assertLeftNothing, clearAway } from "./aftermath.ts";
+import { assertLeftNothing, clearAway } from "./invariants.ts";
 import {
   type Attacker,
   hostileMachine,
@@ -16,7 +16,7 @@ import {
   pretender,
 } from "./attacker.ts";
 import { assertNoMore, type Rights, rightsOf, sightings } from "./canary.ts";
-import { type Deed, doDeed, type Scene } from "./deeds.ts";
+import { type Action, type Fixture, perform } from "./actions.ts";
 import type { Ground } from "./ground.ts";
 import type { Round } from "./round.ts";
 import { type Run, runWatched } from "./watched_run.ts";
@@ -51,13 +51,18 @@ export async function play(
   await using attacker = await attackerOf(round, ground, builds);
   await using helpers = new AsyncDisposableStack();
   const { random } = round;
-  const strokes = new Strokes(round, { ground, attacker, random, helpers });
+  const injections = new Injections(round, {
+    ground,
+    attacker,
+    random,
+    helpers,
+  });
   const vm = rightsOf(attacker.pid);
-  attacker.play(strokes.script);
+  attacker.play(injections.script);
   await using _cleared = {
     [Symbol.asyncDispose]: () => clearAway(ground.base),
   };
-  strokes.start();
+  injections.start();
   const run = await runWatched(wordsOf(round, ground, attacker), {
     folder: `${ground.folder}/own`,
     base: ground.base,
@@ -65,7 +70,7 @@ export async function play(
     timeoutS: timeoutOf(round),
     terminal: round.terminal,
   });
-  const done = await strokes.end();
+  const done = await injections.end();
   if (Deno.env.has("CPRCTL_DEBUG")) console.log(run.stdout, run.stderr);
   const told = toldBy(round, run, ground);
   const canaries = await assertPowerless(attacker, vm, run);
@@ -92,21 +97,21 @@ async function attackerOf(
   return await pretender(ground, { socket, argv }, options);
 }
 
-/** What a round's strokes become. */
-class Strokes {
+/** What a round's injections become. */
+class Injections {
   readonly #round: Round;
-  readonly #scene: Scene;
+  readonly #fixture: Fixture;
   readonly #waiting: Promise<void>[] = [];
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  readonly #left: Set<Round["strokes"][number]>;
+  readonly #left: Set<Round["injections"][number]>;
   #asked = 0;
   #over = false;
   #done = 0;
 
-  constructor(round: Round, scene: Scene) {
+  constructor(round: Round, fixture: Fixture) {
     this.#round = round;
-    this.#scene = scene;
-    this.#left = new Set(round.strokes);
+    this.#fixture = fixture;
+    this.#left = new Set(round.injections);
   }
 
   /** Those that are at a question. */
@@ -115,8 +120,8 @@ class Strokes {
     return {
       before: async (command) => {
         answer = undefined;
-        for (const stroke of this.#due(command)) {
-          if ("deed" in stroke) await this.#do(stroke.deed);
+        for (const injection of this.#due(command)) {
+          if ("action" in injection) await this.#do(injection.action);
         }
       },
       instead: async (command, line, say) => {
@@ -124,11 +129,11 @@ class Strokes {
           "lie" in it ? [it] : []
         );
         this.#asked++;
-        for (const stroke of lies) {
-          this.#left.delete(stroke);
+        for (const injection of lies) {
+          this.#left.delete(injection);
           this.#done++;
-          answer = stroke.lie.answer;
-          if (await stroke.lie.instead?.(line, say)) return true;
+          answer = injection.lie.answer;
+          if (await injection.lie.instead?.(line, say)) return true;
         }
         return false;
       },
@@ -142,11 +147,13 @@ class Strokes {
 
   /** Begins to wait for those that are at a time. */
   start(): void {
-    for (const stroke of this.#round.strokes) {
-      if (!("milliseconds" in stroke.at) || !("deed" in stroke)) continue;
-      const { deed, at } = stroke;
+    for (const injection of this.#round.injections) {
+      if (!("milliseconds" in injection.at) || !("action" in injection)) {
+        continue;
+      }
+      const { action, at } = injection;
       const begin = () => {
-        const doing = this.#do(deed);
+        const doing = this.#do(action);
         doing.catch(() => undefined); // heard at the end
         this.#waiting.push(doing);
       };
@@ -162,7 +169,7 @@ class Strokes {
     return this.#done;
   }
 
-  #due(command: string): Round["strokes"][number][] {
+  #due(command: string): Round["injections"][number][] {
     return [...this.#left].filter(({ at }) =>
       "nth" in at
         ? at.nth === this.#asked
@@ -170,13 +177,13 @@ class Strokes {
     );
   }
 
-  async #do(deed: Deed): Promise<void> {
+  async #do(action: Action): Promise<void> {
     if (this.#over) return;
     for (const it of this.#left) {
-      if ("deed" in it && it.deed === deed) this.#left.delete(it);
+      if ("action" in it && it.action === action) this.#left.delete(it);
     }
     this.#done++;
-    await doDeed(deed, this.#scene);
+    await perform(action, this.#fixture);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a round is made of: the same for the same seed and number. */
 
 import { Random } from "../../faults/campaign/random.ts";
-import { anyDeed, type Deed } from "./deeds.ts";
+import { type Action, anyDeed } from "./actions.ts";
 import { anyLie, type Lie } from "./lies.ts";
 
 /** Keeps the numbers of two rounds apart. */
@@ -15,9 +15,9 @@ export type Moment =
   | { readonly milliseconds: number };
 
 /** What is to happen once. */
-export type Stroke =
+export type Injection =
   & { readonly at: Moment }
-  & ({ readonly deed: Deed } | { readonly lie: Lie });
+  & ({ readonly action: Action } | { readonly lie: Lie });
 
 /** Who attacks. */
 export type Kind = "machine" | "pretender" | "qemu";
@@ -34,7 +34,7 @@ export interface Round {
   /** Whether the attacker's program is the new one. */
   readonly offers: boolean;
   readonly behaviours: readonly string[];
-  readonly strokes: readonly Stroke[];
+  readonly injections: readonly Injection[];
   /** For what is decided on the way. */
   readonly random: Random;
 }
@@ -91,12 +91,12 @@ export function roundOf(seed: number, number: number, secret: string): Round {
   const kind = anyKind(random);
   const isLate = random.fraction() < 0.6;
   const count = random.below(3);
-  const strokes = Array.from({ length: count + 1 }, (): Stroke => {
+  const injections = Array.from({ length: count + 1 }, (): Injection => {
     const at = isLate ? lateMoment(random) : anyMoment(random);
     const lies = !("milliseconds" in at) && random.fraction() < 0.45;
     return lies
       ? { at, lie: anyLie(random, secret) }
-      : { at, deed: anyDeed(random, kind) };
+      : { at, action: anyDeed(random, kind) };
   });
   return {
     ...{ number, kind, verb: anyVerb(random) },
@@ -107,21 +107,21 @@ export function roundOf(seed: number, number: number, secret: string): Round {
       { length: 4 },
       () => random.fraction() < 0.3 ? random.one(BEHAVIOURS) : "honest",
     ),
-    strokes,
+    injections,
     random,
   };
 }
 
 /** The round, for a person. */
 export function describe(round: Round): string {
-  const { kind, verb, strokes, behaviours, offers, confined } = round;
-  const told = strokes.map((it) => {
+  const { kind, verb, injections, behaviours, offers, confined } = round;
+  const told = injections.map((it) => {
     const when = "nth" in it.at
       ? `at question ${it.at.nth}`
       : "command" in it.at
       ? `at ${it.at.command}`
       : `after ${it.at.milliseconds} ms`;
-    return `${"lie" in it ? it.lie.name : it.deed.name} ${when}`;
+    return `${"lie" in it ? it.lie.name : it.action.name} ${when}`;
   });
   const odd = behaviours.some((it) => it !== "honest");
   return [

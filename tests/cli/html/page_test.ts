@@ -129,9 +129,9 @@ Deno.test("no bar leaves the page, whatever the times are", () => {
     fc.array(phase, { minLength: 1, maxLength: 4 }),
     fc.option(time),
     fc.option(time),
-    (phases, blackout_start_ms, length) => {
-      const blackout_ms = blackout_start_ms === null ? null : length;
-      const times = { phases, blackout_start_ms, blackout_ms };
+    (phases, downtime_start_ms, length) => {
+      const downtime_ms = downtime_start_ms === null ? null : length;
+      const times = { phases, downtime_start_ms, downtime_ms };
       const page = renderPage({ ...reports.updated, ...times }, ORIGIN);
       for (const { value, attributes } of tokensOf(page)) {
         if (value !== "rect") continue;

@@ -56,15 +56,15 @@ Deno.test("no bar is wider than the terminal, whatever the times are", () => {
     fc.option(time),
     fc.option(time),
     fc.integer({ min: 48, max: 100 }),
-    (phases, blackout_start_ms, blackout_ms, width) => {
+    (phases, downtime_start_ms, downtime_ms, width) => {
       const report = {
         ...reports.updated,
         vm: { ...reports.updated.vm, name: "a" },
         checks: [],
         command_changes: [],
         phases,
-        blackout_start_ms,
-        blackout_ms: blackout_start_ms === null ? null : blackout_ms,
+        downtime_start_ms,
+        downtime_ms: downtime_start_ms === null ? null : downtime_ms,
       };
       const text = renderReport(report, { ...PLAIN, width });
       for (const line of text.split("\n")) {

@@ -1,11 +1,11 @@
-/** Faults that strike at any moment, not only between two phases. */
+/** Faults that inject at any moment, not only between two phases. */
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import type { PhaseName } from "../../../lib/update/report/report.ts";
 import { SELF } from "../harness/cprctl.ts";
-import type { Deed, Fault } from "../harness/fault.ts";
-import type { Scene } from "../harness/scene.ts";
+import type { Action, Fault } from "../harness/fault.ts";
+import type { Fixture } from "../harness/fixture.ts";
 import type { Random } from "./random.ts";
 
 const PHASES: readonly PhaseName[] = [
@@ -13,7 +13,7 @@ const PHASES: readonly PhaseName[] = [
   "prepare",
   "migrate",
   "hold",
-  "cut",
+  "switchover",
   "load",
   "commit",
 ];
@@ -26,10 +26,10 @@ const MAXIMUM_STOP_MS = 1_000;
 const MAXIMUM_RECOVERY_MS = 1_500;
 const END_TIMEOUT_MS = 10_000;
 
-interface Stroke {
+interface Injection {
   readonly name: string;
   readonly apart?: true;
-  readonly strike: (scene: Scene, random: Random) => void | Promise<void>;
+  readonly inject: (fixture: Fixture, random: Random) => void | Promise<void>;
   /** When the update is over. */
   readonly after?: (random: Random) => Promise<void>;
 }
@@ -57,14 +57,14 @@ function signal(pid: number, signal: Deno.Signal): void {
   }
 }
 
-const STROKES: readonly Stroke[] = [
+const TIMED_FAULTS: readonly Injection[] = [
   {
     name: "VM's process is killed",
-    strike: ({ vm }) => kill(vm.pid),
+    inject: ({ vm }) => kill(vm.pid),
   },
   {
     name: "VM's process is stopped for a while",
-    strike: async ({ vm }, random) => {
+    inject: async ({ vm }, random) => {
       signal(vm.pid, "SIGSTOP");
       await pause(random.below(MAXIMUM_STOP_MS));
       signal(vm.pid, "SIGCONT");
@@ -73,12 +73,12 @@ const STROKES: readonly Stroke[] = [
   {
     name: "cprctl is killed",
     apart: true,
-    strike: ({ cprctl }) => cprctl?.kill("SIGKILL"),
+    inject: ({ cprctl }) => cprctl?.kill("SIGKILL"),
   },
   {
     name: "cprctl is killed, then the VM's process",
     apart: true,
-    strike: async ({ cprctl, vm }, random) => {
+    inject: async ({ cprctl, vm }, random) => {
       cprctl?.kill("SIGKILL");
       await pause(random.below(MAXIMUM_DELAY_MS));
       await kill(vm.pid);
@@ -87,13 +87,13 @@ const STROKES: readonly Stroke[] = [
   {
     name: "cprctl is killed, and recover twice",
     apart: true,
-    strike: ({ cprctl }) => cprctl?.kill("SIGKILL"),
+    inject: ({ cprctl }) => cprctl?.kill("SIGKILL"),
     after: recoverKilledTwice,
   },
   {
     name: "cprctl and the VM's process are killed, and recover twice",
     apart: true,
-    strike: async ({ cprctl, vm }) => {
+    inject: async ({ cprctl, vm }) => {
       cprctl?.kill("SIGKILL");
       await kill(vm.pid);
     },
@@ -102,12 +102,12 @@ const STROKES: readonly Stroke[] = [
   {
     name: "cprctl gets SIGTERM",
     apart: true,
-    strike: ({ cprctl }) => cprctl?.kill("SIGTERM"),
+    inject: ({ cprctl }) => cprctl?.kill("SIGTERM"),
   },
   {
     name: "cprctl is stopped for a while",
     apart: true,
-    strike: async ({ cprctl }, random) => {
+    inject: async ({ cprctl }, random) => {
       cprctl?.kill("SIGSTOP");
       await pause(random.below(MAXIMUM_STOP_MS));
       cprctl?.kill("SIGCONT");
@@ -136,12 +136,12 @@ function pause(milliseconds: number): Promise<void> {
 
 /** One such fault, decided by chance. */
 export function anyMoment(random: Random): Fault {
-  const { name, apart, strike, after } = random.one(STROKES);
+  const { name, apart, inject, after } = random.one(TIMED_FAULTS);
   const phase = random.one(PHASES);
   const delay = random.below(MAXIMUM_DELAY_MS);
-  let struck: Promise<void> | undefined;
-  const begin: Deed = (scene) => {
-    struck = pause(delay).then(() => strike(scene, random));
+  let injected: Promise<void> | undefined;
+  const begin: Action = (fixture) => {
+    injected = pause(delay).then(() => inject(fixture, random));
   };
   return {
     name,
@@ -149,9 +149,9 @@ export function anyMoment(random: Random): Fault {
     ...apart === undefined ? {} : { apart },
     at: { [phase]: begin },
     after: async () => {
-      await struck;
+      await injected;
       await after?.(random);
     },
-    ends: "whatever is true",
+    expected: "whatever is true",
   };
 }

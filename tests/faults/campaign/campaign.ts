@@ -3,14 +3,14 @@
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import { type Accelerator, MACHINES } from "../../qemu/harness/mod.ts";
 import type { Fault } from "../harness/fault.ts";
-import { type Result, type Spot, strike } from "../harness/strike.ts";
-import { updated } from "../harness/ends.ts";
+import { inject, type Result, type Target } from "../harness/inject.ts";
+import { updated } from "../harness/expected.ts";
 import { FAULTS } from "../table/mod.ts";
 import { anyMoment } from "./any_moment.ts";
 import { Random } from "./random.ts";
 
 /** Nothing goes wrong. */
-const NONE: Fault = { name: "none", when: "", ends: [updated(/^$/)] };
+const NONE: Fault = { name: "none", when: "", expected: [updated(/^$/)] };
 
 /** Keeps the numbers of two rounds apart. */
 const STRIDE = 0x9e3779b9;
@@ -19,7 +19,7 @@ const STRIDE = 0x9e3779b9;
 export interface Round {
   readonly number: number;
   readonly fault: Fault;
-  readonly spot: Spot;
+  readonly target: Target;
 }
 
 /** The same for the same seed and number. */
@@ -45,7 +45,7 @@ export function round(
   return {
     number,
     fault,
-    spot: {
+    target: {
       machine,
       accelerator: random.one(accelerators),
       builds: forward ? { old, new: fresh } : { old: fresh, new: old },
@@ -63,7 +63,7 @@ export interface Played {
 /** Plays one round. */
 export async function play(round: Round): Promise<Played> {
   try {
-    return { round, result: await strike(round.fault, round.spot) };
+    return { round, result: await inject(round.fault, round.target) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return { round, result: error };

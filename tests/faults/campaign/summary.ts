@@ -4,7 +4,7 @@ import type { Played } from "./campaign.ts";
 
 /** One line about one round. */
 export function lineOf({ round, result }: Played): string {
-  const { number, fault, spot: { machine, accelerator, builds } } = round;
+  const { number, fault, target: { machine, accelerator, builds } } = round;
   const where = `${machine.name} (${accelerator}, ${builds.old.version} → ` +
     `${builds.new.version})`;
   const what = fault.when === "" ? fault.name : `${fault.name}, ${fault.when}`;
@@ -27,26 +27,28 @@ function firstLines(text: string): string {
     .join(" / ");
 }
 
-/** Counts and pauses by outcome, as a Markdown table. */
+/** Counts and downtimes by outcome, as a Markdown table. */
 export function summary(played: readonly Played[]): string {
   const groups = new Map<string, (number | null)[]>();
   for (const { result } of played) {
     const name = result instanceof Error
       ? "**wrong**"
       : `${result.outcome}, VM ${whereOf(result.side)}`;
-    const pauses = groups.get(name) ?? [];
-    pauses.push(result instanceof Error ? null : result.blackoutMs);
-    groups.set(name, pauses);
+    const downtimes = groups.get(name) ?? [];
+    downtimes.push(result instanceof Error ? null : result.downtimeMs);
+    groups.set(name, downtimes);
   }
   const rows = [...groups].sort(([a], [b]) => a < b ? -1 : 1)
-    .map(([name, pauses]) => {
-      const known = pauses.filter((it) => it !== null).sort((a, b) => a - b);
+    .map(([name, downtimes]) => {
+      const known = downtimes.filter((it) => it !== null).sort((a, b) => a - b);
       const median = known[known.length >> 1];
       const longest = known[known.length - 1];
-      return `| ${name} | ${pauses.length} | ${ms(median)} | ${ms(longest)} |`;
+      return `| ${name} | ${downtimes.length} | ${ms(median)} | ${
+        ms(longest)
+      } |`;
     });
   return [
-    "| outcome | rounds | median pause | longest pause |",
+    "| outcome | rounds | median downtime | longest downtime |",
     "| --- | --- | --- | --- |",
     ...rows,
   ].join("\n");

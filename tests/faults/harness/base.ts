@@ -5,7 +5,7 @@ import { Reaper } from "../../qemu/harness/reaper.ts";
 const VARIABLE = "RUNTIME_DIRECTORY";
 
 /**
- * As long as it lasts, cprctl has its files in a folder of its own; keepers that
+ * As long as it lasts, cprctl has its files in a folder of its own; standbys that
  * it left there end with it.
  */
 export class Base implements Disposable, AsyncDisposable {

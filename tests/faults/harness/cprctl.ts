@@ -41,7 +41,7 @@ export async function updateHere(
   { qmp, binary, timeoutMs }: Order,
   atPhase: AtPhase,
 ): Promise<Ending> {
-  // What a deed throws must not pass for a reader who hung up.
+  // What a action throws must not pass for a reader who hung up.
   let failed: { readonly error: unknown } | undefined;
   const observer: AtPhase = async (phase) => {
     try {

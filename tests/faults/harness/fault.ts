@@ -3,13 +3,13 @@
 import type { Recovery } from "../../../lib/update/recover/recover.ts";
 import type { Outcome, PhaseName } from "../../../lib/update/report/report.ts";
 import type { Machine } from "../../qemu/harness/mod.ts";
-import type { Scene } from "./scene.ts";
+import type { Fixture } from "./fixture.ts";
 
 /** Something that a fault does. */
-export type Deed = (scene: Scene) => void | Promise<void>;
+export type Action = (fixture: Fixture) => void | Promise<void>;
 
 /** Where the VM is in the end. */
-export type Whereabouts =
+export type VmLocation =
   /** Runs on the program that it ran on before. */
   | "old"
   /** Runs on the new program. */
@@ -18,15 +18,15 @@ export type Whereabouts =
   | "ended";
 
 /** One way in which an update may end. */
-export interface End {
+export interface Expected {
   readonly outcome: Outcome | "none";
-  readonly vm: Whereabouts;
+  readonly vm: VmLocation;
   /** What the error, or a warning, says to a person. */
   readonly says: RegExp;
   /** What `cprctl recover` is to make of it; without it, it is not called. */
   readonly recovery?: {
     readonly outcome: Recovery["outcome"];
-    readonly vm: Whereabouts;
+    readonly vm: VmLocation;
     readonly says: RegExp;
   };
 }
@@ -35,7 +35,7 @@ export interface End {
 export interface Fault {
   /** The fault, as the table names it. */
   readonly name: string;
-  /** When it strikes, as the table says it. */
+  /** When it is injected, as the table says it. */
   readonly when: string;
   /** More arguments of the VM. */
   readonly extra?: readonly string[];
@@ -46,13 +46,13 @@ export interface Fault {
   /** Needs root. */
   readonly root?: true;
   /** Before the update. */
-  readonly before?: Deed;
+  readonly before?: Action;
   /** As a phase begins; the update waits for it. */
-  readonly at?: Readonly<Partial<Record<PhaseName, Deed>>>;
+  readonly at?: Readonly<Partial<Record<PhaseName, Action>>>;
   /** After the update, before the VM is looked at. */
-  readonly after?: Deed;
+  readonly after?: Action;
   /** Any of them is right; a fault at any moment has no certain end. */
-  readonly ends: readonly End[] | "whatever is true";
+  readonly expected: readonly Expected[] | "whatever is true";
   /** Whether a machine can meet this fault; every one unless given. */
   readonly fits?: (machine: Machine) => boolean;
   /** Part of the short form. */

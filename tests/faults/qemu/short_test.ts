@@ -2,7 +2,7 @@
 
 import { qemuBuilds } from "../../../scripts/qemu/builds.ts";
 import { type Machine, PLAIN } from "../../qemu/harness/mod.ts";
-import { strike } from "../harness/strike.ts";
+import { inject } from "../harness/inject.ts";
 import { FAULTS } from "../table/mod.ts";
 
 const builds = await qemuBuilds();
@@ -20,7 +20,7 @@ for (const fault of FAULTS.filter(({ short }) => short)) {
     name: `${fault.name}, ${fault.when}`,
     ignore: fault.root === true && !isRoot,
     async fn() {
-      await strike(fault, { machine: PLAIN, accelerator: "tcg", builds });
+      await inject(fault, { machine: PLAIN, accelerator: "tcg", builds });
     },
   });
 }
@@ -28,6 +28,6 @@ for (const fault of FAULTS.filter(({ short }) => short)) {
 for (const fault of FAULTS.filter(({ name }) => PAUSED.includes(name))) {
   Deno.test(`${fault.name}, ${fault.when} (paused)`, async () => {
     const machine: Machine = { ...PLAIN, name: "q35, paused", paused: true };
-    await strike(fault, { machine, accelerator: "tcg", builds });
+    await inject(fault, { machine, accelerator: "tcg", builds });
   });
 }

@@ -1,6 +1,6 @@
 import { qemuBuilds } from "../../../scripts/qemu/builds.ts";
 import { accelerators, PLAIN } from "../../qemu/harness/mod.ts";
-import { strike } from "../harness/strike.ts";
+import { inject } from "../harness/inject.ts";
 import { FAULTS } from "../table/mod.ts";
 
 const builds = await qemuBuilds();
@@ -12,7 +12,7 @@ for (const accelerator of await accelerators(builds.old)) {
       name: `${fault.name}, ${fault.when} (${accelerator})`,
       ignore: fault.root === true && !isRoot,
       async fn() {
-        await strike(fault, { machine: PLAIN, accelerator, builds });
+        await inject(fault, { machine: PLAIN, accelerator, builds });
       },
     });
   }

@@ -1,23 +1,23 @@
 /** cprctl itself is killed, and `cprctl recover` called. */
 
 import type { PhaseName } from "../../../lib/update/report/report.ts";
-import type { Deed, End, Fault, Whereabouts } from "../harness/fault.ts";
+import type { Action, Expected, Fault, VmLocation } from "../harness/fault.ts";
 import { whenOf } from "./signals.ts";
 
-const killCprctl: Deed = ({ cprctl }) => cprctl?.kill("SIGKILL");
-const killVm: Deed = ({ vm }) => Deno.kill(vm.pid, "SIGKILL");
+const killCprctl: Action = ({ cprctl }) => cprctl?.kill("SIGKILL");
+const killVm: Action = ({ vm }) => Deno.kill(vm.pid, "SIGKILL");
 
-const killBoth: Deed = async (scene) => {
-  await killVm(scene);
-  await killCprctl(scene);
+const killBoth: Action = async (fixture) => {
+  await killVm(fixture);
+  await killCprctl(fixture);
 };
 
 /** Recovered onto one of the programs. */
 function recovered(
-  vm: Whereabouts,
-  outcome: NonNullable<End["recovery"]>["outcome"],
+  vm: VmLocation,
+  outcome: NonNullable<Expected["recovery"]>["outcome"],
   says: RegExp,
-): End {
+): Expected {
   return {
     outcome: "none",
     vm,
@@ -26,17 +26,21 @@ function recovered(
   };
 }
 
-const UNTOUCHED: End = { outcome: "none", vm: "old", says: /ended by SIGKILL/ };
+const UNTOUCHED: Expected = {
+  outcome: "none",
+  vm: "old",
+  says: /ended by SIGKILL/,
+};
 const RUNS = /The VM of process \d+ (runs|is paused, as it was)/;
 
 /** By the phase that was about to begin. */
-const ENDS: readonly (readonly [PhaseName, End])[] = [
+const ENDS: readonly (readonly [PhaseName, Expected])[] = [
   ["facts", UNTOUCHED],
   ["preflight", UNTOUCHED],
   ["prepare", UNTOUCHED],
   ["migrate", recovered("old", "recovered", RUNS)],
   ["hold", recovered("old", "recovered", RUNS)],
-  ["cut", recovered("old", "recovered", RUNS)],
+  ["switchover", recovered("old", "recovered", RUNS)],
   ["load", recovered("new", "recovered", RUNS)],
   ["commit", recovered("new", "recovered", RUNS)],
 ];
@@ -48,7 +52,7 @@ export const CPRCTL_KILLED: readonly Fault[] = [
     when: `${whenOf(phase)}; then recover`,
     apart: true,
     at: { [phase]: killCprctl },
-    ends: [end],
+    expected: [end],
     ...phase === "load" || phase === "hold" ? { short: true } : {},
   })),
   {
@@ -56,7 +60,7 @@ export const CPRCTL_KILLED: readonly Fault[] = [
     when: "before the state is loaded; then recover",
     apart: true,
     at: { load: killVm, rollback: killCprctl },
-    ends: [recovered("old", "rolled-back", /on the old program/)],
+    expected: [recovered("old", "rolled-back", /on the old program/)],
     short: true,
   },
   ...(["load", "commit"] as const).map((phase): Fault => ({
@@ -64,6 +68,6 @@ export const CPRCTL_KILLED: readonly Fault[] = [
     when: `${whenOf(phase)}; then recover`,
     apart: true,
     at: { [phase]: killBoth },
-    ends: [recovered("old", "rolled-back", /on the old program/)],
+    expected: [recovered("old", "rolled-back", /on the old program/)],
   })),
 ];

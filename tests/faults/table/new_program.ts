@@ -11,10 +11,10 @@ import {
   resets,
   rewords,
 } from "../harness/bad_programs.ts";
-import { refused, rolledBack } from "../harness/ends.ts";
-import type { Deed, Fault } from "../harness/fault.ts";
+import { refused, rolledBack } from "../harness/expected.ts";
+import type { Action, Fault } from "../harness/fault.ts";
 import type { Machine } from "../../qemu/harness/mod.ts";
-import type { Scene } from "../harness/scene.ts";
+import type { Fixture } from "../harness/fixture.ts";
 
 /** For faults that wait until it has run out. */
 const SHORT_MS = 8_000;
@@ -24,10 +24,10 @@ const AFTER_PREFLIGHT = "after the preflight";
 
 interface Bad {
   readonly name: string;
-  readonly put: Deed;
+  readonly put: Action;
   /** In the preflight; undefined where that cannot notice. */
   readonly refused?: RegExp;
-  /** At the cut, or after it. */
+  /** At the switchover, or after it. */
   readonly rolledBack: RegExp;
   readonly hangs?: true;
   readonly extra?: readonly string[];
@@ -35,12 +35,14 @@ interface Bad {
   readonly short?: true;
 }
 
-const put = (contents: string | Uint8Array, mode?: number): Deed => (scene) =>
-  scene.replaceBinary(contents, mode);
+const put =
+  (contents: string | Uint8Array, mode?: number): Action => (fixture) =>
+    fixture.replaceBinary(contents, mode);
 
 /** A program made from the new QEMU. */
-const putMade = (make: (program: string) => string): Deed => (scene: Scene) =>
-  scene.replaceBinary(make(scene.builds.new.binary));
+const putMade =
+  (make: (program: string) => string): Action => (fixture: Fixture) =>
+    fixture.replaceBinary(make(fixture.builds.new.binary));
 
 const ENDED = /process \d+ ended|does not answer/i;
 const RNG = ["-device", "virtio-rng-pci"];
@@ -48,7 +50,7 @@ const RNG = ["-device", "virtio-rng-pci"];
 const BAD: readonly Bad[] = [
   {
     name: "is missing",
-    put: (scene) => Deno.removeSync(scene.binary),
+    put: (fixture) => Deno.removeSync(fixture.binary),
     refused: /does not exist/,
     rolledBack: /execvp .* failed: No such file or directory/,
     short: true,
@@ -159,19 +161,21 @@ export const NEW_PROGRAM: readonly Fault[] = BAD.flatMap((bad) => {
       ...common,
       when: FROM_THE_START,
       before: bad.put,
-      ends: bad.refused === undefined ? [back] : [refused(bad.refused), back],
+      expected: bad.refused === undefined
+        ? [back]
+        : [refused(bad.refused), back],
     },
     {
       ...common,
       when: AFTER_PREFLIGHT,
       at: { migrate: bad.put },
-      ends: [back],
+      expected: [back],
       ...bad.short === undefined ? {} : { short: bad.short },
     },
   ];
 });
 
-const kill = (signal: Deno.Signal): Deed => ({ vm }) =>
+const kill = (signal: Deno.Signal): Action => ({ vm }) =>
   Deno.kill(vm.pid, signal);
 
 /** It starts well, and then somebody ends or stops it. */
@@ -180,14 +184,14 @@ export const NEW_PROCESS: readonly Fault[] = [
     name: "new program is killed",
     when: "before it loads",
     at: { load: kill("SIGKILL") },
-    ends: [rolledBack(ENDED)],
+    expected: [rolledBack(ENDED)],
     short: true,
   },
   {
     name: "new program is killed",
     when: "loaded, before it runs",
     at: { commit: kill("SIGKILL") },
-    ends: [rolledBack(ENDED)],
+    expected: [rolledBack(ENDED)],
     short: true,
   },
   {
@@ -195,7 +199,7 @@ export const NEW_PROCESS: readonly Fault[] = [
     when: "after its greeting",
     at: { load: kill("SIGSTOP") },
     timeoutMs: SHORT_MS,
-    ends: [rolledBack(/No answer to/)],
+    expected: [rolledBack(/No answer to/)],
     short: true,
   },
   {
@@ -203,6 +207,6 @@ export const NEW_PROCESS: readonly Fault[] = [
     when: "loaded, before it runs",
     at: { commit: kill("SIGSTOP") },
     timeoutMs: SHORT_MS,
-    ends: [rolledBack(/No answer to/)],
+    expected: [rolledBack(/No answer to/)],
   },
 ];

@@ -1,8 +1,8 @@
 /** Signals: to cprctl, which has to outlast them, and to the VM's process. */
 
 import { type PhaseName } from "../../../lib/update/report/report.ts";
-import { ended, refused, rolledBack, updated } from "../harness/ends.ts";
-import type { Deed, End, Fault } from "../harness/fault.ts";
+import { ended, refused, rolledBack, updated } from "../harness/expected.ts";
+import type { Action, Expected, Fault } from "../harness/fault.ts";
 
 /** Before the VM depends on cprctl, which then may just end. */
 const LOOKING: readonly PhaseName[] = ["facts"];
@@ -12,7 +12,7 @@ const PREPARING: readonly PhaseName[] = ["preflight", "prepare"];
 const MOVING: readonly PhaseName[] = [
   "migrate",
   "hold",
-  "cut",
+  "switchover",
   "load",
   "commit",
 ];
@@ -24,7 +24,7 @@ const WHEN: Readonly<Record<string, string>> = {
   prepare: "while it prepares",
   migrate: "before the VM stops",
   hold: "while it takes hold of the RAM",
-  cut: "before the exec",
+  switchover: "before the exec",
   load: "before the state is loaded",
   commit: "loaded, before it runs",
 };
@@ -33,24 +33,24 @@ export function whenOf(phase: PhaseName): string {
   return WHEN[phase] ?? phase;
 }
 
-const toCprctl = (signal: Deno.Signal): Deed => ({ cprctl }) =>
+const toCprctl = (signal: Deno.Signal): Action => ({ cprctl }) =>
   cprctl?.kill(signal);
 
 const PUT_OFF: readonly Deno.Signal[] = ["SIGINT", "SIGHUP", "SIGTERM"];
 
 /** At every step, the signals that ask a program to end. */
 export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
-  const row = (phase: PhaseName, end: End): Fault => ({
+  const row = (phase: PhaseName, end: Expected): Fault => ({
     name: `cprctl gets ${signal}`,
     when: whenOf(phase),
     apart: true,
     at: { [phase]: toCprctl(signal) },
-    ends: [end],
-    ...signal === "SIGINT" && (phase === "preflight" || phase === "cut")
+    expected: [end],
+    ...signal === "SIGINT" && (phase === "preflight" || phase === "switchover")
       ? { short: true }
       : {},
   });
-  const quit: End = {
+  const quit: Expected = {
     outcome: "none",
     vm: "old",
     says: new RegExp(`ended by ${signal}`),
@@ -69,7 +69,7 @@ export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
 /** For faults that wait until it has run out. */
 const STUCK_MS = 8_000;
 
-const toVm = (signal: Deno.Signal): Deed => ({ vm }) =>
+const toVm = (signal: Deno.Signal): Action => ({ vm }) =>
   Deno.kill(vm.pid, signal);
 
 /** Somebody kills the VM's process. */
@@ -78,20 +78,20 @@ export const VM_KILLED: readonly Fault[] = [
     name: "VM's process is killed",
     when: whenOf(phase),
     at: { [phase]: toVm("SIGKILL") },
-    ends: [ended(/Process \d+ ended before the VM was touched/)],
+    expected: [ended(/Process \d+ ended before the VM was touched/)],
   })),
-  ...(["migrate", "hold", "cut"] as const).map((phase): Fault => ({
+  ...(["migrate", "hold", "switchover"] as const).map((phase): Fault => ({
     name: "VM's process is killed",
     when: whenOf(phase),
     at: { [phase]: toVm("SIGKILL") },
-    ends: [ended(/ended before it had saved the devices|had not saved/)],
+    expected: [ended(/ended before it had saved the devices|had not saved/)],
     ...phase === "hold" ? { short: true } : {},
   })),
   ...(["load", "commit"] as const).map((phase): Fault => ({
     name: "VM's process is killed",
     when: whenOf(phase),
     at: { [phase]: toVm("SIGKILL") },
-    ends: [rolledBack(/Process \d+ ended/)],
+    expected: [rolledBack(/Process \d+ ended/)],
     short: true,
   })),
 ];
@@ -104,7 +104,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { preflight: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    ends: [refused(/No answer to|was not looked at to the end/)],
+    expected: [refused(/No answer to|was not looked at to the end/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",
@@ -112,7 +112,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { prepare: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    ends: [refused(/No answer to|was not looked at to the end/)],
+    expected: [refused(/No answer to|was not looked at to the end/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",
@@ -120,20 +120,20 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { migrate: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    ends: [{
+    expected: [{
       outcome: "needs-person",
       vm: "old",
       says: /Process \d+ does not answer/,
       recovery: { outcome: "recovered", vm: "old", says: /runs|is paused/ },
     }],
   },
-  ...(["hold", "cut"] as const).map((phase): Fault => ({
+  ...(["hold", "switchover"] as const).map((phase): Fault => ({
     name: "VM's process hangs, and goes on afterwards",
     when: `${whenOf(phase)}; then recover`,
     at: { [phase]: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
     // What it was told it may have read, or not.
-    ends: "whatever is true",
+    expected: "whatever is true",
   })),
 ];

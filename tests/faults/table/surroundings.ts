@@ -11,16 +11,16 @@ import {
   secondMonitor,
 } from "../../qemu/harness/mod.ts";
 import { updateHere } from "../harness/cprctl.ts";
-import { refused, rolledBack, updated } from "../harness/ends.ts";
-import type { Deed, Fault } from "../harness/fault.ts";
-import type { Scene } from "../harness/scene.ts";
+import { refused, rolledBack, updated } from "../harness/expected.ts";
+import type { Action, Fault } from "../harness/fault.ts";
+import type { Fixture } from "../harness/fixture.ts";
 import { whenOf } from "./signals.ts";
 
 /** Does something to the bytes of the state file. */
 const toState =
-  (change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array): Deed =>
-  async (scene) => {
-    const path = await scene.stateFile();
+  (change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array): Action =>
+  async (fixture) => {
+    const path = await fixture.stateFile();
     Deno.writeFileSync(path, change(Deno.readFileSync(path)), {
       create: false,
     });
@@ -37,42 +37,42 @@ const flip = toState((bytes) => {
 export const STATE_FILE: readonly Fault[] = [
   {
     name: "state file is truncated",
-    when: "while the VM waits for the cut",
-    at: { cut: halve },
-    ends: [updated(/altered/)],
+    when: "while the VM waits for the switchover",
+    at: { switchover: halve },
+    expected: [updated(/altered/)],
     short: true,
   },
   {
     name: "state file is altered",
-    when: "while the VM waits for the cut",
-    at: { cut: flip },
-    ends: [updated(/altered/)],
+    when: "while the VM waits for the switchover",
+    at: { switchover: flip },
+    expected: [updated(/altered/)],
   },
   {
     name: "state file is truncated",
     when: "before the state is loaded",
     at: { load: halve },
-    ends: [updated(/altered/)],
+    expected: [updated(/altered/)],
     short: true,
   },
   {
     name: "state file is emptied",
     when: "before the state is loaded",
     at: { load: empty },
-    ends: [updated(/altered/)],
+    expected: [updated(/altered/)],
   },
   {
     name: "state file is altered",
     when: "before the state is loaded",
     at: { load: flip },
-    ends: [updated(/altered/)],
+    expected: [updated(/altered/)],
   },
 ];
 
 const SMALL = "32k";
 const ENOUGH = "20m";
 
-const fillBase: Deed = async () => {
+const fillBase: Action = async () => {
   const path = `${await baseDirectory()}/filler`;
   using file = Fd.open(path, O_CREAT | O_WRONLY);
   const piece = new Uint8Array(4096);
@@ -83,8 +83,8 @@ const fillBase: Deed = async () => {
   }
 };
 
-const mountBase = (size: string): Deed => async (scene) => {
-  await scene.mountTmpfs(await baseDirectory(), size);
+const mountBase = (size: string): Action => async (fixture) => {
+  await fixture.mountTmpfs(await baseDirectory(), size);
 };
 
 export const NO_ROOM: readonly Fault[] = [
@@ -93,7 +93,7 @@ export const NO_ROOM: readonly Fault[] = [
     when: "from the start",
     root: true,
     before: mountBase(SMALL),
-    ends: [refused(/no room/)],
+    expected: [refused(/no room/)],
     short: true,
   },
   {
@@ -102,18 +102,18 @@ export const NO_ROOM: readonly Fault[] = [
     root: true,
     before: mountBase(ENOUGH),
     at: { migrate: fillBase },
-    ends: [rolledBack(/No space left|Input.output error/)],
+    expected: [rolledBack(/No space left|Input.output error/)],
     short: true,
   },
 ];
 
 /** Another program opens the disk, for good or until it is asked to leave. */
-const takeLock: Deed = async (scene) => {
-  const thief = scene.stranger([
-    scene.tool("qemu-io"),
+const takeLock: Action = async (fixture) => {
+  const thief = fixture.stranger([
+    fixture.tool("qemu-io"),
     "-f",
     "raw",
-    scene.vm.files.disk,
+    fixture.vm.files.disk,
   ]);
   await thief.ask("length");
 };
@@ -122,8 +122,8 @@ export const DISK_LOCK: readonly Fault[] = [
   {
     name: "disk's lock is stolen",
     when: "before the state is loaded, and given back",
-    at: { load: takeLock, rollback: (scene) => scene.strangersLeave() },
-    ends: [rolledBack(/lock/)],
+    at: { load: takeLock, rollback: (fixture) => fixture.strangersLeave() },
+    expected: [rolledBack(/lock/)],
     short: true,
   },
   {
@@ -131,29 +131,29 @@ export const DISK_LOCK: readonly Fault[] = [
     when: "before the state is loaded, and given back late",
     at: {
       load: takeLock,
-      rollback: (scene) => {
+      rollback: (fixture) => {
         // Long enough for the first attempts to meet it.
-        setTimeout(() => scene.strangersLeave(), 1_500);
+        setTimeout(() => fixture.strangersLeave(), 1_500);
       },
     },
-    ends: [rolledBack(/lock/)],
+    expected: [rolledBack(/lock/)],
   },
   {
     name: "disk's lock is stolen",
     when: "loaded, before it runs, and given back",
-    at: { commit: takeLock, rollback: (scene) => scene.strangersLeave() },
-    ends: [rolledBack(/lock/)],
+    at: { commit: takeLock, rollback: (fixture) => fixture.strangersLeave() },
+    expected: [rolledBack(/lock/)],
   },
 ];
 
-const hidden = ({ vm }: Scene) => `${vm.files.disk}.hidden`;
+const hidden = ({ vm }: Fixture) => `${vm.files.disk}.hidden`;
 /** Nothing can open the disk, nor does the new program live. */
-const hideDisk: Deed = (scene) => {
-  Deno.renameSync(scene.vm.files.disk, hidden(scene));
-  Deno.kill(scene.vm.pid, "SIGKILL");
+const hideDisk: Action = (fixture) => {
+  Deno.renameSync(fixture.vm.files.disk, hidden(fixture));
+  Deno.kill(fixture.vm.pid, "SIGKILL");
 };
-const showDisk: Deed = (scene) => {
-  Deno.renameSync(hidden(scene), scene.vm.files.disk);
+const showDisk: Action = (fixture) => {
+  Deno.renameSync(hidden(fixture), fixture.vm.files.disk);
 };
 
 export const OLD_PROGRAM: readonly Fault[] = [
@@ -162,11 +162,11 @@ export const OLD_PROGRAM: readonly Fault[] = [
     when: "before the state is loaded, for a second",
     at: {
       load: hideDisk,
-      rollback: (scene) => {
-        setTimeout(() => showDisk(scene), 1_000);
+      rollback: (fixture) => {
+        setTimeout(() => showDisk(fixture), 1_000);
       },
     },
-    ends: [rolledBack(/Process \d+ ended/)],
+    expected: [rolledBack(/Process \d+ ended/)],
     short: true,
   },
   {
@@ -175,7 +175,7 @@ export const OLD_PROGRAM: readonly Fault[] = [
     at: { load: hideDisk },
     timeoutMs: 8_000,
     after: showDisk,
-    ends: [{
+    expected: [{
       outcome: "needs-person",
       vm: "old",
       says: /does not take the VM back.*its memory is kept/,
@@ -191,10 +191,10 @@ export const OLD_PROGRAM: readonly Fault[] = [
 
 /** A second update of the same VM, while the first is at it. */
 const updateToo =
-  (monitor: (folder: string) => string): Deed => async (scene) => {
+  (monitor: (folder: string) => string): Action => async (fixture) => {
     const second = await updateHere({
-      qmp: monitor(scene.vm.folder),
-      binary: scene.binary,
+      qmp: monitor(fixture.vm.folder),
+      binary: fixture.binary,
       timeoutMs: 1_000,
     }, () => Promise.resolve());
     assertEquals(second.exitCode, 3);
@@ -202,31 +202,31 @@ const updateToo =
   };
 
 /** What somebody at another monitor does at the wrong time. */
-const letRun: Deed = ({ vm }) => commandOfAnother(vm, "cont");
+const letRun: Action = ({ vm }) => commandOfAnother(vm, "cont");
 
 export const OTHERS: readonly Fault[] = [
   {
     name: "another client holds the monitor",
     when: "from the start",
-    before: async (scene) => {
-      scene.use(await scene.vm.monitor());
+    before: async (fixture) => {
+      fixture.use(await fixture.vm.monitor());
     },
     timeoutMs: 1_000,
-    ends: [refused(/Another client holds the monitor/)],
+    expected: [refused(/Another client holds the monitor/)],
     short: true,
   },
   ...(["preflight", "hold", "commit"] as const).map((phase): Fault => ({
     name: "second cprctl at the same monitor",
     when: `in phase ${phase}`,
     at: { [phase]: updateToo((folder) => `${folder}/qmp.sock`) },
-    ends: [updated(/^$/)],
+    expected: [updated(/^$/)],
   })),
   ...(["preflight", "hold", "commit"] as const).map((phase): Fault => ({
     name: "second cprctl at another monitor",
     when: `in phase ${phase}`,
     extra: SECOND_MONITOR,
     at: { [phase]: updateToo((folder) => secondMonitor(folder).path) },
-    ends: [updated(/^$/)],
+    expected: [updated(/^$/)],
     ...phase === "hold" ? { short: true } : {},
   })),
   ...(["load", "commit"] as const).map((phase): Fault => ({
@@ -234,7 +234,7 @@ export const OTHERS: readonly Fault[] = [
     when: whenOf(phase),
     extra: SECOND_MONITOR,
     at: { [phase]: letRun },
-    ends: [updated(/^$/)],
+    expected: [updated(/^$/)],
     fits: ({ paused }) => paused !== true,
   })),
 ];

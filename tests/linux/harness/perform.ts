@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import { Base } from "../../faults/harness/base.ts";
 import { updateHere } from "../../faults/harness/cprctl.ts";
-import { runDirectories } from "../../faults/harness/scene.ts";
+import { runDirectories } from "../../faults/harness/fixture.ts";
 import type { Action, Moment } from "./action.ts";
 import { LinuxMachine } from "./linux_machine.ts";
 

@@ -82,7 +82,7 @@ Deno.test("a check predicts the update, and touches nothing", async () => {
   );
   assertEquals(report.changed, true);
   assertEquals(report.error, null);
-  assertEquals(report.blackout_ms, null);
+  assertEquals(report.downtime_ms, null);
   assertEquals([report.pid_before, report.pid_after], [vm.pid, vm.pid]);
   assertEquals(
     report.phases.map(({ name }) => name),

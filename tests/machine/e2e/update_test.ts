@@ -12,7 +12,7 @@ Deno.test("cprctl demo updates a machine and shows that it is the same", async (
   assertEquals([report.outcome, report.changed], ["updated", true]);
   assertEquals(report.pid_after, report.pid_before);
   assertEquals(report.ram, { blocks: 2, bytes: 64 * 2 ** 20 + 4096 });
-  assert((report.blackout_ms ?? 0) > 0);
+  assert((report.downtime_ms ?? 0) > 0);
   assertEquals(report.error, null);
   const [pid, inode, address, counter, ticks] = report.before_after ?? [];
   assertEquals(pid?.before, pid?.after);
@@ -71,7 +71,7 @@ Deno.test("cprctl update leaves a paused machine paused", async () => {
   ]);
   const report = validateReport(JSON.parse(stdout));
   assertEquals([code, report.outcome], [0, "updated"], stdout);
-  assertEquals(report.blackout_ms, null);
+  assertEquals(report.downtime_ms, null);
   const after = await vm.connect();
   assertEquals(await runState(after), "paused");
   assertEquals(await ram.digest(), before);
@@ -96,7 +96,7 @@ Deno.test("cprctl update refuses what cannot be preserved, and touches nothing",
   assertEquals([code, report.outcome, report.changed], [3, "refused", false]);
   assertMatch(report.error?.message ?? "", /"ram0".*"virt\.aux"/s);
   assert(report.error?.remedy !== null);
-  assertEquals([report.blackout_ms, report.ram], [null, null]);
+  assertEquals([report.downtime_ms, report.ram], [null, null]);
   const again = await vm.connect();
   assertEquals(await runState(again), "running");
   assertEquals(await again.execute("query-migrate-parameters"), before);

@@ -51,13 +51,13 @@ class Fake {
       await observer("migrate");
       this.touched.push(vm.pid);
       this.#paused++;
-      for (const phase of ["hold", "cut", "load", "commit"] as const) {
+      for (const phase of ["hold", "switchover", "load", "commit"] as const) {
         await observer(phase);
         await this.#takeTime();
       }
       this.#paused--;
       report.outcome = this.ends(vm.pid);
-      report.blackout_ms = vm.pid;
+      report.downtime_ms = vm.pid;
     } catch (error) {
       addFailure(report, error);
     } finally {
@@ -93,7 +93,7 @@ Deno.test("so many are worked on at once, and a pause is alone", async () => {
       ].map((it) => it + 1),
     );
     assertEquals(report.summary.outcomes, { updated: 20 });
-    assertEquals(report.summary.longest_blackout_ms, 20);
+    assertEquals(report.summary.longest_downtime_ms, 20);
     assertEquals(exitCodeOfAll(report), 0);
     v.parse(allReportSchema, JSON.parse(JSON.stringify(report)));
   }

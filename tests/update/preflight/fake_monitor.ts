@@ -16,11 +16,11 @@ import {
 } from "../../../lib/update/preflight/mod.ts";
 import type { Check } from "../../../lib/update/report/report.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
-import { Cell } from "../../../lib/update/world/cell.ts";
+import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
-import { readSeccomp } from "../../../lib/update/world/seccomp.ts";
+import { readSeccomp } from "../../../lib/update/standby/seccomp.ts";
 import { cprctlWords } from "../../program/program.ts";
-import { worldOf } from "../world/world_of.ts";
+import { contextOf } from "../standby/context_of.ts";
 
 /** Answers by the commands' names. */
 export type Answers = Readonly<
@@ -42,7 +42,7 @@ export async function findings(
   more: Partial<Facts> & Partial<Pick<PreflightContext, "binary">> & {
     readonly descriptors?: readonly number[];
     /** Whether programs run that are the VM's choice. */
-    readonly inCell?: true;
+    readonly inSandbox?: true;
   } = {},
 ): Promise<Map<string, Check>> {
   const folder = await Deno.makeTempDir();
@@ -64,8 +64,8 @@ export async function findings(
     await using client = await QmpClient.connect(address, {
       timeoutMs: CONNECT_MS,
     });
-    const { descriptors, inCell, binary = "/nonexistent", ...known } = more;
-    using own = inCell === undefined ? undefined : await ownCell();
+    const { descriptors, inSandbox, binary = "/nonexistent", ...known } = more;
+    using own = inSandbox === undefined ? undefined : await ownSandbox();
     const facts = factsOf(words, { address, pid: Deno.pid, ...known });
     const made = newCommand(facts, NOTHING_LIVE, binary);
     const checks = await preflight({
@@ -73,7 +73,7 @@ export async function findings(
       facts,
       binary,
       oldArgv: made.argv,
-      cell: own?.cell,
+      sandbox: own?.sandbox,
       namedByOperator: true,
       seccomp: await readSeccomp(facts.pid, cprctlWords()),
       allowWeakerConfinement: false,
@@ -87,11 +87,13 @@ export async function findings(
 }
 
 /** Where this very process is. */
-async function ownCell(): Promise<Disposable & { readonly cell: Cell }> {
-  const { world, anchors } = await worldOf(Deno.pid);
+async function ownSandbox(): Promise<
+  Disposable & { readonly sandbox: Sandbox }
+> {
+  const { context, pinned } = await contextOf(Deno.pid);
   const means = { self: cprctlWords(), strict: true };
   return {
-    cell: new Cell(world, anchors.place, means),
-    [Symbol.dispose]: () => anchors[Symbol.dispose](),
+    sandbox: new Sandbox(context, pinned.files, means),
+    [Symbol.dispose]: () => pinned[Symbol.dispose](),
   };
 }

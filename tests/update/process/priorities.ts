@@ -1,10 +1,10 @@
-/** What the kernel makes of a thread's priority and of what it was lent. */
+/** What the kernel makes of a thread's priority and of a boost. */
 
 import { OwnPriority } from "../../../lib/update/process/own_priority.ts";
 
 /**
  * The priority that a thread has now: 20 and its niceness, or -1 and its
- * real-time priority below; 20 for one that nothing was given or lent.
+ * real-time priority below; 20 for one that nothing was given.
  */
 export function priorityNow(tid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${tid}/stat`);
@@ -12,8 +12,8 @@ export function priorityNow(tid: number): number {
   return Number(fields[15]);
 }
 
-/** What a thread has that was lent priority 1 of real time. */
-export const LENT = -2;
+/** What a thread has that was boosted to priority 1 of real time. */
+export const BOOSTED = -2;
 
 /** Whether this user may raise a priority. */
 export function mayRaise(): boolean {

@@ -4,7 +4,7 @@ import { getScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { Urgency } from "../../../lib/update/process/urgency.ts";
 import { until } from "../../qemu/harness/until.ts";
-import { LENT, mayRaise, priorityNow } from "./priorities.ts";
+import { BOOSTED, mayRaise, priorityNow } from "./priorities.ts";
 
 const PATIENCE_MS = 20_000;
 const ignore = !mayRaise();
@@ -21,21 +21,21 @@ async function untilPriority(pid: number, priority: number): Promise<void> {
   );
 }
 
-Deno.test("a process is lent priority, and has what it had", {
+Deno.test("a process is boosted, and has what it had", {
   ignore,
 }, async () => {
   using child = start("sleep", "1000");
   const usual = priorityNow(child.pid);
   const before = getScheduling(child.pid);
   await using urgency = Urgency.of(child.pid);
-  await untilPriority(child.pid, LENT);
+  await untilPriority(child.pid, BOOSTED);
   assertEquals(getScheduling(child.pid), before);
   urgency.end();
-  // At once: the threads that lend it have it no more.
+  // At once: the threads that boost it are gone.
   assertEquals(priorityNow(child.pid), usual);
 });
 
-Deno.test("a program that is executed is lent it as well", {
+Deno.test("a program that is executed is boosted as well", {
   ignore,
 }, async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
@@ -49,7 +49,7 @@ Deno.test("a program that is executed is lent it as well", {
     const script = `read -r line <"$0"; ${more}`;
     using child = start("sh", "-c", script, fifo);
     await using _urgency = Urgency.of(child.pid);
-    await untilPriority(child.pid, LENT);
+    await untilPriority(child.pid, BOOSTED);
     await Deno.writeTextFile(fifo, "\n");
     const comm = `/proc/${child.pid}/comm`;
     await until(
@@ -57,13 +57,13 @@ Deno.test("a program that is executed is lent it as well", {
       PATIENCE_MS,
       () => Deno.readTextFileSync(comm) === "sleep\n",
     );
-    await untilPriority(child.pid, LENT);
+    await untilPriority(child.pid, BOOSTED);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
-Deno.test("children do not inherit what is lent", { ignore }, async () => {
+Deno.test("children do not inherit a boost", { ignore }, async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
   try {
     const fifo = `${folder}/fifo`;
@@ -75,7 +75,7 @@ Deno.test("children do not inherit what is lent", { ignore }, async () => {
     using parent = start("sh", "-c", script, fifo);
     const usual = priorityNow(parent.pid);
     await using _urgency = Urgency.of(parent.pid);
-    await untilPriority(parent.pid, LENT);
+    await untilPriority(parent.pid, BOOSTED);
     await Deno.writeTextFile(fifo, "\n");
     let pid = 0;
     await until("it has a child", PATIENCE_MS, async () => {
@@ -90,18 +90,18 @@ Deno.test("children do not inherit what is lent", { ignore }, async () => {
 });
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
-  Deno.test(`what is lent is gone when the lender gets ${signal}`, {
+  Deno.test(`a boost is gone when the booster gets ${signal}`, {
     ignore,
   }, async () => {
     using child = start("sleep", "1000");
     const usual = priorityNow(child.pid);
-    const program = new URL("programs/lend.ts", import.meta.url).pathname;
-    using lender = start(
+    const program = new URL("programs/boost.ts", import.meta.url).pathname;
+    using booster = start(
       ...[Deno.execPath(), "run", "--quiet", "--allow-all", program],
       String(child.pid),
     );
-    await untilPriority(child.pid, LENT);
-    lender.kill(signal);
+    await untilPriority(child.pid, BOOSTED);
+    booster.kill(signal);
     await untilPriority(child.pid, usual);
   });
 }
@@ -109,7 +109,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
 Deno.test("without the right to it nothing is done", {
   ignore: ignore || Deno.uid() !== 0,
 }, async () => {
-  const path = "programs/lend_once.ts";
+  const path = "programs/boost_once.ts";
   const program = new URL(path, import.meta.url).pathname;
   const { stdout } = await new Deno.Command("setpriv", {
     args: [
@@ -121,7 +121,7 @@ Deno.test("without the right to it nothing is done", {
   assertEquals(new TextDecoder().decode(stdout), "true true\n");
 });
 
-Deno.test("a process that has ended is nobody to lend to", async () => {
+Deno.test("a process that has ended is not boosted", async () => {
   using child = start("true");
   await child.wait(PATIENCE_MS);
   await using urgency = Urgency.of(child.pid);

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UpdateProblem } from "../../../lib/update/error.ts";
-import { IncomingSide } from "../../../lib/update/transaction/incoming_side.ts";
+import { Destination } from "../../../lib/update/transaction/destination.ts";
 import type { VmRecord } from "../../../lib/update/vm/facts.ts";
 import { FakePeer, GREETING } from "../../qmp/fake_peer.ts";
 
@@ -31,7 +31,7 @@ function vmOf({ address }: FakePeer): VmRecord {
 
 Deno.test("the old program's last greeting is not taken for the new one's", async () => {
   using peer = new FakePeer();
-  const connecting = IncomingSide.connect(vmOf(peer), "new", TIMEOUT_MS);
+  const connecting = Destination.connect(vmOf(peer), "new", TIMEOUT_MS);
   const dying = await peer.accept();
   await dying.send(GREETING);
   dying.close();
@@ -48,7 +48,7 @@ Deno.test("the monitor of another process is none of the VM", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
     () =>
-      IncomingSide.connect(
+      Destination.connect(
         { ...vmOf(peer), pid: Deno.ppid },
         "new",
         TIMEOUT_MS,
@@ -64,7 +64,7 @@ Deno.test("the monitor of another process is none of the VM", async () => {
 Deno.test("a program that greets and says no more is given up", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
-    () => IncomingSide.connect(vmOf(peer), "new", 100),
+    () => Destination.connect(vmOf(peer), "new", 100),
     UpdateProblem,
     "The new program does not answer",
   );

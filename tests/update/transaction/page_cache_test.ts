@@ -23,7 +23,7 @@ Deno.test("what a program prints itself names no libraries", () => {
 
 Deno.test("the loader tells what a program would load", async () => {
   const printed = await printedBy("/bin/sh", ["-version"], {
-    ...{ cell: undefined, namedByOperator: true },
+    ...{ sandbox: undefined, namedByOperator: true },
     variables: { LD_TRACE_LOADED_OBJECTS: "1" },
   });
   const libraries = librariesIn(printed);

@@ -3,7 +3,7 @@ import type { CommandDraft } from "../draft.ts";
 import type { Rule } from "../rule.ts";
 
 const WHY = "guest RAM is there already; touching every page of it again " +
-  "would lengthen the pause by about 0.3 s for each GB";
+  "would lengthen the downtime by about 0.3 s for each GB";
 
 /**
  * Leaves out the allocation of guest RAM in advance, but for huge pages, where

@@ -5,7 +5,7 @@ import {
   mayConfine,
   ownConfinement,
   parseConfinement,
-} from "../../world/confinement.ts";
+} from "../../standby/confinement.ts";
 import { ok, type PreflightCheck, refuse, warn, weaker } from "../check.ts";
 import { joined } from "../wording.ts";
 import { readProcText } from "../../process/proc.ts";

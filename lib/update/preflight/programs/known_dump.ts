@@ -3,7 +3,7 @@ import { type Dump, dumpOf } from "../../../inspect/compat/mod.ts";
 import type { CheckContext } from "../check.ts";
 import { RunDirectory } from "../../run/directory.ts";
 import type { Facts } from "../../vm/facts.ts";
-import type { Cell } from "../../world/cell.ts";
+import type { Sandbox } from "../../standby/sandbox.ts";
 import { isSameForUs } from "./new_program.ts";
 import { type Choice, ownModules, safeWay } from "./safe_run.ts";
 
@@ -20,7 +20,7 @@ export async function knownDump(
   choice: Choice,
 ): Promise<Dump> {
   const { dev, ino, mtime, size } = await Deno.stat(program);
-  const variables = ownModules(choice.cell);
+  const variables = ownModules(choice.sandbox);
   const way = await safeWay(program, variables, choice);
   const file = [dev, ino, mtime, size];
   const key = JSON.stringify([file, way.key, variables, machine]);
@@ -40,29 +40,37 @@ export async function knownDump(
  * @throws {InspectError} when it makes none
  */
 export async function runningDump(context: CheckContext): Promise<Dump> {
-  const { facts, cell } = context;
+  const { facts, sandbox } = context;
   const { path, replaced } = facts.executable;
   const isThere = !replaced && await isSameForUs(path, facts.executable);
-  if (Deno.uid() === 0 && cell !== undefined) {
+  if (Deno.uid() === 0 && sandbox !== undefined) {
     // The way to a file that is gone is not open to the VM's user.
-    if (!isThere || cell.lacksModules) return await upgradedDump(context, cell);
+    if (!isThere || sandbox.lacksModules) {
+      return await upgradedDump(context, sandbox);
+    }
   }
   const program = isThere ? path : `/proc/${facts.pid}/exe`;
-  return await knownDump(program, facts, { cell, namedByOperator: false });
+  return await knownDump(program, facts, { sandbox, namedByOperator: false });
 }
 
 const upgraded = new WeakMap<CheckContext, Promise<Dump>>();
 
 /** Of the file that runs, and the modules that it loaded, as in a rollback. */
-async function upgradedDump(context: CheckContext, cell: Cell): Promise<Dump> {
+async function upgradedDump(
+  context: CheckContext,
+  sandbox: Sandbox,
+): Promise<Dump> {
   const known = upgraded.get(context);
   if (known !== undefined) return await known;
-  const dump = dumpInCell(context, cell);
+  const dump = dumpInSandbox(context, sandbox);
   upgraded.set(context, dump);
   return await dump;
 }
 
-async function dumpInCell({ facts }: CheckContext, cell: Cell): Promise<Dump> {
+async function dumpInSandbox(
+  { facts }: CheckContext,
+  sandbox: Sandbox,
+): Promise<Dump> {
   await using directory = await RunDirectory.create(facts);
   const { path: moduleFolder } = directory;
   const own = { runningProgram: true, moduleFolder };
@@ -71,7 +79,7 @@ async function dumpInCell({ facts }: CheckContext, cell: Cell): Promise<Dump> {
     run: (program, run) =>
       runBriefly(program, {
         ...run,
-        start: (what) => cell.start({ ...what, ...own }),
+        start: (what) => sandbox.start({ ...what, ...own }),
       }),
   });
 }

@@ -126,14 +126,14 @@ async function probed(
 ): Promise<Finding> {
   const obstacle = await obstacleToRunning(context);
   if (obstacle !== undefined) return obstacle;
-  const { binary, cell, namedByOperator } = context;
+  const { binary, sandbox, namedByOperator } = context;
   try {
     // A program that is none is told once.
     if (options !== VERSION && !await isQemu(context)) return NO_PROGRAM;
     return judge(
       await printedBy(binary, options, {
-        ...{ cell, namedByOperator },
-        variables: ownModules(cell),
+        ...{ sandbox, namedByOperator },
+        variables: ownModules(sandbox),
       }),
     );
   } catch (error) {
@@ -148,9 +148,9 @@ async function probed(
  * @throws {ProbeError} when it cannot be run, fails, or does not end
  */
 async function isQemu(context: CheckContext): Promise<boolean> {
-  const { binary, cell, namedByOperator } = context;
-  const variables = ownModules(cell);
-  const options = { cell, namedByOperator, variables };
+  const { binary, sandbox, namedByOperator } = context;
+  const variables = ownModules(sandbox);
+  const options = { sandbox, namedByOperator, variables };
   return QEMU.test(await printedBy(binary, VERSION, options));
 }
 
@@ -170,7 +170,7 @@ export async function obstacleToAsking(
 
 /** Why the new program cannot be run here; undefined where it can. */
 async function obstacleToRunning(
-  { binary, cell, facts, files, namedByOperator }: CheckContext,
+  { binary, sandbox, facts, files, namedByOperator }: CheckContext,
 ): Promise<Finding | undefined> {
   if (facts.program !== "QEMU") return NOT_QEMU;
   const theirs = await files.stat(binary);
@@ -178,7 +178,7 @@ async function obstacleToRunning(
   if (!await isSameForUs(binary, theirs.identity)) {
     return skipped("the VM has mounts of its own: its program cannot run here");
   }
-  const mayRun = namedByOperator || cell !== undefined || Deno.uid() !== 0;
+  const mayRun = namedByOperator || sandbox !== undefined || Deno.uid() !== 0;
   return mayRun ? undefined : NO_CELL;
 }
 

@@ -22,14 +22,14 @@ import {
 } from "../../../brief_run.ts";
 import { UpdateProblem } from "../../error.ts";
 import { rootsOwnProgram } from "../../process/roots_own.ts";
-import type { Cell } from "../../world/cell.ts";
+import type { Sandbox } from "../../standby/sandbox.ts";
 import type { PreflightContext } from "../check.ts";
 
 /** Where a QEMU looks for its modules first; the VM's user may have set it. */
 const MODULE_DIR = "QEMU_MODULE_DIR";
 
 /** Who chose a program, and where those run that the VM chose. */
-export type Choice = Pick<PreflightContext, "cell" | "namedByOperator">;
+export type Choice = Pick<PreflightContext, "sandbox" | "namedByOperator">;
 
 /** How a program runs. */
 export interface SafeWay {
@@ -39,16 +39,16 @@ export interface SafeWay {
    * Runs it to its end, or ends it.
    *
    * @throws {OsError} when it cannot be started
-   * @throws {UpdateProblem} when it may not be run, for want of a cell
+   * @throws {UpdateProblem} when it may not be run, for want of a sandbox
    */
   run(what: Omit<BriefRun, "start">): Promise<BriefEnd>;
 }
 
 /** What a program is to find in its environment to find the VM's modules. */
 export function ownModules(
-  cell: Cell | undefined,
+  sandbox: Sandbox | undefined,
 ): Readonly<Record<string, string>> {
-  const folder = cell?.environment[MODULE_DIR];
+  const folder = sandbox?.environment[MODULE_DIR];
   return folder === undefined ? {} : { [MODULE_DIR]: folder };
 }
 
@@ -56,21 +56,21 @@ export function ownModules(
 export async function safeWay(
   program: string,
   variables: Readonly<Record<string, string>>,
-  { cell, namedByOperator }: Choice,
+  { sandbox, namedByOperator }: Choice,
 ): Promise<SafeWay> {
   if (Deno.uid() !== 0) return here(program, variables);
   const own = namedByOperator && variables[MODULE_DIR] === undefined
     ? await rootsOwnProgram(program)
     : undefined;
   if (own !== undefined) return here(own, variables);
-  if (cell === undefined) return nowhere(namedByOperator);
+  if (sandbox === undefined) return nowhere(namedByOperator);
   return {
-    key: cell.key,
+    key: sandbox.key,
     run: (what) =>
       runBriefly(program, {
         ...what,
         variables,
-        start: (it) => cell.start(it),
+        start: (it) => sandbox.start(it),
       }),
   };
 }

@@ -1,4 +1,4 @@
-import { parseConfinement } from "../../world/confinement.ts";
+import { parseConfinement } from "../../standby/confinement.ts";
 import { ok, type PreflightCheck, refuse, weaker } from "../check.ts";
 import { readProcText } from "../../process/proc.ts";
 

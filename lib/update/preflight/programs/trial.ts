@@ -25,7 +25,7 @@ import {
 import { Pipe } from "../../../../ffi/pipe.ts";
 import { type BriefStart, runBriefly } from "../../../brief_run.ts";
 import { RunDirectory } from "../../run/directory.ts";
-import type { Cell } from "../../world/cell.ts";
+import type { Sandbox } from "../../standby/sandbox.ts";
 import type { CheckContext } from "../check.ts";
 import {
   type Answers,
@@ -78,11 +78,15 @@ interface Start {
 export async function tryOut(
   candidate: Candidate,
   questions: Questions,
-  { cell, facts }: CheckContext & { readonly cell: Cell },
+  { sandbox, facts }: CheckContext & { readonly sandbox: Sandbox },
 ): Promise<TrialEnd> {
   await using directory = await RunDirectory.create(facts);
   const run = (words: readonly string[], input: string) =>
-    runOnce(starter(candidate, cell, facts.pid, directory.path), words, input);
+    runOnce(
+      starter(candidate, sandbox, facts.pid, directory.path),
+      words,
+      input,
+    );
   const [program = "", ...words] = candidate.argv;
   const reading = await run([program, ...words, "-version"], "");
   const failed = failureOf(reading, IS_QEMU.test(reading.printed));
@@ -103,7 +107,7 @@ function failureOf(
     : { failure: reason };
 }
 
-/** How a program is started: by itself, or in the cell. */
+/** How a program is started: by itself, or in the sandbox. */
 interface Starter {
   readonly program?: string;
   readonly variables: Readonly<Record<string, string>>;
@@ -112,11 +116,11 @@ interface Starter {
 
 function starter(
   { isRunning }: Candidate,
-  cell: Cell,
+  sandbox: Sandbox,
   pid: number,
   moduleFolder: string,
 ): Starter {
-  const { environment } = cell;
+  const { environment } = sandbox;
   if (Deno.uid() !== 0) {
     // We are the VM's user, who may do all that the VM may.
     const program = isRunning ? { program: `/proc/${pid}/exe` } : {};
@@ -126,7 +130,7 @@ function starter(
   return {
     variables: environment,
     start: ({ argv, descriptors }) =>
-      cell.start({ argv, descriptors, environment, ...ofRunning }),
+      sandbox.start({ argv, descriptors, environment, ...ofRunning }),
   };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { asObject, text } from "../../vm/reply.ts";
-import type { Cell } from "../../world/cell.ts";
+import type { Sandbox } from "../../standby/sandbox.ts";
 import type { CheckContext, Finding } from "../check.ts";
 import { ok, type PreflightCheck, refuse, skipped, warn } from "../check.ts";
 import { listed, quoted } from "../wording.ts";
@@ -76,10 +76,10 @@ export const newOptions: PreflightCheck = {
   },
 };
 
-type ConfinedContext = CheckContext & { readonly cell: Cell };
+type ConfinedContext = CheckContext & { readonly sandbox: Sandbox };
 
 function mayTry(context: CheckContext): context is ConfinedContext {
-  return context.cell !== undefined;
+  return context.sandbox !== undefined;
 }
 
 function failed(what: string, end: TrialEnd, remedy: string): Finding {

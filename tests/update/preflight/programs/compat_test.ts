@@ -48,7 +48,7 @@ async function compat(
       const checks = await findings(
         { "human-monitor-command": tree, "qom-list": [] },
         [],
-        { program: "QEMU", executable, binary, inCell: true },
+        { program: "QEMU", executable, binary, inSandbox: true },
       );
       check = checks.get("compat");
     }

@@ -7,8 +7,8 @@ import {
   ProbeError,
 } from "../../../../lib/update/preflight/programs/program_probe.ts";
 
-/** Programs of root's, or of this user's, need no cell. */
-const named = { cell: undefined, namedByOperator: true };
+/** Programs of root's, or of this user's, need no sandbox. */
+const named = { sandbox: undefined, namedByOperator: true };
 const END_MS = 10_000;
 
 function openIfThere(pid: number): PidFd | undefined {

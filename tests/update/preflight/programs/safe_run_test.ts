@@ -5,9 +5,9 @@ import {
   safeWay,
 } from "../../../../lib/update/preflight/programs/safe_run.ts";
 import { UpdateProblem } from "../../../../lib/update/error.ts";
-import { Cell } from "../../../../lib/update/world/cell.ts";
+import { Sandbox } from "../../../../lib/update/standby/sandbox.ts";
 import { cprctlWords } from "../../../program/program.ts";
-import { worldOf } from "../../world/world_of.ts";
+import { contextOf } from "../../standby/context_of.ts";
 
 const ignore = Deno.uid() !== 0;
 const USER = "65534";
@@ -26,8 +26,10 @@ async function userOf(choice: Choice): Promise<string> {
   return text.trimEnd();
 }
 
-/** Runs with the cell of an unprivileged process. */
-async function withCell(use: (cell: Cell) => Promise<void>): Promise<void> {
+/** Runs with the sandbox of an unprivileged process. */
+async function withSandbox(
+  use: (sandbox: Sandbox) => Promise<void>,
+): Promise<void> {
   const process = new Deno.Command("setpriv", {
     args: [
       ...[`--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"],
@@ -39,10 +41,10 @@ async function withCell(use: (cell: Cell) => Promise<void>): Promise<void> {
   const reader = process.stdout.getReader();
   try {
     await reader.read(); // it is that user's
-    const { world, anchors: opened } = await worldOf(process.pid);
-    using anchors = opened;
+    const { context, pinned: opened } = await contextOf(process.pid);
+    using pinned = opened;
     const means = { self: cprctlWords(), strict: true };
-    await use(new Cell(world, anchors.place, means));
+    await use(new Sandbox(context, pinned.files, means));
   } finally {
     await process.stdin.close();
     await reader.cancel();
@@ -54,20 +56,20 @@ Deno.test({
   name: "a program of root's runs as root only if the operator named it",
   ignore,
   fn: () =>
-    withCell(async (cell) => {
-      assertEquals(await userOf({ cell, namedByOperator: true }), "0");
-      assertEquals(await userOf({ cell, namedByOperator: false }), USER);
+    withSandbox(async (sandbox) => {
+      assertEquals(await userOf({ sandbox, namedByOperator: true }), "0");
+      assertEquals(await userOf({ sandbox, namedByOperator: false }), USER);
     }),
 });
 
 Deno.test({
-  name: "without a cell, no program of the VM's choosing is run",
+  name: "without a sandbox, no program of the VM's choosing is run",
   ignore,
   async fn() {
-    const cell = undefined;
-    assertEquals(await userOf({ cell, namedByOperator: true }), "0");
+    const sandbox = undefined;
+    assertEquals(await userOf({ sandbox, namedByOperator: true }), "0");
     await assertRejects(
-      () => userOf({ cell, namedByOperator: false }),
+      () => userOf({ sandbox, namedByOperator: false }),
       UpdateProblem,
       "the VM chose it",
     );
@@ -78,7 +80,7 @@ Deno.test({
   name: "another user's cprctl runs its user's programs",
   ignore: Deno.uid() === 0,
   async fn() {
-    const choice = { cell: undefined, namedByOperator: false };
+    const choice = { sandbox: undefined, namedByOperator: false };
     assertEquals(await userOf(choice), `${Deno.uid()}`);
   },
 });

@@ -1,0 +1,101 @@
+/**
+ * Boosts a thread of another process to the priority of this one, for a while.
+ *
+ * A thread that waits for a futex with priority inheritance passes its priority on
+ * to the thread that owns the futex. Who that is the word says, which is ours:
+ *
+ * ```
+ * our word = tid of the other thread
+ * our thread, of a real-time class ── FUTEX_LOCK_PI2(word, deadline) ─▶ waits
+ *   the other thread runs with our thread's priority until
+ *     it ends or executes a program      our thread has the futex
+ *     the deadline, or our thread's end  our thread has nothing
+ * ```
+ *
+ * Nothing that the other thread has is changed, so that nothing has to be put
+ * back, whatever becomes of this process; and neither the threads that it
+ * starts nor its children inherit a boost.
+ *
+ * @module
+ */
+
+import { check, libc } from "./libc.ts";
+import { Mapping } from "./mapping.ts";
+import { createMemfd } from "./memfd.ts";
+
+/** System call numbers, by architecture. */
+const SYS_FUTEX = { x86_64: 202n, aarch64: 98n } as const;
+/** Not private: the owner is not of this process. Linux 5.14. */
+const FUTEX_LOCK_PI2 = 13n;
+const CLOCK_MONOTONIC = 1;
+const NANOSECONDS = 1_000_000_000n;
+const WORD_BYTES = 4;
+const WORDS = 1024;
+
+/**
+ * How a boost ended. "released": the thread ended, or executed a program.
+ * "over": the time was. "refused": there is no such thread, it executes a program
+ * at this moment, or the system does not know this.
+ */
+export type BoostEnd = "released" | "over" | "refused";
+
+/** Boosts the priority of threads. */
+export class PriorityBooster implements Disposable {
+  readonly #mapping: Mapping;
+  readonly #words: Uint32Array;
+  readonly #free: number[] = [];
+
+  constructor() {
+    using memfd = createMemfd("cprctl-priority");
+    memfd.truncate(WORDS * WORD_BYTES);
+    this.#mapping = Mapping.map(memfd, {
+      length: WORDS * WORD_BYTES,
+      shared: true,
+      writable: true,
+    });
+    this.#words = new Uint32Array(this.#mapping.buffer);
+    for (let word = 0; word < WORDS; word++) this.#free.push(word);
+  }
+
+  /**
+   * Boosts a thread to the priority of a thread of the runtime. The boost changes as that
+   * thread's own priority does.
+   *
+   * @param tid of any thread of any process
+   */
+  async boost(tid: number, milliseconds: number): Promise<BoostEnd> {
+    const word = this.#free.pop();
+    if (word === undefined) return "refused";
+    this.#words[word] = tid;
+    const end = now() + BigInt(Math.round(milliseconds * 1_000_000));
+    const deadline = BigInt64Array.of(end / NANOSECONDS, end % NANOSECONDS);
+    try {
+      const result = await libc().futex_on_thread(
+        SYS_FUTEX[Deno.build.arch],
+        this.#mapping.address + BigInt(word * WORD_BYTES),
+        FUTEX_LOCK_PI2,
+        0n,
+        new Uint8Array(deadline.buffer),
+      );
+      if (result === 0n) return "released";
+      // The other thread's errno is out of reach.
+      return now() >= end ? "over" : "refused";
+    } finally {
+      this.#free.push(word);
+    }
+  }
+
+  /** To be called when every boost is over. */
+  [Symbol.dispose](): void {
+    this.#mapping[Symbol.dispose]();
+  }
+}
+
+/** Nanoseconds of the clock that the kernel's deadlines are of. */
+function now(): bigint {
+  const time = new BigInt64Array(2);
+  const bytes = new Uint8Array(time.buffer);
+  check(libc().clock_gettime(CLOCK_MONOTONIC, bytes), "clock_gettime");
+  const [seconds = 0n, nanoseconds = 0n] = time;
+  return seconds * NANOSECONDS + nanoseconds;
+}

@@ -1,0 +1,119 @@
+/**
+ * Taking on the place of a process that is gone, and executing its program.
+ * posix_spawn can do little of this, and nothing may run between fork and exec
+ * of a program with threads; so it is a process of its own that does it.
+ *
+ * @module
+ */
+
+import { execvp } from "../../../ffi/exec.ts";
+import { Fd } from "../../../ffi/fd.ts";
+import {
+  becomeUser,
+  changeDirectory,
+  changeRoot,
+  enterNamespace,
+  setPersonality,
+  setUmask,
+} from "../../../ffi/identity.ts";
+import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
+import { geteuid } from "../../../ffi/process.ts";
+import { UpdateProblem } from "../error.ts";
+import { givePlacement } from "../process/placement.ts";
+import { labelNextProgram } from "../process/security_label.ts";
+import { confine } from "./confinement.ts";
+import { enterSeccomp } from "./seccomp.ts";
+import type { ProcessContext } from "./process_context.ts";
+
+/** The one that executes. */
+const THIS_THREAD = 0;
+const ROOT = 0;
+
+/** What is to be executed, and where. */
+export interface Entrance {
+  readonly context: ProcessContext;
+  readonly argv: readonly string[];
+  /** Undefined where argv says it. */
+  readonly executable: Fd | undefined;
+  readonly cwd: Fd;
+  /** In the order of entering. */
+  readonly namespaces: readonly Fd[];
+  /** Added to the context's environment. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The last step before exec. */
+  readonly beforeExec: () => void;
+}
+
+/** Executes the program in the context; returns only by throwing. */
+export function enterContext(entrance: Entrance): never {
+  const { context, executable } = entrance;
+  requireOwnUser(context);
+  Deno.writeTextFileSync("/proc/self/oom_score_adj", `${context.oomScoreAdj}`);
+  for (const namespace of entrance.namespaces) enterNamespace(namespace);
+  if (context.root !== "/") changeRoot(context.root);
+  changeDirectory(entrance.cwd);
+  setUmask(context.umask);
+  // What cannot be given is told by cprctl, which looks at the threads later.
+  givePlacement(THIS_THREAD, context.placement);
+  giveIoPriority(context.ioPriority);
+  if (context.personality !== null) setPersonality(context.personality);
+  setLimits(context);
+  confine(context.confinement, () => {
+    if (geteuid() === ROOT) becomeUser(context.credentials);
+  });
+  const [soft = "0", hard = "0"] = context.limits.NOFILE ?? [];
+  const file = executable === undefined
+    ? {}
+    : { file: `/proc/self/fd/${executable.number}` };
+  entrance.beforeExec();
+  if (context.confinement.noNewPrivileges) enterSeccomp(context.seccomp);
+  return execvp(entrance.argv, {
+    ...file,
+    environment: { ...context.environment, ...entrance.variables },
+    openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
+  });
+}
+
+/**
+ * Has the program that this process executes get the context's security label.
+ *
+ * @returns why that cannot be
+ */
+export function enterLabel({ label }: ProcessContext): string[] {
+  const problem = label === null ? undefined : labelNextProgram(label);
+  return problem === undefined ? [] : [problem];
+}
+
+/** Whatever was found out before: root is nobody who did not begin as root. */
+function requireOwnUser({ credentials, openedByRoot }: ProcessContext): void {
+  if (credentials.uid !== ROOT || openedByRoot || geteuid() !== ROOT) return;
+  throw new UpdateProblem(
+    "not-roots-vm",
+    "Cannot start a program as root: the VM was not root's",
+  );
+}
+
+/** A VM without its priority is better than none. */
+function giveIoPriority(wanted: number): void {
+  if (getIoPriority(THIS_THREAD) === wanted) return;
+  try {
+    setIoPriority(THIS_THREAD, wanted);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+  }
+}
+
+function setLimits(context: ProcessContext): void {
+  for (const resource of resources) {
+    const wanted = context.limits[resource];
+    if (wanted === undefined) continue;
+    const [soft, hard] = wanted.map(BigInt);
+    const now = getLimit(resource);
+    if (soft === now.soft && hard === now.hard) continue;
+    if (soft !== undefined && hard !== undefined) {
+      setLimit(resource, { soft, hard });
+    }
+  }
+}

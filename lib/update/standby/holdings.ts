@@ -1,0 +1,114 @@
+import type { Fd } from "../../../ffi/fd.ts";
+import { UpdateProblem } from "../error.ts";
+import type { Cgroups } from "../process/cgroups.ts";
+import type { KeptModule } from "../process/modules.ts";
+import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
+import type { Line } from "./lines.ts";
+import type { ProcessContext } from "./process_context.ts";
+
+/** What of the old process's context is a descriptor. */
+export interface ContextFiles {
+  readonly executable: Fd;
+  readonly cwd: Fd;
+  /** In the order of entering. */
+  readonly namespaces: readonly Fd[];
+  /** What the executable had loaded. */
+  readonly modules: readonly KeptModule[];
+}
+
+/** A preserved descriptor, and what it is for. */
+export interface Preserved {
+  readonly role: Role;
+  readonly fd: Fd;
+}
+
+/**
+ * Duplicates of everything that a standby has: while it becomes the old program, the
+ * memory is held here as well, and makes another standby if need be.
+ */
+export class Holdings implements Disposable {
+  readonly #description: StandbyHoldings;
+  readonly files: ContextFiles;
+  readonly preserved: readonly Preserved[];
+
+  private constructor(
+    description: StandbyHoldings,
+    files: ContextFiles,
+    preserved: readonly Preserved[],
+  ) {
+    this.#description = description;
+    this.files = files;
+    this.preserved = preserved;
+  }
+
+  /**
+   * Receives what a standby process hands over.
+   *
+   * @throws {UpdateProblem} when it does not come whole
+   */
+  static async receive(lines: AsyncIterable<Line>): Promise<Holdings> {
+    using stack = new DisposableStack();
+    let description: StandbyHoldings | undefined;
+    let files: ContextFiles | undefined;
+    const preserved: Preserved[] = [];
+    for await (const { line, descriptors } of lines) {
+      descriptors.forEach((fd) => stack.use(fd));
+      // From the standby, which is this very program.
+      if (description === undefined) {
+        description = JSON.parse(line) as StandbyHoldings;
+        files = filesOf(description, descriptors);
+      } else {
+        const { roles } = JSON.parse(line) as HoldingsPart;
+        for (const [index, fd] of descriptors.entries()) {
+          const role = roles[index];
+          if (role !== undefined) preserved.push({ role, fd });
+        }
+      }
+      if (preserved.length === description.count) break;
+    }
+    if (
+      description === undefined || files === undefined ||
+      preserved.length !== description.count
+    ) {
+      throw new UpdateProblem(
+        "no-holdings",
+        "The standby process did not hand over everything that it holds",
+      );
+    }
+    stack.move();
+    return new Holdings(description, files, preserved);
+  }
+
+  get context(): ProcessContext {
+    return this.#description.context;
+  }
+
+  get groups(): Cgroups {
+    return this.#description.groups;
+  }
+
+  get argv(): readonly string[] {
+    return this.#description.argv;
+  }
+
+  [Symbol.dispose](): void {
+    const { executable, cwd, namespaces, modules } = this.files;
+    for (const fd of [executable, cwd, ...namespaces]) fd.close();
+    for (const { file } of modules) file.close();
+    for (const { fd } of this.preserved) fd.close();
+  }
+}
+
+function filesOf(
+  description: StandbyHoldings,
+  descriptors: readonly Fd[],
+): ContextFiles | undefined {
+  const first = descriptors.length - description.modules.length;
+  const [executable, cwd, ...namespaces] = descriptors.slice(0, first);
+  if (executable === undefined || cwd === undefined) return undefined;
+  const modules = description.modules.flatMap((module, index) => {
+    const file = descriptors[first + index];
+    return file === undefined ? [] : [{ ...module, file }];
+  });
+  return { executable, cwd, namespaces, modules };
+}

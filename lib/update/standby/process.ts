@@ -1,0 +1,264 @@
+/**
+ * The standby: this program once more, in a process and session of its own,
+ * beside the VM from before it stops until it runs again. It holds the VM's
+ * memory, whatever becomes of the VM's process and of cprctl, and becomes the
+ * old program when it is told to. It enters the VM's control groups at its
+ * start: an empty group is one that systemd takes away.
+ *
+ * ```
+ * started ─▶ hold … hold ─▶ end                      the update is over
+ *                    │  └─▶ go ─▶ the old program    rollback
+ *                    └ nobody there: waits for `cprctl recover`
+ * ```
+ *
+ * @module
+ */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { OsError } from "../../../ffi/libc.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
+import { UnixListener, type UnixSocket } from "../../../ffi/socket.ts";
+import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
+import {
+  CPR_EXEC_STATE,
+  type CprDescriptor,
+  encodeCprState,
+} from "../../cpr/mod.ts";
+import { enterCgroups } from "../process/cgroups.ts";
+import type { KeptModule } from "../process/modules.ts";
+import { enterContext, enterLabel } from "./enter_context.ts";
+import type {
+  HoldingsPart,
+  Role,
+  StandbyGreeting,
+  StandbyHoldings,
+  StandbyOrder,
+  StandbyRequest,
+} from "./protocol.ts";
+import { lines } from "./lines.ts";
+import { moduleVariables } from "./module_folder.ts";
+
+const MAXIMUM_ORDER = 8 * 1024 * 1024;
+
+/** Above the numbers that most command lines name. */
+const OUT_OF_THE_WAY = 512;
+
+/** Waits again after this long; nothing is lost by it. */
+const PATIENCE_MS = 3_600_000;
+const SEND_TIMEOUT_MS = 5_000;
+
+/**
+ * Keeps a VM's memory until it is told what to do with it.
+ *
+ * @param words the number of the memfd with the order
+ * @returns the exit code
+ */
+export async function runStandby(words: readonly string[]): Promise<number> {
+  const standby = new Keeping(readOrder(Number(words[0])));
+  return await standby.run();
+}
+
+function readOrder(number: number): StandbyOrder {
+  using memfd = Fd.adopt(number);
+  memfd.seek(0);
+  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
+  // Written by this same program a moment ago.
+  return JSON.parse(text) as StandbyOrder;
+}
+
+class Keeping {
+  readonly #order: StandbyOrder;
+  readonly #listener: UnixListener;
+  readonly #executable: Fd;
+  readonly #cwd: Fd;
+  readonly #namespaces: readonly Fd[];
+  readonly #modules: readonly KeptModule[];
+  readonly #problems: readonly string[];
+  /** Those of CPR state; their numbers are this process's own. */
+  readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
+  /** Those that have to be open at a number. */
+  readonly #numbered = new Map<number, Fd>();
+
+  constructor(order: StandbyOrder) {
+    this.#order = order;
+    const adopt = (number: number) => {
+      const fd = Fd.adopt(number);
+      fd.setCloexec(true);
+      return fd;
+    };
+    this.#listener = UnixListener.adopt(order.path, adopt(order.listener));
+    this.#executable = outOfTheWay(adopt(order.executable));
+    this.#cwd = adopt(order.cwd);
+    this.#namespaces = order.namespaces.map(adopt);
+    this.#modules = order.modules.map(({ name, path, file }) => ({
+      ...{ name, path },
+      file: outOfTheWay(adopt(file)),
+    }));
+    spareFromKilling();
+    this.#problems = [
+      ...enterCgroups(order.groups),
+      ...enterLabel(order.context),
+    ];
+  }
+
+  async run(): Promise<number> {
+    for (;;) {
+      let socket: UnixSocket;
+      try {
+        socket = await this.#listener.accept(PATIENCE_MS);
+      } catch (error) {
+        if (error instanceof OsError && error.code === "ETIMEDOUT") continue;
+        throw error;
+      }
+      // The socket's mode keeps others away; this does not depend on it.
+      if (socket.peerCredentials().uid !== Deno.uid()) {
+        socket[Symbol.dispose]();
+        continue;
+      }
+      if (await this.#serve(socket)) return 0;
+      if (this.#cpr.length === 0) return 0; // cprctl ended before the hold
+    }
+  }
+
+  /** Does what is said on a connection; true if the memory can go. */
+  async #serve(connection: UnixSocket): Promise<boolean> {
+    using socket = connection;
+    const greeting: StandbyGreeting = {
+      pid: Deno.pid,
+      problems: this.#problems,
+    };
+    try {
+      await say(socket, greeting, []);
+    } catch (error) {
+      // The one that connected may be gone; what it said before may be there.
+      if (!(error instanceof OsError)) throw error;
+    }
+    for await (const { line, descriptors } of lines(socket, PATIENCE_MS)) {
+      // From a cprctl of the same user: no other is let in.
+      const request = JSON.parse(line) as StandbyRequest;
+      if (request.do === "end") return true;
+      if (request.do === "go") this.#go();
+      if (request.do === "hold") this.#hold(request.roles, descriptors);
+      if (request.do === "duplicate") await this.#duplicate(socket);
+    }
+    return false;
+  }
+
+  #hold(roles: readonly Role[], received: readonly Fd[]): void {
+    if (received.length !== roles.length) {
+      throw new Error(`${received.length} of ${roles.length} descriptors came`);
+    }
+    for (const [index, fd] of received.entries()) {
+      const entry = roles[index];
+      if (entry === undefined) continue;
+      const moved = outOfTheWay(fd);
+      if ("number" in entry) this.#numbered.set(entry.number, moved);
+      else this.#cpr.push({ ...entry, fd: moved });
+    }
+  }
+
+  /** Has another standby made that has the same. */
+  async #duplicate(socket: UnixSocket): Promise<void> {
+    const roles: [Role, Fd][] = [
+      ...this.#cpr.map(({ name, id, fd }): [Role, Fd] => [{ name, id }, fd]),
+      ...[...this.#numbered].map((
+        [number, fd],
+      ): [Role, Fd] => [{ number }, fd]),
+    ];
+    const { context, groups, argv } = this.#order;
+    const modules = this.#modules.map(({ name, path }) => ({ name, path }));
+    const description = { context, groups, argv, modules, count: roles.length };
+    const files = [
+      ...[this.#executable, this.#cwd, ...this.#namespaces],
+      ...this.#modules.map(({ file }) => file),
+    ];
+    await say(socket, description, files);
+    for (let at = 0; at < roles.length; at += SCM_MAX_FD) {
+      const some = roles.slice(at, at + SCM_MAX_FD);
+      const part: HoldingsPart = { roles: some.map(([what]) => what) };
+      await say(socket, part, some.map(([, fd]) => fd));
+    }
+  }
+
+  #go(): never {
+    // What has to be open at a number takes it from whoever has it.
+    const wanted = new Set(this.#numbered.keys());
+    const clear = (fd: Fd) =>
+      wanted.has(fd.number) ? outOfTheWay(fd, wanted) : fd;
+    const numbered = new Map(
+      [...this.#numbered].map(([number, fd]) => [number, clear(fd)]),
+    );
+    const cpr = this.#cpr.map((entry) => ({ ...entry, fd: clear(entry.fd) }));
+    const state = outOfTheWay(createMemfd(CPR_EXEC_STATE), wanted);
+    state.writeAll(encodeCprState({
+      descriptors: cpr.map(({ name, id, fd }) => ({
+        name,
+        id,
+        descriptor: fd.number,
+      })),
+      vfioDevices: [],
+    }));
+    const directory = this.#order.path.replace(/\/[^/]*$/, "");
+    const user = this.#order.context.credentials;
+    const modules = this.#modules.map((it) => ({
+      ...it,
+      file: clear(it.file),
+    }));
+    const ofModules = moduleVariables(directory, modules, user);
+    const survivors = [state, ...cpr.map(({ fd }) => fd)];
+    if (ofModules !== undefined) {
+      survivors.push(...modules.map(({ file }) => file));
+    }
+    return enterContext({
+      context: this.#order.context,
+      argv: this.#order.argv,
+      executable: clear(this.#executable),
+      cwd: this.#cwd,
+      namespaces: this.#namespaces,
+      variables: { [CPR_EXEC_STATE]: String(state.number), ...ofModules },
+      beforeExec: () => {
+        for (const fd of survivors) fd.setCloexec(false);
+        for (const [number, fd] of numbered) fd.takeNumber(number);
+      },
+    });
+  }
+}
+
+/**
+ * Where the VM's control group is full, the kernel would end this process first:
+ * it looks for the largest. The old program gets the VM's own rank.
+ */
+function spareFromKilling(): void {
+  try {
+    Deno.writeTextFileSync("/proc/self/oom_score_adj", "-1000");
+  } catch (error) {
+    // Only root may.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+}
+
+async function say(
+  socket: UnixSocket,
+  message: StandbyGreeting | StandbyHoldings | HoldingsPart,
+  descriptors: readonly Fd[],
+): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  const numbers = descriptors.map(({ number }) => number);
+  await socket.send(bytes, SEND_TIMEOUT_MS, numbers);
+}
+
+/** The same descriptor under another number, which nobody wants. */
+function outOfTheWay(
+  fd: Fd,
+  wanted: ReadonlySet<number> = new Set<number>(),
+): Fd {
+  for (let atLeast = OUT_OF_THE_WAY;;) {
+    const moved = fd.dup({ atLeast });
+    if (!wanted.has(moved.number)) {
+      fd.close();
+      return moved;
+    }
+    atLeast = moved.number + 1;
+    moved.close();
+  }
+}

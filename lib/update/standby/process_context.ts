@@ -1,0 +1,134 @@
+/**
+ * The surroundings of a process, as far as a program that takes its place must
+ * find them again. Plain data: the journal keeps it.
+ *
+ * @module
+ */
+
+import type { Credentials } from "../../../ffi/identity.ts";
+import { getIoPriority } from "../../../ffi/io_priority.ts";
+import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
+import {
+  type Identity,
+  parseCredentials,
+  requireSameUser,
+} from "../process/identity.ts";
+import { type Placement, readPlacement } from "../process/placement.ts";
+import { readSecurityLabel } from "../process/security_label.ts";
+import { type Confinement, parseConfinement } from "./confinement.ts";
+import { readSeccomp, type Seccomp } from "./seccomp.ts";
+import { type Limits, parseLimits } from "./limits.ts";
+import { statusLine } from "../process/status_line.ts";
+import { readProcText } from "../process/proc.ts";
+
+/** Namespaces that a process may be moved to, in the order of entering. */
+export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
+export type NamespaceKind = (typeof NAMESPACES)[number];
+
+/** Where and as whom a process runs. */
+export interface ProcessContext {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Paths in the process's own mount namespace. */
+  readonly cwd: string;
+  readonly root: string;
+  readonly credentials: Credentials;
+  /** Whether root opened the monitor: a VM that is root's has such a one. */
+  readonly openedByRoot: boolean;
+  readonly confinement: Confinement;
+  readonly seccomp: Seccomp;
+  /** Of a security module; null where it is cprctl's own. */
+  readonly label: string | null;
+  readonly umask: number;
+  /** Null where we may not see it. */
+  readonly personality: number | null;
+  /** Of the main thread, which other threads inherit. */
+  readonly placement: Placement;
+  /** Of the main thread too: class and priority, as ioprio_set takes them. */
+  readonly ioPriority: number;
+  readonly oomScoreAdj: number;
+  readonly limits: Limits;
+  readonly cgroups: Cgroups;
+  /** "net:[4026531840]" and so on. */
+  readonly namespaces: Readonly<Record<NamespaceKind, string>>;
+}
+
+/**
+ * Reads the surroundings of a process. Its user and its environment are those
+ * with which it was identified.
+ *
+ * @param self the words that start this program
+ * @throws {RefusedError} when it has another user by now
+ */
+export async function readContext(
+  identity: Identity,
+  self: readonly string[],
+): Promise<ProcessContext> {
+  const { pid, credentials, openedByRoot } = identity;
+  const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
+    Deno.readLink(`/proc/${pid}/cwd`),
+    Deno.readLink(`/proc/${pid}/root`),
+    readProcText(pid, "status"),
+    readProcText(pid, "oom_score_adj"),
+    readProcText(pid, "cgroup"),
+    readProcText(pid, "limits"),
+  ]);
+  // The rights in that text are those of this user.
+  requireSameUser(identity, parseCredentials(status, pid));
+  return {
+    environment: parseEnvironment(identity.environment),
+    cwd,
+    root,
+    credentials,
+    openedByRoot,
+    confinement: parseConfinement(status),
+    seccomp: await readSeccomp(pid, self),
+    label: await readOtherLabel(pid),
+    umask: parseInt(statusLine(status, "Umask"), 8),
+    personality: await readPersonality(pid),
+    placement: readPlacement(pid),
+    ioPriority: getIoPriority(pid),
+    oomScoreAdj: Number(oom),
+    limits: parseLimits(limits),
+    cgroups: parseCgroups(cgroup),
+    namespaces: await readNamespaces(pid),
+  };
+}
+
+async function readOtherLabel(pid: number): Promise<string | null> {
+  const label = await readSecurityLabel(pid);
+  return label === await readSecurityLabel("self") ? null : label ?? null;
+}
+
+/** Takes the right to trace the process, which a user may not have (Yama). */
+async function readPersonality(pid: number): Promise<number | null> {
+  try {
+    return parseInt(await readProcText(pid, "personality"), 16);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return null;
+    throw error;
+  }
+}
+
+function parseEnvironment(text: string): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const entry of text.split("\0")) {
+    const equals = entry.indexOf("=");
+    if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
+  }
+  return variables;
+}
+
+async function readNamespaces(
+  pid: number,
+): Promise<ProcessContext["namespaces"]> {
+  const [cgroup, ipc, uts, net, mnt] = await Promise.all(
+    NAMESPACES.map((kind) => Deno.readLink(`/proc/${pid}/ns/${kind}`)),
+  );
+  return {
+    cgroup: cgroup ?? "",
+    ipc: ipc ?? "",
+    uts: uts ?? "",
+    net: net ?? "",
+    mnt: mnt ?? "",
+  };
+}

@@ -1,0 +1,298 @@
+/**
+ * The old program's part: from a running VM to the exec.
+ *
+ * @module
+ */
+
+import type { PidFd } from "../../../ffi/process.ts";
+import {
+  type EventWatch,
+  type Json,
+  type QmpClient,
+  QmpClosedError,
+  QmpCommandError,
+  type QmpEvent,
+  QmpTimeoutError,
+} from "../../qmp/mod.ts";
+import type { Deadline } from "../deadline.ts";
+import {
+  adviceOf,
+  CANCELLED,
+  messageOf,
+  NeedsPersonError,
+  RefusedError,
+  RolledBackError,
+  ShutDownError,
+  UpdateError,
+} from "../error.ts";
+import { type Facts } from "../vm/facts.ts";
+import { MigrationSettings } from "../vm/migration_settings.ts";
+import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
+import { asObject, text } from "../vm/reply.ts";
+import type { ShutdownWatch } from "../vm/shutdown.ts";
+import { closeTerminals } from "../vm/terminals.ts";
+import {
+  canBeMoved,
+  isLive,
+  isReachedByGuest,
+  remedyOf,
+  standsStill,
+} from "../vm/run_state.ts";
+
+/** To the stop: a VM that stands still before the switchover shall not do so long. */
+const STEP_TIMEOUT_MS = 10_000;
+
+/** A VM that resumes after a failure was seen to take 350 ms. */
+const RESUME_TIMEOUT_MS = 10_000;
+
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+
+/** How a VM was before it was stopped. */
+export type Before = Pick<Facts, "runState" | "running">;
+
+/** What it works with. */
+interface OldSideNeeds {
+  readonly client: QmpClient;
+  readonly facts: Facts;
+  readonly process: PidFd;
+  readonly deadline: Deadline;
+  readonly shutdown: ShutdownWatch;
+}
+
+/** Drives the program that runs the VM until it is replaced. */
+export class Source implements Disposable {
+  readonly #client: QmpClient;
+  readonly #facts: Facts;
+  readonly #process: PidFd;
+  readonly #deadline: Deadline;
+  readonly #shutdown: ShutdownWatch;
+  readonly #watch: EventWatch;
+  /** How the VM was when it was told to migrate; before, as it was found. */
+  #before: Before;
+  /** What the program said last. */
+  #runState: string;
+  /** How many events had been seen before that. */
+  #earlier = 0;
+
+  constructor({ client, facts, process, deadline, shutdown }: OldSideNeeds) {
+    this.#shutdown = shutdown;
+    this.#client = client;
+    this.#facts = facts;
+    this.#process = process;
+    this.#deadline = deadline;
+    this.#before = { runState: facts.runState, running: facts.running };
+    this.#runState = facts.runState;
+    this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
+  }
+
+  /** Sets what a cpr-exec with pause-before-switchover needs. */
+  async prepare(command: readonly string[]): Promise<void> {
+    await MigrationSettings.forUpdate(command).set(this.#client);
+  }
+
+  /**
+   * The last look at the run state while the guest may still be left alone.
+   *
+   * @throws {RefusedError} when the VM cannot be moved in it
+   */
+  async requireMovable(): Promise<void> {
+    const { runState } = beforeOf(await this.#client.execute("query-status"));
+    if (canBeMoved(runState)) return;
+    throw new RefusedError(
+      "run-state",
+      `The VM came into run state "${runState}" after the checks had looked ` +
+        "at it; it was not touched",
+      { remedy: remedyOf(runState) },
+    );
+  }
+
+  /**
+   * Stops the VM and saves what comes before its devices. CPR state is there
+   * to be read when this returns.
+   *
+   * @throws {RolledBackError} when it failed and the VM is as it was
+   */
+  async migrate(uri: string): Promise<void> {
+    this.#earlier = this.#watch.seen.length;
+    try {
+      // Both are sent at once: nobody comes between the question and the stop.
+      const [asked, migrated] = await Promise.allSettled([
+        this.#client.execute("query-status"),
+        this.#client.execute("migrate", { uri }),
+      ]);
+      if (asked.status === "fulfilled") this.#before = beforeOf(asked.value);
+      if (migrated.status === "rejected") throw migrated.reason;
+      const status = await nextStatus(
+        this.#watch,
+        ["pre-switchover", "failed"],
+        { timeoutMs: this.#deadline.left(STEP_TIMEOUT_MS) },
+      );
+      if (status === "failed") throw await this.#failed();
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  /** How the VM was when it was told to migrate. */
+  get before(): Before {
+    return this.#before;
+  }
+
+  /** The STOP event; undefined where the VM stood still before. */
+  get stopEvent(): QmpEvent | undefined {
+    return isLive(this.#before) ? this.#seen("STOP") : undefined;
+  }
+
+  /** The RESUME event of a VM that was given back; undefined without one. */
+  get resumeEvent(): QmpEvent | undefined {
+    return this.#seen("RESUME");
+  }
+
+  /** Whether the program said that it saved everything. */
+  get completed(): boolean {
+    return this.#watch.seen.some((event) => statusOf(event) === "completed");
+  }
+
+  /**
+   * Ends a migration before the switchover; the VM runs on.
+   *
+   * @param cause why
+   * @returns the error that says both
+   */
+  async cancel(cause: unknown): Promise<UpdateError> {
+    const reason = messageOf(cause);
+    try {
+      this.#client.deadline = performance.now() + RESUME_TIMEOUT_MS;
+      await this.#client.execute("migrate_cancel");
+      await this.#expectAsBefore();
+    } catch (error) {
+      return await this.#lost(reason, error);
+    }
+    return new RolledBackError(
+      CANCELLED,
+      `${reason}; the VM ${this.#asBefore} on the old program`,
+      { ...adviceOf(cause), cause },
+    );
+  }
+
+  /**
+   * Lets the program save the devices and execute the new one. The end of the
+   * connection is the sign that it did.
+   *
+   * @param terminals the character devices whose terminals would stay open
+   * @throws {RolledBackError} when the exec failed and the VM is as it was
+   * @throws {QmpTimeoutError} when neither happens in time
+   */
+  async switchover(terminals: readonly string[]): Promise<void> {
+    try {
+      closeTerminals(this.#client, terminals);
+      await this.#client.execute("migrate-continue", {
+        state: "pre-switchover",
+      });
+      await nextStatus(this.#watch, ["failed"], {
+        timeoutMs: this.#deadline.left(),
+      });
+    } catch (error) {
+      if (error instanceof QmpClosedError) return;
+      if (error instanceof QmpTimeoutError) throw error;
+      throw await this.#explain(error);
+    }
+    throw await this.#failed();
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  async #failed(): Promise<RolledBackError> {
+    const reason = await failureOf(this.#client);
+    await this.#expectAsBefore();
+    return new RolledBackError(
+      "migration-failed",
+      `The migration failed: ${reason}; the VM ${this.#asBefore} on the old ` +
+        "program",
+      { remedy: "Mend the cause and run the same command again" },
+    );
+  }
+
+  /** The error that says what a failed command means for the VM. */
+  async #explain(error: unknown): Promise<UpdateError> {
+    if (error instanceof UpdateError) return error;
+    const reason = messageOf(error);
+    if (error instanceof QmpTimeoutError) return await this.cancel(error);
+    if (!(error instanceof QmpCommandError)) {
+      return await this.#lost(reason, error);
+    }
+    try {
+      await this.#expectAsBefore();
+    } catch (later) {
+      return await this.#lost(reason, later);
+    }
+    return new RolledBackError(
+      "migration-refused",
+      `${reason}; the VM ${this.#asBefore} on the old program`,
+      { cause: error },
+    );
+  }
+
+  /** The error for a program that cannot be talked to any more. */
+  async #lost(reason: string, cause: unknown): Promise<UpdateError> {
+    const { pid } = this.#facts;
+    if (await this.#process.exited(END_TIMEOUT_MS)) {
+      const { why } = this.#shutdown;
+      if (why !== undefined) return new ShutDownError(pid, why, cause);
+      return new NeedsPersonError(
+        "process-ended",
+        `Process ${pid} ended before it had saved the devices, and the VM ` +
+          `with it: ${reason}`,
+        { remedy: "Find out what ended it, and start the VM again", cause },
+      );
+    }
+    return new NeedsPersonError(
+      "source-lost",
+      `Process ${pid} does not answer: ${reason}`,
+      { remedy: "Look at the process before anything else", cause },
+    );
+  }
+
+  /** The first event of this name since the VM was told to migrate. */
+  #seen(wanted: string): QmpEvent | undefined {
+    return this.#watch.seen.slice(this.#earlier)
+      .find(({ name }) => name === wanted);
+  }
+
+  get #asBefore(): string {
+    return this.#runState === "running"
+      ? "runs"
+      : standsStill(this.#runState, this.#before);
+  }
+
+  /**
+   * Waits until the VM goes on, if it did, or stands where its guest brought
+   * it; says so only when it is true.
+   */
+  async #expectAsBefore(): Promise<void> {
+    const deadline = performance.now() + RESUME_TIMEOUT_MS;
+    this.#client.deadline = deadline; // that of the update may be over
+    for (;;) {
+      const now = beforeOf(await this.#client.execute("query-status"));
+      const hasGoneOn = isLive(now) === isLive(this.#before) ||
+        isReachedByGuest(now.runState);
+      if (hasGoneOn && now.runState !== "finish-migrate") {
+        this.#runState = now.runState;
+        return;
+      }
+      const timeoutMs = deadline - performance.now();
+      await this.#watch.next("RESUME", { timeoutMs });
+    }
+  }
+}
+
+function beforeOf(reply: Json): Before {
+  const status = asObject(reply);
+  return {
+    runState: text(status["status"]) ?? "unknown",
+    running: status["running"] === true,
+  };
+}

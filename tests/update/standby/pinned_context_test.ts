@@ -1,0 +1,32 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { UpdateProblem } from "../../../lib/update/error.ts";
+import { whileItRuns } from "../while_it_runs.ts";
+import { contextOf } from "./context_of.ts";
+
+const USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+/** Looks at a process that these words start. */
+function looked(wrapper: readonly string[]): Promise<void> {
+  return whileItRuns(wrapper, async (pid) => {
+    using _anchors = (await contextOf(pid)).pinned;
+  });
+}
+
+Deno.test({
+  name: "root enters no namespace of a user's own making",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    for (const kind of ["mount", "net", "ipc", "uts"]) {
+      const { code } = await assertRejects(
+        () => looked([...USER, "unshare", "--user", `--${kind}`]),
+        UpdateProblem,
+      );
+      assertEquals(code, "foreign-namespace", kind);
+    }
+  },
+});
+
+Deno.test({
+  name: "a namespace of root's making is the VM's place",
+  ignore: Deno.uid() !== 0,
+  fn: () => looked(["unshare", "--mount", "--net", ...USER]),
+});
