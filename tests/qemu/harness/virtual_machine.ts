@@ -15,8 +15,8 @@ import { MARK, Reaper } from "./reaper.ts";
 
 const DISK_BYTES = 1 << 20;
 /** The firmware takes seconds where KVM has to emulate real mode. */
-const BOOT_TIMEOUT_MS = 60_000;
-const START_TIMEOUT_MS = 20_000;
+const BOOT_TIMEOUT_MS = 240_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** The words that execute what follows as a user who has nothing else. */
 export function asUser(user: number | undefined): string[] {

@@ -8,7 +8,7 @@ import { text } from "../../vm/reply.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 import { joined, quoted } from "../wording.ts";
 import { fileUnder } from "./image_name.ts";
-import { forEachLine } from "../../../bounded_file.ts";
+import { forEachLine, TABLE_TIMEOUT_MS } from "../../../bounded_file.ts";
 
 /**
  * QEMU's bytes for "I write" and for "nobody else may": each permission has a
@@ -73,7 +73,7 @@ async function foreignLocks(
     else if (BYTES.some((it) => lock.first <= it && it <= lock.last)) {
       foreign.add(name);
     }
-  });
+  }, TABLE_TIMEOUT_MS);
   return foreign;
 }
 
