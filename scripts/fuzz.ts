@@ -1,16 +1,16 @@
-/**
- * Breaks states and looks into them, in a worker that is watched.
- *
- * ```sh
- * deno task fuzz                            # another seed each time
- * deno task fuzz --seed 7 --runs 100000     # the same ones again
- * ```
- *
- * @module
- */
+/** Breaks states and looks into them, in a worker that is watched. @module */
 
 import type { FuzzReport } from "../tests/migration/stream/fuzz.ts";
-import { readOptions } from "./options.ts";
+import { taskOptions } from "./options.ts";
+
+const HELP = `\
+Break states and look into them.
+
+Usage: deno task fuzz [--seed NUMBER] [--runs NUMBER]
+
+  --seed NUMBER  repeat the runs of this seed (default: another each time)
+  --runs NUMBER  number of runs (default: 10000)
+`;
 
 const DEFAULT_RUNS = 10_000;
 /** No state of some hundred kilobytes may take longer. */
@@ -33,8 +33,8 @@ export type FuzzAnswer =
   | { readonly report: FuzzReport }
   | { readonly failure: string };
 
-async function main(words: readonly string[]): Promise<number> {
-  const { numbers } = readOptions(words, { numbers: ["seed", "runs"] });
+async function main(): Promise<number> {
+  const { numbers } = taskOptions(HELP, { numbers: ["seed", "runs"] });
   const { seed = Math.floor(Math.random() * 2 ** 31), runs = DEFAULT_RUNS } =
     numbers;
   console.log(`seed ${seed}, ${runs} runs`);
@@ -106,4 +106,4 @@ class Watch {
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main());

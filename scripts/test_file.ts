@@ -5,6 +5,8 @@
  * @module
  */
 
+import { taskOptions } from "./options.ts";
+
 const ROOT = new URL("../", import.meta.url).pathname;
 const FILE = `${ROOT}dist/cprctl`;
 
@@ -47,11 +49,7 @@ async function deno(
   if (code !== 0) Deno.exit(code);
 }
 
-const short = Deno.args[0] === "--short";
-if (Deno.args.length > (short ? 1 : 0)) {
-  console.error(HELP);
-  Deno.exit(2);
-}
+const short = taskOptions(HELP, { switches: ["short"] }).switches.has("short");
 await deno(["run", "--allow-all", "scripts/compile.ts"]);
 if (!short) await deno(["run", "--allow-all", "scripts/get_qemu.ts"]);
 console.log(`Test ${FILE}`);

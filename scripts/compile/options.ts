@@ -1,7 +1,7 @@
 /** The command line of the build. */
 
-import { parseArgs } from "node:util";
 import { UsageError } from "../../lib/errors.ts";
+import { readOptions } from "../options.ts";
 import { type Target, targetOf } from "./target.ts";
 
 export const HELP = `\
@@ -47,43 +47,24 @@ export function parseOptions(
   words: readonly string[],
   into: string,
 ): BuildOptions | undefined {
-  const values = valuesOf(words);
-  if (values.help === true) return undefined;
-  const { form } = values;
+  const { help, texts } = readOptions(words, {
+    texts: ["target", "form", "into", "runtime"],
+  });
+  if (help) return undefined;
+  const { form } = texts;
   if (form !== undefined && !isForm(form)) {
     throw new UsageError(`Cannot build the form "${form}"`, {
-      remedy: `Say ${FORMS.join(" or ")}`,
+      remedy: `Choose ${FORMS.join(" or ")}`,
     });
   }
   return {
-    target: targetOf(values.target ?? Deno.build.target),
+    target: targetOf(texts.target ?? Deno.build.target),
     form,
-    into: values.into ?? into,
-    runtime: values.runtime,
+    into: texts.into ?? into,
+    runtime: texts.runtime,
   };
 }
 
 function isForm(text: string): text is BuiltForm {
   return FORMS.includes(text);
-}
-
-function valuesOf(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        target: { type: "string" },
-        form: { type: "string" },
-        into: { type: "string" },
-        runtime: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(`Cannot read the command line: ${error.message}`, {
-      remedy: "Look at: deno task compile --help",
-      cause: error,
-    });
-  }
 }

@@ -1,8 +1,7 @@
 /** The command line of the package's build. */
 
-import { parseArgs } from "node:util";
-import { UsageError } from "../../lib/errors.ts";
 import { type Target, targetOf } from "../compile/target.ts";
+import { readOptions } from "../options.ts";
 
 export const HELP = `\
 Build a Debian package.
@@ -38,31 +37,13 @@ export function parseOptions(
   words: readonly string[],
   into: string,
 ): PackageOptions | undefined {
-  const values = valuesOf(words);
-  if (values.help === true) return undefined;
+  const { help, texts } = readOptions(words, {
+    texts: ["target", "into", "runtime"],
+  });
+  if (help) return undefined;
   return {
-    target: targetOf(values.target ?? Deno.build.target),
-    into: values.into ?? into,
-    runtime: values.runtime,
+    target: targetOf(texts.target ?? Deno.build.target),
+    into: texts.into ?? into,
+    runtime: texts.runtime,
   };
-}
-
-function valuesOf(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        target: { type: "string" },
-        into: { type: "string" },
-        runtime: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(`Cannot read the command line: ${error.message}`, {
-      remedy: "Look at: deno task package --help",
-      cause: error,
-    });
-  }
 }

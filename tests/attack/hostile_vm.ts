@@ -17,6 +17,7 @@
 
 import { PidFd } from "../../ffi/process.ts";
 import { UnixListener } from "../../ffi/socket.ts";
+import { linesOf } from "../program/lines.ts";
 import { Relay, type Script } from "./relay.ts";
 
 /** The attacker. */
@@ -70,7 +71,7 @@ export class HostileVm implements AsyncDisposable {
   ) {
     this.#child = child;
     this.#process = PidFd.open(child.pid);
-    this.#lines = linesOf(child.stdout);
+    this.#lines = linesOf(child.stdout).values();
     this.#writer = child.stdin.getWriter();
     this.#real = real;
     this.#script = script;
@@ -213,18 +214,5 @@ export class HostileVm implements AsyncDisposable {
     this.#relay = this.#stack.use(
       new Relay(listener, this.#real, this.#script),
     );
-  }
-}
-
-async function* linesOf(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<string> {
-  let text = "";
-  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      yield text.slice(0, end);
-      text = text.slice(end + 1);
-    }
   }
 }

@@ -1,22 +1,25 @@
-/**
- * `deno task attack`: hostile VMs of an unprivileged user, and root's cprctl.
- *
- * ```
- * deno task attack --seed 7 --count 1000    1,000 rounds
- * deno task attack --seed 7 --only 31       round 31 of them again
- * deno task attack --jobs 4                 so many at once
- * ```
- */
+/** `deno task attack`: hostile VMs of an unprivileged user, and root's cprctl. */
 
-import { readOptions } from "../../scripts/options.ts";
+import { taskOptions } from "../../scripts/options.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { playAll } from "./campaign/campaign.ts";
 import { lineOf, summary } from "./campaign/summary.ts";
 
+const HELP = `\
+Let hostile VMs of an unprivileged user attack root's cprctl.
+
+Usage: deno task attack [OPTION]...
+
+  --seed NUMBER   repeat the rounds of this seed (default: another each time)
+  --count NUMBER  number of rounds (default: 1000)
+  --only NUMBER   this round of the seed alone
+  --jobs NUMBER   rounds to play in parallel (default: 2)
+`;
+
 const DEFAULT_COUNT = 1_000;
 const DEFAULT_JOBS = 2;
 
-const { numbers } = readOptions(Deno.args, {
+const { numbers } = taskOptions(HELP, {
   numbers: ["seed", "count", "only", "jobs"],
 });
 const { seed = Date.now() % 2 ** 31, count = DEFAULT_COUNT, only } = numbers;

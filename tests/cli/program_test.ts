@@ -3,6 +3,7 @@ import {
   assertNotMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { toText } from "@std/streams";
 import { cprctl, runCprctl } from "./program.ts";
 
 Deno.test("the exit code is that of the command", async () => {
@@ -38,7 +39,7 @@ Deno.test("a reader that went away is no failure", async () => {
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode("go\n"));
   await writer.close();
-  const stderr = await new Response(child.stderr).text();
+  const stderr = await toText(child.stderr);
   assertEquals(await child.status, { success: true, code: 0, signal: null });
   assertEquals(stderr, "");
 });

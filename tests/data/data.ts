@@ -1,3 +1,5 @@
+import { toBytes } from "@std/streams";
+
 /** The main streams in this folder. */
 export const STREAMS = [
   "cpr-exec-q35-plain.vm.state",
@@ -17,7 +19,7 @@ export async function data(name: string): Promise<Uint8Array<ArrayBuffer>> {
   if (await exists(url)) return await Deno.readFile(url);
   using file = await Deno.open(new URL(`${name}.gz`, import.meta.url));
   const unpacked = file.readable.pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+  return await toBytes(unpacked);
 }
 
 async function exists(url: URL): Promise<boolean> {

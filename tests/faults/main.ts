@@ -1,14 +1,6 @@
-/**
- * `deno task faults`: random faults in a row, or the table for the README.
- *
- * ```
- * deno task faults --seed 7 --count 200     200 rounds
- * deno task faults --seed 7 --only 31       round 31 of them again
- * deno task faults --markdown               the table, on plain machines
- * ```
- */
+/** `deno task faults`: random faults in a row, or the table for the README. */
 
-import { readOptions } from "../../scripts/options.ts";
+import { taskOptions } from "../../scripts/options.ts";
 import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { type Accelerator, accelerators, PLAIN } from "../qemu/harness/mod.ts";
 import { play, type Played, round } from "./campaign/campaign.ts";
@@ -16,6 +8,17 @@ import { lineOf, summary } from "./campaign/summary.ts";
 import { inject, type Result } from "./harness/inject.ts";
 import { faultTable } from "./markdown.ts";
 import { FAULTS } from "./table/mod.ts";
+
+const HELP = `\
+Inject random faults into updates of real VMs.
+
+Usage: deno task faults [OPTION]...
+
+  --seed NUMBER   repeat the rounds of this seed (default: another each time)
+  --count NUMBER  number of rounds (default: 200)
+  --only NUMBER   this round of the seed alone
+  --markdown      every fault once, as the README's table
+`;
 
 const DEFAULT_COUNT = 200;
 
@@ -25,8 +28,8 @@ interface Options {
   readonly markdown: boolean;
 }
 
-function parse(words: readonly string[]): Options {
-  const { numbers, switches } = readOptions(words, {
+function parse(): Options {
+  const { numbers, switches } = taskOptions(HELP, {
     numbers: ["seed", "count", "only"],
     switches: ["markdown"],
   });
@@ -71,7 +74,7 @@ async function table(builds: QemuBuilds): Promise<void> {
   console.log(faultTable(results));
 }
 
-const options = parse(Deno.args);
+const options = parse();
 const builds = await qemuBuilds();
 if (options.markdown) {
   await table(builds);

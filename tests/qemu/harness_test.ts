@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { exists } from "../program/exists.ts";
+import { linesOf } from "../program/lines.ts";
 import {
   inTime,
   LOW_SECRET,
@@ -80,11 +81,6 @@ Deno.test("a machine and its folder end with a runner that is killed", async () 
 async function firstLine(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): Promise<{ pid: number; folder: string }> {
-  let text = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    const end = text.indexOf("\n");
-    if (end >= 0) return JSON.parse(text.slice(0, end));
-  }
+  for await (const line of linesOf(stream)) return JSON.parse(line);
   throw new Error("The runner ended without a line");
 }

@@ -8,6 +8,7 @@ import {
 } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
 import { update } from "../../../lib/update/update.ts";
+import { linesOf } from "../../program/lines.ts";
 import { cprctlWords } from "../../program/program.ts";
 
 /** What is to be updated, to what. */
@@ -115,7 +116,7 @@ export class Cprctl implements AsyncDisposable {
   async run(atPhase: AtPhase): Promise<Ending> {
     const writer = this.#child.stdin.getWriter();
     let ending: Ending | undefined;
-    for await (const line of lines(this.#child.stdout)) {
+    for await (const line of linesOf(this.#child.stdout)) {
       const told = JSON.parse(line) as { phase: PhaseName } | Ending;
       if (!("phase" in told)) {
         ending = told;
@@ -140,17 +141,5 @@ export class Cprctl implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGKILL");
     await this.#child.status;
-  }
-}
-
-/** The lines of a stream of bytes. */
-export async function* lines(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<string> {
-  let rest = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + piece).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
   }
 }

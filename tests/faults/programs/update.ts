@@ -4,10 +4,11 @@
  * phase begins and how it ended.
  */
 
-import { lines, type Order, updateHere } from "../harness/cprctl.ts";
+import { linesOf } from "../../program/lines.ts";
+import { type Order, updateHere } from "../harness/cprctl.ts";
 
 const order = JSON.parse(Deno.args[0] ?? "") as Order;
-const goOn = lines(Deno.stdin.readable);
+const goOn = linesOf(Deno.stdin.readable).values();
 
 const ending = await updateHere(order, async (phase) => {
   console.log(JSON.stringify({ phase }));

@@ -1,5 +1,6 @@
 /** A TCP connection to the guest that lasts as long as the test. */
 
+import { linesOf } from "../../program/lines.ts";
 import { inTime } from "../../qemu/harness/until.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -9,14 +10,12 @@ export class EchoConnection implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamDefaultReader<string>;
-  #rest = "";
   #sent = 0;
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#writer = child.stdin.getWriter();
-    this.#reader = child.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
+    this.#reader = linesOf(child.stdout).getReader();
   }
 
   /**
@@ -44,14 +43,8 @@ export class EchoConnection implements AsyncDisposable {
   }
 
   async #comesBack(line: string): Promise<void> {
-    while (!this.#rest.includes("\n")) {
-      const { done, value } = await this.#reader.read();
-      if (done) throw new Error(`The connection ended before "${line}"`);
-      this.#rest += value;
-    }
-    const end = this.#rest.indexOf("\n");
-    const received = this.#rest.slice(0, end);
-    this.#rest = this.#rest.slice(end + 1);
+    const { done, value: received } = await this.#reader.read();
+    if (done) throw new Error(`The connection ended before "${line}"`);
     if (received !== line) {
       throw new Error(`The guest sent "${received}" in place of "${line}"`);
     }

@@ -16,6 +16,7 @@ import {
   readDescriptors,
 } from "../../../lib/update/process/proc.ts";
 import { ProcessFiles } from "../../../lib/update/process/files.ts";
+import { linesOf } from "../../program/lines.ts";
 import { inTime } from "../../qemu/harness/until.ts";
 
 const PATIENCE_MS = 60_000;
@@ -44,16 +45,9 @@ class Staying implements AsyncDisposable {
       stdin: "piped",
       stdout: "piped",
     }).spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
-    let said = "";
-    while (!said.includes("\n")) {
-      const next = inTime(`${program} is ready`, PATIENCE_MS, reader.read());
-      const { value, done } = await next;
-      if (done) break;
-      said += value;
-    }
-    const pid = Number(said);
+    const reader = linesOf(child.stdout).getReader();
+    const next = inTime(`${program} is ready`, PATIENCE_MS, reader.read());
+    const pid = Number((await next).value);
     assert(pid > 0, `"${words.join(" ")}" did not start`);
     return new Staying(child, pid, () => reader.cancel());
   }
