@@ -287,8 +287,6 @@ const SYMBOLS = {
   setfsgid: { parameters: ["u32"], result: "u32" },
   // uid_t geteuid(void)
   geteuid: { parameters: [], result: "u32" },
-  // pid_t getpid(void)
-  getpid: { parameters: [], result: "i32" },
   // pid_t getppid(void)
   getppid: { parameters: [], result: "i32" },
   // int linkat(int directory, const char *path, int directory2, const char *path2,
@@ -303,8 +301,6 @@ const SYMBOLS = {
   setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
   // int setresuid(uid_t real, uid_t effective, uid_t saved)
   setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
-  // pid_t setsid(void)
-  setsid: { parameters: [], result: "i32" },
   // ssize_t read(int fd, void *buffer, size_t count); Linux moves at most
   // 0x7ffff000 bytes in one call, so the result of all four fits 32 bits
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },

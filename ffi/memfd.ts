@@ -12,18 +12,11 @@ const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 
 const F_ADD_SEALS = 1033;
-const F_GET_SEALS = 1034;
 
-/** No more seals. */
-export const SEAL_SEAL = 0x01;
 /** The file cannot get smaller. */
 export const SEAL_SHRINK = 0x02;
 /** The file cannot get larger. */
 export const SEAL_GROW = 0x04;
-/** Nobody can write; refused as long as a writable shared mapping exists. */
-export const SEAL_WRITE = 0x08;
-/** Nobody can write but through the mappings that exist. */
-export const SEAL_FUTURE_WRITE = 0x10;
 
 export interface MemfdOptions {
   /** In bytes, all zero; 0 unless said otherwise. */
@@ -61,18 +54,9 @@ export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
  * Adds seals to those the file has.
  *
  * @param seals `SEAL_*`, or-ed
- * @throws {OsError} EPERM when sealing is not allowed (any more), EBUSY for
- * SEAL_WRITE while a writable mapping exists, EINVAL for what cannot be sealed.
+ * @throws {OsError} EPERM when sealing is not allowed, EINVAL for what cannot be
+ * sealed.
  */
 export function addSeals(fd: Fd, seals: number): void {
   check(libc().fcntl(fd.number, F_ADD_SEALS, seals), "fcntl", fd.number);
-}
-
-/**
- * The seals the file has, `SEAL_*` or-ed.
- *
- * @throws {OsError} EINVAL for what cannot be sealed.
- */
-export function getSeals(fd: Fd): number {
-  return check(libc().fcntl(fd.number, F_GET_SEALS, 0), "fcntl", fd.number);
 }

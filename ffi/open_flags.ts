@@ -1,6 +1,6 @@
 /**
- * Flags of open(2). Most have one value everywhere; four of them differ between
- * x86-64 and aarch64.
+ * Flags of open(2). Most have one value everywhere; some differ between x86-64
+ * and aarch64.
  *
  * @module
  */
@@ -16,7 +16,6 @@ export const O_NOCTTY = 0o400;
 export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
-export const O_DIRECT = ARM ? 0o200000 : 0o40000;
 export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
 export const O_CLOEXEC = 0o2000000;

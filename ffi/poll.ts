@@ -9,12 +9,6 @@ import { check, checkRetrying, libc } from "./libc.ts";
 
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;
-/** Reported without being asked for. */
-export const POLLERR = 0x008;
-/** Reported without being asked for: the other end is closed. */
-export const POLLHUP = 0x010;
-/** Reported without being asked for: no such descriptor. */
-export const POLLNVAL = 0x020;
 
 /** `struct pollfd { int fd; short events, revents; }` */
 const POLLFD_SIZE = 8;
@@ -22,7 +16,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface PollEntry {
   readonly fd: number;
-  /** `POLL*`, or-ed. */
+  /** POLLIN and POLLOUT; POLLERR, POLLHUP and POLLNVAL need no request. */
   readonly events: number;
 }
 

@@ -10,26 +10,8 @@ import { POLLIN, pollNow } from "./poll.ts";
 import { type SignalName, SIGNALS } from "./signals.ts";
 import { WaitableFd } from "./waitable_fd.ts";
 
-export function getpid(): number {
-  return libc().getpid();
-}
-
-export function getppid(): number {
-  return libc().getppid();
-}
-
 export function geteuid(): number {
   return libc().geteuid();
-}
-
-/**
- * Makes this process the leader of a new session without a terminal.
- *
- * @returns the id of the session.
- * @throws {OsError} EPERM when it leads a process group already.
- */
-export function setsid(): number {
-  return check(libc().setsid(), "setsid");
 }
 
 /**

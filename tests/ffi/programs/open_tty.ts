@@ -1,13 +1,11 @@
-/** Leads a session, opens a terminal, and says which one controls it. */
+/** As the leader of a session, opens a terminal; prints which one controls it. */
 import { Fd } from "../../../ffi/fd.ts";
 import { check, libc } from "../../../ffi/libc.ts";
 import { O_NOCTTY, O_RDWR } from "../../../ffi/open_flags.ts";
-import { setsid } from "../../../ffi/process.ts";
 
 const TIOCGPTN = 0x80045430n;
 const TIOCSPTLCK = 0x40045431n;
 
-setsid();
 using ours = Fd.open("/dev/ptmx", O_RDWR | O_NOCTTY);
 const control = (request: bigint, number: number): number => {
   const argument = Int32Array.of(number);
