@@ -19,6 +19,7 @@ const FD_CLOEXEC = 1;
 const O_ACCMODE = 3;
 
 const FADV_WILLNEED = 3;
+const FADV_DONTNEED = 4;
 /** Offset and size; 0 reaches to the end. */
 const WHOLE_FILE = [0n, 0n] as const;
 
@@ -327,8 +328,17 @@ export class Fd implements Disposable {
 
   /** Asks the system to read the file into the page cache, and does not wait. */
   willNeed(): void {
+    this.#advise(FADV_WILLNEED);
+  }
+
+  /** Drops what is clean and not in use of the file from the page cache. */
+  dontNeed(): void {
+    this.#advise(FADV_DONTNEED);
+  }
+
+  #advise(advice: number): void {
     const number = this.number;
-    const error = libc().posix_fadvise(number, ...WHOLE_FILE, FADV_WILLNEED);
+    const error = libc().posix_fadvise(number, ...WHOLE_FILE, advice);
     check(-error, "posix_fadvise", number);
   }
 

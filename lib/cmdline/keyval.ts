@@ -152,7 +152,7 @@ function canBeImplied(text: string): boolean {
 }
 
 /** Doubles every comma, so that the text can stand as a value. */
-export function doubleCommas(text: string): string {
+function doubleCommas(text: string): string {
   return text.replaceAll(",", ",,");
 }
 

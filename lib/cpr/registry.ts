@@ -43,23 +43,6 @@ export class CprRegistry {
     return this.#entries.delete(key(name, id));
   }
 
-  /**
-   * Adds a descriptor unless it is there already.
-   *
-   * @throws {CprError} when another number is there under that name and id
-   */
-  resave(name: string, id: number, descriptor: number): void {
-    const known = this.find(name, id);
-    if (known === descriptor) return;
-    if (known !== undefined) {
-      throw new CprError(
-        "cpr-conflict",
-        `Descriptor "${name}" id ${id} is ${known} already, not ${descriptor}`,
-      );
-    }
-    this.save(name, id, descriptor);
-  }
-
   /** Every entry, in the order in which they were saved. */
   walk(): Iterable<CprDescriptor> {
     return this.#entries.values();

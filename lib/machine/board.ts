@@ -61,13 +61,6 @@ export class Board {
     return readGuestStatus(this.#options.ram);
   }
 
-  /** Characters for the guest's serial port; false when one was lost. */
-  receive(byte: number): boolean {
-    const taken = this.#platform.receive(byte);
-    if (this.#running) this.#schedule();
-    return taken;
-  }
-
   /** Everything that has state, in the order of the stream. */
   devices(): readonly DeviceEntry[] {
     const clock: DeviceEntry<Value<typeof clockState>> = {

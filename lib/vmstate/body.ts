@@ -6,7 +6,7 @@ import type { NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";
 import { describeValue } from "./vmdesc.ts";
 
 /** Type byte of a subsection. */
-export const SUBSECTION = 0x05;
+const SUBSECTION = 0x05;
 
 /** Loads the body of a description: fields, subsections, then postLoad. */
 export function loadBody<V extends object>(
@@ -83,7 +83,7 @@ function loadSubsections(
 }
 
 /** The name of the subsection that comes next, if it is one of `parent`. */
-export function peekSubsection(
+function peekSubsection(
   source: Source,
   parent: string,
 ): string | undefined {

@@ -10,7 +10,7 @@ import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
 
 /** `size` raw bytes under any vmdesc type name; the value is a copy. */
-export function rawCodec(size: number, type: string): Codec<Uint8Array> {
+function rawCodec(size: number, type: string): Codec<Uint8Array> {
   return {
     ...fixedSize(type, size),
     initial: () => new Uint8Array(size),

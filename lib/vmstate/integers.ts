@@ -72,7 +72,7 @@ export const u64 = (o?: FieldOptions): Field<bigint> => field(INTEGERS.u64, o);
 export const i64 = (o?: FieldOptions): Field<bigint> => field(INTEGERS.i64, o);
 
 /** One byte; QEMU writes 0 or 1 only, so anything else is damage. */
-export const boolCodec: Codec<boolean> = {
+const boolCodec: Codec<boolean> = {
   ...fixedSize("bool", 1),
   initial: () => false,
   load(source) {

@@ -8,13 +8,11 @@ export {
   pointerArray,
   varray,
 } from "./arrays.ts";
-export { peekSubsection, SUBSECTION } from "./body.ts";
 export {
   bitmap,
   buffer,
   msixState,
   pciConfig,
-  rawCodec,
   unused,
   vbuffer,
 } from "./bytes.ts";

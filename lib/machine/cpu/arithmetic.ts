@@ -6,7 +6,7 @@
  */
 
 /** High word of the unsigned product. */
-export function mulhu(a: number, b: number): number {
+function mulhu(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
@@ -17,12 +17,12 @@ export function mulhu(a: number, b: number): number {
 }
 
 /** High word of the signed product. */
-export function mulh(a: number, b: number): number {
+function mulh(a: number, b: number): number {
   return (mulhu(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0;
 }
 
 /** High word of signed `a` times unsigned `b`. */
-export function mulhsu(a: number, b: number): number {
+function mulhsu(a: number, b: number): number {
   return (mulhu(a, b) - (a < 0 ? b : 0)) | 0;
 }
 

@@ -11,7 +11,7 @@ import { requireClear, requireThat } from "./checks.ts";
 import { ALL_INTERRUPTS, CAUSE_BITS, MSTATUS } from "./csr.ts";
 
 /** The trap registers of a hart. */
-export const trapState = vmstate("cpu/trap", { version: 1 }, {
+const trapState = vmstate("cpu/trap", { version: 1 }, {
   mstatus: u32(),
   mie: u32(),
   mtvec: u32(),
@@ -34,7 +34,7 @@ export const trapState = vmstate("cpu/trap", { version: 1 }, {
 export type TrapState = Value<typeof trapState>;
 
 /** The word that LR reserved; sent while a reservation stands. */
-export const reservationState = vmstate("cpu/reservation", { version: 1 }, {
+const reservationState = vmstate("cpu/reservation", { version: 1 }, {
   address: u32(),
 }, {
   postLoad({ address }) {

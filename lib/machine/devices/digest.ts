@@ -35,12 +35,12 @@ import type { Clock, Device, TimedDevice } from "./device.ts";
 /** Requests that can wait, the one in work included. */
 export const DIGEST_QUEUE = 8;
 /** One request stays well below the time between two slices. */
-export const MAXIMUM_DIGEST = 1024 * 1024;
+const MAXIMUM_DIGEST = 1024 * 1024;
 const NANOSECONDS_A_BYTE = 250n;
 
 /** Start value and multiplier of the digest. */
-export const DIGEST_BASIS = 0x811c_9dc5;
-export const DIGEST_PRIME = 0x0100_0193;
+const DIGEST_BASIS = 0x811c_9dc5;
+const DIGEST_PRIME = 0x0100_0193;
 
 /** Offsets of the registers. */
 export const DIGEST_REGISTER = {
@@ -59,7 +59,7 @@ export const DIGEST_STATUS = {
   error: 0x200,
 } as const;
 
-export const digestRequestState = vmstate("digest/request", { version: 1 }, {
+const digestRequestState = vmstate("digest/request", { version: 1 }, {
   address: u32(),
   length: u32(),
   result: u32(),

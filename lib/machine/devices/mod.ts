@@ -4,8 +4,6 @@ export { AddressSpace } from "./address_space.ts";
 export { Clint, CLINT_REGISTER, type ClintState, clintState } from "./clint.ts";
 export type { Clock, Device, TimedDevice } from "./device.ts";
 export {
-  DIGEST_BASIS,
-  DIGEST_PRIME,
   DIGEST_QUEUE,
   DIGEST_REGISTER,
   DIGEST_STATUS,
@@ -13,12 +11,11 @@ export {
   digestOf,
   type DigestState,
   digestState,
-  MAXIMUM_DIGEST,
 } from "./digest.ts";
 export { Finisher, type StopRequest } from "./finisher.ts";
 export * from "./memory_map.ts";
 export { MemoryWindow } from "./memory_window.ts";
 export { Platform, type PlatformOptions } from "./platform.ts";
 export { Plic, PLIC_REGISTER, type PlicState, plicState } from "./plic.ts";
-export { Uart, UART_ENABLE, UART_REGISTER } from "./uart.ts";
+export { Uart, UART_REGISTER } from "./uart.ts";
 export { type UartState, uartState } from "./uart_state.ts";

@@ -82,11 +82,6 @@ export class Platform {
     return this.#hart.waiting;
   }
 
-  /** How many characters the serial port has room for. */
-  get serialRoom(): number {
-    return this.#uart.room;
-  }
-
   /** A character for the guest; false when it was lost for lack of room. */
   receive(byte: number): boolean {
     return this.#uart.receive(byte);

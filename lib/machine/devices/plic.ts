@@ -21,7 +21,7 @@ import { array, u32, type Value, vmstate } from "../../vmstate/mod.ts";
 import type { Device } from "./device.ts";
 
 /** Sources 1 to 7; 0 means "none". */
-export const PLIC_SOURCES = 8;
+const PLIC_SOURCES = 8;
 const MAXIMUM_PRIORITY = 7;
 const SOURCE_BITS = 2 ** PLIC_SOURCES - 2;
 

@@ -44,7 +44,7 @@ export const UART_REGISTER = {
 } as const;
 
 /** Bits of IER. */
-export const UART_ENABLE = { received: 1, transmitted: 2, lineStatus: 4 };
+const UART_ENABLE = { received: 1, transmitted: 2, lineStatus: 4 };
 
 const CLEAR_RECEIVER = 0x02;
 const TRIGGER_LEVELS = [1, 4, 8, 14] as const;

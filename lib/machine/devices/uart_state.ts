@@ -26,7 +26,7 @@ export const FIFO_ENABLED = 0x01;
  * Characters wait in the FIFO and nothing has come or gone for a while: sent
  * only then, as most of the time the FIFO is empty.
  */
-export const uartTimeoutState = vmstate("uart/timeout", { version: 1 }, {
+const uartTimeoutState = vmstate("uart/timeout", { version: 1 }, {
   /** The interrupt is there. */
   pending: bool(),
   /** When it will be; null when it is. */

@@ -151,7 +151,7 @@ const HELP: MonitorCommand = {
 };
 
 /** All commands, in the order in which help shows them. */
-export const COMMANDS: readonly MonitorCommand[] = [
+const COMMANDS: readonly MonitorCommand[] = [
   plain(["cont", "c"], "let the guest run", "cont"),
   HELP,
   SHOW,

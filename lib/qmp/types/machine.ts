@@ -24,7 +24,6 @@ export const QUERY_NAME: Query<NameInfo> = {
 
 const cpuInfo = v.object({
   "cpu-index": count,
-  "qom-path": v.string(),
   "qom-type": v.optional(v.string()),
   "thread-id": threadId,
 });
