@@ -18,12 +18,12 @@
 import { parseSize } from "../cmdline/mod.ts";
 import { ChannelError } from "./error.ts";
 
-/** One end of a migration stream, in QMP's own shape. */
+/** A MigrationAddress, as in QMP. */
 export type MigrationAddress =
   | {
     readonly transport: "file";
     readonly filename: string;
-    /** Bytes of the file that come before the stream. */
+    /** Byte offset of the stream in the file. */
     readonly offset: number;
   }
   | { readonly transport: "exec"; readonly args: readonly string[] }
@@ -52,9 +52,21 @@ export type SocketAddress =
   };
 
 /**
- * Reads a migration URI.
+ * Parses a migration URI.
  *
  * @throws {ChannelError} for an unknown scheme or a malformed address
+ *
+ * @example
+ * ```ts
+ * import { parseUri } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseUri("file:/run/vm.state,offset=4k"), {
+ *   transport: "file",
+ *   filename: "/run/vm.state",
+ *   offset: 4096,
+ * });
+ * ```
  */
 export function parseUri(uri: string): MigrationAddress {
   const colon = uri.indexOf(":");
@@ -129,7 +141,22 @@ function unknown(uri: string): ChannelError {
   );
 }
 
-/** The URI that means an address, for messages and command lines. */
+/**
+ * The URI of an address, for messages and command lines.
+ *
+ * @example
+ * ```ts
+ * import { formatUri } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address = {
+ *   transport: "socket",
+ *   type: "unix",
+ *   path: "/run/migrate.sock",
+ * } as const;
+ * assertEquals(formatUri(address), "unix:/run/migrate.sock");
+ * ```
+ */
 export function formatUri(address: MigrationAddress): string {
   switch (address.transport) {
     case "file":

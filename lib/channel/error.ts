@@ -1,6 +1,6 @@
 import { CprctlError } from "../errors.ts";
 
-/** A channel's address is wrong, or it cannot be opened, read or written. */
+/** A channel's address is invalid, or it cannot be opened, read or written. */
 export class ChannelError extends CprctlError {
   override readonly name: string = "ChannelError";
 }

@@ -13,16 +13,25 @@ import { ChannelError } from "./error.ts";
 /** Only the owner may read a VM's state. */
 const MODE = 0o600;
 
-/** Addresses whose data all stay readable after the writer is gone. */
+/** Addresses whose data can still be read after the writer has exited. */
 type FileAddress =
   | Extract<MigrationAddress, { transport: "file" }>
   | Extract<MigrationAddress, { type: "fd" }>;
 
 /**
- * Refuses addresses that cannot be a file: the one kind that takes all data
- * before the writer exits, whoever reads.
+ * Checks that an address can be a file. Only a file takes all data before the
+ * writer exits; a pipe or a socket blocks until it is read.
  *
- * @throws {ChannelError} for those
+ * @throws {ChannelError} for any other address
+ *
+ * @example
+ * ```ts
+ * import { ChannelError, fileAddress, parseUri } from "./mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * fileAddress(parseUri("file:/run/vm.state"));
+ * assertThrows(() => fileAddress(parseUri("tcp:host:4444")), ChannelError);
+ * ```
  */
 export function fileAddress(address: MigrationAddress): FileAddress {
   const isFile = address.transport === "file" ||
@@ -31,7 +40,25 @@ export function fileAddress(address: MigrationAddress): FileAddress {
   throw notAFile(address);
 }
 
-/** A regular file that a stream is written to. */
+/**
+ * A regular file that a stream is written to.
+ *
+ * @example
+ * ```ts
+ * import { IncomingFile, OutgoingFile, parseUri } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile();
+ * const address = parseUri(`file:${path}`);
+ * {
+ *   using outgoing = OutgoingFile.open(address);
+ *   outgoing.write(Uint8Array.of(0x51, 0x45));
+ * }
+ * using incoming = IncomingFile.open(address);
+ * assertEquals(incoming.readAll(1024), Uint8Array.of(0x51, 0x45));
+ * await Deno.remove(path);
+ * ```
+ */
 export class OutgoingFile implements Disposable {
   readonly #address: MigrationAddress;
   readonly #file: Fd;
@@ -42,8 +69,8 @@ export class OutgoingFile implements Disposable {
   }
 
   /**
-   * Opens a file (by path, or an inherited descriptor such as a memfd), cut off
-   * where the stream begins.
+   * Opens a file, by path or as an inherited descriptor such as a memfd, and
+   * truncates it at the stream's offset.
    *
    * @throws {ChannelError} when it cannot be opened or is not a regular file
    */
@@ -61,9 +88,9 @@ export class OutgoingFile implements Disposable {
   }
 
   /**
-   * Writes what comes next, all of it.
+   * Writes all of the bytes.
    *
-   * @throws {ChannelError} when there is no room, and the like
+   * @throws {ChannelError} when they cannot be written, as on a full disk
    */
   write(bytes: Uint8Array): void {
     try {
@@ -73,7 +100,7 @@ export class OutgoingFile implements Disposable {
     }
   }
 
-  /** Again is harmless. */
+  /** Closes the file; idempotent. */
   close(): void {
     this.#file.close();
   }
@@ -83,7 +110,7 @@ export class OutgoingFile implements Disposable {
   }
 }
 
-/** A regular file that a stream is read from. */
+/** A regular file that a stream is read from; see {@linkcode OutgoingFile}. */
 export class IncomingFile implements Disposable {
   readonly #address: MigrationAddress;
   readonly #file: Fd;
@@ -99,7 +126,7 @@ export class IncomingFile implements Disposable {
   }
 
   /**
-   * The first bytes of the stream, fewer where it is shorter.
+   * Up to `count` bytes from the start of the stream.
    *
    * @throws {ChannelError} when they cannot be read
    */
@@ -116,7 +143,7 @@ export class IncomingFile implements Disposable {
   /**
    * All bytes of the stream.
    *
-   * @throws {ChannelError} when they cannot be read, or are more than the limit
+   * @throws {ChannelError} when they cannot be read, or exceed the limit
    */
   readAll(limit: number): Uint8Array<ArrayBuffer> {
     return this.#explained(() => {
@@ -147,7 +174,7 @@ function open(address: MigrationAddress, flags: number, what: string): Fd {
   let file: Fd;
   try {
     file = target.transport === "file"
-      // Not blocking: a FIFO without a peer would stop the whole machine.
+      // Non-blocking: a FIFO without a peer would block the whole process.
       ? Fd.open(target.filename, flags | O_NONBLOCK | O_NOCTTY, MODE)
       : inherited(target.str);
   } catch (error) {
@@ -158,7 +185,7 @@ function open(address: MigrationAddress, flags: number, what: string): Fd {
   throw notAFile(address);
 }
 
-/** The number stays the opener's; the duplicate is closed with the stream. */
+/** A duplicate, so that the inherited descriptor stays open. */
 function inherited(text: string): Fd {
   if (/^\d{1,9}$/.test(text)) return duplicate(Number(text));
   throw new ChannelError(
@@ -182,7 +209,7 @@ function explain(
   what: string,
 ): unknown {
   if (!(error instanceof OsError)) return error;
-  // What opening a FIFO that nobody reads, or a socket, answers.
+  // For a FIFO without a reader, and for a socket.
   if (error.code === "ENXIO") return notAFile(address);
   return new ChannelError(
     "channel-io",

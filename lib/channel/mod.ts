@@ -1,4 +1,4 @@
-/** Where migration streams go to and come from. @module */
+/** Migration channels: their addresses, and files. @module */
 
 export * from "./address.ts";
 export * from "./error.ts";

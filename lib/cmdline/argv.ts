@@ -1,6 +1,5 @@
 /**
- * The words of a QEMU command line, taken apart into options and put together
- * again.
+ * Splits the words of a QEMU command line into options.
  *
  * ```
  * words = { ( "-" | "--" ) name [ value ] | disk }
@@ -19,21 +18,31 @@ import { parseValue } from "./parse_value.ts";
 
 /** One option of a command line. */
 export interface Argument {
-  /** Its name without the dash; an alias is replaced by what it stands for. */
+  /** Its name without the dash; aliases are resolved. */
   readonly option: string;
-  /** Its value; absent where the option takes none. */
+  /** Its value; absent if the option takes none. */
   readonly value?: string;
-  /** The words exactly as written: the option, its value. */
+  /** The words as written: the option and its value. */
   readonly words: readonly string[];
-  /** Where its first word stood among all words. */
+  /** Index of its first word. */
   readonly index: number;
 }
 
 /**
- * Takes words, without the program's name before them, apart into options.
+ * Parses the words of a command line, without the program's name.
  *
  * @throws {UnknownOptionError} if an option is not in the table
  * @throws {MissingValueError} if the last option lacks its value
+ *
+ * @example
+ * ```ts
+ * import { parseArguments } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [machine, headless] = parseArguments(["-M", "q35", "-nographic"]);
+ * assertEquals([machine?.option, machine?.value], ["machine", "q35"]);
+ * assertEquals(headless?.words, ["-nographic"]);
+ * ```
  */
 export function parseArguments(
   words: readonly string[],
@@ -68,7 +77,18 @@ function argumentAt(
   return { option, value, words: [word, value], index };
 }
 
-/** The option with another value, its own word kept as it was written. */
+/**
+ * A copy of an option with another value; the option's word stays as written.
+ *
+ * @example
+ * ```ts
+ * import { parseArguments, withValue } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [memory] = parseArguments(["--m", "1G"]);
+ * assertEquals(memory && withValue(memory, "2G").words, ["--m", "2G"]);
+ * ```
+ */
 export function withValue(argument: Argument, value: string): Argument {
   return {
     ...argument,
@@ -78,9 +98,18 @@ export function withValue(argument: Argument, value: string): Argument {
 }
 
 /**
- * The keys and values of an option's value.
+ * Parses an option's value into keys and values, in either form.
  *
- * @throws {OptionSyntaxError} if the value is no such text
+ * @throws {OptionSyntaxError} if the value has neither form
+ *
+ * @example
+ * ```ts
+ * import { keysOf, parseArguments } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [device] = parseArguments(["-device", "virtio-net-pci,netdev=net0"]);
+ * assertEquals(device && keysOf(device).get("driver"), "virtio-net-pci");
+ * ```
  */
 export function keysOf(
   argument: Argument,

@@ -1,12 +1,12 @@
 /**
- * What can be wrong with a command line in QEMU's option style.
+ * Errors of a command line in QEMU's option style.
  *
  * ```
  * CmdlineError                 exit code 2
  * ├── UnknownOptionError       no such option
- * ├── MissingValueError        the option takes a value, and the words end
+ * ├── MissingValueError        the last option lacks its value
  * ├── OptionSyntaxError        neither key=value text nor JSON, with the offset
- * └── OptionValueError         a key's value is not what the option wants
+ * └── OptionValueError         a key's value is invalid
  * ```
  *
  * @module
@@ -16,10 +16,10 @@ import { CprctlError, type ErrorAdvice } from "../errors.ts";
 import { clipped } from "../inert.ts";
 import { redacted } from "./redact.ts";
 
-/** A word may have 128 KiB; a message is for a person. */
+/** Characters of a message: a word may have 128 KiB. */
 const LONGEST = 2048;
 
-/** A command line in QEMU's option style is wrong; no message has its secrets. */
+/** A command line in QEMU's option style is invalid; secrets are redacted. */
 export class CmdlineError extends CprctlError {
   override readonly name: string = "CmdlineError";
   override readonly exitCode: number = 2;
@@ -29,28 +29,28 @@ export class CmdlineError extends CprctlError {
   }
 }
 
-/** A word starts with a dash and names no option of the table. */
+/** An option is not in the table. */
 export class UnknownOptionError extends CmdlineError {
   override readonly name = "UnknownOptionError";
 
   constructor(
-    /** The word as it was written. */
+    /** The word as written. */
     readonly word: string,
-    /** Its place in the words. */
+    /** Its index among the words. */
     readonly index: number,
   ) {
     super(`Cannot parse option "${word}": unknown option`);
   }
 }
 
-/** An option takes a value, and there is no word after it. */
+/** The last option takes a value and has none. */
 export class MissingValueError extends CmdlineError {
   override readonly name = "MissingValueError";
 
   constructor(
-    /** The word as it was written. */
+    /** The word as written. */
     readonly word: string,
-    /** Its place in the words. */
+    /** Its index among the words. */
     readonly index: number,
   ) {
     super(`Cannot parse option "${word}": requires an argument`);
@@ -64,7 +64,7 @@ export class OptionSyntaxError extends CmdlineError {
   constructor(
     /** The whole value. */
     readonly text: string,
-    /** Where in it, in UTF-16 units. */
+    /** Offset of the error, in UTF-16 code units. */
     readonly offset: number,
     detail: string,
   ) {
@@ -72,7 +72,7 @@ export class OptionSyntaxError extends CmdlineError {
   }
 }
 
-/** The value of a key is not what the option wants. */
+/** The value of a key is invalid. */
 export class OptionValueError extends CmdlineError {
   override readonly name = "OptionValueError";
 

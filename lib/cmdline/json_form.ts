@@ -9,7 +9,22 @@ import {
 } from "./json_spans.ts";
 import { type Entry, OptionValue, type Scalar } from "./option_value.ts";
 
-/** An option's value as JSON. */
+/**
+ * An option's value as JSON; edits keep the rest of its text.
+ *
+ * @example
+ * ```ts
+ * import { JsonForm } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const node = JsonForm.parse('{"driver": "raw", "file": {"driver": "file"}}');
+ * assertEquals(node.get("file.driver"), "file");
+ * assertEquals(
+ *   node.without("file").with("read-only", true).toString(),
+ *   '{"driver": "raw", "read-only": true}',
+ * );
+ * ```
+ */
 export class JsonForm extends OptionValue {
   readonly #text: string;
   readonly #root: JsonObject;
@@ -23,15 +38,15 @@ export class JsonForm extends OptionValue {
   }
 
   /**
-   * Reads `text`, a JSON object.
+   * Parses a JSON object.
    *
-   * @throws {OptionSyntaxError} if it is none
+   * @throws {OptionSyntaxError} if the text is not one
    */
   static parse(text: string): JsonForm {
     return new JsonForm(text);
   }
 
-  /** @throws {OptionValueError} if a part of a dotted key holds no keys */
+  /** @throws {OptionValueError} if a parent of a dotted key is not an object */
   override with(key: string, value: Scalar): JsonForm {
     const written = typeof value === "string"
       ? JSON.stringify(value)
@@ -76,7 +91,7 @@ export class JsonForm extends OptionValue {
     return this.#text;
   }
 
-  /** Adds a member at the object's end, spaced like its last one. */
+  /** Adds a member at the object's end, with the spacing of its last one. */
   #insert(parent: JsonObject, key: string, written: string): JsonForm {
     const name = JSON.stringify(key);
     const last = parent.members.at(-1);
@@ -106,7 +121,7 @@ function memberOf(object: JsonObject, key: string): JsonMember | undefined {
   return object.members.find((member) => member.key === key);
 }
 
-/** The value below the keys that are not there yet. */
+/** The value, nested in an object for each key. */
 function nest(keys: readonly string[], written: string): string {
   return keys.reduceRight(
     (inner, key) => `{${JSON.stringify(key)}: ${inner}}`,

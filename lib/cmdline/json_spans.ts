@@ -1,14 +1,14 @@
 /**
- * JSON that remembers where each value stands in its text, so that one value
- * can be changed and every other character kept. Reads what QEMU reads: JSON,
- * and strings in single quotes besides.
+ * A JSON parser that records the position of each value in the text, so that
+ * one value can be replaced and the rest kept. Accepts what QEMU accepts: JSON,
+ * and strings in single quotes.
  *
  * @module
  */
 
 import { OptionSyntaxError } from "./errors.ts";
 
-/** Where a value stands: offsets into the text, end exclusive. */
+/** Offsets of a value in the text, end exclusive. */
 interface Span {
   readonly start: number;
   readonly end: number;
@@ -40,10 +40,10 @@ export interface JsonArray extends Span {
   readonly elements: readonly JsonNode[];
 }
 
-/** Any JSON value with its place. */
+/** Any JSON value with its position. */
 export type JsonNode = JsonScalar | JsonObject | JsonArray;
 
-/** Deeper than any option needs; keeps the recursion off the stack's end. */
+/** More than any option needs; bounds the recursion. */
 const MAX_DEPTH = 64;
 
 const WORDS: ReadonlyMap<string, string> = new Map([
@@ -53,7 +53,7 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads a JSON object and the place of everything in it.
+ * Parses a JSON object, with the position of each value.
  *
  * @throws {OptionSyntaxError} if the text is not exactly one JSON object, a
  * key is repeated, or values are nested too deeply
@@ -134,7 +134,7 @@ class Reader {
     return { kind: "array", elements, start, end: this.#at };
   }
 
-  /** Items between the bracket at hand and `closing`, commas between them. */
+  /** Comma-separated items from the opening bracket to `closing`. */
   #list(closing: string, item: () => void): void {
     this.#at += 1;
     this.#space();
@@ -167,7 +167,7 @@ class Reader {
       }
       if (character === "\\") {
         const escaped = this.text[this.#at += 1] ?? "";
-        // Standard JSON knows no escaped single quote.
+        // Standard JSON has no escaped single quote.
         body += escaped === "'" ? "'" : `\\${escaped}`;
       } else {
         body += character === '"' ? '\\"' : character;

@@ -4,7 +4,7 @@
  * ```
  * value = [ item { "," item } [ "," ] ]
  * item  = key "=" text        a doubled comma in text stands for one comma
- *       | text                only first, where the option has an implied key
+ *       | text                first item only, if the option has an implied key
  *       | key                 an old spelling of key=on; "nokey" of key=off
  * ```
  *
@@ -20,10 +20,22 @@ interface Item extends Entry {
   readonly text: string;
 }
 
-/** An option's value as key=value text. */
+/**
+ * An option's value as key=value text; edits keep the rest of its text.
+ *
+ * @example
+ * ```ts
+ * import { KeyvalText } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const drive = KeyvalText.parse("if=none,file=/a,,b.img");
+ * assertEquals(drive.get("file"), "/a,b.img");
+ * assertEquals(drive.with("if", "ide").toString(), "if=ide,file=/a,,b.img");
+ * ```
+ */
 export class KeyvalText extends OptionValue {
   readonly #items: readonly Item[];
-  /** A last comma after which nothing follows. */
+  /** A trailing comma. */
   readonly #tail: "" | ",";
 
   private constructor(items: readonly Item[], tail: "" | ",") {
@@ -33,9 +45,9 @@ export class KeyvalText extends OptionValue {
   }
 
   /**
-   * Reads `text`.
+   * Parses `text`.
    *
-   * @param impliedKey key of a first item that names none
+   * @param impliedKey key of a first item without a key
    * @throws {OptionSyntaxError} if an item has no key
    */
   static parse(text: string, impliedKey?: string): KeyvalText {
@@ -79,8 +91,8 @@ export class KeyvalText extends OptionValue {
     if (!this.has(key)) return this;
     const [first, ...rest] = this.#items.filter((item) => item.key !== key);
     if (first === undefined) return new KeyvalText([], "");
-    // A flag that moves to the front would be read as the implied key's value,
-    // and an empty implied value that is left alone as nothing at all.
+    // In front, a flag would be parsed as the value of the implied key, and an
+    // empty implied value alone as no item.
     const alone = rest.length === 0 && this.#tail === "";
     const mistakable = first.form === "flag" || (first.text === "" && alone);
     const head = mistakable ? pair(first.key, first.value) : first;
@@ -146,12 +158,12 @@ function pair(key: string, value: string): Item {
   return { form: "pair", key, value, text: `${key}=${doubleCommas(value)}` };
 }
 
-/** Whether a text without its key would still be read as a value. */
+/** Whether a text without its key would be parsed as a value. */
 function canBeImplied(text: string): boolean {
   return text !== "" && !text.includes("=");
 }
 
-/** Doubles every comma, so that the text can stand as a value. */
+/** Doubles every comma, as in a value. */
 function doubleCommas(text: string): string {
   return text.replaceAll(",", ",,");
 }

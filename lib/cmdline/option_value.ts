@@ -1,4 +1,4 @@
-/** What the two forms of an option's value, text and JSON, have in common. */
+/** The common base of the two forms of an option's value, text and JSON. */
 
 import { OptionValueError } from "./errors.ts";
 import {
@@ -8,7 +8,7 @@ import {
   type SizeUnit,
 } from "./scalars.ts";
 
-/** What a key can be set to. */
+/** A value that a key can be set to. */
 export type Scalar = string | number | bigint | boolean;
 
 /** One key with its value, as key=value text would write both. */
@@ -18,9 +18,9 @@ export interface Entry {
 }
 
 /**
- * The value of an option such as -device, made of keys and values. It keeps
- * the text it was read from: `toString()` gives that very text back, and an
- * edited copy differs from it only where it was edited.
+ * The value of an option such as -device: keys and values. It keeps the text
+ * that it was parsed from: `toString()` returns that text, and an edited copy
+ * differs from it only where it was edited.
  *
  * Keys of nested values are dotted (`file.filename`), in both forms.
  */
@@ -28,16 +28,16 @@ export abstract class OptionValue {
   /** Every key with its value, in the order written. */
   abstract readonly entries: readonly Entry[];
 
-  /** A copy in which `key` has this value; a new key goes to the end. */
+  /** A copy in which `key` has this value; a new key is added at the end. */
   abstract with(key: string, value: Scalar): OptionValue;
 
-  /** A copy without `key`; the same value where there is none. */
+  /** A copy without `key`; this object if there is no such key. */
   abstract without(key: string): OptionValue;
 
-  /** The text, written back. */
+  /** The text. */
   abstract toString(): string;
 
-  /** The value of `key`; of a repeated key the last, as QEMU takes it. */
+  /** The value of `key`; the last one if the key is repeated, as in QEMU. */
   get(key: string): string | undefined {
     return this.entries.findLast((entry) => entry.key === key)?.value;
   }
@@ -61,9 +61,9 @@ export abstract class OptionValue {
   }
 
   /**
-   * The boolean value of `key`; undefined where it is not given.
+   * The boolean value of `key`; undefined if it is not given.
    *
-   * @throws {OptionValueError} if it is no boolean
+   * @throws {OptionValueError} if it is not a boolean
    */
   boolean(key: string): boolean | undefined {
     const value = this.get(key);
@@ -71,10 +71,10 @@ export abstract class OptionValue {
   }
 
   /**
-   * The size that `key` gives, in bytes; undefined where it is not given.
+   * The size that `key` gives, in bytes; undefined if it is not given.
    *
-   * @param unit what a size without a suffix counts: bytes or MiB
-   * @throws {OptionValueError} if it is no size
+   * @param unit the unit of a size without a suffix: bytes or MiB
+   * @throws {OptionValueError} if it is not a size
    */
   size(key: string, unit: SizeUnit = "B"): number | undefined {
     const value = this.get(key);
@@ -82,9 +82,9 @@ export abstract class OptionValue {
   }
 
   /**
-   * The integer value of `key`; undefined where it is not given.
+   * The integer value of `key`; undefined if it is not given.
    *
-   * @throws {OptionValueError} if it is no integer
+   * @throws {OptionValueError} if it is not an integer
    */
   integer(key: string): number | undefined {
     const value = this.get(key);

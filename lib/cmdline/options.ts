@@ -1,18 +1,17 @@
 /**
- * The options of qemu-system-x86_64 11.1: which take a value, and which key a
- * value's first item has when it names none. Names only; what an option means
- * is its reader's business.
+ * The options of qemu-system-x86_64 11.1: which of them take a value, and their
+ * implied keys.
  *
  * @module
  */
 
-/** What parsing needs to know of an option. */
+/** How an option is parsed. */
 export interface OptionSpec {
   /** Whether the next word is the option's value. */
   readonly takesValue: boolean;
-  /** Key of a value's first item that names none. */
+  /** Key of the value's first item, if that has none. */
   readonly impliedKey?: string;
-  /** The option that this is another name of. */
+  /** The option that this is an alias of. */
   readonly aliasOf?: string;
 }
 
@@ -111,7 +110,7 @@ const VALUES = [
   "xen-domid",
 ];
 
-/** Options whose value's first item may go without its key. */
+/** Options with an implied key. */
 const IMPLIED: Readonly<Record<string, string>> = {
   accel: "accel",
   audio: "driver",

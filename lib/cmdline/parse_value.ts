@@ -3,12 +3,16 @@ import { KeyvalText } from "./keyval.ts";
 import type { OptionValue } from "./option_value.ts";
 
 /**
- * Reads the value of an option in either form: JSON where it starts with
- * "{", key=value text otherwise.
+ * Parses the value of an option in either form: JSON if it starts with "{",
+ * key=value text otherwise.
  *
+ * @param impliedKey key of a first item without a key, such as "driver"
+ * @throws {OptionSyntaxError} if it has neither form
+ *
+ * @example
  * ```ts
+ * import { parseValue } from "./mod.ts";
  * import { assertEquals } from "@std/assert";
- * import { parseValue } from "./parse_value.ts";
  *
  * const device = parseValue("virtio-blk-pci,drive=disk0", "driver");
  * assertEquals(device.get("driver"), "virtio-blk-pci");
@@ -17,9 +21,6 @@ import type { OptionValue } from "./option_value.ts";
  *   "virtio-blk-pci,drive=disk0,id=a,,b",
  * );
  * ```
- *
- * @param impliedKey key of a first item that names none, such as "driver"
- * @throws {OptionSyntaxError} if it is neither
  */
 export function parseValue(text: string, impliedKey?: string): OptionValue {
   return text.startsWith("{")

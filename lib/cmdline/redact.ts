@@ -1,35 +1,36 @@
 /**
- * Secrets in a command line, and in messages that quote one: passwords, the
- * data of `-object secret`, keys in file names of block drivers. What only
- * names a secret object (`password-secret=`, `passwordid=`) stays.
+ * Redacts secrets in a command line, and in messages that quote one: passwords,
+ * the data of `-object secret`, keys in file names of block drivers. The ids of
+ * secret objects (`password-secret=`, `passwordid=`) stay.
  *
- * This reads no grammar: words that QEMU would refuse, or quotes in a message
- * of QEMU's own, have secrets as well. Where it is in doubt it hides more.
+ * The text is matched by patterns, not parsed: words that QEMU would refuse, and
+ * quotes in QEMU's own messages, have secrets as well. When in doubt it hides
+ * more.
  *
  * @module
  */
 
-/** Stands for a secret; a plain word, also to a shell. */
+/** Replaces a secret; needs no quoting in a shell. */
 const HIDDEN = "REDACTED";
 
-/** Keys whose value is a secret wherever they stand, dotted prefixes aside. */
+/** Keys whose value is always a secret, with any dotted prefix. */
 const KEYS = "(?:password|passwd|passphrase|secret-data|cookie|api-key)";
 
-/** `password=on` asks for one to be set, and tells none. */
+/** `password=on` requires a password and does not contain one. */
 const SWITCH = /^(?:on|off|yes|no|true|false|y|n)?$/;
 
-/** To the next comma that is not doubled, or to the end. */
+/** Up to the next comma that is not doubled. */
 const IN_WORD = "(?:[^,]|,,)*";
-/** In a message the word may end before: at a colon or a quote. */
+/** In a message the word may also end at a colon or a quote. */
 const IN_TEXT = `(?:[^,:"']|,,|:(?!\\s|$)|["'](?![\\s.,:;)]|$))*`;
 
 /** A string of JSON, or of QEMU's JSON with single quotes. */
 const STRING = `(?:"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*')`;
 
-/** What makes `data=` and `"data":` a secret. */
+/** With this, `data=` and `"data":` are secrets. */
 const SECRET_OBJECT =
   /(?<![\w-])secret(?=,)|qom-type["']?\s*[=:]\s*["']?secret(?![\w-])/;
-/** What makes `string=` of -fw_cfg, or `value=` of -smbios, a secret. */
+/** With this, `string=` of -fw_cfg and `value=` of -smbios are secrets. */
 const CREDENTIAL = /systemd\.credential/;
 
 interface Rule {
@@ -37,7 +38,7 @@ interface Rule {
   readonly applies?: RegExp;
 }
 
-/** Each pattern: what stays, then the secret. */
+/** Each pattern has two groups: what is kept, and the secret. */
 function rulesFor(value: string): readonly Rule[] {
   return [
     ...keyed(KEYS, value),
@@ -78,12 +79,38 @@ function keyed(keys: string, value: string, applies?: RegExp): Rule[] {
 const OF_WORD = rulesFor(IN_WORD);
 const OF_TEXT = rulesFor(IN_TEXT);
 
-/** One word of a command line, without its secrets. */
+/**
+ * Redacts the secrets in one word of a command line.
+ *
+ * @example
+ * ```ts
+ * import { redactedWord } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(
+ *   redactedWord("secret,id=s0,data=hunter2"),
+ *   "secret,id=s0,data=REDACTED",
+ * );
+ * ```
+ */
 export function redactedWord(word: string): string {
   return redact(word, OF_WORD);
 }
 
-/** A message that may quote words of a command line, without their secrets. */
+/**
+ * Redacts the secrets in a message that may quote words of a command line.
+ *
+ * @example
+ * ```ts
+ * import { redacted } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(
+ *   redacted('Cannot parse "vnc,password=hunter2": unknown option'),
+ *   'Cannot parse "vnc,password=REDACTED": unknown option',
+ * );
+ * ```
+ */
 export function redacted(text: string): string {
   return redact(text, OF_TEXT);
 }

@@ -6,9 +6,18 @@ const TRUE = new Set(["on", "yes", "true", "y"]);
 const FALSE = new Set(["off", "no", "false", "n"]);
 
 /**
- * Reads a boolean: on, yes, true, y or off, no, false, n.
+ * Parses a boolean: on, yes, true, y or off, no, false, n.
  *
+ * @param key named by the error
  * @throws {OptionValueError} for anything else
+ *
+ * @example
+ * ```ts
+ * import { parseBoolean } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseBoolean("share", "on"), true);
+ * ```
  */
 export function parseBoolean(key: string, text: string): boolean {
   if (TRUE.has(text)) return true;
@@ -22,12 +31,22 @@ export type SizeUnit = "B" | "M";
 const SUFFIXES = "BKMGTPE";
 
 /**
- * Reads a size with an optional binary suffix (B, K, M, G, T, P, E in either
+ * Parses a size with an optional binary suffix (B, K, M, G, T, P, E in either
  * case) and, before a suffix larger than B, an optional fraction.
  *
- * @param unit what a size without a suffix counts: bytes or MiB
+ * @param key named by the error
+ * @param unit the unit of a size without a suffix: bytes or MiB
  * @returns bytes
- * @throws {OptionValueError} if the text is no size or exceeds 2^53 - 1
+ * @throws {OptionValueError} if the text is not a size or exceeds 2^53 - 1
+ *
+ * @example
+ * ```ts
+ * import { parseSize } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseSize("size", "1.5G"), 1_610_612_736);
+ * assertEquals(parseSize("size", "512", "M"), 536_870_912);
+ * ```
  */
 export function parseSize(
   key: string,
@@ -58,9 +77,20 @@ export function parseSize(
 }
 
 /**
- * Reads an integer: decimal, hexadecimal with 0x, octal with a leading 0.
+ * Parses an integer: decimal, hexadecimal with 0x, octal with a leading 0.
  *
- * @throws {OptionValueError} if the text is no integer or exceeds ±(2^53 - 1)
+ * @param key named by the error
+ * @throws {OptionValueError} if the text is not an integer or exceeds
+ * ±(2^53 - 1)
+ *
+ * @example
+ * ```ts
+ * import { parseInteger } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseInteger("offset", "0x1000"), 4096);
+ * assertEquals(parseInteger("mode", "0600"), 384);
+ * ```
  */
 export function parseInteger(key: string, text: string): number {
   const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+)|0([0-7]+)|(\d+))$/.exec(text);

@@ -1,12 +1,12 @@
 import { CprctlError, type ErrorAdvice } from "../errors.ts";
 
-/** Bytes that are not what the format promises; names where they stand. */
+/** The bytes of a stream are malformed; carries their offset. */
 export class StreamError extends CprctlError {
   override readonly name: string = "StreamError";
 
   constructor(
     message: string,
-    /** Absolute byte offset in the stream at which the problem shows. */
+    /** Absolute byte offset in the stream of what is malformed. */
     readonly offset: number,
     advice: ErrorAdvice & { code?: string } = {},
   ) {
@@ -14,7 +14,7 @@ export class StreamError extends CprctlError {
   }
 }
 
-/** The stream ends in the middle of something. */
+/** The stream ends in the middle of a value. */
 export class TornStreamError extends StreamError {
   override readonly name: string = "TornStreamError";
 

@@ -2,8 +2,8 @@ const INITIAL_CAPACITY = 4096;
 const encoder = new TextEncoder();
 
 /**
- * A writer into growing memory. All integers are big-endian; a value that
- * does not fit its width is a RangeError, never a silent truncation.
+ * Writes big-endian values to a growing buffer. A value that does not fit its
+ * width is a RangeError; nothing is truncated silently.
  *
  * @example
  * ```ts
@@ -22,19 +22,19 @@ export class Sink {
   #length = 0;
   #drained = 0;
 
-  /** Number of bytes written so far, drained ones included. */
+  /** Number of bytes written so far, including drained ones. */
   get offset(): number {
     return this.#drained + this.#length;
   }
 
-  /** A copy of everything written and not drained. */
+  /** A copy of the bytes written and not yet drained. */
   toBytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 
   /**
-   * Takes everything written since the last drain, so that a long stream need
-   * not stay in memory; the offset goes on counting.
+   * Takes the bytes written since the last drain out of the buffer, so that a
+   * long stream does not stay in memory. The offset keeps counting.
    */
   drain(): Uint8Array<ArrayBuffer> {
     const bytes = this.toBytes();
@@ -43,42 +43,50 @@ export class Sink {
     return bytes;
   }
 
+  /** One byte, 0 to 255. */
   u8(value: number): void {
     const at = this.#reserve(1, value, 0, 0xff);
     this.#view.setUint8(at, value);
   }
 
+  /** One byte, -128 to 127. */
   i8(value: number): void {
     const at = this.#reserve(1, value, -0x80, 0x7f);
     this.#view.setInt8(at, value);
   }
 
+  /** be16, unsigned. */
   u16(value: number): void {
     const at = this.#reserve(2, value, 0, 0xffff);
     this.#view.setUint16(at, value);
   }
 
+  /** be16, two's complement. */
   i16(value: number): void {
     const at = this.#reserve(2, value, -0x8000, 0x7fff);
     this.#view.setInt16(at, value);
   }
 
+  /** be32, unsigned. */
   u32(value: number): void {
     const at = this.#reserve(4, value, 0, 0xffff_ffff);
     this.#view.setUint32(at, value);
   }
 
+  /** be32, two's complement. */
   i32(value: number): void {
     const at = this.#reserve(4, value, -0x8000_0000, 0x7fff_ffff);
     this.#view.setInt32(at, value);
   }
 
+  /** be64, unsigned. */
   u64(value: bigint): void {
     if (BigInt.asUintN(64, value) !== value) throw outOfRange(value, 8);
-    const at = this.#grow(8); // first: growing replaces the view
+    const at = this.#grow(8); // before the view is used: it may be replaced
     this.#view.setBigUint64(at, value);
   }
 
+  /** be64, two's complement. */
   i64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw outOfRange(value, 8);
     const at = this.#grow(8);
@@ -90,6 +98,7 @@ export class Sink {
     this.u64(BigInt(value));
   }
 
+  /** Bytes as they are. */
   bytes(value: Uint8Array): void {
     const at = this.#grow(value.length);
     this.#bytes.set(value, at);
@@ -101,7 +110,7 @@ export class Sink {
     this.#bytes.fill(0, at, at + count);
   }
 
-  /** UTF-8 without length or NUL. */
+  /** UTF-8, without a length or a NUL. */
   text(value: string): void {
     this.bytes(encoder.encode(value));
   }

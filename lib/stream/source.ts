@@ -1,12 +1,12 @@
 import { StreamError, TornStreamError } from "./error.ts";
 
-/** Takes a byte order mark for the three bytes that it is. */
+/** A byte order mark is kept as text. */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * A reader over bytes in memory (or in a mapped file). All integers are
- * big-endian, signed ones two's complement. Nothing is read past the end:
- * every getter throws {@linkcode TornStreamError} first.
+ * Reads big-endian values from bytes in memory or in a mapped file. Signed
+ * integers are two's complement. Every method that reads past the end throws
+ * {@linkcode TornStreamError}.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@ export class Source {
   #position = 0;
 
   /**
-   * @param bytes what to read; not copied
+   * @param bytes the stream; not copied
    * @param options.base absolute offset of the first byte, for messages
    */
   constructor(bytes: Uint8Array, options: { base?: number } = {}) {
@@ -40,7 +40,11 @@ export class Source {
     return this.#base + this.#position;
   }
 
-  /** Moves to an absolute offset inside the bytes. */
+  /**
+   * Moves to an absolute offset.
+   *
+   * @throws {StreamError} when it is outside the bytes
+   */
   seek(offset: number): void {
     const position = offset - this.#base;
     if (position < 0 || position > this.#bytes.length) {
@@ -59,9 +63,10 @@ export class Source {
   }
 
   /**
-   * Throws {@linkcode TornStreamError} unless `count` bytes are left.
+   * Checks that `count` bytes are left.
    *
-   * @throws {RangeError} when the count is none: reading never goes back
+   * @throws {TornStreamError} when fewer are left
+   * @throws {RangeError} when `count` is negative or not an integer
    */
   need(count: number): void {
     if (!(count >= 0) || !Number.isInteger(count)) {
@@ -72,25 +77,25 @@ export class Source {
     }
   }
 
-  /** The byte `ahead` positions further, or undefined past the end. */
+  /** The byte at `ahead` from here, or undefined past the end. */
   peek(ahead = 0): number | undefined {
     return this.#bytes[this.#position + ahead];
   }
 
-  /** The byte `ahead` positions further; throws past the end. */
+  /** The byte at `ahead` from here. */
   peekByte(ahead = 0): number {
     this.need(ahead + 1);
     return this.#view.getUint8(this.#position + ahead);
   }
 
-  /** The next `count` bytes, which stay the next ones; throws past the end. */
+  /** The next `count` bytes as a view, without moving. */
   peekView(count: number): DataView {
     this.need(count);
     const start = this.#view.byteOffset + this.#position;
     return new DataView(this.#view.buffer, start, count);
   }
 
-  /** `count` bytes from `ahead` on as text; undefined if torn or not UTF-8. */
+  /** `count` bytes at `ahead` as text; undefined past the end, or if not UTF-8. */
   peekText(ahead: number, count: number): string | undefined {
     if (ahead + count > this.remaining) return undefined;
     const start = this.#position + ahead;
@@ -102,40 +107,48 @@ export class Source {
     }
   }
 
-  /** Passes over `count` bytes. */
+  /** Skips `count` bytes. */
   skip(count: number): void {
     this.need(count);
     this.#position += count;
   }
 
+  /** One byte, 0 to 255. */
   u8(): number {
     return this.#view.getUint8(this.#advance(1));
   }
 
+  /** One byte, -128 to 127. */
   i8(): number {
     return this.#view.getInt8(this.#advance(1));
   }
 
+  /** be16, unsigned. */
   u16(): number {
     return this.#view.getUint16(this.#advance(2));
   }
 
+  /** be16, two's complement. */
   i16(): number {
     return this.#view.getInt16(this.#advance(2));
   }
 
+  /** be32, unsigned. */
   u32(): number {
     return this.#view.getUint32(this.#advance(4));
   }
 
+  /** be32, two's complement. */
   i32(): number {
     return this.#view.getInt32(this.#advance(4));
   }
 
+  /** be64, unsigned. */
   u64(): bigint {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
+  /** be64, two's complement. */
   i64(): bigint {
     return this.#view.getBigInt64(this.#advance(8));
   }
@@ -165,7 +178,7 @@ export class Source {
     return this.#bytes.subarray(start, start + count);
   }
 
-  /** The same, to read integers from: not a copy either. */
+  /** The next `count` bytes as a DataView (not a copy). */
   view(count: number): DataView {
     const view = this.peekView(count);
     this.#advance(count);
