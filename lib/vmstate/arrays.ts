@@ -13,12 +13,12 @@ import { arrayEntries, describeValue, pointerEntries } from "./vmdesc.ts";
 import type { FieldEntry } from "./vmdesc_entry.ts";
 
 /**
- * No array of elements that may take no bytes at all is longer than this: the
- * stream's length cannot bound it. QEMU's longest is 1024 (virtqueues).
+ * Bounds an array whose elements may take no bytes: the stream's length does
+ * not. QEMU's longest is 1024 (virtqueues).
  */
 const MAXIMUM_EMPTY_ELEMENTS = 65_536;
 
-/** Marker bytes that stand for, or before, an element behind a pointer. */
+/** Marker bytes of pointers: in place of a null, and before an element. */
 export const POINTER_NULL = 0x30;
 export const POINTER_PRESENT = 0x31;
 
@@ -33,7 +33,7 @@ function needElements(
   }
 }
 
-/** Makes `count` elements; an error is that of the element at hand. */
+/** Makes `count` elements, with the index of each in the path of errors. */
 function elements<T>(
   count: number,
   context: StateContext,
@@ -48,7 +48,7 @@ function elements<T>(
   return made;
 }
 
-/** Likewise for those that there are. */
+/** Likewise for existing elements. */
 function eachElement<T>(
   values: readonly T[],
   context: StateContext,
@@ -61,7 +61,7 @@ function eachElement<T>(
   }
 }
 
-/** Loads `count` values of a codec, naming the element that fails. */
+/** Loads `count` values of a codec. */
 function loadElements<T>(
   codec: Codec<T>,
   count: number,
@@ -99,7 +99,21 @@ function arrayCodec<T>(
   };
 }
 
-/** `count` elements back to back, without a count on the wire. */
+/**
+ * `count` elements, without a count on the wire.
+ *
+ * @example
+ * ```ts
+ * import { array, saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { mac: array(u8(), 6) });
+ * const sink = new Sink();
+ * saveState(state, { mac: [2, 0, 0, 0, 0, 1] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(2, 0, 0, 0, 0, 1));
+ * ```
+ */
 export const array = <T>(
   element: Field<T>,
   count: number,
@@ -107,8 +121,24 @@ export const array = <T>(
 ): Field<T[]> => field(arrayCodec(element.codec, count, 1), options);
 
 /**
- * As many elements as the named earlier field says (times `multiply`), back to
- * back.
+ * As many elements as an earlier field says, times `multiply`.
+ *
+ * @param count the name of the earlier field
+ *
+ * @example
+ * ```ts
+ * import { saveState, u16, u8, varray, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   count: u8(),
+ *   samples: varray(u16(), "count"),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { count: 2, samples: [1, 2] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(2, 0, 1, 0, 2));
+ * ```
  */
 export const varray = <T>(
   element: Field<T>,
@@ -117,7 +147,7 @@ export const varray = <T>(
 ): Field<T[]> =>
   field(arrayCodec(element.codec, count, options.multiply ?? 1), options);
 
-/** How vmdesc lists a pointer's marker byte. */
+/** The vmdesc entry of a pointer's marker byte. */
 const MARKER: FieldEntry = { type: "ptr-marker", size: 1 };
 
 function checkLength(values: readonly unknown[], length: number): void {
@@ -128,10 +158,25 @@ function checkLength(values: readonly unknown[], length: number): void {
 }
 
 /**
- * An array of pointers. A null element is the single byte 0x30; an element
- * that is there has no marker, so the loader must know which ones are: `has`
- * tells by index, as the machine was built. That byte is not told apart from
- * an element that happens to begin with 0x30.
+ * An array of pointers. A null element is the byte 0x30; other elements have no
+ * marker, so the loader must know which of them are null. The byte is ambiguous
+ * with an element that begins with 0x30.
+ *
+ * @param has whether the local machine has the element of that index
+ *
+ * @example
+ * ```ts
+ * import { pointerArray, saveState, u16, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   ports: pointerArray(u16(), 2, (index) => index === 1),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { ports: [null, 7] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0x30, 0, 7));
+ * ```
  */
 export function pointerArray<T>(
   element: Field<T>,
@@ -190,6 +235,20 @@ function badMarker(marker: number): InvalidValue {
 /**
  * An array of pointers whose elements the loader allocates: every element has
  * a marker byte, 0x30 for null or 0x31 before a value.
+ *
+ * @example
+ * ```ts
+ * import { allocatedPointerArray, saveState, u16, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   ports: allocatedPointerArray(u16(), 2),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { ports: [null, 7] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0x30, 0x31, 0, 7));
+ * ```
  */
 export function allocatedPointerArray<T>(
   element: Field<T>,

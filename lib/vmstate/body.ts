@@ -55,8 +55,8 @@ function checkVersion(state: VmState<object>, version: number): void {
 }
 
 /**
- * Subsections follow in any order as long as their names begin with the
- * parent's; one of another name belongs to an enclosing level.
+ * Subsections come in any order. Their names begin with the parent's; one with
+ * another name belongs to an enclosing description.
  */
 function loadSubsections(
   state: VmState<object>,
@@ -82,7 +82,7 @@ function loadSubsections(
   }
 }
 
-/** The name of the subsection that comes next, if it is one of `parent`. */
+/** The name of the next subsection, if it is one of `parent`. */
 function peekSubsection(
   source: Source,
   parent: string,
@@ -122,7 +122,7 @@ export function saveBody<V extends object>(
   }
 }
 
-/** What vmdesc says of a value: the fields and subsections that are sent. */
+/** The vmdesc entry of a value: the fields and subsections that are sent. */
 export function describeBody(
   state: VmState<object>,
   value: object,
@@ -171,7 +171,7 @@ function asRecord(value: object): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** The value of a description whose every field is absent from the stream. */
+/** The value of a description none of whose fields is in the stream. */
 export function initialValue<V extends object>(state: VmState<V>): V {
   const value: Record<string, unknown> = {};
   for (const field of state.fields) {

@@ -24,24 +24,85 @@ function rawCodec(size: number, type: string): Codec<Uint8Array> {
   };
 }
 
-/** A buffer of fixed size. */
+/**
+ * A buffer of fixed size.
+ *
+ * @example
+ * ```ts
+ * import { buffer, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { key: buffer(2) });
+ * const sink = new Sink();
+ * saveState(state, { key: Uint8Array.of(1, 2) }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1, 2));
+ * ```
+ */
 export const buffer = (size: number, o?: FieldOptions): Field<Uint8Array> =>
   field(rawCodec(size, "buffer"), o);
 
-/** PCI configuration space, 256 bytes or 4096 for PCI Express. */
+/**
+ * PCI configuration space: 256 bytes, or 4096 for PCI Express.
+ *
+ * @example
+ * ```ts
+ * import { pciConfig, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("PCIDevice", { version: 1 }, {
+ *   config: pciConfig(256),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { config: new Uint8Array(256) }, sink);
+ * assertEquals(sink.toBytes(), new Uint8Array(256));
+ * ```
+ */
 export const pciConfig = (
   size: 256 | 4096,
   o?: FieldOptions,
 ): Field<Uint8Array> => field(rawCodec(size, "pci config"), o);
 
-/** The MSI-X table (16 bytes a vector) and its pending bits. */
+/**
+ * The MSI-X table, 16 bytes per vector, and its pending bits.
+ *
+ * @example
+ * ```ts
+ * import { msixState, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("msix", { version: 1 }, { vectors: msixState(2) });
+ * const sink = new Sink();
+ * saveState(state, { vectors: new Uint8Array(33) }, sink);
+ * assertEquals(sink.offset, 2 * 16 + 1);
+ * ```
+ */
 export const msixState = (
   vectors: number,
   o?: FieldOptions,
 ): Field<Uint8Array> =>
   field(rawCodec(vectors * 16 + Math.ceil(vectors / 8), "msix state"), o);
 
-/** A buffer whose size is `count` (times `multiply`) bytes. */
+/**
+ * A buffer of `count` bytes, times `multiply`.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u8, vbuffer, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   words: u8(),
+ *   data: vbuffer("words", { multiply: 2 }),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { words: 1, data: Uint8Array.of(5, 6) }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1, 5, 6));
+ * ```
+ */
 export function vbuffer(
   count: Count,
   options: FieldOptions & { multiply?: number } = {},
@@ -66,8 +127,23 @@ export function vbuffer(
 }
 
 /**
- * Space that an older version used. Saved as zeros; whatever it holds on load
- * is passed over, as older senders left their old values there.
+ * Space that an older version used. Saved as zeros; skipped on load, since
+ * older senders put values there.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u8, unused, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 2, minimumVersion: 1 }, {
+ *   was: unused(2),
+ *   ier: u8(),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { ier: 1 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 1));
+ * ```
  */
 export const unused = (size: number, o?: FieldOptions): Field<void> =>
   field({
@@ -78,8 +154,20 @@ export const unused = (size: number, o?: FieldOptions): Field<void> =>
   }, o);
 
 /**
- * A bitmap of `bits` bits: ceil(bits / 64) be64 words, word 0 first, bit 0 the
- * least significant bit of word 0. The value is the words.
+ * A bitmap of `bits` bits: ceil(bits / 64) be64 words, word 0 first; bit 0 is
+ * the least significant bit of word 0. The value is the words.
+ *
+ * @example
+ * ```ts
+ * import { bitmap, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { dirty: bitmap(10) });
+ * const sink = new Sink();
+ * saveState(state, { dirty: [0b11n] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 3));
+ * ```
  */
 export function bitmap(bits: Count, options?: FieldOptions): Field<bigint[]> {
   const wordsIn = (siblings: Readonly<Record<string, unknown>>) =>

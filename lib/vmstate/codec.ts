@@ -1,46 +1,46 @@
 import type { Sink, Source } from "../stream/mod.ts";
 import type { FieldEntry } from "./vmdesc_entry.ts";
 
-/** The fields of a struct that were loaded, or are to be saved, around one. */
+/** The other fields of a struct: those loaded so far, or all when saving. */
 export type Siblings = Readonly<Record<string, unknown>>;
 
 /**
- * How a descriptor travels: as its number in cpr-exec, as SCM_RIGHTS beside
- * one byte in cpr-transfer. The channel decides, not the description.
+ * How a descriptor is encoded: as its number in cpr-exec, as one byte with
+ * SCM_RIGHTS in cpr-transfer. It depends on the channel, not the description.
  */
 export interface DescriptorCodec {
   load(source: Source): number;
   save(sink: Sink, descriptor: number): void;
 }
 
-/** What travels through a whole load or save. */
+/** The context of one load or save. */
 export interface StateContext {
-  /** Names, and indices, of the fields being worked on, outermost first. */
+  /** Names and indices of the current field, outermost first. */
   readonly path: (string | number)[];
-  /** How descriptors travel. */
+  /** How descriptors are encoded. */
   readonly descriptors: DescriptorCodec;
 }
 
 /**
- * One wire encoding. A codec reads exactly what it writes; it never reads past
- * the end, and never allocates by a count that the stream cannot hold.
+ * One wire encoding. A codec loads exactly the bytes that it saves. It never
+ * reads past the end, and never allocates for a count that exceeds the stream.
  */
 export interface Codec<T> {
-  /** The "type" that QEMU's vmdesc gives this encoding. */
+  /** The "type" of this encoding in QEMU's vmdesc. */
   readonly type: string;
-  /** The fewest bytes that one value takes: bounds counts before allocation. */
+  /** Minimum bytes of one value; bounds counts before allocation. */
   readonly minimumSize: number;
-  /** The value of a field that the stream does not carry. */
+  /** The value of a field that is not in the stream. */
   initial(): T;
   load(source: Source, context: StateContext, siblings: Siblings): T;
   save(sink: Sink, value: T, context: StateContext, siblings: Siblings): void;
-  /** How vmdesc lists this value; defaults to one entry of the saved size. */
+  /** The vmdesc entries of a value; default: one entry of the saved size. */
   describe?(value: T, context: StateContext, siblings: Siblings): FieldEntry[];
 }
 
 /**
- * The part of a codec that all values of one size share. Their vmdesc entry is
- * made once: an array of bytes asks for it thousands of times.
+ * The common part of codecs of a fixed size. The vmdesc entry is made once, as
+ * an array of bytes asks for it thousands of times.
  */
 export function fixedSize(type: string, size: number) {
   const entries: FieldEntry[] = [{ type, size }];
@@ -51,7 +51,7 @@ export function fixedSize(type: string, size: number) {
 export interface FieldOptions {
   /** First version of the description that has the field. */
   readonly since?: number;
-  /** Present only if this says so; replaces `since` (QEMU's field_exists). */
+  /** Whether the field is present (QEMU's field_exists); replaces `since`. */
   readonly when?: (siblings: Siblings, version: number) => boolean;
 }
 
@@ -60,7 +60,28 @@ export interface Field<T> extends FieldOptions {
   readonly codec: Codec<T>;
 }
 
-/** Puts a codec into a field. */
+/**
+ * Makes a field of a codec, for encodings that have no function here.
+ *
+ * @example
+ * ```ts
+ * import { field, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bcd = field<number>({
+ *   type: "bcd",
+ *   minimumSize: 1,
+ *   initial: () => 0,
+ *   load: (source) => Number(source.u8().toString(16)),
+ *   save: (sink, value) => sink.u8(parseInt(String(value), 16)),
+ * });
+ * const rtc = vmstate("rtc", { version: 1 }, { minutes: bcd });
+ * const sink = new Sink();
+ * saveState(rtc, { minutes: 59 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0x59));
+ * ```
+ */
 export function field<T>(
   codec: Codec<T>,
   options: FieldOptions = {},

@@ -5,7 +5,7 @@ import { InvalidValue } from "./error.ts";
 export type Count = number | string;
 
 /**
- * What a count comes to among the fields loaded so far.
+ * The value of a count, given the fields loaded so far.
  *
  * @throws {InvalidValue} when the field is negative or not an integer
  */

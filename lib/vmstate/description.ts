@@ -1,9 +1,9 @@
 /**
  * A VMState description is data: its fields in wire order, its subsections,
- * and its hooks. The value's TypeScript type follows from it.
+ * and its hooks. The TypeScript type of its value is derived from it.
  *
  * ```
- * body       = field…  subsection…            nothing marks the end
+ * body       = field…  subsection…            without an end marker
  * subsection = 05, u8 length, name, be32 version, body
  * ```
  *
@@ -30,23 +30,23 @@ type SubsectionValues<S extends Subsections> = {
   [K in keyof S]?: Value<S[K]> | undefined;
 };
 
-/** The value's type of a description. */
+/** The type of a description's value. */
 export type Value<D> = D extends VmState<infer V> ? V : never;
 
-/** Versions of a description: what it saves, and the oldest that it loads. */
+/** The version that a description saves, and the oldest that it loads. */
 export interface Versions {
   readonly version: number;
   /** Default: the version itself. */
   readonly minimumVersion?: number;
 }
 
-/** What may run around save and load; a hook that throws ends them. */
+/** Hooks around save and load; a hook that throws fails them. */
 export interface Hooks<V> {
-  /** Brings the value up to date before it is saved. */
+  /** Updates the value before it is saved. */
   preSave?(value: V): void;
   /**
    * Checks and completes a loaded value. Throw `InvalidValue` with the reason
-   * when the machine cannot run with it.
+   * if the device cannot have it.
    */
   postLoad?(value: V, version: number): void;
 }
@@ -58,20 +58,20 @@ export interface VmState<V extends object> extends Hooks<V> {
   readonly minimumVersion: number;
   readonly fields: readonly NamedField[];
   readonly subsections: readonly NamedSubsection[];
-  /** Fewest bytes of a body, over all versions. */
+  /** Minimum bytes of a body, in any version. */
   readonly minimumSize: number;
 }
 
-/** A field under the property that holds its value. */
+/** A field, with the property of its value. */
 export interface NamedField extends Field<unknown> {
   readonly name: string;
 }
 
-/** A subsection under the property that holds its value. */
+/** A subsection, with the property of its value. */
 export interface NamedSubsection {
   readonly property: string;
   readonly state: VmState<object>;
-  /** Says that it is sent; without it, it is sent when its value is there. */
+  /** Whether it is sent; default: if it has a value. */
   needed?(parent: object): boolean;
 }
 
@@ -81,7 +81,7 @@ export interface VmStateOptions<
   S extends Subsections,
 > extends Hooks<FieldValues<F> & SubsectionValues<S>> {
   readonly subsections?: S;
-  /** When each subsection is sent; without, when its value is there. */
+  /** Whether each subsection is sent; default: if it has a value. */
   readonly needed?: {
     readonly [K in keyof S]?: (
       parent: FieldValues<F> & SubsectionValues<S>,
@@ -89,7 +89,7 @@ export interface VmStateOptions<
   };
 }
 
-/** JavaScript puts such names first, whatever their order on the wire is. */
+/** JavaScript orders such names first, not in the order of declaration. */
 const INDEX_NAME = /^\d+$/;
 
 function checkNames(
@@ -119,9 +119,9 @@ function checkNames(
 /**
  * Makes a description.
  *
- * @throws {TypeError} when a subsection's name does not begin with the
- * description's name, which the loader needs to tell whose it is; when it
- * shares a property with a field; when a field is named like an array index
+ * @throws {TypeError} if a subsection's name does not begin with the
+ * description's name, by which the loader knows its parent; if it shares a
+ * property with a field; if a field has the name of an array index
  *
  * @example
  * ```ts

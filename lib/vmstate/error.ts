@@ -1,6 +1,6 @@
 import { StreamError, TornStreamError } from "../stream/mod.ts";
 
-/** Where in a stream a VMState problem lies. */
+/** The location of a VMState error in a stream. */
 export interface VmstateLocation {
   /** Section idstr, or the name of the outermost description. */
   readonly section: string;
@@ -12,12 +12,12 @@ export interface VmstateLocation {
   readonly offset: number;
 }
 
-/** A device's state cannot be loaded or saved; says which field of what. */
+/** A device's state cannot be loaded or saved; carries the field's location. */
 export class VmstateError extends StreamError {
   override readonly name: string = "VmstateError";
 
   constructor(
-    /** What went wrong, without the place. */
+    /** What went wrong, without the location. */
     readonly problem: string,
     readonly location: VmstateLocation,
     options: { action?: "load" | "save"; cause?: unknown } = {},
@@ -30,25 +30,25 @@ export class VmstateError extends StreamError {
   }
 }
 
-/** Thrown by codecs and hooks; the loader adds section, field and offset. */
+/** Thrown by codecs and hooks; the caller adds section, field and offset. */
 export class InvalidValue extends Error {
   override readonly name = "InvalidValue";
 }
 
-/** True for the errors that codecs raise about the bytes or the value. */
+/** True for errors of codecs about the bytes or the value. */
 export function isFieldProblem(error: unknown): error is Error {
   return error instanceof InvalidValue || error instanceof StreamError ||
     error instanceof RangeError;
 }
 
-/** A field problem's text without the place, which the location repeats. */
+/** The message of such an error, without the offset that the location has. */
 export function problemOf(error: Error): string {
   return error instanceof TornStreamError
     ? "the stream ends here" //
     : error.message;
 }
 
-/** A path as messages show it, such as `sq[3].head`. */
+/** A path in messages, such as `sq[3].head`. */
 export function pathText(path: readonly (string | number)[]): string {
   return path.map((step, depth) => {
     if (typeof step === "number") return `[${step}]`;

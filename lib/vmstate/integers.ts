@@ -54,24 +54,136 @@ export const INTEGERS = {
   i64: bigintCodec("i64"),
 } as const;
 
-/** One byte, 0 to 255. */
+/**
+ * One byte, 0 to 255.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { ier: u8() });
+ * const sink = new Sink();
+ * saveState(state, { ier: 255 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(255));
+ * ```
+ */
 export const u8 = (o?: FieldOptions): Field<number> => field(INTEGERS.u8, o);
-/** One byte, -128 to 127. */
+/**
+ * One byte, -128 to 127.
+ *
+ * @example
+ * ```ts
+ * import { saveState, i8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { offset: i8() });
+ * const sink = new Sink();
+ * saveState(state, { offset: -1 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(255));
+ * ```
+ */
 export const i8 = (o?: FieldOptions): Field<number> => field(INTEGERS.i8, o);
-/** be16, unsigned. */
+/**
+ * be16, unsigned.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u16, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { divisor: u16() });
+ * const sink = new Sink();
+ * saveState(state, { divisor: 0x1234 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0x12, 0x34));
+ * ```
+ */
 export const u16 = (o?: FieldOptions): Field<number> => field(INTEGERS.u16, o);
-/** be16, two's complement. */
+/**
+ * be16, two's complement.
+ *
+ * @example
+ * ```ts
+ * import { saveState, i16, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { level: i16() });
+ * const sink = new Sink();
+ * saveState(state, { level: -2 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0xff, 0xfe));
+ * ```
+ */
 export const i16 = (o?: FieldOptions): Field<number> => field(INTEGERS.i16, o);
-/** be32, unsigned. */
+/**
+ * be32, unsigned.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u32, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { address: u32() });
+ * const sink = new Sink();
+ * saveState(state, { address: 0x1234_5678 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0x12, 0x34, 0x56, 0x78));
+ * ```
+ */
 export const u32 = (o?: FieldOptions): Field<number> => field(INTEGERS.u32, o);
-/** be32, two's complement. */
+/**
+ * be32, two's complement.
+ *
+ * @example
+ * ```ts
+ * import { saveState, i32, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { error: i32() });
+ * const sink = new Sink();
+ * saveState(state, { error: -2 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0xff, 0xff, 0xff, 0xfe));
+ * ```
+ */
 export const i32 = (o?: FieldOptions): Field<number> => field(INTEGERS.i32, o);
-/** be64, unsigned. */
+/**
+ * be64, unsigned.
+ *
+ * @example
+ * ```ts
+ * import { saveState, u64, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { cycles: u64() });
+ * const sink = new Sink();
+ * saveState(state, { cycles: 1n }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1));
+ * ```
+ */
 export const u64 = (o?: FieldOptions): Field<bigint> => field(INTEGERS.u64, o);
-/** be64, two's complement. */
+/**
+ * be64, two's complement.
+ *
+ * @example
+ * ```ts
+ * import { saveState, i64, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { nanoseconds: i64() });
+ * const sink = new Sink();
+ * saveState(state, { nanoseconds: 1n }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1));
+ * ```
+ */
 export const i64 = (o?: FieldOptions): Field<bigint> => field(INTEGERS.i64, o);
 
-/** One byte; QEMU writes 0 or 1 only, so anything else is damage. */
+/** One byte; QEMU writes only 0 or 1, so anything else is malformed. */
 const boolCodec: Codec<boolean> = {
   ...fixedSize("bool", 1),
   initial: () => false,
@@ -83,12 +195,26 @@ const boolCodec: Codec<boolean> = {
   save: (sink, value) => sink.u8(value ? 1 : 0),
 };
 
-/** One byte, 0 or 1. */
+/**
+ * One byte, 0 or 1.
+ *
+ * @example
+ * ```ts
+ * import { bool, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { ready: bool() });
+ * const sink = new Sink();
+ * saveState(state, { ready: true }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1));
+ * ```
+ */
 export const bool = (o?: FieldOptions): Field<boolean> => field(boolCodec, o);
 
 /**
- * An integer that must equal what this machine was built with, such as a
- * number of queues; any other value refuses the load.
+ * An integer that must equal the local value, such as a number of queues; the
+ * load fails on any other value.
  */
 function equal<T extends number | bigint>(
   codec: Codec<T>,
@@ -109,23 +235,101 @@ function equal<T extends number | bigint>(
   };
 }
 
-/** u8 that must equal the local value. */
+/**
+ * u8 that must equal the local value.
+ *
+ * @example
+ * ```ts
+ * import { loadState, u8Equal, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { queues: u8Equal(2) });
+ * const source = new Source(Uint8Array.of(4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const u8Equal = (expected: number, o?: FieldOptions): Field<number> =>
   field(equal(INTEGERS.u8, "uint8 equal", () => expected), o);
-/** be16 that must equal the local value. */
+/**
+ * be16 that must equal the local value.
+ *
+ * @example
+ * ```ts
+ * import { loadState, u16Equal, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { queues: u16Equal(2) });
+ * const source = new Source(Uint8Array.of(0, 4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const u16Equal = (expected: number, o?: FieldOptions): Field<number> =>
   field(equal(INTEGERS.u16, "uint16 equal", () => expected), o);
-/** be32 that must equal the local value. */
+/**
+ * be32 that must equal the local value.
+ *
+ * @example
+ * ```ts
+ * import { loadState, u32Equal, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { queues: u32Equal(2) });
+ * const source = new Source(Uint8Array.of(0, 0, 0, 4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const u32Equal = (expected: number, o?: FieldOptions): Field<number> =>
   field(equal(INTEGERS.u32, "uint32 equal", () => expected), o);
-/** Signed be32 that must equal the local value. */
+/**
+ * Signed be32 that must equal the local value.
+ *
+ * @example
+ * ```ts
+ * import { loadState, i32Equal, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { queues: i32Equal(2) });
+ * const source = new Source(Uint8Array.of(0, 0, 0, 4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const i32Equal = (expected: number, o?: FieldOptions): Field<number> =>
   field(equal(INTEGERS.i32, "int32 equal", () => expected), o);
-/** be64 that must equal the local value; QEMU names its type "int64 equal". */
+/**
+ * be64 that must equal the local value; QEMU names its type "int64 equal".
+ *
+ * @example
+ * ```ts
+ * import { loadState, u64Equal, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { queues: u64Equal(2n) });
+ * const source = new Source(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const u64Equal = (expected: bigint, o?: FieldOptions): Field<bigint> =>
   field(equal(INTEGERS.u64, "int64 equal", () => expected), o);
 
-/** Signed be32 that must lie in 0 … `limit`. */
+/**
+ * Signed be32 in 0 … `limit`.
+ *
+ * @example
+ * ```ts
+ * import { i32Le, loadState, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, { head: i32Le(3) });
+ * const source = new Source(Uint8Array.of(0, 0, 0, 4));
+ * assertThrows(() => loadState(state, source), VmstateError);
+ * ```
+ */
 export const i32Le = (limit: number, o?: FieldOptions): Field<number> =>
   field({
     ...INTEGERS.i32,

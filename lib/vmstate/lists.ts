@@ -12,7 +12,7 @@ const END = 0;
 const MARKER_SIZE = 1;
 const COUNT_SIZE = 4;
 
-/** QEMU reads any byte but 0 as one more element, and writes 1 only. */
+/** QEMU writes only 1 before an element, and takes any byte but 0. */
 function hasMore(source: Source): boolean {
   const marker = source.u8();
   if (marker > MORE) {
@@ -32,7 +32,7 @@ function listCodec<V extends object>(
     type,
     minimumSize: 1,
     initial: () => [],
-    // Each element takes at least its marker byte: the stream bounds the list.
+    // Each element takes at least its marker byte, so the stream bounds the list.
     load(source, context) {
       const values: V[] = [];
       while (hasMore(source)) {
@@ -65,13 +65,43 @@ function listCodec<V extends object>(
   };
 }
 
-/** A list: 01 and a body for each element, then 00 (QEMU's QTAILQ). */
+/**
+ * A list (QEMU's QTAILQ): 01 and a body for each element, then 00.
+ *
+ * @example
+ * ```ts
+ * import { qtailq, saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const request = vmstate("request", { version: 1 }, { tag: u8() });
+ * const state = vmstate("device", { version: 1 }, { requests: qtailq(request) });
+ * const sink = new Sink();
+ * saveState(state, { requests: [{ tag: 7 }, { tag: 8 }] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1, 7, 1, 8, 0));
+ * ```
+ */
 export const qtailq = <V extends object>(
   state: VmState<V>,
   options?: FieldOptions,
 ): Field<V[]> => field(listCodec(state, "qtailq"), options);
 
-/** A list: 01 and a body for each element, then 00 (QEMU's QLIST). */
+/**
+ * A list (QEMU's QLIST): 01 and a body for each element, then 00.
+ *
+ * @example
+ * ```ts
+ * import { qlist, saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const request = vmstate("request", { version: 1 }, { tag: u8() });
+ * const state = vmstate("device", { version: 1 }, { requests: qlist(request) });
+ * const sink = new Sink();
+ * saveState(state, { requests: [{ tag: 7 }] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1, 7, 0));
+ * ```
+ */
 export const qlist = <V extends object>(
   state: VmState<V>,
   options?: FieldOptions,
@@ -155,6 +185,26 @@ function wrongCount(count: number, found: string): InvalidValue {
 /**
  * A tree with a described key: be32 node count, then 01, key body and value
  * body for each node, then 00.
+ *
+ * @example
+ * ```ts
+ * import { gtree, saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const domain = vmstate("domain", { version: 1 }, { id: u8() });
+ * const mapping = vmstate("mapping", { version: 1 }, { flags: u8() });
+ * const state = vmstate("iommu", { version: 1 }, {
+ *   mappings: gtree(domain, mapping),
+ * });
+ * const sink = new Sink();
+ * saveState(
+ *   state,
+ *   { mappings: [{ key: { id: 5 }, value: { flags: 3 } }] },
+ *   sink,
+ * );
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 0, 1, 1, 5, 3, 0));
+ * ```
  */
 export const gtree = <K extends object, V extends object>(
   key: VmState<K>,
@@ -162,7 +212,27 @@ export const gtree = <K extends object, V extends object>(
   options?: FieldOptions,
 ): Field<TreeNode<K, V>[]> => treeField(keyCodec(key), value, options);
 
-/** A tree whose keys are be64 numbers. */
+/**
+ * A tree whose keys are be64 numbers.
+ *
+ * @example
+ * ```ts
+ * import { gtreeDirect, saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const mapping = vmstate("mapping", { version: 1 }, { flags: u8() });
+ * const state = vmstate("iommu", { version: 1 }, {
+ *   mappings: gtreeDirect(mapping),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { mappings: [{ key: 9n, value: { flags: 3 } }] }, sink);
+ * assertEquals(
+ *   sink.toBytes(),
+ *   Uint8Array.of(0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 9, 3, 0),
+ * );
+ * ```
+ */
 export const gtreeDirect = <V extends object>(
   value: VmState<V>,
   options?: FieldOptions,

@@ -1,4 +1,4 @@
-/** VMState: descriptions as data, and save and load from them. @module */
+/** VMState: descriptions as data, and how to load and save by them. @module */
 
 export {
   allocatedPointerArray,

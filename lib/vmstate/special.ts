@@ -7,8 +7,20 @@ import type { Siblings } from "./codec.ts";
 const NOT_ARMED = -1n;
 
 /**
- * A timer: be64 expiry in ns of the timer's own clock; all ones when it is not
- * armed, which is null here.
+ * A timer: be64 expiry in ns of the timer's own clock. All ones is a timer that
+ * is not armed; its value is null.
+ *
+ * @example
+ * ```ts
+ * import { saveState, timer, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("rtc", { version: 1 }, { alarm: timer() });
+ * const sink = new Sink();
+ * saveState(state, { alarm: null }, sink);
+ * assertEquals(sink.toBytes(), new Uint8Array(8).fill(0xff));
+ * ```
  */
 export const timer = (options?: FieldOptions): Field<bigint | null> =>
   field({
@@ -26,11 +38,40 @@ export const timer = (options?: FieldOptions): Field<bigint | null> =>
     },
   }, options);
 
-/** A double as its 64 bits, upper be32 first (CPU_Double_U). */
+/**
+ * The 64 bits of a double, be64 (CPU_Double_U).
+ *
+ * @example
+ * ```ts
+ * import { double, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("fpu", { version: 1 }, { f0: double() });
+ * const sink = new Sink();
+ * saveState(state, { f0: 0x3ff0_0000_0000_0000n }, sink);
+ * assertEquals(new DataView(sink.toBytes().buffer).getFloat64(0), 1);
+ * ```
+ */
 export const double = (options?: FieldOptions): Field<bigint> =>
   field({ ...INTEGERS.u64, ...fixedSize("CPU_Double_U", 8) }, options);
 
-/** A counted string, as the configuration section lists capabilities. */
+/**
+ * A counted string, as capabilities in the configuration section: u8 length,
+ * then that many bytes.
+ *
+ * @example
+ * ```ts
+ * import { capability, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("capability", { version: 1 }, { name: capability() });
+ * const sink = new Sink();
+ * saveState(state, { name: "xbzrle" }, sink);
+ * assertEquals(sink.toBytes()[0], 6);
+ * ```
+ */
 export const capability = (options?: FieldOptions): Field<string> =>
   field({
     type: "capability",
@@ -40,7 +81,26 @@ export const capability = (options?: FieldOptions): Field<string> =>
     save: (sink, value) => sink.countedString(value),
   }, options);
 
-/** Text of as many bytes as the named earlier field says. */
+/**
+ * UTF-8 text of as many bytes as an earlier field says.
+ *
+ * @param count the name of the earlier field
+ *
+ * @example
+ * ```ts
+ * import { saveState, text, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   size: u8(),
+ *   name: text("size"),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { size: 2, name: "a0" }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(2, 97, 48));
+ * ```
+ */
 export const text = (count: string, options?: FieldOptions): Field<string> =>
   field({
     type: "buffer",
@@ -59,7 +119,21 @@ export const text = (count: string, options?: FieldOptions): Field<string> =>
     },
   }, options);
 
-/** The four PCI interrupt pins, each a be32 that is 0 or 1. */
+/**
+ * The four PCI interrupt pins, each a be32 that is 0 or 1.
+ *
+ * @example
+ * ```ts
+ * import { pciIrqState, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("PCIDevice", { version: 1 }, { pins: pciIrqState() });
+ * const sink = new Sink();
+ * saveState(state, { pins: [0, 1, 0, 0] }, sink);
+ * assertEquals(sink.toBytes()[7], 1);
+ * ```
+ */
 export const pciIrqState = (options?: FieldOptions): Field<number[]> =>
   field({
     ...fixedSize("pci irq state", 16),
@@ -79,7 +153,21 @@ export const pciIrqState = (options?: FieldOptions): Field<number[]> =>
     },
   }, options);
 
-/** A descriptor; the channel decides how it travels. */
+/**
+ * A file descriptor; {@linkcode StateOptions} says how it is encoded.
+ *
+ * @example
+ * ```ts
+ * import { fd, saveState, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("block", { version: 1 }, { memory: fd() });
+ * const sink = new Sink();
+ * saveState(state, { memory: 7 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0, 0, 0, 7));
+ * ```
+ */
 export const fd = (options?: FieldOptions): Field<number> =>
   field({
     type: "fd",
@@ -90,8 +178,24 @@ export const fd = (options?: FieldOptions): Field<number> =>
   }, options);
 
 /**
- * A check without bytes: refuses the load when the struct loaded so far does
- * not satisfy it (QEMU's VMSTATE_VALIDATE).
+ * A check without bytes on the wire (QEMU's VMSTATE_VALIDATE): the load fails
+ * unless the fields loaded so far satisfy it.
+ *
+ * @param what the condition, for the error's message
+ *
+ * @example
+ * ```ts
+ * import { loadState, u8, validate, vmstate, VmstateError } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const state = vmstate("device", { version: 1 }, {
+ *   head: u8(),
+ *   isInRing: validate("head < 4", ({ head }) => Number(head) < 4),
+ * });
+ * const source = new Source(Uint8Array.of(4));
+ * assertThrows(() => loadState(state, source), VmstateError, "head < 4");
+ * ```
  */
 export const validate = (
   what: string,
@@ -108,9 +212,9 @@ export const validate = (
     describe: () => [],
   });
 
-/** A SCSI request that was in flight: what is needed to send it again. */
+/** A SCSI request in flight: what is needed to submit it again. */
 export interface ScsiRequest {
-  /** True if the request failed and is to be sent again. */
+  /** True if the request failed and is to be submitted again. */
   readonly retry: boolean;
   /** 16 bytes. */
   readonly cdb: Uint8Array;
@@ -124,9 +228,23 @@ const SCSI_OTHER = 2;
 const CDB_SIZE = 16;
 
 /**
- * The requests of a SCSI device: 1 (retry) or 2, CDB, be32 tag, be32 lun each,
- * then 0. A device model that adds data of its own per request needs its own
- * codec; an idle device is the single byte 0.
+ * The requests of a SCSI device: 1 (retry) or 2, CDB, be32 tag and be32 LUN for
+ * each, then 0. An idle device is the single byte 0. A device model with data of
+ * its own per request needs a codec of its own.
+ *
+ * @example
+ * ```ts
+ * import { saveState, scsiRequests, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = vmstate("scsi-disk", { version: 1 }, {
+ *   requests: scsiRequests(),
+ * });
+ * const sink = new Sink();
+ * saveState(state, { requests: [] }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(0));
+ * ```
  */
 export const scsiRequests = (options?: FieldOptions): Field<ScsiRequest[]> =>
   field({

@@ -5,13 +5,13 @@ import type { VmState } from "./description.ts";
 import { isFieldProblem, pathText, problemOf, VmstateError } from "./error.ts";
 import type { VmsdEntry } from "./vmdesc_entry.ts";
 
-/** Descriptors as plain signed be32 numbers, as cpr-exec sends them. */
+/** Descriptors as signed be32 numbers, as in cpr-exec. */
 export const plainDescriptors: DescriptorCodec = {
   load: (source) => source.i32(),
   save: (sink, descriptor) => sink.i32(descriptor),
 };
 
-/** Which section a state belongs to, for messages, and how it travels. */
+/** The section of a state, for errors, and how the state is encoded. */
 export interface StateOptions {
   /** Section idstr; default: the description's name. */
   readonly section?: string;
@@ -25,7 +25,17 @@ export interface StateOptions {
 /**
  * Loads one state.
  *
- * @throws {VmstateError} naming section, instance, field and offset
+ * @throws {VmstateError} with the section, instance, field and offset
+ *
+ * @example
+ * ```ts
+ * import { loadState, u8, vmstate } from "./mod.ts";
+ * import { Source } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 1 }, { ier: u8() });
+ * assertEquals(loadState(uart, new Source(Uint8Array.of(1))), { ier: 1 });
+ * ```
  */
 export function loadState<V extends object>(
   state: VmState<V>,
@@ -40,9 +50,21 @@ export function loadState<V extends object>(
 }
 
 /**
- * Saves one state. What was written before an error stays in the sink.
+ * Saves one state. After an error, the sink keeps what was written before.
  *
  * @throws {VmstateError} when a value does not fit its field
+ *
+ * @example
+ * ```ts
+ * import { saveState, u8, vmstate } from "./mod.ts";
+ * import { Sink } from "../stream/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 1 }, { ier: u8() });
+ * const sink = new Sink();
+ * saveState(uart, { ier: 1 }, sink);
+ * assertEquals(sink.toBytes(), Uint8Array.of(1));
+ * ```
  */
 export function saveState<V extends object>(
   state: VmState<V>,
@@ -56,7 +78,20 @@ export function saveState<V extends object>(
   });
 }
 
-/** What vmdesc says of a value that {@linkcode saveState} just saved. */
+/**
+ * The vmdesc entry of a value that {@linkcode saveState} saved.
+ *
+ * @example
+ * ```ts
+ * import { describeState, u8, vmstate } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 1 }, { ier: u8() });
+ * assertEquals(describeState(uart, { ier: 1 }).fields, [
+ *   { name: "ier", type: "uint8", size: 1 },
+ * ]);
+ * ```
+ */
 export function describeState<V extends object>(
   state: VmState<V>,
   value: V,

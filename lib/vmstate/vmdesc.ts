@@ -1,10 +1,10 @@
-/** Makes the description of what was sent, for the end of a stream. */
+/** Makes vmdesc, the description of a stream at its end. */
 
 import { Sink } from "../stream/mod.ts";
 import type { Codec, Siblings, StateContext } from "./codec.ts";
 import type { FieldEntry, NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";
 
-/** The entries of one value: the codec's own, or one of the saved size. */
+/** The entries of one value: those of the codec, or one of the saved size. */
 export function describeValue<T>(
   codec: Codec<T>,
   value: T,
@@ -23,7 +23,7 @@ export function describeValue<T>(
 const SUBSECTION_HEADER = 1 + 1 + 4;
 const encoder = new TextEncoder();
 
-/** Wire bytes of entries. */
+/** Bytes of entries on the wire. */
 export function entriesSize(entries: readonly FieldEntry[]): number {
   return entries.reduce(
     (sum, entry) => sum + entry.size * (entry.array_len ?? 1),
@@ -31,7 +31,7 @@ export function entriesSize(entries: readonly FieldEntry[]): number {
   );
 }
 
-/** Wire bytes of a body, subsections included. */
+/** Bytes of a body on the wire, including subsections. */
 export function describedSize(vmsd: VmsdEntry): number {
   return (vmsd.subsections ?? []).reduce(
     (sum, sub) =>
@@ -42,9 +42,9 @@ export function describedSize(vmsd: VmsdEntry): number {
 }
 
 /**
- * The entries of an array: one with array_len where every element reads alike,
- * else one an element with its index. Nothing is listed of an empty array, and
- * arrays of arrays are one array.
+ * The entries of an array: one entry with array_len if all elements have the
+ * same entry, else one entry per element with its index. An empty array has no
+ * entry, and arrays of arrays are one array.
  *
  * @param start index of the first element
  */
@@ -103,7 +103,22 @@ function isAlike(entry: FieldEntry, first: FieldEntry): boolean {
     JSON.stringify(entry.inline) === JSON.stringify(first.inline);
 }
 
-/** The JSON object of a description, keys in QEMU's order. */
+/**
+ * The JSON object of a description, with its keys in QEMU's order.
+ *
+ * @example
+ * ```ts
+ * import { describeState, u8, vmsdJson, vmstate } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 1 }, { ier: u8() });
+ * assertEquals(
+ *   JSON.stringify(vmsdJson(describeState(uart, { ier: 1 }))),
+ *   '{"vmsd_name":"uart","version":1,' +
+ *     '"fields":[{"name":"ier","type":"uint8","size":1}]}',
+ * );
+ * ```
+ */
 export function vmsdJson(entry: VmsdEntry): Record<string, unknown> {
   return {
     vmsd_name: entry.vmsd_name,

@@ -1,6 +1,6 @@
 /**
- * The description that QEMU appends to a stream, as JSON: what was *sent*, in
- * order. Shapes as seen in real QEMU 11.1 streams.
+ * vmdesc, the JSON description that QEMU appends to a stream: the fields that
+ * were sent, in order. The shapes are those of QEMU 11.1.
  *
  * ```
  * VMSD  = {"vmsd_name", "version", "fields": [FIELD…], "subsections"?: [VMSD…]}
@@ -18,19 +18,19 @@ export interface VmsdEntry {
   readonly subsections?: readonly VmsdEntry[];
 }
 
-/** A field as vmdesc lists it, before it has its name. */
+/** A field of vmdesc, without its name. */
 export interface FieldEntry {
   readonly array_len?: number;
   readonly index?: number;
   readonly type: string;
   readonly struct?: VmsdEntry;
-  /** Lists and tmp put the description straight into the field. */
+  /** The description of a list or tmp, whose members are the field's own. */
   readonly inline?: VmsdEntry;
-  /** Wire bytes of one element. */
+  /** Bytes of one element on the wire. */
   readonly size: number;
 }
 
-/** A field as vmdesc lists it. */
+/** A field of vmdesc. */
 export interface NamedFieldEntry extends FieldEntry {
   readonly name: string;
 }
