@@ -1,6 +1,6 @@
 /**
  * `cprctl exec` alone. The portable program starts here when exec is its first
- * word: Deno reads in all that main.ts could ever import, in a guest's pause.
+ * word: Deno reads in all that main.ts could ever import, within a guest's downtime.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The incoming side: a machine that was just built waits in "inmigrate", loads
+ * The destination: a machine that was just built waits in "inmigrate", loads
  * a stream, and goes on in the run state that the stream says.
  *
  * ```

@@ -1,5 +1,5 @@
 /**
- * The outgoing side: from `migrate` to the end of this process, or back to a
+ * The source: from `migrate` to the end of this process, or back to a
  * running VM. Every step is a task of the main loop; the exec is the last.
  *
  * ```

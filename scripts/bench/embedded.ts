@@ -40,7 +40,7 @@ export async function benchEmbedded(): Promise<void> {
   });
   printTable(MILLISECONDS, [
     { name: "an empty Deno program", series: empty },
-    { name: "pause of the embedded machine", series: downtime },
+    { name: "downtime of the embedded machine", series: downtime },
   ]);
   printPhases(phases);
   const steps = [0, UPDATES / 4, UPDATES / 2, UPDATES - 1].map(Math.floor);

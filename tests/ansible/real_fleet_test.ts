@@ -48,10 +48,10 @@ class RealHost implements AsyncDisposable {
   }
 
   /** The same with a new QEMU that does something else when it is to load. */
-  installFailing(deed: string): void {
+  installFailing(failure: string): void {
     assert(builds !== undefined);
     const script = `${this.binary}.sh`;
-    Deno.writeTextFileSync(script, failing(builds.new.binary, deed), {
+    Deno.writeTextFileSync(script, failing(builds.new.binary, failure), {
       mode: 0o755,
     });
     this.install(script);

@@ -99,7 +99,7 @@ export const demonstrated: Report = {
   ],
 };
 
-/** A pause that is short beside the whole. */
+/** A downtime that is short beside the whole. */
 export const slowlyPrepared: Report = {
   ...BASE,
   downtime_start_ms: 4074.1,

@@ -36,7 +36,7 @@ export type Verdict =
   | { readonly kind: "absent"; readonly why: string }
   /** It needs what no test machine has. */
   | { readonly kind: "untried"; readonly why: string }
-  /** None of these: to be mended. */
+  /** None of these: to be fixed. */
   | { readonly kind: "failed"; readonly why: string };
 
 const TIMEOUT_MS = 60_000;

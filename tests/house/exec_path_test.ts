@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 
 /**
- * What `cprctl exec` loads, inside a guest's pause: files of this repository
+ * What `cprctl exec` loads, within a guest's downtime: files of this repository
  * alone. A package or a node: module would cost more than the wrapper itself.
  */
 

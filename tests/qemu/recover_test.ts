@@ -123,7 +123,7 @@ Deno.test("a guest that has run, and whose process is gone, is not put back", as
   );
 });
 
-Deno.test("a try before the cause is mended uses up no memory", async () => {
+Deno.test("a try before the cause is fixed uses up no memory", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);

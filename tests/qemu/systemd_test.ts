@@ -170,10 +170,10 @@ class UnitVm implements Witnessed, AsyncDisposable {
 }
 
 /** A program that does something else when it is to load. */
-function failing(vm: UnitVm, deed: string): string {
+function failing(vm: UnitVm, failure: string): string {
   const path = `${vm.systemd.folder}/failing`;
   const text = `#!/bin/sh
-case " $* " in *" -incoming defer ") ${deed} ;; esac
+case " $* " in *" -incoming defer ") ${failure} ;; esac
 exec ${builds.new.binary} "$@"
 `;
   Deno.writeTextFileSync(path, text, { mode: 0o755 });
@@ -283,7 +283,7 @@ Deno.test("a VM outlives a unit that ends with its process", {
   await witness.assertLivesOn();
 });
 
-Deno.test("a unit that would start a second VM is refused until it is mended", {
+Deno.test("a unit that would start a second VM is refused until it is fixed", {
   ignore,
 }, async () => {
   await using vm = await UnitVm.boot({

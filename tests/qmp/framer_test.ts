@@ -88,7 +88,7 @@ Deno.test("length is bounded, and what is too long is not kept", () => {
   );
 });
 
-Deno.test("the cut does not depend on the chunks", () => {
+Deno.test("the frames do not depend on the chunks", () => {
   const byte = fc.constantFrom(...new TextEncoder().encode(`{}[]"\\ax \r\n\0`));
   fc.assert(
     fc.property(

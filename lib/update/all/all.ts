@@ -162,7 +162,7 @@ class Crowd {
     const why = this.#reasonToStop();
     if (why === undefined) return;
     throw new RefusedError("not-its-turn", `The VM was not touched: ${why}`, {
-      remedy: "Mend the cause and run the same command again",
+      remedy: "Fix the cause, then run the same command again",
     });
   }
 

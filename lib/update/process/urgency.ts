@@ -105,7 +105,7 @@ class Work {
     using _ = resources;
     const until = performance.now() + MAXIMUM_MS;
     while (!this.#ended) {
-      for (const tid of this.#threads()) this.#lendTo(tid);
+      for (const tid of this.#threads()) this.#boostThread(tid);
       raiseNew();
       if (performance.now() >= until) this.end();
       await this.#nextLook();
@@ -126,7 +126,7 @@ class Work {
     }
   }
 
-  #lendTo(tid: number): void {
+  #boostThread(tid: number): void {
     const isMain = tid === this.#process.pid;
     if (this.#boosted.has(tid) || !isMain && boosts >= MAXIMUM_BOOSTS) return;
     this.#boosted.set(tid, this.#boost(tid, isMain ? 0 : 1));

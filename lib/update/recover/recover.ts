@@ -3,7 +3,7 @@
  *
  * ```
  * who answers at the monitor?
- *   the VM's process, or the old program that a rollback started   led on
+ *   the VM's process, or the old program that a rollback started   rolled forward
  *   nobody, and the guest cannot have run since it was saved       rolled back
  *   a stranger, or one that may be running the guest               a person's
  * ```
@@ -116,7 +116,7 @@ async function recoverNow(
       ...{ directory, journal, standby, request, process },
       mayHaveRun: mayHaveResumed(directory),
     };
-    const recovery = await leadOnOrBack(unfinished);
+    const recovery = await rollForwardOrBack(unfinished);
     await standby?.[Symbol.asyncDispose]();
     return recovery;
   } catch (error) {
@@ -126,7 +126,7 @@ async function recoverNow(
   }
 }
 
-async function leadOnOrBack(unfinished: Unfinished): Promise<Recovery> {
+async function rollForwardOrBack(unfinished: Unfinished): Promise<Recovery> {
   const found = await answering(unfinished);
   let why: string | undefined;
   if (found !== undefined) {

@@ -14,7 +14,7 @@ import { noStandby, type Recovery, type Unfinished } from "./recovery.ts";
  * Ends the process and makes the standby the old program. Meanwhile the memory
  * is held here as well: a try that fails does not use it up.
  *
- * @param why the program that has the VM cannot be led on
+ * @param why the program that has the VM cannot be rolled forward
  */
 export async function rollBackUnfinished(
   unfinished: Unfinished,
@@ -69,7 +69,7 @@ export async function rollBackUnfinished(
   };
 }
 
-/** Why nobody is led on: what was found at first, before anything is ended. */
+/** Why the VM is not rolled forward: what was found before anything is ended. */
 function silence({ journal: { vm }, process }: Unfinished): string {
   return process === undefined
     ? `process ${vm.pid} had ended`

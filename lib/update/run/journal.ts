@@ -31,7 +31,7 @@ import {
 
 export type { Journal } from "./journal_form.ts";
 
-const KEEPER_LINE = /^([1-9]\d{0,8}) (\d+)$/;
+const STANDBY_LINE = /^([1-9]\d{0,8}) (\d+)$/;
 const JOURNAL_FILE = "journal.json";
 const STANDBYS_FILE = "standbys";
 const RESUMED_FILE = "resumed";
@@ -91,7 +91,7 @@ export async function noteStandby(
 export function readStandbys({ path }: RunDirectory): ProcessName[] {
   const text = readIfThere(`${path}/${STANDBYS_FILE}`) ?? "";
   return text.split("\n").filter((line) => line !== "").map((line) => {
-    const [, pid, startTime = ""] = KEEPER_LINE.exec(line) ?? [];
+    const [, pid, startTime = ""] = STANDBY_LINE.exec(line) ?? [];
     if (pid !== undefined) return { pid: Number(pid), startTime };
     throw new UpdateProblem(
       "journal-damaged",

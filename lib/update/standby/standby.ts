@@ -73,8 +73,8 @@ export class Standby implements AsyncDisposable {
   }
 
   /**
-   * Starts a standby, notes it, and waits until it is there: not in the guest's
-   * pause.
+   * Starts a standby, notes it, and waits until it is there, while the guest
+   * still runs.
    *
    * @throws {UpdateProblem} when it does not come
    */

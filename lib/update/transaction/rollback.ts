@@ -26,12 +26,12 @@ import type { SavedState } from "./saved_state.ts";
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;
 /** A system without processes, memory or room may have some again. */
-const KEEPER_TIMEOUT_MS = 30_000;
+const STANDBY_TIMEOUT_MS = 30_000;
 /** Between two attempts to let the guest run; then twice as long each time. */
 const FIRST_DELAY_MS = 20;
 
 /** What there is to go back with. */
-export interface WayBack {
+export interface RollbackInput {
   readonly facts: VmRecord;
   /** The process to end; null where it is gone already. */
   readonly process: PidFd | null;
@@ -65,7 +65,7 @@ export interface Return {
  *
  * @throws {NeedsPersonError} when it never does
  */
-export async function rollBack(way: WayBack): Promise<Return> {
+export async function rollBack(way: RollbackInput): Promise<Return> {
   if (way.process !== null) await endProcesses(way.process, way.intruder);
   way.state.restore();
   const deadline = new Deadline(way.timeoutMs);
@@ -94,8 +94,8 @@ export async function rollBack(way: WayBack): Promise<Return> {
  * Another standby; asked for again while none comes, also when the time is over:
  * this process alone holds the memory, and ends.
  */
-async function anotherStandby(way: WayBack): Promise<Standby> {
-  const deadline = new Deadline(KEEPER_TIMEOUT_MS);
+async function anotherStandby(way: RollbackInput): Promise<Standby> {
+  const deadline = new Deadline(STANDBY_TIMEOUT_MS);
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
       return await way.anotherStandby();
@@ -109,7 +109,7 @@ async function anotherStandby(way: WayBack): Promise<Standby> {
 /** One attempt; the process is gone when it fails. */
 async function becomeOld(
   standby: Standby,
-  way: WayBack,
+  way: RollbackInput,
   deadline: Deadline,
 ): Promise<Return> {
   await using urgency = Urgency.of(standby.pid);
@@ -161,7 +161,7 @@ function failed(cause: unknown): NeedsPersonError {
     "rollback-failed",
     "The old program does not take the VM back, and the VM does not run: " +
       `${messageOf(cause)}; its memory is kept`,
-    { remedy: "Mend the cause, then run cprctl recover", cause },
+    { remedy: "Fix the cause, then run cprctl recover", cause },
   );
 }
 

@@ -52,7 +52,7 @@ const END_TIMEOUT_MS = 2_000;
 export type Before = Pick<Facts, "runState" | "running">;
 
 /** What it works with. */
-interface OldSideNeeds {
+interface SourceNeeds {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly process: PidFd;
@@ -75,7 +75,7 @@ export class Source implements Disposable {
   /** How many events had been seen before that. */
   #earlier = 0;
 
-  constructor({ client, facts, process, deadline, shutdown }: OldSideNeeds) {
+  constructor({ client, facts, process, deadline, shutdown }: SourceNeeds) {
     this.#shutdown = shutdown;
     this.#client = client;
     this.#facts = facts;
@@ -212,7 +212,7 @@ export class Source implements Disposable {
       "migration-failed",
       `The migration failed: ${reason}; the VM ${this.#asBefore} on the old ` +
         "program",
-      { remedy: "Mend the cause and run the same command again" },
+      { remedy: "Fix the cause, then run the same command again" },
     );
   }
 

@@ -79,8 +79,8 @@ import { warmUp } from "./warm_up.ts";
 
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
-const AGAIN = "Mend the cause and run the same command again";
-const RECOVER = "Mend the cause, then run cprctl recover";
+const AGAIN = "Fix the cause, then run the same command again";
+const RECOVER = "Fix the cause, then run cprctl recover";
 /** For what is done once the VM is where it has to be. */
 const SETTLE_TIMEOUT_MS = 10_000;
 

@@ -11,9 +11,9 @@ const START = `until [ "$1" = machine ]; do shift; done
 exec "$0" run --quiet --allow-all ${MAIN} "$@"`;
 
 /** Runs until it is to take a machine over, then does something else. */
-export function failing(program: string, deed: string): string {
+export function failing(program: string, failure: string): string {
   return `#!/bin/sh
-case " $* " in *" -incoming defer ") ${deed} ;; esac
+case " $* " in *" -incoming defer ") ${failure} ;; esac
 exec ${program} "$@"
 `;
 }

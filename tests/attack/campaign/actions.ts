@@ -270,7 +270,7 @@ const SIGNALS: readonly Action[] = (["SIGSTOP", "SIGKILL"] as const).map((
 const KINDS = [FILES, RUN_FILES, IDENTITIES, WORDS, SIGNALS];
 
 /** One action, decided by chance. */
-export function anyDeed(random: Random, kind: string): Action {
+export function anyAction(random: Random, kind: string): Action {
   for (;;) {
     const action = random.one(random.one(KINDS));
     if (action.only?.includes(kind) ?? true) return action;

@@ -1,7 +1,7 @@
 /** What a round is made of: the same for the same seed and number. */
 
 import { Random } from "../../faults/campaign/random.ts";
-import { type Action, anyDeed } from "./actions.ts";
+import { type Action, anyAction } from "./actions.ts";
 import { anyLie, type Lie } from "./lies.ts";
 
 /** Keeps the numbers of two rounds apart. */
@@ -96,7 +96,7 @@ export function roundOf(seed: number, number: number, secret: string): Round {
     const lies = !("milliseconds" in at) && random.fraction() < 0.45;
     return lies
       ? { at, lie: anyLie(random, secret) }
-      : { at, action: anyDeed(random, kind) };
+      : { at, action: anyAction(random, kind) };
   });
   return {
     ...{ number, kind, verb: anyVerb(random) },

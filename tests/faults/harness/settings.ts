@@ -1,4 +1,4 @@
-/** The migration settings of a QEMU, which an update borrows. */
+/** The migration settings of a QEMU, which an update changes and gives back. */
 
 import { isObject, type Json } from "../../../lib/qmp/mod.ts";
 import type { VirtualMachine } from "../../qemu/harness/mod.ts";

@@ -75,7 +75,7 @@ class Fake {
   }
 }
 
-Deno.test("so many are worked on at once, and a pause is alone", async () => {
+Deno.test("so many are worked on at once, and one guest at a time is stopped", async () => {
   for (const jobs of [1, 3, 50]) {
     const fake = new Fake();
     const report = await workOnAll({

@@ -222,7 +222,7 @@ Deno.test({
     const groups = { ...it.groups, "": "/cprctl-test/not there" };
     const error = await assertRejects(
       async () => {
-        await using _keeper = await it.start({ groups });
+        await using _standby = await it.start({ groups });
       },
       UpdateProblem,
       'cgroup "/cprctl-test/not there"',
@@ -272,7 +272,7 @@ Deno.test("nobody is found where no standby was", async () => {
 });
 
 /** Connects, asks for all that a standby has, and says how many bytes came. */
-const BORROWER = `
+const CLIENT = `
 $SIG{PIPE} = "IGNORE"; # it may be turned away before it asks
 socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die;
 connect($s, sockaddr_un($ARGV[0])) or do { print "refused"; exit };
@@ -285,7 +285,7 @@ async function duplicate(path: string): Promise<string> {
   const { stdout } = await new Deno.Command("setpriv", {
     args: [
       ...["--reuid=65534", "--regid=65534", "--clear-groups"],
-      ...["timeout", "30", "perl", "-MSocket", "-e", BORROWER, path],
+      ...["timeout", "30", "perl", "-MSocket", "-e", CLIENT, path],
     ],
   }).output();
   return new TextDecoder().decode(stdout);
@@ -300,7 +300,7 @@ Deno.test({
     await Deno.chmod(it.run.path, 0o711);
     const before = Deno.umask(0);
     try {
-      await using _keeper = await it.start();
+      await using _standby = await it.start();
       Deno.umask(before);
       assertEquals(await duplicate(path), "refused");
     } finally {
