@@ -1,6 +1,6 @@
 /**
- * What `cprctl exec` says. Nothing here waits, and nothing here fails: the guest
- * stands still, and a log that cannot be written must not cost a VM its life.
+ * The output of `cprctl exec`. Nothing here blocks or throws: the guest is
+ * stopped, and a VM must not be lost to a log that cannot be written.
  *
  * @module
  */
@@ -21,9 +21,9 @@ const LOG_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
 const STANDARD_ERROR = 2;
 
 /**
- * Appends a line to a file, and to standard error where that cannot be.
+ * Appends a line to a file; writes it to standard error if that fails.
  *
- * @param path standard error alone unless given
+ * @param path the file; default: standard error
  */
 export function writeLine(line: string, path?: string): void {
   if (path === undefined) return complain(line);
@@ -38,12 +38,12 @@ export function writeLine(line: string, path?: string): void {
   }
 }
 
-/** Writes a line to standard error, as far as that takes it at once. */
+/** Writes a line to standard error, as much as it takes without blocking. */
 export function complain(line: string): void {
   try {
     using out = Outlet.over(STANDARD_ERROR);
     out.write(new TextEncoder().encode(`${line}\n`));
   } catch {
-    // Nobody listens on it any more, and the guest waits.
+    // Standard error is closed, and the guest is stopped.
   }
 }

@@ -1,4 +1,4 @@
-/** The words of `cprctl exec`, and its help. @module */
+/** The command line of `cprctl exec`, and its help. @module */
 
 import { UsageError } from "../errors.ts";
 
@@ -27,18 +27,18 @@ Exit status: that of COMMAND; 2 for wrong usage; 5 when the hand-over is
 broken: the VM's memory is lost unless another process holds it.
 `;
 
-/** What is asked of the wrapper. */
+/** The parsed command line. */
 export interface ExecRequest {
-  /** The file that gets the line; standard error unless given. */
+  /** The file to append the line to; default: standard error. */
   readonly log: string | undefined;
   /** At least one word. */
   readonly command: readonly string[];
 }
 
 /**
- * Reads the words after `exec`.
+ * Parses the words after `exec`.
  *
- * @returns undefined where help is asked for
+ * @returns undefined if help is requested
  * @throws {UsageError}
  */
 export function parseExecWords(

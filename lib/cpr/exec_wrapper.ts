@@ -1,17 +1,17 @@
 /**
- * `cprctl exec`: stands between the old program and the new one in a
- * cpr-exec-command, and looks at the hand-over before it goes on.
+ * `cprctl exec`: runs between the old and the new program in a cpr-exec-command,
+ * and checks the hand-over before it executes the new one.
  *
  * ```
  * CPR state ─▶ every descriptor ─▶ one line ─▶ execvp
- *     │ none, torn    │ closed, no memory at all
+ *     │ none, torn    │ closed, not memory
  *     └───────────────┴─▶ exit 5
  * ```
  *
- * This runs while the guest is stopped and the old program is gone: every
- * import costs the guest time, and an error here costs it its life. It refuses
- * only what is certain to end the new program as well, whichever that is; the
- * rest is named in the line.
+ * This runs while the guest is stopped and the old program is gone. Imports add
+ * to the guest's downtime, and an error here loses the VM. Therefore it fails
+ * only if any new program is certain to fail; anything else is a warning in the
+ * line.
  *
  * @module
  */
@@ -25,14 +25,14 @@ import { EXEC_HELP, type ExecRequest, parseExecWords } from "./exec_words.ts";
 import { CPR_EXEC_STATE, handedOver, readForeignCprState } from "./handover.ts";
 import { lookAtSurvivors, type Survivors } from "./survivors.ts";
 
-/** The hand-over is broken, and with the old program gone so is the VM. */
+/** The hand-over is broken: the VM is lost, as the old program is gone. */
 const NEEDS_PERSON = 5;
 
 const MEBIBYTE = 1024 * 1024;
-/** Of the doubts that are named. */
+/** How many doubts the line names. */
 const MAXIMUM_DOUBTS = 8;
 
-/** Runs the wrapper; returns an exit code only if it did not execute. */
+/** Runs the wrapper; returns an exit code only if it executed nothing. */
 export function runExec(words: readonly string[]): number {
   let request: ExecRequest | undefined;
   try {
@@ -58,7 +58,7 @@ export function runExec(words: readonly string[]): number {
   }
 }
 
-/** Says why nothing is executed; the error's own exit code. */
+/** Prints why nothing is executed; returns the error's exit code. */
 function refuse(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
   complain(`cprctl exec: pid ${Deno.pid}: ${message}`);
@@ -68,7 +68,7 @@ function refuse(error: unknown): number {
 }
 
 /**
- * What is to be said of the hand-over.
+ * Describes the hand-over.
  *
  * @throws {CprError | StreamError} when it is broken
  */
@@ -77,7 +77,7 @@ function handOver(command: readonly string[]): string {
     return describeSurvivors(survivors(command));
   } catch (error) {
     if (error instanceof CprctlError) throw error;
-    // What cannot be looked at need not be broken.
+    // A failed check does not mean that the hand-over is broken.
     return `the hand-over cannot be looked at: ${error}`;
   }
 }
@@ -91,7 +91,7 @@ function survivors(command: readonly string[]): Survivors {
       { remedy: "Use this command in cpr-exec-command only" },
     );
   }
-  // The new program adopts the descriptor itself, and reads from the start.
+  // The new program needs the descriptor itself, so a duplicate is read.
   using memfd = duplicate(number);
   return lookAtSurvivors(readForeignCprState(memfd), command);
 }

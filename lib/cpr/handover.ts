@@ -1,18 +1,18 @@
 /**
- * How CPR state gets over an exec (QEMU 11.1's protocol).
+ * The hand-over of CPR state over an exec (QEMU 11.1's protocol).
  *
  * ```
  * old   memfd QEMU_CPR_EXEC_STATE ◀ CPR state            close-on-exec
  *       …the migration completes…
  *       close-on-exec off: the memfd and every preserved descriptor
  *       execvp, QEMU_CPR_EXEC_STATE=<number of the memfd>
- *       it failed: close-on-exec on again, memfd closed
- * new   reads the variable, forgets it, reads the memfd from its start,
- *       close-on-exec on again, and only then makes its objects
+ *       if it fails: close-on-exec on again, memfd closed
+ * new   reads and deletes the variable, reads the memfd from its start,
+ *       close-on-exec on again, and only then creates its objects
  * ```
  *
- * Descriptors are open to a child only between the two last steps of the old
- * process, in which it forks nothing.
+ * A child would inherit the descriptors only between the last two steps of the
+ * old process, which does not fork there.
  *
  * @module
  */
@@ -30,20 +30,37 @@ import {
   type ForeignCprState,
 } from "./state.ts";
 
-/** Names the environment variable and the memfd. */
+/** The name of the environment variable, and of the memfd. */
 export const CPR_EXEC_STATE = "QEMU_CPR_EXEC_STATE";
 
-/** A table of 1024-byte names for every descriptor a process may have. */
+/** A table with a 1024-byte name for every descriptor of a process. */
 const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
-/** The environment as the hand-over needs it; `Deno.env` is one. */
+/** An environment, such as `Deno.env`. */
 export interface Environment {
   get(name: string): string | undefined;
   delete(name: string): void;
   toObject(): Record<string, string>;
 }
 
-/** Writes a registry to a new memfd, which the caller owns. */
+/**
+ * Writes a registry to a new memfd, which the caller owns.
+ *
+ * @throws {OsError} when the memfd cannot be created or written
+ *
+ * @example
+ * ```ts
+ * import { CprRegistry, readCprState, saveCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const registry = new CprRegistry();
+ * registry.save("ram0", 0, 7);
+ * using memfd = saveCprState(registry);
+ * assertEquals(readCprState(memfd).descriptors, [
+ *   { name: "ram0", id: 0, descriptor: 7 },
+ * ]);
+ * ```
+ */
 export function saveCprState(registry: CprRegistry): Fd {
   const memfd = createMemfd(CPR_EXEC_STATE);
   try {
@@ -56,10 +73,26 @@ export function saveCprState(registry: CprRegistry): Fd {
 }
 
 /**
- * Executes a command in this process, handing over the preserved descriptors.
- * Does not return. If the exec fails, everything is as it was before.
+ * Executes a command in this process and hands the preserved descriptors over
+ * to it. Does not return. If the exec fails, the descriptors and the
+ * environment are as before.
  *
  * @throws {OsError} when the command cannot be executed
+ *
+ * @example
+ * ```ts
+ * import { OsError } from "../../ffi/libc.ts";
+ * import { CprRegistry, execWithCprState, saveCprState } from "./mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const registry = new CprRegistry();
+ * using memfd = saveCprState(registry);
+ * assertThrows(
+ *   () => execWithCprState(["/no/such/program"], registry, memfd),
+ *   OsError,
+ *   "ENOENT",
+ * );
+ * ```
  */
 export function execWithCprState(
   argv: readonly string[],
@@ -83,11 +116,21 @@ export function execWithCprState(
 }
 
 /**
- * Takes what the old process handed over; undefined where nothing was. The
- * variable is forgotten and the memfd closed: nothing of them is left.
+ * Takes over what the old process handed over; undefined if there is nothing.
+ * Deletes the variable and closes the memfd.
  *
- * @throws {CprError} when the variable does not lead to CPR state
+ * @throws {CprError} when the variable does not name an open descriptor, or the
+ * state names one that is not open
  * @throws {StreamError} when the state is torn or malformed
+ *
+ * @example
+ * ```ts
+ * import { takeCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // This process was started, not executed by another version of itself.
+ * assertEquals(takeCprState(), undefined);
+ * ```
  */
 export function takeCprState(
   environment: Environment = Deno.env,
@@ -96,7 +139,7 @@ export function takeCprState(
   if (number === undefined) return undefined;
   environment.delete(CPR_EXEC_STATE);
   const state = readAndClose(number);
-  // A table that names the memfd itself names what is closed by now.
+  // After the memfd is closed: a table that names it is refused too.
   checkOpen(state);
   for (const { descriptor } of state.descriptors) setCloexec(descriptor, true);
   return CprRegistry.of(state);
@@ -108,9 +151,18 @@ function readAndClose(number: number): CprState {
 }
 
 /**
- * The number of the memfd that the environment names; undefined without one.
+ * The number of the memfd that the environment names; undefined if it names
+ * none. Unlike {@linkcode takeCprState} it changes nothing.
  *
  * @throws {CprError} when it is not the number of an open descriptor
+ *
+ * @example
+ * ```ts
+ * import { handedOver } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(handedOver(Deno.env), undefined);
+ * ```
  */
 export function handedOver(environment: Environment): number | undefined {
   const text = environment.get(CPR_EXEC_STATE);
@@ -127,12 +179,40 @@ export function handedOver(environment: Environment): number | undefined {
   return number;
 }
 
-/** Reads CPR state from the start of a memfd, whatever its position. */
+/**
+ * Reads CPR state from the start of a memfd, regardless of its file position;
+ * see {@linkcode decodeCprState}.
+ *
+ * @throws {StreamError} when it is torn or malformed
+ *
+ * @example
+ * ```ts
+ * import { CprRegistry, readCprState, saveCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using memfd = saveCprState(new CprRegistry());
+ * assertEquals(readCprState(memfd).descriptors, []);
+ * ```
+ */
 export function readCprState(memfd: Fd): CprState {
   return decodeCprState(bytesOf(memfd));
 }
 
-/** Likewise, for a program that is not this one. */
+/**
+ * Reads the CPR state of another program; see
+ * {@linkcode decodeForeignCprState}.
+ *
+ * @throws {StreamError} when it is torn, or its list malformed
+ *
+ * @example
+ * ```ts
+ * import { CprRegistry, readForeignCprState, saveCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using memfd = saveCprState(new CprRegistry());
+ * assertEquals(readForeignCprState(memfd).oddity, undefined);
+ * ```
+ */
 export function readForeignCprState(memfd: Fd): ForeignCprState {
   return decodeForeignCprState(bytesOf(memfd));
 }
@@ -143,7 +223,7 @@ function bytesOf(memfd: Fd): Uint8Array {
 }
 
 /**
- * Checks that every descriptor of a table is open, and none stands twice.
+ * Checks that every descriptor of a table is open, and that none is shared.
  *
  * @throws {CprError} naming the first that is not
  */

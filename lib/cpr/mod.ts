@@ -1,4 +1,4 @@
-/** CPR state, the descriptor registry, and the hand-over. @module */
+/** CPR state, the registry of preserved descriptors, and the hand-over. @module */
 
 export * from "./error.ts";
 export * from "./handover.ts";

@@ -3,8 +3,19 @@ import type { CprDescriptor, CprState } from "./state.ts";
 
 /**
  * The descriptors that a process preserves over cpr-exec, by name and id. It
- * keeps numbers, not ownership: whoever saved a descriptor closes it, after
- * deleting it here.
+ * does not own them: the caller that saved a descriptor deletes it here and
+ * closes it.
+ *
+ * @example
+ * ```ts
+ * import { CprRegistry } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const registry = new CprRegistry();
+ * registry.save("ram0", 0, 7);
+ * assertEquals(registry.find("ram0", 0), 7);
+ * assertEquals(registry.delete("ram0", 0), true);
+ * ```
  */
 export class CprRegistry {
   readonly #entries = new Map<string, CprDescriptor>();
@@ -38,7 +49,7 @@ export class CprRegistry {
     return this.#entries.get(key(name, id))?.descriptor;
   }
 
-  /** Forgets a descriptor; true if it was there. */
+  /** Removes a descriptor; true if it was there. */
   delete(name: string, id: number): boolean {
     return this.#entries.delete(key(name, id));
   }
@@ -48,7 +59,7 @@ export class CprRegistry {
     return this.#entries.values();
   }
 
-  /** The table as it travels. */
+  /** The table to hand over. */
   toState(): CprState {
     return { descriptors: [...this.walk()], vfioDevices: [] };
   }

@@ -1,6 +1,6 @@
 /**
  * CPR state: the table of preserved descriptors that the old process hands to
- * the new one, byte for byte as QEMU writes it (seen in QEMU 11.1).
+ * the new one, byte for byte as QEMU 11.1 writes it.
  *
  * ```
  * "QCPR"  be32 1
@@ -9,8 +9,8 @@
  * ```
  *
  * A descriptor is its number, a signed be32, in cpr-exec: exec keeps numbers.
- * In cpr-transfer it is the byte 0x20, which carries it as SCM_RIGHTS.
- * The order of entries means nothing; look them up by name and id.
+ * In cpr-transfer it is the byte 0x20, with the descriptor as SCM_RIGHTS.
+ * The order of entries is not significant; look them up by name and id.
  *
  * @module
  */
@@ -43,13 +43,13 @@ const MAXIMUM_NAME_SIZE = 1024;
 export interface CprDescriptor {
   /** RAMBlock or device name. */
   readonly name: string;
-  /** Tells descriptors of one name apart; 0 for RAM. */
+  /** Distinguishes descriptors of the same name; 0 for RAM. */
   readonly id: number;
-  /** Number in the process that is to be executed. */
+  /** Its number, which exec keeps. */
   readonly descriptor: number;
 }
 
-/** A device that is handed over through vfio. */
+/** A preserved vfio device. */
 export interface CprVfioDevice {
   readonly name: string;
   readonly deviceId: number;
@@ -57,10 +57,10 @@ export interface CprVfioDevice {
   readonly hwptId: number;
 }
 
-/** Everything that the table says. */
+/** The table. */
 export interface CprState {
   readonly descriptors: readonly CprDescriptor[];
-  /** Undefined where the writer knew no vfio (QEMU 10.0). */
+  /** Undefined if the writer has no such subsection (QEMU 10.0). */
   readonly vfioDevices?: readonly CprVfioDevice[];
 }
 
@@ -96,7 +96,7 @@ const cprState = vmstate("CprState", { version: 1 }, {
   descriptors: qlist(cprFd),
 }, { subsections: { vfio: vfioDevices } });
 
-/** The list alone: subsections are those of a description of their name. */
+/** The list alone, without subsections. */
 const cprFds = vmstate("cpr fds", { version: 1 }, {
   descriptors: qlist(cprFd),
 });
@@ -108,8 +108,27 @@ function checkTerminated(name: string): void {
 }
 
 /**
- * What a cpr-transfer peer receives in place of numbers: one space for each
- * descriptor, which comes beside it. `next` takes the one that arrived.
+ * The encoding of descriptors in cpr-transfer: the byte 0x20 for each, which is
+ * sent with SCM_RIGHTS.
+ *
+ * @param next returns the number of the next descriptor that was received
+ *
+ * @example
+ * ```ts
+ * import {
+ *   decodeCprState,
+ *   encodeCprState,
+ *   transferredDescriptors,
+ * } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const transferred = transferredDescriptors(() => 12);
+ * const sent = { descriptors: [{ name: "ram0", id: 0, descriptor: 7 }] };
+ * const bytes = encodeCprState(sent, transferred);
+ * assertEquals(decodeCprState(bytes, transferred).descriptors, [
+ *   { name: "ram0", id: 0, descriptor: 12 },
+ * ]);
+ * ```
  */
 export function transferredDescriptors(next: () => number): DescriptorCodec {
   const SPACE = 0x20;
@@ -125,7 +144,20 @@ export function transferredDescriptors(next: () => number): DescriptorCodec {
   };
 }
 
-/** The bytes of a table. */
+/**
+ * The bytes of a table.
+ *
+ * @throws {VmstateError} when a number does not fit its field
+ *
+ * @example
+ * ```ts
+ * import { encodeCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeCprState({ descriptors: [] });
+ * assertEquals(bytes, Uint8Array.of(0x51, 0x43, 0x50, 0x52, 0, 0, 0, 1, 0));
+ * ```
+ */
 export function encodeCprState(
   state: CprState,
   descriptors: DescriptorCodec = plainDescriptors,
@@ -141,9 +173,19 @@ export function encodeCprState(
 }
 
 /**
- * Reads a table, strictly: to its last byte, and no (name, id) twice.
+ * Decodes a table. It must end with the last byte, and have no name and id
+ * twice.
  *
  * @throws {StreamError} when it is torn or malformed
+ *
+ * @example
+ * ```ts
+ * import { decodeCprState, encodeCprState } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const state = { descriptors: [{ name: "ram0", id: 0, descriptor: 7 }] };
+ * assertEquals(decodeCprState(encodeCprState(state)), state);
+ * ```
  */
 export function decodeCprState(
   bytes: Uint8Array,
@@ -163,19 +205,31 @@ export function decodeCprState(
   return state;
 }
 
-/** A table that somebody else is going to read. */
+/** A table that is meant for another program. */
 export interface ForeignCprState {
   readonly descriptors: readonly CprDescriptor[];
-  /** What the strict reading minds; undefined where that is nothing. */
+  /** Why {@linkcode decodeCprState} refuses it; undefined if it does not. */
   readonly oddity?: string;
 }
 
 /**
- * Reads the descriptors of a table that another program is to take over. What
- * that program may know and this one does not, such as a new subsection, is an
- * oddity and no error.
+ * Decodes the descriptors of a table that is meant for another program. What
+ * only that program may know, such as a new subsection, is an oddity and not an
+ * error.
  *
  * @throws {StreamError} when it is torn, or its list malformed
+ *
+ * @example
+ * ```ts
+ * import { decodeForeignCprState, encodeCprState } from "./mod.ts";
+ * import { assertEquals, assertStringIncludes } from "@std/assert";
+ *
+ * const bytes = encodeCprState({ descriptors: [] });
+ * const longer = new Uint8Array([...bytes, 0x05]);
+ * const { descriptors, oddity } = decodeForeignCprState(longer);
+ * assertEquals(descriptors, []);
+ * assertStringIncludes(oddity ?? "", "1 bytes follow its end");
+ * ```
  */
 export function decodeForeignCprState(bytes: Uint8Array): ForeignCprState {
   try {

@@ -1,21 +1,21 @@
 /**
- * A look at the descriptors that a new program is about to be given, in the
- * process that executes it.
+ * Checks the descriptors that a new program will inherit, in the process that
+ * executes it.
  *
  * ```
- *   an entry's descriptor is                       RAM's      another's
+ *   an entry's descriptor is                       RAM        not RAM
  *   ──────────────────────────────────────────    ───────    ─────────
- *   closed, or somebody else's by now              broken     broken
+ *   closed, or close-on-exec                       broken     broken
  *   an empty memfd                                 broken     broken
  *   a directory, FIFO, socket, eventfd, epoll …    broken     doubt
- *   a memfd of another name, read-only, of half    doubt      doubt
- *     a page, with an id; a file or device that
- *     QEMU has not
- *   what QEMU makes                                right      right
+ *   a memfd of another name, read-only, not of     doubt      doubt
+ *     whole pages, with an id; a file or device
+ *     that QEMU does not preserve
+ *   what QEMU preserves                            good       good
  * ```
  *
- * An entry does not say what it is. It is RAM's for certain where the command
- * has a memory backend of its name, or the name is one that only RAM has.
+ * An entry does not tell what its descriptor is. It is certainly RAM if the
+ * command has a memory backend of that name, or only RAM has such a name.
  *
  * @module
  */
@@ -27,32 +27,32 @@ import type { CprDescriptor, ForeignCprState } from "./state.ts";
 
 const PAGE_SIZE = 4096;
 
-/** The one name that QEMU gives all memfds of memory-backend-memfd. */
+/** The name of every memfd of memory-backend-memfd. */
 const BACKEND_MEMFD = "memory-backend-memfd";
-/** RAM in files: memory-backend-shm, and huge pages. */
+/** Files with RAM: memory-backend-shm, and huge pages. */
 const MEMORY_FILES = /^\/dev\/(?:shm|hugepages)\//;
-/** Devices that outlive an exec in a newer QEMU too. */
+/** Devices that QEMU preserves, newer ones included. */
 const DEVICES = /^\/dev\/(?:vfio\/.*|iommu|net\/tun|vhost-.*)$/;
-/** What vfio has besides. */
+/** Other descriptors of vfio. */
 const ANONYMOUS = /^anon_inode:\[(?:eventfd|vfio.*)\]$/;
-/** Names of RAMBlocks that no backend makes. */
+/** Names of RAMBlocks without a memory backend. */
 const RAM_NAMES = /^\/rom@|\.(?:aux|bios|ram|rom|vram)$/;
 
-/** What a table preserves, after a look at every descriptor. */
+/** The result of the check. */
 export interface Survivors {
   readonly descriptors: number;
-  /** Of them, those that are memory. */
+  /** How many of them are memory. */
   readonly blocks: number;
   /** Bytes of memory. */
   readonly bytes: number;
-  /** What looks strange and need not be wrong. */
+  /** What is unusual and may still be right. */
   readonly doubts: readonly string[];
 }
 
 /**
- * Looks at every descriptor of a table.
+ * Checks every descriptor of a table.
  *
- * @param command that is about to be executed
+ * @param command the command that will be executed
  * @throws {CprError} naming a descriptor that is certain to be broken
  */
 export function lookAtSurvivors(
@@ -85,7 +85,7 @@ export function lookAtSurvivors(
   return { descriptors: descriptors.length, blocks, bytes, doubts };
 }
 
-/** What exec closes is not what came here through an exec. */
+/** Checks that the descriptor is open, and stays open over the next exec. */
 function checkSurvives(entry: CprDescriptor): void {
   const { name, id, descriptor } = entry;
   if (descriptor < 0 || !descriptorIsOpen(descriptor)) {
@@ -112,7 +112,7 @@ function isRam({ name, id }: CprDescriptor, words: string): boolean {
   return RAM_NAMES.test(name) || backend.test(words);
 }
 
-/** The size of what is memory; undefined for what is not. */
+/** The size of a memory descriptor in bytes; undefined for any other. */
 function memorySize(
   entry: CprDescriptor,
   isRam: boolean,
@@ -167,7 +167,7 @@ function broken({ name, descriptor }: CprDescriptor, what: string): CprError {
   );
 }
 
-/** In one line, whatever a name or a path may hold. */
+/** In one line, whatever characters a name or a path has. */
 function quoted(text: string): string {
   return JSON.stringify(text);
 }
