@@ -16,8 +16,11 @@ import { PidFd } from "../../ffi/process.ts";
 import { CprctlError } from "../errors.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../qmp/mod.ts";
 import { readLiveProcess } from "./command/live_process.ts";
-import { type NewCommand, newCommand } from "./command/new_command.ts";
-import { oldCommand } from "./command/old_command.ts";
+import {
+  type NewCommand,
+  newCommand,
+  oldCommand,
+} from "./command/new_command.ts";
 import { Deadline } from "./deadline.ts";
 import {
   ENDED_UNTOUCHED,

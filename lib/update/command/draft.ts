@@ -1,8 +1,16 @@
-import { type Argument, keysOf, parseArguments } from "../../cmdline/mod.ts";
+import {
+  type Argument,
+  keysOf,
+  type OptionValue,
+  parseArguments,
+  redactedWord,
+  withValue,
+} from "../../cmdline/mod.ts";
 import type { CommandChange } from "../report/report.ts";
-import { shown } from "./shown.ts";
+import type { Facts } from "../vm/facts.ts";
+import type { LiveProcess } from "./live_process.ts";
 
-/** What the new program's command line cannot do, and what helps. */
+/** What no edit of the command line can solve. */
 export interface CommandProblem {
   readonly verdict: "warn" | "refuse";
   readonly detail: string;
@@ -10,10 +18,19 @@ export interface CommandProblem {
   readonly remedy: string;
 }
 
+/** What a rule knows of the VM besides its command line. */
+export interface Situation {
+  readonly facts: Facts;
+  readonly live: LiveProcess;
+}
+
+/** Edits what would lose or slow down the VM. Applying it twice changes nothing. */
+export type Rule = (draft: CommandDraft, situation: Situation) => void;
+
 /**
  * A command line on its way from one program to the next. Rules edit it one
- * after the other; each edit is remembered with its reason, and what no rule
- * touches keeps its words.
+ * after the other. Each edit is recorded with its reason; arguments that no
+ * rule touches keep their exact words.
  */
 export class CommandDraft {
   #arguments: readonly Argument[];
@@ -25,12 +42,12 @@ export class CommandDraft {
     this.#arguments = parseArguments(words);
   }
 
-  /** The arguments as they are by now. */
+  /** The current arguments. */
   get arguments(): readonly Argument[] {
     return this.#arguments;
   }
 
-  /** The words as they are by now. */
+  /** The current words. */
   get words(): string[] {
     return this.#arguments.flatMap(({ words }) => words);
   }
@@ -48,7 +65,7 @@ export class CommandDraft {
     return this.#arguments.filter(({ option }) => options.includes(option));
   }
 
-  /** Puts other words in the place of an argument; none take it out. */
+  /** Replaces an argument by other words; none remove it. */
   replace(argument: Argument, words: readonly string[], why: string): void {
     this.#arguments = this.#arguments.flatMap((each) =>
       each === argument ? parseArguments(words) : [each]
@@ -56,17 +73,21 @@ export class CommandDraft {
     this.#note(argument.words, words, why);
   }
 
-  /** Takes an argument out. */
+  /** Gives an argument another value. */
+  setValue(argument: Argument, value: string | OptionValue, why: string): void {
+    this.replace(argument, withValue(argument, String(value)).words, why);
+  }
+
+  /** Removes an argument. */
   remove(argument: Argument, why: string): void {
     this.replace(argument, [], why);
   }
 
-  /** Takes a key out of an argument, and the argument if nothing is left. */
+  /** Removes a key of an argument, and the argument if nothing is left. */
   removeKey(argument: Argument, key: string, why: string): void {
     const rest = keysOf(argument).without(key);
-    const [option = `-${argument.option}`] = argument.words;
-    const words = rest.entries.length === 0 ? [] : [option, rest.toString()];
-    this.replace(argument, words, why);
+    if (rest.entries.length === 0) this.remove(argument, why);
+    else this.setValue(argument, rest, why);
   }
 
   /** Adds words at the end. */
@@ -75,21 +96,31 @@ export class CommandDraft {
     this.#note([], words, why);
   }
 
-  /** Notes that the new program must not be started like this. */
+  /** Records that the new program must not be started like this. */
   refuse(detail: string, remedy: string): void {
     this.#problems.push({ verdict: "refuse", detail, remedy });
   }
 
-  /** Notes what the new program will do that nobody asked for. */
+  /** Records a side effect of starting the new program. */
   warn(detail: string, remedy: string): void {
     this.#problems.push({ verdict: "warn", detail, remedy });
   }
 
   #note(from: readonly string[], to: readonly string[], why: string): void {
     this.#changes.push({
-      from: from.length === 0 ? null : shown(from),
-      to: to.length === 0 ? null : shown(to),
+      from: from.length === 0 ? null : shellWords(from),
+      to: to.length === 0 ? null : shellWords(to),
       why,
     });
   }
+}
+
+/** Words that a shell takes as they are. */
+const PLAIN = /^[\w%+,.:=@/-]+$/;
+
+/** Words as one would type them into a shell, with secrets redacted. */
+export function shellWords(words: readonly string[]): string {
+  return words.map(redactedWord).map((word) =>
+    PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+  ).join(" ");
 }

@@ -1,9 +1,4 @@
-/**
- * What the new command line needs to know of the running process, besides its
- * words.
- *
- * @module
- */
+/** What the new command line depends on, besides the running one. @module */
 
 import { parseMounts } from "../process/mounts.ts";
 import { readDescriptors, readProcText } from "../process/proc.ts";
@@ -25,7 +20,7 @@ export interface LiveProcess {
   readonly hugePageMounts: readonly string[];
 }
 
-/** Of a host with thousands of containers; the kernel lets there be 100000. */
+/** Enough for the 100,000 mounts that the kernel allows. */
 const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
 const TUN = "/dev/net/tun";
 const O_CLOEXEC = 0o2000000;
@@ -53,7 +48,7 @@ async function readTaps(pid: number): Promise<TapQueue[]> {
 }
 
 /**
- * Reads /proc/PID/fdinfo of a descriptor of /dev/net/tun; undefined where it
+ * Reads /proc/PID/fdinfo of a descriptor of /dev/net/tun; undefined if it
  * belongs to no interface yet.
  */
 export function parseTapQueue(

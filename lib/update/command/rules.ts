@@ -1,15 +1,160 @@
-import type { Rule } from "./rule.ts";
-import { appendLogs } from "./rules/append_logs.ts";
-import { stayDaemon } from "./rules/daemonize.ts";
-import { emptiedFiles } from "./rules/emptied_files.ts";
-import { keepGenerationId } from "./rules/generation_id.ts";
-import { waitForState } from "./rules/wait_for_state.ts";
-import { loadNoSnapshot } from "./rules/load_snapshot.ts";
-import { pinMachineType } from "./rules/machine_type.ts";
-import { allocateNothing } from "./rules/prealloc.ts";
-import { keepIdentity } from "./rules/run_with.ts";
-import { waitForNobody } from "./rules/server_wait.ts";
-import { handOverTaps } from "./rules/tap.ts";
+/** What is edited on a command line before it starts a VM again. @module */
+
+import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
+import { appendLogs, startServersWithoutWaiting } from "./character_rules.ts";
+import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
+import { handOverTaps } from "./tap_rule.ts";
+
+/** An alias is another machine type in another QEMU: the exact name is not. */
+const pinMachineType: Rule = (draft, { facts: { machine } }) => {
+  if (machine === undefined) return;
+  // If the type is given several times, the last one counts.
+  const argument = draft.of("machine")
+    .findLast((each) => keysOf(each).has("type"));
+  if (argument === undefined) {
+    draft.append(
+      ["-machine", machine],
+      "the default machine type may be another in the new program",
+    );
+    return;
+  }
+  const value = keysOf(argument);
+  const type = value.get("type");
+  if (type === machine) return;
+  draft.setValue(
+    argument,
+    value.with("type", machine),
+    `${type} is an alias, and the VM is ${machine}`,
+  );
+};
+
+/**
+ * Names the generation id that the guest knows. With "auto" each program makes
+ * a new one, which would tell the guest that it is a copy of a VM.
+ */
+const keepGenerationId: Rule = (draft, { facts: { generationId } }) => {
+  if (generationId === undefined) return;
+  for (const argument of draft.of("device")) {
+    const value = keysOf(argument);
+    if (value.get("driver") !== "vmgenid" || value.get("guid") !== "auto") {
+      continue;
+    }
+    draft.setValue(
+      argument,
+      value.with("guid", generationId),
+      "another generation id would tell the guest that it is a copy",
+    );
+  }
+};
+
+/** Removes options, whatever their values. */
+function removes(options: readonly string[], why: string): Rule {
+  return (draft) => {
+    for (const argument of draft.of(...options)) draft.remove(argument, why);
+  };
+}
+
+/** A daemon stays one over an exec; to become one again would fork. */
+const stayDaemon = removes(
+  ["daemonize"],
+  "the process is a daemon already and would get another pid",
+);
+
+/** What a process keeps over an exec, and usually may not do again. */
+const DONE_BY_PROCESS: Readonly<Record<string, string>> = {
+  user: "the process runs as that user already and may not change again",
+  chroot: "the process is inside that directory already",
+};
+
+/** The process has changed its user and its root already. */
+const keepIdentity: Rule = (draft) => {
+  for (const [key, why] of Object.entries(DONE_BY_PROCESS)) {
+    for (const argument of draft.of("run-with")) {
+      if (keysOf(argument).has(key)) draft.removeKey(argument, key, why);
+    }
+  }
+};
+
+const ALLOCATED = "guest RAM is there already; touching every page of it " +
+  "again would lengthen the downtime by about 0.3 s for each GB";
+
+/**
+ * Does not allocate guest RAM in advance again, except for huge pages: there it
+ * costs next to nothing, and ensures that they do not run out.
+ */
+const allocateNothing: Rule = (draft, { live: { hugePageMounts } }) => {
+  const isHuge = (path: string | undefined) =>
+    path !== undefined &&
+    hugePageMounts.some((it) => path === it || path.startsWith(`${it}/`));
+  let anyHuge = draft.of("mem-path").some(({ value }) => isHuge(value));
+  for (const { argument, value } of memoryBackends(draft)) {
+    if (value.boolean("hugetlb") === true || isHuge(value.get("mem-path"))) {
+      anyHuge = true;
+    } else if (value.boolean("prealloc") === true) {
+      draft.setValue(argument, value.without("prealloc"), ALLOCATED);
+    }
+  }
+  if (anyHuge) return;
+  for (const argument of draft.of("mem-prealloc")) {
+    draft.remove(argument, ALLOCATED);
+  }
+};
+
+function memoryBackends(
+  draft: CommandDraft,
+): { readonly argument: Argument; readonly value: OptionValue }[] {
+  return draft.of("object")
+    .map((argument) => ({ argument, value: keysOf(argument) }))
+    .filter(({ value }) =>
+      value.get("qom-type")?.startsWith("memory-backend-") === true
+    );
+}
+
+/** What collects something that QEMU cannot keep when it starts again. */
+const EMPTIED: Readonly<Record<string, (value: OptionValue) => boolean>> = {
+  trace: (it) => it.has("file"),
+  audio: (it) => it.get("driver") === "wav",
+  audiodev: (it) => it.get("driver") === "wav",
+  object: (it) => it.get("qom-type") === "filter-dump",
+  chardev: (it) => ["ringbuf", "memory"].includes(it.get("backend") ?? ""),
+};
+
+/** Warns of logs, recordings and buffers that start anew. */
+const warnOfEmptied: Rule = (draft) => {
+  const emptied = [
+    // Of several log files the last one is used.
+    ...draft.of("D").slice(-1),
+    ...Object.entries(EMPTIED).flatMap(([option, isEmptied]) =>
+      draft.of(option).filter((argument) => isEmptied(keysOf(argument)))
+    ),
+  ];
+  for (const argument of emptied) {
+    draft.warn(
+      `The new program empties what "${shellWords(argument.words)}" has ` +
+        "written, at its start",
+      "Copy it if it is needed",
+    );
+  }
+};
+
+/** -loadvm would take the guest and its disks back to a snapshot. */
+const loadNoSnapshot = removes(
+  ["loadvm"],
+  "the VM's state is that of the running one",
+);
+
+const removeEarlierWait = removes(
+  ["S", "incoming"],
+  "left from an earlier start",
+);
+
+/** Makes the program wait, paused, until it is told what to load. */
+const waitForState: Rule = (draft) =>
+  draft.append(
+    ["-S", "-incoming", "defer"],
+    "the new program loads the state when it is told to, and the VM starts " +
+      "only after the last check",
+  );
 
 /** Every rule, in the order in which people read what they change. */
 export const RULES: readonly Rule[] = [
@@ -20,8 +165,9 @@ export const RULES: readonly Rule[] = [
   allocateNothing,
   handOverTaps,
   appendLogs,
-  waitForNobody,
-  emptiedFiles,
+  startServersWithoutWaiting,
+  warnOfEmptied,
   loadNoSnapshot,
+  removeEarlierWait,
   waitForState,
 ];

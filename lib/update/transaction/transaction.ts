@@ -22,7 +22,7 @@ import {
 } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
-import { plainTerminals } from "../command/terminals.ts";
+import { plainTerminals } from "../command/character_device.ts";
 import type { Deadline } from "../deadline.ts";
 import {
   adviceOf,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { shown } from "../../../lib/update/command/shown.ts";
+import { shellWords } from "../../../lib/update/command/draft.ts";
 import { sealed } from "../../../lib/update/report/sealed.ts";
 
 Deno.test("a report tells no secrets, and no long stories", () => {
@@ -21,7 +21,7 @@ Deno.test("a report tells no secrets, and no long stories", () => {
 
 Deno.test("a changed command line is shown without its secrets", () => {
   assertEquals(
-    shown(["-object", "secret,id=s0,data=it's hunter2", "-m", "1G"]),
+    shellWords(["-object", "secret,id=s0,data=it's hunter2", "-m", "1G"]),
     "-object secret,id=s0,data=REDACTED -m 1G",
   );
 });

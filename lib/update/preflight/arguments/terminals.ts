@@ -1,4 +1,4 @@
-import { terminalLinks } from "../../command/terminals.ts";
+import { terminalLinks } from "../../command/character_device.ts";
 import type { ProcessFiles } from "../../process/files.ts";
 import { terminalsIn } from "../../vm/terminals.ts";
 import { ok, type PreflightCheck, refuse, warn } from "../check.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { after } from "../vm.ts";
+import { after } from "./vm.ts";
 
 const cases: readonly [string[], string[]][] = [
   // Files are kept.

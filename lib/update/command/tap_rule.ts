@@ -1,35 +1,28 @@
 /**
- * A tap interface whose queues are open allows nobody to open it again. QEMU
- * opens /dev/net/tun without close-on-exec, so that the descriptors live on in
- * the new program, which only has to be told their numbers:
+ * A tap interface whose queues are open cannot be opened again. QEMU opens
+ * /dev/net/tun without close-on-exec, so the descriptors stay open in the new
+ * program, which only has to be given their numbers:
  *
  * ```
  * tap,id=net0,ifname=vm0,script=no,vhost=on   ->   tap,id=net0,vhost=on,fd=11
  * ```
  *
- * Of an interface with several queues QEMU detaches those that the guest does
- * not use, takes those that it is given to be attached, and aborts where it
- * cannot detach one: such an interface is refused, however it was given.
+ * QEMU detaches the queues of an interface that the guest does not use, assumes
+ * that queues it is given are attached, and aborts if it cannot detach one. An
+ * interface with several queues is therefore refused, however it was given.
  *
  * @module
  */
 
-import {
-  type Argument,
-  keysOf,
-  type OptionValue,
-  withValue,
-} from "../../../cmdline/mod.ts";
-import type { CommandDraft } from "../draft.ts";
-import type { TapQueue } from "../live_process.ts";
-import type { Rule } from "../rule.ts";
-import { shown } from "../shown.ts";
+import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
+import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
+import type { TapQueue } from "./live_process.ts";
 
 /** In the order in which QEMU opens their interfaces. */
 const OPTIONS = ["netdev", "nic", "net"];
 const TYPES = ["tap", "bridge"];
 
-/** What is said of an interface that is to be opened, and of no other. */
+/** Keys that are allowed only for an interface that QEMU opens itself. */
 const OF_OPENING = [
   "ifname",
   "script",
@@ -57,7 +50,7 @@ export const handOverTaps: Rule = (draft, { live }) => {
     claims.set(argument, named);
     queues.delete(name);
   }
-  claimLast(wanted, claims, takeOthers(draft, queues));
+  claimLast(wanted, claims, unnamedQueues(draft, queues));
   for (const argument of wanted) {
     handOver(draft, argument, claims.get(argument));
   }
@@ -70,7 +63,7 @@ export const handOverTaps: Rule = (draft, { live }) => {
 
 function refuseQueues(draft: CommandDraft, argument: Argument): void {
   draft.refuse(
-    `The tap interface of "${shown(argument.words)}" has several queues`,
+    `The tap interface of "${shellWords(argument.words)}" has several queues`,
     ONE_QUEUE,
   );
 }
@@ -81,8 +74,8 @@ function opensTap(argument: Argument): boolean {
     !value.has("fd") && !value.has("fds");
 }
 
-/** Without the interfaces whose descriptors the command line names already. */
-function takeOthers(
+/** The interfaces whose descriptors the command line does not name. */
+function unnamedQueues(
   draft: CommandDraft,
   queues: ReadonlyMap<string, readonly TapQueue[]>,
 ): (readonly TapQueue[])[] {
@@ -96,10 +89,7 @@ function takeOthers(
   );
 }
 
-/**
- * An interface that the kernel or a helper named is known where it is the
- * only one that is left.
- */
+/** An interface named by the kernel or a helper is known if it is the last one. */
 function claimLast(
   wanted: readonly Argument[],
   claims: Map<Argument, readonly TapQueue[]>,
@@ -118,7 +108,7 @@ function handOver(
   queues: readonly TapQueue[] = [],
 ): void {
   const [queue, ...more] = queues;
-  const name = shown(argument.words);
+  const name = shellWords(argument.words);
   if (queue === undefined) {
     draft.refuse(`Cannot tell which descriptor belongs to "${name}"`, REMEDY);
   } else if (more.length > 0) {
@@ -127,9 +117,9 @@ function handOver(
     draft.refuse(`The tap interface of "${name}" is closed by exec`, REMEDY);
   } else {
     const value = keysOf(argument);
-    draft.replace(
+    draft.setValue(
       argument,
-      withValue(argument, withDescriptor(value, queue).toString()).words,
+      withDescriptor(value, queue),
       reasonFor(value, queue),
     );
   }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { TapQueue } from "../../../../lib/update/command/live_process.ts";
-import { newCommand } from "../../../../lib/update/command/new_command.ts";
-import { after, factsOf, NOTHING_LIVE } from "../vm.ts";
+import type { TapQueue } from "../../../lib/update/command/live_process.ts";
+import { newCommand } from "../../../lib/update/command/new_command.ts";
+import { after, factsOf, NOTHING_LIVE } from "./vm.ts";
 
 function tap(name: string, ...descriptors: number[]): TapQueue[] {
   return descriptors.map((descriptor) => ({

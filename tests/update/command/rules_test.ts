@@ -1,0 +1,156 @@
+import { assertEquals } from "@std/assert";
+import { newCommand } from "../../../lib/update/command/new_command.ts";
+import { shellWords } from "../../../lib/update/command/draft.ts";
+import { after, factsOf, MACHINE, NOTHING_LIVE, WAITING } from "./vm.ts";
+
+Deno.test("what started the VM the last time does not start it again", () => {
+  const stale = ["-S", "-incoming", "file:/x", "--incoming", "defer"];
+  assertEquals(after(["-usb", ...stale, "-m", "1G"]), ["-usb", "-m", "1G"]);
+  assertEquals(after(["-loadvm", "snap"]), []);
+});
+
+Deno.test("a daemon stays the one it is, and keeps its pid file", () => {
+  assertEquals(after(["-daemonize", "-pidfile", "/run/p"]), [
+    "-pidfile",
+    "/run/p",
+  ]);
+});
+
+Deno.test("a process keeps its user and its root", () => {
+  assertEquals(after(["-run-with", "user=nobody"]), []);
+  assertEquals(after(["-run-with", "chroot=/a,,b,user=1:2"]), []);
+  assertEquals(
+    after(["--run-with", "async-teardown=on,user=nobody,chroot=/x"]),
+    ["--run-with", "async-teardown=on"],
+  );
+  const kept = ["-run-with", "exit-with-parent=on"];
+  assertEquals(after(kept), kept);
+});
+
+const machineTypes: readonly [string[], string[]][] = [
+  [["-machine", "q35"], ["-machine", MACHINE]],
+  [["-M", "q35,accel=kvm"], ["-M", `${MACHINE},accel=kvm`]],
+  [["-machine", "accel=kvm,type=q35"], [
+    "-machine",
+    `accel=kvm,type=${MACHINE}`,
+  ]],
+  [["-M", "q35", "-machine", "accel=tcg"], [
+    ...["-M", MACHINE, "-machine", "accel=tcg"],
+  ]],
+  [["-M", "pc", "-M", "q35"], ["-M", "pc", "-M", MACHINE]],
+  [["-machine", "accel=tcg"], ["-machine", "accel=tcg", "-machine", MACHINE]],
+  [[], ["-machine", MACHINE]],
+  [["-machine", `${MACHINE},x=y`], ["-machine", `${MACHINE},x=y`]],
+];
+
+for (const [from, to] of machineTypes) {
+  Deno.test(`the machine type is exact after "${from.join(" ")}"`, () => {
+    const { argv } = newCommand(factsOf(from), NOTHING_LIVE);
+    assertEquals(argv.slice(1, -WAITING.length), to);
+  });
+}
+
+Deno.test("a machine type that nobody knows is left alone", () => {
+  const facts = factsOf(["-M", "q35"], { machine: undefined });
+  assertEquals(newCommand(facts, NOTHING_LIVE).argv.slice(1, 3), ["-M", "q35"]);
+});
+
+const emptied: readonly (readonly string[])[] = [
+  ["-D", "/my log"],
+  ["-trace", "enable=x,file=/trace"],
+  ["-audiodev", "wav,id=a,path=/a.wav"],
+  ["-object", "filter-dump,id=f,netdev=n,file=/dump"],
+  ["-chardev", "ringbuf,id=r"],
+];
+for (const words of emptied) {
+  Deno.test(`that "${words.join(" ")}" starts anew is told`, () => {
+    const { problems } = newCommand(factsOf(words), NOTHING_LIVE);
+    assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
+      [
+        "warn",
+        `The new program empties what "${
+          shellWords(words)
+        }" has written, at its ` +
+        "start",
+      ],
+    ]);
+  });
+}
+
+Deno.test("what is not emptied is not told", () => {
+  const words = ["-trace", "enable=x", "-audiodev", "none,id=a"];
+  assertEquals(newCommand(factsOf(words), NOTHING_LIVE).problems, []);
+});
+
+const ID = "324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87";
+
+/** What becomes of a device of a VM whose guest knows the id. */
+function deviceAfter(device: string, generationId: string | undefined): string {
+  const words = ["-machine", "pc-q35-11.1", "-device", device];
+  const { argv } = newCommand(factsOf(words, { generationId }), NOTHING_LIVE);
+  return argv.slice(1, -WAITING.length).at(-1) ?? "";
+}
+
+Deno.test("a generation id that QEMU chose is kept", () => {
+  assertEquals(
+    deviceAfter("vmgenid,guid=auto,id=g", ID),
+    `vmgenid,guid=${ID},id=g`,
+  );
+  assertEquals(
+    deviceAfter('{"driver":"vmgenid","guid":"auto"}', ID),
+    `{"driver":"vmgenid","guid":"${ID}"}`,
+  );
+});
+
+Deno.test("a generation id that is named, or not known, stays as it is", () => {
+  for (const device of [`vmgenid,guid=${ID}`, "vmgenid", "virtio-rng-pci"]) {
+    assertEquals(deviceAfter(device, ID), device);
+  }
+  assertEquals(
+    deviceAfter("vmgenid,guid=auto", undefined),
+    "vmgenid,guid=auto",
+  );
+});
+
+const MEMFD = "memory-backend-memfd,id=ram0,size=1G";
+const FILE = "memory-backend-file,id=ram0,size=1G";
+const huge = { ...NOTHING_LIVE, hugePageMounts: ["/dev/hugepages"] };
+
+const allocations: readonly [string, string][] = [
+  [`${MEMFD},prealloc=on,share=on`, `${MEMFD},share=on`],
+  [`${MEMFD},hugetlb=off,prealloc=yes`, `${MEMFD},hugetlb=off`],
+  [
+    '{"qom-type":"memory-backend-memfd", "prealloc":true, "size":1}',
+    '{"qom-type":"memory-backend-memfd", "size":1}',
+  ],
+  [`${FILE},mem-path=/dev/shm/a,prealloc=on`, `${FILE},mem-path=/dev/shm/a`],
+  [
+    `${FILE},mem-path=/dev/hugepages2/a,prealloc=on`,
+    `${FILE},mem-path=/dev/hugepages2/a`,
+  ],
+];
+for (const [from, to] of allocations) {
+  Deno.test(`pages are not touched again: "${from}"`, () => {
+    assertEquals(after(["-object", from], huge), ["-object", to]);
+  });
+}
+
+const freeAllocations: readonly (readonly string[])[] = [
+  ["-object", `${MEMFD},hugetlb=on,prealloc=on`, "-mem-prealloc"],
+  ["-object", `${FILE},mem-path=/dev/hugepages/a,prealloc=on`],
+  ["-mem-path", "/dev/hugepages", "-mem-prealloc"],
+  ["-object", `${MEMFD},prealloc=off`],
+  ["-object", "rng-random,id=prealloc"],
+];
+for (const words of freeAllocations) {
+  Deno.test(`what costs nothing is kept: "${words.join(" ")}"`, () => {
+    assertEquals(after(words, huge), words);
+  });
+}
+
+Deno.test("the allocation of all RAM is left out where no page is huge", () => {
+  assertEquals(after(["-mem-prealloc", "-object", MEMFD], huge), [
+    "-object",
+    MEMFD,
+  ]);
+});
