@@ -52,14 +52,16 @@ export async function dispatch(
       const { runAnsibleModule } = await import("./commands/ansible_module.ts");
       return await runAnsibleModule(rest);
     }
-    const { hostProcess } = await import("./process.ts");
-    const here = { process: process ?? hostProcess(), dispatch };
+    const [{ hostProcess }, { contextOf, run }] = await Promise.all([
+      import("./process.ts"),
+      import("./run.ts"),
+    ]);
+    const context = contextOf(process ?? hostProcess());
     if (first === PROPOSE_WORD) {
       const { printProposals } = await import("./completions/print.ts");
-      return await printProposals(rest, here);
+      return await printProposals(rest, context);
     }
-    const { run } = await import("./run.ts");
-    return await run(words, here);
+    return await run(words, context);
   } catch (error) {
     const { errorText, exitCodeOf } = await import("./wording/errors.ts");
     console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));

@@ -1,124 +1,108 @@
 /**
- * The manual page cprctl(1), in the man macros of roff, from the same
- * definitions as `--help`.
+ * The manual page cprctl(1), in the man macros of roff, from the same data as
+ * `--help`.
  *
  * @module
  */
 
-import type { Command, RouteMap } from "@stricli/core";
-import type { CliContext } from "./context.ts";
-import { splitExamples } from "./examples.ts";
-
-/** What the page is made from. */
-export interface ManSource {
-  readonly routes: RouteMap<CliContext>;
-  readonly version: string;
-  /** The help of commands that read their words themselves, by name. */
-  readonly rawHelp: Readonly<Record<string, string>>;
-}
-
-type Parameters = Command<CliContext>["parameters"];
-type Flags = NonNullable<Parameters["flags"]>;
-type Flag = Flags[string];
+import {
+  type Command,
+  isRaw,
+  type Options,
+  type Program,
+  type Section,
+} from "./command.ts";
+import {
+  HELP_BRIEF,
+  optionMeaning,
+  optionSynopsis,
+  usageLines,
+  VERSION_BRIEF,
+} from "./help.ts";
 
 /** Writes the page. */
-export function manPage({ routes, version, rawHelp }: ManSource): string {
+export async function manPage(
+  program: Program,
+  version: string,
+): Promise<string> {
+  const { name, brief, description, commands, sections } = program;
   const lines = [
-    `.TH CPRCTL 1 "" "cprctl ${version}" "User Commands"`,
+    `.TH ${name.toUpperCase()} 1 "" "${name} ${version}" "User Commands"`,
     ".SH NAME",
-    text(`cprctl - ${inSentence(routes.brief)}`),
+    text(`${name} - ${brief.slice(0, 1).toLowerCase()}${brief.slice(1)}`),
     ".SH SYNOPSIS",
-    ".B cprctl",
-    ".I COMMAND",
-    "[",
-    ".I OPTION",
-    "]...",
+    styled(`${name} COMMAND [OPTION]... [ARGUMENT]...`),
     ".br",
-    ".B cprctl",
-    ".I COMMAND",
-    ".B \\-\\-help",
+    styled(`${name} COMMAND --help`),
     ".SH DESCRIPTION",
-    ...described(routes.fullDescription ?? routes.brief),
+    ...paragraphs(description),
+    ".SH OPTIONS",
+    ...entry("-h, --help", HELP_BRIEF),
+    ...entry("-v, --version", VERSION_BRIEF),
     ".SH COMMANDS",
   ];
-  for (const { name, target } of routes.getAllEntries()) {
-    if (!("parameters" in target)) continue;
-    lines.push(...command(name.original, target, rawHelp[name.original]));
+  for (const command of commands) {
+    lines.push(...await described(program, command));
   }
+  lines.push(...sections.flatMap(section));
   return `${lines.join("\n")}\n`;
 }
 
-function inSentence(brief: string): string {
-  return brief.slice(0, 1).toLowerCase() + brief.slice(1);
-}
-
-function command(
-  name: string,
-  target: Command<CliContext>,
-  rawHelp: string | undefined,
-): string[] {
-  const title = `.SS "cprctl ${[name, ...operands(target)].join(" ")}"`;
-  if (rawHelp !== undefined) return [title, ...verbatim(rawHelp)];
-  const { description, examples } = splitExamples(target.fullDescription ?? "");
+async function described(
+  program: Program,
+  command: Command,
+): Promise<string[]> {
+  const titles = usageLines(program, command)
+    .map((line) => `.SS "${text(line)}"`);
+  if (isRaw(command)) return [...titles, ...verbatim(await command.help())];
+  const { brief, description, operands, options, examples } = command;
   return [
-    title,
-    text(`${target.brief}.`),
+    ...titles,
+    text(`${brief}.`),
     ".PP",
-    ...described(description),
-    ...options(target.parameters.flags ?? {}),
+    ...paragraphs(description),
+    ...operands.flatMap(({ name, brief }) => entry(name, brief)),
+    ...optionEntries(options),
     ".PP",
     "Examples:",
-    ...verbatim(examples),
+    ...examples.flatMap(([line, purpose]) => [
+      ...[".TP", `.B ${text(line)}`, text(`${purpose}.`)],
+    ]),
   ];
 }
 
-function operands({ parameters: { positional } }: Command<CliContext>) {
-  if (positional === undefined) return [];
-  if (positional.kind === "array") {
-    return [`${(positional.parameter.placeholder ?? "word").toUpperCase()}...`];
-  }
-  return positional.parameters.map(({ placeholder = "word", optional }) => {
-    const word = placeholder.toUpperCase();
-    return optional === true ? `[${word}]` : word;
-  });
+function optionEntries(options: Options): string[] {
+  return Object.entries(options).flatMap(([name, option]) =>
+    entry(optionSynopsis(name, option), optionMeaning(option))
+  );
 }
 
-function options(flags: Flags): string[] {
-  return Object.entries(flags).flatMap(([name, flag]) => [
-    ".TP",
-    `.B ${text(`--${name}`)}${value(flag)}`,
-    text(`${flag.brief}${defaultOf(flag)}.`),
-  ]);
+function section({ title, rows }: Section): string[] {
+  return [
+    `.SH ${text(title)}`,
+    ...rows.flatMap(([term, meaning]) => entry(term, meaning)),
+  ];
 }
 
-function value(flag: Flag): string {
-  if (flag.kind === "boolean") return "";
-  const word = (flag.placeholder ?? "value").toUpperCase();
-  const optional = "inferEmpty" in flag && flag.inferEmpty === true;
-  return ` \\fI${optional ? `[${word}]` : word}\\fR`;
+/** A term, and below it what it means. */
+function entry(term: string, meaning: string): string[] {
+  return [".TP", styled(term), text(`${meaning}.`)];
 }
 
-function defaultOf(flag: Flag): string {
-  if (flag.kind === "boolean" || !("default" in flag)) return "";
-  return flag.default === undefined ? "" : ` (default: ${flag.default})`;
+/** Words in bold, and in italics those that stand for something else. */
+function styled(words: string): string {
+  const marked = text(words).replaceAll(/\b[A-Z]{2,}\b/g, "\\fI$&\\fB");
+  return `\\fB${marked}\\fR`;
 }
 
-/** Paragraphs; what is indented, or has a heading of capitals, stays as it is. */
-function described(description: string): string[] {
-  return description.split("\n\n").flatMap((paragraph, at) => {
-    const [first = "", ...rest] = paragraph.split("\n");
-    const heading = /^[A-Z ]+$/.test(first);
-    const words = rest.some((line) => line.startsWith(" "))
-      ? heading
-        ? [`.SH ${text(first)}`, ...verbatim(rest.join("\n"))]
-        : verbatim(paragraph)
-      : [text(paragraph)];
-    return at === 0 || heading ? words : [".PP", ...words];
-  });
+function paragraphs(words: string): string[] {
+  return words.split("\n\n").flatMap((paragraph, at) =>
+    at === 0 ? [text(paragraph)] : [".PP", text(paragraph)]
+  );
 }
 
-function verbatim(paragraph: string): string[] {
-  return [".PP", ".nf", ".RS 4", text(paragraph.trimEnd()), ".RE", ".fi"];
+function verbatim(words: string): string[] {
+  return [".PP", ".nf", ".RS 4", text(words.trimEnd()), ".RE", ".fi"];
 }
 
 /** Text that roff takes for nothing else. */

@@ -1,22 +1,14 @@
-/**
- * From the words of the command line to the exit code.
- *
- * The command library's own codes are negative; they all say that the words
- * were wrong or that something broke before a command ran.
- *
- * @module
- */
+/** From the words of the command line to the exit code. */
 
-import { ExitCode, run as runApplication } from "@stricli/core";
 import { CprctlError } from "../errors.ts";
-import { application } from "./application.ts";
-import type { CliContext } from "./context.ts";
+import type { CliContext } from "./command.ts";
+import { ENGINE } from "./engine.ts";
+import type { CliProcess } from "./process.ts";
+import { PROGRAM } from "./program.ts";
+import { runWords } from "./stricli.ts";
 import { errorText } from "./wording/errors.ts";
 
-const USAGE_ERROR = 2;
-const INTERNAL_ERROR = 1;
-
-/** What a command has to say did not get to its reader. */
+/** The output did not reach its reader. */
 class OutputError extends CprctlError {
   override readonly name = "OutputError";
 
@@ -24,9 +16,18 @@ class OutputError extends CprctlError {
     // The runtime adds the error's number.
     const reason = message.replace(/ \(os error \d+\)$/, "");
     super("output", `Cannot write to standard output: ${reason}`, {
-      remedy: "What was to be done is done: ask anew where it can be written",
+      remedy:
+        "Free some space or write elsewhere; the command itself has finished",
     });
   }
+}
+
+/** What the commands work with, unless a test gives something else. */
+export function contextOf(
+  process: CliProcess,
+  engine = ENGINE,
+): CliContext {
+  return { process, engine, program: PROGRAM };
 }
 
 /**
@@ -39,16 +40,10 @@ export async function run(
   context: CliContext,
 ): Promise<number> {
   const { process } = context;
-  await runApplication(application(process.debug), words, context);
-  const code = process.exitCode ?? INTERNAL_ERROR;
+  const code = await runWords(words, context);
   const { failure } = process.stdout;
-  if (failure !== undefined) {
-    const error = new OutputError(failure);
-    process.stderr.write(`${errorText(error, process.debug)}\n`);
-    if (code === 0) return INTERNAL_ERROR;
-  }
-  if (code >= 0) return code;
-  return code === ExitCode.UnknownCommand || code === ExitCode.InvalidArgument
-    ? USAGE_ERROR
-    : INTERNAL_ERROR;
+  if (failure === undefined) return code;
+  const error = new OutputError(failure);
+  process.stderr.write(`${errorText(error, process.debug)}\n`);
+  return code === 0 ? error.exitCode : code;
 }

@@ -44,7 +44,7 @@ const VERSION_WORDS = ["-version", "--version"];
  */
 export async function runMachine(words: readonly string[]): Promise<number> {
   if (words.some((word) => HELP_WORDS.includes(word))) {
-    console.log(MACHINE_HELP);
+    console.log(MACHINE_HELP.trimEnd());
     return 0;
   }
   if (words.some((word) => VERSION_WORDS.includes(word))) {

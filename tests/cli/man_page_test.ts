@@ -1,54 +1,57 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { buildCommand, buildRouteMap } from "@stricli/core";
-import type { CliContext } from "../../lib/cli/context.ts";
+import { command, isRaw } from "../../lib/cli/command.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
-import { commandNames, routes } from "../../lib/cli/routes.ts";
-import { dispatch } from "../../lib/cli/dispatch.ts";
+import { PROGRAM } from "../../lib/cli/program.ts";
 import { isInstalled, output } from "../program/tool.ts";
-import { capturedProcess } from "./captured.ts";
+import { runHere } from "./run_here.ts";
 
 async function page(): Promise<string> {
-  const process = capturedProcess();
-  assertEquals(await dispatch(["man"], process), 0);
-  return process.written.stdout;
+  const { code, stdout } = await runHere(["man"]);
+  assertEquals(code, 0);
+  return stdout;
 }
 
 Deno.test("the manual has every command and every option", async () => {
   const written = await page();
-  for (const name of commandNames()) {
-    assertStringIncludes(written, `.SS "cprctl ${name}`);
-    const target = routes.getRoutingTargetForInput(name);
-    const flags = target !== undefined && "parameters" in target
-      ? target.parameters.flags ?? {}
-      : {};
-    for (const flag of Object.keys(flags)) {
-      const option = `--${flag}`.replaceAll("-", "\\-");
-      assertStringIncludes(written, `.B ${option}`);
+  for (const command of PROGRAM.commands) {
+    assertStringIncludes(written, `.SS "cprctl ${command.name}`);
+    const options = isRaw(command) ? {} : command.options;
+    for (const name of Object.keys(options)) {
+      const option = `--${name}`.replaceAll("-", "\\-");
+      assertStringIncludes(written, `\\fB${option}`);
     }
   }
-  assertStringIncludes(written, ".SH EXIT CODES");
+  assertStringIncludes(written, ".SH EXIT STATUS");
   assertStringIncludes(written, "memory\\-backend\\-memfd");
 });
 
 Deno.test("what roff would take for its own is only text", async (t) => {
-  const shout = buildCommand<Record<never, never>, string[], CliContext>({
-    docs: {
-      brief: "Say \\n aloud",
-      fullDescription: ".SH no heading\n'quoted",
-    },
-    parameters: {
-      positional: {
-        kind: "array",
-        parameter: { parse: String, brief: "Words", placeholder: "word" },
+  const shout = command({
+    name: "shout",
+    brief: "Say \\n aloud",
+    description: ".SH no heading\n'quoted",
+    options: {
+      loud: { brief: "With \\fB" },
+      times: {
+        value: "NUMBER",
+        parse: Number,
+        default: "1",
+        brief: "How often",
       },
+      at: { value: "PERSON", parse: String, bare: "all", brief: "At whom" },
     },
-    func: () => {},
+    operands: [{ name: "WORD", parse: String, brief: "What", optional: true }],
+    examples: [["cprctl shout 'Hey \\ you'", "politely"]],
+    run: () => {},
   });
-  const routes = buildRouteMap<string, CliContext>({
-    routes: { shout },
-    docs: { brief: "Shout", fullDescription: "Shouts.\n\nCODES\n  0  heard" },
-  });
-  await t.assertSnapshot(manPage({ routes, version: "1.2", rawHelp: {} }));
+  const program = {
+    name: "cprctl",
+    brief: "Shout",
+    description: "Shouts.\n\n.And again.",
+    commands: [shout],
+    sections: [{ title: "CODES", rows: [["0", "heard"]] }],
+  } as const;
+  await t.assertSnapshot(await manPage(program, "1.2"));
 });
 
 Deno.test({

@@ -54,6 +54,6 @@ Deno.test("a full disk under the output is said in words", async () => {
   assertEquals(
     new TextDecoder().decode(stderr),
     "error: Cannot write to standard output: No space left on device\n" +
-      "  try: What was to be done is done: ask anew where it can be written\n",
+      "  try: Free some space or write elsewhere; the command itself has finished\n",
   );
 });

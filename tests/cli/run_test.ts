@@ -1,8 +1,16 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertLessOrEqual,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { unicodeWidth } from "@std/cli";
 import { VERSION } from "../../lib/version.ts";
-import { routes } from "../../lib/cli/routes.ts";
+import { isRaw, isValued } from "../../lib/cli/command.ts";
 import { dispatch } from "../../lib/cli/dispatch.ts";
+import { PROGRAM } from "../../lib/cli/program.ts";
 import { capturedProcess } from "./captured.ts";
+import { runCprctl } from "./program.ts";
 
 async function outcome(...words: string[]) {
   const process = capturedProcess();
@@ -15,18 +23,48 @@ Deno.test("no words print the help", async () => {
   assertEquals(bare, await outcome("--help"));
   assertEquals(bare.code, 0);
   assertEquals(bare.stderr, "");
-  assertStringIncludes(bare.stdout, "EXIT CODES");
+  assertStringIncludes(bare.stdout, "EXIT STATUS");
 });
 
 Deno.test("the help of every command", async (t) => {
   await t.assertSnapshot((await outcome("--help")).stdout);
-  for (const { name } of routes.getAllEntries()) {
+  for (const command of PROGRAM.commands) {
     // These read their words themselves and have a help of their own.
-    if (["exec", "machine"].includes(name.original)) continue;
-    const { code, stdout, stderr } = await outcome(name.original, "--help");
+    if (isRaw(command)) continue;
+    const { code, stdout, stderr } = await outcome(command.name, "--help");
     assertEquals([code, stderr], [0, ""]);
-    assertStringIncludes(stdout, "EXAMPLES");
     await t.assertSnapshot(stdout);
+  }
+});
+
+const HELPS = ["", ...PROGRAM.commands.map(({ name }) => name)];
+
+for (const name of HELPS) {
+  Deno.test(`cprctl ${name} --help fits into 80 columns`, async () => {
+    const words = name === "" ? ["--help"] : [name, "--help"];
+    const { code, stdout } = await runCprctl(words);
+    assertEquals(code, 0);
+    for (const line of stdout.split("\n")) {
+      assertLessOrEqual(unicodeWidth(line), 80, line);
+    }
+  });
+}
+
+Deno.test("the help names the value of each option that has one", async () => {
+  for (const command of PROGRAM.commands) {
+    if (isRaw(command)) continue;
+    const { stdout } = await outcome(command.name, "--help");
+    for (const [name, option] of Object.entries(command.options)) {
+      if (!isValued(option)) continue;
+      assertMatch(option.value, /^[A-Z]+$/);
+      assertMatch(
+        stdout,
+        new RegExp(
+          `^ +--${name} (${option.value}|\\[${option.value}\\])( |$)`,
+          "m",
+        ),
+      );
+    }
   }
 });
 
@@ -46,7 +84,12 @@ Deno.test("wrong words end with exit code 2 and a remedy", async (t) => {
     ["version", "--jsno"],
     ["version", "--xyz"],
     ["version", "word"],
+    ["version", "-v"],
     ["help", "nope"],
+    ["--json", "list"],
+    ["diff", "a"],
+    ["completions", "tcsh"],
+    ["version", "--json", "--json"],
   ];
   for (const words of wrong) {
     const { code, stdout, stderr } = await outcome(...words);
@@ -55,8 +98,15 @@ Deno.test("wrong words end with exit code 2 and a remedy", async (t) => {
   }
 });
 
+Deno.test("two dashes before a command change nothing", async () => {
+  assertEquals(await outcome("--", "version"), await outcome("version"));
+});
+
 Deno.test("version", async () => {
   assertEquals((await outcome("version")).stdout, `cprctl ${VERSION}\n`);
+  for (const word of ["--version", "-v", "-V"]) {
+    assertEquals((await outcome(word)).stdout, `${VERSION}\n`);
+  }
   const { stdout } = await outcome("version", "--json");
   const info = JSON.parse(stdout);
   assertEquals(Object.keys(info), [

@@ -1,66 +1,46 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { buildApplication, run } from "@stricli/core";
 import * as v from "valibot";
-import { applicationText } from "../../lib/cli/application_text.ts";
-import { checkCommand } from "../../lib/cli/commands/check.ts";
-import { demoCommand } from "../../lib/cli/commands/demo.ts";
-import { updateCommand } from "../../lib/cli/commands/update.ts";
-import { dispatch } from "../../lib/cli/dispatch.ts";
 import { selfCommand } from "../../lib/cli/self.ts";
-import { UsageError } from "../../lib/errors.ts";
 import { workOnAll } from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
 import type { HostRequest } from "../../lib/update/all/host.ts";
+import type { CheckRequest } from "../../lib/update/check.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
-import type { SurveyRequest } from "../../lib/update/survey.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
 import { listed } from "../update/all/listed.ts";
-import { capturedProcess } from "./captured.ts";
 import * as reports from "./reports.ts";
+import { runHere } from "./run_here.ts";
 
-async function update(...words: string[]) {
-  const requests: Omit<UpdateRequest, "observer">[] = [];
-  const checks: Omit<SurveyRequest, "observer">[] = [];
+/** What a command asks of its engine, and says. */
+async function asked(...words: string[]) {
+  const requests: UpdateRequest[] = [];
+  const checks: CheckRequest[] = [];
   const rounds: HostRequest[] = [];
-  const command = updateCommand(() =>
-    Promise.resolve({
-      update: ({ observer: _observer, ...request }) => {
-        requests.push(request);
-        return Promise.resolve(reports.refused);
-      },
-      check: ({ observer: _observer, ...request }) => {
-        checks.push(request);
-        return Promise.resolve(reports.wouldUpdate);
-      },
-      loadAll: () =>
-        Promise.resolve(async (request) => {
-          rounds.push(request);
-          return await workOnAll({ ...request, vms: HOST });
-        }),
-      loadList: () =>
-        Promise.resolve(() =>
-          Promise.resolve({
-            schema: LIST_SCHEMA,
-            vms: HOST,
-            unreadable: 0,
-            passed_over: [],
-          })
-        ),
-    })
-  );
-  const process = capturedProcess();
-  const text = applicationText(false);
-  await run(
-    buildApplication(command, {
-      name: "cprctl update",
-      localization: { text },
-    }),
-    words,
-    { process, dispatch },
-  );
-  const { exitCode, written } = process;
-  return { requests, checks, rounds, exitCode, ...written };
+  const ended = await runHere(words, {
+    update: ({ observer: _observer, ...request }) => {
+      requests.push(request);
+      return Promise.resolve(reports.refused);
+    },
+    check: ({ observer: _observer, ...request }) => {
+      checks.push(request);
+      return Promise.resolve(reports.wouldUpdate);
+    },
+    workOnHost: async (request) => {
+      rounds.push(request);
+      return await workOnAll({ ...request, vms: HOST });
+    },
+    listVms: () =>
+      Promise.resolve({
+        schema: LIST_SCHEMA,
+        vms: HOST,
+        unreadable: 0,
+        passed_over: [],
+      }),
+  });
+  return { requests, checks, rounds, ...ended };
 }
+
+const update = (...words: string[]) => asked("update", ...words);
 
 /** The VMs of a host. */
 const HOST = [
@@ -69,24 +49,25 @@ const HOST = [
   listed({ pid: 9, name: "web-2" }),
 ];
 
-Deno.test("with --all each VM is asked for, with the same wishes", async (t) => {
+Deno.test("with --all each VM is asked for, with the same options", async (t) => {
   const words = ["--all", "--binary", "/opt/q", "--timeout", "2"];
-  const { requests, rounds, stdout, exitCode } = await update(...words);
-  const wish = {
+  const { requests, rounds, stdout, code } = await update(...words);
+  const same = {
     binary: "/opt/q",
     skipIfCurrent: true,
+    allowWeakerConfinement: false,
     timeoutMs: 2000,
     self: selfCommand(),
   };
   assertEquals(requests, [
-    { address: { path: "/run/7.qmp" }, ...wish },
-    { address: { path: "/run/9.qmp" }, ...wish },
+    { address: { path: "/run/7.qmp" }, ...same },
+    { address: { path: "/run/9.qmp" }, ...same },
   ]);
   assertEquals(
     rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
     [["*", 2, 1]],
   );
-  assertEquals(exitCode, 3);
+  assertEquals(code, 3);
   await t.assertSnapshot(stdout.replace(/[\d.]+ m?s$/m, "TIME"));
 
   const other = await update(
@@ -97,7 +78,7 @@ Deno.test("with --all each VM is asked for, with the same wishes", async (t) => 
     [["web-*", 9, 3]],
   );
   assertEquals([other.requests.length, other.checks.length], [0, 2]);
-  assertEquals(other.exitCode, 0);
+  assertEquals(other.code, 0);
 });
 
 Deno.test("with --all and --json there is one document", async () => {
@@ -129,8 +110,8 @@ Deno.test("with --metrics what came of the VMs is counted, run after run", async
       );
     await update("--all", "--metrics", path);
     await update("--all", "--metrics", path, "--check");
-    const { exitCode, stderr } = await update("--all", "--metrics", path);
-    assertEquals([exitCode, stderr], [3, ""]);
+    const { code, stderr } = await update("--all", "--metrics", path);
+    assertEquals([code, stderr], [3, ""]);
     assertEquals(await lines(), [
       'cprctl_updates_total{outcome="updated"} 0',
       'cprctl_updates_total{outcome="refused"} 4',
@@ -147,13 +128,13 @@ Deno.test("with --metrics what came of the VMs is counted, run after run", async
 
 Deno.test("metrics that cannot be written are a warning", async () => {
   const path = "/no/such/cprctl.prom";
-  const { exitCode, stderr } = await update("--all", "--metrics", path);
-  assertEquals(exitCode, 3);
+  const { code, stderr } = await update("--all", "--metrics", path);
+  assertEquals(code, 3);
   assertStringIncludes(stderr, `warning: Cannot write "${path}": `);
 });
 
 Deno.test("a name that node_exporter passes over is refused", async () => {
-  for (const path of ["metrics", "a.prom.txt", "/var/lib/.prom", ""]) {
+  for (const path of ["metrics", "a.prom.txt", "/var/lib/.prom"]) {
     const { stderr, requests } = await update(
       ...["--qmp", "/run/a.qmp", "--metrics", path],
     );
@@ -162,36 +143,38 @@ Deno.test("a name that node_exporter passes over is refused", async () => {
   }
 });
 
-Deno.test("the flags become a request", async () => {
+Deno.test("the options become a request", async () => {
   assertEquals((await update("--qmp", "/run/a.qmp")).requests, [
     {
       address: { path: "/run/a.qmp" },
       binary: undefined,
       skipIfCurrent: true,
+      allowWeakerConfinement: false,
       timeoutMs: 60_000,
       self: selfCommand(),
     },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
-    ...["--json", "--force"],
+    ...["--json", "--force", "--allow-weaker-confinement"],
   );
   assertEquals(full.requests, [
     {
       address: { host: "localhost", port: 4444 },
       binary: "/opt/q",
       skipIfCurrent: false,
+      allowWeakerConfinement: true,
       timeoutMs: 1500,
       self: selfCommand(),
     },
   ]);
   assertEquals(JSON.parse(full.stdout), reports.refused);
-  assertEquals(full.exitCode, 3);
+  assertEquals(full.code, 3);
 });
 
 Deno.test("update --check is check", async () => {
   const words = ["--qmp", "/run/a.qmp", "--binary", "/opt/q", "--force"];
-  const { requests, checks, stdout, exitCode } = await update(
+  const { requests, checks, stdout, code } = await update(
     ...words,
     ...["--check", "--timeout", "7"],
   );
@@ -200,27 +183,19 @@ Deno.test("update --check is check", async () => {
     address: { path: "/run/a.qmp" },
     binary: "/opt/q",
     skipIfCurrent: false,
-    self: selfCommand(),
+    allowWeakerConfinement: false,
     timeoutMs: 7_000,
+    self: selfCommand(),
   }]);
-  assertEquals(exitCode, 0);
-
-  const process = capturedProcess();
-  const asked: SurveyRequest[] = [];
-  const command = checkCommand(() =>
-    Promise.resolve({
-      check: ({ observer: _observer, ...request }) => {
-        asked.push(request);
-        return Promise.resolve(reports.wouldUpdate);
-      },
-      loadAll: () => Promise.reject(new UsageError("Unused")),
-    })
+  assertEquals(code, 0);
+  const check = await asked("check", ...words, "--timeout", "7");
+  assertEquals(check.checks, checks);
+  assertEquals([check.stdout, check.code], [stdout, code]);
+  const many = await asked("check", "--all");
+  assertEquals(
+    many.rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
+    [["*", 4, Infinity]],
   );
-  const application = buildApplication(command, { name: "cprctl check" });
-  await run(application, words, { process, dispatch });
-  // It has the default time, and no option for another.
-  assertEquals(asked, checks.map(({ timeoutMs: _, ...same }) => same));
-  assertEquals([process.written.stdout, process.exitCode], [stdout, exitCode]);
 });
 
 Deno.test("nothing is asked of the engine by wrong words", async (t) => {
@@ -228,6 +203,9 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     [],
     ["--qmp"],
     ["--qmp", ""],
+    ["--qmp="],
+    ["--qmp", "tcp:"],
+    ["--all", ""],
     ["--qmp", "a", "--timeout", "0"],
     ["--qmp", "a", "--timeout", "soon"],
     ["--qmp", "a", "--qmp", "b"],
@@ -237,35 +215,24 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     ["--qmp", "a", "--all"],
     ["--all", "--jobs", "0"],
     ["--all", "--max-failures", "many"],
+    ["--qmp", "a", "--jobs", "4"],
+    ["-x"],
     ["/run/a.qmp"],
   ];
   for (const words of wrong) {
-    const { requests, stdout, stderr } = await update(...words);
-    assertEquals([requests, stdout], [[], ""], words.join(" "));
+    const { requests, code, stdout, stderr } = await update(...words);
+    assertEquals([requests, code, stdout], [[], 2, ""], words.join(" "));
     await t.assertSnapshot(stderr);
   }
-});
-
-Deno.test("the help of update and demo", async (t) => {
-  await t.assertSnapshot((await update("--help")).stdout);
-  const process = capturedProcess();
-  const command = demoCommand(() => Promise.reject(new UsageError("Unused")));
-  const text = applicationText(false);
-  await run(
-    buildApplication(command, { name: "cprctl demo", localization: { text } }),
-    ["--help"],
-    { process, dispatch },
-  );
-  await t.assertSnapshot(process.written.stdout);
 });
 
 Deno.test("with --report the same is in a file, as a page", async () => {
   const path = await Deno.makeTempFile();
   try {
     const words = ["--qmp", "/run/a.qmp", "--report", path];
-    const { stdout, exitCode } = await update(...words);
+    const { stdout, code } = await update(...words);
     assertEquals(stdout, (await update(...words.slice(0, 2))).stdout);
-    assertEquals(exitCode, 3);
+    assertEquals(code, 3);
     const page = await Deno.readTextFile(path);
     assertStringIncludes(page, "guest0: refused</title>");
   } finally {
@@ -274,14 +241,11 @@ Deno.test("with --report the same is in a file, as a page", async () => {
 });
 
 Deno.test("the demo says what it does, and how to go on", async () => {
-  const process = capturedProcess();
-  const command = demoCommand(() =>
-    Promise.resolve(() => Promise.resolve(reports.demonstrated))
-  );
-  const application = buildApplication(command, { name: "cprctl demo" });
-  await run(application, [], { process, dispatch });
-  assertMatch(process.written.stdout, /^A virtual machine runs/);
-  assertStringIncludes(process.written.stdout, "updated: demo runs on");
-  assertStringIncludes(process.written.stdout, "cprctl machine --help");
-  assertEquals(process.exitCode, 0);
+  const { code, stdout } = await runHere(["demo"], {
+    demonstrate: () => Promise.resolve(reports.demonstrated),
+  });
+  assertMatch(stdout, /^A virtual machine runs/);
+  assertStringIncludes(stdout, "updated: demo runs on");
+  assertStringIncludes(stdout, "cprctl machine --help");
+  assertEquals(code, 0);
 });

@@ -131,7 +131,7 @@ Deno.test("what is installed runs, and updates a machine", {
   ], stderr);
   assert(Number(lines[2]) > 10, "the manual page lacks commands");
   assertEquals(lines.slice(3).map((line) => line.trim()), [
-    "Nothing was left unfinished",
+    "No unfinished update was found",
     '"outcome": "up-to-date",',
     '"outcome": "updated",',
     '"name": "packed",',

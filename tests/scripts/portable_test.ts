@@ -56,6 +56,7 @@ Deno.test("it has the licences of all that is in it", async () => {
     "cprctl",
     "@stricli/core",
     "@valibot/to-json-schema",
+    "get-east-asian-width",
     "valibot",
     "Deno",
     "V8",
@@ -320,7 +321,7 @@ Deno.test({
       harm 'for file in chunk-*.js; do : >"$file"; done'
       harm 'rm sums'
       harm 'truncate -s 5000000 deno'`);
-    const once = "Nothing was left unfinished\nhealed\n";
+    const once = "No unfinished update was found\nhealed\n";
     assertEquals([stdout, stderr], [
       `cprctl ${VERSION}\n${once.repeat(5)}`,
       "",

@@ -8,7 +8,7 @@
 
 import * as v from "valibot";
 import { UsageError } from "../../errors.ts";
-import { parseQmpAddress } from "../flags/qmp_address.ts";
+import { parseQmpAddress } from "../options/qmp_address.ts";
 
 const INTERNAL = "_ansible_";
 /** Seconds in which even a slow host starts a QEMU. */

@@ -1,41 +1,38 @@
-import { buildChoiceParser, buildCommand } from "@stricli/core";
+import { UsageError } from "../../errors.ts";
+import { command, type Operand } from "../command.ts";
 import { SCRIPTS, type Shell, SHELLS } from "../completion_scripts.ts";
-import type { CliContext } from "../context.ts";
-import { withExamples } from "../examples.ts";
 
-/** `cprctl completions`: what makes a shell complete the words of cprctl. */
-export const completionsCommand = buildCommand<
-  Record<never, never>,
-  [shell: Shell],
-  CliContext
->({
-  docs: {
-    brief: "Print what makes a shell complete cprctl's words",
-    fullDescription: withExamples(
-      "Print a script for bash, zsh or fish. The shell then asks cprctl for commands,\n" +
-        "options, and the sockets and names of this host's VMs.",
-      [
-        [". <(cprctl completions bash)", "in this shell"],
-        ["cprctl completions zsh >~/.zfunc/_cprctl", "in every zsh"],
-        [
-          "cprctl completions fish >~/.config/fish/completions/cprctl.fish",
-          "in every fish",
-        ],
-      ],
-    ),
-  },
-  parameters: {
-    positional: {
-      kind: "tuple",
-      parameters: [{
-        parse: buildChoiceParser(SHELLS),
-        proposeCompletions: () => SHELLS,
-        brief: SHELLS.join(", "),
-        placeholder: "shell",
-      }],
-    },
-  },
-  func(_flags, shell) {
-    this.process.stdout.write(SCRIPTS[shell]);
+/** `cprctl completions`: a script for a shell. */
+export const completionsCommand = command({
+  name: "completions",
+  brief: "Print a shell completion script",
+  description:
+    "Print a completion script for bash, zsh or fish. The shell then completes " +
+    "commands, options, and the sockets and names of this host's VMs.",
+  options: {},
+  operands: [
+    {
+      name: "SHELL",
+      parse: parseShell,
+      propose: () => SHELLS,
+      brief: SHELLS.join(", "),
+    } satisfies Operand<Shell>,
+  ],
+  examples: [
+    [". <(cprctl completions bash)", "in this shell"],
+    ["cprctl completions zsh >~/.zfunc/_cprctl", "in every zsh"],
+    [
+      "cprctl completions fish >~/.config/fish/completions/cprctl.fish",
+      "in every fish",
+    ],
+  ],
+  run({ process }, _options, shell) {
+    process.stdout.write(SCRIPTS[shell]);
   },
 });
+
+function parseShell(text: string): Shell {
+  const shell = SHELLS.find((it) => it === text);
+  if (shell !== undefined) return shell;
+  throw new UsageError(`Expected one of ${SHELLS.join(", ")}`);
+}

@@ -1,47 +1,36 @@
-import { buildCommand } from "@stricli/core";
-import type { CliContext } from "../context.ts";
-import { withExamples } from "../examples.ts";
-import { oldAndNew, switchFlag } from "../flags/parameters.ts";
-
-interface Flags {
-  readonly json: boolean;
-}
+import { command, type Operand } from "../command.ts";
+import { JSON_OPTION } from "../options/shared.ts";
 
 /** `cprctl diff`: what became of one state in another. */
-export const diffCommand = buildCommand<
-  Flags,
-  [old: string, now: string],
-  CliContext
->({
-  docs: {
-    brief: "Show what differs between two saved states",
-    fullDescription: withExamples(
-      "Show what differs between two migration streams, or two CPR states: by section,\n" +
-        "instance and field, not by byte. Of guest memory, blocks are compared, and what\n" +
-        "each page is in the end, however it was sent; one that a single stream has is a\n" +
-        "difference. Compressed pages cannot be compared.\n" +
-        "The exit code is that of diff: 0 the same, 1 different, 2 cannot be compared.",
-      [
-        ["cprctl diff old.state new.state", "nothing, or what differs"],
-        ["cprctl diff old.state new.state --json", "for a program to read"],
-      ],
-    ),
-  },
-  parameters: {
-    flags: {
-      json: switchFlag("Print one JSON document"),
-    },
-    positional: oldAndNew("state"),
-  },
-  loader: async () => {
+export const diffCommand = command({
+  name: "diff",
+  brief: "Show the differences between two saved states",
+  description:
+    "Show the differences between two migration streams, or two CPR states, " +
+    "by section, instance and field rather than by byte. Guest memory is " +
+    "compared by RAMBlock and by what each page finally holds, however it was " +
+    "sent; a page that only one stream has is a difference. Compressed pages " +
+    "cannot be compared. The exit status is that of diff(1): 0 for no " +
+    "differences, 1 for some, 2 for trouble.",
+  options: { json: JSON_OPTION },
+  operands: [
+    {
+      name: "OLD",
+      parse: String,
+      brief: "The old state",
+    } satisfies Operand<string>,
+    {
+      name: "NEW",
+      parse: String,
+      brief: "The new state",
+    } satisfies Operand<string>,
+  ],
+  examples: [
+    ["cprctl diff old.state new.state", "prints nothing if they are equal"],
+    ["cprctl diff old.state new.state --json", "for a program to read"],
+  ],
+  async run({ process }, { json }, old, now) {
     const { presentDiff } = await import("../present/diff.ts");
-    return function (
-      this: CliContext,
-      { json }: Flags,
-      old: string,
-      now: string,
-    ): void {
-      presentDiff(this.process, json, old, now);
-    };
+    presentDiff(process, json, old, now);
   },
 });

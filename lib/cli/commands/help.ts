@@ -1,42 +1,35 @@
-import { buildCommand, type Command } from "@stricli/core";
-import type { CliContext } from "../context.ts";
-import { withExamples } from "../examples.ts";
+import { UsageError } from "../../errors.ts";
+import { command, type Operand } from "../command.ts";
+import { commandHelp, programHelp } from "../help.ts";
 
-/**
- * `cprctl help`: the help of a command, or of all.
- *
- * @param commandNames gives the commands that have one
- */
-export function helpCommand(
-  commandNames: () => readonly string[],
-): Command<CliContext> {
-  return buildCommand<Record<never, never>, [command?: string], CliContext>({
-    docs: {
-      brief: "Print the help of a command",
-      fullDescription: withExamples(
-        "Print the help of a command, as its --help does; without one, the list of\n" +
-          "commands.",
-        [["cprctl help update", "what update takes"]],
-      ),
-    },
-    parameters: {
-      positional: {
-        kind: "tuple",
-        parameters: [{
-          brief: "A command's name",
-          placeholder: "command",
-          parse: String,
-          proposeCompletions: commandNames,
-          optional: true,
-        }],
-      },
-    },
-    async func(this: CliContext, _flags, command) {
-      const words = command === undefined ? [] : [command];
-      this.process.exitCode = await this.dispatch(
-        [...words, "--help"],
-        this.process,
-      );
-    },
-  });
-}
+/** `cprctl help`: the help of a command, or of all. */
+export const helpCommand = command({
+  name: "help",
+  brief: "Print the help of a command",
+  description: "Print the help of a command, as its --help does; without a " +
+    "command, the list of commands.",
+  options: {},
+  operands: [
+    {
+      name: "COMMAND",
+      parse: String,
+      propose: ({ program }) => program.commands.map(({ name }) => name),
+      brief: "A command",
+      optional: true,
+    } satisfies Operand<string>,
+  ],
+  examples: [["cprctl help update", "the help of update"]],
+  async run({ process, program }, _options, name) {
+    const found = program.commands.find((it) => it.name === name);
+    if (name !== undefined && found === undefined) {
+      throw new UsageError(`Unknown command "${name}"`, {
+        remedy: `Run ${program.name} --help`,
+      });
+    }
+    process.stdout.write(
+      found === undefined
+        ? programHelp(program)
+        : await commandHelp(program, found),
+    );
+  },
+});

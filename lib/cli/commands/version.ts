@@ -1,44 +1,34 @@
-import { buildCommand } from "@stricli/core";
-import { VERSION } from "../../version.ts";
-import type { CliContext } from "../context.ts";
-import { withExamples } from "../examples.ts";
-import { switchFlag } from "../flags/parameters.ts";
 import { inertJson } from "../../inert.ts";
+import { VERSION } from "../../version.ts";
+import { command } from "../command.ts";
+import { JSON_OPTION } from "../options/shared.ts";
 
 /** `cprctl version`: which cprctl this is. */
-export const versionCommand = buildCommand<
-  { json: boolean; licences: boolean },
-  [],
-  CliContext
->({
-  docs: {
-    brief: "Print which cprctl this is",
-    fullDescription: withExamples(
-      "Print the version; with --json also the commit, what the program was\n" +
-        "started as (source, compiled or portable), and its Deno.",
-      [
-        ["cprctl version", "the version"],
-        ["cprctl version --json", "all that a bug report needs"],
-        ["cprctl version --licences", "whose work it is, and on what terms"],
-      ],
-    ),
+export const versionCommand = command({
+  name: "version",
+  brief: "Print the version",
+  description:
+    "Print the version. With --json, also print the commit, the form " +
+    "of the program (source, compiled or portable), and the version of Deno.",
+  options: {
+    json: JSON_OPTION,
+    licences: { brief: "Print the licences of everything in this program" },
   },
-  parameters: {
-    flags: {
-      json: switchFlag("Print a JSON document"),
-      licences: switchFlag("Print the licences of all that is in this program"),
-    },
-  },
-  func: async function (flags): Promise<void> {
-    if (flags.licences) {
+  operands: [],
+  examples: [
+    ["cprctl version", "the version"],
+    ["cprctl version --json", "all that a bug report needs"],
+    ["cprctl version --licences", "copyright and licences"],
+  ],
+  async run({ process }, options) {
+    if (options.licences) {
       const { licences } = await import("../licences.ts");
-      this.process.stdout.write(await licences());
-    } else if (flags.json) {
+      process.stdout.write(await licences());
+    } else if (options.json) {
       const { versionInfo } = await import("../version_info.ts");
-      const info = inertJson(await versionInfo(), 2);
-      this.process.stdout.write(`${info}\n`);
+      process.stdout.write(`${inertJson(await versionInfo(), 2)}\n`);
     } else {
-      this.process.stdout.write(`cprctl ${VERSION}\n`);
+      process.stdout.write(`cprctl ${VERSION}\n`);
     }
   },
 });

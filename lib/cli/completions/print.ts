@@ -1,4 +1,4 @@
-import type { CliContext } from "../context.ts";
+import type { CliContext } from "../command.ts";
 import { printable } from "../wording/printable.ts";
 import { propose } from "./propose.ts";
 

@@ -1,16 +1,7 @@
 /** What may stand next on a command line. */
 
-import { type InputCompletion, proposeCompletions } from "@stricli/core";
-import { application } from "../application.ts";
-import type { CliContext } from "../context.ts";
-import { routes } from "../routes.ts";
-
-/** A word, and what it does. */
-export interface Proposal {
-  readonly word: string;
-  /** Empty where the word says it all. */
-  readonly brief: string;
-}
+import { type CliContext, isRaw } from "../command.ts";
+import { type Proposal, proposeWords } from "../stricli.ts";
 
 /**
  * Words that may stand in the place of the last one, which is what has been
@@ -23,28 +14,15 @@ export async function propose(
   words: readonly string[],
   context: CliContext,
 ): Promise<readonly Proposal[]> {
-  const found = await proposeCompletions(
-    application(context.process.debug),
-    words,
-    context,
-  );
-  return found.filter((it) => isWanted(it, words))
-    .map(({ completion, brief }) => ({ word: completion, brief }));
-}
-
-function isWanted(
-  { kind, completion }: InputCompletion,
-  words: readonly string[],
-): boolean {
   const typed = words.at(-1) ?? "";
-  if (completion === "--" || !completion.startsWith(typed)) return false;
-  // Where a file may stand, options are for those who ask for them.
-  return kind !== "argument:flag" || typed.startsWith("-") ||
-    !takesOperands(words[0]);
-}
-
-function takesOperands(command = ""): boolean {
-  const target = routes.getRoutingTargetForInput(command);
-  return target !== undefined && "parameters" in target &&
-    target.parameters.positional !== undefined;
+  const command = context.program.commands.find(({ name }) =>
+    name === words[0]
+  );
+  // Where a file or a command may stand, options are for those who ask for them.
+  const wantsOptions = typed.startsWith("-") ||
+    command !== undefined && !isRaw(command) && command.operands.length === 0;
+  const found = await proposeWords(words, context);
+  return found.filter(({ word, isOption }) =>
+    word !== "--" && word.startsWith(typed) && (wantsOptions || !isOption)
+  );
 }

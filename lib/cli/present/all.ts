@@ -3,8 +3,7 @@
 import type { AllWatcher, Candidate } from "../../update/all/all.ts";
 import { type AllReport, exitCodeOfAll } from "../../update/all/all_report.ts";
 import type { PhaseName } from "../../update/report/report.ts";
-import { writePage } from "../flags/page.ts";
-import type { ReportFlags } from "../flags/report.ts";
+import { writePage } from "../files/side.ts";
 import type { CliProcess, Output } from "../process.ts";
 import {
   doneText,
@@ -14,6 +13,7 @@ import {
 } from "../terminal/all.ts";
 import { StatusLine } from "../terminal/status_line.ts";
 import { inertJson } from "../../inert.ts";
+import type { Presentation } from "./report.ts";
 
 /**
  * Prints a line for each VM as it is done, and at the end how all of it went.
@@ -22,7 +22,7 @@ import { inertJson } from "../../inert.ts";
  */
 export async function presentAll(
   process: CliProcess,
-  { json, report: file }: ReportFlags,
+  { json, report: file }: Omit<Presentation, "view">,
   work: (watcher: AllWatcher) => Promise<AllReport>,
 ): Promise<AllReport> {
   const { stdout, stderr } = process;

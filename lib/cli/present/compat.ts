@@ -19,9 +19,9 @@ import { inertJson } from "../../inert.ts";
 
 /** The words after `cprctl compat`. */
 export interface CompatFlags {
-  readonly machine?: string;
-  readonly stream?: string;
-  readonly qmp?: QmpAddress;
+  readonly machine: string | undefined;
+  readonly stream: string | undefined;
+  readonly qmp: QmpAddress | undefined;
   readonly json: boolean;
 }
 

@@ -26,13 +26,13 @@ import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** The words after `cprctl inspect`. */
 export interface InspectFlags {
-  readonly pid?: number;
-  readonly section?: string;
-  readonly offset?: number;
+  readonly pid: number | undefined;
+  readonly section: string | undefined;
+  readonly offset: number | undefined;
   readonly offsets: boolean;
   readonly json: boolean;
   readonly verify: boolean;
-  readonly "extract-ram"?: string;
+  readonly "extract-ram": string | undefined;
 }
 
 /**

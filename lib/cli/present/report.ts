@@ -9,7 +9,7 @@ import {
 } from "../../update/report/report.ts";
 import { sealed } from "../../update/report/sealed.ts";
 import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
-import { writePage } from "../flags/page.ts";
+import { writePage } from "../files/side.ts";
 import type { CliProcess } from "../process.ts";
 import { renderReport, type ReportView } from "../terminal/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";

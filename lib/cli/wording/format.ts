@@ -1,5 +1,7 @@
 /** Figures and paragraphs as a person reads them. */
 
+import { unicodeWidth } from "@std/cli";
+
 /** A duration: 0.4 ms, 91.3 ms, 1.25 s. */
 export function formatDuration(milliseconds: number): string {
   return milliseconds < 999.95
@@ -22,8 +24,18 @@ export function formatSize(bytes: number): string {
 /** Columns of the longest text, or `least`; for any number of texts. */
 export function columnsOf(texts: Iterable<string>, least = 0): number {
   let columns = least;
-  for (const { length } of texts) columns = Math.max(columns, length);
+  for (const text of texts) columns = Math.max(columns, unicodeWidth(text));
   return columns;
+}
+
+/** The text with blanks behind it, so that it takes so many columns. */
+export function padEnd(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - unicodeWidth(text)));
+}
+
+/** The text with blanks before it, so that it takes so many columns. */
+export function padStart(text: string, columns: number): string {
+  return " ".repeat(Math.max(0, columns - unicodeWidth(text))) + text;
 }
 
 /** How a paragraph is laid out. */
@@ -44,15 +56,16 @@ export function wrap(text: string, { width, lead, indent }: Layout): string {
   let result = "";
   let column = lead;
   for (const word of text.split(" ")) {
+    const columns = unicodeWidth(word);
     if (result === "") {
       result = word;
-      column += word.length;
-    } else if (column + 1 + word.length > width) {
+      column += columns;
+    } else if (column + 1 + columns > width) {
       result += `\n${" ".repeat(indent)}${word}`;
-      column = indent + word.length;
+      column = indent + columns;
     } else {
       result += ` ${word}`;
-      column += 1 + word.length;
+      column += 1 + columns;
     }
   }
   return result;

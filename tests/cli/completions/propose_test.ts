@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { PROPOSE_WORD } from "../../../lib/cli/completion_scripts.ts";
 import { dispatch } from "../../../lib/cli/dispatch.ts";
-import { commandNames } from "../../../lib/cli/routes.ts";
+import { PROGRAM } from "../../../lib/cli/program.ts";
 import { Lab } from "../../machine/e2e/harness/mod.ts";
 import { capturedProcess } from "../captured.ts";
 
@@ -13,7 +13,10 @@ async function proposed(...words: string[]): Promise<string[]> {
 }
 
 Deno.test("commands, and what they do", async () => {
-  assertEquals(await proposed(""), commandNames());
+  assertEquals(
+    await proposed(""),
+    PROGRAM.commands.map(({ name }) => name),
+  );
   assertEquals(await proposed("re"), ["recover"]);
   assertEquals(await proposed("help", "ve"), ["version"]);
   assertEquals(await proposed("completions", ""), ["bash", "zsh", "fish"]);
@@ -22,12 +25,15 @@ Deno.test("commands, and what they do", async () => {
   await dispatch([PROPOSE_WORD, "rec"], process);
   assertEquals(
     process.written.stdout,
-    "recover\tFinish what a killed cprctl left\n",
+    "recover\tFinish updates that were interrupted\n",
   );
 });
 
 Deno.test("options, where no file is meant", async () => {
-  assertEquals(await proposed("version", ""), ["--json", "--licences"]);
+  assertEquals(await proposed("version", ""), [
+    "--json",
+    "--licences",
+  ]);
   assertEquals(await proposed("update", "--max"), ["--max-failures"]);
   assertEquals(await proposed("inspect", ""), []);
   assertEquals(await proposed("inspect", "--off"), [

@@ -1,14 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { buildApplication, run } from "@stricli/core";
-import { listCommand } from "../../../lib/cli/commands/list.ts";
-import { dispatch } from "../../../lib/cli/dispatch.ts";
 import { renderList } from "../../../lib/cli/terminal/list.ts";
 import type {
   HostList,
   ListedVm,
   ListRequest,
 } from "../../../lib/update/host/list.ts";
-import { capturedProcess, PLAIN } from "../captured.ts";
+import { PLAIN } from "../captured.ts";
+import { runHere } from "../run_here.ts";
 
 const GUEST: ListedVm = {
   pid: 4711,
@@ -67,21 +65,19 @@ Deno.test("a guest's name cannot command the terminal", () => {
   assertStringIncludes(text, "\\x1b[2Ja");
 });
 
-Deno.test("the flags become a request", async () => {
+Deno.test("the options become a request", async () => {
   const requests: ListRequest[] = [];
-  const command = listCommand(() =>
-    Promise.resolve((request) => {
-      requests.push(request);
-      return Promise.resolve(HOST);
-    })
-  );
-  const process = capturedProcess();
-  const application = buildApplication(command, { name: "cprctl list" });
-  await run(application, [], { process, dispatch });
-  await run(application, ["--no-qmp"], { process, dispatch });
+  const list = async (...words: string[]) => {
+    const { stdout } = await runHere(["list", ...words], {
+      listVms: (request) => {
+        requests.push(request);
+        return Promise.resolve(HOST);
+      },
+    });
+    return stdout;
+  };
+  assertEquals(await list(), renderList(HOST, PLAIN));
+  assertEquals(await list("--no-qmp"), renderList(HOST, PLAIN));
   assertEquals(requests.map((it) => it.asksMonitors), [true, false]);
-  assertEquals(process.written.stdout, renderList(HOST, PLAIN).repeat(2));
-  process.written.stdout = "";
-  await run(application, ["--json"], { process, dispatch });
-  assertEquals(JSON.parse(process.written.stdout), HOST);
+  assertEquals(JSON.parse(await list("--json")), HOST);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseQmpAddress } from "../../../lib/cli/flags/qmp_address.ts";
+import { parseQmpAddress } from "../../../lib/cli/options/qmp_address.ts";
 import { UsageError } from "../../../lib/errors.ts";
 
 Deno.test("a socket's path", () => {

@@ -13,12 +13,14 @@ export function parseQmpAddress(text: string): QmpAddress {
   const [, scheme, rest = ""] = /^(?:(unix|tcp):)?(.*)$/s.exec(text) ?? [];
   const tcp = /^(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(rest);
   if (scheme === "unix" || (scheme === undefined && tcp === null)) {
-    if (rest === "") throw new UsageError("Want a socket's path or HOST:PORT");
+    if (rest === "") throw neither();
     return { path: rest };
   }
   const port = Number(tcp?.[3]);
-  if (tcp === null || port < 1 || port > MAX_PORT) {
-    throw new UsageError("Want a socket's path or HOST:PORT");
-  }
+  if (tcp === null || port < 1 || port > MAX_PORT) throw neither();
   return { host: tcp[1] ?? tcp[2] ?? "", port };
+}
+
+function neither(): UsageError {
+  return new UsageError("Expected a socket path or HOST:PORT");
 }

@@ -1,0 +1,38 @@
+/** The work that commands ask for; each part is imported when it is called. */
+
+import type { AllReport } from "../update/all/all_report.ts";
+import type { HostRequest } from "../update/all/host.ts";
+import type { CheckRequest } from "../update/check.ts";
+import type { HostList, ListRequest } from "../update/host/list.ts";
+import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
+import type { Report } from "../update/report/report.ts";
+import type { PhaseObserver } from "../update/transaction/phase_clock.ts";
+import type { UpdateRequest } from "../update/update.ts";
+
+/** What works on virtual machines; tests put their own in its place. */
+export interface Engine {
+  readonly update: (request: UpdateRequest) => Promise<Report>;
+  readonly check: (request: CheckRequest) => Promise<Report>;
+  readonly workOnHost: (request: HostRequest) => Promise<AllReport>;
+  readonly listVms: (request: ListRequest) => Promise<HostList>;
+  readonly recover: (request: RecoverRequest) => Promise<Recovery[]>;
+  readonly demonstrate: (
+    self: readonly string[],
+    observer: PhaseObserver,
+  ) => Promise<Report>;
+}
+
+/** The real one. */
+export const ENGINE: Engine = {
+  update: async (request) =>
+    (await import("../update/update.ts")).update(request),
+  check: async (request) => (await import("../update/check.ts")).check(request),
+  workOnHost: async (request) =>
+    (await import("../update/all/host.ts")).workOnHost(request),
+  listVms: async (request) =>
+    (await import("../update/host/list.ts")).listVms(request),
+  recover: async (request) =>
+    (await import("../update/recover/recover.ts")).recover(request),
+  demonstrate: async (self, observer) =>
+    (await import("../update/demo.ts")).demonstrate(self, observer),
+};

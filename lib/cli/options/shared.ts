@@ -1,0 +1,40 @@
+/** Options that several commands have. @module */
+
+import { UsageError } from "../../errors.ts";
+import type { Switch, Valued } from "../command.ts";
+
+/** Print data for a program. */
+export const JSON_OPTION: Switch = { brief: "Print one JSON document" };
+
+/** Accept a weaker confinement. */
+export const WEAKER_OPTION: Switch = {
+  brief: "Accept that a VM that is rolled back is less confined than before",
+};
+
+/** The report as a page. */
+export const REPORT_OPTION: Valued<string> = {
+  value: "FILE",
+  parse: parseReportFile,
+  brief: "Also write the report to FILE as an HTML page",
+};
+
+/** Metrics of this host. */
+export const METRICS_OPTION: Valued<string> = {
+  value: "FILE",
+  parse: parseMetricsFile,
+  brief: "Also write metrics for node_exporter to FILE, a name ending in .prom",
+};
+
+/** Standard output has a report already. */
+function parseReportFile(path: string): string {
+  if (path === "-" || path.endsWith("/")) {
+    throw new UsageError("Expected a file name");
+  }
+  return path;
+}
+
+/** node_exporter passes over files of other names. */
+function parseMetricsFile(path: string): string {
+  if (/(?:^|[^/])\.prom$/.test(path)) return path;
+  throw new UsageError("Expected a file name that ends in .prom");
+}

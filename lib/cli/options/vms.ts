@@ -1,0 +1,101 @@
+/** The options of an update and of its check: which VM, which binary, how to tell. */
+
+import { UsageError } from "../../errors.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
+import type { ListedVm } from "../../update/host/list.ts";
+import type { UpdateRequest } from "../../update/update.ts";
+import type { CliContext, OptionValues, Valued } from "../command.ts";
+import { selfCommand } from "../self.ts";
+import { parseQmpAddress } from "./qmp_address.ts";
+import { JSON_OPTION, REPORT_OPTION, WEAKER_OPTION } from "./shared.ts";
+
+/** The options. */
+export const VM_OPTIONS = {
+  qmp: {
+    value: "SOCKET",
+    parse: parseQmpAddress,
+    propose: (context) => ofVms(context, ({ qmp }) => qmp),
+    brief: "QMP socket of the VM: a path, or HOST:PORT",
+  } satisfies Valued<QmpAddress>,
+  all: {
+    value: "PATTERN",
+    parse: String,
+    bare: "*",
+    propose: (context) => ofVms(context, ({ name }) => name),
+    brief: "All updatable VMs of this host, or those whose names match PATTERN",
+  } satisfies Valued<string>,
+  binary: {
+    value: "PATH",
+    parse: String,
+    brief: "New QEMU binary (default: whatever is now at the path of the " +
+      "running one)",
+  } satisfies Valued<string>,
+  force: { brief: "Update even if the VM already runs this binary" },
+  "allow-weaker-confinement": WEAKER_OPTION,
+  timeout: {
+    value: "SECONDS",
+    parse: parseSeconds,
+    default: "60",
+    brief: "Time limit in seconds; a rollback may take as long again",
+  } satisfies Valued<number>,
+  json: JSON_OPTION,
+  report: REPORT_OPTION,
+} as const;
+
+/** What follows the names of the commands that have these options. */
+export const VM_USAGE = [
+  "--qmp SOCKET [OPTION]...",
+  "--all [PATTERN] [OPTION]...",
+] as const;
+
+/** What the options were set to. */
+export type VmValues = OptionValues<typeof VM_OPTIONS>;
+
+/** What this host's VMs have; no monitor is asked, so no guest waits. */
+async function ofVms(
+  { engine }: CliContext,
+  part: (vm: ListedVm) => string | null,
+): Promise<readonly string[]> {
+  const { vms } = await engine.listVms({ asksMonitors: false });
+  return vms.map(part).filter((it) => it !== null);
+}
+
+/** What the options ask for, whichever VM it is. */
+export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
+  return {
+    binary: values.binary,
+    skipIfCurrent: !values.force,
+    allowWeakerConfinement: values["allow-weaker-confinement"],
+    timeoutMs: values.timeout * 1000,
+    self: selfCommand(),
+  };
+}
+
+/** One VM, or those whose names match. */
+export type Target =
+  | { readonly address: QmpAddress }
+  | { readonly pattern: string };
+
+/**
+ * Which VMs are meant.
+ *
+ * @throws {UsageError} when that is not said, or said twice
+ */
+export function targetOf({ qmp, all }: VmValues): Target {
+  if (qmp !== undefined && all === undefined) return { address: qmp };
+  if (qmp === undefined && all !== undefined) return { pattern: all };
+  throw new UsageError(
+    qmp === undefined
+      ? "No VM was named"
+      : "Cannot combine --qmp and --all: one names a single VM, the other many",
+    { remedy: "Give either --qmp SOCKET or --all [PATTERN]" },
+  );
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds === 0) {
+    throw new UsageError("Expected a positive number of seconds");
+  }
+  return seconds;
+}

@@ -1,0 +1,47 @@
+/** From recovered VMs to what is printed of them, and the exit code. */
+
+import { inertJson } from "../../inert.ts";
+import type { Recovery } from "../../update/recover/recover.ts";
+import { exitCodeOf } from "../../update/report/report.ts";
+import { sealedText } from "../../update/report/sealed.ts";
+import type { CliProcess } from "../process.ts";
+import { printable } from "../wording/printable.ts";
+
+/** Prints what became of each VM. */
+export function presentRecovery(
+  process: CliProcess,
+  json: boolean,
+  recoveries: readonly Recovery[],
+): void {
+  // QEMU's own words may quote its command line.
+  const sealed = recoveries.map((recovery) => ({
+    ...recovery,
+    message: sealedText(recovery.message),
+  }));
+  process.stdout.write(json ? asJson(sealed) : asText(sealed));
+  process.exitCode = Math.max(0, ...recoveries.map(exitCode));
+}
+
+function exitCode({ outcome }: Recovery): number {
+  return outcome === "recovered" ? 0 : exitCodeOf(outcome);
+}
+
+function asText(recoveries: readonly Recovery[]): string {
+  if (recoveries.length === 0) return "No unfinished update was found\n";
+  return recoveries.map(({ vm, outcome, message, remedy }) =>
+    printable(`${outcome}: ${vm.name ?? `process ${vm.pid}`}: ${message}`) +
+    "\n" + (remedy === undefined ? "" : `  ${printable(remedy)}\n`)
+  ).join("");
+}
+
+function asJson(recoveries: readonly Recovery[]): string {
+  const results = recoveries.map(({ vm, pid, outcome, message, remedy }) => ({
+    name: vm.name ?? null,
+    pid_before: vm.pid,
+    pid_after: pid,
+    outcome,
+    message,
+    remedy: remedy ?? null,
+  }));
+  return `${inertJson({ schema: 1, results }, 2)}\n`;
+}

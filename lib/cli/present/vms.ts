@@ -1,0 +1,67 @@
+/** From options that name VMs to what is printed of them. */
+
+import { UsageError } from "../../errors.ts";
+import type { QmpAddress } from "../../qmp/mod.ts";
+import type { Report } from "../../update/report/report.ts";
+import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
+import type { CliContext } from "../command.ts";
+import { requestOf, targetOf, type VmValues } from "../options/vms.ts";
+
+/** How to work on many VMs; undefined: as usual. */
+export interface Crowd {
+  readonly jobs?: number | undefined;
+  readonly "max-failures"?: number | undefined;
+}
+
+/** A check stops no guest, so one that fails is no reason to stop. */
+const USUAL = {
+  check: { jobs: 4, maxFailures: Infinity },
+  update: { jobs: 2, maxFailures: 1 },
+} as const;
+
+/**
+ * Updates or checks the VMs that the options name, prints what came of it, and
+ * sets the exit code.
+ *
+ * @returns a report for each VM
+ * @throws {UsageError} when the options do not go together
+ */
+export async function workOnVms(
+  { process, engine }: CliContext,
+  values: VmValues & Crowd,
+  what: keyof typeof USUAL,
+): Promise<readonly Report[]> {
+  const target = targetOf(values);
+  const { jobs, "max-failures": maxFailures } = values;
+  const request = requestOf(values);
+  const work = (address: QmpAddress, observer: PhaseObserver) =>
+    engine[what]({ ...request, address, observer });
+  if ("address" in target) {
+    if (jobs !== undefined || maxFailures !== undefined) {
+      throw new UsageError("Cannot use --jobs or --max-failures with one VM", {
+        remedy: "Leave them out, or give --all in place of --qmp",
+      });
+    }
+    const { presentUpdate } = await import("./report.ts");
+    const report = await presentUpdate(
+      process,
+      { ...values, view: what },
+      (observer) => work(target.address, observer),
+    );
+    return [report];
+  }
+  const { presentAll } = await import("./all.ts");
+  const { results } = await presentAll(
+    process,
+    values,
+    (watcher) =>
+      engine.workOnHost({
+        ...target,
+        watcher,
+        jobs: jobs ?? USUAL[what].jobs,
+        maxFailures: maxFailures ?? USUAL[what].maxFailures,
+        work: ({ qmp: path }, observer) => work({ path }, observer),
+      }),
+  );
+  return results;
+}

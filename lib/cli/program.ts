@@ -1,0 +1,61 @@
+import type { Program } from "./command.ts";
+import { checkCommand } from "./commands/check.ts";
+import { compatCommand } from "./commands/compat.ts";
+import { completionsCommand } from "./commands/completions.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { diffCommand } from "./commands/diff.ts";
+import { execCommand } from "./commands/exec.ts";
+import { helpCommand } from "./commands/help.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { listCommand } from "./commands/list.ts";
+import { machineCommand } from "./commands/machine.ts";
+import { manCommand } from "./commands/man.ts";
+import { recoverCommand } from "./commands/recover.ts";
+import { schemaCommand } from "./commands/schema.ts";
+import { updateCommand } from "./commands/update.ts";
+import { versionCommand } from "./commands/version.ts";
+
+/** All commands, in the order that help lists them. */
+export const PROGRAM: Program = {
+  name: "cprctl",
+  brief: "Move a running virtual machine to a new QEMU",
+  description: "Move a running virtual machine to a new QEMU in the same " +
+    "process, or roll it back.",
+  commands: [
+    updateCommand,
+    checkCommand,
+    listCommand,
+    recoverCommand,
+    inspectCommand,
+    diffCommand,
+    compatCommand,
+    machineCommand,
+    demoCommand,
+    execCommand,
+    schemaCommand,
+    completionsCommand,
+    manCommand,
+    versionCommand,
+    helpCommand,
+  ],
+  sections: [
+    {
+      title: "EXIT STATUS",
+      rows: [
+        ["0", "Success, or nothing to do"],
+        ["1", "Any other error"],
+        ["2", "Wrong command line"],
+        ["3", "Refused: nothing was touched"],
+        ["4", "Rolled back: the VM runs on the old program"],
+        ["5", "Manual intervention needed: see the message"],
+      ],
+    },
+    {
+      title: "ENVIRONMENT",
+      rows: [
+        ["NO_COLOR", "Print no colours"],
+        ["CPRCTL_DEBUG", "Print where an error was thrown"],
+      ],
+    },
+  ],
+};

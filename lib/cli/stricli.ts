@@ -1,0 +1,335 @@
+/**
+ * The command line as @stricli/core reads it. No other file knows that library:
+ * what takes its place exports what this file does, and nothing else changes.
+ *
+ * @module
+ */
+
+import {
+  AliasNotFoundError,
+  type Application,
+  type ApplicationText,
+  ArgumentParseError,
+  ArgumentScannerError,
+  buildApplication,
+  buildCommand,
+  buildRouteMap,
+  type Command as Route,
+  ExitCode,
+  FlagNotFoundError,
+  proposeCompletions,
+  run,
+  text_en,
+  type TypedCommandParameters,
+  UnexpectedFlagError,
+  UnexpectedPositionalError,
+  UnsatisfiedFlagError,
+  UnsatisfiedPositionalError,
+} from "@stricli/core";
+import { UsageError } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import {
+  type CliContext,
+  type Command,
+  type DefinedCommand,
+  isRaw,
+  isValued,
+  type Operand,
+  type Program,
+  type Switch,
+  type Value,
+  type Valued,
+} from "./command.ts";
+import {
+  commandHelp,
+  HELP_BRIEF,
+  optionSynopsis,
+  programHelp,
+  VERSION_BRIEF,
+} from "./help.ts";
+import { errorText, exitCodeOf } from "./wording/errors.ts";
+
+const USAGE_ERROR = 2;
+const INTERNAL_ERROR = 1;
+
+/** What counts as the same word mistyped: no more than two slips. */
+const TYPING_SLIPS = {
+  threshold: 4,
+  weights: { insertion: 2, deletion: 2, substitution: 2, transposition: 1 },
+};
+
+/**
+ * Runs the command that the words name. Every error has been printed.
+ *
+ * @returns the exit code
+ */
+export async function runWords(
+  all: readonly string[],
+  context: CliContext,
+): Promise<number> {
+  const { process, program } = context;
+  const words = all[0] === "--" ? all.slice(1) : all;
+  const [name] = words;
+  const command = program.commands.find((it) => it.name === name);
+  try {
+    if (command !== undefined) requireValues(command, words);
+  } catch (error) {
+    process.stderr.write(`${errorText(error, process.debug)}\n`);
+    return exitCodeOf(error);
+  }
+  await run(applicationOf(context, command), words, context);
+  const code = process.exitCode ?? ExitCode.InternalError;
+  if (code >= 0) return code;
+  // Those below zero are the library's own.
+  const isUsage = code === ExitCode.UnknownCommand ||
+    code === ExitCode.InvalidArgument;
+  return isUsage ? USAGE_ERROR : INTERNAL_ERROR;
+}
+
+/** A word that may stand next. */
+export interface Proposal {
+  readonly word: string;
+  /** Empty where the word says it all. */
+  readonly brief: string;
+  readonly isOption: boolean;
+}
+
+/**
+ * Words that may stand in the place of the last one, which is what has been
+ * typed of it.
+ */
+export async function proposeWords(
+  words: readonly string[],
+  context: CliContext,
+): Promise<Proposal[]> {
+  const found = await proposeCompletions(
+    applicationOf(context, undefined),
+    words,
+    context,
+  );
+  return found.map(({ kind, completion, brief }) => ({
+    ...{ word: completion, brief },
+    isOption: kind === "argument:flag",
+  }));
+}
+
+/** @param command the one that the words name, if they name one */
+function applicationOf(
+  { program, process }: CliContext,
+  command?: Command,
+): Application<CliContext> {
+  const { name, brief, commands } = program;
+  const root = buildRouteMap<string, CliContext>({
+    routes: Object.fromEntries(commands.map((it) => [it.name, routeOf(it)])),
+    docs: { brief },
+  });
+  const help = {
+    brief: HELP_BRIEF,
+    aliases: ["h"],
+    global: true,
+    defaultForRouteMap: true,
+    async run() {
+      process.stdout.write(
+        command === undefined
+          ? programHelp(program)
+          : await commandHelp(program, command),
+      );
+    },
+  } as const;
+  const version = {
+    brief: VERSION_BRIEF,
+    aliases: ["v", "V"],
+    run: () => process.stdout.write(`${VERSION}\n`),
+  } as const;
+  return buildApplication(root, {
+    name,
+    determineExitCode: exitCodeOf,
+    scanner: {
+      allowArgumentEscapeSequence: true,
+      distanceOptions: TYPING_SLIPS,
+    },
+    localization: { text: textsOf(program, process.debug, command) },
+  }, { help: { flag: help }, version: { flag: version } });
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+function routeOf(command: Command): Route<CliContext> {
+  const { brief } = command;
+  if (isRaw(command)) {
+    return buildCommand<Record<never, never>, string[], CliContext>({
+      docs: { brief },
+      parameters: {
+        positional: { kind: "array", parameter: { brief, parse: String } },
+      },
+      async func(_flags, ...words) {
+        this.process.exitCode = await command.run(words);
+      },
+    });
+  }
+  const flags = Object.entries(command.options)
+    .map(([name, option]) => [name, flagOf(option)] as const);
+  return buildCommand<Values, unknown[], CliContext>({
+    docs: { brief },
+    // The library has types for each name and place; here they are data.
+    parameters: {
+      flags: Object.fromEntries(flags),
+      positional: {
+        kind: "tuple",
+        parameters: command.operands.map(positionalOf),
+      },
+    } as unknown as TypedCommandParameters<Values, unknown[], CliContext>,
+    async func(values, ...operands) {
+      await command.run(this, withDefaults(command, values), ...operands);
+    },
+  });
+}
+
+function flagOf(option: Switch | Valued<unknown>) {
+  const { brief } = option;
+  if (!isValued(option)) {
+    return { kind: "boolean", brief, optional: true } as const;
+  }
+  const { value: placeholder, bare, parse } = option;
+  return {
+    ...{ kind: "parsed", brief, placeholder, optional: true } as const,
+    ...proposerOf(option),
+    parse: (text: string) => parse(text === "" ? bare ?? text : text),
+    ...bare === undefined ? {} : { inferEmpty: true },
+  };
+}
+
+function positionalOf(operand: Operand<unknown>) {
+  const { brief, name: placeholder, optional = false, parse } = operand;
+  return { brief, placeholder, optional, parse, ...proposerOf(operand) };
+}
+
+function proposerOf({ propose }: Value<unknown>) {
+  return propose === undefined ? {} : {
+    async proposeCompletions(this: CliContext) {
+      return [...await propose(this)];
+    },
+  };
+}
+
+function withDefaults({ options }: DefinedCommand, values: Values): Values {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => {
+      if (!isValued(option)) return [name, values[name] === true];
+      const { default: usual, parse } = option;
+      const value = values[name];
+      return [
+        name,
+        value === undefined && usual !== undefined ? parse(usual) : value,
+      ];
+    }),
+  );
+}
+
+/**
+ * Refuses an empty value: most often it is a variable that is not set, and for
+ * the library the same as none.
+ */
+function requireValues(command: Command, words: readonly string[]): void {
+  if (isRaw(command)) return;
+  for (const [at, word] of words.entries()) {
+    if (word === "--") return;
+    const [, name = "", given] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const option = command.options[name];
+    if (option === undefined || !isValued(option)) continue;
+    if ((given ?? words[at + 1]) !== "") continue;
+    throw new UsageError(`Cannot set --${name} to an empty value`, {
+      remedy: `Write ${optionSynopsis(name, option)}`,
+    });
+  }
+}
+
+/** The library's errors, in this program's words. */
+function textsOf(
+  { name }: Program,
+  debug: boolean,
+  command: Command | undefined,
+): ApplicationText {
+  const show = (error: unknown) => errorText(error, debug);
+  const help = `${[name, command?.name ?? ""].join(" ").trim()} --help`;
+  return {
+    ...text_en,
+    noCommandRegisteredForInput: ({ input, corrections }) =>
+      show(
+        input.startsWith("-")
+          ? new UsageError(`Unexpected option "${input}" before a command`, {
+            remedy: `Write ${name} COMMAND [OPTION]...`,
+          })
+          : new UsageError(`Unknown command "${input}"`, {
+            remedy: `Run ${eitherOf(`${name} `, corrections) ?? help}`,
+          }),
+      ),
+    exceptionWhileParsingArguments: (error) =>
+      show(usageError(error, command, help)),
+    exceptionWhileLoadingCommandFunction: show,
+    exceptionWhileLoadingCommandContext: show,
+    exceptionWhileRunningCommand: show,
+    exceptionWhileRunningIntegrationHook: ({ exception }) => show(exception),
+    exceptionWhileRunningIntegrationFlag: ({ exception }) => show(exception),
+    commandErrorResult: show,
+  };
+}
+
+function usageError(
+  error: unknown,
+  command: Command | undefined,
+  help: string,
+): unknown {
+  if (!(error instanceof ArgumentScannerError)) return error;
+  const options = command === undefined || isRaw(command)
+    ? {}
+    : command.options;
+  const remedy = `Run ${help}`;
+  if (error instanceof FlagNotFoundError) {
+    const names = eitherOf("--", error.corrections);
+    return new UsageError(`Unknown option "--${error.input}"`, {
+      remedy: names === undefined ? remedy : `Write ${names}`,
+    });
+  }
+  if (error instanceof AliasNotFoundError) {
+    return new UsageError(`Unknown option "-${error.input}"`, { remedy });
+  }
+  if (error instanceof UnsatisfiedFlagError) {
+    const { externalFlagName: name } = error;
+    const option = options[name];
+    return new UsageError(`Missing value for option --${name}`, {
+      remedy: option === undefined
+        ? remedy
+        : `Write ${optionSynopsis(name, option)}`,
+    });
+  }
+  if (error instanceof UnexpectedFlagError) {
+    const { externalFlagName: name } = error;
+    return new UsageError(`Option --${name} is given twice`);
+  }
+  if (error instanceof UnsatisfiedPositionalError) {
+    return new UsageError(`Missing argument ${error.placeholder}`, { remedy });
+  }
+  if (error instanceof UnexpectedPositionalError) {
+    return new UsageError(`Unexpected argument "${error.input}"`, { remedy });
+  }
+  if (error instanceof ArgumentParseError) {
+    const { externalFlagNameOrPlaceholder: name, input, exception } = error;
+    return new UsageError(
+      name in options
+        ? `Cannot set --${name} to "${input}"`
+        : `Cannot use "${input}" as ${name}`,
+      { cause: exception },
+    );
+  }
+  return new UsageError(`Cannot read the command line: ${error.message}`);
+}
+
+/** Names that come near, if there are any; the library quotes some. */
+function eitherOf(
+  prefix: string,
+  names: readonly string[],
+): string | undefined {
+  if (names.length === 0) return undefined;
+  return names.map((name) => prefix + name.replaceAll("`", "")).join(" or ");
+}
