@@ -1,17 +1,7 @@
 /**
- * What a command accepts: each type checks a JSON value and gives it its
- * TypeScript type. Refusals are worded as QEMU words them, so that what knows
- * QEMU's answers knows ours.
- *
- * ```ts
- * import { command, flag, optional, text } from "./arguments.ts";
- *
- * const greet = command(
- *   { name: text(), loud: optional(flag()) },
- *   ({ name, loud }) => loud ? name.toUpperCase() : name,
- * );
- * await greet.run({ name: "vm1" });
- * ```
+ * The arguments of a server's commands: each type checks a JSON value and gives
+ * it a TypeScript type. Error messages have QEMU's wording, for clients that
+ * match it.
  *
  * @module
  */
@@ -19,7 +9,7 @@
 import { QmpError } from "./errors.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
-/** A command's refusal: what the client gets for an answer. */
+/** A command fails; the client gets the description as an error reply. */
 export class CommandFailure extends QmpError {
   override readonly name: string = "CommandFailure";
 
@@ -35,13 +25,13 @@ export class CommandFailure extends QmpError {
 /** The type of one argument. */
 export interface ArgumentType<T> {
   /**
-   * The value, checked.
+   * Checks a value.
    *
-   * @param name the argument's, for the refusal: "channels[0].addr"
-   * @throws {CommandFailure}
+   * @param name the argument's, for the error message: "channels[0].addr"
+   * @throws {CommandFailure} if the value is not of this type
    */
   read(value: Json, name: string): T;
-  /** Whether it may be left out; then the value is undefined. */
+  /** Whether it may be omitted; then the value is undefined. */
   readonly optional?: true;
 }
 
@@ -52,7 +42,7 @@ type OptionalNames<M extends Members> = {
   [N in keyof M]: M[N] extends { optional: true } ? N : never;
 }[keyof M];
 
-/** The TypeScript type of what {@linkcode Members} accept. */
+/** The TypeScript type of values of {@linkcode Members}. */
 export type Arguments<M extends Members> =
   & {
     [N in Exclude<keyof M, OptionalNames<M>>]: M[N] extends
@@ -68,7 +58,18 @@ function wrongType(name: string, expected: string): CommandFailure {
   );
 }
 
-/** A string. */
+/**
+ * A string.
+ *
+ * @example
+ * ```ts
+ * import { command, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: text() }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: "vm1" }), "vm1");
+ * ```
+ */
 export function text(): ArgumentType<string> {
   return {
     read(value, name) {
@@ -78,7 +79,18 @@ export function text(): ArgumentType<string> {
   };
 }
 
-/** A boolean. */
+/**
+ * A boolean.
+ *
+ * @example
+ * ```ts
+ * import { command, flag } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: flag() }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: true }), true);
+ * ```
+ */
 export function flag(): ArgumentType<boolean> {
   return {
     read(value, name) {
@@ -92,7 +104,18 @@ function isInteger(value: Json): value is number | bigint {
   return typeof value === "bigint" || Number.isSafeInteger(value);
 }
 
-/** An integer of 64 bits; a bigint only beyond 2^53. */
+/**
+ * A 64-bit integer; a bigint only beyond ±(2^53 - 1).
+ *
+ * @example
+ * ```ts
+ * import { command, integer } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: integer() }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: -1 }), -1);
+ * ```
+ */
 export function integer(): ArgumentType<number | bigint> {
   return {
     read(value, name) {
@@ -102,7 +125,18 @@ export function integer(): ArgumentType<number | bigint> {
   };
 }
 
-/** An unsigned integer of 64 bits; a bigint only beyond 2^53. */
+/**
+ * An unsigned 64-bit integer; a bigint only beyond 2^53 - 1.
+ *
+ * @example
+ * ```ts
+ * import { command, unsigned } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: unsigned() }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: 2n ** 63n }), 2n ** 63n);
+ * ```
+ */
 export function unsigned(): ArgumentType<number | bigint> {
   return {
     read(value, name) {
@@ -112,7 +146,18 @@ export function unsigned(): ArgumentType<number | bigint> {
   };
 }
 
-/** One of some words. */
+/**
+ * One of the given words.
+ *
+ * @example
+ * ```ts
+ * import { command, oneOf } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: oneOf("on", "off") }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: "on" }), "on");
+ * ```
+ */
 export function oneOf<const T extends string>(
   ...words: readonly T[]
 ): ArgumentType<T> {
@@ -128,7 +173,18 @@ export function oneOf<const T extends string>(
   };
 }
 
-/** An array. */
+/**
+ * An array of one type.
+ *
+ * @example
+ * ```ts
+ * import { command, list, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: list(text()) }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: ["a", "b"] }), ["a", "b"]);
+ * ```
+ */
 export function list<T>(item: ArgumentType<T>): ArgumentType<T[]> {
   return {
     read(value, name) {
@@ -138,7 +194,18 @@ export function list<T>(item: ArgumentType<T>): ArgumentType<T[]> {
   };
 }
 
-/** An object of known members. */
+/**
+ * An object with the given members.
+ *
+ * @example
+ * ```ts
+ * import { command, record, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: record({ id: text() }) }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: { id: "d0" } }), { id: "d0" });
+ * ```
+ */
 export function record<M extends Members>(
   members: M,
 ): ArgumentType<Arguments<M>> {
@@ -150,31 +217,70 @@ export function record<M extends Members>(
   };
 }
 
-/** Any value at all. */
+/**
+ * Any value.
+ *
+ * @example
+ * ```ts
+ * import { command, anything } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command({ value: anything() }, ({ value }) => value);
+ * assertEquals(await echo.run({ value: null }), null);
+ * ```
+ */
 export function anything(): ArgumentType<Json> {
   return { read: (value) => value };
 }
 
-/** What may be left out. */
+/**
+ * An argument that may be omitted.
+ *
+ * @example
+ * ```ts
+ * import { command, optional, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const echo = command(
+ *   { value: optional(text()) },
+ *   ({ value }) => value ?? "none",
+ * );
+ * assertEquals(await echo.run({}), "none");
+ * ```
+ */
 export function optional<T>(
   type: ArgumentType<T>,
 ): ArgumentType<T> & { optional: true } {
   return { ...type, optional: true };
 }
 
-/** What a command does, arguments unchecked. */
+/** A command of a server. */
 export interface Command {
   /**
-   * @throws {CommandFailure} for arguments that it does not accept, and
-   *   whatever the command itself throws
+   * Checks the arguments and runs the command.
+   *
+   * @throws {CommandFailure} for invalid arguments; anything that the command
+   *   throws
    */
   run(args: JsonObject): Promise<Json>;
 }
 
 /**
- * A command of the given arguments.
+ * Makes a command with the given arguments.
  *
- * @param run what it does; what it returns is the answer, `{}` if nothing
+ * @param run the command; its result is the reply, `{}` if it returns nothing
+ *
+ * @example
+ * ```ts
+ * import { command, flag, optional, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const greet = command(
+ *   { name: text(), loud: optional(flag()) },
+ *   ({ name, loud }) => loud ? name.toUpperCase() : name,
+ * );
+ * assertEquals(await greet.run({ name: "vm1", loud: true }), "VM1");
+ * ```
  */
 export function command<M extends Members>(
   members: M,
@@ -207,6 +313,6 @@ function readMembers<M extends Members>(
       throw new CommandFailure(`Parameter '${prefix}${name}' is unexpected`);
     }
   }
-  // Each member was read by its own type just now.
+  // Each member was checked by its type.
   return read as Arguments<M>;
 }

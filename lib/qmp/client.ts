@@ -7,12 +7,12 @@
  *      └────────────┴── QmpConnectError, QmpTimeoutError ┴─ QmpError
  * ```
  *
- * The peer is not trusted: a guest may own its QEMU. Every message is bounded
- * in size and depth, and nothing is waited for without a deadline.
+ * The peer is not trusted: a guest may have taken over its QEMU. Every message
+ * is bounded in size and depth, and every wait has a deadline.
  *
- * What QEMU owes to a client that has gone it sends to the next one, even
- * before the greeting. So every connection numbers its commands from a number
- * of its own, and what answers none of them is passed over.
+ * QEMU sends replies to the commands of a client that has disconnected to the
+ * next client, even before the greeting. Therefore each connection starts its
+ * command ids at a random number, and ignores replies with other ids.
  *
  * @module
  */
@@ -49,47 +49,47 @@ import {
 } from "./transport.ts";
 import { Wire } from "./wire.ts";
 
-/** A thousand images, or a chain of hundreds, take a few megabytes. */
+/** The reply about a thousand images, or a long backing chain, has some MB. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
-/** Values in one, and what each is counted as besides its text. */
+/** Values in one message, and the memory that each takes beside its text. */
 const MAX_VALUES = 256 * 1024;
 const BYTES_PER_VALUE = 64;
 /**
- * Of all replies over a connection, since answers are kept, as they are in
- * memory: an update of such a machine asks for each thing a few times.
+ * The memory of all replies of a connection, as the caller may keep them. An
+ * update of such a machine sends each query a few times.
  */
 const MAX_BYTES = 32 * 1024 * 1024;
-/** The largest events carry a device path and a few numbers. */
+/** The largest events have a device path and a few numbers. */
 const MAX_EVENT_BYTES = 64 * 1024;
-/** QEMU owes a client that has gone a handful, each no larger than ours. */
-const MAX_PASSED_OVER = 1000;
-const MAX_PASSED_OVER_BYTES = MAX_REPLY_BYTES;
-/** As deep as QEMU's own parser goes; a long backing chain needs hundreds. */
+/** Bounds replies to earlier clients; QEMU sends a few at most. */
+const MAX_IGNORED = 1000;
+const MAX_IGNORED_BYTES = MAX_REPLY_BYTES;
+/** As in QEMU's own parser; a long backing chain needs hundreds. */
 const MAX_DEPTH = 1024;
 /**
- * A command ends with its last bracket. QEMU reads its monitor byte by byte,
- * each taking some microseconds, and a line feed that it has not read when it
- * ends or execs turns the end of the connection into a reset.
+ * A command ends with its closing bracket. QEMU reads its monitor byte by byte,
+ * some microseconds each. A line feed that is unread when QEMU exits or execs
+ * would reset the connection instead of ending it.
  */
 const NO_TERMINATOR = "";
-/** For a reply. QEMU answers within its main loop, which I/O may hold up. */
+/** For a reply. QEMU replies from its main loop, which I/O may delay. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** How to connect. */
+/** Options of {@linkcode QmpClient.connect}. */
 export interface ConnectOptions extends Patience {
   /**
-   * Come back with the greeting, while the negotiation is under way: what is
-   * sent meanwhile is answered after it, or fails with it. A QEMU that starts
-   * greets when half of its start is over, and answers at the end.
+   * Return after the greeting, before the negotiation has completed. Commands
+   * sent until then are answered after it, or fail with it. A starting QEMU
+   * greets early and answers when its start is complete.
    */
   readonly early?: boolean;
-  /** The longest message that is read; default: that of any question. */
+  /** The longest message that is read; default: 8 MiB. */
   readonly maxReplyBytes?: number;
 }
 
-/** How to run a command. */
+/** Options of {@linkcode QmpClient.execute}. */
 export interface ExecuteOptions extends Partial<Patience> {
-  /** Descriptors that go with it, as `getfd` and `add-fd` want them. */
+  /** Descriptors to send with it, as for `getfd` and `add-fd`. */
   readonly descriptors?: readonly number[];
 }
 
@@ -99,7 +99,31 @@ interface Pending {
   readonly reject: (error: QmpError) => void;
 }
 
-/** A connection to a QMP monitor, past its handshake. */
+/**
+ * A connection to a QMP monitor, after the handshake.
+ *
+ * @example
+ * ```ts
+ * import { command, QmpClient, QmpServer } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const directory = await Deno.makeTempDir();
+ * const path = `${directory}/qmp`;
+ * {
+ *   await using server = new QmpServer({
+ *     version: { major: 11, minor: 1, micro: 0, package: "" },
+ *     commands: new Map([["query-name", command({}, () => ({ name: "vm1" }))]]),
+ *   });
+ *   server.listen({ path });
+ *   await using client = await QmpClient.connect(
+ *     { path },
+ *     { timeoutMs: 5000 },
+ *   );
+ *   assertEquals(await client.execute("query-name"), { name: "vm1" });
+ * }
+ * await Deno.remove(directory, { recursive: true });
+ * ```
+ */
 export class QmpClient implements AsyncDisposable {
   /** Where the monitor listens. */
   readonly address: QmpAddress;
@@ -117,8 +141,8 @@ export class QmpClient implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<QmpError>();
   #end: QmpError | undefined;
   #nextId = firstId();
-  #passedOver = 0;
-  #passedOverBytes = 0;
+  #ignored = 0;
+  #ignoredBytes = 0;
   #bytes = 0;
 
   private constructor(
@@ -134,7 +158,7 @@ export class QmpClient implements AsyncDisposable {
       maxValues: MAX_VALUES,
     }, NO_TERMINATOR);
     this.closed = this.#ended.promise;
-    // An end before the greeting reaches whoever awaits it, or nobody.
+    // connect() awaits it, unless it has failed by then.
     this.#greeted.promise.catch(() => {});
     this.#received = this.#receive();
   }
@@ -142,8 +166,8 @@ export class QmpClient implements AsyncDisposable {
   /**
    * Connects, checks the greeting and negotiates.
    *
-   * @throws {QmpConnectError} if nobody answers; {@linkcode QmpBusyError} if
-   *   another client is being served
+   * @throws {QmpConnectError} if no monitor answers; {@linkcode QmpBusyError}
+   *   if it serves another client
    * @throws {QmpTimeoutError} if the handshake took longer than `timeoutMs`
    * @throws {QmpProtocolError} if what answers is not a QMP monitor
    */
@@ -166,12 +190,12 @@ export class QmpClient implements AsyncDisposable {
       await greeted(client.#greeted.promise, left());
       client.#requireLivingPeer(transport);
       const negotiated = client.execute("qmp_capabilities", undefined, left());
-      // What comes after it fails as it did.
+      // If it fails, later commands fail with the same error.
       if (patience.early) negotiated.catch(() => {});
       else await negotiated;
       return client;
     } catch (error) {
-      // The queue tells more while our own connection is still part of it.
+      // Before close(): the socket's queue must contain this connection.
       const explained = await explain(error, address, patience, client.peer);
       await client.close();
       throw explained;
@@ -179,11 +203,11 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * Connects to a monitor that is going away and coming back, as over exec:
-   * its socket may be missing, refuse, or belong to the dying program, which
-   * accepts and drops. Tries again until the greeting comes.
+   * Connects to a monitor that is restarting, as over exec: its socket may be
+   * missing, refuse connections, or belong to the old program, which accepts
+   * and drops them. Retries until the greeting comes.
    *
-   * @throws {QmpError} the last attempt's, when `timeoutMs` have passed
+   * @throws {QmpError} that of the last attempt, after `timeoutMs`
    */
   static connectAgain(
     address: QmpAddress,
@@ -195,7 +219,7 @@ export class QmpClient implements AsyncDisposable {
     );
   }
 
-  /** What the monitor said of itself. */
+  /** The greeting of the monitor. */
   get greeting(): Greeting {
     if (this.#greeting === undefined) throw new TypeError("Not yet greeted");
     return this.#greeting;
@@ -212,14 +236,14 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a command and returns what it returns.
+   * Runs a command and returns its result.
    *
-   * A reply that is merely late leaves the connection usable.
+   * After a timeout the connection stays usable.
    *
-   * @throws {QmpCommandError} if the monitor refused it
+   * @throws {QmpCommandError} if the reply is an error
    * @throws {QmpTimeoutError} if no reply came in time
    * @throws {QmpClosedError} if the connection ended first
-   * @throws {QmpProtocolError} if the monitor broke the protocol meanwhile
+   * @throws {QmpProtocolError} if the monitor violated the protocol
    */
   async execute(
     command: string,
@@ -243,8 +267,7 @@ export class QmpClient implements AsyncDisposable {
     this.#wire.send(request, descriptors).then(
       () => sent = true,
       (error) => {
-        // What the peer said before it left is still to be read, and then its
-        // end: the connection ends there.
+        // The connection ends when what the peer sent before has been read.
         this.#pending.delete(id);
         reject(this.#asEnd(error));
       },
@@ -263,7 +286,7 @@ export class QmpClient implements AsyncDisposable {
       );
     } catch (error) {
       if (this.#pending.delete(id)) {
-        // Half a command in the socket would swallow the next one.
+        // The next command would follow a part of this one.
         if (!sent) this.#finish(this.#asEnd(error));
       }
       throw error;
@@ -273,7 +296,7 @@ export class QmpClient implements AsyncDisposable {
   /**
    * Starts recording events.
    *
-   * @param names record only these
+   * @param names record only these events; default: all
    */
   watch(names?: readonly string[]): EventWatch {
     const watch = new EventWatch(names, (it) => this.#watches.delete(it));
@@ -283,29 +306,28 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * Reads nothing of what the monitor says, so that it takes no time: its
-   * answers and events wait in the socket, and then the monitor.
+   * Stops reading, so that messages cost no time: replies and events stay in
+   * the socket, and when that is full, the monitor blocks.
    */
   pause(): void {
     this.#wire.pause();
   }
 
-  /** Reads on. */
+  /** Reads again. */
   resume(): void {
     this.#wire.resume();
   }
 
   /**
-   * Ends the connection after what the monitor has said until now: its events
-   * reach their watches, whatever it does from now on. Over TCP what was not
-   * read yet is lost.
+   * Ends the connection after reading what the monitor has sent until now, so
+   * that its events reach their watches. Over TCP, unread data is lost.
    */
   async drain(): Promise<void> {
     this.#wire.drain();
     await this.#received;
   }
 
-  /** Ends the connection; again is harmless. */
+  /** Ends the connection; idempotent. */
   async close(): Promise<void> {
     this.#finish(
       new QmpClosedError(
@@ -321,9 +343,10 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * A listening socket may outlive its program, and names the one that listened
-   * last: while its successor starts, that is one that has ended. Who greets
-   * has begun to listen, so that the next connection names it.
+   * A listening socket may be inherited by another program. Its peer
+   * credentials are those of the process that last called listen(2), which may
+   * have exited. The process that greets has called it, so that the next
+   * connection has its credentials.
    *
    * @throws {QmpConnectError}
    */
@@ -347,14 +370,16 @@ export class QmpClient implements AsyncDisposable {
       for await (const incoming of this.#wire.incoming()) {
         if ("problem" in incoming) {
           const { problem, offset } = incoming;
-          throw this.#lie(`sent junk at byte ${offset}: ${problem}`);
+          throw this.#violation(
+            `sent invalid data at byte ${offset}: ${problem}`,
+          );
         }
         const { message, bytes, values } = incoming;
         this.#dispatch(message, bytes, bytes + values * BYTES_PER_VALUE);
       }
       this.#finish(
         this.#wire.midMessage
-          ? this.#lie("ended the connection in the middle of a message")
+          ? this.#violation("ended the connection in the middle of a message")
           : new QmpClosedError(
             "eof",
             `The monitor "${this.#where}" ended the connection`,
@@ -366,22 +391,22 @@ export class QmpClient implements AsyncDisposable {
   }
 
   #dispatch(message: Json, bytes: number, inMemory: number): void {
-    if (!isObject(message)) throw this.#lie("sent an array");
+    if (!isObject(message)) throw this.#violation("sent an array");
     if (this.#greeting === undefined) {
       this.#greeting = parseGreeting(message);
       if (this.#greeting === undefined) {
         if (parseReply(message) || "event" in message) {
-          return this.#passOver(bytes);
+          return this.#ignore(bytes);
         }
-        throw this.#lie("sent no greeting");
+        throw this.#violation("sent no greeting");
       }
       this.#greeted.resolve(this.#greeting);
     } else if ("event" in message) {
       const event = bytes <= MAX_EVENT_BYTES ? parseEvent(message) : undefined;
-      if (event === undefined) throw this.#lie("sent a malformed event");
+      if (event === undefined) throw this.#violation("sent a malformed event");
       for (const watch of this.#watches) {
         if (!watch.record(event, inMemory)) {
-          throw this.#lie("floods us with events");
+          throw this.#violation("sent too many events");
         }
       }
     } else {
@@ -392,15 +417,17 @@ export class QmpClient implements AsyncDisposable {
   #answer(message: JsonObject, bytes: number, inMemory: number): void {
     const reply = parseReply(message);
     if (reply === undefined) {
-      throw this.#lie("sent neither a reply nor an event");
+      throw this.#violation("sent neither a reply nor an event");
     }
     const { failure, value = null } = reply;
     const id = reply.id ?? this.#unidentified(failure !== undefined);
-    if (typeof id !== "number") return this.#passOver(bytes);
+    if (typeof id !== "number") return this.#ignore(bytes);
     const pending = this.#pending.get(id);
-    if (pending === undefined) return this.#passOver(bytes);
+    if (pending === undefined) return this.#ignore(bytes);
     this.#bytes += inMemory;
-    if (this.#bytes > MAX_BYTES) throw this.#lie("floods us with answers");
+    if (this.#bytes > MAX_BYTES) {
+      throw this.#violation("sent too many replies");
+    }
     this.#pending.delete(id);
     if (failure === undefined) {
       pending.resolve(value);
@@ -413,27 +440,27 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /**
-   * QEMU cannot repeat the id of a command that it could not parse. It answers
-   * in order, so that the error belongs to the oldest command.
+   * QEMU cannot return the id of a command that it could not parse. It replies
+   * in order, so the error belongs to the oldest command.
    */
   #unidentified(isError: boolean): number | undefined {
     const [oldest] = this.#pending.keys();
     return isError ? oldest : undefined;
   }
 
-  /** What is owed to others comes to an end. */
-  #passOver(bytes: number): void {
-    this.#passedOverBytes += bytes;
-    const isFlood = ++this.#passedOver > MAX_PASSED_OVER ||
-      this.#passedOverBytes > MAX_PASSED_OVER_BYTES;
+  /** Ignores a reply to an earlier client; their number and size are bounded. */
+  #ignore(bytes: number): void {
+    this.#ignoredBytes += bytes;
+    const isFlood = ++this.#ignored > MAX_IGNORED ||
+      this.#ignoredBytes > MAX_IGNORED_BYTES;
     if (isFlood) {
-      throw this.#lie("floods us with answers to others");
+      throw this.#violation("sent too many replies to earlier clients");
     }
   }
 
-  #lie(what: string): QmpProtocolError {
+  #violation(what: string): QmpProtocolError {
     return new QmpProtocolError(
-      `The monitor "${this.#where}" broke the protocol: it ${what}`,
+      `The monitor "${this.#where}" violated the protocol: it ${what}`,
       {
         remedy: "Give the socket of a QMP monitor, not of the human monitor " +
           "or a serial port",
@@ -464,7 +491,7 @@ export class QmpClient implements AsyncDisposable {
   }
 }
 
-/** Unlikely to be another connection's, and as long as any in its digits. */
+/** Random, so that connections differ, and with a fixed number of digits. */
 function firstId(): number {
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
   return 2 ** 31 + random % 2 ** 31;

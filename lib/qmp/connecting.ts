@@ -1,5 +1,5 @@
 /**
- * Reaching a monitor: attempts, what to wait for, and why it did not come.
+ * Connecting to a monitor: attempts, and why one failed.
  *
  * @module
  */
@@ -16,18 +16,18 @@ import {
 } from "./transport.ts";
 
 /**
- * Between two attempts to reach a program that is starting. QEMU listens long
- * before it answers; asking more often only takes time from it.
+ * Between two attempts to connect to a program that is starting. QEMU listens
+ * long before it answers; more attempts would only slow it down.
  */
 const RETRY_MS = 4;
 
-/** No greeting in time; turned into an error that says why. */
+/** No greeting in time; replaced by an error with the reason. */
 class Silence extends Error {}
 
 /**
  * Opens the transport.
  *
- * @throws {QmpConnectError} if nobody accepts, and says why
+ * @throws {QmpConnectError} if the connection is not accepted
  */
 export async function openOrExplain(
   address: QmpAddress,
@@ -39,7 +39,7 @@ export async function openOrExplain(
     return await within(opening, { timeoutMs, signal }, () => new Silence());
   } catch (error) {
     giveUp.abort();
-    // Opened after all: nobody will use it.
+    // It may still open, and is not used then.
     opening.then((transport) => transport.close(), () => {});
     const unserved = error instanceof Silence ||
       error instanceof QmpConnectError && error.failure === "busy";
@@ -48,7 +48,7 @@ export async function openOrExplain(
   }
 }
 
-/** Waits for a greeting; what it throws in vain is for {@linkcode explain}. */
+/** Waits for a greeting; {@linkcode explain} replaces what it throws. */
 export async function greeted(
   greeting: Promise<unknown>,
   patience: Patience,
@@ -56,7 +56,7 @@ export async function greeted(
   await within(greeting, patience, () => new Silence());
 }
 
-/** Why a handshake failed: the error that its caller is to see. */
+/** The error to throw for a handshake that failed. */
 export async function explain(
   error: unknown,
   address: QmpAddress,
@@ -66,7 +66,7 @@ export async function explain(
   if (error instanceof Silence) {
     return await explainSilence(address, timeoutMs, peer);
   }
-  // A connection that ended before its handshake was not really made.
+  // A connection that ends before the handshake counts as not made.
   if (!(error instanceof QmpClosedError)) return error;
   return new QmpConnectError(
     "dropped",
@@ -77,10 +77,10 @@ export async function explain(
 }
 
 /**
- * Tries to connect until it succeeds or can never.
+ * Retries to connect until it succeeds, or fails permanently.
  *
- * @param attempt is given the milliseconds that are left
- * @throws what the last attempt threw, when `timeoutMs` have passed
+ * @param attempt gets the remaining milliseconds
+ * @throws the error of the last attempt, after `timeoutMs`
  */
 export async function untilConnected<Connection>(
   attempt: (timeoutMs: number) => Promise<Connection>,
@@ -91,15 +91,15 @@ export async function untilConnected<Connection>(
     try {
       return await attempt(deadline - performance.now());
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       if (performance.now() + RETRY_MS >= deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
 
-/** Whether the next attempt may find what this one did not. */
-function isPassing(error: unknown): boolean {
+/** Whether another attempt may succeed. */
+function isTransient(error: unknown): boolean {
   return error instanceof QmpConnectError &&
     error.failure !== "denied" && error.failure !== "other";
 }

@@ -1,16 +1,16 @@
-/** Waiting, but not for ever. */
+/** Bounded waiting. */
 
-/** How long to wait, and what else ends the wait. */
+/** How long to wait. */
 export interface Patience {
   /** Milliseconds from now. */
   readonly timeoutMs: number;
-  /** Ends the wait with its reason. */
+  /** Aborts the wait, which throws its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The outcome of `promise`, unless the time runs out first: then what `late`
- * makes. Whoever owns the promise still has to end its work.
+ * Waits for `promise`; throws the error that `late` makes if the time is over
+ * first. The work behind the promise is not aborted.
  */
 export async function within<T>(
   promise: Promise<T>,

@@ -1,4 +1,4 @@
-/** A connection of Deno's own: TCP, and what a server accepted. */
+/** A connection of Deno's own: TCP, and connections that a server accepts. */
 
 import { READ_BYTES, type Transport } from "./transport.ts";
 
@@ -7,7 +7,7 @@ export class DenoTransport implements Transport {
   readonly peer = null;
   readonly #connection: Deno.Conn;
   readonly #buffer = new Uint8Array(READ_BYTES);
-  /** Resolves when bytes are taken again; undefined while they are. */
+  /** Resolves when reading resumes; undefined while not paused. */
   #pause: PromiseWithResolvers<void> | undefined;
 
   constructor(connection: Deno.Conn) {
@@ -18,7 +18,7 @@ export class DenoTransport implements Transport {
     return false;
   }
 
-  /** What a read that is under way takes is still taken. */
+  /** A pending read still completes. */
   pause(): void {
     this.#pause ??= Promise.withResolvers();
   }
@@ -47,7 +47,7 @@ export class DenoTransport implements Transport {
     }
   }
 
-  /** Deno cannot shut down one direction: what has come is lost. */
+  /** Deno cannot shut down one direction: unread bytes are lost. */
   drain(): void {
     this.close();
   }

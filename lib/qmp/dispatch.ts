@@ -1,4 +1,4 @@
-/** From a client's message to the answer. */
+/** From a client's message to the reply. */
 
 import { type Command, CommandFailure } from "./arguments.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
@@ -6,14 +6,14 @@ import { isObject, type Json, type JsonObject } from "./json.ts";
 /** The commands of a monitor by name. */
 export type CommandTable = ReadonlyMap<string, Command>;
 
-/** Offered by every monitor, and needed before any other command. */
+/** The one command that is accepted before the negotiation. */
 const NEGOTIATE = "qmp_capabilities";
 
 /**
  * Runs a command.
  *
- * @throws {CommandFailure} if there is no such command, or for its arguments;
- *   whatever the command itself throws
+ * @throws {CommandFailure} if there is no such command, or for invalid
+ *   arguments; anything that the command throws
  */
 export function runCommand(
   commands: CommandTable,
@@ -27,7 +27,7 @@ export function runCommand(
   return command.run(args);
 }
 
-/** One client's conversation; it begins with the negotiation. */
+/** The session of one client; it begins with the negotiation. */
 export class Conversation {
   readonly #commands: CommandTable;
   #negotiated = false;
@@ -36,12 +36,12 @@ export class Conversation {
     this.#commands = commands;
   }
 
-  /** Whether the client may have events. */
+  /** Whether the client gets events. */
   get negotiated(): boolean {
     return this.#negotiated;
   }
 
-  /** The answer to a message; never throws. */
+  /** The reply to a message; never throws. */
   async answer(message: Json): Promise<JsonObject> {
     const id: JsonObject = isObject(message) && Object.hasOwn(message, "id")
       ? { id: message["id"] ?? null }
@@ -75,7 +75,7 @@ export class Conversation {
   }
 }
 
-/** The answer to what is not JSON. */
+/** The reply to a message that is not JSON. */
 export function parseErrorReply(problem: string, offset: number): JsonObject {
   return errorReply(
     new CommandFailure(`JSON parse error at byte ${offset}: ${problem}`),

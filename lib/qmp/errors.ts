@@ -1,28 +1,28 @@
 /**
- * What can go wrong with a monitor.
+ * Errors of a monitor connection.
  *
  * ```
  * QmpError
- * ├── QmpConnectError    nobody answers at the address
- * │   └── QmpBusyError   somebody listens, but another client has its attention
- * ├── QmpTimeoutError    the peer did not do its part in time
+ * ├── QmpConnectError    no monitor answers at the address
+ * │   └── QmpBusyError   the monitor serves another client
+ * ├── QmpTimeoutError    no reply, event or greeting in time
  * ├── QmpProtocolError   the peer sent something that is not QMP
  * ├── QmpClosedError     the connection ended
- * ├── QmpCommandError    the peer answered a command with an error
+ * ├── QmpCommandError    the reply to a command is an error
  * │
- * ├── QmpListenError     (server.ts)     a socket that cannot be served
- * └── CommandFailure     (arguments.ts)  what a server answers with an error
+ * ├── QmpListenError     (server.ts)     a server cannot listen
+ * └── CommandFailure     (arguments.ts)  a server's command fails
  * ```
  *
- * {@linkcode QmpCommandError}, and {@linkcode QmpTimeoutError} for a command
- * that was sent, leave the connection usable; the others are its end.
+ * After {@linkcode QmpCommandError}, or {@linkcode QmpTimeoutError} for a command
+ * that was sent, the connection stays usable; after the others it does not.
  *
  * @module
  */
 
 import { CprctlError, type ErrorAdvice } from "../errors.ts";
 
-/** The root of all errors of a monitor connection. */
+/** The base of all errors of a monitor connection. */
 export class QmpError extends CprctlError {
   override readonly name: string = "QmpError";
 }
@@ -31,23 +31,23 @@ export class QmpError extends CprctlError {
 export type ConnectFailure =
   /** No socket file at the path, or no such host. */
   | "absent"
-  /** A socket file that nobody listens on, or a closed port. */
+  /** No process listens on the socket file or port. */
   | "refused"
   /** Accepted, then ended before the greeting. */
   | "dropped"
-  /** The permissions of the socket file. */
+  /** Permission denied. */
   | "denied"
-  /** Another client is being served. */
+  /** The monitor serves another client. */
   | "busy"
-  /** Anything else; the cause says what. */
+  /** Anything else; see the cause. */
   | "other";
 
-/** Nobody answers at the address. */
+/** No monitor answers at the address. */
 export class QmpConnectError extends QmpError {
   override readonly name: string = "QmpConnectError";
 
   constructor(
-    /** Why, for those who want to try again. */
+    /** The reason, to decide whether to retry. */
     readonly failure: ConnectFailure,
     message: string,
     advice?: ErrorAdvice,
@@ -57,7 +57,7 @@ export class QmpConnectError extends QmpError {
   }
 }
 
-/** Somebody listens at the address, but serves another client first. */
+/** The monitor serves another client. */
 export class QmpBusyError extends QmpConnectError {
   override readonly name: string = "QmpBusyError";
 
@@ -66,7 +66,7 @@ export class QmpBusyError extends QmpConnectError {
   }
 }
 
-/** The peer did not answer, or did not send an awaited event, in time. */
+/** No reply, event or greeting came in time. */
 export class QmpTimeoutError extends QmpError {
   override readonly name: string = "QmpTimeoutError";
 
@@ -88,15 +88,12 @@ export class QmpProtocolError extends QmpError {
 export type CloseReason =
   /** This side closed it. */
   | "local"
-  /** The peer closed it or went away: among others, it exec'd. */
+  /** The peer closed it, exited, or exec'd. */
   | "eof"
-  /**
-   * The same with something sent and not yet read there, or another failure
-   * of the transport.
-   */
+  /** Likewise, with data that the peer had not read; or a transport error. */
   | "reset";
 
-/** The connection ended before the answer or the event came. */
+/** The connection ended before the reply or event came. */
 export class QmpClosedError extends QmpError {
   override readonly name: string = "QmpClosedError";
 
@@ -110,7 +107,7 @@ export class QmpClosedError extends QmpError {
   }
 }
 
-/** The peer refused a command, in its own words. */
+/** The reply to a command is an error. */
 export class QmpCommandError extends QmpError {
   override readonly name: string = "QmpCommandError";
 
@@ -119,7 +116,7 @@ export class QmpCommandError extends QmpError {
     readonly command: string,
     /** QMP's error class, such as "GenericError" or "CommandNotFound". */
     readonly errorClass: string,
-    /** The peer's own text. */
+    /** The monitor's description of the error. */
     readonly description: string,
   ) {
     super("qmp-command", `Command "${command}" failed: ${description}`);

@@ -1,10 +1,10 @@
-/** Events of a monitor, and how to wait for one without missing it. */
+/** Events of a monitor. */
 
 import { within } from "./deadline.ts";
 import { type QmpError, QmpTimeoutError } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 
-/** When an event happened, by the peer's real-time clock. */
+/** The time of an event, by the host's real-time clock. */
 export interface QmpTimestamp {
   readonly seconds: number;
   /** 0 to 999 999. */
@@ -15,30 +15,71 @@ export interface QmpTimestamp {
 export interface QmpEvent {
   /** Such as "STOP" or "MIGRATION". */
   readonly name: string;
-  /** Empty where the event carries nothing. */
+  /** Empty if the event has no data. */
   readonly data: JsonObject;
   readonly timestamp: QmpTimestamp;
 }
 
-/** Microseconds from one event to a later one. */
+/**
+ * Microseconds from one event to a later one.
+ *
+ * @example
+ * ```ts
+ * import { microsecondsBetween, type QmpEvent } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const stop: QmpEvent = {
+ *   name: "STOP",
+ *   data: {},
+ *   timestamp: { seconds: 5, microseconds: 999_000 },
+ * };
+ * const resume: QmpEvent = {
+ *   name: "RESUME",
+ *   data: {},
+ *   timestamp: { seconds: 6, microseconds: 12_000 },
+ * };
+ * assertEquals(microsecondsBetween(stop, resume), 13_000);
+ * ```
+ */
 export function microsecondsBetween(from: QmpEvent, to: QmpEvent): number {
   return (to.timestamp.seconds - from.timestamp.seconds) * 1_000_000 +
     to.timestamp.microseconds - from.timestamp.microseconds;
 }
 
-/**
- * A migration with events on sends about ten; no honest monitor comes near
- * this between two looks at a watch.
- */
+/** Events of one watch; a migration with events enabled sends about ten. */
 export const MAX_WATCHED_EVENTS = 4096;
 
-/** An event has some hundred bytes; a device path makes it a few thousand. */
+/** An event has some hundred bytes; with a device path, a few thousand. */
 const MAX_WATCHED_BYTES = 2 * 1024 * 1024;
 
 /**
- * Records the events from its creation on, so that an event which precedes
- * the reply of the command that caused it is not lost: start the watch, send
- * the command, then ask for the event.
+ * Records events from its creation on. Start the watch, run the command, then
+ * wait for the event: it may come before the command's reply.
+ *
+ * @example
+ * ```ts
+ * import { command, QmpClient, QmpServer } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const directory = await Deno.makeTempDir();
+ * const path = `${directory}/qmp`;
+ * {
+ *   await using server: QmpServer = new QmpServer({
+ *     version: { major: 11, minor: 1, micro: 0, package: "" },
+ *     commands: new Map([["stop", command({}, () => server.emit("STOP"))]]),
+ *   });
+ *   server.listen({ path });
+ *   await using client = await QmpClient.connect(
+ *     { path },
+ *     { timeoutMs: 5000 },
+ *   );
+ *   using events = client.watch(["STOP"]);
+ *   await client.execute("stop");
+ *   const { name } = await events.next("STOP", { timeoutMs: 5000 });
+ *   assertEquals(name, "STOP");
+ * }
+ * await Deno.remove(directory, { recursive: true });
+ * ```
  */
 export class EventWatch implements Disposable {
   readonly #names: ReadonlySet<string> | undefined;
@@ -49,7 +90,7 @@ export class EventWatch implements Disposable {
   #changed = Promise.withResolvers<void>();
   readonly #stop: (watch: EventWatch) => void;
 
-  /** Made by a client's `watch`, which knows what else is to happen. */
+  /** Use the client's `watch`. */
   constructor(
     names: readonly string[] | undefined,
     stop: (watch: EventWatch) => void,
@@ -64,10 +105,10 @@ export class EventWatch implements Disposable {
   }
 
   /**
-   * The first matching event after the one that `next` returned last. Events
-   * passed over stay in {@linkcode seen} only.
+   * The first matching event after the last one that this method returned.
+   * Skipped events are in {@linkcode seen} only.
    *
-   * @param match an event's name, or a test
+   * @param match an event's name, or a predicate
    * @throws {QmpTimeoutError} if none came within `timeoutMs`
    * @throws {QmpError} if the connection ended before one came
    */
@@ -102,7 +143,7 @@ export class EventWatch implements Disposable {
     }
   }
 
-  /** Ends the recording; what was recorded can still be asked for. */
+  /** Stops recording; recorded events stay available. */
   [Symbol.dispose](): void {
     this.#stop(this);
   }
@@ -110,8 +151,8 @@ export class EventWatch implements Disposable {
   /**
    * Records an event; for the client only.
    *
-   * @param bytes that it takes
-   * @returns false if nobody looked at so many that no more are kept
+   * @param bytes its size in memory
+   * @returns false if the limit is reached and it is not recorded
    */
   record(event: QmpEvent, bytes: number): boolean {
     if (this.#names !== undefined && !this.#names.has(event.name)) return true;

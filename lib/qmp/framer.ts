@@ -1,9 +1,9 @@
 /**
- * Cuts a byte stream into JSON messages.
+ * Splits a byte stream into JSON messages.
  *
- * A message is a JSON object or array. It ends where its outermost bracket
- * closes, so several may share a line or a chunk, and one may span many of
- * either (`-qmp-pretty`). Between messages only white space may stand.
+ * A message is a JSON object or array. It ends with its outermost bracket, so
+ * a line or a chunk may contain several messages, and a message may span several
+ * lines (`-qmp-pretty`) or chunks. Only white space is allowed between messages.
  *
  * ```
  *             { or [                        matching close, depth 0
@@ -19,7 +19,7 @@
  * @module
  */
 
-/** Bounds of what a peer may make this process keep in memory. */
+/** Bounds of the memory that a peer can make this process use. */
 export interface FrameLimits {
   /** Bytes of one message. */
   readonly maxBytes: number;
@@ -27,7 +27,7 @@ export interface FrameLimits {
   readonly maxDepth: number;
   /**
    * Values in one message, which take far more memory than their bytes;
-   * default: as many as there may be bytes.
+   * default: no limit.
    */
   readonly maxValues?: number;
 }
@@ -38,14 +38,14 @@ export type Frame =
     readonly kind: "message";
     /** The message, brackets included. */
     readonly bytes: Uint8Array;
-    /** Where it starts, in bytes from the start of the stream. */
+    /** Its offset in the stream, in bytes. */
     readonly offset: number;
-    /** How many values it has at most: its commas and opening brackets. */
+    /** Upper bound of its values: its commas and opening brackets. */
     readonly values: number;
   }
   | {
     readonly kind: "junk";
-    /** Where the first offending byte is. */
+    /** Offset of the first invalid byte. */
     readonly offset: number;
     /** What is wrong, as the end of a sentence. */
     readonly problem: string;
@@ -85,10 +85,10 @@ export class JsonFramer {
   #depth = 0;
   /** Bytes of the stream before the current chunk. */
   #offset = 0;
-  /** Where the message that has begun starts. */
+  /** Offset of the current message. */
   #start = 0;
   #values = 0;
-  /** Its bytes from earlier chunks, and room for more. */
+  /** Its bytes from earlier chunks, with spare capacity. */
   #held = NOTHING;
   #heldBytes = 0;
 
@@ -106,7 +106,7 @@ export class JsonFramer {
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     let begin = 0;
-    // Not entries(): before the compiler has seen it, that is four times slower.
+    // Not entries(), which is four times slower before it is compiled.
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index] ?? 0;
       let problem: string | undefined;

@@ -1,11 +1,11 @@
 /**
- * JSON as QMP speaks it: integers have 64 bits.
+ * JSON with the 64-bit integers of QMP.
  *
- * QEMU sends values such as 9223372036854775807 that a JavaScript number
- * cannot hold. An integer outside ±(2^53 - 1) is therefore a bigint here, in
- * both directions; every other number is a number. Integers that do not fit
- * into 64 bits either are numbers, as QEMU itself reads them; a number beyond
- * all numbers, such as 1e400, could not be written again and is refused.
+ * QEMU sends values such as 9223372036854775807, which a JavaScript number
+ * cannot represent. Therefore an integer outside ±(2^53 - 1) is a bigint, in
+ * both directions; every other number is a number. An integer of more than 64
+ * bits is a number, as in QEMU. A number that overflows, such as 1e400, is
+ * refused.
  *
  * @module
  */
@@ -23,12 +23,23 @@ export type Json =
 /** A JSON object; own properties only. */
 export type JsonObject = { [key: string]: Json };
 
-/** Whether a value is a JSON object, not null and not an array. */
+/**
+ * Whether a value is a JSON object, not null or an array.
+ *
+ * @example
+ * ```ts
+ * import { isObject, parseJson } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const message = parseJson('{"return": {}}');
+ * assertEquals(isObject(message) && message["return"], {});
+ * ```
+ */
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** TC39 "JSON.parse source text access", which TypeScript does not know yet. */
+/** TC39 "JSON.parse source text access", which TypeScript has no types for. */
 const sourceTextJson = JSON as unknown as {
   parse(
     text: string,
@@ -42,16 +53,24 @@ const LARGE_NUMBER = /\d{16}|\d[eE]\+?\d{3}/;
 const INTEGER = /^-?\d+$/;
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 64n - 1n;
-/** Digits of 2^64 and a sign: anything longer is out of range unread. */
+/** Digits of 2^64 and a sign; anything longer is out of range. */
 const LONGEST_INTEGER = 21;
 
 /**
  * Parses one JSON text.
  *
- * @throws {SyntaxError} if it is not JSON, or has a number that is too large
+ * @throws {SyntaxError} if it is not JSON, or has a number that overflows
+ *
+ * @example
+ * ```ts
+ * import { parseJson } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseJson("[1, 9223372036854775807]"), [1, 2n ** 63n - 1n]);
+ * ```
  */
 export function parseJson(text: string): Json {
-  // The reviver makes parsing ten times slower; few messages need it.
+  // Parsing with a reviver is ten times slower; few messages need it.
   if (!LARGE_NUMBER.test(text)) return JSON.parse(text);
   return sourceTextJson.parse(text, (_key, value, { source }) => {
     if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
@@ -66,9 +85,17 @@ export function parseJson(text: string): Json {
 }
 
 /**
- * Writes a value as JSON text on one line.
+ * Formats a value as JSON text on one line.
  *
- * @throws {TypeError} for a number that JSON has no notation for
+ * @throws {TypeError} for NaN and infinities
+ *
+ * @example
+ * ```ts
+ * import { stringifyJson } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(stringifyJson({ id: 2n ** 63n }), '{"id":9223372036854775808}');
+ * ```
  */
 export function stringifyJson(value: Json): string {
   return JSON.stringify(value, (key, item: Json) => {

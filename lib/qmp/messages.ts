@@ -1,13 +1,13 @@
-/** The shapes that QMP itself prescribes, apart from what a command returns. */
+/** The messages of QMP itself: greeting, event, reply. */
 
 import { clipped } from "../inert.ts";
 import type { QmpEvent } from "./events.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
-/** Of what a person reads; QEMU's own are shorter. */
+/** Bounds of texts that are shown; those of QEMU are shorter. */
 const LONGEST_NAME = 255;
 const LONGEST_DESCRIPTION = 4096;
-/** QEMU has one. */
+/** QEMU offers one. */
 const MAX_CAPABILITIES = 64;
 
 /** A version of QEMU. */
@@ -15,11 +15,11 @@ export interface QemuVersion {
   readonly major: number;
   readonly minor: number;
   readonly micro: number;
-  /** The distribution's own version, such as "Debian 1:11.1.2+ds-3"; or "". */
+  /** The distribution's version, such as "Debian 1:11.1.2+ds-3"; or "". */
   readonly package: string;
 }
 
-/** What a monitor says of itself first. */
+/** The first message of a monitor. */
 export interface Greeting {
   readonly version: QemuVersion;
   /** Such as "oob". */
@@ -32,7 +32,7 @@ export interface ReplyError {
   readonly description: string;
 }
 
-/** What answers a command, whoever's: a value or a failure. */
+/** The reply to a command: a value or a failure. */
 export interface Reply {
   readonly id: Json | undefined;
   readonly value?: Json;
@@ -69,7 +69,7 @@ export function parseEvent(message: JsonObject): QmpEvent | undefined {
   if (typeof event !== "string" || !isObject(data)) return undefined;
   if (!isObject(timestamp)) return undefined;
   const { seconds, microseconds } = timestamp;
-  // QEMU sends -1 for both where it cannot tell the time.
+  // Both are -1 if QEMU cannot read the clock.
   if (!Number.isSafeInteger(seconds) || !Number.isSafeInteger(microseconds)) {
     return undefined;
   }

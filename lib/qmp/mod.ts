@@ -1,4 +1,4 @@
-/** QMP, QEMU's monitor protocol: client, messages and JSON. */
+/** QMP, QEMU's monitor protocol: client and server. */
 
 export {
   anything,

@@ -1,4 +1,4 @@
-/** Connecting to a monitor, and why it did not work. */
+/** Opens a byte stream to a monitor, and explains failures. */
 
 import { OsError } from "../../ffi/libc.ts";
 import { UnixSocket } from "../../ffi/socket.ts";
@@ -10,7 +10,7 @@ import { UnixTransport } from "./unix_transport.ts";
 /**
  * Opens a byte stream to a monitor.
  *
- * @param signal gives up a TCP connection
+ * @param signal aborts a TCP connection attempt
  * @throws {QmpConnectError}
  */
 export async function openTransport(
@@ -46,7 +46,7 @@ const ABSENT: Explanation = {
 };
 const REFUSED: Explanation = {
   failure: "refused",
-  detail: "nobody listens there",
+  detail: "no process listens there",
   remedy: "Start the virtual machine, or give another address",
 };
 const DENIED: Explanation = {
@@ -58,10 +58,10 @@ const DROPPED: Explanation = {
   failure: "dropped",
   detail: "connection reset",
 };
-/** The queue of those who wait to be served is full. */
+/** The listening socket's backlog is full. */
 const BUSY: Explanation = {
   failure: "busy",
-  detail: "too many others wait for it",
+  detail: "its queue of clients is full",
   remedy: "End the other clients of the monitor",
 };
 

@@ -1,11 +1,11 @@
 /**
- * The server's side of QMP: a table of commands, served on any number of
- * sockets, each to one client at a time.
+ * A QMP server: a table of commands, served on any number of sockets, each to
+ * one client at a time.
  *
  * ```
  *   accept ──▶ greeting ──▶ negotiation ──▶ commands, events ──┐
  *     ▲  others wait in the socket's queue                     │
- *     └──────────────── the client goes ◀──────────────────────┘
+ *     └──────────────── disconnect ◀───────────────────────────┘
  * ```
  *
  * @module
@@ -24,19 +24,19 @@ import type { QemuVersion } from "./messages.ts";
 import { type QmpAddress, showAddress } from "./transport.ts";
 import { type Incoming, Wire } from "./wire.ts";
 
-/** More than the kernel takes for the words of a command to exec. */
+/** More than the kernel's limit for the arguments of an exec. */
 const MAX_INPUT_BYTES = 8 * 1024 * 1024;
-/** As deep as QEMU's own parser goes. */
+/** As in QEMU's own parser. */
 const MAX_DEPTH = 1024;
-/** QMP's own rule for what a server sends. */
+/** As the QMP specification demands of a server. */
 const LINE_END = "\r\n";
-/** What may wait for a client that does not read; then it is cut off. */
+/** Pending output for a client that does not read; beyond, it is disconnected. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
-/** What a client has to take its last answer. */
+/** How long close() waits for a client to read its last reply. */
 const PARTING_MS = 1000;
 
-/** A socket that a monitor cannot listen on. */
+/** A server cannot listen at an address. */
 export class QmpListenError extends QmpError {
   override readonly name: string = "QmpListenError";
 
@@ -50,15 +50,32 @@ export class QmpListenError extends QmpError {
   }
 }
 
-/** A socket that a monitor listens on. */
+/** A listening socket of a server. */
 export interface Listening {
-  /** The address, with the port that the kernel chose if 0 was asked for. */
+  /** The address, with the chosen port if 0 was requested. */
   readonly address: QmpAddress;
-  /** Resolves when the first client has connected, as `wait=on` awaits. */
+  /** Resolves when the first client has connected, as for `wait=on`. */
   readonly connected: Promise<void>;
 }
 
-/** A monitor. */
+/**
+ * A QMP server.
+ *
+ * @example
+ * ```ts
+ * import { command, QmpServer, text } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = new QmpServer({
+ *   version: { major: 11, minor: 1, micro: 0, package: "" },
+ *   commands: new Map([
+ *     ["echo", command({ text: text() }, ({ text }) => text)],
+ *   ]),
+ * });
+ * server.listen({ host: "127.0.0.1", port: 0 });
+ * assertEquals(await server.execute("echo", { text: "hello" }), "hello");
+ * ```
+ */
 export class QmpServer implements AsyncDisposable {
   readonly #commands: CommandTable;
   readonly #greeting: JsonObject;
@@ -77,9 +94,9 @@ export class QmpServer implements AsyncDisposable {
   }
 
   /**
-   * Listens at an address too. A socket file left there is replaced.
+   * Listens at one more address. An existing socket file is replaced.
    *
-   * @throws {QmpListenError}
+   * @throws {QmpListenError} if it cannot listen there
    */
   listen(address: QmpAddress): Listening {
     let listener: Deno.Listener;
@@ -100,16 +117,16 @@ export class QmpServer implements AsyncDisposable {
   }
 
   /**
-   * Runs a command as a client would, past any negotiation.
+   * Runs a command as a client would, without negotiation.
    *
-   * @throws {CommandFailure} if there is no such command, or for its
-   *   arguments; whatever the command itself throws
+   * @throws {CommandFailure} if there is no such command, or for invalid
+   *   arguments; anything that the command throws
    */
   async execute(name: string, args: JsonObject = {}): Promise<Json> {
     return await runCommand(this.#commands, name, args);
   }
 
-  /** Sends an event, stamped with this moment, to every client. */
+  /** Sends an event to every client, with the current time. */
   emit(name: string, data?: JsonObject): void {
     const event: JsonObject = { timestamp: now(), event: name };
     if (data !== undefined) event["data"] = data;
@@ -117,10 +134,10 @@ export class QmpServer implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the kernel has taken what was sent so far. A program that
-   * is about to exec must await this: what it sent is lost otherwise.
+   * Resolves when all output is written. A program must await this before an
+   * exec, which would lose pending output.
    *
-   * @param timeoutMs the longest wait for clients that do not read
+   * @param timeoutMs bounds the wait for clients that do not read
    */
   async flush(timeoutMs: number): Promise<void> {
     const clients = [...this.#clients];
@@ -128,9 +145,8 @@ export class QmpServer implements AsyncDisposable {
   }
 
   /**
-   * Listens no more, removes the socket files and, when the commands that are
-   * running have been answered, ends all connections. A command must not
-   * await this.
+   * Stops listening, removes the socket files, waits for the replies to running
+   * commands, and ends all connections. A command must not await this.
    */
   async close(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
@@ -158,11 +174,11 @@ export class QmpServer implements AsyncDisposable {
   }
 }
 
-/** One connection, from the greeting to its end. */
+/** One connection. */
 class Client {
   readonly #wire: Wire;
   readonly #conversation: Conversation;
-  /** The answer in progress, or the last. */
+  /** The current or last reply. */
   #answer: Promise<void> = Promise.resolve();
 
   constructor(connection: Deno.Conn, commands: CommandTable) {
@@ -181,7 +197,7 @@ class Client {
         await this.#answer;
       }
     } catch {
-      // Only the connection can fail here, and that is how clients leave.
+      // Only the connection can fail here: the client has disconnected.
     } finally {
       this.#wire.close();
     }
@@ -207,7 +223,7 @@ class Client {
 
   async answered(): Promise<void> {
     await this.#answer.catch(() => {
-      // The client left; serve() ends with it.
+      // The client has disconnected, which ends serve().
     });
     await this.flushed();
   }
@@ -235,7 +251,7 @@ function bind(address: QmpAddress): Deno.Listener {
   return Deno.listen({ transport: "unix", path: address.path });
 }
 
-/** Left by a program that was killed, or that exec'd as we may have just. */
+/** Removes the socket file of a program that was killed, or that exec'd. */
 function removeStaleSocket(path: string): void {
   try {
     if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);

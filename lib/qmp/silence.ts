@@ -1,18 +1,18 @@
 /**
- * Why a monitor that let us connect does not greet us.
+ * Why a monitor does not greet after a connection was made.
  *
- * QEMU serves one client of a socket at a time and leaves the others in the
- * kernel's queue, where connect(2) succeeds at once. From the outside a
- * monitor in other hands and a QEMU that hangs look alike, but
- * `/proc/net/unix` lists the server's half of each connection:
+ * QEMU serves one client of a socket at a time. Others wait in the socket's
+ * queue, where connect(2) succeeds at once. A monitor that serves another client
+ * and a QEMU that hangs look alike to the client, but `/proc/net/unix` lists the
+ * server's end of each connection:
  *
  * ```
  * flags 00010000 state 01   the listening socket
- *                state 03   a connection that was accepted
- *                state 02   a connection that still waits to be accepted
+ *                state 03   an accepted connection
+ *                state 02   a connection in the queue
  * ```
  *
- * The list covers one network namespace, and knows paths as they were bound.
+ * The list is that of one network namespace, with paths as they were bound.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface SocketQueue {
   readonly waiting: number;
 }
 
-/** Counts in lines of a table in the form of `/proc/net/unix`. */
+/** Counts the connections of a socket in lines of `/proc/net/unix`. */
 export class QueueCount {
   #listening = false;
   #accepted = 0;
@@ -44,7 +44,7 @@ export class QueueCount {
     else if (match[2] === "02") this.#waiting++;
   }
 
-  /** Undefined where nobody listens. */
+  /** Undefined if there is no listening socket. */
   get queue(): SocketQueue | undefined {
     return this.#listening
       ? { accepted: this.#accepted, waiting: this.#waiting }
@@ -56,7 +56,7 @@ async function readSocketQueue(
   address: QmpAddress,
 ): Promise<SocketQueue | undefined> {
   if (!("path" in address)) return undefined;
-  // The same path through another process's root is also in its namespaces.
+  // A path through the root of a process is one of its network namespace.
   const elsewhere = /^(\/proc\/\d+)\/root(\/.*)$/.exec(address.path);
   const table = `${elsewhere?.[1] ?? "/proc"}/net/unix`;
   try {
@@ -64,7 +64,7 @@ async function readSocketQueue(
     await forEachLine(table, (line) => count.add(line));
     return count.queue;
   } catch {
-    // No /proc, or not for us: the answer stays open, and says so.
+    // /proc is absent or not readable: the message names both reasons.
     return undefined;
   }
 }
@@ -72,11 +72,11 @@ async function readSocketQueue(
 /** Whether a signal or a debugger has stopped the process. */
 async function isStopped(pid: number): Promise<boolean> {
   try {
-    // pid (name) state …; the name may hold anything but ends the brackets.
+    // pid (name) state …; the name may contain brackets.
     const status = await Deno.readTextFile(`/proc/${pid}/stat`);
     return /^[Tt]/.test(status.slice(status.lastIndexOf(")") + 2));
   } catch {
-    // Gone, or not for us: nothing is known of it.
+    // It has exited, or is not readable.
     return false;
   }
 }
@@ -84,7 +84,7 @@ async function isStopped(pid: number): Promise<boolean> {
 /**
  * The error for a monitor that sent no greeting within `timeoutMs`.
  *
- * @param peer who listens there, if the connection got so far
+ * @param peer the process that listens, if it is known
  */
 export async function explainSilence(
   address: QmpAddress,
@@ -119,7 +119,7 @@ export async function explainSilence(
   }
   if (queue.accepted === 0) {
     return silent(
-      "the process accepts nobody",
+      "the process accepts no connection",
       "See whether the process hangs",
     );
   }

@@ -1,11 +1,11 @@
 /** A byte stream between a monitor and its client. */
 
-/** Where a monitor listens. */
+/** The address of a monitor. */
 export type QmpAddress =
   | { readonly path: string }
   | { readonly host: string; readonly port: number };
 
-/** The process at the other end of a unix socket, as the kernel knows it. */
+/** The peer credentials of a unix socket. */
 export interface Peer {
   readonly pid: number;
   readonly uid: number;
@@ -14,31 +14,41 @@ export interface Peer {
 
 /** A connected byte stream. */
 export interface Transport {
-  /** Who is at the other end; null where the kernel cannot tell. */
+  /** The process at the other end; null if it is not known. */
   readonly peer: Peer | null;
-  /** Whether the peer's process has ended; another may have its socket. */
+  /** Whether that process has exited; another may have its socket. */
   peerHasEnded(): boolean;
-  /** The next bytes, valid until the next call; null at the end. */
+  /** The next bytes, valid until the next call; null at the end of stream. */
   read(): Promise<Uint8Array | null>;
   /**
-   * Resolves when the kernel has taken all of `bytes`.
+   * Resolves when all of `bytes` are in the kernel.
    *
-   * @param descriptors go with the first byte, over a unix socket only
+   * @param descriptors sent with the first byte; unix sockets only
    */
   write(bytes: Uint8Array, descriptors?: readonly number[]): Promise<void>;
-  /** Takes no bytes until {@linkcode resume}; the peer has to wait. */
+  /** Stops reading until {@linkcode resume}. */
   pause(): void;
   resume(): void;
-  /** Takes no more: what has come is still read, and then comes the end. */
+  /** Ends the stream after the bytes received until now. */
   drain(): void;
-  /** Ends a pending read or write, too. */
+  /** Ends the stream, and any pending read or write. */
   close(): void;
 }
 
-/** Large enough for nearly every reply in one read. */
+/** Large enough for almost every reply. */
 export const READ_BYTES = 64 * 1024;
 
-/** The address as a person writes it. */
+/**
+ * An address as text.
+ *
+ * @example
+ * ```ts
+ * import { showAddress } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(showAddress({ host: "::1", port: 4444 }), "[::1]:4444");
+ * ```
+ */
 export function showAddress(address: QmpAddress): string {
   if ("path" in address) return address.path;
   const { host, port } = address;

@@ -4,12 +4,12 @@ import { type FrameLimits, JsonFramer } from "./framer.ts";
 import { type Json, parseJson, stringifyJson } from "./json.ts";
 import type { Transport } from "./transport.ts";
 
-/** A message that came, or the reason why what came is none. */
+/** A received message, or why the received bytes are not one. */
 export type Incoming =
   | {
     readonly message: Json;
     readonly bytes: number;
-    /** How many values it has at most. */
+    /** Upper bound of its values. */
     readonly values: number;
     readonly offset: number;
   }
@@ -27,7 +27,7 @@ export class Wire {
   #backlog = 0;
   #closed = false;
 
-  /** @param terminator what follows each message sent */
+  /** @param terminator is written after each message */
   constructor(transport: Transport, limits: FrameLimits, terminator: string) {
     this.#transport = transport;
     this.#terminator = terminator;
@@ -39,7 +39,7 @@ export class Wire {
     return this.#framer.midMessage;
   }
 
-  /** What comes, in order, until the peer ends the stream. */
+  /** Received messages, until the peer ends the stream. */
   async *incoming(): AsyncGenerator<Incoming, void> {
     for (;;) {
       const chunk = await this.#transport.read();
@@ -52,12 +52,12 @@ export class Wire {
     }
   }
 
-  /** Bytes sent that the kernel has not taken yet. */
+  /** Bytes that wait to be written. */
   get backlog(): number {
     return this.#backlog;
   }
 
-  /** Writes one message and resolves when the kernel has taken it. */
+  /** Writes one message; resolves when it is in the kernel. */
   send(message: Json, descriptors?: readonly number[]): Promise<void> {
     const bytes = this.#encoder.encode(
       stringifyJson(message) + this.#terminator,
@@ -70,16 +70,16 @@ export class Wire {
     return this.#written;
   }
 
-  /** Resolves when the kernel has taken what was sent, or never will. */
+  /** Resolves when all messages are written, or writing has failed. */
   async flushed(): Promise<void> {
     try {
       await this.#written;
     } catch {
-      // Whoever sent it was told.
+      // send() has thrown it.
     }
   }
 
-  /** Takes nothing of what comes, until {@linkcode resume}. */
+  /** Stops reading until {@linkcode resume}. */
   pause(): void {
     if (!this.#closed) this.#transport.pause();
   }
@@ -88,13 +88,13 @@ export class Wire {
     if (!this.#closed) this.#transport.resume();
   }
 
-  /** Ends the stream after what has come until now. */
+  /** Ends the stream after the bytes received until now. */
   drain(): void {
     this.resume();
     if (!this.#closed) this.#transport.drain();
   }
 
-  /** Ends the stream, and with it what waits for it; again is harmless. */
+  /** Ends the stream, and all pending operations; idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

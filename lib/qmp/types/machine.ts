@@ -1,4 +1,4 @@
-/** Who the machine is, what it does, and its threads. */
+/** Queries about the machine: its name, run state and threads. */
 
 import * as v from "valibot";
 import type { Query } from "./query.ts";
@@ -6,7 +6,7 @@ import { count, threadId } from "./scalars.ts";
 
 const statusInfo = v.object({
   running: v.boolean(),
-  /** A RunState; a newer QEMU may know more of them. */
+  /** A RunState; a newer QEMU may have more of them. */
   status: v.string(),
 });
 export type StatusInfo = v.InferOutput<typeof statusInfo>;

@@ -1,4 +1,4 @@
-/** Typed answers to the questions that an update asks. */
+/** Typed replies to the queries of an update. */
 
 export { ask, type Executor, type Query } from "./query.ts";
 export * from "./machine.ts";

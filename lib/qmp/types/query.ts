@@ -1,8 +1,8 @@
 /**
- * Questions with typed answers.
+ * Queries with typed replies.
  *
- * A reply is checked where it enters: members that are not described are
- * dropped, so that a newer QEMU may say more; members that are missing or of
+ * A reply is checked when it is received. Members that the type does not have
+ * are dropped, as a newer QEMU may send more; members that are missing or of
  * another type are a {@linkcode QmpProtocolError} that names them.
  *
  * ```ts
@@ -14,9 +14,8 @@
  * const { running } = await ask(client, QUERY_STATUS);
  * ```
  *
- * This folder is apart from the client because valibot takes some
- * milliseconds to load, which a program that starts within the downtime
- * has better uses for.
+ * This folder is separate from the client because valibot takes some
+ * milliseconds to load, which would add to the downtime of a guest.
  *
  * @module
  */
@@ -25,22 +24,22 @@ import * as v from "valibot";
 import { QmpProtocolError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
 
-/** A command that changes nothing, and the shape of its answer. */
+/** A query command, and the type of its reply. */
 export interface Query<T> {
   readonly command: string;
   readonly reply: v.GenericSchema<unknown, T>;
 }
 
-/** Whatever runs commands: a client, or a server in this process. */
+/** Runs commands: a client, or a server in this process. */
 export interface Executor {
   execute(command: string, args?: JsonObject): Promise<Json>;
 }
 
 /**
- * Asks and checks the answer.
+ * Runs a query and checks its reply.
  *
- * @throws {QmpProtocolError} if the answer has another shape
- * @throws {QmpError} what the executor throws
+ * @throws {QmpProtocolError} if the reply has another shape
+ * @throws {QmpError} any error of the executor
  */
 export async function ask<T>(
   executor: Executor,

@@ -1,9 +1,9 @@
-/** The scalar types of QMP's own schema that need more than a type name. */
+/** Scalar types of replies. */
 
 import * as v from "valibot";
 
-/** A number of something. */
+/** A non-negative integer. */
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** A process or thread of the host. */
+/** The id of a process or thread of the host. */
 export const threadId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
