@@ -13,8 +13,6 @@ import {
   type DecodedStream,
   type DecodedStruct,
   decodeStreamUpToProblem,
-  findSections,
-  type FoundSection,
   type MigrationStreamError,
   openPackage,
   type Package,
@@ -101,13 +99,6 @@ export function inspect(
     },
   });
   const { opaqueTail } = decoded;
-  const found = opaqueTail === undefined || !decoded.hasFooters
-    ? undefined
-    : findSections(input.bytes, opaqueTail.offset);
-  const isListed = found !== undefined &&
-    (found.isWhole || problem !== undefined);
-  const listed = isListed ? found.sections : [];
-  const rest = isListed ? found.end : opaqueTail?.offset ?? 0;
   const packages = packagesOf(decoded);
   return {
     format: "migration-stream",
@@ -116,23 +107,15 @@ export function inspect(
     decoded,
     sections: [
       ...sectionsOf(decoded),
-      ...packages.flatMap(({ sections }) => sections.map(undescribedSection)),
-      ...listed.map(undescribedSection),
+      ...packages.flatMap(({ sections }) => sections),
     ],
     packages,
     ram: ramStatistics(decoded),
-    undescribed: opaqueTail === undefined || found?.isWhole === true
+    undescribed: opaqueTail === undefined
       ? undefined
-      : { offset: rest, size: input.bytes.length - rest },
+      : { offset: opaqueTail.offset, size: opaqueTail.bytes.length },
     problem,
   };
-}
-
-/** A section of which only the place is known. */
-function undescribedSection(
-  { idstr: name, payload, ...rest }: FoundSection,
-): InspectedSection {
-  return { ...rest, name, size: payload.length, state: payload };
 }
 
 function packagesOf({ input, records, hasFooters }: DecodedStream): Package[] {
@@ -157,19 +140,10 @@ function sectionsOf({ records }: DecodedStream): InspectedSection[] {
       before.size += record.size;
       continue;
     }
-    const { name, instanceId, sectionId, version, offset, size } = record;
     const state = record.type === "full" ? record.state : undefined;
-    const section = {
-      name,
-      instanceId,
-      sectionId,
-      version,
-      offset,
-      size,
-      state,
-    };
+    const section = { ...record, state };
     sections.push(section);
-    if (record.type !== "full") begun.set(sectionId, section);
+    if (record.type !== "full") begun.set(record.sectionId, section);
   }
   return sections;
 }

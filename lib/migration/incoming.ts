@@ -97,7 +97,7 @@ export class IncomingMigration {
     const host = this.#host;
     const blocks = host.ramBlocks();
     const loaded: { runState?: RunState } = {};
-    loadStream(new Source(bytes), {
+    loadStream(bytes, {
       machine: host.machineType,
       ...host.uuid === undefined ? {} : { uuid: uuidBytes(host.uuid) },
       ram: this.#ramOrigin === "preserved" ? { blocks } : {

@@ -7,7 +7,6 @@ import {
   loadStream,
   StreamWriter,
 } from "../../lib/migration/stream/mod.ts";
-import { Source } from "../../lib/stream/mod.ts";
 
 const MACHINE = "virt";
 const RAM_BYTES = 1024 * 1024;
@@ -56,7 +55,7 @@ export class EmbeddedStream {
 
   /** Loads such a stream, as strictly as the machine does. */
   load(bytes: Uint8Array): void {
-    loadStream(new Source(bytes), {
+    loadStream(bytes, {
       machine: MACHINE,
       entries: this.#platform.devices(),
       ram: { blocks: BLOCKS },

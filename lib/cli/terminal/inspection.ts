@@ -169,7 +169,7 @@ export function* renderSections(
     if (index > 0) yield "\n";
     const { name, instanceId, version, offset, size, state } = section;
     const about = `version ${version}, ${sizeText(size)}`;
-    const isOpaque = state === undefined && name !== RAM_SECTION.idstr;
+    const isOpaque = state === undefined && name !== RAM_SECTION.name;
     yield `${place(offset)}${
       paint(printable(`${name} ${instanceId}`), "strong")
     }  ${paint(about, "faint")}\n`;

@@ -1,6 +1,8 @@
+import type { Sink } from "../../stream/mod.ts";
 import {
   array,
   capability,
+  saveState,
   text,
   u32,
   u8,
@@ -8,6 +10,7 @@ import {
   varray,
   vmstate,
 } from "../../vmstate/mod.ts";
+import { RecordType } from "./constants.ts";
 
 /** Only these two capabilities change the layout of the stream. */
 export type LayoutCapability = "x-ignore-shared" | "mapped-ram";
@@ -75,6 +78,15 @@ export function configurationBody(
     },
     ...uuid === undefined ? {} : { uuid: { "uuid.data": [...uuid] } },
   };
+}
+
+/** Writes the record, type byte included. */
+export function writeConfiguration(
+  sink: Sink,
+  configuration: Configuration,
+): void {
+  sink.u8(RecordType.CONFIGURATION);
+  saveState(configurationState, configurationBody(configuration), sink);
 }
 
 /** The configuration that a record's body says. */

@@ -49,5 +49,5 @@ export const Command = {
   SWITCHOVER_START: 11,
 } as const;
 
-/** idstr, instance and version of the section that carries guest memory. */
-export const RAM_SECTION = { idstr: "ram", instanceId: 0, version: 4 } as const;
+/** The section that carries guest memory. */
+export const RAM_SECTION = { name: "ram", instanceId: 0, version: 4 } as const;

@@ -1,22 +1,30 @@
-import { Sink, Source, StreamError } from "../../stream/mod.ts";
-import { loadState, saveState, VmstateError } from "../../vmstate/mod.ts";
-import { readCommand } from "./commands.ts";
-import {
-  type Configuration,
-  configurationBody,
-  configurationOf,
-  configurationState,
-} from "./configuration.ts";
-import { Command, RecordType } from "./constants.ts";
-import type { CommandRecord, DecodedRecord, DecodedStream } from "./decoded.ts";
+import { Source, StreamError, TornStreamError } from "../../stream/mod.ts";
+import { VmstateError } from "../../vmstate/mod.ts";
+import { RAM_SECTION, RecordType } from "./constants.ts";
+import { FieldDecoder } from "./decode_fields.ts";
+import type {
+  DecodedRecord,
+  DecodedStream,
+  DeviceSection,
+  OpaqueSection,
+} from "./decoded.ts";
 import { DescribedDevices } from "./described_devices.ts";
-import { MigrationStreamError, problemText } from "./error.ts";
-import { FOOTER_SIZE, whereItWasCut } from "./find_sections.ts";
-import { findPageSize, findVmdesc } from "./find_vmdesc.ts";
-import { readStreamHeader } from "./framing.ts";
-import { hex } from "./hex.ts";
-import { PAGE_BITS, PLAIN_RAM_LAYOUT, type RamLayout } from "./ram_block.ts";
-import { SectionReader } from "./section_reader.ts";
+import {
+  MigrationStreamError,
+  problemText,
+  type StreamAction,
+} from "./error.ts";
+import { findVmdesc } from "./find_vmdesc.ts";
+import { PageRuns } from "./page_runs.ts";
+import type { RamBlock } from "./ram_block.ts";
+import { RamReader, type RamVisitor } from "./ram_records.ts";
+import {
+  type PieceHead,
+  type RecordOptions,
+  RecordReader,
+  type SectionHead,
+} from "./records.ts";
+import type { VmsdDescription } from "./vmdesc.ts";
 
 /**
  * Takes apart any precopy stream by its own description. Only headers of
@@ -29,9 +37,9 @@ export function decodeStream(
   stream: Uint8Array,
   options: DecodeOptions = {},
 ): DecodedStream {
-  const decoder = new StreamDecoder(stream, options);
-  decoder.decode();
-  return decoder.decoded();
+  const { decoded, problem } = decodeStreamUpToProblem(stream, options);
+  if (problem !== undefined) throw problem;
+  return decoded;
 }
 
 /**
@@ -43,231 +51,260 @@ export function decodeStreamUpToProblem(
   options: DecodeOptions = {},
 ): { decoded: DecodedStream; problem: MigrationStreamError | undefined } {
   const decoder = new StreamDecoder(stream, options);
-  try {
-    decoder.decode();
-    return { decoded: decoder.decoded(), problem: undefined };
-  } catch (error) {
-    if (!(error instanceof MigrationStreamError)) throw error;
-    return { decoded: decoder.decoded(), problem: error };
-  }
+  const problem = decoder.decode();
+  return { decoded: decoder.decoded(), problem };
 }
 
 /** What the stream is called, and who wants to know how far it is. */
-export interface DecodeOptions {
+export interface DecodeOptions extends Omit<RecordOptions, "start"> {
   /** For messages. */
   readonly file?: string;
+  /**
+   * What for. To load it, the states of devices are left as bytes: who loads
+   * them has descriptions of its own.
+   */
+  readonly action?: StreamAction;
   /**
    * Told now and then, while guest memory is passed over, up to which offset
    * nothing will be looked at again soon.
    */
   readonly passed?: (offset: number) => void;
-  /**
-   * How many sections and commands it may have; any number unless said
-   * otherwise. Each takes more memory than it has bytes.
-   */
-  readonly maximumRecords?: number;
-  /** Where the stream begins in its file; 0 unless said otherwise. */
-  readonly fileOffset?: number;
 }
+
+/**
+ * Bytes of guest memory between two calls of `passed`: few enough to hold,
+ * and enough for what a call costs.
+ */
+const PASSED_STEP = 8 * 1024 * 1024;
+
+/** Values that a description may say beyond one a byte of the stream. */
+const SPARE_VALUES = 65_536;
+/**
+ * Values of the largest stream: a VM of 2000 vCPUs has not half of them, and
+ * each takes far more memory than it has bytes.
+ */
+const MOST_VALUES = 2_000_000;
 
 class StreamDecoder {
   readonly #stream: Uint8Array;
+  readonly #reader: RecordReader;
   readonly #source: Source;
-  readonly #sections: SectionReader;
+  readonly #fields: FieldDecoder;
   readonly #file: string | undefined;
-  readonly #maximumRecords: number;
-  readonly #fileOffset: number;
+  readonly #action: StreamAction;
+  readonly #passed: (offset: number) => void;
+  #nextPassed = PASSED_STEP;
   readonly #records: DecodedRecord[] = [];
-  #configuration: Configuration | undefined;
+  #ram: RamReader | undefined;
+  /** Known when the first device came. */
+  #hasVmdesc: boolean | undefined;
   #devices: DescribedDevices | undefined;
   #opaqueTail: DecodedStream["opaqueTail"];
   #trailing: Uint8Array = new Uint8Array(0);
 
   constructor(
     stream: Uint8Array,
-    {
-      file,
-      passed = () => {},
-      maximumRecords = Infinity,
-      fileOffset = 0,
-    }: DecodeOptions,
+    { file, passed = () => {}, action = "decode", ...options }: DecodeOptions,
   ) {
-    this.#fileOffset = fileOffset;
     this.#stream = stream;
+    this.#reader = new RecordReader(stream, options);
+    this.#source = this.#reader.source;
+    const budget = Math.min(stream.length, MOST_VALUES) + SPARE_VALUES;
+    this.#fields = new FieldDecoder(this.#source, budget);
     this.#file = file;
-    this.#maximumRecords = maximumRecords;
-    this.#source = new Source(stream);
-    this.#sections = new SectionReader(stream, this.#source, passed);
+    this.#action = action;
+    this.#passed = passed;
   }
 
-  decode(): void {
+  /** @returns why it cannot be read further; undefined if it was to its end */
+  decode(): MigrationStreamError | undefined {
+    const reader = this.#reader;
     try {
-      readStreamHeader(this.#source);
-      this.#configuration = this.#readConfiguration();
-      this.#sections.layout = this.#layoutOf(this.#configuration);
-      this.#walk();
-      if (this.#opaqueTail === undefined) this.#trailing = this.#end();
+      reader.begin();
+      for (const record of reader) {
+        if (record.type === "command") this.#records.push(record);
+        else if (record.type === "full") {
+          if (!this.#canTell(record)) return this.#leaveTail();
+          this.#add(this.#device(record));
+        } else if (record.name === RAM_SECTION.name) this.#memory(record);
+        else this.#add(this.#opaque(record));
+      }
+      this.#trailing = this.#end();
+      return undefined;
     } catch (error) {
-      throw this.#located(error);
+      if (!(error instanceof StreamError)) throw error;
+      const { offset } = reader;
+      const isDevice = this.#stream[offset] === RecordType.SECTION_FULL;
+      if (isDevice && this.#hasVmdesc !== true) {
+        this.#opaqueTail = { offset, bytes: this.#stream.subarray(offset) };
+      }
+      return this.#located(error);
     }
   }
 
   /** What was read so far. */
   decoded(): DecodedStream {
-    const { layout, hasFooters, unfinished } = this.#sections;
+    const { configuration, layout, hasFooters = true } = this.#reader;
     return {
       input: this.#stream,
-      configuration: this.#configuration,
+      configuration,
       layout,
       hasFooters,
-      records: unfinished === undefined
-        ? this.#records
-        : [...this.#records, unfinished],
+      records: this.#records,
       opaqueTail: this.#opaqueTail,
       vmdesc: this.#devices?.vmdesc,
       trailing: this.#trailing,
     };
   }
 
-  #readConfiguration(): Configuration | undefined {
-    const source = this.#source;
-    if (source.peekByte() !== RecordType.CONFIGURATION) return undefined;
-    source.skip(1);
-    const start = source.offset;
-    const configuration = configurationOf(
-      loadState(configurationState, source),
-    );
-    // Order and versions of the subsections are not kept: they are fixed.
-    const sink = new Sink();
-    saveState(configurationState, configurationBody(configuration), sink);
-    const again = sink.toBytes();
-    const isSame = source.offset - start === again.length &&
-      again.every((byte, index) => byte === this.#stream[start + index]);
-    if (!isSame) {
-      throw this.#problem("the configuration is not as QEMU writes it", start);
-    }
-    return configuration;
+  #add(section: DeviceSection | OpaqueSection): void {
+    this.#reader.end();
+    this.#records.push(section);
   }
 
-  /**
-   * A target says how large its pages are where it could have larger ones
-   * than its smallest; of others only vmdesc tells, which ends the stream.
-   */
-  #layoutOf(configuration: Configuration | undefined): RamLayout {
-    const { capabilities = [], targetPageBits } = configuration ?? {};
-    const { offset } = this.#source;
-    if (
-      targetPageBits !== undefined &&
-      (targetPageBits < PAGE_BITS.least || targetPageBits > PAGE_BITS.most)
-    ) {
-      throw this.#problem(`pages of ${targetPageBits} bits`, offset);
-    }
-    const pageSize = targetPageBits === undefined
-      ? findPageSize(this.#stream, offset)
-      : 2 ** targetPageBits;
-    return {
-      pageSize: pageSize ?? PLAIN_RAM_LAYOUT.pageSize,
-      ignoreShared: capabilities.includes("x-ignore-shared"),
-      mappedRam: capabilities.includes("mapped-ram"),
-      hugePageSizes: 0n,
-      fileOffset: this.#fileOffset,
-    };
-  }
-
-  /** Reads records up to EOF, or to a device that nothing describes. */
-  #walk(): void {
-    const sections = this.#sections;
-    for (;;) {
-      const offset = this.#source.offset;
-      if (this.#records.length > this.#maximumRecords) {
-        throw this.#problem("it has more records than are read", offset);
-      }
-      const type = this.#source.u8();
-      switch (type) {
-        case RecordType.EOF:
-          return;
-        case RecordType.SECTION_START:
-          this.#records.push(sections.end(sections.start(offset)));
-          break;
-        case RecordType.SECTION_PART:
-        case RecordType.SECTION_END:
-          this.#records.push(sections.end(sections.more(offset, type)));
-          break;
-        case RecordType.SECTION_FULL: {
-          const devices = this.#findDevices(offset);
-          if (devices === undefined) return this.#tail(offset);
-          const section = sections.device(offset, devices);
-          this.#records.push(sections.end(section));
-          break;
-        }
-        case RecordType.COMMAND:
-          this.#records.push(this.#command(offset));
-          break;
-        default:
-          throw this.#problem(`unknown record type ${hex(type)}`, offset);
-      }
-    }
-  }
-
-  /** Looks for the description when the first device comes. */
-  #findDevices(offset: number): DescribedDevices | undefined {
-    if (this.#devices === undefined) {
+  /** Whether description or footer says how long a device's state is. */
+  #canTell({ offset }: SectionHead): boolean {
+    const reader = this.#reader;
+    if (this.#hasVmdesc === undefined) {
       const place = findVmdesc(this.#stream, offset);
+      this.#hasVmdesc = place !== undefined;
+      const { current } = reader;
+      // What is wrong with vmdesc is not the device's fault.
+      reader.current = undefined;
       if (place !== undefined) this.#describe(place.offset, place.text);
+      reader.current = current;
     }
-    return this.#devices;
+    return this.#hasVmdesc || reader.hasFooters !== false;
   }
 
   /**
-   * Nothing but its last bytes can be told of the rest: a stream that was cut
-   * does not end with a footer and EOF.
+   * Leaves all from a device on as it is.
+   *
+   * @throws {MigrationStreamError} when it does not end with EOF
    */
-  #tail(offset: number): void {
-    this.#source.seek(offset);
-    const bytes = this.#source.bytes(this.#source.remaining);
-    this.#opaqueTail = { offset, bytes };
-    const { hasFooters } = this.#sections;
-    const isWhole = bytes.at(-1) === RecordType.EOF &&
-      (!hasFooters || bytes.at(-1 - FOOTER_SIZE) === RecordType.SECTION_FOOTER);
-    if (isWhole) return;
-    const { problem, ...section } = hasFooters
-      ? whereItWasCut(this.#stream, offset)
-      : { problem: "the stream ends among its devices, or after them" };
-    throw new MigrationStreamError(problem, {
-      ...section,
-      offset: this.#source.offset,
-    });
+  #leaveTail(): undefined {
+    const { offset } = this.#reader;
+    this.#opaqueTail = { offset, bytes: this.#stream.subarray(offset) };
+    if (this.#stream.at(-1) === RecordType.EOF) return;
+    throw this.#reader.problem(
+      "the stream ends in it, or in what follows",
+      this.#stream.length,
+    );
   }
 
   #describe(offset: number, text: Uint8Array): void {
-    const { pageSize } = this.#sections.layout;
+    const { pageSize } = this.#reader.layout;
     this.#devices = new DescribedDevices(offset, text, pageSize);
   }
 
-  #command(offset: number): CommandRecord {
-    const { command, payload } = readCommand(this.#source);
-    if (command === Command.POSTCOPY_ADVISE && payload.length > 0) {
-      const hugePageSizes = new Source(payload).u64();
-      this.#sections.layout = { ...this.#sections.layout, hugePageSizes };
+  /** What came of a piece before a problem is kept. */
+  #memory(head: PieceHead): void {
+    const reader = this.#reader;
+    const start = this.#source.offset;
+    const pages = new PageRuns(reader.layout.pageSize);
+    let blocks: readonly RamBlock[] | undefined;
+    try {
+      const visitor = this.#pagesInto(pages);
+      if (head.type !== "start") this.#ram?.readPages(this.#source, visitor);
+      else {
+        if (head.version !== RAM_SECTION.version) {
+          throw reader.problem(`unsupported version ${head.version}`);
+        }
+        if (this.#ram !== undefined) throw reader.problem("it starts twice");
+        this.#ram = new RamReader(reader.layout);
+        const blockList = (list: readonly RamBlock[]) => blocks = list;
+        this.#ram.readStart(this.#source, { ...visitor, blockList });
+      }
+    } finally {
+      const size = this.#source.offset - start;
+      const section = { ...head, size, pages };
+      this.#records.push(
+        blocks === undefined ? section : { ...section, blocks },
+      );
     }
-    if (command !== Command.PACKAGED) {
-      return { type: "command", offset, command, payload };
+    reader.end();
+  }
+
+  #pagesInto(pages: PageRuns): RamVisitor {
+    const tell = () => {
+      const { offset } = this.#source;
+      if (offset < this.#nextPassed) return;
+      this.#nextPassed = offset + PASSED_STEP;
+      this.#passed(offset);
+    };
+    return {
+      page: (record) => {
+        pages.add(record);
+        tell();
+      },
+      more: (count) => {
+        pages.extend(count);
+        tell();
+      },
+      flush: () => pages.addFlush(),
+    };
+  }
+
+  #opaque(head: PieceHead): OpaqueSection {
+    const bytes = this.#reader.undescribed();
+    const { type: piece } = head;
+    return { ...head, type: "opaque", piece, size: bytes.length, bytes };
+  }
+
+  #device(head: SectionHead<"full">): DeviceSection {
+    const start = this.#source.offset;
+    const state = this.#state(head, start);
+    return { ...head, size: this.#source.offset - start, state };
+  }
+
+  #state(head: SectionHead, start: number): DeviceSection["state"] {
+    const device = this.#devices?.next(head, start);
+    if (device === undefined) return this.#reader.undescribed();
+    const { vmsd, size, hasNull } = device;
+    if (vmsd === undefined || this.#action === "load") {
+      return this.#source.bytes(size);
     }
-    const packaged = this.#source.bytes(new Source(payload).u32());
-    return { type: "command", offset, command, payload, packaged };
+    return hasNull ? this.#bodyOrBytes(vmsd, start) : this.#fields.body(vmsd);
+  }
+
+  /** What is not as it is described is left as bytes, up to its footer. */
+  #bodyOrBytes(vmsd: VmsdDescription, start: number): DeviceSection["state"] {
+    const source = this.#source;
+    const end = this.#reader.findFooter();
+    if (end === undefined) return this.#fields.body(vmsd);
+    try {
+      const state = this.#fields.body(vmsd);
+      if (source.offset === end) return state;
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.#fields.reset();
+    }
+    source.seek(start);
+    return source.bytes(end - start);
   }
 
   /** Reads what follows EOF; returns what follows the stream. */
   #end(): Uint8Array {
     const source = this.#source;
-    const offset = source.offset;
+    const { offset } = source;
     // A stream without devices may yet have a description of them all.
     if (
       this.#devices === undefined &&
       source.peek() === RecordType.VMDESCRIPTION
     ) {
       source.skip(1);
-      this.#describe(offset, source.bytes(source.u32()));
+      const size = source.u32();
+      if (size > source.remaining) {
+        throw this.#reader.problem(
+          `vmdesc has ${size} bytes, of which the stream has ` +
+            source.remaining,
+          this.#stream.length,
+        );
+      }
+      if (this.#hasVmdesc === false) {
+        throw this.#reader.problem("vmdesc is no JSON object", offset);
+      }
+      this.#describe(offset, source.bytes(size));
       source.seek(offset);
     }
     if (this.#devices !== undefined) {
@@ -278,32 +315,33 @@ class StreamDecoder {
     return source.bytes(source.remaining);
   }
 
-  #problem(
-    problem: string,
-    offset: number = this.#source.offset,
-  ): MigrationStreamError {
-    return new MigrationStreamError(problem, { offset });
-  }
-
   /** Adds section and field to what the layers below knew not. */
-  #located(error: unknown): unknown {
-    if (!(error instanceof StreamError)) return error;
+  #located(error: StreamError): MigrationStreamError {
+    const { offset, current } = this.#reader;
     const known =
       error instanceof VmstateError || error instanceof MigrationStreamError
         ? error.location
         : undefined;
-    const here = this.#sections.place;
-    const { section, instance } = known?.section === undefined ? here : known;
+    const { section, instance } = known?.section === undefined
+      ? { section: current?.name, instance: current?.instanceId }
+      : known;
+    const { path } = this.#fields;
+    const isCut = error instanceof TornStreamError && section === undefined &&
+      0 < offset && offset < this.#stream.length;
     return new MigrationStreamError(
-      error instanceof VmstateError ? error.problem : problemText(error),
+      isCut
+        ? `the stream ends in the record at ${offset}`
+        : error instanceof VmstateError
+        ? error.problem
+        : problemText(error),
       {
         section,
         instance,
-        field: known?.field ?? here.field,
+        field: known?.field ?? (path === "" ? undefined : path),
         offset: error.offset,
         file: this.#file,
       },
-      { action: "decode", cause: error.cause },
+      { action: this.#action, cause: error.cause },
     );
   }
 }

@@ -1,7 +1,7 @@
-import type { StreamCommand } from "./commands.ts";
 import type { Configuration } from "./configuration.ts";
 import type { PageRuns } from "./page_runs.ts";
 import type { RamBlock, RamLayout } from "./ram_block.ts";
+import type { CommandRecord, PieceHead, SectionHead } from "./records.ts";
 import type { Vmdesc } from "./vmdesc.ts";
 
 /**
@@ -49,29 +49,17 @@ export interface DecodedField {
   value: DecodedValue;
 }
 
-/** What all sections have. */
-export interface SectionPlace {
-  readonly sectionId: number;
-  /** idstr: "<bus path>/<vmsd name>". */
-  readonly name: string;
-  readonly instanceId: number;
-  readonly version: number;
-  /** Offset of the type byte. */
-  readonly offset: number;
+/** The state of one device. */
+export interface DeviceSection extends SectionHead<"full"> {
   /** Payload bytes, without header and footer. */
   readonly size: number;
-}
-
-/** The state of one device. */
-export interface DeviceSection extends SectionPlace {
-  readonly type: "full";
-  /** Bytes for the devices that have no VMState. */
+  /** Bytes where nothing describes it. */
   readonly state: DecodedStruct | Uint8Array;
 }
 
 /** A piece of guest memory; pages are not copied but left in the input. */
-export interface RamSection extends SectionPlace {
-  readonly type: "start" | "part" | "end";
+export interface RamSection extends PieceHead {
+  readonly size: number;
   /** The block list, in START. */
   readonly blocks?: readonly RamBlock[];
   readonly pages: PageRuns;
@@ -81,18 +69,11 @@ export interface RamSection extends SectionPlace {
  * A piece of what is neither guest memory nor a device's VMState, such as a
  * dirty bitmap: only its own code knows what is inside.
  */
-export interface OpaqueSection extends SectionPlace {
+export interface OpaqueSection extends Omit<PieceHead, "type"> {
   readonly type: "opaque";
-  readonly piece: "start" | "part" | "end";
+  readonly piece: PieceHead["type"];
+  readonly size: number;
   readonly bytes: Uint8Array;
-}
-
-/** A command between sections. */
-export interface CommandRecord extends StreamCommand {
-  readonly type: "command";
-  readonly offset: number;
-  /** Of PACKAGED: the records inside, which end the command. */
-  readonly packaged?: Uint8Array;
 }
 
 /** What stands between configuration and EOF, in order. */
@@ -113,9 +94,8 @@ export interface DecodedStream {
   readonly hasFooters: boolean;
   readonly records: readonly DecodedRecord[];
   /**
-   * All from the first device on, where no vmdesc says how long each is; then
-   * there are neither device sections nor vmdesc nor trailing bytes, and no
-   * byte of it was checked but the last ones.
+   * All from a device on of which neither vmdesc nor a footer says how long it
+   * is; then there are neither vmdesc nor trailing bytes.
    */
   readonly opaqueTail: { offset: number; bytes: Uint8Array } | undefined;
   readonly vmdesc: DecodedVmdesc | undefined;

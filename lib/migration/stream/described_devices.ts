@@ -74,7 +74,7 @@ function difference(
   device: DeviceDescription,
   header: SectionHeader,
 ): string | undefined {
-  if (device.name !== header.idstr || device.instanceId !== header.instanceId) {
+  if (device.name !== header.name || device.instanceId !== header.instanceId) {
     return `vmdesc has "${device.name}" instance ${device.instanceId} here`;
   }
   if (device.vmsd !== undefined && device.vmsd.version !== header.version) {

@@ -1,17 +1,10 @@
 import { Sink } from "../../stream/mod.ts";
-import { saveState } from "../../vmstate/mod.ts";
 import { writeCommand } from "./commands.ts";
-import { configurationBody, configurationState } from "./configuration.ts";
-import { RecordType } from "./constants.ts";
-import type {
-  CommandRecord,
-  DecodedStream,
-  DeviceSection,
-  OpaqueSection,
-  RamSection,
-} from "./decoded.ts";
+import { writeConfiguration } from "./configuration.ts";
+import type { DecodedStream, RamSection } from "./decoded.ts";
 import { encodeBody } from "./encode_fields.ts";
 import {
+  writeEnd,
   writeSectionFooter,
   writeSectionHeader,
   writeStreamHeader,
@@ -23,7 +16,12 @@ import {
   type RamBlock,
   writeRamBlock,
 } from "./ram_block.ts";
-import { RamFlag, XBZRLE_CODING } from "./ram_records.ts";
+import {
+  RamFlag,
+  writePageWord,
+  writeTotal,
+  XBZRLE_CODING,
+} from "./ram_records.ts";
 
 /**
  * Writes a decoded stream again from its values, byte for byte as it was.
@@ -50,71 +48,32 @@ export function* encodeParts(
 ): Generator<Uint8Array, void> {
   const sink = new Sink();
   writeStreamHeader(sink);
-  if (decoded.configuration !== undefined) {
-    sink.u8(RecordType.CONFIGURATION);
-    saveState(
-      configurationState,
-      configurationBody(decoded.configuration),
-      sink,
-    );
-  }
+  const { configuration, opaqueTail, vmdesc, trailing } = decoded;
+  if (configuration !== undefined) writeConfiguration(sink, configuration);
   const ram = new RamEncoder(decoded, sink);
   for (const record of decoded.records) {
-    if (record.type === "command") encodeCommand(sink, record);
-    else if (record.type === "full") encodeDevice(sink, record);
-    else if (record.type === "opaque") yield* encodeOpaque(sink, record);
-    else yield* ram.section(record);
-    if (record.type !== "command" && decoded.hasFooters) {
-      writeSectionFooter(sink, record.sectionId);
+    if (record.type === "command") {
+      writeCommand(sink, record);
+      if (record.packaged !== undefined) sink.bytes(record.packaged);
+      continue;
     }
+    const { type } = record;
+    writeSectionHeader(sink, type === "opaque" ? record.piece : type, record);
+    if (record.type === "full") {
+      if (record.state instanceof Uint8Array) sink.bytes(record.state);
+      else encodeBody(sink, record.state);
+    } else if (record.type === "opaque") {
+      yield sink.drain();
+      yield record.bytes;
+    } else yield* ram.section(record);
+    if (decoded.hasFooters) writeSectionFooter(sink, record.sectionId);
   }
-  if (decoded.opaqueTail !== undefined) sink.bytes(decoded.opaqueTail.bytes);
-  else encodeEnd(sink, decoded);
-  yield sink.drain();
-}
-
-function encodeCommand(sink: Sink, record: CommandRecord): void {
-  writeCommand(sink, record);
-  if (record.packaged !== undefined) sink.bytes(record.packaged);
-}
-
-function encodeDevice(sink: Sink, section: DeviceSection): void {
-  const { name: idstr, state } = section;
-  writeSectionHeader(sink, RecordType.SECTION_FULL, { ...section, idstr });
-  if (state instanceof Uint8Array) sink.bytes(state);
-  else encodeBody(sink, state);
-}
-
-function* encodeOpaque(
-  sink: Sink,
-  section: OpaqueSection,
-): Generator<Uint8Array, void> {
-  const { name: idstr, piece } = section;
-  if (piece === "start") {
-    writeSectionHeader(sink, RecordType.SECTION_START, { ...section, idstr });
-  } else writeSectionContinuation(sink, piece, section.sectionId);
-  yield sink.drain();
-  yield section.bytes;
-}
-
-function writeSectionContinuation(
-  sink: Sink,
-  piece: "part" | "end",
-  sectionId: number,
-): void {
-  sink.u8(piece === "part" ? RecordType.SECTION_PART : RecordType.SECTION_END);
-  sink.u32(sectionId);
-}
-
-function encodeEnd(sink: Sink, { vmdesc, trailing }: DecodedStream): void {
-  sink.u8(RecordType.EOF);
-  if (vmdesc !== undefined) {
-    const { text } = vmdesc;
-    sink.u8(RecordType.VMDESCRIPTION);
-    sink.u32(text.length);
-    sink.bytes(text);
+  if (opaqueTail !== undefined) sink.bytes(opaqueTail.bytes);
+  else {
+    writeEnd(sink, vmdesc?.text);
+    sink.bytes(trailing);
   }
-  sink.bytes(trailing);
+  yield sink.drain();
 }
 
 /** Bytes that gather before they are handed on. */
@@ -132,22 +91,17 @@ class RamEncoder {
     this.#sink = sink;
   }
 
-  *section(section: RamSection): Generator<Uint8Array, void> {
-    const sink = this.#sink;
-    if (section.type === "start") {
-      const { name: idstr } = section;
-      writeSectionHeader(sink, RecordType.SECTION_START, { ...section, idstr });
-      yield* this.#blockList(section.blocks ?? []);
-    } else writeSectionContinuation(sink, section.type, section.sectionId);
-    for (const run of section.pages) yield* this.#run(run);
-    sink.size64(RamFlag.EOS);
+  /** The payload of a section. */
+  *section({ blocks, pages }: RamSection): Generator<Uint8Array, void> {
+    if (blocks !== undefined) yield* this.#blockList(blocks);
+    for (const run of pages) yield* this.#run(run);
+    this.#sink.size64(RamFlag.EOS);
   }
 
   *#blockList(blocks: readonly RamBlock[]): Generator<Uint8Array, void> {
     const sink = this.#sink;
     this.#blocks = blocks;
-    const total = blocks.reduce((sum, block) => sum + block.usedLength, 0);
-    sink.size64(total + RamFlag.MEM_SIZE);
+    writeTotal(sink, blocks);
     for (const block of blocks) {
       writeRamBlock(sink, block);
       yield* this.#mapped(block);
@@ -185,10 +139,10 @@ class RamEncoder {
     const { pageSize } = this.#decoded.layout;
     if (run.kind === RamFlag.MULTIFD_FLUSH) return sink.size64(run.kind);
     for (let index = 0; index < run.count; index++) {
-      const named = run.named && index === 0;
-      const flags = run.kind + (named ? 0 : RamFlag.CONTINUE);
-      sink.size64(run.address + index * pageSize + flags);
-      if (named) sink.countedString(this.#blocks[run.block]?.name ?? "");
+      const name = run.named && index === 0
+        ? this.#blocks[run.block]?.name ?? ""
+        : undefined;
+      writePageWord(sink, run.kind, run.address + index * pageSize, name);
       if (run.kind === RamFlag.ZERO) sink.u8(0);
       else if (run.kind === RamFlag.XBZRLE) {
         sink.u8(XBZRLE_CODING);

@@ -34,6 +34,19 @@ export class MigrationStreamError extends StreamError {
   }
 }
 
+/** The error for what is wrong with a section, or between sections. */
+export function problemIn(
+  section: { name: string; instanceId: number; offset: number } | undefined,
+  problem: string,
+  offset: number = section?.offset ?? 0,
+): MigrationStreamError {
+  return new MigrationStreamError(problem, {
+    section: section?.name,
+    instance: section?.instanceId,
+    offset,
+  });
+}
+
 /** The text of an error that is about to get its place added. */
 export function problemText(error: Error): string {
   if (error instanceof TornStreamError) return "the stream ends here";

@@ -48,6 +48,8 @@ export function findVmdesc(
 const LARGEST = 16 * 1024 * 1024;
 /** Only the configuration, which is small, stands before the page size. */
 const BEFORE_DEVICES = 4096;
+/** Takes any byte; what is looked for is ASCII. */
+const latin1 = new TextDecoder("latin1");
 
 /**
  * The page size that the vmdesc at the very end of a stream gives, with nothing
@@ -63,7 +65,7 @@ export function findPageSize(
   if (place === undefined) return undefined;
   const { offset, text } = place;
   if (offset + HEADER + text.length !== stream.length) return undefined;
-  const begin = String.fromCharCode(...text.subarray(0, BEFORE_DEVICES));
+  const begin = latin1.decode(text.subarray(0, BEFORE_DEVICES));
   const bits = Math.log2(
     Number(/"page_size"\s{0,8}:\s{0,8}(\d{1,6})\s{0,8}[,}]/.exec(begin)?.[1]),
   );

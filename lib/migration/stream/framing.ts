@@ -12,7 +12,8 @@ import { hex } from "./hex.ts";
 export interface SectionHeader {
   /** Unique in one stream only; PART, END and footers repeat it. */
   readonly sectionId: number;
-  readonly idstr: string;
+  /** idstr: "<bus path>/<vmsd name>", or the bare name. */
+  readonly name: string;
   readonly instanceId: number;
   readonly version: number;
 }
@@ -48,24 +49,36 @@ export function readStreamHeader(source: Source): void {
   );
 }
 
-/** Writes the header of a START or FULL section, type byte included. */
+/** What a section may be, or a piece of one. */
+export type SectionType = "start" | "part" | "end" | "full";
+
+/** The type byte of each. */
+const TYPE_BYTES: Readonly<Record<SectionType, number>> = {
+  start: RecordType.SECTION_START,
+  part: RecordType.SECTION_PART,
+  end: RecordType.SECTION_END,
+  full: RecordType.SECTION_FULL,
+};
+
+/** Writes what stands before a payload: of PART and END, the id alone. */
 export function writeSectionHeader(
   sink: Sink,
-  type: typeof RecordType.SECTION_START | typeof RecordType.SECTION_FULL,
-  header: SectionHeader,
+  type: SectionType,
+  { sectionId, name, instanceId, version }: SectionHeader,
 ): void {
-  sink.u8(type);
-  sink.u32(header.sectionId);
-  sink.countedString(header.idstr);
-  sink.u32(header.instanceId);
-  sink.u32(header.version);
+  sink.u8(TYPE_BYTES[type]);
+  sink.u32(sectionId);
+  if (type === "part" || type === "end") return;
+  sink.countedString(name);
+  sink.u32(instanceId);
+  sink.u32(version);
 }
 
 /** Reads the header of a START or FULL section after its type byte. */
 export function readSectionHeader(source: Source): SectionHeader {
   return {
     sectionId: source.u32(),
-    idstr: source.countedString(),
+    name: source.countedString(),
     instanceId: source.u32(),
     version: source.u32(),
   };
@@ -77,33 +90,11 @@ export function writeSectionFooter(sink: Sink, sectionId: number): void {
   sink.u32(sectionId);
 }
 
-/**
- * Reads a section's footer.
- *
- * @throws {MigrationStreamError} when it is missing or names another section
- */
-export function readSectionFooter(
-  source: Source,
-  header: SectionHeader,
-): void {
-  const location = {
-    section: header.idstr,
-    instance: header.instanceId,
-    offset: source.offset,
-  };
-  const type = source.u8();
-  if (type !== RecordType.SECTION_FOOTER) {
-    throw new MigrationStreamError(
-      `missing section footer: ${hex(type)} found where the section should end`,
-      location,
-    );
-  }
-  const sectionId = source.u32();
-  if (sectionId !== header.sectionId) {
-    throw new MigrationStreamError(
-      `mismatched section id in footer: read ${hex(sectionId)}, expected ` +
-        hex(header.sectionId),
-      location,
-    );
-  }
+/** Writes EOF and, where there is one, the description. */
+export function writeEnd(sink: Sink, vmdesc: Uint8Array | undefined): void {
+  sink.u8(RecordType.EOF);
+  if (vmdesc === undefined) return;
+  sink.u8(RecordType.VMDESCRIPTION);
+  sink.u32(vmdesc.length);
+  sink.bytes(vmdesc);
 }

@@ -1,111 +1,51 @@
-import type { Source } from "../../stream/mod.ts";
-import type { VmState } from "../../vmstate/mod.ts";
-import { configurationState } from "./configuration.ts";
-import { RecordType } from "./constants.ts";
-import { MigrationStreamError } from "./error.ts";
-import type { SectionHeader } from "./framing.ts";
-import { hex } from "./hex.ts";
+import { Sink } from "../../stream/mod.ts";
+import { saveState, type VmState } from "../../vmstate/mod.ts";
+import { configurationBody, configurationState } from "./configuration.ts";
+import type { DecodedStream } from "./decoded.ts";
 import { PLAIN_RAM_LAYOUT } from "./ram_block.ts";
-import {
-  bodySize,
-  type DeviceDescription,
-  parseVmdesc,
-  type Vmdesc,
-  type VmsdDescription,
-} from "./vmdesc.ts";
-
-/** A device section that was loaded, to hold the description against. */
-export interface LoadedSection {
-  readonly header: SectionHeader;
-  readonly state: VmState<object>;
-  /** Payload bytes. */
-  readonly size: number;
-}
+import { bodySize, type VmsdDescription } from "./vmdesc.ts";
 
 /**
- * Reads the description at the end of a stream and checks that it describes
- * what was loaded: the same sections in the same order, with the same
- * versions, field names and sizes; and that nothing follows it.
+ * How the description of a stream is not one of what was loaded: it has other
+ * names than the machine knows, or has them in another order. Sections, versions
+ * and sizes were held against it as the stream was decoded.
  *
- * @throws {MigrationStreamError} when it is missing or describes something
- * else
+ * @param states of the devices, in stream order
  */
-export function checkVmdesc(
-  source: Source,
-  configurationSize: number,
-  loaded: readonly LoadedSection[],
-): void {
-  const at = source.offset;
-  const type = source.u8();
-  if (type !== RecordType.VMDESCRIPTION) {
-    throw new MigrationStreamError(
-      `record ${hex(type)} in place of the description`,
-      { offset: at },
-    );
-  }
-  const text = source.bytes(source.u32());
-  if (source.remaining > 0) {
-    throw new MigrationStreamError(
-      `${source.remaining} bytes follow the description`,
-      { offset: source.offset },
-    );
-  }
-  const problem = difference(
-    parseVmdesc(text, at + 5),
-    configurationSize,
-    loaded,
-  );
-  if (problem !== undefined) {
-    throw new MigrationStreamError(
-      `the description does not fit the stream: ${problem}`,
-      { offset: at },
-    );
-  }
-}
-
-function difference(
-  vmdesc: Vmdesc,
-  configurationSize: number,
-  loaded: readonly LoadedSection[],
+export function vmdescProblem(
+  { vmdesc, configuration }: DecodedStream,
+  states: readonly VmState<object>[],
 ): string | undefined {
-  const { configuration, pageSize, devices } = vmdesc;
+  if (vmdesc === undefined) return "there is none";
+  const { description } = vmdesc;
+  const { pageSize, devices } = description;
   if (pageSize !== PLAIN_RAM_LAYOUT.pageSize) return `page size ${pageSize}`;
-  if (configuration === undefined) return "it has no configuration";
-  const inConfiguration = vmsdDifference(configuration, configurationState) ??
-    sizeDifference(bodySize(configuration), configurationSize);
+  if (configuration === undefined || description.configuration === undefined) {
+    return "it has no configuration";
+  }
+  const sink = new Sink();
+  saveState(configurationState, configurationBody(configuration), sink);
+  const size = bodySize(description.configuration);
+  const inConfiguration =
+    difference(description.configuration, configurationState) ??
+      (size === sink.offset ? undefined : `${size} bytes, not ${sink.offset}`);
   if (inConfiguration !== undefined) {
     return `configuration: ${inConfiguration}`;
   }
-  if (devices.length !== loaded.length) {
-    return `it has ${devices.length} sections, the stream ${loaded.length}`;
-  }
-  for (const [index, section] of loaded.entries()) {
-    const problem = sectionDifference(devices[index], section);
+  for (const [index, { name, instanceId, vmsd }] of devices.entries()) {
+    const state = states[index];
+    const problem = vmsd === undefined || state === undefined
+      ? "it is not described"
+      : difference(vmsd, state);
     if (problem !== undefined) {
-      const { idstr, instanceId } = section.header;
-      return `section "${idstr}" instance ${instanceId}: ${problem}`;
+      return `section "${name}" instance ${instanceId}: ${problem}`;
     }
   }
   return undefined;
 }
 
-function sectionDifference(
-  device: DeviceDescription | undefined,
-  { header, state, size }: LoadedSection,
-): string | undefined {
-  if (device?.vmsd === undefined) return "it is not described";
-  if (device.name !== header.idstr || device.instanceId !== header.instanceId) {
-    return `"${device.name}" instance ${device.instanceId} stands in its place`;
-  }
-  if (device.vmsd.version !== header.version) {
-    return `version ${device.vmsd.version}, not ${header.version}`;
-  }
-  return vmsdDifference(device.vmsd, state) ??
-    sizeDifference(device.size, size);
-}
-
-/** Sizes cover what is inside of nested structs; names are the top level's. */
-function vmsdDifference(
+/** Names are the top level's; inside of nested structs, sizes have to do. */
+function difference(
   vmsd: VmsdDescription,
   state: VmState<object>,
 ): string | undefined {
@@ -122,12 +62,8 @@ function vmsdDifference(
       state.name === sub.name
     );
     if (known === undefined) return `subsection "${sub.name}" is not known`;
-    const problem = vmsdDifference(sub, known.state);
+    const problem = difference(sub, known.state);
     if (problem !== undefined) return `subsection "${sub.name}": ${problem}`;
   }
   return undefined;
-}
-
-function sizeDifference(said: number, real: number): string | undefined {
-  return said === real ? undefined : `${said} bytes, not ${real}`;
 }

@@ -1,22 +1,19 @@
-import { type Source, StreamError } from "../../stream/mod.ts";
-import { loadState, type VmState, VmstateError } from "../../vmstate/mod.ts";
-import { readCommand } from "./commands.ts";
-import {
-  type Configuration,
-  configurationOf,
-  configurationState,
-} from "./configuration.ts";
-import { Command, RAM_SECTION, RecordType } from "./constants.ts";
-import { MigrationStreamError, problemText } from "./error.ts";
-import {
-  readSectionFooter,
-  readSectionHeader,
-  readStreamHeader,
-  type SectionHeader,
-} from "./framing.ts";
+import { Source } from "../../stream/mod.ts";
+import { loadState, type VmState } from "../../vmstate/mod.ts";
+import type { Configuration } from "./configuration.ts";
+import { Command, RAM_SECTION } from "./constants.ts";
+import { decodeStream } from "./decode.ts";
+import type {
+  DecodedStream,
+  DeviceSection,
+  OpaqueSection,
+  RamSection,
+} from "./decoded.ts";
+import { MigrationStreamError, problemIn } from "./error.ts";
 import { hex } from "./hex.ts";
-import { checkVmdesc, type LoadedSection } from "./loaded_vmdesc.ts";
+import { vmdescProblem } from "./loaded_vmdesc.ts";
 import { type IncomingRam, RamLoad } from "./ram_load.ts";
+import type { CommandRecord } from "./records.ts";
 
 /** A device that waits for its state. */
 export interface SaveStateEntry<V extends object = object> {
@@ -49,229 +46,153 @@ export interface LoadTarget {
  * @throws {MigrationStreamError | VmstateError} naming section, instance,
  * field and offset
  */
-export function loadStream(source: Source, target: LoadTarget): void {
-  const load = new StreamLoad(source, target);
-  load.run();
+export function loadStream(stream: Uint8Array, target: LoadTarget): void {
+  const load = new StreamLoad(
+    decodeStream(stream, { action: "load" }),
+    target,
+  );
+  load.check();
   load.apply();
 }
 
 class StreamLoad {
-  readonly #source: Source;
+  readonly #stream: DecodedStream;
   readonly #target: LoadTarget;
   readonly #ram: RamLoad;
-  readonly #idsSeen = new Set<number>();
-  readonly #entriesSeen = new Set<SaveStateEntry>();
-  readonly #loaded: LoadedSection[] = [];
-  readonly #applications: (() => void)[] = [];
-  #ramHeader: SectionHeader | undefined;
-  /** The section being read, for messages. */
-  #current: SectionHeader | undefined;
+  readonly #sectionIds = new Set<number>();
+  /** The state that each device is going to take over. */
+  readonly #loads = new Map<SaveStateEntry, () => void>();
   #switchover = false;
 
-  constructor(source: Source, target: LoadTarget) {
-    this.#source = source;
+  constructor(stream: DecodedStream, target: LoadTarget) {
+    this.#stream = stream;
     this.#target = target;
-    this.#ram = new RamLoad(source, target.ram);
+    this.#ram = new RamLoad(stream, target.ram);
   }
 
-  run(): void {
-    try {
-      readStreamHeader(this.#source);
-      const configuration = this.#configuration();
-      while (this.#record());
-      this.#checkComplete();
-      checkVmdesc(this.#source, configuration, this.#loaded);
-    } catch (error) {
-      throw this.#located(error);
+  check(): void {
+    const { configuration, records } = this.#stream;
+    const problem = configurationProblem(configuration, this.#target);
+    if (problem !== undefined) throw this.#problem(problem, 0);
+    for (const record of records) {
+      if (record.type === "command") this.#command(record);
+      else if (record.type === "full") this.#device(record);
+      else if (record.type === "opaque") throw unknown(record);
+      else this.#memory(record);
     }
+    this.#checkComplete();
   }
 
   apply(): void {
     this.#ram.apply();
-    for (const apply of this.#applications) apply();
+    for (const load of this.#loads.values()) load();
   }
 
-  #configuration(): number {
-    const source = this.#source;
-    const type = source.u8();
-    if (type !== RecordType.CONFIGURATION) {
-      throw this.#problem(`record ${hex(type)} in place of the configuration`);
+  #memory(section: RamSection): void {
+    if (section.instanceId !== RAM_SECTION.instanceId) throw unknown(section);
+    if (section.type === "start") this.#takeId(section);
+    this.#ram.check(section);
+  }
+
+  #takeId(section: RamSection | DeviceSection): void {
+    const { sectionId } = section;
+    if (this.#sectionIds.has(sectionId)) {
+      throw problemIn(section, `section id ${hex(sectionId)} comes twice`);
     }
-    const start = source.offset;
-    const body = loadState(configurationState, source);
-    const problem = configurationProblem(configurationOf(body), this.#target);
-    if (problem !== undefined) throw this.#problem(problem, start);
-    return source.offset - start;
+    this.#sectionIds.add(sectionId);
   }
 
-  /** Reads one record; false after EOF. */
-  #record(): boolean {
-    const type = this.#source.u8();
-    switch (type) {
-      case RecordType.EOF:
-        return false;
-      case RecordType.SECTION_START:
-        this.#section(() => this.#ramStart());
-        return true;
-      case RecordType.SECTION_PART:
-      case RecordType.SECTION_END:
-        this.#section(() => this.#ramMore(type));
-        return true;
-      case RecordType.SECTION_FULL:
-        this.#section(() => this.#device());
-        return true;
-      case RecordType.COMMAND:
-        this.#command();
-        return true;
-      default:
-        throw this.#problem(`unknown record type ${hex(type)}`);
-    }
-  }
-
-  #section(read: () => SectionHeader): void {
-    const header = read();
-    readSectionFooter(this.#source, header);
-    this.#current = undefined;
-  }
-
-  #header(): SectionHeader {
-    const offset = this.#source.offset;
-    const header = readSectionHeader(this.#source);
-    this.#current = header;
-    if (this.#idsSeen.has(header.sectionId)) {
-      throw this.#problem(
-        `section id ${hex(header.sectionId)} comes twice`,
-        offset,
-      );
-    }
-    this.#idsSeen.add(header.sectionId);
-    return header;
-  }
-
-  #ramStart(): SectionHeader {
-    const header = this.#header();
-    const { idstr, instanceId, version } = RAM_SECTION;
-    if (header.idstr !== idstr || header.instanceId !== instanceId) {
-      throw this.#problem("unknown section or instance");
-    }
-    if (this.#ramHeader !== undefined) throw this.#problem("it starts twice");
-    if (header.version !== version) {
-      throw this.#problem(`unsupported version ${header.version}`);
-    }
-    this.#ramHeader = header;
-    this.#ram.start();
-    return header;
-  }
-
-  #ramMore(
-    type: typeof RecordType.SECTION_PART | typeof RecordType.SECTION_END,
-  ): SectionHeader {
-    const sectionId = this.#source.u32();
-    if (this.#ramHeader?.sectionId !== sectionId) {
-      throw this.#problem(`section id ${hex(sectionId)} was not started`);
-    }
-    this.#current = this.#ramHeader;
-    if (this.#ram.ended) throw this.#problem("it goes on after its end");
-    if (type === RecordType.SECTION_PART) this.#ram.part();
-    else this.#ram.end();
-    return this.#ramHeader;
-  }
-
-  #device(): SectionHeader {
-    const header = this.#header();
-    const entry = this.#target.entries.find((entry) =>
-      entry.idstr === header.idstr && entry.instanceId === header.instanceId
+  #device(section: DeviceSection): void {
+    this.#takeId(section);
+    const entry = this.#target.entries.find(({ idstr, instanceId }) =>
+      idstr === section.name && instanceId === section.instanceId
     );
-    if (entry === undefined) {
-      throw this.#problem(
-        "unknown section or instance: the machine that saved has it, this " +
-          "one has not",
-      );
-    }
-    if (this.#entriesSeen.has(entry)) throw this.#problem("it comes twice");
-    this.#entriesSeen.add(entry);
-    this.#load(entry, header);
-    return header;
-  }
-
-  #load(entry: SaveStateEntry, header: SectionHeader): void {
-    const { version, idstr: section, instanceId: instance } = header;
+    if (entry === undefined) throw unknown(section);
+    const { state, version, name, instanceId: instance } = section;
     if (version > entry.state.version) {
-      throw this.#problem(
+      throw problemIn(
+        section,
         `unsupported version ${version}: newer than ${entry.state.version}`,
       );
     }
-    const start = this.#source.offset;
-    const value = loadState(entry.state, this.#source, {
+    if (!(state instanceof Uint8Array)) {
+      throw new TypeError("The state was decoded already");
+    }
+    const base = state.byteOffset - this.#stream.input.byteOffset;
+    const source = new Source(state, { base });
+    const value = loadState(entry.state, source, {
       version,
-      section,
+      section: name,
       instance,
     });
-    this.#loaded.push({
-      header,
-      state: entry.state,
-      size: this.#source.offset - start,
-    });
-    this.#applications.push(() => entry.load(value));
+    if (source.remaining > 0) {
+      throw problemIn(
+        section,
+        `${state.length} bytes, not ${state.length - source.remaining}`,
+      );
+    }
+    this.#loads.set(entry, () => entry.load(value));
   }
 
-  #command(): void {
-    const { command } = readCommand(this.#source);
+  #command({ command, offset }: CommandRecord): void {
     if (command !== Command.SWITCHOVER_START) {
-      throw this.#problem(`command ${command} has no place in a file`);
+      throw this.#problem(`command ${command} has no place in a file`, offset);
     }
-    if (this.#switchover) throw this.#problem("the switchover starts twice");
+    if (this.#switchover) {
+      throw this.#problem("the switchover starts twice", offset);
+    }
     this.#switchover = true;
   }
 
   #checkComplete(): void {
-    const missing = this.#target.entries.filter((entry) =>
-      !this.#entriesSeen.has(entry)
-    );
+    const { trailing, hasFooters } = this.#stream;
+    if (!hasFooters) throw this.#problem("its sections have no footers");
+    const missing = this.#target.entries.filter((it) => !this.#loads.has(it))
+      .map(({ idstr, instanceId }) => `"${idstr}" instance ${instanceId}`);
     if (missing.length > 0) {
-      const names = missing.map(({ idstr, instanceId }) =>
-        `"${idstr}" instance ${instanceId}`
-      );
-      throw this.#problem(`sections are missing: ${names.join(", ")}`);
+      throw this.#problem(`sections are missing: ${missing.join(", ")}`);
     }
     if (!this.#ram.ended) {
-      throw this.#problem(`section "${RAM_SECTION.idstr}" has no end`);
+      throw this.#problem(`section "${RAM_SECTION.name}" has no end`);
     }
     if (!this.#switchover) throw this.#problem("the switchover is missing");
     this.#ram.checkComplete();
+    if (trailing.length > 0) {
+      throw this.#problem(`${trailing.length} bytes follow the description`);
+    }
+    const states = [...this.#loads.keys()].map(({ state }) => state);
+    const problem = vmdescProblem(this.#stream, states);
+    if (problem !== undefined) {
+      throw this.#problem(
+        `the description does not fit the stream: ${problem}`,
+        this.#stream.vmdesc?.offset,
+      );
+    }
   }
 
   #problem(
     problem: string,
-    offset: number = this.#source.offset,
+    offset: number = this.#stream.input.length,
   ): MigrationStreamError {
-    return new MigrationStreamError(problem, {
-      section: this.#current?.idstr,
-      instance: this.#current?.instanceId,
-      offset,
-    });
-  }
-
-  /** Adds the section to errors of layers that do not know of sections. */
-  #located(error: unknown): unknown {
-    if (!(error instanceof StreamError) || error instanceof VmstateError) {
-      return error;
-    }
-    const hasPlace = error instanceof MigrationStreamError &&
-      (error.location.section !== undefined || this.#current === undefined);
-    if (hasPlace) return error;
-    return new MigrationStreamError(problemText(error), {
-      section: this.#current?.idstr,
-      instance: this.#current?.instanceId,
-      offset: error.offset,
-    }, { cause: error });
+    return new MigrationStreamError(problem, { offset });
   }
 }
 
+function unknown(
+  section: DeviceSection | OpaqueSection | RamSection,
+): MigrationStreamError {
+  return problemIn(
+    section,
+    "unknown section or instance: the machine that saved has it, this one " +
+      "has not",
+  );
+}
+
 function configurationProblem(
-  received: Configuration,
+  received: Configuration | undefined,
   target: LoadTarget,
 ): string | undefined {
+  if (received === undefined) return "it has no configuration";
   if (received.machine !== target.machine) {
     return `machine type received is "${received.machine}" and local is ` +
       `"${target.machine}"`;

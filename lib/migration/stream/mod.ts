@@ -20,7 +20,6 @@ export {
   decodeStreamUpToProblem,
 } from "./decode.ts";
 export {
-  type CommandRecord,
   type DecodedField,
   type DecodedRecord,
   type DecodedStream,
@@ -36,7 +35,6 @@ export { encodeParts, encodeStream } from "./encode.ts";
 export { MigrationStreamError, type StreamLocation } from "./error.ts";
 export { openPackage, type Package } from "./packaged.ts";
 export { readStreamHeader } from "./framing.ts";
-export { findSections, type FoundSection } from "./find_sections.ts";
 export { loadStream, type LoadTarget, type SaveStateEntry } from "./loader.ts";
 export {
   isKept,
@@ -46,6 +44,7 @@ export {
   type RamBlock,
 } from "./ram_block.ts";
 export { type IncomingRam } from "./ram_load.ts";
+export { type CommandRecord } from "./records.ts";
 export { type RamBlockStatistics, ramStatistics } from "./ram_statistics.ts";
 export { type PageRun, type PageRuns } from "./page_runs.ts";
 export { RamFlag } from "./ram_records.ts";

@@ -10,15 +10,14 @@
  * @module
  */
 
-import { Source, StreamError } from "../../stream/mod.ts";
-import { readCommand, type StreamCommand } from "./commands.ts";
-import { RecordType } from "./constants.ts";
-import { findSections, type FoundSection } from "./find_sections.ts";
+import { StreamError } from "../../stream/mod.ts";
+import type { DeviceSection } from "./decoded.ts";
+import { type CommandRecord, RecordReader } from "./records.ts";
 
 /** A package as far as it can be taken apart. */
 export interface Package {
-  readonly commands: readonly (StreamCommand & { readonly offset: number })[];
-  readonly sections: readonly FoundSection[];
+  readonly commands: readonly CommandRecord[];
+  readonly sections: readonly DeviceSection[];
   /** Bytes from its start that are those. */
   readonly read: number;
 }
@@ -34,36 +33,21 @@ export function openPackage(
   size: number,
 ): Package {
   const bytes = stream.subarray(0, offset + size);
-  const commands: (StreamCommand & { offset: number })[] = [];
-  const sections: FoundSection[] = [];
-  let at = offset;
-  for (;;) {
-    if (bytes[at] === RecordType.SECTION_FULL) {
-      const found = findSections(bytes, at);
-      if (found.sections.length === 0) break;
-      for (const section of found.sections) sections.push(section);
-      at = found.end;
-    } else if (bytes[at] === RecordType.COMMAND) {
-      const command = commandAt(bytes, at);
-      if (command === undefined) break;
-      commands.push({ ...command.command, offset: at });
-      at = command.end;
-    } else break;
-  }
-  return { commands, sections, read: at - offset };
-}
-
-function commandAt(
-  bytes: Uint8Array,
-  at: number,
-): { command: StreamCommand; end: number } | undefined {
-  const source = new Source(bytes);
-  source.seek(at + 1);
+  const reader = new RecordReader(bytes, { start: offset });
+  const commands: CommandRecord[] = [];
+  const sections: DeviceSection[] = [];
   try {
-    return { command: readCommand(source), end: source.offset };
+    for (const record of reader) {
+      if (record.type === "command") commands.push(record);
+      else if (record.type === "full") {
+        const state = reader.undescribed();
+        reader.end();
+        sections.push({ ...record, size: state.length, state });
+      } else break;
+    }
   } catch (error) {
     // The bytes end, or are none: what is left is not readable.
-    if (error instanceof StreamError) return undefined;
-    throw error;
+    if (!(error instanceof StreamError)) throw error;
   }
+  return { commands, sections, read: reader.offset - offset };
 }

@@ -1,8 +1,9 @@
-import type { Source } from "../../stream/mod.ts";
-import { MigrationStreamError } from "./error.ts";
+import type { DecodedStream, RamSection } from "./decoded.ts";
+import { MigrationStreamError, problemIn } from "./error.ts";
 import { hex } from "./hex.ts";
+import type { PageRun } from "./page_runs.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
-import { RamFlag, type RamPageRecord, RamReader } from "./ram_records.ts";
+import { RamFlag } from "./ram_records.ts";
 
 /** The guest memory that a stream is loaded into. */
 export interface IncomingRam {
@@ -21,127 +22,102 @@ export interface IncomingRam {
 const { pageSize } = PLAIN_RAM_LAYOUT;
 const ZERO_PAGE = new Uint8Array(pageSize);
 
-/**
- * Reads RAM twice: first to check it, page contents untouched; then, when the
- * whole stream was right, to hand the pages over.
- */
+/** Checks all of RAM, and hands the pages over when the whole stream was right. */
 export class RamLoad {
-  readonly #source: Source;
+  readonly #stream: DecodedStream;
   readonly #target: IncomingRam;
-  readonly #reader = new RamReader(PLAIN_RAM_LAYOUT);
-  /** Stream offsets of the payloads; START is the first. */
-  readonly #payloads: number[] = [];
+  readonly #sections: RamSection[] = [];
+  #blocks: readonly RamBlock[] = [];
   /** By block: one byte a page, 1 when it came. */
   #arrived: Uint8Array[] = [];
-  #ended = false;
 
-  constructor(source: Source, target: IncomingRam) {
-    this.#source = source;
+  constructor(stream: DecodedStream, target: IncomingRam) {
+    this.#stream = stream;
     this.#target = target;
   }
 
-  /** True once END was read. */
+  /** True once END was there. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#sections.at(-1)?.type === "end";
   }
 
-  start(): void {
-    this.#payloads.push(this.#source.offset);
-    this.#reader.readStart(this.#source, {
-      blockList: (blocks) => this.#checkBlocks(blocks),
-      page: (record) => this.#arrive(record),
-    });
-  }
-
-  part(): void {
-    this.#payloads.push(this.#source.offset);
-    this.#reader.readPages(this.#source, {
-      page: (record) => this.#arrive(record),
-    });
-  }
-
-  end(): void {
-    this.part();
-    this.#ended = true;
+  /** @throws {MigrationStreamError} when it is not RAM of this machine */
+  check(section: RamSection): void {
+    const problem = this.ended
+      ? "it goes on after its end"
+      : this.#blocksProblem(section.blocks) ?? this.#pagesProblem(section);
+    if (problem !== undefined) throw problemIn(section, problem);
+    this.#sections.push(section);
   }
 
   /** Throws unless every page came that should have. */
   checkComplete(): void {
-    if (this.#target.page === undefined) return;
     for (const [index, pages] of this.#arrived.entries()) {
       const missing = pages.indexOf(0);
       if (missing < 0) continue;
-      throw this.#problem(
+      throw new MigrationStreamError(
         `page ${hex(missing * pageSize)} of RAM block ` +
-          `"${this.#reader.blocks[index]?.name}" never came`,
+          `"${this.#blocks[index]?.name}" never came`,
+        { offset: this.#stream.input.length },
       );
     }
   }
 
   /** Hands the pages over. */
   apply(): void {
-    if (this.#target.page === undefined) return;
-    const reader = new RamReader(PLAIN_RAM_LAYOUT);
-    const end = this.#source.offset;
-    const visitor = { page: (record: RamPageRecord) => this.#apply(record) };
-    for (const [index, offset] of this.#payloads.entries()) {
-      this.#source.seek(offset);
-      if (index === 0) reader.readStart(this.#source, visitor);
-      else reader.readPages(this.#source, visitor);
-    }
-    this.#source.seek(end);
-  }
-
-  #apply({ kind, block, address, at, length }: RamPageRecord): void {
-    const name = this.#reader.blocks[block]?.name ?? "";
-    if (kind === RamFlag.ZERO) this.#target.page?.(name, address, ZERO_PAGE);
-    else {
-      const after = this.#source.offset;
-      this.#source.seek(at);
-      this.#target.page?.(name, address, this.#source.bytes(length));
-      this.#source.seek(after);
+    for (const { pages } of this.#sections) {
+      for (const run of pages) this.#apply(run);
     }
   }
 
-  #checkBlocks(blocks: readonly RamBlock[]): void {
+  #apply({ kind, block, address, count, at, length, step }: PageRun): void {
+    const name = this.#blocks[block]?.name ?? "";
+    for (let index = 0; index < count; index++) {
+      const start = at + index * step;
+      const page = kind === RamFlag.ZERO
+        ? ZERO_PAGE
+        : this.#stream.input.subarray(start, start + length);
+      this.#target.page?.(name, address + index * pageSize, page);
+    }
+  }
+
+  #blocksProblem(blocks: RamSection["blocks"]): string | undefined {
+    if (blocks === undefined) return undefined;
+    this.#blocks = blocks;
     for (const { name, usedLength } of blocks) {
       const own = this.#target.blocks.find((block) => block.name === name);
-      if (own === undefined) {
-        throw this.#problem(`unknown RAM block "${name}"`);
-      }
+      if (own === undefined) return `unknown RAM block "${name}"`;
       if (own.usedLength !== usedLength) {
-        throw this.#problem(
-          `RAM block "${name}" has ${hex(usedLength)} bytes in the stream ` +
-            `and ${hex(own.usedLength)} here`,
-        );
+        return `RAM block "${name}" has ${hex(usedLength)} bytes in the ` +
+          `stream and ${hex(own.usedLength)} here`;
       }
     }
-    for (const { name } of this.#target.blocks) {
-      if (!blocks.some((block) => block.name === name)) {
-        throw this.#problem(`RAM block "${name}" is not in the stream`);
-      }
+    const missing = this.#target.blocks.find(({ name }) =>
+      !blocks.some((block) => block.name === name)
+    );
+    if (missing !== undefined) {
+      return `RAM block "${missing.name}" is not in the stream`;
     }
-    if (this.#target.page === undefined) return;
+    if (this.#target.page === undefined) return undefined;
     this.#arrived = blocks.map(({ usedLength }) =>
       new Uint8Array(Math.floor(usedLength / pageSize))
     );
+    return undefined;
   }
 
-  #arrive({ kind, block, address }: RamPageRecord): void {
-    if (this.#target.page === undefined) {
-      throw this.#problem("a page came, but this mode keeps RAM in place");
+  #pagesProblem({ pages }: RamSection): string | undefined {
+    for (const { kind, block, address, count } of pages) {
+      if (kind === RamFlag.MULTIFD_FLUSH) continue;
+      if (this.#target.page === undefined) {
+        return "a page came, but this mode keeps RAM in place";
+      }
+      if (kind === RamFlag.XBZRLE) return "XBZRLE was not agreed upon";
+      if (kind === RamFlag.COMPRESS) {
+        return "compressed pages were not agreed upon";
+      }
+      const first = address / pageSize;
+      this.#arrived[block]?.fill(1, first, first + count);
     }
-    if (kind === RamFlag.XBZRLE) {
-      throw this.#problem("XBZRLE was not agreed upon");
-    }
-    if (kind === RamFlag.COMPRESS) {
-      throw this.#problem("compressed pages were not agreed upon");
-    }
-    const pages = this.#arrived[block];
-    if (pages !== undefined) pages[address / pageSize] = 1;
-  }
-
-  #problem(problem: string): MigrationStreamError {
-    return new MigrationStreamError(problem, { offset: this.#source.offset });
+    return undefined;
   }
 }

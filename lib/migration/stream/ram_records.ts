@@ -17,7 +17,7 @@
  * @module
  */
 
-import type { Source } from "../../stream/mod.ts";
+import type { Sink, Source } from "../../stream/mod.ts";
 import { MigrationStreamError } from "./error.ts";
 import { hex } from "./hex.ts";
 import { type RamBlock, type RamLayout, readRamBlocks } from "./ram_block.ts";
@@ -68,6 +68,28 @@ export function recordSize(
   pageSize: number,
 ): number {
   return WORD + (kind === RamFlag.PAGE ? pageSize : 1);
+}
+
+/** Writes the word that opens a block list. */
+export function writeTotal(sink: Sink, blocks: readonly RamBlock[]): void {
+  const total = blocks.reduce((sum, { usedLength }) => sum + usedLength, 0);
+  sink.size64(total + RamFlag.MEM_SIZE);
+}
+
+/**
+ * Writes what stands before a page's data.
+ *
+ * @param name of its block, unless that is the one of the page before
+ */
+export function writePageWord(
+  sink: Sink,
+  kind: RamPageRecord["kind"],
+  address: number,
+  name: string | undefined,
+): void {
+  const isNext = name === undefined;
+  sink.size64(address + kind + (isNext ? RamFlag.CONTINUE : 0));
+  if (!isNext) sink.countedString(name);
 }
 
 /** Told of each record as it is passed over. */

@@ -11,16 +11,18 @@ import {
   type Configuration,
   configurationBody,
   configurationState,
+  writeConfiguration,
 } from "./configuration.ts";
-import { RAM_SECTION, RecordType } from "./constants.ts";
+import { RAM_SECTION } from "./constants.ts";
 import {
-  type SectionHeader,
+  type SectionType,
+  writeEnd,
   writeSectionFooter,
   writeSectionHeader,
   writeStreamHeader,
 } from "./framing.ts";
-import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
-import { RamWriter } from "./ram_writer.ts";
+import { PLAIN_RAM_LAYOUT, type RamBlock, writeRamBlock } from "./ram_block.ts";
+import { RamFlag, writePageWord, writeTotal } from "./ram_records.ts";
 import { qemuJson } from "./vmdesc_text.ts";
 
 /** A device's state on its way out. */
@@ -57,18 +59,17 @@ export interface OutgoingSection<V extends object> {
  * ```
  */
 export class StreamWriter {
-  readonly #ram: RamWriter;
   readonly #devices: Record<string, unknown>[] = [];
   #configuration: VmsdEntry | undefined;
   #ramSectionId = 0;
   #inPart = false;
+  /** The block of the last page. */
+  #block: string | undefined;
 
   constructor(
     /** Where the bytes gather. */
     readonly sink: Sink = new Sink(),
-  ) {
-    this.#ram = new RamWriter(sink);
-  }
+  ) {}
 
   /** Magic and version. */
   header(): void {
@@ -77,26 +78,33 @@ export class StreamWriter {
 
   /** The CONFIGURATION record. */
   configuration(configuration: Configuration): void {
+    writeConfiguration(this.sink, configuration);
     const body = configurationBody(configuration);
-    this.sink.u8(RecordType.CONFIGURATION);
-    saveState(configurationState, body, this.sink);
     this.#configuration = describeState(configurationState, body);
   }
 
-  /** The START section of RAM: which blocks there are. */
+  /**
+   * The START section of RAM: which blocks there are.
+   *
+   * @throws {RangeError} when a block is not whole pages: the low bits of the
+   * total are flags
+   */
   ramSetup(blocks: readonly RamBlock[], sectionId = 1): void {
+    for (const { name, usedLength } of blocks) {
+      if (usedLength % PLAIN_RAM_LAYOUT.pageSize !== 0) {
+        throw new RangeError(`RAM block "${name}" is not whole pages`);
+      }
+    }
     this.#ramSectionId = sectionId;
-    writeSectionHeader(this.sink, RecordType.SECTION_START, {
-      ...RAM_SECTION,
-      sectionId,
-    });
-    this.#ram.blockList(blocks);
-    writeSectionFooter(this.sink, sectionId);
+    this.#ramHeader("start");
+    writeTotal(this.sink, blocks);
+    for (const block of blocks) writeRamBlock(this.sink, block);
+    this.#ramFooter();
   }
 
   /**
-   * One page of guest memory, in a PART section that opens by itself. Modes
-   * that keep RAM in place send none.
+   * One page of guest memory, in a PART section that opens by itself; a page of
+   * zeros takes nine bytes. Modes that keep RAM in place send none.
    *
    * @param offset offset in the block, a multiple of 4096
    * @param bytes 4096 bytes
@@ -108,12 +116,14 @@ export class StreamWriter {
         `Page of ${bytes.length} bytes at ${offset} is not a page`,
       );
     }
-    if (!this.#inPart) {
-      this.#inPart = true;
-      this.sink.u8(RecordType.SECTION_PART);
-      this.sink.u32(this.#ramSectionId);
-    }
-    this.#ram.page(block, offset, bytes);
+    if (!this.#inPart) this.#ramHeader("part");
+    this.#inPart = true;
+    const kind = isZero(bytes) ? RamFlag.ZERO : RamFlag.PAGE;
+    const name = block === this.#block ? undefined : block;
+    this.#block = block;
+    writePageWord(this.sink, kind, offset, name);
+    if (kind === RamFlag.ZERO) this.sink.u8(0);
+    else this.sink.bytes(bytes);
   }
 
   /** A command without payload. */
@@ -125,10 +135,8 @@ export class StreamWriter {
   /** The END section of RAM. */
   ramEnd(): void {
     this.#endPart();
-    this.sink.u8(RecordType.SECTION_END);
-    this.sink.u32(this.#ramSectionId);
-    this.#ram.end();
-    writeSectionFooter(this.sink, this.#ramSectionId);
+    this.#ramHeader("end");
+    this.#ramFooter();
   }
 
   /**
@@ -138,22 +146,19 @@ export class StreamWriter {
    * stream is then of no use
    */
   deviceFull<V extends object>(section: OutgoingSection<V>): void {
-    const { sectionId, idstr, instanceId, state, value } = section;
-    const header: SectionHeader = {
-      sectionId,
-      idstr,
-      instanceId,
-      version: state.version,
-    };
+    const { sectionId, idstr: name, instanceId, state, value } = section;
+    const { version } = state;
     this.#endPart();
-    writeSectionHeader(this.sink, RecordType.SECTION_FULL, header);
-    saveState(state, value, this.sink, {
-      section: idstr,
-      instance: instanceId,
+    writeSectionHeader(this.sink, "full", {
+      sectionId,
+      name,
+      instanceId,
+      version,
     });
+    saveState(state, value, this.sink, { section: name, instance: instanceId });
     writeSectionFooter(this.sink, sectionId);
     this.#devices.push({
-      name: idstr,
+      name,
       instance_id: instanceId,
       ...vmsdJson(describeState(state, value)),
     });
@@ -162,23 +167,37 @@ export class StreamWriter {
   /** EOF, and the description of all that was written. */
   end(): void {
     this.#endPart();
-    const description = new TextEncoder().encode(qemuJson({
+    const text = qemuJson({
       ...this.#configuration === undefined
         ? {}
         : { configuration: vmsdJson(this.#configuration) },
       page_size: PLAIN_RAM_LAYOUT.pageSize,
       devices: this.#devices,
-    }));
-    this.sink.u8(RecordType.EOF);
-    this.sink.u8(RecordType.VMDESCRIPTION);
-    this.sink.u32(description.length);
-    this.sink.bytes(description);
+    });
+    writeEnd(this.sink, new TextEncoder().encode(text));
   }
 
   #endPart(): void {
-    if (!this.#inPart) return;
+    if (this.#inPart) this.#ramFooter();
     this.#inPart = false;
-    this.#ram.end();
+  }
+
+  #ramHeader(type: SectionType): void {
+    const sectionId = this.#ramSectionId;
+    writeSectionHeader(this.sink, type, { ...RAM_SECTION, sectionId });
+  }
+
+  #ramFooter(): void {
+    this.sink.size64(RamFlag.EOS);
     writeSectionFooter(this.sink, this.#ramSectionId);
   }
+}
+
+/** Word by word where the page's place in memory allows it. */
+function isZero(page: Uint8Array): boolean {
+  if (page.byteOffset % 4 !== 0 || page.length % 4 !== 0) {
+    return page.every((byte) => byte === 0);
+  }
+  const words = new Uint32Array(page.buffer, page.byteOffset, page.length / 4);
+  return words.every((word) => word === 0);
 }

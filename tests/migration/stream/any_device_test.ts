@@ -10,7 +10,6 @@ import {
   loadStream,
   StreamWriter,
 } from "../../../lib/migration/stream/mod.ts";
-import { Source } from "../../../lib/stream/mod.ts";
 import { describeState } from "../../../lib/vmstate/mod.ts";
 import { type Described, described } from "../../vmstate/arbitrary.ts";
 import { PARTS } from "./machine.ts";
@@ -111,7 +110,7 @@ Deno.test("any device is loaded from its stream", () => {
   fc.assert(
     fc.property(described("dev", 2), (dev) => {
       let loaded: unknown;
-      loadStream(new Source(stream(dev)), {
+      loadStream(stream(dev), {
         machine: "virt-1.0",
         entries: [{
           idstr: "bus/dev",

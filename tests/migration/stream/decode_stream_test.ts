@@ -437,27 +437,52 @@ Deno.test("footers that were there stay there", () => {
   assertEquals(error.location.section, "dev");
 });
 
-Deno.test("without vmdesc devices are one opaque tail", () => {
-  const device = section(4, 7, "dev", 1, [9]);
-  const tail = joined(device, footer(7), EOF);
-  const before = joined(HEADER, configuration(), START);
+Deno.test("without vmdesc devices are bytes up to their footers", () => {
+  const stream = decoded(joined(
+    HEADER,
+    configuration(),
+    section(4, 2, "early", 1, [8, 0x7e, 0, 0, 0, 2]),
+    footer(2),
+    START,
+    section(4, 7, "dev", 1, [9]),
+    footer(7),
+    EOF,
+  ));
+  assertEquals(
+    stream.records.map((record) =>
+      record.type === "full" ? record.state : record.type
+    ),
+    [Uint8Array.of(8, 0x7e, 0, 0, 0, 2), "start", Uint8Array.of(9)],
+  );
+  assertEquals([stream.opaqueTail, stream.vmdesc], [undefined, undefined]);
+});
+
+Deno.test("without vmdesc and footers devices are one opaque tail", () => {
+  const before = joined(
+    HEADER,
+    section(1, 1, "ram", 4, joined(oneBlock("r", 0x4000), EOS)),
+  );
+  const tail = joined(section(4, 7, "dev", 1, [9]), EOF);
   const stream = decoded(joined(before, tail));
   assertEquals(stream.opaqueTail, { offset: before.length, bytes: tail });
-  assertEquals(stream.vmdesc, undefined);
+  const cut = joined(before, tail.subarray(0, -1));
+  assertEquals(
+    refused(cut, "the stream ends in it, or in what").location.section,
+    "dev",
+  );
 });
 
 Deno.test("a stream that was cut among its devices is refused", () => {
   const head = joined(HEADER, configuration(), START);
   const dev = section(4, 7, "dev", 1, [9]);
   const tail = joined(dev, footer(7), EOF, vmdescText("{}"));
-  const end = head.length + dev.length + 5;
   const text = tail.length - 2;
   const cases: [until: number, problem: string][] = [
-    [dev.length - 1, `the stream ends where a section begins`],
+    [dev.length - 1, `the stream ends in the record at ${head.length}`],
     [dev.length + 5, "the stream ends here, or its footer is missing"],
-    [dev.length + 6, `the stream ends where a section begins, at ${end}`],
+    [dev.length + 6, "the stream ends here"],
     [dev.length + 7, ""],
-    [text, `the stream ends in its vmdesc at ${end + 1}`],
+    [text, `the stream ends in the record at ${head.length + dev.length + 6}`],
     [tail.length, "vmdesc has 2 bytes, of which the stream has "],
   ];
   for (let length = 1; length < tail.length; length++) {
@@ -467,11 +492,18 @@ Deno.test("a stream that was cut among its devices is refused", () => {
     if (problem === "") decoded(stream);
     else {
       const { location } = refused(stream, problem);
-      assertEquals(location.offset, stream.length);
-      const isNamed = problem.startsWith("the stream ends here");
+      const isNamed = problem.endsWith("missing");
       assertEquals(location.section, isNamed ? "dev" : undefined);
     }
   }
+});
+
+Deno.test("a vmdesc that is no object is refused", () => {
+  const dev = joined(section(4, 7, "dev", 1, [9]), footer(7));
+  refused(
+    joined(HEADER, configuration(), dev, EOF, vmdescText("{} ")),
+    "vmdesc is no JSON object",
+  );
 });
 
 Deno.test("a stream without devices may have a vmdesc", () => {
@@ -506,7 +538,7 @@ Deno.test("commands are kept, a package unopened", () => {
 Deno.test("sections that only their own code can read are named", () => {
   const error = refused(
     joined(HEADER, configuration(), section(1, 3, "dirty-bitmap", 1, [0])),
-    "of which only its own code knows the length",
+    "the stream ends here, or its footer is missing",
   );
   assertEquals(error.location.section, "dirty-bitmap");
 });
@@ -656,7 +688,7 @@ Deno.test("what cannot be in a stream is refused", () => {
     "unsupported version 5",
   );
   refused(joined(before, [8, 0, 12, 0, 0]), "unknown command 12");
-  refused(joined(before, [8, 0, 7, 0, 4, 0xff, 0, 0, 0]), "ends here");
+  refused(joined(before, [8, 0, 7, 0, 4, 0xff, 0, 0, 0]), "at 15");
 });
 
 Deno.test("a configuration in another order is refused", () => {

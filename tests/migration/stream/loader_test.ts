@@ -1,12 +1,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   Command,
-  loadStream,
   MigrationStreamError,
   StreamWriter,
 } from "../../../lib/migration/stream/mod.ts";
-import { Source, StreamError } from "../../../lib/stream/mod.ts";
-import { VmstateError } from "../../../lib/vmstate/mod.ts";
+import { StreamError } from "../../../lib/stream/mod.ts";
+import {
+  struct,
+  u32,
+  u8,
+  vmstate,
+  VmstateError,
+} from "../../../lib/vmstate/mod.ts";
+import { EOF, EOS, footer, joined } from "./foreign.ts";
 import {
   BLOCKS,
   clock,
@@ -92,6 +98,8 @@ Deno.test("layout capabilities must be equal on both sides", () => {
         machine: MACHINE,
         capabilities: ["x-ignore-shared"],
       }),
+    ramSetup: (writer) =>
+      writer.ramSetup(BLOCKS.map((block) => ({ ...block, address: 0n }))),
   });
   refused(bytes, '"x-ignore-shared" is off here, but on in the stream');
 });
@@ -110,12 +118,27 @@ Deno.test("another UUID is refused, a missing one is not", () => {
 });
 
 Deno.test("a stream without configuration is refused", () => {
-  refused(written({ configuration: left }), "in place of the configuration");
+  refused(written({ configuration: left }), "it has no configuration");
 });
+
+/** A stream whose first device is written with these differences. */
+function withUart(
+  change: Partial<Parameters<StreamWriter["deviceFull"]>[0]>,
+): Uint8Array {
+  const section = {
+    sectionId: 3,
+    idstr: "uart",
+    instanceId: 0,
+    state: uartState,
+    value: uart,
+    ...change,
+  };
+  return written({ uart: (writer) => writer.deviceFull(section) });
+}
 
 Deno.test("an unknown section names itself and its place", () => {
   const error = refused(
-    changed("uart", (at) => at[3] = 0x58),
+    withUart({ idstr: "uarX" }),
     "unknown section or instance",
   );
   assertEquals(error.location.section, "uarX");
@@ -128,17 +151,28 @@ Deno.test("an unknown section names itself and its place", () => {
 });
 
 Deno.test("an unknown instance is refused", () => {
-  const bytes = changed("uart", (at) => at[7] = 1);
-  assertEquals(refused(bytes, "unknown section").location.instance, 1);
+  const error = refused(withUart({ instanceId: 1 }), "unknown section");
+  assertEquals(error.location.instance, 1);
+});
+
+Deno.test("a section that is not the described one is refused", () => {
+  const cases: readonly (readonly [number, string])[] = [
+    [3, 'vmdesc has "uart" instance 0 here'],
+    [7, 'vmdesc has "uart" instance 0 here'],
+    [11, "and 2 in vmdesc"],
+  ];
+  for (const [index, message] of cases) {
+    refused(changed("uart", (at) => at[index] = 9), message);
+  }
 });
 
 Deno.test("a version that is too new is refused", () => {
-  const bytes = changed("uart", (at) => at[11] = 9);
-  refused(bytes, "unsupported version 9: newer than 2");
+  const state = { ...uartState, version: 9 };
+  refused(withUart({ state }), "unsupported version 9: newer than 2");
 });
 
 Deno.test("a version that is too old is refused", () => {
-  const bytes = changed("uart", (at) => at[11] = 0);
+  const bytes = withUart({ state: { ...uartState, version: 0 } });
   assertThrows(() => loaded(bytes), VmstateError, "older than the oldest");
 });
 
@@ -159,6 +193,19 @@ Deno.test("a missing footer is found where the section should end", () => {
   assertEquals(error.location.section, "uart");
 });
 
+Deno.test("a stream without footers is refused", () => {
+  const bytes = written({ uart: left, clock: left });
+  const end = indexOf(bytes, Uint8Array.of(0x7e, 0, 0, 0, 1));
+  refused(
+    joined(
+      bytes.subarray(0, end),
+      [8, 0, 11, 0, 0, 3, 0, 0, 0, 1, ...EOS],
+      bytes.subarray(bytes.lastIndexOf(0x7e) + 5),
+    ),
+    "its sections have no footers",
+  );
+});
+
 Deno.test("a footer of another section is refused", () => {
   const bytes = written();
   bytes[indexOf(bytes, Uint8Array.of(0x7e, 0, 0, 0, 3)) + 4] = 0x50;
@@ -175,7 +222,7 @@ Deno.test("each missing section is named", () => {
 Deno.test("an EOF that comes early is noticed", () => {
   const bytes = written();
   bytes[indexOf(bytes, Uint8Array.of(4, 0, 0, 0, 2, 18))] = 0;
-  refused(bytes, 'sections are missing: "0000:00:01.0/clock"');
+  refused(bytes, 'vmdesc goes on with "0000:00:01.0/clock"');
 });
 
 Deno.test("a section that comes twice is refused", () => {
@@ -193,9 +240,8 @@ Deno.test("a section that comes twice is refused", () => {
 });
 
 Deno.test("a section id that comes twice is refused", () => {
-  const bytes = changed("0000:00", (at) => at[0] = 0x30);
-  bytes[indexOf(bytes, Uint8Array.of(4, 0, 0, 0, 2, 18)) + 4] = 3;
-  refused(bytes, "section id 0x3 comes twice");
+  refused(withUart({ sectionId: 2 }), "section id 0x2 comes twice");
+  refused(withUart({ sectionId: 1 }), "section id 0x1 comes twice");
 });
 
 Deno.test("an unknown record type is refused", () => {
@@ -240,7 +286,7 @@ Deno.test("ram must start once and end once", () => {
     writer.ramSetup(BLOCKS, id);
     writer.ramSetup(BLOCKS);
   };
-  refused(written({ ramSetup: twice(7) }), "it starts twice");
+  refused(written({ ramSetup: twice(7) }), "it comes twice");
   const ended = (writer: StreamWriter) => {
     writer.ramEnd();
     writer.ramEnd();
@@ -382,16 +428,21 @@ Deno.test("malformed RAM records are refused", () => {
     [[0x80, 0, 0, 0, 0, 0, 0, 8], "too large"],
     [[...word(0x40), 4, 114, 97, 109, 48, 2, 0, 0], "XBZRLE coding 2"],
     [[...word(0x40), 4, 114, 97, 109, 48, 1, 16, 1], "4097 bytes"],
-    [[...word(0x40), 4, 114, 97, 109, 48, 1, 0, 1, 0], "XBZRLE was not agreed"],
     [
-      [...word(0x100), 4, 114, 97, 109, 48, 0, 0, 0, 1, 0],
+      [...word(0x40), 4, 114, 97, 109, 48, 1, 0, 1, 0, ...EOS],
+      "XBZRLE was not agreed",
+    ],
+    [
+      [...word(0x100), 4, 114, 97, 109, 48, 0, 0, 0, 1, 0, ...EOS],
       "compressed pages were not agreed",
     ],
   ];
   for (const [record, message] of cases) {
     const bytes = written({
       pages: (writer) =>
-        writer.sink.bytes(Uint8Array.of(2, 0, 0, 0, 1, ...record)),
+        writer.sink.bytes(
+          joined([2, 0, 0, 0, 1], record, footer(1)),
+        ),
     });
     const error = assertThrows(
       () => received(bytes),
@@ -408,20 +459,20 @@ Deno.test("bytes after the description are refused", () => {
 
 Deno.test("a stream without description is refused", () => {
   const bytes = written({
-    end: (writer) => writer.sink.bytes(Uint8Array.of(0, 7)),
+    end: (writer) => writer.sink.bytes(Uint8Array.from(EOF)),
   });
-  refused(bytes, "record 0x7 in place of the description");
+  refused(bytes, "the description does not fit the stream: there is none");
 });
 
 Deno.test("a description that does not fit the stream is refused", () => {
   const cases: readonly (readonly [string, string, string])[] = [
-    ['"page_size": 4096', '"page_size": 8192', "page size 8192"],
+    ['"page_size": 4096', '"page_size": 8192', "RAM begins with"],
     ['"size": 8}]}', '"size": 7}]}', "configuration: 11 bytes, not 12"],
     ['"name": "ier"', '"name": "iez"', 'field "iez" has no place'],
-    ['"name": "uart"', '"name": "uatr"', '"uatr" instance 0 stands'],
+    ['"name": "uart"', '"name": "uatr"', 'vmdesc has "uatr" instance 0'],
     ['"vmsd_name": "uart"', '"vmsd_name": "uatr"', 'named "uatr"'],
-    ['"version": 2', '"version": 1', "version 1, not 2"],
-    ['"size": 3}', '"size": 4}', 'section "uart" instance 0: 38 bytes, not 37'],
+    ['"version": 2', '"version": 1', "version 2, and 1 in vmdesc"],
+    ['"size": 3}', '"size": 4}', "missing section footer"],
     ["uart/timeout", "uart/timeouz", 'subsection "uart/timeouz"'],
     ["deadline", "deadlime", 'subsection "uart/timeout": field'],
     ['{"configuration"', '{"configuratiom"', "it has no configuration"],
@@ -472,30 +523,23 @@ Deno.test("every flipped byte is noticed or is a value", () => {
 Deno.test("a torn section is named", () => {
   const bytes = written();
   const at = indexOf(bytes, new TextEncoder().encode("uart"));
-  const error = assertThrows(
-    () => loaded(bytes.subarray(0, at + 60)),
-    MigrationStreamError,
-    "the stream ends here",
-  );
-  assertEquals(error.location.section, undefined);
-  const inside = assertThrows(
-    () => loaded(bytes.subarray(0, at + 14)),
-    VmstateError,
-  );
-  assertEquals(inside.location.section, "uart");
+  for (const length of [14, 30]) {
+    const error = assertThrows(
+      () => loaded(bytes.subarray(0, at + length)),
+      MigrationStreamError,
+      "the stream ends here",
+    );
+    assertEquals(error.location.section, "uart");
+  }
 });
 
-Deno.test("loading from a later place counts offsets from there", () => {
-  const bytes = written();
-  bytes[0] = 0;
-  const error = assertThrows(
-    () =>
-      loadStream(new Source(bytes, { base: 4096 }), {
-        machine: MACHINE,
-        entries: [],
-        ram: { blocks: [] },
-      }),
-    MigrationStreamError,
-  );
-  assertEquals(error.offset, 4096);
+Deno.test("a state with bytes too many is refused", () => {
+  const longer = vmstate("uart", { version: 2 }, {
+    ier: u8(),
+    mcr: u8(),
+    rxCount: u32(),
+    baud: struct(vmstate("baud", { version: 1 }, { divisor: u32() })),
+  });
+  const value = { ier: 1, mcr: 2, rxCount: 0, baud: { divisor: 1 } };
+  refused(withUart({ state: longer, value }), "10 bytes, not 9");
 });

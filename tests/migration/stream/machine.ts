@@ -7,7 +7,6 @@ import {
   type SaveStateEntry,
   StreamWriter,
 } from "../../../lib/migration/stream/mod.ts";
-import { Source } from "../../../lib/stream/mod.ts";
 import {
   array,
   bool,
@@ -121,7 +120,7 @@ export function loaded(
     },
   ];
   try {
-    loadStream(new Source(bytes), {
+    loadStream(bytes, {
       machine: MACHINE,
       entries,
       ram: { blocks: BLOCKS },

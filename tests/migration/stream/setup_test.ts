@@ -73,12 +73,36 @@ Deno.test("x-ignore-shared is read from the configuration", () => {
 
 Deno.test("a list that is not there is refused", () => {
   const before = joined(HEADER, configuration());
-  refused(joined(before, [0]), "0x0 in place of the list");
-  refused(joined(before, [2, 0, 0, 0, 1]), "0x2 in place of the list");
+  refused(joined(before, [0]), "it ends before the list");
+  refused(joined(before, [2, 0, 0, 0, 1]), "0x1 was not started");
+  refused(joined(before, [9]), "unknown record type 0x9");
   refused(joined(before, section(1, 1, "dirty-bitmap", 1, [])), "dirty-bitmap");
   refused(joined(before, section(1, 1, "ram", 3, [])), "version 3");
   refused(
     joined(before, section(4, 7, "early", 1, [1, 2]), footer(8), START),
-    "its end is not found",
+    "its footer is missing",
   );
+});
+
+Deno.test("an early device ends where a record follows its footer", () => {
+  const early = section(4, 7, "0000:00:01.0/virtio-mem-device-early", 1, [
+    ...[0x7e, 0, 0, 0, 7, 4, 5, 6], // no name that a section has
+    ...[0x7e, 0, 0, 0, 7, 8, 0, 99], // no command
+  ]);
+  const { blocks } = readStreamSetup(
+    joined(HEADER, configuration(), early, footer(7), START),
+  );
+  assertEquals(blocks, BLOCKS);
+});
+
+Deno.test("huge pages are told by what POSTCOPY_ADVISE said", () => {
+  const { blocks } = readStreamSetup(joined(
+    HEADER,
+    configuration(),
+    [8, 0, 3, 0, 16],
+    joined(word(0x20_1000), word(0x1000)),
+    ramStart(joined(oneBlock("r", 0x40_0000), word(0x20_0000), EOS)),
+  ));
+  const block = { name: "r", usedLength: 0x40_0000, pageSize: 0x20_0000 };
+  assertEquals(blocks, [block]);
 });

@@ -1,0 +1,85 @@
+/**
+ * The end of a section that nothing describes. A section has no length; but its
+ * footer repeats its id, and after it a record begins, or the stream ends:
+ *
+ * ```
+ * 04 id name instance version  payload ?  7e id  04 …        the next section
+ *                                                08 00 0b …  a command
+ *                                                00          EOF
+ * ```
+ *
+ * Bytes inside a payload that look like all of that by chance are not to be
+ * feared; a guest that puts them there on purpose only fools who reads on.
+ *
+ * @module
+ */
+
+import { Source, StreamError } from "../../stream/mod.ts";
+import { Command, RecordType } from "./constants.ts";
+import { readSectionHeader } from "./framing.ts";
+
+/** Type byte and section id. */
+const FOOTER_SIZE = 5;
+/** What stands in idstr: paths of buses and names, in printable ASCII. */
+const IDSTR = /^[ -~]+$/;
+
+/**
+ * Where the payload of a section ends that begins at `start`.
+ *
+ * @param started ids of sections of which parts may follow
+ * @returns undefined where no footer of it is found
+ */
+export function findSectionEnd(
+  stream: Uint8Array,
+  start: number,
+  sectionId: number,
+  started: ReadonlyMap<number, unknown>,
+): number | undefined {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
+  const last = stream.length - FOOTER_SIZE;
+  for (let at = start;; at++) {
+    at = stream.indexOf(RecordType.SECTION_FOOTER, at);
+    if (at < 0 || at > last) return undefined;
+    const isEnd = view.getUint32(at + 1) === sectionId &&
+      beginsRecord(stream, at + FOOTER_SIZE, started);
+    if (isEnd) return at;
+  }
+}
+
+function beginsRecord(
+  stream: Uint8Array,
+  at: number,
+  started: ReadonlyMap<number, unknown>,
+): boolean {
+  if (at === stream.length) return true;
+  const source = new Source(stream);
+  source.seek(at + 1);
+  switch (stream[at]) {
+    case RecordType.EOF:
+      return source.remaining === 0 ||
+        source.peek() === RecordType.VMDESCRIPTION;
+    case RecordType.SECTION_START:
+    case RecordType.SECTION_FULL:
+      return beginsHeader(source);
+    case RecordType.SECTION_PART:
+    case RecordType.SECTION_END:
+      return source.remaining >= 4 && started.has(source.u32());
+    case RecordType.COMMAND: {
+      const command = source.remaining >= 2 ? source.u16() : 0;
+      return command >= Command.OPEN_RETURN_PATH &&
+        command <= Command.SWITCHOVER_START;
+    }
+    default:
+      return false;
+  }
+}
+
+function beginsHeader(source: Source): boolean {
+  try {
+    return IDSTR.test(readSectionHeader(source).name);
+  } catch (error) {
+    // The bytes end, or are no text: it is no header.
+    if (error instanceof StreamError) return false;
+    throw error;
+  }
+}
