@@ -10,7 +10,7 @@ import {
   type Switch,
   type Valued,
 } from "./command.ts";
-import { columnsOf, padEnd, wrap } from "./wording/format.ts";
+import { columnsOf, padEnd, wrap } from "./wording/columns.ts";
 
 /** What every command has besides its own options. */
 export const HELP_BRIEF = "Print this help and exit";

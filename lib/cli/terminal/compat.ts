@@ -8,7 +8,7 @@ import {
   verdictOf,
 } from "../../inspect/compat/mod.ts";
 import type { Look } from "../process.ts";
-import { wrap } from "../wording/format.ts";
+import { wrap } from "../wording/columns.ts";
 import { printable } from "../wording/printable.ts";
 import { painter, type Tone } from "./paint.ts";
 

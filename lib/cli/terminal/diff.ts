@@ -9,7 +9,8 @@ import {
 } from "../../inspect/mod.ts";
 import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
 import type { Look } from "../process.ts";
-import { columnsOf, formatSize } from "../wording/format.ts";
+import { columnsOf, padEnd } from "../wording/columns.ts";
+import { formatSize } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 
@@ -47,13 +48,13 @@ function* renderFields(
 ): Generator<string> {
   const width = Math.min(
     PATH_COLUMNS,
-    columnsOf(fields.map(({ path }) => path)),
+    columnsOf(fields.map(({ path }) => printable(path))),
   );
   for (const { path, old, new: now } of fields) {
     const [mark, tone] = MARKS[
       old === undefined ? "added" : now === undefined ? "removed" : "changed"
     ] ?? ["", "strong"];
-    yield `  ${paint(mark, tone)} ${printable(path.padEnd(width))}  ${
+    yield `  ${paint(mark, tone)} ${padEnd(printable(path), width)}  ${
       printable(changeText(old, now))
     }\n`;
   }

@@ -16,12 +16,13 @@ import {
   type RamBlockStatistics,
 } from "../../migration/stream/mod.ts";
 import type { Look } from "../process.ts";
-import { columnsOf, formatSize } from "../wording/format.ts";
+import { aligned, columnsOf, padEnd, padStart } from "../wording/columns.ts";
+import { formatSize } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";
 import { type Paint, painter } from "./paint.ts";
 
-/** Names of a section's fields take no more columns than this. */
-const NAME_COLUMNS = 40;
+/** Names of a section's fields take no more columns, with their indent. */
+const NAME_COLUMNS = 42;
 const LABEL_COLUMNS = 14;
 /** Postcopy has some dozens. */
 const SHOWN_COMMANDS = 64;
@@ -101,7 +102,7 @@ function commandText(
 }
 
 function label(paint: Paint, name: string, text: string): string {
-  return `  ${paint(name.padEnd(LABEL_COLUMNS), "faint")}${printable(text)}\n`;
+  return `  ${paint(padEnd(name, LABEL_COLUMNS), "faint")}${printable(text)}\n`;
 }
 
 /** 1 byte; 1536 bytes (1.5 KiB). */
@@ -121,25 +122,19 @@ function* renderRam(
   if (blocks.length === 0) return;
   const hasAddresses = blocks.some(({ address }) => address !== undefined);
   const head = hasAddresses ? [...RAM_HEAD, ADDRESS_HEAD] : RAM_HEAD;
-  const rows = blocks.map((block) => [
-    printable(block.name),
-    formatSize(block.size),
-    pagesText(block),
-    String(block.zeroPages),
-    formatSize(block.sentBytes),
-    ...block.address === undefined ? [] : [`0x${block.address.toString(16)}`],
-  ]);
-  const widths = head.map((title, column) =>
-    columnsOf(rows.map((row) => row[column] ?? ""), title.length)
-  );
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, column) =>
-      column === 0
-        ? cell.padEnd(widths[0] ?? 0)
-        : cell.padStart(widths[column] ?? 0)
-    ).join("   ");
-  yield `\n  ${paint(line(head), "faint")}\n`;
-  for (const row of rows) yield `  ${line(row)}\n`;
+  const [first = [], ...rows] = aligned([
+    head,
+    ...blocks.map((block) => [
+      printable(block.name),
+      formatSize(block.size),
+      pagesText(block),
+      String(block.zeroPages),
+      formatSize(block.sentBytes),
+      ...block.address === undefined ? [] : [`0x${block.address.toString(16)}`],
+    ]),
+  ], [1, 2, 3, 4, 5]);
+  yield `\n  ${paint(first.join("   "), "faint")}\n`;
+  for (const row of rows) yield `  ${row.join("   ")}\n`;
 }
 
 /** 3; 3 + 2 xbzrle. */
@@ -164,7 +159,7 @@ export function* renderSections(
   const place = (offset: number | undefined) =>
     columns === 0
       ? ""
-      : `${paint(String(offset ?? "").padStart(columns), "faint")}  `;
+      : `${paint(padStart(String(offset ?? ""), columns), "faint")}  `;
   for (const [index, section] of sections.entries()) {
     if (index > 0) yield "\n";
     const { name, instanceId, version, offset, size, state } = section;
@@ -191,19 +186,18 @@ function* renderState(
   place: (offset: number | undefined) => string,
   paint: Paint,
 ): Generator<string> {
-  const lines = [...treeOf(state)];
+  const lines = [...treeOf(state)].map(({ depth, name, ...line }) => ({
+    ...line,
+    name: "  ".repeat(depth + 1) + printable(name),
+  }));
   const width = Math.min(
     NAME_COLUMNS,
-    lines.reduce(
-      (most, { depth, name }) => Math.max(most, 2 * depth + name.length),
-      0,
-    ),
+    columnsOf(lines.map(({ name }) => name)),
   );
-  for (const { depth, name, text, offset } of lines) {
-    const indent = "  ".repeat(depth + 1);
-    const padding = " ".repeat(Math.max(0, width - 2 * depth - name.length));
-    const rest = text === "" ? "" : `${padding}  ${printable(text)}`;
-    yield `${place(offset)}${indent}${paint(printable(name), "busy")}${rest}\n`;
+  for (const { name, text, offset } of lines) {
+    const rest = text === "" ? "" : `  ${printable(text)}`;
+    const shown = rest === "" ? name : padEnd(name, width);
+    yield `${place(offset)}${paint(shown, "busy")}${rest}\n`;
   }
 }
 
@@ -219,14 +213,15 @@ export function* renderCprState(
     sizeText(size)
   }\n\n`;
   const { descriptors, vfioDevices } = state;
-  const width = columnsOf(descriptors.map(({ name }) => name), 4);
-  yield `  ${paint(`${"name".padEnd(width)}     id   descriptor`, "faint")}\n`;
-  for (const { name, id, descriptor } of descriptors) {
-    const number = transferred ? "beside it" : String(descriptor);
-    yield `  ${printable(name.padEnd(width))}  ${String(id).padStart(5)}   ${
-      number.padStart(10)
-    }\n`;
-  }
+  const [head = [], ...rows] = aligned([
+    ["name", "id", "descriptor"],
+    ...descriptors.map(({ name, id, descriptor }) => [
+      ...[printable(name), String(id)],
+      transferred ? "sent alongside" : String(descriptor),
+    ]),
+  ], [1, 2]);
+  yield `  ${paint(head.join("   "), "faint")}\n`;
+  for (const row of rows) yield `  ${row.join("   ")}\n`;
   for (const device of vfioDevices ?? []) {
     yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
       `${device.ioasId}, hwpt ${device.hwptId}\n`;

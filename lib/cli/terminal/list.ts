@@ -6,19 +6,20 @@ import type {
   ListedVm,
 } from "../../update/host/list.ts";
 import type { Look } from "../process.ts";
+import { aligned, columnsOf } from "../wording/columns.ts";
 import { printable } from "../wording/printable.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 
-const HEAD = ["PID", "NAME", "STATUS", "VERSION", "BINARY", "QMP", "UPDATE"];
+const HEAD = ["PID", "NAME", "UPDATE", "STATUS", "VERSION", "QMP", "BINARY"];
+const UPDATE = HEAD.indexOf("UPDATE");
 const NOTHING = "-";
 const GAP = "  ";
 
-/** A program that went away can only be replaced by one that is named. */
 const DUE: Readonly<Record<BinaryState, readonly [text: string, tone: Tone]>> =
   {
     same: ["not due", "good"],
     replaced: ["due", "careful"],
-    deleted: ["due, with --binary", "careful"],
+    deleted: ["due", "careful"],
   };
 
 /** Draws the table; the text ends with a line feed. */
@@ -28,24 +29,22 @@ export function renderList(list: HostList, { colour }: Look): string {
     .map((line) => `${line.trimEnd()}\n`).join("");
 }
 
+/** A line for each VM, and one below for what keeps it from an update. */
 function table(vms: readonly ListedVm[], paint: Paint): string[] {
   if (vms.length === 0) return ["No virtual machine was found"];
-  const rows = vms.map(cells);
-  const widths = HEAD.map((head, column) =>
-    Math.max(...[head, ...rows.map((row) => row[column] ?? "")]
-      .map((text) => text.length))
-  );
-  const line = (row: readonly string[]) =>
-    row.slice(0, -1).map((text, column) =>
-      column === 0
-        ? text.padStart(widths[column] ?? 0)
-        : text.padEnd(widths[column] ?? 0)
-    ).join(GAP);
+  const [head = [], ...rows] = aligned([HEAD, ...vms.map(cells)], [0]);
+  const before = columnsOf([head.slice(0, UPDATE).join(GAP)]) + GAP.length;
   return [
-    paint(`${line(HEAD)}${GAP}${HEAD.at(-1)}`, "faint"),
-    ...vms.map((vm, index) => {
-      const [text, tone] = verdict(vm);
-      return `${line(rows[index] ?? [])}${GAP}${paint(text, tone)}`;
+    paint(head.join(GAP), "faint"),
+    ...vms.flatMap((vm, index) => {
+      const row = rows[index] ?? [];
+      const [, tone] = verdict(vm);
+      const painted = row.with(UPDATE, paint(row[UPDATE] ?? "", tone));
+      const why = reason(vm);
+      return [
+        painted.join(GAP),
+        ...why === null ? [] : [" ".repeat(before) + printable(why)],
+      ];
     }),
   ];
 }
@@ -56,18 +55,25 @@ function cells(vm: ListedVm): string[] {
   return [
     String(pid),
     name ?? NOTHING,
+    verdict(vm)[0],
     status ?? NOTHING,
     version ?? NOTHING,
-    isSame ? binary : `${binary} (${binary_state})`,
     qmp ?? NOTHING,
-    verdict(vm)[0],
+    isSame ? binary : `${binary} (${binary_state})`,
   ].map(printable);
 }
 
-function verdict({ obstacle, binary_state }: ListedVm): [string, Tone] {
-  if (obstacle !== null) return [printable(`no: ${obstacle}`), "bad"];
-  const [text, tone] = DUE[binary_state];
-  return [text, tone];
+function verdict(
+  { obstacle, binary_state }: ListedVm,
+): readonly [string, Tone] {
+  return obstacle === null ? DUE[binary_state] : ["no", "bad"];
+}
+
+function reason({ obstacle, binary_state }: ListedVm): string | null {
+  if (obstacle !== null) return obstacle;
+  return binary_state === "deleted"
+    ? "name the new binary with --binary: the old one was deleted"
+    : null;
 }
 
 function footer(list: HostList): string[] {

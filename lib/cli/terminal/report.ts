@@ -1,5 +1,6 @@
 /** A report as a person reads it: the verdict first, then how it came about. */
 
+import { unicodeWidth } from "@std/cli";
 import type {
   Check,
   CommandChange,
@@ -8,7 +9,8 @@ import type {
   ReportError,
 } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
-import { formatSize, wrap } from "../wording/format.ts";
+import { aligned, wrap } from "../wording/columns.ts";
+import { formatSize } from "../wording/format.ts";
 import { mapTexts, printable } from "../../inert.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
@@ -83,16 +85,20 @@ class ReportText {
   #comparisons(rows: readonly Comparison[]): string {
     if (rows.length === 0) return "";
     const changed = this.#look.unicode ? "→" : ">";
-    const what = longest(rows.map((row) => row.what));
-    const before = longest(["before", ...rows.map((row) => row.before)]);
-    const head = `  ${"".padEnd(what)}  ${"before".padEnd(before)}     after`;
-    const lines = rows.map((row) => {
-      const same = row.before === row.after;
-      const mark = this.#paint(same ? "=" : changed, same ? "good" : "busy");
-      const left = `  ${row.what.padEnd(what)}  ${row.before.padEnd(before)}`;
-      return `${left}  ${mark}  ${row.after}`;
-    });
-    return [this.#paint(head, "faint"), ...lines].join("\n");
+    const [head = [], ...lines] = aligned([
+      ["", "before", " ", "after"],
+      ...rows.map(({ what, before, after }) => [
+        ...[what, before, before === after ? "=" : changed, after],
+      ]),
+    ]);
+    const line = (cells: readonly string[]) => `  ${cells.join("  ")}`;
+    return [
+      this.#paint(line(head), "faint"),
+      ...lines.map(([what = "", before = "", mark = "", after = ""]) => {
+        const painted = this.#paint(mark, mark === "=" ? "good" : "busy");
+        return line([what, before, painted, after]);
+      }),
+    ].join("\n");
   }
 
   #commandChanges(changes: readonly CommandChange[]): string {
@@ -146,11 +152,7 @@ class ReportText {
   /** A paragraph that starts with a word of its own tone. */
   #led(lead: string, tone: Tone, text: string, indent = 2): string {
     const { width } = this.#look;
-    const rest = wrap(text, { width, lead: lead.length + 1, indent });
+    const rest = wrap(text, { width, lead: unicodeWidth(lead) + 1, indent });
     return `${this.#paint(lead, tone)} ${rest}`;
   }
-}
-
-function longest(texts: readonly string[]): number {
-  return Math.max(...texts.map((text) => text.length));
 }

@@ -1,4 +1,5 @@
 import type { CliProcess } from "../process.ts";
+import { cut } from "../wording/columns.ts";
 
 /** One line on a terminal's standard error, written over and over. */
 export class StatusLine {
@@ -13,7 +14,7 @@ export class StatusLine {
     const { stderr, look } = this.#process;
     if (!stderr.canOverwrite) return;
     this.clear();
-    stderr.offer(`  ${text}`.slice(0, look.width - 1));
+    stderr.offer(cut(`  ${text}`, look.width - 1));
     this.#shown = true;
   }
 

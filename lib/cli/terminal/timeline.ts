@@ -19,6 +19,7 @@
 
 import type { Phase } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
+import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
@@ -109,10 +110,7 @@ class Timeline {
     this.#resumed = report.downtime_ms !== null;
     this.#downtime = downtimeOf(report);
     this.#window = windowAround(this.#downtime, totalTime(report));
-    this.#nameWidth = Math.max(
-      GUEST.length,
-      ...phases.map((phase) => labelOf(phase).length),
-    );
+    this.#nameWidth = columnsOf([GUEST, ...phases.map(labelOf)]);
     this.#columns = look.width - this.#nameWidth - DURATION_WIDTH - 4;
     this.#glyphs = look.unicode ? UNICODE : ASCII;
     this.#paint = painter(look.colour);
@@ -197,7 +195,7 @@ class Timeline {
     const duration = milliseconds === undefined
       ? ""
       : formatDuration(milliseconds).padStart(DURATION_WIDTH);
-    const label = name.padEnd(this.#nameWidth);
+    const label = padEnd(name, this.#nameWidth);
     return `  ${label}  ${this.#painted(cells)}${duration}`.trimEnd();
   }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { unicodeWidth } from "@std/cli";
 import { renderList } from "../../../lib/cli/terminal/list.ts";
 import type {
   HostList,
@@ -56,6 +57,17 @@ Deno.test("one line a VM", async (t) => {
   await t.assertSnapshot(
     renderList({ ...HOST, vms: [], unreadable: 1 }, PLAIN),
   );
+});
+
+Deno.test("names of any script stand in columns", () => {
+  const names = ["guest0", "数据库一号", "cafe\u0301", "🐧-1", "ﾃﾞｰﾀ"];
+  const vms = names.map((name) => ({ ...GUEST, name }));
+  const lines = renderList({ ...HOST, vms, unreadable: 0 }, PLAIN)
+    .trimEnd().split("\n");
+  const columns = lines.map((line) =>
+    unicodeWidth(line.slice(0, line.search(/UPDATE|not due/)))
+  );
+  assertEquals(columns, lines.map(() => "4711  数据库一号  ".length + 5));
 });
 
 Deno.test("a guest's name cannot command the terminal", () => {
