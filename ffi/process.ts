@@ -124,3 +124,6 @@ const PIDFD_GET_INFO = 0xc040ff0bn;
 const SYS_PIDFD_SEND_SIGNAL = 424n;
 const SYS_PIDFD_OPEN = 434n;
 const SYS_PIDFD_GETFD = 438n;
+
+/** The same as its users see it, so that another may stand in for it. */
+export type ProcessHandle = Pick<PidFd, keyof PidFd>;

@@ -20,7 +20,7 @@
 /** What an operator needs besides the message. */
 export interface ErrorAdvice {
   /** What to do next, one imperative sentence. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
   /** The error that this one explains. */
   readonly cause?: unknown;
 }

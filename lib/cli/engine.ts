@@ -2,7 +2,7 @@
 
 import type { AllReport } from "../update/all/all_report.ts";
 import type { HostRequest } from "../update/all/host.ts";
-import type { CheckRequest } from "../update/check.ts";
+import type { CheckRequest } from "../update/update.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
@@ -26,7 +26,7 @@ export interface Engine {
 export const ENGINE: Engine = {
   update: async (request) =>
     (await import("../update/update.ts")).update(request),
-  check: async (request) => (await import("../update/check.ts")).check(request),
+  check: async (request) => (await import("../update/update.ts")).check(request),
   workOnHost: async (request) =>
     (await import("../update/all/host.ts")).workOnHost(request),
   listVms: async (request) =>

@@ -16,35 +16,18 @@ export class RefusedError extends UpdateError {
   override readonly exitCode = 3;
 }
 
-/** The VM was shut down on the way, in good order: nothing is left to move. */
+/** The VM was shut down meanwhile, in good order: nothing is left to move. */
 export class ShutDownError extends UpdateError {
   override readonly name: string = "ShutDownError";
   override readonly outcome = "shut-down";
   override readonly exitCode = 0;
-
-  /**
-   * @param why completes "The VM was shut down:"
-   * @param when the other way round, it ran on the program that took it over
-   */
-  constructor(
-    pid: number,
-    why: string,
-    cause?: unknown,
-    when: "before" | "after" = "before",
-  ) {
-    super(
-      "shut-down",
-      `The VM was shut down ${
-        when === "after" ? "right after" : "before"
-      } it was moved: ${why}; process ${pid} has ` +
-        "ended",
-      { cause },
-    );
-  }
 }
 
 /** The code of an update that was ended before the new program was executed. */
 export const CANCELLED = "cancelled";
+
+/** The code where the VM's process ended while it was looked at. */
+export const ENDED = "process-ended";
 
 /** The code of an update whose VM ended by itself before it was touched. */
 export const ENDED_UNTOUCHED = "ended-before";
@@ -68,7 +51,7 @@ export class NeedsPersonError extends UpdateError {
  * is nothing to put the VM back from, nor anything to keep of the update.
  */
 export class EndedAfterResumeError extends NeedsPersonError {
-  override readonly name = "EndedAfterResumeError";
+  override readonly name: string = "EndedAfterResumeError";
 }
 
 /** Whether nothing is left of a VM: nothing to put back, nor to recover. */

@@ -1,64 +1,180 @@
 /**
  * Moves a running VM onto a new program in the same process, or puts it back.
+ * This is the only place where the order of the phases stands.
+ *
+ * ```
+ * phase       what it does                               bounded by    a failure
+ * facts       finds the VM and its process               the deadline  refuses
+ * preflight   makes the command lines, and checks        the deadline  refuses
+ * prepare     run directory, standby, warm-up            the deadline  refuses
+ * migrate     stops the guest                     ┐ down 10 s          cancels
+ * hold        duplicates its RAM, checks again    │ time the deadline  cancels
+ * switchover  saves the devices, executes         │      the deadline  rolls back
+ * load        loads them on the destination       │      10 s          rolls back
+ * verify      compares what the guest sees        │      the deadline  rolls back
+ * commit      lets the guest run                  ┘      10 s          rolls back
+ * ```
+ *
+ * The point of no return is `cont` in the commit, not the exec: until then the
+ * standby process holds the VM's memory, and the saved state is kept. A rollback
+ * has as long again as the deadline gave. What a failure comes to depends on
+ * what is left of the VM: outcome.ts has the table, phases/failed.ts the deeds.
  *
  * @module
  */
 
-import { microsecondsBetween, type QmpEvent } from "../qmp/mod.ts";
+import { UpdateContext, type UpdateRequest } from "./context.ts";
 import { Deadline } from "./deadline.ts";
 import { RolledBackError } from "./error.ts";
-import type { Report } from "./report/report.ts";
+import { LINUX } from "./linux.ts";
+import { failed, type Recourse } from "./phases/failed.ts";
+import { facts, preflight } from "./phases/look.ts";
+import { prepare } from "./phases/prepare.ts";
+import { hold, migrate, switchover } from "./phases/stop.ts";
+import { commit, load, verify } from "./phases/take_over.ts";
+import type { PhaseName, Report } from "./report/report.ts";
 import { addFailure, type Draft } from "./report_draft.ts";
-import { survey, type SurveyedVm, type SurveyRequest } from "./survey.ts";
-import { type PhaseClock, round } from "./transaction/phase_clock.ts";
-import { type Course, runTransaction } from "./transaction/transaction.ts";
-import { programOf } from "./vm/facts.ts";
+import type { System } from "./system.ts";
+import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { ChangedMeanwhileProblem } from "./vm/fingerprint.ts";
 
-/** What is asked for. */
-export interface UpdateRequest extends SurveyRequest {
-  /**
-   * Milliseconds until the VM runs on the new program; going back may take as
-   * long once more.
-   */
-  readonly timeoutMs: number;
+export type { UpdateRequest } from "./context.ts";
+
+/** One phase of an update. */
+export interface Phase {
+  readonly name: PhaseName;
+  /** @returns "done" where nothing is left to do */
+  readonly run: (context: UpdateContext) => Promise<"done" | void>;
+  /** What a failure in it leads to, once the VM is touched. */
+  readonly recourse: Recourse;
 }
+
+/** The phases of an update by cpr-exec, in their order. */
+export const CPR_EXEC: readonly Phase[] = [
+  { name: "facts", run: facts, recourse: "refuse" },
+  { name: "preflight", run: preflight, recourse: "refuse" },
+  { name: "prepare", run: prepare, recourse: "refuse" },
+  { name: "migrate", run: migrate, recourse: "cancel" },
+  { name: "hold", run: hold, recourse: "cancel" },
+  { name: "switchover", run: switchover, recourse: "roll back" },
+  { name: "load", run: load, recourse: "roll back" },
+  { name: "verify", run: verify, recourse: "roll back" },
+  { name: "commit", run: commit, recourse: "roll back" },
+];
 
 /** How often an update starts over that found the VM changed meanwhile. */
 const NEW_STARTS = 2;
 
+/** What a check is asked. */
+export interface CheckRequest extends UpdateRequest {
+  /** Told the command line that an update would execute. */
+  readonly onCommand?: ((argv: readonly string[]) => void) | undefined;
+}
+
 /**
- * Updates one VM. A change that another client made, or the guest, after the
- * checks had looked at it, is found while it stands still: it runs on, and the
- * update starts over with what the VM is now. Comes back with a report as soon as it knows the VM; the
+ * Updates one VM. A change that another client made after the checks had looked
+ * at it is found while it stands still: it runs on, and the update starts over
+ * with what the VM is now. Returns a report as soon as it knows the VM; the
  * error in it says what went wrong and in which state the VM is.
  *
  * @throws {RefusedError} when the monitor cannot be reached: nothing touched
  */
-export async function update(request: UpdateRequest): Promise<Report> {
-  const deadline = new Deadline(request.timeoutMs);
+export async function update(
+  request: UpdateRequest,
+  system: System = LINUX,
+): Promise<Report> {
   const earlier: Draft[] = [];
+  let deadline: Deadline | undefined;
   for (;;) {
-    let startsOver = false;
-    const report = await survey({ ...request, deadline }, async (vm) => {
-      startsOver = await move(vm, request);
-    });
-    if (!startsOver || earlier.length === NEW_STARTS) {
+    await using context = new UpdateContext(request, system, deadline);
+    deadline = context.deadline;
+    const error = await run(context, "commit");
+    const report = reportOf(context, error, { outcome: "updated" });
+    if (!mayStartOver(context, error) || earlier.length === NEW_STARTS) {
       return withEarlier(report, earlier);
     }
     earlier.push(report);
   }
 }
 
+/**
+ * Says what an update would do: the same phases, up to the last that leaves the
+ * VM alone.
+ *
+ * @throws {RefusedError} when the monitor cannot be reached
+ */
+export async function check(
+  request: CheckRequest,
+  system: System = LINUX,
+): Promise<Report> {
+  await using context = new UpdateContext(request, system);
+  const error = await run(context, "preflight", () => {
+    refuseIfInterrupted(context.signals);
+    request.onCommand?.(context.plan.command.argv);
+  });
+  return reportOf(context, error, { outcome: "would-update" });
+}
+
+/**
+ * Walks the phases.
+ *
+ * @param until the last one
+ * @param last what is done after it, unless nothing is left to do
+ * @returns the error that says in which state the VM is; undefined where every
+ * phase went well
+ */
+async function run(
+  context: UpdateContext,
+  until: PhaseName,
+  last?: () => void,
+): Promise<unknown> {
+  for (const { name, run, recourse } of CPR_EXEC) {
+    try {
+      await context.clock.begin(name);
+      if (await run(context) === "done") break;
+      if (name !== until) continue;
+      last?.();
+      break;
+    } catch (error) {
+      return await failed(context, recourse, error);
+    }
+  }
+  return undefined;
+}
+
+/** @throws whatever ended an update before anything was known of its VM */
+function reportOf(
+  context: UpdateContext,
+  error: unknown,
+  { outcome }: Pick<Report, "outcome">,
+): Draft {
+  const { report } = context;
+  if (report === undefined) throw error;
+  if (error !== undefined) addFailure(report, error);
+  else if (report.outcome !== "up-to-date") {
+    report.outcome = outcome;
+    report.changed = true;
+  }
+  return context.finish(report);
+}
+
+/** Whether the VM runs as before, and only was another than the checks saw. */
+function mayStartOver(
+  { touched, signals, deadline }: UpdateContext,
+  error: unknown,
+): boolean {
+  return touched && error instanceof RolledBackError &&
+    error.cause instanceof ChangedMeanwhileProblem &&
+    signals.seen.length === 0 && deadline.left() > 0;
+}
+
 /** Adds what the starts before the last did to the guest. */
 function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
   report.warnings.unshift(
     ...earlier.flatMap(({ warnings }) => warnings),
-    ...earlier.map(({ error, downtime_ms: stoodStill }) =>
+    ...earlier.map(({ error, downtime_ms: downtime }) =>
       `Started over: ${error?.message}` +
-      (stoodStill === null
-        ? ""
-        : `; the guest stood still for ${stoodStill} ms`)
+      (downtime === null ? "" : `; the guest stood still for ${downtime} ms`)
     ),
   );
   // The last may not have touched the guest, which stood still all the same.
@@ -66,55 +182,4 @@ function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
     .filter((it) => it !== null)
     .reduce((longest: number | null, it) => Math.max(longest ?? 0, it), null);
   return report;
-}
-
-/** @returns whether another start may do what this one could not */
-async function move(vm: SurveyedVm, request: UpdateRequest): Promise<boolean> {
-  const { report, signals, deadline } = vm;
-  const { self, timeoutMs } = request;
-  const course: Course = { touched: false, warnings: report.warnings };
-  let startsOver = false;
-  try {
-    await runTransaction({
-      ...{ ...vm, self, timeoutMs },
-      allowWeakerConfinement: request.allowWeakerConfinement ?? false,
-    }, course);
-    report.outcome = "updated";
-    report.changed = true;
-  } catch (error) {
-    if (!course.touched) throw error;
-    addFailure(report, error);
-    startsOver = isOutdated(error) && signals.seen.length === 0 &&
-      deadline.left() > 0;
-  }
-  report.warnings.push(...signals.warnings());
-  tell(vm, course);
-  return startsOver;
-}
-
-/** Whether the VM runs as before, and was only another than the checks saw. */
-function isOutdated(error: unknown): boolean {
-  return error instanceof RolledBackError &&
-    error.cause instanceof ChangedMeanwhileProblem;
-}
-
-/** Adds to the report what became known on the way. */
-function tell({ report, facts, clock }: SurveyedVm, course: Course): void {
-  const { stop, resume, newVersion } = course;
-  report.ram = course.ram ?? null;
-  if (course.pid !== undefined) report.pid_after = course.pid;
-  if (newVersion !== undefined) {
-    report.to = programOf(facts.program, newVersion, report.to?.exe ?? "");
-  }
-  if (stop === undefined) return;
-  report.downtime_start_ms = sinceStart(stop, clock);
-  if (resume !== undefined) {
-    report.downtime_ms = round(microsecondsBetween(stop, resume) / 1000);
-  }
-}
-
-/** When an event happened, in milliseconds of the update's clock. */
-function sinceStart({ timestamp }: QmpEvent, clock: PhaseClock): number {
-  const at = timestamp.seconds * 1000 + timestamp.microseconds / 1000;
-  return round(at - (Date.now() - clock.elapsed()));
 }

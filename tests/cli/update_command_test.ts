@@ -4,7 +4,7 @@ import { selfCommand } from "../../lib/cli/self.ts";
 import { workOnAll } from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
 import type { HostRequest } from "../../lib/update/all/host.ts";
-import type { CheckRequest } from "../../lib/update/check.ts";
+import type { CheckRequest } from "../../lib/update/update.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
 import type { UpdateRequest } from "../../lib/update/update.ts";
 import { listed } from "../update/all/listed.ts";

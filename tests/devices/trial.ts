@@ -1,6 +1,6 @@
 /** Moves a VM with devices back and forth, and looks at what its guest sees. */
 
-import { check } from "../../lib/update/check.ts";
+import { check } from "../../lib/update/update.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
 import type { QemuBuilds } from "../../scripts/qemu/builds.ts";

@@ -1,7 +1,7 @@
 /** Both programs are tried before the VM is touched. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { check } from "../../lib/update/check.ts";
+import { check } from "../../lib/update/update.ts";
 import type { Check } from "../../lib/update/report/report.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";

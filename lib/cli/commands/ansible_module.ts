@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../../errors.ts";
-import { check } from "../../update/check.ts";
+import { check } from "../../update/update.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";

@@ -1,7 +1,7 @@
 /** How a process ended. */
 
 import { signalName } from "../../../ffi/signals.ts";
-import type { PidFd } from "../../../ffi/process.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import { isGone, readProcText } from "./proc.ts";
 
 /** A line of numbers. */
@@ -13,7 +13,7 @@ const [STATE, STATUS] = [0, 49];
  * "process 12 ended: killed by SIGSEGV"; without the reason where the system
  * does not tell.
  */
-export async function howItEnded(process: PidFd): Promise<string> {
+export async function howItEnded(process: ProcessHandle): Promise<string> {
   const what = `process ${process.pid} ended`;
   // Its parent may wait for it just now.
   const status = await statusOfZombie(process.pid) ?? process.exitStatus();

@@ -62,7 +62,7 @@ const NO_RESTART = ["no", "on-success", "on-watchdog"];
 /** Asks systemd; undefined where the process is in no service. */
 export async function readService(pid: number): Promise<Service | undefined> {
   const groups = parseCgroups(await readProcText(pid, "cgroup"));
-  const place = filesOf(groups);
+  const place = placeOf(groups);
   if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);
   return { name: place.name, fate: fateOf(said, place, pid) };
@@ -79,7 +79,7 @@ async function isBooted(): Promise<boolean> {
 }
 
 /** Where a process is among systemd's units. */
-interface ContextFiles {
+interface UnitPlace {
   readonly name: string;
   readonly path: string;
   /** Whose systemd it is; undefined for the host's. */
@@ -90,7 +90,7 @@ interface ContextFiles {
  * The service in a path such as
  * /user.slice/user-7.slice/user@7.service/app.slice/vm.service/group.
  */
-export function filesOf(groups: Cgroups): ContextFiles | undefined {
+export function placeOf(groups: Cgroups): UnitPlace | undefined {
   for (const path of [groups["name=systemd"], groups[""]]) {
     const services = path?.split("/").filter((it) => it.endsWith(".service"));
     const name = services?.at(-1);
@@ -104,7 +104,7 @@ export function filesOf(groups: Cgroups): ContextFiles | undefined {
 
 /** What systemd says of a service; empty where it says nothing. */
 async function show(
-  { name, user }: ContextFiles,
+  { name, user }: UnitPlace,
 ): Promise<Map<string, string>> {
   const manager = user === undefined
     ? []
@@ -134,7 +134,7 @@ async function show(
 /** @param said the properties by their names */
 export function fateOf(
   said: ReadonlyMap<string, string>,
-  { path }: Pick<ContextFiles, "path">,
+  { path }: Pick<UnitPlace, "path">,
   pid: number,
 ): ServiceFate {
   const group = said.get("ControlGroup") ?? "";

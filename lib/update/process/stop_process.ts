@@ -1,5 +1,5 @@
 import { OsError } from "../../../ffi/libc.ts";
-import type { PidFd } from "../../../ffi/process.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
 import { readProcText } from "./proc.ts";
 
@@ -13,7 +13,7 @@ const POLL_MS = 1;
  * @returns false when it has ended
  * @throws {UpdateProblem} when it does neither in time
  */
-export async function stopProcess(process: PidFd): Promise<boolean> {
+export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   try {
     process.sendSignal("SIGSTOP");
   } catch (error) {

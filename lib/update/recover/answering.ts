@@ -9,6 +9,7 @@
  * @module
  */
 
+import { PidFd } from "../../../ffi/process.ts";
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { messageOf, NeedsPersonError } from "../error.ts";
 import { isOwnedBy } from "../process/identity.ts";
@@ -58,7 +59,7 @@ export async function answering(
   }
   const side = Destination.attach(
     client,
-    pid,
+    PidFd.open(pid),
     pid === vm.pid ? "new" : "old",
   );
   return {

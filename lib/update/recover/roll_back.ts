@@ -1,9 +1,10 @@
 /** Back to the old program, from what another cprctl's standby holds. */
 
+import { LINUX } from "../linux.ts";
 import type { Journal } from "../run/journal.ts";
 import { LastWords, STDERR } from "../transaction/last_words.ts";
 import { MonitorQueue } from "../transaction/monitor_queue.ts";
-import { rollBack } from "../transaction/rollback.ts";
+import { rollBack } from "../phases/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import type { Holdings } from "../standby/holdings.ts";
@@ -45,6 +46,7 @@ export async function rollBackUnfinished(
       await another.hold(holdings.preserved);
       return another;
     },
+    system: LINUX,
     queue: MonitorQueue.among(
       holdings.preserved.map(({ fd }) => fd),
       vm.address,

@@ -41,7 +41,7 @@ const LONGEST = 4 * 1024 * 1024;
 
 /** Writes the journal; it is whole or not there. */
 export async function writeJournal(
-  directory: RunDirectory,
+  directory: Pick<RunDirectory, "path">,
   journal: Omit<Journal, "schema">,
 ): Promise<void> {
   const text = JSON.stringify({ schema: SCHEMA, ...journal });
@@ -101,14 +101,14 @@ export function readStandbys({ path }: RunDirectory): ProcessName[] {
 }
 
 /** Notes that the guest may run from now on; within its downtime. */
-export function noteResumption({ path }: RunDirectory): void {
+export function noteResumption({ path }: Pick<RunDirectory, "path">): void {
   Deno.writeFileSync(`${path}/${RESUMED_FILE}`, new Uint8Array(), {
     mode: OWNER_ONLY,
   });
 }
 
 /** Takes the note back: the guest did not run, and goes back. */
-export function forgetResumption({ path }: RunDirectory): void {
+export function forgetResumption({ path }: Pick<RunDirectory, "path">): void {
   try {
     Deno.removeSync(`${path}/${RESUMED_FILE}`);
   } catch (error) {
@@ -122,7 +122,7 @@ export function mayHaveResumed({ path }: RunDirectory): boolean {
 }
 
 async function writeWhole(
-  directory: RunDirectory,
+  directory: Pick<RunDirectory, "path">,
   name: string,
   bytes: Uint8Array,
 ): Promise<void> {

@@ -6,7 +6,7 @@
  */
 
 import { OsError } from "../../../ffi/libc.ts";
-import { PidFd } from "../../../ffi/process.ts";
+import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
 import {
   type EventWatch,
   type Patience,
@@ -18,12 +18,11 @@ import {
 } from "../../qmp/mod.ts";
 import {
   capital,
-  EndedAfterResumeError,
   messageOf,
-  NeedsPersonError,
-  ShutDownError,
+  type UpdateError,
   UpdateProblem,
 } from "../error.ts";
+import { failure, shutDown } from "../outcome.ts";
 import { howItEnded } from "../process/ending.ts";
 import { stopProcess } from "../process/stop_process.ts";
 import { type VmRecord } from "../vm/facts.ts";
@@ -61,12 +60,12 @@ export class WrongPeerProblem extends UpdateProblem {
 }
 
 /** Which program takes over. */
-export type Incoming = "new" | "old";
+export type Program = "new" | "old";
 
 /** Drives the program that took over, until the VM runs on it. */
 export class Destination implements AsyncDisposable {
   readonly #client: QmpClient;
-  readonly #process: PidFd;
+  readonly #process: ProcessHandle;
   readonly #program: string;
   /** From the first moment: somebody else may let the guest run. */
   readonly #resumptions: EventWatch;
@@ -78,8 +77,8 @@ export class Destination implements AsyncDisposable {
 
   private constructor(
     client: QmpClient,
-    process: PidFd,
-    program: Incoming,
+    process: ProcessHandle,
+    program: Program,
     resumptions: EventWatch,
     watched?: Promise<void>,
   ) {
@@ -100,7 +99,7 @@ export class Destination implements AsyncDisposable {
    */
   static async connect(
     facts: VmRecord,
-    program: Incoming,
+    program: Program,
     timeoutMs: number,
   ): Promise<Destination> {
     const process = openProcess(facts.pid, program);
@@ -128,11 +127,11 @@ export class Destination implements AsyncDisposable {
   /** Drives a program that answers already. */
   static attach(
     client: QmpClient,
-    pid: number,
-    program: Incoming,
+    process: ProcessHandle,
+    program: Program,
   ): Destination {
     const resumptions = client.watch(["RESUME"]);
-    return new Destination(client, PidFd.open(pid), program, resumptions);
+    return new Destination(client, process, program, resumptions);
   }
 
   get client(): QmpClient {
@@ -222,7 +221,7 @@ export class Destination implements AsyncDisposable {
     await this.#client.drain();
     const { why } = this.#shutdown;
     if (why !== undefined) {
-      throw new ShutDownError(pid, why, undefined, "after");
+      throw shutDown("moved", pid, why);
     }
     const how = await howItEnded(this.#process);
     if (this.#resumptions.seen.length === 0) {
@@ -241,7 +240,7 @@ export class Destination implements AsyncDisposable {
     return this.#process.hasExited();
   }
 
-  /** Whether the guest has run on this program, by whomever's will. */
+  /** Whether the guest has run on this program, regardless of who resumed it. */
   async hasRun(): Promise<boolean> {
     if (this.#resumptions.seen.length > 0) return true;
     try {
@@ -283,7 +282,9 @@ export class Destination implements AsyncDisposable {
       if (error instanceof QmpError) return error;
       throw error;
     }
-    throw new NeedsPersonError(
+    throw failure(
+      "moved",
+      "ran",
       "stopped-again",
       `The VM ran on process ${this.#process.pid}, and stopped again: "${status}"`,
       { remedy: "Look at the VM before anything else" },
@@ -300,8 +301,10 @@ export class Destination implements AsyncDisposable {
 }
 
 /** @param how "process 12 ended", and why */
-function ranAndEnded(how: string): EndedAfterResumeError {
-  return new EndedAfterResumeError(
+function ranAndEnded(how: string): UpdateError {
+  return failure(
+    "moved",
+    "ended",
     "ended-after-resume",
     `${
       capital(how)
@@ -318,7 +321,7 @@ function ranAndEnded(how: string): EndedAfterResumeError {
 
 /** Gives up when a process ends before the time is over, or is disposed. */
 async function abortAtEnd(
-  process: PidFd,
+  process: ProcessHandle,
   timeoutMs: number,
   giveUp: AbortController,
 ): Promise<void> {
@@ -332,9 +335,8 @@ async function abortAtEnd(
 }
 
 /**
- * A client whose monitor has answered, and who watches since then whether the
- * guest is let run. The first question is there when the
- * program has started: the guest waits for a round trip less.
+ * Connects, and watches for RESUME before the first command. That is sent
+ * before the program has greeted: a round trip less of downtime.
  */
 async function answering(
   facts: VmRecord,
@@ -375,7 +377,7 @@ function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
 }
 
 /** @throws {UpdateProblem} when the process ended already */
-function openProcess(pid: number, program: Incoming): PidFd {
+function openProcess(pid: number, program: Program): PidFd {
   try {
     return PidFd.open(pid);
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import type { PidFd } from "../../../ffi/process.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import { shutDown } from "../../../ffi/shut_down.ts";
 
 /**
@@ -16,7 +16,7 @@ export class HeldConnections implements Disposable {
 
   /** Holds what can be held; the guest is waiting, and nothing depends on it. */
   static take(
-    process: PidFd,
+    process: ProcessHandle,
     descriptors: readonly number[],
   ): HeldConnections {
     const sockets: Fd[] = [];
@@ -37,7 +37,7 @@ export class HeldConnections implements Disposable {
   }
 }
 
-function tryGet(process: PidFd, descriptor: number): Fd | undefined {
+function tryGet(process: ProcessHandle, descriptor: number): Fd | undefined {
   try {
     using stack = new DisposableStack();
     const socket = stack.use(process.getFd(descriptor));

@@ -2,7 +2,7 @@ import { Fd } from "../../../ffi/fd.ts";
 import { openForeignMemfd } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_NONBLOCK } from "../../../ffi/open_flags.ts";
-import type { PidFd } from "../../../ffi/process.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { findDescriptor } from "../process/proc.ts";
@@ -37,7 +37,7 @@ export class Hold implements Disposable {
    * @throws {UpdateProblem} when there is no CPR state, or it lies
    * @throws {OsError} EPERM without the right to trace the process
    */
-  static take(process: PidFd, named: readonly number[]): Hold {
+  static take(process: ProcessHandle, named: readonly number[]): Hold {
     const cprState = readState(process.pid);
     using stack = new DisposableStack();
     const descriptors = new Map<number, Fd>();
@@ -114,7 +114,7 @@ const ACCESS_MODE = 0o3;
  * a parent trace a process (Yama), memory and files are opened once more
  * instead, which comes to the same for them.
  */
-function duplicateFrom(process: PidFd, number: number): Fd {
+function duplicateFrom(process: ProcessHandle, number: number): Fd {
   try {
     return process.getFd(number);
   } catch (error) {

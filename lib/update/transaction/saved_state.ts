@@ -69,7 +69,7 @@ export class SavedState implements Disposable {
    * @throws {StreamError} when the stream cannot be read
    */
   checkRam(
-    hold: Hold,
+    hold: Pick<Hold, "has" | "hasMemory">,
     comesBack: (block: string) => boolean,
     deviceMemory: ReadonlySet<string> = new Set(),
   ): void {

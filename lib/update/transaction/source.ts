@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PidFd } from "../../../ffi/process.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import {
   type EventWatch,
   type Json,
@@ -18,13 +18,12 @@ import type { Deadline } from "../deadline.ts";
 import {
   adviceOf,
   CANCELLED,
+  ENDED,
   messageOf,
-  NeedsPersonError,
   RefusedError,
-  RolledBackError,
-  ShutDownError,
   UpdateError,
 } from "../error.ts";
+import { failure, shutDown } from "../outcome.ts";
 import { type Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
@@ -39,7 +38,7 @@ import {
   standsStill,
 } from "../vm/run_state.ts";
 
-/** To the stop: a VM that stands still before the switchover shall not do so long. */
+/** Limit for reaching pre-switchover: the guest is stopped already. */
 const STEP_TIMEOUT_MS = 10_000;
 
 /** A VM that resumes after a failure was seen to take 350 ms. */
@@ -55,7 +54,7 @@ export type Before = Pick<Facts, "runState" | "running">;
 interface SourceNeeds {
   readonly client: QmpClient;
   readonly facts: Facts;
-  readonly process: PidFd;
+  readonly process: ProcessHandle;
   readonly deadline: Deadline;
   readonly shutdown: ShutdownWatch;
 }
@@ -64,7 +63,7 @@ interface SourceNeeds {
 export class Source implements Disposable {
   readonly #client: QmpClient;
   readonly #facts: Facts;
-  readonly #process: PidFd;
+  readonly #process: ProcessHandle;
   readonly #deadline: Deadline;
   readonly #shutdown: ShutdownWatch;
   readonly #watch: EventWatch;
@@ -169,7 +168,9 @@ export class Source implements Disposable {
     } catch (error) {
       return await this.#lost(reason, error);
     }
-    return new RolledBackError(
+    return failure(
+      "stopped",
+      "source",
       CANCELLED,
       `${reason}; the VM ${this.#asBefore} on the old program`,
       { ...adviceOf(cause), cause },
@@ -205,10 +206,12 @@ export class Source implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
-  async #failed(): Promise<RolledBackError> {
+  async #failed(): Promise<UpdateError> {
     const reason = await failureOf(this.#client);
     await this.#expectAsBefore();
-    return new RolledBackError(
+    return failure(
+      "moved",
+      "source",
       "migration-failed",
       `The migration failed: ${reason}; the VM ${this.#asBefore} on the old ` +
         "program",
@@ -229,7 +232,9 @@ export class Source implements Disposable {
     } catch (later) {
       return await this.#lost(reason, later);
     }
-    return new RolledBackError(
+    return failure(
+      "stopped",
+      "source",
       "migration-refused",
       `${reason}; the VM ${this.#asBefore} on the old program`,
       { cause: error },
@@ -241,15 +246,19 @@ export class Source implements Disposable {
     const { pid } = this.#facts;
     if (await this.#process.exited(END_TIMEOUT_MS)) {
       const { why } = this.#shutdown;
-      if (why !== undefined) return new ShutDownError(pid, why, cause);
-      return new NeedsPersonError(
-        "process-ended",
+      if (why !== undefined) return shutDown("stopped", pid, why, cause);
+      return failure(
+        "stopped",
+        "nothing",
+        ENDED,
         `Process ${pid} ended before it had saved the devices, and the VM ` +
           `with it: ${reason}`,
         { remedy: "Find out what ended it, and start the VM again", cause },
       );
     }
-    return new NeedsPersonError(
+    return failure(
+      "stopped",
+      "silent",
       "source-lost",
       `Process ${pid} does not answer: ${reason}`,
       { remedy: "Look at the process before anything else", cause },

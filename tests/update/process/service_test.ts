@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import {
   fateOf,
-  filesOf,
   lastingGroups,
+  placeOf,
 } from "../../../lib/update/process/service.ts";
 
 Deno.test("a service is found in the path of a group", () => {
   const place = (path: string) => {
-    const { name, user } = filesOf({ "": path }) ?? {};
+    const { name, user } = placeOf({ "": path }) ?? {};
     return [name, user];
   };
   assertEquals(place("/system.slice/system-qemu.slice/qemu@a.service"), [
@@ -24,10 +24,10 @@ Deno.test("a service is found in the path of a group", () => {
   );
   assertEquals(place("/machine.slice/machine-a.scope"), [undefined, undefined]);
   assertEquals(
-    filesOf({ cpu: "/", "name=systemd": "/a.service" })?.path,
+    placeOf({ cpu: "/", "name=systemd": "/a.service" })?.path,
     "/a.service",
   );
-  assertEquals(filesOf({}), undefined);
+  assertEquals(placeOf({}), undefined);
 });
 
 Deno.test("what becomes of a service when its process is killed", () => {

@@ -6,22 +6,21 @@
  */
 
 import { OsError } from "../../../ffi/libc.ts";
-import { PidFd } from "../../../ffi/process.ts";
+import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { messageOf, NeedsPersonError, UpdateError } from "../error.ts";
+import { messageOf, UpdateError } from "../error.ts";
+import { failure } from "../outcome.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
 import { restoreThreads } from "../process/threads.ts";
-import { Urgency } from "../process/urgency.ts";
+import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import type { MigrationSettings } from "../vm/migration_settings.ts";
 import { isLive } from "../vm/run_state.ts";
-import type { Standby } from "../standby/standby.ts";
-import { Destination } from "./destination.ts";
-import type { MonitorQueue } from "./monitor_queue.ts";
-import type { SavedState } from "./saved_state.ts";
+import type { Destination } from "../transaction/destination.ts";
+import type { MonitorQueue } from "../transaction/monitor_queue.ts";
 
 /** A killed QEMU with terabytes of RAM takes a while to be gone. */
 const KILL_TIMEOUT_MS = 60_000;
@@ -34,23 +33,24 @@ const FIRST_DELAY_MS = 20;
 export interface RollbackInput {
   readonly facts: VmRecord;
   /** The process to end; null where it is gone already. */
-  readonly process: PidFd | null;
+  readonly process: ProcessHandle | null;
   /** Who holds the memory and becomes the old program. */
-  readonly standby: Standby;
+  readonly standby: StandbyPort;
   /** Another one: the memory is held here as well. */
-  readonly anotherStandby: () => Promise<Standby>;
+  readonly anotherStandby: () => Promise<StandbyPort>;
   /** A process that answers at the monitor in place of the VM's own. */
   readonly intruder?: number | undefined;
   /** Where the monitor's socket outlives its program. */
   readonly queue: MonitorQueue;
-  readonly state: SavedState;
+  readonly state: StatePort;
+  readonly system: Pick<System, "destination" | "urgency">;
   readonly timeoutMs: number;
   /** The migration settings of before. */
   readonly settings: MigrationSettings;
 }
 
 /** What became of a VM that went back. */
-export interface Return {
+export interface RollbackResult {
   /** The VM's process from now on. */
   readonly pid: number;
   /** The RESUME event; undefined where the VM was not running. */
@@ -65,21 +65,21 @@ export interface Return {
  *
  * @throws {NeedsPersonError} when it never does
  */
-export async function rollBack(way: RollbackInput): Promise<Return> {
-  if (way.process !== null) await endProcesses(way.process, way.intruder);
-  way.state.restore();
-  const deadline = new Deadline(way.timeoutMs);
+export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
+  if (input.process !== null) await endProcesses(input.process, input.intruder);
+  input.state.restore();
+  const deadline = new Deadline(input.timeoutMs);
   await using stack = new AsyncDisposableStack();
-  let { standby } = way;
+  let { standby } = input;
   let first: unknown;
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
-      return await becomeOld(standby, way, deadline);
+      return await becomeOld(standby, input, deadline);
     } catch (error) {
       if (error instanceof UpdateError) throw error;
-      // A later attempt may end for nothing but the want of time.
+      // Later attempts may fail only because time ran out.
       first ??= error;
-      const another = await anotherStandby(way);
+      const another = await anotherStandby(input);
       if (deadline.left() < delayMs) {
         another.leave();
         throw failed(first);
@@ -94,11 +94,11 @@ export async function rollBack(way: RollbackInput): Promise<Return> {
  * Another standby; asked for again while none comes, also when the time is over:
  * this process alone holds the memory, and ends.
  */
-async function anotherStandby(way: RollbackInput): Promise<Standby> {
+async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
   const deadline = new Deadline(STANDBY_TIMEOUT_MS);
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
-      return await way.anotherStandby();
+      return await input.anotherStandby();
     } catch (error) {
       if (deadline.left() < delayMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, delayMs));
@@ -108,33 +108,33 @@ async function anotherStandby(way: RollbackInput): Promise<Standby> {
 
 /** One attempt; the process is gone when it fails. */
 async function becomeOld(
-  standby: Standby,
-  way: RollbackInput,
+  standby: StandbyPort,
+  input: RollbackInput,
   deadline: Deadline,
-): Promise<Return> {
-  await using urgency = Urgency.of(standby.pid);
+): Promise<RollbackResult> {
+  await using urgency = input.system.urgency(standby.pid);
   using process = await standby.go();
-  way.queue.end();
+  input.queue.end();
   const { pid } = process;
   try {
-    await using old = await Destination.connect(
-      { ...way.facts, pid },
+    await using old = await input.system.destination(
+      { ...input.facts, pid },
       "old",
       deadline.left(),
     );
-    await old.load(`file:${way.state.path}`);
+    await old.load(`file:${input.state.path}`);
     const warnings = [
-      ...placeLost(way.facts, standby),
-      ...await restoreThreads(old.client, pid, way.facts.threads),
+      ...placeLost(input.facts, standby),
+      ...await restoreThreads(old.client, pid, input.facts.threads),
     ];
-    const resume = isLive(way.facts)
+    const resume = isLive(input.facts)
       ? await resumeAgain(old, deadline)
       : undefined;
     urgency.end();
-    if (!isLive(way.facts)) {
-      warnings.push(...await stayAgain(old, way.facts, deadline));
+    if (!isLive(input.facts)) {
+      warnings.push(...await stayAgain(old, input.facts, deadline));
     }
-    warnings.push(...await way.settings.giveAll(old.client));
+    warnings.push(...await input.settings.giveAll(old.client));
     await old.requireLasting();
     return { pid, resume, warnings };
   } catch (error) {
@@ -145,7 +145,7 @@ async function becomeOld(
 }
 
 /** What the old program's new process has no more. */
-function placeLost(facts: VmRecord, standby: Standby): string[] {
+function placeLost(facts: VmRecord, standby: StandbyPort): string[] {
   const problems = standby.problems.map((it) =>
     `The process did not get back its ${it}`
   );
@@ -156,8 +156,10 @@ function placeLost(facts: VmRecord, standby: Standby): string[] {
   ];
 }
 
-function failed(cause: unknown): NeedsPersonError {
-  return new NeedsPersonError(
+function failed(cause: unknown): UpdateError {
+  return failure(
+    "moved",
+    "stuck",
     "rollback-failed",
     "The old program does not take the VM back, and the VM does not run: " +
       `${messageOf(cause)}; its memory is kept`,
@@ -218,7 +220,7 @@ async function repeat<T>(
  * process's child: a program that starts a QEMU rather than to become one.
  */
 async function endProcesses(
-  process: PidFd,
+  process: ProcessHandle,
   intruder: number | undefined,
 ): Promise<void> {
   // Opened first: then it is that child, or none.
@@ -239,10 +241,12 @@ function openIfThere(pid: number): PidFd | undefined {
 }
 
 /** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */
-async function endProcess(process: PidFd): Promise<void> {
+async function endProcess(process: ProcessHandle): Promise<void> {
   if (!process.hasExited()) process.sendSignal("SIGKILL");
   if (await process.exited(KILL_TIMEOUT_MS)) return;
-  throw new NeedsPersonError(
+  throw failure(
+    "moved",
+    "stuck",
     "process-stuck",
     `Process ${process.pid} does not end on SIGKILL; while it is there the ` +
       "VM cannot be started elsewhere",

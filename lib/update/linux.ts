@@ -1,0 +1,131 @@
+/**
+ * The host of real updates.
+ *
+ * @module
+ */
+
+import { QmpClient } from "../qmp/mod.ts";
+import { readLiveProcess } from "./command/live_process.ts";
+import { newCommand, oldCommand } from "./command/new_command.ts";
+import { preflight } from "./preflight/mod.ts";
+import { ProcessFiles } from "./process/files.ts";
+import {
+  requireSame,
+  requireSameNow,
+  requireSameUser,
+} from "./process/identity.ts";
+import { hasRoomToTry } from "./process/memory_room.ts";
+import { openNamed } from "./process/named_process.ts";
+import { OldMemory } from "./process/old_memory.ts";
+import { isSameIdentity } from "./process/proc.ts";
+import { lastingGroups } from "./process/service.ts";
+import { Urgency } from "./process/urgency.ts";
+import { RunDirectory } from "./run/directory.ts";
+import { writeJournal } from "./run/journal.ts";
+import { VmLock } from "./run/lock.ts";
+import { PinnedContext } from "./standby/pinned_context.ts";
+import { readContext } from "./standby/process_context.ts";
+import { Sandbox } from "./standby/sandbox.ts";
+import { Standby } from "./standby/standby.ts";
+import type { System } from "./system.ts";
+import { Destination } from "./transaction/destination.ts";
+import { Hold } from "./transaction/hold.ts";
+import { saidSoFar } from "./transaction/last_words.ts";
+import { readAhead } from "./transaction/page_cache.ts";
+import { SavedState } from "./transaction/saved_state.ts";
+import { warmUp } from "./transaction/warm_up.ts";
+import { gatherFacts, recordOf } from "./vm/facts.ts";
+import { Fingerprint } from "./vm/fingerprint.ts";
+
+/** This host. */
+export const LINUX: System = {
+  connect: (address, timeoutMs) => QmpClient.connect(address, { timeoutMs }),
+  facts: gatherFacts,
+
+  // Another file at the same path is another program, whatever its version.
+  isCurrent: async ({ pid, executable }, binary) => {
+    const info = await new ProcessFiles(pid).stat(binary);
+    return info !== undefined && isSameIdentity(info.identity, executable);
+  },
+
+  lock: (pid) => VmLock.take(pid),
+  open: openNamed,
+
+  pin: async ({ identity }, { self }) => {
+    using stack = new DisposableStack();
+    const processContext = await readContext(identity, self);
+    const pinned = stack.use(
+      await PinnedContext.open(identity, processContext),
+    );
+    await requireSame(identity);
+    stack.move();
+    return { processContext, pinned };
+  },
+
+  plan: async ({ client, facts, processContext, pinned }, wishes) => {
+    const live = await readLiveProcess(facts.pid);
+    const command = newCommand(facts, live, wishes.binary);
+    const strict = wishes.allowWeakerConfinement !== true;
+    return {
+      command,
+      oldArgv: oldCommand(facts, live),
+      fingerprint: await Fingerprint.take(client),
+      sandbox: hasRoomToTry(facts.pid)
+        ? new Sandbox(processContext, pinned.files, {
+          self: wishes.self,
+          strict,
+        })
+        : undefined,
+    };
+  },
+
+  preflight: async ({ client, facts, processContext }, plan, wishes) =>
+    await preflight({
+      ...{ client, facts, ...plan },
+      binary: wishes.binary ?? facts.executable.path,
+      namedByOperator: wishes.binary !== undefined,
+      seccomp: processContext.seccomp,
+      allowWeakerConfinement: wishes.allowWeakerConfinement ?? false,
+    }),
+
+  runDirectory: (facts) => RunDirectory.create(facts),
+
+  journal: async (directory, pid, settings) => {
+    const said = await saidSoFar(pid);
+    return (facts) =>
+      writeJournal(directory, {
+        vm: recordOf(facts),
+        settings: settings.record,
+        said,
+      });
+  },
+
+  standby: ({ path }, { facts, processContext, pinned }, plan, wishes) =>
+    Standby.start({
+      directory: path,
+      context: processContext,
+      groups: lastingGroups(facts, processContext.cgroups),
+      files: pinned.files,
+      argv: plan.oldArgv,
+      self: wishes.self,
+      strict: wishes.allowWeakerConfinement !== true,
+    }),
+
+  state: (path) => SavedState.open(path),
+
+  warmUp: async ({ facts, processContext }, { command, sandbox }, wishes) => {
+    const program = command.argv[0] ?? "";
+    const namedByOperator = wishes.binary !== undefined;
+    const choice = { sandbox, namedByOperator };
+    await readAhead(facts, program, processContext.credentials, choice);
+    await warmUp();
+  },
+
+  keepMemory: (pid) => OldMemory.keep(pid),
+  urgency: (pid) => Urgency.of(pid),
+  requireSame: requireSameNow,
+  requireSameUser,
+  hold: (process, descriptors) => Hold.take(process, descriptors),
+  destination: (vm, program, timeoutMs) =>
+    Destination.connect(vm, program, timeoutMs),
+};

@@ -1,0 +1,248 @@
+/**
+ * What is done when a phase fails, and the error that says what it comes to.
+ *
+ * ```
+ * refuse      nothing was touched: says whether the VM is still there
+ * cancel      ends the migration; the VM goes on, on the source
+ * roll back   ends the destination and makes the standby the old program
+ * ```
+ *
+ * @module
+ */
+
+import { CprctlError } from "../../errors.ts";
+import { QmpClosedError } from "../../qmp/mod.ts";
+import type { UpdateContext } from "../context.ts";
+import {
+  adviceOf,
+  capital,
+  ENDED,
+  ENDED_UNTOUCHED,
+  isOver,
+  messageOf,
+  RefusedError,
+  RolledBackError,
+  UpdateError,
+} from "../error.ts";
+import { failure, shutDown } from "../outcome.ts";
+import { howItEnded } from "../process/ending.ts";
+import { forgetResumption } from "../run/journal.ts";
+import { WrongPeerProblem } from "../transaction/destination.ts";
+import { rollBack as rollBackVm } from "./rollback.ts";
+import { keepState } from "./keep_state.ts";
+import { SETTLE_TIMEOUT_MS } from "./take_over.ts";
+
+/** What a failure of a phase leads to, once the VM is touched. */
+export type Recourse = "refuse" | "cancel" | "roll back";
+
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+const AGAIN = "Fix the cause, then run the same command again";
+const RECOVER = "Fix the cause, then run cprctl recover";
+
+const RECOURSES: Readonly<
+  Record<
+    Recourse,
+    (context: UpdateContext, cause: unknown) => Promise<UpdateError>
+  >
+> = { "refuse": refuse, "cancel": cancel, "roll back": rollBack };
+
+/**
+ * Takes the recourse of a phase that failed.
+ *
+ * @returns the error that says in which state the VM is
+ */
+export async function failed(
+  context: UpdateContext,
+  recourse: Recourse,
+  cause: unknown,
+): Promise<UpdateError> {
+  const error = await RECOURSES[context.touched ? recourse : "refuse"](
+    context,
+    cause,
+  );
+  await settle(context, error);
+  return error;
+}
+
+/** Nothing was touched; a VM that has ended meanwhile is said to. */
+async function refuse(
+  context: UpdateContext,
+  cause: unknown,
+): Promise<UpdateError> {
+  const refusal = refusalOf(cause);
+  if (context.report === undefined) return refusal;
+  const { facts: { pid }, shutdown: { why } } = context;
+  // A check refuses whatever becomes of the process.
+  const isFinding = cause instanceof UpdateError && cause.code !== ENDED &&
+    why === undefined;
+  if (isFinding || !await hasEnded(context)) return refusal;
+  if (why !== undefined) return shutDown("untouched", pid, why, cause);
+  return failure(
+    "untouched",
+    "nothing",
+    ENDED_UNTOUCHED,
+    `Process ${pid} ended before the VM was touched`,
+    { remedy: "Find out what ended it, and start the VM again", cause },
+  );
+}
+
+/** Whatever goes wrong before the VM is touched refuses the update. */
+function refusalOf(cause: unknown): UpdateError {
+  if (cause instanceof UpdateError) return cause;
+  const { code, remedy } = cause instanceof CprctlError
+    ? cause
+    : { code: "internal", remedy: undefined };
+  const advice = { remedy, cause };
+  return failure("untouched", "source", code, messageOf(cause), advice);
+}
+
+/** Whether the process is gone, or about to be. */
+async function hasEnded({ facts, system }: UpdateContext): Promise<boolean> {
+  using process = await system.open(facts);
+  return process === undefined || await process.exited(END_TIMEOUT_MS);
+}
+
+async function cancel(
+  { ready: { source } }: UpdateContext,
+  cause: unknown,
+): Promise<UpdateError> {
+  if (cause instanceof UpdateError) return cause;
+  return await source.cancel(cause);
+}
+
+async function rollBack(
+  context: UpdateContext,
+  cause: unknown,
+): Promise<UpdateError> {
+  if (cause instanceof UpdateError) return cause;
+  if (await context.destination?.hasRun() === true) return resumed(cause);
+  await context.leaveDestination();
+  await context.clock.begin("rollback");
+  const { held, process, ready: { directory, state } } = context;
+  const problem = await reasonOf(context, cause);
+  await held.words.end();
+  /** With the program's own words, for which the guest does not wait. */
+  const reason = async () => {
+    const words = await held.words.heard();
+    return words === "" ? problem : `${problem}; it said: ${words}`;
+  };
+  forgetResumption(directory);
+  if (!state.complete && keepState(context).error !== undefined) {
+    const { why } = context.shutdown;
+    return why !== undefined && process.hasExited()
+      ? shutDown("moved", context.facts.pid, why, cause)
+      : torn(context, await reason(), cause);
+  }
+  try {
+    await putBack(context, cause);
+  } catch (error) {
+    if (isOver(error)) return error;
+    return stuck(error, await reason());
+  } finally {
+    held.connections.end();
+  }
+  const { facts, pidAfter } = context;
+  const how = facts.running ? "runs" : `is ${facts.runState}`;
+  return failure(
+    "moved",
+    "saved",
+    "rolled-back",
+    `${await reason()}; the VM ${how} on the old program, as process ${pidAfter}`,
+    { remedy: AGAIN, ...adviceOf(cause), cause },
+  );
+}
+
+/** Ends the destination and makes the standby process the old program. */
+async function putBack(context: UpdateContext, cause: unknown): Promise<void> {
+  const { facts, held, process, system, timeoutMs } = context;
+  const { settings, standby, startStandby, state } = context.ready;
+  const { pid, resume, warnings } = await rollBackVm({
+    ...{ facts, process, standby, state, settings, system, timeoutMs },
+    queue: held.queue,
+    anotherStandby: async () => {
+      const another = await startStandby();
+      await another.hold(held.hold.preserved);
+      return another;
+    },
+    intruder: cause instanceof WrongPeerProblem ? cause.pid : undefined,
+  });
+  context.pidAfter = pid;
+  context.warn(...warnings);
+  context.resume = resume ?? context.resume;
+}
+
+function resumed(cause: unknown): UpdateError {
+  return failure(
+    "moved",
+    "ran",
+    "resumed-meanwhile",
+    `${messageOf(cause)}; another client let the guest run on the new ` +
+      "program, so that it cannot be put back",
+    { remedy: "Look at the VM before anything else", cause },
+  );
+}
+
+function torn(
+  { facts: { pid } }: UpdateContext,
+  reason: string,
+  cause: unknown,
+): UpdateError {
+  return failure(
+    "moved",
+    "torn",
+    "state-incomplete",
+    `${reason}; the VM's process ${pid} had not saved the devices yet, so ` +
+      "that the VM cannot be put back",
+    { remedy: "Look at the process before anything else", cause },
+  );
+}
+
+function stuck(error: unknown, reason: string): UpdateError {
+  const code = error instanceof UpdateError ? error.code : "rollback-failed";
+  return failure(
+    "moved",
+    "stuck",
+    code,
+    `${messageOf(error)}; the update had failed before: ${reason}`,
+    { remedy: RECOVER, ...adviceOf(error), cause: error },
+  );
+}
+
+/** What went wrong; a connection that ended is no reason but a sign of one. */
+async function reasonOf(
+  { process }: UpdateContext,
+  cause: unknown,
+): Promise<string> {
+  const ended = cause instanceof QmpClosedError &&
+    await process.exited(END_TIMEOUT_MS);
+  return ended ? capital(await howItEnded(process)) : messageOf(cause);
+}
+
+/**
+ * Leaves what `cprctl recover` needs where the VM may need it; gives the
+ * settings back to a source that still has the VM.
+ */
+async function settle(
+  context: UpdateContext,
+  error: UpdateError,
+): Promise<void> {
+  const { prepared, client, pidAfter, shutdown } = context;
+  if (prepared === undefined) return;
+  const { directory, standby, state, settings } = prepared;
+  if (pidAfter === undefined) context.noteDowntime();
+  if (isOver(error)) return; // the directory goes, and the standby
+  if (context.touched && !isBack(error)) {
+    directory.leave();
+    if (state.complete || !context.process.hasExited()) standby.leave();
+    return;
+  }
+  if (pidAfter !== undefined || shutdown.why !== undefined) return;
+  client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
+  context.warn(...await settings.giveBackUnmoved(client));
+}
+
+/** Whether the VM is where it was before the update. */
+function isBack(error: UpdateError): boolean {
+  return error instanceof RolledBackError || error instanceof RefusedError;
+}

@@ -1,0 +1,124 @@
+/** The phases that only look at the VM: "facts" and "preflight". */
+
+import { OsError } from "../../../ffi/libc.ts";
+import { PidFd } from "../../../ffi/process.ts";
+import { type QmpClient, QmpError } from "../../qmp/mod.ts";
+import type { UpdateContext } from "../context.ts";
+import type { Deadline } from "../deadline.ts";
+import { ENDED, RefusedError } from "../error.ts";
+import { requireNoRefusal } from "../preflight/mod.ts";
+import { isGone } from "../process/proc.ts";
+import { draftOf } from "../report_draft.ts";
+import { DeferredSignals } from "../transaction/deferred_signals.ts";
+import type { Facts } from "../vm/facts.ts";
+import { ShutdownWatch } from "../vm/shutdown.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A killed process closes its monitor before it has ended. */
+const END_TIMEOUT_MS = 2_000;
+
+/**
+ * Finds the VM behind the monitor, and everything about its process that a
+ * program in its place needs.
+ *
+ * @returns "done" where the VM runs on the wanted program already
+ * @throws {RefusedError} when the monitor cannot be reached
+ */
+export async function facts(context: UpdateContext): Promise<"done" | void> {
+  const { request, system } = context;
+  context.client = context.use(await connect(context));
+  context.shutdown = context.use(new ShutdownWatch(context.client));
+  const facts = context.facts = context.found = await factsOf(context);
+  const report = context.report = draftOf(facts);
+  context.signals = context.use(new DeferredSignals());
+  const { binary = facts.executable.path, skipIfCurrent } = request;
+  if (skipIfCurrent === true && await system.isCurrent(facts, binary)) {
+    report.outcome = "up-to-date";
+    report.to = report.from;
+    return "done";
+  }
+  context.use(await system.lock(facts.pid));
+  const process = await system.open(facts);
+  if (process === undefined) throw endedMeanwhile(facts.pid);
+  context.process = context.use(process);
+  const { processContext, pinned } = await system.pin(facts, request);
+  context.processContext = processContext;
+  context.pinned = context.use(pinned);
+}
+
+/**
+ * Makes both command lines, and checks everything that can be checked while
+ * the VM runs.
+ *
+ * @throws {RefusedError} naming the checks that speak against an update
+ */
+export async function preflight(context: UpdateContext): Promise<void> {
+  const { request, system } = context;
+  const plan = context.plan = await system.plan(context, request);
+  const { report } = context;
+  if (report === undefined) return;
+  report.command_changes = [...plan.command.changes];
+  report.to = {
+    ...report.from,
+    version: null,
+    package: null,
+    exe: plan.command.argv[0] ?? null,
+  };
+  report.checks = await system.preflight(context, plan, request);
+  requireTime(context.deadline);
+  requireNoRefusal(report.checks);
+}
+
+async function connect(context: UpdateContext): Promise<QmpClient> {
+  const { request, deadline, system } = context;
+  try {
+    const timeoutMs = deadline.left(CONNECT_TIMEOUT_MS);
+    const client = await system.connect(request.address, timeoutMs);
+    client.deadline = deadline.at;
+    return client;
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    const { code, message, remedy } = error;
+    throw new RefusedError(code, message, { remedy, cause: error });
+  }
+}
+
+async function factsOf({ client, system }: UpdateContext): Promise<Facts> {
+  try {
+    return await system.facts(client);
+  } catch (error) {
+    const { pid } = client.peer ?? {};
+    if (pid === undefined || !isGone(error) || !await hasEnded(pid)) {
+      throw error;
+    }
+    throw endedMeanwhile(pid, error);
+  }
+}
+
+function endedMeanwhile(pid: number, cause?: unknown): RefusedError {
+  return new RefusedError(
+    ENDED,
+    `Process ${pid} ended while it was looked at`,
+    { cause },
+  );
+}
+
+async function hasEnded(pid: number): Promise<boolean> {
+  try {
+    using process = PidFd.open(pid);
+    return await process.exited(END_TIMEOUT_MS);
+  } catch (error) {
+    if (error instanceof OsError && error.code === "ESRCH") return true;
+    throw error;
+  }
+}
+
+/** What ran out of time has nothing to say of the VM. */
+function requireTime(deadline: Deadline): void {
+  if (deadline.left() > 0) return;
+  throw new RefusedError(
+    "no-time-left",
+    `The VM was not looked at to the end within ${deadline.timeoutMs} ms`,
+    { remedy: "See whether its process hangs, or give it more time" },
+  );
+}

@@ -1,0 +1,46 @@
+import { CommandLine } from "../command/command_line.ts";
+import { plainTerminals } from "../command/character_device.ts";
+import type { UpdateContext } from "../context.ts";
+import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
+import { Source } from "../transaction/source.ts";
+import { MigrationSettings } from "../vm/migration_settings.ts";
+
+/**
+ * Makes everything that a rollback needs, before the VM depends on it: run
+ * directory and journal, the standby process, the state file; sets the
+ * migration parameters; does in advance what would otherwise be downtime.
+ *
+ * @throws {UpdateError} while the VM runs on as it did
+ */
+export async function prepare(context: UpdateContext): Promise<void> {
+  const { client, facts, plan, request, system } = context;
+  const settings = await MigrationSettings.read(client);
+  const directory = context.use(await system.runDirectory(facts));
+  const writeJournal = await system.journal(directory, facts.pid, settings);
+  await writeJournal(facts);
+  const startStandby = () => system.standby(directory, context, plan, request);
+  const standby = context.use(await startStandby());
+  const state = context.use(system.state(directory.stateFile));
+  const source = context.use(new Source(context));
+  const terminals = terminalsToClose(context, settings);
+  context.prepared = {
+    ...{ settings, directory, standby, startStandby, writeJournal },
+    ...{ state, source, terminals },
+  };
+  await source.prepare(plan.command.argv);
+  await system.warmUp(context, plan, request);
+  refuseIfInterrupted(context.signals);
+  context.use(await system.keepMemory(facts.pid));
+}
+
+/** QEMU leaks the descriptor of a pty at an exec: those are closed before. */
+function terminalsToClose(
+  { facts }: UpdateContext,
+  { record }: MigrationSettings,
+): string[] {
+  const { terminals = [] } = record.live;
+  if (terminals.length === 0) return [];
+  const there = new Set(terminals.map(({ device }) => device));
+  return plainTerminals(CommandLine.parse(facts.program, facts.argv))
+    .filter((it) => there.has(it));
+}
