@@ -2,12 +2,11 @@
 
 import type { AllReport } from "../update/all/all_report.ts";
 import type { HostRequest } from "../update/all/host.ts";
-import type { CheckRequest } from "../update/update.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
 import type { PhaseObserver } from "../update/transaction/phase_clock.ts";
-import type { UpdateRequest } from "../update/update.ts";
+import type { CheckRequest, UpdateRequest } from "../update/update.ts";
 
 /** What works on virtual machines; tests put their own in its place. */
 export interface Engine {
@@ -26,7 +25,8 @@ export interface Engine {
 export const ENGINE: Engine = {
   update: async (request) =>
     (await import("../update/update.ts")).update(request),
-  check: async (request) => (await import("../update/update.ts")).check(request),
+  check: async (request) =>
+    (await import("../update/update.ts")).check(request),
   workOnHost: async (request) =>
     (await import("../update/all/host.ts")).workOnHost(request),
   listVms: async (request) =>

@@ -19,6 +19,7 @@ import { openNamed } from "./process/named_process.ts";
 import { OldMemory } from "./process/old_memory.ts";
 import { isSameIdentity } from "./process/proc.ts";
 import { lastingGroups } from "./process/service.ts";
+import { restoreThreads } from "./process/threads.ts";
 import { Urgency } from "./process/urgency.ts";
 import { RunDirectory } from "./run/directory.ts";
 import { writeJournal } from "./run/journal.ts";
@@ -123,6 +124,7 @@ export const LINUX: System = {
 
   keepMemory: (pid) => OldMemory.keep(pid),
   urgency: (pid) => Urgency.of(pid),
+  restoreThreads,
   requireSame: requireSameNow,
   requireSameUser,
   hold: (process, descriptors) => Hold.take(process, descriptors),

@@ -9,6 +9,7 @@ import type { ProcessHandle } from "../../ffi/process.ts";
 import type { QmpAddress, QmpClient } from "../qmp/mod.ts";
 import type { NewCommand } from "./command/new_command.ts";
 import type { Identity } from "./process/identity.ts";
+import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
 import type { Report } from "./report/report.ts";
 import type { RunDirectory } from "./run/directory.ts";
@@ -102,6 +103,16 @@ export interface System {
   /** Keeps the old address space: taking it apart would be downtime. */
   keepMemory(pid: number): Promise<AsyncDisposable>;
   urgency(pid: number): UrgencyPort;
+  /**
+   * Gives the VM's threads what they had from the host.
+   *
+   * @returns a warning for each that it could not be given to
+   */
+  restoreThreads(
+    client: QmpClient,
+    pid: number,
+    threads: readonly ThreadRecord[],
+  ): Promise<string[]>;
   /** @throws {UpdateProblem} where the process has become another */
   requireSame(identity: Identity): void;
   /** The same of its user alone, once it executes another program. */

@@ -18,7 +18,7 @@
  * The point of no return is `cont` in the commit, not the exec: until then the
  * standby process holds the VM's memory, and the saved state is kept. A rollback
  * has as long again as the deadline gave. What a failure comes to depends on
- * what is left of the VM: outcome.ts has the table, phases/failed.ts the deeds.
+ * what is left of the VM: outcome.ts has the table, phases/failed.ts what is done.
  *
  * @module
  */
@@ -45,15 +45,15 @@ export interface Phase {
   readonly name: PhaseName;
   /** @returns "done" where nothing is left to do */
   readonly run: (context: UpdateContext) => Promise<"done" | void>;
-  /** What a failure in it leads to, once the VM is touched. */
-  readonly recourse: Recourse;
+  /** What a failure in it leads to; without one it refuses the update. */
+  readonly recourse?: Recourse;
 }
 
 /** The phases of an update by cpr-exec, in their order. */
 export const CPR_EXEC: readonly Phase[] = [
-  { name: "facts", run: facts, recourse: "refuse" },
-  { name: "preflight", run: preflight, recourse: "refuse" },
-  { name: "prepare", run: prepare, recourse: "refuse" },
+  { name: "facts", run: facts },
+  { name: "preflight", run: preflight },
+  { name: "prepare", run: prepare },
   { name: "migrate", run: migrate, recourse: "cancel" },
   { name: "hold", run: hold, recourse: "cancel" },
   { name: "switchover", run: switchover, recourse: "roll back" },

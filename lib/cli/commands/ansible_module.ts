@@ -6,11 +6,10 @@
  */
 
 import { UsageError } from "../../errors.ts";
-import { check } from "../../update/update.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";
-import { update } from "../../update/update.ts";
+import { check, update } from "../../update/update.ts";
 import { glance } from "../../update/vm/glance.ts";
 import {
   type Answer,

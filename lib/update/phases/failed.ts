@@ -33,7 +33,7 @@ import { keepState } from "./keep_state.ts";
 import { SETTLE_TIMEOUT_MS } from "./take_over.ts";
 
 /** What a failure of a phase leads to, once the VM is touched. */
-export type Recourse = "refuse" | "cancel" | "roll back";
+export type Recourse = "cancel" | "roll back";
 
 /** A killed process closes its monitor before it has ended. */
 const END_TIMEOUT_MS = 2_000;
@@ -45,7 +45,7 @@ const RECOURSES: Readonly<
     Recourse,
     (context: UpdateContext, cause: unknown) => Promise<UpdateError>
   >
-> = { "refuse": refuse, "cancel": cancel, "roll back": rollBack };
+> = { "cancel": cancel, "roll back": rollBack };
 
 /**
  * Takes the recourse of a phase that failed.
@@ -54,13 +54,13 @@ const RECOURSES: Readonly<
  */
 export async function failed(
   context: UpdateContext,
-  recourse: Recourse,
+  recourse: Recourse | undefined,
   cause: unknown,
 ): Promise<UpdateError> {
-  const error = await RECOURSES[context.touched ? recourse : "refuse"](
-    context,
-    cause,
-  );
+  const take = recourse !== undefined && context.touched
+    ? RECOURSES[recourse]
+    : refuse;
+  const error = await take(context, cause);
   await settle(context, error);
   return error;
 }

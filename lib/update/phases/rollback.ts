@@ -13,7 +13,6 @@ import { messageOf, UpdateError } from "../error.ts";
 import { failure } from "../outcome.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
-import { restoreThreads } from "../process/threads.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
@@ -43,7 +42,7 @@ export interface RollbackInput {
   /** Where the monitor's socket outlives its program. */
   readonly queue: MonitorQueue;
   readonly state: StatePort;
-  readonly system: Pick<System, "destination" | "urgency">;
+  readonly system: Pick<System, "destination" | "restoreThreads" | "urgency">;
   readonly timeoutMs: number;
   /** The migration settings of before. */
   readonly settings: MigrationSettings;
@@ -125,7 +124,11 @@ async function becomeOld(
     await old.load(`file:${input.state.path}`);
     const warnings = [
       ...placeLost(input.facts, standby),
-      ...await restoreThreads(old.client, pid, input.facts.threads),
+      ...await input.system.restoreThreads(
+        old.client,
+        pid,
+        input.facts.threads,
+      ),
     ];
     const resume = isLive(input.facts)
       ? await resumeAgain(old, deadline)

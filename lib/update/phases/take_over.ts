@@ -2,7 +2,6 @@
 
 import type { UpdateContext } from "../context.ts";
 import { UpdateProblem } from "../error.ts";
-import { restoreThreads } from "../process/threads.ts";
 import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
@@ -13,7 +12,7 @@ export const SETTLE_TIMEOUT_MS = 10_000;
 
 /** Loads the saved state; the VM stays paused. */
 export async function load(context: UpdateContext): Promise<void> {
-  const { facts, ready: { state } } = context;
+  const { facts, system, ready: { state } } = context;
   const destination = destinationOf(context);
   if (state.restore()) {
     context.warn(
@@ -23,7 +22,11 @@ export async function load(context: UpdateContext): Promise<void> {
   }
   const loading = destination.load(`file:${state.path}`);
   // Its questions are on the way while the program loads.
-  const placing = restoreThreads(destination.client, facts.pid, facts.threads);
+  const placing = system.restoreThreads(
+    destination.client,
+    facts.pid,
+    facts.threads,
+  );
   placing.catch(() => undefined); // heard in the commit, if the state is loaded
   await loading;
   const devices = PciDevices.take(destination.client);

@@ -1,0 +1,273 @@
+/** A host that is a script: an update of no VM, of which everything can fail. */
+
+import type { Fd } from "../../ffi/fd.ts";
+import type { ProcessHandle } from "../../ffi/process.ts";
+import type { QmpClient } from "../../lib/qmp/mod.ts";
+import { UpdateProblem } from "../../lib/update/error.ts";
+import type {
+  StandbyPort,
+  StatePort,
+  System,
+} from "../../lib/update/system.ts";
+import { Destination } from "../../lib/update/transaction/destination.ts";
+import type { Facts } from "../../lib/update/vm/facts.ts";
+import { Fingerprint } from "../../lib/update/vm/fingerprint.ts";
+import { type Answer, CLOSES, ScriptedMonitor } from "./scripted_monitor.ts";
+
+/** No process has it: the kernel's limit is below. */
+const PID = 2 ** 22 + 1;
+const RUNS = { status: "running", running: true };
+const WAITS = { status: "inmigrate", running: false };
+const PAUSED = { status: "paused", running: false };
+
+/** What may go otherwise than well. */
+export interface Script {
+  /** Steps of the host that fail, by name. */
+  readonly fails?: Readonly<Partial<Record<keyof System, () => never>>>;
+  readonly source?: Readonly<Record<string, Answer>>;
+  readonly destination?: Readonly<Record<string, Answer>>;
+  /** The old program, in a rollback. */
+  readonly old?: Readonly<Record<string, Answer>>;
+  /** The VM's process has ended when it is looked for. */
+  readonly ended?: boolean;
+  /** The saved state is half of one. */
+  readonly torn?: boolean;
+  readonly checks?: "refuse";
+  /** The new program never answers. */
+  readonly silent?: boolean;
+  /** SIGKILL does not end the VM's process. */
+  readonly immortal?: boolean;
+}
+
+/** Whatever a phase needs not. */
+function absent<T>(): T {
+  return {} as T;
+}
+
+/** The host, and what became of what it gave. */
+export class ScriptedHost implements AsyncDisposable {
+  /** Commands, signals, and steps, in their order. */
+  readonly heard: string[] = [];
+  /** What was left for `cprctl recover`. */
+  readonly left: string[] = [];
+  readonly system: System;
+  /** True once the VM's process has ended. */
+  ended: boolean;
+  readonly #script: Script;
+  readonly #directory = Deno.makeTempDirSync();
+  readonly #source: ScriptedMonitor;
+  readonly #monitors: AsyncDisposableStack = new AsyncDisposableStack();
+
+  constructor(script: Script) {
+    this.#script = script;
+    this.ended = script.ended ?? false;
+    this.#source = this.#monitor("source", { ...SOURCE, ...script.source });
+    const fails = Object.fromEntries(
+      Object.entries(script.fails ?? {}).map(([step, fail]) => [step, fail]),
+    );
+    this.system = { ...this.#steps(), ...fails };
+  }
+
+  #monitor(
+    name: string,
+    answers: Readonly<Record<string, Answer>>,
+  ): ScriptedMonitor {
+    return this.#monitors.use(
+      new ScriptedMonitor(name, this.heard, answers, () => {
+        this.ended = true;
+      }),
+    );
+  }
+
+  #steps(): System {
+    return {
+      connect: () => this.#source.connect(),
+      facts: () => Promise.resolve(FACTS),
+      isCurrent: () => Promise.resolve(false),
+      lock: () => Promise.resolve({ [Symbol.dispose]() {} }),
+      open: () => Promise.resolve(this.ended ? undefined : this.#process("vm")),
+      pin: () =>
+        Promise.resolve({
+          processContext: absent(),
+          pinned: { ...absent<object>(), [Symbol.dispose]() {} } as never,
+        }),
+      plan: async ({ client }) => ({
+        command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
+        oldArgv: ["old"],
+        fingerprint: await Fingerprint.take(client),
+        sandbox: undefined,
+      }),
+      preflight: () =>
+        Promise.resolve(
+          this.#script.checks === undefined ? [] : [{
+            id: "ram-shared",
+            verdict: "refuse",
+            detail: "RAM is private",
+            remedy: "Share it",
+          }],
+        ),
+      runDirectory: () =>
+        Promise.resolve({
+          path: this.#directory,
+          pid: PID,
+          stateFile: `${this.#directory}/vm.state`,
+          leave: () => void this.left.push("directory"),
+          [Symbol.asyncDispose]: () => Promise.resolve(),
+        }),
+      journal: () => Promise.resolve(() => Promise.resolve()),
+      standby: () => Promise.resolve(this.#standby()),
+      state: (path) => this.#state(path),
+      warmUp: () => Promise.resolve(),
+      keepMemory: () =>
+        Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
+      urgency: () => ({
+        end() {},
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      }),
+      restoreThreads: () => Promise.resolve([]),
+      requireSame() {},
+      requireSameUser() {},
+      hold: () => ({
+        cprState: { descriptors: [], vfioDevices: [] },
+        descriptors: new Map<number, Fd>(),
+        ram: { blocks: 1, bytes: 4096 },
+        preserved: [],
+        has: () => true,
+        hasMemory: () => true,
+        [Symbol.dispose]() {},
+      }),
+      destination: async (_vm, program) => {
+        const isNew = program === "new";
+        if (isNew && this.#script.silent) {
+          throw new UpdateProblem("silent", "Nothing answers");
+        }
+        const script = isNew ? this.#script.destination : this.#script.old;
+        const answers = { ...destination(), ...script };
+        const monitor = this.#monitor(
+          isNew ? "destination" : "old",
+          answers,
+        );
+        const client: QmpClient = await monitor.connect();
+        const process = this.#process(isNew ? "vm" : "old");
+        return Destination.attach(client, process, program);
+      },
+    };
+  }
+
+  #process(name: string): ProcessHandle {
+    const hasExited = () => name === "vm" && this.ended;
+    return {
+      pid: PID,
+      number: -1,
+      getFd: () => {
+        throw new Error("It has no descriptors");
+      },
+      sendSignal: (signal) => {
+        this.heard.push(`${name}: ${signal}`);
+        if (name === "vm" && !this.#script.immortal) this.ended = true;
+      },
+      hasExited,
+      exited: () => Promise.resolve(hasExited()),
+      exitStatus: () => undefined,
+      [Symbol.dispose]() {},
+    };
+  }
+
+  #standby(): StandbyPort {
+    return {
+      pid: PID,
+      problems: [],
+      hold: () => Promise.resolve(void this.heard.push("standby: hold")),
+      duplicate: () => Promise.reject(new Error("Nobody asks for it")),
+      go: () => {
+        this.heard.push("standby: go");
+        return Promise.resolve(this.#process("old") as never);
+      },
+      leave: () => void this.left.push("standby"),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+
+  #state(path: string): StatePort {
+    let complete = false;
+    return {
+      path,
+      get complete() {
+        return complete;
+      },
+      keep: () => {
+        if (this.#script.torn) {
+          throw new UpdateProblem("torn", "The state ends early");
+        }
+        complete = true;
+        return undefined;
+      },
+      restore: () => false,
+      checkRam() {},
+      runState: undefined,
+      [Symbol.dispose]() {},
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#monitors[Symbol.asyncDispose]();
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+}
+
+const SOURCE: Readonly<Record<string, Answer>> = {
+  "query-status": () => RUNS,
+  "migrate": (monitor) => {
+    monitor.event("STOP");
+    monitor.migration("setup", "active", "pre-switchover");
+  },
+  "migrate_cancel": (monitor) => {
+    monitor.migration("cancelling", "cancelled");
+    monitor.event("RESUME");
+  },
+  "migrate-continue": (monitor) => {
+    monitor.migration("device", "completed");
+    return CLOSES;
+  },
+};
+
+/** A program that waits for a state, loads it, and runs. */
+function destination(): Readonly<Record<string, Answer>> {
+  let state = WAITS;
+  return {
+    "query-status": () => state,
+    "migrate-incoming": (monitor) => {
+      state = PAUSED;
+      monitor.migration("setup", "active", "completed");
+    },
+    "cont": (monitor) => {
+      state = RUNS;
+      monitor.event("RESUME");
+    },
+  };
+}
+
+const FACTS: Facts = {
+  address: { path: "/run/vm.qmp" },
+  pid: PID,
+  owner: { uid: 0, gid: 0 },
+  startTime: "1",
+  image: "image",
+  executable: { path: "/usr/bin/qemu", replaced: false, dev: "1", ino: "1" },
+  program: "QEMU",
+  version: { major: 11, minor: 1, micro: 2, package: "" },
+  name: "vm",
+  uuid: undefined,
+  machine: "pc-q35-11.1",
+  runState: "running",
+  running: true,
+  imagesActive: true,
+  threads: [],
+  service: undefined,
+  identity: absent(),
+  argv: ["qemu"],
+  ramFiles: new Map(),
+  deviceMemory: new Set(),
+  tpmPage: undefined,
+  generationId: undefined,
+};
