@@ -16,7 +16,7 @@ export const PROPOSE_WORD = "propose-words";
 
 /** The text for a shell to read. */
 export const SCRIPTS: Readonly<Record<Shell, string>> = {
-  bash: `# cprctl in bash: source this, or keep it as
+  bash: `# cprctl in bash: source this file, or install it as
 # /usr/share/bash-completion/completions/cprctl
 _cprctl() {
   local word
@@ -28,7 +28,7 @@ _cprctl() {
 complete -o default -F _cprctl cprctl
 `,
   zsh: `#compdef cprctl
-# cprctl in zsh: keep this as _cprctl in a folder of $fpath
+# cprctl in zsh: install this as _cprctl in a folder of $fpath
 _cprctl() {
   local word brief
   local -a found
@@ -39,7 +39,8 @@ _cprctl() {
 }
 if [[ $funcstack[1] == _cprctl ]]; then _cprctl "$@"; else compdef _cprctl cprctl; fi
 `,
-  fish: `# cprctl in fish: keep this as ~/.config/fish/completions/cprctl.fish
+  fish:
+    `# cprctl in fish: install this as ~/.config/fish/completions/cprctl.fish
 function __cprctl_words
     set -l typed (commandline -opc) (commandline -ct)
     set -l found ($typed[1] ${PROPOSE_WORD} $typed[2..] 2>/dev/null)

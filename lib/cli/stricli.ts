@@ -180,7 +180,13 @@ function routeOf(command: Command): Route<CliContext> {
       },
     } as unknown as TypedCommandParameters<Values, unknown[], CliContext>,
     async func(values, ...operands) {
-      await command.run(this, withDefaults(command, values), ...operands);
+      try {
+        await command.run(this, withDefaults(command, values), ...operands);
+      } catch (error) {
+        // Else a code that the command has set before would stay.
+        this.process.exitCode = exitCodeOf(error);
+        throw error;
+      }
     },
   });
 }

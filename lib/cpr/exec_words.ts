@@ -8,14 +8,14 @@ Check the hand-over of a cpr-exec, then execute the new program.
 
 Usage: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...
 
-For use in cpr-exec-command. It finds the CPR state that the old program left,
-checks that every descriptor in it is open, survives the exec, and can be what
-it is said to be, writes one line about it, and executes COMMAND. What is
-certain to end the new program ends the wrapper, in words; what only looks
-strange is named in the line, and COMMAND is executed all the same.
+For use in cpr-exec-command. Finds the CPR state that the old program left, and
+checks that each descriptor in it is open, survives the exec, and can be what
+its name says. Writes one line about it and executes COMMAND. If the new program
+could not survive what was found, the wrapper ends with a message instead;
+anything merely unusual is mentioned in the line.
 
   --log FILE      append the line to FILE (default: standard error)
-  -h, --help      print this and exit
+  -h, --help      print this help and exit
 
 Example:
   (qemu) migrate_set_parameter mode cpr-exec

@@ -97,7 +97,7 @@ const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
 /** Text of `cprctl machine -help`. */
 export const MACHINE_HELP = `\
 Run the embedded machine: a small RISC-V computer that speaks QMP and QEMU's
-human monitor, and moves itself onto a new program by cpr-exec.
+human monitor, and moves itself to a new program by cpr-exec.
 
 Usage: cprctl machine [OPTION]...
 
@@ -114,14 +114,14 @@ Usage: cprctl machine [OPTION]...
   -monitor stdio|none
                   human monitor on standard input and output
   -serial stdio|null|file:PATH|chardev:ID
-                  the guest's serial port; what nobody takes at once is lost
+                  the guest's serial port; output not read at once is lost
   -chardev file,id=ID,path=PATH[,append=on|off]
                   a file for -serial
   -incoming file:PATH[,offset=N]|defer
                   load the state of another machine, now or by migrate-incoming
   -S              do not start the guest; "cont" does
-  -pidfile FILE   write the process id there
-  -display none   accepted and without effect, as is -nodefaults
+  -pidfile FILE   write the PID to FILE
+  -display none   accepted and ignored, as is -nodefaults
 
 Example: update a machine in place, by hand.
 

@@ -114,8 +114,8 @@ Deno.test("a stream is verified", async () => {
   assertEquals(code, 0);
   assertEquals(
     stdout,
-    `verified: FOLDER/vm.state: all ${bytes.length} bytes encode to ` +
-      "themselves\n",
+    `verified: FOLDER/vm.state: all ${bytes.length} bytes are encoded ` +
+      "back unchanged\n",
   );
   const json = await inspect(bytes, "--verify", "--json");
   assertEquals(JSON.parse(json.stdout).verified, {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { selfCommand } from "../../lib/cli/self.ts";
 import { workOnAll } from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
+import { selectVms } from "../../lib/update/all/select.ts";
 import type { HostRequest } from "../../lib/update/all/host.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
 import type { CheckRequest, UpdateRequest } from "../../lib/update/update.ts";
@@ -26,7 +27,8 @@ async function asked(...words: string[]) {
     },
     workOnHost: async (request) => {
       rounds.push(request);
-      return await workOnAll({ ...request, vms: HOST });
+      const vms = selectVms(HOST, request.pattern);
+      return await workOnAll({ ...request, vms });
     },
     listVms: () =>
       Promise.resolve({
@@ -78,6 +80,13 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
   );
   assertEquals([other.requests.length, other.checks.length], [0, 2]);
   assertEquals(other.code, 0);
+});
+
+Deno.test("a name that no VM has is an error", async () => {
+  const none = await asked("update", "--all", "wbe-*");
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.stderr, 'error: No VM matches "wbe-*"');
+  assertStringIncludes(none.stdout, "No matching VM; ");
 });
 
 Deno.test("with --all and --json there is one document", async () => {
@@ -243,7 +252,7 @@ Deno.test("the demo says what it does, and how to go on", async () => {
   const { code, stdout } = await runHere(["demo"], {
     demonstrate: () => Promise.resolve(reports.demonstrated),
   });
-  assertMatch(stdout, /^A virtual machine runs/);
+  assertMatch(stdout, /^A virtual machine is running/);
   assertStringIncludes(stdout, "updated: demo runs on");
   assertStringIncludes(stdout, "cprctl machine --help");
   assertEquals(code, 0);

@@ -94,13 +94,13 @@ function sentence(report: Report): string {
   const exe = `"${report.to?.exe ?? report.from.exe}"`;
   switch (report.outcome) {
     case "up-to-date":
-      return `VM ${vm} runs on ${exe} already`;
+      return `VM ${vm} already runs on ${exe}`;
     case "would-update":
-      return `VM ${vm} would move onto ${exe}`;
+      return `VM ${vm} would move to ${exe}`;
     case "shut-down":
-      return `VM ${vm} was shut down meanwhile`;
+      return `VM ${vm} was shut down during the update`;
     default:
-      return `VM ${vm} moved onto ${exe}` +
+      return `VM ${vm} moved to ${exe}` +
         (report.downtime_ms === null
           ? ""
           : `: its downtime was ${formatDuration(report.downtime_ms)}`);

@@ -44,7 +44,7 @@ const monitor = v.pipe(
       return parseQmpAddress(dataset.value);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      addIssue({ message: "must be a socket's path" });
+      addIssue({ message: "must be a socket path or HOST:PORT" });
       return NEVER;
     }
   }),
@@ -103,9 +103,12 @@ function parseObject(text: string): Record<string, unknown> {
     return v.parse(v.record(v.string(), v.unknown()), JSON.parse(text));
   } catch (error) {
     if (!(error instanceof SyntaxError || v.isValiError(error))) throw error;
-    throw new UsageError("Cannot read the arguments: want one JSON object", {
-      cause: error,
-    });
+    throw new UsageError(
+      "Cannot read the arguments: expected one JSON object",
+      {
+        cause: error,
+      },
+    );
   }
 }
 

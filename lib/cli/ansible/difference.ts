@@ -39,7 +39,7 @@ export async function differenceAhead(
   const [path = ""] = argv;
   const info = await new ProcessFiles(before.pid).stat(path);
   const after = {
-    version: "told when it runs",
+    version: "known once it runs",
     path,
     file: info === undefined ? "none" : fileOf(info.identity),
     argv,

@@ -42,7 +42,7 @@ async function answered(words: readonly string[]): Promise<Answer> {
   try {
     const [path] = words;
     if (path === undefined || words.length > 1) {
-      throw new UsageError("Cannot run a module: want one arguments file");
+      throw new UsageError("Cannot run a module: expected one arguments file");
     }
     const task = parseTask(await Deno.readTextFile(path));
     return task.module === "cpr_info"
@@ -61,7 +61,7 @@ async function info(options: InfoOptions): Promise<Answer> {
   if (qmp === undefined) {
     if (binary !== undefined) {
       throw new UsageError(
-        'Cannot accept the options: "binary" needs "qmp" as well',
+        'Cannot accept the options: "binary" requires "qmp"',
       );
     }
     const list = await listVms({ asksMonitors: true });

@@ -41,7 +41,7 @@ async function lock(folder: Deno.FsFile): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = new CprctlError(
     "metrics-locked",
-    "Another process holds the lock of its folder",
+    "Another process has its folder locked",
   );
   const timer = setTimeout(() => reject(late), LOCK_TIMEOUT_MS);
   try {

@@ -17,7 +17,7 @@ export function overview(
 ): Markup {
   const [worst] = reports;
   if (worst === undefined) {
-    return markup`<article class="good all"><h2>No VM was there to update</h2>
+    return markup`<article class="good all"><h2>No matching VM</h2>
 ${leftOutSection(leftOut)}</article>`;
   }
   const mood = VERDICTS[worst.outcome][1];

@@ -64,7 +64,7 @@ function processFigure(report: Report): Figure | undefined {
     : before === null || before === after
     ? "the same process"
     : `was ${before}`;
-  return { name: "Process id", value: String(pid), note };
+  return { name: "Process ID", value: String(pid), note };
 }
 
 function memoryFigure({ ram, outcome }: Report): Figure | undefined {
@@ -114,12 +114,12 @@ export function warningsSection(warnings: readonly string[]): Markup {
 /** What the two columns of a comparison are called. */
 const SIDES: Readonly<Record<Outcome, readonly [string, string]>> = {
   "updated": ["Before", "After"],
-  "up-to-date": ["Runs on", "Wanted"],
+  "up-to-date": ["Runs on", "Requested"],
   "would-update": ["Runs on", "Would run on"],
-  "shut-down": ["Ran on", "Wanted"],
-  "refused": ["Runs on", "Wanted"],
-  "rolled-back": ["Runs on", "Was tried"],
-  "needs-person": ["Before", "Was tried"],
+  "shut-down": ["Ran on", "Requested"],
+  "refused": ["Runs on", "Requested"],
+  "rolled-back": ["Runs on", "Attempted"],
+  "needs-person": ["Before", "Attempted"],
 };
 
 /** The programs, and what else a report puts side by side. */

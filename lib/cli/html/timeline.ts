@@ -22,7 +22,6 @@ import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
   endOf,
-  labelOf,
   roundUp,
   type Span,
   type Timed,
@@ -120,13 +119,13 @@ function timelineSvg(report: Report, window: Span, id: string): Markup {
 
 function description(report: Report): string {
   const phases = report.phases.map((phase) =>
-    `${labelOf(phase)} ${formatDuration(phase.duration_ms)}`
+    `${phase.name} ${formatDuration(phase.duration_ms)}`
   );
   const downtime = downtimeOf(report);
   if (downtime === undefined) return `${phases.join(", ")}.`;
   const stopped = `The guest stopped after ${formatDuration(downtime.start)}`;
   const resumed = report.downtime_ms === null
-    ? "was not seen to run again"
+    ? "was not seen running again"
     : `ran again ${formatDuration(report.downtime_ms)} later`;
   return `${stopped} and ${resumed}. ${phases.join(", ")}.`;
 }
@@ -189,7 +188,7 @@ function phaseRow(
   return element(
     "g",
     {},
-    ...label(labelOf(phase), duration, { top, tone: "figure" }),
+    ...label(phase.name, duration, { top, tone: "figure" }),
     bar(phase, top + BAR, window, tone),
   );
 }

@@ -9,6 +9,9 @@ import { selfCommand } from "../self.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
 import { JSON_OPTION, REPORT_OPTION, WEAKER_OPTION } from "./shared.ts";
 
+/** The pattern that stands for all VMs, those without a name included. */
+export const ALL = "*";
+
 /** The options. */
 export const VM_OPTIONS = {
   qmp: {
@@ -20,7 +23,7 @@ export const VM_OPTIONS = {
   all: {
     value: "PATTERN",
     parse: String,
-    bare: "*",
+    bare: ALL,
     propose: (context) => ofVms(context, ({ name }) => name),
     brief: "All updatable VMs of this host, or those whose names match PATTERN",
   } satisfies Valued<string>,

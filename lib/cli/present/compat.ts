@@ -65,8 +65,8 @@ async function namedVm(
   { stream, qmp }: CompatFlags,
 ): Promise<NamedVm | undefined> {
   if (stream !== undefined && qmp !== undefined) {
-    throw new UsageError("Cannot look at a file and a running VM at once", {
-      remedy: "Name the VM by --stream or by --qmp",
+    throw new UsageError("Cannot combine --stream and --qmp", {
+      remedy: "Name the VM by one of them",
     });
   }
   if (stream !== undefined) return vmOfStream(stream);

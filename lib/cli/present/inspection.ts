@@ -106,17 +106,15 @@ function open(
   file: string | undefined,
 ): Input {
   if (pid !== undefined && start !== undefined) {
-    throw new UsageError("Cannot begin at an offset of a process");
+    throw new UsageError("Cannot combine --offset and --pid");
   }
   if (pid !== undefined && file === undefined) return openCprState(pid);
   if (pid === undefined && file !== undefined) {
     return openInput(file, { start });
   }
   throw new UsageError(
-    pid === undefined
-      ? "Cannot inspect nothing"
-      : "Cannot inspect a file and a process at once",
-    { remedy: "Name a file, or a process with --pid" },
+    pid === undefined ? "No input was given" : "Cannot combine FILE and --pid",
+    { remedy: "Name a state file, or a process with --pid" },
   );
 }
 
@@ -157,7 +155,7 @@ function chosen(
       : selectSections(inspection.sections, section);
   }
   if (section !== undefined) {
-    throw new UsageError("Cannot choose a section: CPR state has none");
+    throw new UsageError("Cannot select a section: CPR state has none");
   }
   if (folder !== undefined) {
     throw new UsageError("Cannot extract RAM: CPR state has none");

@@ -1,11 +1,11 @@
 /** From options that name VMs to what is printed of them. */
 
-import { UsageError } from "../../errors.ts";
+import { CprctlError, UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import type { CliContext } from "../command.ts";
-import { requestOf, targetOf, type VmValues } from "../options/vms.ts";
+import { ALL, requestOf, targetOf, type VmValues } from "../options/vms.ts";
 
 /** How to work on many VMs; undefined: as usual. */
 export interface Crowd {
@@ -25,6 +25,7 @@ const USUAL = {
  *
  * @returns a report for each VM
  * @throws {UsageError} when the options do not go together
+ * @throws {CprctlError} when no VM has a name that was asked for
  */
 export async function workOnVms(
   { process, engine }: CliContext,
@@ -51,7 +52,7 @@ export async function workOnVms(
     return [report];
   }
   const { presentAll } = await import("./all.ts");
-  const { results } = await presentAll(
+  const { results, left_out } = await presentAll(
     process,
     values,
     (watcher) =>
@@ -63,5 +64,11 @@ export async function workOnVms(
         work: ({ qmp: path }, observer) => work({ path }, observer),
       }),
   );
+  const isNamed = target.pattern !== ALL;
+  if (isNamed && results.length === 0 && left_out.length === 0) {
+    throw new CprctlError("no-vm", `No VM matches "${target.pattern}"`, {
+      remedy: "Run cprctl list to see the names",
+    });
+  }
   return results;
 }

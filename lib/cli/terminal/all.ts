@@ -39,12 +39,12 @@ export function sumText({ results, summary }: AllReport): string {
   const { left_out, unreadable, duration_ms, longest_downtime_ms } = summary;
   const parts = [
     results.length === 0
-      ? "No VM was there to update"
+      ? "No matching VM"
       : tallyOutcomes(worstFirst(results)),
     left_out === 0 ? "" : `${left_out} left out`,
     unreadable === 0
       ? ""
-      : `${unreadable} of other users not seen: run as root to see all`,
+      : `${unreadable} of other users not visible: run as root to see all`,
     formatDuration(duration_ms),
     longest_downtime_ms === null
       ? ""

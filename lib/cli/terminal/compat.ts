@@ -13,7 +13,7 @@ import { printable } from "../wording/printable.ts";
 import { painter, type Tone } from "./paint.ts";
 
 const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {
-  compatible: ["nothing found that keeps it from loading the state", "good"],
+  compatible: ["nothing found that prevents it from loading the state", "good"],
   doubtful: ["may not load the state", "careful"],
   refused: ["would refuse the state", "bad"],
 };
@@ -46,8 +46,10 @@ export function renderCompat(
     text += `\n  ${
       paragraph(
         `${others} more ${
-          others === 1 ? "concerns what" : "concern what"
-        } this VM does not have; --json lists ${others === 1 ? "it" : "them"}`,
+          others === 1 ? "concerns a device" : "concern devices"
+        } that this VM does not have; --json lists ${
+          others === 1 ? "it" : "them"
+        }`,
         look,
         2,
       )
@@ -55,7 +57,7 @@ export function renderCompat(
   }
   if (unseen.length > 0) {
     text += `\n  ${
-      paragraph(`Not told by -dump-vmstate: ${unseen.join(", ")}`, look, 2)
+      paragraph(`Not covered by -dump-vmstate: ${unseen.join(", ")}`, look, 2)
     }\n`;
   }
   return text;

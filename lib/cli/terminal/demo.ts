@@ -2,8 +2,8 @@
 
 /** Said while the machine starts. */
 export const DEMO_INTRODUCTION =
-  `A virtual machine runs, its guest counts. Now the program that runs it is
-replaced by a new one, in the same process and around the same memory.
+  `A virtual machine is running, and its guest is counting. The program that runs
+it is now replaced by a new one, in the same process and around the same memory.
 
 `;
 

@@ -127,10 +127,10 @@ function* renderBlock(
   if (pages === undefined) return yield "  ~ pages cannot be compared\n";
   const { changed, onlyOld, onlyNew } = pages;
   if (changed > 0) {
-    yield `  ~ ${changed} of the pages that both have differ\n`;
+    yield `  ~ pages that differ: ${changed}\n`;
   }
-  if (onlyOld > 0) yield `  - ${onlyOld} pages are in the old stream alone\n`;
-  if (onlyNew > 0) yield `  + ${onlyNew} pages are in the new stream alone\n`;
+  if (onlyOld > 0) yield `  - pages only in the old stream: ${onlyOld}\n`;
+  if (onlyNew > 0) yield `  + pages only in the new stream: ${onlyNew}\n`;
 }
 
 function addressText({ address }: RamBlockStatistics): string {

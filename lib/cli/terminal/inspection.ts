@@ -53,7 +53,7 @@ export function* renderSummary(
   yield `${paint(printable(file), "strong")}: migration stream, ${
     sizeText(size)
   }\n\n`;
-  yield label(paint, "machine", configuration?.machine ?? "not said");
+  yield label(paint, "machine", configuration?.machine ?? "unknown");
   yield label(paint, "pages", `${layout.pageSize} bytes`);
   const { capabilities = [], uuid } = configuration ?? {};
   if (capabilities.length > 0) {
@@ -77,11 +77,11 @@ export function* renderSummary(
     vmdesc !== undefined
       ? `at ${vmdesc.offset}`
       : problem === undefined
-      ? "none: what is inside the sections cannot be told"
+      ? "none: the contents of the sections are unknown"
       : "not reached",
   );
   if (trailing.length > 0) {
-    yield label(paint, "after its end", sizeText(trailing.length));
+    yield label(paint, "trailing", sizeText(trailing.length));
   }
   if (undescribed !== undefined) {
     const { offset, size } = undescribed;
@@ -175,7 +175,7 @@ export function* renderSections(
       }\n`;
     } else if (isOpaque) {
       yield `${place(undefined)}  ${
-        paint("in parts that only its own code can read", "careful")
+        paint("in a format that only its own code can parse", "careful")
       }${look.offsets ? "" : `, from offset ${offset} on`}\n`;
     } else if (state !== undefined) yield* renderState(state, place, paint);
   }
@@ -240,9 +240,9 @@ export function renderWorkDone(
     const { bytes, notUnderstood } = verdict;
     const but = notUnderstood === 0
       ? ""
-      : `; of ${notUnderstood} only the place is known`;
+      : `; ${notUnderstood} of them are not described and were kept as they are`;
     text += `${paint("verified", "good")}: ${printable(file)}: all ${bytes} ` +
-      `bytes encode to themselves${but}\n`;
+      `bytes are encoded back unchanged${but}\n`;
   }
   for (const { block, path, size, written } of extracted ?? []) {
     text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +

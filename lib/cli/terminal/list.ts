@@ -79,7 +79,7 @@ function reason({ obstacle, binary_state }: ListedVm): string | null {
 function footer(list: HostList): string[] {
   const lines = [
     ...list.passed_over.map(({ pid, why }) =>
-      printable(`process ${pid} was passed over: ${why}`)
+      printable(`process ${pid} was skipped: ${why}`)
     ),
     ...othersText(list),
   ];

@@ -24,7 +24,6 @@ import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
   endOf,
-  labelOf,
   roundUp,
   type Span,
   type Timed,
@@ -110,7 +109,7 @@ class Timeline {
     this.#resumed = report.downtime_ms !== null;
     this.#downtime = downtimeOf(report);
     this.#window = windowAround(this.#downtime, totalTime(report));
-    this.#nameWidth = columnsOf([GUEST, ...phases.map(labelOf)]);
+    this.#nameWidth = columnsOf([GUEST, ...phases.map(({ name }) => name)]);
     this.#columns = look.width - this.#nameWidth - DURATION_WIDTH - 4;
     this.#glyphs = look.unicode ? UNICODE : ASCII;
     this.#paint = painter(look.colour);
@@ -141,7 +140,7 @@ class Timeline {
     }
     if (span.start < this.#window.start) put(cells, 0, earlier, "faint");
     if (span.end > this.#window.end) put(cells, -1, later, "faint");
-    return this.#line(labelOf(phase), cells, phase.duration_ms);
+    return this.#line(phase.name, cells, phase.duration_ms);
   }
 
   #guestLine(downtime: Span): string {

@@ -28,10 +28,10 @@ export function tallyOutcomes(reports: readonly Report[]): string {
     .filter((text) => text !== "").join(", ");
 }
 
-/** "2 need a person"; empty where none came out so. */
+/** "2 need intervention"; empty where none came out so. */
 export function tally(reports: readonly Report[], outcome: Outcome): string {
   const count = reports.filter((report) => report.outcome === outcome).length;
   if (count === 0) return "";
   const isPlural = outcome === "needs-person" && count > 1;
-  return `${count} ${isPlural ? "need a person" : VERDICTS[outcome][0]}`;
+  return `${count} ${isPlural ? "need intervention" : VERDICTS[outcome][0]}`;
 }

@@ -1,6 +1,6 @@
 /** Which stretch of an update a timeline shows, in milliseconds. */
 
-import type { Phase, PhaseName, Report } from "../../update/report/report.ts";
+import type { Phase, Report } from "../../update/report/report.ts";
 
 /** What a timeline needs of a report. */
 export type Timed = Pick<
@@ -21,16 +21,9 @@ const SMALLEST_SHARE = 0.3;
 /** What is shown on either side of such a downtime, in downtimes. */
 const MARGIN = 0.5;
 
-const LABELS: Partial<Record<PhaseName, string>> = { verify: "same VM?" };
-
 /** When a phase ended. */
 export function endOf(phase: Phase): number {
   return phase.start_ms + phase.duration_ms;
-}
-
-/** What a phase is called where a person reads it. */
-export function labelOf(phase: Phase): string {
-  return LABELS[phase.name] ?? phase.name;
 }
 
 /** When the last phase, and the downtime, had ended. */

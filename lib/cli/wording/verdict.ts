@@ -16,7 +16,7 @@ export const VERDICTS: Readonly<
   "shut-down": ["shut down", "careful"],
   "refused": ["refused", "careful"],
   "rolled-back": ["rolled back", "careful"],
-  "needs-person": ["needs a person", "bad"],
+  "needs-person": ["needs intervention", "bad"],
 };
 
 /** The VM's name, or what else tells it from others. */
@@ -34,20 +34,18 @@ export function mainClause(report: Report): string {
         ? `${name} runs on the new program`
         : `${name} runs on ${programName(report.to)} ${was(report)}`;
     case "up-to-date":
-      return `${name} runs on ${programName(report.to ?? report.from)} already`;
+      return `${name} already runs on ${programName(report.to ?? report.from)}`;
     case "would-update":
-      return `${name} would move from ${old} to ${
-        report.to?.exe ?? "the new program"
-      }`;
+      return `${name} would move from ${old} to ${newName(report)}`;
     case "shut-down":
-      return `${name} was shut down meanwhile, and ran on ${old}`;
+      return `${name} was shut down during the update; it ran on ${old}`;
     case "refused":
       // An earlier start of the same update may have stopped the guest.
       return `${name} was not ${
         report.downtime_ms === null ? "touched" : "moved"
       } and runs on ${old}`;
     case "rolled-back":
-      return `${name} runs on ${old} again, its memory as it was`;
+      return `${name} runs on ${old}, its memory intact`;
     case "needs-person":
       return `${name} may not be running`;
   }
@@ -69,13 +67,19 @@ export function downtimeClause(report: Report): string {
   if (report.downtime_ms !== null) {
     return `downtime ${formatDuration(report.downtime_ms)}`;
   }
-  return report.outcome === "updated" ? "still paused, as it was" : "";
+  return report.outcome === "updated" ? "still paused, as before" : "";
 }
 
 /** All that is to be said in one line, after the word. */
 export function sentence(report: Report): string {
   return [mainClause(report), pidClause(report), downtimeClause(report)]
     .filter((clause) => clause !== "").join(", ");
+}
+
+/** "QEMU 11.1.3", or where it is while its version is unknown. */
+function newName({ to }: Report): string {
+  if (to === null) return "the new program";
+  return to.version === null ? to.exe ?? to.program : programName(to);
 }
 
 /** "QEMU 11.1.3". */
@@ -88,6 +92,8 @@ function was({ from, to }: Report): string {
     return `(was ${programName(from)})`;
   }
   return from.version === to?.version
-    ? "(the same version, started anew)"
-    : `(was ${from.version ?? "of unknown version"})`;
+    ? "(same version, re-executed)"
+    : from.version === null
+    ? "(previous version unknown)"
+    : `(was ${from.version})`;
 }

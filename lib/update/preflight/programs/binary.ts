@@ -17,7 +17,7 @@ export const newBinary: PreflightCheck = {
       return refuse(
         `New binary ${name} is not an absolute path, and the VM has another ` +
           "working directory",
-        "Name it with its whole path",
+        "Use an absolute path",
       );
     }
     // The VM may have other mounts than we.
