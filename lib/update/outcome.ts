@@ -25,7 +25,7 @@ import {
   RefusedError,
   RolledBackError,
   ShutDownError,
-  UpdateError,
+  type UpdateError,
 } from "./error.ts";
 import type { Outcome } from "./report/report.ts";
 

@@ -24,7 +24,7 @@
  */
 
 import { UpdateContext, type UpdateRequest } from "./context.ts";
-import { Deadline } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
 import { RolledBackError } from "./error.ts";
 import { LINUX } from "./linux.ts";
 import { failed, type Recourse } from "./phases/failed.ts";

@@ -4,7 +4,7 @@ import { data } from "../../tests/data/data.ts";
 import { writeBigStream } from "./big_stream.ts";
 import { denoRun, forms } from "./forms.ts";
 import { outputOf, timeOf } from "./run.ts";
-import { interleave, type Measure, Series } from "./series.ts";
+import { interleave, type Measure, type Series } from "./series.ts";
 import {
   MEGABYTES_A_SECOND,
   MILLISECONDS,

@@ -17,7 +17,7 @@
 import { VERSION } from "../../lib/version.ts";
 import { SCRIPTS } from "../../lib/cli/completion_scripts.ts";
 import { ENTRY } from "../compile/bundle.ts";
-import { type Component } from "../compile/licences.ts";
+import type { Component } from "../compile/licences.ts";
 import { fill, start } from "../compile/start.ts";
 import { run } from "../qemu/child.ts";
 import { changelog, copyright, OVERRIDES } from "./control.ts";

@@ -1,5 +1,5 @@
 import { AssertionError, assertMatch, assertRejects } from "@std/assert";
-import { Fd } from "../../ffi/fd.ts";
+import type { Fd } from "../../ffi/fd.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { withoutLeaks } from "./leaks.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "../../ffi/limits.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { geteuid, PidFd } from "../../ffi/process.ts";
-import { type Child } from "../../ffi/child.ts";
+import type { Child } from "../../ffi/child.ts";
 import { spawn } from "../../ffi/spawn.ts";
 import { signalName } from "../../ffi/signals.ts";
 import { withoutLeaks } from "./leaks.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Child } from "../../ffi/child.ts";
+import type { Child } from "../../ffi/child.ts";
 import { OsError } from "../../ffi/libc.ts";
 import {
   getScheduling,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Fd } from "../../ffi/fd.ts";
+import type { Fd } from "../../ffi/fd.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { shutDown } from "../../ffi/shut_down.ts";
 

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { VERSION } from "../../lib/version.ts";
+import { sourceFiles } from "./source_files.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -7,7 +9,8 @@ interface Task {
   readonly description: string;
 }
 
-const { tasks, imports }: {
+const { version, tasks, imports }: {
+  readonly version: string;
   readonly tasks: Readonly<Record<string, Task>>;
   readonly imports: Readonly<Record<string, string>>;
 } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
@@ -30,6 +33,22 @@ Deno.test("every package is pinned to one version", () => {
   for (const [name, target] of Object.entries(imports)) {
     assert(/^\.\/|^npm:.+@\d+\.\d+\.\d+$/.test(target), name);
   }
+});
+
+Deno.test("there is one version", async () => {
+  const galaxy = await Deno.readTextFile(
+    new URL("scripts/ansible/galaxy.yml", ROOT),
+  );
+  assertEquals(version, VERSION);
+  assertStringIncludes(galaxy, `\nversion: ${VERSION}\n`);
+});
+
+Deno.test("one file knows the library that reads the command line", async () => {
+  const found: string[] = [];
+  for await (const { path, text } of sourceFiles(["lib", "scripts"])) {
+    if (text.includes('from "@stricli/core"')) found.push(path);
+  }
+  assertEquals(found, ["lib/cli/stricli.ts"]);
 });
 
 Deno.test("tests that a document names are there", async () => {

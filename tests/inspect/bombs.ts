@@ -1,7 +1,7 @@
 /** Small states that would take much time or memory, if one let them. */
 
 import { encodeCprState } from "../../lib/cpr/mod.ts";
-import { Sink } from "../../lib/stream/mod.ts";
+import type { Sink } from "../../lib/stream/mod.ts";
 import {
   bytes,
   configuration,

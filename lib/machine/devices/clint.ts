@@ -20,7 +20,7 @@ import {
   type Value,
   vmstate,
 } from "../../vmstate/mod.ts";
-import { type Clock, type Device, type TimedDevice } from "./device.ts";
+import type { Clock, Device, TimedDevice } from "./device.ts";
 import { TICKS_A_SECOND } from "./memory_map.ts";
 
 const NANOSECONDS_A_TICK = BigInt(1e9 / TICKS_A_SECOND);

@@ -1,4 +1,4 @@
-import { Source, StreamError, TornStreamError } from "../../stream/mod.ts";
+import { type Source, StreamError, TornStreamError } from "../../stream/mod.ts";
 import { VmstateError } from "../../vmstate/mod.ts";
 import { RAM_SECTION, RecordType } from "./constants.ts";
 import { FieldDecoder } from "./decode_fields.ts";

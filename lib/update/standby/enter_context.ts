@@ -7,7 +7,7 @@
  */
 
 import { execvp } from "../../../ffi/exec.ts";
-import { Fd } from "../../../ffi/fd.ts";
+import type { Fd } from "../../../ffi/fd.ts";
 import {
   becomeUser,
   changeDirectory,

@@ -25,7 +25,7 @@ import {
 import { failure, shutDown } from "../outcome.ts";
 import { howItEnded } from "../process/ending.ts";
 import { stopProcess } from "../process/stop_process.ts";
-import { type VmRecord } from "../vm/facts.ts";
+import type { VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
 import { failureOf, nextStatus } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DecodedRecord } from "../../migration/mod.ts";
+import type { DecodedRecord } from "../../migration/mod.ts";
 import { canBeLoaded } from "../vm/run_state.ts";
 
 /** be32 size of the text with its NUL, then the text. */

@@ -24,7 +24,7 @@ import {
   UpdateError,
 } from "../error.ts";
 import { failure, shutDown } from "../outcome.ts";
-import { type Facts } from "../vm/facts.ts";
+import type { Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";

@@ -1,8 +1,4 @@
-import {
-  type EventWatch,
-  type QmpClient,
-  type QmpEvent,
-} from "../../qmp/mod.ts";
+import type { EventWatch, QmpClient, QmpEvent } from "../../qmp/mod.ts";
 import { asObject, text } from "./reply.ts";
 
 /** Waits until a migration reaches one of these statuses. */

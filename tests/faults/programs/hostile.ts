@@ -7,7 +7,7 @@
  * The words from "machine" on are those of the real one.
  */
 
-import { Fd } from "../../../ffi/fd.ts";
+import type { Fd } from "../../../ffi/fd.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import {

@@ -1,7 +1,7 @@
-import {
-  type Description,
-  type Dump,
-  type DumpField,
+import type {
+  Description,
+  Dump,
+  DumpField,
 } from "../../../inspect/compat/mod.ts";
 import { InspectError } from "../../../inspect/error.ts";
 import { devicesIn, type TreeDevice } from "../../vm/device_tree.ts";

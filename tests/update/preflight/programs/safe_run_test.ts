@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type BriefRun } from "../../../../lib/brief_run.ts";
+import type { BriefRun } from "../../../../lib/brief_run.ts";
 import {
   type Choice,
   safeWay,
