@@ -7,83 +7,121 @@
 
 import { inertJson } from "../inert.ts";
 
+/** A value that has no parts: bytes are hex, bigints decimal strings. */
+type JsonScalar = string | number | boolean | bigint | null | Uint8Array;
+
+/**
+ * What can be written. Members that are undefined are left out; a Map is an
+ * object whose keys may be anything, an iterator a list whose elements are made
+ * one by one.
+ */
+export type Json =
+  | JsonScalar
+  | readonly Json[]
+  | IteratorObject<Json>
+  | ReadonlyMap<string, Json>
+  | { readonly [key: string]: Json | undefined };
+
 /** Characters that gather before they are handed on. */
 const CHUNK = 16 * 1024;
-/** Bytes that are made hex at once. */
-const HEX_PIECE = CHUNK;
 
-/** Writes one JSON document; who uses it sees to the order. */
-export class JsonText {
+/** Writes one JSON document, in pieces. */
+export function writeJsonText(
+  value: Json,
+  write: (text: string) => void,
+): void {
+  const writer = new JsonWriter(write);
+  writer.value(value, "\n");
+  writer.end();
+}
+
+class JsonWriter {
   readonly #write: (text: string) => void;
   #text = "";
-  #indent = "\n";
-  /** True at the start of an object or list. */
-  #isFirst = true;
-  #hasKey = false;
 
   constructor(write: (text: string) => void) {
     this.#write = write;
   }
 
-  open(bracket: "{" | "["): void {
-    this.#place();
-    this.#text += bracket;
-    this.#indent += "  ";
-    this.#isFirst = true;
-  }
-
-  close(bracket: "}" | "]"): void {
-    this.#indent = this.#indent.slice(0, -2);
-    this.#text += this.#isFirst ? bracket : this.#indent + bracket;
-    this.#isFirst = false;
+  /** @param indent what a line of its own begins with */
+  value(value: Json, indent: string): void {
+    if (value instanceof Uint8Array) this.#bytes(value);
+    else if (isScalar(value)) this.#text += scalarText(value);
+    else if (Array.isArray(value) && value.every(isScalar)) {
+      this.#text += rowText(value);
+    } else if (Array.isArray(value) || value instanceof Iterator) {
+      this.#list(value, indent);
+    } else {
+      this.#object(
+        value instanceof Map ? value : Object.entries(value),
+        indent,
+      );
+    }
     if (this.#text.length > CHUNK) this.#flush();
   }
 
-  key(name: string): void {
-    this.#place();
-    this.#text += `${inertJson(name)}: `;
-    this.#hasKey = true;
+  #list(elements: Iterable<Json>, indent: string): void {
+    const inner = `${indent}  `;
+    let before = inner;
+    this.#text += "[";
+    for (const element of elements) {
+      this.#text += before;
+      before = `,${inner}`;
+      this.value(element, inner);
+    }
+    this.#text += before === inner ? "]" : `${indent}]`;
   }
 
-  /** Text that is JSON already and takes one line. */
-  raw(text: string): void {
-    this.#place();
-    this.#text += text;
+  #object(
+    members: Iterable<readonly [string, Json | undefined]>,
+    indent: string,
+  ): void {
+    const inner = `${indent}  `;
+    let before = inner;
+    this.#text += "{";
+    for (const [key, member] of members) {
+      if (member === undefined) continue;
+      this.#text += `${before}${inertJson(key)}: `;
+      before = `,${inner}`;
+      this.value(member, inner);
+    }
+    this.#text += before === inner ? "}" : `${indent}}`;
   }
 
-  /** Bytes as hex, in pieces: a buffer may have megabytes. */
-  hex(bytes: Uint8Array): void {
-    this.raw('"');
-    for (let at = 0; at < bytes.length; at += HEX_PIECE) {
-      this.#text += bytes.subarray(at, at + HEX_PIECE).toHex();
+  /** A buffer may have megabytes. */
+  #bytes(bytes: Uint8Array): void {
+    this.#text += '"';
+    for (let at = 0; at < bytes.length; at += CHUNK) {
+      this.#text += bytes.subarray(at, at + CHUNK).toHex();
       if (this.#text.length > CHUNK) this.#flush();
     }
     this.#text += '"';
   }
 
-  /** A member of one line. */
-  member(name: string, value: string | number | boolean | null): void {
-    this.key(name);
-    this.raw(inertJson(value));
-  }
-
-  /** Ends the document and hands on what is left. */
   end(): void {
     this.#text += "\n";
     this.#flush();
-  }
-
-  #place(): void {
-    if (this.#hasKey || this.#indent === "\n") {
-      this.#hasKey = false;
-      return;
-    }
-    this.#text += this.#isFirst ? this.#indent : `,${this.#indent}`;
-    this.#isFirst = false;
   }
 
   #flush(): void {
     this.#write(this.#text);
     this.#text = "";
   }
+}
+
+/** Tables have thousands of numbers: no text is made of each then. */
+function rowText(row: readonly JsonScalar[]): string {
+  const isTable = row.every((each) => typeof each === "number");
+  return `[${(isTable ? row : row.map(scalarText)).join(", ")}]`;
+}
+
+function isScalar(value: Json): value is JsonScalar {
+  return typeof value !== "object" || value === null ||
+    value instanceof Uint8Array;
+}
+
+function scalarText(value: JsonScalar): string {
+  if (typeof value === "string") return inertJson(value);
+  if (typeof value === "bigint") return `"${value}"`;
+  return value instanceof Uint8Array ? `"${value.toHex()}"` : String(value);
 }

@@ -5,13 +5,12 @@
  */
 
 import {
-  type DecodedField,
   type DecodedStruct,
   type DecodedValue,
   isStruct,
 } from "../migration/stream/mod.ts";
 import type { InspectedSection } from "./inspection.ts";
-import { membersOf, opaqueField } from "./members.ts";
+import { membersOf } from "./members.ts";
 
 /** A value that has no parts. */
 export type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
@@ -25,8 +24,9 @@ export interface Leaf {
 /** The leaves of a section by their paths, such as `sq[3].head`. */
 export function leavesOf({ state }: InspectedSection): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  if (state instanceof Uint8Array) addField(leaves, "", opaqueField(state, 0));
-  else if (state !== undefined) addStruct(leaves, "", state);
+  if (state instanceof Uint8Array) {
+    leaves.set("data", { type: "buffer", value: state });
+  } else if (state !== undefined) addStruct(leaves, "", state);
   return leaves;
 }
 
@@ -41,10 +41,6 @@ function addStruct(leaves: Leaves, path: string, struct: DecodedStruct): void {
   for (const { key, struct: sub } of subsections) {
     addStruct(leaves, prefix + key, sub);
   }
-}
-
-function addField(leaves: Leaves, path: string, field: DecodedField): void {
-  addValue(leaves, path + field.name, field.type, field.value);
 }
 
 function addValue(

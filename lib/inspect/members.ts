@@ -33,16 +33,3 @@ export function membersOf(struct: DecodedStruct): {
     })),
   };
 }
-
-/** The bytes of a section's state that nothing describes, as a field. */
-export function opaqueField(bytes: Uint8Array, offset: number): DecodedField {
-  return {
-    name: "data",
-    type: "buffer",
-    isArray: false,
-    hasMarkers: false,
-    offset,
-    size: bytes.length,
-    value: bytes,
-  };
-}
