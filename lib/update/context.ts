@@ -13,9 +13,9 @@ import {
   type QmpEvent,
 } from "../qmp/mod.ts";
 import { Deadline } from "./deadline.ts";
-import type { Report } from "./report/report.ts";
+import type { PhaseName } from "./phase.ts";
 import { sealed } from "./report/sealed.ts";
-import type { Draft } from "./report_draft.ts";
+import type { Draft } from "./report/draft.ts";
 import type { ProcessContext } from "./standby/process_context.ts";
 import type { PinnedContext } from "./standby/pinned_context.ts";
 import type {
@@ -240,7 +240,7 @@ export class UpdateContext implements AsyncDisposable {
    * not this VM's. While another guest stands still, this VM's monitor is not
    * read.
    */
-  async #observe(phase: Report["phases"][number]["name"]): Promise<void> {
+  async #observe(phase: PhaseName): Promise<void> {
     const since = performance.now();
     const client: QmpClient | undefined = this.client;
     client?.pause();

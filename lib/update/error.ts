@@ -1,5 +1,5 @@
 import { CprctlError } from "../errors.ts";
-import type { Outcome } from "./report/report.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** Why an update did not come to its end; carries what the report says. */
 export class UpdateError extends CprctlError {

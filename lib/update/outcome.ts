@@ -1,110 +1,25 @@
-/**
- * How an update ends that failed, by how far it had come and by what is left of
- * the VM. Every error after the checks is made by this table.
- *
- * ```
- * what is left of the VM                          untouched  stopped      moved
- * source     runs on the source, or stands there  refused    rolled back  rolled back
- * saved      its RAM and its whole saved state                            rolled back
- * silent     a source that does not answer                   a person's
- * torn       its RAM, and half a saved state                              a person's
- * stuck      RAM and state, but no program takes it                       a person's
- * ran        the guest has run on the destination                         a person's
- * ended      it had run there, and that ended                             a person's
- * nothing    its process has ended                a person's a person's
- * shut down  its guest or a client ended it       shut down  shut down    shut down
- * ```
- *
- * @module
- */
+/** How an update can end, and the exit code that says so. */
+export const OUTCOMES = {
+  /** Runs on the new program, or is paused on it, as it was. */
+  "updated": 0,
+  /** Was not touched: it runs on that program already. */
+  "up-to-date": 0,
+  /** Was not touched: only a check was asked for. */
+  "would-update": 0,
+  /** Powered itself off, or was shut down, meanwhile. */
+  "shut-down": 0,
+  /** Was not touched. */
+  "refused": 3,
+  /** Runs on the old program, its RAM as it was. */
+  "rolled-back": 4,
+  /** May not run: the error says why, and what to do. */
+  "needs-person": 5,
+} as const satisfies Readonly<Record<string, number>>;
 
-import type { ErrorAdvice } from "../errors.ts";
-import {
-  EndedAfterResumeError,
-  NeedsPersonError,
-  RefusedError,
-  RolledBackError,
-  ShutDownError,
-  type UpdateError,
-} from "./error.ts";
-import type { Outcome } from "./report/report.ts";
+/** How an update ended. */
+export type Outcome = keyof typeof OUTCOMES;
 
-/**
- * How far an update had come: until `migrate` is sent the VM is untouched; then
- * it is stopped, on the source; from `migrate-continue` on it is moved.
- */
-export const FAILURES = {
-  untouched: {
-    "source": "refused",
-    "nothing": "needs-person",
-    "shut down": "shut-down",
-  },
-  stopped: {
-    "source": "rolled-back",
-    "silent": "needs-person",
-    "nothing": "needs-person",
-    "shut down": "shut-down",
-  },
-  moved: {
-    "source": "rolled-back",
-    "saved": "rolled-back",
-    "torn": "needs-person",
-    "stuck": "needs-person",
-    "ran": "needs-person",
-    "ended": "needs-person",
-    "shut down": "shut-down",
-  },
-} as const satisfies Readonly<
-  Record<string, Readonly<Record<string, Outcome>>>
->;
-
-/** How far an update had come. */
-export type Stage = keyof typeof FAILURES;
-
-/** What is left of the VM. */
-export type Remains<S extends Stage> = keyof typeof FAILURES[S] & string;
-
-const KINDS = {
-  "refused": RefusedError,
-  "rolled-back": RolledBackError,
-  "needs-person": NeedsPersonError,
-  "shut-down": ShutDownError,
-} as const;
-
-/** The error for an update that failed, by the table. */
-export function failure<S extends Stage>(
-  stage: S,
-  remains: Remains<S>,
-  code: string,
-  message: string,
-  advice?: ErrorAdvice,
-): UpdateError {
-  const left: string = remains;
-  const row: Readonly<Record<string, keyof typeof KINDS>> = FAILURES[stage];
-  const outcome = row[left] ?? "needs-person";
-  const Kind = left === "ended" && outcome === "needs-person"
-    ? EndedAfterResumeError
-    : KINDS[outcome];
-  return new Kind(code, message, advice);
-}
-
-/**
- * The error for a VM that was shut down meanwhile.
- *
- * @param why completes "The VM was shut down:"
- */
-export function shutDown(
-  stage: Stage,
-  pid: number,
-  why: string,
-  cause?: unknown,
-): UpdateError {
-  const when = stage === "moved" ? "right after" : "before";
-  return failure(
-    stage,
-    "shut down",
-    "shut-down",
-    `The VM was shut down ${when} it was moved: ${why}; process ${pid} has ended`,
-    { cause },
-  );
+/** The exit code that an outcome stands for. */
+export function exitCodeOf(outcome: Outcome): number {
+  return OUTCOMES[outcome];
 }

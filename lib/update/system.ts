@@ -11,7 +11,7 @@ import type { NewCommand } from "./command/new_command.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
-import type { Report } from "./report/report.ts";
+import type { Check } from "./preflight/check.ts";
 import type { RunDirectory } from "./run/directory.ts";
 import type { PinnedContext } from "./standby/pinned_context.ts";
 import type { ProcessContext } from "./standby/process_context.ts";
@@ -83,7 +83,7 @@ export interface System {
     vm: LocatedVm,
     plan: Plan,
     wishes: Wishes,
-  ): Promise<Report["checks"]>;
+  ): Promise<Check[]>;
   runDirectory(facts: Facts): Promise<RunDirectoryPort>;
   /** Makes a writer of the journal of one update. */
   journal(

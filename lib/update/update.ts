@@ -18,7 +18,7 @@
  * The point of no return is `cont` in the commit, not the exec: until then the
  * standby process holds the VM's memory, and the saved state is kept. A rollback
  * has as long again as the deadline gave. What a failure comes to depends on
- * what is left of the VM: outcome.ts has the table, phases/failed.ts what is done.
+ * what is left of the VM: failure.ts has the table, phases/failed.ts what is done.
  *
  * @module
  */
@@ -32,8 +32,9 @@ import { facts, preflight } from "./phases/look.ts";
 import { prepare } from "./phases/prepare.ts";
 import { hold, migrate, switchover } from "./phases/stop.ts";
 import { commit, load, verify } from "./phases/take_over.ts";
-import type { PhaseName, Report } from "./report/report.ts";
-import { addFailure, type Draft } from "./report_draft.ts";
+import type { PhaseName } from "./phase.ts";
+import type { Report } from "./report/report.ts";
+import { addFailure, type Draft } from "./report/draft.ts";
 import type { System } from "./system.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { ChangedMeanwhileProblem } from "./vm/fingerprint.ts";

@@ -1,6 +1,7 @@
 /** Updates by cprctl itself, in a process of its own, as people run it. */
 
-import type { PhaseName, Report } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
+import type { Report } from "../../lib/update/report/report.ts";
 import { outputOf } from "./run.ts";
 import { Series } from "./series.ts";
 

@@ -1,7 +1,7 @@
 /** What changes between the checks and the stop: by a guest, or by a client. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import type { PhaseName } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";
 import { type Ending, updateHere } from "../faults/harness/cprctl.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
-import type { PhaseName } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

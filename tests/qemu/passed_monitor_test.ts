@@ -1,7 +1,7 @@
 /** VMs whose monitor is a listening socket that was passed by its number. */
 
 import { assertEquals, assertNotEquals } from "@std/assert";
-import type { PhaseName } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

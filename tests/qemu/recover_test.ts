@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
-import type { PhaseName } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { QmpClient } from "../../lib/qmp/mod.ts";
-import type { PhaseName } from "../../lib/update/report/report.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { SavedState } from "../../lib/update/transaction/saved_state.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { check } from "../../lib/update/update.ts";
-import type { Check } from "../../lib/update/report/report.ts";
+import type { Check } from "../../lib/update/preflight/check.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";
 import { withRunDirectory } from "../update/run_base.ts";

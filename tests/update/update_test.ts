@@ -3,8 +3,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { QmpError } from "../../lib/qmp/mod.ts";
 import { RefusedError, UpdateProblem } from "../../lib/update/error.ts";
-import { FAILURES } from "../../lib/update/outcome.ts";
-import type { Outcome } from "../../lib/update/report/report.ts";
+import { FAILURES } from "../../lib/update/failure.ts";
+import type { Outcome } from "../../lib/update/outcome.ts";
 import { CPR_EXEC, update } from "../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "./scripted_host.ts";
 import { CLOSES, Refusal } from "./scripted_monitor.ts";

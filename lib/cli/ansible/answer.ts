@@ -17,7 +17,8 @@
 
 import { mapTexts, printable } from "../../inert.ts";
 import { isThere } from "../../update/process/named_process.ts";
-import type { Check, Report } from "../../update/report/report.ts";
+import type { Check } from "../../update/preflight/check.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { Glance } from "../../update/vm/glance.ts";
 import { formatDuration } from "../wording/format.ts";
 

@@ -1,6 +1,6 @@
 /** The checks: what refused or warned in full, the rest folded away. */
 
-import type { Check } from "../../update/report/report.ts";
+import type { Check } from "../../update/preflight/check.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
 import { remedyLine } from "./sections.ts";
 

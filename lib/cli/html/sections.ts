@@ -1,13 +1,13 @@
 /** The parts of a page about one VM, besides its timeline and its checks. */
 
+import type { CommandChange } from "../../update/command/draft.ts";
+import type { Outcome } from "../../update/outcome.ts";
 import type {
-  CommandChange,
   Comparison,
-  Outcome,
-  Program,
   Report,
   ReportError,
 } from "../../update/report/report.ts";
+import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration, formatSize } from "../wording/format.ts";
 import { totalTime } from "../wording/time_window.ts";
 import { programName } from "../wording/verdict.ts";

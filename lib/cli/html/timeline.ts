@@ -17,7 +17,8 @@
  * @module
  */
 
-import type { Phase, Report } from "../../update/report/report.ts";
+import type { Phase } from "../../update/phase.ts";
+import type { Report } from "../../update/report/report.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,

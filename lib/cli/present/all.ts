@@ -2,7 +2,7 @@
 
 import type { AllWatcher, Candidate } from "../../update/all/all.ts";
 import { type AllReport, exitCodeOfAll } from "../../update/all/all_report.ts";
-import type { PhaseName } from "../../update/report/report.ts";
+import type { PhaseName } from "../../update/phase.ts";
 import { writePage } from "../files/side.ts";
 import type { CliProcess, Output } from "../process.ts";
 import {

@@ -1,9 +1,9 @@
 /** From an update under way to what is printed, and the exit code. */
 
 import { CprctlError } from "../../errors.ts";
+import { exitCodeOf } from "../../update/outcome.ts";
 import {
   type ErrorDocument,
-  exitCodeOf,
   type Report,
   REPORT_SCHEMA,
 } from "../../update/report/report.ts";

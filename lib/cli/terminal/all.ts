@@ -1,7 +1,8 @@
 /** Several updates as a person reads them: a line each, then the sum. */
 
 import type { AllReport, LeftOut } from "../../update/all/all_report.ts";
-import type { PhaseName, Report } from "../../update/report/report.ts";
+import type { PhaseName } from "../../update/phase.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { formatDuration } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";

@@ -1,9 +1,9 @@
 /** A report as a person reads it: the verdict first, then how it came about. */
 
 import { unicodeWidth } from "@std/cli";
+import type { CommandChange } from "../../update/command/draft.ts";
+import type { Check } from "../../update/preflight/check.ts";
 import type {
-  Check,
-  CommandChange,
   Comparison,
   Report,
   ReportError,

@@ -17,7 +17,7 @@
  * @module
  */
 
-import type { Phase } from "../../update/report/report.ts";
+import type { Phase } from "../../update/phase.ts";
 import type { Look } from "../process.ts";
 import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatDuration } from "../wording/format.ts";

@@ -1,6 +1,7 @@
 /** How several updates ended, in words. */
 
-import type { Outcome, Report } from "../../update/report/report.ts";
+import type { Outcome } from "../../update/outcome.ts";
+import type { Report } from "../../update/report/report.ts";
 import { VERDICTS } from "./verdict.ts";
 
 /** From what needs a person to what needs nothing. */

@@ -1,6 +1,7 @@
 /** Which stretch of an update a timeline shows, in milliseconds. */
 
-import type { Phase, Report } from "../../update/report/report.ts";
+import type { Phase } from "../../update/phase.ts";
+import type { Report } from "../../update/report/report.ts";
 
 /** What a timeline needs of a report. */
 export type Timed = Pick<

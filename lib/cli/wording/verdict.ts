@@ -1,6 +1,8 @@
 /** An outcome in words: what a person wants to know first. */
 
-import type { Outcome, Program, Report } from "../../update/report/report.ts";
+import type { Outcome } from "../../update/outcome.ts";
+import type { Report } from "../../update/report/report.ts";
+import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration } from "./format.ts";
 
 /** How an outcome is to be felt. */

@@ -16,10 +16,11 @@
 
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
-import type { PhaseName, Report } from "../report/report.ts";
+import type { PhaseName } from "../phase.ts";
+import type { Report } from "../report/report.ts";
 import type { PassedOver } from "../host/processes.ts";
 import { sealed } from "../report/sealed.ts";
-import { addFailure, draftOfListed } from "../report_draft.ts";
+import { addFailure, blankReport, type Draft } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
@@ -193,4 +194,20 @@ async function reported(
     addFailure(report, error);
     return sealed(report);
   }
+}
+
+/** The report of a VM that could not be looked at. */
+export function draftOfListed(vm: ListedVm): Draft {
+  return {
+    ...blankReport(),
+    vm: { name: vm.name, uuid: null, qmp: vm.qmp, machine: null },
+    pid_before: vm.pid,
+    pid_after: vm.pid,
+    from: {
+      program: vm.program,
+      version: vm.version,
+      package: null,
+      exe: vm.binary,
+    },
+  };
 }

@@ -5,13 +5,8 @@
  */
 
 import * as v from "valibot";
-import {
-  type Outcome,
-  OUTCOMES,
-  type Report,
-  REPORT_SCHEMA,
-  reportSchema,
-} from "../report/report.ts";
+import { type Outcome, OUTCOMES } from "../outcome.ts";
+import { type Report, REPORT_SCHEMA, reportSchema } from "../report/report.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));

@@ -6,7 +6,6 @@ import {
   redactedWord,
   withValue,
 } from "../../cmdline/mod.ts";
-import type { CommandChange } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
 import type { LiveProcess } from "./live_process.ts";
 
@@ -26,6 +25,15 @@ export interface Situation {
 
 /** Edits what would lose or slow down the VM. Applying it twice changes nothing. */
 export type Rule = (draft: CommandDraft, situation: Situation) => void;
+
+/** A change to the command line, with its reason. */
+export interface CommandChange {
+  /** Null where words were added. */
+  readonly from: string | null;
+  /** Null where words were left out. */
+  readonly to: string | null;
+  readonly why: string;
+}
 
 /**
  * A command line on its way from one program to the next. Rules edit it one

@@ -8,7 +8,7 @@
 
 import { type Argument, CmdlineError, keysOf } from "../../cmdline/mod.ts";
 import { RefusedError } from "../error.ts";
-import type { CommandChange } from "../report/report.ts";
+import type { CommandChange } from "../command/draft.ts";
 import type { Facts } from "../vm/facts.ts";
 import { firstOption } from "./command_line.ts";
 import { CommandDraft, type CommandProblem, shellWords } from "./draft.ts";

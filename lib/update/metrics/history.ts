@@ -6,7 +6,8 @@
  */
 
 import { printable } from "../../inert.ts";
-import { type Outcome, OUTCOMES, type Report } from "../report/report.ts";
+import { type Outcome, OUTCOMES } from "../outcome.ts";
+import type { Report } from "../report/report.ts";
 import { parseSamples } from "./exposition.ts";
 import { METRIC } from "./names.ts";
 

@@ -24,7 +24,7 @@ import {
   RolledBackError,
   UpdateError,
 } from "../error.ts";
-import { failure, shutDown } from "../outcome.ts";
+import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";

@@ -8,7 +8,7 @@ import type { Deadline } from "../deadline.ts";
 import { ENDED, RefusedError } from "../error.ts";
 import { requireNoRefusal } from "../preflight/mod.ts";
 import { isGone } from "../process/proc.ts";
-import { draftOf } from "../report_draft.ts";
+import { draftOf } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ShutdownWatch } from "../vm/shutdown.ts";

@@ -10,7 +10,7 @@ import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { messageOf, UpdateError } from "../error.ts";
-import { failure } from "../outcome.ts";
+import { failure } from "../failure.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";

@@ -2,7 +2,6 @@ import type { QmpClient } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../process/files.ts";
-import type { Check } from "../report/report.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
@@ -39,6 +38,15 @@ export interface CheckContext extends PreflightContext {
   readonly running: CommandLine;
   /** What it is to be started with. */
   readonly next: CommandLine;
+}
+
+/** A check and its verdict, as it is reported. */
+export interface Check {
+  /** Stable, kebab-case. */
+  readonly id: string;
+  readonly verdict: "ok" | "warn" | "refuse" | "skipped";
+  readonly detail: string;
+  readonly remedy: string | null;
 }
 
 /** What a check found: nothing wrong, or what and what to do about it. */

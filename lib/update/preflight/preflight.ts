@@ -3,7 +3,7 @@ import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../process/files.ts";
-import type { Check } from "../report/report.ts";
+import type { Check } from "../preflight/check.ts";
 import { ARGUMENT_CHECKS } from "./arguments/checks.ts";
 import {
   type CheckContext,

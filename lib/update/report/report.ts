@@ -17,40 +17,15 @@
  */
 
 import * as v from "valibot";
+import type { CommandChange } from "../command/draft.ts";
+import { type Outcome, OUTCOMES } from "../outcome.ts";
+import { type Phase, PHASES } from "../phase.ts";
+import type { Check } from "../preflight/check.ts";
+import type { PreservedRam } from "../transaction/hold.ts";
+import type { Program, VmNames } from "../vm/facts.ts";
 
 /** Raised when a field changes its meaning or goes away. */
 export const REPORT_SCHEMA = 1;
-
-/** How an update can end, and the exit code that says so. */
-export const OUTCOMES = {
-  "updated": 0,
-  "up-to-date": 0,
-  "would-update": 0,
-  "shut-down": 0,
-  "refused": 3,
-  "rolled-back": 4,
-  "needs-person": 5,
-} as const satisfies Record<string, number>;
-
-/** How an update ended. */
-export type Outcome = keyof typeof OUTCOMES;
-
-/** The steps of an update, in the order they are taken. */
-export const PHASES = [
-  "facts",
-  "preflight",
-  "prepare",
-  "migrate",
-  "hold",
-  "switchover",
-  "load",
-  "verify",
-  "commit",
-  "rollback",
-] as const;
-
-/** A step of an update. */
-export type PhaseName = typeof PHASES[number];
 
 const outcomeNames = Object.keys(OUTCOMES) as Outcome[];
 
@@ -66,6 +41,21 @@ const text = v.nullable(v.string());
 /** A nullable text with a word about it for the schema's reader. */
 const described = (words: string) => v.pipe(text, v.description(words));
 
+/** A schema of what another part of the update declares. */
+type Describes<T> = v.GenericSchema<T, T>;
+
+const vmSchema = v.strictObject({
+  name: text,
+  uuid: text,
+  qmp: text,
+  machine: text,
+}) satisfies Describes<VmNames>;
+
+const ramSchema = v.strictObject({
+  blocks: count,
+  bytes: count,
+}) satisfies Describes<PreservedRam>;
+
 const programSchema = v.strictObject({
   program: v.pipe(
     v.string(),
@@ -74,7 +64,7 @@ const programSchema = v.strictObject({
   version: text,
   package: text,
   exe: text,
-});
+}) satisfies Describes<Program>;
 
 const phaseSchema = v.strictObject({
   name: v.picklist(PHASES),
@@ -83,20 +73,20 @@ const phaseSchema = v.strictObject({
     v.description("counted from the start of the update"),
   ),
   duration_ms: milliseconds,
-});
+}) satisfies Describes<Phase>;
 
 const checkSchema = v.strictObject({
   id: v.string(),
   verdict: v.picklist(["ok", "warn", "refuse", "skipped"]),
   detail: v.string(),
   remedy: text,
-});
+}) satisfies Describes<Check>;
 
 const commandChangeSchema = v.strictObject({
   from: described("the words that were; null where words were added"),
   to: described("the words that are; null where words were left out"),
   why: v.string(),
-});
+}) satisfies Describes<CommandChange>;
 
 const errorSchema = v.strictObject({
   code: v.string(),
@@ -119,7 +109,7 @@ export const reportSchema = v.strictObject({
     v.boolean(),
     v.description("after a check: what it would be after the update"),
   ),
-  vm: v.strictObject({ name: text, uuid: text, qmp: text, machine: text }),
+  vm: vmSchema,
   pid_before: v.nullable(pid),
   pid_after: v.nullable(pid),
   mode: v.picklist(["cpr-exec", "cpr-transfer"]),
@@ -139,7 +129,7 @@ export const reportSchema = v.strictObject({
   phases: v.array(phaseSchema),
   checks: v.array(checkSchema),
   command_changes: v.array(commandChangeSchema),
-  ram: v.nullable(v.strictObject({ blocks: count, bytes: count })),
+  ram: v.nullable(ramSchema),
   rehearsal: v.nullable(v.record(v.string(), v.unknown())),
   before_after: v.pipe(
     v.optional(v.array(comparisonSchema)),
@@ -159,22 +149,9 @@ export const errorDocumentSchema = v.strictObject({
 
 /** The report of one update. */
 export type Report = v.InferOutput<typeof reportSchema>;
-/** A program that a VM runs on. */
-export type Program = v.InferOutput<typeof programSchema>;
-/** A step that was taken. */
-export type Phase = v.InferOutput<typeof phaseSchema>;
-/** A preflight check and its verdict. */
-export type Check = v.InferOutput<typeof checkSchema>;
-/** A change to the command line, with its reason. */
-export type CommandChange = v.InferOutput<typeof commandChangeSchema>;
 /** What went wrong. */
 export type ReportError = v.InferOutput<typeof errorSchema>;
 /** Something before the update beside the same after it. */
 export type Comparison = v.InferOutput<typeof comparisonSchema>;
 /** What `--json` prints where there is no report. */
 export type ErrorDocument = v.InferOutput<typeof errorDocumentSchema>;
-
-/** The exit code that an outcome stands for. */
-export function exitCodeOf(outcome: Outcome): number {
-  return OUTCOMES[outcome];
-}

@@ -22,7 +22,7 @@ import {
   type UpdateError,
   UpdateProblem,
 } from "../error.ts";
-import { failure, shutDown } from "../outcome.ts";
+import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
 import { stopProcess } from "../process/stop_process.ts";
 import type { VmRecord } from "../vm/facts.ts";

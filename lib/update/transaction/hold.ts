@@ -6,13 +6,19 @@ import type { ProcessHandle } from "../../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { findDescriptor } from "../process/proc.ts";
-import type { Report } from "../report/report.ts";
 import type { Preserved } from "../standby/holdings.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */
 const MAXIMUM_DESCRIPTORS = 4096;
 
 const STANDARD_STREAMS = [0, 1, 2];
+
+/** Guest RAM that stays in place. */
+export interface PreservedRam {
+  /** Of them that are files. */
+  readonly blocks: number;
+  readonly bytes: number;
+}
 
 /**
  * Duplicates of what a VM needs to live on when its process is gone: the
@@ -26,7 +32,7 @@ export class Hold implements Disposable {
     /** By the number that they have in the VM's process. */
     readonly descriptors: ReadonlyMap<number, Fd>,
     /** The RAM among them. */
-    readonly ram: NonNullable<Report["ram"]>,
+    readonly ram: PreservedRam,
   ) {}
 
   /**

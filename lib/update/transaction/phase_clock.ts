@@ -1,5 +1,5 @@
 import { messageOf } from "../error.ts";
-import type { Phase, PhaseName } from "../report/report.ts";
+import type { Phase, PhaseName } from "../phase.ts";
 
 /**
  * Is told of each phase before it begins; the update waits for its answer,

@@ -23,7 +23,7 @@ import {
   RefusedError,
   UpdateError,
 } from "../error.ts";
-import { failure, shutDown } from "../outcome.ts";
+import { failure, shutDown } from "../failure.ts";
 import type { Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";

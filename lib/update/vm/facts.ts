@@ -10,7 +10,6 @@ import { identify, type Identity } from "../process/identity.ts";
 import { type Executable, readOwner } from "../process/proc.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
-import type { Program, Report } from "../report/report.ts";
 import { readDeviceMemory } from "./device_memory.ts";
 import { hasActiveImages } from "./images.ts";
 import { type RamFile, readRamFiles } from "./ram_files.ts";
@@ -19,6 +18,24 @@ import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
 /** What a VM runs on: the name that a report gives the program. */
 export type ProgramName = "QEMU" | "cprctl";
+
+/** A program that a VM runs on; null for what is not known of it. */
+export interface Program {
+  readonly program: string;
+  readonly version: string | null;
+  readonly package: string | null;
+  /** Path of its executable. */
+  readonly exe: string | null;
+}
+
+/** By what a person knows a VM. */
+export interface VmNames {
+  readonly name: string | null;
+  readonly uuid: string | null;
+  /** Path of its monitor. */
+  readonly qmp: string | null;
+  readonly machine: string | null;
+}
 
 /** Who a VM is and how it was before an update. Plain data. */
 export interface VmRecord {
@@ -176,7 +193,7 @@ export function versionText(version: QemuVersion): string {
 }
 
 /** The VM as the report names it. */
-export function vmOf(facts: VmRecord): Report["vm"] {
+export function vmOf(facts: VmRecord): VmNames {
   return {
     name: facts.name ?? null,
     uuid: facts.uuid ?? null,

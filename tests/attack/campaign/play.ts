@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../../lib/update/all/all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED } from "../../../lib/update/error.ts";
-import { OUTCOMES } from "../../../lib/update/report/report.ts";
+import { OUTCOMES } from "../../../lib/update/outcome.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import type { Script } from "../relay.ts";

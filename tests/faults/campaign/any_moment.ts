@@ -2,7 +2,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import type { PhaseName } from "../../../lib/update/report/report.ts";
+import type { PhaseName } from "../../../lib/update/phase.ts";
 import { SELF } from "../harness/cprctl.ts";
 import type { Action, Fault } from "../harness/fault.ts";
 import type { Fixture } from "../harness/fixture.ts";

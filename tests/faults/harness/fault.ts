@@ -1,7 +1,8 @@
 /** What can go wrong in an update, and what has to come of it. */
 
 import type { Recovery } from "../../../lib/update/recover/recover.ts";
-import type { Outcome, PhaseName } from "../../../lib/update/report/report.ts";
+import type { Outcome } from "../../../lib/update/outcome.ts";
+import type { PhaseName } from "../../../lib/update/phase.ts";
 import type { Machine } from "../../qemu/harness/mod.ts";
 import type { Fixture } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 /** cprctl itself is killed, and `cprctl recover` called. */
 
-import type { PhaseName } from "../../../lib/update/report/report.ts";
+import type { PhaseName } from "../../../lib/update/phase.ts";
 import type { Action, Expected, Fault, VmLocation } from "../harness/fault.ts";
 import { whenOf } from "./signals.ts";
 

@@ -1,6 +1,6 @@
 /** Signals: to cprctl, which has to outlast them, and to the VM's process. */
 
-import type { PhaseName } from "../../../lib/update/report/report.ts";
+import type { PhaseName } from "../../../lib/update/phase.ts";
 import { ended, refused, rolledBack, updated } from "../harness/expected.ts";
 import type { Action, Expected, Fault } from "../harness/fault.ts";
 

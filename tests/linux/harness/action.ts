@@ -1,7 +1,8 @@
 /** Something that a guest does while its VM is updated, and what comes of it. */
 
 import type { Ending } from "../../faults/harness/cprctl.ts";
-import type { Outcome, PhaseName } from "../../../lib/update/report/report.ts";
+import type { Outcome } from "../../../lib/update/outcome.ts";
+import type { PhaseName } from "../../../lib/update/phase.ts";
 import type { LinuxMachine, LinuxMachineOptions } from "./linux_machine.ts";
 
 /** Phases as which begin the guest acts; its VM stops in the last one. */

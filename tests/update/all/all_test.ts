@@ -1,6 +1,10 @@
 import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import * as v from "valibot";
-import { type Candidate, workOnAll } from "../../../lib/update/all/all.ts";
+import {
+  type Candidate,
+  draftOfListed,
+  workOnAll,
+} from "../../../lib/update/all/all.ts";
 import {
   allReportSchema,
   exitCodeOfAll,
@@ -12,8 +16,9 @@ import {
   RefusedError,
   RolledBackError,
 } from "../../../lib/update/error.ts";
-import type { Outcome, Report } from "../../../lib/update/report/report.ts";
-import { addFailure, draftOfListed } from "../../../lib/update/report_draft.ts";
+import type { Outcome } from "../../../lib/update/outcome.ts";
+import type { Report } from "../../../lib/update/report/report.ts";
+import { addFailure } from "../../../lib/update/report/draft.ts";
 import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
 import { listed } from "./listed.ts";
 

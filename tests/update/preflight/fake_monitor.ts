@@ -14,7 +14,7 @@ import {
   preflight,
   type PreflightContext,
 } from "../../../lib/update/preflight/mod.ts";
-import type { Check } from "../../../lib/update/report/report.ts";
+import type { Check } from "../../../lib/update/preflight/check.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
 import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";

@@ -1,4 +1,4 @@
-import type { Check } from "../../../lib/update/report/report.ts";
+import type { Check } from "../../../lib/update/preflight/check.ts";
 import { whileItRuns } from "../while_it_runs.ts";
 import { findings } from "./fake_monitor.ts";
 

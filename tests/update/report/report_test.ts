@@ -1,9 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  exitCodeOf,
-  OUTCOMES,
-  type Report,
-} from "../../../lib/update/report/report.ts";
+import { exitCodeOf, OUTCOMES } from "../../../lib/update/outcome.ts";
+import type { Report } from "../../../lib/update/report/report.ts";
 import { reportJsonSchema } from "../../../lib/update/report/schema.ts";
 import {
   ReportError,

@@ -1,6 +1,6 @@
 import { identityAt } from "../../../../lib/update/process/proc.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Check } from "../../../../lib/update/report/report.ts";
+import type { Check } from "../../../../lib/update/preflight/check.ts";
 import {
   dumpText,
   field,

@@ -1,15 +1,10 @@
 /** A report while it comes about. */
 
-import { CprctlError } from "../errors.ts";
-import { QmpCommandError } from "../qmp/mod.ts";
-import { ShutDownError, UpdateError } from "./error.ts";
-import type { ListedVm } from "./host/list.ts";
-import {
-  type Report,
-  REPORT_SCHEMA,
-  type ReportError,
-} from "./report/report.ts";
-import { programOf, vmOf, type VmRecord } from "./vm/facts.ts";
+import { CprctlError } from "../../errors.ts";
+import { QmpCommandError } from "../../qmp/mod.ts";
+import { ShutDownError, UpdateError } from "../error.ts";
+import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
+import { programOf, vmOf, type VmRecord } from "../vm/facts.ts";
 
 /** A report whose fields are filled in as they become known. */
 export type Draft = { -readonly [K in keyof Report]: Report[K] };
@@ -17,7 +12,7 @@ export type Draft = { -readonly [K in keyof Report]: Report[K] };
 /** The report of a VM that nothing was done to yet. */
 export function draftOf(vm: VmRecord): Draft {
   return {
-    ...blank(),
+    ...blankReport(),
     vm: vmOf(vm),
     pid_before: vm.pid,
     pid_after: vm.pid,
@@ -25,24 +20,8 @@ export function draftOf(vm: VmRecord): Draft {
   };
 }
 
-/** The report of a VM that could not be looked at. */
-export function draftOfListed(vm: ListedVm): Draft {
-  return {
-    ...blank(),
-    vm: { name: vm.name, uuid: null, qmp: vm.qmp, machine: null },
-    pid_before: vm.pid,
-    pid_after: vm.pid,
-    from: {
-      program: vm.program,
-      version: vm.version,
-      package: null,
-      exe: vm.binary,
-    },
-  };
-}
-
 /** What no report is without, and nothing known. */
-function blank() {
+export function blankReport() {
   return {
     schema: REPORT_SCHEMA,
     outcome: "needs-person",
