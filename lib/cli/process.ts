@@ -52,25 +52,50 @@ const MAX_WIDTH = 100;
 /** Narrower, and bars have no room. */
 const MIN_WIDTH = 48;
 
+/** What the environment says of the terminal. */
+export interface Preferences {
+  /** It can only write lines. */
+  readonly dumb: boolean;
+  /** Colours: never, also where nobody watches, or where a person does. */
+  readonly colour: "never" | "always" | "terminal";
+  /** Whether it shows more than ASCII. */
+  readonly unicode: boolean;
+}
+
 /** This process. */
 export function hostProcess(): CliProcess {
-  const dumb = Deno.env.get("TERM") === "dumb";
-  const plain = dumb || (Deno.env.get("NO_COLOR") ?? "") !== "";
-  const stdout = output(Deno.stdout, 1, { plain, dumb });
-  const stderr = output(Deno.stderr, 2, { plain, dumb });
+  const preferences = preferencesOf((name) => Deno.env.get(name) ?? "");
+  const stdout = output(Deno.stdout, 1, preferences);
+  const stderr = output(Deno.stderr, 2, preferences);
   const debug = (Deno.env.get("CPRCTL_DEBUG") ?? "") !== "";
   const look = {
     width: stdout.isTerminal ? consoleWidth() : DEFAULT_WIDTH,
     colour: stdout.getColorDepth() > 1,
-    unicode: !dumb,
+    unicode: preferences.unicode,
   };
   return { stdout, stderr, look, debug };
+}
+
+/** @param env gives a variable; empty where it is not set */
+export function preferencesOf(env: (name: string) => string): Preferences {
+  const dumb = env("TERM") === "dumb";
+  const locale = env("LC_ALL") || env("LC_CTYPE") || env("LANG");
+  return {
+    dumb,
+    colour: dumb || env("NO_COLOR") !== ""
+      ? "never"
+      : /^0?$/.test(env("CLICOLOR_FORCE"))
+      ? "terminal"
+      : "always",
+    // Where no locale is said at all, as under systemd, readers know UTF-8.
+    unicode: !dumb && (locale === "" || /utf-?8/i.test(locale)),
+  };
 }
 
 function output(
   target: typeof Deno.stdout,
   descriptor: number,
-  { plain, dumb }: { readonly plain: boolean; readonly dumb: boolean },
+  { colour, dumb }: Preferences,
 ): Output {
   const isTerminal = target.isTerminal();
   let outlet: Outlet | undefined;
@@ -82,7 +107,8 @@ function output(
     get failure() {
       return failure;
     },
-    getColorDepth: () => isTerminal && !plain ? 8 : 1,
+    getColorDepth: () =>
+      colour === "always" || colour === "terminal" && isTerminal ? 8 : 1,
     offer(text: string): void {
       if (readerGone) return;
       try {

@@ -54,7 +54,22 @@ export const PROGRAM: Program = {
       title: "ENVIRONMENT",
       rows: [
         ["NO_COLOR", "Print no colours"],
+        ["CLICOLOR_FORCE", "Print colours through a pipe as well"],
         ["CPRCTL_DEBUG", "Print where an error was thrown"],
+      ],
+    },
+    {
+      title: "FILES",
+      rows: [
+        [
+          "/run/cprctl",
+          "Updates of root in progress or left unfinished; other users have " +
+          "theirs in XDG_RUNTIME_DIR, units of systemd in RUNTIME_DIRECTORY",
+        ],
+        [
+          "/var/cache/cprctl",
+          "The portable program, unpacked; in XDG_CACHE_HOME where that is set",
+        ],
       ],
     },
   ],
