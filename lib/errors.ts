@@ -57,3 +57,23 @@ export class UsageError extends CprctlError {
     super("usage", message, advice);
   }
 }
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** The code of anything that was thrown. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof CprctlError ? thrown.code : "internal";
+}
+
+/** What an error advises to do next, to pass it on. */
+export function remedyOf(thrown: unknown): string | undefined {
+  return thrown instanceof CprctlError ? thrown.remedy : undefined;
+}

@@ -2,6 +2,7 @@
 
 import { OsError } from "../../ffi/libc.ts";
 import { Outlet } from "../../ffi/outlet.ts";
+import { asError } from "../errors.ts";
 
 /** Standard output or standard error. */
 export interface Output {
@@ -128,7 +129,7 @@ function output(
       } catch (error) {
         readerGone = true;
         if (!isWithoutReader(error)) {
-          failure = error instanceof Error ? error : new Error(String(error));
+          failure = asError(error);
         }
       }
     },

@@ -15,6 +15,7 @@ import {
   O_WRONLY,
 } from "../../ffi/open_flags.ts";
 import { Outlet } from "../../ffi/outlet.ts";
+import { messageOf } from "../errors.ts";
 
 const LOG_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
   O_NOCTTY;
@@ -34,7 +35,7 @@ export function writeLine(line: string, path?: string): void {
     complain(line);
   } catch (error) {
     complain(line);
-    complain(`cprctl exec: ${error instanceof Error ? error.message : error}`);
+    complain(`cprctl exec: ${messageOf(error)}`);
   }
 }
 

@@ -18,7 +18,7 @@
 
 import { execvp } from "../../ffi/exec.ts";
 import { duplicate } from "../../ffi/fd.ts";
-import { CprctlError } from "../errors.ts";
+import { CprctlError, messageOf } from "../errors.ts";
 import { CprError } from "./error.ts";
 import { complain, writeLine } from "./exec_line.ts";
 import { EXEC_HELP, type ExecRequest, parseExecWords } from "./exec_words.ts";
@@ -60,8 +60,7 @@ export function runExec(words: readonly string[]): number {
 
 /** Prints why nothing is executed; returns the error's exit code. */
 function refuse(error: unknown): number {
-  const message = error instanceof Error ? error.message : String(error);
-  complain(`cprctl exec: pid ${Deno.pid}: ${message}`);
+  complain(`cprctl exec: pid ${Deno.pid}: ${messageOf(error)}`);
   if (!(error instanceof CprctlError)) return 1;
   if (error.remedy !== undefined) complain(error.remedy);
   return error.exitCode;

@@ -105,7 +105,7 @@ export function strange(file: string, bytes: Uint8Array): InspectError {
     "unknown-format",
     `Cannot inspect "${file}": neither a migration stream nor CPR state: ` +
       what,
-    remedy === undefined ? {} : { remedy },
+    { remedy },
   );
 }
 

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { asError } from "../errors.ts";
 import { IncomingFile, type MigrationAddress } from "../channel/mod.ts";
 import { Source } from "../stream/mod.ts";
 import { MigrationError } from "./error.ts";
@@ -73,7 +74,7 @@ export class IncomingMigration {
       this.#progress.become("completed");
       return runState;
     } catch (error) {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#failure = asError(error);
       this.#progress.become("failed");
       throw error;
     }

@@ -15,6 +15,7 @@
  */
 
 import { OsError } from "../../ffi/libc.ts";
+import { asError } from "../errors.ts";
 import {
   fileAddress,
   type MigrationAddress,
@@ -284,10 +285,6 @@ export class OutgoingMigration {
   }
 }
 
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
-}
-
 function noCommand(): MigrationError {
   return refuse(
     "cpr-exec mode requires setting cpr-exec-command",
@@ -299,6 +296,6 @@ function refuse(message: string, remedy?: string): MigrationError {
   return new MigrationError(
     "refused",
     message,
-    remedy === undefined ? {} : { remedy },
+    { remedy },
   );
 }

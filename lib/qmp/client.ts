@@ -17,6 +17,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import {
   explain,
   greeted,
@@ -470,10 +471,11 @@ export class QmpClient implements AsyncDisposable {
 
   #asEnd(cause: unknown): QmpError {
     if (cause instanceof QmpError) return cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
     return new QmpClosedError(
       "reset",
-      `The connection to the monitor "${this.#where}" broke: ${detail}`,
+      `The connection to the monitor "${this.#where}" broke: ${
+        messageOf(cause)
+      }`,
       { cause },
     );
   }

@@ -1,5 +1,6 @@
 /** From a client's message to the reply. */
 
+import { messageOf } from "../errors.ts";
 import { type Command, CommandFailure } from "./arguments.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
@@ -88,7 +89,7 @@ function errorReply(error: unknown): JsonObject {
       class: error instanceof CommandFailure
         ? error.errorClass
         : "GenericError",
-      desc: error instanceof Error ? error.message : String(error),
+      desc: messageOf(error),
     },
   };
 }

@@ -2,6 +2,7 @@
 
 import { OsError } from "../../ffi/libc.ts";
 import { UnixSocket } from "../../ffi/socket.ts";
+import { messageOf } from "../errors.ts";
 import { DenoTransport } from "./deno_transport.ts";
 import { type ConnectFailure, QmpConnectError } from "./errors.ts";
 import { type QmpAddress, showAddress, type Transport } from "./transport.ts";
@@ -79,7 +80,7 @@ function explain(cause: unknown, address: QmpAddress): QmpConnectError {
   return new QmpConnectError(
     failure,
     `Cannot connect to the monitor "${showAddress(address)}": ${detail}`,
-    remedy === undefined ? { cause } : { cause, remedy },
+    { cause, remedy },
   );
 }
 
@@ -90,8 +91,5 @@ function explanationOf(cause: unknown): Explanation {
   }
   if (cause instanceof Deno.errors.ConnectionRefused) return REFUSED;
   if (cause instanceof Deno.errors.ConnectionReset) return DROPPED;
-  return {
-    failure: "other",
-    detail: cause instanceof Error ? cause.message : String(cause),
-  };
+  return { failure: "other", detail: messageOf(cause) };
 }

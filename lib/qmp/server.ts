@@ -11,6 +11,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { DenoTransport } from "./deno_transport.ts";
 import {
   type CommandTable,
@@ -41,10 +42,9 @@ export class QmpListenError extends QmpError {
   override readonly name: string = "QmpListenError";
 
   constructor(address: QmpAddress, cause: unknown) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
     super(
       "qmp-listen",
-      `Cannot listen at "${showAddress(address)}": ${detail}`,
+      `Cannot listen at "${showAddress(address)}": ${messageOf(cause)}`,
       { cause },
     );
   }

@@ -70,19 +70,7 @@ export class UpdateProblem extends CprctlError {
   override readonly name: string = "UpdateProblem";
 }
 
-/** What an error advises, to pass it on. */
-export function adviceOf(error: unknown): { readonly remedy?: string } {
-  return error instanceof CprctlError && error.remedy !== undefined
-    ? { remedy: error.remedy }
-    : {};
-}
-
 /** A phrase at the start of a message. */
 export function capital(phrase: string): string {
   return phrase.slice(0, 1).toUpperCase() + phrase.slice(1);
-}
-
-/** The message of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 /** Moves a VM with devices back and forth, and looks at what its guest sees. */
 
+import { messageOf } from "../../lib/errors.ts";
 import { check } from "../../lib/update/update.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
@@ -133,7 +134,7 @@ async function withVm<Result>(
     return await act(vm);
   } catch (error) {
     const said = await vm.log();
-    return failed(`${error instanceof Error ? error.message : error} ${said}`);
+    return failed(`${messageOf(error)} ${said}`);
   }
 }
 
@@ -154,7 +155,6 @@ function machineWith(
 
 /** What QEMU said of it, without the words that named it. */
 function lastWords(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = message.trim().split("\n");
+  const lines = messageOf(error).trim().split("\n");
   return (lines.at(-1) ?? "").replace(/^.*qemu-system-\w+: /, "");
 }

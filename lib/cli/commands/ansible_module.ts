@@ -5,7 +5,7 @@
  * @module
  */
 
-import { UsageError } from "../../errors.ts";
+import { messageOf, UsageError } from "../../errors.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";
@@ -49,9 +49,7 @@ async function answered(words: readonly string[]): Promise<Answer> {
       ? await info(task.options)
       : await move(task.options, task);
   } catch (error) {
-    const msg = sealedText(
-      error instanceof Error ? error.message : String(error),
-    );
+    const msg = sealedText(messageOf(error));
     return { failed: true, changed: false, msg, vm_state: "unknown" };
   }
 }

@@ -7,7 +7,7 @@ import {
   O_NOFOLLOW,
   O_WRONLY,
 } from "../../../ffi/open_flags.ts";
-import { CprctlError } from "../../errors.ts";
+import { CprctlError, messageOf } from "../../errors.ts";
 
 /** Everyone may read, as a web server or a collector, but for the umask. */
 const MODE = 0o644;
@@ -19,8 +19,7 @@ export class UnwrittenFileError extends CprctlError {
   override readonly name: string = "UnwrittenFileError";
 
   constructor(code: string, path: string, cause: unknown) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    super(code, `Cannot write "${path}": ${detail}`, { cause });
+    super(code, `Cannot write "${path}": ${messageOf(cause)}`, { cause });
   }
 }
 

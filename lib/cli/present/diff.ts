@@ -1,6 +1,6 @@
 /** From two state files to what is printed of their difference. */
 
-import { CprctlError } from "../../errors.ts";
+import { codeOf, CprctlError, remedyOf } from "../../errors.ts";
 import {
   diff,
   type Difference,
@@ -20,11 +20,7 @@ class DiffTrouble extends CprctlError {
   override readonly exitCode: number = 2;
 
   constructor(cause: Error) {
-    const { code, remedy } = cause instanceof CprctlError
-      ? cause
-      : { code: "internal", remedy: undefined };
-    const advice = remedy === undefined ? { cause } : { cause, remedy };
-    super(code, cause.message, advice);
+    super(codeOf(cause), cause.message, { remedy: remedyOf(cause), cause });
   }
 }
 

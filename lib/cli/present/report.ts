@@ -1,6 +1,6 @@
 /** From an update under way to what is printed, and the exit code. */
 
-import { CprctlError } from "../../errors.ts";
+import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { exitCodeOf } from "../../update/outcome.ts";
 import {
   type ErrorDocument,
@@ -67,9 +67,9 @@ export function errorDocument(error: unknown): ErrorDocument {
     outcome: "error",
     changed: false,
     error: {
-      code: error instanceof CprctlError ? error.code : "internal",
-      message: error instanceof Error ? error.message : String(error),
-      remedy: error instanceof CprctlError ? error.remedy ?? null : null,
+      code: codeOf(error),
+      message: messageOf(error),
+      remedy: remedyOf(error) ?? null,
       qemu: null,
     },
   });

@@ -1,6 +1,6 @@
 /** What a person reads when a command fails. */
 
-import { CprctlError } from "../../errors.ts";
+import { CprctlError, messageOf, remedyOf } from "../../errors.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import { printable } from "./printable.ts";
 
@@ -19,11 +19,11 @@ const MAX_CAUSES = 3;
  * @param debug whether to add where it was thrown
  */
 export function errorText(error: unknown, debug: boolean): string {
-  const lines = [`error: ${messageOf(error)}`];
+  const lines = [`error: ${sealedMessage(error)}`];
   for (const cause of causesOf(error)) {
-    lines.push(`  because: ${messageOf(cause)}`);
+    lines.push(`  because: ${sealedMessage(cause)}`);
   }
-  const remedy = remedyOf(error);
+  const remedy = firstRemedy(error);
   if (remedy !== undefined) lines.push(`  try: ${remedy}`);
   if (debug && error instanceof Error && error.stack !== undefined) {
     lines.push(...error.stack.split("\n").slice(1));
@@ -37,17 +37,16 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** The message of anything that can be thrown. */
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+function sealedMessage(error: unknown): string {
+  const message = messageOf(error);
   return message === "" ? "Unknown error" : sealedText(message);
 }
 
 /** What to do about it; undefined where nothing is known to help. */
-function remedyOf(error: unknown): string | undefined {
+function firstRemedy(error: unknown): string | undefined {
   for (const each of [error, ...causesOf(error)]) {
-    if (each instanceof CprctlError && each.remedy !== undefined) {
-      return each.remedy;
-    }
+    const remedy = remedyOf(each);
+    if (remedy !== undefined) return remedy;
   }
   return undefined;
 }
@@ -63,7 +62,7 @@ function causesOf(error: unknown): unknown[] {
   }
   const said: string[] = [];
   const news = [...chain].filter((each) => {
-    const message = messageOf(each);
+    const message = sealedMessage(each);
     const isNew = !said.some((text) => text.includes(message));
     said.push(message);
     return isNew;

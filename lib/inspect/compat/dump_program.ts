@@ -216,6 +216,6 @@ function failed(program: string, why: string, cause?: Error): InspectError {
   return new InspectError(
     "no-dump",
     `Cannot have "${program}" dump its VMState: ${why}`,
-    cause === undefined ? {} : { cause },
+    { cause },
   );
 }

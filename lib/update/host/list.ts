@@ -6,12 +6,12 @@
  * @module
  */
 
+import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { ask, QUERY_NAME, QUERY_STATUS } from "../../qmp/types/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { clipped } from "../../inert.ts";
-import { messageOf } from "../error.ts";
 import { isGone, readExecutable } from "../process/proc.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";

@@ -10,16 +10,14 @@
  * @module
  */
 
-import { CprctlError } from "../../errors.ts";
+import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
 import {
-  adviceOf,
   capital,
   ENDED,
   ENDED_UNTOUCHED,
   isOver,
-  messageOf,
   RefusedError,
   RolledBackError,
   UpdateError,
@@ -90,11 +88,14 @@ async function refuse(
 /** Whatever goes wrong before the VM is touched refuses the update. */
 function refusalOf(cause: unknown): UpdateError {
   if (cause instanceof UpdateError) return cause;
-  const { code, remedy } = cause instanceof CprctlError
-    ? cause
-    : { code: "internal", remedy: undefined };
-  const advice = { remedy, cause };
-  return failure("untouched", "source", code, messageOf(cause), advice);
+  const advice = { remedy: remedyOf(cause), cause };
+  return failure(
+    "untouched",
+    "source",
+    codeOf(cause),
+    messageOf(cause),
+    advice,
+  );
 }
 
 /** Whether the process is gone, or about to be. */
@@ -149,7 +150,7 @@ async function rollBack(
     "saved",
     "rolled-back",
     `${await reason()}; the VM ${how} on the old program, as process ${pidAfter}`,
-    { remedy: AGAIN, ...adviceOf(cause), cause },
+    { remedy: remedyOf(cause) ?? AGAIN, cause },
   );
 }
 
@@ -205,7 +206,7 @@ function stuck(error: unknown, reason: string): UpdateError {
     "stuck",
     code,
     `${messageOf(error)}; the update had failed before: ${reason}`,
-    { remedy: RECOVER, ...adviceOf(error), cause: error },
+    { remedy: remedyOf(error) ?? RECOVER, cause: error },
   );
 }
 

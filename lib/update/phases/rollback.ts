@@ -7,9 +7,10 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
+import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { messageOf, UpdateError } from "../error.ts";
+import { UpdateError } from "../error.ts";
 import { failure } from "../failure.ts";
 import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";

@@ -84,6 +84,6 @@ export function requireNoRefusal(checks: readonly Check[]): void {
   throw new RefusedError(
     first.id,
     refusals.map(({ detail }) => detail).join("; "),
-    first.remedy === null ? {} : { remedy: first.remedy },
+    { remedy: first.remedy ?? undefined },
   );
 }

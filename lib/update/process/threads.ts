@@ -6,6 +6,7 @@
  * @module
  */
 
+import { messageOf } from "../../errors.ts";
 import { QmpError } from "../../qmp/mod.ts";
 import {
   ask,
@@ -13,7 +14,7 @@ import {
   QUERY_CPUS_FAST,
   QUERY_IOTHREADS,
 } from "../../qmp/types/mod.ts";
-import { messageOf, UpdateProblem } from "../error.ts";
+import { UpdateProblem } from "../error.ts";
 import {
   type Cgroups,
   joinCgroups,

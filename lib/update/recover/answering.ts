@@ -10,8 +10,9 @@
  */
 
 import { PidFd } from "../../../ffi/process.ts";
+import { messageOf } from "../../errors.ts";
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
-import { messageOf, NeedsPersonError } from "../error.ts";
+import { NeedsPersonError } from "../error.ts";
 import { isOwnedBy } from "../process/identity.ts";
 import { isThere } from "../process/named_process.ts";
 import { readStateAndImage } from "../process/proc.ts";

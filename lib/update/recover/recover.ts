@@ -11,9 +11,10 @@
  * @module
  */
 
+import { messageOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
-import { isOver, messageOf, ShutDownError, UpdateProblem } from "../error.ts";
+import { isOver, ShutDownError, UpdateProblem } from "../error.ts";
 import { openNamed } from "../process/named_process.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";

@@ -1,12 +1,8 @@
 /** What recovering one VM is about, and what came of it. */
 
 import type { PidFd } from "../../../ffi/process.ts";
-import {
-  messageOf,
-  NeedsPersonError,
-  type ShutDownError,
-  UpdateError,
-} from "../error.ts";
+import { messageOf } from "../../errors.ts";
+import { NeedsPersonError, type ShutDownError, UpdateError } from "../error.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import type { Journal } from "../run/journal.ts";
 import type { VmRecord } from "../vm/facts.ts";

@@ -1,6 +1,6 @@
 /** A report while it comes about. */
 
-import { CprctlError } from "../../errors.ts";
+import { codeOf, CprctlError, messageOf, remedyOf } from "../../errors.ts";
 import { QmpCommandError } from "../../qmp/mod.ts";
 import { ShutDownError, UpdateError } from "../error.ts";
 import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
@@ -52,19 +52,11 @@ export function addFailure(report: Draft, error: unknown): void {
 }
 
 function describe(error: unknown): ReportError {
-  if (error instanceof CprctlError) {
-    const { cause } = error;
-    return {
-      code: error.code,
-      message: error.message,
-      remedy: error.remedy ?? null,
-      qemu: cause instanceof QmpCommandError ? cause.description : null,
-    };
-  }
+  const cause = error instanceof CprctlError ? error.cause : undefined;
   return {
-    code: "internal",
-    message: error instanceof Error ? error.message : String(error),
-    remedy: null,
-    qemu: null,
+    code: codeOf(error),
+    message: messageOf(error),
+    remedy: remedyOf(error) ?? null,
+    qemu: cause instanceof QmpCommandError ? cause.description : null,
   };
 }

@@ -7,6 +7,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
+import { messageOf } from "../../errors.ts";
 import {
   type EventWatch,
   type Patience,
@@ -16,12 +17,7 @@ import {
   QmpError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
-import {
-  capital,
-  messageOf,
-  type UpdateError,
-  UpdateProblem,
-} from "../error.ts";
+import { capital, type UpdateError, UpdateProblem } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
 import { stopProcess } from "../process/stop_process.ts";

@@ -1,4 +1,4 @@
-import { messageOf } from "../error.ts";
+import { messageOf } from "../../errors.ts";
 import type { Phase, PhaseName } from "../phase.ts";
 
 /**

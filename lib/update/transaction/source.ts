@@ -5,6 +5,7 @@
  */
 
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { messageOf, remedyOf } from "../../errors.ts";
 import {
   type EventWatch,
   type Json,
@@ -15,14 +16,7 @@ import {
   QmpTimeoutError,
 } from "../../qmp/mod.ts";
 import type { Deadline } from "../deadline.ts";
-import {
-  adviceOf,
-  CANCELLED,
-  ENDED,
-  messageOf,
-  RefusedError,
-  UpdateError,
-} from "../error.ts";
+import { CANCELLED, ENDED, RefusedError, UpdateError } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import type { Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
@@ -34,7 +28,7 @@ import {
   canBeMoved,
   isLive,
   isReachedByGuest,
-  remedyOf,
+  remedyFor,
   standsStill,
 } from "../vm/run_state.ts";
 
@@ -102,7 +96,7 @@ export class Source implements Disposable {
       "run-state",
       `The VM came into run state "${runState}" after the checks had looked ` +
         "at it; it was not touched",
-      { remedy: remedyOf(runState) },
+      { remedy: remedyFor(runState) },
     );
   }
 
@@ -173,7 +167,7 @@ export class Source implements Disposable {
       "source",
       CANCELLED,
       `${reason}; the VM ${this.#asBefore} on the old program`,
-      { ...adviceOf(cause), cause },
+      { remedy: remedyOf(cause), cause },
     );
   }
 

@@ -52,7 +52,7 @@ export function canBeMoved(state: string): boolean {
 }
 
 /** What to do about one that cannot. */
-export function remedyOf(state: string): string {
+export function remedyFor(state: string): string {
   switch (state) {
     // QEMU begins no migration after another before the guest has run.
     case AFTER_MIGRATION:

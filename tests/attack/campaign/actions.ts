@@ -1,6 +1,7 @@
 /** What an attacker does, apart from what its monitor says. */
 
 import { OsError } from "../../../ffi/libc.ts";
+import { messageOf } from "../../../lib/errors.ts";
 import type { Random } from "../../faults/campaign/random.ts";
 import { inTime } from "../../qemu/harness/until.ts";
 import { USER } from "../hostile_vm.ts";
@@ -292,11 +293,7 @@ export async function perform(action: Action, fixture: Fixture): Promise<void> {
       error instanceof Deno.errors.Interrupted ||
       error instanceof Deno.errors.BadResource ||
       error instanceof OsError ||
-      /^(It is not|It cannot|Gave up|kill ESRCH)/.test(`${messageOf(error)}`);
+      /^(It is not|It cannot|Gave up|kill ESRCH)/.test(messageOf(error));
     if (!gone) throw error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { canBeMoved, remedyOf } from "../../vm/run_state.ts";
+import { canBeMoved, remedyFor } from "../../vm/run_state.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 
 /** The VM is in a state that can be put back. */
@@ -8,7 +8,7 @@ export const runState: PreflightCheck = {
     return Promise.resolve(
       canBeMoved(facts.runState) ? ok(`the VM is ${facts.runState}`) : refuse(
         `The VM is in run state "${facts.runState}"`,
-        remedyOf(facts.runState),
+        remedyFor(facts.runState),
       ),
     );
   },

@@ -1,4 +1,4 @@
-import { CprctlError } from "../../../errors.ts";
+import { remedyOf } from "../../../errors.ts";
 import { RunDirectory } from "../../run/directory.ts";
 import { ok, type PreflightCheck, refuse } from "../check.ts";
 
@@ -11,10 +11,10 @@ export const stateRoom: PreflightCheck = {
       return ok("there is room for the VM's state");
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const remedy = error instanceof CprctlError ? error.remedy : undefined;
       return refuse(
         error.message,
-        remedy ?? "See that cprctl may make files in its run directory",
+        remedyOf(error) ??
+          "See that cprctl may make files in its run directory",
       );
     }
   },

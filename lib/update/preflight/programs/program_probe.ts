@@ -9,8 +9,8 @@
  */
 
 import { OsError } from "../../../../ffi/libc.ts";
+import { messageOf } from "../../../errors.ts";
 import type { BriefEnd } from "../../../brief_run.ts";
-import { messageOf } from "../../error.ts";
 import { type Choice, type SafeWay, safeWay } from "./safe_run.ts";
 
 /** A program that is cold on a slow disk takes seconds to start. */
