@@ -17,9 +17,12 @@ import {
   memoryOf,
   seededRandom,
 } from "./harness/mod.ts";
+import { until } from "../../qemu/harness/until.ts";
 
 const UPDATES = Number(Deno.env.get("CPRCTL_UPDATES") ?? 30);
 const SEED = Number(Deno.env.get("CPRCTL_SEED") ?? 1);
+
+const SETTLE_MS = 30_000;
 
 /** The first programs may have touched less than those that follow. */
 const WARM_UP = 3;
@@ -63,7 +66,7 @@ Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async ()
     last = now;
     assertEquals([...memfdsOf(vm.pid).keys()], ["ram0", "virt.aux"]);
     if (update <= WARM_UP) continue;
-    open.push(descriptorsOf(vm.pid).length);
+    open.push(await settledDescriptors(vm.pid, Math.min(...open)));
     memory.push(memoryOf(vm.pid));
   }
   const seconds = (performance.now() - start) / 1000;
@@ -92,9 +95,25 @@ Deno.test(`${UPDATES} updates in a row lose, repeat and leave nothing`, async ()
       `${mebibytes(Math.max(...memory))} MiB, median of the first half ` +
       `${mebibytes(early)}, of the second ${mebibytes(late)}`,
   );
-  assertEquals(new Set(open).size, 1, `Descriptors: ${open}`);
   assertLess(late, early + MEMORY_NOISE);
 });
+
+/**
+ * How many descriptors a process has. What the runtime opens for a moment is
+ * gone when it is looked for again; what leaks is not.
+ */
+async function settledDescriptors(
+  pid: number,
+  most: number,
+): Promise<number> {
+  const count = () => descriptorsOf(pid).length;
+  await until(
+    `there are ${most} descriptors or fewer`,
+    SETTLE_MS,
+    () => count() <= most,
+  );
+  return count();
+}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
