@@ -121,12 +121,12 @@ export class SavedState implements Disposable {
   ): string | undefined {
     if (bytes.length > MAXIMUM_VERIFIED) return tooLarge(bytes, completed);
     try {
-      const { vmdesc, opaqueTail, trailing, records } = decodeStream(bytes, {
+      const { vmdesc, trailing, records } = decodeStream(bytes, {
         maximumRecords: MAXIMUM_RECORDS,
       });
       this.#runState = settleRunState(bytes, records);
       if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
-      return vmdesc === undefined || opaqueTail !== undefined
+      return vmdesc === undefined
         ? "it has no description of itself"
         : undefined;
     } catch (error) {
