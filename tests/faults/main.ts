@@ -1,4 +1,4 @@
-/** `deno task faults`: random faults in a row, or the table for the README. */
+/** `deno task faults`: random faults in a row, or the table of docs/faults.md. */
 
 import { taskOptions } from "../../scripts/options.ts";
 import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
@@ -17,7 +17,7 @@ Usage: deno task faults [OPTION]...
   --seed NUMBER   repeat the rounds of this seed (default: another each time)
   --count NUMBER  number of rounds (default: 200)
   --only NUMBER   this round of the seed alone
-  --markdown      every fault once, as the README's table
+  --markdown      every fault once, as the table of docs/faults.md
 `;
 
 const DEFAULT_COUNT = 200;

@@ -1,6 +1,9 @@
-/** The fault table of the README, from what came of each fault. */
+/** The table of docs/faults.md, from what came of each fault. */
 
 import type { Result } from "./harness/inject.ts";
+
+/** Between the moments of a cell. */
+export const BREAK = "<br>";
 
 const VM = {
   old: "runs, old program",
@@ -14,7 +17,7 @@ export function faultTable(results: readonly Result[]): string {
   for (const { fault, outcome, side, exitCode } of results) {
     const cells = [
       outcome === "none" ? "killed, then recovered" : outcome,
-      exitCode === null ? "" : String(exitCode),
+      exitCode === null ? "–" : String(exitCode),
       VM[side],
     ];
     const key = [fault.name, ...cells].join("\n");
@@ -26,7 +29,7 @@ export function faultTable(results: readonly Result[]): string {
     "| fault | when | outcome | exit code | VM afterwards |",
     "| --- | --- | --- | --- | --- |",
     ...[...rows].map(([key, { when, cells }]) =>
-      `| ${[key.split("\n")[0], when.join("; "), ...cells].join(" | ")} |`
+      `| ${[key.split("\n")[0], when.join(BREAK), ...cells].join(" | ")} |`
     ),
   ].join("\n");
 }

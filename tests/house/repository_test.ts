@@ -15,8 +15,6 @@ const { version, tasks, imports }: {
   readonly imports: Readonly<Record<string, string>>;
 } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
 
-const DOCUMENTS = ["README.md", "CONTRIBUTING.md"];
-
 Deno.test("the licence is the Apache License 2.0", async () => {
   const licence = await Deno.readTextFile(new URL("LICENSE", ROOT));
   assertStringIncludes(licence, "Apache License");
@@ -50,25 +48,3 @@ Deno.test("one file knows the library that reads the command line", async () => 
   }
   assertEquals(found, ["lib/cli/stricli.ts"]);
 });
-
-Deno.test("tests that a document names are there", async () => {
-  for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) {
-    const text = await Deno.readTextFile(new URL(`docs/${name}`, ROOT));
-    for (const [, path = ""] of text.matchAll(/`(tests\/[^`*]+)`/g)) {
-      await Deno.stat(new URL(path, ROOT));
-    }
-  }
-});
-
-for (const document of DOCUMENTS) {
-  Deno.test(`what ${document} names is there`, async () => {
-    const text = await Deno.readTextFile(new URL(document, ROOT));
-    const named = [...text.matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)]
-      .map((match) => match[1] ?? "");
-    assert(named.length > 0, "no task is named");
-    assertEquals(named.filter((name) => !(name in tasks)), []);
-    for (const [, path = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
-      await Deno.stat(new URL(path, ROOT));
-    }
-  });
-}

@@ -60,7 +60,7 @@ export interface Fault {
   readonly short?: true;
 }
 
-/** Exit codes by outcome, as the README promises them. */
+/** Exit codes by outcome, as docs/formats/report.md promises them. */
 export const EXIT_CODES: Readonly<Record<Outcome, number>> = {
   "updated": 0,
   "up-to-date": 0,

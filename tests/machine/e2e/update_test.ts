@@ -27,7 +27,27 @@ Deno.test("cprctl demo is something to look at", async () => {
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /updated/i);
   assert(!stdout.includes("\x1b"), "colours without a terminal");
+  const readme = new URL("../../../README.md", import.meta.url);
+  const shown = excerpt(await Deno.readTextFile(readme));
+  assert(shown.length > 5);
+  const lines = new Set(withoutNumbers(stdout));
+  assertEquals(shown.filter((line) => !lines.has(line)), []);
 });
+
+/** What the README shows of the demo; its verdict may be wrapped otherwise. */
+function excerpt(readme: string): string[] {
+  const [, text = ""] =
+    /^```text\nupdated: demo [^]*?\n\n([^]*?)^```$/m.exec(readme) ??
+      [];
+  return withoutNumbers(text);
+}
+
+/** The lines of a text; numbers differ from run to run. */
+function withoutNumbers(text: string): string[] {
+  return text.split("\n").map((line) =>
+    line.replaceAll(/0x[0-9a-f]+|[0-9.]+/g, "N").replaceAll(/ +/g, " ")
+  );
+}
 
 Deno.test("cprctl update moves a machine, again and again", async () => {
   await using lab = await Lab.open();
