@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { OUTCOMES, reportSchema } from "../../../lib/update/report/report.ts";
+import { OUTCOMES } from "../../../lib/update/outcome.ts";
+import { reportSchema } from "../../../lib/update/report/report.ts";
 
 /** What docs/formats/report.md says of the report. */
 
