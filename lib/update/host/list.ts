@@ -255,7 +255,9 @@ async function askUnlessAtWork(
   isOwn: () => Promise<boolean>,
 ): Promise<Asked> {
   if (await VmLock.isLeft(pid)) {
-    return { obstacle: "a cprctl works on it, or was killed at that" };
+    return {
+      obstacle: "another cprctl is updating it, or was killed while doing so",
+    };
   }
   if (!asksMonitors) return {};
   // A command line may name the socket of another, which is not to be touched.

@@ -71,5 +71,8 @@ Deno.test("a machine that is worked on is not asked", async () => {
   using _lock = await VmLock.take(vm.pid);
   const found = await listed(vm.pid, ASK);
   assertEquals(found.status, null);
-  assertEquals(found.obstacle, "a cprctl works on it, or was killed at that");
+  assertEquals(
+    found.obstacle,
+    "another cprctl is updating it, or was killed while doing so",
+  );
 });
