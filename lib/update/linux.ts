@@ -7,7 +7,7 @@
 import { QmpClient } from "../qmp/mod.ts";
 import { readLiveProcess } from "./command/live_process.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
-import { preflight } from "./preflight/mod.ts";
+import { preflight } from "./preflight/preflight.ts";
 import { ProcessFiles } from "./process/files.ts";
 import {
   requireSame,

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readLiveProcess } from "../../lib/update/command/live_process.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
-import { preflight } from "../../lib/update/preflight/mod.ts";
+import { preflight } from "../../lib/update/preflight/preflight.ts";
 import type { Check } from "../../lib/update/preflight/check.ts";
 import { gatherFacts } from "../../lib/update/vm/facts.ts";
 import { PinnedContext } from "../../lib/update/standby/pinned_context.ts";

@@ -79,8 +79,7 @@ const PLAIN_PTY = ["backend", "id"];
  * without a log, and without a link to it.
  */
 export function plainTerminals(commandLine: CommandLine): string[] {
-  const named = commandLine.values("chardev")
-    .filter((it) => it.get("backend") === PTY)
+  const named = commandLine.where("chardev", "backend", PTY)
     .filter(({ entries }) =>
       entries.every(({ key }) => PLAIN_PTY.includes(key))
     )
@@ -93,8 +92,7 @@ export function plainTerminals(commandLine: CommandLine): string[] {
 /** The links that a program makes to its pseudo-terminals. */
 export function terminalLinks(commandLine: CommandLine): string[] {
   return [
-    ...commandLine.values("chardev")
-      .filter((it) => it.get("backend") === PTY)
+    ...commandLine.where("chardev", "backend", PTY)
       .flatMap((it) => it.get("path") ?? []),
     ...commandLine.texts("serial", "parallel", "monitor", "debugcon")
       .flatMap((it) => LINKED_PTY.exec(it)?.[1] ?? []),

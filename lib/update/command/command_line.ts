@@ -43,12 +43,16 @@ export class CommandLine {
       .map((argument) => keysOf(argument));
   }
 
+  /** Those of an option that have one of these values under a key. */
+  where(option: string, key: string, ...wanted: string[]): OptionValue[] {
+    return this.values(option).filter((value) =>
+      wanted.includes(value.get(key) ?? "")
+    );
+  }
+
   /** The values that a key has, over all uses of an option. */
   all(option: string, key: string): string[] {
-    return this.values(option).flatMap((value) => {
-      const given = value.get(key);
-      return given === undefined ? [] : [given];
-    });
+    return this.values(option).flatMap((value) => value.get(key) ?? []);
   }
 }
 

@@ -6,7 +6,7 @@ import { type QmpClient, QmpError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
 import type { Deadline } from "../deadline.ts";
 import { ENDED, RefusedError } from "../error.ts";
-import { requireNoRefusal } from "../preflight/mod.ts";
+import { requireNoRefusal } from "../preflight/preflight.ts";
 import { isGone } from "../process/proc.ts";
 import { draftOf } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";

@@ -1,42 +1,38 @@
+/** What a check of the preflight is, and how it words its finding. @module */
+
+import { clipped } from "../../inert.ts";
 import type { QmpClient } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../process/files.ts";
+import type { Choice } from "../programs/safe_run.ts";
+import type { Seccomp } from "../standby/seccomp.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
-import type { Sandbox } from "../standby/sandbox.ts";
-import type { Seccomp } from "../standby/seccomp.ts";
 import type { Inventory } from "./inventory.ts";
 
-/** What an update is about. */
-export interface PreflightContext {
+/** The update that is to be checked. */
+export interface PreflightContext extends Choice {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly command: NewCommand;
-  /** What starts the old program again in a rollback. */
+  /** The command line that starts the old program again in a rollback. */
   readonly oldArgv: readonly string[];
   /** Path of the new program. */
   readonly binary: string;
-  /** Whether the operator named that, rather than the VM by what it runs. */
-  readonly namedByOperator: boolean;
-  /**
-   * Where programs run that the VM chose, or that others than root can change;
-   * undefined: they do not.
-   */
-  readonly sandbox: Sandbox | undefined;
-  /** The filters over the VM's process. */
+  /** The filters of system calls on the VM's process. */
   readonly seccomp: Seccomp;
-  /** Whether a VM that goes back may be less confined than it was. */
+  /** Whether a VM may be less confined after a rollback than it was. */
   readonly allowWeakerConfinement: boolean;
 }
 
-/** What checks may look at. They leave the VM as they find it. */
+/** What a check may look at. It leaves the VM as it finds it. */
 export interface CheckContext extends PreflightContext {
   readonly inventory: Inventory;
   readonly files: ProcessFiles;
-  /** What the VM was started with. */
+  /** The command line that the VM was started with. */
   readonly running: CommandLine;
-  /** What it is to be started with. */
+  /** The command line that it is to be started with. */
   readonly next: CommandLine;
 }
 
@@ -49,7 +45,7 @@ export interface Check {
   readonly remedy: string | null;
 }
 
-/** What a check found: nothing wrong, or what and what to do about it. */
+/** What a check found; if something is wrong, also what to do about it. */
 export type Finding =
   | { readonly verdict: "ok" | "skipped"; readonly detail: string }
   | {
@@ -63,31 +59,28 @@ export type Finding =
 export interface PreflightCheck {
   /** Stable, kebab-case: part of the report. */
   readonly id: string;
-  run(context: CheckContext): Promise<Finding>;
+  run(context: CheckContext): Finding | Promise<Finding>;
 }
 
-export const ok = (detail: string): Finding => ({ verdict: "ok", detail });
+export function ok(detail: string): Finding {
+  return { verdict: "ok", detail };
+}
 
-export const skipped = (detail: string): Finding => ({
-  verdict: "skipped",
-  detail,
-});
+export function skipped(detail: string): Finding {
+  return { verdict: "skipped", detail };
+}
 
-export const warn = (detail: string, remedy: string): Finding => ({
-  verdict: "warn",
-  detail,
-  remedy,
-});
+export function warn(detail: string, remedy: string): Finding {
+  return { verdict: "warn", detail, remedy };
+}
 
-export const refuse = (detail: string, remedy: string): Finding => ({
-  verdict: "refuse",
-  detail,
-  remedy,
-});
+export function refuse(detail: string, remedy: string): Finding {
+  return { verdict: "refuse", detail, remedy };
+}
 
 /**
- * A VM that had to be put back would be less confined than it is: refused, but
- * where that is accepted.
+ * The VM would be less confined after a rollback than it is: refused, unless
+ * the operator accepts that.
  */
 export function weaker(
   { allowWeakerConfinement }: Pick<CheckContext, "allowWeakerConfinement">,
@@ -99,18 +92,70 @@ export function weaker(
     : refuse(detail, `${remedy}; or accept it with ${ALLOW_WEAKER}`);
 }
 
-/** A VM chooses what it says; the report does not grow with it. */
-const MAX_DETAIL = 4000;
+/** A check that lists everything it finds wrong. */
+interface ProblemSearch {
+  readonly id: string;
+  /** The verdict if it finds anything; default: refuse. */
+  readonly verdict?: "warn" | "refuse";
+  /** The detail if it finds nothing. */
+  readonly ok: string | ((context: CheckContext) => string);
+  /** The detail around the list of what it found; default: the list alone. */
+  readonly detail?: (found: string) => string;
+  readonly remedy: string;
+  /** Finds what is wrong, each in a phrase. */
+  find(context: CheckContext): readonly string[] | Promise<readonly string[]>;
+}
 
-/** A check's finding as the report has it. */
-export function reported(id: string, finding: Finding): Check {
-  const { detail } = finding;
+/** Makes a check of a search for problems. */
+export function problemCheck(search: ProblemSearch): PreflightCheck {
+  const { id, verdict = "refuse", detail = (found) => found, remedy } = search;
   return {
     id,
-    remedy: null,
-    ...finding,
-    detail: detail.length > MAX_DETAIL
-      ? `${detail.slice(0, MAX_DETAIL)}…`
-      : detail,
+    async run(context) {
+      const found = await search.find(context);
+      if (found.length > 0) {
+        return { verdict, detail: detail(joined(found)), remedy };
+      }
+      return ok(typeof search.ok === "string" ? search.ok : search.ok(context));
+    },
   };
+}
+
+/** The details of a report do not grow with what a VM says. */
+const MAX_DETAIL = 4000;
+
+/** A check's finding as it stands in the report. */
+export function reported(id: string, finding: Finding): Check {
+  const detail = clipped(finding.detail, MAX_DETAIL);
+  return { id, remedy: null, ...finding, detail };
+}
+
+/** A longer list would hide what matters. */
+const MAX_LISTED = 5;
+/** A path may have 4096 bytes. */
+const MAX_NAME = 200;
+
+/** A name that the VM chose, for use in a sentence. */
+export function quoted(name: string): string {
+  return `"${clipped(name, MAX_NAME)}"`;
+}
+
+/** Several names: `"a", "b" and 3 more`. */
+export function listed(names: readonly string[]): string {
+  return joined(names.map(quoted));
+}
+
+/** A sentence about things, if there are any. */
+export function ifAny<Thing>(
+  things: readonly Thing[],
+  say: (things: readonly Thing[]) => string,
+): string[] {
+  return things.length === 0 ? [] : [say(things)];
+}
+
+/** Several phrases: `x, y and 3 more`. */
+export function joined(phrases: readonly string[]): string {
+  const more = phrases.length - MAX_LISTED;
+  const shown = phrases.slice(0, MAX_LISTED).join(", ");
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }

@@ -3,6 +3,7 @@ import {
   type Json,
   type JsonObject,
   type QmpClient,
+  QmpCommandError,
 } from "../../qmp/mod.ts";
 import { asArray, text } from "../vm/reply.ts";
 
@@ -48,14 +49,11 @@ export class Inventory {
    */
   ask(command: string, args?: JsonObject): Promise<Json> {
     const key = `${command} ${JSON.stringify(args ?? {})}`;
-    const known = this.#answers.get(key);
-    if (known !== undefined) return known;
-    const left = this.#deadline - performance.now();
-    const answer = this.#client.execute(command, args, {
-      timeoutMs: Math.max(1, Math.min(QUERY_TIMEOUT_MS, left)),
+    return this.#answers.getOrInsertComputed(key, () => {
+      const left = this.#deadline - performance.now();
+      const timeoutMs = Math.max(1, Math.min(QUERY_TIMEOUT_MS, left));
+      return this.#client.execute(command, args, { timeoutMs });
     });
-    this.#answers.set(key, answer);
-    return answer;
   }
 
   /**
@@ -100,6 +98,19 @@ export class Inventory {
   /** A property of an object. */
   property(path: string, property: string): Promise<Json> {
     return this.ask("qom-get", { path, property });
+  }
+
+  /** The same; undefined if the object or this QEMU has no such property. */
+  async knownProperty(
+    path: string,
+    property: string,
+  ): Promise<Json | undefined> {
+    try {
+      return await this.property(path, property);
+    } catch (error) {
+      if (error instanceof QmpCommandError) return undefined;
+      throw error;
+    }
   }
 
   /** What -device and device_add made, with an id or without. */

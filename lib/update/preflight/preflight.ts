@@ -1,11 +1,33 @@
+/**
+ * Looks for what would lose or refuse a VM, before anything is touched.
+ *
+ * To add a check, write it in the file of its subject, with `problemCheck` if it
+ * lists what is wrong, and add it to `CHECKS` below. A check leaves the VM as it
+ * finds it. It need not handle a query that this QEMU does not know, a command
+ * line that cannot be parsed, or a file that we may not read: then it is reported
+ * as skipped. Its id is part of the report and never changes.
+ *
+ * @module
+ */
+
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../process/files.ts";
-import type { Check } from "../preflight/check.ts";
-import { ARGUMENT_CHECKS } from "./arguments/checks.ts";
 import {
+  blindSpots,
+  commandArguments,
+  descriptors,
+  encoding,
+  fdSets,
+  newCommandLine,
+} from "./arguments.ts";
+import { newBinary } from "./binary.ts";
+import { blockGraph } from "./block_graph.ts";
+import { chardevPeers, chardevs, terminals, tpmServer } from "./chardevs.ts";
+import {
+  type Check,
   type CheckContext,
   type Finding,
   type PreflightCheck,
@@ -14,26 +36,133 @@ import {
   reported,
   skipped,
 } from "./check.ts";
-import { DRIFT_CHECKS } from "./drift/checks.ts";
+import { confinement, namespaces, sandbox } from "./confinement.ts";
+import { clients, displays } from "./connections.ts";
+import {
+  compat,
+  deviceState,
+  fatalDevices,
+  nvmeNamespaces,
+  vfio,
+} from "./device_state.ts";
+import { cpus, devices, iothreads, memoryDevices, objects } from "./devices.ts";
+import {
+  blockExports,
+  blockJobs,
+  dirtyBitmaps,
+  diskFiles,
+  diskImages,
+  imageLocks,
+} from "./disks.ts";
+import { argumentFiles, argumentFolders, firmware } from "./files.ts";
 import {
   Inventory,
   UnknownQueryError,
   UnlikelyAnswerError,
 } from "./inventory.ts";
-import { MIGRATION_CHECKS } from "./migration/checks.ts";
-import { PROGRAM_CHECKS } from "./programs/checks.ts";
+import { memoryBackends, memoryRoom, tpmPage } from "./memory.ts";
+import {
+  blockers,
+  capabilities,
+  cprExec,
+  migrationIdle,
+  runState,
+  stateRoom,
+} from "./migration.ts";
+import { hostForwards, netdevs } from "./network.ts";
+import {
+  newAccelerator,
+  newDevices,
+  newMachine,
+  newProgram,
+} from "./new_program.ts";
+import { libvirt, parent, processAccess, service } from "./process.ts";
+import { reopening } from "./reopening.ts";
+import { throttling } from "./throttling.ts";
+import { newOptions, wayBack } from "./trials.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
-  ...PROGRAM_CHECKS,
-  ...MIGRATION_CHECKS,
-  ...ARGUMENT_CHECKS,
-  ...DRIFT_CHECKS,
+  // The process, and both programs.
+  processAccess,
+  libvirt,
+  service,
+  cprExec,
+  newBinary,
+  newProgram,
+  newMachine,
+  newDevices,
+  newAccelerator,
+  newOptions,
+  wayBack,
+  compat,
+  deviceState,
+  sandbox,
+  confinement,
+  namespaces,
+  parent,
+  // The VM can be migrated at all.
+  runState,
+  migrationIdle,
+  capabilities,
+  stateRoom,
+  memoryRoom,
+  memoryBackends,
+  tpmPage,
+  nvmeNamespaces,
+  fatalDevices,
+  vfio,
+  blockers,
+  // The command line can be used again.
+  encoding,
+  newCommandLine,
+  commandArguments,
+  argumentFiles,
+  argumentFolders,
+  firmware,
+  reopening,
+  descriptors,
+  fdSets,
+  chardevPeers,
+  terminals,
+  tpmServer,
+  // The VM is the one that its command line makes.
+  compared(diskImages),
+  compared(blockGraph),
+  diskFiles,
+  imageLocks,
+  blockJobs,
+  blockExports,
+  dirtyBitmaps,
+  compared(throttling),
+  compared(devices),
+  compared(cpus),
+  compared(memoryDevices),
+  compared(objects),
+  compared(iothreads),
+  compared(netdevs),
+  compared(hostForwards),
+  compared(chardevs),
+  compared(displays),
+  clients,
+  blindSpots,
 ];
 
-const LOOK = "Look at the VM: its monitor does not answer as QEMU does";
+/**
+ * A check that compares the VM with its command line. With -readconfig, which
+ * the check "arguments" refuses, part of the VM comes from a file.
+ */
+function compared({ id, run }: PreflightCheck): PreflightCheck {
+  return {
+    id,
+    run: (context) =>
+      context.running.has("readconfig")
+        ? skipped("the file of -readconfig is not looked into")
+        : run(context),
+  };
+}
 
-/** Runs every check, also after one that refuses: all reasons count. */
+/** Runs every check, even after one that refuses: all reasons are reported. */
 export async function preflight(context: PreflightContext): Promise<Check[]> {
   const { client, command, facts } = context;
   const full: CheckContext = {
@@ -45,13 +174,13 @@ export async function preflight(context: PreflightContext): Promise<Check[]> {
   };
   const checks: Check[] = [];
   for (const check of CHECKS) {
-    checks.push(reported(check.id, await find(check, full)));
+    checks.push(reported(check.id, await runCheck(check, full)));
   }
   return checks;
 }
 
-/** What this QEMU does not tell, or we may not see, cannot be checked. */
-async function find(
+/** What QEMU does not tell, or what we may not see, cannot be checked. */
+async function runCheck(
   check: PreflightCheck,
   context: CheckContext,
 ): Promise<Finding> {
@@ -67,7 +196,12 @@ async function find(
     }
     if (
       error instanceof QmpTimeoutError || error instanceof UnlikelyAnswerError
-    ) return refuse(error.message, LOOK);
+    ) {
+      return refuse(
+        error.message,
+        "Look at the VM: its monitor does not answer as QEMU does",
+      );
+    }
     throw error;
   }
 }

@@ -13,8 +13,8 @@ import {
 } from "../../../ffi/foreign_file.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import { printedBy, ProbeError } from "../preflight/programs/program_probe.ts";
-import type { Choice } from "../preflight/programs/safe_run.ts";
+import { printedBy, ProbeError } from "../programs/probe.ts";
+import type { Choice } from "../programs/safe_run.ts";
 import { identityOf, isSameIdentity } from "../process/proc.ts";
 import type { Facts } from "../vm/facts.ts";
 

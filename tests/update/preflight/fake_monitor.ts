@@ -10,11 +10,11 @@ import {
   QmpServer,
 } from "../../../lib/qmp/mod.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
-import {
-  preflight,
-  type PreflightContext,
-} from "../../../lib/update/preflight/mod.ts";
-import type { Check } from "../../../lib/update/preflight/check.ts";
+import type {
+  Check,
+  PreflightContext,
+} from "../../../lib/update/preflight/check.ts";
+import { preflight } from "../../../lib/update/preflight/preflight.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
 import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { printedBy } from "../../../lib/update/preflight/programs/program_probe.ts";
+import { printedBy } from "../../../lib/update/programs/probe.ts";
 import {
   librariesIn,
   View,

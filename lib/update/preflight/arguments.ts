@@ -1,0 +1,150 @@
+/** The new command line can be used: its words, options and descriptors. @module */
+
+import { readWhole } from "../../bounded_file.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import { MAXIMUM_WORDS } from "../process/proc.ts";
+import {
+  joined,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+  warn,
+} from "./check.ts";
+
+/** Words are UTF-8: the monitor accepts nothing else, so others are lost. */
+export const encoding: PreflightCheck = {
+  id: "encoding",
+  async run({ facts: { pid } }) {
+    const [argv, variables, root] = await Promise.all([
+      readWhole(`/proc/${pid}/cmdline`, MAXIMUM_WORDS),
+      readWhole(`/proc/${pid}/environ`, MAXIMUM_WORDS),
+      Deno.readLink(`/proc/${pid}/root`),
+    ]);
+    const word = firstNotUtf8(argv);
+    if (word !== undefined) {
+      return refuse(
+        `The command line has bytes that are not UTF-8, in "${word}"`,
+        "Restart the VM with names in UTF-8",
+      );
+    }
+    if (root.includes(REPLACEMENT)) {
+      return refuse(
+        `The VM's root directory has a name that is not UTF-8: "${root}"`,
+        "Restart the VM in a directory whose name is UTF-8",
+      );
+    }
+    const variable = firstNotUtf8(variables);
+    return variable === undefined ? ok("all words are UTF-8") : warn(
+      "A VM that had to be put back would find other bytes in its " +
+        `environment, in "${variable}"`,
+      "Restart the VM without that variable if its program needs it",
+    );
+  },
+};
+
+/** Stands for bytes that are not UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+/** The first of the words, each ended by a NUL, that is not UTF-8. */
+function firstNotUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new TextDecoder().decode(bytes).split("\0")
+      .find((word) => word.includes(REPLACEMENT));
+  }
+}
+
+/** The rules that made the new command line found no problem. */
+export const newCommandLine: PreflightCheck = {
+  id: "new-command",
+  run({ command: { problems } }) {
+    const refusals = problems.filter(({ verdict }) => verdict === "refuse");
+    const worst = refusals.length > 0 ? refusals : problems;
+    const [first] = worst;
+    if (first === undefined) return ok("the new command line is complete");
+    const { verdict, remedy } = first;
+    const detail = joined(worst.map(({ detail }) => detail));
+    return { verdict, detail, remedy };
+  },
+};
+
+/** What an argument would do if it were used twice. */
+const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
+  [
+    [
+      "-snapshot: all that the guest wrote to its disks would be lost",
+      (line) =>
+        line.has("snapshot") ||
+        line.values("drive").some((it) => it.boolean("snapshot") === true),
+    ],
+    [
+      "-add-fd: its descriptor is closed in the new program, which ends",
+      (line) => line.has("add-fd"),
+    ],
+    [
+      "-preconfig: the new program would wait to be configured",
+      (line) => line.has("preconfig"),
+    ],
+    [
+      "-readconfig: what its file gave the VM cannot be compared",
+      (line) => line.has("readconfig"),
+    ],
+  ];
+
+export const commandArguments: PreflightCheck = problemCheck({
+  id: "arguments",
+  ok: "every argument can be used again",
+  detail: (found) => `Arguments cannot be used again: ${found}`,
+  remedy: "Restart the VM without them",
+  find: ({ next }) =>
+    HAZARDS.filter(([, isIn]) => isIn(next)).map(([what]) => what),
+});
+
+/** Descriptors that arguments name are open, and stay open over an exec. */
+export const descriptors: PreflightCheck = problemCheck({
+  id: "descriptors",
+  ok: ({ command }) =>
+    command.descriptors.length === 0
+      ? "no argument names a descriptor"
+      : "descriptors that arguments name stay open",
+  detail: (found) => `The new command line cannot be used: ${found}`,
+  remedy: "Restart the VM with arguments that name no descriptors",
+  async find({ command, files }) {
+    const problems: string[] = [];
+    for (const number of command.descriptors) {
+      const closes = await files.closesOnExec(number);
+      if (closes === false) continue;
+      const state = closes ? "closed by exec" : "not open";
+      problems.push(`Descriptor ${number}, which it names, is ${state}`);
+    }
+    return problems;
+  },
+});
+
+/** No descriptor was given to the VM at run time that something may use. */
+export const fdSets: PreflightCheck = problemCheck({
+  id: "fd-sets",
+  ok: "no descriptor sets were added",
+  detail: (found) => `Descriptor sets would be lost: ${found}`,
+  remedy: "Remove them (remove-fd) and add them again after the update",
+  async find({ inventory }) {
+    return (await inventory.list("query-fdsets"))
+      .map((set) => quoted(`/dev/fdset/${set["fdset-id"]}`));
+  },
+});
+
+/** Reports what cannot be known. */
+export const blindSpots: PreflightCheck = {
+  id: "blind-spots",
+  run: () =>
+    ok(
+      "QEMU does not tell, so nobody can check: set_link, a balloon's target, " +
+        "watchdog and other actions, a VNC password, an NBD server without " +
+        "exports, descriptors given by getfd, most properties set by qom-set",
+    ),
+};

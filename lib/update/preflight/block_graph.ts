@@ -1,0 +1,280 @@
+/**
+ * The block graph is the one that -blockdev options make. A node that was put on
+ * top at run time would be gone after an exec, and the guest would be back on
+ * what was below it.
+ *
+ * ```
+ *   -blockdev driver=qcow2,node-name=disk,file=store,backing.driver=…
+ *                      │                   │         └ a nested node
+ *                      node "disk"         └ a reference to another node
+ * ```
+ *
+ * @module
+ */
+
+import type { OptionValue } from "../../cmdline/mod.ts";
+import { isObject } from "../../qmp/mod.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import { asArray, text } from "../vm/reply.ts";
+import {
+  type BlockDevice,
+  blockDeviceName,
+  blockDevices,
+  blockNodes,
+  fileUnder,
+} from "./block_devices.ts";
+import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
+import type { Inventory } from "./inventory.ts";
+
+export const blockGraph: PreflightCheck = problemCheck({
+  id: "block-nodes",
+  ok: "block nodes are those of the command line",
+  remedy: "Bring the block graph back to that of the command line " +
+    "(block-commit, blockdev-del) or restart the VM with the present one",
+  async find({ inventory, running }) {
+    const named = namedNodes(running);
+    const live = await liveNodes(inventory);
+    return [
+      ...named.flatMap((node) => changesOfNamed(node, live)),
+      ...addedNodes(running, live),
+      ...movedDevices(running, named, await blockDevices(inventory)),
+    ];
+  },
+});
+
+/** A node as a command line names it. */
+export interface NamedNode {
+  readonly name: string | undefined;
+  readonly driver: string | undefined;
+  readonly filename: string | undefined;
+  /** Undefined if the command line leaves it open. */
+  readonly readOnly: boolean | undefined;
+  /** A reference by name, or a nested node. */
+  readonly children: ReadonlyMap<string, string | NamedNode>;
+}
+
+/** Keys under which a node has another node. */
+const CHILDREN = [
+  "file",
+  "backing",
+  "data-file",
+  "image",
+  "test",
+  "blklog",
+  "log",
+];
+
+/** Keys of nodes that have any number of others. */
+const NUMBERED = /^(children\.\d+)(\.|$)/;
+
+/** The nodes of every -blockdev. */
+export function namedNodes(commandLine: CommandLine): NamedNode[] {
+  return commandLine.values("blockdev").map((value) => nodeAt(value, ""));
+}
+
+/** The names of nodes and of those nested in them. */
+export function nodeNames(nodes: readonly NamedNode[]): string[] {
+  return nodes.flatMap(({ name, children }) => [
+    ...name === undefined ? [] : [name],
+    ...nodeNames([...children.values()].filter((it) => typeof it !== "string")),
+  ]);
+}
+
+function nodeAt(value: OptionValue, prefix: string): NamedNode {
+  const children = new Map<string, string | NamedNode>();
+  for (const key of [...CHILDREN, ...numberedKeys(value, prefix)]) {
+    const reference = value.get(prefix + key);
+    const inside = `${prefix}${key}.`;
+    if (reference !== undefined) children.set(key, reference);
+    else if (value.entries.some(({ key }) => key.startsWith(inside))) {
+      children.set(key, nodeAt(value, inside));
+    }
+  }
+  return {
+    name: value.get(`${prefix}node-name`),
+    driver: value.get(`${prefix}driver`),
+    filename: value.get(`${prefix}filename`),
+    readOnly: readOnlyAt(value, prefix),
+    children,
+  };
+}
+
+/** Undefined if QEMU may choose. */
+function readOnlyAt(value: OptionValue, prefix: string): boolean | undefined {
+  const readOnly = value.boolean(`${prefix}read-only`);
+  const mayChoose = value.boolean(`${prefix}auto-read-only`) === true;
+  return readOnly === false && mayChoose ? undefined : readOnly;
+}
+
+function numberedKeys(value: OptionValue, prefix: string): Set<string> {
+  const keys = value.entries.filter(({ key }) => key.startsWith(prefix))
+    .flatMap(({ key }) => NUMBERED.exec(key.slice(prefix.length))?.[1] ?? []);
+  return new Set(keys);
+}
+
+/** A node as the monitor shows it. */
+interface LiveNode {
+  readonly name: string;
+  readonly driver: string | undefined;
+  readonly file: string | undefined;
+  readonly readOnly: boolean;
+  /** By role; undefined if this QEMU does not tell. */
+  readonly children: ReadonlyMap<string, string> | undefined;
+}
+
+type LiveNodes = ReadonlyMap<string, LiveNode>;
+
+/** Every node of the VM, by its name. */
+async function liveNodes(inventory: Inventory): Promise<LiveNodes> {
+  const nodes = (await blockNodes(inventory)).map((node): LiveNode => ({
+    name: text(node["node-name"]) ?? "",
+    driver: text(node["drv"]),
+    file: fileUnder(text(node["file"]) ?? ""),
+    readOnly: node["ro"] === true,
+    children: node["children"] === undefined ? undefined : new Map(
+      asArray(node["children"]).filter(isObject).map((child) => [
+        text(child["child"]) ?? "",
+        text(child["node-name"]) ?? "",
+      ]),
+    ),
+  }));
+  return new Map(nodes.map((node) => [node.name, node]));
+}
+
+/** How a node of the command line, and what is nested in it, has changed. */
+function changesOfNamed(node: NamedNode, nodes: LiveNodes): string[] {
+  if (node.name === undefined) return [];
+  const live = nodes.get(node.name);
+  return live === undefined
+    ? [`Node ${quoted(node.name)} of the command line is gone`]
+    : changesOfNode(node, live, nodes);
+}
+
+function changesOfNode(
+  node: NamedNode,
+  live: LiveNode,
+  nodes: LiveNodes,
+): string[] {
+  const name = quoted(live.name);
+  if (node.driver !== undefined && live.driver !== node.driver) {
+    return [`Node ${name} is of driver "${live.driver}", was "${node.driver}"`];
+  }
+  if (node.filename !== undefined && live.file !== fileUnder(node.filename)) {
+    return [
+      `Node ${name} is on ${quoted(live.file ?? "")}, but the command line ` +
+      `names ${quoted(node.filename)}`,
+    ];
+  }
+  if (node.readOnly !== undefined && live.readOnly !== node.readOnly) {
+    return [
+      `Node ${name} is ${live.readOnly ? "read-only" : "writable"} by now, ` +
+      "and was not",
+    ];
+  }
+  return changesOfChildren(node, live, nodes);
+}
+
+function changesOfChildren(
+  node: NamedNode,
+  { name: liveName, children }: LiveNode,
+  nodes: LiveNodes,
+): string[] {
+  if (children === undefined) return [];
+  const name = quoted(liveName);
+  const changes = [...node.children].flatMap(([role, wanted]) => {
+    const child = children.get(role);
+    if (child === undefined && NUMBERED.test(role)) {
+      return [`Node ${name} has no "${role}" any more`];
+    }
+    if (typeof wanted !== "string") {
+      const nested = nodes.get(wanted.name ?? child ?? "");
+      return nested === undefined || nested.name !== child
+        ? [`Node ${name} has another node as its "${role}" than it had`]
+        : changesOfNode(wanted, nested, nodes);
+    }
+    // An empty name on the command line means that there is no node.
+    if ((child ?? "") === wanted) return [];
+    return [
+      `Node ${name} has ${quoted(child ?? "no node")} as its "${role}", but ` +
+      `the command line names ${quoted(wanted)}`,
+    ];
+  });
+  const added = [...children.keys()]
+    .filter((role) => NUMBERED.test(role) && !node.children.has(role))
+    .map((role) => `Node ${name} has a "${role}" that it had not`);
+  return [...changes, ...added];
+}
+
+/** QEMU makes up names with this mark at every start. */
+const AUTOMATIC = "#";
+
+/** Nodes that have a name which is not on the command line. */
+function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
+  const known = new Set(
+    commandLine.values("blockdev", "drive").flatMap(({ entries }) =>
+      entries.filter(({ key }) => /(^|\.)node-name$/.test(key))
+        .map(({ value }) => value)
+    ),
+  );
+  return [...nodes.values()]
+    .filter(({ name }) => !name.startsWith(AUTOMATIC) && !known.has(name))
+    .map(({ name, file }) =>
+      `Node ${quoted(name)} (${
+        quoted(file ?? "no file")
+      }) was added at run time`
+    );
+}
+
+/** Such as "drive" of a disk, "driveA" of a floppy, "pflash0" of a machine. */
+const DRIVE_PROPERTY = /^(drive[AB]?|pflash\d)$/;
+
+/** Devices on another node than the command line attaches to them. */
+function movedDevices(
+  commandLine: CommandLine,
+  named: readonly NamedNode[],
+  devices: readonly BlockDevice[],
+): string[] {
+  const nodes = new Set(nodeNames(named));
+  const byDevice = new Map<string, string>();
+  const anonymous: string[] = [];
+  for (const option of commandLine.values("device", "machine", "global")) {
+    const id = option.get("id");
+    for (const { key, value } of option.entries) {
+      const property = key.split(".").at(-1) ?? "";
+      if (!nodes.has(value) || !DRIVE_PROPERTY.test(property)) continue;
+      if (id === undefined) anonymous.push(value);
+      else byDevice.set(id, value);
+    }
+  }
+  const drives = new Set(commandLine.all("drive", "id"));
+  return devices
+    // The check "disk-images" reports on a drive and its image.
+    .filter(({ drive, device = "" }) =>
+      drive === undefined && !drives.has(device)
+    )
+    .flatMap((it) => {
+      const { device = "", medium } = it;
+      const node = byDevice.get(device);
+      if (node === undefined) {
+        if (medium === undefined) return [];
+        // Each of them is attached to one device without an id.
+        const at = anonymous.indexOf(medium.node);
+        if (at >= 0) {
+          anonymous.splice(at, 1);
+          return [];
+        }
+      } else if (medium?.node === node) return [];
+      const is = medium === undefined
+        ? "empty"
+        : `on node ${quoted(medium.node)} (${
+          quoted(medium.file ?? "no file")
+        })`;
+      const was = node === undefined
+        ? "another node or none"
+        : `node ${quoted(node)}`;
+      return [
+        `Device ${quoted(blockDeviceName(it))} is ${is}, but the command ` +
+        `line names ${was}`,
+      ];
+    });
+}

@@ -1,0 +1,292 @@
+/** Character devices: still those of the command line, and can be opened again. @module */
+
+import type { OptionValue } from "../../cmdline/mod.ts";
+import { forEachLine } from "../../bounded_file.ts";
+import {
+  DEVICE_OPTIONS,
+  namedSocket,
+  terminalLinks,
+} from "../command/character_device.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import type { ProcessFiles } from "../process/files.ts";
+import { swtpmsAt } from "../process/swtpm.ts";
+import { terminalsIn } from "../vm/terminals.ts";
+import { text } from "../vm/reply.ts";
+import {
+  type CheckContext,
+  type Finding,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+  warn,
+} from "./check.ts";
+
+/**
+ * Labels that QEMU gives to back ends of other options than -chardev; those with
+ * a "#" nobody asked for.
+ */
+const IMPLIED =
+  /^(#.*|(serial|parallel|compat_monitor|vc)\d*(-base)?|gdb|debugcon|qtest|braille)$/;
+
+/** Ends the label of the back end below a multiplexer. */
+const BASE = "-base";
+
+export const chardevs: PreflightCheck = problemCheck({
+  id: "chardevs",
+  ok: "character devices are those of the command line",
+  remedy: "Undo it (chardev-remove, chardev-add, chardev-change), or restart " +
+    "the VM with the present ones on its command line",
+  async find({ inventory, running }) {
+    const named = new Map(
+      running.values("chardev").map((it) => [it.get("id") ?? "", it]),
+    );
+    const live = new Map(
+      (await inventory.list("query-chardev")).map(({ label, filename }) =>
+        [text(label) ?? "", text(filename) ?? ""] as const
+      ),
+    );
+    const changes: string[] = [];
+    for (const [label, own] of live) {
+      // A multiplexer is shown by the back end below it.
+      const is = live.get(`${label}${BASE}`) ?? own;
+      const option = named.get(label);
+      const path = option?.get("backend") === "socket"
+        ? option.get("path")
+        : undefined;
+      if (path !== undefined && !is.includes(path)) {
+        changes.push(
+          `Character device ${quoted(label)} is ${quoted(is)}, but the ` +
+            `command line names ${quoted(path)}`,
+        );
+      }
+      const isBase = label.endsWith(BASE) &&
+        named.has(label.slice(0, -BASE.length));
+      if (option !== undefined || IMPLIED.test(label) || isBase) continue;
+      changes.push(
+        `Character device ${quoted(label)} (${quoted(is)}) was made at run ` +
+          "time and would be lost",
+      );
+    }
+    const removed = [...named.keys()].filter((label) => !live.has(label));
+    return changes.concat(
+      removed.map((label) =>
+        `Character device ${quoted(label)} was removed at run time`
+      ),
+    );
+  },
+});
+
+/**
+ * Something listens wherever a character device is to connect again. A QEMU that
+ * cannot connect one at its start ends, and so would the old one in a rollback.
+ */
+export const chardevPeers: PreflightCheck = problemCheck({
+  id: "chardev-peers",
+  ok: "character devices can connect again",
+  remedy: "Start the program that listens there, or restart the VM with " +
+    "reconnect-ms on the character device",
+  async find(context) {
+    const problems: string[] = [];
+    for (const client of socketClients(context.next)) {
+      if (client.reconnects) continue;
+      const obstacle = await obstacleToConnecting(client, context);
+      if (obstacle === undefined) continue;
+      problems.push(
+        `Character device ${quoted(client.name)} could not connect again: ` +
+          obstacle,
+      );
+    }
+    return problems;
+  },
+});
+
+async function obstacleToConnecting(
+  { name, path, abstract }: SocketClient,
+  context: CheckContext,
+): Promise<string | undefined> {
+  if (path === undefined) {
+    return await isConnected(name, context)
+      ? undefined
+      : "its TCP connection is down";
+  }
+  if (!abstract && await context.files.stat(path) === undefined) {
+    return `there is no socket ${quoted(path)}`;
+  }
+  return await isListenedAt(context.facts.pid, path)
+    ? undefined
+    : `nobody listens at ${quoted(path)}`;
+}
+
+/** What the monitor puts before the address of a socket without a peer. */
+const DISCONNECTED = "disconnected:";
+
+/** A device without an id of its own is taken to be connected. */
+async function isConnected(
+  name: string,
+  { inventory }: CheckContext,
+): Promise<boolean> {
+  const chardev = (await inventory.list("query-chardev"))
+    .find(({ label }) => text(label) === name);
+  return !(text(chardev?.["filename"]) ?? "").startsWith(DISCONNECTED);
+}
+
+/** A flag in /proc/net/unix: the socket accepts connections. */
+const ACCEPTS = 0x10000;
+
+/**
+ * The kernel has a socket's path as its listener wrote it: relative, or through
+ * other folders. Therefore the last part is compared.
+ */
+async function isListenedAt(pid: number, path: string): Promise<boolean> {
+  const name = path.split("/").at(-1);
+  let listens = false;
+  await forEachLine(`/proc/${pid}/net/unix`, (line) => {
+    const [, , , flags = "", , , , ...rest] = line.split(" ")
+      .filter((it) => it !== "");
+    const bound = rest.join(" ").replace(/^@/, "");
+    listens ||= (Number.parseInt(flags, 16) & ACCEPTS) !== 0 &&
+      bound.split("/").at(-1) === name;
+  });
+  return listens;
+}
+
+/** Prefixes of Unix sockets in the short form; all others are TCP. */
+const UNIX = /(^|:)unix:$/;
+
+/** A character device that connects to a socket at its start. */
+export interface SocketClient {
+  /** Its id, or the words that stand for it. */
+  readonly name: string;
+  /** Undefined for a TCP socket. */
+  readonly path: string | undefined;
+  readonly abstract: boolean;
+  /** Whether it tries again if nobody listens. */
+  readonly reconnects: boolean;
+}
+
+/** Every character device that is a client; one for a debugger never is. */
+export function socketClients(commandLine: CommandLine): SocketClient[] {
+  return [
+    ...commandLine.where("chardev", "backend", "socket")
+      .filter((it) => !it.has("fd"))
+      .flatMap((it) => clientOf(it.get("id") ?? "", it.get("path"), it)),
+    ...commandLine.texts(...DEVICE_OPTIONS.filter((it) => it !== "gdb"))
+      .flatMap((value) => {
+        const { prefix, keys } = namedSocket(value) ?? {};
+        if (prefix === undefined || keys === undefined) return [];
+        const path = UNIX.test(prefix) ? keys.get("path") : undefined;
+        return clientOf(value, path, keys);
+      }),
+  ];
+}
+
+function clientOf(
+  name: string,
+  path: string | undefined,
+  keys: OptionValue,
+): SocketClient[] {
+  if (keys.boolean("server") === true) return [];
+  const interval = keys.integer("reconnect-ms") ?? keys.integer("reconnect");
+  return [{
+    name,
+    path,
+    abstract: keys.boolean("abstract") === true,
+    reconnects: (interval ?? 0) > 0,
+  }];
+}
+
+/** The VM's TPM is there when the next program connects to it. */
+export const tpmServer: PreflightCheck = {
+  id: "tpm-server",
+  async run(context) {
+    const chardevs = context.next.where("tpmdev", "type", "emulator")
+      .map((it) => it.get("chardev"));
+    for (const { name, path, abstract } of socketClients(context.next)) {
+      if (!chardevs.includes(name) || path === undefined || abstract) continue;
+      return await judgeTpmServer(path, context);
+    }
+    return ok("the VM has no TPM that it connects to");
+  },
+};
+
+async function judgeTpmServer(
+  path: string,
+  { facts, files }: CheckContext,
+): Promise<Finding> {
+  const remedy = "Start the VM with a swtpm that was started without " +
+    "--terminate";
+  const socket = await files.stat(path);
+  if (socket === undefined) return ok("said under chardev-peers");
+  // Any other user's process of that name says nothing about this VM.
+  const trusted = [0, facts.owner.uid, socket.uid];
+  const servers = (await swtpmsAt(socket))
+    .filter(({ uid }) => trusted.includes(uid));
+  const ending = servers.find(({ terminates }) => terminates);
+  if (ending !== undefined) {
+    return refuse(
+      `The VM's TPM (swtpm, process ${ending.pid}) ends when its connection ` +
+        "does, as it does in an update",
+      remedy,
+    );
+  }
+  return servers.length > 0
+    ? ok("the VM's TPM takes another connection")
+    : warn(
+      `It cannot be told whether the TPM at ${quoted(path)} ends when its ` +
+        "connection does, as it does in an update",
+      remedy,
+    );
+}
+
+/**
+ * The VM's pseudo-terminals can be opened again, and few are left of programs
+ * before it.
+ */
+export const terminals: PreflightCheck = {
+  id: "terminals",
+  async run({ inventory, files, next }) {
+    const [link] = terminalLinks(next);
+    if (link !== undefined) {
+      return refuse(
+        `${quoted(link)} is a link to a terminal, which QEMU makes at its ` +
+          "start and only where nothing is: a program that was killed leaves " +
+          "it there, so that the VM could not be put back",
+        "Restart the VM without path= at its pty character device",
+      );
+    }
+    const used = terminalsIn(await inventory.list("query-chardev"));
+    const left = await countUnused(
+      files,
+      new Set(used.map(({ path }) => Number(path.split("/").at(-1)))),
+    );
+    if (left > 0) {
+      return warn(
+        "Programs before left pseudo-terminals open in the process, which no " +
+          `device uses: ${left}`,
+        "Leave it, or restart the VM when it suits you: they end with the " +
+          "process",
+      );
+    }
+    return ok(
+      used.length === 0
+        ? "no character device is a pseudo-terminal"
+        : "no terminal is open that no device uses",
+    );
+  },
+};
+
+/** How many terminals are open, other than these. */
+async function countUnused(
+  files: ProcessFiles,
+  used: ReadonlySet<number>,
+): Promise<number> {
+  let count = 0;
+  for (const [number, { link }] of await files.open()) {
+    if (!link.endsWith("/ptmx")) continue;
+    const index = await files.terminalIndex(number);
+    if (index !== undefined && !used.has(index)) count++;
+  }
+  return count;
+}

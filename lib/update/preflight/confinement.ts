@@ -1,0 +1,136 @@
+/** A rollback gives the VM its confinement back: no more rights, and no fewer. @module */
+
+import { capabilitiesIn } from "../../../ffi/capabilities.ts";
+import { parseCredentials } from "../process/identity.ts";
+import { readProcText } from "../process/proc.ts";
+import {
+  afterRestart,
+  mayConfine,
+  ownConfinement,
+  parseConfinement,
+} from "../standby/confinement.ts";
+import {
+  joined,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  refuse,
+  warn,
+  weaker,
+} from "./check.ts";
+
+/** The VM's sandbox lets it execute another program. */
+export const sandbox: PreflightCheck = {
+  id: "sandbox",
+  async run(context) {
+    const { facts, running, seccomp: { filters } } = context;
+    const options = running.values("sandbox");
+    const isOn = options.some((it) => it.get("enable") === "on");
+    const spawn = options.findLast((it) => it.has("spawn"))?.get("spawn");
+    if (isOn && spawn === "deny") {
+      return refuse(
+        "The VM may not execute another program: -sandbox with spawn=deny",
+        "Restart the VM once with spawn=allow in its -sandbox",
+      );
+    }
+    const status = await readProcText(facts.pid, "status");
+    if (filters === null) {
+      return weaker(
+        context,
+        "A seccomp filter is over the VM that cprctl may not read, and it " +
+          "would not be over a VM that had to be put back",
+        "Run cprctl as root and under no filter of its own",
+      );
+    }
+    if (filters.length > 0 && !parseConfinement(status).noNewPrivileges) {
+      return weaker(
+        context,
+        "A seccomp filter is over the VM, which may gain privileges all the " +
+          "same: a VM that had to be put back could not get it",
+        "Restart the VM with no_new_privs (NoNewPrivileges= of systemd)",
+      );
+    }
+    return ok(
+      filters.length === 0
+        ? "no sandbox keeps the VM from executing another program"
+        : "a VM that had to be put back would be under its seccomp filter",
+    );
+  },
+};
+
+/** A rollback gives the VM exactly the capabilities that it had. */
+export const confinement: PreflightCheck = {
+  id: "confinement",
+  async run(context) {
+    const { pid } = context.facts;
+    const status = await readProcText(pid, "status");
+    const [theirs, own] = [parseConfinement(status), ownConfinement()];
+    if (!mayConfine(theirs, own)) {
+      return refuse(
+        "The VM's process has fewer capabilities in its bounding set than " +
+          "cprctl, which may not take them from a VM that had to be put back",
+        "Run cprctl as root",
+      );
+    }
+    const { uid } = parseCredentials(status, pid);
+    const { gained, lost } = afterRestart(theirs, uid, own);
+    if (gained !== 0n) {
+      return weaker(
+        context,
+        "The VM gave up capabilities that it would have again if it had to " +
+          `be put back: ${capabilitiesAsText(gained)}`,
+        "Restart the VM without them in its bounding set (such as " +
+          "CapabilityBoundingSet= of systemd), or with no_new_privs",
+      );
+    }
+    if (lost !== 0n) {
+      return warn(
+        "A VM that had to be put back would have lost capabilities: " +
+          capabilitiesAsText(lost),
+        "Run cprctl with at least the VM's capabilities, and give them to " +
+          "the VM as ambient ones",
+      );
+    }
+    return ok("a rollback would confine the VM as it is");
+  },
+};
+
+function capabilitiesAsText(set: bigint): string {
+  return joined(capabilitiesIn(set).map((number) => `number ${number}`));
+}
+
+/** A process that was started in one of these cannot enter another one. */
+const CLOSED_NAMESPACES = ["user", "pid", "time"];
+
+/** A rollback can start the old program in the VM's namespaces. */
+export const namespaces: PreflightCheck = problemCheck({
+  id: "namespaces",
+  ok: "cprctl is in the VM's namespaces",
+  detail: (found) =>
+    `The VM is in namespaces where it could not be put back (${found})`,
+  remedy: "Run cprctl in the VM's container",
+  async find({ facts }) {
+    const others: string[] = [];
+    for (const kind of CLOSED_NAMESPACES) {
+      const [theirs, own] = await Promise.all([
+        namespaceOf(facts.pid, kind),
+        namespaceOf("self", kind),
+      ]);
+      if (theirs !== own) others.push(kind);
+    }
+    return others;
+  },
+});
+
+/** Undefined if the kernel has no namespaces of this kind. */
+async function namespaceOf(
+  pid: number | "self",
+  kind: string,
+): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(`/proc/${pid}/ns/${kind}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

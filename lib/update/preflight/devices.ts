@@ -1,0 +1,203 @@
+/** Devices, vCPUs, memory, objects and iothreads are those of the command line. @module */
+
+import type { OptionValue } from "../../cmdline/mod.ts";
+import { isObject } from "../../qmp/mod.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import { text } from "../vm/reply.ts";
+import {
+  type CheckContext,
+  ifAny,
+  joined,
+  listed,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+} from "./check.ts";
+import type { QomChild } from "./inventory.ts";
+
+function isCpu(type: string): boolean {
+  return type.endsWith("-cpu");
+}
+
+function isMemory(type: string): boolean {
+  return ["pc-dimm", "nvdimm"].includes(type) || /^virtio-p?mem/.test(type);
+}
+
+/**
+ * No device was plugged in, and none was unplugged: the new program would lack
+ * the one and have the other. vCPUs and memory have checks of their own.
+ */
+export const devices: PreflightCheck = problemCheck({
+  id: "devices",
+  ok: "devices are those of the command line",
+  remedy: "Undo it (device_del, device_add), or restart the VM with the " +
+    "present devices on its command line",
+  async find(context) {
+    const added = (await context.inventory.hotPlugged())
+      .filter(({ type }) => !isCpu(type) && !isMemory(type));
+    const gone = await unpluggedDevices(context);
+    return [
+      ...ifAny(
+        added.map(withType),
+        (devices) => `Devices were plugged in at run time: ${joined(devices)}`,
+      ),
+      ...ifAny(
+        gone,
+        (ids) => `Devices were unplugged at run time: ${listed(ids)}`,
+      ),
+    ];
+  },
+});
+
+function withType({ name, type }: QomChild): string {
+  return `${quoted(name)} (${type})`;
+}
+
+const ANONYMOUS = "/machine/peripheral-anon/";
+
+/** Devices of the command line that the VM no longer has. */
+async function unpluggedDevices(
+  { inventory, running }: CheckContext,
+): Promise<string[]> {
+  const present = await inventory.devices();
+  const names = new Set(present.map(({ name }) => name));
+  const wanted = running.values("device");
+  const gone = running.all("device", "id").filter((id) => !names.has(id));
+  const anonymous = present.filter(({ path }) => path.startsWith(ANONYMOUS));
+  const missing = wanted.filter((device) => !device.has("id")).length -
+    anonymous.length;
+  return missing > 0 ? [...gone, `${missing} without an id`] : gone;
+}
+
+/** The VM has as many vCPUs as its command line makes, and none was plugged in. */
+export const cpus: PreflightCheck = {
+  id: "cpus",
+  async run({ inventory, running }) {
+    const is = (await inventory.list("query-cpus-fast")).length;
+    const was = cpuCount(running);
+    const late = (await inventory.hotPlugged())
+      .filter(({ type }) => isCpu(type)).map(({ name }) => name);
+    if (is === was && late.length === 0) {
+      return ok(`${is} vCPU${is === 1 ? "" : "s"}, as the command line says`);
+    }
+    const plugged = late.length === 0
+      ? ""
+      : `; plugged in at run time: ${listed(late)}`;
+    return refuse(
+      `The VM has ${is} vCPUs, and its command line makes ${was}${plugged}`,
+      "Unplug the vCPUs that were plugged in (device_del), or restart the " +
+        "VM with the present number in -smp",
+    );
+  },
+};
+
+/** Parts of a topology whose product is the number of vCPUs. */
+const LEVELS = [
+  "drawers",
+  "books",
+  "sockets",
+  "dies",
+  "clusters",
+  "modules",
+  "cores",
+  "threads",
+];
+
+/** Several -smp options are merged; what is not given is 1. */
+function cpuCount(commandLine: CommandLine): number {
+  const options = commandLine.values("smp");
+  const given = (key: string) =>
+    options.map((option) => option.integer(key)).findLast((it) => it);
+  const count = given("cpus") ?? given("maxcpus") ??
+    LEVELS.reduce((product, level) => product * (given(level) ?? 1), 1);
+  return count + commandLine.all("device", "driver").filter(isCpu).length;
+}
+
+export const memoryDevices: PreflightCheck = problemCheck({
+  id: "memory-devices",
+  ok: "memory devices are those of the command line",
+  remedy: "Undo it (device_del, qom-set), or restart the VM with the present " +
+    "memory on its command line",
+  async find({ inventory, running }) {
+    const problems = (await inventory.hotPlugged())
+      .filter(({ type }) => isMemory(type))
+      .map(({ name }) => `Memory ${quoted(name)} was plugged in at run time`);
+    const named = running.values("device");
+    for (const { data } of await inventory.list("query-memory-devices")) {
+      if (!isObject(data)) continue;
+      const id = text(data["id"]);
+      const device = named.find((it) => it.get("id") === id);
+      // virtio-mem grows and shrinks by this property.
+      const is = data["requested-size"];
+      if (device === undefined || is === undefined) continue;
+      const was = device.size("requested-size") ?? 0;
+      if (Number(is) === was) continue;
+      problems.push(
+        `Memory ${quoted(id ?? "")} is to have ${is} bytes, was ${was}`,
+      );
+    }
+    return problems;
+  },
+});
+
+/** QEMU makes these for other options, and will do so again. */
+const IMPLIED = /^monitor-/;
+
+export const objects: PreflightCheck = problemCheck({
+  id: "objects",
+  ok: "objects are those of the command line",
+  detail: (found) =>
+    `Objects were made at run time and would be lost: ${found}`,
+  remedy: "Remove them (object-del), or restart the VM with them on its " +
+    "command line",
+  async find({ inventory, running }) {
+    const known = new Set(running.all("object", "id"));
+    // A machine makes a backend for itself if none is named.
+    const memory = await inventory.knownProperty("/machine", "memory-backend");
+    if (typeof memory === "string") known.add(memory.replace(/^.*\//s, ""));
+    return (await inventory.children("/objects"))
+      .filter(({ name, type }) => !known.has(name) && !IMPLIED.test(type))
+      .map(withType);
+  },
+});
+
+/** Properties of iothreads that can be set at run time. */
+const POLLING = [
+  "poll-max-ns",
+  "poll-grow",
+  "poll-shrink",
+  "poll-weight",
+  "aio-max-batch",
+];
+/** The one default that is the same in every version. */
+const DEFAULTS: Readonly<Record<string, number>> = { "poll-max-ns": 32_768 };
+
+export const iothreads: PreflightCheck = problemCheck({
+  id: "iothreads",
+  verdict: "warn",
+  ok: "iothreads are set as on the command line",
+  detail: (found) => `Settings of iothreads go back: ${found}`,
+  remedy: "Set them again after the update (qom-set)",
+  async find({ inventory, running }) {
+    const named = new Map<string | undefined, OptionValue>(
+      running.values("object").map((it) => [it.get("id"), it]),
+    );
+    const changes: string[] = [];
+    for (const iothread of await inventory.list("query-iothreads")) {
+      const id = text(iothread["id"]) ?? "";
+      const option = named.get(id);
+      if (option === undefined) continue; // the check "objects" reports it
+      for (const name of POLLING) {
+        const was = option.integer(name) ?? DEFAULTS[name];
+        const is = iothread[name];
+        if (was === undefined || is === undefined || Number(is) === was) {
+          continue;
+        }
+        changes.push(`${name} of ${quoted(id)} is ${is}, will be ${was}`);
+      }
+    }
+    return changes;
+  },
+});

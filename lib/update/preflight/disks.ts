@@ -1,0 +1,312 @@
+/**
+ * Disks are on the images of the command line, which are still there, and nothing
+ * but the guest uses them.
+ *
+ * @module
+ */
+
+import { forEachLine, TABLE_TIMEOUT_MS } from "../../bounded_file.ts";
+import type { OptionValue } from "../../cmdline/mod.ts";
+import { isObject } from "../../qmp/mod.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import { type FileLock, lockedAs, readLocks } from "../process/file_locks.ts";
+import { ProcessFiles } from "../process/files.ts";
+import { asArray, text } from "../vm/reply.ts";
+import {
+  type BlockDevice,
+  blockDeviceName,
+  blockDevices,
+  blockNodes,
+  fileUnder,
+  isUrl,
+} from "./block_devices.ts";
+import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
+import type { Inventory } from "./inventory.ts";
+
+/**
+ * Every drive is on the image that its command line names. An overlay that was
+ * put on top, a mirror that became the disk, and another medium are not: the new
+ * program would open the old image, without the guest's newest writes.
+ */
+export const diskImages: PreflightCheck = problemCheck({
+  id: "disk-images",
+  ok: "every drive is on the image that its command line names",
+  remedy: "Bring the VM back onto its named images (block-commit, " +
+    "drive-mirror, blockdev-change-medium) or restart it with the present ones",
+  async find({ inventory, running }) {
+    const drives = (await blockDevices(inventory))
+      .filter(({ drive }) => drive !== undefined);
+    return changedDrives(namedDrives(running), drives);
+  },
+});
+
+/** A drive as the command line names it. */
+interface NamedDrive {
+  readonly id: string | undefined;
+  /** "none" is an empty drive; "remote" and "unknown" are no single file. */
+  readonly image: { readonly file: string } | "none" | "remote" | "unknown";
+}
+
+/** Options whose whole value is the name of an image. */
+const IMAGE_OPTIONS = [
+  ...["hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb"],
+  ...["mtdblock", "pflash", "sd"],
+];
+
+function namedDrives(commandLine: CommandLine): NamedDrive[] {
+  return [
+    ...commandLine.values("drive").map((drive) => ({
+      id: drive.get("id"),
+      image: imageOfDrive(drive),
+    })),
+    ...commandLine.texts(...IMAGE_OPTIONS).map((name) => ({
+      id: undefined,
+      image: imageNamed(name),
+    })),
+  ];
+}
+
+function imageOfDrive(drive: OptionValue): NamedDrive["image"] {
+  // A temporary overlay is refused by the check "arguments".
+  if (drive.boolean("snapshot") === true) return "unknown";
+  const key = drive.entries
+    .findLast(({ key }) => /^(file\.)*filename$|^file$/.test(key))?.key;
+  if (key !== undefined) return imageNamed(drive.get(key) ?? "");
+  const isNested = drive.entries.some(({ key }) => key.startsWith("file."));
+  return isNested || drive.has("driver") ? "unknown" : "none";
+}
+
+function imageNamed(name: string): NamedDrive["image"] {
+  if (name === "") return "none";
+  const file = fileUnder(name);
+  if (file === undefined) return "unknown";
+  return isUrl(file) ? "remote" : { file };
+}
+
+function changedDrives(
+  named: readonly NamedDrive[],
+  drives: readonly BlockDevice[],
+): string[] {
+  const changes: string[] = [];
+  const rest = new Map(drives.map((drive) => [drive.drive, drive]));
+  for (const { id, image } of named) {
+    if (id === undefined) continue;
+    const drive = rest.get(id);
+    rest.delete(id);
+    if (drive === undefined) changes.push(`Drive ${quoted(id)} was removed`);
+    else if (!isOnImage(drive, image)) {
+      const wanted = typeof image === "object"
+        ? quoted(image.file)
+        : "no image";
+      changes.push(changeOfDrive(drive, wanted));
+    }
+  }
+  const anonymous = named.filter(({ id }) => id === undefined);
+  return [...changes, ...changedByFile(anonymous, [...rest.values()])];
+}
+
+function isOnImage(
+  { medium }: BlockDevice,
+  image: NamedDrive["image"],
+): boolean {
+  if (image === "unknown") return true;
+  if (image === "none") return medium === undefined;
+  if (image === "remote") {
+    return medium !== undefined && isUrl(medium.file ?? ":");
+  }
+  return medium !== undefined && medium.file === image.file;
+}
+
+/** QEMU made up the names of these drives: they are compared by their files. */
+function changedByFile(
+  named: readonly NamedDrive[],
+  drives: readonly BlockDevice[],
+): string[] {
+  // Drives on other images cannot be told from changed ones.
+  if (named.some(({ image }) => image === "unknown" || image === "remote")) {
+    return [];
+  }
+  const rest = drives.filter(({ medium }) => medium !== undefined);
+  const missing: string[] = [];
+  for (const { image } of named) {
+    if (typeof image === "string") continue;
+    const at = rest.findIndex(({ medium }) => medium?.file === image.file);
+    if (at < 0) missing.push(image.file);
+    else rest.splice(at, 1);
+  }
+  return [
+    ...rest.map((drive) => changeOfDrive(drive, "another image or none")),
+    ...missing.map((file) =>
+      `No drive is on ${quoted(file)}, which the command line names`
+    ),
+  ];
+}
+
+function changeOfDrive(drive: BlockDevice, wanted: string): string {
+  const { medium } = drive;
+  const is = medium === undefined
+    ? "is empty"
+    : `is on ${quoted(medium.file ?? medium.node)}`;
+  return `Drive ${quoted(blockDeviceName(drive))} ${is}, but the command ` +
+    `line names ${wanted}`;
+}
+
+/** Names of descriptors, not of files. */
+const DESCRIPTORS = "/dev/fdset/";
+
+/** The files, without duplicates, that block nodes with these drivers are on. */
+async function imageNames(
+  inventory: Inventory,
+  drivers: readonly string[],
+  { writable = false } = {},
+): Promise<Set<string>> {
+  const names = (await blockNodes(inventory))
+    .filter((node) => drivers.includes(text(node["drv"]) ?? ""))
+    .filter((node) => !writable || node["ro"] !== true)
+    .flatMap((node) => fileUnder(text(node["file"]) ?? "") ?? [])
+    .filter((name) => !name.startsWith(DESCRIPTORS));
+  return new Set(names);
+}
+
+/** Drivers of nodes that are a file or a block device of the host. */
+const ON_FILES = ["file", "host_device", "host_cdrom"];
+
+/**
+ * Images are still found by their names, by which the new program opens them. A
+ * file that has been renamed, deleted or replaced would be missing, or would be
+ * another disk.
+ */
+export const diskFiles: PreflightCheck = problemCheck({
+  id: "disk-files",
+  ok: "every image is found by its name",
+  remedy: "Put the file that the VM uses back at its name",
+  async find({ inventory, files }) {
+    const problems: string[] = [];
+    for (const name of await imageNames(inventory, ON_FILES)) {
+      const file = await files.stat(name);
+      if (file === undefined) {
+        problems.push(`Image ${quoted(name)} is no longer there`);
+      } else if (!await files.hasOpen(file)) {
+        problems.push(
+          `Image ${quoted(name)} is another file than the one that the VM uses`,
+        );
+      }
+    }
+    return problems;
+  },
+});
+
+/**
+ * The kernel lists locks in pieces: if others come and go meanwhile, one may be
+ * listed twice. A foreign lock is listed every time.
+ */
+const LOOKS = 3;
+
+/**
+ * Nobody else has locked an image that the VM writes to. A VM that is paused may
+ * have no lock itself, and the new program would not get one.
+ */
+export const imageLocks: PreflightCheck = problemCheck({
+  id: "image-locks",
+  ok: "nobody else has an image locked",
+  remedy: "End the program that uses the image: lsof names it",
+  async find({ facts: { pid }, inventory, files }) {
+    const images = new Map<string, string>();
+    const names = await imageNames(inventory, ["file"], { writable: true });
+    for (const name of names) {
+      const file = await files.stat(name);
+      if (file !== undefined) images.set(lockedAs(file), name);
+    }
+    let foreign = await foreignLocks(images, pid);
+    for (let look = 1; look < LOOKS && foreign.size > 0; look++) {
+      foreign = foreign.intersection(await foreignLocks(images, pid));
+    }
+    return [...foreign].map((name) => `Another has locked ${quoted(name)}`);
+  },
+});
+
+/**
+ * QEMU's bytes for "I write" and for "nobody else may": each permission has a
+ * byte from 100 on, each that is denied to others one from 200 on
+ * (block/file-posix.c).
+ */
+const WRITE_BYTES = [101, 201];
+
+/**
+ * The names of images that another process has locked at this moment.
+ *
+ * @param images their names, by the file as a lock identifies it
+ */
+async function foreignLocks(
+  images: ReadonlyMap<string, string>,
+  pid: number,
+): Promise<Set<string>> {
+  const own = (await new ProcessFiles(pid).locks()).map(lockKey);
+  const foreign = new Set<string>();
+  await forEachLine("/proc/locks", (line) => {
+    const [lock] = readLocks(line);
+    if (lock === undefined) return;
+    const name = images.get(lock.file);
+    if (name === undefined) return;
+    const at = own.indexOf(lockKey(lock));
+    if (at >= 0) own.splice(at, 1);
+    else if (WRITE_BYTES.some((it) => lock.first <= it && it <= lock.last)) {
+      foreign.add(name);
+    }
+  }, TABLE_TIMEOUT_MS);
+  return foreign;
+}
+
+function lockKey(lock: FileLock): string {
+  return `${lock.file} ${lock.first} ${lock.last}`;
+}
+
+/** States of a job that has finished and waits to be dismissed. */
+const FINISHED = ["concluded", "null"];
+
+/** No job works on the disks: an exec drops it silently. */
+export const blockJobs: PreflightCheck = problemCheck({
+  id: "block-jobs",
+  ok: "no block job runs",
+  detail: (found) => `Block jobs run: ${found}`,
+  remedy:
+    "Wait for them, or complete or cancel them (job-complete, job-cancel)",
+  async find({ inventory }) {
+    return (await inventory.list("query-jobs"))
+      .filter(({ status }) => !FINISHED.includes(text(status) ?? ""))
+      .map(({ id, type, status }) =>
+        `${quoted(text(id) ?? "")} (${text(type)}, ${text(status)})`
+      );
+  },
+});
+
+/** Nobody outside uses a disk by NBD or vhost-user. */
+export const blockExports: PreflightCheck = problemCheck({
+  id: "block-exports",
+  ok: "no disk is exported",
+  detail: (found) => `Disks are exported: ${found}`,
+  remedy: "End the exports (block-export-del) and make them again afterwards",
+  async find({ inventory }) {
+    return (await inventory.list("query-block-exports"))
+      .map(({ id }) => quoted(text(id) ?? ""));
+  },
+});
+
+/** The blocks written since the last backup are still known after the update. */
+export const dirtyBitmaps: PreflightCheck = problemCheck({
+  id: "dirty-bitmaps",
+  verdict: "warn",
+  ok: "no dirty bitmap is lost",
+  detail: (found) =>
+    `Dirty bitmaps are only in memory and will be lost: ${found}`,
+  remedy: "Make the next backup a full one",
+  async find({ inventory }) {
+    return (await blockDevices(inventory)).flatMap((device) =>
+      asArray(device.medium?.inserted["dirty-bitmaps"]).filter(isObject)
+        .filter(({ persistent }) => persistent !== true)
+        // A job's own bitmap has no name and ends with the job.
+        .flatMap(({ name }) => text(name) || [])
+        .map((name) => `${quoted(name)} of ${quoted(blockDeviceName(device))}`)
+    );
+  },
+});

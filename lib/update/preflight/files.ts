@@ -1,0 +1,204 @@
+/** The files that the new program reads or makes at its start. @module */
+
+import {
+  DEVICE_OPTIONS,
+  namedFile,
+  namedSocket,
+} from "../command/character_device.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import type { ProcessFiles } from "../process/files.ts";
+import {
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+} from "./check.ts";
+import type { Inventory } from "./inventory.ts";
+
+/** Options whose whole value is the name of a file that is read. */
+const READ = ["kernel", "initrd", "dtb", "bios", "readconfig", "shim"];
+/** Options with keys whose values are names of files or folders. */
+const READ_BY_KEY: Readonly<Record<string, readonly string[]>> = {
+  acpitable: ["file"],
+  chardev: ["input-path"],
+  // Of the loaders, and of a shared folder over USB.
+  device: ["romfile", "file", "kernel", "initrd", "rootdir"],
+  fsdev: ["path"],
+  fw_cfg: ["file"],
+  machine: ["firmware", "kernel", "initrd", "dtb", "shim"],
+  object: ["dir", "evdev", "filename"],
+  plugin: ["file"],
+  smbios: ["file", "path"],
+  tpmdev: ["path"],
+  virtfs: ["path"],
+};
+
+/** Character devices that open a device of the host. */
+const HOST_DEVICES = ["serial", "parallel"];
+const OLD_PIPE = /^pipe:(.*)$/;
+
+/** The only object that makes its file. */
+const DUMP = "filter-dump";
+
+export const argumentFiles: PreflightCheck = problemCheck({
+  id: "argument-files",
+  ok: "files that arguments name are there",
+  detail: (found) => `Files that arguments name are no longer there: ${found}`,
+  remedy: "Put them back: the new program reads them at its start",
+  async find({ next, files }) {
+    const missing: string[] = [];
+    for (const name of new Set(readFiles(next))) {
+      // A name without a folder may be one of QEMU's own files.
+      if (!name.includes("/")) continue;
+      if (await files.stat(name) === undefined) missing.push(quoted(name));
+    }
+    for (const pipe of new Set(namedPipes(next))) {
+      if (await isPipeMissing(pipe, files)) missing.push(quoted(pipe));
+    }
+    return missing;
+  },
+});
+
+/** There is a pipe for each direction, or one for both. */
+async function isPipeMissing(
+  name: string,
+  files: ProcessFiles,
+): Promise<boolean> {
+  const [both, toGuest, fromGuest] = await Promise.all(
+    [name, `${name}.in`, `${name}.out`].map((it) => files.stat(it)),
+  );
+  return both === undefined &&
+    (toGuest === undefined || fromGuest === undefined);
+}
+
+function readFiles(commandLine: CommandLine): string[] {
+  return [
+    ...commandLine.texts(...READ),
+    ...commandLine.texts("option-rom").map((it) => it.split(",")[0] ?? ""),
+    ...Object.entries(READ_BY_KEY).flatMap(([option, keys]) =>
+      keys.flatMap((key) => commandLine.all(option, key))
+    ),
+    ...commandLine.values("object")
+      .filter((it) => it.get("qom-type") !== DUMP)
+      .flatMap((it) => it.get("file") ?? []),
+    ...chardevPaths(commandLine, ...HOST_DEVICES),
+  ];
+}
+
+function namedPipes(commandLine: CommandLine): string[] {
+  return [
+    ...chardevPaths(commandLine, "pipe"),
+    ...commandLine.texts(...DEVICE_OPTIONS)
+      .flatMap((it) => OLD_PIPE.exec(it)?.[1] ?? []),
+  ];
+}
+
+/** The paths of -chardev options with these back ends. */
+function chardevPaths(
+  commandLine: CommandLine,
+  ...backends: readonly string[]
+): string[] {
+  return commandLine.where("chardev", "backend", ...backends)
+    .flatMap((it) => it.get("path") ?? []);
+}
+
+/** The folders of logs, sockets and pid files, which are made anew, are there. */
+export const argumentFolders: PreflightCheck = problemCheck({
+  id: "argument-folders",
+  ok: "folders that arguments name are there",
+  detail: (found) =>
+    `Folders that arguments name are no longer there: ${found}`,
+  remedy: "Make them again: the new program makes files in them at its start",
+  async find({ next, files }) {
+    const missing: string[] = [];
+    for (const folder of new Set(madeFiles(next).map(folderOf))) {
+      const info = await files.stat(folder);
+      // A working directory is found even if it has been deleted.
+      if (info === undefined || info.nlink === 0) missing.push(quoted(folder));
+    }
+    return missing;
+  },
+});
+
+/** Options whose whole value is the name of a file that is made. */
+const MADE = ["D", "pidfile"];
+const VNC_SOCKET = /^unix:(.*)$/;
+
+/** Every file that the new program makes, or opens if it is there. */
+function madeFiles(commandLine: CommandLine): string[] {
+  return [
+    ...commandLine.texts(...MADE),
+    ...serverPaths(commandLine),
+    ...commandLine.texts(...DEVICE_OPTIONS).flatMap((it) => [
+      namedFile(it) ?? [],
+      namedSocket(it)?.keys.get("logfile") ?? [],
+    ]).flat(),
+    ...chardevPaths(commandLine, "file"),
+    ...commandLine.all("chardev", "logfile"),
+    ...commandLine.where("object", "qom-type", DUMP)
+      .flatMap((it) => it.get("file") ?? []),
+    ...commandLine.all("trace", "file"),
+    ...["audio", "audiodev"].flatMap((it) => commandLine.all(it, "path")),
+    ...commandLine.all("vnc", "vnc")
+      .flatMap((it) => VNC_SOCKET.exec(it)?.[1] ?? []),
+  ];
+}
+
+/** The paths of Unix sockets that the new program listens at. */
+export function serverPaths(commandLine: CommandLine): string[] {
+  const sockets = [
+    ...commandLine.where("chardev", "backend", "socket"),
+    ...commandLine.texts(...DEVICE_OPTIONS).map(namedSocket)
+      .flatMap((it) => it?.prefix.endsWith("unix:") ? [it.keys] : []),
+  ];
+  return sockets.filter((it) => it.boolean("server") === true)
+    .filter((it) => it.boolean("abstract") !== true)
+    .flatMap((it) => it.get("path") ?? []);
+}
+
+/** The folder that a file is in. */
+export function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
+}
+
+/** Firmware in a file is as large as the VM's; otherwise it would not load. */
+export const firmware: PreflightCheck = {
+  id: "firmware",
+  async run({ next, files, inventory }) {
+    const name = [...next.all("machine", "firmware"), ...next.texts("bios")]
+      .at(-1);
+    const file = name === undefined ? undefined : await files.stat(name);
+    if (name === undefined || file === undefined || !file.isFile) {
+      return ok("the firmware is the program's own");
+    }
+    const size = await firmwareSize(inventory);
+    return size === undefined || size === file.size
+      ? ok("the firmware is as large as the VM's")
+      : refuse(
+        `Firmware ${quoted(name)} has ${file.size} bytes, and the VM's has ` +
+          `${size}`,
+        "Put the file back that the VM was started with",
+      );
+  },
+};
+
+/**
+ * The RAMBlock of the firmware, in "info ramblock":
+ *
+ * ```
+ * Block Name    PSize              Offset               Used              Total …
+ *    pc.bios    4 KiB  0x0000000008000000 0x0000000000040000 0x0000000000040000 …
+ * ```
+ */
+const FIRMWARE_BLOCK = /^\s*pc\.bios\s+\d+ \S+\s+0x\w+\s+0x\w+\s+(0x\w+)/;
+
+/** In bytes; undefined if the VM has no such firmware. */
+async function firmwareSize(inventory: Inventory): Promise<number | undefined> {
+  for (const line of await inventory.human("info ramblock")) {
+    const size = FIRMWARE_BLOCK.exec(line)?.[1];
+    if (size !== undefined) return Number(size);
+  }
+  return undefined;
+}

@@ -1,0 +1,136 @@
+/** Guest RAM can be preserved, and a second program has room to start. @module */
+
+import {
+  hasRoomToTry,
+  memoryRoom as readMemoryRoom,
+  START_BYTES,
+} from "../process/memory_room.ts";
+import { text } from "../vm/reply.ts";
+import { isEmptyPage } from "../vm/tpm_page.ts";
+import {
+  type CheckContext,
+  ifAny,
+  listed,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+  warn,
+} from "./check.ts";
+import type { QomChild } from "./inventory.ts";
+
+const MIB = 1024 ** 2;
+
+/**
+ * A program can start where the VM is: in a control group that is full the
+ * kernel kills the new program, and then the old one as well.
+ */
+export const memoryRoom: PreflightCheck = {
+  id: "memory-room",
+  run({ facts }) {
+    const room = readMemoryRoom(facts.pid);
+    if (room === undefined) {
+      return ok("no control group limits the VM's memory");
+    }
+    const left = Math.max(0, Math.floor(room.left / MIB));
+    const limit = Math.floor(room.limit / MIB);
+    const says = `${left} MiB are left of the ${limit} MiB that the control ` +
+      `group ${quoted(room.group)} may use`;
+    if (hasRoomToTry(facts.pid)) return ok(says);
+    if (room.left >= START_BYTES) {
+      return warn(
+        `${says}: not enough to try programs there beforehand`,
+        "Raise the group's limit of memory for the update",
+      );
+    }
+    const needed = START_BYTES / MIB;
+    return refuse(
+      `${says}, and a program that starts takes up to ${needed} MiB for a ` +
+        "moment: the kernel would kill it",
+      `Raise the group's limit of memory by ${needed - left} MiB or more`,
+    );
+  },
+};
+
+/** Its pages cannot be given to another program at all. */
+const ENCLAVE = "memory-backend-epc";
+
+/**
+ * All RAM can be preserved, according to its backends. QEMU's own blockers do
+ * not consider a file that has been deleted.
+ */
+export const memoryBackends: PreflightCheck = problemCheck({
+  id: "memory-backends",
+  ok: "all RAM is shared memory",
+  remedy: "Restart the VM with a memory-backend-memfd with share=on as the " +
+    "memory-backend of its machine, and with aux-ram-share=on there",
+  async find(context) {
+    const { inventory } = context;
+    const backends = (await inventory.children("/objects"))
+      .filter(({ type }) => type.startsWith("memory-backend"));
+    const unshared = (await inventory.list("query-memdev"))
+      .filter(({ share }) => share !== true)
+      .map(({ id }) => text(id) ?? "without id");
+    // A QEMU older than cpr-exec has no such property.
+    const auxiliary = await inventory.knownProperty(
+      "/machine",
+      "aux-ram-share",
+    );
+    const enclaves = backends.filter(({ type }) => type === ENCLAVE)
+      .map(({ name }) => name);
+    return [
+      ...ifAny(
+        unshared,
+        (names) =>
+          `RAM is not shared (share=off) and would be lost: ${listed(names)}`,
+      ),
+      ...auxiliary === false
+        ? [
+          "RAM of the firmware and of devices would be lost: aux-ram-share=off",
+        ]
+        : [],
+      ...ifAny(
+        enclaves,
+        (names) =>
+          `RAM of SGX enclaves cannot be handed over: ${listed(names)}`,
+      ),
+      ...await backendsWithoutFile(context, backends),
+    ];
+  },
+});
+
+/** The new program opens the file by its name: it must be the one in use. */
+async function backendsWithoutFile(
+  { inventory, files }: CheckContext,
+  backends: readonly QomChild[],
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { name, path, type } of backends) {
+    if (type !== "memory-backend-file") continue;
+    const file = text(await inventory.property(path, "mem-path")) ?? "";
+    const info = await files.stat(file);
+    if (info === undefined || info.isDirectory || !await files.hasOpen(info)) {
+      problems.push(
+        `RAM ${quoted(name)} would be lost: its file has no name ` +
+          `(mem-path ${quoted(file)})`,
+      );
+    }
+  }
+  return problems;
+}
+
+/** No request of the guest's to its firmware would be lost. */
+export const tpmPage: PreflightCheck = {
+  id: "tpm-page",
+  async run({ client, facts }) {
+    if (facts.tpmPage === undefined) return ok("the VM has no TPM");
+    return await isEmptyPage(client, facts.tpmPage)
+      ? ok("no request to the TPM waits for the firmware")
+      : refuse(
+        "The TPM's page of requests to the firmware (physical presence " +
+          "interface) is not empty, and QEMU would not preserve it",
+        "Shut the guest down and start the VM on the new program",
+      );
+  },
+};

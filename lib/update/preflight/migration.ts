@@ -1,0 +1,170 @@
+/** The VM can be migrated at all. @module */
+
+import { remedyOf } from "../../errors.ts";
+import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { RunDirectory } from "../run/directory.ts";
+import { asArray, asObject, text } from "../vm/reply.ts";
+import { canBeMoved, remedyFor } from "../vm/run_state.ts";
+import {
+  joined,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  refuse,
+  skipped,
+} from "./check.ts";
+import type { Inventory } from "./inventory.ts";
+
+/** The running program knows migration mode cpr-exec. */
+export const cprExec: PreflightCheck = {
+  id: "cpr-exec",
+  async run({ inventory }) {
+    const reply = asObject(await inventory.ask("query-migrate-parameters"));
+    return reply["cpr-exec-command"] === undefined
+      ? refuse(
+        "The running program does not know migration mode cpr-exec",
+        "Restart the VM once on QEMU 10.2 or later",
+      )
+      : ok("the running program knows cpr-exec");
+  },
+};
+
+/** A rollback can put the VM back into its run state. */
+export const runState: PreflightCheck = {
+  id: "run-state",
+  run({ facts: { runState } }) {
+    return canBeMoved(runState)
+      ? ok(`the VM is ${runState}`)
+      : refuse(`The VM is in run state "${runState}"`, remedyFor(runState));
+  },
+};
+
+/** No migration or snapshot of the VM is under way. */
+export const migrationIdle: PreflightCheck = {
+  id: "migration-idle",
+  async run({ inventory }) {
+    const status = await activeMigration(inventory);
+    return status === undefined ? ok("no migration is under way") : refuse(
+      `A migration is under way: ${quoted(status)}`,
+      "Wait for its end, or end it with migrate_cancel",
+    );
+  },
+};
+
+/** The states of a migration that is not under way. */
+const IDLE = ["none", "completed", "failed", "cancelled"];
+
+/** The status of a migration that is under way. */
+async function activeMigration(
+  inventory: Inventory,
+): Promise<string | undefined> {
+  const status = text(asObject(await inventory.ask("query-migrate"))["status"]);
+  return IDLE.includes(status ?? "none") ? undefined : status;
+}
+
+/** With one of these on, QEMU refuses cpr-exec, or loses the VM in it. */
+const HARMFUL = [
+  "background-snapshot",
+  "dirty-bitmaps",
+  "mapped-ram",
+  "multifd",
+  "postcopy-preempt",
+  "postcopy-ram",
+  "return-path",
+  "switchover-ack",
+  "x-colo",
+  "x-ignore-shared",
+  "zero-copy-send",
+];
+
+/** No migration capability is on that is incompatible with cpr-exec. */
+export const capabilities: PreflightCheck = problemCheck({
+  id: "capabilities",
+  ok: "no capability is on that does not go with cpr-exec",
+  detail: (found) => `Migration capabilities do not go with cpr-exec: ${found}`,
+  remedy: "Switch them off with migrate-set-capabilities",
+  async find({ inventory }) {
+    return (await inventory.list("query-migrate-capabilities"))
+      .filter(({ state }) => state === true)
+      .map(({ capability }) => text(capability) ?? "")
+      .filter((name) => HARMFUL.includes(name)).map(quoted);
+  },
+});
+
+/** There is room for the VM's state: the run directory is made to find out. */
+export const stateRoom: PreflightCheck = {
+  id: "state-room",
+  async run({ facts }) {
+    try {
+      await using _directory = await RunDirectory.create(facts);
+      return ok("there is room for the VM's state");
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return refuse(
+        error.message,
+        remedyOf(error) ??
+          "See that cprctl may make files in its run directory",
+      );
+    }
+  },
+};
+
+/**
+ * What blocks a migration depends on its mode. RAM that cannot be preserved
+ * blocks cpr-transfer only: cpr-exec loses it silently.
+ */
+const MODES = ["cpr-transfer", "cpr-exec"];
+
+/** Nothing blocks a migration. The mode is restored at once. */
+export const blockers: PreflightCheck = {
+  id: "blockers",
+  async run({ client, inventory }) {
+    if (await activeMigration(inventory) !== undefined) {
+      return skipped("a migration is under way, and its mode is not ours");
+    }
+    const reply = asObject(await inventory.ask("query-migrate-parameters"));
+    const mode = text(reply["mode"]) ?? "normal";
+    const found = new Set<string>();
+    try {
+      for (const mode of MODES) {
+        for (const reason of await blockersIn(client, mode)) found.add(reason);
+      }
+    } finally {
+      await client.execute("migrate-set-parameters", { mode });
+    }
+    const reasons = [...found];
+    return reasons.length === 0
+      ? ok("nothing blocks a migration, and all RAM can be preserved")
+      : refuse(`QEMU blocks it: ${joined(reasons)}`, blockerRemedy(reasons));
+  },
+};
+
+async function blockersIn(client: QmpClient, mode: string): Promise<string[]> {
+  try {
+    await client.execute("migrate-set-parameters", { mode });
+    const migration = asObject(await client.execute("query-migrate"));
+    return asArray(migration["blocked-reasons"]).map(String);
+  } catch (error) {
+    if (error instanceof QmpCommandError) return [error.description];
+    throw error;
+  }
+}
+
+/** In QEMU's words for RAM that cannot be preserved. */
+const OF_RAM = /share=on/;
+
+function blockerRemedy(reasons: readonly string[]): string {
+  const ofRam = reasons.filter((reason) => OF_RAM.test(reason));
+  const remedies = [
+    ...ofRam.length === 0 ? [] : [
+      "start the VM with share=on for its memory-backend and " +
+      "aux-ram-share=on for its machine",
+    ],
+    ...ofRam.length === reasons.length ? [] : [
+      "unplug or end what blocks it, or let the VM keep its program until it " +
+      "is shut down",
+    ],
+  ].join("; and ");
+  return remedies.charAt(0).toUpperCase() + remedies.slice(1);
+}

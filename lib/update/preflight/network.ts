@@ -1,0 +1,199 @@
+/**
+ * Network back ends and forwarded ports are those of the command line. No QMP
+ * query tells them, but the human monitor does. In "info network" a port of a
+ * hub stands before its peer, or alone, and a back end below the device that it
+ * belongs to, or alone:
+ *
+ * ```
+ * hub 0
+ *  \ port1: net1: index=0,type=user,…
+ *  \ port2
+ * nic0: index=0,type=nic,…
+ *  \ net0: index=0,type=user,…
+ * filters:
+ *   - dump0: type=filter-dump,…
+ * ```
+ *
+ * @module
+ */
+
+import type { OptionValue } from "../../cmdline/mod.ts";
+import type { CommandLine } from "../command/command_line.ts";
+import {
+  listed,
+  ok,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+  warn,
+} from "./check.ts";
+
+/** QEMU makes up names with this mark for -nic and -net. */
+const AUTOMATIC = "#";
+
+export const netdevs: PreflightCheck = problemCheck({
+  id: "netdevs",
+  ok: "network back ends are those of the command line",
+  detail: (found) =>
+    `Network back ends are others than on the command line: ${found}`,
+  remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
+    "present ones on its command line",
+  async find({ inventory, running }) {
+    const live = (await inventory.human("info network")).flatMap(backEndsIn);
+    const named = running.values("netdev");
+    const names = named.map((it) => it.get("id") ?? "");
+    const known = new Set([...names, ...namesOfNics(running)]);
+    return [
+      ...live.filter(({ name }) =>
+        !name.startsWith(AUTOMATIC) && !known.has(name)
+      ).map(({ name }) => `${quoted(name)} was made at run time`),
+      ...names.filter((name) => !live.some((it) => it.name === name))
+        .map((name) => `${quoted(name)} was removed at run time`),
+      ...named.flatMap((option) =>
+        live.filter(({ name }) => name === option.get("id"))
+          .filter((backEnd) => wasReplaced(option, backEnd))
+          .map(({ name }) => `${quoted(name)} was replaced at run time`)
+      ),
+    ];
+  },
+});
+
+/** A network back end as it is now. */
+interface BackEnd {
+  readonly name: string;
+  /** Such as "type" and "net"; empty for a port that is alone. */
+  readonly facts: ReadonlyMap<string, string>;
+}
+
+const FACTS = ": index=";
+const BELOW = " \\ ";
+/** Ports that -net makes. */
+const IMPLIED_PORT = /^hub\d+port\d+$/;
+
+/** The back ends in a line of "info network". */
+function backEndsIn(line: string): BackEnd[] {
+  const at = line.indexOf(FACTS);
+  const isBelow = line.startsWith(BELOW);
+  // All others are headings, or are about filters.
+  if (at < 0 && !isBelow) return [];
+  const chain = at < 0 ? line : line.slice(0, at);
+  const names = (isBelow ? chain.slice(BELOW.length) : chain).split(": ");
+  const facts = at < 0 ? new Map<string, string>() : factsIn(line.slice(at));
+  const last = names.length - 1;
+  return names
+    .map((name, index) => ({
+      name,
+      facts: index === last ? facts : new Map<string, string>(),
+    }))
+    .filter(({ name, facts }) =>
+      !IMPLIED_PORT.test(name) && facts.get("type") !== "nic"
+    );
+}
+
+/** Reads `: index=0,type=user,net=10.0.2.0,restrict=off`. */
+function factsIn(printed: string): Map<string, string> {
+  return new Map(
+    printed.split(",").map((part) => {
+      const equals = part.indexOf("=");
+      return [part.slice(0, equals), part.slice(equals + 1)];
+    }),
+  );
+}
+
+/** Names that -nic and the old -net give, which also make devices. */
+function namesOfNics(commandLine: CommandLine): string[] {
+  return ["nic", "net"].flatMap((option) => [
+    ...commandLine.all(option, "id"),
+    ...commandLine.all(option, "name"),
+  ]);
+}
+
+const USER = "user";
+
+/** Whether another back end has the name by now, as far as QEMU tells. */
+function wasReplaced(option: OptionValue, { facts }: BackEnd): boolean {
+  const type = facts.get("type");
+  if (type === undefined) return false;
+  const isUser = type === USER;
+  if (isUser !== (option.get("type") === USER)) return true;
+  if (!isUser) return false;
+  const net = networkAddress(option);
+  return (net !== undefined && net !== facts.get("net")) ||
+    (option.boolean("restrict") === true) !== (facts.get("restrict") === "on");
+}
+
+const DEFAULT_NET = "10.0.2.0";
+
+/** The address of a user network; undefined if that depends on more. */
+function networkAddress(option: OptionValue): string | undefined {
+  const net = option.get("net");
+  if (net === undefined) return option.has("ip") ? undefined : DEFAULT_NET;
+  const [, address = "", bits = ""] = /^([\d.]+)\/(\d+)$/.exec(net) ?? [];
+  const bytes = address.split(".").map(Number);
+  if (bytes.length !== 4) return undefined;
+  return bytes.map((byte, at) => {
+    const free = Math.min(8, Math.max(0, 8 * (at + 1) - Number(bits)));
+    return byte >> free << free;
+  }).join(".");
+}
+
+/** Ports are forwarded as the command line says. */
+export const hostForwards: PreflightCheck = {
+  id: "host-forwards",
+  async run({ inventory, running }) {
+    const remedy = "Change them again after the update (hostfwd_add, " +
+      "hostfwd_remove)";
+    const lines = (await inventory.human("info usernet"))
+      .filter((line) => line.includes(FORWARDED));
+    const options = forwardOptions(running);
+    if (lines.length !== options.length) {
+      return warn(
+        `${lines.length} ports are forwarded to the guest, and ` +
+          `${options.length} will be`,
+        remedy,
+      );
+    }
+    const will = options.map((option) => forwardIn(FORWARD_OPTION, option));
+    // Not all of them can be compared.
+    const lost = will.includes(undefined)
+      ? []
+      : lines.flatMap((line) => forwardIn(FORWARD_LINE, line) ?? [])
+        .filter((it) => !will.includes(it));
+    return lost.length === 0
+      ? ok("ports are forwarded as on the command line")
+      : warn(
+        `Ports that are forwarded to the guest will not be: ${listed(lost)}`,
+        remedy,
+      );
+  },
+};
+
+/**
+ * Marks a line of "info usernet" about a port that is forwarded to the guest:
+ *
+ * ```
+ * Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
+ * TCP[HOST_FORWARD]  17       127.0.0.1 39021       10.0.2.15    22     0     0
+ * ```
+ */
+const FORWARDED = "[HOST_FORWARD]";
+const FORWARD_LINE =
+  /^\s*(\w+)\[HOST_FORWARD\]\s+\d+\s+(\S+)\s+(\d+)\s+\S+\s+(\d+) /;
+/** Such as "tcp:127.0.0.1:39021-:22"; port 0 is any port. */
+const FORWARD_OPTION = /^(tcp|udp|):([\d.]*):(?!0-)(\d+)-[\d.]*:(\d+)$/;
+
+function forwardOptions(commandLine: CommandLine): string[] {
+  return commandLine.values("netdev", "nic", "net").flatMap(({ entries }) =>
+    entries.filter(({ key }) => /^hostfwd(\.\d+\.str)?$/.test(key))
+      .map(({ value }) => value)
+  );
+}
+
+/** Protocol, address and ports in one form; undefined if they cannot be told. */
+function forwardIn(pattern: RegExp, written: string): string | undefined {
+  const found = pattern.exec(written);
+  if (found === null) return undefined;
+  const [, protocol = "", host = "", from, to] = found;
+  const address = host === "*" || host === "0.0.0.0" ? "" : host;
+  return `${protocol.toLowerCase() || "tcp"}:${address}:${from}-:${to}`;
+}
