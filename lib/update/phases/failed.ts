@@ -28,13 +28,11 @@ import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";
 import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
-import { SETTLE_TIMEOUT_MS } from "./take_over.ts";
+import { END_TIMEOUT_MS, SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
 /** What a failure of a phase leads to, once the VM is touched. */
 export type Recourse = "cancel" | "roll back";
 
-/** A killed process closes its monitor before it has ended. */
-const END_TIMEOUT_MS = 2_000;
 const AGAIN = "Fix the cause, then run the same command again";
 const RECOVER = "Fix the cause, then run cprctl recover";
 

@@ -12,10 +12,7 @@ import { draftOf } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import type { Facts } from "../vm/facts.ts";
 import { ShutdownWatch } from "../vm/shutdown.ts";
-
-const CONNECT_TIMEOUT_MS = 5_000;
-/** A killed process closes its monitor before it has ended. */
-const END_TIMEOUT_MS = 2_000;
+import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS } from "../timeouts.ts";
 
 /**
  * Finds the VM behind the monitor, and everything about its process that a

@@ -21,11 +21,8 @@ import type { MigrationSettings } from "../vm/migration_settings.ts";
 import { isLive } from "../vm/run_state.ts";
 import type { Destination } from "../transaction/destination.ts";
 import type { MonitorQueue } from "../transaction/monitor_queue.ts";
+import { ANOTHER_STANDBY_TIMEOUT_MS, KILL_TIMEOUT_MS } from "../timeouts.ts";
 
-/** A killed QEMU with terabytes of RAM takes a while to be gone. */
-const KILL_TIMEOUT_MS = 60_000;
-/** A system without processes, memory or room may have some again. */
-const STANDBY_TIMEOUT_MS = 30_000;
 /** Between two attempts to let the guest run; then twice as long each time. */
 const FIRST_DELAY_MS = 20;
 
@@ -95,7 +92,7 @@ export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
  * this process alone holds the memory, and ends.
  */
 async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
-  const deadline = new Deadline(STANDBY_TIMEOUT_MS);
+  const deadline = new Deadline(ANOTHER_STANDBY_TIMEOUT_MS);
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
       return await input.anotherStandby();

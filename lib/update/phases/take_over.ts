@@ -6,9 +6,7 @@ import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isLive } from "../vm/run_state.ts";
-
-/** For what is done once the VM is where it has to be. */
-export const SETTLE_TIMEOUT_MS = 10_000;
+import { SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
 /** Loads the saved state; the VM stays paused. */
 export async function load(context: UpdateContext): Promise<void> {

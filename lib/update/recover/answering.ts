@@ -19,9 +19,7 @@ import { readStateAndImage } from "../process/proc.ts";
 import { readStandbys } from "../run/journal.ts";
 import { Destination } from "../transaction/destination.ts";
 import { noStandby, type Unfinished } from "./recovery.ts";
-
-/** How long a program that answers nothing is asked. */
-const CONNECT_TIMEOUT_MS = 5_000;
+import { CONNECT_TIMEOUT_MS } from "../timeouts.ts";
 
 /** The program that has the VM, and its process. */
 export interface Answering extends AsyncDisposable {

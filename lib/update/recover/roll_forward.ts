@@ -31,8 +31,7 @@ import { asObject, text } from "../vm/reply.ts";
 import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
 import type { Answering } from "./answering.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
-
-const STEP_TIMEOUT_MS = 10_000;
+import { STEP_TIMEOUT_MS } from "../timeouts.ts";
 
 /**
  * Leads the VM on.

@@ -21,6 +21,7 @@ import {
 } from "./protocol.ts";
 import { lines } from "./lines.ts";
 import type { ProcessContext } from "./process_context.ts";
+import { STANDBY_TIMEOUT_MS } from "../timeouts.ts";
 
 const SOCKET_FILE = "standby.sock";
 const BACKLOG = 16;
@@ -30,7 +31,7 @@ const OWNER_ONLY = 0o600;
 const LOG_FILE = "standby.log";
 const ABSENT = "no-standby";
 const NOT_CONFINED = "not-confined";
-const TIMEOUT_MS = 10_000;
+/** Until it has ended by itself. */
 const END_TIMEOUT_MS = 5_000;
 
 /** What a standby is to become, should it come to that. */
@@ -84,7 +85,7 @@ export class Standby implements AsyncDisposable {
     using listener = UnixListener.listen(path, BACKLOG, OWNER_ONLY);
     const child = spawnStandby(order, listener);
     try {
-      const socket = await UnixSocket.connect(path, TIMEOUT_MS);
+      const socket = await UnixSocket.connect(path, STANDBY_TIMEOUT_MS);
       const standby = new Standby(socket, await greeted(socket), child);
       if (order.strict) requireConfined(standby);
       await noteStandby(order.directory, standby.pid);
@@ -103,7 +104,9 @@ export class Standby implements AsyncDisposable {
     const path = `${directory}/${SOCKET_FILE}`;
     using stack = new DisposableStack();
     try {
-      const socket = stack.use(await UnixSocket.connect(path, TIMEOUT_MS));
+      const socket = stack.use(
+        await UnixSocket.connect(path, STANDBY_TIMEOUT_MS),
+      );
       const standby = new Standby(socket, await greeted(socket));
       stack.move();
       return standby;
@@ -139,7 +142,7 @@ export class Standby implements AsyncDisposable {
    */
   async duplicate(): Promise<Holdings> {
     await this.#say({ do: "duplicate" });
-    return await Holdings.receive(lines(this.#socket, TIMEOUT_MS));
+    return await Holdings.receive(lines(this.#socket, STANDBY_TIMEOUT_MS));
   }
 
   /**
@@ -154,7 +157,9 @@ export class Standby implements AsyncDisposable {
     const process = stack.use(PidFd.open(this.#pid));
     await this.#say({ do: "go" });
     // The exec closes the socket, as does the end of the process.
-    for await (const { line } of lines(this.#socket, TIMEOUT_MS)) void line;
+    for await (const { line } of lines(this.#socket, STANDBY_TIMEOUT_MS)) {
+      void line;
+    }
     this.#gone = true;
     this.#child?.release();
     stack.move();
@@ -188,7 +193,7 @@ export class Standby implements AsyncDisposable {
   ): Promise<void> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
     const numbers = descriptors.map(({ number }) => number);
-    await this.#socket.send(bytes, TIMEOUT_MS, numbers);
+    await this.#socket.send(bytes, STANDBY_TIMEOUT_MS, numbers);
   }
 }
 
@@ -213,7 +218,7 @@ async function removeIfThere(path: string): Promise<void> {
 
 /** What a standby begins a connection with. */
 async function greeted(socket: UnixSocket): Promise<StandbyGreeting> {
-  for await (const { line } of lines(socket, TIMEOUT_MS)) {
+  for await (const { line } of lines(socket, STANDBY_TIMEOUT_MS)) {
     return JSON.parse(line) as StandbyGreeting;
   }
   throw new UpdateProblem(ABSENT, "The standby process is gone");

@@ -27,17 +27,12 @@ import { failureOf, nextStatus } from "../vm/migration_status.ts";
 import { asObject, text } from "../vm/reply.ts";
 import { ShutdownWatch } from "../vm/shutdown.ts";
 import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
-
-const STEP_TIMEOUT_MS = 10_000;
-/** Of a program that something went wrong with already. */
-const QUESTION_TIMEOUT_MS = 1_000;
-/** A killed process closes its monitor before it has ended. */
-const END_TIMEOUT_MS = 2_000;
-/**
- * A program that cannot run the guest ends when the guest first does what it
- * cannot: one that is there after this long has run it.
- */
-const LASTING_MS = 200;
+import {
+  END_TIMEOUT_MS,
+  LASTING_MS,
+  QUESTION_TIMEOUT_MS,
+  STEP_TIMEOUT_MS,
+} from "../timeouts.ts";
 
 /** Another process than the VM's answers at its monitor. */
 export class WrongPeerProblem extends UpdateProblem {

@@ -31,15 +31,11 @@ import {
   remedyFor,
   standsStill,
 } from "../vm/run_state.ts";
-
-/** Limit for reaching pre-switchover: the guest is stopped already. */
-const STEP_TIMEOUT_MS = 10_000;
-
-/** A VM that resumes after a failure was seen to take 350 ms. */
-const RESUME_TIMEOUT_MS = 10_000;
-
-/** A killed process closes its monitor before it has ended. */
-const END_TIMEOUT_MS = 2_000;
+import {
+  END_TIMEOUT_MS,
+  RESUME_TIMEOUT_MS,
+  STEP_TIMEOUT_MS,
+} from "../timeouts.ts";
 
 /** How a VM was before it was stopped. */
 export type Before = Pick<Facts, "runState" | "running">;
