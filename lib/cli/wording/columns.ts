@@ -41,7 +41,8 @@ export function aligned(
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
 ): string[][] {
-  const count = Math.max(0, ...rows.map((row) => row.length));
+  // A call takes fewer arguments than there may be rows.
+  const count = rows.reduce((most, row) => Math.max(most, row.length), 0);
   const widths = Array.from(
     { length: count },
     (_, at) => columnsOf(rows.map((row) => row[at] ?? "")),
