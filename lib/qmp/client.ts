@@ -34,6 +34,7 @@ import {
   QmpTimeoutError,
 } from "./errors.ts";
 import { EventWatch } from "./events.ts";
+import type { ExecuteOptions, Executor } from "./executor.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 import {
   type Greeting,
@@ -88,12 +89,6 @@ export interface ConnectOptions extends Patience {
   readonly maxReplyBytes?: number;
 }
 
-/** Options of {@linkcode QmpClient.execute}. */
-export interface ExecuteOptions extends Partial<Patience> {
-  /** Descriptors to send with it, as for `getfd` and `add-fd`. */
-  readonly descriptors?: readonly number[];
-}
-
 interface Pending {
   readonly command: string;
   readonly resolve: (value: Json) => void;
@@ -125,10 +120,14 @@ interface Pending {
  * await Deno.remove(directory, { recursive: true });
  * ```
  */
-export class QmpClient implements AsyncDisposable {
+export class QmpClient implements AsyncDisposable, Executor {
   /** Where the monitor listens. */
   readonly address: QmpAddress;
-  /** Bounds every command by this moment of `performance.now()`. */
+  /**
+   * Bounds every command by this moment of `performance.now()`.
+   *
+   * @deprecated Give {@linkcode execute} a timeout, or use {@linkcode within}.
+   */
   deadline = Infinity;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
@@ -292,6 +291,35 @@ export class QmpClient implements AsyncDisposable {
       }
       throw error;
     }
+  }
+
+  /**
+   * Runs commands on this connection within one time budget.
+   *
+   * @param left the milliseconds that are left, asked at each command
+   *
+   * @example
+   * ```ts
+   * import type { QmpClient } from "./mod.ts";
+   *
+   * async function runStates(client: QmpClient): Promise<unknown[]> {
+   *   const end = performance.now() + 5000;
+   *   const bounded = client.within(() => end - performance.now());
+   *   return [
+   *     await bounded.execute("query-status"),
+   *     await bounded.execute("query-migrate"),
+   *   ];
+   * }
+   * ```
+   */
+  within(left: () => number): Executor {
+    return {
+      execute: (command, args, options = {}) => {
+        const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+        const bounded = { timeoutMs: Math.min(timeoutMs, left()) };
+        return this.execute(command, args, { ...options, ...bounded });
+      },
+    };
   }
 
   /**

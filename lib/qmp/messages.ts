@@ -5,8 +5,8 @@ import type { QmpEvent } from "./events.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** Bounds of texts that are shown; those of QEMU are shorter. */
-const LONGEST_NAME = 255;
-const LONGEST_DESCRIPTION = 4096;
+export const LONGEST_NAME = 255;
+export const LONGEST_DESCRIPTION = 4096;
 /** QEMU offers one. */
 const MAX_CAPABILITIES = 64;
 

@@ -16,16 +16,13 @@ export {
   text,
   unsigned,
 } from "./arguments.ts";
-export {
-  type ConnectOptions,
-  type ExecuteOptions,
-  QmpClient,
-} from "./client.ts";
+export { type ConnectOptions, QmpClient } from "./client.ts";
 export type { CommandTable } from "./dispatch.ts";
 export type { Patience } from "./deadline.ts";
 export * from "./errors.ts";
 export { EventWatch, microsecondsBetween } from "./events.ts";
 export type { QmpEvent, QmpTimestamp } from "./events.ts";
+export type { ExecuteOptions, Executor } from "./executor.ts";
 export { isObject, parseJson, stringifyJson } from "./json.ts";
 export type { Json, JsonObject } from "./json.ts";
 export type { Greeting, QemuVersion } from "./messages.ts";

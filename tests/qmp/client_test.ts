@@ -718,6 +718,21 @@ Deno.test("a drained connection has told all that was said before", async () => 
   session.close();
 });
 
+Deno.test("commands end with their time budget", async () => {
+  using peer = new FakePeer();
+  const { client, session } = await connected(peer);
+  let left = HASTY.timeoutMs;
+  const bounded = client.within(() => left);
+  await assertRejects(() => bounded.execute("query-name"), QmpTimeoutError);
+  left = -1;
+  await assertRejects(
+    () => bounded.execute("query-name", undefined, PATIENT),
+    QmpTimeoutError,
+  );
+  await client.close();
+  session.close();
+});
+
 Deno.test("commands end with the client's deadline", async () => {
   using peer = new FakePeer();
   const { client, session } = await connected(peer);

@@ -1,4 +1,3 @@
 /** Typed replies to the queries of an update. */
 
-export { ask, type Executor, type Query } from "./query.ts";
 export * from "./machine.ts";

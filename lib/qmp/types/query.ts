@@ -5,15 +5,6 @@
  * are dropped, as a newer QEMU may send more; members that are missing or of
  * another type are a {@linkcode QmpProtocolError} that names them.
  *
- * ```ts
- * import { ask, QUERY_STATUS } from "./mod.ts";
- *
- * const client = {
- *   execute: () => Promise.resolve({ running: true, status: "running" }),
- * };
- * const { running } = await ask(client, QUERY_STATUS);
- * ```
- *
  * This folder is separate from the client because valibot takes some
  * milliseconds to load, which would add to the downtime of a guest.
  *
@@ -22,18 +13,7 @@
 
 import * as v from "valibot";
 import { QmpProtocolError } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
-
-/** A query command, and the type of its reply. */
-export interface Query<T> {
-  readonly command: string;
-  readonly reply: v.GenericSchema<unknown, T>;
-}
-
-/** Runs commands: a client, or a server in this process. */
-export interface Executor {
-  execute(command: string, args?: JsonObject): Promise<Json>;
-}
+import type { ExecuteOptions, Executor } from "../executor.ts";
 
 /**
  * Runs a query and checks its reply.
@@ -41,19 +21,25 @@ export interface Executor {
  * @throws {QmpProtocolError} if the reply has another shape
  * @throws {QmpError} any error of the executor
  */
-export async function ask<T>(
+export type Query<T> = (
   executor: Executor,
-  { command, reply }: Query<T>,
-  args?: JsonObject,
-): Promise<T> {
-  const result = v.safeParse(reply, await executor.execute(command, args), {
-    abortEarly: true,
-  });
-  if (result.success) return result.output;
-  const [{ message, path = [] }] = result.issues;
-  const member = path.map(({ key }) => String(key)).join(".");
-  throw new QmpProtocolError(
-    `Cannot understand the answer to "${command}": ` +
-      (member === "" ? message : `member "${member}": ${message}`),
-  );
+  options?: ExecuteOptions,
+) => Promise<T>;
+
+/** Makes a query of a command without arguments. */
+export function query<T>(
+  command: string,
+  reply: v.GenericSchema<unknown, T>,
+): Query<T> {
+  return async (executor, options) => {
+    const answer = await executor.execute(command, undefined, options);
+    const result = v.safeParse(reply, answer, { abortEarly: true });
+    if (result.success) return result.output;
+    const [{ message, path = [] }] = result.issues;
+    const member = path.map(({ key }) => String(key)).join(".");
+    throw new QmpProtocolError(
+      `Cannot understand the answer to "${command}": ` +
+        (member === "" ? message : `member "${member}": ${message}`),
+    );
+  };
 }

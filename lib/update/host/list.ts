@@ -9,7 +9,7 @@
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
-import { ask, QUERY_NAME, QUERY_STATUS } from "../../qmp/types/mod.ts";
+import { queryName, queryStatus } from "../../qmp/types/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { clipped } from "../../inert.ts";
 import { isGone, readExecutable } from "../process/proc.ts";
@@ -281,12 +281,8 @@ async function askMonitor(
       return { obstacle: `process ${client.peer?.pid} answers at its monitor` };
     }
     const { version } = client;
-    const executor = {
-      execute: (command: string) =>
-        client.execute(command, undefined, { timeoutMs }),
-    };
-    const { status } = await ask(executor, QUERY_STATUS);
-    const { name } = await ask(executor, QUERY_NAME);
+    const { status } = await queryStatus(client, { timeoutMs });
+    const { name } = await queryName(client, { timeoutMs });
     return {
       name,
       version: versionText(version),

@@ -7,13 +7,8 @@
  */
 
 import { messageOf } from "../../errors.ts";
-import { QmpError } from "../../qmp/mod.ts";
-import {
-  ask,
-  type Executor,
-  QUERY_CPUS_FAST,
-  QUERY_IOTHREADS,
-} from "../../qmp/types/mod.ts";
+import { type Executor, QmpError } from "../../qmp/mod.ts";
+import { queryCpusFast, queryIoThreads } from "../../qmp/types/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type Cgroups,
@@ -125,8 +120,8 @@ async function namedThreads(
   pid: number,
 ): Promise<Map<string, number>> {
   const [cpus, iothreads] = await Promise.all([
-    ask(client, QUERY_CPUS_FAST),
-    ask(client, QUERY_IOTHREADS),
+    queryCpusFast(client),
+    queryIoThreads(client),
   ]);
   const hostId = threadIds(pid);
   const named = new Map([[MAIN_THREAD, pid]]);

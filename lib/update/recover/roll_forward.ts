@@ -18,6 +18,7 @@
  */
 
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
+import { queryMigrate, queryStatus } from "../../qmp/types/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
@@ -27,7 +28,6 @@ import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
-import { asObject, text } from "../vm/reply.ts";
 import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
 import type { Answering } from "./answering.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
@@ -47,9 +47,8 @@ export async function rollForward(
   let warnings: readonly string[] = [];
   await using _urgency = Urgency.of(pid);
   for (;;) {
-    const status = asObject(await client.execute("query-status"));
-    const state = text(status["status"]);
-    if (status["running"] === true) {
+    const { running, status: state } = await queryStatus(client);
+    if (running) {
       return recovered(vm, pid, "runs", warnings);
     }
     switch (state) {
@@ -107,8 +106,8 @@ async function loadOnce(
   side: Destination,
   directory: RunDirectory,
 ): Promise<string | undefined> {
-  const reply = asObject(await side.client.execute("query-migrate"));
-  switch (text(reply["status"])) {
+  const { status } = await queryMigrate(side.client);
+  switch (status) {
     case undefined:
     case "none":
       try {
@@ -136,10 +135,9 @@ function settle({ stateFile }: RunDirectory): void {
 async function loaded(client: QmpClient): Promise<string | undefined> {
   const deadline = performance.now() + STEP_TIMEOUT_MS;
   while (performance.now() < deadline) {
-    const status = asObject(await client.execute("query-status"));
-    if (status["status"] !== "inmigrate") return undefined;
-    const reply = asObject(await client.execute("query-migrate"));
-    if (text(reply["status"]) === "failed") return await cannotLoad(client);
+    if ((await queryStatus(client)).status !== "inmigrate") return undefined;
+    const { status } = await queryMigrate(client);
+    if (status === "failed") return await cannotLoad(client);
   }
   throw new UpdateProblem(
     "load-stuck",
@@ -157,8 +155,7 @@ async function giveBack(client: QmpClient): Promise<void> {
   await client.execute("migrate_cancel");
   const deadline = performance.now() + STEP_TIMEOUT_MS;
   for (;;) {
-    const status = asObject(await client.execute("query-status"));
-    if (status["status"] !== "finish-migrate") return;
+    if ((await queryStatus(client)).status !== "finish-migrate") return;
     const timeoutMs = deadline - performance.now();
     await watch.next(() => true, { timeoutMs });
   }

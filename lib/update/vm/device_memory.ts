@@ -1,4 +1,4 @@
-import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import { peripherals } from "./peripherals.ts";
 import { text } from "./reply.ts";
 
@@ -14,7 +14,7 @@ const BACKEND = /^\/objects\/([^/]+)$/;
  * have the id alone.
  */
 export async function readDeviceMemory(
-  client: QmpClient,
+  client: Executor,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   try {

@@ -5,6 +5,7 @@ import {
   type QmpClient,
   QmpCommandError,
 } from "../../qmp/mod.ts";
+import { queryName, queryStatus } from "../../qmp/types/mod.ts";
 import { RefusedError } from "../error.ts";
 import { identify, type Identity } from "../process/identity.ts";
 import { type Executable, readOwner } from "../process/proc.ts";
@@ -112,7 +113,8 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   const identity = await identityOf(peer);
   const { pid, startTime, image, executable, argv } = identity;
   const { uid, gid } = identity.credentials;
-  const status = asObject(await client.execute("query-status"));
+  const { status, running } = await queryStatus(client);
+  const { name } = await queryName(client);
   const uuid = nameText(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
     address: lasting(client.address),
@@ -120,15 +122,14 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
     owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,
-    name: nameText(asObject(await client.execute("query-name"))["name"]),
+    name,
     uuid: uuid === NO_UUID ? undefined : uuid,
     machine: await machineType(client),
     ramFiles: await readRamFiles(client, pid),
     deviceMemory: await readDeviceMemory(client),
     tpmPage: await findTpmPage(client),
     generationId: await generationId(client),
-    runState: nameText(status["status"]) ?? "unknown",
-    running: status["running"] === true,
+    ...{ runState: status, running },
     imagesActive: await hasActiveImages(client),
     threads: await readThreads(client, pid),
     service: await readService(pid),

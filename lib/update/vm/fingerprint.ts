@@ -10,10 +10,10 @@
  */
 
 import {
+  type Executor,
   isObject,
   type Json,
   type JsonObject,
-  type QmpClient,
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
@@ -89,7 +89,7 @@ export class Fingerprint {
   }
 
   /** Asks; all at once, since the guest may be waiting. */
-  static async take(client: QmpClient): Promise<Fingerprint> {
+  static async take(client: Executor): Promise<Fingerprint> {
     return new Fingerprint(
       await Promise.all(QUESTIONS.map((question) => ask(client, question))),
     );
@@ -122,7 +122,7 @@ export class Fingerprint {
   }
 }
 
-async function ask(client: QmpClient, question: Question): Promise<Things> {
+async function ask(client: Executor, question: Question): Promise<Things> {
   const { command, words, names, lasting } = question;
   let reply: Json;
   try {

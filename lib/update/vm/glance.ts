@@ -2,6 +2,7 @@
 
 import { UnreadableError } from "../../bounded_file.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
+import { queryStatus } from "../../qmp/types/mod.ts";
 import {
   type Executable,
   isGone,
@@ -10,7 +11,6 @@ import {
   readStartTime,
 } from "../process/proc.ts";
 import { versionText } from "./facts.ts";
-import { asObject } from "./reply.ts";
 
 /** A VM's process as it is. */
 export interface Glance {
@@ -40,7 +40,7 @@ export async function glance(
     });
     const pid = client.peer?.pid;
     if (pid === undefined) return undefined;
-    const status = asObject(await client.execute("query-status"));
+    const { running } = await queryStatus(client);
     const [startTime, executable, argv] = await Promise.all([
       readStartTime(pid),
       readExecutable(pid),
@@ -52,7 +52,7 @@ export async function glance(
       version: versionText(client.version),
       executable,
       argv,
-      running: status["running"] === true,
+      running,
     };
   } catch (error) {
     const silent = error instanceof QmpError ||

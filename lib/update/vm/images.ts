@@ -6,14 +6,14 @@
  * @module
  */
 
-import { isObject, type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { type Executor, isObject, QmpCommandError } from "../../qmp/mod.ts";
 import { asArray } from "./reply.ts";
 
 /**
  * Whether there are block nodes, and each is active. Where a migration has
  * taken the VM away, or brought it and the guest did not run yet, they are not.
  */
-export async function hasActiveImages(client: QmpClient): Promise<boolean> {
+export async function hasActiveImages(client: Executor): Promise<boolean> {
   const reply = await client.execute("query-named-block-nodes", { flat: true });
   const nodes = asArray(reply).filter(isObject);
   return nodes.length > 0 && nodes.every((node) => node["active"] === true);
@@ -25,7 +25,7 @@ export async function hasActiveImages(client: QmpClient): Promise<boolean> {
  * @returns what kept it from that, for a person; undefined when all is well
  */
 export async function activateImages(
-  client: QmpClient,
+  client: Executor,
 ): Promise<string | undefined> {
   try {
     await client.execute("blockdev-set-active", { active: true });

@@ -6,10 +6,10 @@
  */
 
 import {
+  type Executor,
   isObject,
   type Json,
   type JsonObject,
-  type QmpClient,
   QmpCommandError,
   QmpError,
 } from "../../qmp/mod.ts";
@@ -50,7 +50,7 @@ const MADE_UP = "#";
 
 /** What a VM has now. */
 export async function readLiveSettings(
-  client: QmpClient,
+  client: Executor,
 ): Promise<LiveRecord> {
   const [nodes, ...devices] = await Promise.all([
     ask(client, "query-named-block-nodes", { flat: true }),
@@ -69,7 +69,7 @@ export async function readLiveSettings(
  * @returns warnings; none where all is as it was
  */
 export async function giveLiveSettings(
-  client: QmpClient,
+  client: Executor,
   { writeThresholds, balloons, terminals = [] }: LiveRecord,
 ): Promise<string[]> {
   const warnings = await giveTerminals(client, terminals);
@@ -98,7 +98,7 @@ export async function giveLiveSettings(
 }
 
 async function setThreshold(
-  client: QmpClient,
+  client: Executor,
   wanted: WriteThreshold,
 ): Promise<void> {
   await client.execute("block-set-write-threshold", {
@@ -109,7 +109,7 @@ async function setThreshold(
 
 /** Of a node whose name was made up, the name of the only one that is alike. */
 async function nameNow(
-  client: QmpClient,
+  client: Executor,
   { node, driver, file }: WriteThreshold,
 ): Promise<string> {
   if (!node.startsWith(MADE_UP)) return node;
@@ -134,7 +134,7 @@ function thresholdsOf(nodes: readonly JsonObject[]): WriteThreshold[] {
 }
 
 async function balloonsIn(
-  client: QmpClient,
+  client: Executor,
   parent: string,
 ): Promise<BalloonPolling[]> {
   const found: BalloonPolling[] = [];
@@ -153,7 +153,7 @@ async function balloonsIn(
 }
 
 async function valueOf(
-  client: QmpClient,
+  client: Executor,
   path: string,
 ): Promise<Json | undefined> {
   try {
@@ -166,7 +166,7 @@ async function valueOf(
 
 /** The objects of an answer; none from a program that does not know it. */
 async function ask(
-  client: QmpClient,
+  client: Executor,
   command: string,
   words: JsonObject,
 ): Promise<JsonObject[]> {

@@ -1,7 +1,7 @@
 import {
+  type Executor,
   type Json,
   type JsonObject,
-  type QmpClient,
   QmpError,
 } from "../../qmp/mod.ts";
 import {
@@ -31,7 +31,7 @@ export class MigrationSettings {
   constructor(readonly record: SettingsRecord) {}
 
   /** What a VM has now. */
-  static async read(client: QmpClient): Promise<MigrationSettings> {
+  static async read(client: Executor): Promise<MigrationSettings> {
     const parameters = asObject(
       await client.execute("query-migrate-parameters"),
     );
@@ -66,7 +66,7 @@ export class MigrationSettings {
   }
 
   /** Gives a VM these settings. */
-  async set(client: QmpClient): Promise<void> {
+  async set(client: Executor): Promise<void> {
     const { parameters, capabilities } = this.record;
     await client.execute("migrate-set-parameters", parameters);
     await client.execute("migrate-set-capabilities", { capabilities });
@@ -78,7 +78,7 @@ export class MigrationSettings {
    *
    * @returns a warning; none where it worked
    */
-  async giveBack(client: QmpClient): Promise<string[]> {
+  async giveBack(client: Executor): Promise<string[]> {
     try {
       await this.set(client);
       return [];
@@ -89,7 +89,7 @@ export class MigrationSettings {
   }
 
   /** The same for the program that had it before, and keeps it. */
-  async giveBackUnmoved(client: QmpClient): Promise<string[]> {
+  async giveBackUnmoved(client: Executor): Promise<string[]> {
     const { terminals = [] } = this.record.live;
     return [
       ...await this.giveBack(client),
@@ -98,7 +98,7 @@ export class MigrationSettings {
   }
 
   /** The same for a program that has just begun, and has the VM now. */
-  async giveAll(client: QmpClient): Promise<string[]> {
+  async giveAll(client: Executor): Promise<string[]> {
     return [
       ...await this.giveBack(client),
       ...await giveLiveSettings(client, this.record.live),

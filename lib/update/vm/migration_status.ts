@@ -1,5 +1,6 @@
-import type { EventWatch, QmpClient, QmpEvent } from "../../qmp/mod.ts";
-import { asObject, text } from "./reply.ts";
+import type { EventWatch, Executor, QmpEvent } from "../../qmp/mod.ts";
+import { queryMigrate } from "../../qmp/types/mod.ts";
+import { text } from "./reply.ts";
 
 /** Waits until a migration reaches one of these statuses. */
 export async function nextStatus(
@@ -20,7 +21,7 @@ export function statusOf({ name, data }: QmpEvent): string | undefined {
 }
 
 /** Why a migration failed, in QEMU's own words. */
-export async function failureOf(client: QmpClient): Promise<string> {
-  const reply = asObject(await client.execute("query-migrate"));
-  return text(reply["error-desc"]) ?? `status ${text(reply["status"])}`;
+export async function failureOf(client: Executor): Promise<string> {
+  const { status, "error-desc": reason } = await queryMigrate(client);
+  return reason ?? `status ${status}`;
 }

@@ -7,10 +7,10 @@
  */
 
 import {
+  type Executor,
   isObject,
   type Json,
   type JsonObject,
-  type QmpClient,
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
@@ -30,7 +30,7 @@ export class PciDevices {
   }
 
   /** Asks; a program without PCI has none. */
-  static async take(client: QmpClient): Promise<PciDevices> {
+  static async take(client: Executor): Promise<PciDevices> {
     const devices = new Map<string, string>();
     try {
       for (const bus of asArray(await client.execute("query-pci"))) {

@@ -1,4 +1,4 @@
-import type { QmpClient } from "../../qmp/mod.ts";
+import type { Executor } from "../../qmp/mod.ts";
 import { asArray, asObject, text } from "./reply.ts";
 
 /** Where QEMU has what -device and device_add made, with an id or without. */
@@ -11,7 +11,7 @@ const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
  * @throws {QmpCommandError} by a program that has no such folder
  */
 export async function peripherals(
-  client: QmpClient,
+  client: Executor,
   such: RegExp,
 ): Promise<string[]> {
   const paths: string[] = [];
@@ -23,7 +23,7 @@ export async function peripherals(
 
 /** The QOM paths of an object's children whose name, or type, is such. */
 export async function childrenOf(
-  client: QmpClient,
+  client: Executor,
   path: string,
   by: "name" | "type",
   such: RegExp,

@@ -7,7 +7,7 @@
  */
 
 import { OsError } from "../../../ffi/libc.ts";
-import type { QmpClient } from "../../qmp/mod.ts";
+import type { Executor } from "../../qmp/mod.ts";
 import { ProcessFiles } from "../process/files.ts";
 import {
   type FileIdentity,
@@ -30,7 +30,7 @@ export interface RamFile {
  * another file by now.
  */
 export async function readRamFiles(
-  client: QmpClient,
+  client: Executor,
   pid: number,
 ): Promise<Map<string, RamFile>> {
   const objects = asArray(

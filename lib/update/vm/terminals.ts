@@ -12,9 +12,9 @@
  */
 
 import {
+  type Executor,
   isObject,
   type Json,
-  type QmpClient,
   QmpCommandError,
   QmpError,
 } from "../../qmp/mod.ts";
@@ -35,7 +35,7 @@ const NOTHING = "null";
 const MOST = 1024;
 
 /** The terminals that a VM has now; none from a program that does not tell. */
-export async function readTerminals(client: QmpClient): Promise<Terminal[]> {
+export async function readTerminals(client: Executor): Promise<Terminal[]> {
   return terminalsIn(await ask(client));
 }
 
@@ -53,7 +53,7 @@ export function terminalsIn(chardevs: readonly Json[]): Terminal[] {
  * keeps it.
  */
 export function closeTerminals(
-  client: QmpClient,
+  client: Executor,
   devices: readonly string[],
 ): void {
   for (const id of devices) {
@@ -70,7 +70,7 @@ export function closeTerminals(
  * @returns a sentence for each that has another name now, or none
  */
 export async function giveTerminals(
-  client: QmpClient,
+  client: Executor,
   wanted: readonly Terminal[],
 ): Promise<string[]> {
   if (wanted.length === 0) return [];
@@ -97,7 +97,7 @@ export async function giveTerminals(
 }
 
 async function reopen(
-  client: QmpClient,
+  client: Executor,
   id: string,
 ): Promise<string | undefined> {
   const reply = asObject(
@@ -120,7 +120,7 @@ function backEnds(chardevs: readonly Json[]): Map<string, string> {
 }
 
 /** Nothing from a program that does not know the question. */
-async function ask(client: QmpClient): Promise<readonly Json[]> {
+async function ask(client: Executor): Promise<readonly Json[]> {
   try {
     return asArray(await client.execute("query-chardev"));
   } catch (error) {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Json, type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { type Executor, type Json, QmpCommandError } from "../../qmp/mod.ts";
 import { childrenOf, peripherals } from "./peripherals.ts";
 import { text } from "./reply.ts";
 
@@ -28,7 +28,7 @@ const WORD_BYTES = 4;
 
 /** The page of a VM's TPM; undefined where it has none. */
 export async function findTpmPage(
-  client: QmpClient,
+  client: Executor,
 ): Promise<TpmPage | undefined> {
   try {
     for (const tpm of await peripherals(client, TPM)) {
@@ -46,7 +46,7 @@ export async function findTpmPage(
 
 /** Whether a page has nothing but zeros; false where that cannot be told. */
 export async function isEmptyPage(
-  client: QmpClient,
+  client: Executor,
   { address, bytes }: TpmPage,
 ): Promise<boolean> {
   if (!(bytes > 0 && bytes <= MAXIMUM_BYTES)) return false;

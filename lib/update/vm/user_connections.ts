@@ -14,7 +14,7 @@
  * @module
  */
 
-import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import { text } from "./reply.ts";
 
 const CONNECTION = /^\s*TCP\[(?!HOST_FORWARD)\w+\]\s+(\d+)\s/;
@@ -33,7 +33,7 @@ export function connectionsIn(lines: readonly string[]): number[] {
 }
 
 /** The descriptors of the connections that there are now. */
-export async function userConnections(client: QmpClient): Promise<number[]> {
+export async function userConnections(client: Executor): Promise<number[]> {
   try {
     const reply = await client.execute("human-monitor-command", {
       "command-line": LIST_CONNECTIONS,

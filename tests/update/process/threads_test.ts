@@ -4,7 +4,7 @@ import type { Child } from "../../../ffi/child.ts";
 import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { type Json, QmpCommandError } from "../../../lib/qmp/mod.ts";
-import type { Executor } from "../../../lib/qmp/types/mod.ts";
+import type { Executor } from "../../../lib/qmp/mod.ts";
 import { readPlacement } from "../../../lib/update/process/placement.ts";
 import {
   readThreads,
