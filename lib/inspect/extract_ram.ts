@@ -14,6 +14,7 @@ import {
   O_RDWR,
   O_TMPFILE,
 } from "../../ffi/open_flags.ts";
+import { ifThereSync } from "../gone.ts";
 import { InspectError } from "./error.ts";
 import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { Input } from "./input.ts";
@@ -96,13 +97,8 @@ export function extractRam(
 /** Known before any work; what comes there later is noticed as well. */
 function requireFree(path: string): void {
   explaining(path, () => {
-    try {
-      Deno.lstatSync(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      throw error;
-    }
-    throw osError("EEXIST", "open", path);
+    const found = ifThereSync(() => Deno.lstatSync(path));
+    if (found !== undefined) throw osError("EEXIST", "open", path);
   });
 }
 

@@ -7,6 +7,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../../ffi/open_flags.ts";
+import { ifThereSync } from "../gone.ts";
 import { CprctlError } from "../errors.ts";
 
 /** The file that tells others this process's id, as long as the process is. */
@@ -33,11 +34,6 @@ export class PidFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    try {
-      Deno.removeSync(this.#path);
-    } catch (error) {
-      // Somebody else removed it: nothing to fail for.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    ifThereSync(() => Deno.removeSync(this.#path));
   }
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { ifThereSync } from "../gone.ts";
 import { messageOf } from "../errors.ts";
 import { DenoTransport } from "./deno_transport.ts";
 import {
@@ -253,11 +254,9 @@ function bind(address: QmpAddress): Deno.Listener {
 
 /** Removes the socket file of a program that was killed, or that exec'd. */
 function removeStaleSocket(path: string): void {
-  try {
+  ifThereSync(() => {
     if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  });
 }
 
 function now(): JsonObject {

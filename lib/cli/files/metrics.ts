@@ -1,7 +1,7 @@
 /** The metrics in a file. */
 
 import { readForeignFile } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifThereSync } from "../../gone.ts";
 import { CprctlError } from "../../errors.ts";
 import type { HostList } from "../../update/host/list.ts";
 import { History, renderMetrics } from "../../update/metrics/mod.ts";
@@ -52,10 +52,6 @@ async function lock(folder: Deno.FsFile): Promise<void> {
 }
 
 function textOf(path: string): string {
-  try {
-    return new TextDecoder().decode(readForeignFile(path, MAX_BYTES));
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ENOENT") return "";
-    throw error;
-  }
+  const bytes = ifThereSync(() => readForeignFile(path, MAX_BYTES));
+  return new TextDecoder().decode(bytes);
 }

@@ -7,6 +7,7 @@ import {
   O_NOFOLLOW,
   O_WRONLY,
 } from "../../../ffi/open_flags.ts";
+import { ifThere } from "../../gone.ts";
 import { CprctlError, messageOf } from "../../errors.ts";
 
 /** Everyone may read, as a web server or a collector, but for the umask. */
@@ -31,15 +32,12 @@ export class UnwrittenFileError extends CprctlError {
  * @throws {TypeError} for what is no regular file
  */
 async function permissionsOf(path: string): Promise<number | undefined> {
-  try {
-    const { isFile, isSymlink, uid, mode } = await Deno.lstat(path);
-    if (isSymlink) throw new TypeError("It is a symbolic link");
-    if (!isFile) throw new TypeError("Not a regular file");
-    return uid === Deno.uid() ? (mode ?? 0) & PERMISSIONS : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const found = await ifThere(Deno.lstat(path));
+  if (found === undefined) return undefined;
+  const { isFile, isSymlink, uid, mode } = found;
+  if (isSymlink) throw new TypeError("It is a symbolic link");
+  if (!isFile) throw new TypeError("Not a regular file");
+  return uid === Deno.uid() ? (mode ?? 0) & PERMISSIONS : undefined;
 }
 
 /**

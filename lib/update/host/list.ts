@@ -6,13 +6,14 @@
  * @module
  */
 
+import { isGone } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/types/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { clipped } from "../../inert.ts";
-import { isGone, readExecutable } from "../process/proc.ts";
+import { readExecutable } from "../process/proc.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
-import { beginCommandLine, isGone, readOwner } from "../process/proc.ts";
+import { beginCommandLine, readOwner } from "../process/proc.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
 /** A process that runs a virtual machine. */

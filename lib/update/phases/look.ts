@@ -1,13 +1,12 @@
 /** The phases that only look at the VM: "facts" and "preflight". */
 
-import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { ifThereSync, isGone } from "../../gone.ts";
 import { type QmpClient, QmpError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
 import type { Deadline } from "../deadline.ts";
 import { ENDED, RefusedError } from "../error.ts";
 import { requireNoRefusal } from "../preflight/preflight.ts";
-import { isGone } from "../process/proc.ts";
 import { draftOf } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import type { Facts } from "../vm/facts.ts";
@@ -101,13 +100,8 @@ function endedMeanwhile(pid: number, cause?: unknown): RefusedError {
 }
 
 async function hasEnded(pid: number): Promise<boolean> {
-  try {
-    using process = PidFd.open(pid);
-    return await process.exited(END_TIMEOUT_MS);
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return true;
-    throw error;
-  }
+  using process = ifThereSync(() => PidFd.open(pid));
+  return process === undefined || await process.exited(END_TIMEOUT_MS);
 }
 
 /** What ran out of time has nothing to say of the VM. */

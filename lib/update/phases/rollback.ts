@@ -5,8 +5,8 @@
  * @module
  */
 
-import { OsError } from "../../../ffi/libc.ts";
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
+import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
@@ -225,20 +225,13 @@ async function endProcesses(
   intruder: number | undefined,
 ): Promise<void> {
   // Opened first: then it is that child, or none.
-  using other = intruder === undefined ? undefined : openIfThere(intruder);
+  using other = intruder === undefined
+    ? undefined
+    : ifThereSync(() => PidFd.open(intruder));
   const isChild = other !== undefined &&
     await readParent(other.pid) === process.pid;
   await endProcess(process);
   if (isChild) await endProcess(other);
-}
-
-function openIfThere(pid: number): PidFd | undefined {
-  try {
-    return PidFd.open(pid);
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return undefined;
-    throw error;
-  }
 }
 
 /** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */

@@ -1,6 +1,7 @@
 /** A rollback gives the VM its confinement back: no more rights, and no fewer. @module */
 
 import { capabilitiesIn } from "../../../ffi/capabilities.ts";
+import { ifThere } from "../../gone.ts";
 import { parseCredentials } from "../process/identity.ts";
 import { readProcText } from "../process/proc.ts";
 import {
@@ -127,10 +128,5 @@ async function namespaceOf(
   pid: number | "self",
   kind: string,
 ): Promise<string | undefined> {
-  try {
-    return await Deno.readLink(`/proc/${pid}/ns/${kind}`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return await ifThere(Deno.readLink(`/proc/${pid}/ns/${kind}`));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ifThereSync } from "../../gone.ts";
 import { parseMounts } from "./mounts.ts";
 
 /** The group in each hierarchy, by the hierarchy's controllers. */
@@ -89,12 +90,8 @@ function joinVersion2(member: CgroupMember, id: number, folder: string): void {
 
 /** The root group has no type. */
 function isThreaded(folder: string): boolean {
-  try {
-    return Deno.readTextFileSync(`${folder}/cgroup.type`) === "threaded\n";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const file = `${folder}/cgroup.type`;
+  return ifThereSync(() => Deno.readTextFileSync(file)) === "threaded\n";
 }
 
 function add(id: number, file: string): void {

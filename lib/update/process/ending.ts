@@ -2,7 +2,8 @@
 
 import { signalName } from "../../../ffi/signals.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
-import { isGone, readProcText } from "./proc.ts";
+import { isGone } from "../../gone.ts";
+import { readProcText } from "./proc.ts";
 
 /** A line of numbers. */
 const MAXIMUM_STAT = 4096;

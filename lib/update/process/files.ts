@@ -1,10 +1,10 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile, openRoot } from "../../../ffi/foreign_file.ts";
+import { ifThere } from "../../gone.ts";
 import { type FileLock, readLocks } from "./file_locks.ts";
 import {
   type FileIdentity,
   identityAt,
-  isGone,
   isSameIdentity,
   readDescriptors,
   readProcText,
@@ -42,9 +42,8 @@ export class ProcessFiles {
   /** What is at a path of the process's; undefined where nothing is. */
   async stat(path: string): Promise<FoundFile | undefined> {
     try {
-      return await find(this.reach(path));
+      return await ifThere(find(this.reach(path)));
     } catch (error) {
-      if (isGone(error)) return undefined;
       if (error instanceof Deno.errors.NotADirectory) return undefined;
       throw error;
     }
@@ -106,25 +105,15 @@ export class ProcessFiles {
 
   /** What the kernel says of a descriptor; undefined: it is not open. */
   async #facts(descriptor: number): Promise<string | undefined> {
-    try {
-      return await readProcText(this.#pid, `fdinfo/${descriptor}`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    return await ifThere(readProcText(this.#pid, `fdinfo/${descriptor}`));
   }
 
   async #readOpen(): Promise<ReadonlyMap<number, OpenFile>> {
     const files = new Map<number, OpenFile>();
     for (const [number, link] of await readDescriptors(this.#pid)) {
-      try {
-        const at = `/proc/${this.#pid}/fd/${number}`;
-        const info = await find(at);
-        files.set(number, { link, info });
-      } catch (error) {
-        // Closed since the folder was read.
-        if (!isGone(error)) throw error;
-      }
+      // Undefined: closed since the folder was read.
+      const info = await ifThere(find(`/proc/${this.#pid}/fd/${number}`));
+      if (info !== undefined) files.set(number, { link, info });
     }
     return files;
   }

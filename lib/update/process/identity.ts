@@ -13,13 +13,13 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
+import { isGone } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type Executable,
   type FileIdentity,
   hasSetIds,
   identityAt,
-  isGone,
   readCommandLine,
   readEnvironment,
   readExecutable,

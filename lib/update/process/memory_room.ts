@@ -16,8 +16,8 @@
  * @module
  */
 
+import { ifThereSync } from "../../gone.ts";
 import { cgroupMounts, folderOf, parseCgroups } from "./cgroups.ts";
-import { isGone } from "./proc.ts";
 
 /** Where the room is smallest. Bytes. */
 export interface MemoryRoom {
@@ -159,12 +159,7 @@ function read(folder: string, name: string, otherwise = Infinity): number {
 
 /** The root has few of these files, a group without the controller none. */
 function content(folder: string, name: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(`${folder}/${name}`);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+  return ifThereSync(() => Deno.readTextFileSync(`${folder}/${name}`));
 }
 
 function freeSwap(meminfo: string): number {

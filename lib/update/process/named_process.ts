@@ -1,8 +1,8 @@
 /** Processes, named for good: a pid alone is used again. */
 
-import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import { isGone, readStartTime } from "./proc.ts";
+import { ifThere, ifThereSync } from "../../gone.ts";
+import { readStartTime } from "./proc.ts";
 
 /** Which process is meant. */
 export interface ProcessName {
@@ -15,12 +15,7 @@ export interface ProcessName {
 export async function isThere(
   { pid, startTime }: ProcessName,
 ): Promise<boolean> {
-  try {
-    return await readStartTime(pid) === startTime;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+  return await ifThere(readStartTime(pid)) === startTime;
 }
 
 /** A descriptor of that very process; undefined where it has ended, also unreaped. */
@@ -28,13 +23,8 @@ export async function openNamed(
   name: ProcessName,
 ): Promise<PidFd | undefined> {
   using stack = new DisposableStack();
-  try {
-    const process = stack.use(PidFd.open(name.pid));
-    if (!await isThere(name) || process.hasExited()) return undefined;
-    stack.move();
-    return process;
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return undefined;
-    throw error;
-  }
+  const process = stack.use(ifThereSync(() => PidFd.open(name.pid)));
+  if (!await isThere(name) || process?.hasExited()) return undefined;
+  stack.move();
+  return process;
 }

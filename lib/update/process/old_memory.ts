@@ -16,9 +16,10 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { StalledRead } from "../../../ffi/stalled_read.ts";
+import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { memoryRoom, START_BYTES } from "./memory_room.ts";
-import { isGone, MAXIMUM_MAPS, readProcText } from "./proc.ts";
+import { MAXIMUM_MAPS, readProcText } from "./proc.ts";
 import { statusLine } from "./status_line.ts";
 
 /** It takes microseconds. */

@@ -7,7 +7,7 @@
 
 import type { FileStatus } from "../../../ffi/file_status.ts";
 import { foreignStatus } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifThere, ifThereSync, isGone } from "../../gone.ts";
 import {
   answered,
   readBeginning,
@@ -191,24 +191,16 @@ export function readImage(pid: number): string {
 export async function readStateAndImage(
   pid: number,
 ): Promise<{ state: string; image: string } | undefined> {
-  try {
-    const [state = "", ...image] = await readStat(pid, [3, ...IMAGE]);
-    return { state, image: image.join(" ") };
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+  const fields = await ifThere(readStat(pid, [3, ...IMAGE]));
+  if (fields === undefined) return undefined;
+  const [state = "", ...image] = fields;
+  return { state, image: image.join(" ") };
 }
 
 /** The parent of a process; undefined where it has ended. */
 export async function readParent(pid: number): Promise<number | undefined> {
-  try {
-    const [parent] = await readStat(pid, [4]);
-    return Number(parent);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+  const fields = await ifThere(readStat(pid, [4]));
+  return fields && Number(fields[0]);
 }
 
 /** Fields of /proc/PID/stat, by their numbers in proc(5). */
@@ -233,18 +225,6 @@ function fieldsOf(
   });
 }
 
-/** Opened before the end and read after it: ESRCH, which has no class, nor code. */
-const NO_SUCH_PROCESS = /^No such process \(os error 3\)/;
-
-const GONE: readonly string[] = ["ENOENT", "ESRCH"];
-
-/** Whether a file of /proc could not be read because its process has ended. */
-export function isGone(error: unknown): boolean {
-  if (error instanceof OsError) return GONE.includes(error.code);
-  return error instanceof Deno.errors.NotFound ||
-    error instanceof Error && NO_SUCH_PROCESS.test(error.message);
-}
-
 /** Effective user and group of a process. */
 export async function readOwner(
   pid: number,
@@ -265,12 +245,9 @@ export async function readDescriptors(
   requireFew(folder, (await Deno.stat(folder)).size);
   const links = new Map<number, string>();
   for await (const { name } of Deno.readDir(folder)) {
-    try {
-      links.set(Number(name), await Deno.readLink(`${folder}/${name}`));
-    } catch (error) {
-      // Closed between the listing and the reading.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    // Undefined: closed between the listing and the reading.
+    const link = await ifThere(Deno.readLink(`${folder}/${name}`));
+    if (link !== undefined) links.set(Number(name), link);
     requireFew(folder, links.size);
   }
   return links;
@@ -289,15 +266,9 @@ export function findDescriptor(pid: number, link: string): number | undefined {
     .map(({ name }) => Number(name))
     .sort((a, b) => b - a);
   requireFew(folder, numbers.length);
-  return numbers.find((number) => {
-    try {
-      return Deno.readLinkSync(`${folder}/${number}`) === link;
-    } catch (error) {
-      // Closed between the listing and the reading.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return false;
-    }
-  });
+  return numbers.find((number) =>
+    ifThereSync(() => Deno.readLinkSync(`${folder}/${number}`)) === link
+  );
 }
 
 /** @param count the folder's size tells it, since Linux 6.2 */

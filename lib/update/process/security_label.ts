@@ -1,4 +1,5 @@
-import { isGone, readProcText } from "./proc.ts";
+import { ifThere } from "../../gone.ts";
+import { readProcText } from "./proc.ts";
 
 /**
  * What a security module (SELinux, AppArmor) calls a process; undefined where
@@ -8,10 +9,10 @@ export async function readSecurityLabel(
   pid: number | "self",
 ): Promise<string | undefined> {
   try {
-    const label = await readProcText(pid, "attr/current");
-    return label.replace(/[\0\n]+$/, "");
+    const label = await ifThere(readProcText(pid, "attr/current"));
+    return label?.replace(/[\0\n]+$/, "");
   } catch (error) {
-    if (isGone(error) || isUnlabelled(error)) return undefined;
+    if (isUnlabelled(error)) return undefined;
     throw error;
   }
 }

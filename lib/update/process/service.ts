@@ -6,6 +6,7 @@
  * @module
  */
 
+import { ifThere } from "../../gone.ts";
 import { type Cgroups, parseCgroups } from "./cgroups.ts";
 import { readProcText } from "./proc.ts";
 
@@ -70,12 +71,7 @@ export async function readService(pid: number): Promise<Service | undefined> {
 
 /** Without it nothing ends a group when a process ends. */
 async function isBooted(): Promise<boolean> {
-  try {
-    return (await Deno.stat(BOOTED)).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return (await ifThere(Deno.stat(BOOTED)))?.isDirectory === true;
 }
 
 /** Where a process is among systemd's units. */

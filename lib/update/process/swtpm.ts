@@ -5,10 +5,10 @@
  * @module
  */
 
+import { isGone } from "../../gone.ts";
 import { type FoundFile, ProcessFiles } from "./files.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import {
-  isGone,
   isSameIdentity,
   readCommandLine,
   readOwner,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { type Executor, QmpError } from "../../qmp/mod.ts";
 import { queryCpusFast, queryIoThreads } from "../../qmp/types/mod.ts";
@@ -17,7 +18,6 @@ import {
   parseCgroups,
 } from "./cgroups.ts";
 import { givePlacement, type Placement, readPlacement } from "./placement.ts";
-import { isGone } from "./proc.ts";
 
 /** What one thread of a VM has from the host. Plain data. */
 export interface ThreadRecord {
@@ -144,11 +144,13 @@ function threadIds(pid: number): (own: number) => number | undefined {
   const tasks = `/proc/${pid}/task`;
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   if (namespaceIds(status).length < 2) {
-    return (own) => exists(`${tasks}/${own}`) ? own : undefined;
+    return (own) => ifThereSync(() => Deno.statSync(`${tasks}/${own}`)) && own;
   }
   const ids = new Map<number, number>();
   for (const { name } of Deno.readDirSync(tasks)) {
-    const text = readIfThere(`${tasks}/${name}/status`);
+    const text = ifThereSync(() =>
+      Deno.readTextFileSync(`${tasks}/${name}/status`)
+    );
     const own = text === undefined ? undefined : namespaceIds(text).at(-1);
     if (own !== undefined) ids.set(own, Number(name));
   }
@@ -165,23 +167,4 @@ function readCgroups(pid: number, tid: number): Cgroups {
   return parseCgroups(
     Deno.readTextFileSync(`/proc/${pid}/task/${tid}/cgroup`),
   );
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
 }

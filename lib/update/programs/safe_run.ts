@@ -15,12 +15,12 @@
  * @module
  */
 
+import { isGone } from "../../gone.ts";
 import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type FileIdentity,
   identityAt,
-  isGone,
   isSameIdentity,
 } from "../process/proc.ts";
 import { rootsOwnProgram } from "../process/roots_own.ts";

@@ -8,6 +8,7 @@ import {
   O_NOFOLLOW,
   O_WRONLY,
 } from "../../../ffi/open_flags.ts";
+import { ifThere } from "../../gone.ts";
 import { RefusedError } from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
 
@@ -126,13 +127,9 @@ export class RunDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stays) return;
-    try {
-      if (Deno.uid() === ROOT) unmountLazily(this.#stateFolder);
-      await Deno.remove(this.path, { recursive: true });
-    } catch (error) {
-      // Of two that recover at once, the other was first.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    if (Deno.uid() === ROOT) unmountLazily(this.#stateFolder);
+    // Of two that recover at once, the other may have been first.
+    await ifThere(Deno.remove(this.path, { recursive: true }));
   }
 }
 

@@ -18,7 +18,7 @@
  */
 
 import { foreignStatus, readForeignFile } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifThereSync } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import type { ProcessName } from "../process/named_process.ts";
 import { readStartTime } from "../process/proc.ts";
@@ -109,16 +109,13 @@ export function noteResumption({ path }: Pick<RunDirectory, "path">): void {
 
 /** Takes the note back: the guest did not run, and goes back. */
 export function forgetResumption({ path }: Pick<RunDirectory, "path">): void {
-  try {
-    Deno.removeSync(`${path}/${RESUMED_FILE}`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  ifThereSync(() => Deno.removeSync(`${path}/${RESUMED_FILE}`));
 }
 
 /** Whether the guest may have run since its state was saved. */
 export function mayHaveResumed({ path }: RunDirectory): boolean {
-  return isThere(`${path}/${RESUMED_FILE}`);
+  return ifThereSync(() => foreignStatus(`${path}/${RESUMED_FILE}`)) !==
+    undefined;
 }
 
 async function writeWhole(
@@ -133,20 +130,7 @@ async function writeWhole(
 
 /** Undefined where nothing is. */
 function readIfThere(path: string): string | undefined {
-  return ifThere(() =>
+  return ifThereSync(() =>
     new TextDecoder().decode(readForeignFile(path, LONGEST))
   );
-}
-
-function isThere(path: string): boolean {
-  return ifThere(() => foreignStatus(path)) !== undefined;
-}
-
-function ifThere<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { foreignStatus } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
 import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/open_flags.ts";
+import { ifThere, ifThereSync } from "../../gone.ts";
 import { openInTime, UnreadableError } from "../../bounded_file.ts";
 import { RefusedError } from "../error.ts";
 import { baseDirectory } from "./directory.ts";
@@ -66,13 +66,8 @@ export class VmLock implements Disposable {
 
   /** Whether a cprctl works on a VM, or did when it was killed. */
   static async isLeft(pid: number): Promise<boolean> {
-    try {
-      await Deno.lstat(`${await baseDirectory()}/${pid}.lock`);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    const path = `${await baseDirectory()}/${pid}.lock`;
+    return await ifThere(Deno.lstat(path)) !== undefined;
   }
 
   /** Removes the files of locks that nobody holds any more. */
@@ -102,11 +97,6 @@ function openOfProcess(pid: number): Promise<Fd | undefined> {
 }
 
 function isAt(path: string, file: Fd): boolean {
-  try {
-    const [there, here] = [foreignStatus(path), file.stat()];
-    return there.dev === here.dev && there.ino === here.ino;
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ENOENT") return false;
-    throw error;
-  }
+  const [there, here] = [ifThereSync(() => foreignStatus(path)), file.stat()];
+  return there?.dev === here.dev && there.ino === here.ino;
 }

@@ -23,6 +23,7 @@ import { namesIn } from "../../../ffi/folder.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_DIRECTORY, O_NONBLOCK, O_RDONLY } from "../../../ffi/open_flags.ts";
+import { ifThereSync } from "../../gone.ts";
 import { isReplaced, type KeptModule } from "../process/modules.ts";
 
 const FOLDER = "modules";
@@ -51,7 +52,8 @@ export function moduleVariables(
   const replaced = modules.filter(isReplaced);
   if (replaced.length === 0) return undefined;
   const folder = `${directory}/${FOLDER}`;
-  removeIfThere(folder); // of an attempt before this one
+  // Of an attempt before this one.
+  ifThereSync(() => Deno.removeSync(folder, { recursive: true }));
   Deno.mkdirSync(folder);
   Deno.chmodSync(folder, MODE);
   for (const { name, file } of modules) {
@@ -92,13 +94,5 @@ function* namesFor(user: Credentials, path: string): Generator<string> {
     yield* namesIn(folder);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-  }
-}
-
-function removeIfThere(folder: string): void {
-  try {
-    Deno.removeSync(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

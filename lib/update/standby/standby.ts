@@ -8,6 +8,7 @@ import { PidFd } from "../../../ffi/process.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
 import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { spawn } from "../../../ffi/spawn.ts";
+import { ifThere } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../process/cgroups.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
@@ -81,7 +82,7 @@ export class Standby implements AsyncDisposable {
    */
   static async start(order: StandbyStart): Promise<Standby> {
     const path = `${order.directory}/${SOCKET_FILE}`;
-    await removeIfThere(path); // of a standby that has become something else
+    await ifThere(Deno.remove(path)); // of a standby that has become something else
     using listener = UnixListener.listen(path, BACKLOG, OWNER_ONLY);
     const child = spawnStandby(order, listener);
     try {
@@ -206,14 +207,6 @@ function requireConfined({ problems }: Standby): void {
       problems.join("; "),
     { remedy: `Run cprctl as root, or accept it with ${ALLOW_WEAKER}` },
   );
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** What a standby begins a connection with. */

@@ -7,6 +7,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
+import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import {
   type EventWatch,
@@ -369,14 +370,10 @@ function checkPeer({ peer }: QmpClient, { pid }: VmRecord): void {
 
 /** @throws {UpdateProblem} when the process ended already */
 function openProcess(pid: number, program: Program): PidFd {
-  try {
-    return PidFd.open(pid);
-  } catch (error) {
-    if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
-    throw new UpdateProblem(
-      `${program}-program-silent`,
-      `The ${program} program does not answer: process ${pid} ended`,
-      { cause: error },
-    );
-  }
+  const process = ifThereSync(() => PidFd.open(pid));
+  if (process !== undefined) return process;
+  throw new UpdateProblem(
+    `${program}-program-silent`,
+    `The ${program} program does not answer: process ${pid} ended`,
+  );
 }

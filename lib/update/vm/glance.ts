@@ -1,11 +1,11 @@
 /** What a VM runs on at this moment, asked before and after an update. */
 
+import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/types/mod.ts";
 import {
   type Executable,
-  isGone,
   readCommandLine,
   readExecutable,
   readStartTime,

@@ -1,6 +1,6 @@
 /** What may be left when a round is over. */
 
-import { isGone } from "../../../lib/update/process/proc.ts";
+import { isGone } from "../../../lib/gone.ts";
 import { until } from "../../qemu/harness/until.ts";
 import type { Attacker } from "./attacker.ts";
 

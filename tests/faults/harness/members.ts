@@ -1,6 +1,6 @@
 /** The processes of a VM of the suite, whatever they became. */
 
-import { isGone } from "../../../lib/update/process/proc.ts";
+import { isGone } from "../../../lib/gone.ts";
 import { MARK } from "../../qemu/harness/reaper.ts";
 
 /** A process that was started for a VM, or descends from one. */

@@ -1,11 +1,8 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Fd } from "../../../ffi/fd.ts";
-import { O_RDONLY } from "../../../ffi/open_flags.ts";
+import { assert, assertEquals } from "@std/assert";
 import { isThere } from "../../../lib/update/process/named_process.ts";
 import {
   type FileIdentity,
   identityOf,
-  isGone,
   isSameIdentity,
   readStartTime,
 } from "../../../lib/update/process/proc.ts";
@@ -28,22 +25,6 @@ Deno.test("a file of a process that ended before it was opened", async () => {
   assert(await isThere(name));
   await end(process);
   assertEquals(await isThere(name), false);
-});
-
-Deno.test("a file of a process that ended before it was read", async () => {
-  const process = start();
-  using stat = Fd.open(`/proc/${process.pid}/stat`, O_RDONLY);
-  await end(process);
-  // Leads to the file of the old process, whoever has its id by now.
-  const path = `/proc/self/fd/${stat.number}`;
-  const error = await assertRejects(() => Deno.readTextFile(path));
-  assert(isGone(error), `${error}`);
-});
-
-Deno.test("what is no sign of an end", async () => {
-  const error = await assertRejects(() => Deno.readTextFile("/proc"));
-  assertEquals(isGone(error), false);
-  assertEquals(isGone(new Error("No such process as you think")), false);
 });
 
 Deno.test("files whose inodes a number would round to one are two", () => {
