@@ -3,6 +3,8 @@ import { openForeignFile, openForeignMemfd } from "../../ffi/foreign_file.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
+import { isGone } from "../gone.ts";
+import { findDescriptor } from "../proc/descriptors.ts";
 import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { InspectError } from "./error.ts";
 import {
@@ -114,14 +116,11 @@ export function openCprState(pid: number): Input {
 }
 
 function cprStateOf(pid: number): number {
-  const folder = `/proc/${pid}/fd`;
-  const wanted = `/memfd:${CPR_EXEC_STATE} (deleted)`;
   try {
-    for (const { name } of Deno.readDirSync(folder)) {
-      if (linkOf(`${folder}/${name}`) === wanted) return Number(name);
-    }
+    const number = findDescriptor(pid, `/memfd:${CPR_EXEC_STATE} (deleted)`);
+    if (number !== undefined) return number;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
+    if (isGone(error)) {
       throw new InspectError("no-process", `Cannot find process "${pid}"`);
     }
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
@@ -141,16 +140,6 @@ function noCprState(pid: number): InspectError {
       "cpr-exec is under way",
     { remedy: "Look while query-migrate says pre-switchover" },
   );
-}
-
-/** Undefined for a descriptor that was closed meanwhile. */
-function linkOf(path: string): string | undefined {
-  try {
-    return Deno.readLinkSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 function inputOf(file: Fd, name: string, start: number): Input {

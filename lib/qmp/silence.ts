@@ -17,6 +17,7 @@
  * @module
  */
 
+import { isStopped, readStat } from "../proc/stat.ts";
 import { forEachLine } from "../bounded_file.ts";
 import { QmpBusyError, type QmpError, QmpTimeoutError } from "./errors.ts";
 import { type Peer, type QmpAddress, showAddress } from "./transport.ts";
@@ -70,11 +71,9 @@ async function readSocketQueue(
 }
 
 /** Whether a signal or a debugger has stopped the process. */
-async function isStopped(pid: number): Promise<boolean> {
+async function hasStopped(pid: number): Promise<boolean> {
   try {
-    // pid (name) state …; the name may contain brackets.
-    const status = await Deno.readTextFile(`/proc/${pid}/stat`);
-    return /^[Tt]/.test(status.slice(status.lastIndexOf(")") + 2));
+    return isStopped(await readStat(pid));
   } catch {
     // It has exited, or is not readable.
     return false;
@@ -98,7 +97,7 @@ export async function explainSilence(
         `within ${Math.ceil(timeoutMs)} ms: ${why}`,
       { remedy },
     );
-  if (peer !== null && await isStopped(peer.pid)) {
+  if (peer !== null && await hasStopped(peer.pid)) {
     return silent(
       `process ${peer.pid} is stopped`,
       `Let it go on: kill -CONT ${peer.pid}`,

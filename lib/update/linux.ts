@@ -8,16 +8,16 @@ import { QmpClient } from "../qmp/mod.ts";
 import { readLiveProcess } from "./command/live_process.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
 import { preflight } from "./preflight/preflight.ts";
-import { ProcessFiles } from "./process/files.ts";
+import { ProcessFiles } from "../proc/process_files.ts";
 import {
   requireSame,
   requireSameNow,
   requireSameUser,
 } from "./process/identity.ts";
 import { hasRoomToTry } from "./process/memory_room.ts";
-import { openNamed } from "./process/named_process.ts";
+import { openNamed } from "../proc/process_name.ts";
 import { OldMemory } from "./process/old_memory.ts";
-import { isSameIdentity } from "./process/proc.ts";
+import { isSameIdentity } from "../proc/file_identity.ts";
 import { lastingGroups } from "./process/service.ts";
 import { restoreThreads } from "./process/threads.ts";
 import { Urgency } from "./process/urgency.ts";

@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "lib/version.ts",
   ],
   ["lib/bounded_file.ts", "lib/brief_run.ts", "lib/stream", "lib/cmdline"],
-  ["lib/vmstate"],
+  ["lib/proc", "lib/vmstate"],
   ["lib/channel", "lib/qmp"],
   ["lib/cpr"],
   ["lib/migration"],

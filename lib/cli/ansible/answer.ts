@@ -16,7 +16,7 @@
  */
 
 import { mapTexts, printable } from "../../inert.ts";
-import { isThere } from "../../update/process/named_process.ts";
+import { isThere } from "../../proc/process_name.ts";
 import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { Glance } from "../../update/vm/glance.ts";

@@ -5,8 +5,8 @@
 
 import { redactedWord } from "../../cmdline/mod.ts";
 import { printable } from "../../inert.ts";
-import { ProcessFiles } from "../../update/process/files.ts";
-import type { FileIdentity } from "../../update/process/proc.ts";
+import { ProcessFiles } from "../../proc/process_files.ts";
+import type { FileIdentity } from "../../proc/file_identity.ts";
 import type { Glance } from "../../update/vm/glance.ts";
 
 /** Two texts for Ansible to compare line by line. */

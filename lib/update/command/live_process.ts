@@ -1,7 +1,8 @@
 /** What the new command line depends on, besides the running one. @module */
 
 import { parseMounts } from "../process/mounts.ts";
-import { readDescriptors, readProcText } from "../process/proc.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
+import { readProcText } from "../../proc/file.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
 export interface TapQueue {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { findFile } from "../../proc/file_identity.ts";
 import { isGone } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
@@ -13,7 +14,7 @@ import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/types/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { clipped } from "../../inert.ts";
-import { readExecutable } from "../process/proc.ts";
+import { readExecutable } from "../../proc/executable.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";
@@ -168,14 +169,8 @@ export async function describeVm(
 }
 
 async function stateOf(pid: number, path: string): Promise<BinaryState> {
-  try {
-    await Deno.stat(`/proc/${pid}/root${path}`);
-    return "replaced";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "deleted";
-    if (error instanceof Deno.errors.NotADirectory) return "deleted";
-    throw error;
-  }
+  const present = await findFile(`/proc/${pid}/root${path}`);
+  return present === undefined ? "deleted" : "replaced";
 }
 
 /** What the command line tells. */

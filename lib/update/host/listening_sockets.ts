@@ -14,7 +14,7 @@
  */
 
 import { forEachLine } from "../../bounded_file.ts";
-import { readDescriptors } from "../process/proc.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
 
 /** In /proc/net/unix: a socket that listens. */
 const LISTENING = /^\S+ \S+ \S+ ([0-9A-F]{3}1[0-9A-F]{4}) \S+ \S+ +(\d+) (.+)$/;

@@ -7,7 +7,8 @@
 
 import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
-import { beginCommandLine, readOwner } from "../process/proc.ts";
+import { beginCommandLine } from "../../proc/cmdline.ts";
+import { readOwner, readPids } from "../../proc/processes.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
 /** A process that runs a virtual machine. */
@@ -51,11 +52,7 @@ const BYTES_PER_USER = 16 * 1024 * 1024;
 /** Looks for virtual machines among all processes but this one. */
 export async function findVmProcesses(): Promise<VmProcesses> {
   const search = new Search();
-  const pids: number[] = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    const pid = Number(name);
-    if (Number.isInteger(pid) && pid !== Deno.pid) pids.push(pid);
-  }
+  const pids = (await readPids()).filter((pid) => pid !== Deno.pid);
   const waiting = pids.values();
   const worker = async () => {
     for (const pid of waiting) await search.look(pid);

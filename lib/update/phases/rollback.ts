@@ -6,13 +6,13 @@
  */
 
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
-import { ifThereSync } from "../../gone.ts";
+import { readStat } from "../../proc/stat.ts";
+import { ifThere, ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { UpdateError } from "../error.ts";
 import { failure } from "../failure.ts";
-import { readParent } from "../process/proc.ts";
 import { staysInPlace } from "../process/service.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
@@ -229,7 +229,7 @@ async function endProcesses(
     ? undefined
     : ifThereSync(() => PidFd.open(intruder));
   const isChild = other !== undefined &&
-    await readParent(other.pid) === process.pid;
+    (await ifThere(readStat(other.pid)))?.parent === process.pid;
   await endProcess(process);
   if (isChild) await endProcess(other);
 }

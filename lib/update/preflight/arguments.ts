@@ -2,7 +2,7 @@
 
 import { readWhole } from "../../bounded_file.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import { MAXIMUM_WORDS } from "../process/proc.ts";
+import { MAXIMUM_WORDS } from "../../proc/cmdline.ts";
 import {
   joined,
   ok,

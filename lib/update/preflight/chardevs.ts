@@ -8,7 +8,7 @@ import {
   terminalLinks,
 } from "../command/character_device.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import type { ProcessFiles } from "../process/files.ts";
+import type { ProcessFiles } from "../../proc/process_files.ts";
 import { swtpmsAt } from "../process/swtpm.ts";
 import { terminalsIn } from "../vm/terminals.ts";
 import { text } from "../vm/reply.ts";

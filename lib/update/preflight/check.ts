@@ -4,7 +4,7 @@ import { clipped } from "../../inert.ts";
 import type { QmpClient } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
-import type { ProcessFiles } from "../process/files.ts";
+import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import type { Seccomp } from "../standby/seccomp.ts";
 import type { Facts } from "../vm/facts.ts";

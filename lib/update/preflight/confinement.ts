@@ -3,7 +3,7 @@
 import { capabilitiesIn } from "../../../ffi/capabilities.ts";
 import { ifThere } from "../../gone.ts";
 import { parseCredentials } from "../process/identity.ts";
-import { readProcText } from "../process/proc.ts";
+import { readProcText } from "../../proc/file.ts";
 import {
   afterRestart,
   mayConfine,

@@ -9,8 +9,8 @@ import { forEachLine, TABLE_TIMEOUT_MS } from "../../bounded_file.ts";
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { isObject } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import { type FileLock, lockedAs, readLocks } from "../process/file_locks.ts";
-import { ProcessFiles } from "../process/files.ts";
+import { type FileLock, lockedAs, readLocks } from "../../proc/locks.ts";
+import { ProcessFiles } from "../../proc/process_files.ts";
 import { asArray, text } from "../vm/reply.ts";
 import {
   type BlockDevice,

@@ -6,7 +6,7 @@ import {
   namedSocket,
 } from "../command/character_device.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import type { ProcessFiles } from "../process/files.ts";
+import type { ProcessFiles } from "../../proc/process_files.ts";
 import {
   ok,
   type PreflightCheck,

@@ -14,7 +14,7 @@ import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
-import { ProcessFiles } from "../process/files.ts";
+import { ProcessFiles } from "../../proc/process_files.ts";
 import {
   blindSpots,
   commandArguments,

@@ -3,7 +3,7 @@
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { parseCgroups } from "../process/cgroups.ts";
-import { readDescriptors } from "../process/proc.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
 import { lastingGroups } from "../process/service.ts";
 import {
   type CheckContext,

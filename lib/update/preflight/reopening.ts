@@ -7,7 +7,7 @@
 
 import type { Credentials } from "../../../ffi/identity.ts";
 import { parseCredentials } from "../process/identity.ts";
-import { readProcText } from "../process/proc.ts";
+import { readProcText } from "../../proc/file.ts";
 import {
   type CheckContext,
   listed,

@@ -2,13 +2,8 @@
 
 import { signalName } from "../../../ffi/signals.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { readStat } from "../../proc/stat.ts";
 import { isGone } from "../../gone.ts";
-import { readProcText } from "./proc.ts";
-
-/** A line of numbers. */
-const MAXIMUM_STAT = 4096;
-/** Of /proc/PID/stat, behind the name: the state, and what it ended with. */
-const [STATE, STATUS] = [0, 49];
 
 /**
  * "process 12 ended: killed by SIGSEGV"; without the reason where the system
@@ -28,9 +23,8 @@ export async function howItEnded(process: ProcessHandle): Promise<string> {
 /** Before its parent waits for it, no other place tells. */
 async function statusOfZombie(pid: number): Promise<number | undefined> {
   try {
-    const stat = await readProcText(pid, "stat", MAXIMUM_STAT);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
-    return fields[STATE] === "Z" ? Number(fields[STATUS]) : undefined;
+    const { state, exitStatus } = await readStat(pid);
+    return state === "Z" ? exitStatus : undefined;
   } catch (error) {
     const isHidden = isGone(error) ||
       error instanceof Deno.errors.PermissionDenied;

@@ -13,19 +13,14 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
+import { readStat, readStatSync } from "../../proc/stat.ts";
 import { isGone } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
-import {
-  type Executable,
-  type FileIdentity,
-  hasSetIds,
-  identityAt,
-  readCommandLine,
-  readEnvironment,
-  readExecutable,
-  readImage,
-  readStartTime,
-} from "./proc.ts";
+import { hasSetIds } from "../../proc/auxv.ts";
+import { readCommandLine } from "../../proc/cmdline.ts";
+import { readEnvironment } from "../../proc/environ.ts";
+import { type Executable, readExecutable } from "../../proc/executable.ts";
+import { type FileIdentity, identityAt } from "../../proc/file_identity.ts";
 import { statusLine } from "./status_line.ts";
 
 /** Who opened a monitor's socket, as the kernel noted it then. */
@@ -63,13 +58,14 @@ const MEMBERS_OF_STATUS = ["real", "effective", "saved", "file system"];
 export async function identify(opener: Opener): Promise<Identity> {
   const { pid } = opener;
   const before = readNow(pid);
-  const [startTime, executable, argv, environment, isSet] = await Promise.all([
-    readStartTime(pid),
-    readExecutable(pid),
-    readCommandLine(pid),
-    readEnvironment(pid),
-    hasSetIds(pid),
-  ]);
+  const [{ startTime }, executable, argv, environment, isSet] = await Promise
+    .all([
+      readStat(pid),
+      readExecutable(pid),
+      readCommandLine(pid),
+      readEnvironment(pid),
+      hasSetIds(pid),
+    ]);
   const { image, credentials } = before;
   const found: Identity = {
     ...{ pid, startTime, image, executable, argv, environment, credentials },
@@ -87,8 +83,8 @@ export async function identify(opener: Opener): Promise<Identity> {
  * @throws {UpdateProblem}
  */
 export async function requireSame(it: Identity): Promise<void> {
-  const [startTime, argv, environment] = await Promise.all([
-    readStartTime(it.pid),
+  const [{ startTime }, argv, environment] = await Promise.all([
+    readStat(it.pid),
     readCommandLine(it.pid),
     readEnvironment(it.pid),
   ]);
@@ -162,7 +158,7 @@ interface Now {
 }
 
 function readNow(pid: number): Now {
-  const image = readImage(pid);
+  const { image } = readStatSync(pid);
   const credentials = readCredentials(pid);
   const exe = `/proc/${pid}/exe`;
   Deno.statSync(exe); // whose errors have classes
@@ -170,8 +166,10 @@ function readNow(pid: number): Now {
   // The folder itself is the user's in any case.
   const visibleTo = Deno.statSync(`/proc/${pid}/environ`).uid ?? ROOT;
   // An exec in between would mix two programs up.
-  if (readImage(pid) === image) return { credentials, image, file, visibleTo };
-  throw changed({ pid }, "another program");
+  if (readStatSync(pid).image !== image) {
+    throw changed({ pid }, "another program");
+  }
+  return { credentials, image, file, visibleTo };
 }
 
 function readCredentials(pid: number): Credentials {

@@ -19,7 +19,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { O_PATH } from "../../../ffi/open_flags.ts";
 import { isGone } from "../../gone.ts";
 import { answered, UnreadableError } from "../../bounded_file.ts";
-import { readProcText } from "./proc.ts";
+import { readProcText } from "../../proc/file.ts";
 
 /** All of QEMU's are fewer; a process may map what it likes. */
 const MAXIMUM_MODULES = 64;

@@ -19,9 +19,11 @@ import { StalledRead } from "../../../ffi/stalled_read.ts";
 import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { memoryRoom, START_BYTES } from "./memory_room.ts";
-import { MAXIMUM_MAPS, readProcText } from "./proc.ts";
+import { readProcText } from "../../proc/file.ts";
 import { statusLine } from "./status_line.ts";
 
+/** The kernel lets a process have 65530 mappings, each a line. */
+const MAXIMUM_MAPS = 16 * 1024 * 1024;
 /** It takes microseconds. */
 const TIMEOUT_MS = 1_000;
 

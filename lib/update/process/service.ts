@@ -8,7 +8,7 @@
 
 import { ifThere } from "../../gone.ts";
 import { type Cgroups, parseCgroups } from "./cgroups.ts";
-import { readProcText } from "./proc.ts";
+import { readProcText } from "../../proc/file.ts";
 
 /** What becomes of a service, and of all that is in its control group. */
 export type ServiceFate =

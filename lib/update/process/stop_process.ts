@@ -1,7 +1,7 @@
 import { OsError } from "../../../ffi/libc.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { isStopped, readStat } from "../../proc/stat.ts";
 import { UpdateProblem } from "../error.ts";
-import { readProcText } from "./proc.ts";
 
 /** A process stops, or ends, when it comes out of the kernel. */
 const TIMEOUT_MS = 10_000;
@@ -36,9 +36,7 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
 async function areStopped(pid: number): Promise<boolean> {
   try {
     for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-      const stat = await readProcText(pid, `task/${name}/stat`);
-      // tid (name) state …; the name may hold anything but ends the brackets.
-      if (!/^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2))) return false;
+      if (!isStopped(await readStat(pid, Number(name)))) return false;
     }
     return true;
   } catch {

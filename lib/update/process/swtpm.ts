@@ -6,14 +6,13 @@
  */
 
 import { isGone } from "../../gone.ts";
-import { type FoundFile, ProcessFiles } from "./files.ts";
+import type { FoundFile } from "../../proc/file_identity.ts";
+import { ProcessFiles } from "../../proc/process_files.ts";
 import { UnreadableError } from "../../bounded_file.ts";
-import {
-  isSameIdentity,
-  readCommandLine,
-  readOwner,
-  readProcText,
-} from "./proc.ts";
+import { readCommandLine } from "../../proc/cmdline.ts";
+import { readProcText } from "../../proc/file.ts";
+import { isSameIdentity } from "../../proc/file_identity.ts";
+import { readOwner, readPids } from "../../proc/processes.ts";
 
 /** A swtpm that listens at a socket. */
 export interface Swtpm {
@@ -33,9 +32,7 @@ const SHORT_TERMINATE = /^-[a-z]*t$/;
 /** Every swtpm whose control socket is this very file. */
 export async function swtpmsAt(socket: FoundFile): Promise<Swtpm[]> {
   const found: Swtpm[] = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
+  for (const pid of await readPids()) {
     const swtpm = await look(pid, socket);
     if (swtpm !== undefined) found.push(swtpm);
   }

@@ -15,14 +15,13 @@
  * @module
  */
 
-import { isGone } from "../../gone.ts";
 import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type FileIdentity,
-  identityAt,
+  findFile,
   isSameIdentity,
-} from "../process/proc.ts";
+} from "../../proc/file_identity.ts";
 import { rootsOwnProgram } from "../process/roots_own.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
 
@@ -109,11 +108,6 @@ export async function isSameForUs(
   path: string,
   theirs: FileIdentity,
 ): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return isSameIdentity(identityAt(path), theirs);
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+  const ours = await findFile(path);
+  return ours !== undefined && isSameIdentity(ours.identity, theirs);
 }

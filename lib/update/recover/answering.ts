@@ -10,12 +10,13 @@
  */
 
 import { PidFd } from "../../../ffi/process.ts";
+import { ifThere } from "../../gone.ts";
+import { isStopped, readStat } from "../../proc/stat.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpBusyError, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { NeedsPersonError } from "../error.ts";
 import { isOwnedBy } from "../process/identity.ts";
-import { isThere } from "../process/named_process.ts";
-import { readStateAndImage } from "../process/proc.ts";
+import { isThere } from "../../proc/process_name.ts";
 import { readStandbys } from "../run/journal.ts";
 import { Destination } from "../transaction/destination.ts";
 import { noStandby, type Unfinished } from "./recovery.ts";
@@ -100,10 +101,10 @@ async function requireSilenceOfNew(
       cause,
     });
   }
-  const now = await readStateAndImage(vm.pid);
+  const now = await ifThere(readStat(vm.pid));
   // It ended while it was waited for.
   if (now === undefined || process.hasExited()) return;
-  if (/^[Tt]/.test(now.state)) {
+  if (isStopped(now)) {
     throw new NeedsPersonError(
       "process-stopped",
       `Process ${vm.pid} is stopped`,

@@ -15,7 +15,7 @@ import { messageOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { isOver, ShutDownError, UpdateProblem } from "../error.ts";
-import { openNamed } from "../process/named_process.ts";
+import { openNamed } from "../../proc/process_name.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";

@@ -18,10 +18,10 @@
  */
 
 import { foreignStatus, readForeignFile } from "../../../ffi/foreign_file.ts";
+import { readStat } from "../../proc/stat.ts";
 import { ifThereSync } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
-import type { ProcessName } from "../process/named_process.ts";
-import { readStartTime } from "../process/proc.ts";
+import type { ProcessName } from "../../proc/process_name.ts";
 import type { RunDirectory } from "./directory.ts";
 import {
   type Journal,
@@ -80,8 +80,9 @@ export async function noteStandby(
   directory: RunDirectory["path"],
   pid: number,
 ): Promise<void> {
-  const line = `${pid} ${await readStartTime(pid)}\n`;
-  await Deno.writeTextFile(`${directory}/${STANDBYS_FILE}`, line, {
+  const { startTime } = await readStat(pid);
+  const file = `${directory}/${STANDBYS_FILE}`;
+  await Deno.writeTextFile(file, `${pid} ${startTime}\n`, {
     append: true,
     mode: OWNER_ONLY,
   });

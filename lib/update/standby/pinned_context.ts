@@ -5,7 +5,7 @@ import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Identity } from "../process/identity.ts";
-import { identityOf, isSameIdentity } from "../process/proc.ts";
+import { identityOf, isSameIdentity } from "../../proc/file_identity.ts";
 import type { ContextFiles } from "./holdings.ts";
 import {
   type NamespaceKind,

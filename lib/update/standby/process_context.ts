@@ -7,6 +7,7 @@
 
 import type { Credentials } from "../../../ffi/identity.ts";
 import { getIoPriority } from "../../../ffi/io_priority.ts";
+import { parseEnvironment } from "../../proc/environ.ts";
 import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
 import {
   type Identity,
@@ -19,7 +20,7 @@ import { type Confinement, parseConfinement } from "./confinement.ts";
 import { readSeccomp, type Seccomp } from "./seccomp.ts";
 import { type Limits, parseLimits } from "./limits.ts";
 import { statusLine } from "../process/status_line.ts";
-import { readProcText } from "../process/proc.ts";
+import { readProcText } from "../../proc/file.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
@@ -107,15 +108,6 @@ async function readPersonality(pid: number): Promise<number | null> {
     if (error instanceof Deno.errors.PermissionDenied) return null;
     throw error;
   }
-}
-
-function parseEnvironment(text: string): Record<string, string> {
-  const variables: Record<string, string> = {};
-  for (const entry of text.split("\0")) {
-    const equals = entry.indexOf("=");
-    if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
-  }
-  return variables;
 }
 
 async function readNamespaces(

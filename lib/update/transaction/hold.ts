@@ -5,7 +5,7 @@ import { O_NONBLOCK } from "../../../ffi/open_flags.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { findDescriptor } from "../process/proc.ts";
+import { findDescriptor } from "../../proc/descriptors.ts";
 import type { Preserved } from "../standby/holdings.ts";
 
 /** A VM with every vfio vector and RAMBlock it can have stays below this. */

@@ -15,7 +15,7 @@ import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { printedBy, ProbeError } from "../programs/probe.ts";
 import type { Choice } from "../programs/safe_run.ts";
-import { identityOf, isSameIdentity } from "../process/proc.ts";
+import { identityOf, isSameIdentity } from "../../proc/file_identity.ts";
 import type { Facts } from "../vm/facts.ts";
 
 /** The loader of the C library tells what it would load, and starts nothing. */

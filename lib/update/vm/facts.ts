@@ -8,7 +8,8 @@ import {
 import { queryName, queryStatus } from "../../qmp/types/mod.ts";
 import { RefusedError } from "../error.ts";
 import { identify, type Identity } from "../process/identity.ts";
-import { type Executable, readOwner } from "../process/proc.ts";
+import type { Executable } from "../../proc/executable.ts";
+import { readOwner } from "../../proc/processes.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
 import { readDeviceMemory } from "./device_memory.ts";

@@ -1,15 +1,12 @@
 /** What a VM runs on at this moment, asked before and after an update. */
 
+import { readStat } from "../../proc/stat.ts";
 import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/types/mod.ts";
-import {
-  type Executable,
-  readCommandLine,
-  readExecutable,
-  readStartTime,
-} from "../process/proc.ts";
+import { readCommandLine } from "../../proc/cmdline.ts";
+import { type Executable, readExecutable } from "../../proc/executable.ts";
 import { versionText } from "./facts.ts";
 
 /** A VM's process as it is. */
@@ -41,8 +38,8 @@ export async function glance(
     const pid = client.peer?.pid;
     if (pid === undefined) return undefined;
     const { running } = await queryStatus(client);
-    const [startTime, executable, argv] = await Promise.all([
-      readStartTime(pid),
+    const [{ startTime }, executable, argv] = await Promise.all([
+      readStat(pid),
       readExecutable(pid),
       readCommandLine(pid),
     ]);

@@ -8,12 +8,12 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import type { Executor } from "../../qmp/mod.ts";
-import { ProcessFiles } from "../process/files.ts";
+import { ProcessFiles } from "../../proc/process_files.ts";
 import {
   type FileIdentity,
   identityAt,
   isSameIdentity,
-} from "../process/proc.ts";
+} from "../../proc/file_identity.ts";
 import { asArray, asObject, text } from "./reply.ts";
 
 /** A file that is guest RAM. */

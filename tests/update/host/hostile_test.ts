@@ -14,8 +14,8 @@ import {
   findDescriptor,
   MAXIMUM_DESCRIPTORS,
   readDescriptors,
-} from "../../../lib/update/process/proc.ts";
-import { ProcessFiles } from "../../../lib/update/process/files.ts";
+} from "../../../lib/proc/descriptors.ts";
+import { ProcessFiles } from "../../../lib/proc/process_files.ts";
 import { linesOf } from "../../program/lines.ts";
 import { inTime } from "../../qemu/harness/until.ts";
 

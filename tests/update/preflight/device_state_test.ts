@@ -1,4 +1,4 @@
-import { identityAt } from "../../../lib/update/process/proc.ts";
+import { identityAt } from "../../../lib/proc/file_identity.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../../lib/update/preflight/check.ts";
 import {

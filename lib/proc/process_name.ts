@@ -1,8 +1,8 @@
 /** Processes, named for good: a pid alone is used again. */
 
-import { PidFd } from "../../../ffi/process.ts";
-import { ifThere, ifThereSync } from "../../gone.ts";
-import { readStartTime } from "./proc.ts";
+import { PidFd } from "../../ffi/process.ts";
+import { readStat } from "./stat.ts";
+import { ifThere, ifThereSync } from "../gone.ts";
 
 /** Which process is meant. */
 export interface ProcessName {
@@ -15,7 +15,7 @@ export interface ProcessName {
 export async function isThere(
   { pid, startTime }: ProcessName,
 ): Promise<boolean> {
-  return await ifThere(readStartTime(pid)) === startTime;
+  return (await ifThere(readStat(pid)))?.startTime === startTime;
 }
 
 /** A descriptor of that very process; undefined where it has ended, also unreaped. */

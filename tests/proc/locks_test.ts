@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lockedAs, readLocks } from "../../../lib/update/process/file_locks.ts";
+import { lockedAs, readLocks } from "../../lib/proc/locks.ts";
 
 const LOCKS = `\
 1: OFDLCK ADVISORY  READ  -1 fe:00:1573 201 201

@@ -1,15 +1,10 @@
-import type { Fd } from "../../../ffi/fd.ts";
-import { openForeignFile, openRoot } from "../../../ffi/foreign_file.ts";
-import { ifThere } from "../../gone.ts";
-import { type FileLock, readLocks } from "./file_locks.ts";
-import {
-  type FileIdentity,
-  identityAt,
-  isSameIdentity,
-  readDescriptors,
-  readProcText,
-} from "./proc.ts";
-import { answered } from "../../bounded_file.ts";
+import type { Fd } from "../../ffi/fd.ts";
+import { openForeignFile, openRoot } from "../../ffi/foreign_file.ts";
+import { ifThere } from "../gone.ts";
+import { type FileLock, readLocks } from "./locks.ts";
+import { readDescriptors } from "./descriptors.ts";
+import { readProcText } from "./file.ts";
+import { findFile, type FoundFile, isSameIdentity } from "./file_identity.ts";
 
 /** A descriptor of another process. */
 export interface OpenFile {
@@ -17,9 +12,6 @@ export interface OpenFile {
   readonly link: string;
   readonly info: FoundFile;
 }
-
-/** What is known of a file, and which one it is. */
-export type FoundFile = Deno.FileInfo & { readonly identity: FileIdentity };
 
 const O_CLOEXEC = 0o2000000;
 
@@ -41,12 +33,7 @@ export class ProcessFiles {
 
   /** What is at a path of the process's; undefined where nothing is. */
   async stat(path: string): Promise<FoundFile | undefined> {
-    try {
-      return await ifThere(find(this.reach(path)));
-    } catch (error) {
-      if (error instanceof Deno.errors.NotADirectory) return undefined;
-      throw error;
-    }
+    return await findFile(this.reach(path));
   }
 
   /**
@@ -112,16 +99,11 @@ export class ProcessFiles {
     const files = new Map<number, OpenFile>();
     for (const [number, link] of await readDescriptors(this.#pid)) {
       // Undefined: closed since the folder was read.
-      const info = await ifThere(find(`/proc/${this.#pid}/fd/${number}`));
+      const info = await findFile(`/proc/${this.#pid}/fd/${number}`);
       if (info !== undefined) files.set(number, { link, info });
     }
     return files;
   }
-}
-
-async function find(path: string): Promise<FoundFile> {
-  const info = await answered(path, Deno.stat(path));
-  return Object.assign(info, { identity: identityAt(path) });
 }
 
 /** A device keeps its number when its node in /dev is made anew. */
