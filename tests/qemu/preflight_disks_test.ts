@@ -470,7 +470,7 @@ Deno.test("a quorum, a throttle group and a read-only disk pass as they were", a
   assertRefuses(
     checks,
     "block-nodes",
-    `Node "q" has no "children.1" any more`,
+    `Node "q" no longer has a "children.1"`,
     `Node "ro" is writable`,
   );
   assertRefuses(checks, "throttling", `bps-total of "tg" is 5000, was 1000000`);

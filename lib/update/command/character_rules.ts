@@ -14,7 +14,7 @@ import {
 } from "./character_device.ts";
 import type { CommandDraft, Rule } from "./draft.ts";
 
-const KEPT = "what is in the file by now would be lost";
+const KEPT = "the present content of the file would be lost";
 
 /** Keeps what character devices have written to files. */
 export const appendLogs: Rule = (draft) => {

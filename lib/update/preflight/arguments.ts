@@ -37,8 +37,8 @@ export const encoding: PreflightCheck = {
     }
     const variable = firstNotUtf8(variables);
     return variable === undefined ? ok("all words are UTF-8") : warn(
-      "A VM that had to be put back would find other bytes in its " +
-        `environment, in "${variable}"`,
+      "The environment has bytes that are not UTF-8, which would be others " +
+        `after a rollback, in "${variable}"`,
       "Restart the VM without that variable if its program needs it",
     );
   },
@@ -83,7 +83,7 @@ const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
         line.values("drive").some((it) => it.boolean("snapshot") === true),
     ],
     [
-      "-add-fd: its descriptor is closed in the new program, which ends",
+      "-add-fd: its descriptor is closed in the new program, which then exits",
       (line) => line.has("add-fd"),
     ],
     [
@@ -143,7 +143,7 @@ export const blindSpots: PreflightCheck = {
   id: "blind-spots",
   run: () =>
     ok(
-      "QEMU does not tell, so nobody can check: set_link, a balloon's target, " +
+      "QEMU does not tell, so this was not checked: set_link, a balloon's target, " +
         "watchdog and other actions, a VNC password, an NBD server without " +
         "exports, descriptors given by getfd, most properties set by qom-set",
     ),

@@ -23,7 +23,7 @@ import {
 } from "./check.ts";
 
 const EXECUTABLE_BITS = 0o111;
-const REMEDY = "Name an executable file of this machine with --binary";
+const REMEDY = "Name an executable file for this machine with --binary";
 
 export const newBinary: PreflightCheck = {
   id: "new-binary",

@@ -157,7 +157,9 @@ function changesOfNode(
 ): string[] {
   const name = quoted(live.name);
   if (node.driver !== undefined && live.driver !== node.driver) {
-    return [`Node ${name} is of driver "${live.driver}", was "${node.driver}"`];
+    return [
+      `Node ${name} has driver "${live.driver}", and had "${node.driver}"`,
+    ];
   }
   if (node.filename !== undefined && live.file !== fileUnder(node.filename)) {
     return [
@@ -167,8 +169,8 @@ function changesOfNode(
   }
   if (node.readOnly !== undefined && live.readOnly !== node.readOnly) {
     return [
-      `Node ${name} is ${live.readOnly ? "read-only" : "writable"} by now, ` +
-      "and was not",
+      `Node ${name} is ${live.readOnly ? "read-only" : "writable"} now, and ` +
+      "was not",
     ];
   }
   return changesOfChildren(node, live, nodes);
@@ -184,7 +186,7 @@ function changesOfChildren(
   const changes = [...node.children].flatMap(([role, wanted]) => {
     const child = children.get(role);
     if (child === undefined && NUMBERED.test(role)) {
-      return [`Node ${name} has no "${role}" any more`];
+      return [`Node ${name} no longer has a "${role}"`];
     }
     if (typeof wanted !== "string") {
       const nested = nodes.get(wanted.name ?? child ?? "");
@@ -201,7 +203,7 @@ function changesOfChildren(
   });
   const added = [...children.keys()]
     .filter((role) => NUMBERED.test(role) && !node.children.has(role))
-    .map((role) => `Node ${name} has a "${role}" that it had not`);
+    .map((role) => `Node ${name} has a "${role}" that it did not have`);
   return [...changes, ...added];
 }
 

@@ -116,7 +116,7 @@ async function obstacleToConnecting(
   }
   return await isListenedAt(context.facts.pid, path)
     ? undefined
-    : `nobody listens at ${quoted(path)}`;
+    : `no process listens at ${quoted(path)}`;
 }
 
 /** What the monitor puts before the address of a socket without a peer. */
@@ -218,7 +218,7 @@ async function judgeTpmServer(
   const remedy = "Start the VM with a swtpm that was started without " +
     "--terminate";
   const socket = await files.stat(path);
-  if (socket === undefined) return ok("said under chardev-peers");
+  if (socket === undefined) return ok("the check chardev-peers reports on it");
   // Any other user's process of that name says nothing about this VM.
   const trusted = [0, facts.owner.uid, socket.uid];
   const servers = (await swtpmsAt(socket))
@@ -234,7 +234,7 @@ async function judgeTpmServer(
   return servers.length > 0
     ? ok("the VM's TPM takes another connection")
     : warn(
-      `It cannot be told whether the TPM at ${quoted(path)} ends when its ` +
+      `Cannot tell whether the TPM at ${quoted(path)} ends when its ` +
         "connection does, as it does in an update",
       remedy,
     );
@@ -252,7 +252,7 @@ export const terminals: PreflightCheck = {
       return refuse(
         `${quoted(link)} is a link to a terminal, which QEMU makes at its ` +
           "start and only where nothing is: a program that was killed leaves " +
-          "it there, so that the VM could not be put back",
+          "it there, so that a rollback would fail",
         "Restart the VM without path= at its pty character device",
       );
     }
@@ -263,9 +263,9 @@ export const terminals: PreflightCheck = {
     );
     if (left > 0) {
       return warn(
-        "Programs before left pseudo-terminals open in the process, which no " +
+        "Earlier programs left pseudo-terminals open in the process that no " +
           `device uses: ${left}`,
-        "Leave it, or restart the VM when it suits you: they end with the " +
+        "Leave them, or restart the VM when convenient: they end with the " +
           "process",
       );
     }

@@ -38,23 +38,23 @@ export const sandbox: PreflightCheck = {
     if (filters === null) {
       return weaker(
         context,
-        "A seccomp filter is over the VM that cprctl may not read, and it " +
-          "would not be over a VM that had to be put back",
+        "The VM is under a seccomp filter that cprctl may not read, and " +
+          "would be without it after a rollback",
         "Run cprctl as root and under no filter of its own",
       );
     }
     if (filters.length > 0 && !parseConfinement(status).noNewPrivileges) {
       return weaker(
         context,
-        "A seccomp filter is over the VM, which may gain privileges all the " +
-          "same: a VM that had to be put back could not get it",
+        "The VM is under a seccomp filter and may still gain privileges: " +
+          "a rollback could not install the filter again",
         "Restart the VM with no_new_privs (NoNewPrivileges= of systemd)",
       );
     }
     return ok(
       filters.length === 0
         ? "no sandbox keeps the VM from executing another program"
-        : "a VM that had to be put back would be under its seccomp filter",
+        : "after a rollback the VM would be under its seccomp filter again",
     );
   },
 };
@@ -69,7 +69,7 @@ export const confinement: PreflightCheck = {
     if (!mayConfine(theirs, own)) {
       return refuse(
         "The VM's process has fewer capabilities in its bounding set than " +
-          "cprctl, which may not take them from a VM that had to be put back",
+          "cprctl, which may not drop them in a rollback",
         "Run cprctl as root",
       );
     }
@@ -78,21 +78,21 @@ export const confinement: PreflightCheck = {
     if (gained !== 0n) {
       return weaker(
         context,
-        "The VM gave up capabilities that it would have again if it had to " +
-          `be put back: ${capabilitiesAsText(gained)}`,
+        "The VM gave up capabilities that it would have again after a " +
+          `rollback: ${capabilitiesAsText(gained)}`,
         "Restart the VM without them in its bounding set (such as " +
           "CapabilityBoundingSet= of systemd), or with no_new_privs",
       );
     }
     if (lost !== 0n) {
       return warn(
-        "A VM that had to be put back would have lost capabilities: " +
+        "After a rollback the VM would lack capabilities: " +
           capabilitiesAsText(lost),
         "Run cprctl with at least the VM's capabilities, and give them to " +
           "the VM as ambient ones",
       );
     }
-    return ok("a rollback would confine the VM as it is");
+    return ok("after a rollback the VM would be confined as it is now");
   },
 };
 
@@ -108,7 +108,7 @@ export const namespaces: PreflightCheck = problemCheck({
   id: "namespaces",
   ok: "cprctl is in the VM's namespaces",
   detail: (found) =>
-    `The VM is in namespaces where it could not be put back (${found})`,
+    `The VM is in namespaces that a rollback cannot enter (${found})`,
   remedy: "Run cprctl in the VM's container",
   async find({ facts }) {
     const others: string[] = [];

@@ -223,15 +223,15 @@ export const fatalDevices: PreflightCheck = problemCheck({
 /** Groups, devices and containers of vfio, by their paths and links in /proc. */
 const VFIO = /^\/dev\/vfio\/|^anon_inode:\[?vfio/;
 
-/** No device of the host is passed through: that it can go back is unproven. */
+/** No device of the host is passed through: whether a rollback works is unknown. */
 export const vfio: PreflightCheck = {
   id: "vfio",
   async run({ files }) {
     const links = [...(await files.open()).values()].map(({ link }) => link);
     return links.some((link) => VFIO.test(link))
       ? refuse(
-        "The VM has devices of the host (vfio), and could not be put back " +
-          "with them",
+        "The VM has devices of the host (vfio), which a rollback might not " +
+          "restore",
         "Take them out of the VM, or restart it on the new program",
       )
       : ok("the VM has no devices of the host");

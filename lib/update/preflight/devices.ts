@@ -178,7 +178,7 @@ export const iothreads: PreflightCheck = problemCheck({
   id: "iothreads",
   verdict: "warn",
   ok: "iothreads are set as on the command line",
-  detail: (found) => `Settings of iothreads go back: ${found}`,
+  detail: (found) => `Settings of iothreads will be lost: ${found}`,
   remedy: "Set them again after the update (qom-set)",
   async find({ inventory, running }) {
     const named = new Map<string | undefined, OptionValue>(

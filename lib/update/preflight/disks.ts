@@ -208,8 +208,8 @@ const LOOKS = 3;
  */
 export const imageLocks: PreflightCheck = problemCheck({
   id: "image-locks",
-  ok: "nobody else has an image locked",
-  remedy: "End the program that uses the image: lsof names it",
+  ok: "no other process has locked an image",
+  remedy: "End the process that uses the image; lsof shows which one it is",
   async find({ facts: { pid }, inventory, files }) {
     const images = new Map<string, string>();
     const names = await imageNames(inventory, ["file"], { writable: true });
@@ -221,7 +221,9 @@ export const imageLocks: PreflightCheck = problemCheck({
     for (let look = 1; look < LOOKS && foreign.size > 0; look++) {
       foreign = foreign.intersection(await foreignLocks(images, pid));
     }
-    return [...foreign].map((name) => `Another has locked ${quoted(name)}`);
+    return [...foreign].map((name) =>
+      `Another process has locked ${quoted(name)}`
+    );
   },
 });
 

@@ -7,7 +7,7 @@ import {
 } from "../../qmp/mod.ts";
 import { asArray, text } from "../vm/reply.ts";
 
-/** For all questions together: a peer that is slow in each holds nobody up. */
+/** For all questions together, in case the monitor is slow to answer each. */
 const TOTAL_TIMEOUT_MS = 30_000;
 /** For one of them. */
 const QUERY_TIMEOUT_MS = 10_000;

@@ -47,7 +47,7 @@ export const migrationIdle: PreflightCheck = {
     const status = await activeMigration(inventory);
     return status === undefined ? ok("no migration is under way") : refuse(
       `A migration is under way: ${quoted(status)}`,
-      "Wait for its end, or end it with migrate_cancel",
+      "Wait until it ends, or cancel it with migrate_cancel",
     );
   },
 };
@@ -81,8 +81,9 @@ const HARMFUL = [
 /** No migration capability is on that is incompatible with cpr-exec. */
 export const capabilities: PreflightCheck = problemCheck({
   id: "capabilities",
-  ok: "no capability is on that does not go with cpr-exec",
-  detail: (found) => `Migration capabilities do not go with cpr-exec: ${found}`,
+  ok: "every capability that is on works with cpr-exec",
+  detail: (found) =>
+    `Migration capabilities do not work with cpr-exec: ${found}`,
   remedy: "Switch them off with migrate-set-capabilities",
   async find({ inventory }) {
     return (await inventory.list("query-migrate-capabilities"))
@@ -104,7 +105,7 @@ export const stateRoom: PreflightCheck = {
       return refuse(
         error.message,
         remedyOf(error) ??
-          "See that cprctl may make files in its run directory",
+          "Make sure that cprctl may create files in its run directory",
       );
     }
   },
@@ -136,7 +137,10 @@ export const blockers: PreflightCheck = {
     const reasons = [...found];
     return reasons.length === 0
       ? ok("nothing blocks a migration, and all RAM can be preserved")
-      : refuse(`QEMU blocks it: ${joined(reasons)}`, blockerRemedy(reasons));
+      : refuse(
+        `QEMU blocks a migration: ${joined(reasons)}`,
+        blockerRemedy(reasons),
+      );
   },
 };
 

@@ -35,7 +35,7 @@ export const netdevs: PreflightCheck = problemCheck({
   id: "netdevs",
   ok: "network back ends are those of the command line",
   detail: (found) =>
-    `Network back ends are others than on the command line: ${found}`,
+    `Network back ends differ from those of the command line: ${found}`,
   remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
     "present ones on its command line",
   async find({ inventory, running }) {

@@ -157,7 +157,7 @@ function compared({ id, run }: PreflightCheck): PreflightCheck {
     id,
     run: (context) =>
       context.running.has("readconfig")
-        ? skipped("the file of -readconfig is not looked into")
+        ? skipped("the file of -readconfig is not read")
         : run(context),
   };
 }

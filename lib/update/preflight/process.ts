@@ -60,7 +60,7 @@ export const libvirt: PreflightCheck = {
       ? refuse(
         "The VM is managed by libvirt, which ends a VM whose monitor " +
           "connection closes, as it does at an exec",
-        "Use libvirt's own means, such as virsh managedsave and start",
+        "Update it with libvirt, such as by virsh managedsave and start",
       )
       : ok("no libvirt manages the VM");
   },
@@ -82,22 +82,22 @@ export const service: PreflightCheck = {
       case "ends":
         return await leavesService(
           context,
-          `The service ${name} ends with its main process: a VM that had to ` +
-            "be put back would run outside of it",
+          `The service ${name} ends with its main process: after a rollback ` +
+            "the VM would run outside of it",
           EXIT_TYPE,
         );
       case "restarts":
         return refuse(
           `The service ${name} starts anew when its main process ends: it ` +
-            "would start a second VM beside one that had to be put back",
+            "would start a second VM during a rollback",
           EXIT_TYPE,
         );
       case "unknown":
         return await leavesService(
           context,
           `Systemd does not say whether the service ${name} ends with its ` +
-            "main process: a VM that had to be put back would run outside of it",
-          "See that the unit has ExitType=cgroup",
+            "main process: after a rollback the VM might run outside of it",
+          "Make sure that the unit has ExitType=cgroup",
         );
     }
   },

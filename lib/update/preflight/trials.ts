@@ -50,7 +50,7 @@ export const wayBack: PreflightCheck = {
       .filter((type) => answers.properties(type) === undefined);
     const [first] = lost;
     return first === undefined
-      ? ok("the old program starts again if the VM has to be put back")
+      ? ok("the old program would start again in a rollback")
       : refuse(
         `The old program no longer knows ${listed(lost)}: ` +
           oneLine(answers.complaint(first) ?? ""),
