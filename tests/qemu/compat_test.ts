@@ -80,7 +80,10 @@ Deno.test("what the new program would not load, a VM that has it is told", async
     );
     const { code, stdout } = await runCprctl(["compat", OLD, path, ...monitor]);
     assertEquals(code, 0);
-    assertStringIncludes(stdout, "1 more concerns what this VM does not have");
+    assertStringIncludes(
+      stdout,
+      "1 more concerns a device that this VM does not have",
+    );
     assertEquals((await runCprctl(["compat", OLD, path])).code, 3);
   });
 });
