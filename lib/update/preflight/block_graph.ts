@@ -238,6 +238,7 @@ function movedDevices(
 ): string[] {
   const nodes = new Set(nodeNames(named));
   const byDevice = new Map<string, string>();
+  /** Nodes of devices without an id; each is attached to one device. */
   const anonymous: string[] = [];
   for (const option of commandLine.values("device", "machine", "global")) {
     const id = option.get("id");
@@ -249,34 +250,30 @@ function movedDevices(
     }
   }
   const drives = new Set(commandLine.all("drive", "id"));
-  return devices
+  const changes: string[] = [];
+  for (const it of devices) {
+    const { drive, device = "", medium } = it;
     // The check "disk-images" reports on a drive and its image.
-    .filter(({ drive, device = "" }) =>
-      drive === undefined && !drives.has(device)
-    )
-    .flatMap((it) => {
-      const { device = "", medium } = it;
-      const node = byDevice.get(device);
-      if (node === undefined) {
-        if (medium === undefined) return [];
-        // Each of them is attached to one device without an id.
-        const at = anonymous.indexOf(medium.node);
-        if (at >= 0) {
-          anonymous.splice(at, 1);
-          return [];
-        }
-      } else if (medium?.node === node) return [];
-      const is = medium === undefined
-        ? "empty"
-        : `on node ${quoted(medium.node)} (${
-          quoted(medium.file ?? "no file")
-        })`;
-      const was = node === undefined
-        ? "another node or none"
-        : `node ${quoted(node)}`;
-      return [
-        `Device ${quoted(blockDeviceName(it))} is ${is}, but the command ` +
-        `line names ${was}`,
-      ];
-    });
+    if (drive !== undefined || drives.has(device)) continue;
+    const node = byDevice.get(device);
+    if (medium?.node === node) continue;
+    const at = node === undefined ? anonymous.indexOf(medium?.node ?? "") : -1;
+    if (at >= 0) anonymous.splice(at, 1);
+    else changes.push(changeOfDevice(it, node));
+  }
+  return changes;
+}
+
+function changeOfDevice(device: BlockDevice, node: string | undefined): string {
+  const { medium } = device;
+  const is = medium === undefined
+    ? "empty"
+    : `on node ${quoted(medium.node)} (${quoted(medium.file ?? "no file")})`;
+  const was = node === undefined
+    ? "another node or none"
+    : `node ${quoted(node)}`;
+  return `Device ${
+    quoted(blockDeviceName(device))
+  } is ${is}, but the command ` +
+    `line names ${was}`;
 }
