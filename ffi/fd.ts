@@ -6,7 +6,13 @@
 
 import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
-import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
+import {
+  O_ACCMODE,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDONLY,
+} from "./open_flags.ts";
 import { type FileStatus, fileStatus } from "./file_status.ts";
 
 const F_DUPFD = 0;
@@ -16,7 +22,6 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
-const O_ACCMODE = 3;
 
 const FADV_WILLNEED = 3;
 const FADV_DONTNEED = 4;

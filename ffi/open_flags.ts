@@ -10,6 +10,8 @@ const ARM = Deno.build.arch === "aarch64";
 export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
 export const O_RDWR = 0o2;
+/** What of the flags is one of these three. */
+export const O_ACCMODE = 0o3;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;

@@ -4,10 +4,9 @@
  * @module
  */
 
+import { O_CLOEXEC } from "./open_flags.ts";
 import { Fd } from "./fd.ts";
 import { check, libc } from "./libc.ts";
-
-const O_CLOEXEC = 0o2000000;
 
 /** Both ends of a pipe, close-on-exec. */
 export class Pipe implements Disposable {

@@ -14,8 +14,6 @@ import { CprctlError } from "./errors.ts";
 
 /** The kernel answers at once, or somebody keeps it waiting. */
 export const FILE_TIMEOUT_MS = 5_000;
-/** For tables of the kernel's own, which no process can hold up. */
-export const TABLE_TIMEOUT_MS = 60_000;
 
 /**
  * A timeout passes in so many turns of this process. On a busy host each comes

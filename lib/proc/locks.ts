@@ -9,6 +9,8 @@
  * @module
  */
 
+import { forEachLine } from "../bounded_file.ts";
+
 /** A lock on a range of bytes; both ends belong to it. */
 export interface FileLock {
   /** "MAJOR:MINOR:INODE", the first two in hexadecimal, of two digits. */
@@ -22,12 +24,31 @@ const LINE =
   /\d+: (?:OFDLCK|POSIX) +\S+ +(?:READ|WRITE) +\S+ ([\da-f]+:[\da-f]+:\d+) (\d+) (\d+|EOF)$/gm;
 
 /** The locks in a text that has one a line; a lock that is waited for is none. */
-export function readLocks(text: string): FileLock[] {
+export function parseLocks(text: string): FileLock[] {
   return [...text.matchAll(LINE)].map(([, file = "", first, last]) => ({
     file,
     first: Number(first),
     last: last === "EOF" ? Infinity : Number(last),
   }));
+}
+
+/** The table is the kernel's own, which no process can hold up. */
+const TABLE_TIMEOUT_MS = 60_000;
+
+/**
+ * Goes through the locks of all files. The kernel lists them in pieces: where
+ * others come and go meanwhile, one may be there twice.
+ *
+ * @throws {UnreadableError} when they do not come in time
+ */
+export async function forEachLock(
+  look: (lock: FileLock) => void,
+): Promise<void> {
+  await forEachLine(
+    "/proc/locks",
+    (line) => parseLocks(line).forEach(look),
+    TABLE_TIMEOUT_MS,
+  );
 }
 
 /** A file as {@linkcode FileLock} names it. */

@@ -1,9 +1,8 @@
 import type { Fd } from "../../ffi/fd.ts";
 import { openForeignFile, openRoot } from "../../ffi/foreign_file.ts";
-import { ifThere } from "../gone.ts";
-import { type FileLock, readLocks } from "./locks.ts";
+import { type DescriptorInfo, readFdinfo } from "./fdinfo.ts";
+import type { FileLock } from "./locks.ts";
 import { readDescriptors } from "./descriptors.ts";
-import { readProcText } from "./file.ts";
 import { findFile, type FoundFile, isSameIdentity } from "./file_identity.ts";
 
 /** A descriptor of another process. */
@@ -12,8 +11,6 @@ export interface OpenFile {
   readonly link: string;
   readonly info: FoundFile;
 }
-
-const O_CLOEXEC = 0o2000000;
 
 /** The files of the VM's process, as that process sees them. */
 export class ProcessFiles {
@@ -60,39 +57,18 @@ export class ProcessFiles {
     return false;
   }
 
-  /** Whether a descriptor is closed by an exec; undefined: it is not open. */
-  async closesOnExec(descriptor: number): Promise<boolean | undefined> {
-    const flags = await this.flags(descriptor);
-    return flags === undefined ? undefined : (flags & O_CLOEXEC) !== 0;
-  }
-
-  /** A descriptor's O_ flags; undefined: it is not open. */
-  async flags(descriptor: number): Promise<number | undefined> {
-    const facts = await this.#facts(descriptor);
-    if (facts === undefined) return undefined;
-    const flags = /^flags:\s*([0-7]+)$/m.exec(facts)?.[1] ?? "0";
-    return Number.parseInt(flags, 8);
-  }
-
-  /** The number of a pseudo-terminal that it holds the master of. */
-  async terminalIndex(descriptor: number): Promise<number | undefined> {
-    const facts = await this.#facts(descriptor) ?? "";
-    const [, index] = /^tty-index:\s*(\d+)$/m.exec(facts) ?? [];
-    return index === undefined ? undefined : Number(index);
+  /** What the kernel says of a descriptor; undefined: it is not open. */
+  async info(descriptor: number): Promise<DescriptorInfo | undefined> {
+    return await readFdinfo(this.#pid, descriptor);
   }
 
   /** The locks that the process has by its descriptors. */
   async locks(): Promise<FileLock[]> {
     const locks: FileLock[] = [];
     for (const number of (await this.open()).keys()) {
-      locks.push(...readLocks(await this.#facts(number) ?? ""));
+      locks.push(...(await this.info(number))?.locks ?? []);
     }
     return locks;
-  }
-
-  /** What the kernel says of a descriptor; undefined: it is not open. */
-  async #facts(descriptor: number): Promise<string | undefined> {
-    return await ifThere(readProcText(this.#pid, `fdinfo/${descriptor}`));
   }
 
   async #readOpen(): Promise<ReadonlyMap<number, OpenFile>> {

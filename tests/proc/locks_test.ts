@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lockedAs, readLocks } from "../../lib/proc/locks.ts";
+import { lockedAs, parseLocks } from "../../lib/proc/locks.ts";
 
 const LOCKS = `\
 1: OFDLCK ADVISORY  READ  -1 fe:00:1573 201 201
@@ -10,20 +10,10 @@ const LOCKS = `\
 `;
 
 Deno.test("locks on bytes are read, and those that are waited for are not", () => {
-  assertEquals(readLocks(LOCKS), [
+  assertEquals(parseLocks(LOCKS), [
     { file: "fe:00:1573", first: 201, last: 201 },
     { file: "00:1a:12", first: 0, last: Infinity },
   ]);
-});
-
-Deno.test("the locks of one open file are read", () => {
-  const text = "pos:\t0\nflags:\t02100002\n" +
-    "lock:\t1: OFDLCK ADVISORY  READ -1 fe:00:1573 100 101\n";
-  assertEquals(readLocks(text), [{
-    file: "fe:00:1573",
-    first: 100,
-    last: 101,
-  }]);
 });
 
 Deno.test("a file is named as the kernel names it", async () => {

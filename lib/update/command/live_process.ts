@@ -1,5 +1,6 @@
 /** What the new command line depends on, besides the running one. @module */
 
+import { readFdinfo } from "../../proc/fdinfo.ts";
 import { parseMounts } from "../process/mounts.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 import { readProcText } from "../../proc/file.ts";
@@ -24,7 +25,6 @@ export interface LiveProcess {
 /** Enough for the 100,000 mounts that the kernel allows. */
 const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
 const TUN = "/dev/net/tun";
-const O_CLOEXEC = 0o2000000;
 const HUGE_PAGES = "hugetlbfs";
 
 /** Looks at a process. */
@@ -41,29 +41,12 @@ async function readTaps(pid: number): Promise<TapQueue[]> {
   const links = [...await readDescriptors(pid)].sort(([a], [b]) => a - b);
   for (const [descriptor, link] of links) {
     if (link !== TUN) continue;
-    const info = await readProcText(pid, `fdinfo/${descriptor}`);
-    const queue = parseTapQueue(descriptor, info);
-    if (queue !== undefined) taps.push(queue);
+    const info = await readFdinfo(pid, descriptor);
+    if (info?.interface === undefined) continue; // it belongs to none yet
+    const { interface: name, closesOnExec } = info;
+    taps.push({ descriptor, interface: name, closesOnExec });
   }
   return taps;
-}
-
-/**
- * Reads /proc/PID/fdinfo of a descriptor of /dev/net/tun; undefined if it
- * belongs to no interface yet.
- */
-export function parseTapQueue(
-  descriptor: number,
-  info: string,
-): TapQueue | undefined {
-  const name = /^iff:\t(.+)$/m.exec(info)?.[1];
-  if (name === undefined) return undefined;
-  const flags = /^flags:\t([0-7]+)$/m.exec(info)?.[1] ?? "0";
-  return {
-    descriptor,
-    interface: name,
-    closesOnExec: (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0,
-  };
 }
 
 /** Reads /proc/PID/mountinfo. */

@@ -117,7 +117,7 @@ export const descriptors: PreflightCheck = problemCheck({
   async find({ command, files }) {
     const problems: string[] = [];
     for (const number of command.descriptors) {
-      const closes = await files.closesOnExec(number);
+      const closes = (await files.info(number))?.closesOnExec;
       if (closes === false) continue;
       const state = closes ? "closed by exec" : "not open";
       problems.push(`Descriptor ${number}, which it names, is ${state}`);

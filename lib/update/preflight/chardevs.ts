@@ -285,7 +285,7 @@ async function countUnused(
   let count = 0;
   for (const [number, { link }] of await files.open()) {
     if (!link.endsWith("/ptmx")) continue;
-    const index = await files.terminalIndex(number);
+    const index = (await files.info(number))?.terminal;
     if (index !== undefined && !used.has(index)) count++;
   }
   return count;

@@ -5,11 +5,10 @@
  * @module
  */
 
-import { forEachLine, TABLE_TIMEOUT_MS } from "../../bounded_file.ts";
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { isObject } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import { type FileLock, lockedAs, readLocks } from "../../proc/locks.ts";
+import { type FileLock, forEachLock, lockedAs } from "../../proc/locks.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { asArray, text } from "../vm/reply.ts";
 import {
@@ -196,10 +195,7 @@ export const diskFiles: PreflightCheck = problemCheck({
   },
 });
 
-/**
- * The kernel lists locks in pieces: if others come and go meanwhile, one may be
- * listed twice. A foreign lock is listed every time.
- */
+/** A lock that is listed twice is not so every time; a foreign one is. */
 const LOOKS = 3;
 
 /**
@@ -245,9 +241,7 @@ async function foreignLocks(
 ): Promise<Set<string>> {
   const own = (await new ProcessFiles(pid).locks()).map(lockKey);
   const foreign = new Set<string>();
-  await forEachLine("/proc/locks", (line) => {
-    const [lock] = readLocks(line);
-    if (lock === undefined) return;
+  await forEachLock((lock) => {
     const name = images.get(lock.file);
     if (name === undefined) return;
     const at = own.indexOf(lockKey(lock));
@@ -255,7 +249,7 @@ async function foreignLocks(
     else if (WRITE_BYTES.some((it) => lock.first <= it && it <= lock.last)) {
       foreign.add(name);
     }
-  }, TABLE_TIMEOUT_MS);
+  });
   return foreign;
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
+import { O_ACCMODE } from "../../../ffi/open_flags.ts";
 import { parseCredentials } from "../process/identity.ts";
 import { readProcText } from "../../proc/file.ts";
 import {
@@ -42,7 +43,6 @@ const WRITE = 2;
 const SEARCH = 1;
 
 const BY_ACCESS_MODE = [READ, WRITE, READ | WRITE];
-const O_ACCMODE = 3;
 
 /** Links of descriptors that are no paths: memfds and deleted files. */
 const NO_PATH = /^(?!\/)|^\/memfd:| \(deleted\)$/;
@@ -55,11 +55,9 @@ async function inaccessibleTo(
   const closed = new Set<string>();
   for (const [number, { link, info }] of await files.open()) {
     // What stays open over an exec was passed to QEMU, or is not opened again.
-    if (NO_PATH.test(link) || await files.closesOnExec(number) !== true) {
-      continue;
-    }
-    const mode = (await files.flags(number) ?? 0) & O_ACCMODE;
-    const wanted = BY_ACCESS_MODE[mode] ?? READ | WRITE;
+    const opened = NO_PATH.test(link) ? undefined : await files.info(number);
+    if (opened?.closesOnExec !== true) continue;
+    const wanted = BY_ACCESS_MODE[opened.flags & O_ACCMODE] ?? READ | WRITE;
     const may = isAllowed(info, user, wanted) &&
       await canSearch(user, folderOf(link), context);
     if (!may) closed.add(link);

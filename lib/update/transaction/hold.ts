@@ -1,8 +1,9 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { openForeignMemfd } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
-import { O_NONBLOCK } from "../../../ffi/open_flags.ts";
+import { O_ACCMODE, O_NONBLOCK } from "../../../ffi/open_flags.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { readFdinfoSync } from "../../proc/fdinfo.ts";
 import { CPR_EXEC_STATE, type CprState, readCprState } from "../../cpr/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { findDescriptor } from "../../proc/descriptors.ts";
@@ -113,8 +114,6 @@ export class Hold implements Disposable {
   }
 }
 
-const ACCESS_MODE = 0o3;
-
 /**
  * A duplicate of another process's descriptor. Where the system lets nobody but
  * a parent trace a process (Yama), memory and files are opened once more
@@ -125,11 +124,10 @@ function duplicateFrom(process: ProcessHandle, number: number): Fd {
     return process.getFd(number);
   } catch (error) {
     if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
-    const info = Deno.readTextFileSync(`/proc/${process.pid}/fdinfo/${number}`);
-    const flags = parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0", 8);
+    const { flags } = readFdinfoSync(process.pid, number);
     const file = Fd.open(
       `/proc/${process.pid}/fd/${number}`,
-      flags & ACCESS_MODE | O_NONBLOCK,
+      flags & O_ACCMODE | O_NONBLOCK,
     );
     file.setNonblocking((flags & O_NONBLOCK) !== 0);
     return file;
