@@ -237,8 +237,14 @@ async function settle(
     return;
   }
   if (pidAfter !== undefined || shutdown.why !== undefined) return;
+  if (context.process.hasExited()) return;
   client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  context.warn(...await settings.giveBackUnmoved(client));
+  const problems = await settings.giveBack(client);
+  if (problems.length > 0) directory.leave();
+  context.warn(
+    ...problems.map((it) => `${it}; cprctl recover will restore them`),
+    ...await settings.giveTerminals(client),
+  );
 }
 
 /** Whether the VM is where it was before the update. */

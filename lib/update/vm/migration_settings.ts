@@ -68,8 +68,11 @@ export class MigrationSettings {
   /** Gives a VM these settings. */
   async set(client: Executor): Promise<void> {
     const { parameters, capabilities } = this.record;
-    await client.execute("migrate-set-parameters", parameters);
-    await client.execute("migrate-set-capabilities", { capabilities });
+    // At once: a program that hangs has both to do when it goes on.
+    await Promise.all([
+      client.execute("migrate-set-parameters", parameters),
+      client.execute("migrate-set-capabilities", { capabilities }),
+    ]);
   }
 
   /**
@@ -88,13 +91,13 @@ export class MigrationSettings {
     }
   }
 
-  /** The same for the program that had it before, and keeps it. */
-  async giveBackUnmoved(client: Executor): Promise<string[]> {
-    const { terminals = [] } = this.record.live;
-    return [
-      ...await this.giveBack(client),
-      ...await giveTerminals(client, terminals),
-    ];
+  /**
+   * Reopens terminals that were closed for an exec which did not take place.
+   *
+   * @returns a warning for each that has another name now
+   */
+  async giveTerminals(client: Executor): Promise<string[]> {
+    return await giveTerminals(client, this.record.live.terminals ?? []);
   }
 
   /** The same for a program that has just begun, and has the VM now. */
