@@ -1,6 +1,6 @@
 /**
- * What one update is asked, finds out and holds. Each phase adds to it, and
- * finds there what the phases before it have added.
+ * The request, the findings and the resources of one update. Each phase adds to
+ * it, and uses what the phases before it have added.
  *
  * @module
  */
@@ -20,18 +20,17 @@ import type { ProcessContext } from "./standby/process_context.ts";
 import type { PinnedContext } from "./standby/pinned_context.ts";
 import type {
   HoldPort,
+  Options,
   Plan,
   RunDirectoryPort,
   StandbyPort,
   StatePort,
   System,
   UrgencyPort,
-  Wishes,
 } from "./system.ts";
 import type { DeferredSignals } from "./transaction/deferred_signals.ts";
 import type { Destination } from "./transaction/destination.ts";
 import type { HeldConnections } from "./transaction/held_connections.ts";
-import type { LastWords } from "./transaction/last_words.ts";
 import type { MonitorQueue } from "./transaction/monitor_queue.ts";
 import {
   PhaseClock,
@@ -39,36 +38,37 @@ import {
   round,
 } from "./transaction/phase_clock.ts";
 import type { Source } from "./transaction/source.ts";
+import type { StderrTail } from "./transaction/stderr_tail.ts";
 import { type Facts, programOf } from "./vm/facts.ts";
 import type { Fingerprint } from "./vm/fingerprint.ts";
 import type { MigrationSettings } from "./vm/migration_settings.ts";
 import type { PciDevices } from "./vm/pci_devices.ts";
 import type { ShutdownWatch } from "./vm/shutdown.ts";
 
-/** Which VM, and what for. */
-export interface UpdateRequest extends Wishes {
+/** Which VM to update, and how. */
+export interface UpdateRequest extends Options {
   readonly address: QmpAddress;
-  /** Leave a VM alone that runs on that very file already. */
+  /** Skip a VM that executes that very file already. */
   readonly skipIfCurrent?: boolean | undefined;
   readonly observer?: PhaseObserver | undefined;
   /**
-   * Milliseconds until the VM runs on the new program; a rollback may take as
-   * long once more.
+   * Time limit, in milliseconds, until the VM runs on the new program. A
+   * rollback gets the same time again.
    */
   readonly timeoutMs?: number | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
-/** What the phase `prepare` makes, and a failure has to leave or tidy up. */
+/** What the phase `prepare` makes; a failure keeps it or cleans it up. */
 export interface Prepared {
-  /** The migration settings of before. */
+  /** The migration settings before the update. */
   readonly settings: MigrationSettings;
   readonly directory: RunDirectoryPort;
-  /** Holds the RAM, and becomes the old program in a rollback. */
+  /** Holds the RAM; becomes the old program in a rollback. */
   readonly standby: StandbyPort;
   readonly startStandby: () => Promise<StandbyPort>;
-  /** Writes the journal, of a VM that is in this run state. */
+  /** Writes the journal with the run state in these facts. */
   readonly writeJournal: (facts: Facts) => Promise<void>;
   readonly state: StatePort;
   readonly source: Source;
@@ -76,28 +76,28 @@ export interface Prepared {
   readonly terminals: readonly string[];
 }
 
-/** Questions that were sent behind `migrate`, so that nobody waits for them. */
-export interface Asked {
+/** Queries sent right behind `migrate`: their replies cost no extra time. */
+export interface PendingReplies {
   readonly fingerprint: Promise<Fingerprint>;
   readonly devices: Promise<PciDevices>;
-  /** Descriptors of connections that the guest made through the host. */
+  /** Descriptors of the guest's connections through user networking. */
   readonly connections: Promise<readonly number[]>;
 }
 
-/** What the phase `hold` takes: the VM lives on without its process. */
+/** What the phase `hold` takes: with it the VM can outlive its process. */
 export interface Held {
   readonly hold: HoldPort;
   readonly connections: HeldConnections;
   readonly queue: MonitorQueue;
-  /** What the new program says on the VM's standard error. */
-  readonly words: LastWords;
-  /** What the guest saw of its PCI devices. */
+  /** What the new program writes to the VM's standard error. */
+  readonly stderr: StderrTail;
+  /** The PCI devices as the guest saw them on the source. */
   readonly devices: PciDevices;
 }
 
-/** What was asked of the destination as soon as it had loaded the state. */
+/** Queries sent to the destination as soon as it loads the state. */
 export interface Loaded {
-  /** What could not be given back to the VM's threads. */
+  /** Warnings: settings of the VM's threads that could not be restored. */
   readonly placing: Promise<string[]>;
   readonly devices: Promise<PciDevices>;
 }
@@ -112,11 +112,11 @@ export class UpdateContext implements AsyncDisposable {
   // From the phase "facts" on.
   client!: QmpClient;
   shutdown!: ShutdownWatch;
-  /** As the VM was found. */
+  /** The VM before the update. */
   found!: Facts;
-  /** The same, with the run state that it was in when it stopped, and saved. */
+  /** The same, with the run state in which the VM was stopped and saved. */
   facts!: Facts;
-  /** Undefined while nothing is known of the VM. */
+  /** Undefined until the facts are known. */
   report: Draft | undefined;
   signals!: DeferredSignals;
   process!: ProcessHandle;
@@ -133,7 +133,7 @@ export class UpdateContext implements AsyncDisposable {
   /** Whether the VM may have been stopped. */
   touched = false;
   urgency!: UrgencyPort;
-  asked!: Asked;
+  pending!: PendingReplies;
   stop: QmpEvent | undefined;
   resume: QmpEvent | undefined;
 
@@ -142,7 +142,7 @@ export class UpdateContext implements AsyncDisposable {
   ram: HoldPort["ram"] | undefined;
 
   // From the phase "switchover" on.
-  /** Whether the source was told to save its devices and to exec. */
+  /** Whether `migrate-continue` was sent: save the devices, then exec. */
   moved = false;
   destination: Destination | undefined;
   newVersion: QmpClient["version"] | undefined;
@@ -150,7 +150,7 @@ export class UpdateContext implements AsyncDisposable {
   /** From the phase "load" on. */
   loaded!: Loaded;
 
-  /** The VM's process, once it is where it stays. */
+  /** The VM's process after the update; undefined until that is settled. */
   pidAfter: number | undefined;
 
   constructor(
@@ -163,25 +163,25 @@ export class UpdateContext implements AsyncDisposable {
     this.clock = new PhaseClock((phase) => this.#observe(phase));
   }
 
-  /** What is prepared; to be asked for from the phase "prepare" on. */
+  /** {@linkcode prepared}, from the end of the phase "prepare" on. */
   get ready(): Prepared {
     if (this.prepared === undefined) throw new Error("Nothing is prepared");
     return this.prepared;
   }
 
-  /** Keeps something until the update is over. */
+  /** Disposes of something when the update is over. */
   use<Resource extends Disposable | AsyncDisposable>(
     resource: Resource,
   ): Resource {
     return this.#resources.use(resource);
   }
 
-  /** Tells a person something that is no failure. */
+  /** Adds warnings to the report. */
   warn(...warnings: readonly string[]): void {
     this.report?.warnings.push(...warnings);
   }
 
-  /** Notes what the source has told of the downtime so far. */
+  /** Takes the STOP and RESUME events that the source has sent so far. */
   noteDowntime(): void {
     const { stopEvent, resumeEvent } = this.ready.source;
     this.stop = stopEvent ?? this.stop;
@@ -189,8 +189,8 @@ export class UpdateContext implements AsyncDisposable {
   }
 
   /**
-   * Takes the run state that was saved: the guest may have gone to sleep, or
-   * run into an error, after the monitor was asked and before the VM stopped.
+   * Takes the run state that was saved: between `query-status` and the stop the
+   * guest may have suspended, or run into an error.
    */
   takeSavedRunState(): void {
     const { saved } = this.ready.state.runState ?? {};
@@ -206,13 +206,13 @@ export class UpdateContext implements AsyncDisposable {
     await destination?.[Symbol.asyncDispose]();
   }
 
-  /** Completes the report with what became known on the way. */
+  /** Completes the report. */
   finish(report: Draft): Draft {
     this.clock.end();
     if (this.touched) report.warnings.push(...this.signals.warnings());
     report.warnings.push(
       ...this.clock.problems.map((problem) =>
-        `The update could not be followed: ${problem}`
+        `The progress of the update could not be shown: ${problem}`
       ),
     );
     report.phases = [...this.clock.phases];
@@ -222,11 +222,11 @@ export class UpdateContext implements AsyncDisposable {
       const exe = report.to?.exe ?? "";
       report.to = programOf(this.facts.program, this.newVersion, exe);
     }
-    if (this.stop !== undefined) this.#tellDowntime(report, this.stop);
+    if (this.stop !== undefined) this.#reportDowntime(report, this.stop);
     return sealed(report);
   }
 
-  #tellDowntime(report: Draft, stop: QmpEvent): void {
+  #reportDowntime(report: Draft, stop: QmpEvent): void {
     const { seconds, microseconds } = stop.timestamp;
     const at = seconds * 1000 + microseconds / 1000;
     const origin = Date.now() - this.clock.elapsed();
@@ -236,9 +236,8 @@ export class UpdateContext implements AsyncDisposable {
   }
 
   /**
-   * The observer may hold a phase back until other VMs are done; that time is
-   * not this VM's. While another guest stands still, this VM's monitor is not
-   * read.
+   * The observer may delay a phase until other VMs are done: the deadline moves
+   * by that time. The monitor is not read while another guest is stopped.
    */
   async #observe(phase: PhaseName): Promise<void> {
     const since = performance.now();

@@ -1,4 +1,4 @@
-/** The moment at which an update has to be over, come what may. */
+/** The time at which an update has to be over. */
 export class Deadline {
   #at: number;
 
@@ -7,17 +7,17 @@ export class Deadline {
     this.#at = performance.now() + timeoutMs;
   }
 
-  /** As `performance.now()` counts. */
+  /** On the clock of `performance.now()`. */
   get at(): number {
     return this.#at;
   }
 
-  /** Puts it off by the time that somebody else took. */
+  /** Moves it by time that was spent waiting for others. */
   extend(milliseconds: number): void {
     this.#at += milliseconds;
   }
 
-  /** Milliseconds that are left, none once it is over; `limit` at most. */
+  /** Milliseconds left, at most `limit`; 0 when the time is over. */
   left(limit = Infinity): number {
     return Math.max(0, Math.min(limit, this.#at - performance.now()));
   }

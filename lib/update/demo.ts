@@ -1,6 +1,6 @@
 /**
- * The demonstration: a machine of our own is started, updated in place, looked
- * at before and after, and ended.
+ * The demonstration: starts an embedded machine, updates it in place, compares
+ * it before and after, and ends it.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { asArray, asObject } from "./vm/reply.ts";
 const START_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 5_000;
 
-/** What the guest is to have done before it is moved. */
+/** How many timer ticks the guest makes before it is moved. */
 const TICKS_BEFORE = 10n;
 
 const RAM_OPTIONS = [
@@ -31,8 +31,8 @@ const RAM_OPTIONS = [
   "demo",
 ];
 
-/** What is looked at before and after. */
-interface Sight {
+/** What is compared before and after. */
+interface Observation {
   readonly pid: number;
   readonly inode: string;
   readonly address: string;
@@ -41,10 +41,11 @@ interface Sight {
 }
 
 /**
- * Updates a machine of our own, and leaves nothing of it.
+ * Updates an embedded machine, and removes it again.
  *
- * @param self the words that start this program
- * @throws {CprctlError} when the machine does not start, or its guest noticed
+ * @param self the command that starts cprctl itself
+ * @throws {CprctlError} when the machine does not start, or the guest finds its
+ * memory changed
  */
 export async function demonstrate(
   self: readonly string[],
@@ -58,12 +59,12 @@ export async function demonstrate(
   const machine = resources.use(new DemoMachine(self, address));
 
   const before = await Promise.race([
-    look(address, TICKS_BEFORE),
+    observe(address, TICKS_BEFORE),
     machine.lost,
     signals.first,
   ]);
   refuseIfInterrupted(signals);
-  if (before === undefined) throw new TypeError("Nothing was seen");
+  if (before === undefined) throw new TypeError("Interrupted without a signal");
   const report = await update({
     address,
     timeoutMs: START_TIMEOUT_MS,
@@ -72,7 +73,7 @@ export async function demonstrate(
   });
   if (report.outcome !== "updated") return report;
   const after = await Promise.race([
-    look(address, before.ticks + TICKS_BEFORE),
+    observe(address, before.ticks + TICKS_BEFORE),
     machine.lost,
     signals.first,
   ]);
@@ -83,12 +84,12 @@ export async function demonstrate(
   return { ...report, before_after: compare(before, after) };
 }
 
-/** The machine, until it is disposed of. */
+/** The machine; disposing ends it. */
 class DemoMachine implements AsyncDisposable {
   readonly #address: QmpAddress;
   readonly #child: Deno.ChildProcess;
   #ended = false;
-  /** Rejects when it ends by itself. */
+  /** Rejects when the machine ends by itself. */
   readonly lost: Promise<never>;
 
   constructor([program = "", ...words]: readonly string[], address: {
@@ -114,7 +115,7 @@ class DemoMachine implements AsyncDisposable {
         `The machine of the demonstration ended with exit code ${code}`,
       );
     });
-    // Whoever looks at the machine meanwhile is told; later nobody asks.
+    // Raced while the machine is observed; avoids an unhandled rejection later.
     this.lost.catch(() => {});
   }
 
@@ -127,7 +128,7 @@ class DemoMachine implements AsyncDisposable {
       await client.execute("quit");
     } catch (error) {
       if (!(error instanceof CprctlError)) throw error;
-      this.#kill(); // it does not listen any more, or not yet
+      this.#kill(); // it does not listen yet, or no longer
     }
     await this.#child.status;
     clearTimeout(timer);
@@ -138,8 +139,11 @@ class DemoMachine implements AsyncDisposable {
   }
 }
 
-/** Waits until the guest has done so much, then looks at it. */
-async function look(address: QmpAddress, ticks: bigint): Promise<Sight> {
+/** Waits until the guest has made so many ticks, then observes it. */
+async function observe(
+  address: QmpAddress,
+  ticks: bigint,
+): Promise<Observation> {
   await using client = await QmpClient.connectAgain(address, {
     timeoutMs: START_TIMEOUT_MS,
   });
@@ -159,7 +163,7 @@ async function look(address: QmpAddress, ticks: bigint): Promise<Sight> {
       return { pid: client.peer?.pid ?? 0, ...ram, counter, ticks: done };
     }
     if (performance.now() > deadline) {
-      throw new CprctlError("guest-slow", "The guest does not get on");
+      throw new CprctlError("guest-slow", "The guest is not making progress");
     }
   }
 }
@@ -170,8 +174,8 @@ function ramOf(reply: Json): { inode: string; address: string } {
   return { inode: String(ram?.["inode"]), address: String(ram?.["address"]) };
 }
 
-function compare(before: Sight, after: Sight): Comparison[] {
-  const row = (what: string, key: keyof Sight): Comparison => ({
+function compare(before: Observation, after: Observation): Comparison[] {
+  const row = (what: string, key: keyof Observation): Comparison => ({
     what,
     before: String(before[key]),
     after: String(after[key]),

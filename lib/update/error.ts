@@ -1,7 +1,7 @@
 import { CprctlError } from "../errors.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Why an update did not come to its end; carries what the report says. */
+/** Why an update was not completed; its fields go into the report. */
 export class UpdateError extends CprctlError {
   override readonly name: string = "UpdateError";
   /** How the update ended. */
@@ -16,7 +16,7 @@ export class RefusedError extends UpdateError {
   override readonly exitCode = 3;
 }
 
-/** The VM was shut down meanwhile, in good order: nothing is left to move. */
+/** The VM was shut down cleanly during the update: nothing is left to move. */
 export class ShutDownError extends UpdateError {
   override readonly name: string = "ShutDownError";
   override readonly outcome = "shut-down";
@@ -26,20 +26,20 @@ export class ShutDownError extends UpdateError {
 /** The code of an update that was ended before the new program was executed. */
 export const CANCELLED = "cancelled";
 
-/** The code where the VM's process ended while it was looked at. */
+/** The code when the VM's process ended while it was examined. */
 export const ENDED = "process-ended";
 
-/** The code of an update whose VM ended by itself before it was touched. */
+/** The code when the VM's process ended by itself before it was touched. */
 export const ENDED_UNTOUCHED = "ended-before";
 
-/** Ended on the way, and the VM is on its old program as it was. */
+/** The update failed, and the VM is on its old program as before. */
 export class RolledBackError extends UpdateError {
   override readonly name: string = "RolledBackError";
   override readonly outcome = "rolled-back";
   override readonly exitCode = 4;
 }
 
-/** The VM may not run; a person has to look at it. */
+/** The VM may not run; the operator has to look at it. */
 export class NeedsPersonError extends UpdateError {
   override readonly name: string = "NeedsPersonError";
   override readonly outcome = "needs-person";
@@ -47,14 +47,14 @@ export class NeedsPersonError extends UpdateError {
 }
 
 /**
- * The guest ran on the program that took it over, and that program ended: there
- * is nothing to put the VM back from, nor anything to keep of the update.
+ * The guest ran on the destination, and that program ended: the VM can neither
+ * be rolled back nor recovered.
  */
 export class EndedAfterResumeError extends NeedsPersonError {
   override readonly name: string = "EndedAfterResumeError";
 }
 
-/** Whether nothing is left of a VM: nothing to put back, nor to recover. */
+/** Whether nothing is left of a VM that could be rolled back or recovered. */
 export function isOver(
   error: unknown,
 ): error is EndedAfterResumeError | ShutDownError {
@@ -63,14 +63,14 @@ export function isOver(
 }
 
 /**
- * Something went wrong on the way; whoever catches it knows what became of the
- * VM and makes the error that says so.
+ * A failure inside a phase. The code that catches it knows the state of the VM,
+ * and makes an {@linkcode UpdateError} of it.
  */
 export class UpdateProblem extends CprctlError {
   override readonly name: string = "UpdateProblem";
 }
 
-/** A phrase at the start of a message. */
+/** A phrase with a capital letter, to begin a message. */
 export function capital(phrase: string): string {
   return phrase.slice(0, 1).toUpperCase() + phrase.slice(1);
 }

@@ -1,17 +1,17 @@
 /**
- * How an update ends that failed, by how far it had come and by what is left of
- * the VM. Every error after the checks is made by this table.
+ * The outcome of a failed update, by the stage that it had reached and by what
+ * is left of the VM. Every error after the checks is made by this table.
  *
  * ```
  * what is left of the VM                          untouched  stopped      moved
- * source     runs on the source, or stands there  refused    rolled back  rolled back
- * saved      its RAM and its whole saved state                            rolled back
- * silent     a source that does not answer                   a person's
- * torn       its RAM, and half a saved state                              a person's
- * stuck      RAM and state, but no program takes it                       a person's
- * ran        the guest has run on the destination                         a person's
- * ended      it had run there, and that ended                             a person's
- * nothing    its process has ended                a person's a person's
+ * source     it is on the source, as before       refused    rolled back  rolled back
+ * saved      its RAM and the complete state                               rolled back
+ * silent     a source that does not answer                   needs person
+ * torn       its RAM and an incomplete state                              needs person
+ * stuck      RAM and state, but no program loads it                       needs person
+ * ran        the guest has run on the destination                         needs person
+ * ended      it has run there, and that ended                             needs person
+ * nothing    its process has ended                needs p.   needs person
  * shut down  its guest or a client ended it       shut down  shut down    shut down
  * ```
  *
@@ -30,8 +30,8 @@ import {
 import type { Outcome } from "./outcome.ts";
 
 /**
- * How far an update had come: until `migrate` is sent the VM is untouched; then
- * it is stopped, on the source; from `migrate-continue` on it is moved.
+ * The stages: until `migrate` is sent the VM is untouched; then it is stopped,
+ * on the source; from `migrate-continue` on it is moved.
  */
 export const FAILURES = {
   untouched: {
@@ -58,7 +58,7 @@ export const FAILURES = {
   Record<string, Readonly<Record<string, Outcome>>>
 >;
 
-/** How far an update had come. */
+/** The stage that an update had reached. */
 export type Stage = keyof typeof FAILURES;
 
 /** What is left of the VM. */
@@ -71,7 +71,7 @@ const KINDS = {
   "shut-down": ShutDownError,
 } as const;
 
-/** The error for an update that failed, by the table. */
+/** The error for a failed update, by the table. */
 export function failure<S extends Stage>(
   stage: S,
   remains: Remains<S>,
@@ -89,7 +89,7 @@ export function failure<S extends Stage>(
 }
 
 /**
- * The error for a VM that was shut down meanwhile.
+ * The error for a VM that was shut down during the update.
  *
  * @param why completes "The VM was shut down:"
  */

@@ -1,5 +1,5 @@
 /**
- * The host of real updates.
+ * The {@linkcode System} of real updates.
  *
  * @module
  */
@@ -31,9 +31,9 @@ import { Standby } from "./standby/standby.ts";
 import type { System } from "./system.ts";
 import { Destination } from "./transaction/destination.ts";
 import { Hold } from "./transaction/hold.ts";
-import { saidSoFar } from "./transaction/last_words.ts";
 import { readAhead } from "./transaction/page_cache.ts";
 import { SavedState } from "./transaction/saved_state.ts";
+import { stderrSize } from "./transaction/stderr_tail.ts";
 import { warmUp } from "./transaction/warm_up.ts";
 import { gatherFacts, recordOf } from "./vm/facts.ts";
 import { Fingerprint } from "./vm/fingerprint.ts";
@@ -43,7 +43,8 @@ export const LINUX: System = {
   connect: (address, timeoutMs) => QmpClient.connect(address, { timeoutMs }),
   facts: gatherFacts,
 
-  // Another file at the same path is another program, whatever its version.
+  // A new file at the same path counts as another program, even if its version
+  // is the same.
   isCurrent: async ({ pid, executable }, binary) => {
     const info = await new ProcessFiles(pid).stat(binary);
     return info !== undefined && isSameIdentity(info.identity, executable);
@@ -63,36 +64,36 @@ export const LINUX: System = {
     return { processContext, pinned };
   },
 
-  plan: async ({ client, facts, processContext, pinned }, wishes) => {
+  plan: async ({ client, facts, processContext, pinned }, options) => {
     const live = await readLiveProcess(facts.pid);
-    const command = newCommand(facts, live, wishes.binary);
-    const strict = wishes.allowWeakerConfinement !== true;
+    const command = newCommand(facts, live, options.binary);
+    const strict = options.allowWeakerConfinement !== true;
     return {
       command,
       oldArgv: oldCommand(facts, live),
       fingerprint: await Fingerprint.take(client),
       sandbox: hasRoomToTry(facts.pid)
         ? new Sandbox(processContext, pinned.files, {
-          self: wishes.self,
+          self: options.self,
           strict,
         })
         : undefined,
     };
   },
 
-  preflight: async ({ client, facts, processContext }, plan, wishes) =>
+  preflight: async ({ client, facts, processContext }, plan, options) =>
     await preflight({
       ...{ client, facts, ...plan },
-      binary: wishes.binary ?? facts.executable.path,
-      namedByOperator: wishes.binary !== undefined,
+      binary: options.binary ?? facts.executable.path,
+      namedByOperator: options.binary !== undefined,
       seccomp: processContext.seccomp,
-      allowWeakerConfinement: wishes.allowWeakerConfinement ?? false,
+      allowWeakerConfinement: options.allowWeakerConfinement ?? false,
     }),
 
   runDirectory: (facts) => RunDirectory.create(facts),
 
   journal: async (directory, pid, settings) => {
-    const said = await saidSoFar(pid);
+    const said = await stderrSize(pid);
     return (facts) =>
       writeJournal(directory, {
         vm: recordOf(facts),
@@ -101,22 +102,22 @@ export const LINUX: System = {
       });
   },
 
-  standby: ({ path }, { facts, processContext, pinned }, plan, wishes) =>
+  standby: ({ path }, { facts, processContext, pinned }, plan, options) =>
     Standby.start({
       directory: path,
       context: processContext,
       groups: lastingGroups(facts, processContext.cgroups),
       files: pinned.files,
       argv: plan.oldArgv,
-      self: wishes.self,
-      strict: wishes.allowWeakerConfinement !== true,
+      self: options.self,
+      strict: options.allowWeakerConfinement !== true,
     }),
 
   state: (path) => SavedState.open(path),
 
-  warmUp: async ({ facts, processContext }, { command, sandbox }, wishes) => {
+  warmUp: async ({ facts, processContext }, { command, sandbox }, options) => {
     const program = command.argv[0] ?? "";
-    const namedByOperator = wishes.binary !== undefined;
+    const namedByOperator = options.binary !== undefined;
     const choice = { sandbox, namedByOperator };
     await readAhead(facts, program, processContext.credentials, choice);
     await warmUp();

@@ -1,18 +1,18 @@
-/** How an update can end, and the exit code that says so. */
+/** How an update can end, and its exit code. */
 export const OUTCOMES = {
-  /** Runs on the new program, or is paused on it, as it was. */
+  /** The VM is on the new program, running or paused as before. */
   "updated": 0,
-  /** Was not touched: it runs on that program already. */
+  /** Not touched: the VM executes that program already. */
   "up-to-date": 0,
-  /** Was not touched: only a check was asked for. */
+  /** Not touched: this was only a check. */
   "would-update": 0,
-  /** Powered itself off, or was shut down, meanwhile. */
+  /** The VM powered off, or was shut down, during the update. */
   "shut-down": 0,
-  /** Was not touched. */
+  /** Not touched. */
   "refused": 3,
-  /** Runs on the old program, its RAM as it was. */
+  /** The VM is on the old program, its RAM unchanged. */
   "rolled-back": 4,
-  /** May not run: the error says why, and what to do. */
+  /** The VM may not run: the error says why, and what to do. */
   "needs-person": 5,
 } as const satisfies Readonly<Record<string, number>>;
 

@@ -1,4 +1,4 @@
-/** The steps of an update, in the order they are taken. */
+/** The phases of an update, in order. */
 export const PHASES = [
   "facts",
   "preflight",
@@ -12,10 +12,10 @@ export const PHASES = [
   "rollback",
 ] as const;
 
-/** A step of an update. */
+/** A phase of an update. */
 export type PhaseName = typeof PHASES[number];
 
-/** A step that was taken; milliseconds of the update's clock. */
+/** A phase that is over; in milliseconds since the update began. */
 export interface Phase {
   readonly name: PhaseName;
   readonly start_ms: number;

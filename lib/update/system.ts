@@ -1,6 +1,6 @@
 /**
- * What an update does on the host, apart from the VM's monitors: the seam at
- * which a test takes the host's place.
+ * What an update does on the host, apart from the VM's monitors. Tests replace
+ * it.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Facts, VmRecord } from "./vm/facts.ts";
 import type { Fingerprint } from "./vm/fingerprint.ts";
 import type { MigrationSettings } from "./vm/migration_settings.ts";
 
-/** A class as its callers see it, so that another may stand in for it. */
+/** The public members of a class, so that tests can replace it. */
 type Public<Class> = Pick<Class, keyof Class>;
 
 export type RunDirectoryPort = Public<RunDirectory>;
@@ -33,17 +33,17 @@ export type StatePort = Public<SavedState>;
 export type HoldPort = Public<Hold>;
 export type UrgencyPort = Public<Urgency>;
 
-/** What a person wants of an update. */
-export interface Wishes {
+/** The operator's options for an update. */
+export interface Options {
   /** The program to move to; default: the path of the running one. */
   readonly binary?: string | undefined;
-  /** The words that start cprctl: it starts itself for what is confined. */
+  /** The command that starts cprctl itself, for standby and sandbox. */
   readonly self: readonly string[];
-  /** Whether a VM that is rolled back may be less confined than it was. */
+  /** Whether a rolled-back VM may be less confined than before. */
   readonly allowWeakerConfinement?: boolean | undefined;
 }
 
-/** A VM's process, with everything that a program in its place needs. */
+/** A VM's process, with everything that is needed to replace it. */
 export interface LocatedVm {
   readonly client: QmpClient;
   readonly facts: Facts;
@@ -51,14 +51,14 @@ export interface LocatedVm {
   readonly pinned: PinnedContext;
 }
 
-/** What is to be executed, and by what the VM is known again. */
+/** What to execute, and the fingerprint that finds later changes of the VM. */
 export interface Plan {
   readonly command: NewCommand;
-  /** The old program's command line, made to wait as the new one's. */
+  /** The old program's command line, with -incoming, for a rollback. */
   readonly oldArgv: readonly string[];
-  /** What the VM was made of before the checks looked at it. */
+  /** Taken before the checks. */
   readonly fingerprint: Fingerprint;
-  /** The VM's own confinement; undefined where it has no room for programs. */
+  /** Undefined if the VM's memory cgroup has no room for trial runs. */
   readonly sandbox: Sandbox | undefined;
 }
 
@@ -67,25 +67,25 @@ export interface System {
   /** @throws {QmpError} */
   connect(address: QmpAddress, timeoutMs: number): Promise<QmpClient>;
   facts(client: QmpClient): Promise<Facts>;
-  /** Whether the VM executes the very file at a path of its own. */
+  /** Whether the VM executes the very file at a path, as the VM sees it. */
   isCurrent(facts: Facts, binary: string): Promise<boolean>;
-  /** @throws {RefusedError} where another cprctl works on the VM */
+  /** @throws {RefusedError} when another cprctl works on the VM */
   lock(pid: number): Promise<Disposable>;
-  /** A descriptor of the VM's process; undefined where it has ended. */
+  /** A pidfd of the VM's process; undefined if it has ended. */
   open(vm: VmRecord): Promise<ProcessHandle | undefined>;
-  /** Reads the process's context, and keeps it from going away with it. */
+  /** Reads the process context, and pins it so that it outlives the process. */
   pin(
     facts: Facts,
-    wishes: Wishes,
+    options: Options,
   ): Promise<Pick<LocatedVm, "processContext" | "pinned">>;
-  plan(vm: LocatedVm, wishes: Wishes): Promise<Plan>;
+  plan(vm: LocatedVm, options: Options): Promise<Plan>;
   preflight(
     vm: LocatedVm,
     plan: Plan,
-    wishes: Wishes,
+    options: Options,
   ): Promise<Check[]>;
   runDirectory(facts: Facts): Promise<RunDirectoryPort>;
-  /** Makes a writer of the journal of one update. */
+  /** Makes the function that writes the journal of one update. */
   journal(
     directory: RunDirectoryPort,
     pid: number,
@@ -95,30 +95,30 @@ export interface System {
     directory: RunDirectoryPort,
     vm: LocatedVm,
     plan: Plan,
-    wishes: Wishes,
+    options: Options,
   ): Promise<StandbyPort>;
   state(path: string): StatePort;
-  /** Reads the new program into the page cache, and warms up what is ours. */
-  warmUp(vm: LocatedVm, plan: Plan, wishes: Wishes): Promise<void>;
-  /** Keeps the old address space: taking it apart would be downtime. */
+  /** Reads the new program into the page cache, and warms up cprctl itself. */
+  warmUp(vm: LocatedVm, plan: Plan, options: Options): Promise<void>;
+  /** Keeps the old address space: freeing it would add to the downtime. */
   keepMemory(pid: number): Promise<AsyncDisposable>;
   urgency(pid: number): UrgencyPort;
   /**
-   * Gives the VM's threads what they had from the host.
+   * Restores scheduling, affinity and control groups of the VM's threads.
    *
-   * @returns a warning for each that it could not be given to
+   * @returns a warning for each thread that could not be restored
    */
   restoreThreads(
     client: QmpClient,
     pid: number,
     threads: readonly ThreadRecord[],
   ): Promise<string[]>;
-  /** @throws {UpdateProblem} where the process has become another */
+  /** @throws {UpdateProblem} when the process is no longer the same */
   requireSame(identity: Identity): void;
-  /** The same of its user alone, once it executes another program. */
+  /** The same for its user alone, after an exec. */
   requireSameUser(identity: Identity): void;
   hold(process: ProcessHandle, descriptors: readonly number[]): HoldPort;
-  /** @throws {UpdateProblem} where no program answers, or a wrong one */
+  /** @throws {UpdateProblem} when no program answers, or a wrong one */
   destination(
     vm: VmRecord,
     program: Program,

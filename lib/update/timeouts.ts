@@ -1,14 +1,13 @@
 /**
- * The limits of an update in milliseconds: what each bounds, and who waits
- * while it runs. Everything else is bounded by the deadline that the operator
- * gives (`--timeout`); a rollback has that time once more.
+ * The time limits of an update in milliseconds. Everything else is bounded by
+ * the operator's `--timeout`; a rollback gets that time again.
  *
  * @module
  */
 
 // The guest runs.
 
-/** Until the monitor has greeted. */
+/** Until the monitor has sent its greeting. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 /** Until the standby process has started, or has answered. */
 export const STANDBY_TIMEOUT_MS = 10_000;
@@ -20,26 +19,26 @@ export const STANDBY_TIMEOUT_MS = 10_000;
  * until RESUME follows `cont`.
  */
 export const STEP_TIMEOUT_MS = 10_000;
-/** Until a cancelled VM runs again; 350 ms were seen. */
+/** Until a cancelled VM runs again; took up to 350 ms in tests. */
 export const RESUME_TIMEOUT_MS = 10_000;
-/** One question to a destination that has failed already. */
-export const QUESTION_TIMEOUT_MS = 1_000;
-/** Until a killed process is gone; with terabytes of RAM that takes a while. */
+/** One query to a destination that has failed: it may hang. */
+export const QUERY_TIMEOUT_MS = 1_000;
+/** Until a killed process is gone: freeing terabytes of RAM takes a while. */
 export const KILL_TIMEOUT_MS = 60_000;
 /**
- * Until another standby process has started: a host without processes, memory
- * or space may have some again.
+ * Until another standby process has started: a lack of processes, memory or
+ * disk space may be temporary.
  */
 export const ANOTHER_STANDBY_TIMEOUT_MS = 30_000;
-/** Until the process behind a monitor that closed has ended. */
+/** Until the process has ended after its monitor has closed. */
 export const END_TIMEOUT_MS = 2_000;
 
 // The guest runs again, or is as it was before the update.
 
 /**
- * How long a destination has to last: one that cannot run the guest ends when
- * the guest first does what it cannot.
+ * How long a destination has to survive: one that cannot run the guest crashes
+ * soon after the resume.
  */
-export const LASTING_MS = 200;
-/** For giving back settings. */
+export const STABLE_MS = 200;
+/** For restoring settings. */
 export const SETTLE_TIMEOUT_MS = 10_000;

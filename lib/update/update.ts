@@ -1,6 +1,6 @@
 /**
- * Moves a running VM onto a new program in the same process, or puts it back.
- * This is the only place where the order of the phases stands.
+ * Moves a running VM onto a new program in the same process, or rolls it back.
+ * This is the only place that knows the order of the phases.
  *
  * ```
  * phase       what it does                               bounded by    a failure
@@ -16,9 +16,9 @@
  * ```
  *
  * The point of no return is `cont` in the commit, not the exec: until then the
- * standby process holds the VM's memory, and the saved state is kept. A rollback
- * has as long again as the deadline gave. What a failure comes to depends on
- * what is left of the VM: failure.ts has the table, phases/failed.ts what is done.
+ * standby process holds the VM's memory, and the saved state is kept. A
+ * rollback gets the time limit again. The outcome of a failure depends on what
+ * is left of the VM: failure.ts has the table, phases/failed.ts what is done.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import type { Report } from "./report/report.ts";
 import { addFailure, type Draft } from "./report/draft.ts";
 import type { System } from "./system.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
-import { ChangedMeanwhileProblem } from "./vm/fingerprint.ts";
+import { VmChangedProblem } from "./vm/fingerprint.ts";
 
 export type { UpdateRequest } from "./context.ts";
 
@@ -46,7 +46,7 @@ export interface Phase {
   readonly name: PhaseName;
   /** @returns "done" where nothing is left to do */
   readonly run: (context: UpdateContext) => Promise<"done" | void>;
-  /** What a failure in it leads to; without one it refuses the update. */
+  /** What a failure in it leads to; without one the update is refused. */
   readonly recourse?: Recourse;
 }
 
@@ -63,20 +63,20 @@ export const CPR_EXEC: readonly Phase[] = [
   { name: "commit", run: commit, recourse: "roll back" },
 ];
 
-/** How often an update starts over that found the VM changed meanwhile. */
+/** How often an update starts over when another client changed the VM. */
 const NEW_STARTS = 2;
 
-/** What a check is asked. */
+/** Which VM to check, and how. */
 export interface CheckRequest extends UpdateRequest {
-  /** Told the command line that an update would execute. */
+  /** Called with the command line that an update would execute. */
   readonly onCommand?: ((argv: readonly string[]) => void) | undefined;
 }
 
 /**
- * Updates one VM. A change that another client made after the checks had looked
- * at it is found while it stands still: it runs on, and the update starts over
- * with what the VM is now. Returns a report as soon as it knows the VM; the
- * error in it says what went wrong and in which state the VM is.
+ * Updates one VM. If another client changed the VM after the checks, this is
+ * found while the guest is stopped: the guest resumes on the source, and the
+ * update starts over. Once the VM is known, a failure is returned in the
+ * report: the error says what went wrong and in which state the VM is.
  *
  * @throws {RefusedError} when the monitor cannot be reached: nothing touched
  */
@@ -99,8 +99,8 @@ export async function update(
 }
 
 /**
- * Says what an update would do: the same phases, up to the last that leaves the
- * VM alone.
+ * Reports what an update would do: runs the same phases, up to the last one
+ * that does not touch the VM.
  *
  * @throws {RefusedError} when the monitor cannot be reached
  */
@@ -117,12 +117,12 @@ export async function check(
 }
 
 /**
- * Walks the phases.
+ * Runs the phases in order.
  *
  * @param until the last one
- * @param last what is done after it, unless nothing is left to do
- * @returns the error that says in which state the VM is; undefined where every
- * phase went well
+ * @param last called after it, unless a phase found nothing to do
+ * @returns the error that says in which state the VM is; undefined if every
+ * phase succeeded
  */
 async function run(
   context: UpdateContext,
@@ -143,7 +143,7 @@ async function run(
   return undefined;
 }
 
-/** @throws whatever ended an update before anything was known of its VM */
+/** @throws the error of an update that failed before its VM was known */
 function reportOf(
   context: UpdateContext,
   error: unknown,
@@ -159,26 +159,26 @@ function reportOf(
   return context.finish(report);
 }
 
-/** Whether the VM runs as before, and only was another than the checks saw. */
+/** Whether the VM is as before, and only a client's change was in the way. */
 function mayStartOver(
   { touched, signals, deadline }: UpdateContext,
   error: unknown,
 ): boolean {
   return touched && error instanceof RolledBackError &&
-    error.cause instanceof ChangedMeanwhileProblem &&
+    error.cause instanceof VmChangedProblem &&
     signals.seen.length === 0 && deadline.left() > 0;
 }
 
-/** Adds what the starts before the last did to the guest. */
+/** Adds the warnings and the downtime of earlier attempts. */
 function withEarlier(report: Draft, earlier: readonly Draft[]): Report {
   report.warnings.unshift(
     ...earlier.flatMap(({ warnings }) => warnings),
     ...earlier.map(({ error, downtime_ms: downtime }) =>
       `Started over: ${error?.message}` +
-      (downtime === null ? "" : `; the guest stood still for ${downtime} ms`)
+      (downtime === null ? "" : `; the guest was stopped for ${downtime} ms`)
     ),
   );
-  // The last may not have touched the guest, which stood still all the same.
+  // The last attempt may not have stopped the guest, but an earlier one did.
   report.downtime_ms ??= earlier.map((it) => it.downtime_ms)
     .filter((it) => it !== null)
     .reduce((longest: number | null, it) => Math.max(longest ?? 0, it), null);

@@ -1,2 +1,2 @@
-/** The option that accepts it where a rollback cannot confine a VM as it was. */
+/** The option that accepts a rollback to a less confined VM. */
 export const ALLOW_WEAKER = "--allow-weaker-confinement";

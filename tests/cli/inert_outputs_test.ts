@@ -42,7 +42,7 @@ const VM = {
   updatable: false,
   obstacle: HOSTILE,
 };
-const HOST = { schema: 1, vms: [VM], unreadable: 0, passed_over: [] } as const;
+const HOST = { schema: 1, vms: [VM], unreadable: 0, skipped: [] } as const;
 
 function assertInert(text: string): void {
   const at = ACTIVE.exec(text);
@@ -97,7 +97,7 @@ Deno.test("metrics know a VM again whatever its name", () => {
 
 Deno.test("Ansible's answers and differences", async () => {
   const executable = { path: HOSTILE, replaced: false, dev: "1", ino: "1" };
-  const glance = {
+  const observation = {
     pid: 7,
     startTime: "1",
     version: HOSTILE,
@@ -106,14 +106,14 @@ Deno.test("Ansible's answers and differences", async () => {
     running: true,
   };
   for (const report of REPORTS) {
-    const before = { before: glance, after: glance };
+    const before = { before: observation, after: observation };
     const answer = inertAnswer(await updateAnswer(report, before));
     const { msg, remedy, warnings } = answer;
     for (const each of [msg, remedy, ...[warnings ?? []].flat()]) {
       assertInert(String(each));
     }
   }
-  const difference = differenceMade(HOSTILE, glance, glance);
+  const difference = differenceMade(HOSTILE, observation, observation);
   for (const text of Object.values(difference)) assertInert(text);
   assertStringIncludes(difference.after, "data=REDACTED");
   assert(!JSON.stringify(difference).includes("hunter2"));

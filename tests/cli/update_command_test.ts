@@ -35,7 +35,7 @@ async function asked(...words: string[]) {
         schema: LIST_SCHEMA,
         vms: HOST,
         unreadable: 0,
-        passed_over: [],
+        skipped: [],
       }),
   });
   return { requests, checks, rounds, ...ended };

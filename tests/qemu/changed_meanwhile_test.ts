@@ -110,7 +110,7 @@ Deno.test("an update starts over where a client changed the VM meanwhile", async
   assertEquals([report?.outcome, starts], ["updated", 2], said);
   assertMatch(
     said,
-    /Started over: .*: Character device "late" is new; the VM runs on the old program; the guest stood still for [\d.]+ ms/,
+    /Started over: .*: Character device "late" is new; the VM runs on the old program; the guest was stopped for [\d.]+ ms/,
   );
   assertEquals(vm.executable(), builds.new.binary);
 });

@@ -153,7 +153,10 @@ Deno.test("whoever follows an update cannot stop it half-way", async () => {
   const witness = await Witness.of(vm);
   const { report, said } = await hungUp(vm);
   assertEquals(report, "updated");
-  assertMatch(said, /The update could not be followed: the line is dead/);
+  assertMatch(
+    said,
+    /The progress of the update could not be shown: the line is dead/,
+  );
   await witness.assertLivesOn();
 });
 

@@ -111,12 +111,15 @@ Deno.test("a guest that runs is left alone while its process is stopped", async 
   await witness.assertLivesOn();
 });
 
-Deno.test("a guest that has run, and whose process is gone, is not put back", async () => {
+Deno.test("a guest that has run, and whose process is gone, is not rolled back", async () => {
   await using _base = await Base.make();
   await using vm = await boot(SECOND_MONITOR);
   await killAfterResumption(vm);
   await endProcess(vm.pid);
-  assertMatch(told(await recover(REQUEST)), /^needs-person: .*may have let/);
+  assertMatch(
+    told(await recover(REQUEST)),
+    /^needs-person: .*may have resumed/,
+  );
   assertEquals(
     membersOf(vm.folder).map((it) => it.pid).includes(vm.pid),
     false,
@@ -179,12 +182,15 @@ Deno.test("one journal that cannot be read keeps no other VM from recovery", asy
   await Deno.mkdir(`${base.path}/1-other`);
   await Deno.writeTextFile(`${base.path}/1-other/journal.json`, "{");
   const said = told(await recover(REQUEST));
-  assertMatch(said, /^needs-person: Cannot make anything of ".*1-other"/m);
+  assertMatch(
+    said,
+    /^needs-person: Cannot read the run directory ".*1-other"/m,
+  );
   assertMatch(said, /^recovered: .* runs/m);
   await witness.assertLivesOn();
 });
 
-Deno.test("a guest that was not let run can be put back later", async () => {
+Deno.test("a guest that was not resumed can be rolled back later", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
@@ -199,7 +205,7 @@ Deno.test("a guest that was not let run can be put back later", async () => {
   await assertPutBack(vm, witness);
 });
 
-Deno.test("a program that ends while recover waits for it is put back", async () => {
+Deno.test("a VM whose program ends while recover waits is rolled back", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);

@@ -63,7 +63,7 @@ const ACTS: readonly Act[] = [
   {
     name: "its process gets SIGTERM",
     does: ({ pid }) => Deno.kill(pid, "SIGTERM"),
-    says: /told to end by a signal/,
+    says: /ended by a signal/,
     at: [...whileItRuns, "hold", "switchover"],
   },
   {

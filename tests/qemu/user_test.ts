@@ -136,7 +136,7 @@ Deno.test("another user's VM is refused in clear words, and runs on", {
     assertEquals([code, stdout], [3, ""]);
     assertStringIncludes(
       stderr,
-      `error: User ${USER} may not look into process ${vm.pid}, which belongs ` +
+      `error: User ${USER} may not examine process ${vm.pid}, which belongs ` +
         `to user ${OTHER}`,
     );
     assertStringIncludes(

@@ -294,7 +294,7 @@ const ROWS: readonly Row[] = [
     },
     failure: ["moved", "ran"],
     outcome: "needs-person",
-    says: /another client let the guest run/,
+    says: /another client resumed the guest/,
     heard: LOADED,
     left: RECOVERABLE,
   },
@@ -336,7 +336,7 @@ const ROWS: readonly Row[] = [
     },
     failure: ["moved", "ended"],
     outcome: "needs-person",
-    says: /its memory and disks have moved on/,
+    says: /memory and disks are newer/,
     heard: [...RESUMED, ...SETTLED],
   },
   {

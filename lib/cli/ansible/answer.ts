@@ -19,7 +19,7 @@ import { mapTexts, printable } from "../../inert.ts";
 import { isThere } from "../../proc/process_name.ts";
 import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
-import type { Glance } from "../../update/vm/glance.ts";
+import type { Observation } from "../../update/vm/probe.ts";
 import { formatDuration } from "../wording/format.ts";
 
 /** What a VM does, as far as can be told. */
@@ -35,9 +35,9 @@ export type VmState =
 export type Answer = Readonly<Record<string, unknown>>;
 
 /** A VM before and after; undefined where it did not answer. */
-export interface Glances {
-  readonly before: Glance | undefined;
-  readonly after: Glance | undefined;
+export interface Observations {
+  readonly before: Observation | undefined;
+  readonly after: Observation | undefined;
 }
 
 /**
@@ -55,7 +55,7 @@ export function inertAnswer({ diff, ...answer }: Answer): Answer {
 /** Says how an update, or a check of one, ended. */
 export async function updateAnswer(
   report: Report,
-  glances: Glances,
+  observations: Observations,
 ): Promise<Answer> {
   const failed = report.error !== null;
   return {
@@ -63,10 +63,10 @@ export async function updateAnswer(
     ...failed ? { failed: true, remedy: report.error?.remedy ?? null } : {},
     msg: sentence(report),
     outcome: report.outcome,
-    vm_state: await vmState(report, glances),
+    vm_state: await vmState(report, observations),
     blockers: blockersOf(report.checks),
     downtime_ms: report.downtime_ms,
-    pid: glances.after?.pid ?? report.pid_after,
+    pid: observations.after?.pid ?? report.pid_after,
     ...report.warnings.length > 0 ? { warnings: report.warnings } : {},
     report: failed ? withoutFaultless(report) : report,
   };
@@ -111,7 +111,7 @@ function sentence(report: Report): string {
 /** By what is there, not by what was meant to be. */
 async function vmState(
   { outcome }: Report,
-  { before, after }: Glances,
+  { before, after }: Observations,
 ): Promise<VmState> {
   if (outcome === "shut-down") return "off";
   if (after === undefined) {

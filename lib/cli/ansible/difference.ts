@@ -7,7 +7,7 @@ import { redactedWord } from "../../cmdline/mod.ts";
 import { printable } from "../../inert.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import type { FileIdentity } from "../../proc/file_identity.ts";
-import type { Glance } from "../../update/vm/glance.ts";
+import type { Observation } from "../../update/vm/probe.ts";
 
 /** Two texts for Ansible to compare line by line. */
 export interface Difference {
@@ -26,14 +26,18 @@ interface Side {
 }
 
 /** The difference that an update made. */
-export function differenceMade(name: string, before: Glance, after: Glance) {
+export function differenceMade(
+  name: string,
+  before: Observation,
+  after: Observation,
+) {
   return difference(name, sideOf(before), sideOf(after));
 }
 
 /** The difference that an update would make. */
 export async function differenceAhead(
   name: string,
-  before: Glance,
+  before: Observation,
   argv: readonly string[],
 ): Promise<Difference> {
   const [path = ""] = argv;
@@ -56,7 +60,7 @@ function difference(name: string, before: Side, after: Side): Difference {
   };
 }
 
-function sideOf({ version, executable, argv }: Glance): Side {
+function sideOf({ version, executable, argv }: Observation): Side {
   return { version, path: executable.path, file: fileOf(executable), argv };
 }
 

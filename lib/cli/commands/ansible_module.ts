@@ -10,7 +10,7 @@ import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import { check, update } from "../../update/update.ts";
-import { glance } from "../../update/vm/glance.ts";
+import { probeVm } from "../../update/vm/probe.ts";
 import {
   type Answer,
   blockersOf,
@@ -63,8 +63,8 @@ async function info(options: InfoOptions): Promise<Answer> {
       );
     }
     const list = await listVms({ asksMonitors: true });
-    const { vms, unreadable, passed_over } = list;
-    return { changed: false, vms, unreadable, passed_over };
+    const { vms, unreadable, skipped } = list;
+    return { changed: false, vms, unreadable, skipped };
   }
   const report = await check({
     ...{ address: qmp, binary, skipIfCurrent: true, self: selfCommand() },
@@ -88,13 +88,13 @@ async function move(
     timeoutMs: timeout * 1000,
     allowWeakerConfinement: allow_weaker_confinement,
   };
-  const before = await glance(address);
+  const before = await probeVm(address);
   let argv: readonly string[] | undefined;
   const report =
     await (checkMode
       ? check({ ...asked, onCommand: (words) => argv = words })
       : update(asked));
-  const after = await glance(address);
+  const after = await probeVm(address);
   const answer = await updateAnswer(report, { before, after });
   if (!diff || !report.changed || before === undefined) return answer;
   const name = nameOf(report);

@@ -78,7 +78,7 @@ function reason({ obstacle, binary_state }: ListedVm): string | null {
 
 function footer(list: HostList): string[] {
   const lines = [
-    ...list.passed_over.map(({ pid, why }) =>
+    ...list.skipped.map(({ pid, why }) =>
       printable(`process ${pid} was skipped: ${why}`)
     ),
     ...othersText(list),

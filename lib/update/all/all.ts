@@ -1,5 +1,5 @@
 /**
- * Several VMs of a host, one after another or some at once.
+ * Works on several VMs of a host, with a number of parallel jobs.
  *
  * ```
  * a  facts preflight prepare ▐ migrate … commit ▌
@@ -7,9 +7,10 @@
  * c                                                                  facts …
  * ```
  *
- * What comes before a guest's downtime may be done for several VMs at once. A VM
- * whose guest stands still is alone: nobody takes time from it, the monitors of
- * those that wait are not read, and once one has failed no other begins.
+ * The phases before the downtime run in parallel. While a guest is stopped, its
+ * VM is the only one that is worked on, so that parallel work never lengthens a
+ * downtime; the monitors of waiting VMs are not read. After too many failures
+ * no other VM is touched.
  *
  * @module
  */
@@ -18,13 +19,13 @@ import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { ListedVm } from "../host/list.ts";
 import type { PhaseName } from "../phase.ts";
 import type { Report } from "../report/report.ts";
-import type { PassedOver } from "../host/processes.ts";
+import type { SkippedProcess } from "../host/processes.ts";
 import { sealed } from "../report/sealed.ts";
 import { addFailure, blankReport, type Draft } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
-import { type Turn, Turns } from "./turns.ts";
+import { SharedExclusiveLock } from "./shared_exclusive_lock.ts";
 
 /** A VM with a monitor. */
 export type Candidate = ListedVm & { readonly qmp: string };
@@ -32,7 +33,7 @@ export type Candidate = ListedVm & { readonly qmp: string };
 /** Works on one VM. */
 export type Work = (vm: Candidate, observer: PhaseObserver) => Promise<Report>;
 
-/** Is told what happens. */
+/** Callbacks for progress. */
 export interface AllWatcher {
   /** A phase begins. */
   readonly phase?: (vm: Candidate, phase: PhaseName) => void;
@@ -41,59 +42,60 @@ export interface AllWatcher {
   readonly leftOut?: (vm: LeftOut) => void;
 }
 
-/** What to do with whom. */
+/** Which VMs, and what to do with them. */
 export interface AllRequest {
   readonly vms: readonly ListedVm[];
-  /** How many more there are that belong to other users. */
+  /** Number of further VMs that belong to other users. */
   readonly unreadable?: number;
-  /** Processes that may be VMs, and cannot be looked at. */
-  readonly passedOver?: readonly PassedOver[];
-  /** So many VMs are worked on at once, one of them in its downtime. */
+  /** Processes that may be VMs, and cannot be examined. */
+  readonly skipped?: readonly SkippedProcess[];
+  /** Number of VMs that are worked on in parallel. */
   readonly jobs: number;
-  /** After so many failures no VM is touched any more. */
+  /** After this many failures no other VM is touched. */
   readonly maxFailures: number;
   readonly work: Work;
   readonly watcher?: AllWatcher | undefined;
 }
 
 /**
- * What may befall the next VM as well. One that is refused, shut down, cancelled
- * before it executes the new program, or that ended before it was touched, says
- * nothing of that program.
+ * Whether the next VM may fail for the same reason. An update that did not
+ * execute the new program says nothing about it: the VM was refused, cancelled
+ * or shut down, or ended before it was touched.
  */
 function isFailure({ outcome, error }: Report): boolean {
   if (outcome === "needs-person") return error?.code !== ENDED_UNTOUCHED;
   return outcome === "rolled-back" && error?.code !== CANCELLED;
 }
 
-/** The first phase that touches the guest. */
-const PAUSE_BEGINS: PhaseName = "migrate";
-/** The first of each start of an update. */
+/** The phase that stops the guest. */
+const STOP: PhaseName = "migrate";
+/** The first phase; an update that starts over begins with it again. */
 const START: PhaseName = "facts";
 
-/** Works on every VM that can be updated at first sight. */
+/** Works on every VM that has no known obstacle. */
 export async function workOnAll(request: AllRequest): Promise<AllReport> {
   using signals = new DeferredSignals();
   const start = performance.now();
-  const crowd = new Crowd(request, signals);
-  for (const { pid, why } of request.passedOver ?? []) {
-    crowd.leaveOut({ pid, name: null, qmp: null }, why);
+  const run = new FleetRun(request, signals);
+  for (const { pid, why } of request.skipped ?? []) {
+    run.leaveOut({ pid, name: null, qmp: null }, why);
   }
-  await crowd.work();
+  await run.work();
   return allReport({
-    results: crowd.results,
-    leftOut: crowd.leftOut,
+    results: run.results,
+    leftOut: run.leftOut,
     unreadable: request.unreadable ?? 0,
     interrupted: signals.seen.length > 0,
     durationMs: round(performance.now() - start),
   });
 }
 
-/** VMs under way. */
-class Crowd {
+/** One run over all VMs. */
+class FleetRun {
   readonly #request: AllRequest;
   readonly #signals: DeferredSignals;
-  readonly #turns = new Turns();
+  /** Held shared before a downtime, exclusively within one. */
+  readonly #lock = new SharedExclusiveLock();
   readonly #reports: (Report | undefined)[] = [];
   readonly leftOut: LeftOut[] = [];
   #failures = 0;
@@ -103,7 +105,7 @@ class Crowd {
     this.#signals = signals;
   }
 
-  /** In the order of the VMs, whoever was done first. */
+  /** In the order of the VMs. */
   get results(): Report[] {
     return this.#reports.filter((report) => report !== undefined);
   }
@@ -124,19 +126,19 @@ class Crowd {
 
   async #workOn(vm: Candidate, place: number): Promise<void> {
     const { work, watcher } = this.#request;
-    let turn: Turn = await this.#turns.share();
+    let held = await this.#lock.shared();
     let hasBegun = false;
     try {
       const report = await reported(vm, () =>
         work(vm, async (phase) => {
-          if (phase === PAUSE_BEGINS) {
-            turn[Symbol.dispose]();
-            turn = await this.#turns.alone();
-            this.#refuseToGoOn();
+          if (phase === STOP) {
+            held[Symbol.dispose]();
+            held = await this.#lock.exclusive();
+            this.#requireContinue();
           } else if (phase === START && hasBegun) {
-            // It starts over, and looks at the VM beside others again.
-            turn[Symbol.dispose]();
-            turn = await this.#turns.share();
+            // The update starts over.
+            held[Symbol.dispose]();
+            held = await this.#lock.shared();
           }
           hasBegun = true;
           watcher?.phase?.(vm, phase);
@@ -145,7 +147,7 @@ class Crowd {
       this.#reports[place] = report;
       watcher?.done?.(report);
     } finally {
-      turn[Symbol.dispose]();
+      held[Symbol.dispose]();
     }
   }
 
@@ -158,8 +160,8 @@ class Crowd {
     this.#request.watcher?.leftOut?.(vm);
   }
 
-  /** @throws {RefusedError} when the VM is not to be touched any more */
-  #refuseToGoOn(): void {
+  /** @throws {RefusedError} after a signal, or too many failures */
+  #requireContinue(): void {
     const why = this.#reasonToStop();
     if (why === undefined) return;
     throw new RefusedError("not-its-turn", `The VM was not touched: ${why}`, {
@@ -169,7 +171,7 @@ class Crowd {
 
   #reasonToStop(): string | undefined {
     const { seen } = this.#signals;
-    if (seen.length > 0) return `${seen.join(", ")} came`;
+    if (seen.length > 0) return `interrupted by ${seen.join(", ")}`;
     if (this.#failures < this.#request.maxFailures) return undefined;
     return this.#failures === 1
       ? "another VM failed before it"
@@ -181,7 +183,7 @@ function hasMonitor(vm: ListedVm): vm is Candidate {
   return vm.qmp !== null;
 }
 
-/** A report also of a VM that could not be reached. */
+/** Reports also a VM that could not be reached. */
 async function reported(
   vm: Candidate,
   work: () => Promise<Report>,
@@ -196,7 +198,7 @@ async function reported(
   }
 }
 
-/** The report of a VM that could not be looked at. */
+/** The report of a VM of which only the list entry is known. */
 export function draftOfListed(vm: ListedVm): Draft {
   return {
     ...blankReport(),

@@ -1,5 +1,5 @@
 /**
- * What comes of several VMs: what `--all --json` prints, and its schema.
+ * The report of several VMs: what `--all --json` prints, and its schema.
  *
  * @module
  */
@@ -23,23 +23,23 @@ export const allReportSchema = v.strictObject({
   schema: v.literal(REPORT_SCHEMA),
   results: v.pipe(
     v.array(reportSchema),
-    v.description("the VMs that were looked at, by ascending pid"),
+    v.description("the VMs that were worked on, by ascending pid"),
   ),
   left_out: v.pipe(
     v.array(leftOutSchema),
     v.description(
-      "those that cannot be updated at first sight, or whose turn did not come",
+      "VMs with a known obstacle, and those not reached before the run stopped",
     ),
   ),
   summary: v.strictObject({
     "outcomes": v.pipe(
       v.record(v.string(), count),
-      v.description("how many of the results came out how"),
+      v.description("the number of results by outcome"),
     ),
     "left_out": count,
     "unreadable": v.pipe(
       count,
-      v.description("how many more VMs belong to other users"),
+      v.description("the number of further VMs, of other users"),
     ),
     "interrupted": v.boolean(),
     "duration_ms": milliseconds,
@@ -49,10 +49,10 @@ export const allReportSchema = v.strictObject({
 
 /** The reports of several updates. */
 export type AllReport = v.InferOutput<typeof allReportSchema>;
-/** A VM that was not looked at. */
+/** A VM that was not worked on. */
 export type LeftOut = v.InferOutput<typeof leftOutSchema>;
 
-/** Everything that becomes known. */
+/** The results of a run. */
 export interface AllFindings {
   readonly results: readonly Report[];
   readonly leftOut: readonly LeftOut[];
@@ -89,7 +89,7 @@ export function allReport(
   };
 }
 
-/** The exit code of the worst; at least that of "refused" after a signal. */
+/** The highest exit code; after a signal at least that of "refused". */
 export function exitCodeOfAll({ results, summary }: AllReport): number {
   return Math.max(
     summary.interrupted ? OUTCOMES.refused : 0,

@@ -5,24 +5,21 @@ import { type AllRequest, workOnAll } from "./all.ts";
 import type { AllReport } from "./all_report.ts";
 import { selectVms } from "./select.ts";
 
-/**
- * Milliseconds for each monitor: on a host that is busy, one that is slow is no
- * reason to leave its VM out.
- */
+/** For each monitor; generous, since a busy host is no reason to skip a VM. */
 const MONITOR_TIMEOUT_MS = 20_000;
 
 /** Which VMs, and what to do with them. */
 export interface HostRequest
-  extends Omit<AllRequest, "vms" | "unreadable" | "passedOver"> {
-  /** For their names, as the shell has it. */
+  extends Omit<AllRequest, "vms" | "unreadable" | "skipped"> {
+  /** Shell pattern for their names. */
   readonly pattern: string;
 }
 
-/** Works on the VMs of this host that can be updated at first sight. */
+/** Works on the VMs of this host that have no known obstacle. */
 export async function workOnHost(
   { pattern, ...request }: HostRequest,
 ): Promise<AllReport> {
-  const { vms, unreadable, passed_over } = await listVms({
+  const { vms, unreadable, skipped } = await listVms({
     asksMonitors: true,
     timeoutMs: MONITOR_TIMEOUT_MS,
   });
@@ -30,6 +27,6 @@ export async function workOnHost(
     ...request,
     vms: selectVms(vms, pattern),
     unreadable,
-    passedOver: passed_over,
+    skipped,
   });
 }

@@ -1,11 +1,11 @@
 import type { ListedVm } from "../host/list.ts";
 
-/** Every name, and those that have none. */
+/** Matches also a VM without a name. */
 const ALL = "*";
 
 /**
- * The VMs whose name matches a pattern of the shell: `*` is any text, `?` any
- * one character. A VM without a name matches nothing but `*` alone.
+ * The VMs whose name matches a shell pattern: `*` is any text, `?` any one
+ * character. A VM without a name matches only the pattern `*`.
  */
 export function selectVms(
   vms: readonly ListedVm[],

@@ -1,7 +1,7 @@
 /**
- * The virtual machines of this host, and what at first sight keeps each from
- * being updated. Whether an update would really work is for the preflight to
- * say; this one is cheap, and nothing that it asks changes anything.
+ * The virtual machines of this host, each with the first known obstacle to an
+ * update. This is cheap and changes nothing; whether an update would work is
+ * for the preflight to decide.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { monitorSockets } from "./monitors.ts";
 import { ListeningSockets } from "./listening_sockets.ts";
 import {
   findVmProcesses,
-  type PassedOver,
+  type SkippedProcess,
   type VmProcess,
 } from "./processes.ts";
 
@@ -37,17 +37,17 @@ export interface ListedVm {
   readonly pid: number;
   readonly name: string | null;
   readonly program: ProgramName;
-  /** Of the running program; null where the monitor did not say. */
+  /** Of the running program; null if not known. */
   readonly version: string | null;
-  /** Run state; null where the monitor did not say. */
+  /** Run state; null if not known. */
   readonly status: string | null;
   readonly binary: string;
   readonly binary_state: BinaryState;
-  /** For `--qmp`; null where there is none that will do. */
+  /** For `--qmp`; null without a suitable monitor. */
   readonly qmp: string | null;
-  /** Nothing seen so far speaks against an update. */
+  /** Whether there is no known obstacle. */
   readonly updatable: boolean;
-  /** What does. */
+  /** The first known obstacle to an update. */
   readonly obstacle: string | null;
 }
 
@@ -56,61 +56,61 @@ export interface HostList {
   readonly schema: typeof LIST_SCHEMA;
   /** By ascending pid. */
   readonly vms: readonly ListedVm[];
-  /** How many more belong to other users. */
+  /** Number of further VMs that belong to other users. */
   readonly unreadable: number;
-  /** Processes that may be VMs and let nobody look at them, by ascending pid. */
-  readonly passed_over: readonly PassedOver[];
+  /** Processes that may be VMs and could not be examined, by ascending pid. */
+  readonly skipped: readonly SkippedProcess[];
 }
 
-/** How to look. */
+/** How to list. */
 export interface ListRequest {
   /** Whether the monitors are asked for name, version and status. */
   readonly asksMonitors: boolean;
-  /** Milliseconds that each monitor has. */
+  /** Time limit in milliseconds for each monitor. */
   readonly timeoutMs?: number;
 }
 
-/** Milliseconds: a monitor answers at once, or has its reasons. */
 const MONITOR_TIMEOUT_MS = 2_000;
 
-/** Whatever is asked here has an answer of a few hundred bytes. */
-const SHORT_ANSWERS = { maxReplyBytes: 64 * 1024 };
-/** A name, as a table and its reader can take it. */
+/** The replies to these queries have a few hundred bytes. */
+const SHORT_REPLIES = { maxReplyBytes: 64 * 1024 };
+/** Longer than real names. */
 const LONGEST_NAME = 255;
 
-/** A host with hundreds of VMs is asked so many at a time. */
-const AT_ONCE = 32;
+/** Number of VMs that are queried in parallel. */
+const PARALLEL = 32;
 /** cpr-exec came with QEMU 10.2. */
 const FIRST_WITH_CPR_EXEC = { major: 10, minor: 2 };
 
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
-  const { found, passedOver, ...counted } = await findVmProcesses();
-  let { unreadable } = counted;
+  const processes = await findVmProcesses();
+  const { found } = processes;
+  let { unreadable } = processes;
   const vms: ListedVm[] = [];
-  const unclear: PassedOver[] = [...passedOver];
+  const skipped = [...processes.skipped];
   const sockets = socketsOf(found);
   const waiting = found.values();
   const worker = async () => {
     for (const process of waiting) {
-      const vm = await describeOrPassOver(process, request, sockets);
+      const vm = await describeOrSkip(process, request, sockets);
       if (vm === "denied") unreadable++;
-      else if (vm !== undefined && "why" in vm) unclear.push(vm);
+      else if (vm !== undefined && "why" in vm) skipped.push(vm);
       else if (vm !== undefined) vms.push(vm);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
   vms.sort((a, b) => a.pid - b.pid);
-  unclear.sort((a, b) => a.pid - b.pid);
-  return { schema: LIST_SCHEMA, vms, unreadable, passed_over: unclear };
+  skipped.sort((a, b) => a.pid - b.pid);
+  return { schema: LIST_SCHEMA, vms, unreadable, skipped };
 }
 
-/** What one process does says nothing of the others. */
-async function describeOrPassOver(
+/** An error with one process must not end the list. */
+async function describeOrSkip(
   process: VmProcess,
   request: ListRequest,
   sockets: ListeningSockets,
-): Promise<ListedVm | PassedOver | "denied" | undefined> {
+): Promise<ListedVm | SkippedProcess | "denied" | undefined> {
   try {
     return await describeVm(process, request, sockets);
   } catch (error) {
@@ -118,18 +118,18 @@ async function describeOrPassOver(
   }
 }
 
-/** Where the command lines of processes say that they listen. */
+/** The monitor sockets that command lines name. */
 function socketsOf(processes: readonly VmProcess[]): ListeningSockets {
   return new ListeningSockets(
-    processes.flatMap((process) => readWords(process).monitor ?? []),
+    processes.flatMap((process) => readOptions(process).monitor ?? []),
   );
 }
 
 /**
- * Looks at one virtual machine.
+ * Describes one virtual machine.
  *
- * @returns undefined where the process has ended meanwhile, "denied" where it
- * is not for this user to look at
+ * @returns undefined if the process has ended, "denied" if this user may not
+ * examine it
  */
 export async function describeVm(
   process: VmProcess,
@@ -139,22 +139,22 @@ export async function describeVm(
   try {
     const { pid, program } = process;
     const { path, replaced } = await readExecutable(pid);
-    const told = readWords(process);
-    const qmp = told.monitor === undefined
+    const options = readOptions(process);
+    const qmp = options.monitor === undefined
       ? null
-      : await reachable(pid, told.monitor);
-    const own = () => sockets.has(pid, told.monitor ?? "");
-    const asked = qmp === null
+      : await reachable(pid, options.monitor);
+    const isOwn = () => sockets.has(pid, options.monitor ?? "");
+    const reply = qmp === null
       ? {}
-      : await askUnlessAtWork(qmp, pid, request, own);
-    const obstacle = told.obstacle ?? asked.obstacle;
-    const name = asked.name ?? told.name;
+      : await askUnlessLocked(qmp, pid, request, isOwn);
+    const obstacle = options.obstacle ?? reply.obstacle;
+    const name = reply.name ?? options.name;
     return {
       pid,
       name: name === undefined ? null : clipped(name, LONGEST_NAME),
       program,
-      version: asked.version ?? null,
-      status: asked.status ?? null,
+      version: reply.version ?? null,
+      status: reply.status ?? null,
       binary: path,
       binary_state: replaced ? await stateOf(pid, path) : "same",
       qmp,
@@ -173,15 +173,15 @@ async function stateOf(pid: number, path: string): Promise<BinaryState> {
   return present === undefined ? "deleted" : "replaced";
 }
 
-/** What the command line tells. */
-interface Told {
+/** What the command line says about a VM. */
+interface FromCommandLine {
   readonly name?: string | undefined;
-  /** Path of the QMP socket, as the VM's process understands it. */
+  /** Path of the QMP socket, as the VM sees it. */
   readonly monitor?: string;
   readonly obstacle?: string;
 }
 
-function readWords({ program, argv }: VmProcess): Told {
+function readOptions({ program, argv }: VmProcess): FromCommandLine {
   try {
     const line = CommandLine.parse(program, argv);
     const name = line.values("name").at(-1)?.get("guest");
@@ -190,7 +190,7 @@ function readWords({ program, argv }: VmProcess): Told {
     if ("other" in socket) {
       return {
         name,
-        obstacle: `its monitor is on no unix socket path: ${socket.other}`,
+        obstacle: `its monitor is not a unix socket path: ${socket.other}`,
       };
     }
     const obstacle = obstacleOf(line);
@@ -206,17 +206,17 @@ function readWords({ program, argv }: VmProcess): Told {
 }
 
 function obstacleOf(line: CommandLine): string | undefined {
-  // What a file of options adds is not known here.
+  // The file may set these options.
   if (line.has("readconfig")) return undefined;
   if (line.all("sandbox", "spawn").at(-1) === "deny") {
-    return "its sandbox lets it execute nothing (spawn=deny)";
+    return "its sandbox does not let it execute programs (spawn=deny)";
   }
   const shared = line.values("machine").map((it) => it.boolean("aux-ram-share"))
     .findLast((it) => it !== undefined);
   return shared === true ? undefined : "it was started without aux-ram-share";
 }
 
-/** The path by which this process reaches what the VM's process calls so. */
+/** The path for this process of a path as the VM sees it. */
 async function reachable(pid: number, path: string): Promise<string> {
   const links = ["root", "ns/mnt"];
   const [theirs, ours] = await Promise.all(
@@ -232,8 +232,8 @@ async function reachable(pid: number, path: string): Promise<string> {
     : `/proc/${pid}/root${absolute}`;
 }
 
-/** What the monitor tells. */
-interface Asked {
+/** What the monitor says about a VM. */
+interface FromMonitor {
   readonly name?: string | undefined;
   readonly version?: string;
   readonly status?: string;
@@ -241,22 +241,22 @@ interface Asked {
 }
 
 /**
- * A monitor serves one client at a time: in an update, whoever else asks makes
- * the downtime longer.
+ * A monitor serves one client at a time: another client during an update adds
+ * to the downtime.
  */
-async function askUnlessAtWork(
+async function askUnlessLocked(
   path: string,
   pid: number,
   { asksMonitors, timeoutMs = MONITOR_TIMEOUT_MS }: ListRequest,
   isOwn: () => Promise<boolean>,
-): Promise<Asked> {
+): Promise<FromMonitor> {
   if (await VmLock.isLeft(pid)) {
     return {
       obstacle: "another cprctl is updating it, or was killed while doing so",
     };
   }
   if (!asksMonitors) return {};
-  // A command line may name the socket of another, which is not to be touched.
+  // The command line may name the socket of another process.
   return await isOwn() ? await askMonitor(path, pid, timeoutMs) : {
     obstacle: `its process does not listen at "${path}", which was not ` +
       "connected to",
@@ -267,11 +267,11 @@ async function askMonitor(
   path: string,
   pid: number,
   timeoutMs: number,
-): Promise<Asked> {
+): Promise<FromMonitor> {
   try {
     await using client = await QmpClient.connect({ path }, {
       timeoutMs,
-      ...SHORT_ANSWERS,
+      ...SHORT_REPLIES,
     });
     if (client.peer?.pid !== pid) {
       return { obstacle: `process ${client.peer?.pid} answers at its monitor` };
@@ -283,11 +283,11 @@ async function askMonitor(
       name,
       version: versionText(version),
       status,
-      ...isTooOld(client) ? { obstacle: "it does not know cpr-exec" } : {},
+      ...isTooOld(client) ? { obstacle: "it does not support cpr-exec" } : {},
     };
   } catch (error) {
     if (error instanceof QmpConnectError && error.failure === "busy") {
-      return { obstacle: "another client holds its monitor" };
+      return { obstacle: "another client is connected to its monitor" };
     }
     if (error instanceof QmpError) return { obstacle: messageOf(error) };
     throw error;

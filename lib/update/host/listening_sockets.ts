@@ -1,9 +1,9 @@
 /**
- * Which unix sockets a process itself listens at. What its command line says of
- * that is its own choice: a connection is made to nobody else's.
+ * The unix sockets at which a process itself listens. A command line can name
+ * any socket, so this is checked before a connection is made.
  *
- * `/proc/PID/fd` has the sockets by their inodes, and `/proc/PID/net/unix` says
- * at which path each listens, as its process wrote that:
+ * `/proc/PID/fd` has the inodes of the sockets, and `/proc/PID/net/unix` the
+ * path of each, as passed to bind(2):
  *
  * ```
  * Num RefCount Protocol Flags    Type St Inode Path
@@ -25,12 +25,12 @@ const TABLE_TIMEOUT_MS = 10_000;
 /** By path, the links of the sockets in /proc/PID/fd. */
 type Table = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Sockets of many processes; each network namespace is looked at once. */
+/** Sockets of many processes; each network namespace is read once. */
 export class ListeningSockets {
   readonly #paths: ReadonlySet<string>;
   readonly #tables = new Map<string, Promise<Table>>();
 
-  /** @param paths those that will be asked for, as processes write them */
+  /** @param paths to look for, as the processes write them */
   constructor(paths: Iterable<string>) {
     this.#paths = new Set(paths);
   }
@@ -38,7 +38,7 @@ export class ListeningSockets {
   /**
    * Whether a process listens at a path.
    *
-   * @throws {UnreadableError} when the kernel cannot tell
+   * @throws {UnreadableError} when the kernel's table cannot be read in time
    */
   async has(pid: number, path: string): Promise<boolean> {
     const sockets = (await this.#table(pid)).get(path);

@@ -1,23 +1,23 @@
-/** Where a VM's QMP monitors listen, by its command line. */
+/** The QMP monitors on a VM's command line. */
 
 import { namedSocket } from "../command/character_device.ts";
 import type { CommandLine } from "../command/command_line.ts";
 
 /** A listening socket of a QMP monitor. */
 export type MonitorSocket =
-  /** As the VM's process understands the path. */
+  /** As the VM sees the path. */
   | { readonly path: string }
-  /** Anything that tells no process: TCP, or a descriptor that was passed. */
+  /** Not on a path: TCP, or a descriptor that was passed. */
   | { readonly other: string };
 
 /** The QMP monitors that a command line names, those on a path first. */
 export function monitorSockets(line: CommandLine): MonitorSocket[] {
-  const sockets = [...directOnes(line), ...thoseOfChardevs(line)];
+  const sockets = [...fromQmpOptions(line), ...fromChardevs(line)];
   return sockets.sort((a, b) => Number("other" in a) - Number("other" in b));
 }
 
 /** -qmp unix:PATH,server=on */
-function directOnes(line: CommandLine): MonitorSocket[] {
+function fromQmpOptions(line: CommandLine): MonitorSocket[] {
   return line.texts("qmp", "qmp-pretty").flatMap((value): MonitorSocket[] => {
     const socket = namedSocket(value);
     if (socket === undefined) return [];
@@ -29,7 +29,7 @@ function directOnes(line: CommandLine): MonitorSocket[] {
 }
 
 /** -chardev socket,id=ID,path=PATH,server=on -mon chardev=ID,mode=control */
-function thoseOfChardevs(line: CommandLine): MonitorSocket[] {
+function fromChardevs(line: CommandLine): MonitorSocket[] {
   const chardevs = line.values("chardev");
   return line.values("mon").flatMap((monitor): MonitorSocket[] => {
     if (monitor.get("mode") !== "control") return [];

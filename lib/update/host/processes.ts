@@ -1,6 +1,6 @@
 /**
- * The processes of this host that run a virtual machine, as far as /proc shows
- * them to this user. Processes come and go while it is read.
+ * The processes of this host that run a virtual machine, as far as this user
+ * may see them in /proc. Processes may start and end while it is read.
  *
  * @module
  */
@@ -18,53 +18,53 @@ export interface VmProcess {
   readonly argv: readonly string[];
 }
 
-/** A process that may run a VM, and is not looked at. */
-export interface PassedOver {
+/** A process that may run a VM, and could not be examined. */
+export interface SkippedProcess {
   readonly pid: number;
   readonly why: string;
 }
 
-/** What a look over all processes found. */
+/** The result of a search through all processes. */
 export interface VmProcesses {
   /** By ascending pid. */
   readonly found: readonly VmProcess[];
-  /** How many more there are that this user may not look at. */
+  /** Number of further VMs that this user may not examine. */
   readonly unreadable: number;
-  /** Those that let nobody look at them, by ascending pid. */
-  readonly passedOver: readonly PassedOver[];
+  /** By ascending pid. */
+  readonly skipped: readonly SkippedProcess[];
 }
 
 /** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
 const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
 const CPRCTL = /^(?:main\.[jt]s|cprctl[\w.-]*)$/;
-/** What runs cprctl; what starts it, such as timeout or sudo, has its words. */
+/** The executable of a cprctl, unlike that of timeout or sudo in front of it. */
 const RUNTIME = /^(?:deno|cprctl[\w.-]*)$/;
-/** A second process that QEMU starts to free its RAM: same words, no VM. */
+/** QEMU's process that frees its RAM: it has the same command line. */
 const TEARDOWN = /^cleanup\/\d+$/;
 
-/** One that keeps its reader waiting delays none but those behind it. */
-const AT_ONCE = 16;
-/** Each read that hangs takes a thread of this process. */
+/** Number of parallel reads: a read of /proc/PID may hang. */
+const PARALLEL = 16;
+/** Each hanging read takes a thread of this process. */
 const HANGING_PER_USER = 16;
-/** Of command lines; a user with a thousand VMs has less. */
+/** For the command lines of one user; a thousand VMs have less. */
 const BYTES_PER_USER = 16 * 1024 * 1024;
 
-/** Looks for virtual machines among all processes but this one. */
+/** Searches all other processes for virtual machines. */
 export async function findVmProcesses(): Promise<VmProcesses> {
   const search = new Search();
   const pids = (await readPids()).filter((pid) => pid !== Deno.pid);
   const waiting = pids.values();
   const worker = async () => {
-    for (const pid of waiting) await search.look(pid);
+    for (const pid of waiting) await search.examine(pid);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
   return search;
 }
 
-/** What is found, and how much of this process each user takes for that. */
+/** A search, with the resources that it spends on each user. */
 class Search implements VmProcesses {
   readonly #found: VmProcess[] = [];
-  readonly #passedOver: PassedOver[] = [];
+  readonly #skipped: SkippedProcess[] = [];
   unreadable = 0;
   /** By user. */
   readonly #hanging = new Map<number, number>();
@@ -74,11 +74,11 @@ class Search implements VmProcesses {
     return this.#found.sort((a, b) => a.pid - b.pid);
   }
 
-  get passedOver(): readonly PassedOver[] {
-    return this.#passedOver.sort((a, b) => a.pid - b.pid);
+  get skipped(): readonly SkippedProcess[] {
+    return this.#skipped.sort((a, b) => a.pid - b.pid);
   }
 
-  async look(pid: number): Promise<void> {
+  async examine(pid: number): Promise<void> {
     try {
       const { uid } = await readOwner(pid);
       const hanging = this.#hanging.get(uid) ?? 0;
@@ -87,17 +87,17 @@ class Search implements VmProcesses {
         : `user ${uid} has ${hanging} other processes that cannot be read`;
       if (process === "denied") this.unreadable++;
       else if (typeof process === "string") {
-        this.#passedOver.push({ pid, why: process });
+        this.#skipped.push({ pid, why: process });
       } else if (process !== undefined) this.#found.push(process);
     } catch (error) {
       if (isGone(error) || error instanceof Deno.errors.PermissionDenied) {
-        return; // it may not even be known what it is
+        return; // it is not known whether it is a VM
       }
       throw error;
     }
   }
 
-  /** Any other text says why the process is passed over. */
+  /** Any other text says why the process is skipped. */
   async #read(
     pid: number,
     uid: number,
@@ -111,7 +111,7 @@ class Search implements VmProcesses {
       return error.message;
     }
     const { words: argv, whole } = begun;
-    // Neither threads of the kernel nor what has ended have words.
+    // Kernel threads and zombies have an empty command line.
     if (argv.length === 0 && whole) return undefined;
     const executable = await readLink(`/proc/${pid}/exe`);
     const program = programOf(argv, executable);
@@ -119,12 +119,12 @@ class Search implements VmProcesses {
     if (executable === undefined) return "denied";
     const name = await Deno.readTextFile(`/proc/${pid}/comm`);
     if (TEARDOWN.test(name.trimEnd())) return undefined;
-    if (!whole) return "its command line is longer than that of any VM";
+    if (!whole) return "its command line is too long for a VM";
     const bytes = argv.reduce((sum, { length }) => sum + length + 1, 0) +
       (this.#bytes.get(uid) ?? 0);
     if (bytes > BYTES_PER_USER) {
       return `the command lines of user ${uid} have more than ` +
-        `${BYTES_PER_USER} bytes together`;
+        `${BYTES_PER_USER} bytes in total`;
     }
     this.#bytes.set(uid, bytes);
     return { pid, program, argv };
@@ -132,7 +132,7 @@ class Search implements VmProcesses {
 }
 
 /**
- * Which program a process runs a VM with, by its words and its executable;
+ * The program of a VM's process, by its command line and its executable;
  * undefined for any other process.
  */
 export function programOf(

@@ -1,6 +1,6 @@
 /**
- * The text format in which Prometheus reads metrics, as far as node_exporter's
- * textfile collector needs it and as it is written here:
+ * The subset of Prometheus's text format that is written here, for the textfile
+ * collector of node_exporter:
  *
  * ```
  * # HELP NAME words
@@ -13,7 +13,7 @@
  * @module
  */
 
-/** One value, and whose it is. */
+/** One value with its labels. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -54,7 +54,7 @@ function escaped(value: string): string {
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/s;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"(?:,|$)/sy;
 
-/** Reads what was written; passes over every line that is of another form. */
+/** Reads samples; ignores lines of any other form. */
 export function* parseSamples(text: string): Generator<NamedSample> {
   for (const line of text.split("\n")) {
     const [, name, inBraces = "", number] = LINE.exec(line) ?? [];

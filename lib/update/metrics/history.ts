@@ -1,6 +1,6 @@
 /**
- * What became of the updates of a host. There is no other record of it than
- * the metrics that were written before: they are read, added to, and written.
+ * The history of a host's updates. It is stored only in the metrics file, which
+ * is read, extended and written again.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Report } from "../report/report.ts";
 import { parseSamples } from "./exposition.ts";
 import { METRIC } from "./names.ts";
 
-/** Outcomes of what was more than a look. */
+/** The outcomes that are counted: those of real updates. */
 export const COUNTED = [
   "updated",
   "refused",
@@ -19,29 +19,29 @@ export const COUNTED = [
   "needs-person",
 ] as const satisfies readonly Outcome[];
 
-/** What became of a VM's last update. */
+/** The result of a VM's last update. */
 export interface LastUpdate {
   readonly outcome: string;
-  /** The code of the error that it ended with; empty without one. */
+  /** The code of its error; empty without one. */
   readonly error: string;
   /** Seconds since 1970. */
   readonly time: number;
-  /** Seconds; undefined where the guest was never stopped. */
+  /** Seconds; undefined if the guest was not stopped. */
   readonly downtime: number | undefined;
 }
 
-/** Whose it was: a VM's process, and its name lest the pid be another's now. */
+/** Identifies a VM; with its name, since the pid may be reused. */
 export interface VmKey {
   readonly pid: number;
   readonly name: string | null;
 }
 
-/** All that became of updates. */
+/** The history of a host's updates. */
 export class History {
   readonly #counts = new Map<string, number>();
   readonly #last = new Map<string, LastUpdate>();
 
-  /** What metrics tell that were written before; nothing where they do not. */
+  /** Reads the history from metrics that were written before. */
   static read(metrics: string): History {
     const history = new History();
     const last = new Map<string, Partial<Mutable<LastUpdate>>>();
@@ -70,7 +70,7 @@ export class History {
     return history;
   }
 
-  /** Adds an update that has just ended; a mere look is none. */
+  /** Adds an update that has just ended. */
   add(report: Report, at: Date): void {
     const { outcome, error, downtime_ms } = report;
     if (!COUNTED.some((it) => it === outcome)) return;
@@ -85,18 +85,18 @@ export class History {
     });
   }
 
-  /** How many updates came out so. */
+  /** The number of updates with this outcome. */
   count(outcome: Outcome): number {
     return this.#counts.get(outcome) ?? 0;
   }
 
-  /** What became of a VM's last update; undefined where none is known. */
+  /** The result of a VM's last update; undefined if none is known. */
   lastOf({ pid, name }: VmKey): LastUpdate | undefined {
     return this.#last.get(keyOf(String(pid), name ?? ""));
   }
 }
 
-/** To a microsecond, as the monitor's timestamps are. */
+/** Rounded to microseconds, the unit of QMP's timestamps. */
 function secondsOf(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1_000_000;
 }

@@ -6,30 +6,30 @@ import { type Family, renderFamilies, type Sample } from "./exposition.ts";
 import { COUNTED, type History } from "./history.ts";
 import { METRIC } from "./names.ts";
 
-/** Writes what Prometheus reads, and a terminal may. */
+/** Writes metrics for Prometheus, with texts that are safe for a terminal. */
 export function renderMetrics(host: HostList, history: History): string {
   return renderFamilies(mapTexts([
     {
       name: METRIC.VMS,
-      help: "VMs of this host, by the version that runs and whether its file " +
-        "is the same, replaced or deleted since",
+      help: "VMs of this host, by running version and by whether the file of " +
+        "the program is still the same, replaced or deleted",
       type: "gauge",
       samples: byVersion(host.vms),
     },
     {
       name: METRIC.UNREADABLE,
-      help: "VMs that belong to users whom cprctl may not look at, and " +
-        "processes that let nobody look at them",
+      help: "VMs of users whose processes cprctl may not examine, and " +
+        "processes that could not be examined",
       type: "gauge",
       samples: [{
         labels: {},
-        value: host.unreadable + host.passed_over.length,
+        value: host.unreadable + host.skipped.length,
       }],
     },
     ofVms(
       host.vms,
       METRIC.UPDATABLE,
-      "1: nothing seen speaks against an update; 0: the reason does",
+      "1 if there is no known obstacle to an update, else 0 with the reason",
       (vm) => ({
         labels: { reason: vm.obstacle ?? "" },
         value: vm.updatable ? 1 : 0,
@@ -38,12 +38,12 @@ export function renderMetrics(host: HostList, history: History): string {
     ofVms(
       host.vms,
       METRIC.DUE,
-      "1: the program's file was replaced or deleted since the VM was started",
+      "1 if the program's file was replaced or deleted since the VM was started",
       (vm) => ({ labels: {}, value: vm.binary_state === "same" ? 0 : 1 }),
     ),
     {
       name: METRIC.UPDATES,
-      help: "Updates by outcome; those that had nothing to do are not counted",
+      help: "Updates by outcome, without those that had nothing to do",
       type: "counter",
       samples: COUNTED.map((outcome) => ({
         labels: { outcome },
@@ -91,7 +91,7 @@ function lastUpdates(vms: readonly ListedVm[], history: History): Family[] {
     ofVms(
       vms,
       METRIC.LAST_DOWNTIME,
-      "How long the guest stood still in its last update, in seconds",
+      "Downtime of the guest in its last update, in seconds",
       (vm) => sampleOf(history.lastOf(vm)?.downtime),
     ),
   ];
@@ -101,7 +101,7 @@ function sampleOf(value: number | undefined): Sample | undefined {
   return value === undefined ? undefined : { labels: {}, value };
 }
 
-/** A sample for each VM that has one. The pid alone is no other VM's. */
+/** A sample for each VM that has one. */
 function ofVms(
   vms: readonly ListedVm[],
   name: string,
@@ -111,8 +111,8 @@ function ofVms(
   const samples = vms.flatMap((vm) => {
     const { labels, value } = sample(vm) ?? {};
     if (value === undefined) return [];
-    const whose = { name: vm.name ?? "", pid: String(vm.pid) };
-    return [{ labels: { ...whose, ...labels }, value }];
+    const key = { name: vm.name ?? "", pid: String(vm.pid) };
+    return [{ labels: { ...key, ...labels }, value }];
   });
   return { name, help, type: "gauge", samples };
 }

@@ -1,4 +1,4 @@
-/** What the metrics are called; they are read back under these names. */
+/** The names of the metrics; the history is read back by them. */
 export const METRIC = {
   VMS: "cprctl_vms",
   UNREADABLE: "cprctl_unreadable_vms",

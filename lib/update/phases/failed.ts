@@ -1,10 +1,10 @@
 /**
- * What is done when a phase fails, and the error that says what it comes to.
+ * What is done when a phase fails, and the error that reports the outcome.
  *
  * ```
- * refuse      nothing was touched: says whether the VM is still there
- * cancel      ends the migration; the VM goes on, on the source
- * roll back   ends the destination and makes the standby the old program
+ * refuse      nothing was touched; finds out whether the VM is still there
+ * cancel      cancels the migration; the VM resumes on the source
+ * roll back   ends the destination; the standby becomes the old program
  * ```
  *
  * @module
@@ -30,7 +30,7 @@ import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
 import { END_TIMEOUT_MS, SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
-/** What a failure of a phase leads to, once the VM is touched. */
+/** What a failed phase leads to, once the VM is touched. */
 export type Recourse = "cancel" | "roll back";
 
 const AGAIN = "Fix the cause, then run the same command again";
@@ -44,7 +44,7 @@ const RECOURSES: Readonly<
 > = { "cancel": cancel, "roll back": rollBack };
 
 /**
- * Takes the recourse of a phase that failed.
+ * Handles the failure of a phase.
  *
  * @returns the error that says in which state the VM is
  */
@@ -61,7 +61,7 @@ export async function failed(
   return error;
 }
 
-/** Nothing was touched; a VM that has ended meanwhile is said to. */
+/** Nothing was touched. The VM may have ended by itself. */
 async function refuse(
   context: UpdateContext,
   cause: unknown,
@@ -69,7 +69,7 @@ async function refuse(
   const refusal = refusalOf(cause);
   if (context.report === undefined) return refusal;
   const { facts: { pid }, shutdown: { why } } = context;
-  // A check refuses whatever becomes of the process.
+  // What a check found stands, even if the process ends now.
   const isFinding = cause instanceof UpdateError && cause.code !== ENDED &&
     why === undefined;
   if (isFinding || !await hasEnded(context)) return refusal;
@@ -83,7 +83,7 @@ async function refuse(
   );
 }
 
-/** Whatever goes wrong before the VM is touched refuses the update. */
+/** Every error before the VM is touched refuses the update. */
 function refusalOf(cause: unknown): UpdateError {
   if (cause instanceof UpdateError) return cause;
   const advice = { remedy: remedyOf(cause), cause };
@@ -96,7 +96,7 @@ function refusalOf(cause: unknown): UpdateError {
   );
 }
 
-/** Whether the process is gone, or about to be. */
+/** Whether the process has ended, or is about to. */
 async function hasEnded({ facts, system }: UpdateContext): Promise<boolean> {
   using process = await system.open(facts);
   return process === undefined || await process.exited(END_TIMEOUT_MS);
@@ -120,11 +120,11 @@ async function rollBack(
   await context.clock.begin("rollback");
   const { held, process, ready: { directory, state } } = context;
   const problem = await reasonOf(context, cause);
-  await held.words.end();
-  /** With the program's own words, for which the guest does not wait. */
+  await held.stderr.end();
+  /** With the program's last output; read after the guest runs again. */
   const reason = async () => {
-    const words = await held.words.heard();
-    return words === "" ? problem : `${problem}; it said: ${words}`;
+    const output = await held.stderr.read();
+    return output === "" ? problem : `${problem}; it said: ${output}`;
   };
   forgetResumption(directory);
   if (!state.complete && keepState(context).error !== undefined) {
@@ -134,7 +134,7 @@ async function rollBack(
       : torn(context, await reason(), cause);
   }
   try {
-    await putBack(context, cause);
+    await runOldProgram(context, cause);
   } catch (error) {
     if (isOver(error)) return error;
     return stuck(error, await reason());
@@ -152,8 +152,11 @@ async function rollBack(
   );
 }
 
-/** Ends the destination and makes the standby process the old program. */
-async function putBack(context: UpdateContext, cause: unknown): Promise<void> {
+/** Ends the destination; the standby process becomes the old program. */
+async function runOldProgram(
+  context: UpdateContext,
+  cause: unknown,
+): Promise<void> {
   const { facts, held, process, system, timeoutMs } = context;
   const { settings, standby, startStandby, state } = context.ready;
   const { pid, resume, warnings } = await rollBackVm({
@@ -176,8 +179,8 @@ function resumed(cause: unknown): UpdateError {
     "moved",
     "ran",
     "resumed-meanwhile",
-    `${messageOf(cause)}; another client let the guest run on the new ` +
-      "program, so that it cannot be put back",
+    `${messageOf(cause)}; another client resumed the guest on the new ` +
+      "program, so that it cannot be rolled back",
     { remedy: "Look at the VM before anything else", cause },
   );
 }
@@ -192,7 +195,7 @@ function torn(
     "torn",
     "state-incomplete",
     `${reason}; the VM's process ${pid} had not saved the devices yet, so ` +
-      "that the VM cannot be put back",
+      "that the VM cannot be rolled back",
     { remedy: "Look at the process before anything else", cause },
   );
 }
@@ -208,7 +211,7 @@ function stuck(error: unknown, reason: string): UpdateError {
   );
 }
 
-/** What went wrong; a connection that ended is no reason but a sign of one. */
+/** What went wrong; behind a closed connection, why the process ended. */
 async function reasonOf(
   { process }: UpdateContext,
   cause: unknown,
@@ -219,8 +222,8 @@ async function reasonOf(
 }
 
 /**
- * Leaves what `cprctl recover` needs where the VM may need it; gives the
- * settings back to a source that still has the VM.
+ * Keeps what `cprctl recover` needs if the VM may need it; restores the
+ * settings of a source that still has the VM.
  */
 async function settle(
   context: UpdateContext,
@@ -230,24 +233,25 @@ async function settle(
   if (prepared === undefined) return;
   const { directory, standby, state, settings } = prepared;
   if (pidAfter === undefined) context.noteDowntime();
-  if (isOver(error)) return; // the directory goes, and the standby
+  if (isOver(error)) return; // directory and standby are disposed of
   if (context.touched && !isBack(error)) {
     directory.leave();
     if (state.complete || !context.process.hasExited()) standby.leave();
     return;
   }
+  // After a rollback the settings were restored on the new process already.
   if (pidAfter !== undefined || shutdown.why !== undefined) return;
   if (context.process.hasExited()) return;
   client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  const problems = await settings.giveBack(client);
+  const problems = await settings.restore(client);
   if (problems.length > 0) directory.leave();
   context.warn(
     ...problems.map((it) => `${it}; cprctl recover will restore them`),
-    ...await settings.giveTerminals(client),
+    ...await settings.reopenTerminals(client),
   );
 }
 
-/** Whether the VM is where it was before the update. */
+/** Whether the VM is on its old program, as before. */
 function isBack(error: UpdateError): boolean {
   return error instanceof RolledBackError || error instanceof RefusedError;
 }

@@ -1,10 +1,10 @@
 import type { UpdateContext } from "../context.ts";
 
-/** What is known of a state that was read, or why it could not be. */
+/** The result of reading the saved state. */
 export interface KeptState {
-  /** Why it cannot be verified to its last byte; undefined if it was. */
-  readonly doubt?: string | undefined;
-  /** Why it is not whole. */
+  /** Why it could not be verified to its last byte; undefined if it was. */
+  readonly unverified?: string | undefined;
+  /** Why it is not complete. */
   readonly error?: unknown;
 }
 
@@ -12,9 +12,9 @@ export interface KeptState {
 export function keepState(context: UpdateContext): KeptState {
   const { source, state } = context.ready;
   try {
-    const doubt = state.keep(source.completed);
+    const unverified = state.keep(source.completed);
     context.takeSavedRunState();
-    return { doubt };
+    return { unverified };
   } catch (error) {
     return { error };
   }

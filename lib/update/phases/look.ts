@@ -1,4 +1,4 @@
-/** The phases that only look at the VM: "facts" and "preflight". */
+/** The phases that only examine the VM: "facts" and "preflight". */
 
 import { PidFd } from "../../../ffi/process.ts";
 import { ifThereSync, isGone } from "../../gone.ts";
@@ -14,10 +14,10 @@ import { ShutdownWatch } from "../vm/shutdown.ts";
 import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS } from "../timeouts.ts";
 
 /**
- * Finds the VM behind the monitor, and everything about its process that a
- * program in its place needs.
+ * Finds the VM behind the monitor, and everything about its process that is
+ * needed to replace it.
  *
- * @returns "done" where the VM runs on the wanted program already
+ * @returns "done" if the VM executes the wanted program already
  * @throws {RefusedError} when the monitor cannot be reached
  */
 export async function facts(context: UpdateContext): Promise<"done" | void> {
@@ -35,7 +35,7 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
   }
   context.use(await system.lock(facts.pid));
   const process = await system.open(facts);
-  if (process === undefined) throw endedMeanwhile(facts.pid);
+  if (process === undefined) throw processEnded(facts.pid);
   context.process = context.use(process);
   const { processContext, pinned } = await system.pin(facts, request);
   context.processContext = processContext;
@@ -43,10 +43,10 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
 }
 
 /**
- * Makes both command lines, and checks everything that can be checked while
- * the VM runs.
+ * Makes the command lines of both programs, and checks everything that can be
+ * checked while the VM runs.
  *
- * @throws {RefusedError} naming the checks that speak against an update
+ * @throws {RefusedError} naming the checks that failed
  */
 export async function preflight(context: UpdateContext): Promise<void> {
   const { request, system } = context;
@@ -87,14 +87,14 @@ async function factsOf({ client, system }: UpdateContext): Promise<Facts> {
     if (pid === undefined || !isGone(error) || !await hasEnded(pid)) {
       throw error;
     }
-    throw endedMeanwhile(pid, error);
+    throw processEnded(pid, error);
   }
 }
 
-function endedMeanwhile(pid: number, cause?: unknown): RefusedError {
+function processEnded(pid: number, cause?: unknown): RefusedError {
   return new RefusedError(
     ENDED,
-    `Process ${pid} ended while it was looked at`,
+    `Process ${pid} ended while it was examined`,
     { cause },
   );
 }
@@ -104,12 +104,12 @@ async function hasEnded(pid: number): Promise<boolean> {
   return process === undefined || await process.exited(END_TIMEOUT_MS);
 }
 
-/** What ran out of time has nothing to say of the VM. */
+/** Checks that ran out of time found out nothing about the VM. */
 function requireTime(deadline: Deadline): void {
   if (deadline.left() > 0) return;
   throw new RefusedError(
     "no-time-left",
-    `The VM was not looked at to the end within ${deadline.timeoutMs} ms`,
-    { remedy: "See whether its process hangs, or give it more time" },
+    `The checks of the VM were not complete within ${deadline.timeoutMs} ms`,
+    { remedy: "See whether its process hangs, or give a longer --timeout" },
   );
 }

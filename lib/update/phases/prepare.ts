@@ -6,11 +6,11 @@ import { Source } from "../transaction/source.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 
 /**
- * Makes everything that a rollback needs, before the VM depends on it: run
- * directory and journal, the standby process, the state file; sets the
- * migration parameters; does in advance what would otherwise be downtime.
+ * Makes everything that a rollback needs: run directory and journal, the
+ * standby process, the state file. Sets the migration parameters, and does in
+ * advance what would otherwise add to the downtime.
  *
- * @throws {UpdateError} while the VM runs on as it did
+ * @throws {UpdateError} the VM is untouched
  */
 export async function prepare(context: UpdateContext): Promise<void> {
   const { client, facts, plan, request, system } = context;
@@ -33,7 +33,7 @@ export async function prepare(context: UpdateContext): Promise<void> {
   context.use(await system.keepMemory(facts.pid));
 }
 
-/** QEMU leaks the descriptor of a pty at an exec: those are closed before. */
+/** QEMU leaks the descriptor of a pty over an exec: those are closed before. */
 function terminalsToClose(
   { facts }: UpdateContext,
   { record }: MigrationSettings,

@@ -1,6 +1,6 @@
 /**
- * Back to the old program, from what is held: whatever the new one did, guest
- * RAM and the saved state are as they were.
+ * Rolls back to the old program, from the preserved descriptors and the saved
+ * state. Both are unchanged, because the guest has not run on the new program.
  *
  * @module
  */
@@ -23,44 +23,44 @@ import type { Destination } from "../transaction/destination.ts";
 import type { MonitorQueue } from "../transaction/monitor_queue.ts";
 import { ANOTHER_STANDBY_TIMEOUT_MS, KILL_TIMEOUT_MS } from "../timeouts.ts";
 
-/** Between two attempts to let the guest run; then twice as long each time. */
+/** Between the first two attempts; doubled each time. */
 const FIRST_DELAY_MS = 20;
 
-/** What there is to go back with. */
+/** What a rollback needs. */
 export interface RollbackInput {
   readonly facts: VmRecord;
-  /** The process to end; null where it is gone already. */
+  /** The process to end; null if it has ended already. */
   readonly process: ProcessHandle | null;
-  /** Who holds the memory and becomes the old program. */
+  /** Holds the memory and becomes the old program. */
   readonly standby: StandbyPort;
-  /** Another one: the memory is held here as well. */
+  /** Starts another one; this process holds the memory as well. */
   readonly anotherStandby: () => Promise<StandbyPort>;
-  /** A process that answers at the monitor in place of the VM's own. */
+  /** A process that answers at the monitor instead of the VM's own. */
   readonly intruder?: number | undefined;
-  /** Where the monitor's socket outlives its program. */
+  /** Needed if the monitor's socket outlives the program. */
   readonly queue: MonitorQueue;
   readonly state: StatePort;
   readonly system: Pick<System, "destination" | "restoreThreads" | "urgency">;
   readonly timeoutMs: number;
-  /** The migration settings of before. */
+  /** The migration settings before the update. */
   readonly settings: MigrationSettings;
 }
 
-/** What became of a VM that went back. */
+/** The result of a rollback. */
 export interface RollbackResult {
   /** The VM's process from now on. */
   readonly pid: number;
-  /** The RESUME event; undefined where the VM was not running. */
+  /** The RESUME event; undefined if the VM was not running. */
   readonly resume: QmpEvent | undefined;
-  /** What could not be given back to its threads. */
+  /** What could not be restored. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Ends the new program and starts the old one in its place; once more, as long
- * as there is time, when that does not take the VM back.
+ * Ends the new program and starts the old one instead. Retries with another
+ * standby while there is time.
  *
- * @throws {NeedsPersonError} when it never does
+ * @throws {NeedsPersonError} when no attempt succeeds
  */
 export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
   if (input.process !== null) await endProcesses(input.process, input.intruder);
@@ -88,8 +88,8 @@ export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
 }
 
 /**
- * Another standby; asked for again while none comes, also when the time is over:
- * this process alone holds the memory, and ends.
+ * Starts another standby. Has a time limit of its own: without a standby the
+ * memory is lost when this process ends.
  */
 async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
   const deadline = new Deadline(ANOTHER_STANDBY_TIMEOUT_MS);
@@ -103,7 +103,7 @@ async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
   }
 }
 
-/** One attempt; the process is gone when it fails. */
+/** One attempt; when it fails, the process has ended. */
 async function becomeOld(
   standby: StandbyPort,
   input: RollbackInput,
@@ -121,23 +121,21 @@ async function becomeOld(
     );
     await old.load(`file:${input.state.path}`);
     const warnings = [
-      ...placeLost(input.facts, standby),
+      ...contextLost(input.facts, standby),
       ...await input.system.restoreThreads(
         old.client,
         pid,
         input.facts.threads,
       ),
     ];
-    const resume = isLive(input.facts)
-      ? await resumeAgain(old, deadline)
-      : undefined;
+    const event = isLive(input.facts) ? await resume(old, deadline) : undefined;
     urgency.end();
     if (!isLive(input.facts)) {
-      warnings.push(...await stayAgain(old, input.facts, deadline));
+      warnings.push(...await keepStopped(old, input.facts, deadline));
     }
-    warnings.push(...await input.settings.giveAll(old.client));
-    await old.requireLasting();
-    return { pid, resume, warnings };
+    warnings.push(...await input.settings.restoreAll(old.client));
+    await old.requireStable();
+    return { pid, resume: event, warnings };
   } catch (error) {
     if (error instanceof UpdateError) throw error;
     await endProcess(process);
@@ -145,8 +143,8 @@ async function becomeOld(
   }
 }
 
-/** What the old program's new process has no more. */
-function placeLost(facts: VmRecord, standby: StandbyPort): string[] {
+/** What of the process context the new process does not have. */
+function contextLost(facts: VmRecord, standby: StandbyPort): string[] {
   const problems = standby.problems.map((it) =>
     `The process did not get back its ${it}`
   );
@@ -162,17 +160,17 @@ function failed(cause: unknown): UpdateError {
     "moved",
     "stuck",
     "rollback-failed",
-    "The old program does not take the VM back, and the VM does not run: " +
-      `${messageOf(cause)}; its memory is kept`,
+    "The rollback failed: the old program cannot run the VM: " +
+      `${messageOf(cause)}; the VM does not run, its memory is kept`,
     { remedy: "Fix the cause, then run cprctl recover", cause },
   );
 }
 
 /**
- * Lets the guest run; asks again while that is refused: another process may
- * have a disk's lock, and give it back.
+ * Resumes the guest; retries while that is refused: another process may hold
+ * the lock of an image for a moment.
  */
-async function resumeAgain(
+async function resume(
   old: Destination,
   deadline: Deadline,
 ): Promise<QmpEvent> {
@@ -190,21 +188,21 @@ async function resumeAgain(
   return event;
 }
 
-/** Leaves the guest stopped; the images may come back as well. */
-async function stayAgain(
+/** Keeps the guest stopped; retries to lock its images. */
+async function keepStopped(
   old: Destination,
   facts: VmRecord,
   deadline: Deadline,
 ): Promise<string[]> {
   let problem: string | undefined;
   const done = await repeat(deadline, async () => {
-    problem = await old.stay(facts);
+    problem = await old.keepStopped(facts);
     return problem === undefined ? true : undefined;
   });
   return done === true || problem === undefined ? [] : [notLocked(problem)];
 }
 
-/** Tries until there is a result; undefined when there is no time any more. */
+/** Retries until there is a result; undefined when the time is over. */
 async function repeat<T>(
   deadline: Deadline,
   attempt: () => Promise<T | undefined>,
@@ -217,14 +215,14 @@ async function repeat<T>(
 }
 
 /**
- * Ends the VM's process, and whoever answers in its place if it is that
- * process's child: a program that starts a QEMU rather than to become one.
+ * Ends the VM's process, and the one that answers instead if that is its child:
+ * a wrapper that starts QEMU rather than executing it.
  */
 async function endProcesses(
   process: ProcessHandle,
   intruder: number | undefined,
 ): Promise<void> {
-  // Opened first: then it is that child, or none.
+  // Opened before its parent is read: the pid cannot be reused in between.
   using other = intruder === undefined
     ? undefined
     : ifThereSync(() => PidFd.open(intruder));
@@ -242,8 +240,11 @@ async function endProcess(process: ProcessHandle): Promise<void> {
     "moved",
     "stuck",
     "process-stuck",
-    `Process ${process.pid} does not end on SIGKILL; while it is there the ` +
-      "VM cannot be started elsewhere",
-    { remedy: "Find out what it waits for in the kernel, then run it again" },
+    `Process ${process.pid} does not end on SIGKILL; until it has ended, the ` +
+      "VM cannot be rolled back",
+    {
+      remedy: "Find out what it waits for in the kernel, then run cprctl " +
+        "recover",
+    },
   );
 }

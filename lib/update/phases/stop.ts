@@ -1,12 +1,9 @@
-/**
- * The phases on the source from the moment at which the guest stops: "migrate",
- * "hold" and "switchover".
- */
+/** The phases on the source that stop the guest and move the VM. */
 
 import type { UpdateContext } from "../context.ts";
 import { HeldConnections } from "../transaction/held_connections.ts";
-import { LastWords, STDERR } from "../transaction/last_words.ts";
 import { MonitorQueue } from "../transaction/monitor_queue.ts";
+import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram_files.ts";
@@ -14,36 +11,36 @@ import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import { userConnections } from "../vm/user_connections.ts";
 import { keepState } from "./keep_state.ts";
 
-/** Stops the VM and has it save what comes before its devices. */
+/** Stops the guest; the source saves everything before the devices. */
 export async function migrate(context: UpdateContext): Promise<void> {
   const { client, system, ready: { source, state } } = context;
   await source.requireMovable();
-  context.clock.goOn();
+  context.clock.ignoreObserverErrors();
   context.touched = true;
   context.urgency = context.use(system.urgency(context.facts.pid));
   const migrating = source.migrate(`file:${state.path}`);
-  // Sent right behind it: the answers come while the program saves.
-  const fingerprint = heardLater(Fingerprint.take(client));
-  const connections = userConnections(client).catch(() => []); // not needed
+  // Sent right behind it: the replies come while the program saves.
+  const fingerprint = awaitedLater(Fingerprint.take(client));
+  const connections = userConnections(client).catch(() => []); // optional
   await migrating;
   context.noteDowntime();
-  // Since the checks, its guest or a client may have changed its run state.
+  // The guest or a client may have changed the run state since the checks.
   context.facts = { ...context.facts, ...source.before };
-  const devices = heardLater(PciDevices.take(client));
-  context.asked = { fingerprint, connections, devices };
+  const devices = awaitedLater(PciDevices.take(client));
+  context.pending = { fingerprint, connections, devices };
 }
 
 /**
  * Duplicates the VM's descriptors into this process and the standby: from here
- * on its RAM outlives its process. Then the last checks: it is the process that
- * was looked at, nobody changed the VM, and none of its RAM would be lost.
+ * on the RAM outlives the VM's process. Then the last checks: the process is
+ * still the same, no client changed the VM, and no RAMBlock would be lost.
  */
 export async function hold(context: UpdateContext): Promise<void> {
-  const { asked, facts, plan, process, system } = context;
+  const { pending, facts, plan, process, system } = context;
   const { standby, state, writeJournal } = context.ready;
   system.requireSame(facts.identity);
   const hold = context.use(system.hold(process, plan.command.descriptors));
-  // What was held is the VM's only if it was the VM all the time.
+  // Again: the process may have executed another program in between.
   system.requireSame(facts.identity);
   context.ram = hold.ram;
   const emptyBlock = await emptyBlockOf(context);
@@ -53,29 +50,29 @@ export async function hold(context: UpdateContext): Promise<void> {
     return file !== undefined && isInPlace(facts.pid, file);
   }, facts.deviceMemory);
   await standby.hold(hold.preserved);
-  plan.fingerprint.requireSame(await asked.fingerprint);
-  const devices = await asked.devices;
+  plan.fingerprint.requireSame(await pending.fingerprint);
+  const devices = await pending.devices;
   if (facts.runState !== context.found.runState) await writeJournal(facts);
   context.held = {
     ...{ hold, devices },
     connections: context.use(
-      HeldConnections.take(process, await asked.connections),
+      HeldConnections.take(process, await pending.connections),
     ),
     queue: MonitorQueue.among(hold.descriptors.values(), facts.address),
-    words: LastWords.after(hold.descriptors.get(STDERR)),
+    stderr: StderrTail.after(hold.descriptors.get(STDERR)),
   };
 }
 
 /**
  * Has the source save its devices and execute the new program, and waits until
- * that answers. While it starts, the saved state is read to its last byte.
+ * the destination answers. While it starts, the saved state is verified.
  */
 export async function switchover(context: UpdateContext): Promise<void> {
   const { deadline, held, system, ready: { source, terminals } } = context;
   context.moved = true;
   await source.switchover(terminals);
   held.queue.end();
-  const connecting = heardLater(
+  const connecting = awaitedLater(
     system.destination(context.facts, "new", deadline.left()),
   );
   const kept = keepState(context);
@@ -83,25 +80,25 @@ export async function switchover(context: UpdateContext): Promise<void> {
   client.deadline = deadline.at;
   system.requireSameUser(context.facts.identity);
   if (kept.error !== undefined) throw kept.error;
-  if (kept.doubt !== undefined) {
-    context.warn(`The saved state cannot be verified: ${kept.doubt}`);
+  if (kept.unverified !== undefined) {
+    context.warn(`The saved state cannot be verified: ${kept.unverified}`);
   }
   context.newVersion = client.version;
   if (context.ready.state.runState?.replaced === true) {
     context.warn(
-      "The guest stood at a debugger's breakpoint when the VM was saved, " +
-        "which no program loads: the VM is paused instead",
+      'The VM was saved in run state "debug", at a breakpoint of a debugger, ' +
+        "which QEMU cannot load: the VM is paused instead",
     );
   }
 }
 
-/** An answer that may fail before anybody waits for it. */
-function heardLater<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  answer.catch(() => undefined);
-  return answer;
+/** It may fail before it is awaited: avoids an unhandled rejection. */
+function awaitedLater<Reply>(reply: Promise<Reply>): Promise<Reply> {
+  reply.catch(() => undefined);
+  return reply;
 }
 
-/** The RAMBlock that has nothing but zeros, as it will have again. */
+/** The RAMBlock of zeros: it need not be held, the destination has the same. */
 async function emptyBlockOf(
   { client, facts: { tpmPage } }: UpdateContext,
 ): Promise<string | undefined> {

@@ -15,20 +15,20 @@ export async function load(context: UpdateContext): Promise<void> {
   if (state.restore()) {
     context.warn(
       "The state file was altered while the new program started; it was " +
-        "written anew from what the old program had saved",
+        "rewritten with what the old program had saved",
     );
   }
   const loading = destination.load(`file:${state.path}`);
-  // Its questions are on the way while the program loads.
+  // These queries are sent while the program loads.
   const placing = system.restoreThreads(
     destination.client,
     facts.pid,
     facts.threads,
   );
-  placing.catch(() => undefined); // heard in the commit, if the state is loaded
+  placing.catch(() => undefined); // awaited in `commit`, if the load succeeds
   await loading;
   const devices = PciDevices.take(destination.client);
-  devices.catch(() => undefined); // heard in the next phase
+  devices.catch(() => undefined); // awaited in `verify`
   context.loaded = { placing, devices };
 }
 
@@ -38,8 +38,8 @@ export async function verify(context: UpdateContext): Promise<void> {
 }
 
 /**
- * Lets the guest run if it ran before: the point of no return. Then gives back
- * the settings, and looks once more whether the program lasts.
+ * Resumes the guest if it ran before: the point of no return. Then restores the
+ * settings, and makes sure that the program still runs the VM.
  */
 export async function commit(context: UpdateContext): Promise<void> {
   const { clock, facts, held, ready: { directory, settings } } = context;
@@ -50,20 +50,20 @@ export async function commit(context: UpdateContext): Promise<void> {
     context.resume = await destination.resume();
     context.urgency.end();
   } else {
-    const problem = await destination.stay(facts);
+    const problem = await destination.keepStopped(facts);
     if (problem !== undefined) throw imagesTaken(problem);
   }
   destination.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  warnings.push(...await settings.giveAll(destination.client));
+  warnings.push(...await settings.restoreAll(destination.client));
   clock.end();
-  await destination.requireLasting();
+  await destination.requireStable();
   context.pidAfter = facts.pid;
   context.warn(...warnings);
   held.connections.end();
 }
 
 function destinationOf({ destination }: UpdateContext): Destination {
-  if (destination === undefined) throw new Error("No program took over");
+  if (destination === undefined) throw new Error("There is no destination");
   return destination;
 }
 

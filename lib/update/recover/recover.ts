@@ -1,11 +1,11 @@
 /**
- * Ends what a cprctl that was killed began.
+ * Completes the updates of a cprctl that was killed.
  *
  * ```
- * who answers at the monitor?
- *   the VM's process, or the old program that a rollback started   rolled forward
- *   nobody, and the guest cannot have run since it was saved       rolled back
- *   a stranger, or one that may be running the guest               a person's
+ * at the monitor answers
+ *   the VM's process, or the old program after a rollback       rolled forward
+ *   no process, and the guest cannot have run since the save    rolled back
+ *   another process, or none but the guest may have run         needs person
  * ```
  *
  * @module
@@ -22,7 +22,7 @@ import { VmLock } from "../run/lock.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { Standby } from "../standby/standby.ts";
-import { answering } from "./answering.ts";
+import { findProgram } from "./find_program.ts";
 import { rollBackUnfinished } from "./roll_back.ts";
 import { rollForward } from "./roll_forward.ts";
 import {
@@ -36,23 +36,25 @@ import {
 export type { RecoverRequest, Recovery } from "./recovery.ts";
 
 /**
- * Ends every update that was left unfinished, all at once: most of it is
- * waiting. VMs in work are passed over. Signals that would end this process
- * wait until it is done.
+ * Completes every unfinished update, all in parallel: most of the time is spent
+ * waiting. VMs that another cprctl works on are skipped. Signals that would end
+ * this process are deferred.
  */
 export async function recover(request: RecoverRequest): Promise<Recovery[]> {
   using _signals = new DeferredSignals();
-  const directories = await Array.fromAsync(RunDirectory.leftOver());
+  const directories = await Array.fromAsync(RunDirectory.list());
   const recoveries = await Promise.all(directories.map(async (directory) => {
     try {
       return await recoverUnlessLocked(directory, request);
     } catch (error) {
-      // One that cannot be read says nothing of the others.
+      // The others are recovered nevertheless.
       return needsPerson(
         { pid: directory.pid, name: undefined },
         new UpdateProblem(
           "unreadable",
-          `Cannot make anything of "${directory.path}": ${messageOf(error)}`,
+          `Cannot read the run directory "${directory.path}": ${
+            messageOf(error)
+          }`,
           { cause: error },
         ),
       );
@@ -62,12 +64,12 @@ export async function recover(request: RecoverRequest): Promise<Recovery[]> {
   return recoveries.filter((it) => it !== undefined);
 }
 
-/** Undefined where another cprctl works on the VM, or nothing was touched. */
+/** Undefined if another cprctl works on the VM, or nothing was touched. */
 async function recoverUnlessLocked(
   directory: RunDirectory,
   request: RecoverRequest,
 ): Promise<Recovery | undefined> {
-  // Without the lock the directory may be one that is being made, or removed.
+  // Without the lock another cprctl may be creating or removing the directory.
   using lock = await VmLock.tryTake(directory.pid);
   if (lock === undefined) return undefined;
   const journal = readJournal(directory);
@@ -97,7 +99,7 @@ async function recoverOne(
     try {
       return await recoverNow(directory, journal, request);
     } catch (error) {
-      // It executed the new program just now, or ended: another look tells.
+      // It just executed the new program, or ended: look again.
       if (!(error instanceof QmpClosedError) || deadline.left() === 0) {
         throw error;
       }
@@ -128,7 +130,7 @@ async function recoverNow(
 }
 
 async function rollForwardOrBack(unfinished: Unfinished): Promise<Recovery> {
-  const found = await answering(unfinished);
+  const found = await findProgram(unfinished);
   let why: string | undefined;
   if (found !== undefined) {
     await using program = found;
@@ -137,7 +139,7 @@ async function rollForwardOrBack(unfinished: Unfinished): Promise<Recovery> {
     else {
       const { settings } = unfinished.journal;
       const warnings = await new MigrationSettings(settings)
-        .giveAll(program.side.client);
+        .restoreAll(program.destination.client);
       return {
         ...recovery,
         message: [recovery.message, ...warnings].join("; "),

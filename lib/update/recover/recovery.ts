@@ -1,4 +1,4 @@
-/** What recovering one VM is about, and what came of it. */
+/** The input and the result of recovering one VM. */
 
 import type { PidFd } from "../../../ffi/process.ts";
 import { messageOf } from "../../errors.ts";
@@ -8,41 +8,41 @@ import type { Journal } from "../run/journal.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import type { Standby } from "../standby/standby.ts";
 
-/** What became of one VM. */
+/** The result for one VM. */
 export interface Recovery {
-  /** As it was before the update. */
+  /** The VM before the update. */
   readonly vm: Pick<VmRecord, "pid" | "name">;
-  /** The VM's process now; null where it has none, or that is not known. */
+  /** The VM's process now; null if it has none, or it is not known. */
   readonly pid: number | null;
   readonly outcome: "recovered" | "rolled-back" | "needs-person";
-  /** One sentence for a person. */
+  /** One sentence for the operator. */
   readonly message: string;
   readonly remedy?: string;
 }
 
-/** What recovering needs to know. */
+/** How to recover. */
 export interface RecoverRequest {
   readonly timeoutMs: number;
-  /** The words that start cprctl. */
+  /** The command that starts cprctl itself. */
   readonly self: readonly string[];
-  /** Whether a VM that goes back may be less confined than it was. */
+  /** Whether a rolled-back VM may be less confined than before. */
   readonly allowWeakerConfinement?: boolean;
 }
 
-/** An update that was left unfinished. */
+/** An unfinished update. */
 export interface Unfinished {
   readonly directory: RunDirectory;
   readonly journal: Journal;
-  /** Who holds the memory; undefined where nobody does, or not any more. */
+  /** Holds the memory; undefined if there is no standby. */
   readonly standby: Standby | undefined;
-  /** The process that was the VM's; undefined where it has ended. */
+  /** The VM's process before the update; undefined if it has ended. */
   readonly process: PidFd | undefined;
   /** Whether the guest may have run since its state was saved. */
   readonly mayHaveRun: boolean;
   readonly request: RecoverRequest;
 }
 
-/** The VM is where it can stay. */
+/** The VM was rolled forward, or its rollback was completed. */
 export function recovered(
   vm: VmRecord,
   pid: number,
@@ -59,7 +59,7 @@ export function recovered(
   };
 }
 
-/** It was told to end as soon as it ran. */
+/** The VM was shut down right after it was resumed. */
 export function shutDown(
   vm: Recovery["vm"],
   { message }: ShutDownError,
@@ -67,7 +67,7 @@ export function shutDown(
   return { vm, pid: null, outcome: "recovered", message };
 }
 
-/** The run directory stays: it is what a person, or the next try, has. */
+/** The run directory stays, for the operator and for the next attempt. */
 export function needsPerson(vm: Recovery["vm"], error: unknown): Recovery {
   return {
     vm,
@@ -80,7 +80,7 @@ export function needsPerson(vm: Recovery["vm"], error: unknown): Recovery {
   };
 }
 
-/** Nobody holds the memory, and the process does not answer, or is gone. */
+/** There is no standby, and the process does not answer, or is gone. */
 export function noStandby(
   { journal: { vm }, process, directory }: Unfinished,
 ): NeedsPersonError {
@@ -90,12 +90,13 @@ export function noStandby(
       `Process ${vm.pid} is gone, and the VM's memory with it`,
       {
         remedy: `Start the VM anew, then remove "${directory.path}", which ` +
-          "has the devices' state only",
+          "has only the state of its devices",
       },
     )
     : new NeedsPersonError(
       "not-kept",
-      `Process ${vm.pid} does not answer, and nobody else has its memory`,
+      `Process ${vm.pid} does not answer, and no standby process holds its ` +
+        "memory",
       { remedy: "Look at the process before anything else" },
     );
 }

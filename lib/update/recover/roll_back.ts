@@ -1,25 +1,25 @@
-/** Back to the old program, from what another cprctl's standby holds. */
+/** Rolls back from the standby of a cprctl that was killed. */
 
 import { LINUX } from "../linux.ts";
 import type { Journal } from "../run/journal.ts";
-import { LastWords, STDERR } from "../transaction/last_words.ts";
 import { MonitorQueue } from "../transaction/monitor_queue.ts";
 import { rollBack } from "../phases/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
+import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import type { Holdings } from "../standby/holdings.ts";
 import { Standby } from "../standby/standby.ts";
 import { noStandby, type Recovery, type Unfinished } from "./recovery.ts";
 
 /**
- * Ends the process and makes the standby the old program. Meanwhile the memory
- * is held here as well: a try that fails does not use it up.
+ * Ends the VM's process; the standby becomes the old program. This process
+ * holds the memory as well, so that a failed attempt can be repeated.
  *
- * @param why the program that has the VM cannot be rolled forward
+ * @param why the VM cannot be rolled forward
  */
 export async function rollBackUnfinished(
   unfinished: Unfinished,
-  why = silence(unfinished),
+  why = reasonFor(unfinished),
 ): Promise<Recovery> {
   const { directory, journal, standby, process, request } = unfinished;
   const { vm, settings } = journal;
@@ -27,8 +27,8 @@ export async function rollBackUnfinished(
   using state = SavedState.open(directory.stateFile);
   state.keep(false);
   using holdings = await standby.duplicate();
-  const words = wordsIn(holdings, journal);
-  await words.end();
+  const stderr = stderrOf(holdings, journal);
+  await stderr.end();
   const { pid, warnings } = await rollBack({
     facts: vm,
     process: process ?? null,
@@ -55,7 +55,7 @@ export async function rollBackUnfinished(
     timeoutMs: request.timeoutMs,
     settings: new MigrationSettings(settings),
   });
-  const heard = await words.heard();
+  const output = await stderr.read();
   return {
     vm,
     pid,
@@ -65,23 +65,23 @@ export async function rollBackUnfinished(
         vm.running ? "runs" : `is ${vm.runState}`
       } on the old program, as process ${pid}`,
       why,
-      ...heard === "" ? [] : [`it said: ${heard}`],
+      ...output === "" ? [] : [`it said: ${output}`],
       ...warnings,
     ].join("; "),
   };
 }
 
-/** Why the VM is not rolled forward: what was found before anything is ended. */
-function silence({ journal: { vm }, process }: Unfinished): string {
+/** Determined before the process is ended. */
+function reasonFor({ journal: { vm }, process }: Unfinished): string {
   return process === undefined
     ? `process ${vm.pid} had ended`
     : `process ${vm.pid} did not answer`;
 }
 
-/** What the program said that is to be replaced, since the update began. */
-function wordsIn({ preserved }: Holdings, { said }: Journal): LastWords {
+/** The output of the program that is ended, since the update began. */
+function stderrOf({ preserved }: Holdings, { said }: Journal): StderrTail {
   const stderr = preserved.find(({ role }) =>
     "number" in role && role.number === STDERR
   );
-  return LastWords.from(stderr?.fd, said);
+  return StderrTail.from(stderr?.fd, said);
 }

@@ -1,17 +1,17 @@
 /**
- * Leads a VM on from where it is. What it is doing says how far it got, not the
- * journal:
+ * Rolls a VM forward. Its run state, not the journal, says how far the update
+ * got:
  *
  * ```
- * monitor says                          the VM is
- * running                               done: tidied up
- * inmigrate, nothing asked for          loaded and resumed
- * inmigrate, under way                  waited for, then resumed
- * inmigrate, failed                     rolled back
- * paused, loaded                        resumed, if it ran or slept before
- * suspended, io-error, shutdown, …      done: the guest did that itself
- * finish-migrate                        given back by migrate_cancel
- * postmigrate                           resumed: the exec failed
+ * run state                             what is done
+ * running                               nothing: clean up
+ * inmigrate, no load yet                load, then resume
+ * inmigrate, loading                    wait, then resume
+ * inmigrate, load failed                roll back
+ * paused, loaded                        resume, if it was live before
+ * suspended, io-error, shutdown, …      nothing: the guest caused it
+ * finish-migrate                        migrate_cancel
+ * postmigrate                           resume: the exec failed
  * ```
  *
  * @module
@@ -28,22 +28,22 @@ import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
-import { isLive, isReachedByGuest, standsStill } from "../vm/run_state.ts";
-import type { Answering } from "./answering.ts";
+import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
+import type { RunningProgram } from "./find_program.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
 import { STEP_TIMEOUT_MS } from "../timeouts.ts";
 
 /**
- * Leads the VM on.
+ * Rolls the VM forward.
  *
- * @returns why that cannot be, in words, when the old program must come back
+ * @returns why that is not possible, if the VM has to be rolled back
  */
 export async function rollForward(
-  { side, pid }: Answering,
+  { destination, pid }: RunningProgram,
   unfinished: Unfinished,
 ): Promise<Recovery | string> {
   const { directory, journal: { vm } } = unfinished;
-  const { client } = side;
+  const { client } = destination;
   let warnings: readonly string[] = [];
   await using _urgency = Urgency.of(pid);
   for (;;) {
@@ -53,85 +53,86 @@ export async function rollForward(
     }
     switch (state) {
       case "inmigrate": {
-        const problem = await loadOnce(side, directory);
+        const problem = await loadOnce(destination, directory);
         if (problem !== undefined) return problem;
         continue;
       }
       case "finish-migrate":
-        await giveBack(client);
+        await cancelMigration(client);
         continue;
       default:
         warnings = await restoreThreads(client, pid, vm.threads);
         if (!isLive(vm) || isReachedByGuest(state)) {
-          const problem = await side.stay(vm);
-          const asItWas = state === vm.runState ? ", as it was" : "";
-          return recovered(vm, pid, standsStill(state, vm) + asItWas, [
+          const problem = await destination.keepStopped(vm);
+          const asBefore = state === vm.runState ? ", as before" : "";
+          return recovered(vm, pid, stoppedPhrase(state, vm) + asBefore, [
             ...warnings,
             ...problem === undefined ? [] : [notLocked(problem)],
           ]);
         }
-        await resume(side, unfinished, state);
-        await side.requireLasting();
+        await resume(destination, unfinished, state);
+        await destination.requireStable();
     }
   }
 }
 
-/** Lets the guest run; where it surely did not, it may be put back later. */
+/** Resumes the guest; a rollback stays possible if it has not run for sure. */
 async function resume(
-  side: Destination,
+  destination: Destination,
   { directory, mayHaveRun }: Unfinished,
   state: string | undefined,
 ): Promise<void> {
   noteResumption(directory);
   try {
-    await side.resume();
+    await destination.resume();
   } catch (error) {
     const refused = error instanceof QmpCommandError ||
-      error instanceof QmpError && side.hasEnded();
-    // Any other state than that after the load is one that it ran into.
-    const surelyNot = refused && !mayHaveRun && state === "paused" &&
-      !await side.hasRun();
-    if (surelyNot) forgetResumption(directory);
-    side.goOn();
+      error instanceof QmpError && destination.hasEnded();
+    // In any other state than "paused" the guest has run since the load.
+    const hasNotRun = refused && !mayHaveRun && state === "paused" &&
+      !await destination.hasRun();
+    if (hasNotRun) forgetResumption(directory);
+    destination.continueProcess();
     throw error;
   }
 }
 
 /**
- * Loads the state, or waits for a load under way.
+ * Loads the state, or waits for a load in progress.
  *
- * @returns why it failed; undefined when it did not
+ * @returns why it failed; undefined on success
  */
 async function loadOnce(
-  side: Destination,
+  destination: Destination,
   directory: RunDirectory,
 ): Promise<string | undefined> {
-  const { status } = await queryMigrate(side.client);
+  const { client } = destination;
+  const { status } = await queryMigrate(client);
   switch (status) {
     case undefined:
     case "none":
       try {
-        settle(directory);
-        await side.load(`file:${directory.stateFile}`);
+        makeLoadable(directory);
+        await destination.load(`file:${directory.stateFile}`);
         return undefined;
       } catch (error) {
         if (error instanceof UpdateProblem) return error.message;
         throw error;
       }
     case "failed":
-      return await cannotLoad(side.client);
+      return await cannotLoad(client);
     default:
-      return await loaded(side.client);
+      return await loaded(client);
   }
 }
 
-/** Makes the state one that a program loads, if it is whole. */
-function settle({ stateFile }: RunDirectory): void {
+/** Replaces a run state that cannot be loaded. */
+function makeLoadable({ stateFile }: RunDirectory): void {
   using state = SavedState.open(stateFile);
   state.keep(true);
 }
 
-/** Waits for the end of a load that was begun before. */
+/** Waits for a load in progress. */
 async function loaded(client: QmpClient): Promise<string | undefined> {
   const deadline = performance.now() + STEP_TIMEOUT_MS;
   while (performance.now() < deadline) {
@@ -141,7 +142,7 @@ async function loaded(client: QmpClient): Promise<string | undefined> {
   }
   throw new UpdateProblem(
     "load-stuck",
-    `The load does not come to an end: ${await failureOf(client)}`,
+    `The load does not complete: ${await failureOf(client)}`,
   );
 }
 
@@ -149,8 +150,8 @@ async function cannotLoad(client: QmpClient): Promise<string> {
   return `The program cannot load the state: ${await failureOf(client)}`;
 }
 
-/** Ends an outgoing migration; a VM that ran runs again. */
-async function giveBack(client: QmpClient): Promise<void> {
+/** Cancels an outgoing migration; the VM resumes if it ran before. */
+async function cancelMigration(client: QmpClient): Promise<void> {
   using watch = client.watch(["RESUME", "MIGRATION"]);
   await client.execute("migrate_cancel");
   const deadline = performance.now() + STEP_TIMEOUT_MS;

@@ -1,4 +1,4 @@
-/** A report while it comes about. */
+/** A report while it is being filled in. */
 
 import { codeOf, CprctlError, messageOf, remedyOf } from "../../errors.ts";
 import { QmpCommandError } from "../../qmp/mod.ts";
@@ -6,10 +6,10 @@ import { ShutDownError, UpdateError } from "../error.ts";
 import { type Report, REPORT_SCHEMA, type ReportError } from "./report.ts";
 import { programOf, vmOf, type VmRecord } from "../vm/facts.ts";
 
-/** A report whose fields are filled in as they become known. */
+/** A report with writable fields. */
 export type Draft = { -readonly [K in keyof Report]: Report[K] };
 
-/** The report of a VM that nothing was done to yet. */
+/** The report of an untouched VM. */
 export function draftOf(vm: VmRecord): Draft {
   return {
     ...blankReport(),
@@ -20,7 +20,7 @@ export function draftOf(vm: VmRecord): Draft {
   };
 }
 
-/** What no report is without, and nothing known. */
+/** The fields that do not depend on the VM. */
 export function blankReport() {
   return {
     schema: REPORT_SCHEMA,
@@ -41,7 +41,7 @@ export function blankReport() {
   } as const satisfies Partial<Report>;
 }
 
-/** Adds how it ended; the error knows what became of the VM. */
+/** Adds the error and its outcome. */
 export function addFailure(report: Draft, error: unknown): void {
   if (error instanceof UpdateError) report.outcome = error.outcome;
   if (error instanceof ShutDownError) report.warnings.push(error.message);

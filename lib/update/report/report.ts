@@ -1,15 +1,15 @@
 /**
- * The report of an update: what `--json` prints, what the timeline draws, and
- * the schema of both. Its names are snake_case, as its readers are JSON's.
+ * The report of an update, as printed by `--json` and drawn as a timeline, with
+ * its schema. Names are snake_case, as usual in JSON.
  *
  * ```
- * outcome        exit code   the guest
- * updated        0           runs on the new program (or is paused, as it was)
- * up-to-date     0           was not touched: it runs on that program already
- * would-update   0           was not touched: only a check was asked for
- * shut-down      0           powered itself off, or was shut down, on the way
+ * outcome        exit code   the VM
+ * updated        0           is on the new program, running or paused as before
+ * up-to-date     0           was not touched: it executes that program already
+ * would-update   0           was not touched: this was only a check
+ * shut-down      0           powered off, or was shut down, during the update
  * refused        3           was not touched
- * rolled-back    4           runs on the old program, its RAM as it was
+ * rolled-back    4           is on the old program, its RAM unchanged
  * needs-person   5           may not run: the error says why, and what to do
  * ```
  *
@@ -38,10 +38,10 @@ const count = v.pipe(
 );
 const pid = v.pipe(v.number(), v.integer(), v.minValue(1));
 const text = v.nullable(v.string());
-/** A nullable text with a word about it for the schema's reader. */
+/** A nullable text with a description. */
 const described = (words: string) => v.pipe(text, v.description(words));
 
-/** A schema of what another part of the update declares. */
+/** Checks a schema against the type that the domain declares. */
 type Describes<T> = v.GenericSchema<T, T>;
 
 const vmSchema = v.strictObject({
@@ -70,7 +70,7 @@ const phaseSchema = v.strictObject({
   name: v.picklist(PHASES),
   start_ms: v.pipe(
     milliseconds,
-    v.description("counted from the start of the update"),
+    v.description("since the start of the update"),
   ),
   duration_ms: milliseconds,
 }) satisfies Describes<Phase>;
@@ -83,8 +83,8 @@ const checkSchema = v.strictObject({
 }) satisfies Describes<Check>;
 
 const commandChangeSchema = v.strictObject({
-  from: described("the words that were; null where words were added"),
-  to: described("the words that are; null where words were left out"),
+  from: described("the old words; null if words were added"),
+  to: described("the new words; null if words were removed"),
   why: v.string(),
 }) satisfies Describes<CommandChange>;
 
@@ -92,7 +92,7 @@ const errorSchema = v.strictObject({
   code: v.string(),
   message: v.string(),
   remedy: text,
-  qemu: described("QEMU's own words"),
+  qemu: described("the error text of QEMU"),
 });
 
 const comparisonSchema = v.strictObject({
@@ -107,7 +107,7 @@ export const reportSchema = v.strictObject({
   outcome: v.picklist(outcomeNames),
   changed: v.pipe(
     v.boolean(),
-    v.description("after a check: what it would be after the update"),
+    v.description("whether the VM was updated; after a check, would be"),
   ),
   vm: vmSchema,
   pid_before: v.nullable(pid),
@@ -118,12 +118,12 @@ export const reportSchema = v.strictObject({
   downtime_ms: v.pipe(
     v.nullable(milliseconds),
     v.description(
-      "the downtime, STOP to RESUME by QEMU's own timestamps; null where it never stopped",
+      "STOP to RESUME, by QEMU's timestamps; null if the guest was not stopped",
     ),
   ),
   downtime_start_ms: v.pipe(
     v.nullable(milliseconds),
-    v.description("when the guest stopped, counted as the phases are"),
+    v.description("when the guest stopped, since the start of the update"),
   ),
   downtime_predicted_ms: v.nullable(milliseconds),
   phases: v.array(phaseSchema),
@@ -133,13 +133,13 @@ export const reportSchema = v.strictObject({
   rehearsal: v.nullable(v.record(v.string(), v.unknown())),
   before_after: v.pipe(
     v.optional(v.array(comparisonSchema)),
-    v.description("what a demonstration shows side by side"),
+    v.description("the observations of a demonstration"),
   ),
   warnings: v.array(v.string()),
   error: v.nullable(errorSchema),
 });
 
-/** What `--json` prints where there is no report: nothing was touched. */
+/** What `--json` prints if there is no report: nothing was touched. */
 export const errorDocumentSchema = v.strictObject({
   schema: v.literal(REPORT_SCHEMA),
   outcome: v.literal("error"),
@@ -149,9 +149,9 @@ export const errorDocumentSchema = v.strictObject({
 
 /** The report of one update. */
 export type Report = v.InferOutput<typeof reportSchema>;
-/** What went wrong. */
+/** The error of an update. */
 export type ReportError = v.InferOutput<typeof errorSchema>;
-/** Something before the update beside the same after it. */
+/** One value before and after the update. */
 export type Comparison = v.InferOutput<typeof comparisonSchema>;
-/** What `--json` prints where there is no report. */
+/** What `--json` prints if there is no report. */
 export type ErrorDocument = v.InferOutput<typeof errorDocumentSchema>;

@@ -2,10 +2,7 @@ import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { errorDocumentSchema, reportSchema } from "./report.ts";
 
-/**
- * The JSON Schema of what `--json` prints: the report of an update, or the
- * error where there is none.
- */
+/** The JSON Schema of `--json`: the report of an update, or an error. */
 export function reportJsonSchema(): JsonSchema {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",

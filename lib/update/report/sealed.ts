@@ -1,15 +1,12 @@
 import { redacted } from "../../cmdline/mod.ts";
 import { clipped, mapTexts } from "../../inert.ts";
 
-/** Of one text in a report; a list in a check's detail is longer than most. */
+/** For one text in a report; enough for the lists in a check's detail. */
 const LONGEST = 4096;
-/** Of what is searched for secrets. */
+/** Limits the search for secrets. */
 const LONGEST_SEARCHED = 32 * 1024;
 
-/**
- * A text as it may leave this program: without secrets, and of a length that a
- * person may read.
- */
+/** A text for output: without secrets, and cut if it is too long. */
 export function sealedText(text: string): string {
   return clipped(redacted(clipped(text, LONGEST_SEARCHED)), LONGEST);
 }

@@ -1,15 +1,15 @@
-/** Whether a JSON document is a report. */
+/** Checks whether a JSON document is a report. */
 
 import * as v from "valibot";
 import { CprctlError } from "../../errors.ts";
 import { type Report, reportSchema } from "./report.ts";
 
-/** A document is not the report it should be. */
+/** A document is not a valid report. */
 export class ReportError extends CprctlError {
   override readonly name = "ReportError";
 
   constructor(
-    /** Each fault: where in the document, and what is wrong there. */
+    /** Each fault, with its path in the document. */
     readonly faults: readonly string[],
   ) {
     super("report", `Cannot read the report: ${faults.join("; ")}`);
@@ -17,7 +17,7 @@ export class ReportError extends CprctlError {
 }
 
 /**
- * Reads a report, such as another cprctl printed it.
+ * Checks a report that another cprctl has printed.
  *
  * @throws {ReportError} naming every field that is missing, unknown or wrong
  */

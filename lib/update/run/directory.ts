@@ -16,14 +16,14 @@ const STATE_FOLDER = "state";
 const STATE_FILE = "vm.state";
 const ROOT = 0;
 const MIB = 1024 ** 2;
-/** Devices rarely have more than one MiB to save; RAM stays where it is. */
+/** Device state is rarely larger than 1 MiB; RAM is not saved. */
 const STATE_ROOM = 16 * MIB;
-/** More than is ever read of a state. */
+/** Larger than the largest state that is read. */
 const STATE_LIMIT = 68 * MIB;
 
 /**
- * A directory for one update, on tmpfs: the state of a VM is written and read
- * inside the downtime. It is gone when the update is over.
+ * The directory of one update, on tmpfs: the state is written and read within
+ * the downtime. It is removed when the update is over.
  */
 export class RunDirectory implements AsyncDisposable {
   readonly path: string;
@@ -31,15 +31,15 @@ export class RunDirectory implements AsyncDisposable {
 
   private constructor(
     path: string,
-    /** Of the VM's process, when the update began. */
+    /** The VM's process when the update began. */
     readonly pid: number,
   ) {
     this.path = path;
   }
 
   /**
-   * Makes the directory, and in it the state file, which belongs to the VM's
-   * user: the VM opens it, and nobody can put another in its place.
+   * Creates the directory, and in it the state file, which belongs to the VM's
+   * user: the VM opens it, but its user cannot replace it.
    */
   static async create(facts: Facts): Promise<RunDirectory> {
     const base = await baseDirectory();
@@ -57,8 +57,8 @@ export class RunDirectory implements AsyncDisposable {
     return directory;
   }
 
-  /** Directories that a cprctl of this user left, whatever became of it. */
-  static async *leftOver(): AsyncGenerator<RunDirectory> {
+  /** The directories of this user, also those of updates in progress. */
+  static async *list(): AsyncGenerator<RunDirectory> {
     const base = await baseDirectory();
     for await (const { name, isDirectory } of Deno.readDir(base)) {
       const pid = /^(\d+)-/.exec(name)?.[1];
@@ -86,10 +86,10 @@ export class RunDirectory implements AsyncDisposable {
   }
 
   /**
-   * Makes the state file in a file system of its own: another user keeps it
-   * open for as long as they like, and can fill with it what it is in.
+   * Creates the state file in a file system of its own: the VM's user can keep
+   * it open, and could fill /run with it.
    *
-   * @returns false where that is not to be had, or the VM would not see it
+   * @returns false if that is not possible, or the VM would not see the file
    */
   #limitState(facts: Facts): boolean {
     if (Deno.uid() !== ROOT || facts.owner.uid === ROOT) return false;
@@ -97,7 +97,7 @@ export class RunDirectory implements AsyncDisposable {
     try {
       mountTmpfs(this.#stateFolder, { size, files: 1, mode: 0o711 });
     } catch (error) {
-      // A container's root may not mount.
+      // Root of a container may not mount.
       if (error instanceof OsError && error.code === "EPERM") return false;
       throw error;
     }
@@ -107,7 +107,7 @@ export class RunDirectory implements AsyncDisposable {
     return false;
   }
 
-  /** Mounts do not reach every mount namespace. */
+  /** Mounts do not propagate to every mount namespace. */
   #isSeenBy(pid: number): boolean {
     using root = openRoot(`/proc/${pid}/root`);
     try {
@@ -120,7 +120,7 @@ export class RunDirectory implements AsyncDisposable {
     }
   }
 
-  /** Leaves the directory where it is: a person, or `cprctl recover`, needs it. */
+  /** Keeps the directory, for the operator or for `cprctl recover`. */
   leave(): void {
     this.#stays = true;
   }
@@ -128,13 +128,13 @@ export class RunDirectory implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stays) return;
     if (Deno.uid() === ROOT) unmountLazily(this.#stateFolder);
-    // Of two that recover at once, the other may have been first.
+    // Another `cprctl recover` may have been faster.
     await ifThere(Deno.remove(this.path, { recursive: true }));
   }
 }
 
 /**
- * Makes sure that the state has room.
+ * Makes sure that there is room for the state.
  *
  * @throws {RefusedError}
  */
@@ -147,7 +147,7 @@ function requireRoom(state: Fd, path: string): void {
     if (error.code !== "ENOSPC" && error.code !== "EDQUOT") throw error;
     throw new RefusedError(
       "no-room",
-      `Cannot keep the VM's state in "${path}": there is no room for ` +
+      `Cannot save the VM's state in "${path}": there is no room for ` +
         `${STATE_ROOM / MIB} MiB`,
       { remedy: "Make room in that file system", cause: error },
     );
@@ -155,8 +155,8 @@ function requireRoom(state: Fd, path: string): void {
 }
 
 /**
- * /run/cprctl for root, else the user's own runtime directory. Systemd names
- * the one that it made for a unit.
+ * /run/cprctl for root, else the user's own runtime directory. For a unit,
+ * systemd sets RUNTIME_DIRECTORY.
  */
 export async function baseDirectory(): Promise<string> {
   const uid = Deno.uid();

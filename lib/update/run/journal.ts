@@ -1,17 +1,17 @@
 /**
- * What a cprctl that was killed leaves for `cprctl recover`, in the update's run
- * directory: who the VM is, where its state is, and what starts it again.
+ * The files in the run directory, for `cprctl recover` after a cprctl was
+ * killed: they identify the VM and its standby, and say how far the update got.
  *
  * ```
  * journal.json   written before the VM is touched
- * standbys        pid and start time of each standby, a line each: one of them may
- *                be the VM by now
- * resumed        there from the moment at which the guest may run again: what
- *                was saved is older than its memory then
- * state/         where the VM's user is another one, a file system of its own
+ * standbys       pid and start time of each standby, one a line; after a
+ *                rollback one of them is the VM
+ * resumed        exists once the guest may have been resumed: then the saved
+ *                state may be older than its memory
+ * state/         a file system of its own if the VM's user is another one
  *   vm.state     written by the VM
- * standby.log     what went wrong in the standby
- * standby.sock    of the standby process
+ * standby.log    errors of the standby
+ * standby.sock   the standby's socket
  * ```
  *
  * @module
@@ -36,10 +36,10 @@ const JOURNAL_FILE = "journal.json";
 const STANDBYS_FILE = "standbys";
 const RESUMED_FILE = "resumed";
 const OWNER_ONLY = 0o600;
-/** Settings and threads are in it: a VM with 1000 vCPUs takes half of it. */
+/** A VM with 1000 vCPUs needs half of it, for its threads. */
 const LONGEST = 4 * 1024 * 1024;
 
-/** Writes the journal; it is whole or not there. */
+/** Writes the journal atomically. */
 export async function writeJournal(
   directory: Pick<RunDirectory, "path">,
   journal: Omit<Journal, "schema">,
@@ -49,12 +49,12 @@ export async function writeJournal(
 }
 
 /**
- * Reads the journal of a run directory; undefined where none was written, and
- * the VM not touched.
+ * Reads the journal of a run directory; undefined if there is none, so that the
+ * VM was not touched.
  *
  * @throws {UpdateProblem} when another version of cprctl wrote it, or it is
  * damaged
- * @throws {OsError} when it is no regular file, or has no end
+ * @throws {OsError} when it is no regular file, or too large
  */
 export function readJournal(directory: RunDirectory): Journal | undefined {
   const text = readIfThere(`${directory.path}/${JOURNAL_FILE}`);
@@ -68,14 +68,14 @@ export function parseJournal(text: string): Journal {
     document = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new UpdateProblem("journal-damaged", "The journal is torn", {
+    throw new UpdateProblem("journal-damaged", "The journal is not JSON", {
       cause: error,
     });
   }
   return requireJournal(document, SCHEMA);
 }
 
-/** Notes who keeps the VM's memory, and may become the VM. */
+/** Records a standby process, which may become the VM. */
 export async function noteStandby(
   directory: RunDirectory["path"],
   pid: number,
@@ -88,7 +88,7 @@ export async function noteStandby(
   });
 }
 
-/** Every standby that was noted. */
+/** Every standby that was recorded. */
 export function readStandbys({ path }: RunDirectory): ProcessName[] {
   const text = readIfThere(`${path}/${STANDBYS_FILE}`) ?? "";
   return text.split("\n").filter((line) => line !== "").map((line) => {
@@ -101,14 +101,14 @@ export function readStandbys({ path }: RunDirectory): ProcessName[] {
   });
 }
 
-/** Notes that the guest may run from now on; within its downtime. */
+/** Records that the guest may run from now on; runs within the downtime. */
 export function noteResumption({ path }: Pick<RunDirectory, "path">): void {
   Deno.writeFileSync(`${path}/${RESUMED_FILE}`, new Uint8Array(), {
     mode: OWNER_ONLY,
   });
 }
 
-/** Takes the note back: the guest did not run, and goes back. */
+/** Removes that record: the guest has not run, and is rolled back. */
 export function forgetResumption({ path }: Pick<RunDirectory, "path">): void {
   ifThereSync(() => Deno.removeSync(`${path}/${RESUMED_FILE}`));
 }
@@ -129,7 +129,7 @@ async function writeWhole(
   await Deno.rename(draft, `${directory.path}/${name}`);
 }
 
-/** Undefined where nothing is. */
+/** Undefined if there is no such file. */
 function readIfThere(path: string): string | undefined {
   return ifThereSync(() =>
     new TextDecoder().decode(readForeignFile(path, LONGEST))

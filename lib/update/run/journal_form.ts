@@ -1,4 +1,4 @@
-/** What a journal must have for anything to be done by it. @module */
+/** The journal's form, checked before it is used. @module */
 
 import {
   ForeignJson,
@@ -11,26 +11,23 @@ import type { SettingsRecord } from "../vm/migration_settings.ts";
 
 export const JOURNAL_SCHEMA = 1;
 
-/** Everything that a second cprctl needs to end what a first one began. */
+/** What `cprctl recover` needs to complete an update. */
 export interface Journal {
   readonly schema: typeof JOURNAL_SCHEMA;
   readonly vm: VmRecord;
-  /** The VM's migration settings of before. */
+  /** The VM's migration settings before the update. */
   readonly settings: SettingsRecord;
-  /**
-   * How long the file was, in bytes, that the VM's standard error goes to;
-   * absent where that is no file.
-   */
+  /** Size in bytes of the VM's standard error; absent if that is no file. */
   readonly said?: number | undefined;
 }
 
-/** PID_MAX_LIMIT of a 64-bit kernel; 0 and less are no process but groups. */
+/** PID_MAX_LIMIT of a 64-bit kernel. For kill(2), 0 and less are groups. */
 const LARGEST_PID = 4_194_304;
 
 /**
- * Makes sure that a document is a journal: it may be torn, or a person's.
+ * Makes sure that a document is a journal: it may be damaged, or edited.
  *
- * @throws {UpdateProblem} saying what is wrong, or that it is another version's
+ * @throws {UpdateProblem} naming what is wrong, or another schema version
  */
 export function requireJournal(
   document: unknown,

@@ -7,15 +7,15 @@ import { RefusedError } from "../error.ts";
 import { baseDirectory } from "./directory.ts";
 
 /**
- * The right to work on a VM; it ends with the process that has it. Two users,
- * such as root and the VM's own, have their files in different places: so a
- * file that is the VM's process's own is locked as well.
+ * The lock of a VM, an flock(2) that ends with its process. Root and the VM's
+ * user have their lock files in different directories, so a file of the VM's
+ * process is locked as well.
  */
 export class VmLock implements Disposable {
   private constructor(
     readonly path: string,
     readonly file: Fd,
-    /** Undefined where the process is gone, or not for us to look into. */
+    /** Undefined if the process is gone, or may not be examined. */
     readonly ofProcess: Fd | undefined,
   ) {}
 
@@ -23,14 +23,14 @@ export class VmLock implements Disposable {
    * Makes sure that one cprctl at a time works on a VM.
    *
    * @throws {RefusedError} when another one does
-   * @throws {UnreadableError} when the process keeps us waiting
+   * @throws {UnreadableError} when /proc/PID/environ cannot be opened in time
    */
   static async take(pid: number): Promise<VmLock> {
     const lock = await VmLock.tryTake(pid);
     if (lock !== undefined) return lock;
     throw new RefusedError(
       "locked",
-      `Another cprctl works on process ${pid}`,
+      `Another cprctl is working on process ${pid}`,
       { remedy: "Wait until it is done" },
     );
   }
@@ -38,7 +38,7 @@ export class VmLock implements Disposable {
   /**
    * The lock, or undefined when another cprctl has it.
    *
-   * @throws {UnreadableError} when the process keeps us waiting
+   * @throws {UnreadableError} when /proc/PID/environ cannot be opened in time
    */
   static async tryTake(pid: number): Promise<VmLock | undefined> {
     const path = `${await baseDirectory()}/${pid}.lock`;
@@ -48,7 +48,7 @@ export class VmLock implements Disposable {
         file.close();
         return undefined;
       }
-      // The one before may have removed the file that was just opened.
+      // The previous owner may have removed the file after it was opened.
       if (!isAt(path, file)) {
         file.close();
         continue;
@@ -64,13 +64,13 @@ export class VmLock implements Disposable {
     }
   }
 
-  /** Whether a cprctl works on a VM, or did when it was killed. */
+  /** Whether a cprctl works on a VM, or was killed while doing so. */
   static async isLeft(pid: number): Promise<boolean> {
     const path = `${await baseDirectory()}/${pid}.lock`;
     return await ifThere(Deno.lstat(path)) !== undefined;
   }
 
-  /** Removes the files of locks that nobody holds any more. */
+  /** Removes the lock files that no process holds. */
   static async tidy(): Promise<void> {
     for await (const { name } of Deno.readDir(await baseDirectory())) {
       const pid = /^(\d+)\.lock$/.exec(name)?.[1];
@@ -78,7 +78,7 @@ export class VmLock implements Disposable {
       try {
         using _held = await VmLock.tryTake(Number(pid));
       } catch (error) {
-        // Its process keeps us waiting: it is there, and so may the lock be.
+        // The process exists, so the lock may be held.
         if (!(error instanceof UnreadableError)) throw error;
       }
     }
@@ -91,7 +91,7 @@ export class VmLock implements Disposable {
   }
 }
 
-/** A file that is there as long as the process, and that others cannot open. */
+/** It exists as long as the process, and other users cannot open it. */
 function openOfProcess(pid: number): Promise<Fd | undefined> {
   return openInTime(`/proc/${pid}/environ`);
 }

@@ -1,14 +1,11 @@
 import { RefusedError } from "../error.ts";
 
-/**
- * A dropped ssh, an impatient operator, a service manager: all that a keyboard
- * can send is among them.
- */
+/** Sent by a keyboard, by a dropped ssh session, or by a service manager. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"] as const;
 
 /**
- * Keeps the signals that end or stop a program from doing so to this one while a VM depends
- * on it. They are remembered; who waits for the end need not send them again.
+ * Defers the signals that would end or stop this process while a VM depends on
+ * it. They are remembered, and need not be sent again.
  */
 export class DeferredSignals implements Disposable {
   readonly #listeners: (() => void)[] = [];
@@ -26,20 +23,20 @@ export class DeferredSignals implements Disposable {
     }
   }
 
-  /** The signals that came, each once, in the order of their coming. */
+  /** The signals received, each once, in order. */
   get seen(): readonly string[] {
     return [...this.#seen];
   }
 
-  /** Resolves when the first one comes. */
+  /** Resolves with the first signal. */
   get first(): Promise<void> {
     return this.#first.promise;
   }
 
-  /** What a person is told of them afterwards. */
+  /** A warning for each signal. */
   warnings(): string[] {
     return this.seen.map((signal) =>
-      `${signal} came, and was put off until the VM was safe`
+      `${signal} was received, and deferred until the VM was safe`
     );
   }
 
@@ -49,7 +46,7 @@ export class DeferredSignals implements Disposable {
 }
 
 /**
- * Ends an update for which signals came, while nothing is touched.
+ * Ends an update after a signal, while the VM is untouched.
  *
  * @throws {RefusedError} naming them
  */

@@ -1,6 +1,6 @@
 /**
- * The part of the program that takes the VM over, be it the new one or, in a
- * rollback, the old one: from its first greeting to a running VM.
+ * The program that takes over the VM, from its greeting to the running guest:
+ * the new one, or in a rollback the old one.
  *
  * @module
  */
@@ -30,17 +30,17 @@ import { ShutdownWatch } from "../vm/shutdown.ts";
 import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 import {
   END_TIMEOUT_MS,
-  LASTING_MS,
-  QUESTION_TIMEOUT_MS,
+  QUERY_TIMEOUT_MS,
+  STABLE_MS,
   STEP_TIMEOUT_MS,
 } from "../timeouts.ts";
 
-/** Another process than the VM's answers at its monitor. */
+/** Another process than the VM's answers at the monitor. */
 export class WrongPeerProblem extends UpdateProblem {
   override readonly name = "WrongPeerProblem";
 
   constructor(
-    /** Who answers; undefined where that is not known. */
+    /** The process that answers; undefined if not known. */
     readonly pid: number | undefined,
     vmPid: number,
   ) {
@@ -54,17 +54,17 @@ export class WrongPeerProblem extends UpdateProblem {
 /** Which program takes over. */
 export type Program = "new" | "old";
 
-/** Drives the program that took over, until the VM runs on it. */
+/** Drives the destination until the VM runs on it. */
 export class Destination implements AsyncDisposable {
   readonly #client: QmpClient;
   readonly #process: ProcessHandle;
   readonly #program: string;
-  /** From the first moment: somebody else may let the guest run. */
+  /** Watched from the start: another client may resume the guest. */
   readonly #resumptions: EventWatch;
   readonly #shutdown: ShutdownWatch;
-  /** Whether the program was told to tell of a migration's events. */
+  /** Whether the capability "events" is enabled. */
   #hasEvents: boolean;
-  /** Resolves when nobody waits for the end of the process any more. */
+  /** Resolves when the wait for the end of the process is over. */
   readonly #watched: Promise<void> | undefined;
 
   private constructor(
@@ -87,7 +87,7 @@ export class Destination implements AsyncDisposable {
    * Waits for the program to answer.
    *
    * @throws {WrongPeerProblem} when another process answers
-   * @throws {UpdateProblem} when nobody does
+   * @throws {UpdateProblem} when none does
    */
   static async connect(
     facts: VmRecord,
@@ -98,7 +98,7 @@ export class Destination implements AsyncDisposable {
     const giveUp = new AbortController();
     const watched = abortAtEnd(process, timeoutMs, giveUp);
     try {
-      const [client, resumptions] = await answering(
+      const [client, resumptions] = await connectAndWatch(
         facts,
         timeoutMs,
         giveUp.signal,
@@ -116,7 +116,7 @@ export class Destination implements AsyncDisposable {
     }
   }
 
-  /** Drives a program that answers already. */
+  /** Wraps a program whose monitor is connected already. */
   static attach(
     client: QmpClient,
     process: ProcessHandle,
@@ -156,14 +156,14 @@ export class Destination implements AsyncDisposable {
   }
 
   /**
-   * Lets the guest run. Whoever catches an error of it may put the VM back,
-   * unless it is a NeedsPersonError: QEMU says RESUME before the guest runs,
-   * so that a guest whose program never said it has not run. A program that
-   * does not answer is stopped, so that it stays so. Whether it lives on is for
-   * {@linkcode requireLasting} to find out.
+   * Resumes the guest. After an error the VM may be rolled back, unless it is a
+   * NeedsPersonError: QEMU sends RESUME before the guest runs, so without that
+   * event the guest has not run. A program that does not answer is stopped
+   * (SIGSTOP), so that it cannot resume the guest later. Whether the program
+   * survives is for {@linkcode requireStable} to find out.
    *
-   * @returns the RESUME event, which somebody else may have caused
-   * @throws {NeedsPersonError} when the guest has run, and does not any more
+   * @returns the RESUME event; another client may have caused it
+   * @throws {NeedsPersonError} when the guest has run, and is stopped again
    */
   async resume(): Promise<QmpEvent> {
     let event: QmpEvent;
@@ -174,40 +174,40 @@ export class Destination implements AsyncDisposable {
       });
     } catch (error) {
       if (error instanceof QmpCommandError) throw error;
-      return await this.#resumedAfterAll(error);
+      return await this.#resumeSeen(error);
     }
     await this.#requireRunning();
     return event;
   }
 
   /**
-   * Leaves the guest stopped, and its images to nobody else.
+   * Keeps the guest stopped, and locks its images if they were locked before.
    *
-   * @returns what keeps the program from its images; undefined when all is well
-   * @throws {QmpError} when it does not answer
+   * @returns why the images could not be locked; undefined on success
+   * @throws {QmpError} when the program does not answer
    */
-  async stay({ imagesActive }: VmRecord): Promise<string | undefined> {
+  async keepStopped({ imagesActive }: VmRecord): Promise<string | undefined> {
     if (imagesActive) return await activateImages(this.#client);
     await this.#client.execute("query-status");
     return undefined;
   }
 
   /**
-   * Looks at the program once more, a moment after it was given the VM: the
-   * guest, if it was let run, runs meanwhile.
+   * Makes sure that the program still has the VM a moment later. The guest, if
+   * it was resumed, runs during this time.
    *
-   * @throws {ShutDownError} when it was told to end
+   * @throws {ShutDownError} when it was told to quit
    * @throws {EndedAfterResumeError} when it has ended, and the guest has run
-   * @throws {NeedsPersonError} when the guest has run, and does not any more
+   * @throws {NeedsPersonError} when the guest has run, and is stopped again
    * @throws {UpdateProblem} when it has ended, and the guest has not run
    */
-  async requireLasting(): Promise<void> {
-    if (!await this.#process.exited(LASTING_MS)) {
+  async requireStable(): Promise<void> {
+    if (!await this.#process.exited(STABLE_MS)) {
       if (this.#resumptions.seen.length === 0) return;
-      const end = await this.#requireRunning();
-      const ended = end instanceof QmpClosedError &&
+      const error = await this.#requireRunning();
+      const ended = error instanceof QmpClosedError &&
         await this.#process.exited(END_TIMEOUT_MS);
-      if (!ended) return; // it ran when it was last heard
+      if (!ended) return; // it ran at its last reply
     }
     const { pid } = this.#process;
     await this.#client.drain();
@@ -222,23 +222,23 @@ export class Destination implements AsyncDisposable {
     throw ranAndEnded(how);
   }
 
-  /** Lets a program go on that was stopped because it did not answer. */
-  goOn(): void {
+  /** Continues a program that was stopped because it did not answer. */
+  continueProcess(): void {
     if (!this.#process.hasExited()) this.#process.sendSignal("SIGCONT");
   }
 
-  /** Whether its process has ended. */
+  /** Whether the program's process has ended. */
   hasEnded(): boolean {
     return this.#process.hasExited();
   }
 
-  /** Whether the guest has run on this program, regardless of who resumed it. */
+  /** Whether the guest has run here, whichever client resumed it. */
   async hasRun(): Promise<boolean> {
     if (this.#resumptions.seen.length > 0) return true;
     try {
       const reply = asObject(
         await this.#client.execute("query-status", undefined, {
-          timeoutMs: QUESTION_TIMEOUT_MS,
+          timeoutMs: QUERY_TIMEOUT_MS,
         }),
       );
       return reply["running"] === true || reply["status"] === SUSPENDED;
@@ -248,11 +248,11 @@ export class Destination implements AsyncDisposable {
     }
   }
 
-  /** The RESUME event of a program that does not answer; or its error. */
-  async #resumedAfterAll(cause: unknown): Promise<QmpEvent> {
+  /** The RESUME event that came before the failure, or throws its error. */
+  async #resumeSeen(cause: unknown): Promise<QmpEvent> {
     const process = this.#process;
     const stopped = await stopProcess(process);
-    // Nobody says anything more; what was said is all there is.
+    // Once the process is stopped, all its events are in the socket.
     if (stopped) await this.#client.drain();
     else await this.#client.closed;
     const [event] = this.#resumptions.seen;
@@ -261,14 +261,14 @@ export class Destination implements AsyncDisposable {
     return event;
   }
 
-  /** @returns why the program did not answer; undefined where it did */
+  /** @returns why the program did not answer; undefined if it did */
   async #requireRunning(): Promise<QmpError | undefined> {
     let status: string | undefined;
     try {
       const reply = asObject(await this.#client.execute("query-status"));
       if (reply["running"] === true) return undefined;
       status = text(reply["status"]);
-      // What it does once it runs is its own: it may sleep as it did before.
+      // The guest brought itself there, for example to sleep.
       if (isReachedByGuest(status)) return;
     } catch (error) {
       if (error instanceof QmpError) return error;
@@ -300,8 +300,8 @@ function ranAndEnded(how: string): UpdateError {
     "ended-after-resume",
     `${
       capital(how)
-    }; the guest had just been let run on it, so that its memory and ` +
-      "disks have moved on from the saved state and it cannot be put back",
+    }; the guest had just been resumed on it, so that its memory and disks ` +
+      "are newer than the saved state and it cannot be rolled back",
     {
       remedy:
         "Find out what ended the process, then start the VM anew by its " +
@@ -311,7 +311,7 @@ function ranAndEnded(how: string): UpdateError {
   );
 }
 
-/** Gives up when a process ends before the time is over, or is disposed. */
+/** Aborts if the process ends in time; returns when it is disposed of. */
 async function abortAtEnd(
   process: ProcessHandle,
   timeoutMs: number,
@@ -321,16 +321,16 @@ async function abortAtEnd(
     const ended = await process.exited(timeoutMs);
     if (ended) giveUp.abort(new Error(await howItEnded(process)));
   } catch (error) {
-    // Disposing ends the wait; nothing else can go wrong with it.
+    // The pidfd was disposed of, which ends the wait.
     if (!(error instanceof OsError)) throw error;
   }
 }
 
 /**
- * Connects, and watches for RESUME before the first command. That is sent
- * before the program has greeted: a round trip less of downtime.
+ * Connects, and watches for RESUME before the first command. That one is sent
+ * before the greeting has come: a round trip less of downtime.
  */
-async function answering(
+async function connectAndWatch(
   facts: VmRecord,
   timeoutMs: number,
   signal: AbortSignal,
@@ -349,7 +349,7 @@ async function answering(
       return [client, resumptions];
     } catch (error) {
       await client.close();
-      // The old program's last greeting, most likely; or the end of the new.
+      // Most likely still the old program, just before its exec.
       if (!(error instanceof QmpClosedError)) throw error;
     }
   }

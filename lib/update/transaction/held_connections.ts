@@ -4,8 +4,8 @@ import type { ProcessHandle } from "../../../ffi/process.ts";
 import { shutDown } from "../../../ffi/shut_down.ts";
 
 /**
- * Sockets of connections that no program has use for once the VM has left the
- * one that made them.
+ * The host's sockets of the guest's connections through user networking. They
+ * survive the exec, but the destination does not use them.
  */
 export class HeldConnections implements Disposable {
   readonly #sockets: readonly Fd[];
@@ -14,7 +14,7 @@ export class HeldConnections implements Disposable {
     this.#sockets = sockets;
   }
 
-  /** Holds what can be held; the guest is waiting, and nothing depends on it. */
+  /** Duplicates those that can be duplicated; the others do not matter. */
   static take(
     process: ProcessHandle,
     descriptors: readonly number[],
@@ -27,7 +27,7 @@ export class HeldConnections implements Disposable {
     return new HeldConnections(sockets);
   }
 
-  /** Tells their peers that they are over. */
+  /** Shuts the connections down, so that their peers do not wait for ever. */
   end(): void {
     for (const socket of this.#sockets) shutDown(socket);
   }

@@ -9,39 +9,39 @@ import { UpdateProblem } from "../error.ts";
 import { findDescriptor } from "../../proc/descriptors.ts";
 import type { Preserved } from "../standby/holdings.ts";
 
-/** A VM with every vfio vector and RAMBlock it can have stays below this. */
+/** More than every vfio vector and RAMBlock that a VM can have. */
 const MAXIMUM_DESCRIPTORS = 4096;
 
 const STANDARD_STREAMS = [0, 1, 2];
 
 /** Guest RAM that stays in place. */
 export interface PreservedRam {
-  /** Of them that are files. */
+  /** RAMBlocks that are files. */
   readonly blocks: number;
   readonly bytes: number;
 }
 
 /**
- * Duplicates of what a VM needs to live on when its process is gone: the
- * descriptors of its CPR state, those that its command line names, and its
- * standard streams. As long as this is held, guest RAM cannot be lost, but for
- * what is in files that have a name and keep it.
+ * Duplicates of the descriptors with which a VM outlives its process: those of
+ * CPR state, those that its command line names, and the standard streams. While
+ * this is held, guest RAM cannot be lost, except RAM in named files, which
+ * persists anyway.
  */
 export class Hold implements Disposable {
   private constructor(
     readonly cprState: CprState,
-    /** By the number that they have in the VM's process. */
+    /** By their number in the VM's process. */
     readonly descriptors: ReadonlyMap<number, Fd>,
-    /** The RAM among them. */
+    /** The guest RAM among them. */
     readonly ram: PreservedRam,
   ) {}
 
   /**
-   * Takes hold of a VM that waits in pre-switchover. Its guest waits as well:
-   * nothing here leaves the thread.
+   * Duplicates the descriptors of a VM in pre-switchover. Runs synchronously:
+   * the guest is stopped.
    *
    * @param named descriptors that its command line names
-   * @throws {UpdateProblem} when there is no CPR state, or it lies
+   * @throws {UpdateProblem} when there is no CPR state, or it is not valid
    * @throws {OsError} EPERM without the right to trace the process
    */
   static take(process: ProcessHandle, named: readonly number[]): Hold {
@@ -72,7 +72,7 @@ export class Hold implements Disposable {
     return new Hold(cprState, descriptors, { blocks, bytes });
   }
 
-  /** All of it, as a standby takes it. */
+  /** All descriptors, as a standby takes them. */
   get preserved(): Preserved[] {
     const { descriptors } = this.cprState;
     const named = new Set(descriptors.map(({ descriptor }) => descriptor));
@@ -92,14 +92,14 @@ export class Hold implements Disposable {
     return fd;
   }
 
-  /** True if a RAMBlock's memory is held. */
+  /** Whether a RAMBlock's memory is held. */
   has(block: string): boolean {
     return this.cprState.descriptors.some(({ name, id }) =>
       name === block && id === 0
     );
   }
 
-  /** True if memory of exactly this size is held under the name. */
+  /** Whether memory of exactly this size is held under the name. */
   hasMemory(name: string, size: number): boolean {
     const entry = this.cprState.descriptors.find((entry) =>
       entry.name === name && entry.id === 0
@@ -115,9 +115,9 @@ export class Hold implements Disposable {
 }
 
 /**
- * A duplicate of another process's descriptor. Where the system lets nobody but
- * a parent trace a process (Yama), memory and files are opened once more
- * instead, which comes to the same for them.
+ * A duplicate of another process's descriptor. Where only a parent may trace a
+ * process (Yama), the file is opened again instead, which is equivalent for
+ * memory and regular files.
  */
 function duplicateFrom(process: ProcessHandle, number: number): Fd {
   try {
@@ -149,7 +149,7 @@ function readState(pid: number): CprState {
   );
 }
 
-/** The name is the process's own choice; that it is memory is not. */
+/** The process chooses the name; the kernel says whether it is a memfd. */
 function openState(pid: number, number: number): Fd {
   try {
     return openForeignMemfd(pid, number);

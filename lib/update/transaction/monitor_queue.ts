@@ -2,14 +2,14 @@ import type { Fd } from "../../../ffi/fd.ts";
 import { endWaiting, listensAt } from "../../../ffi/listening_socket.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 
-/** More than a system lets wait unless it is told to. */
-const MOST = 8192;
+/** Above the default net.core.somaxconn, 4096. */
+const MAXIMUM = 8192;
 
 /**
- * The clients that wait at the VM's monitor, where its socket was passed to the
- * program and outlives it. A program serves one client at a time, in the order
- * in which they came: those would be served before cprctl, and the guest would
- * wait for them.
+ * The clients that wait in the backlog of the VM's monitor, if its listening
+ * socket was passed to the program and so outlives it. A monitor serves one
+ * client at a time: the destination would serve them before cprctl, which would
+ * add to the downtime.
  */
 export class MonitorQueue {
   readonly #listeners: readonly Fd[];
@@ -19,11 +19,11 @@ export class MonitorQueue {
   }
 
   /**
-   * @param descriptors what the VM has open, held here
+   * @param descriptors duplicates of the VM's descriptors
    * @param address of the monitor, as cprctl reaches it
    */
   static among(descriptors: Iterable<Fd>, address: QmpAddress): MonitorQueue {
-    // Who bound the socket may have called its folder otherwise.
+    // The path it was bound with may name the folder differently.
     const wanted = "path" in address ? nameOf(address.path) : undefined;
     return new MonitorQueue(
       [...descriptors].filter((fd) => {
@@ -34,11 +34,11 @@ export class MonitorQueue {
   }
 
   /**
-   * Ends their connections, between two programs: they can be made again at
-   * once, like those that the program before had.
+   * Closes their connections, between source and destination. The clients can
+   * reconnect at once, as those of the source have to.
    */
   end(): void {
-    for (const listener of this.#listeners) endWaiting(listener, MOST);
+    for (const listener of this.#listeners) endWaiting(listener, MAXIMUM);
   }
 }
 

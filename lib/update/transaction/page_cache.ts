@@ -1,6 +1,6 @@
 /**
- * The new program on disk, read before the downtime: a program that has
- * to be read while it starts more than doubles that.
+ * Reads the new program from disk before the guest is stopped: a start from a
+ * cold page cache more than doubles the downtime.
  *
  * @module
  */
@@ -18,25 +18,24 @@ import type { Choice } from "../programs/safe_run.ts";
 import { identityOf, isSameIdentity } from "../../proc/file_identity.ts";
 import type { Facts } from "../vm/facts.ts";
 
-/** The loader of the C library tells what it would load, and starts nothing. */
+/** As ldd does: the dynamic loader lists the libraries and does not start. */
 const TELL_LIBRARIES = { LD_TRACE_LOADED_OBJECTS: "1" };
-/** Where a program starts in spite of that, it ends at once. */
+/** If the program starts nevertheless, it ends at once. */
 const HARMLESS = ["-version"];
 
 const CHUNK_BYTES = 1024 * 1024;
-/** A program whose disk is slower than that starts slowly as well. */
+/** For a slow disk; reading ahead is optional. */
 const TIMEOUT_MS = 10_000;
 
-/** QEMU has a hundred libraries. */
+/** QEMU has about a hundred libraries. */
 const MOST_FILES = 512;
 
 /**
  * Reads a program and its libraries into the page cache, as far as the VM's
- * user may read them. What cannot be read is left to the program's start: that
- * is slower then, not wrong.
+ * user may read them. If some cannot be read, the start is only slower.
  *
  * @param program absolute path, as the VM sees it
- * @param user that the VM runs as
+ * @param user the user of the VM
  */
 export async function readAhead(
   facts: Facts,
@@ -46,14 +45,14 @@ export async function readAhead(
 ): Promise<void> {
   using view = new View(facts.pid, user);
   const file = view.open(program);
-  if (file === undefined || isExecuted(file, facts)) return; // it runs
+  if (file === undefined || isExecuted(file, facts)) return; // it is cached
   const libraries = isOurs(file, program)
     ? await librariesOf(program, choice)
     : [];
   await view.readAll([program, ...libraries]);
 }
 
-/** Files, as the process that runs the VM sees them and may read them. */
+/** Files as the VM's process sees them, with the rights of its user. */
 export class View implements Disposable {
   readonly #root: Fd;
   readonly #user: Credentials;
@@ -64,7 +63,7 @@ export class View implements Disposable {
     this.#user = user;
   }
 
-  /** Undefined for what is no file, or not for the user to read. */
+  /** Undefined if it is no regular file, or the user may not read it. */
   open(path: string): Fd | undefined {
     const [root, user] = [this.#root, this.#user];
     try {
@@ -77,7 +76,7 @@ export class View implements Disposable {
     }
   }
 
-  /** Reads files as far as they can be read, and as the time allows. */
+  /** Reads as many files as the time allows, and skips unreadable ones. */
   async readAll(paths: readonly string[]): Promise<void> {
     const files = paths.slice(0, MOST_FILES).map((path) => this.open(path))
       .filter((file) => file !== undefined);
@@ -96,7 +95,7 @@ function isExecuted(file: Fd, { executable }: Facts): boolean {
   return isSameIdentity(identityOf(file.stat()), executable);
 }
 
-/** Whether the path leads us where it leads the VM. */
+/** Whether the path is the same file for us as for the VM. */
 function isOurs(file: Fd, path: string): boolean {
   try {
     const ours = foreignStatus(path, { followLink: true });
@@ -108,7 +107,7 @@ function isOurs(file: Fd, path: string): boolean {
   }
 }
 
-/** The files that the loader would load besides. */
+/** The libraries that the dynamic loader would load. */
 async function librariesOf(
   program: string,
   { sandbox, namedByOperator }: Choice,
@@ -121,7 +120,7 @@ async function librariesOf(
       }),
     );
   } catch (error) {
-    if (error instanceof ProbeError) return []; // whoever starts it will say why
+    if (error instanceof ProbeError) return []; // its start will report why
     throw error;
   }
 }
@@ -132,7 +131,7 @@ export function librariesIn(printed: string): string[] {
   return [...found].map(([, path = ""]) => path);
 }
 
-/** Waits until all of a file has been read, or the time is over. */
+/** Reads a whole file, or until the time is over. */
 async function readUntil(file: Fd, deadline: number): Promise<void> {
   const chunk = new Uint8Array(CHUNK_BYTES);
   const late = Promise.withResolvers<number>();

@@ -2,33 +2,32 @@ import { messageOf } from "../../errors.ts";
 import type { Phase, PhaseName } from "../phase.ts";
 
 /**
- * Is told of each phase before it begins; the update waits for its answer,
- * which counts for no phase. What it throws ends an update that has touched
- * nothing yet, and no other.
+ * Called and awaited before each phase; that time is not attributed to any
+ * phase. If it throws, the update ends, but only while the VM is untouched.
  */
 export type PhaseObserver = (name: PhaseName) => void | Promise<void>;
 
-/** Measures the phases of one update, one after another. */
+/** Measures the phases of one update. */
 export class PhaseClock {
   readonly #origin = performance.now();
   readonly #observer: PhaseObserver | undefined;
   readonly #done: Phase[] = [];
   readonly #problems: string[] = [];
-  #goesOn = false;
+  #ignoresErrors = false;
   #current: { name: PhaseName; start: number } | undefined;
 
   constructor(observer?: PhaseObserver) {
     this.#observer = observer;
   }
 
-  /** Ends the phase under way and begins the next. */
+  /** Ends the current phase and begins the next. */
   async begin(name: PhaseName): Promise<void> {
     this.end();
-    await this.#tell(name);
+    await this.#notify(name);
     this.#current = { name, start: this.elapsed() };
   }
 
-  /** Ends the phase under way. */
+  /** Ends the current phase. */
   end(): void {
     if (this.#current === undefined) return;
     const { name, start } = this.#current;
@@ -40,21 +39,21 @@ export class PhaseClock {
     this.#current = undefined;
   }
 
-  /** From now on a VM depends on it that the update comes to its end. */
-  goOn(): void {
-    this.#goesOn = true;
+  /** From now on an observer's error must not end the update. */
+  ignoreObserverErrors(): void {
+    this.#ignoresErrors = true;
   }
 
-  /** What whoever observes threw since then. */
+  /** The errors of the observer since then. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
-  async #tell(name: PhaseName): Promise<void> {
+  async #notify(name: PhaseName): Promise<void> {
     try {
       await this.#observer?.(name);
     } catch (error) {
-      if (!this.#goesOn) throw error;
+      if (!this.#ignoresErrors) throw error;
       this.#problems.push(messageOf(error));
     }
   }
@@ -70,7 +69,7 @@ export class PhaseClock {
   }
 }
 
-/** Milliseconds to the microsecond. */
+/** Rounds milliseconds to whole microseconds. */
 export function round(milliseconds: number): number {
   return Math.max(0, Math.round(milliseconds * 1000) / 1000);
 }

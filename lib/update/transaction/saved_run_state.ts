@@ -1,6 +1,6 @@
 /**
- * The run state that was saved with a VM, section "globalstate": what it truly
- * was when it stopped, whatever the monitor had said before.
+ * The run state that was saved with a VM, in section "globalstate". It may be
+ * newer than the last reply to query-status.
  *
  * @module
  */
@@ -12,33 +12,33 @@ import { canBeLoaded } from "../vm/run_state.ts";
 const SIZE_BYTES = 4;
 const SUBSTITUTE = "paused";
 
-/** What was saved, and what a program makes of it. */
+/** The run state that the destination will load. */
 export interface SavedRunState {
-  /** Such as "running"; what was saved. */
+  /** Such as "running". */
   readonly saved: string;
-  /** True where it was another, which no program loads. */
+  /** Whether QEMU had saved one that cannot be loaded, which was replaced. */
   readonly replaced: boolean;
 }
 
 /**
- * Finds the run state; one that makes QEMU end as it loads it, such as that of
- * a VM at a debugger's breakpoint, is replaced by "paused" in the bytes.
+ * Finds the run state. QEMU aborts when it loads some of them, such as "debug"
+ * (a breakpoint): these are replaced by "paused" in the bytes.
  *
- * @returns undefined where there is none
+ * @returns undefined if there is none
  */
 export function settleRunState(
   bytes: Uint8Array<ArrayBuffer>,
   records: readonly DecodedRecord[],
 ): SavedRunState | undefined {
-  const place = findText(records);
-  if (place === undefined) return undefined;
-  const text = bytes.subarray(place.offset, place.offset + place.size);
+  const field = findText(records);
+  if (field === undefined) return undefined;
+  const text = bytes.subarray(field.offset, field.offset + field.size);
   const end = text.indexOf(0);
   if (end <= 0) return undefined;
   const saved = new TextDecoder().decode(text.subarray(0, end));
   if (canBeLoaded(saved)) return { saved, replaced: false };
   new DataView(bytes.buffer, bytes.byteOffset)
-    .setUint32(place.offset - SIZE_BYTES, SUBSTITUTE.length + 1);
+    .setUint32(field.offset - SIZE_BYTES, SUBSTITUTE.length + 1);
   text.fill(0);
   new TextEncoder().encodeInto(SUBSTITUTE, text);
   return { saved: SUBSTITUTE, replaced: true };

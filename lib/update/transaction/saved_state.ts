@@ -13,44 +13,43 @@ import { type SavedRunState, settleRunState } from "./saved_run_state.ts";
 
 const MIB = 1024 ** 2;
 /**
- * Devices without RAM: a few megabytes; with a thousand vCPUs, or pictures of a
- * virtio-gpu, tens of them. The VM's user writes the file, and memory of ours
- * is taken for it.
+ * Devices without RAM need a few megabytes; a thousand vCPUs, or the resources
+ * of a virtio-gpu, tens of megabytes. The VM's user writes the file, and it is
+ * read into our memory.
  */
 const MAXIMUM_STATE = 64 * MIB;
 /**
- * Up to here a state is verified: what is made of it takes up to eleven times
- * its memory, if it was written to do so. A vCPU has some 30 kB.
+ * Larger states are not verified: a hostile one takes up to eleven times its
+ * size in memory to decode. A vCPU has about 30 kB.
  */
 const MAXIMUM_VERIFIED = 10 * MIB;
-/** What comes before the devices lists the RAMBlocks: kilobytes. */
+/** The list of RAMBlocks, before the devices: kilobytes. */
 const MAXIMUM_SETUP = 4 * MIB;
 /** Sections and commands: a few for each vCPU and device. */
 const MAXIMUM_RECORDS = 65_536;
-/** Compared at once. */
+/** Size of one comparison, in bytes. */
 const PIECE = 256 * 1024;
 
 const WORD_BYTES = 4;
 
 /**
- * The state file, read through a descriptor of its own. What QEMU wrote is kept
- * in memory: the format has no checksum, and a file that was altered on the way
- * loads without a word.
+ * The state file. What QEMU wrote is kept in memory as well: the format has no
+ * checksum, and QEMU loads an altered file without an error.
  */
 export class SavedState implements Disposable {
   readonly #file: Fd;
-  /** What the file began with before the switchover, when it was looked at. */
+  /** The start of the file, as it was before the switchover. */
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #runState: SavedRunState | undefined;
 
-  /** @param file at the path, open to be read and written */
+  /** @param file the file at the path, open for reading and writing */
   constructor(readonly path: string, file: Fd) {
     this.#file = file;
   }
 
   /**
-   * Opens the state file, which exists.
+   * Opens an existing state file.
    *
    * @throws {OsError} EAGAIN when the VM's user has a lease on it
    */
@@ -59,27 +58,27 @@ export class SavedState implements Disposable {
   }
 
   /**
-   * The last look before the switchover: every RAMBlock that the stream lists is
-   * held, or comes back from a file by its name.
+   * The last check before the switchover: every RAMBlock that the stream lists
+   * is held, or needs no descriptor.
    *
-   * @param comesBack whether a RAMBlock needs no descriptor, such as that of a
-   * shared file that is at its name
+   * @param persists whether a RAMBlock needs no descriptor, such as a shared
+   * file that still has its name
    * @param deviceMemory backends whose block the stream names with a path
    * @throws {UpdateProblem} naming the blocks that would be lost
    * @throws {StreamError} when the stream cannot be read
    */
   checkRam(
     hold: Pick<Hold, "has" | "hasMemory">,
-    comesBack: (block: string) => boolean,
+    persists: (block: string) => boolean,
     deviceMemory: ReadonlySet<string> = new Set(),
   ): void {
     this.#setup = this.#read(MAXIMUM_SETUP);
     const { blocks } = readStreamSetup(this.#setup);
     const isKept = ({ name, usedLength }: RamBlock) => {
-      if (hold.has(name) || comesBack(name)) return true;
+      if (hold.has(name) || persists(name)) return true;
       const backend = backendOf(name, blocks, deviceMemory);
       return backend !== undefined &&
-        (hold.hasMemory(backend, usedLength) || comesBack(backend));
+        (hold.hasMemory(backend, usedLength) || persists(backend));
     };
     const lost = blocks.filter((block) => !isKept(block))
       .map(({ name }) => `"${name}"`);
@@ -89,33 +88,32 @@ export class SavedState implements Disposable {
       `RAMBlock ${lost.join(", ")} would not be preserved`,
       {
         remedy: "Start the VM with share=on for its memory-backend and " +
-          "aux-ram-share=on for its machine; a file that is its memory has to " +
-          "stay where it is",
+          "aux-ram-share=on for its machine; do not move or remove a file " +
+          "that is its memory",
       },
     );
   }
 
   /**
-   * Keeps what was written, once the device state is complete. QEMU goes on
-   * writing from where it was, so that the beginning, should it have changed,
-   * can be put back.
+   * Keeps the state, once the source has saved its devices. The part before the
+   * switchover is taken as it was then: QEMU does not write it again.
    *
-   * @param completed the old program said that it wrote everything
+   * @param completed whether the source reported that the migration completed
    * @returns why it cannot be verified to its last byte; undefined if it was
-   * @throws {StreamError} when it is torn and the program said nothing
+   * @throws {StreamError} when it is incomplete and not reported as completed
    * @throws {UpdateProblem} when it is too large
    */
   keep(completed: boolean): string | undefined {
     const bytes = this.#read(this.#size());
     if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
-    const doubt = this.#doubt(bytes, completed);
+    const unverified = this.#verify(bytes, completed);
     this.#bytes = bytes;
     if (this.#runState?.replaced === true) this.#write(bytes);
-    return doubt;
+    return unverified;
   }
 
-  /** What only the program that wrote it, and the one that loads it, know. */
-  #doubt(
+  /** @returns why the state cannot be verified; undefined if it was */
+  #verify(
     bytes: Uint8Array<ArrayBuffer>,
     completed: boolean,
   ): string | undefined {
@@ -135,24 +133,24 @@ export class SavedState implements Disposable {
     }
   }
 
-  /** True once the whole state is kept. */
+  /** Whether the complete state is kept. */
   get complete(): boolean {
     return this.#bytes !== undefined;
   }
 
   /**
-   * Makes sure that the file says what was kept.
+   * Makes sure that the file has the state that was kept.
    *
-   * @returns true if it had been altered, and was written anew
+   * @returns true if it had been altered, and was rewritten
    */
   restore(): boolean {
     const kept = this.#bytes;
-    if (kept === undefined || this.#says(kept)) return false;
+    if (kept === undefined || this.#has(kept)) return false;
     this.#write(kept);
     return true;
   }
 
-  /** In which the VM was saved; undefined where that cannot be told. */
+  /** The VM's saved run state; undefined if it could not be decoded. */
   get runState(): SavedRunState | undefined {
     return this.#runState;
   }
@@ -164,8 +162,7 @@ export class SavedState implements Disposable {
   }
 
   /**
-   * How large it is; it belongs to the VM's user, who may make it as large as
-   * they like.
+   * The size of the file; the VM's user can make it as large as they like.
    *
    * @throws {UpdateProblem} when it is larger than a state can be
    */
@@ -174,17 +171,17 @@ export class SavedState implements Disposable {
     if (size <= MAXIMUM_STATE) return size;
     throw new UpdateProblem(
       "state-too-large",
-      `State file "${this.path}" has ${size} bytes, far more than devices need`,
+      `State file "${this.path}" has ${size} bytes, more than devices can need`,
     );
   }
 
-  /** What is at its start, at most so many bytes; into memory once. */
+  /** Reads from the start, at most so many bytes. */
   #read(limit: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(Math.min(this.#size(), limit));
     return bytes.subarray(0, this.#fill(bytes, 0));
   }
 
-  /** Reads from an offset until there is no room, or no more. */
+  /** Reads from an offset until the buffer is full, or the file ends. */
   #fill(into: Uint8Array<ArrayBuffer>, offset: number): number {
     let length = 0;
     while (length < into.length) {
@@ -195,8 +192,8 @@ export class SavedState implements Disposable {
     return length;
   }
 
-  /** Whether the file has these bytes and no others; within the downtime. */
-  #says(bytes: Uint8Array<ArrayBuffer>): boolean {
+  /** Whether the file has exactly these bytes; runs within the downtime. */
+  #has(bytes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#file.stat().size !== bytes.length) return false;
     const piece = new Uint8Array(Math.min(PIECE, bytes.length));
     for (let at = 0; at < bytes.length; at += piece.length) {
@@ -213,17 +210,17 @@ export class SavedState implements Disposable {
   }
 }
 
-/** @throws {UpdateProblem} when nobody else said that it is whole */
+/** @throws {UpdateProblem} when the source did not report completion either */
 function tooLarge({ length }: Uint8Array, completed: boolean): string {
-  const doubt = `it has ${length} bytes, which is too much to be looked at`;
-  if (completed) return doubt;
+  const unverified = `it has ${length} bytes, which is too large to decode`;
+  if (completed) return unverified;
   throw new UpdateProblem(
     "state-unverified",
-    `The saved state cannot be verified: ${doubt}`,
+    `The saved state cannot be verified: ${unverified}`,
   );
 }
 
-/** Word by word; both begin at a multiple of a word. */
+/** Compares by words, within the downtime; both are aligned to a word. */
 function equal(
   a: Uint8Array<ArrayBuffer>,
   b: Uint8Array<ArrayBuffer>,

@@ -1,5 +1,5 @@
 /**
- * The old program's part: from a running VM to the exec.
+ * The source: drives the old program from the running VM to the exec.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import {
   isLive,
   isReachedByGuest,
   remedyFor,
-  standsStill,
+  stoppedPhrase,
 } from "../vm/run_state.ts";
 import {
   END_TIMEOUT_MS,
@@ -37,10 +37,10 @@ import {
   STEP_TIMEOUT_MS,
 } from "../timeouts.ts";
 
-/** How a VM was before it was stopped. */
+/** The run state of a VM before it was stopped. */
 export type Before = Pick<Facts, "runState" | "running">;
 
-/** What it works with. */
+/** What a source needs. */
 interface SourceNeeds {
   readonly client: QmpClient;
   readonly facts: Facts;
@@ -49,7 +49,7 @@ interface SourceNeeds {
   readonly shutdown: ShutdownWatch;
 }
 
-/** Drives the program that runs the VM until it is replaced. */
+/** Drives the source until it executes the new program. */
 export class Source implements Disposable {
   readonly #client: QmpClient;
   readonly #facts: Facts;
@@ -57,11 +57,11 @@ export class Source implements Disposable {
   readonly #deadline: Deadline;
   readonly #shutdown: ShutdownWatch;
   readonly #watch: EventWatch;
-  /** How the VM was when it was told to migrate; before, as it was found. */
+  /** The run state right before `migrate`. */
   #before: Before;
-  /** What the program said last. */
+  /** The run state of the last reply. */
   #runState: string;
-  /** How many events had been seen before that. */
+  /** How many events had been seen before `migrate`. */
   #earlier = 0;
 
   constructor({ client, facts, process, deadline, shutdown }: SourceNeeds) {
@@ -75,37 +75,37 @@ export class Source implements Disposable {
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   }
 
-  /** Sets what a cpr-exec with pause-before-switchover needs. */
+  /** Sets the migration parameters for cpr-exec. */
   async prepare(command: readonly string[]): Promise<void> {
     await MigrationSettings.forUpdate(command).set(this.#client);
   }
 
   /**
-   * The last look at the run state while the guest may still be left alone.
+   * The last check of the run state before the guest is stopped.
    *
-   * @throws {RefusedError} when the VM cannot be moved in it
+   * @throws {RefusedError} when the VM cannot be moved in this run state
    */
   async requireMovable(): Promise<void> {
     const { runState } = beforeOf(await this.#client.execute("query-status"));
     if (canBeMoved(runState)) return;
     throw new RefusedError(
       "run-state",
-      `The VM came into run state "${runState}" after the checks had looked ` +
-        "at it; it was not touched",
+      `The VM went into run state "${runState}" after the checks; it was not ` +
+        "touched",
       { remedy: remedyFor(runState) },
     );
   }
 
   /**
-   * Stops the VM and saves what comes before its devices. CPR state is there
-   * to be read when this returns.
+   * Stops the guest and waits for pre-switchover. CPR state can be read when
+   * this returns.
    *
-   * @throws {RolledBackError} when it failed and the VM is as it was
+   * @throws {RolledBackError} when it failed and the VM is as before
    */
   async migrate(uri: string): Promise<void> {
     this.#earlier = this.#watch.seen.length;
     try {
-      // Both are sent at once: nobody comes between the question and the stop.
+      // Sent together, so that no other client gets between query and stop.
       const [asked, migrated] = await Promise.allSettled([
         this.#client.execute("query-status"),
         this.#client.execute("migrate", { uri }),
@@ -123,38 +123,38 @@ export class Source implements Disposable {
     }
   }
 
-  /** How the VM was when it was told to migrate. */
+  /** The run state right before `migrate`. */
   get before(): Before {
     return this.#before;
   }
 
-  /** The STOP event; undefined where the VM stood still before. */
+  /** The STOP event; undefined if the VM was stopped before. */
   get stopEvent(): QmpEvent | undefined {
     return isLive(this.#before) ? this.#seen("STOP") : undefined;
   }
 
-  /** The RESUME event of a VM that was given back; undefined without one. */
+  /** The RESUME event after a cancelled or failed migration. */
   get resumeEvent(): QmpEvent | undefined {
     return this.#seen("RESUME");
   }
 
-  /** Whether the program said that it saved everything. */
+  /** Whether the source reported that the migration completed. */
   get completed(): boolean {
     return this.#watch.seen.some((event) => statusOf(event) === "completed");
   }
 
   /**
-   * Ends a migration before the switchover; the VM runs on.
+   * Cancels the migration before the switchover; the VM resumes.
    *
-   * @param cause why
-   * @returns the error that says both
+   * @param cause why the update is cancelled
+   * @returns the error with the cause and the state of the VM
    */
   async cancel(cause: unknown): Promise<UpdateError> {
     const reason = messageOf(cause);
     try {
       this.#client.deadline = performance.now() + RESUME_TIMEOUT_MS;
       await this.#client.execute("migrate_cancel");
-      await this.#expectAsBefore();
+      await this.#awaitResumed();
     } catch (error) {
       return await this.#lost(reason, error);
     }
@@ -162,17 +162,17 @@ export class Source implements Disposable {
       "stopped",
       "source",
       CANCELLED,
-      `${reason}; the VM ${this.#asBefore} on the old program`,
+      `${reason}; the VM ${this.#vmState} on the old program`,
       { remedy: remedyOf(cause), cause },
     );
   }
 
   /**
-   * Lets the program save the devices and execute the new one. The end of the
-   * connection is the sign that it did.
+   * Has the source save the devices and execute the new program. The exec closes
+   * the monitor's connection.
    *
-   * @param terminals the character devices whose terminals would stay open
-   * @throws {RolledBackError} when the exec failed and the VM is as it was
+   * @param terminals character devices whose pty is closed before the exec
+   * @throws {RolledBackError} when the exec failed and the VM is as before
    * @throws {QmpTimeoutError} when neither happens in time
    */
   async switchover(terminals: readonly string[]): Promise<void> {
@@ -198,18 +198,18 @@ export class Source implements Disposable {
 
   async #failed(): Promise<UpdateError> {
     const reason = await failureOf(this.#client);
-    await this.#expectAsBefore();
+    await this.#awaitResumed();
     return failure(
       "moved",
       "source",
       "migration-failed",
-      `The migration failed: ${reason}; the VM ${this.#asBefore} on the old ` +
+      `The migration failed: ${reason}; the VM ${this.#vmState} on the old ` +
         "program",
       { remedy: "Fix the cause, then run the same command again" },
     );
   }
 
-  /** The error that says what a failed command means for the VM. */
+  /** The error for a failed command, with the state of the VM. */
   async #explain(error: unknown): Promise<UpdateError> {
     if (error instanceof UpdateError) return error;
     const reason = messageOf(error);
@@ -218,7 +218,7 @@ export class Source implements Disposable {
       return await this.#lost(reason, error);
     }
     try {
-      await this.#expectAsBefore();
+      await this.#awaitResumed();
     } catch (later) {
       return await this.#lost(reason, later);
     }
@@ -226,12 +226,12 @@ export class Source implements Disposable {
       "stopped",
       "source",
       "migration-refused",
-      `${reason}; the VM ${this.#asBefore} on the old program`,
+      `${reason}; the VM ${this.#vmState} on the old program`,
       { cause: error },
     );
   }
 
-  /** The error for a program that cannot be talked to any more. */
+  /** The error for a source that no longer answers. */
   async #lost(reason: string, cause: unknown): Promise<UpdateError> {
     const { pid } = this.#facts;
     if (await this.#process.exited(END_TIMEOUT_MS)) {
@@ -255,30 +255,28 @@ export class Source implements Disposable {
     );
   }
 
-  /** The first event of this name since the VM was told to migrate. */
+  /** The first event of this name since `migrate`. */
   #seen(wanted: string): QmpEvent | undefined {
     return this.#watch.seen.slice(this.#earlier)
       .find(({ name }) => name === wanted);
   }
 
-  get #asBefore(): string {
+  /** The verb of a message about the VM. */
+  get #vmState(): string {
     return this.#runState === "running"
       ? "runs"
-      : standsStill(this.#runState, this.#before);
+      : stoppedPhrase(this.#runState, this.#before);
   }
 
-  /**
-   * Waits until the VM goes on, if it did, or stands where its guest brought
-   * it; says so only when it is true.
-   */
-  async #expectAsBefore(): Promise<void> {
+  /** Waits until the VM runs, if it ran before or its guest stopped it. */
+  async #awaitResumed(): Promise<void> {
     const deadline = performance.now() + RESUME_TIMEOUT_MS;
-    this.#client.deadline = deadline; // that of the update may be over
+    this.#client.deadline = deadline; // the update's may be over
     for (;;) {
       const now = beforeOf(await this.#client.execute("query-status"));
-      const hasGoneOn = isLive(now) === isLive(this.#before) ||
+      const hasResumed = isLive(now) === isLive(this.#before) ||
         isReachedByGuest(now.runState);
-      if (hasGoneOn && now.runState !== "finish-migrate") {
+      if (hasResumed && now.runState !== "finish-migrate") {
         this.#runState = now.runState;
         return;
       }

@@ -10,15 +10,15 @@ import { SavedState } from "./saved_state.ts";
 
 const BLOCK = "warm-up";
 const BLOCK_BYTES = 4096;
-/** As much as a state has: only long loops are compiled at once. */
+/** The size of a real state: only long loops are compiled right away. */
 const STATE_BYTES = 256 * 1024;
 const TIMEOUT_MS = 1_000;
 const BOOST_MS = 1;
 
 /**
- * Does once, with something of our own, what is done while the guest waits:
- * the runtime compiles a function, and the way into the C library, when they
- * are first used. That takes more time than the work itself.
+ * Runs once, on dummy data, the code that later runs within the downtime. The
+ * runtime compiles a function, and each call into the C library, on first use,
+ * which takes longer than the work itself.
  */
 export async function warmUp(): Promise<void> {
   using memfd = createMemfd(CPR_EXEC_STATE);
@@ -39,7 +39,7 @@ export async function warmUp(): Promise<void> {
   await boost();
 }
 
-/** The state of a machine without devices. */
+/** The migration stream of a machine without devices. */
 function stream(): Uint8Array {
   const writer = new StreamWriter();
   writer.header();

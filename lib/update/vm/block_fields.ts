@@ -1,7 +1,7 @@
 /**
- * Of what a monitor tells of drives and block nodes, what an administrator
- * changes and a new program would not find by itself. What an image says of
- * itself it says to the new program as well.
+ * The fields of drives and block nodes that an administrator can change at run
+ * time. What is stored in an image is left out: the new program reads it as
+ * well.
  *
  * @module
  */
@@ -9,28 +9,28 @@
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { asArray, asObject } from "./reply.ts";
 
-/** Limits of a drive, which are its own and not its node's. */
+/** The I/O limits that belong to the drive, not to its node. */
 const LIMIT = /^(bps|iops)(_|$)|^group$/;
 
-/** What of `inserted` is the drive's; its node tells the rest. */
+/** The other members of `inserted` that belong to the drive. */
 const OF_DRIVE = ["node-name", "file"];
 
-/** Set by the guest (a crossed threshold is cleared), or by the stop. */
-const NOT_LASTING = new Set(["active", "write_threshold"]);
+/** Changed by the guest (a crossed threshold is cleared), or by the stop. */
+const VOLATILE = new Set(["active", "write_threshold"]);
 
 /**
- * Of an element of query-block. The length of what the guest sees is in it: a
- * file below may grow as the guest writes, and is left out with its node.
+ * Of an element of query-block. It includes the virtual size, but not the size
+ * of the file, which may grow as the guest writes.
  */
-export function lastingOfDrive(drive: JsonObject): Json {
+export function comparedOfDrive(drive: JsonObject): Json {
   const { inserted } = drive;
   return {
     "medium": isObject(inserted),
-    ...isObject(inserted) ? lastingOfMedium(inserted) : {},
+    ...isObject(inserted) ? comparedOfMedium(inserted) : {},
   };
 }
 
-function lastingOfMedium(inserted: JsonObject): JsonObject {
+function comparedOfMedium(inserted: JsonObject): JsonObject {
   const size = asObject(inserted["image"] ?? null)["virtual-size"];
   return {
     ...Object.fromEntries(
@@ -43,9 +43,9 @@ function lastingOfMedium(inserted: JsonObject): JsonObject {
 }
 
 /** Of an element of query-named-block-nodes. */
-export function lastingOfNode(node: JsonObject): Json {
+export function comparedOfNode(node: JsonObject): Json {
   const scalars = Object.entries(node).filter(([key, value]) =>
-    !NOT_LASTING.has(key) && !Array.isArray(value) && !isObject(value)
+    !VOLATILE.has(key) && !Array.isArray(value) && !isObject(value)
   );
   // The guest negotiates `writeback`.
   const { direct, "no-flush": noFlush } = asObject(node["cache"] ?? null);
@@ -53,15 +53,15 @@ export function lastingOfNode(node: JsonObject): Json {
     ...Object.fromEntries(scalars),
     "cache": { "direct": direct ?? null, "no-flush": noFlush ?? null },
     "children": asArray(node["children"]),
-    // Those without a name are a job's own.
+    // Bitmaps without a name belong to a job.
     "dirty-bitmaps": asArray(node["dirty-bitmaps"]).filter(isObject)
       .filter(({ name }) => name !== undefined && name !== "")
-      .map(lastingOfBitmap),
+      .map(comparedOfBitmap),
   };
 }
 
-/** Without what it counted, and whether somebody reads it. */
-function lastingOfBitmap({ name, granularity, persistent }: JsonObject): Json {
+/** Without its count, and without whether it is in use. */
+function comparedOfBitmap({ name, granularity, persistent }: JsonObject): Json {
   return {
     "name": name ?? null,
     "granularity": granularity ?? null,

@@ -2,16 +2,15 @@ import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import { peripherals } from "./peripherals.ts";
 import { text } from "./reply.ts";
 
-/** Alone on a bus of virtio, or as a PCI device. */
+/** On a virtio bus, or as a PCI device. */
 const VIRTIO_MEM = /^child<virtio-mem(-pci)?>$/;
-/** Where -object puts a memory backend; the rest of the path is its id. */
+/** The QOM path of a memory backend from -object, with its id. */
 const BACKEND = /^\/objects\/([^/]+)$/;
 
 /**
- * The ids of the memory backends that are behind a virtio-mem device. Such a
- * RAMBlock has two names: a stream puts the device's path before the id, as in
- * "0000:00:02.0/vmm", while CPR state and a program that looks for it there
- * have the id alone.
+ * The ids of the memory backends of virtio-mem devices. Such a RAMBlock has two
+ * names: the migration stream has the device's path before the id, as in
+ * "0000:00:02.0/vmm", while CPR state has the id alone.
  */
 export async function readDeviceMemory(
   client: Executor,
@@ -31,12 +30,12 @@ export async function readDeviceMemory(
 }
 
 /**
- * The backend behind a RAMBlock of a stream.
+ * The memory backend of a RAMBlock.
  *
  * @param block as the stream names it
- * @param all that the stream lists
- * @param backends those behind a virtio-mem device
- * @returns undefined where the name leaves any doubt
+ * @param all the RAMBlocks that the stream lists
+ * @param backends the ids of {@linkcode readDeviceMemory}
+ * @returns undefined if there is none, or the name is ambiguous
  */
 export function backendOf(
   block: string,

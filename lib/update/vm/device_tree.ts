@@ -1,6 +1,6 @@
 /**
- * The devices in what the human monitor prints as `info qtree`, which has what
- * no other answer tells together: types, addresses, and who sits on which bus.
+ * The devices in `info qtree` of the human monitor. No QMP command has types,
+ * addresses and buses together.
  *
  * ```
  *       dev: virtio-blk-pci, id "disk"
@@ -19,22 +19,22 @@
 export interface TreeDevice {
   readonly type: string;
   readonly id: string;
-  /** Type of the bus that it sits on, such as "PCIE". */
+  /** Type of the bus that it is on, such as "PCIE". */
   readonly busType: string;
-  /** Undefined where it is no PCI device. */
-  readonly pci: PciPlace | undefined;
-  /** Devices on the buses that it has. */
+  /** Undefined if it is no PCI device. */
+  readonly pci: PciInfo | undefined;
+  /** Devices on its own buses. */
   readonly children: readonly TreeDevice[];
 }
 
-/** What a guest sees of a PCI device. */
-export interface PciPlace {
+/** A PCI device as the guest sees it. */
+export interface PciInfo {
   /** Such as "00:04.0". */
   readonly address: string;
   readonly isBridge: boolean;
   /** Base address registers. */
   readonly bars: number;
-  /** Those of them that the guest has given an address. */
+  /** Those to which the guest has assigned an address. */
   readonly mapped: number;
 }
 
@@ -46,14 +46,14 @@ const BAR = /^ *bar \d+: .* at 0x([0-9a-f]+) /;
 const UNMAPPED = /^f+$/;
 const PCI_BRIDGE = "PCI bridge";
 
-/** Every device, those on other devices' buses too, from the top. */
+/** Every device, also those on other devices' buses, in order. */
 export function devicesIn(lines: readonly string[]): TreeDevice[] {
   const reader = new TreeReader();
   for (const line of lines) reader.take(line);
   return reader.devices;
 }
 
-/** Something whose lines are not over yet. */
+/** A device or bus whose lines have not ended yet. */
 type Open<T> = T & { readonly indent: number };
 
 class TreeReader {
@@ -107,13 +107,13 @@ class TreeReader {
   }
 }
 
-/** A device as its lines come. */
+/** A device while its lines are read. */
 interface Draft extends TreeDevice {
-  pci: (PciPlace & { bars: number; mapped: number }) | undefined;
+  pci: (PciInfo & { bars: number; mapped: number }) | undefined;
   readonly children: Draft[];
 }
 
-/** Ends what is not above a line of this indent. */
+/** Ends everything that a line of this indent is not inside of. */
 function close(open: Open<unknown>[], indent: number): void {
   while ((open.at(-1)?.indent ?? -1) >= indent) open.pop();
 }

@@ -18,10 +18,10 @@ import { type RamFile, readRamFiles } from "./ram_files.ts";
 import { asObject, nameText, text } from "./reply.ts";
 import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
-/** What a VM runs on: the name that a report gives the program. */
+/** The name of a VM's program in reports. */
 export type ProgramName = "QEMU" | "cprctl";
 
-/** A program that a VM runs on; null for what is not known of it. */
+/** A VM's program; null for what is not known. */
 export interface Program {
   readonly program: string;
   readonly version: string | null;
@@ -30,7 +30,7 @@ export interface Program {
   readonly exe: string | null;
 }
 
-/** By what a person knows a VM. */
+/** What identifies a VM to its operator. */
 export interface VmNames {
   readonly name: string | null;
   readonly uuid: string | null;
@@ -39,14 +39,14 @@ export interface VmNames {
   readonly machine: string | null;
 }
 
-/** Who a VM is and how it was before an update. Plain data. */
+/** A VM and its state before an update. Plain data, for the journal. */
 export interface VmRecord {
   readonly address: QmpAddress;
   readonly pid: number;
   readonly owner: { readonly uid: number; readonly gid: number };
-  /** With the pid, names the process for good. */
+  /** Together with the pid, identifies the process. */
   readonly startTime: string;
-  /** What an exec changes, and nothing else. */
+  /** Changes with an exec, and with nothing else. */
   readonly image: string;
   readonly executable: Executable;
   readonly program: ProgramName;
@@ -58,29 +58,29 @@ export interface VmRecord {
   /** Run state before the update. */
   readonly runState: string;
   readonly running: boolean;
-  /** Whether it uses its images: one that was migrated away does not. */
+  /** Whether its images are active: not after it was migrated away. */
   readonly imagesActive: boolean;
-  /** What the host had given its threads. */
+  /** Scheduling, affinity and control groups of its threads. */
   readonly threads: readonly ThreadRecord[];
-  /** Undefined where the VM is no service of systemd. */
+  /** Undefined if the VM is no service of systemd. */
   readonly service: Service | undefined;
 }
 
-/** What is known of a VM before anything is touched. */
+/** What is found out about a VM before anything is touched. */
 export interface Facts extends VmRecord {
   readonly identity: Identity;
   readonly argv: readonly string[];
-  /** RAMBlocks that are named shared files: they come back by their names. */
+  /** RAMBlocks in named shared files: the destination opens them by name. */
   readonly ramFiles: ReadonlyMap<string, RamFile>;
-  /** Memory backends whose RAMBlock has the path of its device in its name. */
+  /** Memory backends of virtio-mem devices. */
   readonly deviceMemory: ReadonlySet<string>;
-  /** Undefined where it has no TPM. */
+  /** Undefined if it has no TPM. */
   readonly tpmPage: TpmPage | undefined;
-  /** By which its guest tells whether it is a copy of another VM. */
+  /** The GUID of the vmgenid device; undefined without one. */
   readonly generationId: string | undefined;
 }
 
-/** Of what is known, what the journal keeps. */
+/** The part of the facts that the journal keeps. */
 export function recordOf(facts: Facts): VmRecord {
   const {
     identity: _identity,
@@ -94,20 +94,21 @@ export function recordOf(facts: Facts): VmRecord {
   return record;
 }
 
-/** A UUID of zeros means that none was given. */
+/** QEMU's default if none was given. */
 const NO_UUID = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Asks the monitor and /proc.
+ * Gathers the facts from the monitor and /proc.
  *
- * @throws {RefusedError} when the peer's process cannot be told, or looked into
+ * @throws {RefusedError} when the monitor's process is unknown, or may not be
+ * examined
  */
 export async function gatherFacts(client: QmpClient): Promise<Facts> {
   const { peer } = client;
   if (peer === null) {
     throw new RefusedError(
       "no-peer",
-      "Cannot tell which process listens at the monitor: not a unix socket",
+      "Cannot find the process that listens at the monitor: not a unix socket",
       { remedy: "Give the VM a monitor on a unix socket" },
     );
   }
@@ -118,7 +119,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   const { name } = await queryName(client);
   const uuid = nameText(asObject(await client.execute("query-uuid"))["UUID"]);
   return {
-    address: lasting(client.address),
+    address: absolute(client.address),
     ...{ identity, pid, startTime, image, executable, argv },
     owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
@@ -137,13 +138,13 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   };
 }
 
-/** An address that means the same from wherever it is read. */
-function lasting(address: QmpAddress): QmpAddress {
+/** An address that does not depend on the working directory. */
+function absolute(address: QmpAddress): QmpAddress {
   if (!("path" in address) || address.path.startsWith("/")) return address;
   return { path: `${Deno.cwd()}/${address.path}` };
 }
 
-/** Who the process is that listens at a monitor. */
+/** Identifies the process that listens at a monitor. */
 async function identityOf(peer: Peer): Promise<Identity> {
   try {
     return await identify(peer);
@@ -152,8 +153,8 @@ async function identityOf(peer: Peer): Promise<Identity> {
     const owner = await readOwner(peer.pid);
     throw new RefusedError(
       "not-permitted",
-      `User ${Deno.uid()} may not look into process ${peer.pid}, which ` +
-        `belongs to user ${owner.uid}`,
+      `User ${Deno.uid()} may not examine process ${peer.pid}, which belongs ` +
+        `to user ${owner.uid}`,
       { remedy: "Run cprctl as root, or as the user of the VM", cause },
     );
   }
@@ -161,7 +162,7 @@ async function identityOf(peer: Peer): Promise<Identity> {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Undefined where the VM has no vmgenid device. */
+/** Undefined if the VM has no vmgenid device. */
 async function generationId(client: QmpClient): Promise<string | undefined> {
   try {
     const { guid } = asObject(
@@ -189,12 +190,12 @@ async function machineType(client: QmpClient): Promise<string | undefined> {
   }
 }
 
-/** A version as people write it. */
+/** A version such as "10.2.0". */
 export function versionText(version: QemuVersion): string {
   return `${version.major}.${version.minor}.${version.micro}`;
 }
 
-/** The VM as the report names it. */
+/** The VM as it is named in the report. */
 export function vmOf(facts: VmRecord): VmNames {
   return {
     name: facts.name ?? null,
@@ -206,7 +207,7 @@ export function vmOf(facts: VmRecord): VmNames {
   };
 }
 
-/** The program as the report names it. */
+/** The program as it is named in the report. */
 export function programOf(
   program: ProgramName,
   version: QemuVersion,

@@ -1,11 +1,11 @@
 import { isObject, type Json } from "../../qmp/mod.ts";
 
-/** The values of an answer by their paths, such as "cache.direct". */
+/** The values of a reply by their paths, such as "cache.direct". */
 export type Fields = ReadonlyMap<string, string>;
 
 /**
- * Every scalar of an answer, by its path. Elements of an array that have a name
- * are found by it, whatever their order.
+ * Every scalar of a reply, by its path. An element of an array that has a name
+ * is identified by it rather than by its index.
  */
 export function flatten(value: Json): Fields {
   return new Map(walk(value, ""));

@@ -1,9 +1,9 @@
 /**
- * What an administrator may change of a VM while it runs: taken before the
- * checks look at it, and once more as soon as it stands still. In between,
- * another client may have had its monitor.
+ * The settings of a VM that an administrator can change while it runs. They are
+ * read before the checks, and again once the guest is stopped: another client
+ * may have used the monitor in between.
  *
- * What the guest changes is not in it: it writes, so that images grow; it
+ * What the guest itself changes is left out: it writes, so that images grow; it
  * negotiates caching, opens trays, crosses write thresholds, fills disks.
  *
  * @module
@@ -17,143 +17,142 @@ import {
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { lastingOfDrive, lastingOfNode } from "./block_fields.ts";
+import { comparedOfDrive, comparedOfNode } from "./block_fields.ts";
 import { type Fields, flatten } from "./fields.ts";
 import { asArray, text } from "./reply.ts";
 
-/** A VM that is not any more as the checks found it. */
-export class ChangedMeanwhileProblem extends UpdateProblem {
-  override readonly name = "ChangedMeanwhileProblem";
+/** The VM was changed after the checks. */
+export class VmChangedProblem extends UpdateProblem {
+  override readonly name = "VmChangedProblem";
 }
 
-/** A question, and what each element of its answer says of one thing. */
-interface Question {
+/** A query whose reply is an array, with one element for each object. */
+interface Query {
   readonly command: string;
-  readonly words?: JsonObject;
-  /** What a person calls the thing. */
-  readonly thing: string;
-  /** The members that tell one thing from another: the first that is there. */
+  readonly arguments?: JsonObject;
+  /** What messages call such an object. */
+  readonly kind: string;
+  /** The members that may identify an object: the first that is present. */
   readonly names: readonly string[];
-  /** What of an element is compared. */
-  readonly lasting: (element: JsonObject) => Json;
+  /** The part of an element that is compared. */
+  readonly compared: (element: JsonObject) => Json;
 }
 
-const QUESTIONS: readonly Question[] = [
+const QUERIES: readonly Query[] = [
   {
     command: "query-block",
-    thing: "Drive",
+    kind: "Drive",
     names: ["device", "qdev"],
-    lasting: lastingOfDrive,
+    compared: comparedOfDrive,
   },
   {
     command: "query-named-block-nodes",
-    words: { flat: true },
-    thing: "Block node",
+    arguments: { flat: true },
+    kind: "Block node",
     names: ["node-name"],
-    lasting: lastingOfNode,
+    compared: comparedOfNode,
   },
-  // How far a job got, and in which state it is, changes by itself.
+  // A job's progress and status change by themselves.
   {
     command: "query-jobs",
-    thing: "Job",
+    kind: "Job",
     names: ["id"],
-    lasting: only("type"),
+    compared: only("type"),
   },
   {
     command: "query-block-exports",
-    thing: "Export",
+    kind: "Export",
     names: ["id"],
-    lasting: only("type", "node-name"),
+    compared: only("type", "node-name"),
   },
-  // vCPUs and memory that were added at run time are devices as well.
+  // Hot-plugged vCPUs and memory are devices as well.
   children("/machine/peripheral", "Device"),
   children("/machine/peripheral-anon", "Device"),
   children("/objects", "Object"),
   children("/chardevs", "Character device"),
 ];
 
-/** The things of one answer, and their fields. */
-type Things = ReadonlyMap<string, Fields>;
+/** The objects of one reply, and their fields. */
+type Objects = ReadonlyMap<string, Fields>;
 
-/** So many differences say enough. */
+/** More would make the message unreadable. */
 const MAX_DIFFERENCES = 5;
-/** A VM chooses what it says; a message does not grow with it. */
+/** Of a value in a message: the VM chooses its length. */
 const MAX_SHOWN = 200;
 
-/** A VM's answers. */
+/** A VM's settings at one moment. */
 export class Fingerprint {
-  readonly #answers: readonly Things[];
+  readonly #replies: readonly Objects[];
 
-  private constructor(answers: readonly Things[]) {
-    this.#answers = answers;
+  private constructor(replies: readonly Objects[]) {
+    this.#replies = replies;
   }
 
-  /** Asks; all at once, since the guest may be waiting. */
+  /** Sends all queries at once: the guest may be stopped. */
   static async take(client: Executor): Promise<Fingerprint> {
     return new Fingerprint(
-      await Promise.all(QUESTIONS.map((question) => ask(client, question))),
+      await Promise.all(QUERIES.map((query) => ask(client, query))),
     );
   }
 
   /**
    * Compares with a later one.
    *
-   * @throws {ChangedMeanwhileProblem} naming what is another now, by field
+   * @throws {VmChangedProblem} naming the fields that differ
    */
   requireSame(later: Fingerprint): void {
-    const changed = QUESTIONS.flatMap(({ thing }, index) => {
-      const before = this.#answers[index] ?? new Map();
-      const after = later.#answers[index] ?? new Map();
-      return [...differences(thing, before, after)];
+    const changed = QUERIES.flatMap(({ kind }, index) => {
+      const before = this.#replies[index] ?? new Map();
+      const after = later.#replies[index] ?? new Map();
+      return [...differences(kind, before, after)];
     });
     if (changed.length === 0) return;
     const more = changed.length - MAX_DIFFERENCES;
-    throw new ChangedMeanwhileProblem(
+    throw new VmChangedProblem(
       "changed-meanwhile",
-      "The VM was changed after the checks had looked at it: " +
+      "The VM was changed after the checks: " +
         changed.slice(0, MAX_DIFFERENCES).join("; ") +
         (more > 0 ? `; and ${more} more` : ""),
       {
         remedy:
-          "Find out which other client changes the VM, and run the same " +
-          "command again when it is done",
+          "Wait until the other client has finished changing the VM, then run " +
+          "the same command again",
       },
     );
   }
 }
 
-async function ask(client: Executor, question: Question): Promise<Things> {
-  const { command, words, names, lasting } = question;
+async function ask(client: Executor, query: Query): Promise<Objects> {
+  const { command, arguments: options, names, compared } = query;
   let reply: Json;
   try {
-    reply = await client.execute(command, words);
+    reply = await client.execute(command, options);
   } catch (error) {
-    // A program that does not know the question has nothing to tell.
+    // The program does not have this command.
     if (error instanceof QmpCommandError) return new Map();
     throw error;
   }
   return new Map(
     asArray(reply).filter(isObject).map((element) => [
       names.map((name) => text(element[name])).find(Boolean) ?? "",
-      flatten(lasting(element)),
+      flatten(compared(element)),
     ]),
   );
 }
 
-/** What is there no more, what is new, and what is another. */
 function* differences(
-  thing: string,
-  before: Things,
-  after: Things,
+  kind: string,
+  before: Objects,
+  after: Objects,
 ): Iterable<string> {
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const was = before.get(name);
     const is = after.get(name);
-    if (is === undefined) yield `${thing} "${clip(name)}" is gone`;
-    else if (was === undefined) yield `${thing} "${clip(name)}" is new`;
+    if (is === undefined) yield `${kind} "${clip(name)}" is gone`;
+    else if (was === undefined) yield `${kind} "${clip(name)}" is new`;
     else {
       for (const field of differingFields(was, is)) {
-        yield `${thing} "${clip(name)}": ${field}`;
+        yield `${kind} "${clip(name)}": ${field}`;
       }
     }
   }
@@ -171,13 +170,13 @@ function clip(value: string): string {
   return value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value;
 }
 
-function children(path: string, thing: string): Question {
+function children(path: string, kind: string): Query {
   return {
     command: "qom-list",
-    words: { path },
-    thing,
+    arguments: { path },
+    kind,
     names: ["name"],
-    lasting: only("type"),
+    compared: only("type"),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
- * Whether a VM uses its disk images. QEMU activates what it loads when the
- * guest is resumed; a VM that stays paused would leave its images, unlocked, to
- * whoever comes first.
+ * Whether a VM's disk images are active, that is locked. After an incoming
+ * migration QEMU activates them when the guest is resumed: while a VM stays
+ * paused, another process could lock its images.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { type Executor, isObject, QmpCommandError } from "../../qmp/mod.ts";
 import { asArray } from "./reply.ts";
 
 /**
- * Whether there are block nodes, and each is active. Where a migration has
- * taken the VM away, or brought it and the guest did not run yet, they are not.
+ * Whether there are block nodes, and all are active. They are not after a
+ * migration, on the source, and on a destination whose guest has not run yet.
  */
 export async function hasActiveImages(client: Executor): Promise<boolean> {
   const reply = await client.execute("query-named-block-nodes", { flat: true });
@@ -20,9 +20,9 @@ export async function hasActiveImages(client: Executor): Promise<boolean> {
 }
 
 /**
- * Opens the images for use, and locks them.
+ * Activates the images, which locks them.
  *
- * @returns what kept it from that, for a person; undefined when all is well
+ * @returns why that failed; undefined on success
  */
 export async function activateImages(
   client: Executor,

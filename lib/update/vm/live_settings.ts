@@ -1,6 +1,6 @@
 /**
- * What a client set in a running program, which no command line says and no
- * state has: a new program begins without it.
+ * Settings that a client made at run time, and that are neither on the command
+ * line nor in the migration stream: they have to be set again.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import {
   QmpError,
 } from "../../qmp/mod.ts";
 import { asArray, text } from "./reply.ts";
-import { giveTerminals, readTerminals, type Terminal } from "./terminals.ts";
+import { readTerminals, restoreTerminals, type Terminal } from "./terminals.ts";
 
-/** At which offset of a node a write is to be told of (thin provisioning). */
+/** A block node's write threshold (thin provisioning). */
 export interface WriteThreshold {
   readonly node: string;
-  /** Tells a node whose name is made up anew at each start. */
+  /** With `file`, identifies a node whose name QEMU generates. */
   readonly driver: string;
   readonly file: string;
   readonly bytes: number;
@@ -36,19 +36,19 @@ export interface BalloonPolling {
 export interface LiveRecord {
   readonly writeThresholds: readonly WriteThreshold[];
   readonly balloons: readonly BalloonPolling[];
-  /** Absent where an older cprctl read them. */
+  /** Absent in the journal of an older cprctl. */
   readonly terminals?: readonly Terminal[];
 }
 
 const POLLING = "guest-stats-polling-interval";
 const BALLOON = /^child<virtio-balloon/;
 const DEVICES = ["/machine/peripheral", "/machine/peripheral-anon"];
-/** No VM has more of them; one that says so is not followed. */
-const MOST = 1024;
-/** QEMU makes such names up where none was given. */
-const MADE_UP = "#";
+/** More than a VM has; the rest of a longer reply is ignored. */
+const MAXIMUM = 1024;
+/** The first character of a name that QEMU generated. */
+const GENERATED = "#";
 
-/** What a VM has now. */
+/** Reads the live settings of a VM. */
 export async function readLiveSettings(
   client: Executor,
 ): Promise<LiveRecord> {
@@ -57,28 +57,28 @@ export async function readLiveSettings(
     ...DEVICES.map((path) => balloonsIn(client, path)),
   ]);
   return {
-    writeThresholds: thresholdsOf(nodes).slice(0, MOST),
-    balloons: devices.flat().slice(0, MOST),
+    writeThresholds: thresholdsOf(nodes).slice(0, MAXIMUM),
+    balloons: devices.flat().slice(0, MAXIMUM),
     terminals: await readTerminals(client),
   };
 }
 
 /**
- * Gives a program that has the VM what the one before it had.
+ * Restores the live settings on the program that has the VM now.
  *
- * @returns warnings; none where all is as it was
+ * @returns a warning for each that could not be restored
  */
-export async function giveLiveSettings(
+export async function restoreLiveSettings(
   client: Executor,
   { writeThresholds, balloons, terminals = [] }: LiveRecord,
 ): Promise<string[]> {
-  const warnings = await giveTerminals(client, terminals);
+  const warnings = await restoreTerminals(client, terminals);
   const attempt = async (what: string, work: () => Promise<unknown>) => {
     try {
       await work();
     } catch (error) {
       if (!(error instanceof QmpError)) throw error;
-      warnings.push(`${what} could not be given back: ${error.message}`);
+      warnings.push(`${what} could not be restored: ${error.message}`);
     }
   };
   for (const threshold of writeThresholds) {
@@ -102,17 +102,17 @@ async function setThreshold(
   wanted: WriteThreshold,
 ): Promise<void> {
   await client.execute("block-set-write-threshold", {
-    "node-name": await nameNow(client, wanted),
+    "node-name": await currentName(client, wanted),
     "write-threshold": wanted.bytes,
   });
 }
 
-/** Of a node whose name was made up, the name of the only one that is alike. */
-async function nameNow(
+/** The node's current name: a generated one changes with each start. */
+async function currentName(
   client: Executor,
   { node, driver, file }: WriteThreshold,
 ): Promise<string> {
-  if (!node.startsWith(MADE_UP)) return node;
+  if (!node.startsWith(GENERATED)) return node;
   const nodes = await ask(client, "query-named-block-nodes", { flat: true });
   const alike = nodes.filter((it) =>
     it["drv"] === driver && it["file"] === file
@@ -142,7 +142,7 @@ async function balloonsIn(
   const balloons = children.filter(({ type }) =>
     BALLOON.test(text(type) ?? "")
   );
-  for (const { name } of balloons.slice(0, MOST)) {
+  for (const { name } of balloons.slice(0, MAXIMUM)) {
     const path = `${parent}/${text(name)}`;
     const seconds = await valueOf(client, path);
     if (typeof seconds === "number" && seconds !== 0) {
@@ -164,14 +164,14 @@ async function valueOf(
   }
 }
 
-/** The objects of an answer; none from a program that does not know it. */
+/** The objects of a reply; none if the program does not have the command. */
 async function ask(
   client: Executor,
   command: string,
-  words: JsonObject,
+  options: JsonObject,
 ): Promise<JsonObject[]> {
   try {
-    return asArray(await client.execute(command, words)).filter(isObject);
+    return asArray(await client.execute(command, options)).filter(isObject);
   } catch (error) {
     if (error instanceof QmpCommandError) return [];
     throw error;

@@ -5,12 +5,12 @@ import {
   QmpError,
 } from "../../qmp/mod.ts";
 import {
-  giveLiveSettings,
   type LiveRecord,
   readLiveSettings,
+  restoreLiveSettings,
 } from "./live_settings.ts";
 import { asArray, asObject } from "./reply.ts";
-import { giveTerminals } from "./terminals.ts";
+import { restoreTerminals } from "./terminals.ts";
 
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
@@ -19,18 +19,15 @@ const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 export interface SettingsRecord {
   readonly parameters: JsonObject;
   readonly capabilities: Json[];
-  /** Those that are no migration's. */
+  /** Other settings that were made at run time. */
   readonly live: LiveRecord;
 }
 
-/**
- * The migration settings of a VM that an update needs otherwise, as they were
- * before: whoever migrates the VM next finds them as they left them.
- */
+/** The migration settings that an update changes, to be restored after it. */
 export class MigrationSettings {
   constructor(readonly record: SettingsRecord) {}
 
-  /** What a VM has now. */
+  /** Reads the current settings of a VM. */
   static async read(client: Executor): Promise<MigrationSettings> {
     const parameters = asObject(
       await client.execute("query-migrate-parameters"),
@@ -53,7 +50,7 @@ export class MigrationSettings {
     });
   }
 
-  /** Those of an update: cpr-exec with pause-before-switchover. */
+  /** The settings for an update: cpr-exec with pause-before-switchover. */
   static forUpdate(command: readonly string[]): MigrationSettings {
     return new MigrationSettings({
       live: { writeThresholds: [], balloons: [] },
@@ -65,10 +62,10 @@ export class MigrationSettings {
     });
   }
 
-  /** Gives a VM these settings. */
+  /** Sets them. */
   async set(client: Executor): Promise<void> {
     const { parameters, capabilities } = this.record;
-    // At once: a program that hangs has both to do when it goes on.
+    // Sent together: a program that hangs executes both when it continues.
     await Promise.all([
       client.execute("migrate-set-parameters", parameters),
       client.execute("migrate-set-capabilities", { capabilities }),
@@ -76,18 +73,18 @@ export class MigrationSettings {
   }
 
   /**
-   * Gives a VM that is where it has to be its settings back. That this fails
-   * is no reason to move it again.
+   * Restores the migration settings. A failure is only a warning: the VM is
+   * where it belongs.
    *
-   * @returns a warning; none where it worked
+   * @returns the warnings
    */
-  async giveBack(client: Executor): Promise<string[]> {
+  async restore(client: Executor): Promise<string[]> {
     try {
       await this.set(client);
       return [];
     } catch (error) {
       if (!(error instanceof QmpError)) throw error;
-      return [`Migration settings could not be given back: ${error.message}`];
+      return [`Migration settings could not be restored: ${error.message}`];
     }
   }
 
@@ -96,15 +93,15 @@ export class MigrationSettings {
    *
    * @returns a warning for each that has another name now
    */
-  async giveTerminals(client: Executor): Promise<string[]> {
-    return await giveTerminals(client, this.record.live.terminals ?? []);
+  async reopenTerminals(client: Executor): Promise<string[]> {
+    return await restoreTerminals(client, this.record.live.terminals ?? []);
   }
 
-  /** The same for a program that has just begun, and has the VM now. */
-  async giveAll(client: Executor): Promise<string[]> {
+  /** The same on another program, with the live settings. */
+  async restoreAll(client: Executor): Promise<string[]> {
     return [
-      ...await this.giveBack(client),
-      ...await giveLiveSettings(client, this.record.live),
+      ...await this.restore(client),
+      ...await restoreLiveSettings(client, this.record.live),
     ];
   }
 }

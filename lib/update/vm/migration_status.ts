@@ -15,12 +15,12 @@ export async function nextStatus(
   return statusOf(event) ?? "";
 }
 
-/** The status that a MIGRATION event tells; undefined of other events. */
+/** The status in a MIGRATION event; undefined for other events. */
 export function statusOf({ name, data }: QmpEvent): string | undefined {
   return name === "MIGRATION" ? text(data["status"]) : undefined;
 }
 
-/** Why a migration failed, in QEMU's own words. */
+/** Why a migration failed, as QEMU reports it. */
 export async function failureOf(client: Executor): Promise<string> {
   const { status, "error-desc": reason } = await queryMigrate(client);
   return reason ?? `status ${status}`;

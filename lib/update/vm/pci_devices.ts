@@ -1,7 +1,7 @@
 /**
- * What a guest has set up of its PCI devices: addresses, interrupts, and the
- * buses behind bridges. A program that loads a VM's state without a word may
- * have another device, or none of a device's state.
+ * The PCI devices as the guest has set them up: addresses, interrupts, and the
+ * buses behind bridges. A load that succeeds may still have a different device,
+ * or have lost a device's state.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import {
 import { UpdateProblem } from "../error.ts";
 import { asArray, asObject } from "./reply.ts";
 
-/** A bridge behind a bridge, and so on; QEMU has 256 buses. */
+/** Of bridges behind bridges; QEMU has 256 buses. */
 const MAXIMUM_DEPTH = 256;
 const MAXIMUM_NAMED = 5;
 
-/** The PCI devices of a VM that stands still. */
+/** The PCI devices of a stopped VM. */
 export class PciDevices {
-  /** What is set up, by the address that a person knows: "00:04.0". */
+  /** The set-up of each device as text, by address such as "00:04.0". */
   readonly #devices: ReadonlyMap<string, string>;
 
   private constructor(devices: ReadonlyMap<string, string>) {
     this.#devices = devices;
   }
 
-  /** Asks; a program without PCI has none. */
+  /** Queries them; a program without PCI has none. */
   static async take(client: Executor): Promise<PciDevices> {
     const devices = new Map<string, string>();
     try {
@@ -43,9 +43,9 @@ export class PciDevices {
   }
 
   /**
-   * Compares with those of the new program.
+   * Compares with those of the destination.
    *
-   * @throws {UpdateProblem} naming those that are others now
+   * @throws {UpdateProblem} naming those that differ
    */
   requireSame(later: PciDevices): void {
     const addresses = new Set([
@@ -85,7 +85,7 @@ function addressOf({ bus, slot, function: number }: JsonObject): string {
   return `${hex(bus)}:${hex(slot)}.${Number(number)}`;
 }
 
-/** In words that are the same as long as it is. */
+/** A text to compare. */
 function setUp(device: JsonObject): string {
   const { id, irq, irq_pin, regions, pci_bridge } = device;
   const { vendor, device: type } = asObject(id ?? null);

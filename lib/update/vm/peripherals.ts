@@ -1,36 +1,36 @@
 import type { Executor } from "../../qmp/mod.ts";
 import { asArray, asObject, text } from "./reply.ts";
 
-/** Where QEMU has what -device and device_add made, with an id or without. */
+/** The QOM containers of devices from -device and device_add. */
 const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
 
 /**
- * The QOM paths of a VM's devices whose type is such.
+ * The QOM paths of a VM's devices whose type matches.
  *
- * @param such of a property's type, as in "child<tpm-crb>"
- * @throws {QmpCommandError} by a program that has no such folder
+ * @param pattern matches a property's type, such as "child<tpm-crb>"
+ * @throws {QmpCommandError} when the program has no such container
  */
 export async function peripherals(
   client: Executor,
-  such: RegExp,
+  pattern: RegExp,
 ): Promise<string[]> {
   const paths: string[] = [];
   for (const folder of FOLDERS) {
-    paths.push(...await childrenOf(client, folder, "type", such));
+    paths.push(...await childrenOf(client, folder, "type", pattern));
   }
   return paths;
 }
 
-/** The QOM paths of an object's children whose name, or type, is such. */
+/** The QOM paths of an object's children whose name, or type, matches. */
 export async function childrenOf(
   client: Executor,
   path: string,
   by: "name" | "type",
-  such: RegExp,
+  pattern: RegExp,
 ): Promise<string[]> {
   return asArray(await client.execute("qom-list", { path })).flatMap((it) => {
     const property = asObject(it);
-    return such.test(text(property[by]) ?? "")
+    return pattern.test(text(property[by]) ?? "")
       ? [`${path}/${property["name"]}`]
       : [];
   });

@@ -1,7 +1,7 @@
 /**
- * Guest RAM in files that have a name: `memory-backend-file` with share=on. It
- * is in no CPR state; the next program opens the file by its name, and takes
- * whatever is there.
+ * Guest RAM in named files: `memory-backend-file` with share=on. It is not in
+ * CPR state: the destination opens the file by its name, and uses whatever is
+ * there.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { asArray, asObject, text } from "./reply.ts";
 
 /** A file that is guest RAM. */
 export interface RamFile {
-  /** As the VM's process names it. */
+  /** As the VM sees it. */
   readonly path: string;
   readonly dev: FileIdentity["dev"];
   readonly ino: FileIdentity["ino"];
 }
 
 /**
- * The RAMBlocks whose file is at its name, by the block's name. A folder, as
- * hugetlbfs gives memory from, is no such name, nor is one that leads to
- * another file by now.
+ * The files of RAMBlocks, by the block's name. Without those in a directory,
+ * such as hugetlbfs, which have no name, and those whose path leads to another
+ * file now.
  */
 export async function readRamFiles(
   client: Executor,
@@ -54,7 +54,7 @@ export async function readRamFiles(
   return found;
 }
 
-/** Whether the file is still at its name; within the downtime. */
+/** Whether the file still has its name; runs within the downtime. */
 export function isInPlace(pid: number, { path, dev, ino }: RamFile): boolean {
   try {
     const there = identityAt(new ProcessFiles(pid).reach(path));

@@ -1,14 +1,14 @@
-/** Run states, as they are told to a person. */
+/** QEMU's run states. */
 
 import type { VmRecord } from "./facts.ts";
 
-/** A guest that put its machine to sleep (S3): an event wakes it. */
+/** The guest is suspended (S3); an event wakes it up. */
 export const SUSPENDED = "suspended";
 
 /**
- * Whether the VM's clock goes on and events reach its guest, which may be
- * asleep. Such a VM is stopped to be moved, and has to be told to go on, which
- * leaves a guest asleep that was.
+ * Whether the VM's clock runs, as it does also for a suspended guest. Such a VM
+ * is stopped to be moved, and needs `cont` afterwards; a suspended guest stays
+ * suspended.
  */
 export function isLive(
   { running, runState }: Pick<VmRecord, "running" | "runState">,
@@ -17,9 +17,8 @@ export function isLive(
 }
 
 /**
- * Where a guest brings its VM by itself: it sleeps, its disk is full, it
- * panicked, powered off (-no-shutdown), its watchdog expired, or a debugger's
- * breakpoint stopped it.
+ * The run states that a guest causes: it suspends, its disk is full, it panics,
+ * powers off (-no-shutdown), its watchdog expires, or it reaches a breakpoint.
  */
 const REACHED_BY_GUEST: readonly (string | undefined)[] = [
   SUSPENDED,
@@ -30,7 +29,7 @@ const REACHED_BY_GUEST: readonly (string | undefined)[] = [
   "debug",
 ];
 
-/** Whether the guest, rather than a client, brought its VM into a state. */
+/** Whether the guest, rather than a client, causes this run state. */
 export function isReachedByGuest(state: string | undefined): boolean {
   return REACHED_BY_GUEST.includes(state);
 }
@@ -46,25 +45,25 @@ const MOVABLE: readonly string[] = [
   "watchdog",
 ];
 
-/** Whether a VM can be moved that is in this state. */
+/** Whether a VM in this run state can be moved. */
 export function canBeMoved(state: string): boolean {
   return MOVABLE.includes(state);
 }
 
-/** What to do about one that cannot. */
+/** What to do about a VM that cannot be moved. */
 export function remedyFor(state: string): string {
   switch (state) {
-    // QEMU begins no migration after another before the guest has run.
+    // After a migration QEMU starts no other one until the guest has run.
     case AFTER_MIGRATION:
-      return "Unless it runs elsewhere now, let it run (cont), then pause it";
+      return "Unless it runs elsewhere now, resume it (cont), then pause it";
     case "debug":
-      return "Have the debugger continue the guest, or let it run (cont)";
+      return "Have the debugger continue the guest, or resume it (cont)";
     default:
       return "Wait until it is running or paused";
   }
 }
 
-/** QEMU goes from "inmigrate" to these too, and aborts at any other. */
+/** QEMU has a transition from "inmigrate" to these, and aborts at any other. */
 const LOADABLE: readonly string[] = [
   ...MOVABLE,
   "internal-error",
@@ -73,26 +72,21 @@ const LOADABLE: readonly string[] = [
   "colo",
 ];
 
-/** Whether a program loads a VM that was saved in this state. */
+/** Whether QEMU can load a VM that was saved in this run state. */
 export function canBeLoaded(state: string): boolean {
   return LOADABLE.includes(state);
 }
 
-/**
- * Where a migration leaves a VM: also one that was paused when the exec failed.
- */
+/** The source after a migration; also after a failed exec of a paused VM. */
 const AFTER_MIGRATION = "postmigrate";
 
-/**
- * How a VM that was not running stands now, after "the VM": it is as it was,
- * whatever QEMU calls it.
- */
-export function standsStill(
+/** Completes "the VM", for one that is stopped. */
+export function stoppedPhrase(
   state: string | undefined,
   { runState }: Pick<VmRecord, "runState">,
 ): string {
   return state === AFTER_MIGRATION && state !== runState
-    ? `stands still, as it was, and QEMU calls it "${state}" instead of ` +
+    ? `is stopped, as before, in run state "${state}" instead of ` +
       `"${runState}" until it has run`
     : `is ${state}`;
 }

@@ -1,19 +1,19 @@
 import type { EventWatch, QmpClient } from "../../qmp/mod.ts";
 import { text } from "./reply.ts";
 
-/** Why a program ends in good order, by the reason that QEMU gives. */
+/** What caused a clean shutdown, by the reason in the SHUTDOWN event. */
 const REASONS: Readonly<Record<string, string>> = {
   "guest-shutdown": "its guest powered it off",
   "guest-panic": "its guest panicked",
   "guest-reset": "its guest reset it, which ends it (-no-reboot)",
   "host-qmp-quit": "a client of its monitor told it to quit",
-  "host-signal": "its process was told to end by a signal",
+  "host-signal": "its process was ended by a signal",
   "host-ui": "its window was closed",
 };
 
 /**
- * Whether the program says that it ends, and why: it does so before it closes
- * its monitor, and not when it crashes or is killed.
+ * Watches for a clean shutdown: QEMU sends the event before it closes the
+ * monitor, but not when it crashes or is killed.
  */
 export class ShutdownWatch implements Disposable {
   readonly #watch: EventWatch;
@@ -22,7 +22,7 @@ export class ShutdownWatch implements Disposable {
     this.#watch = client.watch(["SHUTDOWN"]);
   }
 
-  /** Completes "The VM was shut down:"; undefined where it was not. */
+  /** Completes "The VM was shut down:"; undefined if it was not. */
   get why(): string | undefined {
     for (const { data } of this.#watch.seen) {
       const reason = text(data["reason"]) ?? "";

@@ -1,12 +1,11 @@
 /**
- * Pseudo-terminals behind a VM's character devices. QEMU opens /dev/ptmx
- * without close-on-exec: over an exec the terminal stays open and belongs to no
- * device, and the new program opens one of another name.
+ * The pseudo-terminals of a VM's character devices. QEMU opens /dev/ptmx
+ * without close-on-exec: after an exec the old terminal stays open, unused, and
+ * the new program opens another one, under another name.
  *
- * So a device's terminal is closed right before the exec, where the device can
- * do without one for a moment. The new program then gets the lowest number that
- * is free, which is the same unless somebody still has the terminal open, or a
- * lower one has become free.
+ * So a device's terminal is closed right before the exec, if its backend can be
+ * changed. The new program then gets the lowest free number, which is the same
+ * unless another process has the terminal open, or a lower number became free.
  *
  * @module
  */
@@ -20,7 +19,7 @@ import {
 } from "../../qmp/mod.ts";
 import { asArray, asObject, text } from "./reply.ts";
 
-/** The terminal of one character device. Plain data. */
+/** The pseudo-terminal of a character device. Plain data. */
 export interface Terminal {
   /** The label of the device. */
   readonly device: string;
@@ -29,28 +28,27 @@ export interface Terminal {
 }
 
 const TERMINAL = /^pty:(\/.*)$/;
-/** The back end that a device has instead. */
+/** The backend that a device has instead. */
 const NOTHING = "null";
-/** No VM has more of them; one that says so is not followed. */
-const MOST = 1024;
+/** More than a VM has; the rest of a longer reply is ignored. */
+const MAXIMUM = 1024;
 
-/** The terminals that a VM has now; none from a program that does not tell. */
+/** The terminals of a VM; none if the program cannot list them. */
 export async function readTerminals(client: Executor): Promise<Terminal[]> {
   return terminalsIn(await ask(client));
 }
 
-/** Those that the answer to "query-chardev" lists. */
+/** The terminals in a reply to query-chardev. */
 export function terminalsIn(chardevs: readonly Json[]): Terminal[] {
-  return [...backEnds(chardevs)].flatMap(([device, is]) => {
-    const [, path] = TERMINAL.exec(is) ?? [];
+  return [...backends(chardevs)].flatMap(([device, backend]) => {
+    const [, path] = TERMINAL.exec(backend) ?? [];
     return path === undefined ? [] : [{ device, path }];
-  }).slice(0, MOST);
+  }).slice(0, MAXIMUM);
 }
 
 /**
- * Has terminals closed. Nothing is waited for: what is said to the monitor
- * after this is done after it. A device that cannot do without its terminal
- * keeps it.
+ * Closes terminals. It need not be awaited: the monitor executes commands in
+ * order. A device whose backend cannot be changed keeps its terminal.
  */
 export function closeTerminals(
   client: Executor,
@@ -60,39 +58,39 @@ export function closeTerminals(
     client.execute("chardev-change", {
       id,
       backend: { type: NOTHING, data: {} },
-    }).catch(() => undefined); // refused, or done right before the exec
+    }).catch(() => undefined); // refused, or the exec closed the connection
   }
 }
 
 /**
- * Opens terminals again that were closed for an exec which did not come about.
+ * Opens terminals again that {@linkcode closeTerminals} has closed.
  *
- * @returns a sentence for each that has another name now, or none
+ * @returns a warning for each that has another name now, or is missing
  */
-export async function giveTerminals(
+export async function restoreTerminals(
   client: Executor,
   wanted: readonly Terminal[],
 ): Promise<string[]> {
   if (wanted.length === 0) return [];
   try {
-    const now = backEnds(await ask(client));
-    const said: string[] = [];
+    const now = backends(await ask(client));
+    const warnings: string[] = [];
     for (const { device, path } of wanted) {
-      const is = now.get(device) === NOTHING
+      const current = now.get(device) === NOTHING
         ? await reopen(client, device)
         : TERMINAL.exec(now.get(device) ?? "")?.[1];
-      if (is === path) continue;
-      said.push(
-        is === undefined
+      if (current === path) continue;
+      warnings.push(
+        current === undefined
           ? `Character device "${device}" has no terminal; it had "${path}"`
-          : `The terminal of character device "${device}" is "${is}" now; ` +
-            `it was "${path}"`,
+          : `The terminal of character device "${device}" is now ` +
+            `"${current}"; it was "${path}"`,
       );
     }
-    return said;
+    return warnings;
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
-    return [`Terminals could not be given back: ${error.message}`];
+    return [`Terminals could not be restored: ${error.message}`];
   }
 }
 
@@ -109,8 +107,8 @@ async function reopen(
   return text(reply["pty"]);
 }
 
-/** What is behind each character device, by its label. */
-function backEnds(chardevs: readonly Json[]): Map<string, string> {
+/** The backend of each character device, by its label. */
+function backends(chardevs: readonly Json[]): Map<string, string> {
   return new Map(
     chardevs.filter(isObject).map(({ label, filename }) => [
       text(label) ?? "",
@@ -119,7 +117,7 @@ function backEnds(chardevs: readonly Json[]): Map<string, string> {
   );
 }
 
-/** Nothing from a program that does not know the question. */
+/** Nothing if the program does not have the command. */
 async function ask(client: Executor): Promise<readonly Json[]> {
   try {
     return asArray(await client.execute("query-chardev"));

@@ -1,7 +1,7 @@
 /**
  * The page in which a guest and its firmware leave requests to the TPM for each
- * other (physical presence interface). QEMU has it in memory of its own, which
- * no program hands to another: the next one has a page of zeros.
+ * other (physical presence interface). Its RAMBlock is not preserved: the
+ * destination has a page of zeros.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import { type Executor, type Json, QmpCommandError } from "../../qmp/mod.ts";
 import { childrenOf, peripherals } from "./peripherals.ts";
 import { text } from "./reply.ts";
 
-/** The page, where the guest finds it. */
+/** Where the guest sees the page. */
 export interface TpmPage {
   /** Guest physical address. */
   readonly address: number;
   readonly bytes: number;
 }
 
-/** Its RAMBlock, as a stream names it. */
+/** The page's RAMBlock, as named in the stream. */
 export const TPM_BLOCK = "tpm-ppi";
 
 const TPM = /^child<tpm-/;
 const REGION = new RegExp(`^${TPM_BLOCK}\\[`);
-/** More than QEMU ever had; it is read within the downtime. */
+/** More than QEMU has; it is read within the downtime. */
 const MAXIMUM_BYTES = 4096;
 const WORD_BYTES = 4;
 
-/** The page of a VM's TPM; undefined where it has none. */
+/** The page of a VM's TPM; undefined if it has none. */
 export async function findTpmPage(
   client: Executor,
 ): Promise<TpmPage | undefined> {
@@ -44,7 +44,7 @@ export async function findTpmPage(
   return undefined;
 }
 
-/** Whether a page has nothing but zeros; false where that cannot be told. */
+/** Whether the page is all zeros; false if it cannot be read. */
 export async function isEmptyPage(
   client: Executor,
   { address, bytes }: TpmPage,
@@ -62,7 +62,7 @@ export async function isEmptyPage(
   }
 }
 
-/** Words in lines such as "fed45000: 0x00000000 0x00000000"; 0 unless all are 0. */
+/** Words in lines like "fed45000: 0x00000000 0x00000000"; 0 if one is not 0. */
 function countZeros(printed: Json): number {
   const words = (text(printed) ?? "").split(/\s+/)
     .filter((word) => word !== "" && !word.endsWith(":"));

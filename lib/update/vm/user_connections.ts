@@ -1,6 +1,5 @@
 /**
- * Connections of the guest through user networking, as "info usernet" lists
- * them:
+ * The guest's connections through user networking, as listed by `info usernet`:
  *
  * ```
  * Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
@@ -8,8 +7,8 @@
  * TCP[HOST_FORWARD]  17       127.0.0.1 39021       10.0.2.15    22     0     0
  * ```
  *
- * The new program knows none of them, and their sockets stay open in its
- * process: the peers would wait for ever.
+ * The destination does not use them, but their sockets stay open over the exec:
+ * the peers would wait for ever.
  *
  * @module
  */
@@ -18,21 +17,21 @@ import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import { text } from "./reply.ts";
 
 const CONNECTION = /^\s*TCP\[(?!HOST_FORWARD)\w+\]\s+(\d+)\s/;
-/** Far more than a process has descriptors for, unless it is told to. */
-const MOST = 4096;
+/** Above the default limit of open files, 1024. */
+const MAXIMUM = 4096;
 
 /** The command that lists them. */
 export const LIST_CONNECTIONS = "info usernet";
 
-/** The descriptors of connections, by the lines that list them. */
+/** The descriptors of the connections in these lines. */
 export function connectionsIn(lines: readonly string[]): number[] {
   return lines.flatMap((line) => {
     const [, descriptor] = CONNECTION.exec(line) ?? [];
     return descriptor === undefined ? [] : [Number(descriptor)];
-  }).slice(0, MOST);
+  }).slice(0, MAXIMUM);
 }
 
-/** The descriptors of the connections that there are now. */
+/** The descriptors of the current connections. */
 export async function userConnections(client: Executor): Promise<number[]> {
   try {
     const reply = await client.execute("human-monitor-command", {
@@ -40,7 +39,7 @@ export async function userConnections(client: Executor): Promise<number[]> {
     });
     return connectionsIn((text(reply) ?? "").split(/\r?\n/));
   } catch (error) {
-    // A program without user networking.
+    // The program has no user networking.
     if (error instanceof QmpCommandError) return [];
     throw error;
   }

@@ -35,7 +35,7 @@ const HOST: HostList = {
       version: null,
       status: null,
       updatable: false,
-      obstacle: "another client holds its monitor",
+      obstacle: "another client is connected to its monitor",
     },
     {
       ...GUEST,
@@ -49,7 +49,7 @@ const HOST: HostList = {
     },
   ],
   unreadable: 2,
-  passed_over: [],
+  skipped: [],
 };
 
 Deno.test("one line a VM", async (t) => {

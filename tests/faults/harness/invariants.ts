@@ -53,7 +53,7 @@ export async function assertNothingLeft(pid: number): Promise<void> {
 
 /** A paused VM whose exec failed is said to be called otherwise. */
 function saysPostmigrate(said: string): boolean {
-  return said.includes('stands still, as it was, and QEMU calls it "postmig');
+  return said.includes('is stopped, as before, in run state "postmig');
 }
 
 /** The VM can be updated as if nothing had been. */

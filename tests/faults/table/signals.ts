@@ -61,7 +61,7 @@ export const CPRCTL_SIGNALS: readonly Fault[] = PUT_OFF.flatMap((signal) => {
       row(phase, refused(new RegExp(`Interrupted by ${signal}`)))
     ),
     ...MOVING.map((phase) =>
-      row(phase, updated(new RegExp(`${signal} came, and was put off`)))
+      row(phase, updated(new RegExp(`${signal} was received, and deferred`)))
     ),
   ];
 });
@@ -108,7 +108,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { preflight: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    expected: [refused(/No answer to|was not looked at to the end/)],
+    expected: [refused(/No answer to|checks of the VM were not complete/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",
@@ -116,7 +116,7 @@ export const VM_STOPPED: readonly Fault[] = [
     at: { prepare: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
     after: toVm("SIGCONT"),
-    expected: [refused(/No answer to|was not looked at to the end/)],
+    expected: [refused(/No answer to|checks of the VM were not complete/)],
   },
   {
     name: "VM's process hangs, and goes on afterwards",

@@ -178,7 +178,7 @@ export const OLD_PROGRAM: readonly Fault[] = [
     expected: [{
       outcome: "needs-person",
       vm: "old",
-      says: /does not take the VM back.*its memory is kept/,
+      says: /The rollback failed.*its memory is kept/,
       recovery: {
         outcome: "rolled-back",
         vm: "old",

@@ -61,7 +61,7 @@ async function interrupt(
   const said = text.decode(stdout) + text.decode(stderr);
   // A move that has begun is brought to its end.
   assert([DONE, REFUSED].includes(code), said);
-  assertStringIncludes(said, code === DONE ? `${signal} came` : signal);
+  assertStringIncludes(said, code === DONE ? `${signal} was received` : signal);
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

@@ -51,7 +51,7 @@ Deno.test("a machine whose monitor is held is listed with the reason", async () 
   const vm = lab.start({ more: ["-name", "guest0"] });
   await using _client = await vm.connect();
   const found = await listed(vm.pid, { ...ASK, timeoutMs: SOON_MS });
-  assertEquals(found.obstacle, "another client holds its monitor");
+  assertEquals(found.obstacle, "another client is connected to its monitor");
   assertEquals([found.name, found.status, found.updatable], [
     "guest0",
     null,

@@ -210,7 +210,10 @@ Deno.test("what cannot be reached is refused, what cannot be updated left out", 
     vms: [
       listed({ pid: 1, obstacle: "it has no QMP socket", qmp: null }),
       listed({ pid: 2 }),
-      listed({ pid: 3, obstacle: "another client holds its monitor" }),
+      listed({
+        pid: 3,
+        obstacle: "another client is connected to its monitor",
+      }),
     ],
     jobs: 2,
     maxFailures: 1,
@@ -218,7 +221,7 @@ Deno.test("what cannot be reached is refused, what cannot be updated left out", 
   });
   assertEquals(report.left_out.map(({ pid, why }) => [pid, why]), [
     [1, "it has no QMP socket"],
-    [3, "another client holds its monitor"],
+    [3, "another client is connected to its monitor"],
   ]);
   const [only] = report.results;
   assertEquals(only?.outcome, "refused");
@@ -251,6 +254,6 @@ Deno.test("a signal ends the round after those under way", async () => {
   });
   assertEquals(report.summary.interrupted, true);
   assertEquals(fake.touched, [1, 2]);
-  assertEquals(report.left_out.at(-1)?.why, "SIGTERM came");
+  assertEquals(report.left_out.at(-1)?.why, "interrupted by SIGTERM");
   assertEquals(exitCodeOfAll(report), 3);
 });

@@ -75,12 +75,12 @@ Deno.test("what stands on the command line needs no monitor", async () => {
     [[...qmp, "-readconfig", "/etc/vm.conf"], null],
     [
       [...qmp, ...shared, "-sandbox", "on,spawn=deny"],
-      "its sandbox lets it execute nothing (spawn=deny)",
+      "its sandbox does not let it execute programs (spawn=deny)",
     ],
     [shared, "it has no QMP socket"],
     [
       [...shared, "-qmp", "tcp:localhost:1,server=on"],
-      "its monitor is on no unix socket path: tcp:localhost:1,server=on",
+      "its monitor is not a unix socket path: tcp:localhost:1,server=on",
     ],
     [["-no-such"], 'Cannot parse option "-no-such": unknown option'],
   ];

@@ -23,7 +23,7 @@ const HOST: HostList = {
     }),
   ],
   unreadable: 1,
-  passed_over: [{ pid: 10, why: "its command line is endless" }],
+  skipped: [{ pid: 10, why: "its command line is endless" }],
 };
 
 function ended(

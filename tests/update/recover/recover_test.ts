@@ -26,7 +26,7 @@ Deno.test("each journal that is damaged is shown beside the others", async () =>
     Array.from({ length: 5 }, () => "needs-person"),
   );
   for (const { message } of recoveries) {
-    assertMatch(message, /^Cannot make anything of ".*-left": .*/);
+    assertMatch(message, /^Cannot read the run directory ".*-left": .*/);
   }
   assert(recoveries.some(({ message }) => message.includes("It is a FIFO")));
   const left = await Array.fromAsync(Deno.readDir(base.path));

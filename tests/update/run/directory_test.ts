@@ -99,7 +99,7 @@ Deno.test("what was left is removed with its mount", options, async () => {
     directory.leave();
   }
   assertEquals(mountsBelow(base.path).length, 1);
-  for await (const left of RunDirectory.leftOver()) {
+  for await (const left of RunDirectory.list()) {
     await left[Symbol.asyncDispose]();
   }
   assertEquals(mountsBelow(base.path), []);

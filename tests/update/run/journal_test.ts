@@ -39,8 +39,8 @@ Deno.test("a journal is read", () => {
 });
 
 const DAMAGES: readonly [string, string][] = [
-  ["", "torn"],
-  ["{", "torn"],
+  ["", "is not JSON"],
+  ["{", "is not JSON"],
   ["null", "is not an object"],
   ["[]", "is not an object"],
   ['{"schema":1}', 'has no "vm"'],

@@ -49,7 +49,7 @@ Deno.test("a state that is whole is kept without a doubt", async () => {
   assert(!state.restore(), "nothing was altered");
 });
 
-Deno.test("an altered or truncated file is written anew from what was kept", async () => {
+Deno.test("an altered or truncated file is rewritten from what was kept", async () => {
   using file = await stateFile();
   using state = SavedState.open(file.path);
   state.keep(true);
@@ -189,15 +189,19 @@ Deno.test("a state that is larger than any is not read", async () => {
   using file = await stateFile();
   using state = SavedState.open(file.path);
   await Deno.truncate(file.path, 2 ** 40);
-  assertThrows(() => state.keep(true), UpdateProblem, "far more than");
+  assertThrows(
+    () => state.keep(true),
+    UpdateProblem,
+    "more than devices can need",
+  );
 });
 
-Deno.test("a large state is kept unverified where its program said that it is whole", async () => {
+Deno.test("a large state is kept unverified if the source reported completion", async () => {
   using file = await stateFile();
   using state = SavedState.open(file.path);
   await Deno.truncate(file.path, 11 * MIB);
   assertThrows(() => state.keep(false), UpdateProblem, "cannot be verified");
-  assert(state.keep(true)?.includes("too much"));
+  assert(state.keep(true)?.includes("too large"));
   assert(!state.restore());
   await Deno.truncate(file.path, 12 * MIB);
   assert(state.restore());

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Json, JsonObject } from "../../../lib/qmp/mod.ts";
 import {
-  lastingOfDrive,
-  lastingOfNode,
+  comparedOfDrive,
+  comparedOfNode,
 } from "../../../lib/update/vm/block_fields.ts";
 import { flatten } from "../../../lib/update/vm/fields.ts";
 
@@ -59,8 +59,8 @@ const OF_GUEST: readonly [what: string, node: JsonObject][] = [
 for (const [what, change] of OF_GUEST) {
   Deno.test(`a guest that ${what} changes no block node`, () => {
     assertEquals(
-      flatten(lastingOfNode({ ...NODE, ...change })),
-      flatten(lastingOfNode(NODE)),
+      flatten(comparedOfNode({ ...NODE, ...change })),
+      flatten(comparedOfNode(NODE)),
     );
   });
 }
@@ -68,15 +68,15 @@ for (const [what, change] of OF_GUEST) {
 for (const member of ["locked", "tray_open"]) {
   Deno.test(`a guest that changes "${member}" changes no drive`, () => {
     assertEquals(
-      flatten(lastingOfDrive({ ...DRIVE, [member]: true })),
-      flatten(lastingOfDrive(DRIVE)),
+      flatten(comparedOfDrive({ ...DRIVE, [member]: true })),
+      flatten(comparedOfDrive(DRIVE)),
     );
   });
 }
 
 Deno.test("a bitmap's count and use are a guest's and a job's", () => {
   const of = (count: number) =>
-    flatten(lastingOfNode({
+    flatten(comparedOfNode({
       ...NODE,
       "dirty-bitmaps": [bitmap("b", count), bitmap("", count)],
     }));
@@ -97,15 +97,15 @@ const OF_ADMINISTRATOR: readonly [JsonObject, path: string, was: string][] = [
 
 for (const [change, path, was] of OF_ADMINISTRATOR) {
   Deno.test(`what an administrator changes has a name: ${path}`, () => {
-    const before = flatten(lastingOfNode(NODE));
-    const after = flatten(lastingOfNode({ ...NODE, ...change }));
+    const before = flatten(comparedOfNode(NODE));
+    const after = flatten(comparedOfNode({ ...NODE, ...change }));
     assertEquals(before.get(path), was);
     assertEquals(after.get(path) === was, false);
   });
 }
 
 Deno.test("a drive's medium, size and limits are an administrator's", () => {
-  const fields = flatten(lastingOfDrive(DRIVE));
+  const fields = flatten(comparedOfDrive(DRIVE));
   assertEquals([...fields.keys()].sort(), [
     "bps",
     "file",
@@ -115,5 +115,5 @@ Deno.test("a drive's medium, size and limits are an administrator's", () => {
     "virtual-size",
   ]);
   const { inserted: _, ...empty } = DRIVE;
-  assertEquals(flatten(lastingOfDrive(empty)), new Map([["medium", "false"]]));
+  assertEquals(flatten(comparedOfDrive(empty)), new Map([["medium", "false"]]));
 });

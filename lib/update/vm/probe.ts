@@ -1,4 +1,4 @@
-/** What a VM runs on at this moment, asked before and after an update. */
+/** Probes a VM before and after an update. */
 
 import { readStat } from "../../proc/stat.ts";
 import { isGone } from "../../gone.ts";
@@ -9,10 +9,10 @@ import { readCommandLine } from "../../proc/cmdline.ts";
 import { type Executable, readExecutable } from "../../proc/executable.ts";
 import { versionText } from "./facts.ts";
 
-/** A VM's process as it is. */
-export interface Glance {
+/** A VM's process at one moment. */
+export interface Observation {
   readonly pid: number;
-  /** With the pid, names the process for good. */
+  /** Together with the pid, identifies the process. */
   readonly startTime: string;
   readonly version: string;
   readonly executable: Executable;
@@ -20,17 +20,17 @@ export interface Glance {
   readonly running: boolean;
 }
 
-/** A monitor that answers at all does so at once. */
 const TIMEOUT_MS = 5_000;
 
 /**
- * Looks at a VM.
+ * Observes a VM.
  *
- * @returns undefined where its monitor or its process does not answer
+ * @returns undefined if its monitor does not answer, or its process may not be
+ * examined
  */
-export async function glance(
+export async function probeVm(
   address: QmpAddress,
-): Promise<Glance | undefined> {
+): Promise<Observation | undefined> {
   try {
     await using client = await QmpClient.connectAgain(address, {
       timeoutMs: TIMEOUT_MS,

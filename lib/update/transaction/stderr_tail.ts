@@ -4,16 +4,16 @@ import { answered } from "../../bounded_file.ts";
 /** The number of standard error. */
 export const STDERR = 2;
 
-/** More would hide what matters. */
-const MAXIMUM = 1024;
-/** Whoever made the file's file system may let its readers wait. */
+/** Longer output would hide what matters. */
+const MAXIMUM_BYTES = 1024;
+/** The file may be on a file system that hangs. */
 const TIMEOUT_MS = 1_000;
 
 /**
- * What a program says at its end, where the VM's standard error is a file. It
- * is read from that very file, by its end alone, and on a thread.
+ * The last output of a program, if the VM's standard error is a file. Only the
+ * end of that file is read, on another thread.
  */
-export class LastWords {
+export class StderrTail {
   readonly #stderr: Fd | undefined;
   readonly #start: number;
   #end = Infinity;
@@ -23,32 +23,30 @@ export class LastWords {
     this.#start = start;
   }
 
-  /** What is there so far is of others. */
-  static after(stderr: Fd | undefined): LastWords {
+  /** The output from now on. */
+  static after(stderr: Fd | undefined): StderrTail {
     const status = stderr?.stat();
     return status?.isFile
-      ? new LastWords(stderr, status.size)
-      : new LastWords(undefined, 0);
+      ? new StderrTail(stderr, status.size)
+      : new StderrTail(undefined, 0);
   }
 
-  /**
-   * @param said where it began to speak; undefined: nobody knows
-   */
-  static from(stderr: Fd | undefined, said: number | undefined): LastWords {
-    return said === undefined
-      ? new LastWords(undefined, 0)
-      : new LastWords(stderr, said);
+  /** @param start where the output begins; undefined if that is not known */
+  static from(stderr: Fd | undefined, start: number | undefined): StderrTail {
+    return start === undefined
+      ? new StderrTail(undefined, 0)
+      : new StderrTail(stderr, start);
   }
 
-  /** What comes from now on is another program's. */
+  /** Later output belongs to another program. */
   async end(): Promise<void> {
     if (this.#stderr === undefined) return;
-    const length = await lengthOf(`/proc/self/fd/${this.#stderr.number}`);
-    this.#end = length ?? Infinity;
+    const size = await sizeOf(`/proc/self/fd/${this.#stderr.number}`);
+    this.#end = size ?? Infinity;
   }
 
-  /** The last lines since then, in one; empty where there are none. */
-  async heard(): Promise<string> {
+  /** The last lines, joined by "; "; empty if there are none. */
+  async read(): Promise<string> {
     if (this.#stderr === undefined) return "";
     const late = Promise.withResolvers<string>();
     const timer = setTimeout(() => late.resolve(""), TIMEOUT_MS);
@@ -61,12 +59,12 @@ export class LastWords {
 
   async #read({ number }: Fd): Promise<string> {
     try {
-      // It may be open to be written only.
+      // Opened again: the descriptor may be open for writing only.
       using file = await Deno.open(`/proc/self/fd/${number}`);
       const { size } = await file.stat();
       const end = Math.min(size, this.#end);
-      const start = end < this.#start ? 0 : this.#start; // it was emptied
-      const from = Math.max(start, end - MAXIMUM);
+      const start = end < this.#start ? 0 : this.#start; // it was truncated
+      const from = Math.max(start, end - MAXIMUM_BYTES);
       await file.seek(from, Deno.SeekMode.Start);
       const bytes = new Uint8Array(end - from);
       if (bytes.length === 0) return "";
@@ -74,20 +72,20 @@ export class LastWords {
       const text = new TextDecoder().decode(bytes.subarray(0, count));
       return text.trim().replaceAll(/\s*\n\s*/g, "; ");
     } catch (error) {
-      // Another user's, a full table of files, or a broken disk: no words.
+      // Optional: the message is complete without it.
       if (!(error instanceof Error)) throw error;
       return "";
     }
   }
 }
 
-/** How much a VM's program has said so far; undefined where it is no file. */
-export async function saidSoFar(pid: number): Promise<number | undefined> {
-  return await lengthOf(`/proc/${pid}/fd/${STDERR}`);
+/** The size of a process's standard error; undefined if it is no file. */
+export async function stderrSize(pid: number): Promise<number | undefined> {
+  return await sizeOf(`/proc/${pid}/fd/${STDERR}`);
 }
 
-/** Undefined for what is no file, cannot be seen, or does not answer in time. */
-async function lengthOf(path: string): Promise<number | undefined> {
+/** Undefined if it is no file, cannot be accessed, or takes too long. */
+async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const status = await answered(path, Deno.stat(path));
     return status.isFile ? status.size : undefined;

@@ -1,10 +1,10 @@
 /**
- * Who answers for a VM that was left in the middle of an update, and if nobody
- * does, whether the old program may come back.
+ * Finds the program that has the VM of an unfinished update; without one,
+ * decides whether the VM may be rolled back.
  *
- * The guest must not have run since its state was saved: its memory and its
- * disks have moved on then, and the old devices fit them no more. So whoever
- * may be running it is left alone, and a person told.
+ * It may not if the guest has run since its state was saved: its memory and
+ * disks have changed since, and the saved devices no longer match them. A
+ * process that may be running the guest is therefore left alone.
  *
  * @module
  */
@@ -23,22 +23,22 @@ import { noStandby, type Unfinished } from "./recovery.ts";
 import { CONNECT_TIMEOUT_MS } from "../timeouts.ts";
 
 /** The program that has the VM, and its process. */
-export interface Answering extends AsyncDisposable {
-  readonly side: Destination;
+export interface RunningProgram extends AsyncDisposable {
+  readonly destination: Destination;
   readonly pid: number;
 }
 
 /**
- * Reaches the program that has the VM.
+ * Connects to the program that has the VM.
  *
- * @returns undefined when there is none any more, and the old one may come back
- * @throws {NeedsPersonError} when one may have it that cannot be talked to
+ * @returns undefined when there is none, and the VM may be rolled back
+ * @throws {NeedsPersonError} when one may have it that does not answer
  */
-export async function answering(
+export async function findProgram(
   unfinished: Unfinished,
-): Promise<Answering | undefined> {
+): Promise<RunningProgram | undefined> {
   const { journal: { vm }, standby, process } = unfinished;
-  // While it is kept, only the process itself can answer at the monitor.
+  // While a standby holds the memory, only the VM's process can have the VM.
   if (standby !== undefined && process === undefined) {
     return requireNotRun(unfinished);
   }
@@ -49,7 +49,7 @@ export async function answering(
     });
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
-    await requireSilenceOfNew(unfinished, error);
+    await requireLoading(unfinished, error);
     return requireNotRun(unfinished);
   }
   const pid = client.peer?.pid;
@@ -57,19 +57,19 @@ export async function answering(
     await client.close();
     throw stranger(unfinished, pid);
   }
-  const side = Destination.attach(
+  const destination = Destination.attach(
     client,
     PidFd.open(pid),
     pid === vm.pid ? "new" : "old",
   );
   return {
-    side,
+    destination,
     pid,
-    [Symbol.asyncDispose]: () => side[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => destination[Symbol.asyncDispose](),
   };
 }
 
-/** Whether a process is the VM's, or was its memory's standby. */
+/** Whether a process is the VM's, or was its standby. */
 async function isOfVm(
   pid: number,
   { journal: { vm }, directory }: Unfinished,
@@ -84,12 +84,12 @@ async function isOfVm(
 }
 
 /**
- * Makes sure that a process that cannot be talked to has nothing to lose: it
- * executes the new program, which was never told to let the guest run.
+ * Makes sure that a process that does not answer may be ended: it has ended
+ * already, or executes the new program, which was not told to resume the guest.
  *
  * @throws {NeedsPersonError}
  */
-async function requireSilenceOfNew(
+async function requireLoading(
   unfinished: Unfinished,
   cause: QmpError,
 ): Promise<void> {
@@ -102,7 +102,7 @@ async function requireSilenceOfNew(
     });
   }
   const now = await ifThere(readStat(vm.pid));
-  // It ended while it was waited for.
+  // It has ended in the meantime.
   if (now === undefined || process.hasExited()) return;
   if (isStopped(now)) {
     throw new NeedsPersonError(
@@ -117,7 +117,7 @@ async function requireSilenceOfNew(
   if (now.image === vm.image) {
     throw new NeedsPersonError(
       "old-program-silent",
-      `Process ${vm.pid} executes the old program still, and does not ` +
+      `Process ${vm.pid} still executes the old program, but does not ` +
         `answer: ${messageOf(cause)}`,
       {
         remedy: "Look at the process before anything else, then run cprctl " +
@@ -128,7 +128,7 @@ async function requireSilenceOfNew(
   }
 }
 
-/** @throws {NeedsPersonError} when the guest may have run, or nothing is held */
+/** @throws {NeedsPersonError} without a standby, or when the guest may have run */
 function requireNotRun(unfinished: Unfinished): undefined {
   const { journal: { vm }, standby, process, mayHaveRun } = unfinished;
   if (standby === undefined) throw noStandby(unfinished);
@@ -138,11 +138,11 @@ function requireNotRun(unfinished: Unfinished): undefined {
     `Process ${vm.pid} ${
       process === undefined ? "is gone" : "does not answer"
     }` +
-      " and may have let the guest run: the VM's memory and disks have moved " +
-      "on from the saved state then, so that it is not put back",
+      " and may have resumed the guest: the VM's memory and disks may be " +
+      "newer than the saved state, so it is not rolled back",
     {
       remedy: "Look at the VM before anything else; if it is to be started " +
-        `anew, end process ${standby.pid}, which keeps its old memory`,
+        `anew, end process ${standby.pid}, which holds its old memory`,
     },
   );
 }
@@ -153,11 +153,11 @@ function stranger(
 ): NeedsPersonError {
   const kept = standby === undefined
     ? ""
-    : `end process ${standby.pid}, which keeps the old one's memory, and `;
+    : `end process ${standby.pid}, which holds the old memory, and `;
   return new NeedsPersonError(
     "stranger",
-    `Process ${pid} answers at the monitor, which is not the VM's that was ` +
-      "left",
+    `Process ${pid} answers at the monitor, which is not the process of the ` +
+      "unfinished update",
     {
       remedy: `If the VM was started anew, ${kept}remove "${directory.path}"`,
     },
