@@ -1,14 +1,13 @@
 /** A rollback gives the VM its confinement back: no more rights, and no fewer. @module */
 
 import { capabilitiesIn } from "../../../ffi/capabilities.ts";
+import { readStatus } from "../../proc/status.ts";
 import { ifThere } from "../../gone.ts";
-import { parseCredentials } from "../process/identity.ts";
-import { readProcText } from "../../proc/file.ts";
+import { credentialsOf } from "../process/identity.ts";
 import {
   afterRestart,
   mayConfine,
   ownConfinement,
-  parseConfinement,
 } from "../standby/confinement.ts";
 import {
   joined,
@@ -34,7 +33,7 @@ export const sandbox: PreflightCheck = {
         "Restart the VM once with spawn=allow in its -sandbox",
       );
     }
-    const status = await readProcText(facts.pid, "status");
+    const status = await readStatus(facts.pid);
     if (filters === null) {
       return weaker(
         context,
@@ -43,7 +42,7 @@ export const sandbox: PreflightCheck = {
         "Run cprctl as root and under no filter of its own",
       );
     }
-    if (filters.length > 0 && !parseConfinement(status).noNewPrivileges) {
+    if (filters.length > 0 && !status.confinement.noNewPrivileges) {
       return weaker(
         context,
         "The VM is under a seccomp filter and may still gain privileges: " +
@@ -64,8 +63,8 @@ export const confinement: PreflightCheck = {
   id: "confinement",
   async run(context) {
     const { pid } = context.facts;
-    const status = await readProcText(pid, "status");
-    const [theirs, own] = [parseConfinement(status), ownConfinement()];
+    const status = await readStatus(pid);
+    const [theirs, own] = [status.confinement, ownConfinement()];
     if (!mayConfine(theirs, own)) {
       return refuse(
         "The VM's process has fewer capabilities in its bounding set than " +
@@ -73,7 +72,7 @@ export const confinement: PreflightCheck = {
         "Run cprctl as root",
       );
     }
-    const { uid } = parseCredentials(status, pid);
+    const { uid } = credentialsOf(status, pid);
     const { gained, lost } = afterRestart(theirs, uid, own);
     if (gained !== 0n) {
       return weaker(

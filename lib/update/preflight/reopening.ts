@@ -7,8 +7,8 @@
 
 import type { Credentials } from "../../../ffi/identity.ts";
 import { O_ACCMODE } from "../../../ffi/open_flags.ts";
-import { parseCredentials } from "../process/identity.ts";
-import { readProcText } from "../../proc/file.ts";
+import { readStatus } from "../../proc/status.ts";
+import { credentialsOf } from "../process/identity.ts";
 import {
   type CheckContext,
   listed,
@@ -25,7 +25,7 @@ export const reopening: PreflightCheck = {
     if (running.all("run-with", "user").length === 0) {
       return ok("the VM has not given up the rights that it opened files with");
     }
-    const user = parseCredentials(await readProcText(pid, "status"), pid);
+    const user = credentialsOf(await readStatus(pid), pid);
     const closed = await inaccessibleTo(user, context);
     return closed.length === 0
       ? ok("the VM's user may open again what the VM has open")

@@ -13,6 +13,7 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
+import { type ProcessStatus, readStatusSync } from "../../proc/status.ts";
 import { readStat, readStatSync } from "../../proc/stat.ts";
 import { isGone } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
@@ -21,7 +22,6 @@ import { readCommandLine } from "../../proc/cmdline.ts";
 import { readEnvironment } from "../../proc/environ.ts";
 import { type Executable, readExecutable } from "../../proc/executable.ts";
 import { type FileIdentity, identityAt } from "../../proc/file_identity.ts";
-import { statusLine } from "./status_line.ts";
 
 /** Who opened a monitor's socket, as the kernel noted it then. */
 export interface Opener {
@@ -173,25 +173,24 @@ function readNow(pid: number): Now {
 }
 
 function readCredentials(pid: number): Credentials {
-  return parseCredentials(Deno.readTextFileSync(`/proc/${pid}/status`), pid);
+  return credentialsOf(readStatusSync(pid), pid);
 }
 
 /**
- * The user and groups in the text of /proc/PID/status.
+ * The user and groups of a process.
  *
  * @throws {UpdateProblem} when the real, effective, saved and file system ones
  * are not alike: it is on its way from one user to another
  */
-export function parseCredentials(status: string, pid: number): Credentials {
-  const numbers = (name: string) =>
-    statusLine(status, name).split(/\s+/).filter((it) => it !== "").map(Number);
-  const one = (name: "Uid" | "Gid"): number => {
-    const ids = numbers(name);
+export function credentialsOf(
+  { uids, gids, groups }: Pick<ProcessStatus, "uids" | "gids" | "groups">,
+  pid: number,
+): Credentials {
+  const one = (what: string, ids: readonly number[]): number => {
     const [first] = ids;
     const isOne = ids.length === MEMBERS_OF_STATUS.length &&
       ids.every((id) => id === first);
     if (first !== undefined && isOne) return first;
-    const what = name === "Uid" ? "users" : "groups";
     const told = MEMBERS_OF_STATUS.map((it, at) => `${it} ${ids[at]}`);
     throw new UpdateProblem(
       "several-users",
@@ -202,7 +201,7 @@ export function parseCredentials(status: string, pid: number): Credentials {
       },
     );
   };
-  return { uid: one("Uid"), gid: one("Gid"), groups: numbers("Groups") };
+  return { uid: one("users", uids), gid: one("groups", gids), groups };
 }
 
 /**

@@ -16,11 +16,11 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { StalledRead } from "../../../ffi/stalled_read.ts";
+import { readStatusSync } from "../../proc/status.ts";
 import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { memoryRoom, START_BYTES } from "./memory_room.ts";
 import { readProcText } from "../../proc/file.ts";
-import { statusLine } from "./status_line.ts";
 
 /** The kernel lets a process have 65530 mappings, each a line. */
 const MAXIMUM_MAPS = 16 * 1024 * 1024;
@@ -80,19 +80,7 @@ export class OldMemory implements AsyncDisposable {
 function hasRoom(pid: number): boolean {
   const room = memoryRoom(pid);
   if (room === undefined) return true;
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return room.leftAtEase >= START_BYTES + ownMemory(status);
-}
-
-/**
- * What a process has to itself, and its page tables, in bytes.
- *
- * @param status in the form of /proc/PID/status
- */
-export function ownMemory(status: string): number {
-  return ["RssAnon", "VmPTE"]
-    .map((name) => Number.parseInt(statusLine(status, name)) * 1024)
-    .reduce((sum, bytes) => sum + bytes);
+  return room.leftAtEase >= START_BYTES + readStatusSync(pid).ownBytes;
 }
 
 /**

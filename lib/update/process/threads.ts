@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readStatusSync } from "../../proc/status.ts";
 import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { type Executor, QmpError } from "../../qmp/mod.ts";
@@ -142,25 +143,16 @@ async function namedThreads(
  */
 function threadIds(pid: number): (own: number) => number | undefined {
   const tasks = `/proc/${pid}/task`;
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  if (namespaceIds(status).length < 2) {
+  if (readStatusSync(pid).ids.length < 2) {
     return (own) => ifThereSync(() => Deno.statSync(`${tasks}/${own}`)) && own;
   }
   const ids = new Map<number, number>();
   for (const { name } of Deno.readDirSync(tasks)) {
-    const text = ifThereSync(() =>
-      Deno.readTextFileSync(`${tasks}/${name}/status`)
-    );
-    const own = text === undefined ? undefined : namespaceIds(text).at(-1);
+    const status = ifThereSync(() => readStatusSync(`${pid}/task/${name}`));
+    const own = status?.ids.at(-1);
     if (own !== undefined) ids.set(own, Number(name));
   }
   return (own) => ids.get(own);
-}
-
-/** The ids of a thread, from this process's pid namespace to its own. */
-function namespaceIds(status: string): number[] {
-  const line = /^NSpid:\s*(.*)$/m.exec(status)?.[1] ?? "";
-  return line.split("\t").map(Number);
 }
 
 function readCgroups(pid: number, tid: number): Cgroups {

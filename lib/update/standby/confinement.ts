@@ -19,29 +19,7 @@ import {
   setAmbientSet,
   setCapabilities,
 } from "../../../ffi/capabilities.ts";
-import { statusLine } from "../process/status_line.ts";
-
-/** Sets of capabilities as /proc writes them: hexadecimal, 64 bits. */
-export interface Confinement {
-  readonly inheritable: string;
-  readonly permitted: string;
-  readonly effective: string;
-  readonly bounding: string;
-  readonly ambient: string;
-  readonly noNewPrivileges: boolean;
-}
-
-/** Reads /proc/PID/status. */
-export function parseConfinement(status: string): Confinement {
-  return {
-    inheritable: statusLine(status, "CapInh"),
-    permitted: statusLine(status, "CapPrm"),
-    effective: statusLine(status, "CapEff"),
-    bounding: statusLine(status, "CapBnd"),
-    ambient: statusLine(status, "CapAmb"),
-    noNewPrivileges: statusLine(status, "NoNewPrivs") === "1",
-  };
-}
+import { type Confinement, readStatusSync } from "../../proc/status.ts";
 
 /** A set's bits. */
 export const setOf = (text: string): bigint => BigInt(`0x${text}`);
@@ -113,5 +91,5 @@ export function confine(it: Confinement, becomeUser: () => void): void {
 
 /** Of this thread, the one that executes. */
 export function ownConfinement(): Confinement {
-  return parseConfinement(Deno.readTextFileSync("/proc/thread-self/status"));
+  return readStatusSync("thread-self").confinement;
 }

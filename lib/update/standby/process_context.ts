@@ -7,19 +7,18 @@
 
 import type { Credentials } from "../../../ffi/identity.ts";
 import { getIoPriority } from "../../../ffi/io_priority.ts";
+import { type Confinement, readStatus } from "../../proc/status.ts";
 import { parseEnvironment } from "../../proc/environ.ts";
 import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
 import {
+  credentialsOf,
   type Identity,
-  parseCredentials,
   requireSameUser,
 } from "../process/identity.ts";
 import { type Placement, readPlacement } from "../process/placement.ts";
 import { readSecurityLabel } from "../process/security_label.ts";
-import { type Confinement, parseConfinement } from "./confinement.ts";
 import { readSeccomp, type Seccomp } from "./seccomp.ts";
 import { type Limits, parseLimits } from "./limits.ts";
-import { statusLine } from "../process/status_line.ts";
 import { readProcText } from "../../proc/file.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
@@ -68,23 +67,23 @@ export async function readContext(
   const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
-    readProcText(pid, "status"),
+    readStatus(pid),
     readProcText(pid, "oom_score_adj"),
     readProcText(pid, "cgroup"),
     readProcText(pid, "limits"),
   ]);
   // The rights in that text are those of this user.
-  requireSameUser(identity, parseCredentials(status, pid));
+  requireSameUser(identity, credentialsOf(status, pid));
   return {
     environment: parseEnvironment(identity.environment),
     cwd,
     root,
     credentials,
     openedByRoot,
-    confinement: parseConfinement(status),
+    confinement: status.confinement,
     seccomp: await readSeccomp(pid, self),
     label: await readOtherLabel(pid),
-    umask: parseInt(statusLine(status, "Umask"), 8),
+    umask: status.umask,
     personality: await readPersonality(pid),
     placement: readPlacement(pid),
     ioPriority: getIoPriority(pid),

@@ -8,7 +8,7 @@ import { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import { enterCgroups } from "../process/cgroups.ts";
 import type { SandboxOrder } from "./sandbox_order.ts";
-import type { Confinement } from "./confinement.ts";
+import type { Confinement } from "../../proc/status.ts";
 import { enterContext, enterLabel } from "./enter_context.ts";
 import { moduleVariables } from "./module_folder.ts";
 

@@ -8,8 +8,8 @@
 
 import { addSeccompFilter } from "../../../ffi/seccomp.ts";
 import { spawn } from "../../../ffi/spawn.ts";
+import { readStatusSync } from "../../proc/status.ts";
 import { runBriefly } from "../../brief_run.ts";
-import { statusLine } from "../process/status_line.ts";
 import { FILTERS_WORD } from "./seccomp_order.ts";
 
 /** This program takes seconds to start on a busy host. */
@@ -36,8 +36,8 @@ export async function readSeccomp(
   pid: number,
   self: readonly string[],
 ): Promise<Seccomp> {
-  const count = countOf(pid);
-  if (count <= countOf("self")) return { filters: [] };
+  const { seccompFilters: count } = readStatusSync(pid);
+  if (count <= readStatusSync("self").seccompFilters) return { filters: [] };
   const [program = "", ...args] = [...self, FILTERS_WORD, `${pid}`];
   const { text, failure } = await runBriefly(program, {
     ...{ args, output: "stdout", maximum: MAXIMUM_TEXT, timeoutMs: TIMEOUT_MS },
@@ -48,15 +48,6 @@ export async function readSeccomp(
   if (failure !== undefined) return { filters: null };
   const filters = JSON.parse(text) as string[];
   return { filters: filters.length < count ? null : filters };
-}
-
-/** Kernels before 5.9 tell whether there are filters, not how many. */
-function countOf(pid: number | "self"): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  if (!/^Seccomp:/m.test(status)) return 0;
-  if (statusLine(status, "Seccomp") !== "2") return 0;
-  const count = /^Seccomp_filters:\s*(\d+)$/m.exec(status)?.[1];
-  return count === undefined ? 1 : Number(count);
 }
 
 /**

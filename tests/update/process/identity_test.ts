@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UpdateProblem } from "../../../lib/update/error.ts";
 import {
+  credentialsOf,
   identify,
   isOwnedBy,
-  parseCredentials,
   requireSame,
   requireSameNow,
   requireSameUser,
@@ -19,39 +19,40 @@ const AS_NOBODY = [
 ];
 const ignore = Deno.uid() !== 0;
 
-const status = (uids: string, gids: string, groups = "") =>
-  `Uid:\t${uids}\nGid:\t${gids}\nFDSize:\t64\n` +
-  `Groups:\t${groups} \nNStgid:\t4711\n`;
-const four = (id: number) => `${id}\t${id}\t${id}\t${id}`;
+const four = (id: number) => [id, id, id, id];
 
 Deno.test("user and groups of a process", () => {
-  assertEquals(parseCredentials(status(four(1000), four(100), "4 27"), PID), {
+  const status = { uids: four(1000), gids: four(100), groups: [4, 27] };
+  assertEquals(credentialsOf(status, PID), {
     uid: 1000,
     gid: 100,
     groups: [4, 27],
   });
-  const alone = parseCredentials(status(four(0), four(0)), PID);
-  assertEquals(alone.groups, []);
 });
 
 Deno.test("a process of several users or groups is nobody's VM", () => {
-  const alike = four(1000);
+  const [alike, groups] = [four(1000), []];
   for (
-    const other of ["0 1000 1000 1000", "1000 0 1000 1000", "1000 1000 0 1000"]
-      .map((it) => it.replaceAll(" ", "\t"))
+    const other of [
+      [0, 1000, 1000, 1000],
+      [1000, 0, 1000, 1000],
+      [1000, 1000, 0, 1000],
+      [1000, 1000],
+    ]
   ) {
-    for (const text of [status(other, alike), status(alike, other)]) {
+    for (
+      const status of [
+        { uids: other, gids: alike, groups },
+        { uids: alike, gids: other, groups },
+      ]
+    ) {
       const error = assertThrows(
-        () => parseCredentials(text, PID),
+        () => credentialsOf(status, PID),
         UpdateProblem,
       );
       assertEquals(error.code, "several-users");
     }
   }
-  assertThrows(
-    () => parseCredentials(status("1000\t1000", alike), PID),
-    UpdateProblem,
-  );
 });
 
 /** A shell that executes each line that it is told. */

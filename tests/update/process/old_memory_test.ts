@@ -1,8 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  addressIn,
-  ownMemory,
-} from "../../../lib/update/process/old_memory.ts";
+import { addressIn } from "../../../lib/update/process/old_memory.ts";
 
 /** As a QEMU with KVM has them. */
 const MEMORY = `\
@@ -39,10 +36,4 @@ for (
 
 Deno.test("a process without memory has none to keep", () => {
   assertEquals(addressIn(""), undefined);
-});
-
-Deno.test("what a process has to itself is counted with its page tables", () => {
-  const status = "VmRSS:\t   90 kB\nRssAnon:\t     3 kB\nRssShmem:\t  80 kB\n" +
-    "VmPTE:\t   2 kB\n";
-  assertEquals(ownMemory(status), 5 * 1024);
 });
