@@ -85,6 +85,11 @@ export interface ConnectOptions extends Patience {
    * greets early and answers when its start is complete.
    */
   readonly early?: boolean;
+  /**
+   * Milliseconds left for commands on this connection, asked at each; default:
+   * no limit but a command's own.
+   */
+  readonly budget?: (() => number) | undefined;
   /** The longest message that is read; default: 8 MiB. */
   readonly maxReplyBytes?: number;
 }
@@ -123,16 +128,11 @@ interface Pending {
 export class QmpClient implements AsyncDisposable, Executor {
   /** Where the monitor listens. */
   readonly address: QmpAddress;
-  /**
-   * Bounds every command by this moment of `performance.now()`.
-   *
-   * @deprecated Give {@linkcode execute} a timeout, or use {@linkcode within}.
-   */
-  deadline = Infinity;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
   readonly #wire: Wire;
   readonly #peer: Peer | null;
+  readonly #budget: () => number;
   readonly #greeted = Promise.withResolvers<Greeting>();
   #greeting: Greeting | undefined;
   readonly #pending = new Map<number, Pending>();
@@ -148,9 +148,10 @@ export class QmpClient implements AsyncDisposable, Executor {
   private constructor(
     transport: Transport,
     address: QmpAddress,
-    maxBytes: number,
+    { maxReplyBytes: maxBytes = MAX_REPLY_BYTES, budget }: ConnectOptions,
   ) {
     this.address = address;
+    this.#budget = budget ?? (() => Infinity);
     this.#peer = transport.peer;
     this.#wire = new Wire(transport, {
       maxBytes,
@@ -181,11 +182,7 @@ export class QmpClient implements AsyncDisposable, Executor {
       signal: patience.signal,
     });
     const transport = await openOrExplain(address, patience);
-    const client = new QmpClient(
-      transport,
-      address,
-      patience.maxReplyBytes ?? MAX_REPLY_BYTES,
-    );
+    const client = new QmpClient(transport, address, patience);
     try {
       await greeted(client.#greeted.promise, left());
       client.#requireLivingPeer(transport);
@@ -250,14 +247,20 @@ export class QmpClient implements AsyncDisposable, Executor {
     args?: JsonObject,
     options: ExecuteOptions = {},
   ): Promise<Json> {
+    return await this.#execute(command, args, options, this.#budget());
+  }
+
+  async #execute(
+    command: string,
+    args: JsonObject | undefined,
+    options: ExecuteOptions,
+    budget: number,
+  ): Promise<Json> {
     if (this.#end !== undefined) throw this.#end;
     const { signal, descriptors } = options;
     const timeoutMs = Math.max(
       0,
-      Math.min(
-        options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        this.deadline - performance.now(),
-      ),
+      Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, budget),
     );
     const id = this.#nextId++;
     const request: JsonObject = { execute: command, id };
@@ -294,7 +297,7 @@ export class QmpClient implements AsyncDisposable, Executor {
   }
 
   /**
-   * Runs commands on this connection within one time budget.
+   * Runs commands on this connection within another time budget than its own.
    *
    * @param left the milliseconds that are left, asked at each command
    *
@@ -314,11 +317,8 @@ export class QmpClient implements AsyncDisposable, Executor {
    */
   within(left: () => number): Executor {
     return {
-      execute: (command, args, options = {}) => {
-        const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-        const bounded = { timeoutMs: Math.min(timeoutMs, left()) };
-        return this.execute(command, args, { ...options, ...bounded });
-      },
+      execute: (command, args, options = {}) =>
+        this.#execute(command, args, options, left()),
     };
   }
 

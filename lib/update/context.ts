@@ -249,7 +249,6 @@ export class UpdateContext implements AsyncDisposable {
       client?.resume();
     }
     this.deadline.extend(performance.now() - since);
-    if (client !== undefined) client.deadline = this.deadline.at;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -40,7 +40,7 @@ import { Fingerprint } from "./vm/fingerprint.ts";
 
 /** This host. */
 export const LINUX: System = {
-  connect: (address, timeoutMs) => QmpClient.connect(address, { timeoutMs }),
+  connect: (address, patience) => QmpClient.connect(address, patience),
   facts: gatherFacts,
 
   // A new file at the same path counts as another program, even if its version
@@ -129,6 +129,6 @@ export const LINUX: System = {
   requireSame: requireSameNow,
   requireSameUser,
   hold: (process, descriptors) => Hold.take(process, descriptors),
-  destination: (vm, program, timeoutMs) =>
-    Destination.connect(vm, program, timeoutMs),
+  destination: (vm, program, timeoutMs, budget) =>
+    Destination.connect(vm, program, timeoutMs, budget),
 };

@@ -6,7 +6,7 @@
  */
 
 import type { ProcessHandle } from "../../ffi/process.ts";
-import type { QmpAddress, QmpClient } from "../qmp/mod.ts";
+import type { ConnectOptions, QmpAddress, QmpClient } from "../qmp/mod.ts";
 import type { NewCommand } from "./command/new_command.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
@@ -65,7 +65,7 @@ export interface Plan {
 /** The host. */
 export interface System {
   /** @throws {QmpError} */
-  connect(address: QmpAddress, timeoutMs: number): Promise<QmpClient>;
+  connect(address: QmpAddress, patience: ConnectOptions): Promise<QmpClient>;
   facts(client: QmpClient): Promise<Facts>;
   /** Whether the VM executes the very file at a path, as the VM sees it. */
   isCurrent(facts: Facts, binary: string): Promise<boolean>;
@@ -123,5 +123,6 @@ export interface System {
     vm: VmRecord,
     program: Program,
     timeoutMs: number,
+    budget?: () => number,
   ): Promise<Destination>;
 }

@@ -9,6 +9,7 @@ import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY } from "../../ffi/open_flags.ts";
 import { UnixListener, type UnixSocket } from "../../ffi/socket.ts";
 import {
+  type ConnectOptions,
   QmpBusyError,
   QmpClient,
   QmpClosedError,
@@ -28,8 +29,12 @@ const HASTY = { timeoutMs: 50 };
 /** A negotiated connection, both ends. */
 async function connected(
   peer: FakePeer,
+  options: Partial<ConnectOptions> = {},
 ): Promise<{ client: QmpClient; session: Session }> {
-  const connecting = QmpClient.connect(peer.address, PATIENT);
+  const connecting = QmpClient.connect(peer.address, {
+    ...PATIENT,
+    ...options,
+  });
   const session = await peer.accept();
   await session.handshake();
   return { client: await connecting, session };
@@ -733,10 +738,14 @@ Deno.test("commands end with their time budget", async () => {
   session.close();
 });
 
-Deno.test("commands end with the client's deadline", async () => {
+Deno.test("commands end with the connection's budget", async () => {
   using peer = new FakePeer();
-  const { client, session } = await connected(peer);
-  client.deadline = performance.now() + HASTY.timeoutMs;
+  const end = performance.now() + HASTY.timeoutMs;
+  let budget = Infinity;
+  const { client, session } = await connected(peer, {
+    budget: () => budget,
+  });
+  budget = end - performance.now();
   await assertRejects(() => client.execute("query-name"), QmpTimeoutError);
   await assertRejects(
     () => client.execute("query-name", undefined, PATIENT),

@@ -13,6 +13,7 @@
 import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
+import { Deadline } from "../deadline.ts";
 import {
   capital,
   ENDED,
@@ -242,12 +243,13 @@ async function settle(
   // After a rollback the settings were restored on the new process already.
   if (pidAfter !== undefined || shutdown.why !== undefined) return;
   if (context.process.hasExited()) return;
-  client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  const problems = await settings.restore(client);
+  const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  const monitor = client.within(() => settling.left());
+  const problems = await settings.restore(monitor);
   if (problems.length > 0) directory.leave();
   context.warn(
     ...problems.map((it) => `${it}; cprctl recover will restore them`),
-    ...await settings.reopenTerminals(client),
+    ...await settings.reopenTerminals(monitor),
   );
 }
 

@@ -69,9 +69,8 @@ async function connect(context: UpdateContext): Promise<QmpClient> {
   const { request, deadline, system } = context;
   try {
     const timeoutMs = deadline.left(CONNECT_TIMEOUT_MS);
-    const client = await system.connect(request.address, timeoutMs);
-    client.deadline = deadline.at;
-    return client;
+    const budget = () => deadline.left();
+    return await system.connect(request.address, { timeoutMs, budget });
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
     const { code, message, remedy } = error;

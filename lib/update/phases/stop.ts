@@ -73,11 +73,15 @@ export async function switchover(context: UpdateContext): Promise<void> {
   await source.switchover(terminals);
   held.queue.end();
   const connecting = awaitedLater(
-    system.destination(context.facts, "new", deadline.left()),
+    system.destination(
+      context.facts,
+      "new",
+      deadline.left(),
+      () => deadline.left(),
+    ),
   );
   const kept = keepState(context);
   const { client } = context.destination = await connecting;
-  client.deadline = deadline.at;
   system.requireSameUser(context.facts.identity);
   if (kept.error !== undefined) throw kept.error;
   if (kept.unverified !== undefined) {

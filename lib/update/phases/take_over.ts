@@ -1,6 +1,7 @@
 /** The phases on the destination: "load", "verify" and "commit". */
 
 import type { UpdateContext } from "../context.ts";
+import { Deadline } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
@@ -53,8 +54,9 @@ export async function commit(context: UpdateContext): Promise<void> {
     const problem = await destination.keepStopped(facts);
     if (problem !== undefined) throw imagesTaken(problem);
   }
-  destination.client.deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  warnings.push(...await settings.restoreAll(destination.client));
+  const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  const monitor = destination.client.within(() => settling.left());
+  warnings.push(...await settings.restoreAll(monitor));
   clock.end();
   await destination.requireStable();
   context.pidAfter = facts.pid;

@@ -86,6 +86,8 @@ export class Destination implements AsyncDisposable {
   /**
    * Waits for the program to answer.
    *
+   * @param timeoutMs until it does
+   * @param budget milliseconds left for each command after that
    * @throws {WrongPeerProblem} when another process answers
    * @throws {UpdateProblem} when none does
    */
@@ -93,6 +95,7 @@ export class Destination implements AsyncDisposable {
     facts: VmRecord,
     program: Program,
     timeoutMs: number,
+    budget?: () => number,
   ): Promise<Destination> {
     const process = openProcess(facts.pid, program);
     const giveUp = new AbortController();
@@ -102,6 +105,7 @@ export class Destination implements AsyncDisposable {
         facts,
         timeoutMs,
         giveUp.signal,
+        budget,
       );
       return new Destination(client, process, program, resumptions, watched);
     } catch (error) {
@@ -334,12 +338,14 @@ async function connectAndWatch(
   facts: VmRecord,
   timeoutMs: number,
   signal: AbortSignal,
+  budget?: () => number,
 ): Promise<[QmpClient, EventWatch]> {
   const deadline = performance.now() + timeoutMs;
   const patience = () => ({ timeoutMs: deadline - performance.now(), signal });
   for (;;) {
     const client = await QmpClient.connectAgain(facts.address, {
       ...patience(),
+      budget,
       early: true,
     });
     const resumptions = client.watch(["RESUME"]);

@@ -8,6 +8,7 @@ import type { ProcessHandle } from "../../../ffi/process.ts";
 import { messageOf, remedyOf } from "../../errors.ts";
 import {
   type EventWatch,
+  type Executor,
   type Json,
   type QmpClient,
   QmpClosedError,
@@ -15,7 +16,7 @@ import {
   type QmpEvent,
   QmpTimeoutError,
 } from "../../qmp/mod.ts";
-import type { Deadline } from "../deadline.ts";
+import { Deadline } from "../deadline.ts";
 import { CANCELLED, ENDED, RefusedError, UpdateError } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import type { Facts } from "../vm/facts.ts";
@@ -152,9 +153,9 @@ export class Source implements Disposable {
   async cancel(cause: unknown): Promise<UpdateError> {
     const reason = messageOf(cause);
     try {
-      this.#client.deadline = performance.now() + RESUME_TIMEOUT_MS;
-      await this.#client.execute("migrate_cancel");
-      await this.#awaitResumed();
+      const limit = new Deadline(RESUME_TIMEOUT_MS);
+      await this.#within(limit).execute("migrate_cancel");
+      await this.#awaitResumed(limit);
     } catch (error) {
       return await this.#lost(reason, error);
     }
@@ -197,8 +198,9 @@ export class Source implements Disposable {
   }
 
   async #failed(): Promise<UpdateError> {
-    const reason = await failureOf(this.#client);
-    await this.#awaitResumed();
+    const limit = new Deadline(RESUME_TIMEOUT_MS);
+    const reason = await failureOf(this.#within(limit));
+    await this.#awaitResumed(limit);
     return failure(
       "moved",
       "source",
@@ -269,20 +271,25 @@ export class Source implements Disposable {
   }
 
   /** Waits until the VM runs, if it ran before or its guest stopped it. */
-  async #awaitResumed(): Promise<void> {
-    const deadline = performance.now() + RESUME_TIMEOUT_MS;
-    this.#client.deadline = deadline; // the update's may be over
+  async #awaitResumed(
+    limit = new Deadline(RESUME_TIMEOUT_MS),
+  ): Promise<void> {
+    const monitor = this.#within(limit);
     for (;;) {
-      const now = beforeOf(await this.#client.execute("query-status"));
+      const now = beforeOf(await monitor.execute("query-status"));
       const hasResumed = isLive(now) === isLive(this.#before) ||
         isReachedByGuest(now.runState);
       if (hasResumed && now.runState !== "finish-migrate") {
         this.#runState = now.runState;
         return;
       }
-      const timeoutMs = deadline - performance.now();
-      await this.#watch.next("RESUME", { timeoutMs });
+      await this.#watch.next("RESUME", { timeoutMs: limit.left() });
     }
+  }
+
+  /** The monitor, when the update itself may have no time left. */
+  #within(limit: Deadline): Executor {
+    return this.#client.within(() => limit.left());
   }
 }
 
