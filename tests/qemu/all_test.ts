@@ -43,7 +43,7 @@ Deno.test(`cprctl update --all moves ${CROWD} VMs and loses none`, async () => {
     await witnesses[at]?.assertLivesOn();
   }
   const written = await Deno.readTextFile(metrics);
-  for (const name of ["outcome", "time_seconds", "pause_seconds"]) {
+  for (const name of ["outcome", "time_seconds", "downtime_seconds"]) {
     const each = `^cprctl_vm_last_update_${name}{name="${crowd.name}-`;
     assertEquals(written.match(new RegExp(each, "gm"))?.length, CROWD);
   }
