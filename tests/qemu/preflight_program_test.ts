@@ -82,6 +82,14 @@ const PROGRAMS: readonly Program[] = [
     refused: ["new-program", "does not know cpr-exec", "10.1.5"],
   },
   {
+    name: "a QEMU that crashes with its modules",
+    content: `#!/bin/sh\ncase "$*" in
+"-device help") kill -SEGV $$ ;;
+*) exec "${NEW}" "$@" ;;
+esac\n`,
+    refused: ["new-devices", "SIGSEGV"],
+  },
+  {
     name: "a QEMU without the machine",
     content: without("machine", "q35"),
     refused: ["new-machine", `"pc-q35-`],

@@ -153,14 +153,23 @@ function deviceNames(printed: string): ReadonlySet<string> {
   );
 }
 
-/** A finding about what the new program prints. */
+/**
+ * A finding about what the new program prints. One that tells its version and
+ * then fails cannot run a VM either: its modules may be another build's.
+ */
 async function judgePrinted(
   context: CheckContext,
   options: readonly string[],
   judge: (printed: string) => Finding,
 ): Promise<Finding> {
-  return await obstacleToAsking(context) ??
-    await unlessItFails(async () => judge(await print(context, options)));
+  const obstacle = await obstacleToAsking(context);
+  if (obstacle !== undefined) return obstacle;
+  try {
+    return judge(await print(context, options));
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return refuse(error.message, REMEDY);
+  }
 }
 
 /** Why the new program cannot be asked anything; undefined if it can. */
