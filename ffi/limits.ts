@@ -6,31 +6,34 @@
 
 import { check, libc } from "./libc.ts";
 
-/** Numbers of `<sys/resource.h>`, the same on x86-64 and aarch64. */
-const RESOURCES = {
-  CPU: 0,
-  FSIZE: 1,
-  DATA: 2,
-  STACK: 3,
-  CORE: 4,
-  RSS: 5,
-  NPROC: 6,
-  NOFILE: 7,
-  MEMLOCK: 8,
-  AS: 9,
-  LOCKS: 10,
-  SIGPENDING: 11,
-  MSGQUEUE: 12,
-  NICE: 13,
-  RTPRIO: 14,
-  RTTIME: 15,
+/**
+ * By their numbers in `<sys/resource.h>`, the same on x86-64 and aarch64, as
+ * /proc/PID/limits names them behind "Max".
+ */
+const NAMES = {
+  CPU: "cpu time",
+  FSIZE: "file size",
+  DATA: "data size",
+  STACK: "stack size",
+  CORE: "core file size",
+  RSS: "resident set",
+  NPROC: "processes",
+  NOFILE: "open files",
+  MEMLOCK: "locked memory",
+  AS: "address space",
+  LOCKS: "file locks",
+  SIGPENDING: "pending signals",
+  MSGQUEUE: "msgqueue size",
+  NICE: "nice priority",
+  RTPRIO: "realtime priority",
+  RTTIME: "realtime timeout",
 } as const;
 
 /** Name of a resource, as `RLIMIT_…` without the prefix. */
-export type Resource = keyof typeof RESOURCES;
+export type Resource = keyof typeof NAMES;
 
 /** Every resource that has a limit. */
-export const resources = Object.keys(RESOURCES) as readonly Resource[];
+export const resources = Object.keys(NAMES) as readonly Resource[];
 
 /** "unlimited" */
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
@@ -50,7 +53,7 @@ export interface Limit {
 export function getLimit(resource: Resource, pid = 0): Limit {
   const old = new BigUint64Array(2);
   check(
-    libc().prlimit(pid, RESOURCES[resource], null, old),
+    libc().prlimit(pid, resources.indexOf(resource), null, old),
     "prlimit",
     resource,
   );
@@ -67,8 +70,33 @@ export function getLimit(resource: Resource, pid = 0): Limit {
 export function setLimit(resource: Resource, limit: Limit, pid = 0): void {
   const wanted = BigUint64Array.of(limit.soft, limit.hard);
   check(
-    libc().prlimit(pid, RESOURCES[resource], wanted, null),
+    libc().prlimit(pid, resources.indexOf(resource), wanted, null),
     "prlimit",
     resource,
   );
+}
+
+/** Soft and hard limit as decimal strings: they have 64 bits. */
+export type LimitTexts = Readonly<Partial<Record<Resource, [string, string]>>>;
+
+const ROW = /^Max ([a-z ]*[a-z]) +(\d+|unlimited) +(\d+|unlimited) /;
+
+/**
+ * Reads /proc/PID/limits, which anybody may: to ask for the limits of a
+ * process of another user (prlimit) takes more than root has in a container.
+ */
+export function parseLimits(text: string): LimitTexts {
+  const limits: Partial<Record<Resource, [string, string]>> = {};
+  for (const row of text.split("\n")) {
+    const [, name, soft = "", hard = ""] = ROW.exec(row) ?? [];
+    const resource = resources.find((it) => NAMES[it] === name);
+    if (resource !== undefined) {
+      limits[resource] = [decimal(soft), decimal(hard)];
+    }
+  }
+  return limits;
+}
+
+function decimal(limit: string): string {
+  return limit === "unlimited" ? `${RLIM_INFINITY}` : limit;
 }

@@ -31,7 +31,7 @@
 
 import { Fd } from "./fd.ts";
 import { libc, OsError } from "./libc.ts";
-import { getLimit, type Limit, setLimit } from "./limits.ts";
+import { getLimit, type Limit, parseLimits, setLimit } from "./limits.ts";
 import { O_RDONLY } from "./open_flags.ts";
 
 /** Holds the soft limit in decimal. */
@@ -82,9 +82,8 @@ function limitOfParent(): Limit | undefined {
     if (error instanceof OsError) return undefined;
     throw error;
   }
-  const match = /^Max open files +([0-9]+) +([0-9]+) /m.exec(text);
-  if (match === null) return undefined;
-  const [, soft = "", hard = ""] = match;
+  const [soft, hard] = parseLimits(text).NOFILE ?? [];
+  if (soft === undefined || hard === undefined) return undefined;
   return { soft: BigInt(soft), hard: BigInt(hard) };
 }
 

@@ -1,9 +1,12 @@
 /**
- * The folders in /proc: which processes there are, and whose. They come and go
- * while it is read.
+ * The folders in /proc: which processes there are, their threads, and whose
+ * they are. They come and go while it is read.
  *
  * @module
  */
+
+import type { ProcessHandle } from "../../ffi/process.ts";
+import { ifThereSync } from "../gone.ts";
 
 /** The ids of all processes. */
 export async function readPids(): Promise<number[]> {
@@ -12,6 +15,19 @@ export async function readPids(): Promise<number[]> {
     if (/^\d+$/.test(name)) pids.push(Number(name));
   }
   return pids;
+}
+
+/** The ids of a process's threads, as they are at this moment. */
+export function readThreadIds(pid: number | "self"): number[] {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)]
+    .map(({ name }) => Number(name));
+}
+
+/** The same of this very process: none once it has ended. */
+export function threadIdsOf(process: ProcessHandle): number[] {
+  const ids = ifThereSync(() => readThreadIds(process.pid)) ?? [];
+  // Its id may be another's by now, but was not if it is there still.
+  return process.hasExited() ? [] : ids;
 }
 
 /** Effective user and group of a process. */

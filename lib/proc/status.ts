@@ -86,7 +86,7 @@ export async function readStatus(pid: number): Promise<ProcessStatus> {
  * @param folder in /proc
  */
 export function readStatusSync(
-  folder: number | "self" | "thread-self" | `${number}/task/${string}`,
+  folder: number | "self" | "thread-self" | `${number}/task/${number}`,
 ): ProcessStatus {
   return parseStatus(Deno.readTextFileSync(`/proc/${folder}/status`));
 }

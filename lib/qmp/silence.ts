@@ -3,67 +3,27 @@
  *
  * QEMU serves one client of a socket at a time. Others wait in the socket's
  * queue, where connect(2) succeeds at once. A monitor that serves another client
- * and a QEMU that hangs look alike to the client, but `/proc/net/unix` lists the
- * server's end of each connection:
- *
- * ```
- * flags 00010000 state 01   the listening socket
- *                state 03   an accepted connection
- *                state 02   a connection in the queue
- * ```
- *
- * The list is that of one network namespace, with paths as they were bound.
+ * and a QEMU that hangs look alike to the client, but the kernel lists the
+ * server's end of each connection.
  *
  * @module
  */
 
+import { readSocketQueue, type SocketQueue } from "../proc/net_unix.ts";
 import { isStopped, readStat } from "../proc/stat.ts";
-import { forEachLine } from "../bounded_file.ts";
 import { QmpBusyError, type QmpError, QmpTimeoutError } from "./errors.ts";
 import { type Peer, type QmpAddress, showAddress } from "./transport.ts";
 
-/** The connections of one listening unix socket. */
-export interface SocketQueue {
-  readonly accepted: number;
-  readonly waiting: number;
-}
-
-/** Counts the connections of a socket in lines of `/proc/net/unix`. */
-export class QueueCount {
-  #listening = false;
-  #accepted = 0;
-  #waiting = 0;
-
-  constructor(readonly path: string) {}
-
-  add(line: string): void {
-    // Num RefCount Protocol Flags Type St Inode Path; a path may have spaces.
-    const match = /^\S+ \S+ \S+ (\S+) \S+ (\S+) +\S+ (.+)$/.exec(line);
-    if (match?.[3] !== this.path) return;
-    if (match[1] === "00010000") this.#listening = true;
-    else if (match[2] === "03") this.#accepted++;
-    else if (match[2] === "02") this.#waiting++;
-  }
-
-  /** Undefined if there is no listening socket. */
-  get queue(): SocketQueue | undefined {
-    return this.#listening
-      ? { accepted: this.#accepted, waiting: this.#waiting }
-      : undefined;
-  }
-}
-
-async function readSocketQueue(
-  address: QmpAddress,
-): Promise<SocketQueue | undefined> {
+async function queueAt(address: QmpAddress): Promise<SocketQueue | undefined> {
   if (!("path" in address)) return undefined;
   // A path through the root of a process is one of its network namespace.
-  const elsewhere = /^(\/proc\/\d+)\/root(\/.*)$/.exec(address.path);
-  const table = `${elsewhere?.[1] ?? "/proc"}/net/unix`;
+  const elsewhere = /^\/proc\/(\d+)\/root(\/.*)$/.exec(address.path);
+  const [, pid, path = address.path] = elsewhere ?? [];
   try {
-    const count = new QueueCount(elsewhere?.[2] ?? address.path);
-    await forEachLine(table, (line) => count.add(line));
-    return count.queue;
+    return await readSocketQueue(
+      pid === undefined ? "self" : Number(pid),
+      path,
+    );
   } catch {
     // /proc is absent or not readable: the message names both reasons.
     return undefined;
@@ -103,7 +63,7 @@ export async function explainSilence(
       `Let it go on: kill -CONT ${peer.pid}`,
     );
   }
-  const queue = await readSocketQueue(address);
+  const queue = await queueAt(address);
   if (queue === undefined) {
     return silent(
       "another client holds it, or the process hangs",

@@ -7,10 +7,7 @@ import {
   type Scheduling,
   setScheduling,
 } from "../../ffi/scheduling.ts";
-import {
-  type Placement,
-  readPlacement,
-} from "../../lib/update/process/placement.ts";
+import { type Placement, readPlacement } from "../../lib/proc/placement.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../scripts/qemu/builds.ts";
 import { Base } from "../faults/harness/base.ts";

@@ -1,9 +1,8 @@
 /** What the new command line depends on, besides the running one. @module */
 
+import { type Mount, readMountinfo } from "../../proc/mountinfo.ts";
 import { readFdinfo } from "../../proc/fdinfo.ts";
-import { parseMounts } from "../process/mounts.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
-import { readProcText } from "../../proc/file.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
 export interface TapQueue {
@@ -22,8 +21,6 @@ export interface LiveProcess {
   readonly hugePageMounts: readonly string[];
 }
 
-/** Enough for the 100,000 mounts that the kernel allows. */
-const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
 const TUN = "/dev/net/tun";
 const HUGE_PAGES = "hugetlbfs";
 
@@ -31,7 +28,7 @@ const HUGE_PAGES = "hugetlbfs";
 export async function readLiveProcess(pid: number): Promise<LiveProcess> {
   const [taps, mounts] = await Promise.all([
     readTaps(pid),
-    readProcText(pid, "mountinfo", MAXIMUM_MOUNTS),
+    readMountinfo(pid),
   ]);
   return { taps, hugePageMounts: hugePageMounts(mounts) };
 }
@@ -49,8 +46,8 @@ async function readTaps(pid: number): Promise<TapQueue[]> {
   return taps;
 }
 
-/** Reads /proc/PID/mountinfo. */
-export function hugePageMounts(mountinfo: string): string[] {
-  return parseMounts(mountinfo).filter(({ type }) => type === HUGE_PAGES)
+/** Where file systems of huge pages are mounted. */
+export function hugePageMounts(mounts: readonly Mount[]): string[] {
+  return mounts.filter(({ type }) => type === HUGE_PAGES)
     .map(({ mountPoint }) => mountPoint);
 }

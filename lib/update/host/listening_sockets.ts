@@ -3,21 +3,13 @@
  * any socket, so this is checked before a connection is made.
  *
  * `/proc/PID/fd` has the inodes of the sockets, and `/proc/PID/net/unix` the
- * path of each, as passed to bind(2):
- *
- * ```
- * Num RefCount Protocol Flags    Type St Inode Path
- * …:  00000002 00000000 00010000 0001 01 30437 /run/vm/a.qmp
- * ```
+ * path of each, as passed to bind(2).
  *
  * @module
  */
 
-import { forEachLine } from "../../bounded_file.ts";
+import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
-
-/** In /proc/net/unix: a socket that listens. */
-const LISTENING = /^\S+ \S+ \S+ ([0-9A-F]{3}1[0-9A-F]{4}) \S+ \S+ +(\d+) (.+)$/;
 
 /** Other users of the host may have a hundred thousand sockets. */
 const TABLE_TIMEOUT_MS = 10_000;
@@ -61,9 +53,8 @@ export class ListeningSockets {
 
   async #read(pid: number): Promise<Table> {
     const table = new Map<string, Set<string>>();
-    await forEachLine(`/proc/${pid}/net/unix`, (line) => {
-      const [, , inode = "", path = ""] = LISTENING.exec(line) ?? [];
-      if (!this.#paths.has(path)) return;
+    await forEachUnixSocket(pid, ({ listens, inode, path }) => {
+      if (!listens || !this.#paths.has(path)) return;
       const sockets = table.get(path) ?? new Set();
       table.set(path, sockets.add(`socket:[${inode}]`));
     }, TABLE_TIMEOUT_MS);

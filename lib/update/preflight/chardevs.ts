@@ -1,7 +1,7 @@
 /** Character devices: still those of the command line, and can be opened again. @module */
 
+import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import type { OptionValue } from "../../cmdline/mod.ts";
-import { forEachLine } from "../../bounded_file.ts";
 import {
   DEVICE_OPTIONS,
   namedSocket,
@@ -132,24 +132,17 @@ async function isConnected(
   return !(text(chardev?.["filename"]) ?? "").startsWith(DISCONNECTED);
 }
 
-/** A flag in /proc/net/unix: the socket accepts connections. */
-const ACCEPTS = 0x10000;
-
 /**
  * The kernel has a socket's path as its listener wrote it: relative, or through
  * other folders. Therefore the last part is compared.
  */
 async function isListenedAt(pid: number, path: string): Promise<boolean> {
   const name = path.split("/").at(-1);
-  let listens = false;
-  await forEachLine(`/proc/${pid}/net/unix`, (line) => {
-    const [, , , flags = "", , , , ...rest] = line.split(" ")
-      .filter((it) => it !== "");
-    const bound = rest.join(" ").replace(/^@/, "");
-    listens ||= (Number.parseInt(flags, 16) & ACCEPTS) !== 0 &&
-      bound.split("/").at(-1) === name;
+  let isFound = false;
+  await forEachUnixSocket(pid, ({ listens, path: bound }) => {
+    isFound ||= listens && bound.replace(/^@/, "").split("/").at(-1) === name;
   });
-  return listens;
+  return isFound;
 }
 
 /** Prefixes of Unix sockets in the short form; all others are TCP. */

@@ -2,7 +2,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import { parseCgroups } from "../process/cgroups.ts";
+import { readCgroups } from "../../proc/cgroup.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 import { lastingGroups } from "../process/service.ts";
 import {
@@ -110,9 +110,7 @@ async function leavesService(
   remedy: string,
 ): Promise<Finding> {
   const { facts } = context;
-  const groups = parseCgroups(
-    await Deno.readTextFile(`/proc/${facts.pid}/cgroup`),
-  );
+  const groups = await readCgroups(facts.pid);
   return Object.keys(lastingGroups(facts, groups)).length > 0
     ? warn(detail, remedy)
     : weaker(context, `${detail}, and without its limits`, remedy);

@@ -17,7 +17,11 @@
  */
 
 import { ifThereSync } from "../../gone.ts";
-import { cgroupMounts, folderOf, parseCgroups } from "./cgroups.ts";
+import {
+  folderOf,
+  readCgroupMounts,
+  readCgroupsSync,
+} from "../../proc/cgroup.ts";
 
 /** Where the room is smallest. Bytes. */
 export interface MemoryRoom {
@@ -83,13 +87,12 @@ const NO_LIMIT = 2 ** 60;
 
 /** Undefined where the process has no limit, or none is to be seen. */
 export function memoryRoom(pid: number): MemoryRoom | undefined {
-  const groups = parseCgroups(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
-  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  const groups = readCgroupsSync(pid);
   const version1 = Object.keys(groups)
     .find((controllers) => controllers.split(",").includes("memory"));
   const path = groups[version1 ?? ""];
   if (path === undefined) return undefined;
-  const folder = folderOf(mounts, version1 ?? "", path);
+  const folder = folderOf(readCgroupMounts(), version1 ?? "", path);
   if (folder === undefined) return undefined;
   const swapFree = freeSwap(Deno.readTextFileSync("/proc/meminfo"));
   return roomOf(folder, path, version1 === undefined ? 2 : 1, swapFree);

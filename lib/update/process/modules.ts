@@ -17,6 +17,7 @@ import {
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_PATH } from "../../../ffi/open_flags.ts";
+import { parseMaps } from "../../proc/maps.ts";
 import { isGone } from "../../gone.ts";
 import { answered, UnreadableError } from "../../bounded_file.ts";
 import { readProcText } from "../../proc/file.ts";
@@ -43,26 +44,23 @@ export interface KeptModule {
   readonly file: Fd;
 }
 
-const MAPPING = /^([\da-f]+)-([\da-f]+) \S+ \S+ \S+ \d+ +(\/.*)$/;
 /** The libraries of a program begin with "lib", QEMU's modules do not. */
-const MODULE = /\/((?!lib)[\w.+-]+\.so)$/;
+const MODULE = /^\/(?:.*\/)?((?!lib)[\w.+-]+\.so)$/;
 
-/** Reads the text of /proc/PID/maps; of each name the first. */
+/** The modules in the text of /proc/PID/maps; of each name the first. */
 export function parseModules(maps: string): MappedModule[] {
   const modules = new Map<string, MappedModule>();
-  for (const line of maps.split("\n")) {
-    const [, start = "", end = "", mapped = ""] = MAPPING.exec(line) ?? [];
-    const path = mapped.replace(/ \(deleted\)$/, "");
+  for (const mapping of parseMaps(maps)) {
+    const path = mapping.path.replace(/ \(deleted\)$/, "");
     const name = MODULE.exec(path)?.[1];
     if (name === undefined || modules.has(name)) continue;
-    const range = `${unpadded(start)}-${unpadded(end)}`;
+    const { start, end } = mapping;
+    const range = `${start.toString(16)}-${end.toString(16)}`;
     modules.set(name, { name, path, range });
     if (modules.size === MAXIMUM_MODULES) break;
   }
   return [...modules.values()];
 }
-
-const unpadded = (address: string) => address.replace(/^0+(?=.)/, "");
 
 /**
  * Opens the files of the modules that a process has loaded, also of those whose

@@ -16,6 +16,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { StalledRead } from "../../../ffi/stalled_read.ts";
+import { parseMaps } from "../../proc/maps.ts";
 import { readStatusSync } from "../../proc/status.ts";
 import { isGone } from "../../gone.ts";
 import { UnreadableError } from "../../bounded_file.ts";
@@ -91,13 +92,9 @@ function hasRoom(pid: number): boolean {
  */
 export function addressIn(maps: string): bigint | undefined {
   let address: bigint | undefined;
-  for (const line of maps.split("\n")) {
-    // start-end permissions offset device inode path; a path may have spaces.
-    const match = /^([\da-f]+)-\S+ (\S+) \S+ \S+ \S+ *(.*)$/.exec(line);
-    if (match === null) continue;
-    const [, start = "", permissions = "", path = ""] = match;
+  for (const { start, permissions, path } of parseMaps(maps)) {
     if (!MEMORY.some((pattern) => pattern.test(path))) return undefined;
-    if (permissions.startsWith("r")) address ??= BigInt(`0x${start}`);
+    if (permissions.startsWith("r")) address ??= start;
   }
   return address;
 }

@@ -10,6 +10,7 @@ import {
   type Scheduling,
   setScheduling,
 } from "../../../ffi/scheduling.ts";
+import { readThreadIds } from "../../proc/processes.ts";
 
 const SCHED_FIFO = 1;
 const SCHED_RR = 2;
@@ -52,7 +53,7 @@ export class OwnPriority implements Disposable {
     this.#disposed = true;
     users--;
     if (users > 0) return;
-    for (const tid of ownThreads()) {
+    for (const tid of readThreadIds("self")) {
       const had = before.get(tid);
       if (had !== undefined) putBack(tid, had);
     }
@@ -62,7 +63,7 @@ export class OwnPriority implements Disposable {
 
 /** Raises the threads that have been started since. */
 export function raiseNew(): void {
-  for (const tid of ownThreads()) {
+  for (const tid of readThreadIds("self")) {
     try {
       raise(tid);
     } catch (error) {
@@ -70,11 +71,6 @@ export function raiseNew(): void {
       // It has ended; or there is no right to more of them.
     }
   }
-}
-
-function ownThreads(): number[] {
-  return [...Deno.readDirSync("/proc/self/task")]
-    .map(({ name }) => Number(name));
 }
 
 /** @throws {OsError} EPERM, ESRCH */

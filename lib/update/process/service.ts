@@ -7,8 +7,7 @@
  */
 
 import { ifThere } from "../../gone.ts";
-import { type Cgroups, parseCgroups } from "./cgroups.ts";
-import { readProcText } from "../../proc/file.ts";
+import { type Cgroups, readCgroups } from "../../proc/cgroup.ts";
 
 /** What becomes of a service, and of all that is in its control group. */
 export type ServiceFate =
@@ -62,8 +61,7 @@ const NO_RESTART = ["no", "on-success", "on-watchdog"];
 
 /** Asks systemd; undefined where the process is in no service. */
 export async function readService(pid: number): Promise<Service | undefined> {
-  const groups = parseCgroups(await readProcText(pid, "cgroup"));
-  const place = placeOf(groups);
+  const place = placeOf(await readCgroups(pid));
   if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);
   return { name: place.name, fate: fateOf(said, place, pid) };

@@ -1,5 +1,6 @@
 import { OsError } from "../../../ffi/libc.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { threadIdsOf } from "../../proc/processes.ts";
 import { isStopped, readStat } from "../../proc/stat.ts";
 import { UpdateProblem } from "../error.ts";
 
@@ -23,7 +24,7 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   const deadline = performance.now() + TIMEOUT_MS;
   while (performance.now() < deadline) {
     if (process.hasExited()) return false;
-    if (await areStopped(process.pid)) return true;
+    if (await areStopped(process)) return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new UpdateProblem(
@@ -33,12 +34,12 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
 }
 
 /** Whether every thread of a process is stopped. */
-async function areStopped(pid: number): Promise<boolean> {
+async function areStopped(process: ProcessHandle): Promise<boolean> {
   try {
-    for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-      if (!isStopped(await readStat(pid, Number(name)))) return false;
+    for (const tid of threadIdsOf(process)) {
+      if (!isStopped(await readStat(process.pid, tid))) return false;
     }
-    return true;
+    return !process.hasExited();
   } catch {
     return false; // a thread ended meanwhile: look again
   }

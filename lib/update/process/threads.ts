@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readThreadIds } from "../../proc/processes.ts";
 import { readStatusSync } from "../../proc/status.ts";
 import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
@@ -16,9 +17,13 @@ import {
   type Cgroups,
   joinCgroups,
   otherCgroups,
-  parseCgroups,
-} from "./cgroups.ts";
-import { givePlacement, type Placement, readPlacement } from "./placement.ts";
+  readCgroupsSync,
+} from "../../proc/cgroup.ts";
+import {
+  givePlacement,
+  type Placement,
+  readPlacement,
+} from "../../proc/placement.ts";
 
 /** What one thread of a VM has from the host. Plain data. */
 export interface ThreadRecord {
@@ -44,12 +49,12 @@ export async function readThreads(
   client: Executor,
   pid: number,
 ): Promise<ThreadRecord[]> {
-  const main = readCgroups(pid, pid);
+  const main = readCgroupsSync(pid);
   return [...await namedThreads(client, pid)].map(([name, tid]) => ({
     name,
     tid,
     placement: readPlacement(tid),
-    cgroups: otherCgroups(readCgroups(pid, tid), main),
+    cgroups: otherCgroups(readCgroupsSync(`${pid}/task/${tid}`), main),
   }));
 }
 
@@ -142,21 +147,15 @@ async function namedThreads(
  * its own counts anew.
  */
 function threadIds(pid: number): (own: number) => number | undefined {
-  const tasks = `/proc/${pid}/task`;
   if (readStatusSync(pid).ids.length < 2) {
-    return (own) => ifThereSync(() => Deno.statSync(`${tasks}/${own}`)) && own;
+    const own = new Set(readThreadIds(pid));
+    return (tid) => own.has(tid) ? tid : undefined;
   }
   const ids = new Map<number, number>();
-  for (const { name } of Deno.readDirSync(tasks)) {
-    const status = ifThereSync(() => readStatusSync(`${pid}/task/${name}`));
+  for (const tid of readThreadIds(pid)) {
+    const status = ifThereSync(() => readStatusSync(`${pid}/task/${tid}`));
     const own = status?.ids.at(-1);
-    if (own !== undefined) ids.set(own, Number(name));
+    if (own !== undefined) ids.set(own, tid);
   }
   return (own) => ids.get(own);
-}
-
-function readCgroups(pid: number, tid: number): Cgroups {
-  return parseCgroups(
-    Deno.readTextFileSync(`/proc/${pid}/task/${tid}/cgroup`),
-  );
 }

@@ -14,6 +14,7 @@
 import { OsError } from "../../../ffi/libc.ts";
 import { PriorityBooster } from "../../../ffi/priority_boost.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { threadIdsOf } from "../../proc/processes.ts";
 import { OwnPriority, raiseNew } from "./own_priority.ts";
 
 /** Duration of one boost. */
@@ -105,25 +106,12 @@ class Work {
     using _ = resources;
     const until = performance.now() + MAXIMUM_MS;
     while (!this.#ended) {
-      for (const tid of this.#threads()) this.#boostThread(tid);
+      for (const tid of threadIdsOf(this.#process)) this.#boostThread(tid);
       raiseNew();
       if (performance.now() >= until) this.end();
       await this.#nextLook();
     }
     await Promise.all(this.#boosted.values());
-  }
-
-  /** None once the process has ended: its id may be another's. */
-  #threads(): number[] {
-    if (this.#process.hasExited()) return [];
-    try {
-      return [...Deno.readDirSync(`/proc/${this.#process.pid}/task`)]
-        .map(({ name }) => Number(name));
-    } catch (error) {
-      // It ends; Deno has no class for all that /proc says then.
-      if (!(error instanceof Error)) throw error;
-      return [];
-    }
   }
 
   #boostThread(tid: number): void {

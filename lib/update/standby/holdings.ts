@@ -1,6 +1,6 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
-import type { Cgroups } from "../process/cgroups.ts";
+import type { Cgroups } from "../../proc/cgroup.ts";
 import type { KeptModule } from "../process/modules.ts";
 import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
 import type { Line } from "./lines.ts";

@@ -24,7 +24,7 @@ import {
   type CprDescriptor,
   encodeCprState,
 } from "../../cpr/mod.ts";
-import { enterCgroups } from "../process/cgroups.ts";
+import { enterCgroups } from "../../proc/cgroup.ts";
 import type { KeptModule } from "../process/modules.ts";
 import { enterContext, enterLabel } from "./enter_context.ts";
 import type {

@@ -9,16 +9,16 @@ import type { Credentials } from "../../../ffi/identity.ts";
 import { getIoPriority } from "../../../ffi/io_priority.ts";
 import { type Confinement, readStatus } from "../../proc/status.ts";
 import { parseEnvironment } from "../../proc/environ.ts";
-import { type Cgroups, parseCgroups } from "../process/cgroups.ts";
+import { type Cgroups, readCgroups } from "../../proc/cgroup.ts";
 import {
   credentialsOf,
   type Identity,
   requireSameUser,
 } from "../process/identity.ts";
-import { type Placement, readPlacement } from "../process/placement.ts";
-import { readSecurityLabel } from "../process/security_label.ts";
+import { type Placement, readPlacement } from "../../proc/placement.ts";
+import { readSecurityLabel } from "../../proc/security_label.ts";
 import { readSeccomp, type Seccomp } from "./seccomp.ts";
-import { type Limits, parseLimits } from "./limits.ts";
+import { type LimitTexts, parseLimits } from "../../../ffi/limits.ts";
 import { readProcText } from "../../proc/file.ts";
 
 /** Namespaces that a process may be moved to, in the order of entering. */
@@ -46,7 +46,7 @@ export interface ProcessContext {
   /** Of the main thread too: class and priority, as ioprio_set takes them. */
   readonly ioPriority: number;
   readonly oomScoreAdj: number;
-  readonly limits: Limits;
+  readonly limits: LimitTexts;
   readonly cgroups: Cgroups;
   /** "net:[4026531840]" and so on. */
   readonly namespaces: Readonly<Record<NamespaceKind, string>>;
@@ -64,12 +64,12 @@ export async function readContext(
   self: readonly string[],
 ): Promise<ProcessContext> {
   const { pid, credentials, openedByRoot } = identity;
-  const [cwd, root, status, oom, cgroup, limits] = await Promise.all([
+  const [cwd, root, status, oom, cgroups, limits] = await Promise.all([
     Deno.readLink(`/proc/${pid}/cwd`),
     Deno.readLink(`/proc/${pid}/root`),
     readStatus(pid),
     readProcText(pid, "oom_score_adj"),
-    readProcText(pid, "cgroup"),
+    readCgroups(pid),
     readProcText(pid, "limits"),
   ]);
   // The rights in that text are those of this user.
@@ -89,7 +89,7 @@ export async function readContext(
     ioPriority: getIoPriority(pid),
     oomScoreAdj: Number(oom),
     limits: parseLimits(limits),
-    cgroups: parseCgroups(cgroup),
+    cgroups,
     namespaces: await readNamespaces(pid),
   };
 }

@@ -1,4 +1,4 @@
-import type { Cgroups } from "../process/cgroups.ts";
+import type { Cgroups } from "../../proc/cgroup.ts";
 import type { MappedModule } from "../process/modules.ts";
 import type { ProcessContext } from "./process_context.ts";
 

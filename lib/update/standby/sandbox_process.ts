@@ -6,7 +6,7 @@
 
 import { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
-import { enterCgroups } from "../process/cgroups.ts";
+import { enterCgroups } from "../../proc/cgroup.ts";
 import type { SandboxOrder } from "./sandbox_order.ts";
 import type { Confinement } from "../../proc/status.ts";
 import { enterContext, enterLabel } from "./enter_context.ts";

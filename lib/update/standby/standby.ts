@@ -10,7 +10,7 @@ import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { ifThere } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
-import type { Cgroups } from "../process/cgroups.ts";
+import type { Cgroups } from "../../proc/cgroup.ts";
 import { ALLOW_WEAKER } from "../weaker_confinement.ts";
 import { noteStandby } from "../run/journal.ts";
 import { type ContextFiles, Holdings, type Preserved } from "./holdings.ts";

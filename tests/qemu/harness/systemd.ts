@@ -5,7 +5,7 @@
  * @module
  */
 
-import { cgroupMounts, folderOf } from "../../../lib/update/process/cgroups.ts";
+import { cgroupMounts, folderOf } from "../../../lib/proc/cgroup.ts";
 import { MARK, Reaper } from "./reaper.ts";
 import { inTime, until } from "./until.ts";
 

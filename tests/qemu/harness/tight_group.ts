@@ -1,6 +1,6 @@
 /** A VM in a memory control group of its own, with little room left. */
 
-import { cgroupMounts, folderOf } from "../../../lib/update/process/cgroups.ts";
+import { cgroupMounts, folderOf } from "../../../lib/proc/cgroup.ts";
 import type { QemuBuild } from "../../../scripts/qemu/builds.ts";
 import { PLAIN, until, VirtualMachine } from "./mod.ts";
 

@@ -1,3 +1,4 @@
+import { parseMountinfo } from "../../../lib/proc/mountinfo.ts";
 import { assertEquals } from "@std/assert";
 import {
   hugePageMounts,
@@ -12,7 +13,10 @@ Deno.test("mounts of huge pages are found, with blanks in their paths", () => {
     "33 24 0:29 / /hugetlbfs rw - tmpfs hugetlbfs rw",
     "",
   ].join("\n");
-  assertEquals(hugePageMounts(mounts), ["/dev/hugepages", "/my pages"]);
+  assertEquals(hugePageMounts(parseMountinfo(mounts)), [
+    "/dev/hugepages",
+    "/my pages",
+  ]);
 });
 
 Deno.test("a process without tap interfaces has none", async () => {

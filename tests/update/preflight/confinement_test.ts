@@ -1,8 +1,4 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  execAttribute,
-  readSecurityLabel,
-} from "../../../lib/update/process/security_label.ts";
 import { findingsAfter } from "./other_process.ts";
 
 /** The verdicts about a VM whose process was started by these words. */
@@ -73,18 +69,4 @@ Deno.test({
     const wrapper = ["unshare", "--user", "--map-root-user"];
     assertEquals(await verdictsAfter(wrapper, "namespaces"), ["refuse"]);
   },
-});
-
-Deno.test("a label is asked of the module that gave it", async () => {
-  const svirt = "system_u:system_r:svirt_t:s0:c1,c2";
-  assertEquals(execAttribute(svirt), {
-    file: "/proc/thread-self/attr/exec",
-    text: svirt,
-  });
-  assertEquals(execAttribute("libvirt-1 (enforce)"), {
-    file: "/proc/thread-self/attr/apparmor/exec",
-    text: "exec libvirt-1",
-  });
-  const own = await readSecurityLabel("self");
-  assertEquals(await readSecurityLabel(Deno.ppid), own);
 });

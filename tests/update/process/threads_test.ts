@@ -5,7 +5,7 @@ import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { type Json, QmpCommandError } from "../../../lib/qmp/mod.ts";
 import type { Executor } from "../../../lib/qmp/mod.ts";
-import { readPlacement } from "../../../lib/update/process/placement.ts";
+import { readPlacement } from "../../../lib/proc/placement.ts";
 import {
   readThreads,
   restoreThreads,

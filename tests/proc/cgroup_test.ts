@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
-import type { Child } from "../../../ffi/child.ts";
-import { spawn } from "../../../ffi/spawn.ts";
+import type { Child } from "../../ffi/child.ts";
+import { spawn } from "../../ffi/spawn.ts";
 import {
   cgroupMounts,
   folderOf,
   joinCgroups,
   otherCgroups,
   parseCgroups,
-} from "../../../lib/update/process/cgroups.ts";
+} from "../../lib/proc/cgroup.ts";
 
 const HYBRID = `31 23 0:28 / /sys/fs/cgroup rw shared:1 - tmpfs tmpfs rw
 32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct

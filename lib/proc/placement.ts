@@ -4,13 +4,13 @@
  * @module
  */
 
-import { getAffinity, setAffinity } from "../../../ffi/affinity.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { getAffinity, setAffinity } from "../../ffi/affinity.ts";
+import { OsError } from "../../ffi/libc.ts";
 import {
   getScheduling,
   type Scheduling,
   setScheduling,
-} from "../../../ffi/scheduling.ts";
+} from "../../ffi/scheduling.ts";
 
 /** What a thread that takes another one's place must be given. */
 export interface Placement {

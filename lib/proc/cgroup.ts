@@ -5,8 +5,9 @@
  * @module
  */
 
-import { ifThereSync } from "../../gone.ts";
-import { parseMounts } from "./mounts.ts";
+import { readProcText } from "./file.ts";
+import { ifThereSync } from "../gone.ts";
+import { parseMountinfo } from "./mountinfo.ts";
 
 /** The group in each hierarchy, by the hierarchy's controllers. */
 export type Cgroups = Readonly<Record<string, string>>;
@@ -17,7 +18,7 @@ export type CgroupMember = "process" | "thread";
 /** What members are written to. */
 const VERSION_1_MEMBERS = { process: "cgroup.procs", thread: "tasks" } as const;
 
-/** Reads the text of /proc/PID/cgroup. */
+/** Reads the text of /proc/PID/cgroup, a line for each hierarchy. */
 export function parseCgroups(text: string): Cgroups {
   const groups: Record<string, string> = {};
   for (const line of text.split("\n")) {
@@ -27,6 +28,27 @@ export function parseCgroups(text: string): Cgroups {
     groups[controllers] = path;
   }
   return groups;
+}
+
+/** Reads the groups of a process. */
+export async function readCgroups(pid: number): Promise<Cgroups> {
+  return parseCgroups(await readProcText(pid, "cgroup"));
+}
+
+/**
+ * The same, at once: the kernel keeps all of it itself.
+ *
+ * @param folder in /proc
+ */
+export function readCgroupsSync(
+  folder: number | "self" | `${number}/task/${number}`,
+): Cgroups {
+  return parseCgroups(Deno.readTextFileSync(`/proc/${folder}/cgroup`));
+}
+
+/** The hierarchies that this process sees. */
+export function readCgroupMounts(): CgroupMount[] {
+  return cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
 }
 
 /** Those groups that are not the other's as well. */
@@ -49,7 +71,7 @@ export function joinCgroups(
 ): string[] {
   const wanted = Object.entries(groups);
   if (wanted.length === 0) return [];
-  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
+  const mounts = readCgroupMounts();
   return wanted.flatMap(([controllers, path]) => {
     const folder = folderOf(mounts, controllers, path);
     if (folder === undefined) return [`cgroup "${path}": not mounted`];
@@ -72,8 +94,8 @@ export function joinCgroups(
  * @returns why, for each group that it could not be moved into
  */
 export function enterCgroups(groups: Cgroups): string[] {
-  const own = parseCgroups(Deno.readTextFileSync("/proc/self/cgroup"));
-  return joinCgroups("process", Deno.pid, otherCgroups(groups, own));
+  const others = otherCgroups(groups, readCgroupsSync("self"));
+  return joinCgroups("process", Deno.pid, others);
 }
 
 /**
@@ -109,7 +131,7 @@ export interface CgroupMount {
 
 /** Reads the hierarchies from the text of /proc/PID/mountinfo. */
 export function cgroupMounts(mountinfo: string): CgroupMount[] {
-  return parseMounts(mountinfo)
+  return parseMountinfo(mountinfo)
     .filter(({ type }) => type === "cgroup" || type === "cgroup2")
     .map(({ root, mountPoint, type, options }) => ({
       controllers: new Set(type === "cgroup" ? options.split(",") : []),

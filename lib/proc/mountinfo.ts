@@ -1,6 +1,20 @@
-/** What is mounted where, in a process's own view. @module */
+/**
+ * /proc/PID/mountinfo: what is mounted where, in a process's own view, a line
+ * each (proc_pid_mountinfo(5)):
+ *
+ * ```
+ * id parent major:minor root point options [tags] - type source options
+ * ```
+ *
+ * @module
+ */
 
-/** A line of /proc/PID/mountinfo. */
+import { readProcText } from "./file.ts";
+
+/** Enough for the 100,000 mounts that the kernel allows. */
+const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
+
+/** A mount. */
 export interface Mount {
   /** The folder of the file system that is seen at the mount point. */
   readonly root: string;
@@ -11,10 +25,9 @@ export interface Mount {
   readonly options: string;
 }
 
-/** Reads the text of /proc/PID/mountinfo. */
-export function parseMounts(text: string): Mount[] {
+/** What a line does not have is empty. */
+export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {
-    // id parent major:minor root point options [tags] - type source options
     const [left = "", right = ""] = line.split(" - ");
     const [, , , root = "", point = ""] = left.split(" ");
     const [type = "", , options = ""] = right.split(" ");
@@ -25,6 +38,11 @@ export function parseMounts(text: string): Mount[] {
       options,
     };
   });
+}
+
+/** Reads the mounts that a process sees. */
+export async function readMountinfo(pid: number): Promise<Mount[]> {
+  return parseMountinfo(await readProcText(pid, "mountinfo", MAXIMUM_MOUNTS));
 }
 
 /** Space, tab, line feed and backslash are octal there. */

@@ -1,5 +1,5 @@
-import { ifThere } from "../../gone.ts";
-import { readProcText } from "../../proc/file.ts";
+import { ifThere } from "../gone.ts";
+import { readProcText } from "./file.ts";
 
 /**
  * What a security module (SELinux, AppArmor) calls a process; undefined where
