@@ -70,8 +70,9 @@ export async function updateOnceMore(
     { qmp: vm.files.qmp, binary: build.binary, timeoutMs: TIMEOUT_MS },
     () => Promise.resolve(),
   );
-  assertEquals(report?.error, null);
-  assertEquals(report?.outcome, "updated");
+  const said = `${report?.warnings.join("; ")}; QEMU: ${await vm.log()}`;
+  assertEquals(report?.error, null, said);
+  assertEquals(report?.outcome, "updated", said);
   assertEquals(vm.executable(), build.binary);
   if (vm.machine.paused && !hasToRun) await witness.assertStandsStill();
   else await witness.assertLivesOn();
