@@ -1,5 +1,5 @@
 /**
- * Which CPUs a thread may run on.
+ * The CPUs that a thread may run on.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { errnoNumber } from "./errno.ts";
 import { check, libc } from "./libc.ts";
 
-/** For 1024 CPUs, as `cpu_set_t` is. */
+/** For 1024 CPUs, the size of `cpu_set_t`. */
 const USUAL_MASK_BYTES = 128;
 /** For half a million CPUs. */
 const MAX_MASK_BYTES = 64 * 1024;
@@ -22,7 +22,7 @@ export function getAffinity(tid: number): number[] {
   for (let size = USUAL_MASK_BYTES;; size *= 2) {
     const mask = new Uint8Array(size);
     const result = libc().sched_getaffinity(tid, BigInt(size), mask);
-    // The mask of a larger machine does not fit.
+    // The mask is too short for this machine.
     if (result === -errnoNumber("EINVAL") && size < MAX_MASK_BYTES) continue;
     check(result, "sched_getaffinity", `thread ${tid}`);
     return cpusOf(mask);
@@ -30,10 +30,10 @@ export function getAffinity(tid: number): number[] {
 }
 
 /**
- * Says which CPUs a thread may run on.
+ * Sets the CPUs that a thread may run on.
  *
  * @param tid of any thread of any process; 0 is the calling thread
- * @throws {OsError} ESRCH, EPERM, EINVAL when none of the CPUs is there or
+ * @throws {OsError} ESRCH, EPERM, EINVAL when none of the CPUs exists and is
  * allowed.
  */
 export function setAffinity(tid: number, cpus: readonly number[]): void {

@@ -1,6 +1,5 @@
 /**
- * What a thread is allowed beyond its user's rights: sets of capabilities, a
- * bit each. All of it is about the calling thread.
+ * Capability sets of the calling thread, one bit for each capability.
  *
  * ```
  * struct __user_cap_header_struct      struct __user_cap_data_struct [2]
@@ -29,7 +28,7 @@ const AMBIENT_CLEAR_ALL = 4n;
 /** May change the bounding set. */
 export const CAP_SETPCAP = 8;
 
-/** The sets that a thread gives itself. */
+/** The sets that a thread can set for itself. */
 export interface ThreadCapabilities {
   readonly effective: bigint;
   readonly permitted: bigint;
@@ -42,7 +41,7 @@ export function capabilitiesIn(set: bigint): number[] {
     .flatMap((bit, number) => bit === "1" ? [number] : []);
 }
 
-/** @throws {OsError} EPERM for more than the thread may have. */
+/** @throws {OsError} EPERM for more than the thread is permitted. */
 export function setCapabilities(wanted: ThreadCapabilities): void {
   const header = new DataView(new ArrayBuffer(HEADER_SIZE));
   header.setUint32(0, VERSION_3, true);
@@ -59,7 +58,7 @@ export function setCapabilities(wanted: ThreadCapabilities): void {
 }
 
 /**
- * Takes capabilities out of what any later program may gain.
+ * Drops capabilities that no later program can gain.
  *
  * @throws {OsError} EPERM without CAP_SETPCAP.
  */
@@ -70,9 +69,9 @@ export function dropFromBoundingSet(set: bigint): void {
 }
 
 /**
- * Sets what an ordinary program that is executed has from its start.
+ * Sets the capabilities that an ordinary program has after an exec.
  *
- * @throws {OsError} EPERM for what is not both permitted and inheritable.
+ * @throws {OsError} EPERM for any that is not both permitted and inheritable.
  */
 export function setAmbientSet(set: bigint): void {
   prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL);
@@ -86,7 +85,7 @@ export function keepCapabilities(): void {
   prctl(PR_SET_KEEPCAPS, 1n);
 }
 
-/** Lets no program that is executed gain rights, for good. */
+/** Sets no_new_privs: no program that is executed can gain privileges. */
 export function forbidNewPrivileges(): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1n);
 }

@@ -1,5 +1,5 @@
 /**
- * A child of this process.
+ * A child process.
  *
  * @module
  */
@@ -14,26 +14,25 @@ const P_PIDFD = 3;
 const WNOHANG = 1;
 const WEXITED = 4;
 
-/** `siginfo_t`, and where in it waitid(2) answers. */
+/** `siginfo_t`: its size, and the offsets of the fields of waitid(2). */
 const SIGINFO = { size: 128, code: 8, pid: 16, status: 24 } as const;
 const CLD_EXITED = 1;
 
-/** How long a child may take to die of SIGKILL. */
+/** Time limit for a child to end after SIGKILL. */
 const KILL_MS = 5000;
 
 /** How a process ended: one of the two is null. */
 export interface ExitStatus {
-  /** What it passed to exit(3). */
+  /** The argument of exit(3). */
   readonly code: number | null;
-  /** The signal that ended it, "SIGKILL". */
+  /** The signal that ended it, such as "SIGKILL". */
   readonly signal: string | null;
 }
 
 /**
- * A child, which nobody else waits for.
+ * A child that is reaped only here.
  *
- * Disposing ends it: a child that still runs is killed and waited for. One that
- * shall live on is {@link release | released} before.
+ * Disposing kills and reaps it, unless it was {@link release | released}.
  */
 export class Child implements Disposable {
   readonly pid: number;
@@ -42,9 +41,9 @@ export class Child implements Disposable {
   #disposed = false;
 
   /**
-   * Takes over a child of this process that nobody has waited for.
+   * Takes ownership of a child that has not been reaped.
    *
-   * @throws {OsError} EMFILE and the like; the child is killed then.
+   * @throws {OsError} EMFILE and others; then the child is killed.
    */
   constructor(pid: number) {
     this.pid = pid;
@@ -57,7 +56,7 @@ export class Child implements Disposable {
     }
   }
 
-  /** How the child ended; undefined as long as it runs. */
+  /** How the child ended; undefined while it runs. */
   get status(): ExitStatus | undefined {
     return this.#status ??= waitid(P_PIDFD, this.#process.number, WNOHANG);
   }
@@ -65,7 +64,7 @@ export class Child implements Disposable {
   /**
    * Waits for the end of the child.
    *
-   * @throws {OsError} ETIMEDOUT, or ECANCELED when disposed meanwhile.
+   * @throws {OsError} ETIMEDOUT, or ECANCELED when disposed of during the wait.
    */
   async wait(timeoutMs: number): Promise<ExitStatus> {
     const status = this.status ??
@@ -77,21 +76,20 @@ export class Child implements Disposable {
   }
 
   /**
-   * @throws {OsError} ESRCH when the child has ended and was waited for.
+   * @throws {OsError} ESRCH when the child has ended and was reaped.
    */
   kill(signal: SignalName): void {
     this.#process.sendSignal(signal);
   }
 
-  /** The number of its pidfd, readable once it has ended. */
+  /** The number of its pidfd, which is readable once the child has ended. */
   get pidFd(): number {
     return this.#process.number;
   }
 
   /**
-   * Kills the child and every process of its group, which it must lead. The
-   * group keeps its number from others only until the child is waited for:
-   * nothing is done after that.
+   * Kills every process in the group that the child leads. Does nothing once
+   * the child was reaped: its number may then be reused.
    */
   killGroup(): void {
     if (this.#disposed || this.#status !== undefined) return;
@@ -99,7 +97,7 @@ export class Child implements Disposable {
   }
 
   /**
-   * Lets the child live on without us.
+   * Gives up ownership; the child keeps running.
    *
    * @returns its pid.
    */
@@ -116,12 +114,12 @@ export class Child implements Disposable {
     if (this.status !== undefined) return;
     process.sendSignal("SIGKILL");
     pollHere([{ fd: process.number, events: POLLIN }], KILL_MS);
-    // One that hangs in the kernel stays a zombie of ours: no reason to hang.
+    // A child that hangs in the kernel is left behind: do not hang, too.
     void this.status;
   }
 }
 
-/** Waits for a child; undefined when WNOHANG is given and it runs. */
+/** Reaps a child; undefined with WNOHANG if it runs. */
 function waitid(
   type: number,
   id: number,

@@ -1,5 +1,5 @@
 /**
- * The environment of this process and of those it starts.
+ * The environment of this process and of its children.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { libc } from "./libc.ts";
 import { cStringVector } from "./memory.ts";
 
-/** "NAME=value" of each variable, as environ has them. */
+/** "NAME=value" for each variable, in the form of environ. */
 export function environmentVector(
   environment: Readonly<Record<string, string>>,
 ): BigUint64Array<ArrayBuffer> {
@@ -17,7 +17,7 @@ export function environmentVector(
 }
 
 /**
- * `char **environ` as it is now, for a foreign function that reads it at once:
+ * The current `char **environ`, for a foreign function that is called at once:
  * setting a variable may move it.
  */
 export function environ(): BigUint64Array<ArrayBuffer> {
@@ -27,7 +27,7 @@ export function environ(): BigUint64Array<ArrayBuffer> {
     : new Deno.UnsafePointerView(variable).getPointer();
   // C allows no environment at all, after clearenv(3).
   if (vector === null) return cStringVector([]);
-  // The first entry stands for all: only C knows where the vector ends.
+  // Its length is not needed: C reads until the null pointer.
   const { BYTES_PER_ELEMENT } = BigUint64Array;
   return new BigUint64Array(
     Deno.UnsafePointerView.getArrayBuffer(vector, BYTES_PER_ELEMENT),

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Index is the number; a gap is a number that Linux does not use. */
+/** By number; undefined for a number that Linux does not use. */
 const NAMES: readonly (string | undefined)[] = [
   undefined,
   "EPERM",
@@ -142,18 +142,18 @@ const NAMES: readonly (string | undefined)[] = [
   "EHWPOISON",
 ];
 
-/** The same table, read the other way. */
+/** The same by name. */
 const NUMBERS: ReadonlyMap<string, number> = new Map(
   NAMES.flatMap((name, number) => name === undefined ? [] : [[name, number]]),
 );
 
-/** The name of an error number, "ENOENT" for 2; "E999" for one without. */
+/** The name of an error number, such as "ENOENT"; "E999" if it has none. */
 export function errnoName(errno: number): string {
   return NAMES[errno] ?? `E${errno}`;
 }
 
 /**
- * The number behind a name of `<errno.h>`.
+ * The number for a name of `<errno.h>`.
  *
  * @throws {RangeError} for a name that Linux does not have.
  */

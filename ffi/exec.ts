@@ -1,8 +1,8 @@
 /**
- * Another program in this process.
+ * Executes another program in this process.
  *
  * ```
- *   kept by the kernel      put back here          gone
+ *   kept by the kernel      restored here          lost
  *   ──────────────────      ─────────────────      ─────────────────────────
  *   pid, parent, session    SIGPIPE (was ignored)  threads, mappings
  *   descriptors without     RLIMIT_NOFILE          signal handlers
@@ -11,15 +11,14 @@
  *   of blocked signals
  * ```
  *
- * Deno leaves the mask of its main thread as it found it, so the caller's mask
- * is the one that the process was started with.
+ * Deno does not change the signal mask of its main thread, so it is the one
+ * with which the process was started.
  *
- * It ignores SIGPIPE, and unlike the limit of open files (open_files.ts) what
- * was before has no witness: /proc shows what is ignored now, and a parent that
- * ignores it need not have passed that on. The successor gets the default, as
- * nearly every process is started with. In a service of systemd that is another
- * than before, as IgnoreSIGPIPE=yes is its default; QEMU and this program ignore
- * SIGPIPE by themselves.
+ * Deno ignores SIGPIPE. Unlike for the limit of open files (open_files.ts), the
+ * action before that cannot be found out: /proc shows the current one, and the
+ * parent's may differ. The next program gets the default action, as most
+ * programs do. A systemd service differs, since IgnoreSIGPIPE=yes is its
+ * default; but QEMU and cprctl ignore SIGPIPE themselves.
  *
  * @module
  */
@@ -30,7 +29,7 @@ import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
 import {
   openFilesAtStart,
-  saidToSuccessor,
+  openFilesVariable,
   withOpenFiles,
 } from "./open_files.ts";
 import { SIGNALS } from "./signals.ts";
@@ -40,25 +39,27 @@ const SIGACTION_SIZE = 256;
 
 export interface ExecOptions {
   /**
-   * All of the new program's environment; this process's own unless given. Where
-   * the soft limit of open files is below the hard one, CPRCTL_OPEN_FILES is
-   * added, and where it is there already it is made to say that soft limit.
+   * The new program's whole environment, by default this process's own. If the
+   * soft limit of open files is below the hard one, CPRCTL_OPEN_FILES is added;
+   * if it is there already, it is set to that soft limit.
    */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The limit of open files; what this process was started with unless given. */
+  /**
+   * The limit of open files; by default the one that this process began with.
+   */
   readonly openFiles?: Limit;
-  /** The file to execute where it is another than argv[0] says. */
+  /** The file to execute, if it is not argv[0]. */
   readonly file?: string;
 }
 
 /**
- * Replaces the running program; on success there is no return.
+ * Replaces the running program; does not return on success.
  *
- * @param argv the program, looked for in this process's PATH when it has no
- * slash, and what it is told
+ * @param argv the program, searched in this process's PATH if it has no slash,
+ * and its arguments
  * @throws {OsError} with `argv[0]` as the detail when the program cannot be
- * run, and everything is as it was before the call; ENOENT, EACCES, ENOEXEC,
- * E2BIG, ETXTBSY and more.
+ * run, and this process is unchanged; ENOENT, EACCES, ENOEXEC, E2BIG, ETXTBSY
+ * and more.
  * @throws {TypeError} when argv is empty or a text has a NUL.
  */
 export function execvp(
@@ -76,12 +77,12 @@ export function execvp(
     ? undefined
     : environmentVector({
       ...options.environment,
-      ...saidToSuccessor(openFiles, options.environment),
+      ...openFilesVariable(openFiles, options.environment),
     });
 
   using _own = withVariables(
     environment === undefined
-      ? saidToSuccessor(openFiles, Deno.env.toObject())
+      ? openFilesVariable(openFiles, Deno.env.toObject())
       : {},
   );
   using _openFiles = withOpenFiles(openFiles);
@@ -93,7 +94,7 @@ export function execvp(
   throw new Error(`Cannot execute "${program}": execvp returned ${result}`);
 }
 
-/** Gives a signal its default action until the result is disposed. */
+/** Gives a signal its default action until the result is disposed of. */
 function withDefaultAction(signal: number): Disposable {
   const before = new Uint8Array(SIGACTION_SIZE);
   check(

@@ -1,5 +1,5 @@
 /**
- * File descriptors that have an owner.
+ * File descriptors with an owner.
  *
  * @module
  */
@@ -36,10 +36,10 @@ const LOCK_NB = 4;
 
 const WHENCE = { set: 0, current: 1, end: 2 } as const;
 
-/** Of `readAll` on what has no size, such as a pipe. */
+/** The buffer of `readAll` for a file without a size, such as a pipe. */
 const FIRST_READ = 64 * 1024;
 
-/** Whether the number names an open descriptor of this process. */
+/** Whether the number is an open descriptor of this process. */
 export function descriptorIsOpen(number: number): boolean {
   return libc().fcntl(number, F_GETFD, 0) >= 0;
 }
@@ -55,7 +55,7 @@ export function getCloexec(number: number): boolean {
 }
 
 /**
- * Says whether a descriptor, owned or not, shall be closed by exec.
+ * Sets whether a descriptor, owned or not, is closed by exec.
  *
  * @throws {OsError} EBADF.
  */
@@ -65,7 +65,7 @@ export function setCloexec(number: number, on: boolean): void {
 }
 
 /**
- * Whether a descriptor, owned or not, was opened to be written.
+ * Whether a descriptor, owned or not, was opened for writing.
  *
  * @throws {OsError} EBADF.
  */
@@ -76,9 +76,9 @@ export function isWritable(number: number): boolean {
 
 /** How a duplicate is made. */
 export interface DuplicateOptions {
-  /** Whether exec closes the duplicate; true unless said otherwise. */
+  /** Whether exec closes the duplicate; true by default. */
   readonly cloexec?: boolean;
-  /** The lowest number that the duplicate may have; 0 unless said otherwise. */
+  /** The lowest number that the duplicate may have; 0 by default. */
   readonly atLeast?: number;
 }
 
@@ -96,7 +96,7 @@ export function duplicate(number: number, options: DuplicateOptions = {}): Fd {
 }
 
 /**
- * An open descriptor and the duty to close it.
+ * An owned descriptor.
  *
  * Every method throws {@link OsError}; EBADF when the descriptor was closed or
  * released before. Calls that a signal interrupts are repeated.
@@ -110,9 +110,9 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Takes over a descriptor that is open.
+   * Takes ownership of an open descriptor.
    *
-   * @throws {OsError} EBADF when it is not.
+   * @throws {OsError} EBADF when it is not open.
    */
   static adopt(number: number): Fd {
     getCloexec(number);
@@ -121,7 +121,7 @@ export class Fd implements Disposable {
 
   /**
    * Opens a file, always close-on-exec; a terminal does not become the
-   * controlling one. For what another user may have put at the path there is
+   * controlling one. If another user may have put the file there, use
    * `openForeignFile`.
    *
    * @param flags `O_*` of open_flags.ts
@@ -137,10 +137,10 @@ export class Fd implements Disposable {
   }
 
   /**
-   * The same on another thread: for an open that a process can hold up. It
-   * waits there for as long as that does.
+   * The same on another thread: for an open that another process can block, for
+   * any time.
    *
-   * @returns undefined where it cannot be opened, for whatever reason
+   * @returns undefined when it cannot be opened, for any reason
    */
   static async openOnThread(
     path: string,
@@ -152,13 +152,13 @@ export class Fd implements Disposable {
     return number < 0 ? undefined : new Fd(number);
   }
 
-  /** The number, to pass on to what does not keep it. */
+  /** The number; callers must not keep it. */
   get number(): number {
     if (this.#number < 0) throw osError("EBADF", "use", "closed descriptor");
     return this.#number;
   }
 
-  /** Whether there is nothing to close any more. */
+  /** Whether it is closed or released. */
   get closed(): boolean {
     return this.#number < 0;
   }
@@ -169,9 +169,9 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Makes another number of this process mean the same open file, and survive
-   * exec; what that number meant before is closed. For the last step before
-   * exec: the runtime's own descriptors have numbers as well.
+   * Duplicates it to another number, which survives exec; that number is closed
+   * before. Only right before an exec: the number may be one of the runtime's
+   * own descriptors.
    */
   takeNumber(target: number): void {
     const number = this.number;
@@ -188,7 +188,7 @@ export class Fd implements Disposable {
     setCloexec(this.number, on);
   }
 
-  /** Says whether calls return EAGAIN instead of waiting. */
+  /** Sets whether calls return EAGAIN instead of waiting. */
   setNonblocking(on: boolean): void {
     const number = this.number;
     const flags = check(libc().fcntl(number, F_GETFL, 0), "fcntl", number);
@@ -196,7 +196,7 @@ export class Fd implements Disposable {
     check(libc().fcntl(number, F_SETFL, wanted), "fcntl", number);
   }
 
-  /** Reads what is there, at most what fits; 0 is the end of the file. */
+  /** Reads what is available, at most what fits; returns 0 at EOF. */
   read(into: Uint8Array): number {
     const number = this.number;
     const bytes = foreignBytes(into);
@@ -208,9 +208,9 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Like {@link read}, on another thread: for what may take its time.
+   * Like {@link read}, on another thread: for a file that may be slow.
    *
-   * @returns also 0 when it fails, for whatever reason
+   * @returns 0 also when it fails, for any reason
    */
   async readOnThread(into: Uint8Array<ArrayBuffer>): Promise<number> {
     const bytes = foreignBytes(into);
@@ -222,13 +222,13 @@ export class Fd implements Disposable {
   /**
    * Reads from the offset to the end of the file.
    *
-   * @param limit the most bytes to take
+   * @param limit the most bytes to read
    * @throws {OsError} EFBIG when there are more than the limit.
    */
   readAll(limit: number): Uint8Array<ArrayBuffer> {
     const status = this.stat();
     const guess = status.isFile ? status.size : FIRST_READ;
-    // One byte of room beyond the end, so that the end is seen.
+    // One byte more, to notice the end.
     let buffer = new Uint8Array(Math.min(guess, limit) + 1);
     let length = 0;
     for (;;) {
@@ -246,7 +246,7 @@ export class Fd implements Disposable {
     }
   }
 
-  /** Writes as much as is taken, which may be less than all. */
+  /** Writes as much as possible, which may be less than all. */
   write(from: Uint8Array): number {
     const number = this.number;
     const bytes = foreignBytes(from);
@@ -264,7 +264,7 @@ export class Fd implements Disposable {
     }
   }
 
-  /** Like {@link read}, at a place of its own and without moving the offset. */
+  /** Like {@link read}, at a given offset and without moving the file's own. */
   pread(into: Uint8Array, offset: number): number {
     const number = this.number;
     const bytes = foreignBytes(into);
@@ -276,7 +276,9 @@ export class Fd implements Disposable {
     );
   }
 
-  /** Like {@link write}, at a place of its own and without moving the offset. */
+  /**
+   * Like {@link write}, at a given offset and without moving the file's own.
+   */
   pwrite(from: Uint8Array, offset: number): number {
     const number = this.number;
     const bytes = foreignBytes(from);
@@ -288,14 +290,14 @@ export class Fd implements Disposable {
     );
   }
 
-  /** Moves the offset, in bytes, and returns where it is then. */
+  /** Moves the offset, in bytes, and returns the new one. */
   seek(offset: number, whence: keyof typeof WHENCE = "set"): number {
     const number = this.number;
     const result = libc().lseek(number, BigInt(offset), WHENCE[whence]);
     return check(Number(result), "lseek", number);
   }
 
-  /** Sets the size of the file in bytes; what is added is zeros. */
+  /** Sets the size of the file in bytes; added bytes are zero. */
   truncate(size: number): void {
     const number = this.number;
     const bytes = BigInt(size);
@@ -317,9 +319,9 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Gives a file that was opened with O_TMPFILE its name.
+   * Gives a name to a file that was opened with O_TMPFILE.
    *
-   * @throws {OsError} EEXIST when something has it, be it a link.
+   * @throws {OsError} EEXIST when the name exists, even as a link.
    */
   link(path: string): void {
     const here = cString(`/proc/self/fd/${this.number}`);
@@ -331,12 +333,12 @@ export class Fd implements Disposable {
     );
   }
 
-  /** Asks the system to read the file into the page cache, and does not wait. */
+  /** Has the kernel read the file into the page cache; does not wait. */
   willNeed(): void {
     this.#advise(FADV_WILLNEED);
   }
 
-  /** Drops what is clean and not in use of the file from the page cache. */
+  /** Drops clean, unused pages of the file from the page cache. */
   dontNeed(): void {
     this.#advise(FADV_DONTNEED);
   }
@@ -348,10 +350,10 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Takes the exclusive flock(2) of the open file. It lives until every
+   * Takes the exclusive flock(2) of the open file. It is held until every
    * duplicate of the descriptor is closed.
    *
-   * @returns false when another open file has it.
+   * @returns false when another open file description has it.
    */
   tryLock(): boolean {
     const number = this.number;
@@ -368,7 +370,7 @@ export class Fd implements Disposable {
     }
   }
 
-  /** Gives the open descriptor away, with the duty to close it. */
+  /** Gives up ownership of the open descriptor. */
   release(): number {
     const number = this.number;
     this.#number = -1;
@@ -376,16 +378,16 @@ export class Fd implements Disposable {
   }
 
   /**
-   * Closes the descriptor; nothing happens when it is closed already.
+   * Closes the descriptor, unless it is closed already.
    *
-   * @throws {OsError} when the system could not keep what was written; the
-   * descriptor is closed then, too.
+   * @throws {OsError} when written data was lost; the descriptor is closed
+   * nevertheless.
    */
   close(): void {
     if (this.#number < 0) return;
     const number = this.release();
     const result = libc().close(number);
-    // Linux frees the number even when a signal interrupted: never repeat.
+    // Linux frees the number even if a signal interrupts: never repeat.
     if (result < 0 && new OsError(-result, "close").code !== "EINTR") {
       check(result, "close", number);
     }

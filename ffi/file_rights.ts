@@ -1,9 +1,9 @@
 /**
- * Doing to files what another user may do, and no more.
+ * Accesses files with the rights of another user.
  *
- * The kernel keeps the ids that count for files apart from the others, and for
- * each thread: setfsuid(2). Root that takes on another user's loses with it the
- * capabilities that override permissions, and gets them back afterwards.
+ * The kernel has separate ids for file access, for each thread: setfsuid(2).
+ * While root has those of another user, it lacks the capabilities that override
+ * permissions.
  *
  * @module
  */
@@ -12,19 +12,18 @@ import type { Credentials } from "./identity.ts";
 import { check, libc, osError } from "./libc.ts";
 
 const ROOT = 0;
-/** An id that nobody has: asks for the present one, and changes nothing. */
+/** An invalid id: returns the current one, and changes nothing. */
 const NO_ID = 0xffff_ffff;
 /** System call numbers, by architecture. */
 const SYS_SETGROUPS = { x86_64: 116n, aarch64: 159n } as const;
 
 /**
- * Calls with the file rights of another user where this process is root; with
- * its own where it is not, or where the user is root.
+ * Calls `work` with the file rights of another user, if this process is root.
  *
- * The work must be calls of libc alone: what the runtime starts meanwhile, such
- * as a thread for an asynchronous call, would keep these rights.
+ * It must make only synchronous calls of libc: a thread that the runtime starts
+ * for an asynchronous call would keep these rights.
  *
- * @throws {OsError} EPERM when this process may not take them on
+ * @throws {OsError} EPERM when this process may not take on these rights
  */
 export function withRightsOf<T>(user: Credentials, work: () => T): T {
   if (libc().geteuid() !== ROOT || user.uid === ROOT) return work();
@@ -41,7 +40,7 @@ export function withRightsOf<T>(user: Credentials, work: () => T): T {
 
 function setId(call: "setfsuid" | "setfsgid", id: number): void {
   libc()[call](id);
-  // It says the id before, whether or not it did anything.
+  // The call reports no error: read the id again.
   if (libc()[call](NO_ID) !== id) throw osError("EPERM", call, `${id}`);
 }
 

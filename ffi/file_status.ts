@@ -1,5 +1,5 @@
 /**
- * What the system knows about an open file.
+ * The status of an open file, from statx(2).
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { check, libc } from "./libc.ts";
 import { cString } from "./memory.ts";
 
-/** Size of `struct statx`, and where in it the fields are that we read. */
+/** `struct statx`: its size, and the offsets of the fields that are read. */
 const STATX = {
   size: 256,
   nlink: 16,
@@ -54,7 +54,7 @@ export interface FileStatus {
   readonly uid: number;
   readonly gid: number;
   readonly nlink: number;
-  /** The device that a device node stands for. */
+  /** The device of a device node. */
   readonly rdev: bigint;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
@@ -102,7 +102,7 @@ export function kindOf({ mode }: FileStatus): string {
 }
 
 /**
- * A `dev_t` of glibc, which is what stat(2) and so `Deno.stat` show:
+ * A `dev_t` in the form of glibc, as in stat(2) and `Deno.stat`:
  *
  * ```
  *  63       44 43       20 19    8 7       0

@@ -1,6 +1,6 @@
 /**
- * The names in a folder, one after the other. The runtime lists a whole folder
- * at once, however many entries another user made in it.
+ * Lists a directory in bounded memory. The runtime reads all entries at once,
+ * however many another user has created.
  *
  * @module
  */
@@ -9,14 +9,16 @@ import type { Fd } from "./fd.ts";
 import { check, libc } from "./libc.ts";
 
 const CHUNK_BYTES = 32 * 1024;
-/** struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; } */
+/**
+ * struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }
+ */
 const LENGTH_AT = 16;
 const NAME_AT = 19;
 
 /**
- * Lists a folder from where its descriptor is, which is the beginning at first.
+ * The names in a directory, from the current offset of its descriptor.
  *
- * @throws {OsError} ENOTDIR; ENOENT when the folder was removed
+ * @throws {OsError} ENOTDIR; ENOENT when the directory was removed
  */
 export function* namesIn(folder: Fd): Generator<string> {
   const chunk = new Uint8Array(CHUNK_BYTES);

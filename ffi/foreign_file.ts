@@ -1,19 +1,19 @@
 /**
- * The one way to open what another user may have put at a path.
+ * The only way to open a path at which another user may have put any file.
  *
- * An open can be an act: that of a device starts it or rewinds it, that of a
- * terminal may make it the controlling one, that of a FIFO waits for a writer,
- * that of a file with a lease waits for its owner. So the path leads to a
- * descriptor that only stands for the file, what it stands for is looked at,
- * and only a regular file is opened, through that very descriptor:
+ * To open a file can have side effects: a device may start or rewind, a
+ * terminal may become the controlling one, a FIFO waits for a writer, a file
+ * with a lease waits for its owner. So the path is first resolved to an O_PATH
+ * descriptor, and only if that is a regular file, it is opened through the
+ * descriptor:
  *
  * ```
- * openat2(path, O_PATH │ O_NOFOLLOW)   nothing is opened, no right to read needed
- * statx(that)                          a regular file?
- * open(/proc/self/fd/THAT, O_NONBLOCK)
+ * openat2(path, O_PATH │ O_NOFOLLOW)   does not open the file
+ * statx(fd)                            a regular file?
+ * open(/proc/self/fd/FD, O_NONBLOCK)
  * ```
  *
- * Between the steps nobody can put another file there. What is read has a bound.
+ * The file cannot be replaced between the steps. Every read has a limit.
  *
  * @module
  */
@@ -37,38 +37,38 @@ import {
 } from "./open_flags.ts";
 
 const SYS_OPENAT2 = 437n;
-/** Links as those in /proc/PID/fd lead anywhere, even out of a root. */
+/** Links such as /proc/PID/fd/N can lead out of a root. */
 const RESOLVE_NO_MAGICLINKS = 0x02n;
-/** The directory is "/" to the path and to every link in it, also to "..". */
+/** The directory is "/" for the path and every link in it, also for "..". */
 const RESOLVE_IN_ROOT = 0x10n;
 
 const EAGAIN = errnoNumber("EAGAIN");
 const EINTR = errnoNumber("EINTR");
-/** Somebody renamed a folder of the path meanwhile; more often than by chance. */
+/** Retries when a directory of the path is renamed during the lookup. */
 const RENAMES = 100;
 
-/** How a path is followed. */
+/** How a path is resolved. */
 export interface ForeignPath {
   /**
-   * Whether a symbolic link at the end of the path is followed: for a path that
-   * a person gave. Not unless said otherwise; those before the end are.
+   * Whether a symbolic link at the end of the path is followed, for a path from
+   * the operator; false by default. Links before the end are always followed.
    */
   readonly followLink?: boolean;
-  /** A folder that path and links stay in, as after chroot(2). */
+  /** A directory that the path cannot leave, as after chroot(2). */
   readonly root?: Fd;
-  /** Root follows the path, and opens what is there, with no more rights. */
+  /** If this process is root, it resolves and opens with this user's rights. */
   readonly user?: Credentials | undefined;
 }
 
 /** How a file is opened. */
 export interface ForeignFile extends ForeignPath {
-  /** To be written as well; only to be read unless said otherwise. */
+  /** Whether it is opened for writing, too; false by default. */
   readonly writable?: boolean;
   /** Whether a FIFO is opened as well, once it has a writer. */
   readonly orFifo?: boolean;
 }
 
-/** Something else than a regular file is at a path. */
+/** The file at a path is not a regular file. */
 export class WrongKindError extends OsError {
   override readonly name = "WrongKindError";
 
@@ -78,17 +78,17 @@ export class WrongKindError extends OsError {
       errnoNumber(status.isDirectory ? "EISDIR" : "EINVAL"),
       "open",
       path,
-      `It is ${kind}, no regular file`,
+      `It is ${kind}, not a regular file`,
     );
   }
 }
 
 /**
- * Opens a regular file. Nothing else is opened, and nothing waits.
+ * Opens a regular file, and nothing else; never waits.
  *
  * @throws {WrongKindError} for a FIFO, a device, a directory, a socket, a link
- * @throws {OsError} ENOENT, EACCES, ELOOP for a link of the kind of
- * /proc/PID/fd below a root, EAGAIN when another process has a lease on it
+ * @throws {OsError} ENOENT, EACCES, ELOOP for a link such as /proc/PID/fd/N
+ * with a root, EAGAIN when another process has a lease on it
  */
 export function openForeignFile(path: string, how: ForeignFile = {}): Fd {
   const { user, writable = false, orFifo = false } = how;
@@ -104,10 +104,10 @@ export function openForeignFile(path: string, how: ForeignFile = {}): Fd {
 }
 
 /**
- * Reads a whole regular file, as {@linkcode openForeignFile} opens it.
+ * Reads a whole regular file; opens it with {@linkcode openForeignFile}.
  *
- * @param limit the most bytes to take
- * @throws {OsError} besides, EFBIG when there are more
+ * @param limit the most bytes to read
+ * @throws {OsError} also EFBIG when there are more
  */
 export function readForeignFile(
   path: string,
@@ -119,11 +119,11 @@ export function readForeignFile(
 }
 
 /**
- * Like {@linkcode openForeignFile}, but the path is followed on another thread,
- * with the rights of this process: where another one can hold that up, as in
- * /proc/PID/map_files, which waits for its address space.
+ * Like {@linkcode openForeignFile}, but resolves the path on another thread,
+ * with the rights of this process: for a path that another process can block,
+ * such as /proc/PID/map_files, which waits for the lock of its address space.
  *
- * @throws {OsError} EIO where nothing can be found there, for whatever reason
+ * @throws {OsError} EIO when the path cannot be resolved, for any reason
  */
 export async function openForeignFileOnThread(
   path: string,
@@ -139,7 +139,7 @@ export async function openForeignFileOnThread(
   return withRightsOf(user, work);
 }
 
-/** The status of what is at a path, which is not opened. */
+/** The status of the file at a path, without opening it. */
 export function foreignStatus(path: string, how: ForeignPath = {}): FileStatus {
   const { user } = how;
   const work = () => {
@@ -150,10 +150,11 @@ export function foreignStatus(path: string, how: ForeignPath = {}): FileStatus {
 }
 
 /**
- * Opens a memfd of another process to be read. Whoever mounts a file system of
- * their own can give a FIFO or file the same name in /proc; the device tells.
+ * Opens a memfd of another process for reading. On a file system of their own,
+ * users can create a file that has the same name in /proc; so the device is
+ * checked.
  *
- * @throws {OsError} EINVAL when the descriptor is no memfd; ENOENT
+ * @throws {OsError} EINVAL when the descriptor is not a memfd; ENOENT
  */
 export function openForeignMemfd(pid: number, number: number): Fd {
   const path = `/proc/${pid}/fd/${number}`;
@@ -161,26 +162,26 @@ export function openForeignMemfd(pid: number, number: number): Fd {
   const status = pinned.stat();
   if (!status.isFile) throw new WrongKindError(path, status);
   if (status.nlink !== 0 || status.dev !== deviceOfMemfds()) {
-    throw new OsError(errnoNumber("EINVAL"), "open", path, "It is no memfd");
+    throw new OsError(errnoNumber("EINVAL"), "open", path, "It is not a memfd");
   }
   return openPinned(pinned, path, O_RDONLY | O_NONBLOCK);
 }
 
-/** A folder to give as a root, such as /proc/PID/root. */
+/** A directory to use as a root, such as /proc/PID/root. */
 export function openRoot(path: string): Fd {
   return Fd.open(path, O_PATH | O_DIRECTORY);
 }
 
 let memfds: bigint | undefined;
 
-/** All memfds are in one file system, which has no other files with a name. */
+/** All memfds are in one file system, which has no named files. */
 function deviceOfMemfds(): bigint {
   if (memfds !== undefined) return memfds;
   using one = createMemfd("cprctl-device");
   return memfds = one.stat().dev;
 }
 
-/** A descriptor that stands for what is at a path, and opens nothing. */
+/** An O_PATH descriptor of the file at a path. */
 function pin(path: string, { followLink = false, root }: ForeignPath): Fd {
   const flags = O_PATH | (followLink ? 0 : O_NOFOLLOW);
   if (root === undefined) return Fd.open(path, flags);
@@ -201,7 +202,7 @@ function pin(path: string, { followLink = false, root }: ForeignPath): Fd {
   throw osError("EAGAIN", "open", path);
 }
 
-/** The file that a descriptor stands for, opened. */
+/** Opens the file of an O_PATH descriptor. */
 function openPinned(pinned: Fd, path: string, flags: number): Fd {
   try {
     return Fd.open(`/proc/self/fd/${pinned.number}`, flags);

@@ -1,6 +1,6 @@
 /**
- * Taking on another process's place: namespaces, root, ids, umask, personality.
- * All of it for a process that is about to execute another program.
+ * Takes on another process's context: namespaces, root, ids, umask,
+ * personality. For a process that is about to execute another program.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { check, libc } from "./libc.ts";
 import { cString } from "./memory.ts";
 
 const CLONE_FS = 0x200;
-/** setns takes the namespace's kind from the descriptor. */
+/** setns(2) takes the kind of namespace from the descriptor. */
 const ANY_KIND = 0;
 
 /**
- * Enters a namespace, given by a descriptor of /proc/PID/ns/KIND; this thread
- * alone does, which is the one that executes.
+ * Enters a namespace by a descriptor of /proc/PID/ns/KIND. Only this thread
+ * does, which is the one that executes.
  *
  * @throws {OsError} EPERM, EINVAL for a kind that a thread cannot enter.
  */
 export function enterNamespace(namespace: Fd): void {
-  // A mount namespace is closed to threads that share their root and cwd.
+  // A thread that shares root and cwd cannot enter a mount namespace.
   check(libc().unshare(CLONE_FS), "unshare");
   check(libc().setns(namespace.number, ANY_KIND), "setns", namespace.number);
 }
@@ -44,7 +44,7 @@ export interface Credentials {
 }
 
 /**
- * Becomes another user for good.
+ * Becomes another user, permanently.
  *
  * @throws {OsError} EPERM without the right to.
  */
@@ -58,12 +58,12 @@ export function becomeUser({ uid, gid, groups }: Credentials): void {
   check(libc().setresuid(uid, uid, uid), "setresuid", `user ${uid}`);
 }
 
-/** Sets the permissions that new files do not get. */
+/** Sets the umask. */
 export function setUmask(mask: number): void {
   check(libc().umask(mask), "umask");
 }
 
-/** Sets the execution domain and its flags, such as that of fixed addresses. */
+/** Sets the personality(2), such as ADDR_NO_RANDOMIZE. */
 export function setPersonality(personality: number): void {
   check(libc().personality(BigInt(personality)), "personality");
 }

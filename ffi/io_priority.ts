@@ -1,5 +1,5 @@
 /**
- * The class and priority of a thread's input and output, in the kernel's form:
+ * The I/O scheduling class and priority of a thread, in the kernel's form:
  *
  * ```
  * class << 13 | priority      class 0 none, 1 real-time, 2 best effort, 3 idle

@@ -1,12 +1,11 @@
 /**
- * The C library: every foreign symbol of the program stands in this file.
+ * The C library: every foreign symbol of the program is declared in this file.
  *
  * ## errno
  *
- * errno is one integer per thread, and whatever the runtime does between a
- * failing call and the look at errno may overwrite it. So every function with an
- * integer result is wrapped into the kernel's own convention, in which the error
- * *is* the result:
+ * errno is one integer per thread, and the runtime may overwrite it between a
+ * failing call and the read of errno. So every function with an integer result
+ * is wrapped into the kernel's convention, in which the error *is* the result:
  *
  * ```
  *   fcntl(2) in C          -1, errno = 9      ─▶  libc().fcntl(…)  is  -9
@@ -15,12 +14,12 @@
  *
  * The wrapper reads errno through a typed array that lies over the thread's
  * errno: a plain load, with no call between it and the return of the foreign
- * function. Results are declared as 32-bit integers wherever they fit, because a
- * bigint is an allocation, and an allocation may start a garbage collection.
+ * function. Results are declared as 32-bit integers wherever they fit, because
+ * a bigint is an allocation, and an allocation may start a garbage collection.
  *
- * An isolate stays on its thread, so one address of errno is right for good.
- * Only a `nonblocking` symbol runs on another thread; its result is passed
- * through unchanged and its errno cannot be had.
+ * An isolate stays on its thread, so the address of errno never changes. Only a
+ * `nonblocking` symbol runs on another thread; its result is returned unchanged
+ * and its errno is not accessible.
  *
  * @module
  */
@@ -28,8 +27,8 @@
 import { errnoName, errnoNumber } from "./errno.ts";
 
 /**
- * The symbol table, by header. Sizes of integers are those of the LP64 ABI, which
- * x86-64 and aarch64 share.
+ * The symbol table, by header. Sizes of integers are those of the LP64 ABI,
+ * which x86-64 and aarch64 share.
  */
 const SYMBOLS = {
   // <dirent.h>
@@ -40,7 +39,7 @@ const SYMBOLS = {
   // int *__errno_location(void)
   __errno_location: { parameters: [], result: "pointer" },
 
-  // <fcntl.h>; variadic arguments travel as ordinary ones on both targets
+  // <fcntl.h>; variadic arguments are passed like ordinary ones on both targets
   // int open(const char *path, int flags, ... mode_t mode)
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   open_on_thread: {
@@ -49,7 +48,8 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  // int openat2(int directory, const char *path, const struct open_how *, size_t);
+  // int openat2(int directory, const char *path, const struct open_how *,
+  // size_t);
   // glibc does not have it. The number is the same on every architecture
   openat2: {
     name: "syscall",
@@ -58,7 +58,8 @@ const SYMBOLS = {
   },
   // int fcntl(int fd, int op, ... int arg)
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  // int posix_fadvise(int fd, off_t offset, off_t size, int advice); returns the
+  // int posix_fadvise(int fd, off_t offset, off_t size, int advice); returns
+  // the
   // error number itself, never -1
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
 
@@ -87,7 +88,8 @@ const SYMBOLS = {
   unshare: { parameters: ["i32"], result: "i32" },
 
   // <signal.h>
-  // int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
+  // int sigaction(int signal, const struct sigaction *new, struct sigaction
+  // *old)
   sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int sigemptyset(sigset_t *set)
   sigemptyset: { parameters: ["buffer"], result: "i32" },
@@ -98,7 +100,8 @@ const SYMBOLS = {
   kill: { parameters: ["i32", "i32"], result: "i32" },
 
   // <spawn.h>; all return the error number itself, never -1
-  // int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *,
+  // int posix_spawnp(pid_t *pid, const char *file, const
+  // posix_spawn_file_actions_t *,
   //   const posix_spawnattr_t *, char *const argv[], char *const envp[])
   posix_spawnp: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
@@ -108,7 +111,8 @@ const SYMBOLS = {
   posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
   // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *)
   posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
-  // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int fd, int newfd)
+  // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int fd,
+  // int newfd)
   posix_spawn_file_actions_adddup2: {
     parameters: ["buffer", "i32", "i32"],
     result: "i32",
@@ -151,7 +155,8 @@ const SYMBOLS = {
   // <grp.h>
   // int setgroups(size_t count, const gid_t *groups)
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
-  // long syscall(long number, ...): of the calling thread alone, where setgroups
+  // long syscall(long number, ...): of the calling thread alone, where
+  // setgroups
   // of the C library is of the process. The number differs: file_rights.ts
   setgroups_of_thread: {
     name: "syscall",
@@ -178,7 +183,8 @@ const SYMBOLS = {
   // <sys/mman.h>
   // int memfd_create(const char *name, unsigned int flags)
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
-  // void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+  // void *mmap(void *address, size_t length, int protection, int flags, int fd,
+  // off_t offset)
   mmap: {
     parameters: ["u64", "usize", "i32", "i32", "i32", "i64"],
     result: "i64",
@@ -199,7 +205,8 @@ const SYMBOLS = {
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
 
   // <sys/resource.h>
-  // int prlimit(pid_t pid, enum resource, const struct rlimit *new, struct rlimit *old)
+  // int prlimit(pid_t pid, enum resource, const struct rlimit *new, struct
+  // rlimit *old)
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
 
   // <sys/socket.h>
@@ -228,7 +235,8 @@ const SYMBOLS = {
   },
   // int getsockname(int fd, struct sockaddr *address, socklen_t *size)
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  // int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+  // int setsockopt(int fd, int level, int name, const void *value, socklen_t
+  // size)
   setsockopt: {
     parameters: ["i32", "i32", "i32", "buffer", "u32"],
     result: "i32",
@@ -245,7 +253,8 @@ const SYMBOLS = {
   umask: { parameters: ["u32"], result: "i32" },
   // int fchmod(int fd, mode_t mode)
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  // int statx(int directory, const char *path, int flags, unsigned mask, struct statx *);
+  // int statx(int directory, const char *path, int flags, unsigned mask, struct
+  // statx *);
   // the only stat whose struct is the same on every architecture
   statx: {
     parameters: ["i32", "buffer", "i32", "u32", "buffer"],
@@ -257,7 +266,7 @@ const SYMBOLS = {
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
 
   // <unistd.h>
-  // char **environ; the runtime gives the address of the variable
+  // char **environ; the runtime returns the address of the variable
   environ: { type: "pointer" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
@@ -289,7 +298,8 @@ const SYMBOLS = {
   geteuid: { parameters: [], result: "u32" },
   // pid_t getppid(void)
   getppid: { parameters: [], result: "i32" },
-  // int linkat(int directory, const char *path, int directory2, const char *path2,
+  // int linkat(int directory, const char *path, int directory2, const char
+  // *path2,
   //   int flags)
   linkat: {
     parameters: ["i32", "buffer", "i32", "buffer", "i32"],
@@ -325,7 +335,8 @@ const SYMBOLS = {
 
   // long syscall(long number, ...): for what glibc has only since 2.41. The
   // numbers differ between architectures: scheduling.ts
-  // int sched_getattr(pid_t tid, struct sched_attr *, unsigned int size, unsigned int flags)
+  // int sched_getattr(pid_t tid, struct sched_attr *, unsigned int size,
+  // unsigned int flags)
   sched_getattr: {
     name: "syscall",
     parameters: ["i64", "i64", "buffer", "i64", "i64"],
@@ -340,7 +351,8 @@ const SYMBOLS = {
 
   // long syscall(long number, ...): for what glibc does not have at all. Its
   // number differs between architectures: priority_boost.ts
-  // int futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+  // int futex(uint32_t *word, int op, uint32_t value, const struct timespec
+  // *timeout)
   futex_on_thread: {
     name: "syscall",
     parameters: ["i64", "u64", "i64", "i64", "buffer"],
@@ -383,7 +395,8 @@ const SYMBOLS = {
 
   // long syscall(long number, ...): for what glibc has only since 2.36. The
   // numbers, from 424 up, are the same on every architecture
-  // int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int flags)
+  // int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int
+  // flags)
   pidfd_send_signal: {
     name: "syscall",
     parameters: ["i64", "i64", "i64", "u64", "i64"],
@@ -405,7 +418,9 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The C library's functions; an integer result below zero is a negated errno. */
+/**
+ * The C library's functions; an integer result below zero is a negated errno.
+ */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 type ForeignFunction = (...args: unknown[]) => unknown;
@@ -413,9 +428,9 @@ type ForeignFunction = (...args: unknown[]) => unknown;
 let library: Libc | undefined;
 
 /**
- * The C library. Each symbol is opened when it is first asked for: the runtime
- * compiles a trampoline for it, which takes a quarter of a millisecond, and a
- * program that runs inside a guest's downtime needs a few of them only.
+ * The C library. Each symbol is opened on first use: the runtime compiles a
+ * trampoline for it, which takes a quarter of a millisecond, and code that runs
+ * within the downtime needs only a few of them.
  */
 export function libc(): Libc {
   return library ??= lazyLibrary();
@@ -436,7 +451,7 @@ function lazyLibrary(): Libc {
   return symbols as Libc;
 }
 
-/** A function, the address of a variable, or null where this glibc has neither. */
+/** A function, the address of a variable, or null if this glibc lacks it. */
 function openSymbol(
   name: string,
   definition: Deno.ForeignFunction | Deno.ForeignStatic,
@@ -491,7 +506,7 @@ export class OsError extends Error {
     readonly errno: number,
     /** "open" */
     readonly syscall: string,
-    /** What it was called with: a path, "descriptor 7", a program's name. */
+    /** The argument: a path, "descriptor 7", a program's name. */
     readonly detail?: string,
     description = strerror(errno),
   ) {
@@ -503,7 +518,7 @@ export class OsError extends Error {
   }
 }
 
-/** The error of the given name, for failures that are found without a call. */
+/** The error of the given name, for a failure without a system call. */
 export function osError(
   code: string,
   syscall: string,
@@ -517,7 +532,7 @@ function strerror(errno: number): string {
   return text === null ? "" : Deno.UnsafePointerView.getCString(text);
 }
 
-/** What a call was about: a text, or the number of a descriptor. */
+/** The argument of a call: a text, or the number of a descriptor. */
 export type Subject = string | number;
 
 function describe(subject: Subject | undefined): string | undefined {
@@ -525,7 +540,7 @@ function describe(subject: Subject | undefined): string | undefined {
 }
 
 /**
- * Passes a result on, or throws what it says.
+ * Returns a result, or throws the error in it.
  *
  * @throws {OsError} when the result is negative.
  */
@@ -541,7 +556,7 @@ export function check(
 const EINTR = errnoNumber("EINTR");
 
 /**
- * Like {@link check}, and calls again as long as a signal interrupts.
+ * Like {@link check}, and repeats a call that a signal interrupts.
  *
  * @throws {OsError} when the result is negative for another reason.
  */

@@ -7,8 +7,8 @@
 import { check, libc } from "./libc.ts";
 
 /**
- * By their numbers in `<sys/resource.h>`, the same on x86-64 and aarch64, as
- * /proc/PID/limits names them behind "Max".
+ * In the order of their numbers in `<sys/resource.h>`, the same on x86-64 and
+ * aarch64; with the name in /proc/PID/limits, without "Max".
  */
 const NAMES = {
   CPU: "cpu time",
@@ -29,7 +29,7 @@ const NAMES = {
   RTTIME: "realtime timeout",
 } as const;
 
-/** Name of a resource, as `RLIMIT_…` without the prefix. */
+/** Name of a resource: `RLIMIT_…` without the prefix. */
 export type Resource = keyof typeof NAMES;
 
 /** Every resource that has a limit. */
@@ -39,16 +39,16 @@ export const resources = Object.keys(NAMES) as readonly Resource[];
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 export interface Limit {
-  /** What is enforced. */
+  /** The enforced limit. */
   readonly soft: bigint;
-  /** What the soft limit may be raised to. */
+  /** The maximum of the soft limit. */
   readonly hard: bigint;
 }
 
 /**
- * The limit of a process, this one unless said otherwise.
+ * The limit of a process, by default of this one.
  *
- * @throws {OsError} ESRCH, or EPERM for a process of someone else.
+ * @throws {OsError} ESRCH, or EPERM for a process of another user.
  */
 export function getLimit(resource: Resource, pid = 0): Limit {
   const old = new BigUint64Array(2);
@@ -62,10 +62,10 @@ export function getLimit(resource: Resource, pid = 0): Limit {
 }
 
 /**
- * Sets the limit of a process, this one unless said otherwise.
+ * Sets the limit of a process, by default of this one.
  *
- * @throws {OsError} EPERM when the hard limit would be raised without the right
- * to, EINVAL when soft is above hard, ESRCH.
+ * @throws {OsError} EPERM to raise the hard limit without the right to, EINVAL
+ * when soft is above hard, ESRCH.
  */
 export function setLimit(resource: Resource, limit: Limit, pid = 0): void {
   const wanted = BigUint64Array.of(limit.soft, limit.hard);

@@ -1,5 +1,5 @@
 /**
- * A unix socket that another program listens on, held by a duplicate.
+ * A duplicate of a unix socket that another program listens on.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const ADDRESS_SIZE = 110;
 const FAMILY_SIZE = 2;
 
-/** The path that it listens at; undefined where it does not, or has none. */
+/** The path of a listening unix socket; undefined for any other descriptor. */
 export function listensAt({ number }: Fd): string | undefined {
   const accepts = new Int32Array(1);
   const size = Uint32Array.of(accepts.byteLength);
@@ -36,14 +36,13 @@ export function listensAt({ number }: Fd): string | undefined {
 }
 
 /**
- * Ends connections that wait to be accepted, while the program that listens
- * accepts none.
+ * Closes the connections in the backlog, while the program does not accept any.
  *
- * @param most how many
+ * @param limit the most connections to close
  */
-export function endWaiting({ number }: Fd, most: number): void {
-  for (let count = 0; count < most; count++) {
-    // The socket may be one that waits, and its flags are the program's own.
+export function endWaiting({ number }: Fd, limit: number): void {
+  for (let count = 0; count < limit; count++) {
+    // The socket may be blocking, and its flags are shared with the program.
     const [events = 0] = pollNow([{ fd: number, events: POLLIN }]);
     if ((events & POLLIN) === 0) return;
     const accepted = libc().accept4(number, null, null, SOCK_CLOEXEC);

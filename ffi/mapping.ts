@@ -1,5 +1,5 @@
 /**
- * Files mapped into memory, guest RAM above all.
+ * Maps files into memory, such as guest RAM.
  *
  * @module
  */
@@ -12,16 +12,13 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MADV_DONTNEED = 4;
-/**
- * A multiple of every page size that Linux has, and what it maps at once around
- * a page that is looked at.
- */
+/** A multiple of every page size, and the size of the kernel's fault-around. */
 const RELEASE_UNIT = 64 * 1024;
 
 export interface MappingOptions {
   /** In bytes, at least 1. */
   readonly length: number;
-  /** Where in the file it begins: a multiple of the page size; 0 unless said otherwise. */
+  /** Start in the file, a multiple of the page size; 0 by default. */
   readonly offset?: number;
   /** Whether writes reach the file (share=on) or stay in this mapping. */
   readonly shared: boolean;
@@ -35,14 +32,14 @@ export interface MappingOptions {
 /**
  * A file in memory, without a copy.
  *
- * The size is bounded by the address space alone: one ArrayBuffer, and one
- * Uint8Array over it, have been seen to take 8 TiB.
+ * The size is only limited by the address space: one ArrayBuffer with one
+ * Uint8Array over it was tested with 8 TiB.
  *
- * Who truncates a mapped file ends this process by SIGBUS at the next access of
- * what was cut off; map only files that nobody else writes or that are sealed.
+ * If the file is truncated, the next access beyond its end kills this process
+ * by SIGBUS: map only files that no other process writes, or that are sealed.
  */
 export class Mapping implements Disposable {
-  /** Where the first byte lies in this process. */
+  /** Of the first byte in this process. */
   readonly address: bigint;
   /** In bytes. */
   readonly length: number;
@@ -62,10 +59,10 @@ export class Mapping implements Disposable {
   /**
    * Maps a part of a file. The descriptor may be closed afterwards.
    *
-   * @throws {RangeError} when the part goes beyond the end of the file: touching
-   * that would end the process.
-   * @throws {OsError} EACCES when the descriptor does not allow it, EPERM when a
-   * seal does not, EINVAL, ENOMEM, ENODEV.
+   * @throws {RangeError} when the part reaches beyond the end of the file: an
+   * access there would kill the process.
+   * @throws {OsError} EACCES when the descriptor does not allow it, EPERM when
+   * a seal does not, EINVAL, ENOMEM, ENODEV.
    */
   static map(fd: Fd, options: MappingOptions): Mapping {
     const { length, offset = 0, shared, writable } = options;
@@ -115,17 +112,17 @@ export class Mapping implements Disposable {
   }
 
   /**
-   * Gives back the memory of a file mapping's bytes from `start` to `end`: who
-   * walks through a large file does not hold all of it. A later look reads the
-   * file again; writes of a private mapping are lost.
+   * Releases the memory of a file mapping from `start` to `end`, to read a
+   * large file in bounded memory. A later access reads the file again; writes
+   * to a private mapping are lost.
    *
-   * @returns up to where it was given back, which may be some kilobytes before
-   * the end: there the next part begins
+   * @returns the end of the released part, which may be some kilobytes before
+   * `end`: the start of the next part
    * @throws {OsError}
    */
   release(start: number, end: number): number {
     this.#checkMapped();
-    // Units of addresses, as the kernel brings in what is around a page.
+    // Aligned by address, because of the kernel's fault-around.
     const shift = Number(this.address % BigInt(RELEASE_UNIT));
     const first = Math.ceil((shift + start) / RELEASE_UNIT) * RELEASE_UNIT;
     const last = Math.floor((shift + end) / RELEASE_UNIT) * RELEASE_UNIT;
@@ -139,9 +136,8 @@ export class Mapping implements Disposable {
   }
 
   /**
-   * Detaches the buffer, then unmaps the memory: views that someone kept have
-   * length 0 from then on, and a DataView throws; none of them can reach what
-   * lies at the address later.
+   * Detaches the buffer, then unmaps the memory: remaining views have length 0,
+   * and a DataView throws; none of them can access the address later.
    */
   [Symbol.dispose](): void {
     if (!this.#mapped) return;

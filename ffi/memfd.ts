@@ -19,11 +19,11 @@ export const SEAL_SHRINK = 0x02;
 export const SEAL_GROW = 0x04;
 
 export interface MemfdOptions {
-  /** In bytes, all zero; 0 unless said otherwise. */
+  /** In bytes, all zero; 0 by default. */
   readonly size?: number;
-  /** Whether exec closes it; true unless said otherwise. */
+  /** Whether exec closes it; true by default. */
   readonly cloexec?: boolean;
-  /** Whether seals may be added; false unless said otherwise. */
+  /** Whether seals may be added; false by default. */
   readonly sealing?: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface MemfdOptions {
  *
  * @param name shown as `/memfd:NAME (deleted)` in /proc; need not be unique, at
  * most 249 bytes
- * @throws {OsError} EINVAL for a name too long, EMFILE, EFBIG, ENOMEM.
+ * @throws {OsError} EINVAL for a long name, EMFILE, EFBIG, ENOMEM.
  */
 export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
   const { size = 0, cloexec = true, sealing = false } = options;
@@ -51,11 +51,11 @@ export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
 }
 
 /**
- * Adds seals to those the file has.
+ * Adds seals to a file.
  *
  * @param seals `SEAL_*`, or-ed
- * @throws {OsError} EPERM when sealing is not allowed, EINVAL for what cannot be
- * sealed.
+ * @throws {OsError} EPERM when sealing is not allowed, EINVAL for a file that
+ * cannot be sealed.
  */
 export function addSeals(fd: Fd, seals: number): void {
   check(libc().fcntl(fd.number, F_ADD_SEALS, seals), "fcntl", fd.number);

@@ -1,5 +1,5 @@
 /**
- * Texts in the form that C reads.
+ * Strings and buffers for C.
  *
  * @module
  */
@@ -9,8 +9,8 @@ const encoder = new TextEncoder();
 /**
  * The text in UTF-8 with a terminating NUL.
  *
- * @throws {TypeError} when the text itself has a NUL: C would see only the part
- * before it.
+ * @throws {TypeError} when the text itself has a NUL: C would read only the
+ * part before it.
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) {
@@ -22,9 +22,8 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A `char *[]` with a terminating null pointer, as argv and environ are. The
- * texts lie behind the pointers in the same buffer, so that whoever holds the
- * result holds them all.
+ * A `char *[]` with a terminating null pointer, such as argv and environ. The
+ * texts are in the same buffer, so that they live as long as the result.
  *
  * @throws {TypeError} when one of the texts has a NUL.
  */
@@ -46,15 +45,15 @@ export function cStringVector(
   return pointers;
 }
 
-/** Where the first byte of a buffer lies; valid as long as the buffer is held. */
+/** The address of a buffer; valid as long as the buffer is alive. */
 export function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
 }
 
 /**
- * Bytes that a foreign function may be given: not those of a SharedArrayBuffer.
+ * Bytes that can be passed to a foreign function.
  *
- * @throws {TypeError} for those.
+ * @throws {TypeError} for those of a SharedArrayBuffer.
  */
 export function foreignBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isUnshared(bytes)) return bytes;

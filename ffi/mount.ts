@@ -1,5 +1,5 @@
 /**
- * Small file systems in memory.
+ * Mounts small tmpfs file systems.
  *
  * @module
  */
@@ -18,24 +18,24 @@ const EPERM = errnoNumber("EPERM");
 const EINVAL = errnoNumber("EINVAL");
 const ENOENT = errnoNumber("ENOENT");
 
-/** How much a file system has room for. */
+/** The limits of a file system. */
 export interface TmpfsOptions {
   /** Bytes. */
   readonly size: number;
-  /** How many files there can be. */
+  /** Maximum number of files. */
   readonly files: number;
-  /** Permissions of its root. */
+  /** Permissions of its root directory. */
   readonly mode: number;
 }
 
 /**
- * Mounts a tmpfs on a folder.
+ * Mounts a tmpfs on a directory.
  *
  * @throws {OsError} EPERM without the right to mount
  */
 export function mountTmpfs(path: string, options: TmpfsOptions): void {
   const { size, files, mode } = options;
-  // The root takes an inode as well.
+  // The root directory needs an inode as well.
   const data = `size=${size},nr_inodes=${files + 1},mode=${mode.toString(8)}`;
   const type = cString("tmpfs");
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -47,10 +47,9 @@ export function mountTmpfs(path: string, options: TmpfsOptions): void {
 }
 
 /**
- * Takes a file system away from a folder. What is open in it stays open, and
- * goes when it is closed.
+ * Unmounts lazily (MNT_DETACH): open files stay usable until they are closed.
  *
- * @returns false where none is mounted there, or this process may not mount
+ * @returns false if nothing is mounted there, or this process may not unmount
  * @throws {OsError}
  */
 export function unmountLazily(path: string): boolean {

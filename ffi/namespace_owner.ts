@@ -1,4 +1,4 @@
-/** Whose a namespace is. @module */
+/** The owner of a namespace. @module */
 
 import { Fd } from "./fd.ts";
 import { check, libc } from "./libc.ts";
@@ -7,10 +7,9 @@ import { check, libc } from "./libc.ts";
 const NS_GET_USERNS = 0xb701n;
 
 /**
- * The user namespace in which a namespace was made: who is root in there may do
- * there what they like.
+ * The user namespace that owns a namespace: its root has all rights in it.
  *
- * @throws {OsError} EPERM when it is neither this process's nor below that
+ * @throws {OsError} EPERM when it is neither this process's nor a descendant
  */
 export function ownerOf(namespace: Fd): Fd {
   const number = libc().ioctl(namespace.number, NS_GET_USERNS, null);

@@ -1,5 +1,5 @@
 /**
- * Children in a pid namespace of their own.
+ * Starts children in a new pid namespace.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { O_RDONLY } from "./open_flags.ts";
 const CLONE_NEWPID = 0x20000000;
 
 /**
- * Until the result is disposed, the next child of this thread is the first
- * process of a new pid namespace: when it ends, so does everything in there.
+ * Until the result is disposed of, the next child of this thread is the first
+ * process of a new pid namespace: when it ends, so do all processes in it.
  *
- * @throws {OsError} EPERM without CAP_SYS_ADMIN, ENOSPC where there are too many.
+ * @throws {OsError} EPERM without CAP_SYS_ADMIN, ENOSPC with too many of them.
  */
 export function withPidNamespace(): Disposable {
   const own = Fd.open("/proc/thread-self/ns/pid", O_RDONLY);

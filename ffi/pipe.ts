@@ -20,7 +20,7 @@ export class Pipe implements Disposable {
     return new Pipe(Fd.adopt(reader), Fd.adopt(writer));
   }
 
-  /** Closes the ends that are still open. */
+  /** Closes both ends, unless they are closed already. */
   [Symbol.dispose](): void {
     if (!this.reader.closed) this.reader.close();
     if (!this.writer.closed) this.writer.close();

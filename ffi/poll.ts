@@ -1,5 +1,5 @@
 /**
- * Waiting for descriptors.
+ * Waits for descriptors with poll(2).
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface PollEntry {
 }
 
 /**
- * What each descriptor is ready for at this moment, `POLL*` or-ed.
+ * The events for which each descriptor is ready now, `POLL*` or-ed.
  *
  * @throws {OsError}
  */
@@ -30,7 +30,7 @@ export function pollNow(entries: readonly PollEntry[]): number[] {
 }
 
 /**
- * Like {@link poll}, but the whole program waits: for what takes no time.
+ * Like {@link poll}, but blocks this thread: only for very short waits.
  *
  * @throws {OsError}
  */
@@ -49,10 +49,10 @@ export function pollHere(
 
 /**
  * Waits on a thread of the runtime until a descriptor is ready or the time is
- * over. The wait cannot be given up, and the descriptors must stay open while it
- * lasts: {@link WaitableFd} has both.
+ * over. The wait cannot be cancelled, and the descriptors must stay open until
+ * it ends: {@link WaitableFd} handles both.
  *
- * @returns what each descriptor is ready for; all 0 when the time is over.
+ * @returns the events for which each descriptor is ready; all 0 at the timeout.
  * @throws {OsError}
  */
 export async function poll(
@@ -70,8 +70,8 @@ export async function poll(
     );
     if (count > 0) return results(table, entries.length);
     if (count < 0) {
-      // The other thread's errno is out of reach. Asked here, the system
-      // repeats a lasting error; what does not last was a signal.
+      // The other thread's errno is not accessible. A call on this thread
+      // reports a permanent error again; otherwise it was a signal.
       const now = pollNow(entries);
       if (now.some((ready) => ready !== 0)) return now;
     }
@@ -97,7 +97,7 @@ function results(table: Uint8Array<ArrayBuffer>, count: number): number[] {
   );
 }
 
-/** Rounded up, so that a wait is not over too early and does not spin. */
+/** Rounded up, so that a wait neither ends early nor spins. */
 function wholeMilliseconds(timeoutMs: number): number {
   return Math.min(Math.max(Math.ceil(timeoutMs), 0), MAX_TIMEOUT_MS);
 }

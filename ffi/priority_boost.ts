@@ -1,8 +1,8 @@
 /**
  * Boosts a thread of another process to the priority of this one, for a while.
  *
- * A thread that waits for a futex with priority inheritance passes its priority on
- * to the thread that owns the futex. Who that is the word says, which is ours:
+ * A thread that waits for a futex with priority inheritance passes its priority
+ * on to the owner of the futex. The futex word names the owner, and it is ours:
  *
  * ```
  * our word = tid of the other thread
@@ -12,9 +12,9 @@
  *     the deadline, or our thread's end  our thread has nothing
  * ```
  *
- * Nothing that the other thread has is changed, so that nothing has to be put
- * back, whatever becomes of this process; and neither the threads that it
- * starts nor its children inherit a boost.
+ * No attribute of the other thread is changed, so nothing has to be restored,
+ * even if this process is killed. Threads and children that it starts do not
+ * inherit the boost.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { createMemfd } from "./memfd.ts";
 
 /** System call numbers, by architecture. */
 const SYS_FUTEX = { x86_64: 202n, aarch64: 98n } as const;
-/** Not private: the owner is not of this process. Linux 5.14. */
+/** Not private: the owner is in another process. Linux 5.14. */
 const FUTEX_LOCK_PI2 = 13n;
 const CLOCK_MONOTONIC = 1;
 const NANOSECONDS = 1_000_000_000n;
@@ -34,8 +34,8 @@ const WORDS = 1024;
 
 /**
  * How a boost ended. "released": the thread ended, or executed a program.
- * "over": the time was. "refused": there is no such thread, it executes a program
- * at this moment, or the system does not know this.
+ * "over": at the timeout. "refused": there is no such thread, it is executing a
+ * program right now, or the kernel does not support this.
  */
 export type BoostEnd = "released" | "over" | "refused";
 
@@ -58,8 +58,8 @@ export class PriorityBooster implements Disposable {
   }
 
   /**
-   * Boosts a thread to the priority of a thread of the runtime. The boost changes as that
-   * thread's own priority does.
+   * Boosts a thread to the priority of the runtime thread that waits. The boost
+   * follows changes of that priority.
    *
    * @param tid of any thread of any process
    */
@@ -78,20 +78,20 @@ export class PriorityBooster implements Disposable {
         new Uint8Array(deadline.buffer),
       );
       if (result === 0n) return "released";
-      // The other thread's errno is out of reach.
+      // The other thread's errno is not accessible.
       return now() >= end ? "over" : "refused";
     } finally {
       this.#free.push(word);
     }
   }
 
-  /** To be called when every boost is over. */
+  /** Only after every boost has ended. */
   [Symbol.dispose](): void {
     this.#mapping[Symbol.dispose]();
   }
 }
 
-/** Nanoseconds of the clock that the kernel's deadlines are of. */
+/** Nanoseconds on the clock of futex deadlines. */
 function now(): bigint {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);

@@ -1,5 +1,5 @@
 /**
- * Processes, this one and others.
+ * Processes and their pidfds.
  *
  * @module
  */
@@ -14,15 +14,12 @@ export function geteuid(): number {
   return libc().geteuid();
 }
 
-/**
- * A process, held by a descriptor: unlike its pid it never comes to mean
- * another process.
- */
+/** A process by its pidfd: unlike a pid, it is never reused for another one. */
 export class PidFd implements Disposable {
   readonly #fd: WaitableFd;
 
   private constructor(
-    /** As it was when opened. */
+    /** At the time of opening. */
     readonly pid: number,
     number: number,
   ) {
@@ -30,14 +27,15 @@ export class PidFd implements Disposable {
   }
 
   /**
-   * @throws {OsError} ESRCH, EINVAL for the id of a thread that is no process.
+   * @throws {OsError} ESRCH, EINVAL for the id of another thread than the
+   * first.
    */
   static open(pid: number): PidFd {
     const number = libc().pidfd_open(SYS_PIDFD_OPEN, BigInt(pid), 0n);
     return new PidFd(pid, check(number, "pidfd_open", `process ${pid}`));
   }
 
-  /** Takes over a descriptor of a process. */
+  /** Takes ownership of a pidfd. */
   static adopt(pid: number, number: number): PidFd {
     return new PidFd(pid, number);
   }
@@ -48,10 +46,9 @@ export class PidFd implements Disposable {
   }
 
   /**
-   * Duplicates a descriptor out of the process into this one, close-on-exec.
-   * The file lives on when the process ends.
+   * Duplicates a descriptor of the process into this one, close-on-exec.
    *
-   * @throws {OsError} EBADF when the process has none of that number, ESRCH when
+   * @throws {OsError} EBADF when the process has no such descriptor, ESRCH when
    * it has ended, EPERM without the right to trace it.
    */
   getFd(targetFd: number): Fd {
@@ -69,7 +66,7 @@ export class PidFd implements Disposable {
   }
 
   /**
-   * @throws {OsError} ESRCH when the process has ended and was waited for, EPERM.
+   * @throws {OsError} ESRCH when the process has ended and was reaped, EPERM.
    */
   sendSignal(signal: SignalName): void {
     const result = libc().pidfd_send_signal(
@@ -82,7 +79,7 @@ export class PidFd implements Disposable {
     check(result, "pidfd_send_signal", `${signal} to process ${this.pid}`);
   }
 
-  /** Whether the process has ended; it may still wait to be waited for. */
+  /** Whether the process has ended; it may still be a zombie. */
   hasExited(): boolean {
     return pollNow([{ fd: this.number, events: POLLIN }])[0] !== 0;
   }
@@ -90,16 +87,16 @@ export class PidFd implements Disposable {
   /**
    * Waits for the end of the process.
    *
-   * @returns false when the time is over first.
-   * @throws {OsError} ECANCELED when disposed meanwhile.
+   * @returns false at the timeout.
+   * @throws {OsError} ECANCELED when disposed of during the wait.
    */
   async exited(timeoutMs: number): Promise<boolean> {
     return await this.#fd.wait(POLLIN, timeoutMs) !== 0;
   }
 
   /**
-   * What the process ended with, as wait(2) tells it, once its parent has waited
-   * for it; undefined before, and where the system does not tell (Linux 6.15).
+   * The status of wait(2), once the parent has reaped the process; undefined
+   * before that, and before Linux 6.15.
    */
   exitStatus(): number | undefined {
     const info = new DataView(new ArrayBuffer(PIDFD_INFO_SIZE));
@@ -115,7 +112,9 @@ export class PidFd implements Disposable {
   }
 }
 
-/** `struct pidfd_info`: a mask of what is asked and told, ids, the status. */
+/**
+ * `struct pidfd_info`: a mask of requested and returned fields, ids, status.
+ */
 const PIDFD_INFO_SIZE = 64;
 const PIDFD_INFO_EXIT = 8n;
 const EXIT_STATUS_AT = 60;
@@ -125,5 +124,5 @@ const SYS_PIDFD_SEND_SIGNAL = 424n;
 const SYS_PIDFD_OPEN = 434n;
 const SYS_PIDFD_GETFD = 438n;
 
-/** The same as its users see it, so that another may stand in for it. */
+/** Its public members, so that tests can replace it. */
 export type ProcessHandle = Pick<PidFd, keyof PidFd>;

@@ -8,7 +8,7 @@
  *  24 u64 runtime  32 u64 deadline  40 u64 period
  * ```
  *
- * The last three belong to SCHED_DEADLINE, and are neither read nor set.
+ * The last three are for SCHED_DEADLINE, and are neither read nor set.
  *
  * @module
  */
@@ -28,13 +28,13 @@ const NUMBERS = {
 
 /** How a thread is scheduled. */
 export interface Scheduling {
-  /** A `SCHED_…` number: 0 is the usual one, 1 FIFO, 2 round robin. */
+  /** A `SCHED_…` number: 0 is the default, 1 FIFO, 2 round robin. */
   readonly policy: number;
   /** 1 to 99 for the two real-time policies, else 0. */
   readonly priority: number;
   /** -20 to 19. */
   readonly nice: number;
-  /** Threads that it starts are scheduled as usual. */
+  /** Whether threads that it starts have the default scheduling. */
   readonly resetOnFork: boolean;
 }
 
@@ -65,11 +65,11 @@ export function getScheduling(tid: number): Scheduling {
 }
 
 /**
- * Says how a thread is scheduled.
+ * Sets how a thread is scheduled.
  *
  * @param tid of any thread of any process; 0 is the calling thread
- * @throws {OsError} ESRCH, EPERM, EINVAL for a policy that needs more, such as
- * SCHED_DEADLINE
+ * @throws {OsError} ESRCH, EPERM, EINVAL for a policy that needs other
+ * attributes, such as SCHED_DEADLINE
  */
 export function setScheduling(tid: number, wanted: Scheduling): void {
   const bytes = new Uint8Array(SIZE);

@@ -1,6 +1,6 @@
 /**
- * Filters of system calls: those of another process are read, and given to this
- * thread. A filter is a program of classic BPF, 8 bytes an instruction.
+ * Seccomp filters: reads those of another process, and applies them to this
+ * thread. A filter is a classic BPF program, 8 bytes an instruction.
  *
  * ```
  * struct sock_fprog { u16 instructions; 6 bytes; u64 address }
@@ -24,27 +24,27 @@ const WALL = 0x40000000;
 const SIGINFO_SIZE = 128;
 const SIGINFO_PID = 16;
 const WNOHANG = 1;
-/** A thread stops when it comes out of the kernel. */
+/** A thread stops only when it returns from the kernel. */
 const STOP_MS = 1_000;
 
-/** No filter of that number, and none at all. */
+/** There is no filter of that number, or none at all. */
 const LAST = ["ENOENT", "EINVAL"];
 
 const INSTRUCTION_SIZE = 8;
 const MAXIMUM_INSTRUCTIONS = 4096;
-/** A process with more is not one that anybody means. */
+/** More than any real process has. */
 const MAXIMUM_FILTERS = 64;
 
 const PR_SET_SECCOMP = 22;
 const MODE_FILTER = 2n;
 
 /**
- * The filters of a process's first thread, the oldest first; none where the
- * kernel tells of none. That thread is
- * stopped meanwhile, for less than a millisecond.
+ * The filters of a process's first thread, the oldest first. That thread is
+ * stopped for less than a millisecond.
  *
- * @throws {OsError} EPERM without CAP_SYS_ADMIN, or where another process traces
- * that one; EACCES where this process has filters itself; ETIMEDOUT when the thread does not stop; ESRCH.
+ * @throws {OsError} EPERM without CAP_SYS_ADMIN, or if the process is already
+ * traced; EACCES if this process has filters itself; ETIMEDOUT if the thread
+ * does not stop; ESRCH.
  */
 export function readSeccompFilters(pid: number): Uint8Array<ArrayBuffer>[] {
   const subject = `process ${pid}`;
@@ -86,7 +86,9 @@ function waitForStop(pid: number): void {
   throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
 }
 
-/** One that has not stopped yet is let go when it does: this process ends it. */
+/**
+ * ESRCH if it has not stopped yet: then the end of this process detaches it.
+ */
 function detach(pid: number): void {
   try {
     trace(PTRACE_DETACH, pid, 0, null);
@@ -107,10 +109,10 @@ function trace(
 }
 
 /**
- * Puts a filter over this thread, for good, and over the program that it
- * executes. Takes no_new_privs, or CAP_SYS_ADMIN.
+ * Applies a filter to this thread, permanently, and to the program that it
+ * executes. Needs no_new_privs or CAP_SYS_ADMIN.
  *
- * @throws {OsError} EACCES without either, EINVAL for what is no filter.
+ * @throws {OsError} EACCES without either, EINVAL for an invalid filter.
  */
 export function addSeccompFilter(filter: Uint8Array<ArrayBuffer>): void {
   const program = new DataView(new ArrayBuffer(16));

@@ -4,8 +4,8 @@ import { libc } from "./libc.ts";
 const SHUT_RDWR = 2;
 
 /**
- * Ends a connection for everybody who has a descriptor of it; the peer sees
- * that. Nothing happens to a socket without a connection.
+ * Shuts a connection down, for all duplicates of the socket and for the peer. A
+ * socket without a connection stays as it is.
  */
 export function shutDown(socket: Fd): void {
   libc().shutdown(socket.number, SHUT_RDWR);

@@ -1,7 +1,7 @@
 /**
- * Unix stream sockets that carry descriptors and name their peer.
+ * Unix stream sockets, with descriptors and peer credentials.
  *
- * Every wait has a deadline, and closing the socket ends it.
+ * Every wait has a deadline, and ends when the socket is closed.
  *
  * @module
  */
@@ -38,14 +38,14 @@ const ECONNABORTED = errnoNumber("ECONNABORTED");
 const EINVAL = errnoNumber("EINVAL");
 const ENOPROTOOPT = errnoNumber("ENOPROTOOPT");
 
-/** Who a process was when it connected or began to listen. */
+/** The credentials of the peer when it connected or began to listen. */
 export interface PeerCredentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** What was received together; the descriptors belong to the receiver. */
+/** The result of a receive; the caller owns the descriptors. */
 export interface Received {
   /** Empty at the end of the stream. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -55,14 +55,14 @@ export interface Received {
 /** One end of a connection. */
 export class UnixSocket implements Disposable {
   readonly #fd: WaitableFd;
-  /** Resolves when bytes are taken again; undefined while they are. */
+  /** Resolves when receiving continues; undefined while it is not paused. */
   #pause: PromiseWithResolvers<void> | undefined;
 
   private constructor(fd: Fd) {
     this.#fd = new WaitableFd(fd);
   }
 
-  /** Takes over a connected socket; whether it waits does not matter. */
+  /** Takes ownership of a connected socket, blocking or not. */
   static adopt(fd: Fd): UnixSocket {
     return new UnixSocket(fd);
   }
@@ -79,10 +79,10 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Connects to who listens at the path.
+   * Connects to a listening socket.
    *
-   * @throws {OsError} ENOENT, ECONNREFUSED when nobody listens, ETIMEDOUT when
-   * who listens does not accept and its queue is full, EACCES, ENAMETOOLONG.
+   * @throws {OsError} ENOENT, ECONNREFUSED when no process listens, ETIMEDOUT
+   * when the backlog is full, EACCES, ENAMETOOLONG.
    */
   static async connect(path: string, timeoutMs: number): Promise<UnixSocket> {
     const address = socketAddress(path, "connect");
@@ -102,8 +102,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Who connected, or who began to listen. The pid may belong to another
-   * process when that one has ended.
+   * The process that connected, or that began to listen. If it has ended, the
+   * pid may belong to another process.
    */
   peerCredentials(): PeerCredentials {
     const credentials = new Uint32Array(3);
@@ -124,8 +124,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Whether the process that {@link peerCredentials} names has ended. Where the
-   * system cannot tell, another process that has its pid by now stands for it.
+   * Whether the process of {@link peerCredentials} has ended. Before Linux 6.5,
+   * another process that has reused its pid counts as the same.
    */
   peerHasEnded(): boolean {
     try {
@@ -137,7 +137,7 @@ export class UnixSocket implements Disposable {
     }
   }
 
-  /** @throws {OsError} ESRCH when it has ended and was waited for. */
+  /** @throws {OsError} ESRCH when it has ended and was reaped. */
   #peerProcess(): PidFd {
     const { pid } = this.peerCredentials();
     const number = new Int32Array(1);
@@ -151,18 +151,18 @@ export class UnixSocket implements Disposable {
     );
     if (result === -ENOPROTOOPT) return PidFd.open(pid);
     const subject = `peer of descriptor ${this.number}`;
-    // What later systems call ESRCH.
+    // Later kernels return ESRCH.
     if (result === -EINVAL) throw osError("ESRCH", "getsockopt", subject);
     check(result, "getsockopt", subject);
     return PidFd.adopt(pid, number[0] ?? -1);
   }
 
   /**
-   * Sends all bytes. Two sends at the same time may mix.
+   * Sends all bytes. Concurrent sends may interleave.
    *
-   * @param descriptors go with the first byte, at most 253; they stay open here
-   * @throws {OsError} ETIMEDOUT (some bytes may be sent), EPIPE when the other
-   * end is closed, ECANCELED when this one is, EBADF for a descriptor.
+   * @param descriptors sent with the first byte, at most 253; they stay open
+   * @throws {OsError} ETIMEDOUT (some bytes may be sent), EPIPE when the peer
+   * has closed the connection, ECANCELED when it is closed here, EBADF.
    * @throws {RangeError} for descriptors without a byte.
    */
   async send(
@@ -189,12 +189,13 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Receives what is there, at least a byte. Descriptors that come with it are
-   * closed by the system, unseen.
+   * Receives what is available, at least a byte. The kernel closes descriptors
+   * that come with it.
    *
-   * @param limit the most bytes to take, at least 1
+   * @param limit the most bytes to receive, at least 1
    * @returns no bytes at the end of the stream.
-   * @throws {OsError} ETIMEDOUT, ECONNRESET, ECANCELED when closed meanwhile.
+   * @throws {OsError} ETIMEDOUT, ECONNRESET, ECANCELED when closed during the
+   * wait.
    */
   async receive(
     limit: number,
@@ -207,7 +208,7 @@ export class UnixSocket implements Disposable {
    * Like {@link receive}, with the descriptors, close-on-exec.
    *
    * @throws {OsError} EMSGSIZE when more descriptors came than this process may
-   * have open; those that did come are closed.
+   * have open; all of them are closed.
    */
   async receiveWithDescriptors(
     limit: number,
@@ -238,7 +239,7 @@ export class UnixSocket implements Disposable {
     return { bytes: buffer.subarray(0, count), descriptors };
   }
 
-  /** Calls until the call does not have to wait any more. */
+  /** Repeats a call until it does not return EAGAIN. */
   async #transfer(
     call: () => number,
     syscall: string,
@@ -255,28 +256,28 @@ export class UnixSocket implements Disposable {
     }
   }
 
-  /** Says that no more bytes will come; the other end sees the end of the stream. */
+  /** Ends this direction: the peer sees the end of the stream. */
   finish(): void {
     check(libc().shutdown(this.number, SHUT_WR), "shutdown", this.number);
   }
 
   /**
-   * Takes no more bytes: what has come can still be received, and then comes
-   * the end of the stream, whatever the other end does.
+   * Refuses further bytes: after those that have arrived, a receive returns the
+   * end of the stream.
    */
   refuseMore(): void {
     check(libc().shutdown(this.number, SHUT_RD), "shutdown", this.number);
   }
 
   /**
-   * Takes no bytes for now, also where somebody waits for them: the other end
-   * can send no more than the system holds. How long a receive may take goes on.
+   * Stops receiving, also in a pending receive, whose timeout goes on. The peer
+   * can only fill the kernel's buffer.
    */
   pause(): void {
     this.#pause ??= Promise.withResolvers();
   }
 
-  /** Takes bytes again. */
+  /** Continues receiving. */
   resume(): void {
     this.#pause?.resolve();
     this.#pause = undefined;
@@ -288,7 +289,7 @@ export class UnixSocket implements Disposable {
   }
 }
 
-/** Where others connect to. */
+/** A listening socket. */
 export class UnixListener implements Disposable {
   readonly #fd: WaitableFd;
 
@@ -297,20 +298,18 @@ export class UnixListener implements Disposable {
   }
 
   /**
-   * Listens at a path where nothing is yet. Whoever made the path removes it;
-   * the system does not.
+   * Listens at a new path. The caller has to remove the path later.
    *
-   * @param backlog how many may wait to be accepted
-   * @param mode who may connect, whatever the umask; as the umask says where it
-   * is not given
-   * @throws {OsError} EADDRINUSE when something is there, ENOENT, EACCES,
+   * @param backlog the number of connections that may wait to be accepted
+   * @param mode permissions of the socket; by default according to the umask
+   * @throws {OsError} EADDRINUSE when the path exists, ENOENT, EACCES,
    * ENAMETOOLONG.
    */
   static listen(path: string, backlog = 16, mode?: number): UnixListener {
     const address = socketAddress(path, "bind");
     const fd = newSocket();
     try {
-      // A chmod afterwards would come too late for who connects at once.
+      // A later chmod would leave a gap in which others could connect.
       const umask = mode === undefined
         ? undefined
         : libc().umask(~mode & 0o777);
@@ -325,7 +324,7 @@ export class UnixListener implements Disposable {
     }
   }
 
-  /** Takes over a socket that listens at the path. */
+  /** Takes ownership of a socket that listens at the path. */
   static adopt(path: string, fd: Fd): UnixListener {
     fd.setNonblocking(true);
     return new UnixListener(path, fd);
@@ -337,7 +336,7 @@ export class UnixListener implements Disposable {
   }
 
   /**
-   * @throws {OsError} ETIMEDOUT, ECANCELED when closed meanwhile.
+   * @throws {OsError} ETIMEDOUT, ECANCELED when closed during the wait.
    */
   async accept(timeoutMs: number): Promise<UnixSocket> {
     const deadline = performance.now() + timeoutMs;
@@ -358,7 +357,7 @@ export class UnixListener implements Disposable {
   }
 }
 
-/** The result, or undefined when there is nothing to do yet. */
+/** The result, or undefined if the call would have to wait. */
 function checkUnlessAgain(
   call: () => number,
   syscall: string,
@@ -396,7 +395,7 @@ function newSocket(): Fd {
   );
 }
 
-/** `struct sockaddr_un` as far as it is needed. */
+/** `struct sockaddr_un`, without unused bytes. */
 function socketAddress(
   path: string,
   syscall: string,
@@ -425,10 +424,9 @@ async function connect(
     }
     const left = deadline - performance.now();
     if (left <= 0) throw osError("ETIMEDOUT", "connect", path);
-    // The queue of who listens is full, and poll(2) cannot wait for room in it:
-    // only connect itself can, in a blocking form and with its own time limit.
-    // Why it fails is in the other thread's errno, out of reach; the next round
-    // finds out.
+    // The backlog is full, and poll(2) cannot wait for room in it: only a
+    // blocking connect(2) can, with SO_SNDTIMEO as its time limit. The other
+    // thread's errno is not accessible; the next iteration reports an error.
     setSendTimeout(number, left);
     fd.setNonblocking(false);
     const status = await libc().connect_on_thread(
@@ -441,7 +439,7 @@ async function connect(
   }
 }
 
-/** `struct timeval`; 0 would mean for ever. */
+/** A `struct timeval` of 0 would mean no limit. */
 function setSendTimeout(number: number, timeoutMs: number): void {
   const microseconds = BigInt(Math.max(1, Math.ceil(timeoutMs * 1000)));
   const value = BigInt64Array.of(

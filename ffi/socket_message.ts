@@ -1,5 +1,5 @@
 /**
- * `struct msghdr` with what hangs on it, in one buffer:
+ * `struct msghdr` and the structs that it points to, in one buffer:
  *
  * ```
  *   0  msg_name        null
@@ -35,8 +35,8 @@ const CMSG = { start: 72, level: 80, type: 84, data: 88 };
 const CMSG_HEADER = CMSG.data - CMSG.start;
 
 /**
- * A message of one piece of bytes and of descriptors. It has the address of the
- * bytes only: who makes it holds them as long as it is used.
+ * A message of bytes and descriptors. It has only the address of the bytes: the
+ * caller must keep them alive as long as the message is used.
  */
 export class Message {
   /** To pass to sendmsg(2) or recvmsg(2). */
@@ -77,7 +77,7 @@ export class Message {
     return message;
   }
 
-  /** Room for the bytes and for so many descriptors. */
+  /** A message with room for the bytes and for so many descriptors. */
   static toReceive(
     bytes: Uint8Array<ArrayBuffer>,
     maxDescriptors: number,
@@ -85,7 +85,7 @@ export class Message {
     return new Message(bytes, maxDescriptors);
   }
 
-  /** Descriptors that came, open in this process from now on. */
+  /** The received descriptors, which are now open in this process. */
   get descriptors(): number[] {
     const view = this.#view;
     const controlled = Number(view.getBigUint64(MSG.controllen, true));
@@ -100,7 +100,7 @@ export class Message {
     );
   }
 
-  /** Whether descriptors were lost for want of room. */
+  /** Whether descriptors were lost because there was no room. */
   get truncated(): boolean {
     return (this.#view.getInt32(MSG.flags, true) & MSG_CTRUNC) !== 0;
   }

@@ -1,5 +1,5 @@
 /**
- * Another program in a process of its own.
+ * Starts another program in a child process.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { cString, cStringVector } from "./memory.ts";
 import { O_RDWR } from "./open_flags.ts";
 import {
   openFilesAtStart,
-  saidToSuccessor,
+  openFilesVariable,
   withOpenFiles,
 } from "./open_files.ts";
 import { SIGNALS } from "./signals.ts";
@@ -32,41 +32,41 @@ const STDIO = [0, 1, 2] as const;
 
 export interface SpawnOptions {
   /**
-   * All of the child's environment, added to by nothing. This process's own
-   * unless given, with CPRCTL_OPEN_FILES as execvp has it.
+   * The child's whole environment. By default this process's own, with
+   * CPRCTL_OPEN_FILES as for execvp.
    */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where the child starts; a program with a slash is looked for from there. */
+  /** The child's directory; a program path with a slash is relative to it. */
   readonly cwd?: string;
   /**
-   * What the child has open: the number there, and the descriptor here. Nothing
-   * else is open in the child, but /dev/null as those of 0, 1 and 2 that are not
-   * named: a program that finds them closed writes its messages into whatever
-   * it opens first.
+   * The child's descriptors: from the number there to the number here. Nothing
+   * else is open, except /dev/null as 0, 1 and 2 if they are not named: if they
+   * were closed, the next file that the program opens would get its messages.
    */
   readonly descriptors: ReadonlyMap<number, number>;
-  /** Whether the child leads a session of its own; false unless given. */
+  /** Whether the child leads a new session; false by default. */
   readonly newSession?: boolean;
   /**
-   * Whether the child is the first process of a pid namespace of its own: what
-   * it starts ends with it. Takes CAP_SYS_ADMIN; false unless given.
+   * Whether the child is the first process of a new pid namespace, so that its
+   * descendants end with it. Needs CAP_SYS_ADMIN; false by default.
    */
   readonly newPidNamespace?: boolean;
-  /** The limit of open files; what this process was started with unless given. */
+  /**
+   * The limit of open files; by default the one that this process began with.
+   */
   readonly openFiles?: Limit;
 }
 
 /**
- * Starts a program. It has default actions for the signals that the runtime
- * changed and none blocked; cwd, umask, ids, limits and the rest are those of
- * this process.
+ * Starts a program. Its signal actions are the default ones, and no signal is
+ * blocked; cwd, umask, ids and limits are inherited.
  *
- * @param argv the program, looked for in this process's PATH when it has no
- * slash, and what it is told
+ * @param argv the program, searched in this process's PATH if it has no slash,
+ * and its arguments
  * @throws {OsError} with `argv[0]` as the detail when the program cannot be run
- * or the working directory is not there: ENOENT, EACCES, ENOEXEC and more; EBADF
- * when a descriptor is not open or a number is above the child's limit; EPERM
- * or ENOSPC where there may be no pid namespace.
+ * or the directory does not exist: ENOENT, EACCES, ENOEXEC and more; EBADF when
+ * a descriptor is not open or a number is above the child's limit; EPERM or
+ * ENOSPC when a pid namespace is not possible.
  * @throws {TypeError} when argv is empty or a text has a NUL.
  */
 export function spawn(argv: readonly string[], options: SpawnOptions): Child {
@@ -86,14 +86,14 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
   using _copies = giveDescriptors(actions, options.descriptors);
   if (options.cwd !== undefined) actions.changeDirectory(options.cwd);
   {
-    // There is no attribute for limits: the child takes ours over.
+    // posix_spawn cannot set limits: the child inherits ours.
     using _openFiles = withOpenFiles(openFiles);
     using _pids = options.newPidNamespace === true
       ? withPidNamespace()
       : undefined;
     using _own = withVariables(
       given === undefined
-        ? saidToSuccessor(openFiles, Deno.env.toObject())
+        ? openFilesVariable(openFiles, Deno.env.toObject())
         : {},
     );
     checkNumber(
@@ -113,10 +113,9 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
 }
 
 /**
- * Has the child open what it shall, and nothing else. Each descriptor is first
- * duplicated above every number that the child shall have: so no step of the
- * child overwrites what a later one needs, and none is a dup2 onto itself, which
- * would leave close-on-exec set.
+ * Gives the child these descriptors, and no others. Each is first duplicated
+ * above all target numbers: so no dup2 overwrites a descriptor that is needed
+ * later, and none is onto itself, which would leave close-on-exec set.
  *
  * @returns the duplicates, to be closed after the start.
  */
@@ -148,19 +147,19 @@ function inheritable(): number[] {
       try {
         return !getCloexec(number);
       } catch (error) {
-        // The descriptor that listed the directory is closed by now.
+        // The descriptor that listed the directory is closed again.
         if (error instanceof OsError && error.code === "EBADF") return false;
         throw error;
       }
     });
 }
 
-/** Of the functions that return the error number itself. */
+/** For functions that return the error number itself. */
 function checkNumber(errno: number, syscall: string, detail?: string): void {
   check(-errno, syscall, detail);
 }
 
-/** What the child does with descriptors before exec, in this order. */
+/** What the child does with its descriptors before the exec, in this order. */
 class FileActions implements Disposable {
   readonly struct = new Uint8Array(FILE_ACTIONS_SIZE);
 
@@ -216,7 +215,7 @@ class FileActions implements Disposable {
   }
 }
 
-/** What the child is like before exec. */
+/** The child's signals and session. */
 class Attributes implements Disposable {
   readonly struct = new Uint8Array(ATTRIBUTES_SIZE);
 
@@ -227,7 +226,7 @@ class Attributes implements Disposable {
       (newSession ? POSIX_SPAWN_SETSID : 0);
     check(libc().sigemptyset(none), "sigemptyset");
     check(libc().sigemptyset(ignored), "sigemptyset");
-    // Signals that are caught have their default action after exec anyway.
+    // Handlers are reset by the exec anyway, but ignored signals stay ignored.
     check(libc().sigaddset(ignored, SIGNALS.SIGPIPE), "sigaddset");
     checkNumber(
       libc().posix_spawnattr_init(this.struct),

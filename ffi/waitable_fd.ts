@@ -1,5 +1,5 @@
 /**
- * A descriptor that is waited for.
+ * A descriptor with waits that can be cancelled.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import { osError } from "./libc.ts";
 import { poll, POLLIN, Waker } from "./poll.ts";
 
 /**
- * Owns a descriptor and lets it be waited for: closing ends every wait at once.
- * The system closes it when the last wait has ended, so that none can find
- * another file under the number.
+ * Owns a descriptor and waits for its events; closing ends every wait at once.
+ * The number is freed only after the last wait has ended, so that no wait can
+ * poll another file under the same number.
  */
 export class WaitableFd implements Disposable {
   readonly #fd: Fd;
-  /** Made for the first wait. */
+  /** Created for the first wait. */
   #waker: Waker | undefined;
   #waits = 0;
   #closed = false;
 
-  /** @param fd is owned from now on */
+  /** @param fd owned from now on */
   constructor(fd: Fd) {
     this.#fd = fd;
   }
 
   /**
-   * The number, to pass on to what does not keep it.
+   * The number; callers must not keep it.
    *
    * @throws {OsError} EBADF when closed.
    */
@@ -39,9 +39,8 @@ export class WaitableFd implements Disposable {
    * Waits for events.
    *
    * @param events `POLL*`, or-ed
-   * @returns those that are there, POLLERR and POLLHUP included; 0 when the time
-   * is over.
-   * @throws {OsError} ECANCELED when closed meanwhile, EBADF when before.
+   * @returns the events, with POLLERR and POLLHUP; 0 at the timeout.
+   * @throws {OsError} ECANCELED when closed during the wait, EBADF when before.
    */
   async wait(events: number, timeoutMs: number): Promise<number> {
     const fd = this.number;

@@ -35,10 +35,10 @@ export async function dispatch(
       return runInSandbox(rest);
     }
     if (first === FILTERS_WORD) {
-      const { tellFilters } = await import(
+      const { printFilters } = await import(
         "../update/standby/seccomp_process.ts"
       );
-      return tellFilters(rest);
+      return printFilters(rest);
     }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");

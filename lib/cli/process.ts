@@ -1,7 +1,7 @@
 /** What a command may know of the process it runs in. */
 
 import { OsError } from "../../ffi/libc.ts";
-import { Outlet } from "../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { asError } from "../errors.ts";
 
 /** Standard output or standard error. */
@@ -99,7 +99,7 @@ function output(
   { colour, dumb }: Preferences,
 ): Output {
   const isTerminal = target.isTerminal();
-  let outlet: Outlet | undefined;
+  let writer: NonblockingWriter | undefined;
   let readerGone = false;
   let failure: Error | undefined;
   return {
@@ -113,8 +113,8 @@ function output(
     offer(text: string): void {
       if (readerGone) return;
       try {
-        outlet ??= Outlet.over(descriptor);
-        outlet.write(new TextEncoder().encode(text));
+        writer ??= NonblockingWriter.over(descriptor);
+        writer.write(new TextEncoder().encode(text));
       } catch (error) {
         if (!(error instanceof OsError)) throw error;
         readerGone = true; // what is offered is missed by nobody

@@ -14,7 +14,7 @@ import {
   O_NONBLOCK,
   O_WRONLY,
 } from "../../ffi/open_flags.ts";
-import { Outlet } from "../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { messageOf } from "../errors.ts";
 
 const LOG_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
@@ -29,7 +29,7 @@ const STANDARD_ERROR = 2;
 export function writeLine(line: string, path?: string): void {
   if (path === undefined) return complain(line);
   try {
-    using log = Outlet.adopt(Fd.open(path, LOG_FLAGS, 0o600));
+    using log = NonblockingWriter.adopt(Fd.open(path, LOG_FLAGS, 0o600));
     const bytes = new TextEncoder().encode(`${line}\n`);
     if (log.write(bytes) === bytes.length) return;
     complain(line);
@@ -42,7 +42,7 @@ export function writeLine(line: string, path?: string): void {
 /** Writes a line to standard error, as much as it takes without blocking. */
 export function complain(line: string): void {
   try {
-    using out = Outlet.over(STANDARD_ERROR);
+    using out = NonblockingWriter.over(STANDARD_ERROR);
     out.write(new TextEncoder().encode(`${line}\n`));
   } catch {
     // Standard error is closed, and the guest is stopped.

@@ -10,7 +10,7 @@
  */
 
 import { OsError } from "../../ffi/libc.ts";
-import { Outlet } from "../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
 import { QmpServer } from "../qmp/mod.ts";
 import { VERSION } from "../version.ts";
@@ -182,7 +182,7 @@ const STANDARD_ERROR = 2;
 function warn(message: string): void {
   const line = `cprctl machine: warning: ${message}\n`;
   try {
-    using out = Outlet.over(STANDARD_ERROR);
+    using out = NonblockingWriter.over(STANDARD_ERROR);
     out.write(new TextEncoder().encode(line));
   } catch (error) {
     // Nobody reads it: no reason for a guest to stop.

@@ -9,7 +9,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../../ffi/open_flags.ts";
-import { Outlet } from "../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import type { SerialTarget } from "./options.ts";
 
 const STANDARD_OUTPUT = 1;
@@ -28,8 +28,8 @@ export function openSerial(
 ): (byte: number) => void {
   if (target.type === "null") return () => {};
   const out = target.type === "stdio"
-    ? Outlet.over(STANDARD_OUTPUT)
-    : Outlet.adopt(open(target.path, target.append));
+    ? NonblockingWriter.over(STANDARD_OUTPUT)
+    : NonblockingWriter.adopt(open(target.path, target.append));
   const buffer = new Uint8Array(1);
   let warned = false;
   return (byte) => {

@@ -5,7 +5,7 @@ import { duplicate, Fd } from "../../ffi/fd.ts";
 import { check, libc } from "../../ffi/libc.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { O_CREAT, O_NONBLOCK, O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
-import { Outlet } from "../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { Waker } from "../../ffi/poll.ts";
 import { said } from "../ffi/processes.ts";
 import { altered, MASKS } from "../machine/e2e/harness/damage.ts";
@@ -317,9 +317,9 @@ Deno.test("cprctl exec writes one line, to the log or else to stderr", async () 
 Deno.test("a log that cannot be written does not keep cprctl exec", async () => {
   using bench = new Bench();
   const { path, fd } = await bench.fifo();
-  using outlet = Outlet.over(fd.number);
+  using writer = NonblockingWriter.over(fd.number);
   const full = new Uint8Array(PAGE);
-  while (outlet.write(full) > 0);
+  while (writer.write(full) > 0);
   await Deno.symlink("/dev/null", `${bench.folder}/link`);
   const lonely = `${bench.folder}/lonely`;
   await said(["mkfifo", lonely]);
@@ -344,9 +344,9 @@ Deno.test("a full stderr does not keep cprctl exec, and stays as it is", async (
   const path = `${bench.folder}/fifo`;
   const { fd: reader } = await bench.fifo();
   const stderr = bench.open(path, 1);
-  using outlet = Outlet.over(stderr.number);
+  using writer = NonblockingWriter.over(stderr.number);
   const full = new Uint8Array(PAGE);
-  while (outlet.write(full) > 0);
+  while (writer.write(full) > 0);
   await logged(bench, { stderr });
   // And one that nobody reads: the last reader is this process.
   reader.close();

@@ -38,7 +38,7 @@ Deno.test("a program without a slash is looked for in PATH", async () => {
   assertEquals(await said(execs(["printf", "found"])), "found");
 });
 
-Deno.test("the environment is handed on, with what was set since", async () => {
+Deno.test("the environment is passed on, with later changes", async () => {
   const out = await said(
     execs(["env"], { set: { SINCE: "größer" } }),
     { BEFORE: "x=y z" },
@@ -47,7 +47,7 @@ Deno.test("the environment is handed on, with what was set since", async () => {
   assert(lines(out).includes("SINCE=größer"));
 });
 
-Deno.test("the environment is handed on even where it is no text", async () => {
+Deno.test("an environment that is not UTF-8 is passed on", async () => {
   const command = quoted(
     execs(["/bin/sh", "-c", 'printf %s "$RAW" | od -An -tx1']),
   );
@@ -59,7 +59,7 @@ Deno.test("the environment is handed on even where it is no text", async () => {
   assertEquals(out.trim(), "ff fe 61");
 });
 
-Deno.test("an environment that is given is all there is", async () => {
+Deno.test("a given environment replaces the own one", async () => {
   const out = await said(
     execs(["env"], {
       environment: { ONLY: "this", EMPTY: "" },
@@ -97,19 +97,19 @@ Deno.test("nothing else of the process is changed by having run Deno", async () 
   assertEquals(await said(execs(show)), await said(show));
 });
 
-Deno.test("the parent's soft limit of open files is believed", async () => {
+Deno.test("the parent's soft limit of open files is used", async () => {
   const out = await said(limited(512, execs(SHOW_LIMIT)));
   assertEquals(lines(out), ["512", `${HARD}`]);
 });
 
-Deno.test("CPRCTL_OPEN_FILES is believed before the parent", async () => {
+Deno.test("CPRCTL_OPEN_FILES takes precedence over the parent", async () => {
   const out = await said(limited(512, execs(SHOW_LIMIT)), {
     CPRCTL_OPEN_FILES: "700",
   });
   assertEquals(lines(out), ["700", `${HARD}`]);
 });
 
-Deno.test("a CPRCTL_OPEN_FILES that cannot be is not believed", async () => {
+Deno.test("an invalid CPRCTL_OPEN_FILES is ignored", async () => {
   for (const value of ["unlimited", "", "-1", "1e3", `${HARD + 1n}`]) {
     const out = await said(limited(512, execs(SHOW_LIMIT)), {
       CPRCTL_OPEN_FILES: value,
@@ -118,7 +118,7 @@ Deno.test("a CPRCTL_OPEN_FILES that cannot be is not believed", async () => {
   }
 });
 
-Deno.test("without a witness the limit stays", async () => {
+Deno.test("without any source the limit stays", async () => {
   const out = await said([
     "/bin/sh",
     "-c",
@@ -133,7 +133,7 @@ Deno.test("the caller's own limit is set, both halves", async () => {
   assertEquals(lines(out), ["300", "400"]);
 });
 
-Deno.test("the successor is told the soft limit where it could not find it", async () => {
+Deno.test("the next program gets a soft limit that it could not find out", async () => {
   const openFiles = { soft: "300", hard: `${HARD}` };
   assertEquals(await said(execs(SHOW_VARIABLE, { openFiles })), "300\n");
   assertEquals(
@@ -156,14 +156,14 @@ Deno.test("the successor is told the soft limit where it could not find it", asy
   );
 });
 
-Deno.test("a chain of execs does not forget the limit, whoever is the parent", async () => {
+Deno.test("a chain of execs keeps the limit, also with another parent", async () => {
   const chain = execs(execs(execs(SHOW_LIMIT)), {
     openFiles: { soft: "333", hard: `${HARD}` },
   });
   assertEquals(lines(await said(chain)), ["333", `${HARD}`]);
 });
 
-Deno.test("what cannot be run leaves everything as it was", async () => {
+Deno.test("a failed exec changes nothing", async () => {
   const directory = await Deno.makeTempDir({ prefix: "cprctl-exec-" });
   try {
     const garbage = `${directory}/garbage`;
@@ -215,7 +215,7 @@ function execsFromFile(
   return program("exec", `@${path}`);
 }
 
-Deno.test("no program and no text for the system are refused at once", () =>
+Deno.test("an empty argv and a text with a NUL are refused", () =>
   withoutLeaks(() => {
     assertThrows(() => execvp([]), TypeError, "argv is empty");
     assertThrows(() => execvp(["/bin/true", "a\0b"]), TypeError, "NUL");

@@ -59,7 +59,7 @@ Deno.test("a file larger than the limit is not read", () =>
     assertEquals(codeOf(() => readForeignFile(path, LIMIT)), "EFBIG");
   }));
 
-Deno.test("a FIFO, a device, a socket and a directory are told, and not opened", () =>
+Deno.test("a FIFO, a device, a socket and a directory are refused, and not opened", () =>
   withoutLeaks(async () => {
     using at = folder();
     const fifo = `${at.path}/fifo`;
@@ -78,12 +78,12 @@ Deno.test("a FIFO, a device, a socket and a directory are told, and not opened",
     }
   }));
 
-Deno.test("the status of a device is told without opening it", () => {
+Deno.test("the status of a device is read without opening it", () => {
   assert(foreignStatus("/dev/null").isCharacterDevice);
   assertEquals(codeOf(() => foreignStatus("/dev/none")), "ENOENT");
 });
 
-Deno.test("a link is followed where that is said", () =>
+Deno.test("a link is followed on request", () =>
   withoutLeaks(() => {
     using at = folder();
     const path = `${at.path}/link`;
@@ -92,7 +92,7 @@ Deno.test("a link is followed where that is said", () =>
     using _file = openForeignFile(path, { followLink: true });
   }));
 
-Deno.test("nothing is opened outside a root, by whatever link", () =>
+Deno.test("no link leads out of a root", () =>
   withoutLeaks(() => {
     using at = folder();
     const inside = `${at.path}/root`;
@@ -155,7 +155,7 @@ Deno.test("a memfd of a process is opened", () =>
     assertEquals(new TextDecoder().decode(file.readAll(LIMIT)), "state");
   }));
 
-Deno.test("what is no memfd is none, whatever its name", () =>
+Deno.test("a file with the name of a memfd is refused", () =>
   withoutLeaks(async () => {
     using at = folder();
     const path = `${at.path}/memfd:state`;

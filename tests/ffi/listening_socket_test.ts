@@ -6,7 +6,7 @@ import { UnixListener, UnixSocket } from "../../ffi/socket.ts";
 
 const TIMEOUT_MS = 5_000;
 
-Deno.test("a socket tells where it listens, and nothing else does", async () => {
+Deno.test("only a listening socket has a path", async () => {
   const folder = await Deno.makeTempDir();
   using listener = UnixListener.listen(`${folder}/a.sock`);
   using held = duplicate(listener.number);
@@ -19,7 +19,7 @@ Deno.test("a socket tells where it listens, and nothing else does", async () => 
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("connections that wait are ended, and later ones accepted", async () => {
+Deno.test("waiting connections are closed, and later ones accepted", async () => {
   const folder = await Deno.makeTempDir();
   using listener = UnixListener.listen(`${folder}/a.sock`);
   using held = duplicate(listener.number);

@@ -142,7 +142,7 @@ Deno.test("mapping and unmapping thousands of times leaves nothing", () =>
     assertEquals(mappingsOf("memfd:many"), 0);
   }));
 
-Deno.test("what would end the process is refused", () =>
+Deno.test("an access that would kill the process is refused", () =>
   withoutLeaks(() => {
     using fd = createMemfd("small", { size: 4096 });
     assertThrows(
@@ -190,7 +190,7 @@ Deno.test("released memory goes, and comes back from the file", () =>
     assertEquals(mapping.bytes[70_000], 7);
   }));
 
-Deno.test("who walks through memory releases all of it", () =>
+Deno.test("memory is released piece by piece, completely", () =>
   withoutLeaks(() => {
     const length = 8 << 20;
     using fd = createMemfd("walked", { size: length });

@@ -13,7 +13,7 @@ const LONG_MS = 60_000;
 const POLLHUP = 0x010;
 const POLLNVAL = 0x020;
 
-Deno.test("what is ready now is told for each descriptor", () =>
+Deno.test("readiness is reported for each descriptor", () =>
   withoutLeaks(() => {
     using idle = new Waker();
     using woken = new Waker();
@@ -31,7 +31,7 @@ Deno.test("what is ready now is told for each descriptor", () =>
     assertEquals(pollNow([]), []);
   }));
 
-Deno.test("a wait ends when something happens, and the program goes on meanwhile", () =>
+Deno.test("a wait ends with an event, and does not block the program", () =>
   withoutLeaks(async () => {
     using first = new Waker();
     using second = new Waker();
@@ -66,7 +66,7 @@ Deno.test("many waits at the same time do not hinder each other", () =>
     for (const waker of wakers) waker[Symbol.dispose]();
   }));
 
-Deno.test("a lasting error of a wait is the system's, with its errno", () =>
+Deno.test("a permanent error of a wait has its errno", () =>
   withoutLeaks(async () => {
     const limit = getLimit("NOFILE");
     const entries = new Array(300).fill({ fd: -1, events: POLLIN });
@@ -99,7 +99,7 @@ function createCopy(socket: UnixSocket) {
   return duplicate(socket.number);
 }
 
-Deno.test("a wait is told of the other end's close without asking", () =>
+Deno.test("a wait reports the close of the other end without request", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using fd = new WaitableFd(createCopy(left));

@@ -6,7 +6,7 @@ import { withoutLeaks } from "./leaks.ts";
 const NO_PROCESS = 2 ** 22 + 1;
 const FOR_LONG_MS = 30_000;
 
-Deno.test("a boost is over with its time", () =>
+Deno.test("a boost ends at its timeout", () =>
   withoutLeaks(async () => {
     using child = spawn(["sleep", "1000"], { descriptors: new Map() });
     using booster = new PriorityBooster();

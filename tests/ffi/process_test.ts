@@ -52,7 +52,7 @@ Deno.test("a memfd of a killed child stays alive through pidfd_getfd", () =>
     assertEquals(codeOf(() => process.getFd(7)), "ESRCH");
   }));
 
-Deno.test("a descriptor that the other does not have is not got", () =>
+Deno.test("a descriptor that the process does not have is an error", () =>
   withoutLeaks(() => {
     using child = sleeper();
     using process = PidFd.open(child.pid);
@@ -99,7 +99,7 @@ Deno.test("disposing ends a wait for the end of a process", () =>
     assertEquals((await assertRejects(() => wait, OsError)).code, "ECANCELED");
   }));
 
-Deno.test("what is no process cannot be opened", () => {
+Deno.test("an invalid pid cannot be opened", () => {
   assertEquals(codeOf(() => PidFd.open(0)), "EINVAL");
   assertEquals(codeOf(() => PidFd.open(-1)), "EINVAL");
   assertEquals(codeOf(() => PidFd.open(2 ** 22 + 1)), "ESRCH");

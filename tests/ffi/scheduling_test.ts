@@ -60,7 +60,7 @@ Deno.test("a negative niceness is no error", {
     }
   }));
 
-Deno.test("what cannot be set is said", () =>
+Deno.test("a setting that is not allowed is an error", () =>
   withoutLeaks(() => {
     using child = sleeper();
     const usual = getScheduling(child.pid);

@@ -25,7 +25,7 @@ async function withPath(test: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("both sides speak, and the end is seen", () =>
+Deno.test("both sides send, and see the end of the stream", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
       using listener = UnixListener.listen(path);
@@ -43,7 +43,7 @@ Deno.test("both sides speak, and the end is seen", () =>
     })
   ));
 
-Deno.test("what came before it refused more is received, then the end", () =>
+Deno.test("after a refusal, earlier bytes are received, then the end", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using _left = left;
@@ -58,7 +58,7 @@ Deno.test("what came before it refused more is received, then the end", () =>
     );
   }));
 
-Deno.test("a receiver who refuses more is no longer made to wait", () =>
+Deno.test("a refusal ends a pending receive", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using _left = left;
@@ -142,7 +142,7 @@ Deno.test("the most descriptors that Linux allows travel at once, no more", () =
     );
   }));
 
-Deno.test("descriptors that nobody asked for are not let in", () =>
+Deno.test("descriptors that were not requested are closed", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using _left = left;
@@ -157,7 +157,7 @@ Deno.test("descriptors that nobody asked for are not let in", () =>
     assertEquals([...Deno.readDirSync("/proc/self/fd")].length, before + 1);
   }));
 
-Deno.test("descriptors for which there is no room are an error, not a loss", () =>
+Deno.test("a lack of room for descriptors is an error", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using _left = left;
@@ -294,7 +294,7 @@ Deno.test("closing ends waits", () =>
     })
   ));
 
-Deno.test("a peer that is gone is told as such", () =>
+Deno.test("the end of the peer is an error", () =>
   withoutLeaks(async () => {
     const [left, right] = UnixSocket.pair();
     using _left = left;
@@ -323,7 +323,7 @@ Deno.test("connecting to a full listener waits for room", () =>
     })
   ));
 
-Deno.test("a listener that dies while one waits for room refuses", () =>
+Deno.test("the end of a listener ends a wait for room", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
       const listener = UnixListener.listen(path, 0);
@@ -334,7 +334,7 @@ Deno.test("a listener that dies while one waits for room refuses", () =>
     })
   ));
 
-Deno.test("paths that cannot be are refused in words", () =>
+Deno.test("invalid paths are refused with a message", () =>
   withoutLeaks(() =>
     withPath(async (path) => {
       const error = await assertRejects(
@@ -372,7 +372,7 @@ Deno.test("paths that cannot be are refused in words", () =>
     })
   ));
 
-Deno.test("a socket is for whom its mode says, whatever the umask", () =>
+Deno.test("the mode of a socket does not depend on the umask", () =>
   withoutLeaks(() =>
     withPath((path) => {
       const before = Deno.umask(0);

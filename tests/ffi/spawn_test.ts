@@ -66,7 +66,7 @@ Deno.test("a child has the chosen descriptors at their numbers and no other", ()
     assert(!leaky.cloexec, "nothing changed here");
   }));
 
-Deno.test("numbers that overlap are given as they are meant", () =>
+Deno.test("overlapping numbers are assigned correctly", () =>
   withoutLeaks(async () => {
     using a = createMemfd("a");
     using b = createMemfd("b");
@@ -88,7 +88,7 @@ Deno.test("numbers that overlap are given as they are meant", () =>
     assert(a.cloexec);
   }));
 
-Deno.test("a child's numbers may cover all that is in use here", () =>
+Deno.test("a child's numbers may include all that are used here", () =>
   withoutLeaks(async () => {
     using a = createMemfd("a");
     using b = createMemfd("b");
@@ -134,7 +134,7 @@ Deno.test("words, environment and directory arrive as they are", () =>
     assertEquals(await output(["/bin/pwd"], { cwd: "/usr" }), "/usr\n");
   }));
 
-Deno.test("without another the environment is the one of now", () =>
+Deno.test("the default environment is the current one", () =>
   withoutLeaks(async () => {
     Deno.env.set("CPRCTL_SPAWN_TEST", "größer");
     try {
@@ -204,7 +204,7 @@ Deno.test("descriptors beyond the child's limit cost no more than an error", () 
     assertEquals(getLimit("NOFILE"), before);
   }));
 
-Deno.test("how a child ended is told, once and again", () =>
+Deno.test("the status of a child can be read repeatedly", () =>
   withoutLeaks(async () => {
     using exits = spawn(["/bin/sh", "-c", "exit 42"], {
       descriptors: new Map(),
@@ -246,7 +246,7 @@ Deno.test("a child does not outlive its scope unless released", () =>
     assertEquals((await again.wait(DEADLINE_MS)).signal, "SIGKILL");
   }));
 
-Deno.test("what cannot be started is told and leaves nothing", () =>
+Deno.test("a failed start is an error and leaves nothing", () =>
   withoutLeaks(() => {
     const start = (argv: string[], options: Options = {}) =>
       assertThrows(

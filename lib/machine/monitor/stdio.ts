@@ -1,7 +1,7 @@
 /** The human monitor's standard input and output. @module */
 
 import { Fd } from "../../../ffi/fd.ts";
-import { Outlet } from "../../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 import { poll, POLLIN, pollNow } from "../../../ffi/poll.ts";
 
 /** Waits again after this long; nothing is lost by it. */
@@ -56,7 +56,7 @@ async function readable(input: Fd): Promise<void> {
 
 /** Standard output, which may be slow while everything else goes on. */
 export class StandardOutput {
-  readonly #outlet = Outlet.over(STANDARD_OUTPUT);
+  readonly #writer = NonblockingWriter.over(STANDARD_OUTPUT);
 
   /**
    * Writes all of a text; what is taken at once is written before this returns.
@@ -66,9 +66,9 @@ export class StandardOutput {
   async print(text: string): Promise<void> {
     let rest = new TextEncoder().encode(text);
     for (;;) {
-      rest = rest.subarray(this.#outlet.write(rest));
+      rest = rest.subarray(this.#writer.write(rest));
       if (rest.length === 0) return;
-      await this.#outlet.writable(PATIENCE_MS);
+      await this.#writer.writable(PATIENCE_MS);
     }
   }
 }

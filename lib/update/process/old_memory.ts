@@ -15,7 +15,7 @@
  */
 
 import { OsError } from "../../../ffi/libc.ts";
-import { StalledRead } from "../../../ffi/stalled_read.ts";
+import { AddressSpacePin } from "../../../ffi/address_space_pin.ts";
 import { parseMaps } from "../../proc/maps.ts";
 import { readStatusSync } from "../../proc/status.ts";
 import { isGone } from "../../gone.ts";
@@ -43,9 +43,9 @@ const MEMORY = [
 
 /** Keeps an address space until it is disposed. */
 export class OldMemory implements AsyncDisposable {
-  readonly #held: StalledRead | undefined;
+  readonly #held: AddressSpacePin | undefined;
 
-  private constructor(held: StalledRead | undefined) {
+  private constructor(held: AddressSpacePin | undefined) {
     this.#held = held;
   }
 
@@ -60,7 +60,9 @@ export class OldMemory implements AsyncDisposable {
       if (address === undefined || !hasRoom(pid)) {
         return new OldMemory(undefined);
       }
-      return new OldMemory(await StalledRead.begin(pid, address, TIMEOUT_MS));
+      return new OldMemory(
+        await AddressSpacePin.begin(pid, address, TIMEOUT_MS),
+      );
     } catch (error) {
       // Not root, or no such call in this kernel; or the process has ended, or
       // keeps its address space locked.

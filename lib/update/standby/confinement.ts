@@ -1,6 +1,6 @@
 /**
- * What a process may do beyond or below its user's rights, and how another one
- * is given no more than that.
+ * The capabilities and no_new_privs of a process, and how to give another
+ * process no more than these.
  *
  * ```
  * exec, of root       permitted = inheritable | bounding
@@ -21,19 +21,19 @@ import {
 } from "../../../ffi/capabilities.ts";
 import { type Confinement, readStatusSync } from "../../proc/status.ts";
 
-/** A set's bits. */
+/** The bits of a set. */
 export const setOf = (text: string): bigint => BigInt(`0x${text}`);
 
-/** What a process loses and gains when its program is started anew. */
+/** The capabilities that a process loses and gains by a restart. */
 export interface Difference {
   readonly lost: bigint;
   readonly gained: bigint;
 }
 
 /**
- * How a process would differ if it were started again.
+ * How the capabilities of a process would change if it were restarted.
  *
- * @param own of the process that would start it
+ * @param own the confinement of the process that would start it
  */
 export function afterRestart(
   it: Confinement,
@@ -52,8 +52,8 @@ export function afterRestart(
 }
 
 /**
- * Whether another process can take over the bounding set. Under no_new_privs
- * nothing can be gained by it.
+ * Whether a child of this process can be given the bounding set. Under
+ * no_new_privs a wider one is harmless.
  */
 export function mayConfine(it: Confinement, own: Confinement): boolean {
   const isWider = (setOf(own.bounding) & ~setOf(it.bounding)) !== 0n;
@@ -65,10 +65,10 @@ function mayDrop({ effective }: Confinement): boolean {
 }
 
 /**
- * Confines this thread as another process is, for the program that it executes.
+ * Confines this thread like another process, for the program that it executes.
  *
- * @param becomeUser changes the user on the way, which takes capabilities
- * @throws {OsError} EPERM where {@link mayConfine} says no
+ * @param becomeUser changes the user in between, which drops capabilities
+ * @throws {OsError} EPERM if {@link mayConfine} is false
  */
 export function confine(it: Confinement, becomeUser: () => void): void {
   const before = ownConfinement();
@@ -83,13 +83,13 @@ export function confine(it: Confinement, becomeUser: () => void): void {
   const inheritable = setOf(it.inheritable) & available;
   const permitted = (setOf(it.permitted) | inheritable) & available;
   const effective = setOf(now.effective) & permitted;
-  // What is not available is lost, and told by the preflight.
+  // The preflight reports those that are not available.
   setCapabilities({ effective, permitted, inheritable });
   setAmbientSet(setOf(it.ambient) & inheritable);
   if (it.noNewPrivileges) forbidNewPrivileges();
 }
 
-/** Of this thread, the one that executes. */
+/** The confinement of this thread, which executes the program. */
 export function ownConfinement(): Confinement {
   return readStatusSync("thread-self").confinement;
 }

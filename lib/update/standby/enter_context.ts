@@ -1,7 +1,7 @@
 /**
- * Taking on the place of a process that is gone, and executing its program.
- * posix_spawn can do little of this, and nothing may run between fork and exec
- * of a program with threads; so it is a process of its own that does it.
+ * Takes on a process context and executes a program. posix_spawn supports
+ * little of this, and a program with threads may run nothing between fork and
+ * exec: so a process of its own does it.
  *
  * @module
  */
@@ -27,18 +27,17 @@ import { confine } from "./confinement.ts";
 import { enterSeccomp } from "./seccomp.ts";
 import type { ProcessContext } from "./process_context.ts";
 
-/** The one that executes. */
 const THIS_THREAD = 0;
 const ROOT = 0;
 
-/** What is to be executed, and where. */
+/** What to execute, and in which context. */
 export interface Entrance {
   readonly context: ProcessContext;
   readonly argv: readonly string[];
-  /** Undefined where argv says it. */
+  /** Undefined for argv[0]. */
   readonly executable: Fd | undefined;
   readonly cwd: Fd;
-  /** In the order of entering. */
+  /** In the order in which they are entered. */
   readonly namespaces: readonly Fd[];
   /** Added to the context's environment. */
   readonly variables: Readonly<Record<string, string>>;
@@ -55,7 +54,7 @@ export function enterContext(entrance: Entrance): never {
   if (context.root !== "/") changeRoot(context.root);
   changeDirectory(entrance.cwd);
   setUmask(context.umask);
-  // What cannot be given is told by cprctl, which looks at the threads later.
+  // cprctl reports what could not be set, when it restores the threads.
   givePlacement(THIS_THREAD, context.placement);
   giveIoPriority(context.ioPriority);
   if (context.personality !== null) setPersonality(context.personality);
@@ -77,16 +76,16 @@ export function enterContext(entrance: Entrance): never {
 }
 
 /**
- * Has the program that this process executes get the context's security label.
+ * Sets the context's security label for the program that this process executes.
  *
- * @returns why that cannot be
+ * @returns why that is not possible
  */
 export function enterLabel({ label }: ProcessContext): string[] {
   const problem = label === null ? undefined : labelNextProgram(label);
   return problem === undefined ? [] : [problem];
 }
 
-/** Whatever was found out before: root is nobody who did not begin as root. */
+/** The last check: a VM of another user must never become root. */
 function requireOwnUser({ credentials, openedByRoot }: ProcessContext): void {
   if (credentials.uid !== ROOT || openedByRoot || geteuid() !== ROOT) return;
   throw new UpdateProblem(
@@ -95,7 +94,7 @@ function requireOwnUser({ credentials, openedByRoot }: ProcessContext): void {
   );
 }
 
-/** A VM without its priority is better than none. */
+/** Optional: a VM without its I/O priority is better than none. */
 function giveIoPriority(wanted: number): void {
   if (getIoPriority(THIS_THREAD) === wanted) return;
   try {

@@ -6,25 +6,25 @@ import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
 import type { Line } from "./lines.ts";
 import type { ProcessContext } from "./process_context.ts";
 
-/** What of the old process's context is a descriptor. */
+/** The descriptors of a process context. */
 export interface ContextFiles {
   readonly executable: Fd;
   readonly cwd: Fd;
-  /** In the order of entering. */
+  /** In the order in which they are entered. */
   readonly namespaces: readonly Fd[];
-  /** What the executable had loaded. */
+  /** The modules that the executable had loaded. */
   readonly modules: readonly KeptModule[];
 }
 
-/** A preserved descriptor, and what it is for. */
+/** A preserved descriptor with its role. */
 export interface Preserved {
   readonly role: Role;
   readonly fd: Fd;
 }
 
 /**
- * Duplicates of everything that a standby has: while it becomes the old program, the
- * memory is held here as well, and makes another standby if need be.
+ * Duplicates of everything that a standby has. With them this process can start
+ * another standby if the first one fails to become the old program.
  */
 export class Holdings implements Disposable {
   readonly #description: StandbyHoldings;
@@ -42,9 +42,9 @@ export class Holdings implements Disposable {
   }
 
   /**
-   * Receives what a standby process hands over.
+   * Receives what a standby sends.
    *
-   * @throws {UpdateProblem} when it does not come whole
+   * @throws {UpdateProblem} when it is incomplete
    */
   static async receive(lines: AsyncIterable<Line>): Promise<Holdings> {
     using stack = new DisposableStack();
@@ -53,7 +53,7 @@ export class Holdings implements Disposable {
     const preserved: Preserved[] = [];
     for await (const { line, descriptors } of lines) {
       descriptors.forEach((fd) => stack.use(fd));
-      // From the standby, which is this very program.
+      // Trusted: the standby is this same program.
       if (description === undefined) {
         description = JSON.parse(line) as StandbyHoldings;
         files = filesOf(description, descriptors);
@@ -72,7 +72,7 @@ export class Holdings implements Disposable {
     ) {
       throw new UpdateProblem(
         "no-holdings",
-        "The standby process did not hand over everything that it holds",
+        "The standby process did not send everything that it holds",
       );
     }
     stack.move();

@@ -6,16 +6,16 @@ const CHUNK = 64 * 1024;
 /** Longer than any request. */
 const MAXIMUM_LINE = 1024 * 1024;
 
-/** A line, and the descriptors that came since the one before. */
+/** A line, and the descriptors that came with it. */
 export interface Line {
   readonly line: string;
   readonly descriptors: readonly Fd[];
 }
 
 /**
- * The lines that a socket receives, until the other end closes it. A sender
- * puts descriptors beside the first byte of its line; the kernel never joins
- * what carries descriptors with what came before.
+ * The lines from a socket, until the peer closes it. The peer sends descriptors
+ * with the first byte of a line, and the kernel never merges bytes that carry
+ * descriptors with earlier ones: so they belong to that line.
  */
 export async function* lines(
   socket: UnixSocket,
@@ -38,7 +38,7 @@ export async function* lines(
   }
 }
 
-/** What comes next; undefined at the end, which a killed sender makes hard. */
+/** Undefined at EOF; a killed sender shows up as ECONNRESET. */
 async function receive(
   socket: UnixSocket,
   timeoutMs: number,

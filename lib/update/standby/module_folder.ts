@@ -1,18 +1,18 @@
 /**
- * Where a program that was replaced finds its modules again. It looks into the
- * folder that QEMU_MODULE_DIR names before any other, and takes the first file
- * of the right name; one of another build ends the search.
+ * A folder of the old program's modules, for when their files were replaced on
+ * disk. QEMU searches QEMU_MODULE_DIR first, and takes the first file with the
+ * right name, even of another build.
  *
  * ```
  * modules/hw-display-qxl.so ──▶ /proc/self/fd/N     the file that was mapped
- * modules/hw-usb-host.so ─────▶ itself              of another build by now
+ * modules/hw-usb-host.so ─────▶ itself              not loaded, of another build
  * ```
  *
- * A program that opens a module of another build and then one more aborts, as
- * it does where it is asked for all that it knows; a link to itself cannot be
- * opened, which it complains of and goes on.
+ * QEMU aborts if it opens a module of another build and then one more, for
+ * example to list all its devices. A link to itself cannot be opened: QEMU
+ * prints an error and continues.
  *
- * The files are not copied: what is on /run may not be executed everywhere.
+ * The files are not copied, since /run may be mounted noexec.
  *
  * @module
  */
@@ -29,20 +29,20 @@ import { isReplaced, type KeptModule } from "../process/modules.ts";
 const FOLDER = "modules";
 const VARIABLE = "QEMU_MODULE_DIR";
 const MODULE = /\.so$/;
-/** QEMU has a few dozen; a folder of the VM's may have more. */
+/** QEMU has a few dozen; the VM's user chooses the folder. */
 const MAXIMUM_OTHERS = 256;
-/** Of all that is in those folders. */
+/** Of all files in those folders. */
 const MAXIMUM_NAMES = 16 * 1024;
-/** The old program reads it as the VM's user, whatever our umask is. */
+/** Set explicitly, since the VM's user has to read it despite our umask. */
 const MODE = 0o755;
 
 /**
- * Makes the folder, and tells the variable that leads there. Undefined where
- * all modules are still in their own places.
+ * Creates the folder.
  *
- * @param directory of cprctl alone
- * @param modules open under the numbers that the program will find them at
- * @param user that the VM runs as: where its modules are is its own choice
+ * @param directory of which only cprctl may write
+ * @param modules with the descriptor numbers that the program will inherit
+ * @param user the user of the VM, who chose where the modules are
+ * @returns the environment variable; undefined if no module was replaced
  */
 export function moduleVariables(
   directory: string,
@@ -52,7 +52,7 @@ export function moduleVariables(
   const replaced = modules.filter(isReplaced);
   if (replaced.length === 0) return undefined;
   const folder = `${directory}/${FOLDER}`;
-  // Of an attempt before this one.
+  // From an earlier attempt.
   ifThereSync(() => Deno.removeSync(folder, { recursive: true }));
   Deno.mkdirSync(folder);
   Deno.chmodSync(folder, MODE);
@@ -67,7 +67,7 @@ export function moduleVariables(
   return { [VARIABLE]: folder };
 }
 
-/** What else is in the folders of the modules, as far as the user may look. */
+/** The other modules in those folders, as far as the user may list them. */
 function othersBeside(
   modules: readonly KeptModule[],
   user: Credentials,
@@ -86,7 +86,7 @@ function othersBeside(
   return others;
 }
 
-/** Nothing of a folder that is gone, or not for the user to read. */
+/** None if the folder is gone, or the user may not list it. */
 function* namesFor(user: Credentials, path: string): Generator<string> {
   const flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
   try {

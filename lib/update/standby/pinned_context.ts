@@ -16,15 +16,15 @@ import {
 /** A process, and the program that it was seen to execute. */
 type Executing = Pick<Identity, "pid" | "executable">;
 
-/** The namespaces of this process, to tell which a VM has of its own. */
+/** To find out which namespaces a VM does not share with this process. */
 function ownNamespace(kind: NamespaceKind): string {
   return Deno.readLinkSync(`/proc/self/ns/${kind}`);
 }
 
 /**
- * Descriptors that keep the place of a process from going away with it: its
- * executable and the modules that it loaded (even if the files were deleted),
- * working directory, and the namespaces that are not this process's as well.
+ * Descriptors that keep the context of a process after its end: its executable
+ * and loaded modules (even if the files were deleted), its working directory,
+ * and the namespaces that it does not share with this process.
  */
 export class PinnedContext implements Disposable {
   private constructor(
@@ -35,10 +35,10 @@ export class PinnedContext implements Disposable {
   ) {}
 
   /**
-   * Opens them, while the process is what it was.
+   * Opens them.
    *
-   * @throws {UpdateProblem} when it executes another program by now, or is in
-   * namespaces of its own making
+   * @throws {UpdateProblem} when the process executes another program now, or
+   * is in namespaces of another user namespace
    */
   static async open(
     { pid, executable: known }: Executing,
@@ -49,7 +49,7 @@ export class PinnedContext implements Disposable {
     if (!isSameIdentity(identityOf(executable.stat()), known)) {
       throw new UpdateProblem(
         "process-changed",
-        `Process ${pid} executes another program than "${known.path}" by now`,
+        `Process ${pid} executes another program than "${known.path}" now`,
       );
     }
     const cwd = stack.use(Fd.open(`/proc/${pid}/cwd`, O_PATH | O_DIRECTORY));
@@ -66,7 +66,7 @@ export class PinnedContext implements Disposable {
     return new PinnedContext(executable, cwd, namespaces, modules);
   }
 
-  /** As a standby needs them, the namespaces in the order of entering. */
+  /** The namespaces are in the order in which they are entered. */
   get files(): ContextFiles {
     const namespaces = NAMESPACES.map((kind) => this.namespaces.get(kind))
       .filter((it) => it !== undefined);
@@ -83,9 +83,9 @@ export class PinnedContext implements Disposable {
 }
 
 /**
- * A program on its way into a namespace is root still. What it finds there, such
- * as /proc, has to be root's doing: any user is root of the namespaces that they
- * make in a user namespace of their own.
+ * The process that enters a namespace is still root. So what is in it, such as
+ * /proc, must have been set up by root: any user can create namespaces in a
+ * user namespace of their own.
  *
  * @throws {UpdateProblem}
  */
@@ -97,8 +97,8 @@ function requireTrustworthy(
   if (isOurs(namespace)) return;
   throw new UpdateProblem(
     "foreign-namespace",
-    `Process ${pid} is in a namespace (${kind}) that was made in another user ` +
-      "namespace, where it could not be put back",
+    `Process ${pid} is in a namespace (${kind}) that was created in another ` +
+      "user namespace: a rollback could not enter it",
     { remedy: "Run cprctl in the VM's container" },
   );
 }

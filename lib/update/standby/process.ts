@@ -1,14 +1,14 @@
 /**
- * The standby: this program once more, in a process and session of its own,
- * beside the VM from before it stops until it runs again. It holds the VM's
- * memory, whatever becomes of the VM's process and of cprctl, and becomes the
- * old program when it is told to. It enters the VM's control groups at its
- * start: an empty group is one that systemd takes away.
+ * The standby process: another cprctl in its own process and session, from
+ * before the guest is stopped until it runs again. It holds the VM's memory,
+ * even if the VM's process and cprctl end, and becomes the old program in a
+ * rollback. It enters the VM's control groups at its start, since systemd
+ * removes an empty group.
  *
  * ```
  * started ─▶ hold … hold ─▶ end                      the update is over
  *                    │  └─▶ go ─▶ the old program    rollback
- *                    └ nobody there: waits for `cprctl recover`
+ *                    └ no connection: waits for `cprctl recover`
  * ```
  *
  * @module
@@ -41,20 +41,20 @@ import { moduleVariables } from "./module_folder.ts";
 const MAXIMUM_ORDER = 8 * 1024 * 1024;
 
 /** Above the numbers that most command lines name. */
-const OUT_OF_THE_WAY = 512;
+const FIRST_OWN = 512;
 
-/** Waits again after this long; nothing is lost by it. */
-const PATIENCE_MS = 3_600_000;
+/** Any length will do: it waits again. */
+const WAIT_MS = 3_600_000;
 const SEND_TIMEOUT_MS = 5_000;
 
 /**
- * Keeps a VM's memory until it is told what to do with it.
+ * Runs the standby.
  *
- * @param words the number of the memfd with the order
+ * @param args the number of the memfd with the order
  * @returns the exit code
  */
-export async function runStandby(words: readonly string[]): Promise<number> {
-  const standby = new Keeping(readOrder(Number(words[0])));
+export async function runStandby(args: readonly string[]): Promise<number> {
+  const standby = new StandbyProcess(readOrder(Number(args[0])));
   return await standby.run();
 }
 
@@ -62,11 +62,11 @@ function readOrder(number: number): StandbyOrder {
   using memfd = Fd.adopt(number);
   memfd.seek(0);
   const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
-  // Written by this same program a moment ago.
+  // Trusted: it was written by this same program.
   return JSON.parse(text) as StandbyOrder;
 }
 
-class Keeping {
+class StandbyProcess {
   readonly #order: StandbyOrder;
   readonly #listener: UnixListener;
   readonly #executable: Fd;
@@ -74,9 +74,9 @@ class Keeping {
   readonly #namespaces: readonly Fd[];
   readonly #modules: readonly KeptModule[];
   readonly #problems: readonly string[];
-  /** Those of CPR state; their numbers are this process's own. */
+  /** Descriptors of CPR state, with numbers of this process. */
   readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
-  /** Those that have to be open at a number. */
+  /** Descriptors that have to be open at a given number. */
   readonly #numbered = new Map<number, Fd>();
 
   constructor(order: StandbyOrder) {
@@ -87,14 +87,14 @@ class Keeping {
       return fd;
     };
     this.#listener = UnixListener.adopt(order.path, adopt(order.listener));
-    this.#executable = outOfTheWay(adopt(order.executable));
+    this.#executable = moveAside(adopt(order.executable));
     this.#cwd = adopt(order.cwd);
     this.#namespaces = order.namespaces.map(adopt);
     this.#modules = order.modules.map(({ name, path, file }) => ({
       ...{ name, path },
-      file: outOfTheWay(adopt(file)),
+      file: moveAside(adopt(file)),
     }));
-    spareFromKilling();
+    protectFromOomKiller();
     this.#problems = [
       ...enterCgroups(order.groups),
       ...enterLabel(order.context),
@@ -105,12 +105,12 @@ class Keeping {
     for (;;) {
       let socket: UnixSocket;
       try {
-        socket = await this.#listener.accept(PATIENCE_MS);
+        socket = await this.#listener.accept(WAIT_MS);
       } catch (error) {
         if (error instanceof OsError && error.code === "ETIMEDOUT") continue;
         throw error;
       }
-      // The socket's mode keeps others away; this does not depend on it.
+      // In addition to the socket's mode.
       if (socket.peerCredentials().uid !== Deno.uid()) {
         socket[Symbol.dispose]();
         continue;
@@ -120,7 +120,7 @@ class Keeping {
     }
   }
 
-  /** Does what is said on a connection; true if the memory can go. */
+  /** Executes the requests of a connection; true after "end". */
   async #serve(connection: UnixSocket): Promise<boolean> {
     using socket = connection;
     const greeting: StandbyGreeting = {
@@ -128,13 +128,13 @@ class Keeping {
       problems: this.#problems,
     };
     try {
-      await say(socket, greeting, []);
+      await send(socket, greeting, []);
     } catch (error) {
-      // The one that connected may be gone; what it said before may be there.
+      // The peer may have closed the connection; its requests still count.
       if (!(error instanceof OsError)) throw error;
     }
-    for await (const { line, descriptors } of lines(socket, PATIENCE_MS)) {
-      // From a cprctl of the same user: no other is let in.
+    for await (const { line, descriptors } of lines(socket, WAIT_MS)) {
+      // Trusted: only a cprctl of the same user is accepted.
       const request = JSON.parse(line) as StandbyRequest;
       if (request.do === "end") return true;
       if (request.do === "go") this.#go();
@@ -146,18 +146,20 @@ class Keeping {
 
   #hold(roles: readonly Role[], received: readonly Fd[]): void {
     if (received.length !== roles.length) {
-      throw new Error(`${received.length} of ${roles.length} descriptors came`);
+      throw new Error(
+        `Received ${received.length} of ${roles.length} descriptors`,
+      );
     }
     for (const [index, fd] of received.entries()) {
       const entry = roles[index];
       if (entry === undefined) continue;
-      const moved = outOfTheWay(fd);
+      const moved = moveAside(fd);
       if ("number" in entry) this.#numbered.set(entry.number, moved);
       else this.#cpr.push({ ...entry, fd: moved });
     }
   }
 
-  /** Has another standby made that has the same. */
+  /** Sends everything that another standby needs. */
   async #duplicate(socket: UnixSocket): Promise<void> {
     const roles: [Role, Fd][] = [
       ...this.#cpr.map(({ name, id, fd }): [Role, Fd] => [{ name, id }, fd]),
@@ -172,24 +174,24 @@ class Keeping {
       ...[this.#executable, this.#cwd, ...this.#namespaces],
       ...this.#modules.map(({ file }) => file),
     ];
-    await say(socket, description, files);
+    await send(socket, description, files);
     for (let at = 0; at < roles.length; at += SCM_MAX_FD) {
       const some = roles.slice(at, at + SCM_MAX_FD);
       const part: HoldingsPart = { roles: some.map(([what]) => what) };
-      await say(socket, part, some.map(([, fd]) => fd));
+      await send(socket, part, some.map(([, fd]) => fd));
     }
   }
 
   #go(): never {
-    // What has to be open at a number takes it from whoever has it.
+    // Move descriptors away from the numbers that are needed.
     const wanted = new Set(this.#numbered.keys());
     const clear = (fd: Fd) =>
-      wanted.has(fd.number) ? outOfTheWay(fd, wanted) : fd;
+      wanted.has(fd.number) ? moveAside(fd, wanted) : fd;
     const numbered = new Map(
       [...this.#numbered].map(([number, fd]) => [number, clear(fd)]),
     );
     const cpr = this.#cpr.map((entry) => ({ ...entry, fd: clear(entry.fd) }));
-    const state = outOfTheWay(createMemfd(CPR_EXEC_STATE), wanted);
+    const state = moveAside(createMemfd(CPR_EXEC_STATE), wanted);
     state.writeAll(encodeCprState({
       descriptors: cpr.map(({ name, id, fd }) => ({
         name,
@@ -225,10 +227,10 @@ class Keeping {
 }
 
 /**
- * Where the VM's control group is full, the kernel would end this process first:
- * it looks for the largest. The old program gets the VM's own rank.
+ * If the VM's control group runs out of memory, the OOM killer would choose
+ * this process. The old program gets the VM's own oom_score_adj.
  */
-function spareFromKilling(): void {
+function protectFromOomKiller(): void {
   try {
     Deno.writeTextFileSync("/proc/self/oom_score_adj", "-1000");
   } catch (error) {
@@ -237,7 +239,7 @@ function spareFromKilling(): void {
   }
 }
 
-async function say(
+async function send(
   socket: UnixSocket,
   message: StandbyGreeting | StandbyHoldings | HoldingsPart,
   descriptors: readonly Fd[],
@@ -247,12 +249,12 @@ async function say(
   await socket.send(bytes, SEND_TIMEOUT_MS, numbers);
 }
 
-/** The same descriptor under another number, which nobody wants. */
-function outOfTheWay(
+/** Moves a descriptor to a number that is not needed. */
+function moveAside(
   fd: Fd,
   wanted: ReadonlySet<number> = new Set<number>(),
 ): Fd {
-  for (let atLeast = OUT_OF_THE_WAY;;) {
+  for (let atLeast = FIRST_OWN;;) {
     const moved = fd.dup({ atLeast });
     if (!wanted.has(moved.number)) {
       fd.close();

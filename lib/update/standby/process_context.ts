@@ -1,6 +1,6 @@
 /**
- * The surroundings of a process, as far as a program that takes its place must
- * find them again. Plain data: the journal keeps it.
+ * The context of a process that a rollback has to recreate. Plain data, for the
+ * order of the standby.
  *
  * @module
  */
@@ -21,43 +21,43 @@ import { readSeccomp, type Seccomp } from "./seccomp.ts";
 import { type LimitTexts, parseLimits } from "../../../ffi/limits.ts";
 import { readProcText } from "../../proc/file.ts";
 
-/** Namespaces that a process may be moved to, in the order of entering. */
+/** The namespaces that a process can enter, in the order in which it does. */
 export const NAMESPACES = ["cgroup", "ipc", "uts", "net", "mnt"] as const;
 export type NamespaceKind = (typeof NAMESPACES)[number];
 
-/** Where and as whom a process runs. */
+/** The context of a process. */
 export interface ProcessContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Paths in the process's own mount namespace. */
   readonly cwd: string;
   readonly root: string;
   readonly credentials: Credentials;
-  /** Whether root opened the monitor: a VM that is root's has such a one. */
+  /** Whether root opened the monitor's socket, as for a VM of root. */
   readonly openedByRoot: boolean;
   readonly confinement: Confinement;
   readonly seccomp: Seccomp;
-  /** Of a security module; null where it is cprctl's own. */
+  /** Of a security module; null if it is the same as cprctl's. */
   readonly label: string | null;
   readonly umask: number;
-  /** Null where we may not see it. */
+  /** Null if cprctl may not read it. */
   readonly personality: number | null;
   /** Of the main thread, which other threads inherit. */
   readonly placement: Placement;
-  /** Of the main thread too: class and priority, as ioprio_set takes them. */
+  /** Of the main thread: class and priority, as for ioprio_set(2). */
   readonly ioPriority: number;
   readonly oomScoreAdj: number;
   readonly limits: LimitTexts;
   readonly cgroups: Cgroups;
-  /** "net:[4026531840]" and so on. */
+  /** Such as "net:[4026531840]". */
   readonly namespaces: Readonly<Record<NamespaceKind, string>>;
 }
 
 /**
- * Reads the surroundings of a process. Its user and its environment are those
- * with which it was identified.
+ * Reads the context of a process. User and environment are taken from its
+ * identity.
  *
- * @param self the words that start this program
- * @throws {RefusedError} when it has another user by now
+ * @param self the command that starts cprctl itself
+ * @throws {RefusedError} when the process has another user now
  */
 export async function readContext(
   identity: Identity,
@@ -72,7 +72,7 @@ export async function readContext(
     readCgroups(pid),
     readProcText(pid, "limits"),
   ]);
-  // The rights in that text are those of this user.
+  // The capabilities in `status` have to be those of the same user.
   requireSameUser(identity, credentialsOf(status, pid));
   return {
     environment: parseEnvironment(identity.environment),
@@ -99,7 +99,7 @@ async function readOtherLabel(pid: number): Promise<string | null> {
   return label === await readSecurityLabel("self") ? null : label ?? null;
 }
 
-/** Takes the right to trace the process, which a user may not have (Yama). */
+/** Needs the right to trace the process, which Yama may deny. */
 async function readPersonality(pid: number): Promise<number | null> {
   try {
     return parseInt(await readProcText(pid, "personality"), 16);

@@ -3,49 +3,49 @@ import type { MappedModule } from "../process/modules.ts";
 import type { ProcessContext } from "./process_context.ts";
 
 /**
- * What the standby is told at its start, as JSON in a memfd. The numbers are
- * descriptors that it was given.
+ * The input of a standby, as JSON in a memfd. The numbers are descriptors that
+ * it inherits.
  */
 export interface StandbyOrder {
-  /** Where the old process was. */
+  /** The context of the VM's process. */
   readonly context: ProcessContext;
-  /** The control groups to enter at once. */
+  /** The control groups to enter at the start. */
   readonly groups: Cgroups;
-  /** The old program's command line, made to wait for its state. */
+  /** The old program's command line, with -incoming. */
   readonly argv: readonly string[];
   readonly executable: number;
   readonly cwd: number;
-  /** In the order of entering. */
+  /** In the order in which they are entered. */
   readonly namespaces: readonly number[];
-  /** What the executable had loaded. */
+  /** The modules that the executable had loaded. */
   readonly modules: readonly ModuleOrder[];
   /** A unix socket that listens at `path`. */
   readonly listener: number;
   readonly path: string;
 }
 
-/** A module's name and path, which has another file by now perhaps. */
+/** A module's name and path; another file may be at the path now. */
 export type ModuleName = Pick<MappedModule, "name" | "path">;
 
-/** A module, and the descriptor of its file. */
+/** A module with the descriptor of its file. */
 export type ModuleOrder = ModuleName & { readonly file: number };
 
-/** The word that makes this program the standby; for itself alone. */
+/** The internal subcommand that runs a standby. */
 export const STANDBY_WORD = "standby";
 
-/** What a descriptor is for: in CPR state, or at a number. */
+/** The role of a descriptor: in CPR state, or at a fixed number. */
 export type Role =
   | { readonly name: string; readonly id: number }
   | { readonly number: number };
 
 /**
- * What is said to a standby, one JSON object a line.
+ * A request to a standby, one JSON object a line.
  *
  * ```
- * hold       the descriptors come beside it, in this order
- * duplicate  answer with what another standby needs, and keep it as well
+ * hold       take the descriptors that come with the line, in this order
+ * duplicate  reply with everything that another standby needs, and keep it
  * go         become the old program
- * end        the preserved descriptors are not needed any more
+ * end        exit: the preserved descriptors are no longer needed
  * ```
  */
 export type StandbyRequest =
@@ -55,26 +55,26 @@ export type StandbyRequest =
   | { readonly do: "end" };
 
 /**
- * The answer to `duplicate`. Beside it come the executable, the working
- * directory, the namespaces and the modules; in the lines after it the preserved
- * descriptors, as in `hold`.
+ * The reply to `duplicate`. With it come the descriptors of the executable, the
+ * working directory, the namespaces and the modules; with the following lines
+ * the preserved descriptors, as in `hold`.
  */
 export type StandbyHoldings =
   & Pick<StandbyOrder, "context" | "groups" | "argv">
   & {
     readonly modules: readonly ModuleName[];
-    /** How many descriptors come in the lines after it. */
+    /** Number of descriptors that come with the following lines. */
     readonly count: number;
   };
 
-/** One of those lines. */
+/** One of the following lines. */
 export interface HoldingsPart {
   readonly roles: readonly Role[];
 }
 
-/** The first thing that a standby says on each connection. */
+/** The first line from a standby on each connection. */
 export interface StandbyGreeting {
   readonly pid: number;
-  /** What it could not be given of the VM's place, and why. */
+  /** The parts of the process context that it could not take on, and why. */
   readonly problems: readonly string[];
 }

@@ -1,7 +1,6 @@
 /**
- * The VM's own confinement, for a program that is not to be trusted: it is
- * where the VM is and as whom the VM is, with no more rights, and without those
- * that a program could gain.
+ * Runs an untrusted program in the VM's own confinement: in its namespaces and
+ * as its user, without capabilities, and unable to gain privileges.
  *
  * ```
  * cprctl ─ pid namespace, session ─▶ this program again ─ sandbox ─▶ the program
@@ -23,20 +22,20 @@ import type { ProcessContext } from "./process_context.ts";
 
 /** What to start in a sandbox. */
 export interface SandboxStart {
-  /** The program, looked for as the VM would, and what it is told. */
+  /** The program, searched for as the VM would, and its arguments. */
   readonly argv: readonly string[];
-  /** Execute the VM's running program, whatever `argv[0]` says. */
+  /** Execute the VM's running program instead of `argv[0]`. */
   readonly runningProgram?: boolean;
   /**
-   * Of this user alone: that program finds the modules there that it loaded, as
-   * after a rollback, if other files have taken their places.
+   * Directory of this user for the modules of the running program, if their
+   * files were replaced.
    */
   readonly moduleFolder?: string;
-  /** All of its environment. */
+  /** Its whole environment. */
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * What it has open, below 512: the number there, and the descriptor here. Why
-   * it could not be confined is said at 2.
+   * Its descriptors: from the number there, below 512, to the number here. The
+   * error of a failed confinement is written to 2.
    */
   readonly descriptors: ReadonlyMap<number, number>;
 }
@@ -46,13 +45,13 @@ const FIRST_OWN = 512;
 
 /** How a sandbox is made. */
 export interface SandboxMeans {
-  /** The words that start cprctl. */
+  /** The command that starts cprctl itself. */
   readonly self: readonly string[];
-  /** Whether nothing runs where it cannot be confined as the VM is. */
+  /** Whether a program that cannot be confined like the VM does not run. */
   readonly strict: boolean;
 }
 
-/** Where programs of a VM's choosing may run. */
+/** Runs programs that a VM has chosen. */
 export class Sandbox {
   readonly #context: ProcessContext;
   readonly #files: ContextFiles;
@@ -69,30 +68,30 @@ export class Sandbox {
   }
 
   /**
-   * Whose the sandbox is: what a program says there may be another thing in
-   * another one. Who shares all of this with a VM can do to its programs what
-   * that VM can; no other VM is told what a program said in this one's sandbox.
+   * Identifies the sandbox, as a key for caches of program output. A program
+   * may print something else in another sandbox, and only VMs that share all of
+   * this can tamper with each other's programs.
    */
   get key(): string {
     const { credentials, namespaces, root, label, cgroups } = this.#context;
     return JSON.stringify([credentials, namespaces, root, label, cgroups]);
   }
 
-  /** Whether other files have taken the places of the VM's modules. */
+  /** Whether files of the VM's modules were replaced. */
   get lacksModules(): boolean {
     return this.#files.modules.some(isReplaced);
   }
 
-  /** What a program finds that the VM executes, but for a hand-over's. */
+  /** The VM's environment, without that of a cpr-exec. */
   get environment(): Readonly<Record<string, string>> {
     const { [CPR_EXEC_STATE]: _state, ...others } = this.#context.environment;
     return others;
   }
 
   /**
-   * Starts a program in the sandbox, as the leader of a session. With the child
-   * ends all that it started, as far as the host has pid namespaces; its process
-   * group in any case, if that is killed.
+   * Starts a program in the sandbox, as the leader of a session. When the child
+   * ends, its descendants end too if the host has pid namespaces; otherwise
+   * kill its process group.
    *
    * @throws {OsError} when cprctl itself cannot be started
    */
@@ -136,7 +135,7 @@ export class Sandbox {
   }
 }
 
-/** In a pid namespace where there can be one. */
+/** Starts it in a pid namespace, if possible. */
 function spawnContained(argv: readonly string[], options: SpawnOptions): Child {
   try {
     return spawn(argv, { ...options, newPidNamespace: true });

@@ -1,25 +1,25 @@
 import type { ModuleOrder } from "./protocol.ts";
 import type { ProcessContext } from "./process_context.ts";
 
-/** The word that makes this program become another one in a VM's sandbox. */
+/** The internal subcommand that executes a program in a sandbox. */
 export const SANDBOX_WORD = "run-confined";
 
 /**
- * What is to run in a sandbox, as JSON in a memfd. The numbers are descriptors that
- * this program was given.
+ * The input of that subcommand, as JSON in a memfd. The numbers are descriptors
+ * that it inherits.
  */
 export interface SandboxOrder {
   readonly context: ProcessContext;
-  /** Whether it ends where it cannot be confined as the VM is. */
+  /** Whether to fail if the program cannot be confined like the VM. */
   readonly strict: boolean;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Null where argv says it. */
+  /** Null for argv[0]. */
   readonly executable: number | null;
   readonly cwd: number;
-  /** In the order of entering. */
+  /** In the order in which they are entered. */
   readonly namespaces: readonly number[];
-  /** Where the modules are to be found; null where argv says the program. */
+  /** For the modules of the running program; null for argv[0]. */
   readonly moduleFolder: string | null;
   readonly modules: readonly ModuleOrder[];
 }

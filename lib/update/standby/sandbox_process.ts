@@ -1,5 +1,5 @@
 /**
- * This program once more, on its way to become another one in a VM's sandbox.
+ * The cprctl process that enters a VM's sandbox and executes the program there.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { moduleVariables } from "./module_folder.ts";
 
 const MAXIMUM_ORDER = 64 * 1024 * 1024;
 
-/** Whoever else is in the VM's memory cgroup is spared before it. */
+/** oom_score_adj: killed before anything else in the VM's memory cgroup. */
 const FIRST_TO_BE_KILLED = 1000;
 
-/** Nothing beyond the rights of the user, and nothing that could be gained. */
+/** No capabilities, and no way to gain any. */
 const NO_RIGHTS: Confinement = {
   inheritable: "0",
   permitted: "0",
@@ -28,13 +28,13 @@ const NO_RIGHTS: Confinement = {
 };
 
 /**
- * Becomes the program that an order names.
+ * Executes the program that an order names.
  *
- * @param words the number of the memfd with the order
- * @throws {UpdateProblem} when it would run outside of the sandbox
+ * @param args the number of the memfd with the order
+ * @throws {UpdateProblem} when it cannot be confined like the VM
  */
-export function runInSandbox(words: readonly string[]): never {
-  const order = readOrder(Number(words[0]));
+export function runInSandbox(args: readonly string[]): never {
+  const order = readOrder(Number(args[0]));
   const adopt = (number: number) => {
     const fd = Fd.adopt(number);
     fd.setCloexec(true);
@@ -47,7 +47,10 @@ export function runInSandbox(words: readonly string[]): never {
     ...context.seccomp.filters === null ? ["seccomp filter: unknown"] : [],
   ];
   if (order.strict && problem !== undefined) {
-    throw new UpdateProblem("not-confined", `Cannot confine it: ${problem}`);
+    throw new UpdateProblem(
+      "not-confined",
+      `Cannot confine the program like the VM: ${problem}`,
+    );
   }
   const modules = order.modules.map((it) => ({ ...it, file: adopt(it.file) }));
   const variables = order.moduleFolder === null
@@ -76,6 +79,6 @@ function readOrder(number: number): SandboxOrder {
   using memfd = Fd.adopt(number);
   memfd.seek(0);
   const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
-  // Written by this same program a moment ago.
+  // Trusted: it was written by this same program.
   return JSON.parse(text) as SandboxOrder;
 }

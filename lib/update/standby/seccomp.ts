@@ -1,7 +1,6 @@
 /**
- * Filters of system calls over a process, and how another one gets the same.
- * What a process says of itself, such as -sandbox in its command line, does not
- * count: the filters are read from the kernel.
+ * The seccomp filters of a process, to apply them to another one. They are read
+ * from the kernel; -sandbox on a command line proves nothing.
  *
  * @module
  */
@@ -12,24 +11,24 @@ import { readStatusSync } from "../../proc/status.ts";
 import { runBriefly } from "../../brief_run.ts";
 import { FILTERS_WORD } from "./seccomp_order.ts";
 
-/** This program takes seconds to start on a busy host. */
+/** cprctl takes seconds to start on a busy host. */
 const TIMEOUT_MS = 15_000;
 /** 64 filters of 32 KiB, in base64. */
 const MAXIMUM_TEXT = 4 * 1024 * 1024;
 
-/** The filters over a process. Plain data: the journal keeps it. */
+/** The seccomp filters of a process. Plain data. */
 export interface Seccomp {
   /**
-   * Those that are not over this process as well, in base64, the oldest first;
-   * null where there are some that the kernel does not tell us.
+   * In base64, the oldest first; empty if this process has as many. Null if
+   * they cannot be read.
    */
   readonly filters: readonly string[] | null;
 }
 
 /**
- * Reads the filters over a process.
+ * Reads the filters of a process.
  *
- * @param self the words that start this program
+ * @param self the command that starts cprctl itself
  * @throws {OsError} when it cannot be started
  */
 export async function readSeccomp(
@@ -41,7 +40,7 @@ export async function readSeccomp(
   const [program = "", ...args] = [...self, FILTERS_WORD, `${pid}`];
   const { text, failure } = await runBriefly(program, {
     ...{ args, output: "stdout", maximum: MAXIMUM_TEXT, timeoutMs: TIMEOUT_MS },
-    // It is this program, with the environment that it is used to.
+    // It is cprctl itself, so it keeps our environment.
     start: ({ argv, descriptors }) =>
       spawn(argv, { descriptors, newSession: true }),
   });
@@ -51,8 +50,8 @@ export async function readSeccomp(
 }
 
 /**
- * Puts filters over this thread and what it executes. They may forbid whatever
- * comes after them but an exec.
+ * Applies filters to this thread and the program that it executes. They may
+ * forbid every system call except the exec: call this last.
  *
  * @throws {OsError} EACCES without no_new_privs
  */

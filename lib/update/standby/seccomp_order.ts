@@ -1,2 +1,2 @@
-/** The word that makes this program tell the filters over a process. */
-export const FILTERS_WORD = "tell-seccomp-filters";
+/** The internal subcommand that prints the seccomp filters of a process. */
+export const FILTERS_WORD = "print-seccomp-filters";

@@ -1,8 +1,7 @@
 /**
- * This program once more, to look at the filters over a process. That takes to
- * trace it, and a process in an exec that never ends keeps its tracer in the
- * kernel for as long: then it is this process that waits, and is ended. With
- * this process ends the tracing, so that a thread that was late goes on.
+ * The cprctl process that reads the seccomp filters of another one. It has to
+ * trace that process, and would hang in the kernel if that one hangs in an
+ * exec. Then this process is killed, which also ends the tracing.
  *
  * @module
  */
@@ -12,12 +11,12 @@ import { readSeccompFilters } from "../../../ffi/seccomp.ts";
 /**
  * Prints the filters as a JSON array of base64 texts, the oldest first.
  *
- * @param words the process's pid
+ * @param args the pid of the process
  * @returns the exit code
  * @throws {OsError} as {@linkcode readSeccompFilters} does
  */
-export function tellFilters(words: readonly string[]): number {
-  const filters = readSeccompFilters(Number(words[0]));
+export function printFilters(args: readonly string[]): number {
+  const filters = readSeccompFilters(Number(args[0]));
   console.log(JSON.stringify(filters.map((it) => it.toBase64())));
   return 0;
 }

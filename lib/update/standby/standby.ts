@@ -26,42 +26,42 @@ import { STANDBY_TIMEOUT_MS } from "../timeouts.ts";
 
 const SOCKET_FILE = "standby.sock";
 const BACKLOG = 16;
-/** Of the socket: whoever may connect gets the VM's memory. */
+/** Of the socket: it gives access to the VM's memory. */
 const OWNER_ONLY = 0o600;
-/** What goes wrong in a standby is said there. */
+/** The standby's standard error. */
 const LOG_FILE = "standby.log";
 const ABSENT = "no-standby";
 const NOT_CONFINED = "not-confined";
-/** Until it has ended by itself. */
+/** Until the standby has ended. */
 const END_TIMEOUT_MS = 5_000;
 
-/** What a standby is to become, should it come to that. */
+/** How to start a standby. */
 export interface StandbyStart {
   /** The update's run directory. */
   readonly directory: string;
   readonly context: ProcessContext;
-  /** The control groups to be in. */
+  /** The control groups to enter at the start. */
   readonly groups: Cgroups;
   readonly files: ContextFiles;
-  /** The old program's command line, made to wait for its state. */
+  /** The old program's command line, with -incoming. */
   readonly argv: readonly string[];
-  /** The words that start cprctl. */
+  /** The command that starts cprctl itself. */
   readonly self: readonly string[];
-  /** Whether one that cannot be confined as the VM is a failure. */
+  /** Whether to fail if the standby cannot be confined like the VM. */
   readonly strict: boolean;
 }
 
-/** The standby of a VM's memory, seen from cprctl. */
+/** A standby process, as controlled by cprctl. */
 export class Standby implements AsyncDisposable {
   readonly #socket: UnixSocket;
-  /** Its process, which keeps its id when it becomes the old program. */
+  /** It stays the same when the standby becomes the old program. */
   readonly #pid: number;
-  /** What it could not be given of the VM's place, and why. */
+  /** The parts of the process context that it could not take on, and why. */
   readonly problems: readonly string[];
-  /** Undefined where another cprctl started it. */
+  /** Undefined if another cprctl started it. */
   readonly #child: Child | undefined;
-  /** True once it is to live on as the old program. */
-  #gone = false;
+  /** Whether the process must outlive this object. */
+  #left = false;
 
   private constructor(
     socket: UnixSocket,
@@ -75,10 +75,10 @@ export class Standby implements AsyncDisposable {
   }
 
   /**
-   * Starts a standby, notes it, and waits until it is there, while the guest
-   * still runs.
+   * Starts a standby, waits for its greeting, and records it in the run
+   * directory. The guest still runs.
    *
-   * @throws {UpdateProblem} when it does not come
+   * @throws {UpdateProblem} when it does not start
    */
   static async start(order: StandbyStart): Promise<Standby> {
     const path = `${order.directory}/${SOCKET_FILE}`;
@@ -87,19 +87,19 @@ export class Standby implements AsyncDisposable {
     const child = spawnStandby(order, listener);
     try {
       const socket = await UnixSocket.connect(path, STANDBY_TIMEOUT_MS);
-      const standby = new Standby(socket, await greeted(socket), child);
+      const standby = new Standby(socket, await receiveGreeting(socket), child);
       if (order.strict) requireConfined(standby);
       await noteStandby(order.directory, standby.pid);
       return standby;
     } catch (error) {
       child[Symbol.dispose]();
-      throw await explained(error, order);
+      throw await withLog(error, order);
     }
   }
 
   /**
-   * The standby that another cprctl left; undefined without one, and where it is
-   * about to end: it held nothing when its cprctl did.
+   * Connects to the standby that another cprctl has left. Undefined if there is
+   * none, or it is about to end because it holds nothing.
    */
   static async find(directory: string): Promise<Standby | undefined> {
     const path = `${directory}/${SOCKET_FILE}`;
@@ -108,7 +108,7 @@ export class Standby implements AsyncDisposable {
       const socket = stack.use(
         await UnixSocket.connect(path, STANDBY_TIMEOUT_MS),
       );
-      const standby = new Standby(socket, await greeted(socket));
+      const standby = new Standby(socket, await receiveGreeting(socket));
       stack.move();
       return standby;
     } catch (error) {
@@ -124,12 +124,12 @@ export class Standby implements AsyncDisposable {
     return this.#pid;
   }
 
-  /** Hands the memory over: it outlives this process from now on. */
+  /** Sends the memory's descriptors: from now on it outlives this process. */
   async hold(preserved: readonly Preserved[]): Promise<void> {
-    // The guest waits: as few messages as can be.
+    // As few messages as possible: the guest is stopped.
     for (let at = 0; at < preserved.length; at += SCM_MAX_FD) {
       const some = preserved.slice(at, at + SCM_MAX_FD);
-      await this.#say(
+      await this.#send(
         { do: "hold", roles: some.map(({ role }) => role) },
         some.map(({ fd }) => fd),
       );
@@ -139,56 +139,56 @@ export class Standby implements AsyncDisposable {
   /**
    * Everything that another standby needs; this one keeps it as well.
    *
-   * @throws {UpdateProblem} when it does not come whole
+   * @throws {UpdateProblem} when it is incomplete
    */
   async duplicate(): Promise<Holdings> {
-    await this.#say({ do: "duplicate" });
+    await this.#send({ do: "duplicate" });
     return await Holdings.receive(lines(this.#socket, STANDBY_TIMEOUT_MS));
   }
 
   /**
-   * Makes the standby the old program.
+   * Makes the standby execute the old program.
    *
-   * @returns its process, which has ended when it could not execute it
+   * @returns its process, which has ended if the exec failed
    * @throws {OsError} ESRCH when the standby has ended before
    */
   async go(): Promise<PidFd> {
     using stack = new DisposableStack();
-    // It lives as long as it listens: no other process has its pid now.
+    // It is alive, since it has the socket: the pid is not reused.
     const process = stack.use(PidFd.open(this.#pid));
-    await this.#say({ do: "go" });
+    await this.#send({ do: "go" });
     // The exec closes the socket, as does the end of the process.
     for await (const { line } of lines(this.#socket, STANDBY_TIMEOUT_MS)) {
       void line;
     }
-    this.#gone = true;
+    this.#left = true;
     this.#child?.release();
     stack.move();
     return process;
   }
 
-  /** Leaves the standby where it is, for `cprctl recover`. */
+  /** Keeps the standby running, for `cprctl recover`. */
   leave(): void {
-    this.#gone = true;
+    this.#left = true;
     this.#socket[Symbol.dispose]();
     this.#child?.release();
   }
 
-  /** Lets the memory go and waits for the standby's end. */
+  /** Releases the memory and waits for the end of the standby. */
   async [Symbol.asyncDispose](): Promise<void> {
     using _socket = this.#socket;
-    if (this.#gone) return;
+    if (this.#left) return;
     using child = this.#child;
     try {
-      await this.#say({ do: "end" });
+      await this.#send({ do: "end" });
       await child?.wait(END_TIMEOUT_MS);
     } catch (error) {
-      // It ended by itself, or is ended by force with the child's disposal.
+      // It has ended already, or disposing of the child kills it.
       if (!(error instanceof OsError)) throw error;
     }
   }
 
-  async #say(
+  async #send(
     request: StandbyRequest,
     descriptors: readonly Fd[] = [],
   ): Promise<void> {
@@ -203,22 +203,21 @@ function requireConfined({ problems }: Standby): void {
   if (problems.length === 0) return;
   throw new UpdateProblem(
     NOT_CONFINED,
-    "A VM that had to be put back would be less confined than it is: " +
+    "After a rollback the VM would be less confined than now: " +
       problems.join("; "),
     { remedy: `Run cprctl as root, or accept it with ${ALLOW_WEAKER}` },
   );
 }
 
-/** What a standby begins a connection with. */
-async function greeted(socket: UnixSocket): Promise<StandbyGreeting> {
+async function receiveGreeting(socket: UnixSocket): Promise<StandbyGreeting> {
   for await (const { line } of lines(socket, STANDBY_TIMEOUT_MS)) {
     return JSON.parse(line) as StandbyGreeting;
   }
-  throw new UpdateProblem(ABSENT, "The standby process is gone");
+  throw new UpdateProblem(ABSENT, "The standby process has ended");
 }
 
-/** The same error, with what the standby said. */
-async function explained(
+/** The error, with what the standby wrote to its log. */
+async function withLog(
   error: unknown,
   order: StandbyStart,
 ): Promise<unknown> {
@@ -228,7 +227,7 @@ async function explained(
   const log = (await Deno.readTextFile(logFile(order))).trim();
   return log === "" ? error : new UpdateProblem(
     ABSENT,
-    `The standby process is gone, which said: ${log}`,
+    `The standby process has ended; it said: ${log}`,
     { cause: error },
   );
 }
@@ -246,7 +245,7 @@ function spawnStandby(order: StandbyStart, listener: UnixListener): Child {
     return there;
   };
   using memfd = createMemfd("cprctl-standby");
-  const told: StandbyOrder = {
+  const input: StandbyOrder = {
     context: order.context,
     groups: order.groups,
     argv: order.argv,
@@ -260,15 +259,15 @@ function spawnStandby(order: StandbyStart, listener: UnixListener): Child {
     listener: give(listener.number),
     path: listener.path,
   };
-  memfd.writeAll(new TextEncoder().encode(JSON.stringify(told)));
+  memfd.writeAll(new TextEncoder().encode(JSON.stringify(input)));
   const number = give(memfd.number);
-  // Not where we say it: that may be a pipe, whose reader waits for its end.
+  // Not our standard error: if it is a pipe, its reader would wait for EOF.
   using log = Fd.open(logFile(order), O_WRONLY | O_CREAT | O_APPEND, 0o600);
   descriptors.set(2, log.number);
   return spawn([...order.self, STANDBY_WORD, String(number)], {
     descriptors,
     newSession: true,
-    // The VM's own limit, set later, may be below its descriptors.
+    // The VM's own limit, set later, may be too low for all descriptors.
     openFiles: getLimit("NOFILE"),
   });
 }

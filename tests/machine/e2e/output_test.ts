@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../../ffi/fd.ts";
 import { O_NONBLOCK, O_RDWR } from "../../../ffi/open_flags.ts";
-import { Outlet } from "../../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 import { POLLIN, pollNow } from "../../../ffi/poll.ts";
 import { said } from "../../ffi/processes.ts";
 import { until } from "../../qemu/harness/until.ts";
@@ -27,10 +27,10 @@ class Pipe implements Disposable {
 
   /** Writes dots into it until it takes no more; how many it took. */
   fill(): number {
-    using outlet = Outlet.over(this.#fd.number);
+    using writer = NonblockingWriter.over(this.#fd.number);
     const dots = new Uint8Array(4096).fill(".".charCodeAt(0));
     let taken = 0;
-    for (let count = 1; count !== 0; taken += count) count = outlet.write(dots);
+    for (let count = 1; count !== 0; taken += count) count = writer.write(dots);
     return taken;
   }
 

@@ -1,21 +1,20 @@
 /**
- * Keeps the memory of another process mapped beyond its exec or its end.
+ * Pins the address space of another process beyond its exec or its end.
  *
- * An address space is taken apart when its last user lets go of it, and an exec
- * waits for that: some 50 ms for every gigabyte in it. Whoever reads from
- * `/proc/PID/mem` is one of the users until the read is over, and this read is
- * over when we say so:
+ * The kernel frees an address space when its last user drops it, and an exec
+ * waits for that: about 50 ms for each gigabyte. A read from `/proc/PID/mem` is
+ * a user until it ends, and this read ends when we want:
  *
  * ```
  * pread(/proc/PID/mem, page) on a thread
- *   the kernel takes hold of the address space, copies a byte of it, and wants
- *   to put that into our page, which is not there ─▶ userfaultfd(2): it waits
+ *   the kernel pins the address space and copies a byte of it to our page,
+ *   which is not present ─▶ userfaultfd(2): the read waits
  *   …
- * close(userfaultfd) ─▶ the page is there, the read over, and if nobody else
- *   uses the address space, the thread takes it apart
+ * close(userfaultfd) ─▶ the page is present and the read ends; without other
+ *   users the thread frees the address space
  * ```
  *
- * The wait can be killed: nothing is left of it when this process ends.
+ * The wait is killable: nothing is left of it when this process ends.
  *
  * @module
  */
@@ -39,11 +38,11 @@ const REGISTER_MISSING = 1n;
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
-/** Nothing is read into but its first byte; a page of any architecture. */
+/** The largest page size; only the first byte is used. */
 const PAGE_BYTES = 65_536;
 
-/** A read of another process's memory that is not over until it is disposed. */
-export class StalledRead implements AsyncDisposable {
+/** Pins an address space until it is disposed of. */
+export class AddressSpacePin implements AsyncDisposable {
   readonly #stack: DisposableStack;
   readonly #faults: WaitableFd;
   readonly #read: Promise<number>;
@@ -59,36 +58,36 @@ export class StalledRead implements AsyncDisposable {
   }
 
   /**
-   * Begins to read; the address space is held when this resolves.
+   * Pins the address space of a process.
    *
    * @param address of a readable byte in the process
    * @throws {OsError} EACCES or EPERM without the right to trace the process or
-   * to handle page faults of the kernel; ENOSYS; EIO when there is no byte;
-   * ETIMEDOUT.
+   * to handle page faults of the kernel; ENOSYS; EIO when the byte cannot be
+   * read; ETIMEDOUT.
    */
   static async begin(
     pid: number,
     address: bigint,
     timeoutMs: number,
-  ): Promise<StalledRead> {
+  ): Promise<AddressSpacePin> {
     using stack = new DisposableStack();
     const memory = stack.use(Fd.open(`/proc/${pid}/mem`, O_RDONLY));
     const page = missingPage(stack);
     const faults = stack.use(new WaitableFd(faultsOf(page)));
     const read = libc()
       .pread_on_thread(memory.number, page, 1n, address);
-    const held = new StalledRead(stack.move(), faults, read);
+    const pin = new AddressSpacePin(stack.move(), faults, read);
     const end = await Promise.race([
       stalled(faults, timeoutMs),
       read.then(() => "over" as const),
     ]);
-    if (end === "stalled") return held;
-    await held[Symbol.asyncDispose]();
+    if (end === "stalled") return pin;
+    await pin[Symbol.asyncDispose]();
     const code = end === "over" ? "EIO" : "ETIMEDOUT";
     throw osError(code, "pread", `/proc/${pid}/mem`);
   }
 
-  /** Lets go; resolves when the address space is gone, if it was ours alone. */
+  /** Unpins; if there is no other user, waits until the memory is freed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#faults[Symbol.dispose]();
     await this.#read;
@@ -96,7 +95,7 @@ export class StalledRead implements AsyncDisposable {
   }
 }
 
-/** Waits until somebody waits for the page. */
+/** Waits until the read waits for the page. */
 async function stalled(
   faults: WaitableFd,
   timeoutMs: number,
@@ -104,13 +103,13 @@ async function stalled(
   try {
     return await faults.wait(POLLIN, timeoutMs) === 0 ? "late" : "stalled";
   } catch (error) {
-    // Disposed meanwhile, as the read was over at once.
+    // Disposed of, because the read ended at once.
     if (!(error instanceof OsError) || error.code !== "ECANCELED") throw error;
     return "late";
   }
 }
 
-/** The address of a page that is not there until it is touched. */
+/** The address of a page that is not present. */
 function missingPage(stack: DisposableStack): bigint {
   const size = BigInt(PAGE_BYTES);
   const page = libc()
@@ -120,7 +119,7 @@ function missingPage(stack: DisposableStack): bigint {
   return page;
 }
 
-/** The descriptor that has whoever touches the page wait. */
+/** The userfaultfd for the page. */
 function faultsOf(page: bigint): Fd {
   const faults = Fd.adopt(
     check(

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { O_WRONLY } from "../../ffi/open_flags.ts";
-import { StalledRead } from "../../ffi/stalled_read.ts";
+import { AddressSpacePin } from "../../ffi/address_space_pin.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -70,7 +70,7 @@ async function isAllowed(): Promise<boolean> {
   await victim.hears();
   try {
     const { pid, address } = victim;
-    await using _held = await StalledRead.begin(pid, address, TIMEOUT_MS);
+    await using _held = await AddressSpacePin.begin(pid, address, TIMEOUT_MS);
     return true;
   } catch (error) {
     assert(error instanceof OsError);
@@ -93,7 +93,7 @@ for (const isHeld of [true, false]) {
       assertEquals(await victim.hears(), "ready\n");
       const { pid, address } = victim;
       const held = isHeld
-        ? await StalledRead.begin(pid, address, TIMEOUT_MS)
+        ? await AddressSpacePin.begin(pid, address, TIMEOUT_MS)
         : undefined;
       assert(victim.isInUse);
       await victim.says("go on\n");
@@ -107,21 +107,21 @@ for (const isHeld of [true, false]) {
 }
 
 Deno.test({
-  name: "an address that is not there is refused",
+  name: "an address that is not mapped is refused",
   ignore,
   async fn() {
     await using victim = new Victim();
     const error = await assertRejects(
-      () => StalledRead.begin(victim.pid, 0n, TIMEOUT_MS),
+      () => AddressSpacePin.begin(victim.pid, 0n, TIMEOUT_MS),
       OsError,
     );
     assertEquals(error.code, "EIO");
   },
 });
 
-Deno.test("a process that is not there is refused", async () => {
+Deno.test("a process that does not exist is refused", async () => {
   const error = await assertRejects(
-    () => StalledRead.begin(2 ** 22 + 1, 0n, TIMEOUT_MS),
+    () => AddressSpacePin.begin(2 ** 22 + 1, 0n, TIMEOUT_MS),
     OsError,
   );
   assertEquals(error.code, "ENOENT");

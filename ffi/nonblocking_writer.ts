@@ -1,15 +1,15 @@
 /**
- * Writing without ever waiting for whoever reads.
+ * Writes to an inherited descriptor without ever waiting for its reader.
  *
- * O_NONBLOCK is a flag of the open file, and an inherited one is shared: with a
- * shell, with a logger, with the program that is executed next. None of them
- * expects EAGAIN, so the flag is never set on what was inherited.
+ * O_NONBLOCK is a flag of the open file description, which may be shared with a
+ * shell, a logger, or the program that is executed next. None of them expects
+ * EAGAIN, so the flag is never set on an inherited descriptor.
  *
  * ```
- *   pipe, FIFO, terminal   opened anew through /proc, not blocking
- *   socket, and what may   poll(2) before every piece; a piece of PIPE_BUF is
- *   not be opened anew       taken whole where there is room at all
- *   file                   does not wait for anybody
+ *   pipe, FIFO, terminal    opened again through /proc, with O_NONBLOCK
+ *   socket, and those that  poll(2) before each piece; if there is any room, a
+ *   cannot be opened again    piece of PIPE_BUF is written completely
+ *   file                    never waits
  * ```
  *
  * @module
@@ -23,10 +23,10 @@ import { poll, pollNow, POLLOUT } from "./poll.ts";
 
 const PIPE_BUF = 4096;
 
-/** A descriptor that is written to as far as it takes something at once. */
-export class Outlet implements Disposable {
+/** Writes to a descriptor only as much as is possible without waiting. */
+export class NonblockingWriter implements Disposable {
   readonly #fd: Fd;
-  /** Whether a write might wait, so that it has to be asked before. */
+  /** Whether a write could wait, so that poll(2) is needed before. */
   readonly #mayWait: boolean;
 
   private constructor(fd: Fd, mayWait: boolean) {
@@ -34,29 +34,29 @@ export class Outlet implements Disposable {
     this.#mayWait = mayWait;
   }
 
-  /** Takes over a descriptor that was opened with O_NONBLOCK. */
-  static adopt(fd: Fd): Outlet {
-    return new Outlet(fd, false);
+  /** Takes ownership of a descriptor that was opened with O_NONBLOCK. */
+  static adopt(fd: Fd): NonblockingWriter {
+    return new NonblockingWriter(fd, false);
   }
 
   /**
-   * An outlet of its own to what a descriptor of this process writes to.
+   * A writer to the file of an open descriptor.
    *
    * @throws {OsError} EBADF, or EMFILE when no number is free.
    */
-  static over(number: number): Outlet {
+  static over(number: number): NonblockingWriter {
     const { isFile, isSocket } = fileStatus(number);
-    const own = isFile || isSocket ? undefined : openedAnew(number);
+    const own = isFile || isSocket ? undefined : openAgain(number);
     return own === undefined
-      ? new Outlet(duplicate(number), !isFile)
-      : new Outlet(own, false);
+      ? new NonblockingWriter(duplicate(number), !isFile)
+      : new NonblockingWriter(own, false);
   }
 
   /**
-   * Writes what is taken at once.
+   * Writes as much as is possible without waiting.
    *
-   * @returns how many bytes that were; the rest may be offered again
-   * @throws {OsError} EPIPE when nobody reads any more, ENOSPC, EIO.
+   * @returns the number of bytes that were written
+   * @throws {OsError} EPIPE when there is no reader, ENOSPC, EIO.
    */
   write(bytes: Uint8Array): number {
     for (let done = 0; done < bytes.length;) {
@@ -81,10 +81,10 @@ export class Outlet implements Disposable {
   }
 
   /**
-   * Waits until something may be taken, or writing would say why not; the
-   * outlet must not be disposed of meanwhile.
+   * Waits until a write can succeed, or fails with an error. The writer must
+   * not be disposed of during the wait.
    *
-   * @returns false when the time is over
+   * @returns false at the timeout
    */
   async writable(timeoutMs: number): Promise<boolean> {
     const [ready] = await poll(
@@ -99,8 +99,8 @@ export class Outlet implements Disposable {
   }
 }
 
-/** Undefined where that is not allowed, or where nobody reads. */
-function openedAnew(number: number): Fd | undefined {
+/** Undefined if that is not allowed, or there is no reader. */
+function openAgain(number: number): Fd | undefined {
   try {
     return Fd.open(
       `/proc/self/fd/${number}`,

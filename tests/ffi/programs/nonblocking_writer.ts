@@ -2,7 +2,7 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { check, libc, OsError } from "../../../ffi/libc.ts";
 import { O_NOCTTY, O_NONBLOCK, O_RDWR } from "../../../ffi/open_flags.ts";
-import { Outlet } from "../../../ffi/outlet.ts";
+import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -44,34 +44,34 @@ function isNonblocking(fd: Fd): boolean {
     O_NONBLOCK) !== 0;
 }
 
-const [reader, writer] = pair(Deno.args[0] ?? "");
-using outlet = Outlet.over(writer.number);
+const [reader, end] = pair(Deno.args[0] ?? "");
+using writer = NonblockingWriter.over(end.number);
 const line = new TextEncoder().encode(`${"x".repeat(78)}\n`);
 
 function fill(): number {
   let taken = 0;
   for (;;) {
-    const count = outlet.write(line);
+    const count = writer.write(line);
     if (count === 0) return taken;
     taken += count;
   }
 }
 
 const first = fill();
-const writable = outlet.writable(LONG_MS);
+const writable = writer.writable(LONG_MS);
 for (let drained = 0; drained < first;) {
   drained += reader.read(new Uint8Array(65536));
 }
 const second = await writable ? fill() : 0;
 reader.close();
-let end = "written";
+let result = "written";
 try {
-  outlet.write(line);
+  writer.write(line);
 } catch (error) {
-  end = error instanceof OsError ? error.code : String(error);
+  result = error instanceof OsError ? error.code : String(error);
 }
 console.log(JSON.stringify({
   filled: first > 1024 && second > 1024,
-  nonblocking: isNonblocking(writer),
-  end,
+  nonblocking: isNonblocking(end),
+  end: result,
 }));
