@@ -1,4 +1,5 @@
-import { readWholeText } from "../bounded_file.ts";
+import { readWholeText, UnreadableError } from "../bounded_file.ts";
+import { isGone } from "../gone.ts";
 
 /** Of whatever is not known to be longer. */
 const MAXIMUM_FILE = 4 * 1024 * 1024;
@@ -15,4 +16,10 @@ export async function readProcText(
   limit = MAXIMUM_FILE,
 ): Promise<string> {
   return await readWholeText(`/proc/${pid}/${name}`, limit);
+}
+
+/** Whether a process has ended, is not for us to look at, or keeps us waiting. */
+export function isHidden(error: unknown): boolean {
+  return isGone(error) || error instanceof Deno.errors.PermissionDenied ||
+    error instanceof UnreadableError;
 }

@@ -33,7 +33,11 @@ export function identityOf(
   return { dev: `${dev}`, ino: `${ino}` };
 }
 
-export function isSameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+/** Of two that are told alike, as {@linkcode FileIdentity} or by the system. */
+export function isSameIdentity<Id extends string | bigint>(
+  a: { readonly dev: Id; readonly ino: Id },
+  b: { readonly dev: Id; readonly ino: Id },
+): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isGone } from "../../gone.ts";
+import { isHidden, readProcText } from "../../proc/file.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { beginCommandLine } from "../../proc/cmdline.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
@@ -90,10 +90,8 @@ class Search implements VmProcesses {
         this.#skipped.push({ pid, why: process });
       } else if (process !== undefined) this.#found.push(process);
     } catch (error) {
-      if (isGone(error) || error instanceof Deno.errors.PermissionDenied) {
-        return; // it is not known whether it is a VM
-      }
-      throw error;
+      // It is not known whether it is a VM.
+      if (!isHidden(error)) throw error;
     }
   }
 
@@ -117,7 +115,7 @@ class Search implements VmProcesses {
     const program = programOf(argv, executable);
     if (program === undefined) return undefined;
     if (executable === undefined) return "denied";
-    const name = await Deno.readTextFile(`/proc/${pid}/comm`);
+    const name = await readProcText(pid, "comm");
     if (TEARDOWN.test(name.trimEnd())) return undefined;
     if (!whole) return "its command line is too long for a VM";
     const bytes = argv.reduce((sum, { length }) => sum + length + 1, 0) +

@@ -2,8 +2,8 @@
 
 import { signalName } from "../../../ffi/signals.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { isHidden } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
-import { isGone } from "../../gone.ts";
 
 /**
  * "process 12 ended: killed by SIGSEGV"; without the reason where the system
@@ -26,9 +26,7 @@ async function statusOfZombie(pid: number): Promise<number | undefined> {
     const { state, exitStatus } = await readStat(pid);
     return state === "Z" ? exitStatus : undefined;
   } catch (error) {
-    const isHidden = isGone(error) ||
-      error instanceof Deno.errors.PermissionDenied;
-    if (!isHidden) throw error;
-    return undefined;
+    if (isHidden(error)) return undefined;
+    throw error;
   }
 }

@@ -21,7 +21,11 @@ import { hasSetIds } from "../../proc/auxv.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
 import { readEnvironment } from "../../proc/environ.ts";
 import { type Executable, readExecutable } from "../../proc/executable.ts";
-import { type FileIdentity, identityAt } from "../../proc/file_identity.ts";
+import {
+  type FileIdentity,
+  identityAt,
+  isSameIdentity,
+} from "../../proc/file_identity.ts";
 
 /** Who opened a monitor's socket, as the kernel noted it then. */
 export interface Opener {
@@ -111,9 +115,8 @@ export function requireSameNow(it: Identity): void {
     throw error;
   }
   const { image, file, credentials } = now;
-  const { dev, ino } = it.executable;
-  const isSameProgram = image === it.image && file.dev === dev &&
-    file.ino === ino;
+  const isSameProgram = image === it.image &&
+    isSameIdentity(file, it.executable);
   if (!isSameProgram) throw changed(it, "another program");
   requireSameUser(it, credentials);
 }

@@ -17,10 +17,10 @@ import {
 import type { Credentials } from "../../../ffi/identity.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { O_PATH } from "../../../ffi/open_flags.ts";
+import { isSameIdentity } from "../../proc/file_identity.ts";
 import { parseMaps } from "../../proc/maps.ts";
-import { isGone } from "../../gone.ts";
 import { answered, UnreadableError } from "../../bounded_file.ts";
-import { readProcText } from "../../proc/file.ts";
+import { isHidden, readProcText } from "../../proc/file.ts";
 
 /** All of QEMU's are fewer; a process may map what it likes. */
 const MAXIMUM_MODULES = 64;
@@ -91,8 +91,7 @@ export async function openModules(
 export function isReplaced({ path, file }: KeptModule): boolean {
   try {
     using now = Fd.open(path, O_PATH);
-    const [a, b] = [now.stat(), file.stat()];
-    return a.dev !== b.dev || a.ino !== b.ino;
+    return !isSameIdentity(now.stat(), file.stat());
   } catch (error) {
     if (error instanceof OsError) return true;
     throw error;
@@ -104,9 +103,7 @@ async function readMaps(pid: number): Promise<string> {
   try {
     return await readProcText(pid, "maps", MAXIMUM_MAPS);
   } catch (error) {
-    const isOthers = error instanceof Deno.errors.PermissionDenied ||
-      error instanceof UnreadableError || isGone(error);
-    if (isOthers) return "";
+    if (isHidden(error)) return "";
     throw error;
   }
 }

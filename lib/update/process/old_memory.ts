@@ -18,10 +18,8 @@ import { OsError } from "../../../ffi/libc.ts";
 import { AddressSpacePin } from "../../../ffi/address_space_pin.ts";
 import { parseMaps } from "../../proc/maps.ts";
 import { readStatusSync } from "../../proc/status.ts";
-import { isGone } from "../../gone.ts";
-import { UnreadableError } from "../../bounded_file.ts";
 import { memoryRoom, START_BYTES } from "./memory_room.ts";
-import { readProcText } from "../../proc/file.ts";
+import { isHidden, readProcText } from "../../proc/file.ts";
 
 /** The kernel lets a process have 65530 mappings, each a line. */
 const MAXIMUM_MAPS = 16 * 1024 * 1024;
@@ -66,9 +64,7 @@ export class OldMemory implements AsyncDisposable {
     } catch (error) {
       // Not root, or no such call in this kernel; or the process has ended, or
       // keeps its address space locked.
-      const isKnown = error instanceof OsError || isGone(error) ||
-        error instanceof UnreadableError;
-      if (!isKnown) throw error;
+      if (!(error instanceof OsError || isHidden(error))) throw error;
       return new OldMemory(undefined);
     }
   }

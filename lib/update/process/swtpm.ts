@@ -5,12 +5,10 @@
  * @module
  */
 
-import { isGone } from "../../gone.ts";
 import type { FoundFile } from "../../proc/file_identity.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import { UnreadableError } from "../../bounded_file.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
-import { readProcText } from "../../proc/file.ts";
+import { isHidden, readProcText } from "../../proc/file.ts";
 import { isSameIdentity } from "../../proc/file_identity.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
 
@@ -54,9 +52,7 @@ async function look(
     const { uid } = await readOwner(pid);
     return { pid, uid, terminates: endsWithItsClient(argv) };
   } catch (error) {
-    const isNone = isGone(error) || error instanceof UnreadableError ||
-      error instanceof Deno.errors.PermissionDenied;
-    if (isNone) return undefined;
+    if (isHidden(error)) return undefined;
     throw error;
   }
 }

@@ -129,7 +129,7 @@ async function namedThreads(
     queryCpusFast(client),
     queryIoThreads(client),
   ]);
-  const hostId = threadIds(pid);
+  const hostId = hostIdsOf(pid);
   const named = new Map([[MAIN_THREAD, pid]]);
   const add = (name: string, own: number) => {
     const tid = hostId(own);
@@ -146,7 +146,7 @@ async function namedThreads(
  * Translates a thread's id as the process knows it: one in a pid namespace of
  * its own counts anew.
  */
-function threadIds(pid: number): (own: number) => number | undefined {
+function hostIdsOf(pid: number): (own: number) => number | undefined {
   if (readStatusSync(pid).ids.length < 2) {
     const own = new Set(readThreadIds(pid));
     return (tid) => own.has(tid) ? tid : undefined;

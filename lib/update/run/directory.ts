@@ -8,6 +8,7 @@ import {
   O_NOFOLLOW,
   O_WRONLY,
 } from "../../../ffi/open_flags.ts";
+import { isSameIdentity } from "../../proc/file_identity.ts";
 import { ifThere } from "../../gone.ts";
 import { RefusedError } from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
@@ -112,8 +113,7 @@ export class RunDirectory implements AsyncDisposable {
     using root = openRoot(`/proc/${pid}/root`);
     try {
       const theirs = foreignStatus(this.stateFile, { root });
-      const ours = foreignStatus(this.stateFile);
-      return theirs.dev === ours.dev && theirs.ino === ours.ino;
+      return isSameIdentity(theirs, foreignStatus(this.stateFile));
     } catch (error) {
       if (error instanceof OsError) return false;
       throw error;

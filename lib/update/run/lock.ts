@@ -1,6 +1,7 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { foreignStatus } from "../../../ffi/foreign_file.ts";
 import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/open_flags.ts";
+import { isSameIdentity } from "../../proc/file_identity.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { openInTime, UnreadableError } from "../../bounded_file.ts";
 import { RefusedError } from "../error.ts";
@@ -97,6 +98,6 @@ function openOfProcess(pid: number): Promise<Fd | undefined> {
 }
 
 function isAt(path: string, file: Fd): boolean {
-  const [there, here] = [ifThereSync(() => foreignStatus(path)), file.stat()];
-  return there?.dev === here.dev && there.ino === here.ino;
+  const there = ifThereSync(() => foreignStatus(path));
+  return there !== undefined && isSameIdentity(there, file.stat());
 }

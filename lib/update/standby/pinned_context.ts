@@ -107,7 +107,7 @@ function isOurs(namespace: Fd): boolean {
   try {
     using owner = ownerOf(namespace);
     using own = Fd.open("/proc/self/ns/user", O_RDONLY);
-    return isSameIdentity(identityOf(owner.stat()), identityOf(own.stat()));
+    return isSameIdentity(owner.stat(), own.stat());
   } catch (error) {
     if (error instanceof OsError && error.code === "EPERM") return false;
     throw error;

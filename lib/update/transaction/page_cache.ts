@@ -99,8 +99,7 @@ function isExecuted(file: Fd, { executable }: Facts): boolean {
 function isOurs(file: Fd, path: string): boolean {
   try {
     const ours = foreignStatus(path, { followLink: true });
-    const theirs = file.stat();
-    return ours.dev === theirs.dev && ours.ino === theirs.ino;
+    return isSameIdentity(ours, file.stat());
   } catch (error) {
     if (error instanceof OsError) return false;
     throw error;

@@ -112,7 +112,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
       { remedy: "Give the VM a monitor on a unix socket" },
     );
   }
-  const identity = await identityOf(peer);
+  const identity = await identifyPeer(peer);
   const { pid, startTime, image, executable, argv } = identity;
   const { uid, gid } = identity.credentials;
   const { status, running } = await queryStatus(client);
@@ -145,7 +145,7 @@ function absolute(address: QmpAddress): QmpAddress {
 }
 
 /** Identifies the process that listens at a monitor. */
-async function identityOf(peer: Peer): Promise<Identity> {
+async function identifyPeer(peer: Peer): Promise<Identity> {
   try {
     return await identify(peer);
   } catch (cause) {

@@ -1,8 +1,7 @@
 /** Probes a VM before and after an update. */
 
+import { isHidden } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
-import { isGone } from "../../gone.ts";
-import { UnreadableError } from "../../bounded_file.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/types/mod.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
@@ -52,10 +51,7 @@ export async function probeVm(
       running,
     };
   } catch (error) {
-    const silent = error instanceof QmpError ||
-      isGone(error) || error instanceof UnreadableError ||
-      error instanceof Deno.errors.PermissionDenied;
-    if (!silent) throw error;
-    return undefined;
+    if (error instanceof QmpError || isHidden(error)) return undefined;
+    throw error;
   }
 }
