@@ -54,7 +54,7 @@ Deno.test(`cprctl update --all moves ${CROWD} VMs and loses none`, async () => {
   );
 });
 
-Deno.test("cprctl update --all ends with the first VM that goes back", async () => {
+Deno.test("cprctl update --all ends with the first rollback", async () => {
   await using crowd = await Crowd.boot(builds.old, 4, accelerator);
   const witnesses = await crowd.witnesses();
   const folder = crowd.vms[0]?.folder ?? "";

@@ -9,7 +9,7 @@ import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
 
 const builds = await qemuBuilds();
 
-Deno.test("the file alone tells its version, shows the demo and moves a VM", async (t) => {
+Deno.test("the single file prints its version, runs the demo and moves a VM", async (t) => {
   await using program = await AloneProgram.make();
 
   await t.step("version", async () => {

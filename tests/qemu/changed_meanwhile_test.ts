@@ -93,7 +93,7 @@ Deno.test("a guest that is reset is moved at once", async () => {
 
 const LATE = { id: "late", backend: { type: "null", data: {} } };
 
-Deno.test("an update starts over where a client changed the VM meanwhile", async () => {
+Deno.test("an update starts over when a client has changed the VM", async () => {
   await using vm = await boot();
   let starts = 0;
   const { report, said } = await updateDuring(vm, {
@@ -115,7 +115,7 @@ Deno.test("an update starts over where a client changed the VM meanwhile", async
   assertEquals(vm.executable(), builds.new.binary);
 });
 
-Deno.test("an update gives up where the VM is changed again and again", async () => {
+Deno.test("an update gives up when the VM keeps changing", async () => {
   await using vm = await boot();
   let starts = 0;
   const { report, said } = await updateDuring(vm, {

@@ -51,7 +51,7 @@ const OLDER_LPC = '/"name": "ICH9LPC"/{n;s/: 1,/: 0,/}';
 const OTHER_BLK = '/"name": "virtio-blk"/,/"size"/s/"virtio"/"other"/';
 const OLDER_NET = '/"name": "virtio-net"/{n;s/: 11,/: 10,/}';
 
-Deno.test("what the new program would not load, a VM that has it is told", async (t) => {
+Deno.test("a device that the new program would not load is reported", async (t) => {
   await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
   const monitor = ["--qmp", vm.files.qmp];
   await t.step("refused", async () => {
@@ -88,7 +88,7 @@ Deno.test("what the new program would not load, a VM that has it is told", async
   });
 });
 
-Deno.test("a program that is gone is still asked", async () => {
+Deno.test("a deleted program can still be probed", async () => {
   // Its libraries are found by where it lies.
   const binary = await Deno.makeTempFile({ dir: OLD.replace(/[^/]*$/, "") });
   let isThere = true;

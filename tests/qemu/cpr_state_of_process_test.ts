@@ -31,7 +31,7 @@ async function assertShown(pid: number): Promise<void> {
   }
 }
 
-Deno.test("the CPR state of a waiting QEMU is shown, and of its successor before it loads", async () => {
+Deno.test("CPR state is shown of a source in pre-switchover, and of a destination before its load", async () => {
   await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
   const without = await runCprctl(["inspect", "--pid", String(vm.pid)]);
   assertEquals([without.code, without.stdout], [1, ""]);

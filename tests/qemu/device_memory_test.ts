@@ -52,7 +52,7 @@ async function firstWord(vm: VirtualMachine): Promise<string> {
 }
 
 for (const backend of ["memory-backend-memfd", "memory-backend-ram"]) {
-  Deno.test(`virtio-mem on a ${backend} comes along and goes back`, async () => {
+  Deno.test(`virtio-mem on a ${backend} is preserved by update and rollback`, async () => {
     await using vm = await bootWith(backend);
     writeSecret(vm.pid);
     assertStringIncludes(await firstWord(vm), SECRET);

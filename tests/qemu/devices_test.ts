@@ -48,7 +48,7 @@ Deno.test("no type of device was found to fail", () => {
 
 for (const board of BOARD_NAMES) {
   Deno.test({
-    name: `what the page says of devices of ${board} is so`,
+    name: `the page is right about devices of ${board}`,
     ignore: !isOfPage,
     async fn() {
       const some = types.filter(({ name }) => SAMPLE[board].includes(name));

@@ -77,7 +77,7 @@ const killed = (vm: VirtualMachine) => async () => {
   Deno.kill(vm.pid, "SIGKILL");
 };
 
-Deno.test("a program that ends when the guest has run has not updated the VM", async () => {
+Deno.test("a program that ends after the resume has not updated the VM", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   await using stack = new AsyncDisposableStack();
@@ -96,7 +96,7 @@ Deno.test("a program that ends when the guest has run has not updated the VM", a
   assertEquals(await recover({ timeoutMs: TIMEOUT_MS, self: SELF }), []);
 });
 
-Deno.test("a VM that is told to quit as it runs was shut down", async () => {
+Deno.test("a VM that is told to quit after the resume was shut down", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   await using stack = new AsyncDisposableStack();
@@ -115,7 +115,7 @@ Deno.test("a VM that is told to quit as it runs was shut down", async () => {
   assertEquals(await runDirectories(vm.pid), []);
 });
 
-Deno.test("a program that ends as recover lets the guest run is told", async () => {
+Deno.test("a program that ends after the resume by recover is reported", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   {
@@ -145,7 +145,7 @@ async function killReturned(vm: VirtualMachine): Promise<void> {
   await watcher.done;
 }
 
-Deno.test("an old program that ends when the guest runs on it again is told", async () => {
+Deno.test("an old program that ends after a rollback is reported", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const { pid } = vm;

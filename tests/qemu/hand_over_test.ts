@@ -22,7 +22,7 @@ const FIRMWARE_BLOCKS: Readonly<Record<string, readonly string[]>> = {
 // What is handed over does not depend on who executes the guest.
 for (const accelerator of ["tcg"] as const) {
   for (const machine of MACHINES) {
-    Deno.test(`what ${machine.name} hands over is read (${accelerator})`, async () => {
+    Deno.test(`CPR state and stream of ${machine.name} are read (${accelerator})`, async () => {
       await using vm = await VirtualMachine.start(
         builds.old,
         machine,

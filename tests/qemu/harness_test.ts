@@ -30,7 +30,7 @@ Deno.test("a witness notices a reset", async () => {
   await assertRejects(() => witness.assertLivesOn());
 });
 
-Deno.test("a witness notices a byte of RAM that has changed", async () => {
+Deno.test("a witness notices a changed byte of RAM", async () => {
   await using vm = await VirtualMachine.boot(old, PLAIN, "tcg");
   const witness = await Witness.of(vm);
   using ram = vm.ram();
@@ -39,7 +39,7 @@ Deno.test("a witness notices a byte of RAM that has changed", async () => {
   await assertRejects(() => witness.assertLivesOn(), Error, "RAM has changed");
 });
 
-Deno.test("a witness notices a guest that stands still, or does not", async () => {
+Deno.test("a witness notices whether a guest is stopped", async () => {
   await using vm = await VirtualMachine.boot(old, PLAIN, "tcg");
   await vm.command("stop");
   const witness = await Witness.of(vm);

@@ -88,7 +88,7 @@ for (const build of [builds.old, builds.new]) {
   const version = `QEMU ${build.version}`;
 
   for (const [name, form] of Object.entries(FORMS)) {
-    Deno.test(`a stream of ${version} is read whole: ${name}`, async () => {
+    Deno.test(`a stream of ${version} is read completely: ${name}`, async () => {
       const { capabilities, machine = PLAIN } = form;
       await using vm = await VirtualMachine.boot(build, machine, accelerator);
       const path = `${vm.folder}/vm.state`;
@@ -101,7 +101,7 @@ for (const build of [builds.old, builds.new]) {
   }
 
   for (const machine of OTHERS) {
-    Deno.test(`a stream of ${version} is read whole: ${machine.name}`, async () => {
+    Deno.test(`a stream of ${version} is read completely: ${machine.name}`, async () => {
       await using vm = await VirtualMachine.start(build, machine, accelerator);
       const path = `${vm.folder}/vm.state`;
       await saveTo(vm, path);

@@ -54,7 +54,7 @@ async function updateUnder(
 }
 
 for (const at of ["prepare", "migrate"] as const) {
-  Deno.test(`a guest that somebody stops before ${at} stays stopped`, async () => {
+  Deno.test(`a guest that a client stops before ${at} stays stopped`, async () => {
     await using vm = await withSecondMonitor();
     const { report } = await updateUnder(vm, { at, command: "stop" });
     assertEquals([report?.outcome, report?.downtime_ms], ["updated", null]);
@@ -65,7 +65,7 @@ for (const at of ["prepare", "migrate"] as const) {
   });
 }
 
-Deno.test("a guest that somebody lets run before the stop runs afterwards", async () => {
+Deno.test("a guest that a client resumes before the stop runs afterwards", async () => {
   await using vm = await withSecondMonitor();
   await vm.command("stop");
   const witness = await Witness.of(vm);
@@ -95,7 +95,7 @@ const DRIFT: readonly (Interference & { says: RegExp })[] = [
 
 for (const { says, ...interference } of DRIFT) {
   const { command, at } = interference;
-  Deno.test(`${command} before ${at} is not lost: the VM is not moved`, async () => {
+  Deno.test(`${command} before ${at} cancels the update: the VM is not moved`, async () => {
     await using vm = await withSecondMonitor(
       ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1"],
     );
@@ -112,7 +112,7 @@ for (const { says, ...interference } of DRIFT) {
   });
 }
 
-Deno.test("memory in a file that is renamed meanwhile is not lost", async () => {
+Deno.test("memory in a file that is renamed during the update is not lost", async () => {
   await using _base = await Base.make();
   const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "cprctl-" });
   try {
@@ -147,7 +147,7 @@ Deno.test("memory in a file that is renamed meanwhile is not lost", async () => 
   }
 });
 
-Deno.test("whoever follows an update cannot stop it half-way", async () => {
+Deno.test("an error of the observer does not stop an update half-way", async () => {
   await using _base = await Base.make();
   await using vm = await withSecondMonitor();
   const witness = await Witness.of(vm);

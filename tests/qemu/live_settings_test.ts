@@ -64,7 +64,7 @@ async function bootWithSettings(): Promise<VirtualMachine> {
 }
 
 for (const outcome of ["updated", "rolled-back"] as const) {
-  Deno.test(`write thresholds and a balloon's polling are there when it is ${outcome}`, async () => {
+  Deno.test(`write thresholds and a balloon's polling are restored when the VM is ${outcome}`, async () => {
     await using _base = await Base.make();
     await using vm = await bootWithSettings();
     const before = await settingsOf(vm);

@@ -34,7 +34,7 @@ Deno.test("an update needs no room for two programs", { ignore }, async () => {
   await witness.assertLivesOn();
 });
 
-Deno.test("going back needs no more room than that", { ignore }, async () => {
+Deno.test("a rollback needs no more room than that", { ignore }, async () => {
   await using _base = await Base.make();
   await using group = await TightGroup.boot(builds.old);
   const { vm } = group;

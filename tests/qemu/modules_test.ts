@@ -67,7 +67,7 @@ async function assertBack(
   await witness.assertLivesOn();
 }
 
-Deno.test("a VM goes back to its modules after a package upgrade, and is updated then", async () => {
+Deno.test("a VM is rolled back to its modules after a package upgrade, then updated", async () => {
   await using _base = await Base.make();
   await using qemu = new MovableQemu(builds.old);
   await using vm = await boot(qemu.build);
@@ -93,7 +93,7 @@ Deno.test("a VM goes back to its modules after a package upgrade, and is updated
   await witness.assertLivesOn();
 });
 
-Deno.test("recover puts a VM back to its modules after a package upgrade", async () => {
+Deno.test("recover rolls a VM back to its modules after a package upgrade", async () => {
   await using _base = await Base.make();
   await using qemu = new MovableQemu(builds.old);
   await using vm = await boot(qemu.build);

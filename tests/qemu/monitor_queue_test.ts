@@ -40,7 +40,7 @@ class Crowd implements Disposable {
 }
 
 for (const outcome of ["updated", "rolled-back"] as const) {
-  Deno.test(`clients in the queue hold no VM up that is ${outcome}`, async () => {
+  Deno.test(`waiting clients do not delay a VM that is ${outcome}`, async () => {
     await using _base = await Base.make();
     await using passed = await PassedMonitor.boot(builds.old);
     const { vm, qmp } = passed;
@@ -64,7 +64,7 @@ for (const outcome of ["updated", "rolled-back"] as const) {
   });
 }
 
-Deno.test("clients in the queue do not hold recover up", async () => {
+Deno.test("waiting clients do not delay recover", async () => {
   await using _base = await Base.make();
   await using passed = await PassedMonitor.boot(builds.old);
   const { vm, qmp } = passed;

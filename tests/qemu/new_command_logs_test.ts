@@ -70,7 +70,7 @@ for (const accelerator of await accelerators(builds.old)) {
   });
 }
 
-Deno.test("that the log of -D is emptied is told, and true", async () => {
+Deno.test("the log of -D is emptied, which is reported", async () => {
   await using vm = await VirtualMachine.boot(builds.old, {
     ...PLAIN,
     extra: ["-D", "qemu-d.log"],

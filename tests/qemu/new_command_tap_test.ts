@@ -70,7 +70,7 @@ if (problem !== undefined) {
 for (const accelerator of await accelerators(builds.old)) {
   for (const card of CARDS) {
     Deno.test({
-      name: `${card.what} stays as it is (${accelerator})`,
+      name: `${card.what} stays unchanged (${accelerator})`,
       ignore: problem !== undefined,
       fn: () => staysAsItIs(card, accelerator),
     });
@@ -98,7 +98,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a tap interface stays as it is in a rollback",
+  name: "a tap interface is unchanged by a rollback",
   ignore: problem !== undefined,
   async fn() {
     await using vm = await VirtualMachine.boot(builds.old, {

@@ -45,7 +45,7 @@ for (const accelerator of await accelerators(builds.old)) {
     await witness.assertLivesOn();
   });
 
-  Deno.test(`RAM that was allocated in advance is not again (${accelerator})`, async () => {
+  Deno.test(`preallocated RAM is not allocated again (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, {
       ...PLAIN,
       ram: "512M",
@@ -63,7 +63,7 @@ for (const accelerator of await accelerators(builds.old)) {
     await witness.assertLivesOn();
   });
 
-  Deno.test(`servers that wait for a client do not again (${accelerator})`, async () => {
+  Deno.test(`servers do not wait for a client again (${accelerator})`, async () => {
     const folder = await Deno.makeTempDir({ prefix: "cprctl-wait-" });
     const paths = [`${folder}/qmp`, `${folder}/serial,1`, `${folder}/chardev`];
     const [qmp, serial, chardev] = paths;
@@ -88,7 +88,7 @@ for (const accelerator of await accelerators(builds.old)) {
     }
   });
 
-  Deno.test(`an alias becomes the machine type that it was (${accelerator})`, async () => {
+  Deno.test(`a machine alias becomes the exact machine type (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, accelerator);
     assert((await valueOf(vm, "-machine"))?.startsWith("q35,"));
     const { vm: { machine } } = await move(vm, builds.new);
@@ -96,7 +96,7 @@ for (const accelerator of await accelerators(builds.old)) {
     assert((await valueOf(vm, "-machine"))?.startsWith(`${machine},`));
   });
 
-  Deno.test(`words are kept as they were typed (${accelerator})`, async () => {
+  Deno.test(`arguments are kept unchanged (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, {
       ...PLAIN,
       extra: ODD_WORDS,
@@ -171,7 +171,7 @@ for (const accelerator of await accelerators(builds.old)) {
 }
 
 Deno.test({
-  name: "a process that gave up root stays the user that it is",
+  name: "a process that has dropped root keeps its user",
   ignore: Deno.uid() !== 0, // only root can become another user
   async fn() {
     await using vm = await VirtualMachine.boot(builds.old, {

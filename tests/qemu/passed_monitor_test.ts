@@ -32,7 +32,7 @@ async function goesBack(
   await witness.assertLivesOn();
 }
 
-Deno.test("goes back, time after time, and is updated then", async () => {
+Deno.test("is rolled back repeatedly, then updated", async () => {
   await using _base = await Base.make();
   await using passed = await PassedMonitor.boot(builds.old);
   const { vm } = passed;
@@ -61,7 +61,7 @@ const KILLS: readonly {
 
 for (const { at, vm: alsoVm, outcome } of KILLS) {
   const whose = alsoVm ? "and the new program " : "";
-  Deno.test(`comes back when cprctl ${whose}ended before ${at}`, async () => {
+  Deno.test(`is recovered when cprctl ${whose}ended before ${at}`, async () => {
     await using _base = await Base.make();
     await using passed = await PassedMonitor.boot(builds.old);
     const { vm } = passed;

@@ -29,7 +29,7 @@ async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("a sandbox that lets nothing be executed is refused", async () => {
+Deno.test("a sandbox with spawn=deny is refused", async () => {
   await using vm = await start("-sandbox", "on,spawn=deny");
   const checks = await check(vm);
   assertRefuses(checks, "sandbox", "spawn=deny");
@@ -44,7 +44,7 @@ Deno.test("other sandboxes pass", async () => {
   assertNothingElse(await check(vm));
 });
 
-Deno.test("a filter that QEMU did not put over itself is kept, whatever argv says", async () => {
+Deno.test("a seccomp filter that QEMU did not install itself is kept", async () => {
   await using vm = await start("-sandbox", "on");
   const checks = await preflightOf(vm, builds.new.binary, {
     // As if a service manager had put it there.
@@ -88,14 +88,14 @@ Deno.test("descriptors that were added are refused", async () => {
   assertNothingElse(checks, "fd-sets");
 });
 
-Deno.test("a VM bound to its parent is told", async () => {
+Deno.test("a VM that ends with its parent is reported", async () => {
   await using vm = await start("-run-with", "exit-with-parent=on");
   const checks = await check(vm);
   assertWarns(checks, "parent", "exit-with-parent");
   assertNothingElse(checks, "parent");
 });
 
-Deno.test("capabilities that go with no cpr-exec are refused", async () => {
+Deno.test("capabilities that cpr-exec does not support are refused", async () => {
   await using vm = await start();
   const set = (names: readonly string[], state: boolean) =>
     vm.command("migrate-set-capabilities", {
@@ -139,14 +139,14 @@ Deno.test("a VM that is being migrated is refused", () =>
     assertNothingElse(await check(vm));
   }));
 
-Deno.test("a VM of libvirt's is refused", async () => {
+Deno.test("a VM of libvirt is refused", async () => {
   await using vm = await start("-chardev", "null,id=charmonitor");
   const checks = await check(vm);
   assertRefuses(checks, "libvirt", "libvirt");
   assertNothingElse(checks, "libvirt");
 });
 
-Deno.test("character devices need somebody to connect to", () =>
+Deno.test("character devices need a server to connect to", () =>
   inFolder(async (folder) => {
     const path = (name: string) => `${folder}/${name}.sock`;
     const listen = (name: string) =>
@@ -178,7 +178,7 @@ Deno.test("character devices need somebody to connect to", () =>
     assertEquals((await detail()).includes(`"c1"`), false);
   }));
 
-Deno.test("files that arguments name have to be there", () =>
+Deno.test("files named by arguments must exist", () =>
   inFolder(async (folder) => {
     const path = (name: string) => `${folder}/${name}`;
     for (const name of ["table", "blob"]) {

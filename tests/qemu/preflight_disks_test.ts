@@ -43,7 +43,7 @@ function start(extra: readonly string[]): Promise<VirtualMachine> {
 
 const check = (vm: VirtualMachine) => preflightOf(vm, builds.new.binary);
 
-Deno.test("drives of every form that nobody touched pass", async () => {
+Deno.test("unchanged drives of every form pass", async () => {
   await using images = new Images();
   const image = (name: string) => images.make(name);
   await using vm = await start([
@@ -255,7 +255,7 @@ Deno.test("an ejected, inserted or changed medium is refused", async () => {
   assertNothingElse(checks, "disk-images", "block-nodes");
 });
 
-Deno.test("two media that changed places are refused", async () => {
+Deno.test("two swapped media are refused", async () => {
   await using images = new Images();
   const [a, b] = [await images.make("a.raw"), await images.make("b.raw")];
   await using vm = await start([
@@ -406,7 +406,7 @@ Deno.test("a graph that was taken apart below a named node is refused", async ()
   assertEquals(await vm.runState(), "running");
 });
 
-Deno.test("an image that another has locked is refused where the VM has not", async () => {
+Deno.test("an image that another process has locked, and the VM has not, is refused", async () => {
   await using images = new Images();
   const image = await images.make("a.raw");
   await using vm = await start([

@@ -116,7 +116,7 @@ Deno.test("memory that was plugged in is refused", async () => {
   );
 });
 
-Deno.test("memory that is to grow is refused", async () => {
+Deno.test("memory with a pending resize is refused", async () => {
   await using vm = await start([
     ...["-m", "64M,slots=2,maxmem=1G"],
     ...["-object", "memory-backend-memfd,id=pool,size=128M,share=on"],
@@ -271,7 +271,7 @@ Deno.test("character devices of every form pass, and others are refused", async 
   }
 });
 
-Deno.test("a VNC server that moved is told", async () => {
+Deno.test("a VNC server that moved is reported", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await using vm = await start(["-vnc", `unix:${folder}/vnc`]);

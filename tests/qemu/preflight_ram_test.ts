@@ -81,7 +81,7 @@ Deno.test("RAM in a file passes while the file has its name", async () => {
   }
 });
 
-Deno.test("RAM in a file without a name is refused, which QEMU does not", async () => {
+Deno.test("RAM in a file without a name is refused, although QEMU accepts it", async () => {
   await using vm = await startOn(
     "memory-backend-file,share=on,mem-path=/dev/shm",
   );

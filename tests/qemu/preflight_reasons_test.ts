@@ -31,7 +31,7 @@ Deno.test("a chardev that several share is no change", async () => {
   assertEquals(await notOk(vm), []);
 });
 
-Deno.test("what a configuration file gave a VM is no change", async () => {
+Deno.test("options from a configuration file are no change", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-config-" });
   try {
     const file = `${folder}/vm.cfg`;
@@ -85,7 +85,7 @@ Deno.test("clients whose connections will end are named", async () => {
   assertNotMatch(await said(), /idle|monitor/);
 });
 
-Deno.test("a backup that runs loses no bitmap of its own", async () => {
+Deno.test("the bitmap of a running backup is no loss", async () => {
   await using vm = await start([
     ...["-blockdev", "driver=null-co,size=1048576,node-name=target"],
   ]);
@@ -102,7 +102,7 @@ Deno.test("a backup that runs loses no bitmap of its own", async () => {
   assertEquals(checks.get("dirty-bitmaps")?.verdict, "ok");
 });
 
-Deno.test("only what blocks for its RAM is told to share it", async () => {
+Deno.test("only blockers because of RAM recommend share=on", async () => {
   await using vm = await start(["-device", "amd-iommu"]);
   const found = (await preflightOf(vm, builds.new.binary)).get("blockers");
   assertEquals(found?.verdict, "refuse");

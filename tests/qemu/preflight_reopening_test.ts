@@ -11,7 +11,7 @@ const NOBODY = 65_534;
 const KVM = "/dev/kvm";
 
 Deno.test({
-  name: "what a VM that gave up root may not open again is refused",
+  name: "a file that a VM without root cannot reopen is refused",
   ignore: Deno.uid() !== 0, // only root can become another user
   async fn() {
     await using vm = await VirtualMachine.start(builds.old, {
@@ -42,7 +42,7 @@ const withKvm = (await accelerators(builds.old)).includes("kvm");
 const { mode } = withKvm ? await Deno.stat(KVM) : { mode: null };
 
 Deno.test({
-  name: "a VM that may not open KVM again is refused",
+  name: "a VM that cannot reopen /dev/kvm is refused",
   // Elsewhere everybody may use it.
   ignore: Deno.uid() !== 0 || mode === null || (mode & 0o006) !== 0,
   async fn() {
@@ -61,7 +61,7 @@ Deno.test({
   },
 });
 
-Deno.test("a VM that kept its user may open everything again", async () => {
+Deno.test("a VM that kept its user can reopen everything", async () => {
   await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
   await Deno.chmod(vm.files.disk, 0);
   assertNothingElse(await preflightOf(vm, builds.new.binary));

@@ -79,7 +79,7 @@ function told(recoveries: readonly Recovery[]): string {
     .join("\n");
 }
 
-Deno.test("a guest that runs is left alone while its monitor is held", async () => {
+Deno.test("a running guest is left alone while its monitor is busy", async () => {
   await using _base = await Base.make();
   await using vm = await boot(SECOND_MONITOR);
   const witness = await Witness.of(vm);
@@ -95,7 +95,7 @@ Deno.test("a guest that runs is left alone while its monitor is held", async () 
   await witness.assertLivesOn();
 });
 
-Deno.test("a guest that runs is left alone while its process is stopped", async () => {
+Deno.test("a running guest is left alone while its process is stopped", async () => {
   await using _base = await Base.make();
   await using vm = await boot(SECOND_MONITOR);
   const witness = await Witness.of(vm);
@@ -126,7 +126,7 @@ Deno.test("a guest that has run, and whose process is gone, is not rolled back",
   );
 });
 
-Deno.test("a try before the cause is fixed uses up no memory", async () => {
+Deno.test("a failed attempt keeps the memory for the next one", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
@@ -174,7 +174,7 @@ Deno.test("a stranger at the monitor is not taken for the VM", async () => {
   }
 });
 
-Deno.test("one journal that cannot be read keeps no other VM from recovery", async () => {
+Deno.test("an unreadable journal does not prevent the recovery of others", async () => {
   await using base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
@@ -217,7 +217,7 @@ Deno.test("a VM whose program ends while recover waits is rolled back", async ()
 
 /** Milliseconds in which recover comes to ask the program. */
 for (const delay of [20, 30, 40, 50, 60]) {
-  Deno.test(`recover outlasts an exec that begins ${delay} ms after it`, async () => {
+  Deno.test(`recover survives an exec that begins ${delay} ms after it`, async () => {
     await using _base = await Base.make();
     await using vm = await boot();
     const witness = await Witness.of(vm);

@@ -44,7 +44,7 @@ async function hinder(
   return { over };
 }
 
-Deno.test("a standby process that does not start is tried again", async () => {
+Deno.test("the start of a standby process is retried", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
   const witness = await Witness.of(vm);

@@ -70,7 +70,7 @@ const fates: Readonly<Record<string, (path: string) => void>> = {
 };
 
 for (const [fate, befall] of Object.entries(fates)) {
-  Deno.test(`a VM whose program was ${fate} goes back to it, where it was`, async () => {
+  Deno.test(`a VM whose program was ${fate} is rolled back to it, in its context`, async () => {
     await using run = await withRunDirectory();
     await Deno.chmod(run.path, 0o711); // as the real one
     await using qemu = new MovableQemu(builds.old);

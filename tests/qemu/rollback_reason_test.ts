@@ -38,7 +38,7 @@ async function replace(path: string, program: string): Promise<void> {
 }
 
 for (const [what, [program, says]] of Object.entries(ENDS)) {
-  Deno.test(`a rollback tells how a program ended that ${what}`, {
+  Deno.test(`a rollback reports the end of a program that ${what}`, {
     ignore: !tellsEnds,
   }, async () => {
     await using _base = await Base.make();
@@ -57,7 +57,7 @@ for (const [what, [program, says]] of Object.entries(ENDS)) {
   });
 }
 
-Deno.test("recover tells why a VM goes back, and what the program said last", async () => {
+Deno.test("recover reports why a VM is rolled back, and the last output", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
   const witness = await Witness.of(vm);

@@ -103,7 +103,7 @@ const ACTS: readonly Act[] = [
 
 for (const { state, machine, does } of ACTS) {
   for (const at of ["facts", "prepare", "migrate"] as const) {
-    Deno.test(`a VM that comes to ${state} before ${at} is moved, and stays so`, async () => {
+    Deno.test(`a VM that enters ${state} before ${at} is moved, and stays in it`, async () => {
       await using vm = await boot(machine);
       const { report, said } = await updateDuring(vm, at, async () => {
         using ram = vm.ram();
@@ -137,7 +137,7 @@ for (const at of ["facts", "prepare", "migrate"] as const) {
   });
 }
 
-Deno.test("a state that was saved at a breakpoint is loaded all the same", async () => {
+Deno.test("a state that was saved at a breakpoint can be loaded", async () => {
   await using vm = await boot({ ...PLAIN, extra: DEBUGGED });
   using debug = await Debugger.attach(vm.folder);
   await debug.step();

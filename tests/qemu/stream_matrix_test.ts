@@ -63,7 +63,7 @@ const PAIRS = [
 
 for (const { build, next } of PAIRS) {
   for (const machine of [RICH, ...THEM]) {
-    Deno.test(`QEMU ${build.version}, ${machine.name}: an independent reading says the same`, async (t) => {
+    Deno.test(`QEMU ${build.version}, ${machine.name}: an independent reader agrees`, async (t) => {
       for (const [form, capabilities] of Object.entries(FORMS)) {
         await t.step(form, () =>
           readTwice(build, machine, async (vm, path) => {

@@ -88,7 +88,7 @@ const MOMENTS: readonly PhaseName[] = [
 ];
 
 for (const at of MOMENTS) {
-  Deno.test(`a guest that falls asleep before ${at} sleeps on the new program`, async () => {
+  Deno.test(`a guest that suspends before ${at} is suspended on the new program`, async () => {
     await using _base = await Base.make();
     await using vm = await boot();
     const { report, said } = await updateHere(orderOf(vm), async (phase) => {
@@ -99,7 +99,7 @@ for (const at of MOMENTS) {
   });
 }
 
-Deno.test("a guest that sleeps is put back asleep", async () => {
+Deno.test("a suspended guest is still suspended after a rollback", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   await putToSleep(vm);
@@ -119,7 +119,7 @@ const KILLED: readonly { at: PhaseName; then: string }[] = [
 ];
 
 for (const { at, then } of KILLED) {
-  Deno.test(`a guest that sleeps is recovered asleep from ${at}`, async () => {
+  Deno.test(`a suspended guest is still suspended after recovery from ${at}`, async () => {
     await using _base = await Base.make();
     await using vm = await boot();
     await putToSleep(vm);

@@ -80,11 +80,11 @@ function end(shell: Deno.ChildProcess): void {
   }
 }
 
-Deno.test("an update goes on when its terminal is gone", async () => {
+Deno.test("an update continues when its terminal is closed", async () => {
   await updateIn(WHEN_GONE, (shell) => shell.kill("SIGKILL"));
 });
 
-Deno.test("no guest waits until somebody lets the terminal go", async () => {
+Deno.test("no guest waits for a stopped terminal", async () => {
   await updateIn(WHEN_HELD, async (shell) => {
     const writer = shell.stdin.getWriter();
     await writer.write(XOFF);

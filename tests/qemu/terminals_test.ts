@@ -41,7 +41,7 @@ function masters(vm: VirtualMachine): string[] {
   return open(vm).filter((target) => target.endsWith("/ptmx"));
 }
 
-Deno.test("terminals do not pile up, and another name is said", async () => {
+Deno.test("terminals do not leak, and a changed name is reported", async () => {
   await using _base = await Base.make();
   await using vm = await boot(
     ...["-serial", "pty", "-chardev", "pty,id=named"],
@@ -70,7 +70,7 @@ Deno.test("terminals do not pile up, and another name is said", async () => {
   await witness.assertLivesOn();
 });
 
-Deno.test("a terminal whose name another process keeps has another, which is said", async () => {
+Deno.test("a terminal whose number is in use gets another, which is reported", async () => {
   await using _base = await Base.make();
   await using vm = await boot("-serial", "pty");
   const [, path = ""] = / pty:(.*)$/.exec((await terminalsOf(vm))[0] ?? "") ??

@@ -145,7 +145,7 @@ class ThreadedGroup implements AsyncDisposable {
   }
 }
 
-Deno.test("a thread's own control group is its own after both", async () => {
+Deno.test("a thread's own control group is kept by update and rollback", async () => {
   await using group = ThreadedGroup.make();
   if (group === undefined) return;
   await using vm = await VirtualMachine.boot(old, MACHINE, "tcg");

@@ -22,7 +22,7 @@ function bootWith(swtpm: Swtpm, device = "tpm-crb"): Promise<VirtualMachine> {
 
 for (const device of ["tpm-crb", "tpm-tis"]) {
   Deno.test(
-    `a VM with ${device} comes along and goes back`,
+    `a VM with ${device} is preserved by update and rollback`,
     { ignore },
     async () => {
       await using swtpm = await Swtpm.start();

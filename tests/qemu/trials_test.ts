@@ -59,7 +59,7 @@ Deno.test("a VM whose programs both start is not refused", async () => {
   assertEquals(await refusals(vm, builds.new.binary), {});
 });
 
-Deno.test("an option that the new program does not know is found before the VM is touched", async () => {
+Deno.test("an option that the new program lacks is found before the VM is touched", async () => {
   await using vm = await VirtualMachine.start(builds.old, MACHINE, "tcg");
   const rejecting = scripted(
     vm,
@@ -88,7 +88,7 @@ esac`,
   }
 });
 
-Deno.test("a VM whose old program finds other modules than its own is refused", async () => {
+Deno.test("a VM whose old program would not find its modules is refused", async () => {
   await using qemu = new MovableQemu(builds.old);
   await using vm = await VirtualMachine.start(qemu.build, MACHINE, "tcg");
   // The files that are mapped have a path still, where the program does not look.
@@ -115,7 +115,7 @@ Deno.test("a VM whose old program lacks a library is refused", async () => {
   );
 });
 
-Deno.test("a VM that has modules in a folder of its own is not refused", async () => {
+Deno.test("a VM with modules in its own folder is not refused", async () => {
   await using qemu = new MovableQemu(builds.old);
   await using next = new MovableQemu(builds.new);
   // It knows no other modules than those of the VM's environment.

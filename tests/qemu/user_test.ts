@@ -73,7 +73,7 @@ Deno.test("a user's own VM is moved, with a runtime directory and without", {
   assertEquals([...Deno.readDirSync(`${runtime}/cprctl`)], []);
 });
 
-Deno.test("a user's own VM goes back to the old program", {
+Deno.test("a user's own VM is rolled back to the old program", {
   ignore,
 }, async () => {
   await using vm = await bootOf(USER);
@@ -98,7 +98,7 @@ exec "${builds.new.binary}" "$@"
   await witness.assertLivesOn();
 });
 
-Deno.test("root moves the VM of a user, who has it afterwards", {
+Deno.test("root moves the VM of a user, which still belongs to the user", {
   ignore,
 }, async () => {
   await using vm = await bootOf(USER);
@@ -111,53 +111,57 @@ Deno.test("root moves the VM of a user, who has it afterwards", {
   await witness.assertLivesOn();
 });
 
-Deno.test("another user's VM is refused in clear words, and runs on", {
-  ignore,
-}, async (t) => {
-  await using vm = await bootOf(OTHER);
-  const witness = await Witness.of(vm);
-  const words = ["update", "--qmp", vm.files.qmp];
-  const { qmp } = vm.files;
+Deno.test(
+  "another user's VM is refused with a clear message, and keeps running",
+  {
+    ignore,
+  },
+  async (t) => {
+    await using vm = await bootOf(OTHER);
+    const witness = await Witness.of(vm);
+    const words = ["update", "--qmp", vm.files.qmp];
+    const { qmp } = vm.files;
 
-  await t.step("whose monitor is the other's alone", async () => {
-    await Deno.chmod(vm.folder, 0o755);
-    const { code, stderr } = await program.run(words, { user: USER });
-    assertEquals(code, 3);
-    assertStringIncludes(
-      stderr,
-      `Cannot connect to the monitor "${qmp}": permission denied`,
-    );
-    assertStringIncludes(stderr, "Run as root or as the owner of the socket");
-  });
-
-  await t.step("whose monitor is for everybody", async () => {
-    await Deno.chmod(qmp, 0o666);
-    const { code, stdout, stderr } = await program.run(words, { user: USER });
-    assertEquals([code, stdout], [3, ""]);
-    assertStringIncludes(
-      stderr,
-      `error: User ${USER} may not examine process ${vm.pid}, which belongs ` +
-        `to user ${OTHER}`,
-    );
-    assertStringIncludes(
-      stderr,
-      "try: Run cprctl as root, or as the user of the VM",
-    );
-  });
-
-  await t.step("and is counted by list", async () => {
-    const { code, stdout } = await program.run(["list", "--json"], {
-      user: USER,
+    await t.step("whose monitor is the other's alone", async () => {
+      await Deno.chmod(vm.folder, 0o755);
+      const { code, stderr } = await program.run(words, { user: USER });
+      assertEquals(code, 3);
+      assertStringIncludes(
+        stderr,
+        `Cannot connect to the monitor "${qmp}": permission denied`,
+      );
+      assertStringIncludes(stderr, "Run as root or as the owner of the socket");
     });
-    assertEquals(code, 0);
-    const { vms, unreadable } = JSON.parse(stdout);
-    assertEquals(
-      vms.filter(({ pid }: { pid: number }) => pid === vm.pid),
-      [],
-    );
-    assert(unreadable > 0);
-  });
 
-  assertEquals(vm.executable(), builds.old.binary);
-  await witness.assertLivesOn();
-});
+    await t.step("whose monitor is for everybody", async () => {
+      await Deno.chmod(qmp, 0o666);
+      const { code, stdout, stderr } = await program.run(words, { user: USER });
+      assertEquals([code, stdout], [3, ""]);
+      assertStringIncludes(
+        stderr,
+        `error: User ${USER} may not examine process ${vm.pid}, which belongs ` +
+          `to user ${OTHER}`,
+      );
+      assertStringIncludes(
+        stderr,
+        "try: Run cprctl as root, or as the user of the VM",
+      );
+    });
+
+    await t.step("and is counted by list", async () => {
+      const { code, stdout } = await program.run(["list", "--json"], {
+        user: USER,
+      });
+      assertEquals(code, 0);
+      const { vms, unreadable } = JSON.parse(stdout);
+      assertEquals(
+        vms.filter(({ pid }: { pid: number }) => pid === vm.pid),
+        [],
+      );
+      assert(unreadable > 0);
+    });
+
+    assertEquals(vm.executable(), builds.old.binary);
+    await witness.assertLivesOn();
+  },
+);

@@ -168,7 +168,7 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "hold",
-    fault: "the process has ended when it is to be cancelled",
+    fault: "the process ends before it can be cancelled",
     script: {
       fails: { hold: fails },
       source: {
@@ -219,7 +219,7 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "switchover",
-    fault: "the new program does not come up",
+    fault: "the new program does not start",
     script: { silent: true },
     failure: ["moved", "saved"],
     outcome: "rolled-back",
@@ -228,7 +228,7 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "switchover",
-    fault: "the saved state is half of one",
+    fault: "the saved state is incomplete",
     script: { torn: true },
     failure: ["moved", "torn"],
     outcome: "needs-person",
@@ -238,7 +238,7 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "switchover",
-    fault: "the guest powers off before all is saved",
+    fault: "the guest powers off before its state is saved",
     script: {
       torn: true,
       source: {
@@ -283,7 +283,7 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "verify",
-    fault: "another client lets the guest run",
+    fault: "another client resumes the guest",
     script: {
       destination: {
         "query-pci": (monitor) => {
@@ -393,7 +393,7 @@ for (const row of ROWS) {
   });
 }
 
-Deno.test("an update that goes well leaves nothing", async () => {
+Deno.test("a successful update leaves nothing behind", async () => {
   await using host = new ScriptedHost({});
   const report = await update(REQUEST, host.system);
   assertEquals(report.error, null);
@@ -407,7 +407,7 @@ Deno.test("an update that goes well leaves nothing", async () => {
   assertEquals(host.left, []);
 });
 
-Deno.test("a VM that is changed again and again is given up", async () => {
+Deno.test("an update of a VM that keeps changing is given up", async () => {
   let blocks = 0;
   await using host = new ScriptedHost({
     source: { "query-block": () => [{ device: `disk${blocks++}` }] },
@@ -419,7 +419,7 @@ Deno.test("a VM that is changed again and again is given up", async () => {
   assertEquals(migrations.length, 3);
 });
 
-Deno.test("a monitor that cannot be reached is an error, and no report", async () => {
+Deno.test("an unreachable monitor is an error without a report", async () => {
   await using host = new ScriptedHost({ fails: { connect: failsToConnect } });
   await assertRejects(
     () => update(REQUEST, host.system),
@@ -428,7 +428,7 @@ Deno.test("a monitor that cannot be reached is an error, and no report", async (
   );
 });
 
-Deno.test("every row of the table is met", () => {
+Deno.test("the tests cover every row of the table", () => {
   const met = new Map(
     ROWS.map(({ failure, outcome }) => [failure.join(", "), outcome]),
   );

@@ -11,7 +11,7 @@ const isRoot = Deno.uid() === 0;
 /** These end otherwise where the guest does not run. */
 const PAUSED = [
   "new program is missing",
-  "disk's lock is stolen",
+  "another process locks the disk",
   "cprctl is killed",
 ];
 

@@ -56,8 +56,8 @@ export const CPRCTL_KILLED: readonly Fault[] = [
     ...phase === "load" || phase === "hold" ? { short: true } : {},
   })),
   {
-    name: "new program is killed, and cprctl before it goes back",
-    when: "before the state is loaded; then recover",
+    name: "new program is killed, and cprctl before the rollback",
+    when: "before the load; then recover",
     apart: true,
     at: { load: killVm, rollback: killCprctl },
     expected: [recovered("old", "rolled-back", /on the old program/)],

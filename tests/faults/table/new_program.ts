@@ -101,7 +101,7 @@ const BAD: readonly Bad[] = [
     fits: ({ type }) => type !== "microvm",
   },
   {
-    name: "has a device too many",
+    name: "has an extra device",
     put: putMade((it) => adds(it, ...RNG)),
     refused: /does not take its options/,
     // QEMU loads that without a word.
@@ -139,7 +139,7 @@ const BAD: readonly Bad[] = [
     rolledBack: /cannot load the state|has vCPU \d/,
   },
   {
-    name: "does not know cpr-exec",
+    name: "does not support cpr-exec",
     put: put(ANCIENT),
     refused: /./,
     rolledBack: ENDED,
@@ -182,14 +182,14 @@ const kill = (signal: Deno.Signal): Action => ({ vm }) =>
 export const NEW_PROCESS: readonly Fault[] = [
   {
     name: "new program is killed",
-    when: "before it loads",
+    when: "before the load",
     at: { load: kill("SIGKILL") },
     expected: [rolledBack(ENDED)],
     short: true,
   },
   {
     name: "new program is killed",
-    when: "loaded, before it runs",
+    when: "after the load",
     at: { commit: kill("SIGKILL") },
     expected: [rolledBack(ENDED)],
     short: true,
@@ -204,7 +204,7 @@ export const NEW_PROCESS: readonly Fault[] = [
   },
   {
     name: "new program hangs",
-    when: "loaded, before it runs",
+    when: "after the load",
     at: { commit: kill("SIGSTOP") },
     timeoutMs: SHORT_MS,
     expected: [rolledBack(/No answer to/)],

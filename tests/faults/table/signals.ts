@@ -19,14 +19,14 @@ const MOVING: readonly PhaseName[] = [
 
 /** What each phase is to a person. */
 const WHEN: Readonly<Record<string, string>> = {
-  facts: "while it looks at the VM",
+  facts: "while it gathers facts",
   preflight: "in the preflight",
-  prepare: "while it prepares",
-  migrate: "before the VM stops",
-  hold: "while it takes hold of the RAM",
+  prepare: "during the preparation",
+  migrate: "before the guest stops",
+  hold: "while it preserves the RAM",
   switchover: "before the exec",
-  load: "before the state is loaded",
-  commit: "loaded, before it runs",
+  load: "before the load",
+  commit: "after the load",
 };
 
 export function whenOf(phase: PhaseName): string {
@@ -103,7 +103,7 @@ export const VM_KILLED: readonly Fault[] = [
 /** Somebody stops the VM's process, and lets it go on when all is over. */
 export const VM_STOPPED: readonly Fault[] = [
   {
-    name: "VM's process hangs, and goes on afterwards",
+    name: "VM's process hangs, and continues later",
     when: whenOf("preflight"),
     at: { preflight: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
@@ -111,7 +111,7 @@ export const VM_STOPPED: readonly Fault[] = [
     expected: [refused(/No answer to|checks of the VM were not complete/)],
   },
   {
-    name: "VM's process hangs, and goes on afterwards",
+    name: "VM's process hangs, and continues later",
     when: whenOf("prepare"),
     at: { prepare: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
@@ -119,7 +119,7 @@ export const VM_STOPPED: readonly Fault[] = [
     expected: [refused(/No answer to|checks of the VM were not complete/)],
   },
   {
-    name: "VM's process hangs, and goes on afterwards",
+    name: "VM's process hangs, and continues later",
     when: `${whenOf("migrate")}; then recover`,
     at: { migrate: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,
@@ -130,7 +130,7 @@ export const VM_STOPPED: readonly Fault[] = [
     }],
   },
   ...(["hold", "switchover"] as const).map((phase): Fault => ({
-    name: "VM's process hangs, and goes on afterwards",
+    name: "VM's process hangs, and continues later",
     when: `${whenOf(phase)}; then recover`,
     at: { [phase]: toVm("SIGSTOP") },
     timeoutMs: STUCK_MS,

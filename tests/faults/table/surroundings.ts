@@ -50,20 +50,20 @@ export const STATE_FILE: readonly Fault[] = [
   },
   {
     name: "state file is truncated",
-    when: "before the state is loaded",
+    when: "before the load",
     at: { load: halve },
     expected: [updated(/altered/)],
     short: true,
   },
   {
     name: "state file is emptied",
-    when: "before the state is loaded",
+    when: "before the load",
     at: { load: empty },
     expected: [updated(/altered/)],
   },
   {
     name: "state file is altered",
-    when: "before the state is loaded",
+    when: "before the load",
     at: { load: flip },
     expected: [updated(/altered/)],
   },
@@ -98,7 +98,7 @@ export const NO_ROOM: readonly Fault[] = [
   },
   {
     name: "state directory is full",
-    when: "before the VM stops",
+    when: "before the guest stops",
     root: true,
     before: mountBase(ENOUGH),
     at: { migrate: fillBase },
@@ -120,15 +120,15 @@ const takeLock: Action = async (fixture) => {
 
 export const DISK_LOCK: readonly Fault[] = [
   {
-    name: "disk's lock is stolen",
-    when: "before the state is loaded, and given back",
+    name: "another process locks the disk",
+    when: "before the load, and released",
     at: { load: takeLock, rollback: (fixture) => fixture.strangersLeave() },
     expected: [rolledBack(/lock/)],
     short: true,
   },
   {
-    name: "disk's lock is stolen",
-    when: "before the state is loaded, and given back late",
+    name: "another process locks the disk",
+    when: "before the load, and released late",
     at: {
       load: takeLock,
       rollback: (fixture) => {
@@ -139,8 +139,8 @@ export const DISK_LOCK: readonly Fault[] = [
     expected: [rolledBack(/lock/)],
   },
   {
-    name: "disk's lock is stolen",
-    when: "loaded, before it runs, and given back",
+    name: "another process locks the disk",
+    when: "after the load, and released",
     at: { commit: takeLock, rollback: (fixture) => fixture.strangersLeave() },
     expected: [rolledBack(/lock/)],
   },
@@ -159,7 +159,7 @@ const showDisk: Action = (fixture) => {
 export const OLD_PROGRAM: readonly Fault[] = [
   {
     name: "neither program can start",
-    when: "before the state is loaded, for a second",
+    when: "before the load, for a second",
     at: {
       load: hideDisk,
       rollback: (fixture) => {
@@ -171,7 +171,7 @@ export const OLD_PROGRAM: readonly Fault[] = [
   },
   {
     name: "neither program can start",
-    when: "before the state is loaded; then recover",
+    when: "before the load; then recover",
     at: { load: hideDisk },
     timeoutMs: 8_000,
     after: showDisk,
@@ -230,7 +230,7 @@ export const OTHERS: readonly Fault[] = [
     ...phase === "hold" ? { short: true } : {},
   })),
   ...(["load", "commit"] as const).map((phase): Fault => ({
-    name: "another client lets the guest run",
+    name: "another client resumes the guest",
     when: whenOf(phase),
     extra: SECOND_MONITOR,
     at: { [phase]: letRun },

@@ -80,7 +80,7 @@ class Fake {
   }
 }
 
-Deno.test("so many are worked on at once, and one guest at a time is stopped", async () => {
+Deno.test("jobs run in parallel, and one guest at a time is stopped", async () => {
   for (const jobs of [1, 3, 50]) {
     const fake = new Fake();
     const report = await workOnAll({
@@ -104,7 +104,7 @@ Deno.test("so many are worked on at once, and one guest at a time is stopped", a
   }
 });
 
-Deno.test("after so many failures no VM is touched, whatever is under way", async () => {
+Deno.test("after too many failures no other VM is touched", async () => {
   for (const outcome of ["rolled-back", "needs-person"] as const) {
     for (const [maxFailures, failing] of [[1, [2]], [2, [2, 4]]] as const) {
       const fake = new Fake((pid) => pid % 2 === 0 ? outcome : "updated");
@@ -128,7 +128,7 @@ Deno.test("after so many failures no VM is touched, whatever is under way", asyn
   }
 });
 
-Deno.test("a VM that is refused keeps nobody else", async () => {
+Deno.test("a refused VM does not stop the others", async () => {
   const fake = new Fake((pid) => pid === 1 ? "refused" : "updated");
   const report = await workOnAll({
     vms: vms(3),
@@ -140,7 +140,7 @@ Deno.test("a VM that is refused keeps nobody else", async () => {
   assertEquals(exitCodeOfAll(report), 3);
 });
 
-Deno.test("a VM that was shut down, or whose update was cancelled, keeps nobody else", async () => {
+Deno.test("a VM that was shut down or cancelled does not stop the others", async () => {
   const fake = new Fake((pid) => pid === 1 ? "shut-down" : "updated");
   const report = await workOnAll({
     vms: vms(4),
@@ -162,7 +162,7 @@ Deno.test("a VM that was shut down, or whose update was cancelled, keeps nobody 
   assertEquals(exitCodeOfAll(report), 4);
 });
 
-Deno.test("a VM that ends before it is touched keeps nobody else", async () => {
+Deno.test("a VM that ends before it is touched does not stop the others", async () => {
   const fake = new Fake();
   const report = await workOnAll({
     vms: vms(3),
@@ -179,7 +179,7 @@ Deno.test("a VM that ends before it is touched keeps nobody else", async () => {
   assertEquals(exitCodeOfAll(report), 5);
 });
 
-Deno.test("a VM that starts over gives the others their turn", async () => {
+Deno.test("an update that starts over lets the others continue", async () => {
   const order: string[] = [];
   await workOnAll({
     vms: vms(2),
@@ -205,7 +205,7 @@ Deno.test("a VM that starts over gives the others their turn", async () => {
   ]);
 });
 
-Deno.test("what cannot be reached is refused, what cannot be updated left out", async () => {
+Deno.test("an unreachable VM is refused, one with an obstacle is left out", async () => {
   const report = await workOnAll({
     vms: [
       listed({ pid: 1, obstacle: "it has no QMP socket", qmp: null }),
@@ -231,7 +231,7 @@ Deno.test("what cannot be reached is refused, what cannot be updated left out", 
   v.parse(allReportSchema, JSON.parse(JSON.stringify(report)));
 });
 
-Deno.test("a signal ends the round after those under way", async () => {
+Deno.test("a signal ends the run after the current VMs", async () => {
   const fake = new Fake();
   const report = await workOnAll({
     vms: vms(10),

@@ -7,7 +7,7 @@ const names = (pattern: string, all: readonly (string | null)[]) =>
   selectVms(all.map((name, at) => listed({ pid: at + 1, name })), pattern)
     .map(({ name }) => name);
 
-Deno.test("VMs are selected by patterns of the shell", () => {
+Deno.test("VMs are selected by shell patterns", () => {
   const all = ["web-1", "web-12", "db", "a.b", null];
   assertEquals(names("*", all), all);
   assertEquals(names("web-*", all), ["web-1", "web-12"]);
@@ -18,7 +18,7 @@ Deno.test("VMs are selected by patterns of the shell", () => {
   assertEquals(names("DB", all), []);
 });
 
-Deno.test("whatever a VM is called, its name without signs selects it", () => {
+Deno.test("a name without special characters selects its VM", () => {
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), (name) => {
     fc.pre(!/[*?]/.test(name));
     assertEquals(names(name, [name, `${name}x`]), [name]);

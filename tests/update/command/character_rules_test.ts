@@ -63,7 +63,7 @@ const cases: readonly [string[], string[]][] = [
   [["-gdb", "unix:g,server=on"], ["-gdb", "unix:g,server=on,wait=off"]],
 ];
 for (const [from, to] of cases) {
-  Deno.test(`"${from.join(" ")}" loses nothing and waits for nobody`, () => {
+  Deno.test(`"${from.join(" ")}" loses nothing and does not wait for a client`, () => {
     assertEquals(after(from), to);
   });
 }

@@ -9,7 +9,7 @@ import { factsOf, MACHINE, NOTHING_LIVE, OLD_BINARY, WAITING } from "./vm.ts";
 
 const NEW_BINARY = "/opt/qemu/bin/qemu-system-x86_64";
 
-Deno.test("words that no rule is about are kept as they were typed", () => {
+Deno.test("arguments without a rule are kept unchanged", () => {
   const words = [
     "--machine",
     `${MACHINE},accel=tcg`,
@@ -28,7 +28,7 @@ Deno.test("words that no rule is about are kept as they were typed", () => {
   ]);
 });
 
-Deno.test("every change is told, with its reason", async (t) => {
+Deno.test("every change is reported with its reason", async (t) => {
   const words = [
     ...["-M", "q35", "-daemonize", "-S"],
     ...["-chardev", "file,id=a,path=/my logs/a"],
@@ -37,7 +37,7 @@ Deno.test("every change is told, with its reason", async (t) => {
   await t.assertSnapshot(changes);
 });
 
-Deno.test("the program is the one at the old path, however it was named", () => {
+Deno.test("the new program is the one at the old path", () => {
   for (const name of ["qemu-system-x86_64", "./qemu", OLD_BINARY]) {
     const facts = factsOf([], { argv: [name] });
     assertEquals(newCommand(facts, NOTHING_LIVE).argv[0], OLD_BINARY);
@@ -70,7 +70,7 @@ Deno.test("a command line that cannot be read is refused", () => {
   }
 });
 
-Deno.test("the descriptors that arguments name are known", () => {
+Deno.test("descriptors named by arguments are found", () => {
   const words = [
     ...["-netdev", "tap,id=a,fd=11,vhostfd=12"],
     ...["-netdev", '{"type":"tap","id":"b","fds":"15:14","vhostfds":"13"}'],
@@ -147,7 +147,7 @@ function oldOptions(...words: readonly string[]): readonly string[] {
   return argv.slice(3, -WAITING.length);
 }
 
-Deno.test("a VM that went back does not end with cprctl", () => {
+Deno.test("a VM that was rolled back does not end with cprctl", () => {
   assertEquals(oldOptions("-run-with", "exit-with-parent=on", "-usb"), [
     "-usb",
   ]);
@@ -157,7 +157,7 @@ Deno.test("a VM that went back does not end with cprctl", () => {
   );
 });
 
-Deno.test("the old command line waits, and keeps the rest of its words", () => {
+Deno.test("the old command line gets -incoming, and is otherwise unchanged", () => {
   const kept = ["-name", "a vm", "-run-with", "async-teardown=on"];
   assertEquals(oldOptions(...kept, "-daemonize"), kept);
 });

@@ -3,13 +3,13 @@ import { newCommand } from "../../../lib/update/command/new_command.ts";
 import { shellWords } from "../../../lib/update/command/draft.ts";
 import { after, factsOf, MACHINE, NOTHING_LIVE, WAITING } from "./vm.ts";
 
-Deno.test("what started the VM the last time does not start it again", () => {
+Deno.test("options of the last start are removed", () => {
   const stale = ["-S", "-incoming", "file:/x", "--incoming", "defer"];
   assertEquals(after(["-usb", ...stale, "-m", "1G"]), ["-usb", "-m", "1G"]);
   assertEquals(after(["-loadvm", "snap"]), []);
 });
 
-Deno.test("a daemon stays the one it is, and keeps its pid file", () => {
+Deno.test("a daemon does not fork again, and keeps its pid file", () => {
   assertEquals(after(["-daemonize", "-pidfile", "/run/p"]), [
     "-pidfile",
     "/run/p",
@@ -50,7 +50,7 @@ for (const [from, to] of machineTypes) {
   });
 }
 
-Deno.test("a machine type that nobody knows is left alone", () => {
+Deno.test("an unknown machine type is left unchanged", () => {
   const facts = factsOf(["-M", "q35"], { machine: undefined });
   assertEquals(newCommand(facts, NOTHING_LIVE).argv.slice(1, 3), ["-M", "q35"]);
 });
@@ -63,7 +63,7 @@ const emptied: readonly (readonly string[])[] = [
   ["-chardev", "ringbuf,id=r"],
 ];
 for (const words of emptied) {
-  Deno.test(`that "${words.join(" ")}" starts anew is told`, () => {
+  Deno.test(`that "${words.join(" ")}" starts empty is reported`, () => {
     const { problems } = newCommand(factsOf(words), NOTHING_LIVE);
     assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
       [
@@ -77,7 +77,7 @@ for (const words of emptied) {
   });
 }
 
-Deno.test("what is not emptied is not told", () => {
+Deno.test("a file that is not emptied is not reported", () => {
   const words = ["-trace", "enable=x", "-audiodev", "none,id=a"];
   assertEquals(newCommand(factsOf(words), NOTHING_LIVE).problems, []);
 });
@@ -102,7 +102,7 @@ Deno.test("a generation id that QEMU chose is kept", () => {
   );
 });
 
-Deno.test("a generation id that is named, or not known, stays as it is", () => {
+Deno.test("a generation id that is given, or unknown, is unchanged", () => {
   for (const device of [`vmgenid,guid=${ID}`, "vmgenid", "virtio-rng-pci"]) {
     assertEquals(deviceAfter(device, ID), device);
   }
@@ -130,7 +130,7 @@ const allocations: readonly [string, string][] = [
   ],
 ];
 for (const [from, to] of allocations) {
-  Deno.test(`pages are not touched again: "${from}"`, () => {
+  Deno.test(`pages are not preallocated again: "${from}"`, () => {
     assertEquals(after(["-object", from], huge), ["-object", to]);
   });
 }
@@ -143,12 +143,12 @@ const freeAllocations: readonly (readonly string[])[] = [
   ["-object", "rng-random,id=prealloc"],
 ];
 for (const words of freeAllocations) {
-  Deno.test(`what costs nothing is kept: "${words.join(" ")}"`, () => {
+  Deno.test(`options without cost are kept: "${words.join(" ")}"`, () => {
     assertEquals(after(words, huge), words);
   });
 }
 
-Deno.test("the allocation of all RAM is left out where no page is huge", () => {
+Deno.test("-mem-prealloc is removed if no page is huge", () => {
   assertEquals(after(["-mem-prealloc", "-object", MEMFD], huge), [
     "-object",
     MEMFD,

@@ -77,7 +77,7 @@ function problemsOf(words: string[], taps: TapQueue[]): string[] {
   return problems.map(({ verdict, detail }) => `${verdict}: ${detail}`);
 }
 
-Deno.test("an interface that cannot be told is refused", () => {
+Deno.test("an interface that cannot be identified is refused", () => {
   const words = ["-netdev", "tap,id=n", "-netdev", "bridge,id=m"];
   const expected = [
     'refuse: Cannot tell which descriptor belongs to "-netdev tap,id=n"',
@@ -111,7 +111,7 @@ Deno.test("an interface that exec would close is refused", () => {
   ]);
 });
 
-Deno.test("a script that will not be run is told", () => {
+Deno.test("a script that will not run is reported", () => {
   const why = (value: string) =>
     newCommand(factsOf(["-netdev", value]), live(...tap("vm0", 11))).changes
       .find(({ from }) => from?.startsWith("-netdev"))?.why;

@@ -113,7 +113,7 @@ async function besideHonest(
 const python = await has("python3", "-c", "");
 
 Deno.test({
-  name: "a command line of gigabytes hides no other VM",
+  name: "a huge command line does not hide other VMs",
   ignore: !python,
   fn: () =>
     besideHonest(
@@ -123,7 +123,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a command line that cannot be read hides no other VM",
+  name: "an unreadable command line does not hide other VMs",
   ignore: !python || Deno.uid() !== 0 || !await has("test", "-w", "/dev/fuse"),
   fn: () =>
     besideHonest(
@@ -135,7 +135,7 @@ Deno.test({
     ),
 });
 
-Deno.test("a process with more descriptors than a VM is not looked through", async () => {
+Deno.test("the descriptors of a process are limited", async () => {
   const more = MAXIMUM_DESCRIPTORS + 10;
   const script = `
     for (let i = 0; i < ${more}; i++) Deno.openSync("/dev/null");

@@ -28,7 +28,7 @@ async function described(...words: string[]) {
   );
 }
 
-Deno.test("a binary is seen to be replaced, or gone", async () => {
+Deno.test("a replaced or deleted binary is noticed", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/qemu-system-x86_64`;
@@ -61,7 +61,7 @@ Deno.test("a binary is seen to be replaced, or gone", async () => {
   }
 });
 
-Deno.test("what stands on the command line needs no monitor", async () => {
+Deno.test("obstacles on the command line need no monitor", async () => {
   const qmp = ["-qmp", "unix:/run/a.qmp,server=on,wait=off"];
   const shared = ["-machine", "q35,aux-ram-share=on"];
   const cases: [string[], string | null][] = [
@@ -91,7 +91,7 @@ Deno.test("what stands on the command line needs no monitor", async () => {
   }
 });
 
-Deno.test("the VM's name and socket are those of its words", async () => {
+Deno.test("the VM's name and socket are those of its command line", async () => {
   const vm = await described(
     ...["-name", "guest=a,,b,debug-threads=on", "-qmp", "unix:a.qmp,server"],
   );
@@ -133,7 +133,7 @@ Deno.test("a socket that the process does not listen at is not connected to", as
   }
 });
 
-Deno.test("a monitor's name is as long as a table can take, or not read", async () => {
+Deno.test("a long name from a monitor is cut, a huge one not read", async () => {
   const folder = await Deno.makeTempDir();
   try {
     for (

@@ -24,7 +24,7 @@ Deno.test("monitors on a path are found in every form", () => {
   assertEquals(socketsOf("-qmp", "unix:/a,,b,server=on"), [{ path: "/a,b" }]);
 });
 
-Deno.test("what is no QMP socket is none", () => {
+Deno.test("other sockets are no QMP monitors", () => {
   assertEquals(socketsOf("-monitor", "unix:/a,server=on"), []);
   assertEquals(socketsOf("-qmp", "stdio"), []);
   assertEquals(
@@ -37,7 +37,7 @@ Deno.test("what is no QMP socket is none", () => {
   );
 });
 
-Deno.test("a path comes before what tells no process", () => {
+Deno.test("a socket on a path comes first", () => {
   assertEquals(
     socketsOf(
       ...["-qmp", "tcp:localhost:4444,server=on"],

@@ -8,7 +8,7 @@ import { until } from "../../qemu/harness/until.ts";
 
 const PATIENCE_MS = 20_000;
 
-Deno.test("a QEMU is known by its executable or its first word", () => {
+Deno.test("QEMU is identified by its executable or argv[0]", () => {
   const qemus: [string[], string | undefined][] = [
     [["x"], "/usr/bin/qemu-system-x86_64"],
     [["x"], "/usr/bin/qemu-system-x86_64 (deleted)"],
@@ -23,7 +23,7 @@ Deno.test("a QEMU is known by its executable or its first word", () => {
   }
 });
 
-Deno.test("an embedded machine is known by its words", () => {
+Deno.test("an embedded machine is identified by its command line", () => {
   const machines = [
     ["/usr/bin/deno", "run", "-A", "/src/main.ts", "machine", "-qmp", "x"],
     ["/usr/bin/cprctl", "machine", "-S"],
@@ -40,7 +40,7 @@ Deno.test("an embedded machine is known by its words", () => {
   assertEquals(programOf(["/bin/sh", ...compiled], "/bin/dash"), undefined);
 });
 
-Deno.test("what only looks like one is none", () => {
+Deno.test("similar processes are not VMs", () => {
   const others = [
     ["qemu-img", "create", "a"],
     ["/usr/bin/qemu-ga"],
@@ -58,7 +58,7 @@ Deno.test("what only looks like one is none", () => {
   }
 });
 
-Deno.test("a process is found while others come and go", async () => {
+Deno.test("a process is found while others start and end", async () => {
   using vm = spawn(
     ["bash", "-c", "exec -a qemu-system-x86_64 sleep 1000"],
     { descriptors: new Map() },

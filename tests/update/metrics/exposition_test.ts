@@ -28,7 +28,7 @@ vms{name="a \\"b\\"\\\\\\nc",pid="7"} 0.0875
   );
 });
 
-Deno.test("what is written is read back, whatever the labels say", () => {
+Deno.test("every label is read back as it was written", () => {
   const labels = fc.record({
     name: fc.string({ unit: "binary" }),
     pid: fc.string(),
@@ -53,7 +53,7 @@ Deno.test("what is written is read back, whatever the labels say", () => {
   );
 });
 
-Deno.test("what has another form is passed over", () => {
+Deno.test("lines of another form are ignored", () => {
   const text = [
     "",
     "# a comment",

@@ -34,7 +34,7 @@ function ended(
   return { ...report, pid_after: pid, vm: { ...report.vm, name } };
 }
 
-Deno.test("a host's VMs, and what became of their updates", async (t) => {
+Deno.test("a host's VMs and their last updates", async (t) => {
   const history = History.read("");
   history.add(ended(reports.updated, 7, "web-1"), AT);
   history.add(ended(reports.rolledBack, 8, "web-2"), AT);
@@ -42,7 +42,7 @@ Deno.test("a host's VMs, and what became of their updates", async (t) => {
   await t.assertSnapshot(renderMetrics(HOST, history));
 });
 
-Deno.test("what was written is what is known the next time", () => {
+Deno.test("the history is read back from the metrics", () => {
   const history = History.read("");
   history.add(ended(reports.updated, 7, "web-1"), AT);
   history.add(ended(reports.refused, 9, null), AT);
@@ -55,7 +55,7 @@ Deno.test("what was written is what is known the next time", () => {
   assertEquals(next.count("refused"), 1);
 });
 
-Deno.test("a mere look is no update", () => {
+Deno.test("a check is not counted as an update", () => {
   const history = History.read("");
   history.add(ended(reports.wouldUpdate, 7, "web-1"), AT);
   history.add(ended(reports.upToDate, 7, "web-1"), AT);
@@ -65,7 +65,7 @@ Deno.test("a mere look is no update", () => {
   );
 });
 
-Deno.test("a VM that is gone is forgotten, and its pid tells nothing of another", () => {
+Deno.test("a VM that has ended is forgotten, also if its pid is reused", () => {
   const history = History.read("");
   history.add(ended(reports.updated, 7, "web-1"), AT);
   const text = renderMetrics(HOST, history);
@@ -76,7 +76,7 @@ Deno.test("a VM that is gone is forgotten, and its pid tells nothing of another"
   assertStringIncludes(later, 'cprctl_updates_total{outcome="updated"} 1');
 });
 
-Deno.test("a file that tells nonsense counts as none", () => {
+Deno.test("an invalid file counts as an empty history", () => {
   const nonsense = [
     'cprctl_updates_total{outcome="constructor"} 5',
     'cprctl_updates_total{outcome="updated"} -5',

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { executableFormat } from "../../../lib/update/preflight/binary.ts";
 
-Deno.test("what the kernel can execute", () => {
+Deno.test("files that the kernel can execute", () => {
   const elf = Uint8Array.from([
     0x7f,
     0x45,

@@ -34,7 +34,7 @@ const OPTIONS = [
   ...["-chardev", "socket,id=c,path=/c,server=on"],
 ];
 
-Deno.test("what a monitor does not know is skipped, with the reason", async () => {
+Deno.test("a query that a monitor does not support is skipped, with the reason", async () => {
   const checks = await findings({}, OPTIONS);
   for (
     const id of ["disk-images", "block-nodes", "devices", "netdevs", "cpus"]
@@ -45,7 +45,7 @@ Deno.test("what a monitor does not know is skipped, with the reason", async () =
   }
 });
 
-Deno.test("a human monitor that knows no network is no error", async () => {
+Deno.test("a human monitor without networks is no error", async () => {
   const checks = await findings({
     "human-monitor-command": "unknown command: 'info network'\r\n",
   });
@@ -73,7 +73,7 @@ const junk: fc.Arbitrary<Json> = fc.letrec<{ value: Json }>((tie) => ({
   ),
 })).value;
 
-Deno.test("no answer makes a check fail", async () => {
+Deno.test("no reply makes a check fail", async () => {
   const answers = fc.record(
     Object.fromEntries(QUESTIONS.map((name) => [name, junk])),
   );
@@ -88,7 +88,7 @@ Deno.test("no answer makes a check fail", async () => {
   );
 });
 
-Deno.test("what a hostile monitor lists is not repeated without end", async () => {
+Deno.test("a long list from a hostile monitor is cut", async () => {
   const listing = (
     count: number,
     names = QUESTIONS.filter((name) => !name.startsWith("qom")),

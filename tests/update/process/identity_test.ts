@@ -30,7 +30,7 @@ Deno.test("user and groups of a process", () => {
   });
 });
 
-Deno.test("a process of several users or groups is nobody's VM", () => {
+Deno.test("a process with different user or group ids is not a VM", () => {
   const [alike, groups] = [four(1000), []];
   for (
     const other of [
@@ -85,7 +85,7 @@ async function withShell(
 const own = () => ({ uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 });
 const ANEW = "exec /bin/sh -c 'echo; read -r line'";
 
-Deno.test("a process that executes its own program anew is another one", () =>
+Deno.test("a process that executes its own program again is not the same", () =>
   withShell([], async (pid, say) => {
     const identity = await identify({ pid, ...own() });
     await requireSame(identity);
@@ -96,7 +96,7 @@ Deno.test("a process that executes its own program anew is another one", () =>
     requireSameUser(identity);
   }));
 
-Deno.test("a process that has ended is no longer what it was", async () => {
+Deno.test("a process that has ended is not the same", async () => {
   let identity: Awaited<ReturnType<typeof identify>> | undefined;
   await withShell([], async (pid) => {
     identity = await identify({ pid, ...own() });
@@ -108,7 +108,7 @@ Deno.test("a process that has ended is no longer what it was", async () => {
 });
 
 Deno.test({
-  name: "the user that opened the monitor is the process's",
+  name: "the monitor must have been opened by the process's user",
   ignore,
   fn: () =>
     withShell(AS_NOBODY, async (pid) => {
@@ -133,7 +133,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what root opened may have given up root since",
+  name: "a process that root started may have dropped root",
   ignore,
   fn: () =>
     withShell(AS_NOBODY, async (pid) => {

@@ -40,7 +40,7 @@ Deno.test("a group without a limit has no bounds", async () => {
   );
 });
 
-Deno.test("the smallest room of all groups counts, and the lowest threshold", async () => {
+Deno.test("the smallest room of all groups counts, and the lowest memory.high", async () => {
   const groups = [
     { max: 100 * MIB, high: 60 * MIB, current: 50 * MIB },
     { max: 40 * MIB, high: "max", current: 20 * MIB },
@@ -54,7 +54,7 @@ Deno.test("the smallest room of all groups counts, and the lowest threshold", as
   });
 });
 
-Deno.test("what the kernel can give back is not in the way", async () => {
+Deno.test("reclaimable memory counts as free", async () => {
   const stat = `anon 5\ninactive_file ${MIB}\nactive_file ${2 * MIB}\nshmem 9`;
   const limits = { max: 10 * MIB, current: 8 * MIB, stat };
   assertEquals((await roomIn(2, [limits]))?.left, 5 * MIB);
@@ -66,7 +66,7 @@ Deno.test("what the kernel can give back is not in the way", async () => {
   assertEquals((await roomIn(1, [version1]))?.left, 3 * MIB);
 });
 
-Deno.test("swap makes room, as far as there is some and the group may", async () => {
+Deno.test("swap counts as room, as far as the group may use it", async () => {
   const limits = { max: 10 * MIB, current: 9 * MIB };
   const free = 100 * MIB;
   assertEquals((await roomIn(2, [limits], 0))?.left, MIB);

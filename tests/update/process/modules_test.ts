@@ -33,7 +33,7 @@ Deno.test("modules are told from programs, libraries and memory", () => {
   ]);
 });
 
-Deno.test("a process that maps thousands of modules has some of them kept", () => {
+Deno.test("the number of kept modules is limited", () => {
   const maps = Array.from(
     { length: 5000 },
     (_, at) => `7f0000001000-7f0000002000 r--p 0 08:01 1 /tmp/m${at}.so\n`,
@@ -41,7 +41,7 @@ Deno.test("a process that maps thousands of modules has some of them kept", () =
   assertEquals(parseModules(maps.join("")).length, 64);
 });
 
-Deno.test("a file is replaced when another one is at its path, or none", async () => {
+Deno.test("a module counts as replaced if its path has another file, or none", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/hw-usb-host.so`;

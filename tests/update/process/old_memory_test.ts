@@ -14,7 +14,7 @@ const MEMORY = `\
 7ffd5c9a6000-7ffd5c9c7000 rw-p 00000000 00:00 0                          [stack]
 `;
 
-Deno.test("memory and nothing else is kept", () => {
+Deno.test("an address space with only memory is kept", () => {
   assertEquals(addressIn(MEMORY), 0x55840fa00000n);
 });
 

@@ -30,7 +30,7 @@ Deno.test("a service is found in the path of a group", () => {
   assertEquals(placeOf({}), undefined);
 });
 
-Deno.test("what becomes of a service when its process is killed", () => {
+Deno.test("the fate of a service when its process is killed", () => {
   const path = "/system.slice/vm.service";
   const usual = {
     ControlGroup: path,
@@ -58,7 +58,7 @@ Deno.test("what becomes of a service when its process is killed", () => {
   );
 });
 
-Deno.test("a service that ends takes only those groups along that follow it", () => {
+Deno.test("only groups below a service end with it", () => {
   const groups = { "": "/a", "name=systemd": "/a", pids: "/a", memory: "/b" };
   const left = (fate: "stays" | "ends" | "unknown") =>
     lastingGroups({ service: { name: "a.service", fate } }, groups);

@@ -6,7 +6,7 @@ import {
 
 const SOCKET = ["swtpm", "socket", "--tpm2"];
 
-Deno.test("the control socket is found in every way to write it", () => {
+Deno.test("the control socket is found in every notation", () => {
   const value = "type=unixio,path=/run/tpm.sock,mode=0600";
   assertEquals(controlPath([...SOCKET, "--ctrl", value]), "/run/tpm.sock");
   assertEquals(controlPath([...SOCKET, `--ctrl=${value}`]), "/run/tpm.sock");
@@ -18,7 +18,7 @@ Deno.test("the control socket is found in every way to write it", () => {
   assertEquals(controlPath(SOCKET), undefined);
 });
 
-Deno.test("a swtpm that ends with its client is told from others", () => {
+Deno.test("a swtpm that ends with its client is recognized", () => {
   for (const word of ["--terminate", "--term", "--te", "-t", "-dt"]) {
     assertEquals(endsWithItsClient([...SOCKET, word, "-d"]), true, word);
   }

@@ -49,7 +49,7 @@ function pin(pid: number): void {
   setScheduling(pid, { ...getScheduling(pid), nice: 7 });
 }
 
-Deno.test("a thread of the same name is given the same place", async () => {
+Deno.test("a thread of the same name gets the same placement", async () => {
   using before = sleeper();
   using after = sleeper();
   pin(before.pid);
@@ -81,7 +81,7 @@ Deno.test("a monitor cannot name another process's threads", async () => {
   assertEquals(readPlacement(victim.pid), before);
 });
 
-Deno.test("what cannot be given back is said", async () => {
+Deno.test("a placement that cannot be restored is a warning", async () => {
   using vm = sleeper();
   const records = await readThreads(monitor([]), vm.pid);
   const wrong = records.map((it) => ({
@@ -95,7 +95,7 @@ Deno.test("what cannot be given back is said", async () => {
   ]);
 });
 
-Deno.test("a monitor that does not tell is no failure", async () => {
+Deno.test("a monitor that cannot list threads is no error", async () => {
   using vm = sleeper();
   const records = await readThreads(monitor([]), vm.pid);
   const silent: Executor = {
@@ -134,7 +134,7 @@ Deno.test("threads of a process in a pid namespace of its own are found", {
   );
 });
 
-Deno.test("what one thread had is given to one thread", async () => {
+Deno.test("a placement is restored on one thread only", async () => {
   using vm = sleeper();
   const records = await readThreads(monitor([vm.pid, vm.pid]), vm.pid);
   assertEquals(records.map(({ tid }) => tid), [vm.pid, vm.pid, vm.pid]);

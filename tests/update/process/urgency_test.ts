@@ -21,7 +21,7 @@ async function untilPriority(pid: number, priority: number): Promise<void> {
   );
 }
 
-Deno.test("a process is boosted, and has what it had", {
+Deno.test("a process is boosted, and its priority is restored", {
   ignore,
 }, async () => {
   using child = start("sleep", "1000");
@@ -35,7 +35,7 @@ Deno.test("a process is boosted, and has what it had", {
   assertEquals(priorityNow(child.pid), usual);
 });
 
-Deno.test("a program that is executed is boosted as well", {
+Deno.test("a program is boosted after its exec as well", {
   ignore,
 }, async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
@@ -106,7 +106,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
   });
 }
 
-Deno.test("without the right to it nothing is done", {
+Deno.test("without the right to it there is no boost", {
   ignore: ignore || Deno.uid() !== 0,
 }, async () => {
   const path = "programs/boost_once.ts";

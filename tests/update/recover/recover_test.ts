@@ -5,7 +5,7 @@ import { withRunDirectory } from "../run_base.ts";
 
 const REQUEST = { timeoutMs: 1_000, self: cprctlWords() };
 
-Deno.test("each journal that is damaged is shown beside the others", async () => {
+Deno.test("each damaged journal is reported beside the others", async () => {
   await using base = await withRunDirectory();
   const texts = ['{"schema":1}', "{", '{"schema":1,"vm":{"pid":-1}}', "null"];
   for (const [index, text] of texts.entries()) {

@@ -29,7 +29,7 @@ const REFUSED: Report = {
   error: { code: "refused", message: "Cannot", remedy: null, qemu: null },
 };
 
-Deno.test("a report is read as it was written", () => {
+Deno.test("a report can be read back", () => {
   assertEquals(validateReport(JSON.parse(JSON.stringify(REFUSED))), REFUSED);
   const shown = {
     ...REFUSED,
@@ -60,7 +60,7 @@ Deno.test("a field that is missing, unknown or wrong is named", () => {
   }
 });
 
-Deno.test("every fault is named, not the first alone", () => {
+Deno.test("every fault is named, not only the first", () => {
   const error = assertThrows(
     () => validateReport({ ...REFUSED, schema: 2, mode: "normal" }),
     ReportError,
@@ -77,11 +77,11 @@ Deno.test("each outcome has its exit code", () => {
   );
 });
 
-Deno.test("the JSON Schema is what other programs were promised", async (t) => {
+Deno.test("the JSON Schema has not changed", async (t) => {
   await t.assertSnapshot(reportJsonSchema());
 });
 
-Deno.test("the JSON Schema asks for every field that the report has", () => {
+Deno.test("the JSON Schema requires every field", () => {
   const [report] = reportJsonSchema().anyOf ?? [];
   if (typeof report !== "object") throw new Error("no schema of the report");
   const always = Object.keys(REFUSED).sort();

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { shellWords } from "../../../lib/update/command/draft.ts";
 import { sealed } from "../../../lib/update/report/sealed.ts";
 
-Deno.test("a report tells no secrets, and no long stories", () => {
+Deno.test("a report has no secrets and no endless texts", () => {
   const error = {
     code: "rolled-back",
     message: "The new program ended: qemu: -spice port=1,password=hunter2: no",

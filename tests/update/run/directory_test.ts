@@ -91,17 +91,21 @@ Deno.test(
   },
 );
 
-Deno.test("what was left is removed with its mount", options, async () => {
-  await using base = await withRunDirectory();
-  await using vm = await stranger();
-  {
-    await using directory = await RunDirectory.create(vm.facts);
-    directory.leave();
-  }
-  assertEquals(mountsBelow(base.path).length, 1);
-  for await (const left of RunDirectory.list()) {
-    await left[Symbol.asyncDispose]();
-  }
-  assertEquals(mountsBelow(base.path), []);
-  assertEquals([...Deno.readDirSync(base.path)], []);
-});
+Deno.test(
+  "a directory that was left is removed with its mount",
+  options,
+  async () => {
+    await using base = await withRunDirectory();
+    await using vm = await stranger();
+    {
+      await using directory = await RunDirectory.create(vm.facts);
+      directory.leave();
+    }
+    assertEquals(mountsBelow(base.path).length, 1);
+    for await (const left of RunDirectory.list()) {
+      await left[Symbol.asyncDispose]();
+    }
+    assertEquals(mountsBelow(base.path), []);
+    assertEquals([...Deno.readDirSync(base.path)], []);
+  },
+);

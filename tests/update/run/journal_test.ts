@@ -58,7 +58,7 @@ const DAMAGES: readonly [string, string][] = [
   [journal({ service: { name: "a" } }), 'has no "fate"'],
 ];
 for (const [index, [text, what]] of DAMAGES.entries()) {
-  Deno.test(`damage ${index} of a journal is told: ${what}`, () => {
+  Deno.test(`damage ${index} of a journal is reported: ${what}`, () => {
     assertThrows(() => parseJournal(text), UpdateProblem, what);
   });
 }

@@ -16,7 +16,7 @@ Deno.test("one cprctl at a time works on a VM", async () => {
   assert(again.path.startsWith(base.path));
 });
 
-Deno.test("a lock leaves nothing, and locks of the dead are tidied", async () => {
+Deno.test("a lock leaves nothing, and stale locks are removed", async () => {
   await using base = await withRunDirectory();
   {
     using _lock = await VmLock.take(4711);
@@ -52,7 +52,7 @@ Deno.test("the lock of a process ends with it", async () => {
   assert(lock !== undefined);
 });
 
-Deno.test("whoever has their files elsewhere cannot work on the same VM", async () => {
+Deno.test("a user with another lock directory is locked out, too", async () => {
   await using _theirs = await withRunDirectory();
   using _lock = await VmLock.take(Deno.pid);
   await using ours = await withRunDirectory();

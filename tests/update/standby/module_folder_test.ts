@@ -39,14 +39,14 @@ async function withFolder(
   }
 }
 
-Deno.test("what is beside a replaced module cannot be opened in its place", () =>
+Deno.test("other modules of a replaced build cannot be opened", () =>
   withFolder(0o755, (folder) => {
     Deno.writeTextFileSync(`${folder}/it.so`, "");
     Deno.writeTextFileSync(`${folder}/README`, "");
     assertEquals(namesFor(folder), [FIRST, "it.so"]);
   }));
 
-Deno.test("a folder is not listed to its end, however much is in it", () =>
+Deno.test("the listing of a folder is limited", () =>
   withFolder(0o755, (folder) => {
     for (let count = 0; count < ENTRIES; count++) {
       Deno.linkSync(`${folder}/${FIRST}`, `${folder}/${count}`);

@@ -12,7 +12,7 @@ function looked(wrapper: readonly string[]): Promise<void> {
 }
 
 Deno.test({
-  name: "root enters no namespace of a user's own making",
+  name: "root does not enter a namespace that a user created",
   ignore: Deno.uid() !== 0,
   async fn() {
     for (const kind of ["mount", "net", "ipc", "uts"]) {
@@ -26,7 +26,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a namespace of root's making is the VM's place",
+  name: "a namespace that root created is part of the context",
   ignore: Deno.uid() !== 0,
   fn: () => looked(["unshare", "--mount", "--net", ...USER]),
 });

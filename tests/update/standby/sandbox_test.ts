@@ -53,7 +53,7 @@ async function runIn(
 }
 
 Deno.test({
-  name: "a program in a sandbox is who the VM is, and can become no one else",
+  name: "a program in a sandbox has the VM's user, and cannot change it",
   ignore,
   fn: () =>
     runIn(
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a program in a sandbox is under the VM's filters of system calls",
+  name: "a program in a sandbox has the VM's seccomp filters",
   ignore,
   fn: () =>
     runIn(
@@ -88,7 +88,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a VM of root's has no capabilities in a sandbox either",
+  name: "root's program has no capabilities in a sandbox either",
   ignore,
   fn: () =>
     runIn(["env"], "grep CapEff /proc/self/status", ({ text }) => {
@@ -97,7 +97,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a program in a sandbox has no terminal, and no descriptor of ours",
+  name: "a program in a sandbox has no terminal, and inherits no descriptor",
   ignore,
   async fn() {
     using secret = createMemfd("secret", { cloexec: false });
@@ -117,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what a program in a sandbox leaves behind ends with it",
+  name: "children of a program in a sandbox end with it",
   ignore,
   fn: () =>
     runIn(

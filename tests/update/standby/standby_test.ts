@@ -92,7 +92,7 @@ async function stage(program = OLD_PROGRAM, wrapper: readonly string[] = []) {
   };
 }
 
-Deno.test("a standby becomes the old program, in its place, with all it held", async () => {
+Deno.test("a standby becomes the old program, with its context and descriptors", async () => {
   await using it = await stage();
   await using standby = await it.start();
   await standby.hold(it.preserved);
@@ -112,7 +112,7 @@ Deno.test("a standby becomes the old program, in its place, with all it held", a
   ]);
 });
 
-Deno.test("descriptors that have high numbers push no others aside", async () => {
+Deno.test("descriptors with high numbers do not replace others", async () => {
   await using it = await stage(PROGRAM_WITH_HIGH_NUMBERS);
   await using standby = await it.start();
   using stack = new DisposableStack();
@@ -215,7 +215,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a standby that cannot be confined as the VM is does not start",
+  name: "a standby that cannot be confined like the VM does not start",
   ignore: Deno.uid() !== 0,
   async fn() {
     await using it = await stage();
@@ -233,7 +233,7 @@ Deno.test({
   },
 });
 
-Deno.test("a standby that is told to end does, and leaves nothing", async () => {
+Deno.test("a standby ends on request, and leaves nothing", async () => {
   await using it = await stage();
   {
     await using standby = await it.start();
@@ -243,7 +243,7 @@ Deno.test("a standby that is told to end does, and leaves nothing", async () => 
   assertEquals(await Deno.readTextFile(it.output), "");
 });
 
-Deno.test("memory outlives a killed cprctl, and another one finds it", async () => {
+Deno.test("memory outlives a killed cprctl, and another cprctl finds it", async () => {
   await using it = await stage();
   const starter = new Deno.Command(Deno.execPath(), {
     args: [
@@ -266,7 +266,7 @@ Deno.test("memory outlives a killed cprctl, and another one finds it", async () 
   assertEquals(await Deno.readTextFile(it.output), "1\n");
 });
 
-Deno.test("nobody is found where no standby was", async () => {
+Deno.test("without a standby none is found", async () => {
   await using run = await withRunDirectory();
   assertEquals(await Standby.find(run.path), undefined);
 });
@@ -292,7 +292,7 @@ async function duplicate(path: string): Promise<string> {
 }
 
 Deno.test({
-  name: "a standby hands another user nothing, whatever the umask and the mode",
+  name: "a standby accepts no other user, whatever umask and mode",
   ignore: Deno.uid() !== 0,
   async fn() {
     await using it = await stage();

@@ -5,7 +5,7 @@ const PROGRAM = new URL("programs/put_off.ts", import.meta.url).pathname;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"];
 
 for (const signal of SIGNALS) {
-  Deno.test(`${signal} is put off`, async () => {
+  Deno.test(`${signal} is deferred`, async () => {
     const deno = [Deno.execPath(), "run", "--allow-all", "--no-check"];
     assertEquals(await said([...deno, PROGRAM, signal]), `${signal}\n`);
   });

@@ -29,7 +29,7 @@ function vmOf({ address }: FakePeer): VmRecord {
   };
 }
 
-Deno.test("the old program's last greeting is not taken for the new one's", async () => {
+Deno.test("a greeting of the old program is not taken for the new one's", async () => {
   using peer = new FakePeer();
   const connecting = Destination.connect(vmOf(peer), "new", TIMEOUT_MS);
   const dying = await peer.accept();
@@ -44,7 +44,7 @@ Deno.test("the old program's last greeting is not taken for the new one's", asyn
   assertEquals(side.client.version.major, 11);
 });
 
-Deno.test("the monitor of another process is none of the VM", async () => {
+Deno.test("the monitor of another process is not accepted", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
     () =>
@@ -61,7 +61,7 @@ Deno.test("the monitor of another process is none of the VM", async () => {
   await connecting;
 });
 
-Deno.test("a program that greets and says no more is given up", async () => {
+Deno.test("a program that hangs after its greeting is given up", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
     () => Destination.connect(vmOf(peer), "new", 100),

@@ -5,7 +5,7 @@ import {
   View,
 } from "../../../lib/update/transaction/page_cache.ts";
 
-Deno.test("libraries are read from what the loader prints", () => {
+Deno.test("libraries are read from the loader's output", () => {
   assertEquals(
     librariesIn(
       "\tlinux-vdso.so.1 (0x00007f278dc35000)\n" +
@@ -17,11 +17,11 @@ Deno.test("libraries are read from what the loader prints", () => {
   );
 });
 
-Deno.test("what a program prints itself names no libraries", () => {
+Deno.test("a program's own output names no libraries", () => {
   assertEquals(librariesIn("QEMU emulator version 11.1.3\n\tCopyright\n"), []);
 });
 
-Deno.test("the loader tells what a program would load", async () => {
+Deno.test("the loader lists the libraries of a program", async () => {
   const printed = await printedBy("/bin/sh", ["-version"], {
     ...{ sandbox: undefined, namedByOperator: true },
     variables: { LD_TRACE_LOADED_OBJECTS: "1" },
@@ -35,7 +35,7 @@ Deno.test("the loader tells what a program would load", async () => {
 const TOMORROW_MS = Date.now() + 86_400_000;
 
 Deno.test({
-  name: "what the VM's user could not read is not read for it",
+  name: "a file that the VM's user may not read is not read",
   ignore: Deno.uid() !== 0,
   async fn() {
     const folder = await Deno.makeTempDir({ dir: "/dev/shm" });

@@ -40,7 +40,7 @@ const BLOCKS = [
   "/rom@etc/acpi/rsdp",
 ];
 
-Deno.test("a state that is whole is kept without a doubt", async () => {
+Deno.test("a complete state is kept and verified", async () => {
   using file = await stateFile();
   using state = SavedState.open(file.path);
   assert(!state.complete);
@@ -63,7 +63,7 @@ Deno.test("an altered or truncated file is rewritten from what was kept", async 
   }
 });
 
-Deno.test("a torn state is refused unless its writer said that it is whole", async () => {
+Deno.test("an incomplete state is refused unless the source reported completion", async () => {
   using file = await stateFile();
   await Deno.truncate(file.path, 20_000);
   using state = SavedState.open(file.path);
@@ -185,7 +185,7 @@ for (const [what, make] of HOSTILE) {
   });
 }
 
-Deno.test("a state that is larger than any is not read", async () => {
+Deno.test("a state above the limit is not read", async () => {
   using file = await stateFile();
   using state = SavedState.open(file.path);
   await Deno.truncate(file.path, 2 ** 40);

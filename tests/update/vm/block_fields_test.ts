@@ -74,7 +74,7 @@ for (const member of ["locked", "tray_open"]) {
   });
 }
 
-Deno.test("a bitmap's count and use are a guest's and a job's", () => {
+Deno.test("the count and use of a bitmap are not compared", () => {
   const of = (count: number) =>
     flatten(comparedOfNode({
       ...NODE,
@@ -96,7 +96,7 @@ const OF_ADMINISTRATOR: readonly [JsonObject, path: string, was: string][] = [
 ];
 
 for (const [change, path, was] of OF_ADMINISTRATOR) {
-  Deno.test(`what an administrator changes has a name: ${path}`, () => {
+  Deno.test(`a change by an administrator is named: ${path}`, () => {
     const before = flatten(comparedOfNode(NODE));
     const after = flatten(comparedOfNode({ ...NODE, ...change }));
     assertEquals(before.get(path), was);
@@ -104,7 +104,7 @@ for (const [change, path, was] of OF_ADMINISTRATOR) {
   });
 }
 
-Deno.test("a drive's medium, size and limits are an administrator's", () => {
+Deno.test("a drive's medium, size and limits are compared", () => {
   const fields = flatten(comparedOfDrive(DRIVE));
   assertEquals([...fields.keys()].sort(), [
     "bps",

@@ -8,13 +8,13 @@ function backendAmong(block: string, ...others: string[]) {
   return backendOf(block, all, BACKENDS);
 }
 
-Deno.test("a block with the path of its device is its backend's", () => {
+Deno.test("a block with a device path belongs to its backend", () => {
   const others = ["ram0", "0000:00:03.0/other", "0000:00:01.0/vga.vram"];
   assertEquals(backendAmong("0000:00:02.0/vmm", ...others), "vmm");
   assertEquals(backendAmong("0000:00:01.0:00.0/vmm", ...others), "vmm");
 });
 
-Deno.test("a block whose name leaves a doubt has no backend", () => {
+Deno.test("a block with an ambiguous name has no backend", () => {
   const block = "0000:00:02.0/vmm";
   assertEquals(backendAmong(block, "vmm"), undefined);
   assertEquals(backendAmong(block, "0000:00:03.0/vmm"), undefined);

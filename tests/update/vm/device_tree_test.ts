@@ -36,7 +36,7 @@ const PRINTED = `bus: main-system-bus
   dev: fw_cfg_io, id ""
 `;
 
-Deno.test("devices have the bus that they sit on, and what a guest sees", () => {
+Deno.test("devices have their bus, and what a guest sees", () => {
   const devices = devicesIn(PRINTED.split("\n"));
   assertEquals(
     devices.map(({ type, busType, pci }) => [
@@ -62,7 +62,7 @@ Deno.test("devices have the bus that they sit on, and what a guest sees", () => 
   assertEquals(devices[2]?.id, "disk");
 });
 
-Deno.test("what is no tree has no devices", () => {
+Deno.test("other output has no devices", () => {
   assertEquals(
     devicesIn(["", "unknown", "  bar 0: mem", "class a, addr 1"]),
     [],

@@ -56,14 +56,14 @@ async function assertDiffers(one: Json, other: Json, what: string) {
   assertThrows(() => before.requireSame(after), UpdateProblem, what);
 }
 
-Deno.test("the same devices are the same, whatever else is told of them", async () => {
+Deno.test("unchanged devices compare as equal", async () => {
   const before = await devicesOf(bus(device(1), device(2)));
   before.requireSame(await devicesOf(bus(device(2, { new: 1 }), device(1))));
   const none = await devicesOf();
   none.requireSame(await devicesOf([]));
 });
 
-Deno.test("a device that was reset, came or went is named", async () => {
+Deno.test("a device that was reset, added or removed is named", async () => {
   const before = bus(device(1), device(17));
   const lost = [{ bar: 0, type: "io", address: -1, size: 128 }];
   const cases = [

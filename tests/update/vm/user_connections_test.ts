@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { connectionsIn } from "../../../lib/update/vm/user_connections.ts";
 
-Deno.test("connections are told from forwarded ports and other protocols", () => {
+Deno.test("forwarded ports and other protocols are not connections", () => {
   const lines = `Hub -1 (net):
   Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
   TCP[ESTABLISHED]   19       10.0.2.15 36514   192.168.1.10   443     0     0
