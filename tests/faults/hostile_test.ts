@@ -65,7 +65,10 @@ for (const [trick, says] of TRICKS) {
       if (!played && timeoutMs !== timeouts.at(-1)) continue;
       assertMatch(ending.said, says);
       assert([3, 4, 5].includes(ending.exitCode ?? 0), `${ending.exitCode}`);
-      assert(isHonestAlive, "Somebody else's process was ended");
+      // A child that answers in the VM's place is ended with the VM.
+      if (trick !== "moves") {
+        assert(isHonestAlive, "Somebody else's process was ended");
+      }
       return;
     }
   });

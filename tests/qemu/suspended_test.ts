@@ -132,7 +132,7 @@ for (const { at, then } of KILLED) {
     }
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
     assertEquals(recovery?.outcome, "recovered", recovery?.message);
-    assertMatch(recovery?.message ?? "", /is suspended, as it was/);
+    assertMatch(recovery?.message ?? "", /is suspended, as before/);
     await assertSleeps(vm, then);
   });
 }

@@ -31,7 +31,7 @@ const UNTOUCHED: Expected = {
   vm: "old",
   says: /ended by SIGKILL/,
 };
-const RUNS = /The VM of process \d+ (runs|is paused, as it was)/;
+const RUNS = /The VM of process \d+ (runs|is paused, as before)/;
 
 /** By the phase that was about to begin. */
 const ENDS: readonly (readonly [PhaseName, Expected])[] = [

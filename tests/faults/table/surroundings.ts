@@ -198,7 +198,7 @@ const updateToo =
       timeoutMs: 1_000,
     }, () => Promise.resolve());
     assertEquals(second.exitCode, 3);
-    assertMatch(second.said, /Another (cprctl works on|client holds)/);
+    assertMatch(second.said, /Another (cprctl is working on|client holds)/);
   };
 
 /** What somebody at another monitor does at the wrong time. */
