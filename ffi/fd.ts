@@ -4,7 +4,14 @@
  * @module
  */
 
-import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
+import {
+  check,
+  checkRetrying,
+  ifPossible,
+  libc,
+  OsError,
+  osError,
+} from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
 import {
   O_ACCMODE,
@@ -357,17 +364,9 @@ export class Fd implements Disposable {
    */
   tryLock(): boolean {
     const number = this.number;
-    try {
-      checkRetrying(
-        () => libc().flock(number, LOCK_EX | LOCK_NB),
-        "flock",
-        number,
-      );
-      return true;
-    } catch (error) {
-      if (error instanceof OsError && error.code === "EAGAIN") return false;
-      throw error;
-    }
+    const lock = () => libc().flock(number, LOCK_EX | LOCK_NB);
+    const locked = () => checkRetrying(lock, "flock", number);
+    return ifPossible(locked, "EAGAIN") !== undefined;
   }
 
   /** Gives up ownership of the open descriptor. */

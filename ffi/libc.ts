@@ -527,6 +527,24 @@ export function osError(
   return new OsError(errnoNumber(code), syscall, detail);
 }
 
+/**
+ * What comes of an action; undefined if a system call in it fails, with one of
+ * these codes if any is given.
+ */
+export function ifPossible<T>(
+  action: () => T,
+  ...codes: string[]
+): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    const isExpected = error instanceof OsError &&
+      (codes.length === 0 || codes.includes(error.code));
+    if (isExpected) return undefined;
+    throw error;
+  }
+}
+
 function strerror(errno: number): string {
   const text = libc().strerror(errno);
   return text === null ? "" : Deno.UnsafePointerView.getCString(text);

@@ -17,7 +17,7 @@
 
 import { duplicate, Fd } from "./fd.ts";
 import { fileStatus } from "./file_status.ts";
-import { OsError } from "./libc.ts";
+import { ifPossible } from "./libc.ts";
 import { O_NOCTTY, O_NONBLOCK, O_WRONLY } from "./open_flags.ts";
 import { poll, pollNow, POLLOUT } from "./poll.ts";
 
@@ -72,12 +72,7 @@ export class NonblockingWriter implements Disposable {
       const [ready] = pollNow([{ fd: this.#fd.number, events: POLLOUT }]);
       if (ready === 0) return 0;
     }
-    try {
-      return this.#fd.write(piece);
-    } catch (error) {
-      if (error instanceof OsError && error.code === "EAGAIN") return 0;
-      throw error;
-    }
+    return ifPossible(() => this.#fd.write(piece), "EAGAIN") ?? 0;
   }
 
   /**
@@ -101,13 +96,6 @@ export class NonblockingWriter implements Disposable {
 
 /** Undefined if that is not allowed, or there is no reader. */
 function openAgain(number: number): Fd | undefined {
-  try {
-    return Fd.open(
-      `/proc/self/fd/${number}`,
-      O_WRONLY | O_NONBLOCK | O_NOCTTY,
-    );
-  } catch (error) {
-    if (error instanceof OsError) return undefined;
-    throw error;
-  }
+  const flags = O_WRONLY | O_NONBLOCK | O_NOCTTY;
+  return ifPossible(() => Fd.open(`/proc/self/fd/${number}`, flags));
 }

@@ -27,7 +27,7 @@
  */
 
 import { Fd } from "./fd.ts";
-import { libc, OsError } from "./libc.ts";
+import { ifPossible, libc } from "./libc.ts";
 import { getLimit, type Limit, parseLimits, setLimit } from "./limits.ts";
 import { O_RDONLY } from "./open_flags.ts";
 
@@ -70,16 +70,13 @@ function parseSoftLimit(value: string | undefined): bigint | undefined {
 
 /** Unlike prlimit(2), /proc/PID/limits is readable by every user. */
 function limitOfParent(): Limit | undefined {
-  let text: string;
-  try {
+  // Undefined if there is no parent, or it is hidden.
+  const bytes = ifPossible(() => {
     using file = Fd.open(`/proc/${libc().getppid()}/limits`, O_RDONLY);
-    text = new TextDecoder().decode(file.readAll(LIMITS_FILE_MAX));
-  } catch (error) {
-    // No parent, or it is hidden.
-    if (error instanceof OsError) return undefined;
-    throw error;
-  }
-  const [soft, hard] = parseLimits(text).NOFILE ?? [];
+    return file.readAll(LIMITS_FILE_MAX);
+  });
+  const [soft, hard] = parseLimits(new TextDecoder().decode(bytes)).NOFILE ??
+    [];
   if (soft === undefined || hard === undefined) return undefined;
   return { soft: BigInt(soft), hard: BigInt(hard) };
 }

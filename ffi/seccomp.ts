@@ -9,7 +9,7 @@
  * @module
  */
 
-import { check, libc, OsError, osError } from "./libc.ts";
+import { check, ifPossible, libc, OsError, osError } from "./libc.ts";
 import { addressOf } from "./memory.ts";
 
 const PTRACE_DETACH = 17;
@@ -90,11 +90,7 @@ function waitForStop(pid: number): void {
  * ESRCH if it has not stopped yet: then the end of this process detaches it.
  */
 function detach(pid: number): void {
-  try {
-    trace(PTRACE_DETACH, pid, 0, null);
-  } catch (error) {
-    if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
-  }
+  ifPossible(() => trace(PTRACE_DETACH, pid, 0, null), "ESRCH");
 }
 
 function trace(

@@ -8,7 +8,7 @@
 
 import { errnoNumber } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { check, checkRetrying, libc, OsError, osError } from "./libc.ts";
+import { check, checkRetrying, ifPossible, libc, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
 import { POLLIN, POLLOUT } from "./poll.ts";
 import { PidFd } from "./process.ts";
@@ -128,13 +128,8 @@ export class UnixSocket implements Disposable {
    * another process that has reused its pid counts as the same.
    */
   peerHasEnded(): boolean {
-    try {
-      using peer = this.#peerProcess();
-      return peer.hasExited();
-    } catch (error) {
-      if (!(error instanceof OsError) || error.code !== "ESRCH") throw error;
-      return true;
-    }
+    using peer = ifPossible(() => this.#peerProcess(), "ESRCH");
+    return peer?.hasExited() ?? true;
   }
 
   /** @throws {OsError} ESRCH when it has ended and was reaped. */

@@ -7,7 +7,7 @@
 import { Child } from "./child.ts";
 import { environ, environmentVector, withVariables } from "./environment.ts";
 import { duplicate, type Fd, getCloexec } from "./fd.ts";
-import { check, libc, OsError, osError } from "./libc.ts";
+import { check, ifPossible, libc, osError } from "./libc.ts";
 import { withPidNamespace } from "./pid_namespace.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
@@ -143,15 +143,10 @@ function giveDescriptors(
 function inheritable(): number[] {
   return [...Deno.readDirSync("/proc/self/fd")]
     .map(({ name }) => Number(name))
-    .filter((number) => {
-      try {
-        return !getCloexec(number);
-      } catch (error) {
-        // The descriptor that listed the directory is closed again.
-        if (error instanceof OsError && error.code === "EBADF") return false;
-        throw error;
-      }
-    });
+    // The descriptor that listed the directory is closed again.
+    .filter((number) =>
+      ifPossible(() => getCloexec(number), "EBADF") === false
+    );
 }
 
 /** For functions that return the error number itself. */

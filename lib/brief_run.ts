@@ -9,7 +9,7 @@
 
 import type { Child } from "../ffi/child.ts";
 import type { Fd } from "../ffi/fd.ts";
-import { OsError } from "../ffi/libc.ts";
+import { ifPossible, OsError } from "../ffi/libc.ts";
 import { Pipe } from "../ffi/pipe.ts";
 import { poll, POLLIN, pollNow } from "../ffi/poll.ts";
 import { spawn } from "../ffi/spawn.ts";
@@ -159,13 +159,9 @@ class Said {
   /** Reads what is there. */
   readOn(): void {
     while (!this.tooLong && !this.ended) {
-      let count: number;
-      try {
-        count = this.#reader.read(this.#chunk);
-      } catch (error) {
-        if (error instanceof OsError && error.code === "EAGAIN") return;
-        throw error;
-      }
+      const read = () => this.#reader.read(this.#chunk);
+      const count = ifPossible(read, "EAGAIN");
+      if (count === undefined) return;
       this.ended = count === 0;
       const part = this.#chunk.subarray(0, count);
       this.text += this.#decoder.decode(part, { stream: true });

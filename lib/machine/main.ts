@@ -9,7 +9,7 @@
  * @module
  */
 
-import { OsError } from "../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../ffi/libc.ts";
 import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
 import { QmpServer } from "../qmp/mod.ts";
@@ -181,11 +181,9 @@ const STANDARD_ERROR = 2;
 /** Tells the operator, if anybody reads it. */
 function warn(message: string): void {
   const line = `cprctl machine: warning: ${message}\n`;
-  try {
+  // Nobody reads it: no reason for a guest to stop.
+  ifPossible(() => {
     using out = NonblockingWriter.over(STANDARD_ERROR);
     out.write(new TextEncoder().encode(line));
-  } catch (error) {
-    // Nobody reads it: no reason for a guest to stop.
-    if (!(error instanceof OsError)) throw error;
-  }
+  });
 }

@@ -1,5 +1,5 @@
 import { Fd } from "../../ffi/fd.ts";
-import { OsError } from "../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../ffi/libc.ts";
 import {
   O_APPEND,
   O_CREAT,
@@ -47,11 +47,7 @@ export function openSerial(
 function open(path: string, append: boolean): Fd {
   const flags = O_CREAT | O_NONBLOCK | O_NOCTTY |
     (append ? O_APPEND : O_TRUNC);
-  try {
-    return Fd.open(path, O_WRONLY | flags);
-  } catch (error) {
-    // A FIFO that nobody reads yet: opened to read as well it has a reader.
-    if (!(error instanceof OsError) || error.code !== "ENXIO") throw error;
-    return Fd.open(path, O_RDWR | flags);
-  }
+  // A FIFO that nobody reads yet: opened to read as well it has a reader.
+  return ifPossible(() => Fd.open(path, O_WRONLY | flags), "ENXIO") ??
+    Fd.open(path, O_RDWR | flags);
 }

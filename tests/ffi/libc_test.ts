@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { errnoName, errnoNumber } from "../../ffi/errno.ts";
 import { Fd } from "../../ffi/fd.ts";
-import { libc, OsError } from "../../ffi/libc.ts";
+import { ifPossible, libc, OsError, osError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { addSeals, createMemfd, SEAL_GROW } from "../../ffi/memfd.ts";
 import { cString, cStringVector } from "../../ffi/memory.ts";
@@ -123,6 +123,17 @@ Deno.test("error names and numbers are those of Linux", () => {
   }
   assertEquals(errnoName(41), "E41");
   assertThrows(() => errnoNumber("ENOSUCH"), RangeError, '"ENOSUCH"');
+});
+
+Deno.test("what the system refuses is undefined, as far as it is expected", () => {
+  const refuse = () => {
+    throw osError("EAGAIN", "read");
+  };
+  assertEquals(ifPossible(() => 1, "EAGAIN"), 1);
+  assertEquals(ifPossible(refuse), undefined);
+  assertEquals(ifPossible(refuse, "ENOENT", "EAGAIN"), undefined);
+  assertEquals(codeOf(() => ifPossible(refuse, "ENOENT")), "EAGAIN");
+  assertThrows(() => ifPossible(() => new URL("")), TypeError);
 });
 
 Deno.test("a text with a NUL is refused", () => {

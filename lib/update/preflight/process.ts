@@ -1,7 +1,7 @@
 /** The VM's process: whether we may hold it, and who else watches over it. @module */
 
-import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { readCgroups } from "../../proc/cgroup.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 import { lastingGroups } from "../process/service.ts";
@@ -26,16 +26,11 @@ export const processAccess: PreflightCheck = {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     }
     if (first === undefined) return accessDenied(facts.pid, "see");
-    try {
-      using process = PidFd.open(facts.pid);
-      using _descriptor = process.getFd(first);
-      return ok("the VM's descriptors can be held");
-    } catch (error) {
-      if (error instanceof OsError && error.code === "EPERM") {
-        return accessDenied(facts.pid, "duplicate");
-      }
-      throw error;
-    }
+    using process = PidFd.open(facts.pid);
+    using descriptor = ifPossible(() => process.getFd(first), "EPERM");
+    return descriptor === undefined
+      ? accessDenied(facts.pid, "duplicate")
+      : ok("the VM's descriptors can be held");
   },
 };
 

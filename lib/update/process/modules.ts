@@ -9,13 +9,12 @@
 
 import { Fd } from "../../../ffi/fd.ts";
 import {
-  type ForeignFile,
   openForeignFile,
   openForeignFileOnThread,
   openRoot,
 } from "../../../ffi/foreign_file.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../../ffi/libc.ts";
 import { O_PATH } from "../../../ffi/open_flags.ts";
 import { isSameIdentity } from "../../proc/file_identity.ts";
 import { parseMaps } from "../../proc/maps.ts";
@@ -74,13 +73,15 @@ export async function openModules(
   pid: number,
   user: Credentials,
 ): Promise<KeptModule[]> {
-  using root = rootOf(pid);
-  if (root === undefined) return [];
+  using root = ifPossible(() => openRoot(`/proc/${pid}/root`));
+  if (root === undefined) return []; // it has ended
+  const how = { user, root, followLink: true };
   using stack = new DisposableStack();
   const kept: KeptModule[] = [];
   for (const { name, path, range } of parseModules(await readMaps(pid))) {
     const file = await openRange(pid, range, user) ??
-      openMapped(path, { user, root });
+      // Undefined if it was unmapped, or is not for the user to read.
+      ifPossible(() => openForeignFile(path, how));
     if (file !== undefined) kept.push({ name, path, file: stack.use(file) });
   }
   stack.move();
@@ -89,13 +90,8 @@ export async function openModules(
 
 /** Whether a module's path has another file now, or none. */
 export function isReplaced({ path, file }: KeptModule): boolean {
-  try {
-    using now = Fd.open(path, O_PATH);
-    return !isSameIdentity(now.stat(), file.stat());
-  } catch (error) {
-    if (error instanceof OsError) return true;
-    throw error;
-  }
+  using now = ifPossible(() => Fd.open(path, O_PATH));
+  return now === undefined || !isSameIdentity(now.stat(), file.stat());
 }
 
 /** Nothing where it is not for us to read, or too long for a VM's. */
@@ -122,26 +118,6 @@ async function openRange(
     opening.then((file) => file.close(), () => undefined);
     // Unmapped meanwhile, late, or not for the user to read.
     if (error instanceof OsError || error instanceof UnreadableError) return;
-    throw error;
-  }
-}
-
-/** Undefined where the process has ended. */
-function rootOf(pid: number): Fd | undefined {
-  try {
-    return openRoot(`/proc/${pid}/root`);
-  } catch (error) {
-    if (error instanceof OsError) return undefined;
-    throw error;
-  }
-}
-
-function openMapped(path: string, how: ForeignFile): Fd | undefined {
-  try {
-    return openForeignFile(path, { ...how, followLink: true });
-  } catch (error) {
-    // Unmapped meanwhile, or not for the user to read.
-    if (error instanceof OsError) return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../../ffi/libc.ts";
 import {
   getScheduling,
   type Scheduling,
@@ -64,12 +64,8 @@ export class OwnPriority implements Disposable {
 /** Raises the threads that have been started since. */
 export function raiseNew(): void {
   for (const tid of readThreadIds("self")) {
-    try {
-      raise(tid);
-    } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-      // It has ended; or there is no right to more of them.
-    }
+    // It may have ended; or there is no right to more of them.
+    ifPossible(() => raise(tid));
   }
 }
 

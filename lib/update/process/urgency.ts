@@ -11,9 +11,9 @@
  * @module
  */
 
-import { OsError } from "../../../ffi/libc.ts";
 import { PriorityBooster } from "../../../ffi/priority_boost.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
 import { OwnPriority, raiseNew } from "./own_priority.ts";
 
@@ -47,18 +47,14 @@ export class Urgency implements AsyncDisposable {
    */
   static of(pid: number): Urgency {
     using stack = new DisposableStack();
-    try {
+    // A VM without priority is better than none.
+    const work = ifPossible(() => {
       const process = stack.use(PidFd.open(pid));
       const booster = stack.use(new PriorityBooster());
-      const own = OwnPriority.raise();
-      if (own === undefined) return new Urgency(undefined);
-      stack.use(own);
-      return new Urgency(new Work(process, booster, own, stack.move()));
-    } catch (error) {
-      // A VM without priority is better than none.
-      if (!(error instanceof OsError)) throw error;
-      return new Urgency(undefined);
-    }
+      const own = stack.use(OwnPriority.raise());
+      return own && new Work(process, booster, own, stack.move());
+    });
+    return new Urgency(work);
   }
 
   /** Ends it: at once, unless another VM is urgent. */

@@ -1,6 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { foreignStatus, openRoot } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../../ffi/libc.ts";
 import { mountTmpfs, unmountLazily } from "../../../ffi/mount.ts";
 import {
   O_CREAT,
@@ -111,13 +111,10 @@ export class RunDirectory implements AsyncDisposable {
   /** Mounts do not propagate to every mount namespace. */
   #isSeenBy(pid: number): boolean {
     using root = openRoot(`/proc/${pid}/root`);
-    try {
+    return ifPossible(() => {
       const theirs = foreignStatus(this.stateFile, { root });
       return isSameIdentity(theirs, foreignStatus(this.stateFile));
-    } catch (error) {
-      if (error instanceof OsError) return false;
-      throw error;
-    }
+    }) ?? false;
   }
 
   /** Keeps the directory, for the operator or for `cprctl recover`. */

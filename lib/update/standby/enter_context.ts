@@ -17,7 +17,7 @@ import {
   setUmask,
 } from "../../../ffi/identity.ts";
 import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
@@ -97,11 +97,7 @@ function requireOwnUser({ credentials, openedByRoot }: ProcessContext): void {
 /** Optional: a VM without its I/O priority is better than none. */
 function giveIoPriority(wanted: number): void {
   if (getIoPriority(THIS_THREAD) === wanted) return;
-  try {
-    setIoPriority(THIS_THREAD, wanted);
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-  }
+  ifPossible(() => setIoPriority(THIS_THREAD, wanted));
 }
 
 function setLimits(context: ProcessContext): void {

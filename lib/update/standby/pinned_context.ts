@@ -1,5 +1,5 @@
 import { Fd } from "../../../ffi/fd.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { ownerOf } from "../../../ffi/namespace_owner.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
@@ -104,12 +104,8 @@ function requireTrustworthy(
 }
 
 function isOurs(namespace: Fd): boolean {
-  try {
-    using owner = ownerOf(namespace);
-    using own = Fd.open("/proc/self/ns/user", O_RDONLY);
-    return isSameIdentity(owner.stat(), own.stat());
-  } catch (error) {
-    if (error instanceof OsError && error.code === "EPERM") return false;
-    throw error;
-  }
+  using owner = ifPossible(() => ownerOf(namespace), "EPERM");
+  if (owner === undefined) return false;
+  using own = Fd.open("/proc/self/ns/user", O_RDONLY);
+  return isSameIdentity(owner.stat(), own.stat());
 }

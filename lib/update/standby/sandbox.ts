@@ -10,7 +10,7 @@
  */
 
 import type { Child } from "../../../ffi/child.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { spawn, type SpawnOptions } from "../../../ffi/spawn.ts";
@@ -137,11 +137,8 @@ export class Sandbox {
 
 /** Starts it in a pid namespace, if possible. */
 function spawnContained(argv: readonly string[], options: SpawnOptions): Child {
-  try {
-    return spawn(argv, { ...options, newPidNamespace: true });
-  } catch (error) {
-    const none = ["EPERM", "ENOSPC", "EINVAL", "ENOSYS"];
-    if (!(error instanceof OsError) || !none.includes(error.code)) throw error;
-    return spawn(argv, options);
-  }
+  const contained = { ...options, newPidNamespace: true };
+  const impossible = ["EPERM", "ENOSPC", "EINVAL", "ENOSYS"];
+  return ifPossible(() => spawn(argv, contained), ...impossible) ??
+    spawn(argv, options);
 }

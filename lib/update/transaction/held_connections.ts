@@ -1,5 +1,5 @@
 import type { Fd } from "../../../ffi/fd.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { shutDown } from "../../../ffi/shut_down.ts";
 
@@ -38,14 +38,9 @@ export class HeldConnections implements Disposable {
 }
 
 function tryGet(process: ProcessHandle, descriptor: number): Fd | undefined {
-  try {
-    using stack = new DisposableStack();
-    const socket = stack.use(process.getFd(descriptor));
-    if (!socket.stat().isSocket) return undefined;
-    stack.move();
-    return socket;
-  } catch (error) {
-    if (error instanceof OsError) return undefined;
-    throw error;
-  }
+  using stack = new DisposableStack();
+  const file = stack.use(ifPossible(() => process.getFd(descriptor)));
+  if (file?.stat().isSocket !== true) return undefined;
+  stack.move();
+  return file;
 }

@@ -1,6 +1,6 @@
 import { Fd } from "../../../ffi/fd.ts";
 import { openForeignMemfd } from "../../../ffi/foreign_file.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible, OsError } from "../../../ffi/libc.ts";
 import { O_ACCMODE, O_NONBLOCK } from "../../../ffi/open_flags.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { readFdinfoSync } from "../../proc/fdinfo.ts";
@@ -120,18 +120,15 @@ export class Hold implements Disposable {
  * memory and regular files.
  */
 function duplicateFrom(process: ProcessHandle, number: number): Fd {
-  try {
-    return process.getFd(number);
-  } catch (error) {
-    if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
-    const { flags } = readFdinfoSync(process.pid, number);
-    const file = Fd.open(
-      `/proc/${process.pid}/fd/${number}`,
-      flags & O_ACCMODE | O_NONBLOCK,
-    );
-    file.setNonblocking((flags & O_NONBLOCK) !== 0);
-    return file;
-  }
+  const duplicate = ifPossible(() => process.getFd(number), "EPERM");
+  if (duplicate !== undefined) return duplicate;
+  const { flags } = readFdinfoSync(process.pid, number);
+  const file = Fd.open(
+    `/proc/${process.pid}/fd/${number}`,
+    flags & O_ACCMODE | O_NONBLOCK,
+  );
+  file.setNonblocking((flags & O_NONBLOCK) !== 0);
+  return file;
 }
 
 function readState(pid: number): CprState {

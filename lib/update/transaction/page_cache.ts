@@ -12,7 +12,7 @@ import {
   openRoot,
 } from "../../../ffi/foreign_file.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { printedBy, ProbeError } from "../programs/probe.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import { identityOf, isSameIdentity } from "../../proc/file_identity.ts";
@@ -66,14 +66,9 @@ export class View implements Disposable {
   /** Undefined if it is no regular file, or the user may not read it. */
   open(path: string): Fd | undefined {
     const [root, user] = [this.#root, this.#user];
-    try {
-      return this.#opened.use(
-        openForeignFile(path, { followLink: true, root, user }),
-      );
-    } catch (error) {
-      if (error instanceof OsError) return undefined;
-      throw error;
-    }
+    return this.#opened.use(
+      ifPossible(() => openForeignFile(path, { followLink: true, root, user })),
+    );
   }
 
   /** Reads as many files as the time allows, and skips unreadable ones. */
@@ -97,13 +92,8 @@ function isExecuted(file: Fd, { executable }: Facts): boolean {
 
 /** Whether the path is the same file for us as for the VM. */
 function isOurs(file: Fd, path: string): boolean {
-  try {
-    const ours = foreignStatus(path, { followLink: true });
-    return isSameIdentity(ours, file.stat());
-  } catch (error) {
-    if (error instanceof OsError) return false;
-    throw error;
-  }
+  const ours = ifPossible(() => foreignStatus(path, { followLink: true }));
+  return ours !== undefined && isSameIdentity(ours, file.stat());
 }
 
 /** The libraries that the dynamic loader would load. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { OsError } from "../../../ffi/libc.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import type { Executor } from "../../qmp/mod.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import {
@@ -55,12 +55,8 @@ export async function readRamFiles(
 }
 
 /** Whether the file still has its name; runs within the downtime. */
-export function isInPlace(pid: number, { path, dev, ino }: RamFile): boolean {
-  try {
-    const there = identityAt(new ProcessFiles(pid).reach(path));
-    return isSameIdentity(there, { dev, ino });
-  } catch (error) {
-    if (error instanceof OsError) return false;
-    throw error;
-  }
+export function isInPlace(pid: number, file: RamFile): boolean {
+  const path = new ProcessFiles(pid).reach(file.path);
+  const there = ifPossible(() => identityAt(path));
+  return there !== undefined && isSameIdentity(there, file);
 }
