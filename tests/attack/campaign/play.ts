@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { allReportSchema } from "../../../lib/update/all/all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED } from "../../../lib/update/error.ts";
 import { OUTCOMES } from "../../../lib/update/outcome.ts";
+import type { Report } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
 import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
 import type { Script } from "../relay.ts";
@@ -242,12 +243,18 @@ function toldBy({ verb }: Round, run: Run, ground: Ground): Told {
   assertEquals(exitCode, OUTCOMES[outcome], said);
   return {
     outcome: error === null ? outcome : `${outcome}, ${error.code}`,
-    mayLeave: outcome === "needs-person",
+    mayLeave: namesRecover(report),
     // Otherwise it is the attacker's own doing what it is.
     ...outcome === "rolled-back" && pid !== null && pid !== report.pid_before
       ? { pidAfter: pid }
       : {},
   };
+}
+
+/** Whether something is left, as it says, for a person or for recover. */
+function namesRecover({ outcome, warnings }: Report): boolean {
+  return outcome === "needs-person" ||
+    warnings.some((it) => it.includes("cprctl recover"));
 }
 
 /** The honest VM was updated, or its turn did not come. */
@@ -271,7 +278,7 @@ function toldOfAll(json: unknown, { neighbour }: Ground): Told {
   return {
     outcome: `--all: ${evil?.outcome ?? "left out"}, the other ` +
       (isPutOff ? "untouched" : "updated"),
-    mayLeave: results.some(({ outcome }) => outcome === "needs-person"),
+    mayLeave: results.some(namesRecover),
   };
 }
 
