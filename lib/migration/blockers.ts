@@ -1,16 +1,16 @@
 import type { MigrationMode } from "./parameters.ts";
 
-/** Reasons that forbid a migration, each for the modes it concerns. */
+/** Migration blockers, by mode. */
 export class MigrationBlockers {
   readonly #blockers: { modes: readonly MigrationMode[]; reason: string }[] =
     [];
 
-  /** Forbids migrations of the given modes, with the reason. */
+  /** Blocks migration in the given modes, with a reason. */
   add(modes: readonly MigrationMode[], reason: string): void {
     this.#blockers.push({ modes, reason });
   }
 
-  /** All reasons that forbid a mode. */
+  /** The reasons that block a mode. */
   reasons(mode: MigrationMode): string[] {
     return this.#blockers.filter(({ modes }) => modes.includes(mode))
       .map(({ reason }) => reason);

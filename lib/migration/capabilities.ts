@@ -1,8 +1,8 @@
 import { MigrationError } from "./error.ts";
 
 /**
- * The migration capabilities of QEMU 11.1, in its order. Those that are `true`
- * can be switched on in the embedded machine.
+ * The migration capabilities of QEMU 11.1, in its order. `true` for those that
+ * the embedded machine supports.
  */
 const CAPABILITIES = {
   xbzrle: false,
@@ -30,7 +30,7 @@ const CAPABILITIES = {
 
 export type MigrationCapability = keyof typeof CAPABILITIES;
 
-/** Which capabilities are on; all are off in a new process. */
+/** The state of the capabilities; all are off in a new process. */
 export class MigrationCapabilities {
   #on = new Set<MigrationCapability>();
 
@@ -40,9 +40,9 @@ export class MigrationCapabilities {
   }
 
   /**
-   * Switches capabilities: all of them, or none.
+   * Switches several capabilities, or none if one of them fails.
    *
-   * @throws {MigrationError} when one is unknown, or not to be had here
+   * @throws {MigrationError} when one is unknown or not supported
    */
   set(
     switches: readonly {

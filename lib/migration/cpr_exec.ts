@@ -9,8 +9,8 @@ import { MigrationError } from "./error.ts";
 import type { MigrationNotifiers } from "./notifiers.ts";
 
 /**
- * What mode cpr-exec adds to a migration: CPR state is saved when it begins,
- * and dropped when it fails.
+ * The additional steps of mode cpr-exec: CPR state is saved when the migration
+ * begins, and removed when it fails.
  */
 export class CprExec {
   #memfd: Fd | undefined;

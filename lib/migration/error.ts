@@ -1,6 +1,6 @@
 import { CprctlError } from "../errors.ts";
 
-/** A migration cannot start, or ended without success. */
+/** A migration cannot start, or has failed. */
 export class MigrationError extends CprctlError {
   override readonly name: string = "MigrationError";
 }

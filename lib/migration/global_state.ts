@@ -1,5 +1,5 @@
 /**
- * Section "globalstate": the run state that the machine has after the load.
+ * Section "globalstate": the run state of the machine after the load.
  * 104 bytes: be32 size of the text with its NUL, 32 bytes of text, two flags
  * about suspend, and 66 bytes that are zero (seen in QEMU 11.1).
  *
@@ -44,9 +44,9 @@ export function globalStateOf(state: RunState): GlobalState {
 }
 
 /**
- * The run state that a section's value holds.
+ * The run state in a section's value.
  *
- * @throws {InvalidValue} when it is not one, or its size is wrong
+ * @throws {InvalidValue} when it is unknown, or its size is wrong
  */
 export function runStateOf(value: GlobalState): RunState {
   const end = value.runState.indexOf(0);

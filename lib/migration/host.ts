@@ -2,7 +2,7 @@ import type { VmState } from "../vmstate/mod.ts";
 import type { RunState } from "./run_state.ts";
 import type { MigrationStatus } from "./status.ts";
 
-/** A RAMBlock as the stream lists it. */
+/** A RAMBlock as listed in the stream. */
 export interface RamBlockInfo {
   readonly name: string;
   /** Bytes in use. */
@@ -16,29 +16,29 @@ export interface DeviceEntry<V extends object = object> {
   readonly idstr: string;
   readonly instanceId: number;
   readonly state: VmState<V>;
-  /** The state as it is now; the VM is stopped. */
+  /** The current state; the VM is stopped. */
   save(): V;
-  /** Takes on a loaded state; called only when the whole stream was right. */
+  /** Applies a loaded state; called only after the whole stream was valid. */
   load(value: V): void;
 }
 
-/** The machine, as its migrations need it. */
+/** The interface of the machine to its migrations. */
 export interface MigrationHost {
-  /** Machine type, which the other side must have too. */
+  /** Machine type; source and destination must have the same. */
   readonly machineType: string;
   readonly uuid: string | undefined;
   readonly runState: RunState;
   ramBlocks(): readonly RamBlockInfo[];
   devices(): readonly DeviceEntry[];
-  /** Stops the vCPUs if they run (STOP event); then the run state is this. */
+  /** Stops the vCPUs if they run (STOP event), and sets the run state. */
   stop(state: RunState): void;
-  /** Puts back a run state from before the migration (RESUME event). */
+  /** Restores the run state before the migration (RESUME event). */
   resume(state: RunState): void;
-  /** Tells the outside of a new status, if it asked for such events. */
+  /** Sends a MIGRATION event, if the capability "events" is on. */
   emitStatus(status: MigrationStatus): void;
   emitPass(pass: number): void;
-  /** Runs a task from the main loop, when the current one is done. */
+  /** Runs a task in the main loop, after the current one. */
   defer(task: () => void): void;
-  /** Resolves when clients have been sent what they were told so far. */
+  /** Resolves when all output to clients has been sent. */
   flush(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /**
- * The destination: a machine that was just built waits in "inmigrate", loads
- * a stream, and goes on in the run state that the stream says.
+ * The destination: a new machine waits in "inmigrate", loads a stream, and
+ * continues in the run state of the stream.
  *
  * ```
- * none ─▶ setup ─▶ active ─▶ completed      the VM runs, or stays as it was
+ * none ─▶ setup ─▶ active ─▶ completed      the VM is in the saved run state
  *                    └─────▶ failed         nothing of the stream was applied
  * ```
  *
@@ -27,7 +27,7 @@ export type RamOrigin = "stream" | "preserved";
 /** Magic and version. */
 const HEADER_SIZE = 8;
 
-/** More than the state of all devices, with its description. */
+/** Larger than the state of all devices, with vmdesc. */
 const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
 /** The one incoming migration of a machine. */
@@ -52,12 +52,12 @@ export class IncomingMigration {
   }
 
   /**
-   * Loads a stream. Nothing is applied unless all of it is right.
+   * Loads a stream. Nothing is applied unless all of it is valid.
    *
-   * @returns the run state that the stream says
-   * @throws {MigrationError} when one was started before
+   * @returns the run state in the stream
+   * @throws {MigrationError} when a load was started before
    * @throws {ChannelError} when the file cannot be read
-   * @throws {StreamError} when the stream is not this machine's
+   * @throws {StreamError} when the stream does not match this machine
    */
   load(address: MigrationAddress): RunState {
     if (this.status !== "none") {
@@ -80,14 +80,14 @@ export class IncomingMigration {
     }
   }
 
-  /** Anything but a stream is refused by its first bytes, however long it is. */
+  /** Checks the first bytes before it reads the whole file. */
   #read(file: IncomingFile): Uint8Array {
     const start = file.start(HEADER_SIZE);
     if (start.length === HEADER_SIZE) readStreamHeader(new Source(start));
     return file.readAll(MAXIMUM_STATE_SIZE + this.#maximumRamSize());
   }
 
-  /** Every page with the header that names it, which is shorter. */
+  /** An upper bound: the header of a page is shorter than a page. */
   #maximumRamSize(): number {
     if (this.#ramOrigin === "preserved") return 0;
     return this.#host.ramBlocks()
@@ -116,7 +116,7 @@ export class IncomingMigration {
         },
       }],
     });
-    // The section is there, or the stream was refused.
+    // Always set: a stream without the section is refused.
     return loaded.runState ?? "paused";
   }
 }

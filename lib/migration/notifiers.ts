@@ -1,17 +1,19 @@
 import type { MigrationMode } from "./parameters.ts";
 
-/** What a migration tells the parts of the machine that take part in it. */
+/** The events of a migration for other parts of the machine. */
 export type MigrationNotice =
-  /** About to begin; throwing refuses it. The VM still runs. */
+  /**
+   * The migration is about to begin; throwing refuses it. The VM still runs.
+   */
   | { readonly type: "setup" }
   /** Everything is saved. */
   | { readonly type: "done" }
-  /** It failed or was cancelled; what `setup` did is to be undone. */
+  /** It failed or was cancelled: undo what `setup` did. */
   | { readonly type: "failed" };
 
 type Notifier = (notice: MigrationNotice) => void;
 
-/** Notifiers, each for one mode. They run in the order of their adding. */
+/** Notifiers by mode, called in the order in which they were added. */
 export class MigrationNotifiers {
   readonly #notifiers: { mode: MigrationMode; notifier: Notifier }[] = [];
 

@@ -1,14 +1,14 @@
 /**
- * The source: from `migrate` to the end of this process, or back to a
- * running VM. Every step is a task of the main loop; the exec is the last.
+ * The source: from `migrate` to the exec, or back to a running VM. Every step
+ * is a task of the main loop.
  *
  * ```
  * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ notify ─▶ stop VM ─▶ (reply)
  *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
  *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
  *   cpr-exec: execvp ─▶ the new program
- *                    ─▶ it failed: failed ─▶ notify ─▶ VM as before, but
- *                       one that did not run is postmigrate, as in QEMU
+ *                    ─▶ on failure: failed ─▶ notify ─▶ VM as before, but
+ *                       one that was paused is postmigrate, as in QEMU
  * ```
  *
  * @module
@@ -36,7 +36,7 @@ import {
 } from "./status.ts";
 import { OutgoingStream } from "./outgoing_stream.ts";
 
-/** What a migration works with; one set a machine. */
+/** The parts of a machine that its migrations use. */
 export interface MigrationSetup {
   readonly host: MigrationHost;
   readonly parameters: MigrationParameters;
@@ -46,7 +46,7 @@ export interface MigrationSetup {
   readonly cprExec: CprExec;
 }
 
-/** One migration from its start to its end. */
+/** One migration. */
 interface Attempt {
   readonly mode: MigrationMode;
   readonly runStateBefore: RunState;
@@ -77,12 +77,12 @@ export class OutgoingMigration {
     return this.#failure;
   }
 
-  /** True from `migrate` until it failed, was cancelled or left the VM here. */
+  /** True from `migrate` until the migration has ended. */
   get underWay(): boolean {
     return this.#attempt !== undefined;
   }
 
-  /** Resolves when nothing more happens by itself: at the end, or in a pause. */
+  /** Resolves at the end of the migration, or in pre-switchover. */
   settled(): Promise<void> {
     if (!this.underWay || this.status === "pre-switchover") {
       return Promise.resolve();
@@ -92,11 +92,10 @@ export class OutgoingMigration {
 
   /**
    * Begins a migration. In the CPR modes the VM is stopped when this returns;
-   * the rest follows from the main loop.
+   * the main loop does the rest.
    *
-   * @throws {MigrationError} when it cannot begin; the VM is as it was
-   * @throws {ChannelError} when it does not go to a file, or that cannot be
-   * opened
+   * @throws {MigrationError} when it cannot begin; the VM is unchanged
+   * @throws {ChannelError} when the target is no file, or cannot be opened
    */
   start(address: MigrationAddress): void {
     const { host, parameters, notifiers } = this.#setup;
@@ -124,9 +123,9 @@ export class OutgoingMigration {
   }
 
   /**
-   * Goes on from pre-switchover.
+   * Continues from pre-switchover.
    *
-   * @throws {MigrationError} when the migration is not there
+   * @throws {MigrationError} when the migration is in another state
    */
   continue(): void {
     const attempt = this.#attempt;
@@ -142,7 +141,7 @@ export class OutgoingMigration {
     );
   }
 
-  /** Ends a migration that is under way; the VM is put back as it was. */
+  /** Cancels the migration; the VM continues as before. */
   cancel(): void {
     const attempt = this.#attempt;
     if (attempt === undefined || !isUnderWay(this.status)) return;
@@ -152,7 +151,9 @@ export class OutgoingMigration {
     this.#end();
   }
 
-  /** Drops a migration as the process ends: it shall not execute anything. */
+  /**
+   * Drops the migration when the process exits, so that nothing is executed.
+   */
   abandon(): void {
     if (this.#attempt !== undefined) this.#release(this.#attempt);
     this.#end();
@@ -212,7 +213,7 @@ export class OutgoingMigration {
     notifiers.notify(attempt.mode, { type: "done" });
     host.stop("postmigrate");
     if (attempt.mode === "cpr-exec") {
-      // Clients hear of the completion before this process is another one.
+      // Clients get the event of the completion before the exec.
       host.flush().then(() => this.#step(attempt, () => this.#exec()));
     } else {
       this.#end();
@@ -220,7 +221,7 @@ export class OutgoingMigration {
   }
 
   #exec(): void {
-    // The command may be replaced while the migration waits; the last counts.
+    // The parameter may have been changed during the migration.
     const command = this.#setup.parameters["cpr-exec-command"];
     if (command.length === 0) throw noCommand();
     try {
@@ -237,7 +238,7 @@ export class OutgoingMigration {
     }
   }
 
-  /** Runs one task of an attempt unless that was ended meanwhile. */
+  /** Runs one task of an attempt, unless that has ended. */
   #step(attempt: Attempt, task: () => void): void {
     if (this.#attempt !== attempt) return;
     try {

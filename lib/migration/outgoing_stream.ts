@@ -9,10 +9,10 @@ import { Command, StreamWriter } from "./stream/mod.ts";
 
 const PAGE_SIZE = 4096;
 
-/** RAM is section 1; devices follow, the run state is last. */
+/** RAM is section 1; devices follow, globalstate is last. */
 const RAM_SECTION_ID = 1;
 
-/** Writes one machine's stream to a file, in the order of QEMU. */
+/** Writes the stream of a machine to a file, in QEMU's order. */
 export class OutgoingStream {
   readonly #host: MigrationHost;
   readonly #file: OutgoingFile;
@@ -30,7 +30,7 @@ export class OutgoingStream {
     this.#capabilities = capabilities;
   }
 
-  /** Header, configuration, the list of RAMBlocks, and RAM if it travels. */
+  /** Header, configuration, RAMBlock list, and RAM unless it is preserved. */
   writeSetup(mode: MigrationMode): void {
     const { machineType, uuid } = this.#host;
     const sendUuid = uuid !== undefined &&
@@ -47,7 +47,7 @@ export class OutgoingStream {
     this.#flush();
   }
 
-  /** The end of RAM, every device, the run state, and the description. */
+  /** The end of RAM, every device, globalstate, and vmdesc. */
   writeDevices(runState: RunState): void {
     this.#writer.command(Command.SWITCHOVER_START);
     this.#writer.ramEnd();
@@ -86,7 +86,7 @@ export class OutgoingStream {
   }
 }
 
-/** The 16 bytes of a UUID, in textual order. */
+/** The 16 bytes of a UUID, in the order of its text. */
 export function uuidBytes(uuid: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(uuid.replaceAll("-", ""));
 }

@@ -1,4 +1,4 @@
-/** How much of the machine survives by itself. */
+/** The migration modes, MigMode of QMP. */
 export const MIGRATION_MODES = [
   "normal",
   "cpr-reboot",
@@ -7,18 +7,18 @@ export const MIGRATION_MODES = [
 ] as const;
 export type MigrationMode = (typeof MIGRATION_MODES)[number];
 
-/** The migration parameters that the embedded machine knows, QMP's names. */
+/** The migration parameters that the embedded machine supports. */
 export interface MigrationParameters {
   mode: MigrationMode;
   /** argv of the program to execute in mode cpr-exec. */
   "cpr-exec-command": readonly string[];
-  /** Bytes a second; kept for the asking, a file needs no limit. */
+  /** Bytes a second; without effect, a file needs no limit. */
   "max-bandwidth": number | bigint;
-  /** Milliseconds; kept for the asking. */
+  /** Milliseconds; without effect. */
   "downtime-limit": number | bigint;
 }
 
-/** What a new process starts with: nothing is inherited over exec. */
+/** The defaults in a new process; nothing is inherited over the exec. */
 export function defaultParameters(): MigrationParameters {
   return {
     mode: "normal",

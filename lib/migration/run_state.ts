@@ -1,4 +1,4 @@
-/** RunState of QMP: what the virtual machine as a whole is doing. */
+/** RunState of QMP. */
 export const RUN_STATES = [
   "debug",
   "inmigrate",

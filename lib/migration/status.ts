@@ -1,5 +1,5 @@
 /**
- * The states of a migration, as QMP names them, and which may follow which.
+ * The states of a migration (MigrationStatus of QMP), and their transitions.
  *
  * ```
  * none ─▶ setup ─▶ active ─▶ pre-switchover ─▶ device ─▶ completed ─▶ (exec)
@@ -40,7 +40,7 @@ const FOLLOWERS: Readonly<Record<MigrationStatus, readonly MigrationStatus[]>> =
     cancelled: ["setup"],
   };
 
-/** Where a migration is. Every step is checked, then told. */
+/** The status of a migration. Each transition is checked, then reported. */
 export class MigrationProgress {
   readonly #tell: (status: MigrationStatus) => void;
   #status: MigrationStatus = "none";
@@ -53,7 +53,7 @@ export class MigrationProgress {
     return this.#status;
   }
 
-  /** @throws {MigrationError} when that cannot follow */
+  /** @throws {MigrationError} when there is no such transition */
   become(status: MigrationStatus): void {
     if (!FOLLOWERS[this.#status].includes(status)) {
       throw new MigrationError(
@@ -66,7 +66,7 @@ export class MigrationProgress {
   }
 }
 
-/** True while a migration holds the machine. */
+/** Whether a migration is in progress. */
 export function isUnderWay(status: MigrationStatus): boolean {
   return ["setup", "active", "pre-switchover", "device", "cancelling"]
     .includes(status);

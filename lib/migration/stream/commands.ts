@@ -8,7 +8,7 @@ export interface StreamCommand {
   readonly payload: Uint8Array;
 }
 
-/** Lengths that a command's payload may have; absent: any. */
+/** The valid payload lengths of a command; any length if absent. */
 const PAYLOAD_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Command.OPEN_RETURN_PATH]: [0],
   [Command.PING]: [4],
@@ -21,7 +21,7 @@ const PAYLOAD_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Command.SWITCHOVER_START]: [0],
 };
 
-/** Writes a command, type byte included. */
+/** Writes a command with its type byte. */
 export function writeCommand(sink: Sink, command: StreamCommand): void {
   sink.u8(RecordType.COMMAND);
   sink.u16(command.command);
@@ -32,8 +32,8 @@ export function writeCommand(sink: Sink, command: StreamCommand): void {
 /**
  * Reads a command after its type byte.
  *
- * @throws {MigrationStreamError} when there is no such command or its length
- * is not the command's
+ * @throws {MigrationStreamError} when the command is unknown, or its length is
+ * not valid
  */
 export function readCommand(source: Source): StreamCommand {
   const at = source.offset;

@@ -12,7 +12,7 @@ import {
 } from "../../vmstate/mod.ts";
 import { RecordType } from "./constants.ts";
 
-/** Only these two capabilities change the layout of the stream. */
+/** The capabilities that change the layout of the stream. */
 export type LayoutCapability = "x-ignore-shared" | "mapped-ram";
 
 const targetPageBits = vmstate(
@@ -34,8 +34,8 @@ const uuid = vmstate(
 );
 
 /**
- * The body of the CONFIGURATION record. It has neither section id nor version
- * nor footer on the wire. Field names are those that vmdesc shows.
+ * The body of the CONFIGURATION record. On the wire it has no section id,
+ * version or footer. Field names are those in vmdesc.
  */
 export const configurationState = vmstate(
   "configuration",
@@ -44,22 +44,22 @@ export const configurationState = vmstate(
   { subsections: { targetPageBits, capabilities, uuid } },
 );
 
-/** What {@linkcode configurationState} loads to. */
+/** The value of {@linkcode configurationState}. */
 export type ConfigurationBody = Value<typeof configurationState>;
 
-/** What the CONFIGURATION record says of the sender. */
+/** The contents of the CONFIGURATION record. */
 export interface Configuration {
-  /** Class name of the machine, alias resolved, such as "pc-q35-11.1". */
+  /** Machine type without alias, such as "pc-q35-11.1". */
   readonly machine: string;
-  /** Layout capabilities that are on, in QEMU's order. */
+  /** The layout capabilities that are on, in QEMU's order. */
   readonly capabilities?: readonly string[];
-  /** 16 bytes, in textual order. */
+  /** 16 bytes, in the order of the text. */
   readonly uuid?: Uint8Array;
-  /** log2 of the page size; on the wire only where the target can vary it. */
+  /** log2 of the page size; sent only by targets with variable page size. */
   readonly targetPageBits?: number;
 }
 
-/** The record's body of a configuration. */
+/** The body of the record. */
 export function configurationBody(
   configuration: Configuration,
 ): ConfigurationBody {
@@ -80,7 +80,7 @@ export function configurationBody(
   };
 }
 
-/** Writes the record, type byte included. */
+/** Writes the record with its type byte. */
 export function writeConfiguration(
   sink: Sink,
   configuration: Configuration,
@@ -89,7 +89,7 @@ export function writeConfiguration(
   saveState(configurationState, configurationBody(configuration), sink);
 }
 
-/** The configuration that a record's body says. */
+/** The configuration in the body of a record. */
 export function configurationOf(body: ConfigurationBody): Configuration {
   return {
     machine: body.name,

@@ -15,9 +15,9 @@
 
 /** "QEVM", the first four bytes. */
 export const STREAM_MAGIC = 0x5145_564d;
-/** The one version of the stream format that is in use. */
+/** The current version of the stream format. */
 export const STREAM_VERSION = 3;
-/** The one before it, which QEMU has not read since 2009. */
+/** The version before it, which QEMU has not supported since 2009. */
 export const OBSOLETE_STREAM_VERSION = 2;
 
 /** The byte before each record. */
@@ -49,5 +49,5 @@ export const Command = {
   SWITCHOVER_START: 11,
 } as const;
 
-/** The section that carries guest memory. */
+/** The section of guest memory. */
 export const RAM_SECTION = { name: "ram", instanceId: 0, version: 4 } as const;

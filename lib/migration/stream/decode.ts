@@ -27,9 +27,8 @@ import {
 import type { VmsdDescription } from "./vmdesc.ts";
 
 /**
- * Takes apart any precopy stream by its own description. Only headers of
- * guest pages are touched, so that a file that is mapped into memory is not
- * read as a whole. Values are views of the stream where they are bytes.
+ * Decodes any precopy stream by its vmdesc. Guest pages are not read, so that
+ * only parts of a mapped file are loaded. Byte values are views of the stream.
  *
  * @throws {MigrationStreamError} naming section, instance, field and offset
  */
@@ -43,8 +42,8 @@ export function decodeStream(
 }
 
 /**
- * As {@linkcode decodeStream}, and where the stream cannot be read to its end,
- * all records before the problem, and the problem.
+ * Like {@linkcode decodeStream}, but for a damaged stream returns the records
+ * before the problem, and the problem.
  */
 export function decodeStreamUpToProblem(
   stream: Uint8Array,
@@ -55,33 +54,33 @@ export function decodeStreamUpToProblem(
   return { decoded: decoder.decoded(), problem };
 }
 
-/** What the stream is called, and who wants to know how far it is. */
+/** Options for decoding. */
 export interface DecodeOptions extends Omit<RecordOptions, "start"> {
   /** For messages. */
   readonly file?: string;
   /**
-   * What for. To load it, the states of devices are left as bytes: who loads
-   * them has descriptions of its own.
+   * With "load", the states of devices are left as bytes, since the loader has
+   * its own descriptions.
    */
   readonly action?: StreamAction;
   /**
-   * Told now and then, while guest memory is passed over, up to which offset
-   * nothing will be looked at again soon.
+   * Called from time to time while guest memory is skipped, with the offset up
+   * to which the stream is not needed soon.
    */
   readonly passed?: (offset: number) => void;
 }
 
 /**
- * Bytes of guest memory between two calls of `passed`: few enough to hold,
- * and enough for what a call costs.
+ * Bytes of guest memory between two calls of `passed`, which limits the memory
+ * in use.
  */
 const PASSED_STEP = 8 * 1024 * 1024;
 
-/** Values that a description may say beyond one a byte of the stream. */
+/** Values that are allowed in addition to one for each byte of the stream. */
 const SPARE_VALUES = 65_536;
 /**
- * Values of the largest stream: a VM of 2000 vCPUs has not half of them, and
- * each takes far more memory than it has bytes.
+ * More than twice the values of a VM with 2000 vCPUs. A value takes much more
+ * memory than its bytes in the stream.
  */
 const MOST_VALUES = 2_000_000;
 
@@ -96,7 +95,7 @@ class StreamDecoder {
   #nextPassed = PASSED_STEP;
   readonly #records: DecodedRecord[] = [];
   #ram: RamReader | undefined;
-  /** Known when the first device came. */
+  /** Known after the first device. */
   #hasVmdesc: boolean | undefined;
   #devices: DescribedDevices | undefined;
   #opaqueTail: DecodedStream["opaqueTail"];
@@ -116,7 +115,7 @@ class StreamDecoder {
     this.#passed = passed;
   }
 
-  /** @returns why it cannot be read further; undefined if it was to its end */
+  /** @returns why it cannot be read further; undefined at its end */
   decode(): MigrationStreamError | undefined {
     const reader = this.#reader;
     try {
@@ -142,7 +141,7 @@ class StreamDecoder {
     }
   }
 
-  /** What was read so far. */
+  /** The result so far. */
   decoded(): DecodedStream {
     const { configuration, layout, hasFooters = true } = this.#reader;
     return {
@@ -162,14 +161,14 @@ class StreamDecoder {
     this.#records.push(section);
   }
 
-  /** Whether description or footer says how long a device's state is. */
+  /** Whether vmdesc or a footer gives the length of a device's state. */
   #canTell({ offset }: SectionHead): boolean {
     const reader = this.#reader;
     if (this.#hasVmdesc === undefined) {
       const place = findVmdesc(this.#stream, offset);
       this.#hasVmdesc = place !== undefined;
       const { current } = reader;
-      // What is wrong with vmdesc is not the device's fault.
+      // An error in vmdesc is not reported as one of the device.
       reader.current = undefined;
       if (place !== undefined) this.#describe(place.offset, place.text);
       reader.current = current;
@@ -178,7 +177,7 @@ class StreamDecoder {
   }
 
   /**
-   * Leaves all from a device on as it is.
+   * Leaves the rest of the stream, from a device on, as bytes.
    *
    * @throws {MigrationStreamError} when it does not end with EOF
    */
@@ -197,7 +196,7 @@ class StreamDecoder {
     this.#devices = new DescribedDevices(offset, text, pageSize);
   }
 
-  /** What came of a piece before a problem is kept. */
+  /** Keeps the part of a piece before a problem. */
   #memory(head: PieceHead): void {
     const reader = this.#reader;
     const start = this.#source.offset;
@@ -267,7 +266,7 @@ class StreamDecoder {
     return hasNull ? this.#bodyOrBytes(vmsd, start) : this.#fields.body(vmsd);
   }
 
-  /** What is not as it is described is left as bytes, up to its footer. */
+  /** A state that does not match vmdesc is left as bytes, up to its footer. */
   #bodyOrBytes(vmsd: VmsdDescription, start: number): DeviceSection["state"] {
     const source = this.#source;
     const end = this.#reader.findFooter();
@@ -283,11 +282,11 @@ class StreamDecoder {
     return source.bytes(end - start);
   }
 
-  /** Reads what follows EOF; returns what follows the stream. */
+  /** Reads the part after EOF; returns the bytes after the stream. */
   #end(): Uint8Array {
     const source = this.#source;
     const { offset } = source;
-    // A stream without devices may yet have a description of them all.
+    // A stream without devices may still have a vmdesc.
     if (
       this.#devices === undefined &&
       source.peek() === RecordType.VMDESCRIPTION
@@ -315,7 +314,7 @@ class StreamDecoder {
     return source.bytes(source.remaining);
   }
 
-  /** Adds section and field to what the layers below knew not. */
+  /** Adds section and field to an error of a lower layer. */
   #located(error: StreamError): MigrationStreamError {
     const { offset, current } = this.#reader;
     const known =

@@ -1,14 +1,14 @@
 /**
- * Decodes a device's payload by what vmdesc says was sent.
+ * Decodes a device's payload by vmdesc.
  *
- * vmdesc runs arrays together in its own ways, all of which give one field of
- * one array here:
+ * vmdesc describes arrays in several ways, all of which become one field with
+ * an array here:
  *
  * ```
- * x array_len 3                 three elements alike
+ * x array_len 3                 three equal elements
  * x index 0, x index 1, …       elements that may differ
- * x ptr-marker array_len 2, x   pointers: null, null, one that is there
- * x ptr-marker, x, x ptr-marker the same, and a marker before each
+ * x ptr-marker array_len 2, x   pointers: null, null, and one that is not null
+ * x ptr-marker, x, x ptr-marker the same, with a marker before each
  * x struct {} array_len 2       pointers that are null, before QEMU 10
  * ```
  *
@@ -28,37 +28,37 @@ import {
 } from "./vmdesc.ts";
 import { wireType } from "./wire_types.ts";
 
-/** vmdesc type names of a pointer's marker byte, of QEMU 11 and 10. */
+/** vmdesc type names of a pointer's marker byte, in QEMU 11 and 10. */
 const MARKER_TYPES: ReadonlySet<string> = new Set(["ptr-marker", "nullptr"]);
-/** Their inner description is only of one element. */
+/** Only one element is described. */
 const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 
-/** Numbers of an array that count as one value: they take little each. */
+/** Numbers in an array that count as one value, since they take less memory. */
 const PACKED = 4;
 
-/** Decodes one payload; knows where it is, for messages. */
+/** Decodes one payload, and knows the current path for messages. */
 export class FieldDecoder {
   readonly #source: Source;
-  /** Names of the fields being worked on, indices included. */
+  /** Names and indices of the current fields. */
   readonly #path: (string | number)[] = [];
-  /** Values left before the description counts as a lie. */
+  /** Values left before the description is rejected. */
   #budget: number;
 
   /**
-   * @param budget the most values that there may be; elements of no size
-   * would otherwise multiply for free
+   * @param budget the most values that are allowed; elements of size 0 could
+   * otherwise multiply without limit
    */
   constructor(source: Source, budget: number) {
     this.#source = source;
     this.#budget = budget;
   }
 
-  /** Goes back to no field, after a problem. */
+  /** Clears the path, after a problem. */
   reset(): void {
     this.#path.length = 0;
   }
 
-  /** The field being worked on, such as `sq[3].head`. */
+  /** The current field, such as `sq[3].head`. */
   get path(): string {
     return this.#path.join(".").replaceAll(/\.(?=\[)/g, "");
   }
@@ -66,7 +66,7 @@ export class FieldDecoder {
   /**
    * Decodes fields, then subsections.
    *
-   * @throws {MigrationStreamError} when bytes and description disagree
+   * @throws {MigrationStreamError} when the bytes do not match the description
    */
   body(vmsd: VmsdDescription): DecodedStruct {
     const fields: DecodedField[] = [];
@@ -103,7 +103,7 @@ export class FieldDecoder {
     return struct;
   }
 
-  /** @param end of the entries that are this field's */
+  /** @param end of the entries of this field */
   #field(
     entries: readonly FieldDescription[],
     start: number,
@@ -208,7 +208,7 @@ export class FieldDecoder {
     return this.#unchecked(entry, false);
   }
 
-  /** @param isRepeated true for an element of which vmdesc says no size */
+  /** @param isRepeated true for an element whose size is not in vmdesc */
   #unchecked(entry: FieldDescription, isRepeated: boolean): DecodedValue {
     const offset = this.#source.offset;
     const value = this.#load(entry);
@@ -246,7 +246,7 @@ export class FieldDecoder {
   }
 }
 
-/** The elements of an array while they gather. */
+/** Collects the elements of an array. */
 class Elements {
   values: DecodedValue[] = [];
   type: string | undefined;
@@ -254,7 +254,7 @@ class Elements {
   /** True right after a marker that announces an element. */
   isMarkerOpen = false;
 
-  /** Takes the list over if there was none: arrays come in one run mostly. */
+  /** Uses the list itself if there was none: most arrays have one run. */
   add(values: DecodedValue[]): void {
     if (this.values.length === 0) this.values = values;
     else for (const value of values) this.values.push(value);
@@ -277,12 +277,12 @@ function isOneValue(entry: FieldDescription): boolean {
     !isMarker(entry);
 }
 
-/** Whether the bytes of a field are those of pointers, not what they lead to. */
+/** Whether a field has the marker bytes of pointers, not their targets. */
 function isMarker({ type, isNull }: FieldDescription): boolean {
   return isNull || MARKER_TYPES.has(type);
 }
 
-/** How a run of elements is loaded at once, where it can be. */
+/** Loads a run of elements at once, if its type can. */
 function manyOf({ type, size, struct }: FieldDescription) {
   const wire = wireType(type);
   return struct === undefined && wire.size === size ? wire.loadMany : undefined;

@@ -7,7 +7,7 @@ import type { Vmdesc } from "./vmdesc.ts";
 /**
  * A field's value, by its wire type: booleans, integers up to 32 bits as
  * numbers, 64-bit ones as bigint, text as strings, a null pointer as null, and
- * bytes for buffers and for everything whose inside is not described.
+ * bytes for buffers and for everything that is not described.
  */
 export type DecodedValue =
   | boolean
@@ -19,7 +19,7 @@ export type DecodedValue =
   | DecodedStruct
   | DecodedValue[];
 
-/** A description's fields and subsections, as they were sent. */
+/** The fields and subsections of a description, as sent. */
 export interface DecodedStruct {
   /** Name of the description. */
   readonly vmsd: string;
@@ -34,16 +34,16 @@ export function isStruct(value: DecodedValue): value is DecodedStruct {
     !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
-/** One field, arrays whole however vmdesc ran their elements together. */
+/** One field; an array is one field, however vmdesc describes it. */
 export interface DecodedField {
   readonly name: string;
-  /** The wire type by vmdesc, of each element for an array. */
+  /** The wire type in vmdesc; of each element for an array. */
   readonly type: string;
   /** True if `value` is the list of elements. */
   readonly isArray: boolean;
-  /** True if each element that is there has a marker byte before it. */
+  /** True if each element that is not null has a marker byte before it. */
   readonly hasMarkers: boolean;
-  /** Absolute stream offset and size in bytes, markers included. */
+  /** Absolute stream offset and size in bytes, with markers. */
   readonly offset: number;
   readonly size: number;
   value: DecodedValue;
@@ -53,11 +53,11 @@ export interface DecodedField {
 export interface DeviceSection extends SectionHead<"full"> {
   /** Payload bytes, without header and footer. */
   readonly size: number;
-  /** Bytes where nothing describes it. */
+  /** Bytes if it is not described. */
   readonly state: DecodedStruct | Uint8Array;
 }
 
-/** A piece of guest memory; pages are not copied but left in the input. */
+/** A piece of guest memory; pages are not copied. */
 export interface RamSection extends PieceHead {
   readonly size: number;
   /** The block list, in START. */
@@ -66,8 +66,8 @@ export interface RamSection extends PieceHead {
 }
 
 /**
- * A piece of what is neither guest memory nor a device's VMState, such as a
- * dirty bitmap: only its own code knows what is inside.
+ * A piece of a section that is neither guest memory nor VMState, such as dirty
+ * bitmaps: it has a format of its own.
  */
 export interface OpaqueSection extends Omit<PieceHead, "type"> {
   readonly type: "opaque";
@@ -76,26 +76,26 @@ export interface OpaqueSection extends Omit<PieceHead, "type"> {
   readonly bytes: Uint8Array;
 }
 
-/** What stands between configuration and EOF, in order. */
+/** A record between configuration and EOF, in order. */
 export type DecodedRecord =
   | DeviceSection
   | RamSection
   | OpaqueSection
   | CommandRecord;
 
-/** A stream taken apart; encodes to the same bytes. */
+/** A decoded stream; encodes to the same bytes. */
 export interface DecodedStream {
-  /** The stream itself, of which guest pages are views. */
+  /** The stream itself; guest pages are views of it. */
   readonly input: Uint8Array;
-  /** Absent where the sender was told to leave it out. */
+  /** Absent if the sender is configured not to send it. */
   readonly configuration: Configuration | undefined;
   readonly layout: RamLayout;
-  /** False where the sender was told to leave footers out. */
+  /** False if the sender is configured not to send footers. */
   readonly hasFooters: boolean;
   readonly records: readonly DecodedRecord[];
   /**
-   * All from a device on of which neither vmdesc nor a footer says how long it
-   * is; then there are neither vmdesc nor trailing bytes.
+   * The rest of the stream from a device on whose length is unknown, because
+   * there is no vmdesc and no footer; then there are no trailing bytes either.
    */
   readonly opaqueTail: { offset: number; bytes: Uint8Array } | undefined;
   readonly vmdesc: DecodedVmdesc | undefined;
@@ -107,7 +107,7 @@ export interface DecodedStream {
 export interface DecodedVmdesc {
   /** Offset of its type byte. */
   readonly offset: number;
-  /** JSON, kept as its bytes: lists repeat keys in it. */
+  /** JSON as bytes, since it repeats keys for lists. */
   readonly text: Uint8Array;
   readonly description: Vmdesc;
 }

@@ -4,8 +4,7 @@ import type { SectionHeader } from "./framing.ts";
 import { type DeviceDescription, parseVmdesc } from "./vmdesc.ts";
 
 /**
- * The devices of a vmdesc, one after the other, as the sections come: the
- * order is the same.
+ * The devices of a vmdesc, one by one, in the same order as the sections.
  */
 export class DescribedDevices {
   readonly vmdesc: DecodedVmdesc;
@@ -13,9 +12,9 @@ export class DescribedDevices {
 
   /**
    * @param offset of the record's type byte
-   * @param pageSize what the rest of the stream says
-   * @throws {MigrationStreamError} when the text is no vmdesc, or of a target
-   * with other pages
+   * @param pageSize according to the rest of the stream
+   * @throws {MigrationStreamError} when the text is no vmdesc, or has another
+   * page size
    */
   constructor(offset: number, text: Uint8Array, pageSize: number) {
     const description = parseVmdesc(text, offset);
@@ -29,10 +28,11 @@ export class DescribedDevices {
   }
 
   /**
-   * The description of the section that comes.
+   * The description of the next section.
    *
    * @param offset of its payload, for messages
-   * @throws {MigrationStreamError} when vmdesc has another one in its place
+   * @throws {MigrationStreamError} when the next device in vmdesc is another
+   * one
    */
   next(header: SectionHeader, offset: number): DeviceDescription {
     const device = this.vmdesc.description.devices[this.#next++];
@@ -47,10 +47,10 @@ export class DescribedDevices {
   }
 
   /**
-   * Sees that every device came, at the end of the stream.
+   * Checks at the end of the stream that every device had a section.
    *
    * @param offset after EOF
-   * @throws {MigrationStreamError} when vmdesc has more, or stands elsewhere
+   * @throws {MigrationStreamError} when vmdesc has more, or is elsewhere
    */
   checkEnd(offset: number): void {
     const left = this.vmdesc.description.devices[this.#next];

@@ -24,8 +24,8 @@ import {
 } from "./ram_records.ts";
 
 /**
- * Writes a decoded stream again from its values, byte for byte as it was.
- * Guest pages alone come from the stream that was decoded.
+ * Encodes a decoded stream from its values, to the same bytes. Only guest pages
+ * are copied from the decoded stream.
  *
  * @throws {TypeError | RangeError} when a value was changed to one that its
  * field cannot hold
@@ -42,7 +42,7 @@ export function encodeStream(decoded: DecodedStream): Uint8Array<ArrayBuffer> {
   return stream;
 }
 
-/** As {@linkcode encodeStream}, in pieces that need not all stay in memory. */
+/** Like {@linkcode encodeStream}, in parts that need not all stay in memory. */
 export function* encodeParts(
   decoded: DecodedStream,
 ): Generator<Uint8Array, void> {
@@ -76,14 +76,14 @@ export function* encodeParts(
   yield sink.drain();
 }
 
-/** Bytes that gather before they are handed on. */
+/** Minimum size of a part, in bytes. */
 const PART_SIZE = 1 << 20;
 
 class RamEncoder {
   readonly #decoded: DecodedStream;
   readonly #sink: Sink;
   #blocks: readonly RamBlock[] = [];
-  /** Offset up to which parts were handed on. */
+  /** Offset up to which parts were returned. */
   #drained = 0;
 
   constructor(decoded: DecodedStream, sink: Sink) {
@@ -108,7 +108,7 @@ class RamEncoder {
     }
   }
 
-  /** Header, then bitmap, gap and pages as they stand in the input. */
+  /** Header, then bitmap, gap and pages as in the input. */
   *#mapped(block: RamBlock): Generator<Uint8Array, void> {
     const { mapped } = block;
     if (mapped === undefined) return;

@@ -12,7 +12,7 @@ import { wireType } from "./wire_types.ts";
 /**
  * Writes fields, then subsections.
  *
- * @throws {TypeError | RangeError} when a value is none of its field's type
+ * @throws {TypeError | RangeError} when a value does not have its field's type
  */
 export function encodeBody(sink: Sink, struct: DecodedStruct): void {
   for (const field of struct.fields) encodeField(sink, field);

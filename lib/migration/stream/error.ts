@@ -1,6 +1,6 @@
 import { StreamError, TornStreamError } from "../../stream/mod.ts";
 
-/** Where in a migration stream a problem lies. */
+/** The location of a problem in a migration stream. */
 export interface StreamLocation {
   /** idstr of the section; undefined between sections. */
   readonly section?: string | undefined;
@@ -9,19 +9,19 @@ export interface StreamLocation {
   readonly field?: string | undefined;
   /** Absolute byte offset in the stream. */
   readonly offset: number;
-  /** The file that the stream is in, where that is known. */
+  /** The file of the stream, if known. */
   readonly file?: string | undefined;
 }
 
-/** What was being done when the problem showed. */
+/** The action that failed. */
 export type StreamAction = "load" | "decode" | "encode";
 
-/** A migration stream that cannot be what a sender wrote, and where. */
+/** A migration stream is malformed; with the location. */
 export class MigrationStreamError extends StreamError {
   override readonly name: string = "MigrationStreamError";
 
   constructor(
-    /** What is wrong, without the place. */
+    /** What is wrong, without the location. */
     readonly problem: string,
     readonly location: StreamLocation,
     options: { action?: StreamAction; cause?: unknown } = {},
@@ -34,7 +34,7 @@ export class MigrationStreamError extends StreamError {
   }
 }
 
-/** The error for what is wrong with a section, or between sections. */
+/** The error for a problem in a section, or between sections. */
 export function problemIn(
   section: { name: string; instanceId: number; offset: number } | undefined,
   problem: string,
@@ -47,7 +47,7 @@ export function problemIn(
   });
 }
 
-/** The text of an error that is about to get its place added. */
+/** The text of an error without its location. */
 export function problemText(error: Error): string {
   if (error instanceof TornStreamError) return "the stream ends here";
   return error instanceof MigrationStreamError ? error.problem : error.message;

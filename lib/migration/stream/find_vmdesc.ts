@@ -8,7 +8,7 @@ const SHORTEST = 2;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** Where a vmdesc record stands. */
+/** The position of a vmdesc record. */
 export interface VmdescPlace {
   /** Offset of the type byte. */
   readonly offset: number;
@@ -16,11 +16,10 @@ export interface VmdescPlace {
 }
 
 /**
- * Looks for the vmdesc record from the end of a stream backwards: a section
- * has no length, so that nothing else leads to it. One that ends where the
- * stream ends is taken first, then the last one of all.
+ * Searches the vmdesc record backwards from the end of a stream, since sections
+ * have no length. Prefers one that ends with the stream, else takes the last.
  *
- * @param start the first offset that it can have; bounds the search
+ * @param start the first offset that it can have; limits the search
  */
 export function findVmdesc(
   stream: Uint8Array,
@@ -29,7 +28,7 @@ export function findVmdesc(
   let inside: VmdescPlace | undefined;
   // Guest memory before it may be a sparse file of any size.
   const searched = stream.subarray(start);
-  // JSON text never holds the type byte: a candidate is not inside another.
+  // JSON text cannot contain the type byte: candidates do not overlap.
   let at = stream.length - HEADER - SHORTEST;
   while (at > start) {
     at = start + searched.lastIndexOf(RecordType.VMDESCRIPTION, at - start);
@@ -44,16 +43,16 @@ export function findVmdesc(
   return inside;
 }
 
-/** Far more than there is: guest memory before it is not looked through. */
+/** Larger than any vmdesc; guest memory before it is not searched. */
 const LARGEST = 16 * 1024 * 1024;
-/** Only the configuration, which is small, stands before the page size. */
+/** Only the configuration, which is small, comes before the page size. */
 const BEFORE_DEVICES = 4096;
-/** Takes any byte; what is looked for is ASCII. */
+/** Decodes any byte; the search is for ASCII. */
 const latin1 = new TextDecoder("latin1");
 
 /**
- * The page size that the vmdesc at the very end of a stream gives, with nothing
- * else of it read yet; undefined where it gives none that can be.
+ * The page size in the vmdesc at the very end of a stream, without parsing the
+ * rest of it; undefined if there is none, or it is not valid.
  *
  * @param start the first offset that it can have
  */
@@ -73,7 +72,7 @@ export function findPageSize(
   return isOne && Number.isInteger(bits) ? 2 ** bits : undefined;
 }
 
-/** The cheap signs first: hostile bytes may be full of candidates. */
+/** Cheap checks first: hostile bytes may be full of candidates. */
 function placeAt(stream: Uint8Array, at: number): VmdescPlace | undefined {
   const begin = at + HEADER;
   if (stream[at - 1] !== RecordType.EOF || stream[begin] !== OPEN) {

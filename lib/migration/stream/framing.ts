@@ -10,7 +10,7 @@ import { hex } from "./hex.ts";
 
 /** Header of a START or FULL section, after its type byte. */
 export interface SectionHeader {
-  /** Unique in one stream only; PART, END and footers repeat it. */
+  /** Unique in the stream; PART, END and footers repeat it. */
   readonly sectionId: number;
   /** idstr: "<bus path>/<vmsd name>", or the bare name. */
   readonly name: string;
@@ -27,8 +27,7 @@ export function writeStreamHeader(sink: Sink): void {
 /**
  * Reads magic and version.
  *
- * @throws {MigrationStreamError} when they are not those of a stream that can
- * be read
+ * @throws {MigrationStreamError} when they are not supported
  */
 export function readStreamHeader(source: Source): void {
   const at = source.offset;
@@ -49,10 +48,10 @@ export function readStreamHeader(source: Source): void {
   );
 }
 
-/** What a section may be, or a piece of one. */
+/** The types of sections and their pieces. */
 export type SectionType = "start" | "part" | "end" | "full";
 
-/** The type byte of each. */
+/** Their type bytes. */
 const TYPE_BYTES: Readonly<Record<SectionType, number>> = {
   start: RecordType.SECTION_START,
   part: RecordType.SECTION_PART,
@@ -60,7 +59,7 @@ const TYPE_BYTES: Readonly<Record<SectionType, number>> = {
   full: RecordType.SECTION_FULL,
 };
 
-/** Writes what stands before a payload: of PART and END, the id alone. */
+/** Writes the header of a payload; for PART and END only the id. */
 export function writeSectionHeader(
   sink: Sink,
   type: SectionType,
@@ -90,7 +89,7 @@ export function writeSectionFooter(sink: Sink, sectionId: number): void {
   sink.u32(sectionId);
 }
 
-/** Writes EOF and, where there is one, the description. */
+/** Writes EOF and the vmdesc, if there is one. */
 export function writeEnd(sink: Sink, vmdesc: Uint8Array | undefined): void {
   sink.u8(RecordType.EOF);
   if (vmdesc === undefined) return;

@@ -1,4 +1,4 @@
-/** A number as it stands in messages. */
+/** A number for messages. */
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;
 }

@@ -6,9 +6,9 @@ import { PLAIN_RAM_LAYOUT } from "./ram_block.ts";
 import { bodySize, type VmsdDescription } from "./vmdesc.ts";
 
 /**
- * How the description of a stream is not one of what was loaded: it has other
- * names than the machine knows, or has them in another order. Sections, versions
- * and sizes were held against it as the stream was decoded.
+ * How the vmdesc of a stream differs from the machine that was loaded: by other
+ * names, or another order. Sections, versions and sizes were already compared
+ * while the stream was decoded.
  *
  * @param states of the devices, in stream order
  */
@@ -44,7 +44,7 @@ export function vmdescProblem(
   return undefined;
 }
 
-/** Names are the top level's; inside of nested structs, sizes have to do. */
+/** Compares names at the top level; of nested structs only the size. */
 function difference(
   vmsd: VmsdDescription,
   state: VmState<object>,

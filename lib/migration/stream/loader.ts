@@ -20,17 +20,17 @@ export interface SaveStateEntry<V extends object = object> {
   readonly idstr: string;
   readonly instanceId: number;
   readonly state: VmState<V>;
-  /** Takes the state over. Called once, when the whole stream was right. */
+  /** Applies the state. Called once, after the whole stream was valid. */
   load(value: V): void;
 }
 
-/** What a stream is loaded into. */
+/** The machine that a stream is loaded into. */
 export interface LoadTarget {
-  /** Class name of the machine; the stream must come from the same. */
+  /** Machine type; the stream must have the same. */
   readonly machine: string;
-  /** Layout capabilities that are on here; the same must be on there. */
+  /** Layout capabilities; the stream must have the same. */
   readonly capabilities?: readonly string[];
-  /** 16 bytes; a stream that names another one is refused. */
+  /** 16 bytes; a stream with another UUID is refused. */
   readonly uuid?: Uint8Array;
   /** Every device of this machine; each must be in the stream, once. */
   readonly entries: readonly SaveStateEntry[];
@@ -38,10 +38,10 @@ export interface LoadTarget {
 }
 
 /**
- * Loads a stream of the embedded machine, strictly: unlike QEMU it refuses a
- * stream with a device too few, bytes too many, or a description of something
- * else. Everything is decoded before the first device hears of it, so that a
- * stream that is refused leaves the machine as it was.
+ * Loads a stream of the embedded machine. Unlike QEMU it refuses missing
+ * devices, trailing bytes, and a vmdesc that does not match. Everything is
+ * decoded before the first device is changed, so that a refused stream leaves
+ * the machine unchanged.
  *
  * @throws {MigrationStreamError | VmstateError} naming section, instance,
  * field and offset
@@ -60,7 +60,7 @@ class StreamLoad {
   readonly #target: LoadTarget;
   readonly #ram: RamLoad;
   readonly #sectionIds = new Set<number>();
-  /** The state that each device is going to take over. */
+  /** Applies the state of each device. */
   readonly #loads = new Map<SaveStateEntry, () => void>();
   #switchover = false;
 

@@ -1,7 +1,7 @@
 /**
- * What the PACKAGED command of postcopy carries: the devices, which the
- * destination needs whole before guest memory goes on. There is no vmdesc of
- * them, so that a section ends where its footer stands.
+ * The payload of postcopy's PACKAGED command: the devices, which the
+ * destination needs before the rest of guest memory. There is no vmdesc for
+ * them, so the end of a section is found by its footer.
  *
  * ```
  * package = (command | FULL section)…          no EOF
@@ -14,18 +14,18 @@ import { StreamError } from "../../stream/mod.ts";
 import type { DeviceSection } from "./decoded.ts";
 import { type CommandRecord, RecordReader } from "./records.ts";
 
-/** A package as far as it can be taken apart. */
+/** A package, as far as it can be decoded. */
 export interface Package {
   readonly commands: readonly CommandRecord[];
   readonly sections: readonly DeviceSection[];
-  /** Bytes from its start that are those. */
+  /** Number of bytes that were decoded. */
   readonly read: number;
 }
 
 /**
- * Takes a package apart.
+ * Decodes a package.
  *
- * @param offset where it stands in the stream
+ * @param offset of the package in the stream
  */
 export function openPackage(
   stream: Uint8Array,
@@ -46,7 +46,7 @@ export function openPackage(
       } else break;
     }
   } catch (error) {
-    // The bytes end, or are none: what is left is not readable.
+    // The rest cannot be decoded.
     if (!(error instanceof StreamError)) throw error;
   }
   return { commands, sections, read: reader.offset - offset };

@@ -1,9 +1,9 @@
 import { RamFlag, type RamPageRecord, recordSize } from "./ram_records.ts";
 
-/** Page records of one kind that follow each other in block and stream. */
+/** Page records of one kind that are consecutive in block and stream. */
 export interface PageRun {
   readonly kind: RamPageRecord["kind"] | typeof RamFlag.MULTIFD_FLUSH;
-  /** True if the first record says its block's name. */
+  /** True if the first record has the name of its block. */
   readonly named: boolean;
   /** Index into the block list. */
   readonly block: number;
@@ -12,20 +12,20 @@ export interface PageRun {
   readonly count: number;
   /** Stream offset of the first record's data. */
   readonly at: number;
-  /** Bytes of data of each record. */
+  /** Data bytes of each record. */
   readonly length: number;
-  /** Bytes from one record's data to the next one's, in a run of many. */
+  /** Distance of the data of two records, in a run of many. */
   readonly step: number;
 }
 
-/** Numbers a run takes: flags, block, address, count, at, length. */
+/** Numbers for each run: flags, block, address, count, at, length. */
 const COLUMNS = 6;
 const INITIAL_RUNS = 16;
 const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
 
 /**
- * The page records of a section as runs in one flat array: a stream of a
- * million pages is some thousand runs, and no page is held.
+ * The page records of a section as runs in one flat array: a million pages are
+ * some thousand runs, and no page is kept in memory.
  */
 export class PageRuns {
   readonly #pageSize: number;
@@ -41,7 +41,7 @@ export class PageRuns {
     return this.#length;
   }
 
-  /** Adds a record, to the last run if it goes on where that ends. */
+  /** Adds a record, to the last run if it continues that. */
   add(record: RamPageRecord): void {
     if (this.#continues(record)) return this.extend(1);
     const flags = record.kind | (record.named ? 0 : RamFlag.CONTINUE);
@@ -49,7 +49,7 @@ export class PageRuns {
     this.#push([flags, block, address, 1, at, length]);
   }
 
-  /** Makes the last run so many records longer. */
+  /** Extends the last run by so many records. */
   extend(count: number): void {
     const at = (this.#length - 1) * COLUMNS + COUNT;
     this.#columns[at] = this.#at(at) + count;
@@ -108,7 +108,7 @@ export class PageRuns {
   }
 }
 
-/** Records of other kinds differ in length: each is a run of its own. */
+/** Records of other kinds vary in length: each is a run of its own. */
 function isOfMany(
   kind: PageRun["kind"],
 ): kind is typeof RamFlag.PAGE | typeof RamFlag.ZERO {

@@ -1,17 +1,17 @@
 /**
- * The block list that opens the RAM section.
+ * The RAMBlock list at the start of the RAM section.
  *
  * ```
  * list  = be64 (sum of all used_length | 4), block… until the lengths add up
  * block = u8+name, be64 used_length,
- *         [be64 page_size]       postcopy, and not the host's page size
+ *         [be64 page_size]       postcopy, if not the host's page size
  *         [be64 mr addr]         x-ignore-shared
  *         [28-byte header, bitmap, gap, pages]                   mapped-ram
  * mapped = be32 1, be64 page_size, be64 bitmap_offset, be64 pages_offset
- *          both offsets 0, and no bitmap, gap and pages: an ignored block
+ *          both offsets 0, without bitmap, gap and pages: an ignored block
  * ```
  *
- * There is no count: only the sum says where the list ends.
+ * There is no count: the list ends when the sum is reached.
  *
  * @module
  */
@@ -20,26 +20,26 @@ import type { Sink, Source } from "../../stream/mod.ts";
 import { MigrationStreamError } from "./error.ts";
 import { hex } from "./hex.ts";
 
-/** A block of guest memory as the stream lists it. */
+/** A RAMBlock as listed in the stream. */
 export interface RamBlock {
   readonly name: string;
   /** Bytes. */
   readonly usedLength: number;
-  /** Bytes; sent under postcopy for blocks of huge pages only. */
+  /** Bytes; sent only with postcopy for blocks of huge pages. */
   readonly pageSize?: number;
-  /** Guest physical address; sent under x-ignore-shared only. */
+  /** Guest physical address; sent only with x-ignore-shared. */
   readonly address?: bigint;
   readonly mapped?: MappedBlock;
 }
 
 /**
- * Where mapped-ram keeps a block's pages: offsets in the stream. Both are 0 for
- * a shared block that x-ignore-shared leaves out: it has neither.
+ * The location of a block's pages with mapped-ram: offsets in the stream. Both
+ * are 0 for a shared block that x-ignore-shared leaves out.
  */
 export interface MappedBlock {
   readonly version: number;
   readonly pageSize: number;
-  /** One bit a page, little-endian; a clear bit is a page of zeros. */
+  /** One bit for each page, little-endian; a page of zeros has a clear bit. */
   readonly bitmapOffset: number;
   readonly pagesOffset: number;
 }
@@ -49,7 +49,7 @@ export function isKept({ pagesOffset }: MappedBlock): boolean {
   return pagesOffset > 0;
 }
 
-/** What of the RAM section depends on the rest of the stream. */
+/** The properties of the RAM section that depend on the rest of the stream. */
 export interface RamLayout {
   /** Page size of the target, a power of two. */
   readonly pageSize: number;
@@ -57,13 +57,13 @@ export interface RamLayout {
   readonly mappedRam: boolean;
   /** Sum of the page sizes in use, from POSTCOPY_ADVISE; else 0. */
   readonly hugePageSizes: bigint;
-  /** Where the stream begins in its file: mapped-ram counts from the file's start. */
+  /** Start of the stream in its file: mapped-ram has offsets in the file. */
   readonly fileOffset: number;
 }
 
 /**
- * A page has at most 64 KiB, and at least 1 KiB since the flags of its record
- * need the bits; but AVR had pages of 256 bytes long after that.
+ * A page has at most 64 KiB. At least 1 KiB is needed for the flags in the low
+ * bits of its record, but AVR had pages of 256 bytes nevertheless.
  */
 export const PAGE_BITS = { least: 8, most: 16 } as const;
 
@@ -76,7 +76,7 @@ export const PLAIN_RAM_LAYOUT: RamLayout = {
   fileOffset: 0,
 };
 
-/** A VM has some hundreds at most; empty ones would take memory for nothing. */
+/** A VM has some hundreds; limits the memory that empty blocks would take. */
 const MAXIMUM_BLOCKS = 65_536;
 const MAPPED_VERSION = 1;
 const WORD_BITS = 64;
@@ -86,13 +86,13 @@ export function mappedBitmapSize(block: RamBlock, pageSize: number): number {
   return Math.ceil(block.usedLength / pageSize / WORD_BITS) * WORD_BITS / 8;
 }
 
-/** Pages that follow each other, by number. */
+/** Consecutive pages, by number. */
 export interface MappedRun {
   readonly first: number;
   readonly count: number;
 }
 
-/** The pages that mapped-ram kept of a block; all others are zeros. */
+/** The pages of a block that mapped-ram has; all others are zeros. */
 export function* mappedRuns(
   input: Uint8Array,
   block: RamBlock,
@@ -102,7 +102,7 @@ export function* mappedRuns(
   const { bitmapOffset, pageSize } = mapped;
   const end = bitmapOffset + mappedBitmapSize(block, pageSize);
   const bitmap = input.subarray(bitmapOffset, end);
-  // Bits beyond the last page mean nothing.
+  // Bits beyond the last page are ignored.
   const pages = Math.ceil(block.usedLength / pageSize);
   let first = 0;
   let count = 0;
@@ -123,10 +123,10 @@ export function* mappedRuns(
 }
 
 /**
- * Reads blocks until their lengths add up to `total`; under mapped-ram passes
- * over their pages, too.
+ * Reads blocks until their lengths add up to `total`; with mapped-ram also
+ * skips their pages.
  *
- * @throws {MigrationStreamError} when a block is impossible or comes twice
+ * @throws {MigrationStreamError} when a block is not valid, or a duplicate
  */
 export function readRamBlocks(
   source: Source,
@@ -174,9 +174,9 @@ function readRamBlock(source: Source, layout: RamLayout): RamBlock {
 }
 
 /**
- * The page size is sent for blocks of huge pages only and nothing announces
- * it: a number that POSTCOPY_ADVISE gave cannot be the name or the flags that
- * come next otherwise, as no name has length zero.
+ * The page size is sent only for blocks of huge pages, and not announced. It is
+ * recognized as a number from POSTCOPY_ADVISE: no other content of this place
+ * can begin with a zero byte, since no name is empty.
  */
 function readHugePageSize(
   source: Source,

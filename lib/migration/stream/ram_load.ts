@@ -5,16 +5,16 @@ import type { PageRun } from "./page_runs.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
-/** The guest memory that a stream is loaded into. */
+/** The guest RAM that a stream is loaded into. */
 export interface IncomingRam {
   /** Blocks of this machine; the stream must list exactly these. */
   readonly blocks: readonly Pick<RamBlock, "name" | "usedLength">[];
   /**
-   * Takes a page. Without it no page may come: the mode keeps RAM in place.
-   * With it, every page must come.
+   * Receives a page. Without it the stream must have no pages, because RAM is
+   * preserved; with it, the stream must have every page.
    *
    * @param offset offset in the block
-   * @param page 4096 bytes, valid during the call only
+   * @param page 4096 bytes, valid only during the call
    */
   page?(block: string, offset: number, page: Uint8Array): void;
 }
@@ -22,13 +22,13 @@ export interface IncomingRam {
 const { pageSize } = PLAIN_RAM_LAYOUT;
 const ZERO_PAGE = new Uint8Array(pageSize);
 
-/** Checks all of RAM, and hands the pages over when the whole stream was right. */
+/** Checks all of RAM; applies the pages after the whole stream was valid. */
 export class RamLoad {
   readonly #stream: DecodedStream;
   readonly #target: IncomingRam;
   readonly #sections: RamSection[] = [];
   #blocks: readonly RamBlock[] = [];
-  /** By block: one byte a page, 1 when it came. */
+  /** By block: one byte for each page, 1 if it was in the stream. */
   #arrived: Uint8Array[] = [];
 
   constructor(stream: DecodedStream, target: IncomingRam) {
@@ -36,12 +36,12 @@ export class RamLoad {
     this.#target = target;
   }
 
-  /** True once END was there. */
+  /** True after END. */
   get ended(): boolean {
     return this.#sections.at(-1)?.type === "end";
   }
 
-  /** @throws {MigrationStreamError} when it is not RAM of this machine */
+  /** @throws {MigrationStreamError} when it does not match this machine */
   check(section: RamSection): void {
     const problem = this.ended
       ? "it goes on after its end"
@@ -50,7 +50,7 @@ export class RamLoad {
     this.#sections.push(section);
   }
 
-  /** Throws unless every page came that should have. */
+  /** Throws if pages are missing. */
   checkComplete(): void {
     for (const [index, pages] of this.#arrived.entries()) {
       const missing = pages.indexOf(0);
@@ -63,7 +63,7 @@ export class RamLoad {
     }
   }
 
-  /** Hands the pages over. */
+  /** Applies the pages. */
   apply(): void {
     for (const { pages } of this.#sections) {
       for (const run of pages) this.#apply(run);

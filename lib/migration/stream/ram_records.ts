@@ -1,6 +1,6 @@
 /**
- * The payload of a RAM section: be64 words, address | flags, each with what
- * its flags say, up to EOS. An address is an offset inside its block.
+ * The payload of a RAM section: be64 words, address | flags, each with the data
+ * for its flags, up to EOS. An address is an offset in its block.
  *
  * ```
  * 004 MEM_SIZE  block list                   first record of START only
@@ -10,8 +10,8 @@
  * 100 COMPRESS  [u8+name] be32 length, zlib data       up to QEMU 9.0
  * 200 MULTIFD_FLUSH
  * 010 EOS                                    ends the payload
- * 020 CONTINUE  with ZERO, PAGE, XBZRLE, COMPRESS: the name is left out, it
- *               is the block of the record before, even across sections
+ * 020 CONTINUE  with ZERO, PAGE, XBZRLE, COMPRESS: no name, the block is that
+ *               of the record before, even across sections
  * ```
  *
  * @module
@@ -34,10 +34,12 @@ export const RamFlag = {
   MULTIFD_FLUSH: 0x200,
 } as const;
 
-/** The first byte of an XBZRLE record, the only coding there is. */
+/** The first byte of an XBZRLE record; there is only one encoding. */
 export const XBZRLE_CODING = 1;
 
-/** A page record: kind, place in guest memory, and place in the stream. */
+/**
+ * A page record: kind, position in guest memory, and position in the stream.
+ */
 export interface RamPageRecord {
   readonly kind:
     | typeof RamFlag.ZERO
@@ -52,7 +54,7 @@ export interface RamPageRecord {
   readonly at: number;
   /** Bytes of data in the stream. */
   readonly length: number;
-  /** True if the record says its block's name. */
+  /** True if the record has the name of its block. */
   readonly named: boolean;
 }
 
@@ -60,8 +62,8 @@ export interface RamPageRecord {
 const WORD = 8;
 
 /**
- * Bytes of a record of zeros or of a page as it is that goes on in its block:
- * the word, and fill byte or page.
+ * Size in bytes of a ZERO or PAGE record with CONTINUE: the word, and the fill
+ * byte or page.
  */
 export function recordSize(
   kind: typeof RamFlag.PAGE | typeof RamFlag.ZERO,
@@ -70,16 +72,16 @@ export function recordSize(
   return WORD + (kind === RamFlag.PAGE ? pageSize : 1);
 }
 
-/** Writes the word that opens a block list. */
+/** Writes the first word of a block list. */
 export function writeTotal(sink: Sink, blocks: readonly RamBlock[]): void {
   const total = blocks.reduce((sum, { usedLength }) => sum + usedLength, 0);
   sink.size64(total + RamFlag.MEM_SIZE);
 }
 
 /**
- * Writes what stands before a page's data.
+ * Writes the header of a page's data.
  *
- * @param name of its block, unless that is the one of the page before
+ * @param name of its block, unless it is the same as for the page before
  */
 export function writePageWord(
   sink: Sink,
@@ -92,25 +94,25 @@ export function writePageWord(
   if (!isNext) sink.countedString(name);
 }
 
-/** Told of each record as it is passed over. */
+/** Called for each record. */
 export interface RamVisitor {
   blockList?(blocks: readonly RamBlock[]): void;
   page?(record: RamPageRecord): void;
   /**
-   * Told of so many records alike that follow the last one in stream and
-   * block; without it, `page` is told of each.
+   * Called for so many records of the same kind that follow the last one in
+   * stream and block; without it, `page` is called for each.
    */
   more?(count: number): void;
   flush?(): void;
 }
 
-/** Records that are passed over before anybody is told. */
+/** The most records between two calls. */
 const LONGEST_STRETCH = 2048;
-/** One more than what half of a word holds. */
+/** One more than the largest value of half a word. */
 const HALF = 0x1_0000_0000;
 const ADDRESS_HIGH_LIMIT = 0x1f_ffff;
 
-/** Walks the RAM sections of one stream; remembers list and current block. */
+/** Reads the RAM sections of one stream; keeps list and current block. */
 export class RamReader {
   readonly #layout: RamLayout;
   #blocks: readonly RamBlock[] = [];
@@ -121,7 +123,7 @@ export class RamReader {
     this.#layout = layout;
   }
 
-  /** The block list, once START was read. */
+  /** The block list, after START. */
   get blocks(): readonly RamBlock[] {
     return this.#blocks;
   }
@@ -129,8 +131,7 @@ export class RamReader {
   /**
    * Reads the payload of START: block list, then as {@linkcode readPages}.
    *
-   * @throws {MigrationStreamError} when a record is not one that a sender
-   * writes
+   * @throws {MigrationStreamError} when a record is malformed
    */
   readStart(source: Source, visitor: RamVisitor): void {
     const offset = source.offset;
@@ -148,10 +149,9 @@ export class RamReader {
   }
 
   /**
-   * Reads the payload of PART or END, up to EOS. No page is looked at.
+   * Reads the payload of PART or END, up to EOS. Pages are skipped.
    *
-   * @throws {MigrationStreamError} when a record is not one that a sender
-   * writes
+   * @throws {MigrationStreamError} when a record is malformed
    */
   readPages(source: Source, visitor: RamVisitor): void {
     for (;;) {
@@ -216,8 +216,8 @@ export class RamReader {
   }
 
   /**
-   * Passes over records that are told by their word alone. A stream has one
-   * for every 4 KiB: a look at each is what an inspection takes its time for.
+   * Skips records that can be recognized by their word alone. A stream has one
+   * for every 4 KiB, which dominates the time of an inspection.
    */
   #stretch(
     source: Source,
@@ -234,7 +234,7 @@ export class RamReader {
     const most = Math.min(
       Math.floor((usedLength - next) / pageSize),
       Math.floor(source.remaining / size),
-      // Up to where the upper half changes.
+      // Up to the next change of the upper half.
       Math.ceil((HALF - low) / pageSize),
       LONGEST_STRETCH,
     );
@@ -310,7 +310,7 @@ export class RamReader {
     );
   }
 
-  /** Two halves are an order of magnitude faster here than one bigint. */
+  /** Two halves are ten times faster here than one bigint. */
   #word(source: Source): { flags: number; address: number } {
     const offset = source.offset;
     const high = source.u32();
@@ -326,7 +326,7 @@ export class RamReader {
   }
 }
 
-/** What zlib makes of a page at worst (compressBound). */
+/** The maximum size of a compressed page (compressBound of zlib). */
 function longestCompressed(pageSize: number): number {
   return pageSize + (pageSize >> 12) + (pageSize >> 14) + 13;
 }

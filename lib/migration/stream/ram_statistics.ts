@@ -3,12 +3,12 @@ import type { PageRun } from "./page_runs.ts";
 import { isKept, mappedRuns, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
-/** What a stream carries of one RAM block. */
+/** The contents of a stream for one RAMBlock. */
 export interface RamBlockStatistics {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Guest physical address; sent under x-ignore-shared only. */
+  /** Guest physical address; sent only with x-ignore-shared. */
   readonly address: bigint | undefined;
   /** Pages with content. */
   pages: number;
@@ -16,11 +16,11 @@ export interface RamBlockStatistics {
   /** Pages sent as a difference. */
   xbzrlePages: number;
   compressedPages: number;
-  /** Bytes of content in the stream, however it is coded. */
+  /** Bytes of content in the stream, as encoded. */
   sentBytes: number;
 }
 
-/** Counts the page records of each block, repeated ones as often as sent. */
+/** Counts the page records of each block, with repetitions. */
 export function ramStatistics(decoded: DecodedStream): RamBlockStatistics[] {
   const statistics: RamBlockStatistics[] = [];
   for (const record of decoded.records) {

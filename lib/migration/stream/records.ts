@@ -1,13 +1,13 @@
 /**
- * The records of a stream, one after the other, for whoever reads one. What
- * depends on the records before is kept here: which sections began, whether
- * there are footers, and how RAM is laid out.
+ * The records of a stream, one by one, for every reader. Keeps what depends on
+ * earlier records: which sections began, whether there are footers, and the
+ * layout of RAM.
  *
  * ```
  * begin()   header, configuration
- * for …     the head of a record; of a command, all of it
- *           the payload is the caller's to read, from `source`: a section has
- *           no length, only a description or its own code knows where it ends
+ * for …     the header of a section, or a whole command; the caller reads the
+ *           payload from `source`: a section has no length, its end is known
+ *           only by a description or its own format
  * end()     the footer
  * ```
  *
@@ -40,11 +40,11 @@ import { findSectionEnd } from "./section_end.ts";
 export interface CommandRecord extends StreamCommand {
   readonly type: "command";
   readonly offset: number;
-  /** Of PACKAGED: the records inside, which end the command. */
+  /** For PACKAGED: the records in it. */
   readonly packaged?: Uint8Array;
 }
 
-/** A section, or a piece of one, whose payload comes next. */
+/** The header of a section, or of a piece of one; the payload comes next. */
 export interface SectionHead<Type extends SectionType = SectionType>
   extends SectionHeader {
   readonly type: Type;
@@ -52,22 +52,22 @@ export interface SectionHead<Type extends SectionType = SectionType>
   readonly offset: number;
 }
 
-/** A piece of what is sent in parts. */
+/** A piece of a section that is sent in parts. */
 export type PieceHead = SectionHead<Exclude<SectionType, "full">>;
 
-/** What stands between configuration and EOF. */
+/** A record between configuration and EOF. */
 export type StreamRecord = CommandRecord | SectionHead<"full"> | PieceHead;
 
-/** How far a stream is read, and where it is. */
+/** Options for reading records. */
 export interface RecordOptions {
   /**
-   * How many sections and commands it may have; any number unless said
-   * otherwise. Each takes more memory than it has bytes.
+   * Maximum number of sections and commands; unlimited by default. Each takes
+   * more memory than its bytes.
    */
   readonly maximumRecords?: number | undefined;
-  /** Where the stream begins in its file; 0 unless said otherwise. */
+  /** Start of the stream in its file; 0 by default. */
   readonly fileOffset?: number | undefined;
-  /** Where the first record is, if no header and configuration are read. */
+  /** Offset of the first record, if header and configuration are not read. */
   readonly start?: number;
 }
 
@@ -75,15 +75,15 @@ export interface RecordOptions {
 export class RecordReader {
   readonly stream: Uint8Array;
   readonly source: Source;
-  /** Of the record that is being read; after EOF, of what follows. */
+  /** Of the current record; after EOF, of the next byte. */
   offset: number;
-  /** Absent where the sender was told to leave it out. */
+  /** Absent if the sender is configured not to send it. */
   configuration: Configuration | undefined;
-  /** Of guest memory; what it depends on comes before it. */
+  /** Of guest RAM; everything that it depends on comes before it. */
   layout: RamLayout;
-  /** The section that is being read. */
+  /** The current section. */
   current: SectionHead | undefined;
-  /** False where the sender was told so; known after the first section. */
+  /** Known after the first section. */
   hasFooters: boolean | undefined;
   readonly #maximumRecords: number;
   readonly #started = new Map<number, SectionHead>();
@@ -104,9 +104,9 @@ export class RecordReader {
   }
 
   /**
-   * Reads what comes before the first record.
+   * Reads header and configuration.
    *
-   * @throws {StreamError} when it is not what a sender writes
+   * @throws {StreamError} when they are malformed
    */
   begin(): void {
     readStreamHeader(this.source);
@@ -122,7 +122,7 @@ export class RecordReader {
       const configuration = configurationOf(
         loadState(configurationState, source),
       );
-      // Order and versions of the subsections are not kept: they are fixed.
+      // Order and versions of the subsections are fixed, and not kept.
       const again = new Sink();
       writeConfiguration(again, configuration);
       const isSame = source.offset - offset === again.offset &&
@@ -145,8 +145,8 @@ export class RecordReader {
   }
 
   /**
-   * A target says how large its pages are where it could have larger ones
-   * than its smallest; of others only vmdesc tells, which ends the stream.
+   * A target sends its page size if it is variable and larger than its minimum;
+   * otherwise only vmdesc has it, at the end of the stream.
    */
   #pageSize(bits: number | undefined): number {
     if (bits === undefined) {
@@ -162,7 +162,7 @@ export class RecordReader {
   /**
    * The records up to EOF.
    *
-   * @throws {StreamError} when one is none that a sender writes
+   * @throws {StreamError} when one is malformed
    */
   *[Symbol.iterator](): Generator<StreamRecord, void> {
     const { source } = this;
@@ -238,7 +238,7 @@ export class RecordReader {
       : record;
   }
 
-  /** Where the footer of the section stands, by its bytes alone. */
+  /** Finds the footer of the section, by its bytes alone. */
   findFooter(): number | undefined {
     const { stream, source, current, hasFooters } = this;
     return current === undefined || hasFooters === false
@@ -247,7 +247,7 @@ export class RecordReader {
   }
 
   /**
-   * The payload of a section that nothing describes.
+   * The payload of a section without a description.
    *
    * @throws {MigrationStreamError} when its footer is not found
    */
@@ -267,8 +267,8 @@ export class RecordReader {
   }
 
   /**
-   * Ends the section: its footer follows. The first section tells whether they
-   * have footers at all.
+   * Reads the footer of the section. The first section shows whether the stream
+   * has footers.
    *
    * @throws {MigrationStreamError} when it is missing or names another section
    */
@@ -297,7 +297,7 @@ export class RecordReader {
     this.current = undefined;
   }
 
-  /** The error for what is wrong here. */
+  /** The error for a problem at this position. */
   problem(
     problem: string,
     offset: number = this.source.offset,

@@ -1,6 +1,7 @@
 /**
- * The end of a section that nothing describes. A section has no length; but its
- * footer repeats its id, and after it a record begins, or the stream ends:
+ * Finds the end of a section without a description. A section has no length,
+ * but its footer repeats its id, and after it a record begins, or the stream
+ * ends:
  *
  * ```
  * 04 id name instance version  payload ?  7e id  04 …        the next section
@@ -8,8 +9,8 @@
  *                                                00          EOF
  * ```
  *
- * Bytes inside a payload that look like all of that by chance are not to be
- * feared; a guest that puts them there on purpose only fools who reads on.
+ * A payload is very unlikely to contain this by chance. A guest can put it
+ * there on purpose, but then only this reader gets a wrong result.
  *
  * @module
  */
@@ -20,14 +21,14 @@ import { readSectionHeader } from "./framing.ts";
 
 /** Type byte and section id. */
 const FOOTER_SIZE = 5;
-/** What stands in idstr: paths of buses and names, in printable ASCII. */
+/** idstr: bus paths and names, in printable ASCII. */
 const IDSTR = /^[ -~]+$/;
 
 /**
- * Where the payload of a section ends that begins at `start`.
+ * The end of the payload that begins at `start`.
  *
- * @param started ids of sections of which parts may follow
- * @returns undefined where no footer of it is found
+ * @param started ids of sections whose parts may follow
+ * @returns undefined if no footer is found
  */
 export function findSectionEnd(
   stream: Uint8Array,
@@ -78,7 +79,7 @@ function beginsHeader(source: Source): boolean {
   try {
     return IDSTR.test(readSectionHeader(source).name);
   } catch (error) {
-    // The bytes end, or are no text: it is no header.
+    // Not a valid header.
     if (error instanceof StreamError) return false;
     throw error;
   }

@@ -4,21 +4,20 @@ import type { RamBlock } from "./ram_block.ts";
 import { RamReader } from "./ram_records.ts";
 import { RecordReader } from "./records.ts";
 
-/** What a stream says before anything of it depends on its devices. */
+/** The start of a stream, which does not depend on its devices. */
 export interface StreamSetup {
-  /** Absent where the sender was told to leave it out. */
+  /** Absent if the sender is configured not to send it. */
   readonly configuration: Configuration | undefined;
-  /** The RAM blocks of its START record. */
+  /** The RAMBlock list in the START section of RAM. */
   readonly blocks: readonly RamBlock[];
 }
 
 /**
- * Reads the beginning of a stream, as it stands in the file while a migration
- * waits in pre-switchover: header, configuration, and the list of RAM blocks.
- * The few devices that come before RAM (virtio-mem) are passed over.
+ * Reads the start of a stream, as in the file of a migration in pre-switchover:
+ * header, configuration, and the RAMBlock list. Devices before RAM (virtio-mem)
+ * are skipped.
  *
- * @throws {StreamError} when it is not that; a list that is not found is never
- * an empty one
+ * @throws {StreamError} when it is malformed, or has no RAMBlock list
  */
 export function readStreamSetup(stream: Uint8Array): StreamSetup {
   const reader = new RecordReader(stream);

@@ -1,7 +1,6 @@
 /**
- * The description that ends a stream, read from its JSON with every type and
- * depth checked. It comes from the sender: nothing it says is believed before
- * the bytes agree.
+ * The vmdesc at the end of a stream. Every type and the depth of its JSON are
+ * checked: it is not trusted, and has to match the bytes of the sections.
  *
  * ```
  * {"configuration": VMSD, "page_size": n, "devices": [DEVICE…]}
@@ -12,7 +11,7 @@
  *           "struct"?: VMSD | {}, VMSD…?, "size"}
  * ```
  *
- * Before QEMU 10 a null pointer was described as a struct with nothing in it.
+ * Before QEMU 10 a null pointer was described as an empty struct.
  *
  * @module
  */
@@ -26,7 +25,7 @@ import {
 } from "../../foreign_json.ts";
 import { MigrationStreamError, type StreamLocation } from "./error.ts";
 
-/** A description and what was sent of it. */
+/** A VMStateDescription, with the fields and subsections that were sent. */
 export interface VmsdDescription {
   readonly name: string;
   readonly version: number;
@@ -43,9 +42,9 @@ export interface FieldDescription {
   readonly arrayLength: number | undefined;
   readonly index: number | undefined;
   readonly struct: VmsdDescription | undefined;
-  /** True of a struct that is not there: its pointer was null. */
+  /** True for a struct whose pointer was null. */
   readonly isNull: boolean;
-  /** Of a list: what its last element was. */
+  /** For a list: the description of its last element. */
   readonly inline: VmsdDescription | undefined;
 }
 
@@ -58,13 +57,13 @@ export interface DeviceDescription {
   /** Wire bytes of the payload. */
   readonly size: number;
   /**
-   * Whether any pointer was null in the way of before QEMU 10. Then an array of
-   * pointers may be described by its first element, whatever the others are.
+   * Whether a pointer was null, as described before QEMU 10. Then an array of
+   * pointers may be described by its first element, even if others differ.
    */
   readonly hasNull: boolean;
 }
 
-/** A whole description. */
+/** A complete vmdesc. */
 export interface Vmdesc {
   readonly configuration: VmsdDescription | undefined;
   readonly pageSize: number;
@@ -72,16 +71,16 @@ export interface Vmdesc {
 }
 
 /**
- * Real ones have 50 to 300 kB, and some kB for each vCPU beyond those. What is
- * larger only takes memory: JSON has no length that could be checked before.
+ * Real ones have 50 to 300 kB, and some kB for each additional vCPU. A limit is
+ * needed because JSON has no length that could be checked before parsing.
  */
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
-/** No object that is one of vmdesc's takes fewer bytes. */
+/** The shortest object in a vmdesc. */
 const SHORTEST_OBJECT = '{"name":"","type":"","size":0}'.length;
-/** Nor any member of one, with its comma. */
+/** The shortest member, with its comma. */
 const SHORTEST_MEMBER = '"size":0,'.length;
 const [BRACE, BRACKET, COMMA] = [0x7b, 0x5b, 0x2c];
-/** QEMU nests five deep at most; this guards our own recursion. */
+/** Limits our recursion; QEMU has at most five levels. */
 const MAXIMUM_DEPTH = 32;
 /** Type byte, name length and version of a subsection. */
 const SUBSECTION_HEADER = 1 + 1 + 4;
@@ -92,7 +91,7 @@ const encoder = new TextEncoder();
 /**
  * Reads a description.
  *
- * @param offset where the text stands in the stream, for messages
+ * @param offset of the text in the stream, for messages
  * @throws {MigrationStreamError} when it is not JSON of this form
  */
 export function parseVmdesc(bytes: Uint8Array, offset: number): Vmdesc {
@@ -126,8 +125,8 @@ function parseJson(bytes: Uint8Array, offset: number): unknown {
 }
 
 /**
- * Values take more memory than their text: millions of them are not made. A
- * brace, bracket or comma in a name counts as well; names have few.
+ * Limits the number of values, since they take more memory than their text. A
+ * brace, bracket or comma in a name counts as well, but those are rare.
  */
 function checkDensity(bytes: Uint8Array, offset: number): void {
   const kinds: [number, string, number][] = [
@@ -153,7 +152,7 @@ function hasAtMost(bytes: Uint8Array, byte: number, most: number): boolean {
   return false;
 }
 
-/** The device that a path leads into. */
+/** The device of a path. */
 function deviceAt(
   root: unknown,
   [list, index]: ForeignPath,
@@ -193,7 +192,7 @@ export function bodySize(vmsd: VmsdDescription): number {
 
 class VmdescReader {
   readonly #json: ForeignJson;
-  /** Whether a pointer was null in the device that is being read. */
+  /** Whether a pointer was null in the current device. */
   #hasNull = false;
 
   constructor(json: ForeignJson) {

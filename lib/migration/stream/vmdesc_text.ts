@@ -1,6 +1,6 @@
 /**
- * JSON text as QEMU's json-writer spells it: one line, ", " and ": " between,
- * ASCII only.
+ * JSON text in the form of QEMU's json-writer: one line, with ", " and ": ", in
+ * ASCII.
  */
 export function qemuJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(qemuJson).join(", ")}]`;

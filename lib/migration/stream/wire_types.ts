@@ -1,21 +1,21 @@
 import type { Sink, Source } from "../../stream/mod.ts";
 import type { DecodedValue } from "./decoded.ts";
 
-/** One wire type of vmdesc whose values are more than bytes. */
+/** A wire type of vmdesc whose values are more than bytes. */
 export interface WireType {
-  /** Wire bytes; undefined where they depend on the value. */
+  /** Wire bytes; undefined if they depend on the value. */
   readonly size: number | undefined;
   load(source: Source, size: number): DecodedValue;
-  /** Of what has a size: loads so many in a row; only their end can be wrong. */
+  /** For types with a size: loads many in a row, with one check of the end. */
   loadMany?(source: Source, count: number): DecodedValue[];
-  /** @throws {TypeError | RangeError} when the value is none of this type */
+  /** @throws {TypeError | RangeError} when the value does not have this type */
   save(sink: Sink, value: DecodedValue): void;
 }
 
 type NumberWidth = "u8" | "i8" | "u16" | "i16" | "u32" | "i32";
 type BigintWidth = "u64" | "i64";
 
-/** How an integer at an offset is read, big-endian. */
+/** Reads a big-endian integer at an offset. */
 type Read<Value> = (view: DataView, at: number) => Value;
 
 const READ_NUMBER: Readonly<Record<NumberWidth, Read<number>>> = {
@@ -56,7 +56,7 @@ function bigintType(width: BigintWidth): WireType {
   };
 }
 
-/** Tables have thousands of elements: their end is checked once. */
+/** Tables have thousands of elements: the end is checked once. */
 function manyOf<Value extends DecodedValue>(read: Read<Value>, size: number) {
   return (source: Source, count: number): Value[] => {
     const view = source.view(count * size);
@@ -72,7 +72,7 @@ function wrongValue(value: DecodedValue, expected: string): TypeError {
   return new TypeError(`${typeof value} given, it takes ${expected}`);
 }
 
-/** Any byte but 0 reads as true in QEMU; others than 1 stay numbers here. */
+/** QEMU reads any byte but 0 as true; values other than 1 stay numbers here. */
 const bool: WireType = {
   size: 1,
   load: (source) => boolOf(source.u8()),
@@ -110,7 +110,7 @@ const pciIrqState: WireType = {
   },
 };
 
-/** vmdesc says the size of the first one only: the length byte counts. */
+/** vmdesc has the size of the first one only; use the length byte. */
 const capability: WireType = {
   size: undefined,
   load: (source) => source.countedString(),
@@ -141,7 +141,7 @@ const TYPES: ReadonlyMap<string, WireType> = new Map([
   ["uint32", uint32],
   ["uint32 equal", uint32],
   ["int64", int64],
-  // QEMU gives its check of uint64 this name.
+  // QEMU's name of the check of a uint64.
   ["int64 equal", uint64],
   ["uint64", uint64],
   ["CPU_Double_U", uint64],
@@ -151,19 +151,19 @@ const TYPES: ReadonlyMap<string, WireType> = new Map([
   ["capability", capability],
 ]);
 
-/** Types whose values are bytes and nothing more. */
+/** Types whose values are plain bytes. */
 const BYTES: ReadonlySet<string> = new Set([
   "buffer",
   "unused_buffer",
   "pci config",
 ]);
 
-/** Whether bytes of a type have parts of their own, which nothing describes. */
+/** Whether a type has an inner structure that is not described. */
 export function hasUnknownParts(type: string): boolean {
   return !TYPES.has(type) && !BYTES.has(type);
 }
 
-/** The bytes themselves, of any type that is not one of the above. */
+/** Plain bytes, for any other type. */
 const opaque: WireType = {
   size: undefined,
   load: (source, size) => source.bytes(size),
@@ -173,7 +173,7 @@ const opaque: WireType = {
   },
 };
 
-/** The wire type of a vmdesc type name; names are free text of each device. */
+/** The wire type of a vmdesc type name; names are chosen by devices. */
 export function wireType(name: string): WireType {
   return TYPES.get(name) ?? opaque;
 }

@@ -25,7 +25,7 @@ import { PLAIN_RAM_LAYOUT, type RamBlock, writeRamBlock } from "./ram_block.ts";
 import { RamFlag, writePageWord, writeTotal } from "./ram_records.ts";
 import { qemuJson } from "./vmdesc_text.ts";
 
-/** A device's state on its way out. */
+/** A device's state to be written. */
 export interface OutgoingSection<V extends object> {
   /** Unique in the stream. */
   readonly sectionId: number;
@@ -40,8 +40,8 @@ export interface OutgoingSection<V extends object> {
  * Writes a precopy stream in QEMU's order:
  * header, configuration, ramSetup, page…, command, ramEnd, deviceFull…, end.
  *
- * Nothing is sent by itself: what has gathered in the sink is the caller's to
- * drain, between calls, as often as it likes.
+ * Nothing is sent: the caller drains the sink between calls, as often as it
+ * likes.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export class StreamWriter {
   #block: string | undefined;
 
   constructor(
-    /** Where the bytes gather. */
+    /** Collects the bytes. */
     readonly sink: Sink = new Sink(),
   ) {}
 
@@ -84,10 +84,10 @@ export class StreamWriter {
   }
 
   /**
-   * The START section of RAM: which blocks there are.
+   * The START section of RAM: the RAMBlock list.
    *
-   * @throws {RangeError} when a block is not whole pages: the low bits of the
-   * total are flags
+   * @throws {RangeError} when the size of a block is no multiple of a page: the
+   * low bits of the total are flags
    */
   ramSetup(blocks: readonly RamBlock[], sectionId = 1): void {
     for (const { name, usedLength } of blocks) {
@@ -103,8 +103,8 @@ export class StreamWriter {
   }
 
   /**
-   * One page of guest memory, in a PART section that opens by itself; a page of
-   * zeros takes nine bytes. Modes that keep RAM in place send none.
+   * One page of guest RAM, in a PART section that begins when needed; a page of
+   * zeros takes nine bytes. Modes that preserve RAM send none.
    *
    * @param offset offset in the block, a multiple of 4096
    * @param bytes 4096 bytes
@@ -143,7 +143,7 @@ export class StreamWriter {
    * A FULL section.
    *
    * @throws {VmstateError} when the value does not fit its description; the
-   * stream is then of no use
+   * stream is then unusable
    */
   deviceFull<V extends object>(section: OutgoingSection<V>): void {
     const { sectionId, idstr: name, instanceId, state, value } = section;
@@ -164,7 +164,7 @@ export class StreamWriter {
     });
   }
 
-  /** EOF, and the description of all that was written. */
+  /** EOF, and the vmdesc of everything that was written. */
   end(): void {
     this.#endPart();
     const text = qemuJson({
@@ -193,7 +193,7 @@ export class StreamWriter {
   }
 }
 
-/** Word by word where the page's place in memory allows it. */
+/** Compares words if the page is aligned. */
 function isZero(page: Uint8Array): boolean {
   if (page.byteOffset % 4 !== 0 || page.length % 4 !== 0) {
     return page.every((byte) => byte === 0);
