@@ -1,6 +1,6 @@
 /**
- * `cprctl exec`: runs between the old and the new program in a cpr-exec-command,
- * and checks the hand-over before it executes the new one.
+ * `cprctl exec`: runs between the old and the new program in a
+ * cpr-exec-command, and checks the hand-over before it executes the new one.
  *
  * ```
  * CPR state ─▶ every descriptor ─▶ one line ─▶ execvp
@@ -77,7 +77,7 @@ function handOver(command: readonly string[]): string {
   } catch (error) {
     if (error instanceof CprctlError) throw error;
     // A failed check does not mean that the hand-over is broken.
-    return `the hand-over cannot be looked at: ${error}`;
+    return `the hand-over cannot be checked: ${error}`;
   }
 }
 

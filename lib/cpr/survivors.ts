@@ -79,7 +79,7 @@ export function lookAtSurvivors(
       bytes += size;
     } catch (error) {
       if (error instanceof CprError) throw error;
-      doubt(`cannot be looked at: ${error}`);
+      doubt(`cannot be examined: ${error}`);
     }
   }
   return { descriptors: descriptors.length, blocks, bytes, doubts };

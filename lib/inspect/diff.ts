@@ -1,8 +1,8 @@
 /**
- * What became of one state in another: by section and field, not by byte.
+ * Compares two states by section and field, not by byte.
  *
- * Sections are the same by name and instance, whatever their order and ids;
- * fields by their path. Integers are compared by value, whatever their width.
+ * Sections are matched by name and instance, regardless of order and ids;
+ * fields by their path. Integers are compared by value, regardless of width.
  *
  * @module
  */
@@ -20,30 +20,32 @@ import { type Leaf, leavesOf } from "./leaves.ts";
 import { sameValue } from "./same_value.ts";
 import { uuidText } from "./uuid_text.ts";
 
-/** A field that is not the same; one side is missing where it is new or gone. */
+/**
+ * A field that differs; a side is missing if the field was added or removed.
+ */
 export interface FieldDifference {
   readonly path: string;
   readonly old: Leaf | undefined;
   readonly new: Leaf | undefined;
 }
 
-/** A section that is not the same. */
+/** A section that differs. */
 export interface SectionDifference {
   readonly name: string;
   readonly instanceId: number;
   readonly change: "added" | "removed" | "changed";
-  /** Of a changed section. */
+  /** For a changed section. */
   readonly fields: readonly FieldDifference[];
 }
 
-/** All that is not the same. */
+/** All differences. */
 export interface Difference {
   readonly configuration: readonly FieldDifference[];
   readonly sections: readonly SectionDifference[];
   readonly ram: readonly BlockDifference[];
 }
 
-/** True where nothing differs. */
+/** Whether there is no difference. */
 export function isSame({ configuration, sections, ram }: Difference): boolean {
   return configuration.length + sections.length + ram.length === 0;
 }
@@ -51,8 +53,8 @@ export function isSame({ configuration, sections, ram }: Difference): boolean {
 /**
  * Compares two states of one format.
  *
- * @throws {MigrationStreamError} when one cannot be read to its end
- * @throws {InspectError} when they are of two formats
+ * @throws {MigrationStreamError} when one is damaged
+ * @throws {InspectError} when they have different formats
  */
 export function diff(old: Inspection, now: Inspection): Difference {
   if (old.format === "cpr-state" && now.format === "cpr-state") {
@@ -82,7 +84,7 @@ export function diff(old: Inspection, now: Inspection): Difference {
   };
 }
 
-/** A section, ready to be compared. */
+/** A section to compare. */
 interface Comparable {
   readonly name: string;
   readonly instanceId: number;
@@ -120,7 +122,7 @@ function diffSections(
   return differences;
 }
 
-/** Spares the leaves of what is alike as a whole. */
+/** Compares whole states first, to avoid the leaves of equal ones. */
 function sameState(
   a: InspectedSection | undefined,
   b: InspectedSection | undefined,
@@ -152,7 +154,7 @@ function sameLeaf(a: Leaf, b: Leaf): boolean {
   }
   const isNumber = ({ value }: Leaf) =>
     typeof value === "number" || typeof value === "bigint";
-  // Numbers of any width: 1 is 1n.
+  // Regardless of width: 1 equals 1n.
   return isNumber(a) && isNumber(b)
     ? a.value == b.value
     : sameValue(a.value, b.value);
@@ -223,7 +225,7 @@ function configurationLeaves(
   return leaves;
 }
 
-/** Each descriptor stands for a section of its own. */
+/** Each descriptor is compared as a section. */
 function cprSections({ state, transferred }: CprStateInspection): Comparable[] {
   const of = (
     name: string,

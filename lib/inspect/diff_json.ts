@@ -1,5 +1,5 @@
 /**
- * A difference for programs; values as in an inspection.
+ * A difference as JSON; values as in an inspection.
  *
  * ```
  * {schema, old, new, same, configuration: [FIELD…],
@@ -11,8 +11,8 @@
  * BLOCK = {size, pages, zero_pages, sent_bytes, address?}
  * ```
  *
- * Of pages, what they are in the end is compared; null says that they cannot
- * be. BLOCK counts records.
+ * Pages are compared by their final content; null if that is not possible.
+ * BLOCK counts records.
  *
  * @module
  */

@@ -2,28 +2,28 @@ import type { RamBlockStatistics } from "../migration/stream/mod.ts";
 import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { StreamInspection } from "./inspection.ts";
 
-/** What became of a RAMBlock. */
+/** A RAMBlock that differs. */
 export interface BlockDifference {
   readonly name: string;
   readonly old: RamBlockStatistics | undefined;
   readonly new: RamBlockStatistics | undefined;
   /**
-   * What became of its pages; undefined where one side has no such block, or
-   * its pages cannot be compared.
+   * The differing pages; undefined if one side has no such block, or its pages
+   * cannot be compared.
    */
   readonly pages: PageDifference | undefined;
 }
 
-/** Pages by number; what they are in the end counts, not how they were sent. */
+/** Numbers of pages, by their final content. */
 export interface PageDifference {
-  /** Of those that both streams have, the ones with other content. */
+  /** In both streams, with different content. */
   readonly changed: number;
-  /** Those that one stream has: of the other, nobody knows what is there. */
+  /** Only in the old stream: the content in the new one is not known. */
   readonly onlyOld: number;
   readonly onlyNew: number;
 }
 
-/** Blocks that are not alike. */
+/** The RAMBlocks that differ. */
 export function diffRam(
   old: StreamInspection,
   now: StreamInspection,
@@ -46,7 +46,7 @@ export function diffRam(
   return differences;
 }
 
-/** True where a block is in both streams and nothing can be said of its pages. */
+/** Whether a block is in both streams, but its pages cannot be compared. */
 export function isIncomparable(block: BlockDifference): boolean {
   return block.old !== undefined && block.new !== undefined &&
     block.pages === undefined;
@@ -91,7 +91,7 @@ function isNone({ changed, onlyOld, onlyNew }: PageDifference): boolean {
   return changed + onlyOld + onlyNew === 0;
 }
 
-/** Four bytes at a time: pages stand at odd offsets. */
+/** Compares four bytes at a time: pages are not aligned. */
 function samePage(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   const [left, right] = [viewOf(a), viewOf(b)];

@@ -1,6 +1,6 @@
 import { CprctlError, type ErrorAdvice } from "../errors.ts";
 
-/** What was to be looked at cannot be had, or is nothing that is known. */
+/** An input cannot be read, or has an unknown format. */
 export class InspectError extends CprctlError {
   override readonly name: string = "InspectError";
 

@@ -1,6 +1,6 @@
 /**
- * Guest memory of a stream as files, one a RAMBlock, with holes where pages
- * are zeros.
+ * Extracts the guest RAM of a stream to files, one for each RAMBlock, with
+ * holes for pages of zeros.
  *
  * @module
  */
@@ -31,25 +31,26 @@ export interface ExtractedBlock {
   readonly written: number;
 }
 
-/** Guest memory is nobody else's business. */
+/** Guest memory is private. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
-/** They stay open; a VM has fewer blocks, a hostile stream may have more. */
+/** They stay open; a hostile stream may have more than any VM. */
 const MOST_NAMELESS = 64;
-/** Bytes that gather before they are written. */
+/** Bytes for one write. */
 const BATCH = 1024 * 1024;
-/** The longest file name is 255 bytes; a number may follow. */
+/** The limit is 255 bytes; a number may be added. */
 const LONGEST_NAME = 200;
 
 /**
- * Writes the memory into a folder, which is made if need be. No file is
- * replaced, and none is written outside the folder; if one cannot be written,
- * none is left. Files get their names at the end: nothing is left either of a
- * process that is killed, as that of one whose mapped stream gets shorter.
+ * Writes the RAM into a directory, which is created if needed. No file is
+ * replaced, and none is written outside the directory; if one cannot be
+ * written, none is left. Files get their names at the end, so that nothing is
+ * left if the process is killed, for example by SIGBUS when its mapped stream
+ * is truncated.
  *
- * @param progress told how many bytes of the stream are done
- * @throws {MigrationStreamError} when the stream cannot be read to its end
- * @throws {InspectError} when a file cannot be written, or is there already
+ * @param progress called with the number of bytes of the stream that are done
+ * @throws {MigrationStreamError} when the stream is damaged
+ * @throws {InspectError} when a file cannot be written, or exists
  */
 export function extractRam(
   inspection: StreamInspection,
@@ -94,7 +95,7 @@ export function extractRam(
   return extracted;
 }
 
-/** Known before any work; what comes there later is noticed as well. */
+/** An early check; a file that appears later is noticed as well. */
 function requireFree(path: string): void {
   explaining(path, () => {
     const found = ifThereSync(() => Deno.lstatSync(path));
@@ -102,7 +103,7 @@ function requireFree(path: string): void {
   });
 }
 
-/** Undefined where the file system has no such files. */
+/** Undefined if the file system does not support O_TMPFILE. */
 function createNameless(folder: string): Fd | undefined {
   try {
     return Fd.open(folder, O_TMPFILE | O_RDWR, FILE_MODE);
@@ -126,8 +127,8 @@ function makeFolder(folder: string): void {
 }
 
 /**
- * A block's name as that of a file: the stream may say what it likes, so
- * nothing but plain characters is left.
+ * A file name for a block. The stream is not trusted: only plain characters are
+ * kept.
  */
 function fileName(block: string): string {
   return block.replaceAll(/[^A-Za-z0-9@:,+=_.-]/g, "_")
@@ -151,7 +152,7 @@ function writePages(
     const content = pages.content(page);
     if (content === undefined) continue;
     if (writer.add(page, content)) passed(place);
-    // What a delta made of a page is no part of the stream.
+    // A page from a delta is not a view of the stream.
     if (content.buffer === input.buffer) {
       place = content.byteOffset - input.byteOffset;
     }
@@ -160,9 +161,9 @@ function writePages(
   passed(place);
 }
 
-/** Writes pages that follow each other at once. */
+/** Writes consecutive pages together. */
 class BlockWriter {
-  /** Bytes that were written. */
+  /** Number of bytes written. */
   written = 0;
   readonly #path: string;
   readonly #file: Fd;
@@ -171,7 +172,7 @@ class BlockWriter {
   #length = 0;
   #start = 0;
 
-  /** @param batch room for pages until they are written */
+  /** @param batch the buffer for pages */
   constructor(path: string, file: Fd, pageSize: number, batch: Uint8Array) {
     this.#path = path;
     this.#file = file;
@@ -179,7 +180,7 @@ class BlockWriter {
     this.#batch = batch;
   }
 
-  /** @returns whether those before it were written */
+  /** @returns whether the pages before it were written */
   add(page: number, content: Uint8Array): boolean {
     const start = page * this.#pageSize;
     const mustFlush = start !== this.#start + this.#length ||

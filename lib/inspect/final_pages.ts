@@ -1,6 +1,6 @@
 /**
- * What the pages of a block are in the end: the last record of a page counts,
- * and an XBZRLE record changes what was there before it.
+ * The final content of a block's pages: the last record of a page counts, and
+ * an XBZRLE record changes the content before it.
  *
  * @module
  */
@@ -18,21 +18,21 @@ import type { StreamInspection } from "./inspection.ts";
 import { PageTable } from "./page_table.ts";
 import { applyXbzrle } from "./xbzrle.ts";
 
-/** What the table says of a page whose place it does not say. */
+/** Entries of the table for pages without a position. */
 const ABSENT = 0;
 const ZERO = -1;
 const COMPRESSED = -2;
-/** Numbers from here on down are those of deltas. */
+/** Entries from here downwards are numbers of deltas. */
 const FIRST_DELTA = -3;
 
 /** The largest page, of zeros. */
 const ZEROS = new Uint8Array(2 ** PAGE_BITS.most);
 
-/** A page as a change of what it was. */
+/** A page as a delta to its content before. */
 interface Delta {
-  /** What the table said before. */
+  /** The entry of the table before. */
   readonly before: number;
-  /** Place in the stream. */
+  /** Offset in the stream. */
   readonly at: number;
   readonly length: number;
 }
@@ -41,7 +41,7 @@ interface Delta {
 export class FinalPages {
   readonly #table = new PageTable();
   readonly #deltas: Delta[] = [];
-  /** Whether there are pages that only zlib can read. */
+  /** Whether there are pages compressed by zlib. */
   hasCompressed = false;
 
   constructor(
@@ -59,7 +59,7 @@ export class FinalPages {
     }
   }
 
-  /** The pages that are in the stream; of mapped-ram, all of the block. */
+  /** The pages in the stream; with mapped-ram all pages of the block. */
   *pages(): Generator<number> {
     if (!this.#isMapped) return yield* this.#table.pages();
     const end = Math.ceil(this.block.usedLength / this.pageSize);
@@ -71,14 +71,14 @@ export class FinalPages {
     return this.#stateOf(page) !== ABSENT;
   }
 
-  /** Whether a page is nothing but what records of zeros made it. */
+  /** Whether a page has only records of zeros. */
   isZero(page: number): boolean {
     return this.#stateOf(page) === ZERO;
   }
 
   /**
-   * The bytes of a page; undefined where it is not in the stream. Fewer than a
-   * page at the end of a block under mapped-ram.
+   * The bytes of a page; undefined if it is not in the stream. Fewer than a
+   * page at the end of a block with mapped-ram.
    *
    * @throws {MigrationStreamError} when an XBZRLE record cannot be applied
    * @throws {InspectError} when the block has compressed pages
@@ -91,7 +91,7 @@ export class FinalPages {
     return this.#resolved(state).subarray(0, size);
   }
 
-  /** Takes in what the stream says next. */
+  /** Adds the next records of the stream. */
   add(run: PageRun): void {
     const first = run.address / this.pageSize;
     switch (run.kind) {
@@ -145,7 +145,7 @@ export class FinalPages {
         { remedy: "Save the VM with the capability compress off" },
       );
     }
-    // Memory that no page came for is zeros where the stream is loaded.
+    // A page without an earlier record is zeros on the destination.
     const bytes = base <= ABSENT
       ? ZEROS.subarray(0, this.pageSize)
       : this.input.subarray(base, base + this.pageSize);

@@ -1,14 +1,14 @@
-/** How a state file begins. @module */
+/** Detects the format of a state file by its first bytes. @module */
 
 import { InspectError } from "./error.ts";
 
 /** QEMU's two formats. */
 export type Format = "migration-stream" | "cpr-state";
 
-/** Bytes that tell a format. */
+/** Number of bytes that identify a format. */
 export const MAGIC_SIZE = 4;
 
-/** CPR state is some kilobytes: what is larger would only take memory. */
+/** CPR state has some kilobytes; limits the memory. */
 export const LARGEST_CPR_STATE = 8 * 1024 * 1024;
 
 const MAGICS: Readonly<Record<Format, string>> = {
@@ -16,7 +16,7 @@ const MAGICS: Readonly<Record<Format, string>> = {
   "cpr-state": "QCPR",
 };
 
-/** What a stranger is, and how to get at the stream that may be in it. */
+/** Another known format, and how to get the stream that may be in it. */
 interface Stranger {
   readonly magic: string;
   readonly what: string;
@@ -25,7 +25,7 @@ interface Stranger {
   readonly remedy?: string;
 }
 
-/** What else people have at hand, by how it begins. */
+/** Other formats that users may try, by their first bytes. */
 const STRANGERS: readonly Stranger[] = [
   {
     magic: "\x11\x22\x33\x44",
@@ -75,14 +75,14 @@ export function unpackedBy(unpacker: string, file: string, start = 0): string {
     "cprctl inspect -";
 }
 
-/** The format of what begins so; undefined where it is none. */
+/** The format by the first bytes; undefined if unknown. */
 export function formatOf(bytes: Uint8Array): Format | undefined {
   const magic = magicOf(bytes);
   if (magic === MAGICS["migration-stream"]) return "migration-stream";
   return magic === MAGICS["cpr-state"] ? "cpr-state" : undefined;
 }
 
-/** The error for a file that has none of the formats, naming what it is. */
+/** The error for a file with an unsupported format. */
 export function strange(file: string, bytes: Uint8Array): InspectError {
   const magic = magicOf(bytes);
   const known = STRANGERS.find((it) => magic.startsWith(it.magic));
@@ -109,12 +109,12 @@ export function strange(file: string, bytes: Uint8Array): InspectError {
   );
 }
 
-/** A stream begins no further on in what libvirt or a management layer made. */
+/** The search limit for a stream inside another file. */
 const SEARCHED = 1024 * 1024;
 /** "QEVM" and the version. */
 const BEGIN = [0x51, 0x45, 0x56, 0x4d, 0, 0, 0, 3];
 
-/** Where a stream begins that is not at the start of its file. */
+/** The offset of a stream that is not at the start of its file. */
 function beginOf(bytes: Uint8Array): number | undefined {
   const searched = bytes.subarray(0, SEARCHED);
   for (let at = 0;; at++) {

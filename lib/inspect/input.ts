@@ -19,34 +19,33 @@ import {
   saveImageOf,
 } from "./save_image.ts";
 
-/** Bytes that are to be looked at, in memory or mapped. */
+/** The bytes to inspect, in memory or mapped. */
 export interface Input extends Disposable {
-  /** The path, as it was given. */
+  /** The path as given by the user. */
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** Where they begin in the file, if not at its start. */
+  /** Their offset in the file, if not 0. */
   readonly start?: number;
-  /** Gives back what memory the bytes up to an offset take, where it can. */
+  /** Releases the memory of the bytes up to an offset, if possible. */
   passed(offset: number): void;
 }
 
 /**
- * Up to here a file is read as a whole: who truncates a mapped file while it
- * is looked at ends this process (SIGBUS), and small files are those that are
- * still being written. Larger ones are mapped, so that guest pages which
- * nobody looks at are not read.
+ * Smaller files are read completely: a mapped file that is truncated during the
+ * inspection kills this process (SIGBUS), and a small file may still be
+ * written. Larger files are mapped, so that unneeded guest pages are not read.
  */
 const LARGEST_READ = 64 * 1024 * 1024;
-/** Bytes that are taken from a pipe at once. */
+/** Bytes of one read from a pipe. */
 const PIPE_PIECE = 1024 * 1024;
-/** Where a shell leads a pipe. */
+/** The descriptor of standard input. */
 const STANDARD_INPUT = 0;
 
 /**
- * Opens a file or FIFO; "-" is standard input. A FIFO is waited for until its
- * writer comes; what comes is kept in a file without a name, if it is much.
+ * Opens a file or FIFO; "-" is standard input. Waits for the writer of a FIFO;
+ * a large input from a pipe is copied to a file without a name.
  *
- * @param options.start bytes of it that are passed over
+ * @param options.start number of bytes to skip
  * @throws {InspectError} when it cannot be read, or ends before `start`
  */
 export function openInput(
@@ -64,7 +63,7 @@ export function openInput(
   }
 }
 
-/** The stream in a file of virsh save; of any other, the file itself. */
+/** The stream in a file of virsh save; any other file itself. */
 function streamIn(input: Input): Input {
   const image = saveImageOf(input.bytes);
   if (image === undefined) return input;
@@ -98,17 +97,16 @@ function from(input: Input, start: number): Input {
 }
 
 /**
- * Opens the CPR state of a process that is about to be, or was just,
- * executed anew.
+ * Opens the CPR state of a process right before or after its exec.
  *
- * @throws {InspectError} when it has none, or is not ours to look into
+ * @throws {InspectError} when it has none, or may not be examined
  */
 export function openCprState(pid: number): Input {
   const number = cprStateOf(pid);
   const name = `process ${pid}`;
   try {
     using file = openForeignMemfd(pid, number);
-    // It is another's, and mapped memory goes away with what it truncates.
+    // Not mapped: the other process could truncate it.
     return inMemory(name, file.readAll(LARGEST_CPR_STATE));
   } catch (error) {
     throw explained(error, name);
@@ -150,13 +148,13 @@ function inputOf(file: Fd, name: string, start: number): Input {
   }
   if (start > size) throw tooShort(name, start, size);
   if (size > LARGEST_READ) return mapped(file, name, size, start);
-  // Through a descriptor of our own, so from where its owner left it.
+  // The file position is shared with its owner.
   file.seek(0);
   const bytes = file.readAll(2 * LARGEST_READ);
   return inMemory(name, bytes.subarray(start), start);
 }
 
-/** Passes over the first bytes of a pipe. */
+/** Skips the first bytes of a pipe. */
 function skip(pipe: Fd, name: string, count: number): void {
   const piece = new Uint8Array(Math.min(count, PIPE_PIECE));
   for (let done = 0; done < count;) {
@@ -177,7 +175,7 @@ function inMemory(name: string, bytes: Uint8Array, start = 0): Input {
   return { name, bytes, start, passed() {}, [Symbol.dispose]() {} };
 }
 
-/** @param start what comes before it in the file is not part of the input */
+/** @param start of the input in the file */
 function mapped(
   file: Fd,
   name: string,
@@ -199,7 +197,7 @@ function mapped(
   };
 }
 
-/** Of what has none of the formats, no more is taken than tells so. */
+/** Reads only the first bytes if the format is unknown. */
 function fromPipe(file: Fd, name: string, startInFile: number): Input {
   const start = new Uint8Array(LARGEST_READ);
   let begun = fill(file, start.subarray(0, MAGIC_SIZE));
@@ -216,7 +214,7 @@ function fromPipe(file: Fd, name: string, startInFile: number): Input {
     : spooled(file, start, name, startInFile);
 }
 
-/** Reads until there is no room, or no more; returns how many bytes. */
+/** Reads until the buffer is full, or at EOF; returns the number of bytes. */
 function fill(file: Fd, into: Uint8Array): number {
   let length = 0;
   while (length < into.length) {
@@ -227,7 +225,7 @@ function fill(file: Fd, into: Uint8Array): number {
   return length;
 }
 
-/** Maps what begins so, and goes on in the pipe. */
+/** Copies the first bytes and the rest of the pipe to a file, and maps it. */
 function spooled(
   pipe: Fd,
   start: Uint8Array,
@@ -253,7 +251,7 @@ function spooled(
   return mapped(file, name, file.stat().size, 0, startInFile);
 }
 
-/** A file that is gone once it is closed. */
+/** A file without a name. */
 function withoutName(): Fd {
   const path = Deno.makeTempFileSync({ prefix: "cprctl-" });
   try {

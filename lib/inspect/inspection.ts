@@ -1,5 +1,5 @@
 /**
- * What is in a state file, whichever of QEMU's two formats it has.
+ * Inspects a state file, in either of QEMU's two formats.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { InspectError } from "./error.ts";
 import { formatOf, LARGEST_CPR_STATE, strange } from "./format.ts";
 import type { Input } from "./input.ts";
 
-/** What was found. */
+/** The result of an inspection. */
 export type Inspection = StreamInspection | CprStateInspection;
 
 interface Inspected {
@@ -38,18 +38,18 @@ interface Inspected {
 export interface StreamInspection extends Inspected {
   readonly format: "migration-stream";
   readonly decoded: DecodedStream;
-  /** In stream order; those that come in parts once, where they begin. */
+  /** In stream order; those in parts once, at their start. */
   readonly sections: readonly InspectedSection[];
   readonly ram: readonly RamBlockStatistics[];
-  /** Of postcopy: what each PACKAGED command carries, in stream order. */
+  /** For postcopy: the payloads of PACKAGED commands, in stream order. */
   readonly packages: readonly Package[];
-  /** What nothing describes and nothing could be found in. */
+  /** The rest of the stream, if it could not be decoded. */
   readonly undescribed: { offset: number; size: number } | undefined;
   /** Why it could not be read further. */
   readonly problem: MigrationStreamError | undefined;
 }
 
-/** A section and what is known of its inside. */
+/** A section and its decoded state. */
 export interface InspectedSection {
   readonly name: string;
   readonly instanceId: number;
@@ -57,28 +57,28 @@ export interface InspectedSection {
   readonly version: number;
   /** Of the type byte. */
   readonly offset: number;
-  /** Payload bytes, of all its parts. */
+  /** Payload bytes of all its parts. */
   readonly size: number;
-  /** Bytes where nothing is described; undefined for RAM and the like. */
+  /** Bytes if it is not described; undefined for RAM and similar sections. */
   readonly state: DecodedStruct | Uint8Array | undefined;
 }
 
-/** CPR state: the descriptors that go over from one QEMU to the next. */
+/** CPR state: the descriptors that are preserved over the exec. */
 export interface CprStateInspection extends Inspected {
   readonly format: "cpr-state";
   readonly state: CprState;
-  /** True of cpr-transfer: descriptors travelled beside it, not as numbers. */
+  /** True for cpr-transfer: descriptors were sent beside it, not as numbers. */
   readonly transferred: boolean;
 }
 
-/** A migration of half a day has not as many; each takes memory. */
+/** More than in a migration of half a day; each takes memory. */
 const MOST_RECORDS = 1_000_000;
 
 /**
- * Looks into a migration stream or CPR state. Where a stream cannot be read to
- * its end, all before the problem is in the result, beside the problem.
+ * Inspects a migration stream or CPR state. For a damaged stream the result has
+ * everything before the problem, and the problem.
  *
- * @param progress told how many bytes have been passed
+ * @param progress called with the number of bytes that are done
  * @throws {InspectError} when it is neither
  * @throws {StreamError} when CPR state is malformed
  */
@@ -127,7 +127,7 @@ function packagesOf({ input, records, hasFooters }: DecodedStream): Package[] {
   });
 }
 
-/** A section that comes in parts is listed once, with what they add up to. */
+/** A section in parts is listed once, with the sum of its parts. */
 function sectionsOf({ records }: DecodedStream): InspectedSection[] {
   const sections: InspectedSection[] = [];
   const begun = new Map<number, { size: number }>();
@@ -176,14 +176,14 @@ function malformed(file: string, error: StreamError): StreamError {
   return new StreamError(`Cannot inspect "${file}": ${what}`, offset, { code });
 }
 
-/** What a descriptor's number is where it has none. */
+/** The number of a descriptor without a number. */
 const NO_NUMBER = -1;
 
 function decodeTransferred(bytes: Uint8Array): CprState | undefined {
   try {
     return decodeCprState(bytes, transferredDescriptors(() => NO_NUMBER));
   } catch (error) {
-    // Then it is no state of cpr-transfer either; the first error says why.
+    // Not cpr-transfer either: the first error is reported.
     if (error instanceof StreamError) return undefined;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * An inspection for programs.
+ * An inspection as JSON.
  *
  * ```
  * {schema, file, size, format: "migration-stream", machine, page_size,
@@ -15,17 +15,17 @@
  * A value is written by its wire type: booleans, integers up to 32 bits as
  * numbers, 64-bit ones as decimal strings, bytes as lower-case hex, a null
  * pointer as null. A struct is an object in wire order; its subsections come
- * after its fields, each under its own name. RAM and other sections that come
- * in parts have no fields. Only where there is something to say, there are
- * also `undescribed` {offset, size}, `error` {message, section, instance,
+ * after its fields, each under its own name. RAM and other sections in parts
+ * have no fields. Only if they apply, there are also `undescribed` {offset,
+ * size}, `error` {message, section, instance,
  * field, offset}, `xbzrle_pages`, `compressed_pages` and `address` of a block,
  * `verified` {bytes, not_understood} and `extracted` [{block, path, size,
  * written}].
  *
- * Where there is nothing to inspect, the document is {schema, file, error}.
+ * If the inspection fails, the document is {schema, file, error}.
  *
- * vmdesc does not tell an array of one element from a plain field: both are
- * written as the value alone.
+ * vmdesc does not distinguish an array of one element from a plain field: both
+ * are written as the value itself.
  *
  * @module
  */
@@ -52,11 +52,11 @@ import { type Member, membersOf } from "./members.ts";
 import { uuidText } from "./uuid_text.ts";
 import type { Verdict } from "./verify.ts";
 
-/** What was done beside looking. */
+/** Further actions of the command. */
 export interface WorkDone {
   readonly verdict?: Verdict;
   readonly extracted?: readonly ExtractedBlock[];
-  /** Why no more was done. */
+  /** The error that ended them. */
   readonly failure?: CprctlError;
 }
 
@@ -66,8 +66,8 @@ const INSPECT_SCHEMA = 1;
 /**
  * Writes an inspection as one JSON document.
  *
- * @param sections those to write
- * @param write takes the text in pieces
+ * @param sections the sections to write
+ * @param write receives the text in pieces
  */
 export function writeJson(
   inspection: Inspection,
@@ -98,7 +98,7 @@ export function writeJson(
   }, write);
 }
 
-/** Writes why there is no inspection as one JSON document. */
+/** Writes the error of a failed inspection as one JSON document. */
 export function writeErrorJson(
   file: string,
   error: CprctlError,
@@ -213,7 +213,7 @@ function areScalars(values: readonly DecodedValue[]): values is Scalar[] {
   return true;
 }
 
-/** QEMU takes any byte but 0 for true. */
+/** QEMU reads any byte but 0 as true. */
 function scalarJson(type: string, value: Scalar): Json {
   return type === "bool" && typeof value === "number" ? value > 0 : value;
 }

@@ -1,19 +1,20 @@
 /**
- * JSON that is written while it is made: a state of megabytes is not held as
- * text. Objects and lists take a line for each member; lists of scalars one.
+ * Writes JSON in pieces, so that the text of a large state is not held in
+ * memory. Objects and lists have a line for each member; a list of scalars is
+ * one line.
  *
  * @module
  */
 
 import { inertJson } from "../inert.ts";
 
-/** A value that has no parts: bytes are hex, bigints decimal strings. */
+/** A scalar: bytes are written as hex, bigints as decimal strings. */
 type JsonScalar = string | number | boolean | bigint | null | Uint8Array;
 
 /**
- * What can be written. Members that are undefined are left out; a Map is an
- * object whose keys may be anything, an iterator a list whose elements are made
- * one by one.
+ * A value that can be written. Undefined members are omitted; a Map is an
+ * object with arbitrary keys, an iterator a list whose elements are created one
+ * by one.
  */
 export type Json =
   | JsonScalar
@@ -22,7 +23,7 @@ export type Json =
   | ReadonlyMap<string, Json>
   | { readonly [key: string]: Json | undefined };
 
-/** Characters that gather before they are handed on. */
+/** Characters of one piece. */
 const CHUNK = 16 * 1024;
 
 /** Writes one JSON document, in pieces. */
@@ -43,7 +44,7 @@ class JsonWriter {
     this.#write = write;
   }
 
-  /** @param indent what a line of its own begins with */
+  /** @param indent of a new line */
   value(value: Json, indent: string): void {
     if (value instanceof Uint8Array) this.#bytes(value);
     else if (isScalar(value)) this.#text += scalarText(value);
@@ -109,7 +110,7 @@ class JsonWriter {
   }
 }
 
-/** Tables have thousands of numbers: no text is made of each then. */
+/** Tables have thousands of numbers: avoids a text for each. */
 function rowText(row: readonly JsonScalar[]): string {
   const isTable = row.every((each) => typeof each === "number");
   return `[${(isTable ? row : row.map(scalarText)).join(", ")}]`;

@@ -1,5 +1,5 @@
 /**
- * A section's state as leaves: one value with one path.
+ * The state of a section as leaves: values by path.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import {
 import type { InspectedSection } from "./inspection.ts";
 import { membersOf } from "./members.ts";
 
-/** A value that has no parts. */
+/** A scalar value. */
 export type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
 
-/** A value, and its wire type. */
+/** A value with its wire type. */
 export interface Leaf {
   readonly type: string;
   readonly value: Scalar;

@@ -1,21 +1,21 @@
 import type { DecodedField, DecodedStruct } from "../migration/stream/mod.ts";
 import { UniqueNames } from "./unique_names.ts";
 
-/** A field under the name that it has in its struct alone. */
+/** A field with a name that is unique in its struct. */
 export interface Member {
   readonly key: string;
   readonly field: DecodedField;
 }
 
-/** A subsection under a name that no field of its struct has. */
+/** A subsection with a name that is unique in its struct. */
 export interface SubsectionMember {
   readonly key: string;
   readonly struct: DecodedStruct;
 }
 
 /**
- * Names the fields of a struct, then its subsections. QEMU makes names unique;
- * where another sender did not, a number is added: `x`, `x#2`.
+ * Names the fields of a struct, then its subsections. QEMU's names are unique;
+ * for other senders a number is added: `x`, `x#2`.
  */
 export function membersOf(struct: DecodedStruct): {
   fields: Member[];

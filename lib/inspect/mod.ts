@@ -1,4 +1,4 @@
-/** What is in state files: decoded, drawn, compared, verified. @module */
+/** Decodes, shows, compares and verifies state files. @module */
 
 export * from "./diff.ts";
 export * from "./diff_json.ts";

@@ -1,23 +1,23 @@
 import { InspectError } from "./error.ts";
 
-/** Neighbours share a row: a page that stands alone takes little. */
+/** Pages in a row; neighbours share one. */
 const ROW = 16;
-/** A Map has no more entries. */
+/** The limit of a Map. */
 const MAXIMUM_ROWS = 2 ** 24;
 
-/** A number for each page of a block that may be far larger than the stream. */
+/** A sparse table with a number for each page of a block. */
 export class PageTable {
-  /** Rows by what their pages have in common. */
+  /** Offsets of rows, by the common part of their page numbers. */
   readonly #rows = new Map<number, number>();
   #values = new Float64Array(0);
 
-  /** The number of a page; 0 where none was set. */
+  /** The number of a page; 0 if none was set. */
   get(page: number): number {
     const row = this.#rows.get(Math.floor(page / ROW));
     return row === undefined ? 0 : this.#values[row * ROW + page % ROW] ?? 0;
   }
 
-  /** @throws {InspectError} when pages are too many, too far from each other */
+  /** @throws {InspectError} when there are too many rows */
   set(page: number, value: number): void {
     const near = Math.floor(page / ROW);
     let row = this.#rows.get(near);

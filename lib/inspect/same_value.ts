@@ -1,6 +1,6 @@
 import type { DecodedValue } from "../migration/stream/mod.ts";
 
-/** Whether two values say the same. */
+/** Whether two values are equal. */
 export function sameValue(a: DecodedValue, b: DecodedValue): boolean {
   if (a === b) return true;
   if (

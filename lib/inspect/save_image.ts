@@ -1,15 +1,15 @@
 /**
- * The file that `virsh save` and a managed save write. Integers have the byte
- * order of the host that wrote it.
+ * The file format of `virsh save` and managed save. Integers have the byte
+ * order of the host.
  *
  * ```
  *  0  "LibvirtQemudSave", or "LibvirtQemudPart" until it is finished
  * 16  u32 version, 1 or 2
- * 20  u32 length of what follows the header: XML, NUL, cookie, zeros
+ * 20  u32 length of the part after the header: XML, NUL, cookie, zeros
  * 28  u32 format: 0 raw, 1 gzip, 2 bzip2, 3 xz, 4 lzop, 5 zstd, 6 sparse
  * 92  XML, NUL, cookie, zeros
- *     the stream, packed as the format says; sparse is mapped-ram, whose
- *     offsets count from the start of the file
+ *     the stream, compressed in this format; sparse is mapped-ram, with offsets
+ *     from the start of the file
  * ```
  *
  * @module
@@ -22,7 +22,7 @@ const MAGICS = ["LibvirtQemudSave", "LibvirtQemudPart"];
 const MAGIC_SIZE = 16;
 const VERSIONS = [1, 2];
 const [RAW, SPARSE] = [0, 6];
-/** What unpacks the other formats, from its input to its output. */
+/** The commands that decompress the other formats, as filters. */
 const UNPACKERS: Readonly<Record<number, string>> = {
   1: "gunzip -c",
   2: "bzip2 -dc",
@@ -31,11 +31,11 @@ const UNPACKERS: Readonly<Record<number, string>> = {
   5: "zstd -dc",
 };
 
-/** Where the stream is in such a file, and how to get at it. */
+/** The stream in such a file. */
 export interface SaveImage {
   /** Offset of the stream. */
   readonly start: number;
-  /** The command that unpacks it; undefined of a stream that is as it is. */
+  /** The command that decompresses it; undefined for a raw stream. */
   readonly unpacker: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function mayBeSaveImage(bytes: Uint8Array): boolean {
   return MAGICS.some((magic) => magic.startsWith(begin)) && begin.length === 4;
 }
 
-/** What a header says; undefined where it is none, or one that is not known. */
+/** Parses a header; undefined if it is none, or of an unknown version. */
 export function saveImageOf(bytes: Uint8Array): SaveImage | undefined {
   if (bytes.length < SAVE_IMAGE_HEADER) return undefined;
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC_SIZE));

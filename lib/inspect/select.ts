@@ -2,9 +2,8 @@ import { InspectError } from "./error.ts";
 import type { InspectedSection } from "./inspection.ts";
 
 /**
- * The sections that a person means by `NAME` or `NAME:INSTANCE`. The name is
- * the whole one, or its last part: "virtio-net" for
- * "0000:00:03.0/virtio-net". Names have colons of their own.
+ * The sections for `NAME` or `NAME:INSTANCE`. The name is complete, or its last
+ * part: "virtio-net" for "0000:00:03.0/virtio-net". Names may contain colons.
  *
  * @throws {InspectError} when there is none
  */

@@ -1,5 +1,5 @@
 /**
- * A section's state for people, line by line. What repeats is said once:
+ * The state of a section as a tree of lines. Repetitions are abbreviated:
  *
  * ```
  * irq_states   [4] 0 ×4
@@ -25,18 +25,18 @@ import { sameValue } from "./same_value.ts";
 
 /** One line of a tree. */
 export interface TreeLine {
-  /** How deep it stands; 0 is a field of the section. */
+  /** 0 for a field of the section. */
   readonly depth: number;
   readonly name: string;
-  /** Empty for what has lines below it and nothing else to say. */
+  /** Empty for a line with only children. */
   readonly text: string;
-  /** Stream offset; undefined where it is not known. */
+  /** Stream offset; undefined if not known. */
   readonly offset: number | undefined;
 }
 
-/** Bytes of a buffer that are shown. */
+/** The most bytes of a buffer that are shown. */
 const SHOWN_BYTES = 24;
-/** Runs of equal elements that are shown of a list. */
+/** The most runs of equal elements that are shown of a list. */
 const SHOWN_RUNS = 16;
 /** From here on integers are shown in hex, too. */
 const LARGE = 256n;
@@ -58,7 +58,7 @@ export function* treeOf(
   }
 }
 
-/** Where the first field of a struct stands. */
+/** The offset of the first field of a struct. */
 function offsetOf(struct: DecodedStruct): number | undefined {
   return struct.fields[0]?.offset;
 }
@@ -132,7 +132,7 @@ function sameOrNothing(
   return a !== undefined && b !== undefined && sameValue(a, b);
 }
 
-/** Elements one after the other, equal ones counted. */
+/** The elements in order, with counts of equal ones. */
 function listText(type: string, values: readonly DecodedValue[]): string {
   const texts: string[] = [];
   for (const { first, count } of runsOf(values)) {
@@ -150,7 +150,7 @@ function listText(type: string, values: readonly DecodedValue[]): string {
   return texts.join(", ");
 }
 
-/** One of many: large numbers are addresses or bits, and said in hex alone. */
+/** An element of a list: large numbers, such as addresses, only in hex. */
 function elementText(type: string, value: Scalar): string {
   const isLarge = (typeof value === "number" || typeof value === "bigint") &&
     BigInt(value) >= LARGE && type !== "timer";
@@ -170,7 +170,7 @@ export function scalarText(type: string, value: Scalar): string {
   return BigInt(value) < LARGE ? String(value) : `${value} (${hexText(value)})`;
 }
 
-/** QEMU writes 0 and 1, and takes any byte but 0 for true. */
+/** QEMU writes 0 and 1, and reads any byte but 0 as true. */
 function boolText(value: boolean | number | bigint): string {
   return typeof value === "boolean" ? String(value) : `true (byte ${value})`;
 }

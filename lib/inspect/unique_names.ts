@@ -1,15 +1,15 @@
-/** Names of which no two are alike: one that comes again gets a number. */
+/** Makes names unique: a repeated one gets a number. */
 export class UniqueNames {
-  /** The last number that was tried for each name; a search never starts over. */
+  /** The last number that was tried for each name. */
   readonly #numbers = new Map<string, number>();
   readonly #separator: string;
 
-  /** @param separator stands between name and number */
+  /** @param separator between name and number */
   constructor(separator: string) {
     this.#separator = separator;
   }
 
-  /** The name itself the first time, then `x#2`, `x#3`… */
+  /** The name itself at first, then `x#2`, `x#3`… */
   take(name: string): string {
     const numbers = this.#numbers;
     let number = numbers.get(name) ?? 1;

@@ -1,4 +1,4 @@
-/** 16 bytes as UUIDs are written. */
+/** Formats 16 bytes as a UUID. */
 export function uuidText(uuid: Uint8Array): string {
   return uuid.toHex().replace(
     /^(.{8})(.{4})(.{4})(.{4})(.{12})$/,

@@ -1,6 +1,6 @@
 /**
- * The proof that nothing was skipped: a stream is written again from what was
- * decoded, and is the same.
+ * Verifies that decoding was complete: encoding the decoded stream gives the
+ * same bytes.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
 import type { Inspection, StreamInspection } from "./inspection.ts";
 
-/** What was seen to be the same. */
+/** The result of a verification. */
 export interface Verdict {
   /** Bytes that were compared. */
   readonly bytes: number;
-  /** Those of them of which only the place is known, not the meaning. */
+  /** Those of them that were not decoded. */
   readonly notUnderstood: number;
 }
 
 /**
- * Encodes what an inspection decoded and compares it with the input.
+ * Encodes the decoded stream and compares it with the input.
  *
- * @param progress told how many bytes were compared
- * @throws {MigrationStreamError} when the stream cannot be read to its end
- * @throws {InspectError} when a byte is not as it was
+ * @param progress called with the number of bytes that were compared
+ * @throws {MigrationStreamError} when the stream is damaged
+ * @throws {InspectError} when a byte differs
  */
 export function verify(
   inspection: Inspection,
@@ -60,7 +60,7 @@ function compare(
   let at = 0;
   for (const part of parts) {
     const end = at + part.length;
-    // Guest pages that encode to themselves need no look.
+    // Guest pages are views of the input: nothing to compare.
     const isView = part.buffer === input.bytes.buffer &&
       part.byteOffset === input.bytes.byteOffset + at;
     if (end > input.bytes.length) throw different(input, input.bytes.length);
@@ -100,7 +100,7 @@ function notUnderstood(
   return bytes;
 }
 
-/** Bytes of a value that have parts which nothing describes. */
+/** Bytes of a value that are not described. */
 function unknownIn(type: string, value: DecodedValue): number {
   if (value instanceof Uint8Array) {
     return hasUnknownParts(type) ? value.length : 0;

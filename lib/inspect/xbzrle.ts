@@ -1,8 +1,8 @@
 /**
- * A page sent as what changed in it, XBZRLE:
+ * XBZRLE: a page that is sent as a delta.
  *
  * ```
- * delta = { ULEB128 bytes that stay, ULEB128 n, n new bytes }…
+ * delta = { ULEB128 unchanged bytes, ULEB128 n, n new bytes }…
  * ```
  *
  * @module
@@ -10,14 +10,14 @@
 
 import { MigrationStreamError } from "../migration/stream/mod.ts";
 
-/** A page's length takes two bytes at most. */
+/** The length of a page fits into two bytes. */
 const LONGEST_NUMBER = 2;
 
 /**
- * Changes a page by a delta.
+ * Applies a delta to a page.
  *
  * @param place of the delta in the stream, for messages
- * @throws {MigrationStreamError} when it leads out of the page
+ * @throws {MigrationStreamError} when it reaches beyond the page
  */
 export function applyXbzrle(
   delta: Uint8Array,

@@ -1,11 +1,10 @@
-/** A stretch of two lists: what is in both, or what is in one alone. */
+/** A stretch of two lists: elements of both, or of only one. */
 export type Stretch<T> =
   | { readonly same: readonly [T, T] }
   | { readonly left: readonly T[]; readonly right: readonly T[] };
 
 /**
- * Lays two lists beside each other so that as many elements as possible are
- * in both (the longest common subsequence).
+ * Aligns two lists by their longest common subsequence.
  */
 export function align<T>(
   left: readonly T[],
@@ -13,7 +12,7 @@ export function align<T>(
   isSame: (a: T, b: T) => boolean,
 ): Stretch<T>[] {
   const stretches: Stretch<T>[] = [];
-  // Most lists are the same: what both begin with needs no search.
+  // Most lists are equal: skip the common start.
   const start = left.findIndex((a, at) => {
     const b = right[at];
     return b === undefined || !isSame(a, b);
@@ -54,7 +53,7 @@ export function align<T>(
   }
 }
 
-/** How much the rests from i and from j on have in common. */
+/** The lengths of the common subsequences from i and from j on. */
 function commonLengths<T>(
   left: readonly T[],
   right: readonly T[],

@@ -1,12 +1,12 @@
 /**
- * What of an old program's device state a new program would not load.
+ * Finds the device state of an old program that a new program would not load.
  *
- * Versions are judged as the loader does. A section and a subsection bring
- * theirs along, and the new program reads the fields that had come by then; a
- * struct inside brings none, so the new program reads all that it has.
+ * Versions are compared as by the loader. A section and a subsection are sent
+ * with their version, and the new program reads the fields up to that version;
+ * a struct in them is sent without, so the new program reads all of its fields.
  *
- * A new field with a condition of its own is not reported: it is how a field
- * is made that old senders do without.
+ * A new field with a condition is not reported: this is how fields are added
+ * that old senders do not have.
  *
  * @module
  */
@@ -23,21 +23,21 @@ import {
 import type { InUse, SentSection } from "./in_use.ts";
 import { namesOfType } from "./renames.ts";
 
-/** What came of a comparison. */
+/** The result of a comparison. */
 export interface Compatibility {
-  /** What hits the VM first, then what is sure. */
+  /** First those that affect the VM, then the certain ones. */
   readonly findings: readonly CompatFinding[];
   /**
-   * Sections of the VM's that dumps say nothing of; of a running VM, those that
+   * Sections of the VM that dumps do not describe; for a running VM, those that
    * every VM has.
    */
   readonly unseen: readonly string[];
 }
 
 /**
- * Compares what two programs tell of their device state.
+ * Compares the dumps of two programs.
  *
- * @param inUse what a VM has; without it, every type of device counts
+ * @param inUse the devices of a VM; by default every type of device
  */
 export function compareDumps(
   old: Dump,
@@ -49,7 +49,7 @@ export function compareDumps(
     findings.push({
       rule: "machine-differs",
       grade: "warn",
-      // A program tells the same whatever machine it is asked with.
+      // A dump is the same for every machine type.
       hit: inUse === undefined ? undefined : false,
       vmsd: undefined,
       field: undefined,
@@ -80,10 +80,10 @@ export function compareDumps(
 }
 
 /**
- * What is found of a section that was sent. Several types have sections of one
- * name, and a stream has only that: of those that can have sent it, the one
- * that the new program loads best counts, so that no VM is said to be refused
- * for what it does not have.
+ * The findings for a section that was sent. A stream has only the name of a
+ * section, which several device types may share: the type with the mildest
+ * findings counts, so that no VM is refused because of a device that it does
+ * not have.
  */
 function mildest(
   old: Dump,
@@ -102,7 +102,7 @@ function mildest(
   return best ?? { type: undefined, found: [] };
 }
 
-/** The types that can have sent a section: by its name, version, and fields. */
+/** The types that may have sent a section, by its name, version and fields. */
 function senders(
   old: Dump,
   name: string,
@@ -126,10 +126,10 @@ function weight(findings: readonly SingleFinding[]): number {
   );
 }
 
-/** State that every VM has and that belongs to no type of device. */
+/** Sections that every VM has and that belong to no device type. */
 const OF_EVERY_VM = ["cpu_common", "globalstate", "ram", "timer"];
 
-/** A section that no type has sent is of what registers its state by hand. */
+/** A section of no type is registered by hand, with no VMState in the dump. */
 function unseen(old: Dump, inUse: InUse | undefined): string[] {
   if (inUse === undefined) return [];
   if ("types" in inUse) {
@@ -142,14 +142,14 @@ function unseen(old: Dump, inUse: InUse | undefined): string[] {
   ).sort();
 }
 
-/** Where a description stands, which decides what its version means. */
+/** The level of a description, which decides what its version means. */
 type Level = "section" | "subsection" | "struct";
 
-/** One type of device, as old programs send it. */
+/** Compares one type of device. */
 class DeviceComparison {
   readonly #findings: SingleFinding[] = [];
 
-  /** @param isUsed whether the VM has such a device, if one was named */
+  /** @param isUsed whether the VM has such a device, if there is a VM */
   constructor(
     readonly type: string,
     readonly description: Description,
@@ -163,8 +163,8 @@ class DeviceComparison {
       const theirs = next.types.get(type);
       if (theirs === undefined) continue;
       if (theirs.name !== name) {
-        // In a stream it may be of what registers the same state by hand, as
-        // vmware-svga does that of isa-vga.
+        // A section may come from a device that registers this state by hand,
+        // as vmware-svga does with that of isa-vga.
         const mayBeAnother = this.sent !== undefined &&
           [...next.types.values()].some((it) => it.name === name);
         const grade = mayBeAnother ? "warn" : "refuse";
@@ -176,7 +176,7 @@ class DeviceComparison {
       this.#compare(this.description, theirs, "section", this.isUsed);
       return this.#findings;
     }
-    // A type that registers its state by hand is in no dump, and it may be one.
+    // It may be a type that registers its state by hand, which is in no dump.
     this.#report("type-missing", "warn", name, undefined, {
       detail: "the new program has no such type of device, or does not tell " +
         "its state",
@@ -198,7 +198,7 @@ class DeviceComparison {
       level,
       hit,
     );
-    // QEMU gets no further.
+    // QEMU stops here.
     if (isRefused) return;
     const reads = level === "struct" ? theirs.version : version;
     compareFields(
@@ -217,7 +217,7 @@ class DeviceComparison {
     }
   }
 
-  /** A stream tells which of the fields that have a condition were sent. */
+  /** Whether a field was sent: a stream shows it for conditional fields. */
   #isSent({ name, conditional }: DumpField): boolean {
     const fields = this.sent?.fields;
     return !conditional || fields === undefined || fields.has(name);
@@ -263,7 +263,7 @@ class DeviceComparison {
       (level === "subsection" && this.sent?.subsections.has(vmsd) === true);
     const grade = isChecked ? "refuse" : "warn";
     const isTooNew = version > theirs.version;
-    // QEMU's own test data has a version below the earliest that it reads.
+    // QEMU's own test data has a version below its minimum version.
     const isTooOld = version < theirs.minimumVersion &&
       version !== theirs.version;
     if (isTooNew) {
@@ -306,8 +306,8 @@ class DeviceComparison {
 }
 
 /**
- * Subsections and what the other has for them, by name; those that share one
- * (sd-card has such, of QEMU 11.1) by their order.
+ * Pairs of subsections by name; those with the same name (as sd-card in QEMU
+ * 11.1) by their order.
  */
 function* subsectionPairs(
   ours: Description,

@@ -4,25 +4,25 @@ import type { CompatFinding } from "./finding.ts";
 /** Raised when a member changes its meaning or goes away. */
 const COMPAT_SCHEMA = 1;
 
-/** What came of it, in one word. */
+/** The overall result. */
 export type Verdict = "compatible" | "doubtful" | "refused";
 
-/** The worst that hits the VM, or any VM where none was named. */
+/** The worst result for the VM, or for any VM if there is none. */
 export function verdictOf({ findings }: Compatibility): Verdict {
   const hits = findings.filter(({ hit }) => hit !== false);
   if (hits.some(({ grade }) => grade === "refuse")) return "refused";
   return hits.length > 0 ? "doubtful" : "compatible";
 }
 
-/** Whose device state was compared. */
+/** The two programs and the VM. */
 export interface Compared {
   readonly old: string;
   readonly new: string;
-  /** The machine type of the VM that was named. */
+  /** The machine type of the VM. */
   readonly machine: string | undefined;
 }
 
-/** A comparison as programs read it. */
+/** A comparison as JSON. */
 export function compatDocument(
   compared: Compared,
   compatibility: Compatibility,

@@ -1,5 +1,5 @@
 /**
- * What a QEMU tells of its device state by `-dump-vmstate`.
+ * The output of QEMU's `-dump-vmstate`.
  *
  * ```
  * {"vmschkmachine": {"Name": MACHINE}, TYPE: {"Name", "Description"?: VMSD}…}
@@ -9,10 +9,10 @@
  *          "Description"?: VMSD}
  * ```
  *
- * TYPE is a qdev type; the name of its VMSD is what a stream has. A size is
- * that of the C type in memory: 8 for a pointer, 0 where it is only known at
- * run time, and in general not that on the wire. State that belongs to no
- * device, such as "timer" and "cpu_common", is not in it.
+ * TYPE is a qdev type; the stream has the name of its VMSD. A size is that of
+ * the C type in memory, not on the wire: 8 for a pointer, 0 if it is only known
+ * at run time. State without a device, such as "timer" and "cpu_common", is not
+ * included.
  *
  * @module
  */
@@ -33,45 +33,45 @@ export interface Description {
   readonly subsections: readonly Description[];
 }
 
-/** A field as it is in memory. */
+/** A field in memory. */
 export interface DumpField {
   readonly name: string;
-  /** The version of its description that brought it. */
+  /** The version of the description that introduced it. */
   readonly version: number;
   /** Whether a function decides if it is sent. */
   readonly conditional: boolean;
   /**
-   * Elements of a fixed array, else 1; undefined in the dump of a QEMU that
-   * does not tell it of any field, as that of 7.2.
+   * Elements of a fixed array, else 1; undefined if the dump does not have it,
+   * as in QEMU 7.2.
    */
   readonly count: number | undefined;
   /** C size of one element. */
   readonly size: number;
-  /** Of a struct. */
+  /** For a struct. */
   readonly description?: Description;
 }
 
-/** All that one program tells. */
+/** The dump of one program. */
 export interface Dump {
   readonly machine: string;
   /** By qdev type. */
   readonly types: ReadonlyMap<string, Description>;
-  /** Types that are there, with state that the dump does not describe. */
+  /** Types whose state the dump does not describe. */
   readonly undescribed: ReadonlySet<string>;
 }
 
-/** The one key that is no type. */
+/** The only key that is no type. */
 const MACHINE = "vmschkmachine";
-/** QEMU nests six deep. */
+/** QEMU has six levels. */
 const MAXIMUM_DEPTH = 32;
-/** QEMU has 70 at most; comparing takes time by the square of it. */
+/** QEMU has 70 at most; the time to compare is quadratic. */
 const MAXIMUM_FIELDS = 1024;
 
 /**
  * Reads a dump.
  *
  * @param file its name, for messages
- * @throws {InspectError} when it is none
+ * @throws {InspectError} when it is not a dump
  */
 export function parseDump(text: string, file: string): Dump {
   const json = new ForeignJson(parseJson(text, file), (path, what) => {

@@ -1,4 +1,4 @@
-/** What programs tell by `-dump-vmstate`: they are run, and end at once. @module */
+/** Runs programs with `-dump-vmstate`. @module */
 
 import { duplicate, type Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
@@ -10,27 +10,27 @@ import { type Dump, parseDump } from "./dump.ts";
 
 /** It takes 50 ms; a cold program on a busy host, seconds. */
 const TIMEOUT_MS = 10_000;
-/** QEMU's takes 0.9 MB. */
+/** Of a dump; QEMU's has 0.9 MB. */
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
-/** Of what a program has to say besides. */
+/** Of a program's other output. */
 const MAXIMUM_OUTPUT = 1024 * 1024;
-/** Of what one that fails is quoted with. */
+/** Of the output that is quoted in an error. */
 const MAXIMUM_MESSAGE = 2_000;
 const EXECUTABLE_BITS = 0o111;
-/** How programs begin: ELF, and scripts. */
+/** The first bytes of programs: ELF, and scripts. */
 const PROGRAMS = [[0x7f, 0x45, 0x4c, 0x46], [0x23, 0x21]] as const;
 const LONGEST_MAGIC = 4;
 const GZIP = [0x1f, 0x8b] as const;
-/** Where a shell leads a pipe. */
+/** The descriptor of standard input. */
 const STANDARD_INPUT = 0;
-/** What the dump is written to, in the program. */
+/** The descriptor for the dump, in the program. */
 const DUMP = 3;
-/** What no program takes for an option or a command. */
+/** Cannot be mistaken for an option or a command. */
 const MACHINE_NAME = /^\w[\w.+-]*$/;
-/** A machine of every QEMU. What is dumped is the same for all. */
+/** Every QEMU has it, and the dump is the same for all machines. */
 const ANY_MACHINE = "none";
 
-/** Runs a program to its end, or ends it. */
+/** Runs a program until it ends, or kills it. */
 export type RunProgram = (
   program: string,
   run: Omit<BriefRun, "start">,
@@ -38,17 +38,17 @@ export type RunProgram = (
 
 /** How to run a program. */
 export interface DumpOptions {
-  /** Machine type; any, where it is not said. */
+  /** Machine type; "none" by default. */
   readonly machine?: string | undefined;
-  /** Runs it; as this process's user unless given. */
+  /** Runs it; by default as the user of this process. */
   readonly run?: RunProgram;
   readonly timeoutMs?: number;
 }
 
 /**
- * Reads a dump, or runs the program that makes one.
+ * Reads a dump from a file, or from the output of a program.
  *
- * @throws {InspectError} when it is neither
+ * @throws {InspectError} when the file is neither
  */
 export async function loadDump(
   path: string,
@@ -67,9 +67,9 @@ export async function loadDump(
 }
 
 /**
- * Whether a file is a program by how it begins. The permission to execute it
- * says little: some file systems give it to all, and what has it and is no
- * program would be run by a shell.
+ * Whether a file is a program, by its first bytes. The execute permission is
+ * not enough: some file systems set it for every file, and a shell would run
+ * any text.
  */
 function isProgram(file: Fd, path: string): boolean {
   const begin = new Uint8Array(LONGEST_MAGIC);
@@ -98,7 +98,7 @@ export async function dumpOf(
   if (!MACHINE_NAME.test(machine)) {
     throw failed(program, `no machine has the name ${JSON.stringify(machine)}`);
   }
-  // No file has a name that another user could give to another file.
+  // A file without a name cannot be replaced by another user.
   using dump = createMemfd("cprctl-vmstate");
   const file = `/proc/self/fd/${DUMP}`;
   const args = ["-machine", machine, "-dump-vmstate", file];
@@ -126,7 +126,7 @@ function opened(path: string): Fd {
   }
 }
 
-/** All of an open file or pipe, unpacked. */
+/** Reads all of an open file or pipe, and decompresses it. */
 async function readText(file: Fd, name: string): Promise<string> {
   const bytes = bytesOf(file, name);
   const isPacked = GZIP.every((byte, at) => bytes[at] === byte);
@@ -148,7 +148,7 @@ function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** What gzip packed, up to what a dump may have. */
+/** Decompresses gzip, up to the limit of a dump. */
 async function unpacked(
   packed: Uint8Array<ArrayBuffer>,
   name: string,

@@ -1,8 +1,8 @@
 /**
- * The fields that one program sends beside those that another reads.
+ * Compares the fields that one program sends with those that another reads.
  *
- * They have no names on the wire, only an order; that the names are the same
- * in both is what there is to go by.
+ * On the wire they have an order, but no names; fields with the same name in
+ * both programs are taken to be the same.
  *
  * @module
  */
@@ -12,24 +12,24 @@ import type { Description, DumpField } from "./dump.ts";
 import type { Rule } from "./finding.ts";
 import { isSameField } from "./renames.ts";
 
-/** What is wrong with a field. */
+/** A problem with a field. */
 export interface FieldProblem {
   readonly rule: Rule;
   readonly field: string;
   readonly detail: string;
 }
 
-/** What a comparison comes across. */
+/** Callbacks of a comparison. */
 export interface FieldVisitor {
   problem(problem: FieldProblem): void;
   /** A struct that both have. */
   struct(ours: Description, theirs: Description): void;
 }
 
-/** What QEMU calls bytes that stand for fields of earlier releases. */
+/** QEMU's name of bytes in place of removed fields. */
 const PADDING = "unused";
 
-/** Comparing takes time and memory by the square of it. */
+/** The time and memory to compare are quadratic. */
 const MAXIMUM_OPENED = 1024;
 
 type Fields = readonly DumpField[];
@@ -37,7 +37,7 @@ type Fields = readonly DumpField[];
 /**
  * Compares fields in their order.
  *
- * @param vmsd the description that they are in
+ * @param vmsd the name of their description
  */
 export function compareFields(
   vmsd: string,
@@ -91,7 +91,7 @@ function compareField(
   visitor.struct(a, b);
 }
 
-/** What one side has, and not under these names the other. */
+/** Compares fields without a counterpart of the same name. */
 function compareStretch(
   vmsd: string,
   ours: Fields,
@@ -137,7 +137,7 @@ function compareStretch(
   }
 }
 
-/** Padding takes the place of fields, or they its place, if it adds up. */
+/** Padding may replace fields of the same size, or be replaced by them. */
 function comparePadding(
   ours: Fields,
   theirs: Fields,
@@ -147,7 +147,7 @@ function comparePadding(
   const isKnown = [...ours, ...theirs].every(({ count }) =>
     count !== undefined
   );
-  // Any field may be an array where nothing tells how many elements it has.
+  // If the number of elements is not known, any field may be an array.
   if (sent === read || !isKnown) return;
   visitor.problem({
     rule: "padding-resized",
@@ -158,7 +158,7 @@ function comparePadding(
   });
 }
 
-/** Structs replaced by what is in them: on the wire there is no difference. */
+/** Replaces structs by their fields: on the wire there is no difference. */
 function opened(fields: Fields): Fields {
   const isOpen = ({ description, count }: DumpField) =>
     description === undefined || (count ?? 1) !== 1 ||
@@ -185,7 +185,7 @@ function isLike(a: DumpField, b: DumpField | undefined): boolean {
     (a.description === undefined) === (b.description === undefined);
 }
 
-/** Of elements alone where it is not known how many there are. */
+/** Compares only the size of an element if their number is not known. */
 function isSameSize(a: DumpField, b: DumpField): boolean {
   return a.count === undefined || b.count === undefined
     ? a.size === b.size

@@ -1,6 +1,6 @@
-/** What can stand between an old program's state and a new program. @module */
+/** The findings of a comparison. @module */
 
-/** Which rule was broken. Stable: part of the JSON. */
+/** The rule that was broken. Stable: part of the JSON. */
 export type Rule =
   | "machine-differs"
   | "type-missing"
@@ -16,23 +16,23 @@ export type Rule =
   | "padding-resized";
 
 /**
- * How sure it is: "refuse" is what QEMU itself says no to, "warn" what the
- * dumps cannot prove: they tell neither types nor sizes on the wire.
+ * "refuse": QEMU will fail to load it. "warn": the dumps cannot prove it, since
+ * they do not have types and sizes on the wire.
  */
 export type Grade = "refuse" | "warn";
 
-/** One thing that is wrong, for every type of device that it is wrong with. */
+/** One problem, with every device type that has it. */
 export interface CompatFinding {
   readonly rule: Rule;
   readonly grade: Grade;
-  /** Whether this VM is hit; undefined where no VM was named. */
+  /** Whether it affects the VM; undefined without a VM. */
   readonly hit: boolean | undefined;
-  /** The description that it is in; undefined: in none. */
+  /** The name of the description; undefined if none is concerned. */
   readonly vmsd: string | undefined;
-  /** The field or subsection of it. */
+  /** The field or subsection. */
   readonly field: string | undefined;
   readonly detail: string;
-  /** Types of device, as qdev names them; sorted. */
+  /** qdev types, sorted. */
   readonly types: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export type SingleFinding = Omit<CompatFinding, "types"> & {
   readonly type: string | undefined;
 };
 
-/** Says once what is wrong with many types: they share what is inside. */
+/** Merges equal findings of several types, which share a description. */
 export function grouped(findings: readonly SingleFinding[]): CompatFinding[] {
   const groups = new Map<string, CompatFinding & { types: string[] }>();
   for (const { type, ...finding } of findings) {
@@ -57,7 +57,7 @@ export function grouped(findings: readonly SingleFinding[]): CompatFinding[] {
   return [...groups.values()].sort((a, b) => rank(a) - rank(b));
 }
 
-/** What hits and what is sure comes first. */
+/** First those that affect the VM, and certain ones. */
 function rank({ hit, grade }: CompatFinding): number {
   return (hit === false ? 2 : 0) + (grade === "refuse" ? 0 : 1);
 }

@@ -1,28 +1,28 @@
-/** Which devices a VM has, by its stream or by its monitor. @module */
+/** The devices of a VM, from its stream or its monitor. @module */
 
 import { type DecodedStruct, isStruct } from "../../migration/stream/mod.ts";
 import type { InspectedSection } from "../inspection.ts";
 
-/** A section as a stream has it, or all that look the same. */
+/** A section in a stream, or several that look the same. */
 export interface SentSection {
   readonly version: number;
-  /** Names of its fields; undefined where the stream does not tell them. */
+  /** Names of its fields; undefined if the stream does not have them. */
   readonly fields: ReadonlySet<string> | undefined;
-  /** Versions of all subsections, those of structs inside it too. */
+  /** Versions of all subsections, also those of nested structs. */
   readonly subsections: ReadonlyMap<string, number>;
 }
 
-/** What a VM has: types of device, or descriptions by name. */
+/** The device types of a VM, or its descriptions by name. */
 export type InUse =
   | { readonly types: ReadonlySet<string> }
   | { readonly sections: ReadonlyMap<string, readonly SentSection[]> };
 
-/** The descriptions that a stream names. */
+/** The descriptions in a stream. */
 export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
   const found = new Map<string, SentSection[]>();
   for (const { name, version, state } of sections) {
     const struct = state !== undefined && isStruct(state) ? state : undefined;
-    // Of what has no VMState, the last part of its name is all that is known.
+    // Without VMState only the last part of the section's name is known.
     const vmsd = struct?.vmsd ?? name.slice(name.lastIndexOf("/") + 1);
     const fields = struct === undefined
       ? undefined
@@ -39,7 +39,7 @@ export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
   return { sections: found };
 }
 
-/** What QEMU adds to a name that a description has twice. */
+/** QEMU's suffix for a name that occurs twice in a description. */
 const NUMBERED = /\[\d+\]$/;
 
 type Shape = Pick<SentSection, "version" | "fields">;
@@ -68,8 +68,8 @@ function collectSubsections(
 }
 
 /**
- * The types in what the human monitor prints as `info qom-tree`: each line is
- * an object's name and, in parentheses, its type.
+ * The types in the human monitor's `info qom-tree`: each line is an object's
+ * name and, in parentheses, its type.
  */
 export function typesInUse(lines: readonly string[]): InUse {
   const types = new Set<string>();

@@ -1,4 +1,4 @@
-/** Whether a new program would load an old one's device state. @module */
+/** Compares the device state of two programs. @module */
 
 export * from "./compare.ts";
 export * from "./document.ts";

@@ -1,4 +1,4 @@
-/** The VM that a comparison is about, by its stream or its monitor. @module */
+/** The VM of a comparison, from its stream or its monitor. @module */
 
 import {
   type Json,
@@ -11,21 +11,20 @@ import { openInput } from "../input.ts";
 import { inspect } from "../inspection.ts";
 import { type InUse, sectionsInUse, typesInUse } from "./in_use.ts";
 
-/** A VM as far as its device state goes. */
+/** A VM with its devices. */
 export interface NamedVm {
-  /** Versioned machine type; undefined where it is not told. */
+  /** Versioned machine type; undefined if not known. */
   readonly machine: string | undefined;
   readonly inUse: InUse;
 }
 
-/** A monitor that answers at all answers at once. */
 const TIMEOUT_MS = 10_000;
 
 /**
  * The VM whose stream is in a file.
  *
- * @throws {InspectError} when it is no stream that can be read
- * @throws {MigrationStreamError} likewise, with the offset
+ * @throws {InspectError} when the file is not a stream
+ * @throws {MigrationStreamError} when the stream is damaged
  */
 export function vmOfStream(path: string): NamedVm {
   using input = openInput(path);

@@ -1,15 +1,15 @@
 /**
- * Names that QEMU has changed without changing a byte of the stream.
+ * Fields and types that QEMU has renamed, without a change on the wire.
  *
  * @module
  */
 
-/** Names of one field over time. */
+/** The names of one field over time. */
 type Names = readonly string[];
 
 const DEV = ["dev", "parent_obj"];
 const PCIE = ["PCIDevice", "PCIEDevice"];
-/** The queue of a mouse or tablet: its vmsd is called usb-ptr. */
+/** The queue of a mouse or tablet, with vmsd name usb-ptr. */
 const POINTER = ["usb-ptr-queue", "HIDPointerEventQueue"];
 
 /** Fields by the name of their description. */
@@ -93,7 +93,7 @@ export function isSameField(vmsd: string, a: string, b: string): boolean {
   return known.some((names) => names.includes(a) && names.includes(b));
 }
 
-/** Every name that a type of device has had, its own first. */
+/** Every name that a device type has had, the current one first. */
 export function namesOfType(type: string): readonly string[] {
   const known = TYPES.find((names) => names.includes(type)) ?? [];
   return [type, ...known.filter((name) => name !== type)];
