@@ -73,16 +73,11 @@ export async function loadDump(
  */
 function isProgram(file: Fd, path: string): boolean {
   const begin = new Uint8Array(LONGEST_MAGIC);
-  try {
-    const length = file.read(begin);
-    file.seek(0);
-    return PROGRAMS.some((magic) =>
-      magic.length <= length && magic.every((byte, at) => begin[at] === byte)
-    );
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    throw unreadable(path, error);
-  }
+  const length = readable(path, () => file.read(begin));
+  readable(path, () => file.seek(0));
+  return PROGRAMS.some((magic) =>
+    magic.length <= length && magic.every((byte, at) => begin[at] === byte)
+  );
 }
 
 /**
@@ -118,12 +113,8 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
 }
 
 function opened(path: string): Fd {
-  try {
-    return openForeignFile(path, { followLink: true, orFifo: true });
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    throw unreadable(path, error);
-  }
+  const how = { followLink: true, orFifo: true };
+  return readable(path, () => openForeignFile(path, how));
 }
 
 /** Reads all of an open file or pipe, and decompresses it. */
@@ -140,12 +131,7 @@ function textOf(file: Fd, name: string): string {
 }
 
 function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {
-  try {
-    return file.readAll(MAXIMUM_SIZE);
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    throw unreadable(name, error);
-  }
+  return readable(name, () => file.readAll(MAXIMUM_SIZE));
 }
 
 /** Decompresses gzip, up to the limit of a dump. */
@@ -178,12 +164,18 @@ async function unpacked(
   return await new Blob(pieces).bytes();
 }
 
-function unreadable(name: string, error: OsError): InspectError {
-  return new InspectError(
-    "unreadable",
-    `Cannot read what "${name}" tells: ${error.description} (${error.code})`,
-    { cause: error },
-  );
+/** @throws {InspectError} if a system call fails */
+function readable<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new InspectError(
+      "unreadable",
+      `Cannot read what "${name}" tells: ${error.description} (${error.code})`,
+      { cause: error },
+    );
+  }
 }
 
 async function runToEnd(

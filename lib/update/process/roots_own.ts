@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isHidden } from "../../proc/file.ts";
+
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 /** Set-user-ID and set-group-ID. */
@@ -30,11 +32,7 @@ export async function rootsOwnProgram(
     return path;
   } catch (error) {
     // It is about to be another, or may not be looked at.
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotADirectory
-    ) return;
+    if (isHidden(error) || error instanceof Deno.errors.NotADirectory) return;
     throw error;
   }
 }

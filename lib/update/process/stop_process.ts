@@ -1,6 +1,6 @@
-import { OsError } from "../../../ffi/libc.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
+import { ifThereSync } from "../../gone.ts";
 import { isStopped, readStat } from "../../proc/stat.ts";
 import { UpdateProblem } from "../error.ts";
 
@@ -15,12 +15,7 @@ const POLL_MS = 1;
  * @throws {UpdateProblem} when it does neither in time
  */
 export async function stopProcess(process: ProcessHandle): Promise<boolean> {
-  try {
-    process.sendSignal("SIGSTOP");
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return false;
-    throw error;
-  }
+  ifThereSync(() => process.sendSignal("SIGSTOP"));
   const deadline = performance.now() + TIMEOUT_MS;
   while (performance.now() < deadline) {
     if (process.hasExited()) return false;

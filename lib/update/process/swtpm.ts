@@ -48,17 +48,14 @@ async function look(
     const path = controlPath(argv);
     if (path === undefined) return undefined;
     const there = await new ProcessFiles(pid).stat(path);
-    if (there === undefined || !isSame(there, socket)) return undefined;
+    const { identity } = socket;
+    if (!there || !isSameIdentity(there.identity, identity)) return undefined;
     const { uid } = await readOwner(pid);
     return { pid, uid, terminates: endsWithItsClient(argv) };
   } catch (error) {
     if (isHidden(error)) return undefined;
     throw error;
   }
-}
-
-function isSame(a: FoundFile, b: FoundFile): boolean {
-  return isSameIdentity(a.identity, b.identity);
 }
 
 /** Such as `--ctrl type=unixio,path=/run/tpm.sock`. */

@@ -17,7 +17,7 @@ export interface Recovery {
   readonly outcome: "recovered" | "rolled-back" | "needs-person";
   /** One sentence for the operator. */
   readonly message: string;
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** How to recover. */
@@ -74,9 +74,7 @@ export function needsPerson(vm: Recovery["vm"], error: unknown): Recovery {
     pid: null,
     outcome: "needs-person",
     message: messageOf(error),
-    ...error instanceof UpdateError && error.remedy !== undefined
-      ? { remedy: error.remedy }
-      : {},
+    remedy: error instanceof UpdateError ? error.remedy : undefined,
   };
 }
 
