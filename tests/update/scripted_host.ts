@@ -53,6 +53,8 @@ export class ScriptedHost implements AsyncDisposable {
   readonly system: System;
   /** True once the VM's process has ended. */
   ended: boolean;
+  /** The same of the old program's, after a rollback. */
+  #oldEnded = false;
   readonly #script: Script;
   readonly #directory = Deno.makeTempDirSync();
   readonly #source: ScriptedMonitor;
@@ -74,7 +76,8 @@ export class ScriptedHost implements AsyncDisposable {
   ): ScriptedMonitor {
     return this.#monitors.use(
       new ScriptedMonitor(name, this.heard, answers, () => {
-        this.ended = true;
+        if (name === "old") this.#oldEnded = true;
+        else this.ended = true;
       }),
     );
   }
@@ -155,7 +158,7 @@ export class ScriptedHost implements AsyncDisposable {
   }
 
   #process(name: string): ProcessHandle {
-    const hasExited = () => name === "vm" && this.ended;
+    const hasExited = () => name === "vm" ? this.ended : this.#oldEnded;
     return {
       pid: PID,
       number: -1,

@@ -359,6 +359,24 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "commit",
+    fault: "the old program ends once the guest has run on it again",
+    script: {
+      destination: { "cont": () => new Refusal("Failed to lock") },
+      old: {
+        "cont": (monitor) => {
+          monitor.event("RESUME");
+          monitor.end();
+        },
+        "query-status": () => RUNS,
+      },
+    },
+    failure: ["moved", "ended"],
+    outcome: "needs-person",
+    says: /ended.*; the update had failed before: .*Failed to lock/,
+    heard: [...RESUMED, ...ROLLED_BACK],
+  },
+  {
+    phase: "commit",
     fault: "the new program cannot be ended",
     script: {
       destination: { "cont": () => new Refusal("Failed to lock") },

@@ -21,6 +21,7 @@ import {
   isOver,
   RefusedError,
   RolledBackError,
+  ShutDownError,
   UpdateError,
 } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
@@ -137,8 +138,8 @@ async function rollBack(
   try {
     await runOldProgram(context, cause);
   } catch (error) {
-    if (isOver(error)) return error;
-    return stuck(error, await reason());
+    if (error instanceof ShutDownError) return error;
+    return notRolledBack(error, await reason());
   } finally {
     held.connections.end();
   }
@@ -201,11 +202,11 @@ function torn(
   );
 }
 
-function stuck(error: unknown, reason: string): UpdateError {
+function notRolledBack(error: unknown, reason: string): UpdateError {
   const code = error instanceof UpdateError ? error.code : "rollback-failed";
   return failure(
     "moved",
-    "stuck",
+    isOver(error) ? "ended" : "stuck",
     code,
     `${messageOf(error)}; the update had failed before: ${reason}`,
     { remedy: remedyOf(error) ?? RECOVER, cause: error },
