@@ -5,8 +5,8 @@
  * @module
  */
 
-import { hearHead } from "./lib/cli/self.ts";
+import { readLauncherEnvironment } from "./lib/cli/self.ts";
 import { runExec } from "./lib/cpr/exec_wrapper.ts";
 
-hearHead();
+readLauncherEnvironment();
 Deno.exit(runExec(Deno.args.slice(1)));

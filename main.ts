@@ -1,5 +1,5 @@
 import { dispatch } from "./lib/cli/dispatch.ts";
-import { hearHead } from "./lib/cli/self.ts";
+import { readLauncherEnvironment } from "./lib/cli/self.ts";
 
-hearHead();
+readLauncherEnvironment();
 Deno.exit(await dispatch(Deno.args));

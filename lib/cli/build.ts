@@ -1,18 +1,18 @@
 /**
- * What a build writes into the program.
+ * The commit, which a build writes into the program.
  *
- * A build replaces the text below in the bundled JavaScript, so nothing has to
- * be read, and nothing can be mistaken, where the program runs.
+ * A build replaces the text below in the bundled JavaScript, so that nothing
+ * has to be determined at run time.
  *
  * @module
  */
 
-/** The text that a build replaces; it stands in this line alone. */
+/** A build replaces this text; it must not occur elsewhere. */
 const STAMP: string = "@commit@";
 
 /**
- * The commit that the program was built from, empty where the build did not
- * know; undefined in a program that runs from its source.
+ * The commit of the build, empty if it was not known; undefined in a program
+ * that runs from source.
  */
 export const BUILT_FROM: string | undefined = STAMP.startsWith("@")
   ? undefined

@@ -1,6 +1,7 @@
 /**
  * Commands as data. Parsing, help, the manual page and shell completions are
- * all drawn from it; no command knows which library reads the command line.
+ * derived from it; commands do not depend on the library that parses the
+ * command line.
  *
  * @module
  */
@@ -8,29 +9,29 @@
 import type { Engine } from "./engine.ts";
 import type { CliProcess } from "./process.ts";
 
-/** What a command is given besides its options and operands. */
+/** The environment of a command. */
 export interface CliContext {
   readonly process: CliProcess;
   readonly engine: Engine;
   readonly program: Program;
 }
 
-/** An option without a value: it is given or not. */
+/** An option without a value. */
 export interface Switch {
   /** One sentence for help, without a period. */
   readonly brief: string;
 }
 
-/** What an option's value, or an operand, may be. */
+/** The value of an option, or an operand. */
 export interface Value<T> {
   readonly brief: string;
   /**
-   * Reads what was typed, which is never empty.
+   * Parses the text, which is never empty.
    *
-   * @throws {UsageError} that says what was expected
+   * @throws {UsageError} naming the expected form
    */
   readonly parse: (text: string) => T;
-  /** Values for completion; none: the shell completes file names. */
+  /** Values for completion; without it, the shell completes file names. */
   readonly propose?: (context: CliContext) =>
     | Iterable<string>
     | Promise<
@@ -40,42 +41,42 @@ export interface Value<T> {
 
 /** An option with a value. */
 export interface Valued<T> extends Value<T> {
-  /** What help calls the value, in capitals: SOCKET. */
+  /** Its name in help, in capitals: SOCKET. */
   readonly value: string;
-  /** What is parsed where the option is not given. */
+  /** The text to parse if the option is not given. */
   readonly default?: string;
-  /** What is parsed where the option is given without a value. */
+  /** The text to parse if the option is given without a value. */
   readonly bare?: string;
 }
 
-/** Options by their names, without the two dashes. */
+/** Options by name, without the dashes. */
 export type Options = Readonly<Record<string, Switch | Valued<unknown>>>;
 
-/** An argument that is no option. */
+/** An argument that is not an option. */
 export interface Operand<T> extends Value<T> {
-  /** What help calls it, in capitals: FILE. */
+  /** Its name in help, in capitals: FILE. */
   readonly name: string;
   readonly optional?: true;
 }
 
-/** What an option was set to; a switch that was not given is false. */
+/** The value of an option; a switch that was not given is false. */
 type ValueOf<Option> = Option extends Valued<infer T>
   ? Option extends { readonly default: string } ? T : T | undefined
   : boolean;
 
-/** What all options were set to. */
+/** The values of all options. */
 export type OptionValues<O extends Options> = {
   readonly [Name in keyof O]: ValueOf<O[Name]>;
 };
 
-/** What the operands were; undefined where an optional one was not given. */
+/** The values of the operands; undefined if an optional one was not given. */
 export type OperandValues<P extends readonly Operand<unknown>[]> = {
   [At in keyof P]: P[At] extends Operand<infer T>
     ? P[At] extends { readonly optional: true } ? T | undefined : T
     : never;
 };
 
-/** A command line, and what it is for. */
+/** A command line and its purpose. */
 export type Example = readonly [line: string, purpose: string];
 
 interface Described {
@@ -89,14 +90,14 @@ export interface Definition<
   O extends Options,
   P extends readonly Operand<unknown>[],
 > extends Described {
-  /** Paragraphs with an empty line between them. */
+  /** Paragraphs, separated by an empty line. */
   readonly description: string;
-  /** What may follow the name; default: options, then the operands. */
+  /** The synopsis after the name; default: options, then operands. */
   readonly usage?: readonly string[];
   readonly options: O;
   readonly operands: P;
   readonly examples: readonly Example[];
-  /** Does it; imports what it needs when it runs, and not before. */
+  /** Runs the command; imports its modules lazily. */
   run(
     context: CliContext,
     options: OptionValues<O>,
@@ -104,12 +105,12 @@ export interface Definition<
   ): void | Promise<void>;
 }
 
-/** A command, whatever the types of its options and operands. */
+/** A command with any types of options and operands. */
 export type DefinedCommand = Definition<Options, readonly Operand<unknown>[]>;
 
-/** A command that reads its words itself, and has a help of its own. */
+/** A command that parses its arguments itself, and has its own help. */
 export interface RawCommand extends Described {
-  /** What follows the name. */
+  /** The synopsis after the name. */
   readonly usage: readonly [string];
   /** Imports its help. */
   help(): Promise<string>;
@@ -120,7 +121,7 @@ export interface RawCommand extends Described {
 /** A command of either kind. */
 export type Command = DefinedCommand | RawCommand;
 
-/** Whether a command reads its words itself. */
+/** Whether a command parses its arguments itself. */
 export function isRaw(command: Command): command is RawCommand {
   return "help" in command;
 }
@@ -147,7 +148,7 @@ export interface Section {
   readonly rows: readonly (readonly [term: string, meaning: string])[];
 }
 
-/** All commands, and what is said of them together. */
+/** All commands, and the common parts of help. */
 export interface Program extends Described {
   readonly description: string;
   readonly commands: readonly Command[];

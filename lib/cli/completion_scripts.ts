@@ -1,20 +1,20 @@
 /**
- * What a shell has to read once, so that it asks cprctl for words. The words
- * are not in here: a script that was installed long ago knows new options.
+ * The completion scripts of shells. They ask cprctl for the words, so that an
+ * installed script never becomes outdated.
  *
  * @module
  */
 
-/** Shells that can be told. */
+/** The supported shells. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** A shell that can be told. */
+/** A supported shell. */
 export type Shell = typeof SHELLS[number];
 
-/** What the shells call; it prints a word and what it does, with a tab between. */
+/** The internal subcommand that prints words and their meaning, with tabs. */
 export const PROPOSE_WORD = "propose-words";
 
-/** The text for a shell to read. */
+/** The scripts. */
 export const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# cprctl in bash: source this file, or install it as
 # /usr/share/bash-completion/completions/cprctl

@@ -1,7 +1,6 @@
 /**
- * Picks the program that the first word names. Everything is imported when it
- * is needed: exec runs inside a guest's downtime and must not wait for what other
- * commands load.
+ * Runs the command of the first word. Modules are imported lazily: `exec` runs
+ * within the downtime and must not load those of other commands.
  *
  * @module
  */
@@ -13,9 +12,9 @@ import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
 
 /**
- * Runs the command that the words name.
+ * Runs the command of a command line.
  *
- * @param process where to write to; this process by default
+ * @param process for the output; by default this process
  * @returns the exit code; every error has been printed
  */
 export async function dispatch(

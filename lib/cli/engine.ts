@@ -1,4 +1,4 @@
-/** The work that commands ask for; each part is imported when it is called. */
+/** The operations behind the commands; imported on first use. */
 
 import type { AllReport } from "../update/all/all_report.ts";
 import type { HostRequest } from "../update/all/host.ts";
@@ -8,7 +8,7 @@ import type { Report } from "../update/report/report.ts";
 import type { PhaseObserver } from "../update/transaction/phase_clock.ts";
 import type { CheckRequest, UpdateRequest } from "../update/update.ts";
 
-/** What works on virtual machines; tests put their own in its place. */
+/** The operations on virtual machines; tests replace it. */
 export interface Engine {
   readonly update: (request: UpdateRequest) => Promise<Report>;
   readonly check: (request: CheckRequest) => Promise<Report>;

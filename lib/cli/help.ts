@@ -1,4 +1,4 @@
-/** What `--help` prints, drawn from the commands' data for 80 columns. */
+/** The text of `--help`, for 80 columns. */
 
 import { unicodeWidth } from "@std/cli";
 import {
@@ -12,9 +12,9 @@ import {
 } from "./command.ts";
 import { columnsOf, padEnd, wrap } from "./wording/columns.ts";
 
-/** What every command has besides its own options. */
+/** The option of every command. */
 export const HELP_BRIEF = "Print this help and exit";
-/** What the program has besides. */
+/** The additional option of the program. */
 export const VERSION_BRIEF = "Print the version and exit";
 const DASHES_BRIEF = "End of options";
 
@@ -27,7 +27,7 @@ const LONGEST_TERM = 28;
 
 type Row = readonly [term: string, meaning: string];
 
-/** The help of the program: its commands, and what holds for all of them. */
+/** The help of the program: its commands and common sections. */
 export function programHelp(program: Program): string {
   const { name, description, commands, sections } = program;
   return joined([
@@ -80,7 +80,7 @@ export async function commandHelp(
   ]);
 }
 
-/** How a command line of this command looks; a line for each form it has. */
+/** The synopsis of a command, one line for each form. */
 export function usageLines(
   program: Program,
   command: Command,
@@ -98,7 +98,7 @@ function defaultUsage({ options, operands }: DefinedCommand): string {
   ].join(" ");
 }
 
-/** How an option is written: `--json`, `--qmp SOCKET`, `--all [PATTERN]`. */
+/** An option's syntax: `--json`, `--qmp SOCKET`, `--all [PATTERN]`. */
 export function optionSynopsis(
   name: string,
   option: Switch | Valued<unknown>,
@@ -108,7 +108,7 @@ export function optionSynopsis(
   return `--${name} ${bare === undefined ? value : `[${value}]`}`;
 }
 
-/** What an option does, and its default where it has one. */
+/** The meaning of an option, with its default. */
 export function optionMeaning(option: Switch | Valued<unknown>): string {
   return isValued(option) && option.default !== undefined
     ? `${option.brief} (default: ${option.default})`
@@ -138,7 +138,7 @@ function paragraphs(text: string): string {
     .join("\n\n");
 }
 
-/** Empty where there are no lines. */
+/** Empty if there are no lines. */
 function section(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? "" : [title, ...lines].join("\n");
 }

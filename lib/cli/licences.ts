@@ -1,13 +1,13 @@
-/** The licences of this program and of what a build put into it. */
+/** The licences of this program and of the parts bundled by a build. */
 
-/** Stands in this line alone; a build replaces it. */
+/** A build replaces this text; it must not occur elsewhere. */
 const STAMP: string = "@licences@";
 
 const OWN = new URL("../../LICENSE", import.meta.url);
 
 /**
- * The texts. From its source the program has its own alone: what else it runs
- * on was not brought along by it.
+ * The texts. A program that runs from source has only its own licence, since it
+ * does not include other parts.
  */
 export async function licences(): Promise<string> {
   return STAMP.startsWith("@") ? await Deno.readTextFile(OWN) : STAMP;

@@ -84,12 +84,12 @@ function section({ title, rows }: Section): string[] {
   ];
 }
 
-/** A term, and below it what it means. */
+/** A term with its meaning below. */
 function entry(term: string, meaning: string): string[] {
   return [".TP", styled(term), text(`${meaning}.`)];
 }
 
-/** Words in bold, and in italics those that stand for something else. */
+/** Words in bold, placeholders in italics. */
 function styled(words: string): string {
   const marked = text(words).replaceAll(/\b[A-Z]{2,}\b/g, "\\fI$&\\fB");
   return `\\fB${marked}\\fR`;
@@ -105,7 +105,7 @@ function verbatim(words: string): string[] {
   return [".PP", ".nf", ".RS 4", text(words.trimEnd()), ".RE", ".fi"];
 }
 
-/** Text that roff takes for nothing else. */
+/** Text with roff's special characters escaped. */
 function text(words: string): string {
   return words.replaceAll("\\", "\\e").replaceAll("-", "\\-")
     .replaceAll(/^(?=[.'])/gm, "\\&");

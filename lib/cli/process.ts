@@ -1,4 +1,4 @@
-/** What a command may know of the process it runs in. */
+/** The process of a command. */
 
 import { OsError } from "../../ffi/libc.ts";
 import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
@@ -6,39 +6,41 @@ import { asError } from "../errors.ts";
 
 /** Standard output or standard error. */
 export interface Output {
-  /** Whether a person watches. */
+  /** Whether it is a terminal. */
   readonly isTerminal: boolean;
-  /** Whether a line that was written can be written over. */
+  /** Whether a line can be overwritten. */
   readonly canOverwrite: boolean;
   /**
-   * Writes all of `text`; nothing once the reader has gone. Never throws: an
-   * update must not end half-way because nobody can be told of it.
+   * Writes all of `text`, or nothing after the reader has closed the pipe.
+   * Never throws: failing output must not end an update half-way.
    */
   write(text: string): void;
   /**
-   * Writes as much of `text` as is taken at once: a terminal may be held by
-   * ^S, and a guest must not stand still until somebody lets it go.
+   * Writes as much of `text` as is possible without waiting: a terminal may be
+   * stopped by ^S while the guest is stopped, too.
    */
   offer(text: string): void;
-  /** Why not everything was written; undefined where the reader wants no more. */
+  /**
+   * Why not everything was written; undefined if the reader closed the pipe.
+   */
   readonly failure: Error | undefined;
-  /** Bits of colour, asked by the command library: 1 is none. */
+  /** Bits of colour, for the command library: 1 is none. */
   getColorDepth(): number;
 }
 
-/** The process as a command sees it. */
+/** The interface of the process to a command. */
 export interface CliProcess {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** How what is drawn should look on standard output. */
+  /** How to render on standard output. */
   readonly look: Look;
-  /** Whether errors come with the place they were thrown. */
+  /** Whether errors are printed with a stack trace. */
   readonly debug: boolean;
-  /** Set by a command that ends otherwise than by an error. */
+  /** Set by a command that does not end with an error. */
   exitCode?: number;
 }
 
-/** How to draw. */
+/** How to render. */
 export interface Look {
   /** Columns. */
   readonly width: number;
@@ -46,20 +48,20 @@ export interface Look {
   readonly unicode: boolean;
 }
 
-/** What a report is drawn to where nothing says otherwise. */
+/** The width if it is not known. */
 const DEFAULT_WIDTH = 80;
-/** Wider lines tire the eye. */
+/** Wider lines are hard to read. */
 const MAX_WIDTH = 100;
-/** Narrower, and bars have no room. */
+/** Bars need this width. */
 const MIN_WIDTH = 48;
 
-/** What the environment says of the terminal. */
+/** The terminal, according to the environment. */
 export interface Preferences {
-  /** It can only write lines. */
+  /** Whether it can only print lines. */
   readonly dumb: boolean;
-  /** Colours: never, also where nobody watches, or where a person does. */
+  /** When to use colours: never, always, or on a terminal. */
   readonly colour: "never" | "always" | "terminal";
-  /** Whether it shows more than ASCII. */
+  /** Whether it supports more than ASCII. */
   readonly unicode: boolean;
 }
 
@@ -77,7 +79,7 @@ export function hostProcess(): CliProcess {
   return { stdout, stderr, look, debug };
 }
 
-/** @param env gives a variable; empty where it is not set */
+/** @param env returns a variable; empty if it is not set */
 export function preferencesOf(env: (name: string) => string): Preferences {
   const dumb = env("TERM") === "dumb";
   const locale = env("LC_ALL") || env("LC_CTYPE") || env("LANG");
@@ -88,7 +90,7 @@ export function preferencesOf(env: (name: string) => string): Preferences {
       : /^0?$/.test(env("CLICOLOR_FORCE"))
       ? "terminal"
       : "always",
-    // Where no locale is said at all, as under systemd, readers know UTF-8.
+    // Without a locale, as under systemd, assume UTF-8.
     unicode: !dumb && (locale === "" || /utf-?8/i.test(locale)),
   };
 }
@@ -136,7 +138,7 @@ function output(
   };
 }
 
-/** Whoever read has read enough, as head does, or has hung up. */
+/** The reader has closed the pipe, as head does, or has hung up. */
 function isWithoutReader(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe ||
     error instanceof Error && "code" in error && error.code === "EIO";

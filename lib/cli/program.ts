@@ -15,7 +15,7 @@ import { schemaCommand } from "./commands/schema.ts";
 import { updateCommand } from "./commands/update.ts";
 import { versionCommand } from "./commands/version.ts";
 
-/** All commands, in the order that help lists them. */
+/** All commands, in the order of the help. */
 export const PROGRAM: Program = {
   name: "cprctl",
   brief: "Move a running virtual machine to a new QEMU",

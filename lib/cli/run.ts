@@ -1,4 +1,4 @@
-/** From the words of the command line to the exit code. */
+/** Runs a command line. */
 
 import { CprctlError } from "../errors.ts";
 import type { CliContext } from "./command.ts";
@@ -8,12 +8,12 @@ import { PROGRAM } from "./program.ts";
 import { runWords } from "./stricli.ts";
 import { errorText } from "./wording/errors.ts";
 
-/** The output did not reach its reader. */
+/** The output could not be written. */
 class OutputError extends CprctlError {
   override readonly name = "OutputError";
 
   constructor({ message }: Error) {
-    // The runtime adds the error's number.
+    // Remove the runtime's error number.
     const reason = message.replace(/ \(os error \d+\)$/, "");
     super("output", `Cannot write to standard output: ${reason}`, {
       remedy:
@@ -22,7 +22,7 @@ class OutputError extends CprctlError {
   }
 }
 
-/** What the commands work with, unless a test gives something else. */
+/** The context of commands; tests replace parts of it. */
 export function contextOf(
   process: CliProcess,
   engine = ENGINE,
@@ -31,7 +31,7 @@ export function contextOf(
 }
 
 /**
- * Runs the command that the words name.
+ * Runs the command of a command line.
  *
  * @returns the exit code; every error has been printed
  */

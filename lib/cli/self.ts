@@ -1,10 +1,10 @@
 /**
- * How to start this program again, whatever it was started as:
+ * How to start this program again, in each of its forms:
  *
  * ```
  * source     deno run … main.ts
  * compiled   one executable made by deno compile
- * portable   a shell head that unpacked a Deno and a bundle, and said so
+ * portable   a shell script that has unpacked a Deno and a bundle
  * ```
  *
  * @module
@@ -12,48 +12,48 @@
 
 import { BUILT_FROM } from "./build.ts";
 
-/** What this program was started as. */
+/** The form of this program. */
 export type Form = "source" | "compiled" | "portable";
 
-/** What decides the form; the real one by default. */
+/** The facts that determine the form; tests replace them. */
 export interface Host {
   readonly standalone: boolean;
   readonly execPath: string;
-  /** Whether a build made this program. */
+  /** Whether this program was built. */
   readonly built: boolean;
-  /** CPRCTL_SELF: the portable program's own path, said by its head. */
+  /** CPRCTL_SELF: the path of the portable program, set by its script. */
   readonly selfPath: string | undefined;
 }
 
-/** The repository's main.ts, where the program runs from its source. */
+/** The repository's main.ts, for a program that runs from source. */
 const MAIN = new URL("../../main.ts", import.meta.url);
 
 const SELF_VARIABLE = "CPRCTL_SELF";
 
-/** What the portable program's head says to its Deno and to nobody else. */
+/** Set by the script of the portable program, only for its own Deno. */
 const HEAD_VARIABLES = [SELF_VARIABLE, "DENO_DIR", "DENO_NO_UPDATE_CHECK"];
 
 let selfPath: string | undefined;
 
 /**
- * Takes what the portable program's head said out of the environment, before
- * another program inherits it.
+ * Reads the variables of the portable program's script, and removes them from
+ * the environment, so that no other program inherits them.
  */
-export function hearHead(): void {
+export function readLauncherEnvironment(): void {
   if (BUILT_FROM === undefined || Deno.build.standalone) return;
   selfPath = Deno.env.get(SELF_VARIABLE) || undefined;
   for (const name of HEAD_VARIABLES) Deno.env.delete(name);
 }
 
-/** What this program was started as. */
+/** The form of this program. */
 export function selfForm(host: Host = thisHost()): Form {
   if (host.standalone) return "compiled";
   return portablePath(host) === undefined ? "source" : "portable";
 }
 
 /**
- * The words that start this program again; add its own words after them.
- * The first is an absolute path, fit for exec.
+ * The command that starts this program again, without arguments. The first word
+ * is an absolute path, for exec.
  */
 export function selfCommand(host: Host = thisHost()): string[] {
   if (host.standalone) return [host.execPath];
@@ -62,7 +62,7 @@ export function selfCommand(host: Host = thisHost()): string[] {
   return [host.execPath, "run", "--quiet", "--allow-all", MAIN.pathname];
 }
 
-/** Somebody may set the variable for a program that no head started. */
+/** The variable is ignored in other forms: a user may have set it. */
 function portablePath({ built, selfPath }: Host): string | undefined {
   return built ? selfPath : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The command line as @stricli/core reads it. No other file knows that library:
- * what takes its place exports what this file does, and nothing else changes.
+ * Parses the command line with @stricli/core. No other file depends on that
+ * library, so that it can be replaced here.
  *
  * @module
  */
@@ -52,16 +52,16 @@ import { errorText, exitCodeOf } from "./wording/errors.ts";
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
 
-/** What counts as the same word mistyped: no more than two slips. */
+/** A word with at most two typing errors is suggested. */
 const TYPING_SLIPS = {
   threshold: 4,
   weights: { insertion: 2, deletion: 2, substitution: 2, transposition: 1 },
 };
 
 /**
- * Runs the command that the words name. Every error has been printed.
+ * Runs the command of a command line.
  *
- * @returns the exit code
+ * @returns the exit code; every error has been printed
  */
 export async function runWords(
   all: readonly string[],
@@ -80,23 +80,22 @@ export async function runWords(
   await run(applicationOf(context, command), words, context);
   const code = process.exitCode ?? ExitCode.InternalError;
   if (code >= 0) return code;
-  // Those below zero are the library's own.
+  // Codes below zero come from the library.
   const isUsage = code === ExitCode.UnknownCommand ||
     code === ExitCode.InvalidArgument;
   return isUsage ? USAGE_ERROR : INTERNAL_ERROR;
 }
 
-/** A word that may stand next. */
+/** A proposed word. */
 export interface Proposal {
   readonly word: string;
-  /** Empty where the word says it all. */
+  /** Empty if the word needs no explanation. */
   readonly brief: string;
   readonly isOption: boolean;
 }
 
 /**
- * Words that may stand in the place of the last one, which is what has been
- * typed of it.
+ * Proposes words to complete the last one.
  */
 export async function proposeWords(
   words: readonly string[],
@@ -113,7 +112,7 @@ export async function proposeWords(
   }));
 }
 
-/** @param command the one that the words name, if they name one */
+/** @param command the command of the command line, if there is one */
 function applicationOf(
   { program, process }: CliContext,
   command?: Command,
@@ -171,7 +170,7 @@ function routeOf(command: Command): Route<CliContext> {
     .map(([name, option]) => [name, flagOf(option)] as const);
   return buildCommand<Values, unknown[], CliContext>({
     docs: { brief },
-    // The library has types for each name and place; here they are data.
+    // The library has a type for each option and operand; here they are data.
     parameters: {
       flags: Object.fromEntries(flags),
       positional: {
@@ -183,7 +182,7 @@ function routeOf(command: Command): Route<CliContext> {
       try {
         await command.run(this, withDefaults(command, values), ...operands);
       } catch (error) {
-        // Else a code that the command has set before would stay.
+        // Replaces a code that the command may have set before.
         this.process.exitCode = exitCodeOf(error);
         throw error;
       }
@@ -233,8 +232,8 @@ function withDefaults({ options }: DefinedCommand, values: Values): Values {
 }
 
 /**
- * Refuses an empty value: most often it is a variable that is not set, and for
- * the library the same as none.
+ * Refuses an empty value, which is often an unset variable: the library treats
+ * it like no value.
  */
 function requireValues(command: Command, words: readonly string[]): void {
   if (isRaw(command)) return;
@@ -250,7 +249,7 @@ function requireValues(command: Command, words: readonly string[]): void {
   }
 }
 
-/** The library's errors, in this program's words. */
+/** The texts of the library's errors. */
 function textsOf(
   { name }: Program,
   debug: boolean,
@@ -331,7 +330,7 @@ function usageError(
   return new UsageError(`Cannot read the command line: ${error.message}`);
 }
 
-/** Names that come near, if there are any; the library quotes some. */
+/** Similar names, if there are any; some are already quoted by the library. */
 function eitherOf(
   prefix: string,
   names: readonly string[],

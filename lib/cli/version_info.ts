@@ -2,18 +2,18 @@ import { VERSION } from "../version.ts";
 import { commit } from "./commit.ts";
 import { type Form, selfForm } from "./self.ts";
 
-/** What `version --json` prints. */
+/** The output of `version --json`. */
 export interface VersionInfo {
   readonly version: string;
-  /** 40 hexadecimal digits, or these and "-dirty"; null where nothing tells. */
+  /** 40 hexadecimal digits, or with "-dirty"; null if not known. */
   readonly commit: string | null;
   readonly form: Form;
   readonly deno: string;
-  /** As compilers name it: x86_64-unknown-linux-gnu. */
+  /** The target triple: x86_64-unknown-linux-gnu. */
   readonly target: string;
 }
 
-/** Which cprctl this is. */
+/** The version of this cprctl. */
 export async function versionInfo(): Promise<VersionInfo> {
   return {
     version: VERSION,

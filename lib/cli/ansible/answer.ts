@@ -1,15 +1,15 @@
 /**
- * What Ansible is told of an update.
+ * The result of an update for Ansible.
  *
  * ```
  * outcome        changed   failed   vm_state
- * updated        yes       no       running-new, or paused as it was
- * up-to-date     no        no       running-new, or paused as it was
- * would-update   yes       no       running-old, or paused as it is
+ * updated        yes       no       running-new, or paused as before
+ * up-to-date     no        no       running-new, or paused as before
+ * would-update   yes       no       running-old, or paused as before
  * shut-down      no        no       off
- * refused        no        yes      running-old, or paused as it is
- * rolled-back    no        yes      running-old, or paused as it was
- * needs-person   no        yes      whatever is found: lost, unknown, …
+ * refused        no        yes      running-old, or paused as before
+ * rolled-back    no        yes      running-old, or paused as before
+ * needs-person   no        yes      as observed: lost, unknown, …
  * ```
  *
  * @module
@@ -22,7 +22,7 @@ import type { Report } from "../../update/report/report.ts";
 import type { Observation } from "../../update/vm/probe.ts";
 import { formatDuration } from "../wording/format.ts";
 
-/** What a VM does, as far as can be told. */
+/** The state of a VM, as far as it is known. */
 export type VmState =
   | "running-old"
   | "running-new"
@@ -31,18 +31,18 @@ export type VmState =
   | "lost"
   | "unknown";
 
-/** One JSON object, as Ansible reads it. */
+/** The JSON object for Ansible. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** A VM before and after; undefined where it did not answer. */
+/** A VM before and after; undefined if it did not answer. */
 export interface Observations {
   readonly before: Observation | undefined;
   readonly after: Observation | undefined;
 }
 
 /**
- * The answer with every text made harmless: Ansible writes messages, warnings
- * and names to the operator's terminal as they are. `diff` is so already, and
+ * The answer with every text escaped: Ansible writes messages, warnings and
+ * names to the operator's terminal unchanged. `diff` is escaped already, and
  * keeps its lines.
  */
 export function inertAnswer({ diff, ...answer }: Answer): Answer {
@@ -52,7 +52,7 @@ export function inertAnswer({ diff, ...answer }: Answer): Answer {
   };
 }
 
-/** Says how an update, or a check of one, ended. */
+/** The answer for an update or a check. */
 export async function updateAnswer(
   report: Report,
   observations: Observations,
@@ -73,15 +73,15 @@ export async function updateAnswer(
 }
 
 /**
- * Ansible prints all of a failure's answer in one line: the checks that found
- * no fault would be most of it.
+ * Ansible prints the answer of a failure in one line, of which checks without a
+ * finding would be the largest part.
  */
 function withoutFaultless(report: Report): Report {
   const checks = report.checks.filter(({ verdict }) => verdict !== "ok");
   return { ...report, checks };
 }
 
-/** What speaks against an update. */
+/** The checks that refuse the update. */
 export function blockersOf(
   checks: readonly Check[],
 ): Pick<Check, "id" | "detail" | "remedy">[] {
@@ -108,7 +108,7 @@ function sentence(report: Report): string {
   }
 }
 
-/** By what is there, not by what was meant to be. */
+/** Determined by observation, not only by the outcome. */
 async function vmState(
   { outcome }: Report,
   { before, after }: Observations,

@@ -1,7 +1,7 @@
 /**
- * The options of Ansible's modules. Ansible checks nothing for a module that
- * is no Python: unknown, missing and mistyped options are found here, all of
- * them at once. What Ansible itself adds begins with "_ansible_".
+ * The options of Ansible's modules. Ansible does not check the options of a
+ * module that is not written in Python: unknown, missing and invalid ones are
+ * reported here, all at once. Ansible's own begin with "_ansible_".
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { UsageError } from "../../errors.ts";
 import { parseQmpAddress } from "../options/qmp_address.ts";
 
 const INTERNAL = "_ansible_";
-/** Seconds in which even a slow host starts a QEMU. */
+/** In seconds; even a slow host can start a QEMU in this time. */
 const DEFAULT_TIMEOUT = 60;
 
 const filePath = v.pipe(
@@ -19,7 +19,7 @@ const filePath = v.pipe(
   v.startsWith("/", "must be an absolute path"),
 );
 
-/** Templates make text of numbers. */
+/** Templates turn numbers into text. */
 const seconds = v.pipe(
   v.union([v.number(), v.string()], "must be a number of seconds"),
   v.transform((value) => value === "" ? Number.NaN : Number(value)),
@@ -29,7 +29,7 @@ const seconds = v.pipe(
   ),
 );
 
-/** Templates make text of these as well. */
+/** Templates turn booleans into text, too. */
 const yesOrNo = v.pipe(
   v.union([v.boolean(), v.string()], "must be true or false"),
   v.transform((value) => `${value}`.toLowerCase()),
@@ -68,7 +68,7 @@ const MODULES = {
 export type UpdateOptions = v.InferOutput<typeof MODULES.cpr_update>;
 export type InfoOptions = v.InferOutput<typeof MODULES.cpr_info>;
 
-/** A task as Ansible hands it over. */
+/** A task from Ansible. */
 export type Task =
   & { readonly checkMode: boolean; readonly diff: boolean }
   & (
@@ -79,7 +79,7 @@ export type Task =
 /**
  * Reads the arguments file of a module.
  *
- * @throws {UsageError} that names every wrong option
+ * @throws {UsageError} naming every invalid option
  */
 export function parseTask(text: string): Task {
   const given = parseObject(text);
@@ -117,7 +117,7 @@ function read<const Schema extends typeof MODULES[keyof typeof MODULES]>(
   given: Readonly<Record<string, unknown>>,
 ): v.InferOutput<Schema> {
   const names = Object.keys(schema.entries);
-  // An option that is null was left out, as everywhere in Ansible.
+  // In Ansible, null means that an option is not set.
   const options = Object.entries(given).filter(([name, value]) =>
     !name.startsWith(INTERNAL) && value !== null
   );

@@ -1,6 +1,6 @@
 /**
- * What `--diff` shows of an update: the program before and after, harmless to a
- * terminal and without secrets.
+ * The output of `--diff`: the program before and after, escaped for a terminal
+ * and without secrets.
  */
 
 import { redactedWord } from "../../cmdline/mod.ts";
@@ -17,7 +17,7 @@ export interface Difference {
   readonly after: string;
 }
 
-/** The files behind two runs of one path may differ. */
+/** One of the programs; two programs may have the same path. */
 interface Side {
   readonly version: string;
   readonly path: string;
@@ -25,7 +25,7 @@ interface Side {
   readonly argv: readonly string[];
 }
 
-/** The difference that an update made. */
+/** The difference after an update. */
 export function differenceMade(
   name: string,
   before: Observation,
@@ -34,7 +34,7 @@ export function differenceMade(
   return difference(name, sideOf(before), sideOf(after));
 }
 
-/** The difference that an update would make. */
+/** The difference before an update. */
 export async function differenceAhead(
   name: string,
   before: Observation,

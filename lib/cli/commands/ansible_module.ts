@@ -1,6 +1,6 @@
 /**
- * `cprctl ansible-module ARGS.json`: what the modules of the Ansible collection
- * execute. Reads the file that Ansible made, and answers with one JSON object.
+ * `cprctl ansible-module ARGS.json`: executed by the modules of the Ansible
+ * collection. Reads Ansible's arguments file, and prints one JSON object.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { hostProcess } from "../process.ts";
 import { selfCommand } from "../self.ts";
 import { inertJson } from "../../inert.ts";
 
-/** Runs a module; returns the exit code, which Ansible wants to be 0 or 1. */
+/** Runs a module; returns the exit code, 0 or 1 for Ansible. */
 export async function runAnsibleModule(
   words: readonly string[],
 ): Promise<number> {
@@ -37,7 +37,7 @@ export async function runAnsibleModule(
   return answer["failed"] === true ? 1 : 0;
 }
 
-/** Ansible shows what is no JSON as a crash: every error is an answer. */
+/** Returns errors as JSON: Ansible shows any other output as a crash. */
 async function answered(words: readonly string[]): Promise<Answer> {
   try {
     const [path] = words;

@@ -1,7 +1,7 @@
 import { command, type Operand } from "../command.ts";
 import { JSON_OPTION } from "../options/shared.ts";
 
-/** `cprctl diff`: what became of one state in another. */
+/** `cprctl diff`: compare two saved states. */
 export const diffCommand = command({
   name: "diff",
   brief: "Show the differences between two saved states",

@@ -1,6 +1,8 @@
 import type { RawCommand } from "../command.ts";
 
-/** `cprctl exec`: stands between the old program and the new one. */
+/**
+ * `cprctl exec`: a wrapper that checks the hand-over before the new program.
+ */
 export const execCommand: RawCommand = {
   name: "exec",
   brief: "Check the hand-over of a cpr-exec, then execute a command",

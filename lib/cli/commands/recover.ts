@@ -2,7 +2,7 @@ import { command } from "../command.ts";
 import { JSON_OPTION, WEAKER_OPTION } from "../options/shared.ts";
 import { selfCommand } from "../self.ts";
 
-/** Milliseconds in which even a slow host starts a QEMU. */
+/** Even a slow host can start a QEMU in this time. */
 const TIMEOUT_MS = 60_000;
 
 /** `cprctl recover`: finish updates that were interrupted. */

@@ -2,7 +2,7 @@ import type { CliContext } from "../command.ts";
 import { printable } from "../wording/printable.ts";
 import { propose } from "./propose.ts";
 
-/** Prints what may stand next: a line has a word, a tab, and what it does. */
+/** Prints the proposals: on each line a word, a tab, and its meaning. */
 export async function printProposals(
   words: readonly string[],
   context: CliContext,

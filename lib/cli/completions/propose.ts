@@ -1,14 +1,13 @@
-/** What may stand next on a command line. */
+/** Proposes words for completion. */
 
 import { type CliContext, isRaw } from "../command.ts";
 import { type Proposal, proposeWords } from "../stricli.ts";
 
 /**
- * Words that may stand in the place of the last one, which is what has been
- * typed of it. None means that it is for the shell to complete, as the name of
- * a file is.
+ * Proposes words to complete the last one. An empty list means that the shell
+ * completes it, for example as a file name.
  *
- * @param words those after `cprctl`
+ * @param words the words after `cprctl`
  */
 export async function propose(
   words: readonly string[],
@@ -18,7 +17,7 @@ export async function propose(
   const command = context.program.commands.find(({ name }) =>
     name === words[0]
   );
-  // Where a file or a command may stand, options are for those who ask for them.
+  // In place of a file or a command, propose options only after a dash.
   const wantsOptions = typed.startsWith("-") ||
     command !== undefined && !isRaw(command) && command.operands.length === 0;
   const found = await proposeWords(words, context);

@@ -1,4 +1,4 @@
-/** The metrics in a file. */
+/** Writes the metrics file. */
 
 import { readForeignFile } from "../../../ffi/foreign_file.ts";
 import { ifThereSync } from "../../gone.ts";
@@ -8,16 +8,16 @@ import { History, renderMetrics } from "../../update/metrics/mod.ts";
 import type { Report } from "../../update/report/report.ts";
 import { replaceFile, UnwrittenFileError } from "./replace.ts";
 
-/** Another cprctl writes the file in no time. */
+/** While another cprctl writes the file. */
 const LOCK_TIMEOUT_MS = 5_000;
-/** A few thousand VMs; what is larger is not the metrics of one host. */
+/** More than the metrics of a few thousand VMs. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Writes what is known of a host's VMs, and of their updates, those that the
- * file tells of included. Of those who do so at once, one waits for the other.
+ * Writes the metrics of a host's VMs and their updates, including the history
+ * in the file. Concurrent writers are serialized by a lock.
  *
- * @param reports updates that have just ended
+ * @param reports the updates that have just ended
  * @throws {UnwrittenFileError}
  */
 export async function writeMetricsFile(
@@ -36,7 +36,7 @@ export async function writeMetricsFile(
   }
 }
 
-/** The lock ends with the open folder: no file is left for it. */
+/** Locks the directory itself, so that no lock file is left. */
 async function lock(folder: Deno.FsFile): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = new CprctlError(

@@ -1,4 +1,4 @@
-/** A file that others read while it is written anew. */
+/** Replaces a file atomically. */
 
 import { Fd } from "../../../ffi/fd.ts";
 import {
@@ -10,12 +10,12 @@ import {
 import { ifThere } from "../../gone.ts";
 import { CprctlError, messageOf } from "../../errors.ts";
 
-/** Everyone may read, as a web server or a collector, but for the umask. */
+/** Readable for others, such as a web server, subject to the umask. */
 const MODE = 0o644;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const PERMISSIONS = 0o777;
 
-/** The file could not be written; what it would have told has happened. */
+/** The file could not be written; the action itself is done. */
 export class UnwrittenFileError extends CprctlError {
   override readonly name: string = "UnwrittenFileError";
 
@@ -25,11 +25,11 @@ export class UnwrittenFileError extends CprctlError {
 }
 
 /**
- * Makes sure that a file can be replaced: nothing else is, and nothing is
- * written through a link, which may be another user's.
+ * Makes sure that only a regular file is replaced, and nothing is written
+ * through a link, which may belong to another user.
  *
- * @returns its permissions, if it is there and this user's
- * @throws {TypeError} for what is no regular file
+ * @returns its permissions, if it exists and belongs to this user
+ * @throws {TypeError} for anything but a regular file
  */
 async function permissionsOf(path: string): Promise<number | undefined> {
   const found = await ifThere(Deno.lstat(path));
@@ -41,10 +41,10 @@ async function permissionsOf(path: string): Promise<number | undefined> {
 }
 
 /**
- * Writes a file anew. Whoever reads it meanwhile sees the old one or the new
- * one, whole. It keeps its permissions; a new one has those of the umask.
+ * Replaces a file atomically. It keeps its permissions; a new one gets those of
+ * the umask.
  *
- * @throws {TypeError} for what is no regular file
+ * @throws {TypeError} for anything but a regular file
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const permissions = await permissionsOf(path);
@@ -53,7 +53,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     using file = Fd.open(draft, NEW, MODE);
     if (permissions !== undefined) file.chmod(permissions);
     file.writeAll(new TextEncoder().encode(text));
-    // What somebody has put there meanwhile goes, were it a link.
+    // Replaces whatever is there now, even a link.
     await Deno.rename(draft, path);
   } catch (error) {
     await removeIfThere(draft);
@@ -65,6 +65,6 @@ async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch {
-    // Why the file could not be written says more than why its draft stays.
+    // The first error is reported.
   }
 }

@@ -1,9 +1,9 @@
-/** The report as a page in a file. */
+/** Writes the report as an HTML file. */
 
 import { type PageDocument, renderPage } from "../html/mod.ts";
 import { replaceFile, UnwrittenFileError } from "./replace.ts";
 
-/** The page could not be written; what it would have told has happened. */
+/** The page could not be written; the action itself is done. */
 export class ReportFileError extends UnwrittenFileError {
   override readonly name = "ReportFileError";
 
@@ -13,8 +13,8 @@ export class ReportFileError extends UnwrittenFileError {
 }
 
 /**
- * Writes the page; whoever reads the file meanwhile sees the old one or the
- * new one, whole. What is not a file stays what it is, a link as well.
+ * Writes the page, and replaces the file atomically. Anything but a regular
+ * file is left unchanged.
  *
  * @throws {ReportFileError}
  */

@@ -1,7 +1,7 @@
 /**
- * Files that a command writes besides what it is for. One that cannot be
- * written is a warning on standard error: what it would have told has happened.
- * The code that makes a file is loaded where one is wanted, and nowhere else.
+ * Additional files that a command writes. If one cannot be written, this is
+ * only a warning, since the action itself is done. The code for a file is
+ * loaded only if it is requested.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { CliProcess } from "../process.ts";
 import { printable } from "../wording/printable.ts";
 import { UnwrittenFileError } from "./replace.ts";
 
-/** Writes the page that `--report` asks for. */
+/** Writes the page for `--report`. */
 export async function writePage(
   process: CliProcess,
   file: string,
@@ -23,7 +23,7 @@ export async function writePage(
   await writeOrWarn(process, () => writeReportFile(file, document));
 }
 
-/** Writes the metrics that `--metrics` asks for. */
+/** Writes the metrics for `--metrics`. */
 export async function writeMetrics(
   process: CliProcess,
   file: string,
@@ -34,7 +34,7 @@ export async function writeMetrics(
   await writeOrWarn(process, () => writeMetricsFile(file, reports, host));
 }
 
-/** @throws what else `write` throws */
+/** @throws any other error of `write` */
 async function writeOrWarn(
   process: CliProcess,
   write: () => Promise<void>,

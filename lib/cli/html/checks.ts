@@ -1,4 +1,4 @@
-/** The checks: what refused or warned in full, the rest folded away. */
+/** The checks: those that refuse or warn in full, the rest folded. */
 
 import type { Check } from "../../update/preflight/check.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
@@ -6,7 +6,7 @@ import { remedyLine } from "./sections.ts";
 
 type Verdict = Check["verdict"];
 
-/** Worst first, each with a sign that needs no colour. */
+/** Worst first, each with a sign that does not depend on colour. */
 const SIGNS: Readonly<Record<Verdict, string>> = {
   refuse: "✕",
   warn: "▲",
@@ -21,7 +21,7 @@ export interface ChecksLook {
   readonly open: boolean;
 }
 
-/** A section about the checks; nothing where none was made. */
+/** The section of the checks; nothing if there are none. */
 export function checksSection(
   checks: readonly Check[],
   { open }: ChecksLook,

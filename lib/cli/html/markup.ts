@@ -1,14 +1,14 @@
 /**
- * HTML that cannot be broken by what it shows: texts become markup through
- * `markup` alone, which escapes whatever is not markup already. The names and
- * messages of a report may have been written by a hostile guest or QEMU.
+ * HTML with automatic escaping: text becomes markup only through `markup`,
+ * which escapes everything that is not markup. Names and messages in a report
+ * may come from a hostile guest or QEMU.
  *
  * @module
  */
 
 import { inertJson, printable } from "../../inert.ts";
 
-/** Text that is HTML; only this module makes it of other text. */
+/** HTML text, created only by this module. */
 export class Markup {
   readonly #text: string;
 
@@ -26,15 +26,15 @@ export class Markup {
   }
 }
 
-/** What may stand in a template: text is escaped, a list is joined. */
+/** A value in a template: text is escaped, a list is joined. */
 export type Content = string | number | Markup | readonly Content[];
 
 /** Nothing. */
 export const NOTHING: Markup = Markup.trusted("");
 
 /**
- * Markup from a template. A value may stand between tags or in a quoted
- * attribute; control characters in it are shown as their codes.
+ * Markup from a template. A value may be used between tags or in a quoted
+ * attribute; its control characters are shown as codes.
  */
 export function markup(
   literals: TemplateStringsArray,
@@ -47,7 +47,7 @@ export function markup(
   return Markup.trusted(result);
 }
 
-/** An element with attributes, as SVG has them; closed where it is empty. */
+/** An SVG element with attributes; self-closing if it is empty. */
 export function element(
   name: string,
   attributes: Readonly<Record<string, string | number>>,
@@ -63,8 +63,8 @@ export function element(
 }
 
 /**
- * A JSON document for a `<script>`: no character of it can end the script, be
- * taken for a comment or for the end of a line.
+ * A JSON document for a `<script>`, escaped so that it cannot end the script,
+ * begin a comment, or contain a line separator.
  */
 export function scriptJson(value: unknown): Markup {
   const text = inertJson(value, 1).replaceAll(

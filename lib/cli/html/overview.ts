@@ -1,4 +1,4 @@
-/** Several VMs in one table, whoever needs a person first. */
+/** Several VMs in one table, the worst outcome first. */
 
 import type { LeftOut } from "../../update/all/all_report.ts";
 import type { Report } from "../../update/report/report.ts";
@@ -10,7 +10,7 @@ import { type Markup, markup, NOTHING } from "./markup.ts";
 import { timelineStrip } from "./timeline.ts";
 import { MOOD_SIGNS } from "./vm_article.ts";
 
-/** The verdict on all of them, the table, and who is not in it. */
+/** The overall verdict, the table, and the VMs that were left out. */
 export function overview(
   reports: readonly Report[],
   leftOut: readonly LeftOut[],
@@ -44,7 +44,7 @@ function leftOutSection(vms: readonly LeftOut[]): Markup {
 </section>`;
 }
 
-/** All of its timelines have one scale, so lengths compare. */
+/** All timelines have the same scale, so that lengths can be compared. */
 function overviewTable(reports: readonly Report[]): Markup {
   const total = Math.max(...reports.map(totalTime));
   const rows = reports.map((report, index) =>

@@ -1,6 +1,6 @@
 /**
- * A report as one HTML page that needs nothing else: no script, no font, no
- * image. The document that it shows is inside, as JSON, in `#report`.
+ * A report as one HTML page without external resources or scripts. It contains
+ * the report as JSON in `#report`.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface ReportList {
   readonly left_out: readonly LeftOut[];
 }
 
-/** What a page can show. */
+/** A document that a page can show. */
 export type PageDocument = Report | ReportList | ErrorDocument;
 
 /** Where and when a page was written. */
@@ -30,10 +30,10 @@ export interface Origin {
   readonly at: Date;
 }
 
-/** Nothing runs and nothing is fetched, should an escape ever be missing. */
+/** Defence in depth, in case that an escape is missing. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-/** Draws a page; the text ends with a line feed. */
+/** Renders a page; the text ends with a line feed. */
 export function renderPage(document: PageDocument, origin: Origin): string {
   const { title, body } = contents(document);
   const { host, at } = origin;

@@ -1,4 +1,4 @@
-/** The parts of a page about one VM, besides its timeline and its checks. */
+/** The sections of a page about one VM, except timeline and checks. */
 
 import type { CommandChange } from "../../update/command/draft.ts";
 import type { Outcome } from "../../update/outcome.ts";
@@ -13,20 +13,20 @@ import { totalTime } from "../wording/time_window.ts";
 import { programName } from "../wording/verdict.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
 
-/** A figure with its name, and a word about it. */
+/** A figure with its name and a note. */
 interface Figure {
   readonly name: string;
   readonly value: string;
   readonly note: string;
 }
 
-/** Whether an update began to change anything. */
+/** Whether an update touched the VM. */
 export function wasTouched({ outcome }: Report): boolean {
   return outcome === "updated" || outcome === "rolled-back" ||
     outcome === "needs-person";
 }
 
-/** The figures that an operator asks for first; what is not known is left out. */
+/** The most important figures, without those that are not known. */
 export function figuresList(report: Report): Markup {
   const figures = [
     downtimeFigure(report),
@@ -80,7 +80,7 @@ function timeFigure(report: Report): Figure | undefined {
   return { name: "Whole update", value, note: `by ${report.mode}` };
 }
 
-/** What went wrong, in QEMU's words too, and what to do. */
+/** The error, with QEMU's message and the remedy. */
 export function errorSection(error: ReportError | null): Markup {
   if (error === null) return NOTHING;
   const { message, qemu, remedy, code } = error;
@@ -96,13 +96,13 @@ function qemuWords(words: string): Markup {
 <blockquote><code>${words}</code></blockquote>`;
 }
 
-/** What to do; nothing where there is nothing to advise. */
+/** The remedy; nothing if there is none. */
 export function remedyLine(remedy: string | null): Markup {
   if (remedy === null) return NOTHING;
   return markup`<p class="remedy"><b>Try:</b> ${remedy}</p>`;
 }
 
-/** What an operator should know although nothing failed. */
+/** The warnings. */
 export function warningsSection(warnings: readonly string[]): Markup {
   if (warnings.length === 0) return NOTHING;
   const heading = warnings.length === 1 ? "Warning" : "Warnings";
@@ -111,7 +111,7 @@ export function warningsSection(warnings: readonly string[]): Markup {
 </section>`;
 }
 
-/** What the two columns of a comparison are called. */
+/** The headings of the two columns of a comparison. */
 const SIDES: Readonly<Record<Outcome, readonly [string, string]>> = {
   "updated": ["Before", "After"],
   "up-to-date": ["Runs on", "Requested"],
@@ -122,7 +122,7 @@ const SIDES: Readonly<Record<Outcome, readonly [string, string]>> = {
   "needs-person": ["Before", "Attempted"],
 };
 
-/** The programs, and what else a report puts side by side. */
+/** The programs, and other comparisons of the report. */
 export function comparisonSection(report: Report): Markup {
   const [left, right] = SIDES[report.outcome];
   const heading = right === "After" ? "Before and after" : "Programs";
@@ -136,7 +136,7 @@ ${rows.map(comparisonRow)}</tbody>
 </section>`;
 }
 
-/** What is known of either program. */
+/** Both programs, as far as they are known. */
 function programRows({ from, to }: Report): Comparison[] {
   const row = (what: string, value: (program: Program) => string | null) => {
     const before = value(from);
@@ -178,7 +178,7 @@ function commandChange({ from, to, why }: CommandChange): Markup {
 `;
 }
 
-/** How the VM can be told from others. */
+/** The identity of the VM. */
 export function identitySection({ vm }: Report): Markup {
   const rows = ([
     ["UUID", vm.uuid],

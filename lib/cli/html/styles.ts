@@ -1,6 +1,7 @@
 /**
- * How a page looks: one column, the system's letters, one accent that is the
- * verdict's. Light and dark by the reader's choice; ink on white when printed.
+ * The style of a page: one column, system fonts, and the colour of the verdict
+ * as accent. Light and dark by the reader's preference; black on white in
+ * print.
  *
  * @module
  */

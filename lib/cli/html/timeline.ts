@@ -8,11 +8,11 @@
  *            -50  0 ms    50       ┊100
  * ```
  *
- * There is no viewBox: the bars are given in per cent and grow with the page,
- * letters keep their size on a phone. Names and figures stand outside of the
- * image's own box, in margins that the style sheet leaves for them. Zero is
- * where the guest stops. A downtime that would be too short to see makes the scale
- * leave out what is far from it; a strip above then shows the whole.
+ * There is no viewBox: bars are in per cent and scale with the page, while text
+ * keeps its size on a phone. Names and figures are outside of the SVG's box, in
+ * margins of the style sheet. Zero is when the guest stops. If the downtime
+ * would be too short to see, the scale shows only its surroundings, and a strip
+ * above shows the whole.
  *
  * @module
  */
@@ -32,21 +32,21 @@ import {
 import { vmName } from "../wording/verdict.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
 
-/** From one phase to the next, in pixels. */
+/** Height of a row, in pixels. */
 const ROW = 28;
-/** From the top of a row to the line that its letters stand on. */
+/** From the top of a row to the baseline of its text. */
 const BASELINE = 19;
 /** From the top of a row to its bar. */
 const BAR = 11;
-/** How thick a bar is. */
+/** Height of a bar. */
 const THICKNESS = 6;
-/** The margins for names and for figures, in pixels, as the style sheet has them. */
+/** The margins for names and figures, in pixels, as in the style sheet. */
 export const MARGINS = { names: 78, figures: 80 } as const;
-/** What the scale needs below the last row. */
+/** Height of the scale below the last row. */
 const SCALE = 26;
-/** How high a strip is. */
+/** Height of a strip. */
 const STRIP = 14;
-/** So many labels fit below the narrowest page. */
+/** Maximum number of labels on the narrowest page. */
 const TICKS = 6;
 
 /** A stretch of the scale, from 0 to 1. */
@@ -55,7 +55,7 @@ interface Place {
   readonly to: number;
 }
 
-/** The timeline; nothing where no phase was entered. */
+/** The timeline; nothing if no phase was entered. */
 export function timelineSection(report: Report, id: string): Markup {
   if (report.phases.length === 0) return NOTHING;
   const window = windowAround(downtimeOf(report), totalTime(report));
@@ -65,7 +65,9 @@ export function timelineSection(report: Report, id: string): Markup {
   }${timelineSvg(report, window, id)}</section>`;
 }
 
-/** All of an update in one line: the downtime in the accent, the rest in grey. */
+/**
+ * The whole update in one line: the downtime in the accent, the rest in grey.
+ */
 export function timelineStrip(timed: Timed, total: number): Markup {
   const window = { start: 0, end: total };
   const downtime = downtimeOf(timed);
@@ -131,7 +133,7 @@ function description(report: Report): string {
   return `${stopped} and ${resumed}. ${phases.join(", ")}.`;
 }
 
-/** The downtime behind all rows; without an end if the guest did not go on. */
+/** The downtime behind all rows; without an end if the guest did not resume. */
 function downtimeBand(
   report: Report,
   downtime: Span,
@@ -194,7 +196,7 @@ function phaseRow(
   );
 }
 
-/** What stands left and right of a row. */
+/** The texts left and right of a row. */
 function label(
   name: string,
   value: string,
@@ -208,7 +210,7 @@ function label(
   ];
 }
 
-/** A phase's bar; an arrow at the edge for one that the scale leaves out. */
+/** A phase's bar; an arrow at the edge for one outside of the scale. */
 function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
   const times = { start: phase.start_ms, end: endOf(phase) };
   const beyond = { class: "beyond", y: y + THICKNESS + 1 };
@@ -221,7 +223,7 @@ function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
   return box(tone, placed(times, window), y, THICKNESS);
 }
 
-/** Time below the rows: round figures, counted from the guest's stop. */
+/** The time axis: round figures, relative to the guest's stop. */
 function scale(window: Span, zero: number, top: number): Markup {
   const length = window.end - window.start;
   const step = roundUp(length / TICKS);
@@ -263,7 +265,7 @@ function box(
   return element("rect", { class: name, x: percent(from), y, width, height });
 }
 
-/** Where a span lies on the scale. */
+/** The position of a span on the scale. */
 function placed({ start, end }: Span, window: Span): Place {
   const length = window.end - window.start;
   const place = (time: number) =>

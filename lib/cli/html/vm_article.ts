@@ -1,4 +1,4 @@
-/** All about one VM, from the verdict down. */
+/** The article about one VM, beginning with the verdict. */
 
 import type { Report } from "../../update/report/report.ts";
 import { mainClause, type Mood, VERDICTS, vmName } from "../wording/verdict.ts";
@@ -15,7 +15,7 @@ import {
 } from "./sections.ts";
 import { timelineSection } from "./timeline.ts";
 
-/** A sign for each mood, so that none needs colour. */
+/** A sign for each mood, so that it does not depend on colour. */
 export const MOOD_SIGNS: Readonly<Record<Mood, string>> = {
   good: "✓",
   careful: "▲",
@@ -27,7 +27,7 @@ export function wordOf({ outcome }: Report): string {
   return VERDICTS[outcome][0];
 }
 
-/** The article; `id` is its own and the start of every id within. */
+/** The article; `id` is its id and the prefix of all ids in it. */
 export function vmArticle(report: Report, id: string): Markup {
   const [word, mood] = VERDICTS[report.outcome];
   const verdict = word.charAt(0).toUpperCase() + word.slice(1);

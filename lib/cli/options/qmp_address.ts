@@ -4,8 +4,8 @@ import type { QmpAddress } from "../../qmp/mod.ts";
 const MAX_PORT = 65_535;
 
 /**
- * Reads where a monitor listens: a socket's path, HOST:PORT, or either with
- * QEMU's own "unix:" or "tcp:" before it.
+ * Parses the address of a monitor: a socket path, HOST:PORT, or either with
+ * QEMU's prefix "unix:" or "tcp:".
  *
  * @throws {UsageError} if it is neither
  */

@@ -1,9 +1,9 @@
-/** Options that several commands have. @module */
+/** Options of several commands. @module */
 
 import { UsageError } from "../../errors.ts";
 import type { Switch, Valued } from "../command.ts";
 
-/** Print data for a program. */
+/** Print JSON. */
 export const JSON_OPTION: Switch = { brief: "Print one JSON document" };
 
 /** Accept a weaker confinement. */
@@ -25,7 +25,7 @@ export const METRICS_OPTION: Valued<string> = {
   brief: "Also write metrics for node_exporter to FILE, a name ending in .prom",
 };
 
-/** Standard output has a report already. */
+/** Standard output is used already. */
 function parseReportFile(path: string): string {
   if (path === "-" || path.endsWith("/")) {
     throw new UsageError("Expected a file name");
@@ -33,7 +33,7 @@ function parseReportFile(path: string): string {
   return path;
 }
 
-/** node_exporter passes over files of other names. */
+/** node_exporter ignores files with other names. */
 function parseMetricsFile(path: string): string {
   if (/(?:^|[^/])\.prom$/.test(path)) return path;
   throw new UsageError("Expected a file name that ends in .prom");

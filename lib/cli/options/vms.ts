@@ -1,4 +1,4 @@
-/** The options of an update and of its check: which VM, which binary, how to tell. */
+/** The options of `update` and `check`. */
 
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
@@ -9,7 +9,7 @@ import { selfCommand } from "../self.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
 import { JSON_OPTION, REPORT_OPTION, WEAKER_OPTION } from "./shared.ts";
 
-/** The pattern that stands for all VMs, those without a name included. */
+/** The pattern for all VMs, also those without a name. */
 export const ALL = "*";
 
 /** The options. */
@@ -45,16 +45,16 @@ export const VM_OPTIONS = {
   report: REPORT_OPTION,
 } as const;
 
-/** What follows the names of the commands that have these options. */
+/** The synopsis of the commands with these options. */
 export const VM_USAGE = [
   "--qmp SOCKET [OPTION]...",
   "--all [PATTERN] [OPTION]...",
 ] as const;
 
-/** What the options were set to. */
+/** The values of these options. */
 export type VmValues = OptionValues<typeof VM_OPTIONS>;
 
-/** What this host's VMs have; no monitor is asked, so no guest waits. */
+/** Values for completion from this host's VMs, without asking monitors. */
 async function ofVms(
   { engine }: CliContext,
   part: (vm: ListedVm) => string | null,
@@ -63,7 +63,7 @@ async function ofVms(
   return vms.map(part).filter((it) => it !== null);
 }
 
-/** What the options ask for, whichever VM it is. */
+/** The request for any VM, from these options. */
 export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
   return {
     binary: values.binary,
@@ -74,15 +74,15 @@ export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
   };
 }
 
-/** One VM, or those whose names match. */
+/** One VM, or all with a matching name. */
 export type Target =
   | { readonly address: QmpAddress }
   | { readonly pattern: string };
 
 /**
- * Which VMs are meant.
+ * The target of these options.
  *
- * @throws {UsageError} when that is not said, or said twice
+ * @throws {UsageError} unless exactly one is given
  */
 export function targetOf({ qmp, all }: VmValues): Target {
   if (qmp !== undefined && all === undefined) return { address: qmp };

@@ -1,4 +1,4 @@
-/** From many VMs under way to what is printed, and the exit code. */
+/** Prints the progress and the result of several VMs. */
 
 import type { AllWatcher, Candidate } from "../../update/all/all.ts";
 import { type AllReport, exitCodeOfAll } from "../../update/all/all_report.ts";
@@ -16,9 +16,9 @@ import { inertJson } from "../../inert.ts";
 import type { Presentation } from "./report.ts";
 
 /**
- * Prints a line for each VM as it is done, and at the end how all of it went.
- * With `json`, standard output gets one JSON document at the end; the lines are
- * for a person who watches then, on standard error.
+ * Prints a line for each VM when it is done, and a summary at the end. With
+ * `json`, standard output gets one JSON document at the end, and the lines go
+ * to standard error.
  */
 export async function presentAll(
   process: CliProcess,
@@ -41,7 +41,7 @@ export async function presentAll(
   return report;
 }
 
-/** What happens, as it happens. */
+/** The lines of progress. */
 class Lines {
   readonly #process: CliProcess;
   readonly #out: Output | undefined;

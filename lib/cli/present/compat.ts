@@ -1,4 +1,4 @@
-/** From two programs to what is printed of their device state. */
+/** Compares two programs and prints the result. */
 
 import { UsageError } from "../../errors.ts";
 import {
@@ -17,7 +17,7 @@ import type { CliProcess } from "../process.ts";
 import { renderCompat } from "../terminal/compat.ts";
 import { inertJson } from "../../inert.ts";
 
-/** The words after `cprctl compat`. */
+/** The options of `cprctl compat`. */
 export interface CompatFlags {
   readonly machine: string | undefined;
   readonly stream: string | undefined;
@@ -25,7 +25,7 @@ export interface CompatFlags {
   readonly json: boolean;
 }
 
-/** Warnings are to it what differences are to diff. */
+/** As for diff(1); a warning counts as a difference. */
 const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   compatible: 0,
   doubtful: 1,
@@ -33,9 +33,9 @@ const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 };
 
 /**
- * Prints what a new program would not load of an old one's state.
+ * Prints the state of an old program that a new one would not load.
  *
- * @throws {UsageError} when two VMs are named
+ * @throws {UsageError} when two VMs are given
  */
 export async function presentCompat(
   process: CliProcess,

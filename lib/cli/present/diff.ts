@@ -1,4 +1,4 @@
-/** From two state files to what is printed of their difference. */
+/** Compares two state files and prints the difference. */
 
 import { codeOf, CprctlError, remedyOf } from "../../errors.ts";
 import {
@@ -14,7 +14,7 @@ import type { CliProcess } from "../process.ts";
 import { renderDiff } from "../terminal/diff.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
-/** As diff(1) has it: 1 is taken for what differs. */
+/** Exit code 2, as for diff(1), since 1 means a difference. */
 class DiffTrouble extends CprctlError {
   override readonly name: string = "DiffTrouble";
   override readonly exitCode: number = 2;
@@ -24,11 +24,11 @@ class DiffTrouble extends CprctlError {
   }
 }
 
-/** What differs has this exit code, and what cannot be compared this one. */
+/** The exit codes for a difference, and for a failed comparison. */
 const [DIFFERENT, INCOMPARABLE] = [1, 2];
 
 /**
- * Prints what differs between two files.
+ * Prints the difference of two files.
  *
  * @throws {DiffTrouble} when they cannot be compared
  */

@@ -1,4 +1,4 @@
-/** From a state file to what is printed of it. */
+/** Inspects a state file and prints the result. */
 
 import { CprctlError, UsageError } from "../../errors.ts";
 import {
@@ -24,7 +24,7 @@ import {
 } from "../terminal/inspection.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
-/** The words after `cprctl inspect`. */
+/** The options of `cprctl inspect`. */
 export interface InspectFlags {
   readonly pid: number | undefined;
   readonly section: string | undefined;
@@ -36,10 +36,10 @@ export interface InspectFlags {
 }
 
 /**
- * Prints what is in a file or a process.
+ * Prints the state in a file or of a process.
  *
- * @throws {UsageError} when it is not said which, or both are
- * @throws the stream's problem, once all before it was printed
+ * @throws {UsageError} unless exactly one is given
+ * @throws the stream's problem, after everything before it was printed
  */
 export function presentInspection(
   process: CliProcess,
@@ -73,14 +73,14 @@ export function presentInspection(
   if (problem !== undefined) throw problem;
 }
 
-/** All that there is to print. */
+/** The results to print. */
 interface Looked {
   readonly inspection: Inspection;
   readonly sections: readonly InspectedSection[];
   readonly done: WorkDone;
 }
 
-/** What cannot be done is found before anything is. */
+/** Checks first whether all requests are possible. */
 function look(
   process: CliProcess,
   stack: DisposableStack,
@@ -118,7 +118,7 @@ function open(
   );
 }
 
-/** What is to be done beside looking, as far as it can be. */
+/** The additional actions, as far as possible. */
 function work(
   inspection: Inspection,
   input: Input,

@@ -1,4 +1,4 @@
-/** From recovered VMs to what is printed of them, and the exit code. */
+/** Prints the results of a recovery. */
 
 import { inertJson } from "../../inert.ts";
 import type { Recovery } from "../../update/recover/recover.ts";
@@ -7,13 +7,13 @@ import { sealedText } from "../../update/report/sealed.ts";
 import type { CliProcess } from "../process.ts";
 import { printable } from "../wording/printable.ts";
 
-/** Prints what became of each VM. */
+/** Prints the result of each VM, and sets the exit code. */
 export function presentRecovery(
   process: CliProcess,
   json: boolean,
   recoveries: readonly Recovery[],
 ): void {
-  // QEMU's own words may quote its command line.
+  // A message of QEMU may quote its command line.
   const sealed = recoveries.map((recovery) => ({
     ...recovery,
     message: sealedText(recovery.message),

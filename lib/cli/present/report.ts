@@ -1,4 +1,4 @@
-/** From an update under way to what is printed, and the exit code. */
+/** Prints the progress and the report of an update. */
 
 import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { exitCodeOf } from "../../update/outcome.ts";
@@ -15,25 +15,24 @@ import { renderReport, type ReportView } from "../terminal/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";
 import { inertJson } from "../../inert.ts";
 
-/** How a report is to be shown. */
+/** How to show a report. */
 export interface Presentation {
-  /** On standard output as one JSON document, in place of words. */
+  /** As one JSON document on standard output. */
   readonly json: boolean;
-  /** The file that gets it as a page. */
+  /** The file for the HTML page. */
   readonly report?: string | undefined;
-  /** Default: what was done. */
+  /** Default: "update". */
   readonly view?: ReportView;
 }
 
 /**
- * Runs an update, or a check of one; names the phase at hand to whoever watches, prints the
- * report, and sets the exit code that its outcome stands for. With `json`,
- * standard output gets one JSON document, also where there is no report; and
- * so does the page. A page that cannot be written is a warning on standard
- * error: the update is what it is.
+ * Runs an update or a check, shows the current phase on a terminal, prints the
+ * report, and sets the exit code. With `json`, standard output gets one JSON
+ * document, also without a report; so does the page. A page that cannot be
+ * written is only a warning.
  *
  * @returns the report
- * @throws what the update throws
+ * @throws the error of an update without a report
  */
 export async function presentUpdate(
   process: CliProcess,
@@ -60,7 +59,7 @@ export async function presentUpdate(
   return report;
 }
 
-/** What `--json` prints for an error that came before anything was touched. */
+/** The output of `--json` for an error before anything was touched. */
 export function errorDocument(error: unknown): ErrorDocument {
   return sealed({
     schema: REPORT_SCHEMA,

@@ -1,4 +1,4 @@
-/** From options that name VMs to what is printed of them. */
+/** Updates or checks VMs, and prints the results. */
 
 import { CprctlError, UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
@@ -7,29 +7,29 @@ import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
 import type { CliContext } from "../command.ts";
 import { ALL, requestOf, targetOf, type VmValues } from "../options/vms.ts";
 
-/** How to work on many VMs; undefined: as usual. */
-export interface Crowd {
+/** How to work on many VMs; undefined for the defaults. */
+export interface FleetOptions {
   readonly jobs?: number | undefined;
   readonly "max-failures"?: number | undefined;
 }
 
-/** A check stops no guest, so one that fails is no reason to stop. */
+/** A check does not stop a guest, so a failure does not end the run. */
 const USUAL = {
   check: { jobs: 4, maxFailures: Infinity },
   update: { jobs: 2, maxFailures: 1 },
 } as const;
 
 /**
- * Updates or checks the VMs that the options name, prints what came of it, and
- * sets the exit code.
+ * Updates or checks the VMs of the options, prints the results, and sets the
+ * exit code.
  *
  * @returns a report for each VM
- * @throws {UsageError} when the options do not go together
- * @throws {CprctlError} when no VM has a name that was asked for
+ * @throws {UsageError} when the options are inconsistent
+ * @throws {CprctlError} when no VM has a matching name
  */
 export async function workOnVms(
   { process, engine }: CliContext,
-  values: VmValues & Crowd,
+  values: VmValues & FleetOptions,
   what: keyof typeof USUAL,
 ): Promise<readonly Report[]> {
   const target = targetOf(values);

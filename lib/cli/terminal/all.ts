@@ -1,4 +1,4 @@
-/** Several updates as a person reads them: a line each, then the sum. */
+/** Several updates on a terminal: a line for each, then the sum. */
 
 import type { AllReport, LeftOut } from "../../update/all/all_report.ts";
 import type { PhaseName } from "../../update/phase.ts";
@@ -28,14 +28,16 @@ export function doneText(report: Report, { colour }: Look): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** A VM that was left alone. */
+/** A VM that was left out. */
 export function leftOutText(vm: LeftOut, { colour }: Look): string {
   const name = vm.name ?? vm.qmp ?? "a VM";
   const text = printable(`${name}, pid ${vm.pid}: ${vm.why}`);
   return `${painter(colour)("left out:", "faint")} ${text}\n`;
 }
 
-/** "31 updated, 1 rolled back; 2 left out; 24.1 s; longest downtime 97.2 ms". */
+/**
+ * "31 updated, 1 rolled back; 2 left out; 24.1 s; longest downtime 97.2 ms".
+ */
 export function sumText({ results, summary }: AllReport): string {
   const { left_out, unreadable, duration_ms, longest_downtime_ms } = summary;
   const parts = [

@@ -1,4 +1,4 @@
-/** What `compat` prints for people. */
+/** The output of `compat` on a terminal. */
 
 import {
   type Compared,
@@ -18,7 +18,7 @@ const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {
   refused: ["would refuse the state", "bad"],
 };
 const INDENT = "  ".length + "refuse  ".length;
-/** More types than this are counted. */
+/** Further types are only counted. */
 const MAX_TYPES = 4;
 
 /** A comparison as lines. */

@@ -1,13 +1,13 @@
-/** What the demo says before and after the report. */
+/** The texts of the demo before and after the report. */
 
-/** Said while the machine starts. */
+/** Printed while the machine starts. */
 export const DEMO_INTRODUCTION =
   `A virtual machine is running, and its guest is counting. The program that runs
 it is now replaced by a new one, in the same process and around the same memory.
 
 `;
 
-/** Said when it is over. */
+/** Printed at the end. */
 export const DEMO_EPILOGUE = `
   by hand          cprctl machine --help
   on a real QEMU   cprctl update --help

@@ -1,4 +1,4 @@
-/** What `diff` prints for people: nothing where nothing differs. */
+/** The output of `diff` on a terminal; empty without a difference. */
 
 import {
   type BlockDifference,
@@ -14,7 +14,7 @@ import { formatSize } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 
-/** Paths take no more columns than this. */
+/** The most columns of a path. */
 const PATH_COLUMNS = 40;
 
 const MARKS: Readonly<Record<string, readonly [mark: string, tone: Tone]>> = {
@@ -82,7 +82,7 @@ function isInteger(value: unknown): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
 }
 
-/** In a change of numbers the step says more than a second notation. */
+/** Without hex: for numbers the difference is shown instead. */
 function leafText({ type, value }: Leaf): string {
   return isInteger(value) && type !== "timer"
     ? String(value)

@@ -1,4 +1,4 @@
-/** What `inspect` prints for people. */
+/** The output of `inspect` on a terminal. */
 
 import {
   type CprStateInspection,
@@ -21,19 +21,19 @@ import { formatSize } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";
 import { type Paint, painter } from "./paint.ts";
 
-/** Names of a section's fields take no more columns, with their indent. */
+/** The most columns of a field's name, with its indent. */
 const NAME_COLUMNS = 42;
 const LABEL_COLUMNS = 14;
 /** Postcopy has some dozens. */
 const SHOWN_COMMANDS = 64;
 
-/** How to draw an inspection. */
+/** How to render an inspection. */
 export interface InspectLook extends Look {
   /** Whether each line begins with its stream offset. */
   readonly offsets: boolean;
 }
 
-/** The names of the commands that stand between sections, by number. */
+/** The names of commands between sections, by number. */
 const COMMANDS: ReadonlyMap<number, string> = new Map(
   Object.entries(Command).map(([name, number]) => [
     number,
@@ -41,7 +41,7 @@ const COMMANDS: ReadonlyMap<number, string> = new Map(
   ]),
 );
 
-/** What a stream says of itself: everything but its sections. */
+/** The summary of a stream: everything but its sections. */
 export function* renderSummary(
   inspection: StreamInspection,
   look: InspectLook,

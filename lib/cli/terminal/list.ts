@@ -1,4 +1,4 @@
-/** The virtual machines of a host as a table, one line each. */
+/** The virtual machines of a host as a table. */
 
 import type {
   BinaryState,
@@ -22,14 +22,14 @@ const DUE: Readonly<Record<BinaryState, readonly [text: string, tone: Tone]>> =
     deleted: ["due", "careful"],
   };
 
-/** Draws the table; the text ends with a line feed. */
+/** Renders the table; the text ends with a line feed. */
 export function renderList(list: HostList, { colour }: Look): string {
   const paint = painter(colour);
   return [...table(list.vms, paint), ...footer(list)]
     .map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-/** A line for each VM, and one below for what keeps it from an update. */
+/** A line for each VM, and one below for its obstacle. */
 function table(vms: readonly ListedVm[], paint: Paint): string[] {
   if (vms.length === 0) return ["No virtual machine was found"];
   const [head = [], ...rows] = aligned([HEAD, ...vms.map(cells)], [0]);

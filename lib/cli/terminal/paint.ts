@@ -1,6 +1,6 @@
-/** Colours for a terminal; none where none are wanted. */
+/** Colours for a terminal. */
 
-/** What a colour means here, not how it looks. */
+/** The meaning of a colour. */
 export type Tone = "good" | "careful" | "bad" | "busy" | "faint" | "strong";
 
 const CODES: Readonly<Record<Tone, readonly [on: number, off: number]>> = {
@@ -12,10 +12,10 @@ const CODES: Readonly<Record<Tone, readonly [on: number, off: number]>> = {
   strong: [1, 22],
 };
 
-/** Puts text into a tone. */
+/** Colours a text. */
 export type Paint = (text: string, tone?: Tone) => string;
 
-/** A painter, or one that leaves every text as it is. */
+/** A painter; without colour it returns texts unchanged. */
 export function painter(colour: boolean): Paint {
   if (!colour) return (text) => text;
   return (text, tone) => {

@@ -1,9 +1,9 @@
 import type { CliProcess } from "../process.ts";
 
-/** Shorter work is done before it can be read. */
+/** Smaller inputs are done too quickly. */
 const WORTH_SHOWING = 256 * 1024 * 1024;
 
-/** How far a long work is, for who watches standard error on a terminal. */
+/** The progress of a long operation, on standard error if it is a terminal. */
 export class ProgressLine implements Disposable {
   readonly #process: CliProcess;
   readonly #size: number;
@@ -12,8 +12,8 @@ export class ProgressLine implements Disposable {
   #percent = -1;
 
   /**
-   * @param size bytes to go in each pass
-   * @param passes how often they are gone through
+   * @param size bytes of each pass
+   * @param passes number of passes
    */
   constructor(process: CliProcess, size: number, passes = 1) {
     this.#process = process;
@@ -21,12 +21,12 @@ export class ProgressLine implements Disposable {
     this.#passes = passes;
   }
 
-  /** Begins to go through the bytes again. */
+  /** Begins the next pass. */
   nextPass(): void {
     this.#pass++;
   }
 
-  /** Shows how many bytes of this pass are done; never goes back. */
+  /** Shows how many bytes of this pass are done; never decreases. */
   show(done: number): void {
     const total = this.#passes * this.#size;
     if (!this.#process.stderr.canOverwrite || total < WORTH_SHOWING) return;
@@ -37,7 +37,7 @@ export class ProgressLine implements Disposable {
     this.#percent = percent;
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   clear(): void {
     if (this.#percent >= 0) this.#process.stderr.offer("\r\u001b[K");
     this.#percent = -1;

@@ -1,4 +1,4 @@
-/** A report as a person reads it: the verdict first, then how it came about. */
+/** A report on a terminal: the verdict first, then the details. */
 
 import { unicodeWidth } from "@std/cli";
 import type { CommandChange } from "../../update/command/draft.ts";
@@ -23,10 +23,10 @@ const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   skipped: "faint",
 };
 
-/** What the reader wants: what was done, or what was found out. */
+/** Whether the report is of an update or a check. */
 export type ReportView = "update" | "check";
 
-/** Draws a report; the text ends with a line feed. */
+/** Renders a report; the text ends with a line feed. */
 export function renderReport(
   report: Report,
   look: Look,
@@ -47,7 +47,7 @@ class ReportText {
     this.#paint = painter(look.colour);
   }
 
-  /** The parts that have something to say, from the verdict down. */
+  /** The parts that are not empty, beginning with the verdict. */
   parts(report: Report): string[] {
     return [
       this.#verdict(report),
@@ -81,7 +81,7 @@ class ReportText {
     return this.#led(`  ${mode}:`, "faint", text);
   }
 
-  /** What was beside what is; the mark says whether it changed. */
+  /** Values before and after; the mark shows whether they differ. */
   #comparisons(rows: readonly Comparison[]): string {
     if (rows.length === 0) return "";
     const changed = this.#look.unicode ? "→" : ">";
@@ -111,7 +111,7 @@ class ReportText {
     return ["command line:", ...lines].join("\n");
   }
 
-  /** How many came out how; in full those that were not ok, in a check all. */
+  /** The number of checks by verdict; in full those not ok, in a check all. */
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
     const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
@@ -149,7 +149,7 @@ class ReportText {
     return this.#led(lead, "strong", remedy, indent);
   }
 
-  /** A paragraph that starts with a word of its own tone. */
+  /** A paragraph whose first word has its own tone. */
   #led(lead: string, tone: Tone, text: string, indent = 2): string {
     const { width } = this.#look;
     const rest = wrap(text, { width, lead: unicodeWidth(lead) + 1, indent });

@@ -1,7 +1,7 @@
 import type { CliProcess } from "../process.ts";
 import { cut } from "../wording/columns.ts";
 
-/** One line on a terminal's standard error, written over and over. */
+/** One line on standard error that is overwritten. */
 export class StatusLine {
   readonly #process: CliProcess;
   #shown = false;

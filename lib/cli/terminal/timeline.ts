@@ -11,8 +11,8 @@
  *            -20    0        40      80      120      ms
  * ```
  *
- * Zero is where the guest stops. A downtime that would be too short to see makes
- * the scale leave out what is far from it; marks at the edges say so.
+ * Zero is when the guest stops. If the downtime would be too short to see, the
+ * scale shows only its surroundings, with marks at the edges.
  *
  * @module
  */
@@ -32,11 +32,11 @@ import {
 } from "../wording/time_window.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 
-/** Half cells are the finest that a terminal draws of a line. */
+/** The resolution of a line is half a cell. */
 const HALVES = 2;
-/** "1234.5 ms" and a space before it. */
+/** "1234.5 ms" with a space before. */
 const DURATION_WIDTH = 10;
-/** So many columns from one label of the scale to the next. */
+/** The minimum distance of two labels of the scale, in columns. */
 const TICK_SPACING = 9;
 
 const GUEST = "guest";
@@ -86,7 +86,7 @@ interface Cell {
   tone: Tone | undefined;
 }
 
-/** The timeline, one line a phase; empty where no phase was entered. */
+/** The timeline, one line for each phase; empty if no phase was entered. */
 export function renderTimeline(report: Timed, look: Look): string {
   if (report.phases.length === 0) return "";
   return new Timeline(report, look).lines().join("\n");
@@ -95,7 +95,7 @@ export function renderTimeline(report: Timed, look: Look): string {
 class Timeline {
   readonly #phases: readonly Phase[];
   readonly #downtime: Span | undefined;
-  /** Whether the guest was seen to run again. */
+  /** Whether the guest resumed. */
   readonly #resumed: boolean;
   readonly #window: Span;
   readonly #nameWidth: number;
@@ -170,7 +170,7 @@ class Timeline {
     );
   }
 
-  /** Labels at round times, each starting below the time it names. */
+  /** Labels at round times, each beginning below its time. */
   #scaleLine(): string {
     const { start, end } = this.#window;
     const zero = this.#downtime?.start ?? 0;
@@ -212,7 +212,7 @@ class Timeline {
     return result;
   }
 
-  /** Blanks, and the two guides that carry the downtime through every row. */
+  /** Blanks, with the two guides of the downtime. */
   #emptyRow(): Cell[] {
     const cells = Array.from(
       { length: this.#columns },
@@ -236,7 +236,7 @@ class Timeline {
     return shared * 2 > span.end - span.start ? "careful" : "busy";
   }
 
-  /** Where a time falls, in half cells. */
+  /** The position of a time, in half cells. */
   #half(time: number): number {
     const { start, end } = this.#window;
     const share = (time - start) / (end - start);
@@ -244,7 +244,7 @@ class Timeline {
     return Math.round(Math.max(0, Math.min(1, share)) * last);
   }
 
-  /** Where a time falls, in cells; the last cell for the very end. */
+  /** The position of a time, in cells; the last cell for the very end. */
   #column(time: number): number {
     const column = Math.floor(this.#half(time) / HALVES);
     return Math.min(this.#columns - 1, column);

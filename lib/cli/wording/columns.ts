@@ -1,25 +1,25 @@
-/** Text in columns of a terminal, where a character may take two, or none. */
+/** Text in terminal columns; a character may have a width of 0, 1 or 2. */
 
 import { unicodeWidth } from "@std/cli";
 
-/** Columns of the longest text, or `least`; for any number of texts. */
+/** The width of the widest text, at least `least`. */
 export function columnsOf(texts: Iterable<string>, least = 0): number {
   let columns = least;
   for (const text of texts) columns = Math.max(columns, unicodeWidth(text));
   return columns;
 }
 
-/** The text, with blanks behind it up to so many columns. */
+/** The text, padded at its end to so many columns. */
 export function padEnd(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - unicodeWidth(text)));
 }
 
-/** The text, with blanks before it up to so many columns. */
+/** The text, padded at its start to so many columns. */
 export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - unicodeWidth(text))) + text;
 }
 
-/** As much of the text as so many columns hold. */
+/** The text, cut to so many columns. */
 export function cut(text: string, columns: number): string {
   let end = 0;
   let left = columns;
@@ -32,16 +32,16 @@ export function cut(text: string, columns: number): string {
 }
 
 /**
- * Rows whose cells stand below each other. The last cell of a row may be of any
- * length, and nothing is put behind it.
+ * Rows with aligned cells. The last cell of a row may have any length, and is
+ * not padded.
  *
- * @param right the columns whose cells end below each other, by number
+ * @param right the numbers of the columns that are aligned to the right
  */
 export function aligned(
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
 ): string[][] {
-  // A call takes fewer arguments than there may be rows.
+  // Math.max() has a limit of arguments.
   const count = rows.reduce((most, row) => Math.max(most, row.length), 0);
   const widths = Array.from(
     { length: count },
@@ -55,19 +55,19 @@ export function aligned(
   );
 }
 
-/** How a paragraph is laid out. */
+/** The layout of a paragraph. */
 export interface Layout {
   /** Columns. */
   readonly width: number;
-  /** Columns of the first line that are taken already. */
+  /** Used columns of the first line. */
   readonly lead: number;
-  /** Columns that every other line leaves free. */
+  /** Indent of all other lines. */
   readonly indent: number;
 }
 
 /**
- * A paragraph broken into lines; a word that is longer than a line stays
- * whole. The lead is not part of the result, so it may hold colours.
+ * Wraps a paragraph; a word that is longer than a line is not broken. The lead
+ * is not part of the result, so it may contain colours.
  */
 export function wrap(text: string, { width, lead, indent }: Layout): string {
   let result = "";

@@ -1,14 +1,14 @@
-/** What a person reads when a command fails. */
+/** The text of an error on a terminal. */
 
 import { CprctlError, messageOf, remedyOf } from "../../errors.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import { printable } from "./printable.ts";
 
-/** Deeper causes say less and less. */
+/** Deeper causes are rarely useful. */
 const MAX_CAUSES = 3;
 
 /**
- * An error in a few lines: what happened, why, what to do.
+ * An error in a few lines: what happened, why, and what to do.
  *
  * ```text
  * error: Cannot connect to "/run/vm/a.qmp"
@@ -16,7 +16,7 @@ const MAX_CAUSES = 3;
  *   try: Start QEMU with -qmp unix:/run/vm/a.qmp,server=on,wait=off
  * ```
  *
- * @param debug whether to add where it was thrown
+ * @param debug whether to add the stack trace
  */
 export function errorText(error: unknown, debug: boolean): string {
   const lines = [`error: ${sealedMessage(error)}`];
@@ -31,18 +31,18 @@ export function errorText(error: unknown, debug: boolean): string {
   return lines.map(printable).join("\n");
 }
 
-/** The exit code that an error stands for. */
+/** The exit code of an error. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof CprctlError ? error.exitCode : 1;
 }
 
-/** The message of anything that can be thrown. */
+/** The message of any thrown value. */
 function sealedMessage(error: unknown): string {
   const message = messageOf(error);
   return message === "" ? "Unknown error" : sealedText(message);
 }
 
-/** What to do about it; undefined where nothing is known to help. */
+/** The remedy; undefined if there is none. */
 function firstRemedy(error: unknown): string | undefined {
   for (const each of [error, ...causesOf(error)]) {
     const remedy = remedyOf(each);
@@ -51,7 +51,7 @@ function firstRemedy(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The errors that led to this one, nearest first, none said twice. */
+/** The causes of an error, nearest first, without duplicates. */
 function causesOf(error: unknown): unknown[] {
   const chain = new Set([error]);
   let cause = error;

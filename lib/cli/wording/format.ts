@@ -1,4 +1,4 @@
-/** Figures as a person reads them. */
+/** Formats figures. */
 
 /** A duration: 0.4 ms, 91.3 ms, 1.25 s. */
 export function formatDuration(milliseconds: number): string {

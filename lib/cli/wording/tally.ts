@@ -1,10 +1,10 @@
-/** How several updates ended, in words. */
+/** Counts the outcomes of several updates. */
 
 import type { Outcome } from "../../update/outcome.ts";
 import type { Report } from "../../update/report/report.ts";
 import { VERDICTS } from "./verdict.ts";
 
-/** From what needs a person to what needs nothing. */
+/** The worst first. */
 const ORDER: readonly Outcome[] = [
   "needs-person",
   "rolled-back",
@@ -15,7 +15,7 @@ const ORDER: readonly Outcome[] = [
   "up-to-date",
 ];
 
-/** The reports by what they ask of a person; else in their order. */
+/** The reports sorted by outcome, the worst first. */
 export function worstFirst(reports: readonly Report[]): Report[] {
   return ORDER.flatMap((outcome) =>
     reports.filter((report) => report.outcome === outcome)
@@ -29,7 +29,7 @@ export function tallyOutcomes(reports: readonly Report[]): string {
     .filter((text) => text !== "").join(", ");
 }
 
-/** "2 need intervention"; empty where none came out so. */
+/** "2 need intervention"; empty if there are none. */
 export function tally(reports: readonly Report[], outcome: Outcome): string {
   const count = reports.filter((report) => report.outcome === outcome).length;
   if (count === 0) return "";

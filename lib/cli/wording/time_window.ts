@@ -1,9 +1,9 @@
-/** Which stretch of an update a timeline shows, in milliseconds. */
+/** The part of an update that a timeline shows, in milliseconds. */
 
 import type { Phase } from "../../update/phase.ts";
 import type { Report } from "../../update/report/report.ts";
 
-/** What a timeline needs of a report. */
+/** The fields of a report for a timeline. */
 export type Timed = Pick<
   Report,
   "phases" | "downtime_ms" | "downtime_start_ms"
@@ -15,19 +15,19 @@ export interface Span {
   readonly end: number;
 }
 
-/** A scale must have a length, even if nothing took time. */
+/** The minimum length of a scale. */
 const SHORTEST = 0.1;
-/** A downtime below this share of all time is looked at more closely. */
+/** For a downtime below this share, only its surroundings are shown. */
 const SMALLEST_SHARE = 0.3;
-/** What is shown on either side of such a downtime, in downtimes. */
+/** The margin on either side of such a downtime, as a multiple of it. */
 const MARGIN = 0.5;
 
-/** When a phase ended. */
+/** The end of a phase. */
 export function endOf(phase: Phase): number {
   return phase.start_ms + phase.duration_ms;
 }
 
-/** When the last phase, and the downtime, had ended. */
+/** The end of the last phase and of the downtime. */
 export function totalTime(
   { phases, downtime_ms: length, downtime_start_ms: start }: Timed,
 ): number {
@@ -38,14 +38,14 @@ export function totalTime(
   );
 }
 
-/** When the guest stood still; to the very end if it was not seen to go on. */
+/** The time when the guest was stopped; to the end if it did not resume. */
 export function downtimeOf(timed: Timed): Span | undefined {
   const { downtime_start_ms: start, downtime_ms: length } = timed;
   if (start === null) return undefined;
   return { start, end: length === null ? totalTime(timed) : start + length };
 }
 
-/** All time, or the surroundings of a downtime that would hardly be seen. */
+/** The total time, or the surroundings of a short downtime. */
 export function windowAround(downtime: Span | undefined, total: number): Span {
   if (downtime === undefined) return { start: 0, end: total };
   const length = downtime.end - downtime.start;

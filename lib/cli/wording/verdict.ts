@@ -1,14 +1,14 @@
-/** An outcome in words: what a person wants to know first. */
+/** The text of an outcome. */
 
 import type { Outcome } from "../../update/outcome.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration } from "./format.ts";
 
-/** How an outcome is to be felt. */
+/** How good an outcome is. */
 export type Mood = "good" | "careful" | "bad";
 
-/** The word for an outcome, and its mood. */
+/** The word and the mood of an outcome. */
 export const VERDICTS: Readonly<
   Record<Outcome, readonly [word: string, mood: Mood]>
 > = {
@@ -21,7 +21,7 @@ export const VERDICTS: Readonly<
   "needs-person": ["needs intervention", "bad"],
 };
 
-/** The VM's name, or what else tells it from others. */
+/** The name of the VM, or something else that identifies it. */
 export function vmName({ vm }: Report): string {
   return vm.name ?? vm.qmp ?? "the VM";
 }
@@ -42,7 +42,7 @@ export function mainClause(report: Report): string {
     case "shut-down":
       return `${name} was shut down during the update; it ran on ${old}`;
     case "refused":
-      // An earlier start of the same update may have stopped the guest.
+      // An earlier attempt of the update may have stopped the guest.
       return `${name} was not ${
         report.downtime_ms === null ? "touched" : "moved"
       } and runs on ${old}`;
@@ -53,7 +53,7 @@ export function mainClause(report: Report): string {
   }
 }
 
-/** "same pid 4711", "pid 4711 is now 4790"; empty where none is known. */
+/** "same pid 4711", "pid 4711 is now 4790"; empty if not known. */
 export function pidClause(
   { pid_before: before, pid_after: after }: Report,
 ): string {
@@ -64,7 +64,7 @@ export function pidClause(
     : `pid ${before} is now ${after}`;
 }
 
-/** "downtime 91.3 ms"; empty where the guest never stopped. */
+/** "downtime 91.3 ms"; empty if the guest was not stopped. */
 export function downtimeClause(report: Report): string {
   if (report.downtime_ms !== null) {
     return `downtime ${formatDuration(report.downtime_ms)}`;
@@ -72,13 +72,13 @@ export function downtimeClause(report: Report): string {
   return report.outcome === "updated" ? "still paused, as before" : "";
 }
 
-/** All that is to be said in one line, after the word. */
+/** The whole sentence, after the word. */
 export function sentence(report: Report): string {
   return [mainClause(report), pidClause(report), downtimeClause(report)]
     .filter((clause) => clause !== "").join(", ");
 }
 
-/** "QEMU 11.1.3", or where it is while its version is unknown. */
+/** "QEMU 11.1.3", or its path if the version is not known. */
 function newName({ to }: Report): string {
   if (to === null) return "the new program";
   return to.version === null ? to.exe ?? to.program : programName(to);
