@@ -9,32 +9,32 @@ import {
 } from "./guest/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
 
-/** A third of a millisecond: what the monitor waits for at most. */
+/** Some 0.3 ms, the longest that a slice delays the monitor. */
 const SLICE_INSTRUCTIONS = 10_000;
 
-/** Guest time; saved before the devices, whose deadlines are in it. */
+/** Guest time; saved before the devices, whose deadlines refer to it. */
 const clockState = vmstate("clock", { version: 1 }, { nanoseconds: i64() }, {
   postLoad({ nanoseconds }) {
     if (nanoseconds < 0n) throw new InvalidValue("nanoseconds is negative");
   },
 });
 
-/** What a board is built from. */
+/** Options of {@linkcode Board}. */
 export interface BoardOptions {
   readonly loop: MainLoop;
   readonly ram: Uint8Array;
   readonly auxRam: Uint8Array;
   readonly serial: (byte: number) => void;
-  /** The guest switched the machine off. */
+  /** Called when the guest powers the machine off. */
   readonly onPowerOff: () => void;
 }
 
-/** The platform with a clock and the slices in which its hart runs. */
+/** The platform with its clock; runs the hart in slices. */
 export class Board {
   readonly #options: BoardOptions;
   readonly #clock = new VirtualClock();
   readonly #platform: Platform;
-  /** Guest time does not pass inside a slice: runs can be repeated exactly. */
+  /** Guest time of the current slice: it does not advance within a slice. */
   #sliceTime: bigint | undefined;
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,17 +51,17 @@ export class Board {
     });
   }
 
-  /** Puts the guest program into RAM, as a first start does. */
+  /** Loads the guest program into RAM. */
   loadProgram(): void {
     this.#options.ram.set(guestProgram());
   }
 
-  /** What the guest program says of itself in its RAM. */
+  /** The status that the guest program keeps in RAM. */
   guestStatus(): GuestStatus {
     return readGuestStatus(this.#options.ram);
   }
 
-  /** Everything that has state, in the order of the stream. */
+  /** Everything with state, in the order of the stream. */
   devices(): readonly DeviceEntry[] {
     const clock: DeviceEntry<Value<typeof clockState>> = {
       idstr: clockState.name,
@@ -79,7 +79,7 @@ export class Board {
     this.#schedule();
   }
 
-  /** Stops the guest; until it starts again nothing changes its memory. */
+  /** Stops the guest; nothing changes its memory until it starts again. */
   stop(): void {
     this.#running = false;
     this.#clock.stop();
@@ -87,7 +87,7 @@ export class Board {
     clearTimeout(this.#timer);
   }
 
-  /** The next slice: now, or when a device will have something to do. */
+  /** Schedules the next slice: now, or at the next deadline of a device. */
   #schedule(): void {
     clearTimeout(this.#timer);
     const next = this.#platform.nextRun();

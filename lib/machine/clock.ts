@@ -1,10 +1,10 @@
 /**
- * The guest's clock: nanoseconds for which the VM has run, over all processes
- * it ran in. It stands still while the VM is stopped.
+ * The guest's clock: the nanoseconds that the VM has run, in all its processes.
+ * It stops while the VM is stopped.
  */
 export class VirtualClock {
   #elapsed = 0n;
-  /** Host time of the last start; undefined while it stands. */
+  /** Host time of the last start; undefined while stopped. */
   #startedAt: bigint | undefined;
 
   /** Nanoseconds of guest time. */
@@ -22,7 +22,7 @@ export class VirtualClock {
     this.#startedAt = undefined;
   }
 
-  /** Sets a clock that stands, from a loaded state. */
+  /** Sets a stopped clock to the value of a loaded state. */
   set(nanoseconds: bigint): void {
     this.#elapsed = nanoseconds;
   }

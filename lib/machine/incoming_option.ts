@@ -3,17 +3,17 @@ import { OptionValueError } from "../cmdline/mod.ts";
 import { isObject, type Json, parseJson } from "../qmp/mod.ts";
 import { readAddress } from "./commands/address.ts";
 
-/** What -incoming says, given any number of times. */
+/** The parsed values of all -incoming options. */
 export interface Incoming {
-  /** Where the stream comes from; undefined where nothing is said. */
+  /** The address of the stream; undefined if none is given. */
   readonly main: MigrationAddress | "defer" | undefined;
-  /** Whether there is a cpr channel too, which only cpr-transfer needs. */
+  /** Whether a cpr channel is given, which only cpr-transfer needs. */
   readonly cpr: boolean;
 }
 
 /**
- * Reads the values of -incoming: each a URI, "defer", or a channel in JSON. Of
- * several main channels the last counts.
+ * Parses the values of -incoming: each a URI, "defer", or a channel in JSON. The
+ * last main channel counts.
  *
  * @throws {CprctlError} when one is none of these
  */

@@ -36,22 +36,22 @@ import type { MainLoop } from "./main_loop.ts";
 import { AUX_RAM_NAME, MACHINE_TYPE, type MachineOptions } from "./options.ts";
 import { makeRam, type RamBlock } from "./ram.ts";
 
-/** Told of an event as QMP names it; many carry no data. */
+/** Called with the name of a QMP event, and its data if it has any. */
 export type EventListener = (name: string, data?: JsonObject) => void;
 
-/** What surrounds a machine: where its guest writes to, who hears of it. */
+/** The environment of a machine. */
 export interface MachineEnvironment {
   readonly loop: MainLoop;
-  /** Takes what the guest writes to its serial port. */
+  /** Receives the output of the serial port. */
   readonly serial: (byte: number) => void;
   readonly onEvent: EventListener;
-  /** Tells the operator of something that is not as meant. */
+  /** Warns the operator. */
   readonly warn: (message: string) => void;
-  /** Ends the process after a failure that leaves no machine. */
+  /** Ends the process after a failure that the machine cannot survive. */
   readonly die: (error: unknown) => void;
-  /** Resolves when all listeners have been sent what they were told. */
+  /** Resolves when all events have been written to the clients. */
   readonly flush: () => Promise<void>;
-  /** What an old process handed over; undefined in a first start. */
+  /** CPR state of the old process; undefined on a first start. */
   readonly preserved: CprRegistry | undefined;
 }
 
@@ -67,7 +67,7 @@ export class Machine implements MigrationHost {
   readonly #ram: readonly RamBlock[];
   readonly #environment: MachineEnvironment;
   #runState: RunState;
-  /** Whether `cont` was asked for while the machine could not start yet. */
+  /** Whether `cont` was called before the machine could start. */
   #autostart: boolean;
 
   constructor(options: MachineOptions, environment: MachineEnvironment) {
@@ -102,7 +102,7 @@ export class Machine implements MigrationHost {
       serial: environment.serial,
       onPowerOff: () => this.#powerOff(),
     });
-    // RAM that was handed over holds the guest already.
+    // RAM that was handed over contains the guest program.
     if (preserved === undefined) this.board.loadProgram();
     this.outgoing = new OutgoingMigration({
       host: this,
@@ -145,7 +145,7 @@ export class Machine implements MigrationHost {
     return this.board.devices();
   }
 
-  /** Tells the operator of something that is not as meant. */
+  /** Warns the operator. */
   warn(message: string): void {
     this.#environment.warn(message);
   }
@@ -184,13 +184,13 @@ export class Machine implements MigrationHost {
     else this.#runState = state === "running" ? "paused" : state;
   }
 
-  /** Resolves when no migration does anything by itself (any more). */
+  /** Resolves when no migration is active. */
   async settled(): Promise<void> {
     await new Promise<void>((resolve) => this.defer(resolve));
     await this.outgoing.settled();
   }
 
-  /** What a first start does: run, unless -S said not to. */
+  /** Starts the guest for the first time, unless -S is given. */
   launch(): void {
     if (this.#runState === "prelaunch" && this.#autostart) this.#start();
   }
@@ -201,7 +201,7 @@ export class Machine implements MigrationHost {
    * @throws {MigrationError} while a migration holds the machine
    */
   cont(): void {
-    // Until the exec, too: the guest would do again what it did meanwhile.
+    // Also until the exec: the guest would repeat what it does until then.
     if (this.outgoing.underWay) {
       throw new MigrationError("bad-state", "Migration is not finalized yet");
     }

@@ -30,7 +30,7 @@ import {
 import { PidFile } from "./pid_file.ts";
 import { openSerial } from "./serial.ts";
 
-/** A client that does not read may not keep the guest from going on. */
+/** Bounds the wait for clients that do not read, as the guest is stopped. */
 const FLUSH_TIMEOUT_MS = 100;
 
 const HELP_WORDS = ["-help", "--help", "-h"];
@@ -57,7 +57,7 @@ export async function runMachine(words: readonly string[]): Promise<number> {
   return await new MachineProcess(options, preserved).run();
 }
 
-/** QEMU would boot the guest anew on the memory that was handed over. */
+/** QEMU would boot the guest again in the RAM that was handed over. */
 function refuseReset(
   preserved: CprRegistry | undefined,
   options: MachineOptions,
@@ -120,7 +120,7 @@ class MachineProcess {
     }
   }
 
-  /** Loads what -incoming says, or starts the guest. */
+  /** Loads the state of -incoming, or starts the guest. */
   #begin(): void {
     const { main, cpr } = readIncoming(this.#options.incoming);
     if (cpr) {
@@ -137,7 +137,7 @@ class MachineProcess {
     this.#loop[Symbol.dispose]();
   }
 
-  /** Ends the process when what is under way now is done, but an exec. */
+  /** Ends the process after the current tasks, without an exec. */
   #quit(): void {
     this.#machine.outgoing.abandon();
     this.#loop.defer(() => this.#ended.resolve(0));
@@ -162,12 +162,12 @@ class MachineProcess {
         ? "Error: Line is too long\n"
         : await runLine(target, line);
       await out.print(answer + PROMPT);
-      // The next line may be meant for the program that takes over.
+      // The next line may be for the program that takes over.
       await this.#machine.settled();
     }
   }
 
-  /** Whoever sat there is gone, and the machine goes on without. */
+  /** Ends the human monitor whose input has ended; the machine runs on. */
   #endMonitor(error: unknown): void {
     if (error instanceof OsError) {
       warn(`the monitor has ended: ${error.description}`);
@@ -178,10 +178,10 @@ class MachineProcess {
 const PROMPT = "(cprctl) ";
 const STANDARD_ERROR = 2;
 
-/** Tells the operator, if anybody reads it. */
+/** Warns the operator on standard error. */
 function warn(message: string): void {
   const line = `cprctl machine: warning: ${message}\n`;
-  // Nobody reads it: no reason for a guest to stop.
+  // Standard error may be closed; the guest runs on.
   ifPossible(() => {
     using out = NonblockingWriter.over(STANDARD_ERROR);
     out.write(new TextEncoder().encode(line));

@@ -14,49 +14,49 @@ import {
 } from "../cmdline/mod.ts";
 import type { QmpAddress } from "../qmp/mod.ts";
 
-/** The one machine type, as the stream's configuration names it. */
+/** The only machine type, as named in the configuration section. */
 export const MACHINE_TYPE = "virt";
 
-/** Name of the RAM that is no backend's. */
+/** Name of the RAMBlock without a memory backend. */
 export const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
 const DEFAULT_RAM = 16 * 1024 * 1024;
-/** QEMU's limit as well; the instruction set has 2 GiB of room for RAM. */
+/** As in QEMU; the address space has 2 GiB for RAM. */
 const MAXIMUM_RAM = 2 * 1024 ** 3;
 
-/** Guest RAM made by -object, or by -m alone. */
+/** Guest RAM of -object, or of -m alone. */
 export interface RamBackend {
   /** Name of its RAMBlock. */
   readonly id: string;
   /** Bytes. */
   readonly size: number;
-  /** Whether it is shared memory, which alone can be preserved. */
+  /** Whether it is shared memory, which can be preserved. */
   readonly share: boolean;
-  /** False where -m made it: such RAM has no name that a new process knows. */
+  /** False for RAM of -m, whose name a new process does not know. */
   readonly named: boolean;
 }
 
-/** Where the guest's serial port writes to. */
+/** The output of the serial port. */
 export type SerialTarget =
   | { readonly type: "null" }
   | { readonly type: "stdio" }
   | { readonly type: "file"; readonly path: string; readonly append: boolean };
 
-/** A QMP server to open. */
+/** A QMP server of the command line. */
 export interface QmpOption {
   readonly address: QmpAddress;
-  /** Whether the machine waits for a client before it does anything. */
+  /** Whether to wait for a client before anything else. */
   readonly wait: boolean;
 }
 
-/** Everything that the command line says. */
+/** The parsed command line. */
 export interface MachineOptions {
   readonly auxRamShare: boolean;
   readonly ram: RamBackend;
   readonly name: string | undefined;
   readonly uuid: string | undefined;
   readonly qmp: readonly QmpOption[];
-  /** Whether the human monitor talks on stdin and stdout. */
+  /** Whether the human monitor is on stdin and stdout. */
   readonly monitor: boolean;
   readonly serial: SerialTarget;
   /** A migration URI, "defer", or a JSON channel. */
@@ -66,7 +66,7 @@ export interface MachineOptions {
   readonly pidfile: string | undefined;
 }
 
-/** The options that there are; -help prints the same. */
+/** The options; -help has the same. */
 const TABLE: OptionTable = new Map([
   ["machine", { takesValue: true, impliedKey: "type" }],
   ["M", { takesValue: true, impliedKey: "type", aliasOf: "machine" }],
@@ -85,7 +85,7 @@ const TABLE: OptionTable = new Map([
   ["nodefaults", { takesValue: false }],
 ]);
 
-/** The keys of their values, for those that have keys. */
+/** The keys of their values. */
 const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["machine", ["type", "aux-ram-share", "memory-backend"]],
   ["m", ["size"]],
@@ -136,7 +136,7 @@ Example: update a machine in place, by hand.
 `;
 
 /**
- * Reads the words after `machine`.
+ * Parses the words after `machine`.
  *
  * @throws {CmdlineError} naming the option that is wrong
  */
@@ -170,7 +170,7 @@ export function parseMachineOptions(words: readonly string[]): MachineOptions {
   };
 }
 
-/** A key that is not there is a slip, which the guest might pay for. */
+/** Refuses unknown keys: ignoring one could cost the guest its RAM. */
 function keys(argument: Argument): OptionValue {
   const value = keysOf(argument, TABLE);
   const known = KEYS.get(argument.option) ?? [];
@@ -266,7 +266,7 @@ function parseQmp({ value = "" }: Argument): QmpOption {
     throw new OptionValueError("qmp", value, "want unix:PATH or tcp:HOST:PORT");
   }
   const flags = new Set((match[4] ?? "").split(",").filter((it) => it !== ""));
-  // The short forms are QEMU's older spelling.
+  // The short forms are older, as in QEMU.
   const server = flags.delete("server=on") || flags.delete("server");
   const noWait = flags.delete("wait=off") || flags.delete("nowait");
   flags.delete("wait=on");

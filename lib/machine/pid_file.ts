@@ -10,7 +10,7 @@ import {
 import { ifThereSync } from "../gone.ts";
 import { CprctlError } from "../errors.ts";
 
-/** The file that tells others this process's id, as long as the process is. */
+/** A file with this process's id, which is removed when the process ends. */
 export class PidFile implements Disposable {
   readonly #path: string;
 

@@ -5,21 +5,21 @@ import { createMemfd } from "../../ffi/memfd.ts";
 import { CprError, type CprRegistry } from "../cpr/mod.ts";
 import type { MigrationBlockers } from "../migration/mod.ts";
 
-/** What a RAMBlock is made from. */
+/** Options of {@linkcode RamBlock}. */
 export interface RamBlockOptions {
-  /** Unique in the machine; the stream and CPR state know the block by it. */
+  /** Unique in the machine; identifies the block in stream and CPR state. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Whether other processes that have its memfd see what is written. */
+  /** Whether writes are visible to other processes with its memfd. */
   readonly share: boolean;
 }
 
 const SAME_OPTIONS = "Start the new program with the same memory options";
 
 /**
- * Makes the RAM of a machine; where an old process handed its RAM over, that
- * very RAM: all of it, and nothing else.
+ * Makes the RAM of a machine, or takes over the RAM that an old process handed
+ * over; then all of it must be this machine's.
  *
  * @param registry what was handed over; empty in a first start
  * @throws {CprError} when what was handed over is not this machine's RAM
@@ -56,7 +56,7 @@ function refuseOthers(
   }
 }
 
-/** What forbids preserving a block that is not shared. */
+/** The migration blocker for a block that is not shared. */
 function notShared(name: string): string {
   return `RAMBlock "${name}" cannot be preserved: share=on is required for ` +
     "memory-backend objects, and aux-ram-share=on for all other RAM";
@@ -91,7 +91,7 @@ export class RamBlock implements Disposable {
   }
 
   /**
-   * Makes a block that is new and all zero.
+   * Makes a new block of zeros.
    *
    * @throws {OsError} when there is no memory
    */
@@ -109,7 +109,7 @@ export class RamBlock implements Disposable {
   }
 
   /**
-   * Takes over the block that an old process preserved under the name.
+   * Takes over the block of that name from the old process.
    *
    * @throws {CprError} when there is none, or it is not this block
    */
@@ -127,12 +127,12 @@ export class RamBlock implements Disposable {
     return new RamBlock(options, Fd.adopt(preserved), registry);
   }
 
-  /** Bytes in use: all of it, as no block is resizable. */
+  /** Bytes in use: all, as no block is resizable. */
   get usedLength(): number {
     return this.#mapping.length;
   }
 
-  /** The block as the guest sees it. */
+  /** The memory of the block. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#mapping.bytes;
   }
@@ -151,7 +151,7 @@ export class RamBlock implements Disposable {
     return this.#memfd.number;
   }
 
-  /** Unmaps and closes the block, which is preserved no more. */
+  /** Unmaps and closes the block, and removes it from the registry. */
   [Symbol.dispose](): void {
     this.#registry.delete(this.name, 0);
     this.#mapping[Symbol.dispose]();
@@ -159,7 +159,7 @@ export class RamBlock implements Disposable {
   }
 }
 
-/** A block's memfd carries its name, so a mix-up of descriptors is noticed. */
+/** The memfd has the name of the block, by which mixed-up descriptors are detected. */
 function checkPreserved(descriptor: number, options: RamBlockOptions): void {
   const { name, size } = options;
   const link = Deno.readLinkSync(`/proc/self/fd/${descriptor}`);

@@ -15,9 +15,9 @@ import type { SerialTarget } from "./options.ts";
 const STANDARD_OUTPUT = 1;
 
 /**
- * Opens what the guest's serial port writes to. Every byte is written at once:
- * none is in this process when another program takes over. The guest does not
- * wait for whoever reads: what is not taken at once is lost, as in QEMU.
+ * Opens the output of the serial port. Bytes are written unbuffered, so that
+ * none is in this process when another program takes over. Writes do not block:
+ * what the reader does not take at once is lost, as in QEMU.
  *
  * @param warn is told the first time that bytes cannot be written at all
  * @throws {OsError} when a file cannot be opened
@@ -47,7 +47,7 @@ export function openSerial(
 function open(path: string, append: boolean): Fd {
   const flags = O_CREAT | O_NONBLOCK | O_NOCTTY |
     (append ? O_APPEND : O_TRUNC);
-  // A FIFO that nobody reads yet: opened to read as well it has a reader.
+  // A FIFO without a reader: open it for reading too, so that it has one.
   return ifPossible(() => Fd.open(path, O_WRONLY | flags), "ENXIO") ??
     Fd.open(path, O_RDWR | flags);
 }

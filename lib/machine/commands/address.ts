@@ -28,7 +28,7 @@ const transport = oneOf("file", "exec", "rdma", "socket");
 const socketType = oneOf("fd", "unix", "inet", "vsock");
 
 /**
- * Reads QMP's MigrationAddress.
+ * Parses QMP's MigrationAddress.
  *
  * @param name the argument's, for the refusal
  * @throws {CommandFailure}

@@ -1,7 +1,7 @@
 import type { Command } from "../../qmp/mod.ts";
 import type { Machine } from "../machine.ts";
 
-/** What commands work with. */
+/** The context of QMP commands. */
 export interface CommandContext {
   readonly machine: Machine;
   /** Ends the machine and this process. */
@@ -10,5 +10,5 @@ export interface CommandContext {
   humanLine(line: string): Promise<string>;
 }
 
-/** A group of commands, made for one machine. */
+/** Makes a group of commands for a machine. */
 export type CommandGroup = (context: CommandContext) => Record<string, Command>;

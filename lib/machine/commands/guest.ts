@@ -1,7 +1,7 @@
 import { command } from "../../qmp/mod.ts";
 import type { CommandGroup } from "./context.ts";
 
-/** What the guest is and does, for people and tests to look at. */
+/** The status of the guest, for people and tests. */
 export const GUEST_COMMANDS: CommandGroup = ({ machine }) => ({
   "x-query-ramblock": command({}, () =>
     machine.ramBlocks().map((block) => ({

@@ -10,7 +10,7 @@ import { MACHINE_TYPE } from "../options.ts";
 import type { Machine } from "../machine.ts";
 import type { CommandGroup } from "./context.ts";
 
-/** QEMU's queries for what this machine has none of; all answer with []. */
+/** QEMU's queries about things that this machine does not have; all return []. */
 const NONE_OF = [
   "query-block",
   "query-block-exports",
@@ -24,7 +24,7 @@ const NONE_OF = [
   "query-vnc-servers",
 ];
 
-/** What the machine is made of, in QEMU's shapes. */
+/** The parts of the machine, in QEMU's format. */
 export const INVENTORY_COMMANDS: CommandGroup = ({ machine }) => ({
   ...Object.fromEntries(
     NONE_OF.map((name) => [name, command({}, (): Json => [])]),
@@ -88,7 +88,7 @@ interface Property {
   readonly value: Json;
 }
 
-/** The object tree, as far as an update asks for it. */
+/** The QOM tree, as far as an update needs it. */
 function objects(machine: Machine): Map<string, Map<string, Property>> {
   const { ram, auxRamShare } = machine.options;
   const backends: [string, Property][] = ram.named

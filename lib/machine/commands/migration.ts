@@ -22,7 +22,7 @@ import type { Machine } from "../machine.ts";
 import { readAddress } from "./address.ts";
 import type { CommandGroup } from "./context.ts";
 
-/** Where `migrate` and `migrate-incoming` take the stream to and from. */
+/** The target of `migrate` and `migrate-incoming`. */
 const TARGET = {
   uri: optional(text()),
   channels: optional(list(record({
@@ -32,7 +32,7 @@ const TARGET = {
 };
 type Target = Arguments<typeof TARGET>;
 
-/** The main channel; a cpr channel is of no use to cpr-exec. */
+/** The main channel; cpr-exec does not use a cpr channel. */
 function mainAddress({ uri, channels = [] }: Target): MigrationAddress {
   if ((uri === undefined) === (channels.length === 0)) {
     throw new CommandFailure("Need either 'uri' or 'channels' argument");
@@ -47,7 +47,7 @@ function mainAddress({ uri, channels = [] }: Target): MigrationAddress {
   return readAddress(main.addr, "channels[].addr");
 }
 
-/** Tells the operator of a channel that is left alone. */
+/** Warns the operator of a channel that is not used. */
 function warnOfCprChannel(machine: Machine, { channels = [] }: Target): void {
   if (channels.every(({ "channel-type": type }) => type === "main")) return;
   machine.warn(
@@ -113,7 +113,7 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
   "query-migrate-capabilities": command({}, () => machine.capabilities.list()),
 });
 
-/** Nothing where there never was a migration, as in QEMU. */
+/** Empty before the first migration, as in QEMU. */
 function statusOf(
   outgoing: OutgoingMigration,
   incoming: IncomingMigration,

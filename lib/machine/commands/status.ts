@@ -2,16 +2,16 @@ import { command, type QemuVersion } from "../../qmp/mod.ts";
 import { VERSION } from "../../version.ts";
 import type { CommandGroup } from "./context.ts";
 
-/** What a machine without -uuid says, as QEMU does. */
+/** The UUID without -uuid, as in QEMU. */
 const NO_UUID = "00000000-0000-0000-0000-000000000000";
 
-/** This program's version in the shape of the QMP greeting. */
+/** This program's version as in the QMP greeting. */
 export function programVersion(): QemuVersion {
   const [major = 0, minor = 0, micro = 0] = VERSION.split(".").map(Number);
   return { major, minor, micro, package: `cprctl ${VERSION}` };
 }
 
-/** The run state, who the machine is, and how it starts, stops and ends. */
+/** Commands about run state and identity; cont, stop, quit. */
 export const STATUS_COMMANDS: CommandGroup = ({ machine, quit }) => ({
   "query-status": command({}, () => ({
     status: machine.runState,

@@ -65,8 +65,8 @@ export function multiplyDivide(funct3: number, a: number, b: number): number {
 }
 
 /**
- * OP and OP-IMM by funct3. `alternate` is bit 30 of the instruction: it makes
- * subtraction of addition and an arithmetic shift of a logical one.
+ * OP and OP-IMM by funct3. `alternate` is bit 30 of the instruction: subtraction
+ * instead of addition, an arithmetic shift instead of a logical one.
  */
 export function integerOperation(
   funct3: number,

@@ -1,41 +1,41 @@
 /** Physical address of the first byte of guest RAM. */
 export const RAM_BASE = 0x8000_0000;
 
-/** RAM reaches to the end of the 32-bit physical address space at most. */
+/** Up to the end of the 32-bit physical address space. */
 export const MAXIMUM_RAM = 0x8000_0000;
 
-/** Bytes that one access moves. */
+/** Bytes of an access. */
 export type Width = 1 | 2 | 4;
 
-/** The machine as one hart sees it. Addresses are unsigned 32-bit. */
+/** The bus of a hart. Addresses are unsigned 32-bit. */
 export interface HartBus {
   /**
-   * Guest RAM at {@linkcode RAM_BASE}, little-endian; the hart works on these
-   * bytes directly. A multiple of 4 bytes, at a multiple of 4.
+   * Guest RAM at {@linkcode RAM_BASE}, little-endian, which the hart accesses
+   * directly. Size and offset in its buffer are multiples of 4.
    */
   readonly ram: Uint8Array;
 
   /**
-   * Reads outside of RAM; the address is a multiple of the width.
+   * Reads outside of RAM, at a multiple of the width.
    *
-   * @returns the value as an integer of that width, of either sign, or
-   * undefined when nothing answers
+   * @returns the value as an integer of that width, signed or unsigned;
+   * undefined if no device has the address
    */
   load(address: number, width: Width): number | undefined;
 
   /**
    * Writes outside of RAM; only the low bits that fit the width count.
    *
-   * @returns false when nothing answers
+   * @returns false if no device has the address
    */
   store(address: number, width: Width, value: number): boolean;
 
-  /** Interrupt lines that are high now, as bits of the mip register. */
+  /** The high interrupt lines, as bits of the mip register. */
   interrupts(): number;
 
-  /** The platform's mtime, which the time CSR shows. */
+  /** The platform's mtime, for the time CSR. */
   time(): bigint;
 
-  /** True once the guest asked for poweroff or reset. */
+  /** True after the guest has requested poweroff or reset. */
   readonly stopRequested: boolean;
 }

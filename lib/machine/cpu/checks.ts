@@ -1,7 +1,7 @@
 import { InvalidValue } from "../../vmstate/mod.ts";
 
 /**
- * Refuses a loaded value with bits that the hardware always keeps clear.
+ * Refuses a loaded value with bits that are always clear in hardware.
  *
  * @throws {InvalidValue} naming the field
  */
@@ -13,7 +13,7 @@ export function requireClear(name: string, value: number, bits: number): void {
 }
 
 /**
- * Refuses a loaded value that is not what `holds` says.
+ * Refuses a loaded value unless `holds`.
  *
  * @throws {InvalidValue} naming the field
  */

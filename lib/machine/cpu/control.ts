@@ -19,7 +19,7 @@ const withHigh = (value: bigint, high: number) =>
 
 const VECTORED = 1;
 
-/** The trap registers as a hart comes out of reset. */
+/** The trap registers after reset. */
 export function resetTrap(): TrapState {
   return {
     mstatus: MSTATUS.MPP,
@@ -32,7 +32,7 @@ export function resetTrap(): TrapState {
   };
 }
 
-/** Control and status registers of one hart, and its way in and out of traps. */
+/** Control and status registers of a hart; enters and leaves traps. */
 export class ControlRegisters {
   trap: TrapState = resetTrap();
   cycles = 0n;
@@ -43,18 +43,18 @@ export class ControlRegisters {
     this.#bus = bus;
   }
 
-  /** Counts what ran since the last call; 64 bits, wrapping. */
+  /** Advances the counters; 64 bits, wrapping. */
   count(executed: number, retired: number): void {
     this.cycles = BigInt.asUintN(64, this.cycles + BigInt(executed));
     this.instret = BigInt.asUintN(64, this.instret + BigInt(retired));
   }
 
-  /** True when an enabled interrupt is pending, whatever mstatus.MIE says. */
+  /** True if an enabled interrupt is pending, regardless of mstatus.MIE. */
   get wakeUp(): boolean {
     return (this.#bus.interrupts() & this.trap.mie) !== 0;
   }
 
-  /** Cause of the interrupt to take now; undefined when there is none. */
+  /** Cause of the interrupt to take; undefined if there is none. */
   interruptToTake(): number | undefined {
     if ((this.trap.mstatus & MSTATUS.MIE) === 0) return undefined;
     const pending = this.#bus.interrupts() & this.trap.mie;
@@ -91,7 +91,7 @@ export class ControlRegisters {
   /**
    * Leaves a trap (MRET).
    *
-   * @returns the address to go on at
+   * @returns the address to continue at
    */
   leave(): number {
     const { trap } = this;
@@ -151,8 +151,8 @@ export class ControlRegisters {
   }
 
   /**
-   * Writes the bits that can change. The counters are set one short, for the
-   * writing instruction itself is counted after it.
+   * Writes the writable bits. Counters are set to one less, because the writing
+   * instruction is counted after it.
    *
    * @returns false when the register does not exist or cannot be written
    */

@@ -1,6 +1,6 @@
 /**
- * Names of the machine-mode architecture: CSR numbers, their bits, and trap
- * causes, as the RISC-V privileged specification 1.12 has them.
+ * CSR numbers, their bits, and trap causes of machine mode, as in the RISC-V
+ * privileged specification 1.12.
  *
  * @module
  */
@@ -34,21 +34,21 @@ export const CSR = {
   mconfigptr: 0xf15,
 } as const;
 
-/** Bits of mstatus. MPP reads as machine mode always: there is no other. */
+/** Bits of mstatus. MPP is always machine mode, the only mode. */
 export const MSTATUS = {
   MIE: 1 << 3,
   MPIE: 1 << 7,
   MPP: 3 << 11,
 } as const;
 
-/** Interrupts as bits of mie and mip; the bit's number is the cause. */
+/** Interrupts as bits of mie and mip; the bit number is the cause. */
 export const INTERRUPT = {
   software: 1 << 3,
   timer: 1 << 7,
   external: 1 << 11,
 } as const;
 
-/** All interrupts that the hart knows. */
+/** All interrupts of the hart. */
 export const ALL_INTERRUPTS = INTERRUPT.software | INTERRUPT.timer |
   INTERRUPT.external;
 
@@ -68,8 +68,8 @@ export const CAUSE = {
 /** Set in mcause when the trap is an interrupt. */
 export const INTERRUPT_CAUSE = 0x8000_0000;
 
-/** Bits that mcause has: the interrupt flag and the 16 base causes. */
+/** Bits of mcause: the interrupt flag and the 16 base causes. */
 export const CAUSE_BITS = 0x8000_000f;
 
-/** What misa says: RV32 with A, I and M. */
+/** misa: RV32 with A, I and M. */
 export const MISA = 0x4000_0000 | 1 << 0 | 1 << 8 | 1 << 12;

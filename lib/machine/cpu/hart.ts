@@ -7,14 +7,14 @@
  *    ┌──────────▼──────────┐ pending and enabled   ┌────────────┐
  *    │ fetch, decode, act  │──────────────────────▶│ trap entry │
  *    └──────────┬──────────┘◀──────────────────────└────────────┘
- *               │ MMIO, CSR write or MRET: look at the interrupts again
+ *               │ MMIO, CSR write or MRET: check interrupts again
  *               ▼
  *      "budget" │ "wfi" │ "halt"
  * ```
  *
- * Interrupt lines are looked at when a slice begins and after whatever the
- * guest itself can change them by, not between: with a clock that stands still
- * during a slice, execution does not depend on where slices are cut.
+ * Interrupt lines are sampled at the start of a slice and after instructions by
+ * which the guest can change them, not between. As the clock does not advance
+ * during a slice, execution does not depend on the length of slices.
  * Misaligned loads and stores trap.
  *
  * @module
@@ -35,7 +35,7 @@ import type { HartState } from "./state.ts";
 export type StopReason = "budget" | "wfi" | "halt";
 
 export interface RunResult {
-  /** Instructions begun, those that trapped included. */
+  /** Instructions executed, including those that trapped. */
   readonly executed: number;
   readonly reason: StopReason;
 }
@@ -57,10 +57,10 @@ export class Hart {
   #pc = 0;
   #waiting = false;
   #reservation: number | undefined;
-  /** What a trapping instruction leaves for mtval. */
+  /** The mtval of a trapping instruction. */
   #trapValue = 0;
 
-  /** @throws {RangeError} when the RAM's size or place cannot be used */
+  /** @throws {RangeError} when the RAM's size or alignment is not supported */
   constructor(bus: HartBus) {
     const { buffer, byteOffset, length } = bus.ram;
     if (length === 0 || length % 4 !== 0 || length > MAXIMUM_RAM) {
@@ -74,7 +74,7 @@ export class Hart {
     this.reset();
   }
 
-  /** Puts every register back and the pc to the start of RAM. */
+  /** Resets all registers; the pc is the start of RAM. */
   reset(): void {
     this.#x.fill(0);
     this.#pc = RAM_BASE | 0;
@@ -100,7 +100,7 @@ export class Hart {
     };
   }
 
-  /** Takes over a state that its description has checked. */
+  /** Loads a state that its description has checked. */
   restore(state: HartState): void {
     this.#pc = state.pc | 0;
     this.#x.set(state.x);
@@ -111,14 +111,14 @@ export class Hart {
     this.#reservation = state.reservation?.address;
   }
 
-  /** True while the hart has nothing to do until an interrupt comes. */
+  /** True while the hart waits for an interrupt. */
   get waiting(): boolean {
     return this.#waiting && !this.#control.wakeUp;
   }
 
   /**
-   * Runs at most `budget` instructions; fewer when the guest waits for an
-   * interrupt or asked to be stopped.
+   * Runs up to `budget` instructions; fewer if the guest waits for an interrupt
+   * or has requested a stop.
    */
   run(budget: number): RunResult {
     if (this.#bus.stopRequested) return { executed: 0, reason: "halt" };

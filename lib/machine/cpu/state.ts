@@ -33,7 +33,7 @@ const trapState = vmstate("cpu/trap", { version: 1 }, {
 
 export type TrapState = Value<typeof trapState>;
 
-/** The word that LR reserved; sent while a reservation stands. */
+/** The word that LR reserved; sent while it is reserved. */
 const reservationState = vmstate("cpu/reservation", { version: 1 }, {
   address: u32(),
 }, {
@@ -42,7 +42,7 @@ const reservationState = vmstate("cpu/reservation", { version: 1 }, {
   },
 });
 
-/** All of one hart. Registers are unsigned here. */
+/** The state of a hart. Registers are unsigned. */
 export const hartState = vmstate("cpu", { version: 1 }, {
   pc: u32(),
   x: array(u32(), 32),

@@ -11,7 +11,7 @@ interface Attachment {
 export class AddressSpace {
   readonly #attachments: Attachment[] = [];
 
-  /** @throws {RangeError} when the range reaches into another one, or RAM */
+  /** @throws {RangeError} when the range overlaps another one, or RAM */
   attach(region: { base: number; size: number }, device: Device): void {
     const { base, size } = region;
     const overlaps = this.#attachments.some((other) =>
@@ -25,13 +25,13 @@ export class AddressSpace {
     this.#attachments.push({ base, size, device });
   }
 
-  /** @returns undefined when nothing answers */
+  /** @returns undefined if no device has the address */
   load(address: number, width: Width): number | undefined {
     const found = this.#at(address, width);
     return found?.device.read(address - found.base, width);
   }
 
-  /** @returns false when nothing answers */
+  /** @returns false if no device has the address */
   store(address: number, width: Width, value: number): boolean {
     const found = this.#at(address, width);
     return found?.device.write(address - found.base, width, value) ?? false;

@@ -25,7 +25,7 @@ import { TICKS_A_SECOND } from "./memory_map.ts";
 
 const NANOSECONDS_A_TICK = BigInt(1e9 / TICKS_A_SECOND);
 const NEVER = 2n ** 64n - 1n;
-/** The last ns that a timer's deadline can name. */
+/** The largest deadline of a timer in ns. */
 const LAST_DEADLINE = 2n ** 63n - 1n;
 
 /** Offsets of the registers. */
@@ -42,7 +42,7 @@ export const clintState = vmstate("clint", { version: 1 }, {
   mtimecmp: u64(),
   /** mtime is guest time in ticks plus this, modulo 2^64. */
   timeBase: i64(),
-  /** When the timer interrupt will rise; null when it has, or never will. */
+  /** When the timer interrupt will be raised; null if it is, or never will be. */
   deadline: timer(),
 }, {
   postLoad({ mtimecmp, timeBase, deadline }) {

@@ -1,12 +1,12 @@
 /**
- * A DMA engine that computes checksums of RAM in the background: the guest
- * queues ranges, the engine takes its time over each, writes the digest to
- * RAM, and interrupts.
+ * A DMA engine that computes digests of RAM in the background: the guest queues
+ * ranges; the engine takes time for each, writes the digest to RAM, and raises
+ * an interrupt.
  *
  * ```
  * 00  address    of the range, a multiple of 4
  * 04  length     in bytes, a multiple of 4, at most 1 MiB
- * 08  result     where the digest's word goes, a multiple of 4
+ * 08  result     address for the digest, a multiple of 4
  * 0c  submit     write anything: queue the request in 00 … 08
  * 10  status     bits 0-7 requests queued, 8 interrupt, 9 error; write 1 to
  *                8 or 9 to clear it
@@ -32,7 +32,7 @@ import {
 } from "../../vmstate/mod.ts";
 import type { Clock, Device, TimedDevice } from "./device.ts";
 
-/** Requests that can wait, the one in work included. */
+/** Size of the queue, including the current request. */
 export const DIGEST_QUEUE = 8;
 /** One request stays well below the time between two slices. */
 const MAXIMUM_DIGEST = 1024 * 1024;
@@ -236,7 +236,7 @@ export class DigestEngine implements Device, TimedDevice {
     this.#state.interrupt = true;
   }
 
-  /** Starts on the first request, if there is one. */
+  /** Starts the first request, if there is one. */
   #begin(now: bigint): void {
     const [first] = this.#state.requests;
     this.#state.deadline = first === undefined
@@ -244,7 +244,7 @@ export class DigestEngine implements Device, TimedDevice {
       : now + BigInt(first.length) * NANOSECONDS_A_BYTE;
   }
 
-  /** Completes what is due, one request after another. */
+  /** Completes the requests that are due. */
   #work(): void {
     const state = this.#state;
     while (state.deadline !== null && state.deadline <= this.#clock()) {

@@ -1,26 +1,25 @@
 import type { Width } from "../cpu/mod.ts";
 import type { Device } from "./device.ts";
 
-/** What the guest asked the machine for. */
+/** A request of the guest. */
 export type StopRequest = "poweroff" | "reset";
 
 const POWEROFF = 0x5555;
 const RESET = 0x7777;
 
 /**
- * The way out: the guest writes 0x5555 to offset 0 for poweroff, 0x7777 for
- * reset. What it asked for is done before anything is migrated, so there is
- * no state.
+ * Poweroff and reset: the guest writes 0x5555 or 0x7777 to offset 0. Requests are
+ * executed before a migration, so that there is no state.
  */
 export class Finisher implements Device {
   #request: StopRequest | undefined;
 
-  /** What was asked for and not yet taken. */
+  /** The pending request. */
   get request(): StopRequest | undefined {
     return this.#request;
   }
 
-  /** Gives the request to whoever carries it out; the guest may run on. */
+  /** Takes the request; the guest may run on. */
   take(): StopRequest | undefined {
     const request = this.#request;
     this.#request = undefined;

@@ -1,6 +1,5 @@
 /**
- * Where things are in the guest's physical address space, and which interrupt
- * each device has.
+ * The guest's physical address space, and the interrupts of its devices.
  *
  * ```
  * 0010_0000  finisher      poweroff and reset

@@ -1,7 +1,7 @@
 import type { Width } from "../cpu/mod.ts";
 import type { Device } from "./device.ts";
 
-/** Memory that the guest reaches through the bus, little-endian. */
+/** Memory that the guest accesses over the bus, little-endian. */
 export class MemoryWindow implements Device {
   readonly #view: DataView;
 

@@ -1,4 +1,4 @@
-/** The devices of the embedded machine, and the platform made of them. @module */
+/** The devices of the embedded machine, and its platform. @module */
 
 export { AddressSpace } from "./address_space.ts";
 export { Clint, CLINT_REGISTER, type ClintState, clintState } from "./clint.ts";

@@ -21,18 +21,18 @@ import { Plic, plicState } from "./plic.ts";
 import { Uart } from "./uart.ts";
 import { uartState } from "./uart_state.ts";
 
-/** What the platform is built around. */
+/** Options of {@linkcode Platform}. */
 export interface PlatformOptions {
-  /** Main RAM; the machine keeps it mapped as long as the platform lives. */
+  /** Main RAM; must stay mapped while the platform is used. */
   readonly ram: Uint8Array;
   /** Auxiliary RAM, of the memory map's size. */
   readonly auxRam: Uint8Array;
   readonly clock: Clock;
-  /** Gets every byte that the guest sends over its serial port. */
+  /** Receives each byte that the guest sends over its serial port. */
   readonly serial: (byte: number) => void;
 }
 
-/** One hart and its devices, wired up: all of the machine but its memory. */
+/** A hart and its devices: the machine without its memory. */
 export class Platform {
   readonly #hart: Hart;
   readonly #clint: Clint;
@@ -41,7 +41,7 @@ export class Platform {
   readonly #digest: DigestEngine;
   readonly #finisher = new Finisher();
 
-  /** @throws {RangeError} when a memory has a size that cannot be used */
+  /** @throws {RangeError} when the size of a memory is not supported */
   constructor(options: PlatformOptions) {
     const { ram, auxRam, clock, serial } = options;
     if (auxRam.length !== AUX_RAM.size) {
@@ -77,24 +77,24 @@ export class Platform {
     return this.#hart.run(budget);
   }
 
-  /** True while the guest has nothing to do until an interrupt comes. */
+  /** True while the guest waits for an interrupt. */
   get waiting(): boolean {
     return this.#hart.waiting;
   }
 
-  /** A character for the guest; false when it was lost for lack of room. */
+  /** Receives a character; false if it was lost because the FIFO is full. */
   receive(byte: number): boolean {
     return this.#uart.receive(byte);
   }
 
-  /** What the guest asked for; the next call gives undefined again. */
+  /** Takes the pending request of the guest. */
   takeStopRequest(): StopRequest | undefined {
     return this.#finisher.take();
   }
 
   /**
-   * Guest time, still to come, at which a device will do something by itself,
-   * which may wake the guest; null when none will before input comes.
+   * Guest time of the next deadline of a device, which may wake the guest; null
+   * if there is none before input comes.
    */
   nextDeadline(): bigint | null {
     let next: bigint | null = null;
@@ -108,10 +108,9 @@ export class Platform {
   }
 
   /**
-   * Guest time from which on there is something to run: 0 for at once, null
-   * when the guest waits for input and nothing else. The order of the two
-   * looks matters: with the clock running, a deadline that falls due between
-   * them is seen by the second.
+   * Guest time at which to run again: 0 for at once, null if the guest waits for
+   * input only. The order of the two checks matters: the clock runs, and a
+   * deadline that is reached between them is noticed by the second.
    */
   nextRun(): bigint | null {
     const deadline = this.nextDeadline();
@@ -119,14 +118,14 @@ export class Platform {
   }
 
   /**
-   * Has the devices do all that has fallen due, which they put off until they
-   * are looked at: while the clock stands still they write to no memory then.
+   * Makes the devices do all that is due, which they otherwise do when they are
+   * accessed. After this they write to no memory while the clock is stopped.
    */
   settle(): void {
     this.nextDeadline();
   }
 
-  /** Puts hart and devices back to how they start; memory stays. */
+  /** Resets hart and devices; memory stays. */
   reset(): void {
     this.#finisher.take();
     for (
@@ -140,7 +139,7 @@ export class Platform {
     ) part.reset();
   }
 
-  /** Everything that has state, in the order of the stream. */
+  /** Everything with state, in the order of the stream. */
   devices(): readonly DeviceEntry[] {
     return [
       entry(hartState, this.#hart),

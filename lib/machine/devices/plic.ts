@@ -7,8 +7,8 @@
  * idle ────────────────▶ pending ────────▶ in service ──────────▶ idle
  *
  * 00_0000 + 4 n   priority of source n, 0 (never) to 7
- * 00_1000         pending, one bit a source
- * 00_2000         enabled, one bit a source
+ * 00_1000         pending, one bit per source
+ * 00_2000         enabled, one bit per source
  * 20_0000         threshold
  * 20_0004         read: claim; write: complete
  * ```
@@ -73,12 +73,12 @@ export class Plic implements Device {
   #enabled = 0;
   #threshold = 0;
 
-  /** Takes note of the lines that are high now, one bit a source. */
+  /** Samples the lines, one bit per source. */
   raise(lines: number): void {
     this.#pending |= lines & SOURCE_BITS & ~this.#inService;
   }
 
-  /** True while there is something to claim. */
+  /** True while a source can be claimed. */
   get interrupt(): boolean {
     return this.#best() !== 0;
   }
@@ -149,7 +149,7 @@ export class Plic implements Device {
     if (source > 0 && source < PLIC_SOURCES) this.#priority[source] = value;
   }
 
-  /** The source to serve next; of equal ones the lowest; 0 for none. */
+  /** The source with the highest priority, the lowest of equal ones; 0 for none. */
   #best(): number {
     let best = 0;
     let highest = this.#threshold;

@@ -13,10 +13,10 @@
  * 7       SCR               SCR
  * ```
  *
- * What is sent is gone at once, so the transmitter is always empty. Modem
- * lines do not change but in loopback, and cause no interrupts; there are no
- * framing errors. Characters that wait below the trigger level interrupt after
- * four character times, which is the state that moves in a subsection.
+ * Characters are sent at once, so the transmitter is always empty. Modem lines
+ * change in loopback only, and cause no interrupts; there are no framing errors.
+ * Characters below the trigger level cause an interrupt after four character
+ * times, the state of which is in a subsection.
  *
  * @module
  */
@@ -90,22 +90,22 @@ export class Uart implements Device, TimedDevice {
 
   constructor(
     clock: Clock,
-    /** Gets every byte that the guest sends, when it sends it. */
+    /** Receives each byte that the guest sends. */
     send: (byte: number) => void,
   ) {
     this.#clock = clock;
     this.#send = send;
   }
 
-  /** How many characters there is room for now. */
+  /** Free characters of the FIFO. */
   get room(): number {
     return this.#depth - this.#state.rxCount;
   }
 
   /**
-   * A character arrives from outside.
+   * Receives a character.
    *
-   * @returns false when there was no room: it is lost, and the guest is told
+   * @returns false if the FIFO is full: it is lost, and LSR has an overrun
    */
   receive(byte: number): boolean {
     if (this.room <= 0) {
@@ -117,7 +117,7 @@ export class Uart implements Device, TimedDevice {
     return true;
   }
 
-  /** True while any enabled interrupt is there. */
+  /** True while an enabled interrupt is pending. */
   get interrupt(): boolean {
     return this.#source() !== IIR.none;
   }
@@ -205,12 +205,12 @@ export class Uart implements Device, TimedDevice {
     return (this.#state.mcr & LOOPBACK) !== 0;
   }
 
-  /** Characters that make the receiver interrupt. */
+  /** The trigger level of the receiver. */
   get #trigger(): number {
     return this.#isFifo ? TRIGGER_LEVELS[this.#state.fcr >> 6] ?? 1 : 1;
   }
 
-  /** Starts the timeout anew: a character came or went. */
+  /** Restarts the timeout after a character was received or read. */
   #rxChanged(): void {
     const state = this.#state;
     state.rxCount = state.rx.length;
@@ -222,7 +222,7 @@ export class Uart implements Device, TimedDevice {
     state.timeout = { pending: false, deadline: this.#clock() + wait };
   }
 
-  /** The timeout, as of now. */
+  /** The state of the timeout. */
   #timeout(): UartTimeout | undefined {
     const { timeout } = this.#state;
     const deadline = timeout?.deadline ?? null;
@@ -270,14 +270,14 @@ export class Uart implements Device, TimedDevice {
     this.#state.transmitted = true;
   }
 
-  /** Enabling the transmitter's interrupt shows that it is empty. */
+  /** Enabling the transmitter's interrupt raises it, as it is empty. */
   #enable(ier: number): void {
     const risen = ier & ~this.#state.ier;
     if ((risen & UART_ENABLE.transmitted) !== 0) this.#state.transmitted = true;
     this.#state.ier = ier;
   }
 
-  /** Turning the FIFO on or off empties it, as does asking for that. */
+  /** Turning the FIFO on or off clears it, as does the clear bit. */
   #controlFifo(byte: number): void {
     const turns = ((byte ^ this.#state.fcr) & FIFO_ENABLED) !== 0;
     this.#state.fcr = (byte & FIFO_ENABLED) !== 0 ? byte & UART_BITS.fcr : 0;

@@ -9,27 +9,26 @@ import {
   vmstate,
 } from "../../vmstate/mod.ts";
 
-/** Characters that the receive FIFO holds. */
+/** Characters of the receive FIFO. */
 export const FIFO_DEPTH = 16;
 
-/** Bits of the registers that can be set. */
+/** Writable bits of the registers. */
 export const UART_BITS = {
   ier: 0x0f,
   fcr: 0xc1,
   mcr: 0x1f,
 } as const;
 
-/** Set in FCR while the FIFO is on; without it there is one character. */
+/** Set in FCR while the FIFO is on; without the FIFO there is one character. */
 export const FIFO_ENABLED = 0x01;
 
 /**
- * Characters wait in the FIFO and nothing has come or gone for a while: sent
- * only then, as most of the time the FIFO is empty.
+ * The receive timeout. Sent only if the FIFO has characters, which is rare.
  */
 const uartTimeoutState = vmstate("uart/timeout", { version: 1 }, {
-  /** The interrupt is there. */
+  /** Whether the interrupt is pending. */
   pending: bool(),
-  /** When it will be; null when it is. */
+  /** When it will be raised; null if it is pending. */
   deadline: timer(),
 }, {
   postLoad({ pending, deadline }) {
@@ -49,9 +48,9 @@ export const uartState = vmstate("uart", { version: 1 }, {
   lcr: u8(),
   mcr: u8(),
   scr: u8(),
-  /** A character came and found no room. */
+  /** A character was lost because the FIFO was full. */
   overrun: bool(),
-  /** The transmitter became empty, and the guest has not seen it. */
+  /** The transmitter-empty interrupt is pending. */
   transmitted: bool(),
   rxCount: u8(),
   rx: varray(u8(), "rxCount"),

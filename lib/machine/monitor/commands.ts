@@ -15,14 +15,14 @@ export interface MonitorCommand {
   run(target: MonitorTarget, rest: string): Promise<string>;
 }
 
-/** A command that was not written as it should be. */
+/** A command with invalid arguments. */
 class MonitorUsage extends CprctlError {
   constructor(usage: string) {
     super("monitor-usage", `Write it as: ${usage}`);
   }
 }
 
-/** A command that only passes on to QMP. */
+/** A command that runs a QMP command. */
 function plain(
   names: readonly string[],
   help: string,
@@ -81,7 +81,7 @@ const SET_PARAMETER: MonitorCommand = {
   },
 };
 
-/** A bigint where a number would not be exact, as in QMP. */
+/** A bigint if a number would not be exact, as in QMP. */
 function integer(digits: string): number | bigint {
   const number = Number(digits);
   return Number.isSafeInteger(number) ? number : BigInt(digits);
@@ -150,7 +150,7 @@ const HELP: MonitorCommand = {
   run: () => Promise.resolve(helpText()),
 };
 
-/** All commands, in the order in which help shows them. */
+/** All commands, in the order of help. */
 const COMMANDS: readonly MonitorCommand[] = [
   plain(["cont", "c"], "let the guest run", "cont"),
   HELP,

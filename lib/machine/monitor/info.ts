@@ -1,4 +1,4 @@
-/** What `info` shows. @module */
+/** The subjects of `info`. @module */
 
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import type { MonitorTarget } from "./target.ts";
@@ -9,7 +9,7 @@ interface Subject {
   show(target: MonitorTarget): Promise<string>;
 }
 
-/** A subject whose text is made from the reply to one QMP command. */
+/** A subject that prints the reply to a QMP command. */
 function from(
   help: string,
   command: string,
@@ -24,12 +24,12 @@ function from(
   };
 }
 
-/** A subject that QEMU has and this machine has none of. */
+/** A subject that this machine does not have, unlike QEMU. */
 function none(help: string): Subject {
   return { help, show: () => Promise.resolve("") };
 }
 
-/** "name: value" a line. */
+/** One line "name: value" per member. */
 function lines(reply: JsonObject): string {
   return Object.entries(reply)
     .map(([name, value]) => `${name}: ${plainText(value)}\n`).join("");
@@ -40,7 +40,7 @@ function plainText(value: Json): string {
   return isObject(value) ? JSON.stringify(value) : String(value);
 }
 
-/** The elements of a reply that is a list, one a line. */
+/** One line per element of a list. */
 function rows(format: (row: JsonObject) => string) {
   return ({ list }: JsonObject): string =>
     Array.isArray(list)
@@ -105,7 +105,7 @@ export const INFO: ReadonlyMap<string, Subject> = new Map(Object.entries({
   ),
 }));
 
-/** The subjects, one a line. */
+/** One line per subject. */
 export function infoHelp(): string {
   return [...INFO]
     .map(([name, { help }]) => `info ${name} -- ${help}\n`).join("");

@@ -1,12 +1,12 @@
-/** A quote that is opened and not closed. */
+/** A quote is not closed. */
 export class UnbalancedQuote extends Error {
   override readonly name = "UnbalancedQuote";
 }
 
 /**
- * Splits text into words as a shell does: blanks part words, single quotes keep
- * everything, double quotes keep all but `\"` and `\\`, and a backslash outside
- * of quotes keeps the next character. Nothing is expanded.
+ * Splits text into words as a shell does: blanks separate words, single quotes
+ * keep everything, double quotes keep all but `\"` and `\\`, and a backslash
+ * outside of quotes keeps the next character. Nothing is expanded.
  *
  * @throws {UnbalancedQuote} when a quote is left open
  *

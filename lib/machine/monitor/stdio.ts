@@ -4,7 +4,7 @@ import { Fd } from "../../../ffi/fd.ts";
 import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 import { poll, POLLIN, pollNow } from "../../../ffi/poll.ts";
 
-/** Waits again after this long; nothing is lost by it. */
+/** One wait for input; the wait is repeated. */
 const PATIENCE_MS = 60_000;
 
 /** Longer than any command; QEMU's own limit is 4095 bytes. */
@@ -15,8 +15,8 @@ const NEWLINE = 0x0a;
 const STANDARD_OUTPUT = 1;
 
 /**
- * Lines of standard input, one byte at a time: what was not asked for stays in
- * the pipe or terminal for the next program, which may take over at any line.
+ * Reads lines of standard input, one byte at a time: unread input stays in the
+ * pipe or terminal for the next program, which may take over after any line.
  *
  * @yields undefined for a line that is too long to be a command
  * @throws {OsError} when it cannot be read
@@ -54,14 +54,14 @@ async function readable(input: Fd): Promise<void> {
   }
 }
 
-/** Standard output, which may be slow while everything else goes on. */
+/** Standard output, which must not block the machine. */
 export class StandardOutput {
   readonly #writer = NonblockingWriter.over(STANDARD_OUTPUT);
 
   /**
-   * Writes all of a text; what is taken at once is written before this returns.
+   * Writes a text; as much as possible before this returns.
    *
-   * @throws {OsError} EPIPE when nobody reads any more
+   * @throws {OsError} EPIPE when the reader is gone
    */
   async print(text: string): Promise<void> {
     let rest = new TextEncoder().encode(text);

@@ -1,12 +1,12 @@
 import type { Json, JsonObject } from "../../qmp/mod.ts";
 
-/** What commands work with. */
+/** The machine, as commands of the human monitor need it. */
 export interface MonitorTarget {
   /** Runs a QMP command of this machine. */
   execute(command: string, args?: JsonObject): Promise<Json>;
   /**
-   * Resolves when the outgoing migration does nothing more by itself; not there
-   * where a command must answer at once.
+   * Resolves when no outgoing migration is active; undefined if a command must
+   * not wait.
    */
   settled?(): Promise<void>;
 }
