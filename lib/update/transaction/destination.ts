@@ -18,6 +18,7 @@ import {
   QmpError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
+import { queryStatus } from "../../qmp/types/mod.ts";
 import { capital, type UpdateError, UpdateProblem } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
@@ -25,7 +26,6 @@ import { stopProcess } from "../process/stop_process.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
 import { failureOf, nextStatus } from "../vm/migration_status.ts";
-import { asObject, text } from "../vm/reply.ts";
 import { ShutdownWatch } from "../vm/shutdown.ts";
 import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 import {
@@ -240,12 +240,10 @@ export class Destination implements AsyncDisposable {
   async hasRun(): Promise<boolean> {
     if (this.#resumptions.seen.length > 0) return true;
     try {
-      const reply = asObject(
-        await this.#client.execute("query-status", undefined, {
-          timeoutMs: QUERY_TIMEOUT_MS,
-        }),
-      );
-      return reply["running"] === true || reply["status"] === SUSPENDED;
+      const { running, status } = await queryStatus(this.#client, {
+        timeoutMs: QUERY_TIMEOUT_MS,
+      });
+      return running || status === SUSPENDED;
     } catch (error) {
       if (error instanceof QmpError) return this.#resumptions.seen.length > 0;
       throw error;
@@ -267,11 +265,11 @@ export class Destination implements AsyncDisposable {
 
   /** @returns why the program did not answer; undefined if it did */
   async #requireRunning(): Promise<QmpError | undefined> {
-    let status: string | undefined;
+    let status: string;
     try {
-      const reply = asObject(await this.#client.execute("query-status"));
-      if (reply["running"] === true) return undefined;
-      status = text(reply["status"]);
+      const now = await queryStatus(this.#client);
+      if (now.running) return undefined;
+      ({ status } = now);
       // The guest brought itself there, for example to sleep.
       if (isReachedByGuest(status)) return;
     } catch (error) {

@@ -9,20 +9,19 @@ import { messageOf, remedyOf } from "../../errors.ts";
 import {
   type EventWatch,
   type Executor,
-  type Json,
   type QmpClient,
   QmpClosedError,
   QmpCommandError,
   type QmpEvent,
   QmpTimeoutError,
 } from "../../qmp/mod.ts";
+import { queryStatus, type StatusInfo } from "../../qmp/types/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { CANCELLED, ENDED, RefusedError, UpdateError } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import type { Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
 import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
-import { asObject, text } from "../vm/reply.ts";
 import type { ShutdownWatch } from "../vm/shutdown.ts";
 import { closeTerminals } from "../vm/terminals.ts";
 import {
@@ -87,7 +86,7 @@ export class Source implements Disposable {
    * @throws {RefusedError} when the VM cannot be moved in this run state
    */
   async requireMovable(): Promise<void> {
-    const { runState } = beforeOf(await this.#client.execute("query-status"));
+    const { runState } = beforeOf(await queryStatus(this.#client));
     if (canBeMoved(runState)) return;
     throw new RefusedError(
       "run-state",
@@ -108,7 +107,7 @@ export class Source implements Disposable {
     try {
       // Sent together, so that no other client gets between query and stop.
       const [asked, migrated] = await Promise.allSettled([
-        this.#client.execute("query-status"),
+        queryStatus(this.#client),
         this.#client.execute("migrate", { uri }),
       ]);
       if (asked.status === "fulfilled") this.#before = beforeOf(asked.value);
@@ -276,7 +275,7 @@ export class Source implements Disposable {
   ): Promise<void> {
     const monitor = this.#within(limit);
     for (;;) {
-      const now = beforeOf(await monitor.execute("query-status"));
+      const now = beforeOf(await queryStatus(monitor));
       const hasResumed = isLive(now) === isLive(this.#before) ||
         isReachedByGuest(now.runState);
       if (hasResumed && now.runState !== "finish-migrate") {
@@ -293,10 +292,6 @@ export class Source implements Disposable {
   }
 }
 
-function beforeOf(reply: Json): Before {
-  const status = asObject(reply);
-  return {
-    runState: text(status["status"]) ?? "unknown",
-    running: status["running"] === true,
-  };
+function beforeOf({ status, running }: StatusInfo): Before {
+  return { runState: status, running };
 }
