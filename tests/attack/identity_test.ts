@@ -145,7 +145,7 @@ Deno.test({
     );
     const { error } = JSON.parse(stdout);
     assertEquals([code, error.code], [3, "process-ended"]);
-    assertMatch(error.message, /^Process \d+ ended while it was looked at$/);
+    assertMatch(error.message, /^Process \d+ ended while it was examined$/);
   },
 });
 

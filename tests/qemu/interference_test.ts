@@ -83,13 +83,13 @@ const DRIFT: readonly (Interference & { says: RegExp })[] = [
       "snapshot-file": `${folder}/overlay.qcow2`,
     }),
     says:
-      /changed after the checks .*: .*"file" was ".*img", is ".*overlay.qcow2"/,
+      /changed after the checks: .*"file" was ".*img", is ".*overlay.qcow2"/,
   },
   {
     at: "prepare",
     command: "device_add",
     words: () => ({ driver: "virtio-rng-pci", id: "late", bus: "rp0" }),
-    says: /changed after the checks .*: Device "late" is new/,
+    says: /changed after the checks: Device "late" is new/,
   },
 ];
 
