@@ -33,7 +33,7 @@ export class UnreadableError extends CprctlError {
 
   constructor(path: string, why: string) {
     super("unreadable", `Cannot read "${path}": ${why}`, {
-      remedy: "Look at the process: no VM is like that",
+      remedy: "Look at the process: it does not behave like a VM",
     });
   }
 }
@@ -182,7 +182,7 @@ export async function answered<Result>(
   timeoutMs = FILE_TIMEOUT_MS,
 ): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const why = `it does not come within ${timeoutMs} ms`;
+  const why = `it cannot be read within ${timeoutMs} ms`;
   let left = TURNS;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const wait = () => {

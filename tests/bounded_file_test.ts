@@ -55,7 +55,7 @@ Deno.test("what never comes is late", async () => {
     await assertRejects(
       () => readWhole(fifo, 10, 10),
       UnreadableError,
-      "it does not come within 10 ms",
+      "it cannot be read within 10 ms",
     );
     await assertRejects(
       () => answered("file", new Promise(() => {}), 10),

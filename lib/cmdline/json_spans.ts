@@ -61,7 +61,7 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 export function parseJsonObject(text: string): JsonObject {
   const reader: Reader = new Reader(text);
   const node = reader.value(0);
-  if (node.kind !== "object") reader.fail("want an object", node.start);
+  if (node.kind !== "object") reader.fail("expected an object", node.start);
   reader.end();
   return node;
 }
@@ -92,7 +92,7 @@ class Reader {
 
   end(): void {
     this.#space();
-    if (this.#at < this.text.length) this.fail("want nothing more");
+    if (this.#at < this.text.length) this.fail("expected the end");
   }
 
   fail(detail: string, offset = this.#at): never {
@@ -148,7 +148,7 @@ class Reader {
       this.#space();
       const mark = this.text[this.#at];
       if (mark !== "," && mark !== closing) {
-        this.fail(`want "," or "${closing}"`);
+        this.fail(`expected "," or "${closing}"`);
       }
       this.#at += 1;
       if (mark === closing) return;
@@ -173,7 +173,7 @@ class Reader {
         body += character === '"' ? '\\"' : character;
       }
     }
-    this.fail("string without an end", start);
+    this.fail("unterminated string", start);
   }
 
   #unescape(body: string, start: number): string {
@@ -190,7 +190,7 @@ class Reader {
     const [word = ""] = /^[-+.\w]*/.exec(this.text.slice(start)) ?? [];
     const value = WORDS.get(word) ??
       (/^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(word) ? word : undefined);
-    if (value === undefined) this.fail("want a JSON value");
+    if (value === undefined) this.fail("expected a JSON value");
     this.#at += word.length;
     return { kind: "scalar", value, start, end: this.#at };
   }

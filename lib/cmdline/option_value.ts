@@ -55,7 +55,7 @@ export abstract class OptionValue {
   require(key: string): string {
     const value = this.get(key);
     if (value === undefined) {
-      throw new OptionValueError(key, "", "required, and not given");
+      throw new OptionValueError(key, "", "required, but not given");
     }
     return value;
   }

@@ -56,7 +56,11 @@ export function parseSize(
   const hexadecimal = /^0[xX]([0-9a-fA-F]+)([kKmMgGtTpP]?)$/.exec(text);
   const decimal = /^(\d+)(?:\.(\d*))?([bBkKmMgGtTpPeE]?)$/.exec(text);
   if (hexadecimal === null && decimal === null) {
-    throw new OptionValueError(key, text, "want a size such as 64M or 1.5G");
+    throw new OptionValueError(
+      key,
+      text,
+      "expected a size such as 64M or 1.5G",
+    );
   }
   const suffix = (hexadecimal?.[2] || decimal?.[3] || unit).toUpperCase();
   const scale = 1024n ** BigInt(SUFFIXES.indexOf(suffix));
@@ -94,10 +98,12 @@ export function parseSize(
  */
 export function parseInteger(key: string, text: string): number {
   const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+)|0([0-7]+)|(\d+))$/.exec(text);
-  if (match === null) throw new OptionValueError(key, text, "want an integer");
+  if (match === null) {
+    throw new OptionValueError(key, text, "expected an integer");
+  }
   const [, sign, hexadecimal, octal, decimal] = match;
   if (decimal !== undefined && /^0\d/.test(decimal)) {
-    throw new OptionValueError(key, text, "want an integer");
+    throw new OptionValueError(key, text, "expected an integer");
   }
   const magnitude = hexadecimal !== undefined
     ? Number(hexadecimal)

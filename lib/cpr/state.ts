@@ -136,7 +136,7 @@ export function transferredDescriptors(next: () => number): DescriptorCodec {
     load(source) {
       const byte = source.u8();
       if (byte !== SPACE) {
-        throw new InvalidValue(`byte ${byte} stands where a descriptor comes`);
+        throw new InvalidValue(`byte ${byte} in place of a descriptor`);
       }
       return next();
     },

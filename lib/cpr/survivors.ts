@@ -134,13 +134,13 @@ function memorySize(
     memfd !== undefined && memfd !== entry.name && memfd !== BACKEND_MEMFD
   ) doubt(`is the memfd ${quoted(memfd)}`);
   if (status.size === 0 && (isRam || memfd !== undefined)) {
-    throw broken(entry, "it is empty, which is no RAM");
+    throw broken(entry, "it is empty, so it is not RAM");
   }
   if (status.size === 0 || status.size % PAGE_SIZE !== 0) {
     doubt(`has ${status.size} bytes`);
   }
   if (!isWritable(entry.descriptor)) doubt("is read-only");
-  if (entry.id !== 0) doubt(`has id ${entry.id}, as no RAM has`);
+  if (entry.id !== 0) doubt(`has id ${entry.id}, but RAM has id 0`);
   return status.size;
 }
 
@@ -155,7 +155,7 @@ function lookAtOther(
 ): void {
   const isUsual = status.isCharacterDevice ? DEVICES : ANONYMOUS;
   if (isRam && !status.isCharacterDevice) {
-    throw broken(entry, `it is ${quoted(link)}, which is no memory`);
+    throw broken(entry, `it is ${quoted(link)}, not memory`);
   }
   if (isRam || !isUsual.test(link)) doubt(`is ${quoted(link)}`);
 }

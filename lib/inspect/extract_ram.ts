@@ -121,7 +121,7 @@ function makeFolder(folder: string): void {
     if (!(error instanceof Error)) throw error;
     throw new InspectError(
       "unwritable",
-      `Cannot make folder "${folder}": ${error.message}`,
+      `Cannot create directory "${folder}": ${error.message}`,
     );
   }
 }
@@ -220,7 +220,7 @@ function explained(path: string, error: unknown): unknown {
     "unwritable",
     `Cannot write "${path}": ${error.description} (${error.code})`,
     error.code === "EEXIST"
-      ? { remedy: "Name a folder that is empty, or not there yet" }
+      ? { remedy: "Give a directory that is empty or does not exist" }
       : {},
   );
 }

@@ -30,11 +30,11 @@ const STRANGERS: readonly Stranger[] = [
   {
     magic: "\x11\x22\x33\x44",
     what: "a channel of multifd pages, not the main channel",
-    remedy: "Name the file or socket that the stream itself went to",
+    remedy: "Give the file of the main channel",
   },
   {
     magic: "Libv",
-    what: "a file of virsh save in a format that is not known",
+    what: "a file of virsh save in an unknown format",
   },
   {
     magic: "QFI\xfb",
@@ -71,7 +71,7 @@ export function unpackedBy(unpacker: string, file: string, start = 0): string {
     : `'${file.replaceAll("'", "'\\''")}'`;
   const from = file === "-" ? "" : ` < ${path}`;
   const cut = start === 0 ? "" : `tail -c +${start + 1}${from} | `;
-  return `Unpack it: ${cut}${unpacker}${start === 0 ? from : ""} | ` +
+  return `Decompress it: ${cut}${unpacker}${start === 0 ? from : ""} | ` +
     "cprctl inspect -";
 }
 
@@ -97,7 +97,7 @@ export function strange(file: string, bytes: Uint8Array): InspectError {
       `"${MAGICS["cpr-state"]}"`;
   const begin = known === undefined ? beginOf(bytes) : undefined;
   const remedy = begin !== undefined
-    ? `One begins further on: give --offset ${begin}`
+    ? `A stream begins later: give --offset ${begin}`
     : known?.unpacker !== undefined
     ? unpackedBy(known.unpacker, file)
     : known?.remedy;

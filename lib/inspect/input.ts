@@ -124,7 +124,7 @@ function cprStateOf(pid: number): number {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     throw new InspectError(
       "no-permission",
-      `Cannot look into process "${pid}": permission denied`,
+      `Cannot examine process "${pid}": permission denied`,
       { remedy: "Run it as the process's user, or as root" },
     );
   }
@@ -134,9 +134,9 @@ function cprStateOf(pid: number): number {
 function noCprState(pid: number): InspectError {
   return new InspectError(
     "no-cpr-state",
-    `Cannot find CPR state in process "${pid}": it has one only while a ` +
-      "cpr-exec is under way",
-    { remedy: "Look while query-migrate says pre-switchover" },
+    `Cannot find CPR state in process "${pid}": it exists only ` +
+      "during a cpr-exec",
+    { remedy: "Inspect it while query-migrate reports pre-switchover" },
   );
 }
 
@@ -264,7 +264,7 @@ function withoutName(): Fd {
 function unkept(name: string, why: string): InspectError {
   return new InspectError(
     "unkept",
-    `Cannot keep what comes through "${name}": ${why}`,
+    `Cannot store the input from "${name}": ${why}`,
     {
       remedy: "Name a folder with room for the stream in TMPDIR, or write " +
         "the stream to a file and name that",
@@ -275,7 +275,7 @@ function unkept(name: string, why: string): InspectError {
 function explained(error: unknown, name: string): unknown {
   if (!(error instanceof OsError)) return error;
   const why = error.code === "EFBIG"
-    ? "it has far more bytes than it should"
+    ? "it is too large"
     : `${error.description} (${error.code})`;
   return new InspectError("unreadable", `Cannot read "${name}": ${why}`);
 }

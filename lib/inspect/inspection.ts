@@ -153,7 +153,7 @@ function inspectCprState({ name: file, bytes }: Input): CprStateInspection {
   if (bytes.length > LARGEST_CPR_STATE) {
     throw new InspectError(
       "too-long",
-      `Cannot inspect "${file}": ${bytes.length} bytes are too many for CPR ` +
+      `Cannot inspect "${file}": ${bytes.length} bytes are too large for CPR ` +
         "state",
     );
   }

@@ -26,7 +26,7 @@ export class PageTable {
       if (row === MAXIMUM_ROWS) {
         throw new InspectError(
           "too-many-pages",
-          "Cannot keep the places of so many pages of guest memory",
+          "There are too many pages of guest memory",
         );
       }
       this.#rows.set(near, row);

@@ -80,7 +80,7 @@ function compare(
 function different({ name }: Input, offset: number): InspectError {
   return new InspectError(
     "not-identical",
-    `Cannot verify "${name}": byte ${offset} is encoded to another one`,
+    `Cannot verify "${name}": byte ${offset} is encoded differently`,
   );
 }
 

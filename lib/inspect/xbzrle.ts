@@ -27,7 +27,7 @@ export function applyXbzrle(
   let at = 0;
   const refuse = (): never => {
     throw new MigrationStreamError(
-      "XBZRLE data lead out of their page",
+      "XBZRLE data reach beyond their page",
       { section: "ram", instance: 0, ...place, offset: place.offset + at },
       { action: "decode" },
     );

@@ -60,7 +60,7 @@ export async function explainSilence(
   if (peer !== null && await hasStopped(peer.pid)) {
     return silent(
       `process ${peer.pid} is stopped`,
-      `Let it go on: kill -CONT ${peer.pid}`,
+      `Continue it: kill -CONT ${peer.pid}`,
     );
   }
   const queue = await queueAt(address);

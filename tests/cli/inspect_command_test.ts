@@ -144,7 +144,11 @@ Deno.test("with --json there is one document, whatever goes wrong", async () => 
   const cases: [Uint8Array, string[], string][] = [
     [broken, ["--verify"], "missing section footer"],
     [broken, ["--extract-ram", "FOLDER/ram"], "missing section footer"],
-    [withRam(), ["--extract-ram", "FOLDER/vm.state"], "Cannot make folder"],
+    [
+      withRam(),
+      ["--extract-ram", "FOLDER/vm.state"],
+      "Cannot create directory",
+    ],
     [withRam(), ["--section", "cpu:7"], 'Cannot find section "cpu:7"'],
     [state.slice(0, 40), [], "CPR state is malformed at offset"],
     [Uint8Array.of(1), [], "neither a migration stream nor CPR state"],

@@ -129,27 +129,27 @@ const REFUSED: readonly Case[] = [
   {
     name: "an empty memfd",
     ...ram0((bench) => bench.memfd("ram0", 0)),
-    says: /Descriptor 50 cannot be "ram0": it is empty, which is no RAM/,
+    says: /Descriptor 50 cannot be "ram0": it is empty, so it is not RAM/,
   },
   {
     name: "a directory as RAM",
     ...ram0((bench) => bench.open(bench.folder, O_RDONLY)),
-    says: /cannot be "ram0": it is "\/.*", which is no memory/,
+    says: /cannot be "ram0": it is "\/.*", not memory/,
   },
   {
     name: "a FIFO as RAM",
     entries: async (bench) => [{ name: "ram0", fd: (await bench.fifo()).fd }],
-    says: /cannot be "ram0": it is "\/.*\/fifo", which is no memory/,
+    says: /cannot be "ram0": it is "\/.*\/fifo", not memory/,
   },
   {
     name: "a socket as RAM",
     ...ram0((bench) => bench.socket()),
-    says: /cannot be "ram0": it is "socket:\[\d+\]", which is no memory/,
+    says: /cannot be "ram0": it is "socket:\[\d+\]", not memory/,
   },
   {
     name: "an eventfd as a ROM",
     entries: (bench) => [{ name: "pc.rom", fd: bench.eventfd() }],
-    says: /cannot be "pc.rom": it is "anon_inode:\[eventfd\]", which is no mem/,
+    says: /cannot be "pc.rom": it is "anon_inode:\[eventfd\]", not mem/,
   },
 ];
 

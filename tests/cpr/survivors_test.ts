@@ -74,7 +74,7 @@ const COMMANDS: readonly [words: string[], isRam: boolean][] = [
 ];
 
 for (const [words, isRam] of COMMANDS) {
-  Deno.test(`what is no memory is ${isRam ? "refused" : "let pass"} as ram0: ${words.join(" ")}`, () =>
+  Deno.test(`a file that is not memory is ${isRam ? "refused" : "let pass"} as ram0: ${words.join(" ")}`, () =>
     withoutLeaks(() => {
       using waker = new Waker();
       using eventfd = duplicate(waker.number, { cloexec: false });
@@ -84,7 +84,7 @@ for (const [words, isRam] of COMMANDS) {
           { descriptors: [{ name: "ram0", id: 0, descriptor }] },
           words,
         );
-      if (isRam) assertThrows(look, CprError, "which is no memory");
+      if (isRam) assertThrows(look, CprError, "not memory");
       else assertEquals(look().doubts, []);
     }));
 }
@@ -108,6 +108,6 @@ Deno.test("RAM with an id is doubted, and a name stays in its line", () =>
     assertEquals(
       lookAtSurvivors({ descriptors: [{ name, id: 7, descriptor }] }, [])
         .doubts,
-      [`descriptor ${descriptor} of "a\\nb" has id 7, as no RAM has`],
+      [`descriptor ${descriptor} of "a\\nb" has id 7, but RAM has id 0`],
     );
   }));

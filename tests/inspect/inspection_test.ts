@@ -174,5 +174,5 @@ Deno.test("a package that is cut is opened as far as it goes", () => {
 Deno.test("where a stream begins further on is said", () => {
   const bytes = joined(new Uint8Array(100), withRam());
   const error = assertThrows(() => inspect(inputOf(bytes)), InspectError);
-  assertEquals(error.remedy, "One begins further on: give --offset 100");
+  assertEquals(error.remedy, "A stream begins later: give --offset 100");
 });

@@ -64,7 +64,7 @@ Deno.test("a compressed one is named with what makes it readable", () =>
     const error = assertThrows(() => openInput(path), InspectError);
     assertEquals(
       error.remedy,
-      `Unpack it: tail -c +${START + 1} < '${folder}/it'\\''s.save' | ` +
+      `Decompress it: tail -c +${START + 1} < '${folder}/it'\\''s.save' | ` +
         "zstd -dc | cprctl inspect -",
     );
   }));

@@ -613,7 +613,7 @@ Deno.test("no greeting: the process is stopped", async () => {
     QmpTimeoutError,
   );
   assertStringIncludes(error.message, `process ${child.pid} is stopped`);
-  assertEquals(error.remedy, `Let it go on: kill -CONT ${child.pid}`);
+  assertEquals(error.remedy, `Continue it: kill -CONT ${child.pid}`);
   child.kill("SIGKILL");
   await child.status;
   await output.cancel();

@@ -9,7 +9,7 @@ export const demoCommand = command({
   description:
     "Start the embedded machine, let its guest count, and move it to a new " +
     "program in the same process. Nothing is simulated: the RAM is a memfd, " +
-    "the program is executed anew, and the state travels in QEMU's own " +
+    "the process executes the program again, and the state has QEMU's own " +
     "format. Needs no QEMU, no KVM and no root.",
   options: { json: JSON_OPTION, report: REPORT_OPTION },
   operands: [],

@@ -178,8 +178,8 @@ class DeviceComparison {
     }
     // It may be a type that registers its state by hand, which is in no dump.
     this.#report("type-missing", "warn", name, undefined, {
-      detail: "the new program has no such type of device, or does not tell " +
-        "its state",
+      detail: "the new program has no such type of device, or its dump " +
+        "does not have its state",
     });
     return this.#findings;
   }

@@ -162,6 +162,6 @@ class DescriptionReader {
 function notADump(file: string, why: string): InspectError {
   return new InspectError(
     "not-a-dump",
-    `Cannot read "${file}" as what -dump-vmstate writes: ${why}`,
+    `Cannot read "${file}" as the output of -dump-vmstate: ${why}`,
   );
 }

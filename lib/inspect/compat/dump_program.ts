@@ -149,7 +149,7 @@ async function unpacked(
       if (length > MAXIMUM_SIZE) {
         throw new InspectError(
           "not-a-dump",
-          `Cannot read "${name}": it has more bytes than a dump, unpacked`,
+          `Cannot read "${name}": it is too large for a dump`,
         );
       }
       pieces.push(piece);
@@ -158,7 +158,7 @@ async function unpacked(
     if (error instanceof InspectError || !(error instanceof Error)) throw error;
     throw new InspectError(
       "unreadable",
-      `Cannot unpack "${name}": ${error.message}`,
+      `Cannot decompress "${name}": ${error.message}`,
     );
   }
   return await new Blob(pieces).bytes();
@@ -172,7 +172,7 @@ function readable<T>(name: string, action: () => T): T {
     if (!(error instanceof OsError)) throw error;
     throw new InspectError(
       "unreadable",
-      `Cannot read what "${name}" tells: ${error.description} (${error.code})`,
+      `Cannot read the output of "${name}": ${error.description} (${error.code})`,
       { cause: error },
     );
   }

@@ -32,8 +32,8 @@ export function vmOfStream(path: string): NamedVm {
   if (inspection.format !== "migration-stream") {
     throw new InspectError(
       "unknown-format",
-      `Cannot tell devices by "${path}": it is CPR state`,
-      { remedy: "Name the file of the migration stream" },
+      `Cannot find the devices in "${path}": it is CPR state`,
+      { remedy: "Give the file of the migration stream" },
     );
   }
   const { decoded, sections, problem } = inspection;
@@ -41,7 +41,7 @@ export function vmOfStream(path: string): NamedVm {
   if (decoded.vmdesc === undefined) {
     throw new InspectError(
       "undescribed",
-      `Cannot tell devices by "${path}": nothing describes its sections`,
+      `Cannot find the devices in "${path}": it has no vmdesc`,
     );
   }
   const { machine } = decoded.configuration ?? {};
@@ -66,8 +66,8 @@ export async function vmOfMonitor(address: QmpAddress): Promise<NamedVm> {
   if (!("types" in inUse) || inUse.types.size === 0) {
     throw new InspectError(
       "no-devices",
-      `Cannot tell the devices of the VM at "${showAddress(address)}": its ` +
-        "monitor does not know info qom-tree",
+      `Cannot find the devices of the VM at "${showAddress(address)}": its ` +
+        "monitor does not have info qom-tree",
     );
   }
   return {

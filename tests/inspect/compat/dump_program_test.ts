@@ -81,7 +81,7 @@ Deno.test("what is no program is not run, whatever its permissions", () =>
     await assertRejects(() => Deno.stat(`${path}.run`), Deno.errors.NotFound);
   }));
 
-Deno.test("a dump is read from a FIFO, and unpacked", () =>
+Deno.test("a dump is read from a FIFO, and decompressed", () =>
   withScript("", async (path) => {
     const packed = new Blob([TEXT]).stream()
       .pipeThrough(new CompressionStream("gzip"));
@@ -99,18 +99,22 @@ Deno.test("a dump is read from a FIFO, and unpacked", () =>
     await assertRejects(
       () => loadDump(`${path}.cut`),
       InspectError,
-      "Cannot unpack",
+      "Cannot decompress",
     );
   }));
 
-Deno.test("a packed dump is unpacked up to a bound", () =>
+Deno.test("a compressed dump is decompressed up to a limit", () =>
   withScript("", async (path) => {
     const zeros = new Blob([new Uint8Array(17 * 1024 * 1024)]).stream();
     await Deno.writeFile(
       path,
       zeros.pipeThrough(new CompressionStream("gzip")),
     );
-    await assertRejects(() => loadDump(path), InspectError, "more bytes");
+    await assertRejects(
+      () => loadDump(path),
+      InspectError,
+      "too large for a dump",
+    );
   }));
 
 Deno.test("a program that fails is told in its own words", () =>

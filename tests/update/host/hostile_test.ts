@@ -131,7 +131,7 @@ Deno.test({
         Deno.mkdirSync(`${folder}/mount`);
         return ["python3", `${PROGRAMS}locked_words.py`, `${folder}/mount`];
       },
-      "it does not come within",
+      "it cannot be read within",
     ),
 });
 
