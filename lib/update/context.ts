@@ -142,8 +142,6 @@ export class UpdateContext implements AsyncDisposable {
   ram: HoldPort["ram"] | undefined;
 
   // From the phase "switchover" on.
-  /** Whether `migrate-continue` was sent: save the devices, then exec. */
-  moved = false;
   destination: Destination | undefined;
   newVersion: QmpClient["version"] | undefined;
 

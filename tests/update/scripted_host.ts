@@ -35,6 +35,8 @@ export interface Script {
   readonly checks?: "refuse";
   /** The new program never answers. */
   readonly silent?: boolean;
+  /** The run directory cannot be used as it should. */
+  readonly broken?: boolean;
   /** SIGKILL does not end the VM's process. */
   readonly immortal?: boolean;
 }
@@ -62,6 +64,10 @@ export class ScriptedHost implements AsyncDisposable {
 
   constructor(script: Script) {
     this.#script = script;
+    if (script.broken) {
+      // In the place of the note that the guest may run.
+      Deno.mkdirSync(`${this.#directory}/resumed/full`, { recursive: true });
+    }
     this.ended = script.ended ?? false;
     this.#source = this.#monitor("source", { ...SOURCE, ...script.source });
     const fails = Object.fromEntries(

@@ -437,6 +437,17 @@ Deno.test("an update of a VM that keeps changing is given up", async () => {
   assertEquals(migrations.length, 3);
 });
 
+Deno.test("a rollback that breaks leaves what recover needs", async () => {
+  await using host = new ScriptedHost({ broken: true });
+  const report = await update(REQUEST, host.system);
+  assertEquals([report.outcome, report.error?.code], [
+    "needs-person",
+    "internal",
+  ]);
+  assertEquals(host.heard.filter((it) => !ASKS.test(it)), LOADED);
+  assertEquals(host.left, RECOVERABLE);
+});
+
 Deno.test("an unreachable monitor is an error without a report", async () => {
   await using host = new ScriptedHost({ fails: { connect: failsToConnect } });
   await assertRejects(

@@ -48,17 +48,23 @@ const RECOURSES: Readonly<
 /**
  * Handles the failure of a phase.
  *
- * @returns the error that says in which state the VM is
+ * @returns the error that says in which state the VM is; whatever else was
+ * thrown is an error of cprctl's own, and the VM is left to `cprctl recover`
  */
 export async function failed(
   context: UpdateContext,
   recourse: Recourse | undefined,
   cause: unknown,
-): Promise<UpdateError> {
+): Promise<unknown> {
   const take = recourse !== undefined && context.touched
     ? RECOURSES[recourse]
     : refuse;
-  const error = await take(context, cause);
+  let error: unknown;
+  try {
+    error = await take(context, cause);
+  } catch (unexpected) {
+    error = unexpected;
+  }
   await settle(context, error);
   return error;
 }
@@ -229,7 +235,7 @@ async function reasonOf(
  */
 async function settle(
   context: UpdateContext,
-  error: UpdateError,
+  error: unknown,
 ): Promise<void> {
   const { prepared, client, pidAfter, shutdown } = context;
   if (prepared === undefined) return;
@@ -255,6 +261,6 @@ async function settle(
 }
 
 /** Whether the VM is on its old program, as before. */
-function isBack(error: UpdateError): boolean {
+function isBack(error: unknown): boolean {
   return error instanceof RolledBackError || error instanceof RefusedError;
 }

@@ -69,7 +69,6 @@ export async function hold(context: UpdateContext): Promise<void> {
  */
 export async function switchover(context: UpdateContext): Promise<void> {
   const { deadline, held, system, ready: { source, terminals } } = context;
-  context.moved = true;
   await source.switchover(terminals);
   held.queue.end();
   const connecting = awaitedLater(
