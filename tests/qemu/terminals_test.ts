@@ -79,7 +79,7 @@ Deno.test("a terminal whose number is in use gets another, which is reported", a
   const { warnings } = await move(vm, builds.new);
   assertMatch(
     warnings.join("\n"),
-    /^The terminal of character device "serial0" is ".*" now; it was ".*"$/,
+    /^The terminal of character device "serial0" is now ".*"; it was ".*"$/,
   );
   assertEquals(masters(vm).length, 1);
 });
