@@ -1,9 +1,9 @@
 /**
- * Files that the kernel makes while they are read, as in /proc. Another user
- * may have a say in how long they are, and in how long they take: a process
- * that unmaps what its own file system backs keeps its address space locked,
- * and with it whoever reads its command line. So everything here has a bound,
- * and a deadline; what is late is left to a thread that ends with this process.
+ * Reads files that the kernel generates, as in /proc. Another user may
+ * influence their length and the time to read them: for example, a process that
+ * unmaps a file of its own FUSE file system keeps its address space locked,
+ * which blocks readers of its command line. So everything here has a limit and
+ * a deadline; a late read is left to a thread that ends with this process.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import { Fd } from "../ffi/fd.ts";
 import { O_RDONLY } from "../ffi/open_flags.ts";
 import { CprctlError } from "./errors.ts";
 
-/** The kernel answers at once, or somebody keeps it waiting. */
+/** A read that takes longer is blocked by another process. */
 export const FILE_TIMEOUT_MS = 5_000;
 
 /**
- * A timeout passes in so many turns of this process. On a busy host each comes
- * late, as the kernel's answer does, which is not the process's doing; and an
- * answer that came while this process did something else is taken.
+ * A timeout consists of so many timers. On a busy host each is late, as is the
+ * read, so that the timeout is extended; and a result that came while this
+ * process was busy still counts.
  */
 const TURNS = 20;
 
-/** Bytes that are asked for at once. */
+/** Bytes of one read. */
 const CHUNK_BYTES = 64 * 1024;
-/** A line of any file in /proc has a path of 4096 bytes at most. */
+/** Larger than any line in /proc, which has a path of at most 4096 bytes. */
 const LONGEST_LINE = 16 * 1024;
 
-/** What cannot be read as what it should be. */
+/** A file cannot be read, or is too long. */
 export class UnreadableError extends CprctlError {
   override readonly name = "UnreadableError";
 
@@ -38,17 +38,17 @@ export class UnreadableError extends CprctlError {
   }
 }
 
-/** The beginning of a file. */
+/** The first bytes of a file. */
 export interface Beginning {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Whether that is all of it. */
+  /** Whether this is the whole file. */
   readonly whole: boolean;
 }
 
 /**
  * Reads the first bytes of a file.
  *
- * @throws {UnreadableError} when they do not come in time
+ * @throws {UnreadableError} when they cannot be read in time
  */
 export async function readBeginning(
   path: string,
@@ -78,7 +78,7 @@ export async function readBeginning(
 /**
  * Reads a whole file.
  *
- * @throws {UnreadableError} when it is longer, or does not come in time
+ * @throws {UnreadableError} when it is longer, or cannot be read in time
  */
 export async function readWhole(
   path: string,
@@ -91,7 +91,7 @@ export async function readWhole(
   throw new UnreadableError(path, why);
 }
 
-/** The same, of a file that is text. */
+/** The same for a text file. */
 export async function readWholeText(
   path: string,
   limit: number,
@@ -101,10 +101,10 @@ export async function readWholeText(
 }
 
 /**
- * Goes through the lines of a table, however many there are. What is too long
- * for a line is passed over.
+ * Calls a function for each line of a table of any length. Lines that are too
+ * long are skipped.
  *
- * @throws {UnreadableError} when they do not come in time
+ * @throws {UnreadableError} when they cannot be read in time
  */
 export async function forEachLine(
   path: string,
@@ -127,11 +127,11 @@ export async function forEachLine(
 }
 
 /**
- * Opens a file to be read, also one whose open waits for the process that it is
- * of, as that of /proc/PID/environ does while the process executes a program.
+ * Opens a file for reading, even if the open waits for a process, as that of
+ * /proc/PID/environ does while the process executes a program.
  *
- * @returns undefined where it is not there, or not for us
- * @throws {UnreadableError} when it is not open in time
+ * @returns undefined if it does not exist, or may not be read
+ * @throws {UnreadableError} when it cannot be opened in time
  */
 export async function openInTime(
   path: string,
@@ -146,7 +146,7 @@ export async function openInTime(
   }
 }
 
-/** What is read of a file, each piece valid until the next one is asked for. */
+/** The bytes of a file; each piece is valid until the next one. */
 async function* chunksOf(path: string, signal: AbortSignal) {
   using file = await Deno.open(path);
   const buffer = new Uint8Array(CHUNK_BYTES);
@@ -171,8 +171,8 @@ async function inTime<Result>(
 }
 
 /**
- * What is asked of a file, unless it does not come in time: of one on a file
- * system that hangs, nothing ever does.
+ * The result of an operation on a file, within a time limit: a file system may
+ * hang.
  *
  * @throws {UnreadableError}
  */

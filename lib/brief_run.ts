@@ -1,8 +1,7 @@
 /**
- * Runs a program that may be anything, for a short time: with an empty
- * environment, nothing to read, and what it says read up to a limit. It is in
- * a session of its own, without a terminal, has no descriptor of ours, and its
- * process group ends with it.
+ * Runs an untrusted program for a short time: with an empty environment, empty
+ * input and limited output, in a new session without a terminal, and without
+ * our descriptors. Its process group is killed at its end.
  *
  * @module
  */
@@ -18,16 +17,16 @@ import { spawn } from "../ffi/spawn.ts";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const CHUNK_BYTES = 64 * 1024;
-/** A killed process is gone in microseconds, unless the kernel holds it. */
+/** A killed process ends in microseconds, unless it hangs in the kernel. */
 const KILL_TIMEOUT_MS = 5_000;
 const STREAMS = { stdout: 1, stderr: 2 } as const;
 
-/** What a program is started with. */
+/** How a program is started. */
 export interface BriefStart {
   readonly argv: readonly string[];
-  /** All of its environment. */
+  /** Its whole environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The number there, and the descriptor here; nothing else is open. */
+  /** From the number there to the number here; nothing else is open. */
   readonly descriptors: ReadonlyMap<number, number>;
 }
 
@@ -36,27 +35,29 @@ export interface BriefRun {
   readonly args: readonly string[];
   /** In its otherwise empty environment. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** What it has open besides: the number there, and the descriptor here. */
+  /** Additional descriptors: from the number there to the number here. */
   readonly descriptors?: ReadonlyMap<number, number>;
-  /** What is listened to; the other one goes nowhere. */
+  /** The output that is read; the other one is discarded. */
   readonly output: "stdout" | "stderr";
-  /** A program that says more, in UTF-16 units, is ended. */
+  /** In UTF-16 units; a program that prints more is killed. */
   readonly maximum: number;
   readonly timeoutMs: number;
-  /** Starts it as the leader of a session; as this process's user by default. */
+  /**
+   * Starts it as the leader of a session; as this process's user by default.
+   */
   readonly start?: (what: BriefStart) => Child;
 }
 
-/** How it ended. */
+/** The result of a run. */
 export interface BriefEnd {
-  /** What it said; nothing where it had to be ended. */
+  /** Its output; empty if it was killed. */
   readonly text: string;
-  /** What was wrong, to be read after the program's name; or nothing. */
+  /** The failure, to follow the program's name in a message. */
   readonly failure?: string;
 }
 
 /**
- * Runs a program to its end, or ends it.
+ * Runs a program until it ends, or kills it.
  *
  * @throws {OsError} when it cannot be started
  */
@@ -80,7 +81,7 @@ export async function runBriefly(
   try {
     await listen(said, child, performance.now() + timeoutMs);
   } finally {
-    // Before the child is waited for: afterwards the group may be another's.
+    // Before the child is reaped: afterwards the number may be reused.
     child.killGroup();
   }
   if (said.tooLong) return { text: "", failure: "prints without end" };
@@ -100,7 +101,7 @@ function startHere({ argv, environment, descriptors }: BriefStart): Child {
   return spawn(argv, { environment, descriptors, cwd: "/", newSession: true });
 }
 
-/** One that the kernel holds is left to it, rather than waited for here. */
+/** A child that hangs in the kernel is not waited for. */
 async function gone(child: Child): Promise<void> {
   try {
     await child.wait(KILL_TIMEOUT_MS);
@@ -110,7 +111,7 @@ async function gone(child: Child): Promise<void> {
   }
 }
 
-/** Reads until the program ends, says too much, or the time is over. */
+/** Reads until the program ends, prints too much, or the time is over. */
 async function listen(
   said: Said,
   child: Child,
@@ -118,7 +119,7 @@ async function listen(
 ): Promise<void> {
   while (!said.tooLong) {
     const left = deadline - performance.now();
-    // One that closed its output and goes on is waited for all the same.
+    // A program may close its output and continue: wait for it as well.
     const output = said.ended ? [] : [{ fd: said.number, events: POLLIN }];
     const [end = 0, more = 0] = await poll(
       [{ fd: child.pidFd, events: POLLIN }, ...output],
@@ -134,7 +135,7 @@ function hasEnded(child: Child): boolean {
   return pollNow([{ fd: child.pidFd, events: POLLIN }])[0] !== 0;
 }
 
-/** What a program wrote, up to a limit. */
+/** The output of a program, up to a limit. */
 class Said {
   readonly #reader: Fd;
   readonly #maximum: number;
@@ -156,7 +157,7 @@ class Said {
     return this.text.length > this.#maximum;
   }
 
-  /** Reads what is there. */
+  /** Reads what is available. */
   readOn(): void {
     while (!this.tooLong && !this.ended) {
       const read = () => this.#reader.read(this.#chunk);

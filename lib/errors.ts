@@ -1,23 +1,23 @@
 /**
- * The root of every error that cprctl shows to a person.
+ * The base class of every error that cprctl reports.
  *
  * ```
  * CprctlError                  exit code 1 unless a subclass says otherwise
  * ├── UsageError               2   the command line is wrong
  * ├── StreamError              (lib/stream)   torn or malformed bytes, with the offset
  * │   └── VmstateError         (lib/vmstate)  and the section, instance and field
- * ├── QmpError                 (lib/qmp)      the monitor refused, hung, or lied
+ * ├── QmpError                 (lib/qmp)      the monitor refused, hung, or violated QMP
  * ├── MigrationError           (lib/migration)
- * └── UpdateError              (lib/update)   3 refused, 4 rolled back, 5 needs a person
+ * └── UpdateError              (lib/update)   3 refused, 4 rolled back, 5 needs person
  * OsError                      (ffi)          a system call failed, with errno
  * ```
  *
- * Callers catch by class; nobody matches on message texts.
+ * Callers catch by class, and never match message texts.
  *
  * @module
  */
 
-/** What an operator needs besides the message. */
+/** What an error has besides its message. */
 export interface ErrorAdvice {
   /** What to do next, one imperative sentence. */
   readonly remedy?: string | undefined;
@@ -26,15 +26,15 @@ export interface ErrorAdvice {
 }
 
 /**
- * An error with a stable machine-readable code and, where there is one, a
- * remedy. Messages start with a capital letter, quote values with "…", put a
- * colon before the detail, and end without a period.
+ * An error with a stable machine-readable code and, if there is one, a remedy.
+ * Messages start with a capital letter, quote values with "…", have a colon
+ * before the detail, and end without a period.
  */
 export class CprctlError extends Error {
   override readonly name: string = "CprctlError";
   /** Exit code of the process when this error ends it. */
   readonly exitCode: number = 1;
-  /** What to do next; undefined where there is nothing to advise. */
+  /** What to do next; undefined if there is no advice. */
   readonly remedy: string | undefined;
 
   constructor(
@@ -58,22 +58,22 @@ export class UsageError extends CprctlError {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** What was thrown, as an error. */
+/** A thrown value as an error. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** The code of anything that was thrown. */
+/** The code of any thrown value. */
 export function codeOf(thrown: unknown): string {
   return thrown instanceof CprctlError ? thrown.code : "internal";
 }
 
-/** What an error advises to do next, to pass it on. */
+/** The remedy of any thrown value. */
 export function remedyOf(thrown: unknown): string | undefined {
   return thrown instanceof CprctlError ? thrown.remedy : undefined;
 }

@@ -1,15 +1,18 @@
-/** JSON that someone else wrote, read with every type checked. @module */
+/** Reads untrusted JSON, with every type checked. @module */
 
-/** An object of a document, of whose members nothing is known yet. */
+/** An object of a document, with unchecked members. */
 export type ForeignObject = Readonly<Record<string, unknown>>;
 
-/** The keys and indices that lead to a value. */
+/** The keys and indices of a value. */
 export type ForeignPath = readonly (string | number)[];
 
-/** Keys and indices of a long path that are shown of each end. */
+/** Keys and indices that are shown at each end of a long path. */
 const SHOWN_KEYS = 5;
 
-/** A path as text, such as `.devices[3].name`; the middle of a long one is left out. */
+/**
+ * A path as text, such as `.devices[3].name`; the middle of a long one is left
+ * out.
+ */
 export function pathText(path: ForeignPath): string {
   const text = (keys: ForeignPath) =>
     keys.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`)
@@ -20,16 +23,16 @@ export function pathText(path: ForeignPath): string {
 }
 
 /**
- * A document. Descriptions of devices have thousands of objects, so none knows
- * its path: it is looked for where it goes into a message.
+ * A document. Descriptions of devices have thousands of objects, so paths are
+ * not stored, but searched for a message.
  */
 export class ForeignJson {
   readonly root: ForeignObject;
   readonly #problem: (path: ForeignPath, what: string) => Error;
 
   /**
-   * @param problem makes what is thrown, of the path, empty for the document,
-   * and what is wrong there
+   * @param problem creates the error, from the path (empty for the document)
+   * and the problem there
    */
   constructor(
     root: unknown,
@@ -56,7 +59,7 @@ export class ForeignJson {
     return value;
   }
 
-  /** A size, version, number or id: an integer that is not negative. */
+  /** A non-negative integer, such as a size, version or id. */
   count(object: ForeignObject, key: string): number {
     const value = object[key];
     if (
@@ -85,7 +88,7 @@ export class ForeignJson {
     throw this.#problem(path, "is not an object");
   }
 
-  /** The error for what is wrong with an object. */
+  /** The error for a problem with an object. */
   problem(object: ForeignObject, what: string): Error {
     return this.#problem(this.#pathOf(object), what);
   }
@@ -96,7 +99,7 @@ export class ForeignJson {
       : this.#problem([...this.#pathOf(object), key], what);
   }
 
-  /** Nesting has no bound here, so nothing calls itself. */
+  /** Without recursion, since the depth is not limited here. */
   #pathOf(wanted: ForeignObject): ForeignPath {
     const open = [new OpenValue(this.root, undefined)];
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
@@ -109,7 +112,7 @@ export class ForeignJson {
   }
 }
 
-/** An object or array on the way to what is looked for. */
+/** An object or array during the search. */
 class OpenValue {
   readonly #keys: readonly string[] | undefined;
   #at = 0;
@@ -121,7 +124,7 @@ class OpenValue {
     this.#keys = isArray(value) ? undefined : Object.keys(value);
   }
 
-  /** The next object or array that is in it. */
+  /** The next object or array in it. */
   next(): OpenValue | undefined {
     const { value } = this;
     const keys = this.#keys;
@@ -142,7 +145,7 @@ function isArray(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
-/** True for what a document has between braces. */
+/** Whether a value is an object. */
 export function isObject(value: unknown): value is ForeignObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

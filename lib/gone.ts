@@ -1,16 +1,18 @@
 /**
- * Files that may not be there, and processes that may have ended: what /proc
- * says of an ended one is not there either.
+ * Handles files that may not exist, and processes that may have ended, whose
+ * files in /proc do not exist either.
  *
  * @module
  */
 
-/** Opened before the end and read after it: ESRCH, which has no class, nor code. */
+/**
+ * ESRCH, of a file read after the process has ended: it has no class or code.
+ */
 const NO_SUCH_PROCESS = /^No such process \(os error 3\)/;
 
 const GONE: readonly unknown[] = ["ENOENT", "ESRCH"];
 
-/** Whether something failed because the file, or the process, is not there. */
+/** Whether an error means that the file or process does not exist. */
 export function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     error instanceof Error &&
@@ -18,7 +20,7 @@ export function isGone(error: unknown): boolean {
         NO_SUCH_PROCESS.test(error.message));
 }
 
-/** What comes of an action; undefined where its file or process is not there. */
+/** The result of an action; undefined if its file or process does not exist. */
 export async function ifThere<T>(action: Promise<T>): Promise<T | undefined> {
   try {
     return await action;
@@ -28,7 +30,7 @@ export async function ifThere<T>(action: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The same of what is done at once. */
+/** The same for a synchronous action. */
 export function ifThereSync<T>(action: () => T): T | undefined {
   try {
     return action();

@@ -1,18 +1,18 @@
 /**
- * Text that does nothing to whoever reads it. Names and messages may have been
- * written by a hostile guest or QEMU: control characters (C0, DEL and C1, among
- * them the eight-bit escape sequences of a terminal) and the marks that turn
- * the direction of writing are shown as their codes, in every output.
+ * Escapes text for output. Names and messages may come from a hostile guest or
+ * QEMU: in every output, control characters (C0, DEL and C1, with the eight-bit
+ * escape sequences of terminals) and marks of the writing direction are shown
+ * as codes.
  *
  * @module
  */
 
-/** Those that JSON and HTML leave as they are, too. */
+/** Also those that JSON and HTML do not escape. */
 const ACTIVE =
   // deno-lint-ignore no-control-regex -- control characters are the point
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]/g;
 
-/** Text of one line for a terminal, or for HTML before it is escaped there. */
+/** A line of text for a terminal, or for HTML before HTML escaping. */
 export function printable(text: string): string {
   return text.replaceAll(ACTIVE, (character) => {
     const code = character.charCodeAt(0);
@@ -23,10 +23,10 @@ export function printable(text: string): string {
 }
 
 /**
- * A JSON document, the same value for a program that parses it. All active
- * characters stand inside strings, as `\uXXXX`: JSON itself escapes C0 alone.
+ * A JSON document with the same value. Active characters in strings are written
+ * as `\uXXXX`; JSON itself escapes only C0.
  *
- * @param indent columns; none: everything on one line
+ * @param indent columns; 0 for one line
  */
 export function inertJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replaceAll(
@@ -38,7 +38,7 @@ export function inertJson(value: unknown, indent = 0): string {
   );
 }
 
-/** A copy of plain data with every text in it, but for the keys, changed. */
+/** A copy of plain data with every text changed, except keys. */
 export function mapTexts<Data>(
   data: Data,
   change: (text: string) => string,
@@ -49,7 +49,7 @@ export function mapTexts<Data>(
   );
 }
 
-/** The beginning of a text that is longer than it should be. */
+/** Cuts a text that is too long. */
 export function clipped(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

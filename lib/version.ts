@@ -1,2 +1,2 @@
-/** The version of cprctl; the one place that says it. */
+/** The version of cprctl. */
 export const VERSION = "0.1.0";
