@@ -132,7 +132,7 @@ export class UpdateContext implements AsyncDisposable {
   // From the phase "migrate" on.
   /** Whether the VM may have been stopped. */
   touched = false;
-  urgency!: UrgencyPort;
+  urgency: UrgencyPort | undefined;
   pending!: PendingReplies;
   stop: QmpEvent | undefined;
   resume: QmpEvent | undefined;

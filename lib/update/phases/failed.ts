@@ -65,6 +65,8 @@ export async function failed(
   } catch (unexpected) {
     error = unexpected;
   }
+  // The guest runs again, or nothing more can be done for it in a hurry.
+  context.urgency?.end();
   await settle(context, error);
   return error;
 }

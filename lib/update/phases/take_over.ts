@@ -49,7 +49,7 @@ export async function commit(context: UpdateContext): Promise<void> {
   if (isLive(facts)) {
     noteResumption(directory);
     context.resume = await destination.resume();
-    context.urgency.end();
+    context.urgency?.end();
   } else {
     const problem = await destination.keepStopped(facts);
     if (problem !== undefined) throw imagesTaken(problem);

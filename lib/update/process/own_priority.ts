@@ -17,8 +17,16 @@ const SCHED_RR = 2;
 const SCHED_DEADLINE = 6;
 /** The least there is: whatever else on the host is of real time goes before. */
 const PRIORITY = 1;
-/** Before those that are boosted to the priority of the other threads. */
-const MAIN_PRIORITY = 2;
+/**
+ * Of the thread that runs JavaScript. A thread that is boosted to the priority
+ * of the others is not preempted by them: with one on every core, this thread
+ * alone can still end the boost.
+ */
+const SCRIPT_PRIORITY = 2;
+/** Not always the process's first thread. */
+const SCRIPT_THREAD = Number(
+  Deno.readLinkSync("/proc/thread-self").split("/").at(-1),
+);
 
 /** Raised for as long as one of these is there: a process may serve many VMs. */
 let users = 0;
@@ -38,7 +46,7 @@ export class OwnPriority implements Disposable {
   /** @returns undefined where the system does not allow it */
   static raise(): OwnPriority | undefined {
     try {
-      raise(Deno.pid);
+      raise(SCRIPT_THREAD);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       return undefined;
@@ -78,7 +86,7 @@ function raise(tid: number): void {
     setScheduling(tid, {
       ...had,
       policy: SCHED_RR,
-      priority: tid === Deno.pid ? MAIN_PRIORITY : PRIORITY,
+      priority: tid === SCRIPT_THREAD ? SCRIPT_PRIORITY : PRIORITY,
       // What it starts or executes meanwhile does not keep it.
       resetOnFork: true,
     });

@@ -71,3 +71,12 @@ Deno.test(
     assertEquals(getScheduling(child.pid), before);
   },
 );
+
+Deno.test("the thread that runs JavaScript preempts boosted threads", {
+  ignore,
+}, () => {
+  using _ = OwnPriority.raise();
+  const others = [...ownScheduling().values()].map(({ priority }) => priority);
+  assertEquals(getScheduling(0).priority, 2); // 0 is the calling thread
+  assertEquals(others.filter((priority) => priority > 1), [2]);
+});
