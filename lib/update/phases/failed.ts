@@ -28,6 +28,7 @@ import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";
+import { runPhrase } from "../vm/run_state.ts";
 import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
 import { END_TIMEOUT_MS, SETTLE_TIMEOUT_MS } from "../timeouts.ts";
@@ -152,7 +153,7 @@ async function rollBack(
     held.connections.end();
   }
   const { facts, pidAfter } = context;
-  const how = facts.running ? "runs" : `is ${facts.runState}`;
+  const how = runPhrase(facts);
   return failure(
     "moved",
     "saved",
@@ -170,13 +171,10 @@ async function runOldProgram(
   const { facts, held, process, system, timeoutMs } = context;
   const { settings, standby, startStandby, state } = context.ready;
   const { pid, resume, warnings } = await rollBackVm({
-    ...{ facts, process, standby, state, settings, system, timeoutMs },
+    ...{ facts, process, standby, startStandby, state, settings },
+    ...{ system, timeoutMs },
+    memory: held.hold,
     queue: held.queue,
-    anotherStandby: async () => {
-      const another = await startStandby();
-      await another.hold(held.hold.preserved);
-      return another;
-    },
     intruder: cause instanceof WrongPeerProblem ? cause.pid : undefined,
   });
   context.pidAfter = pid;

@@ -14,6 +14,7 @@ import { Deadline } from "../deadline.ts";
 import { UpdateError } from "../error.ts";
 import { failure } from "../failure.ts";
 import { staysInPlace } from "../process/service.ts";
+import type { Preserved } from "../standby/holdings.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
@@ -33,8 +34,9 @@ export interface RollbackInput {
   readonly process: ProcessHandle | null;
   /** Holds the memory and becomes the old program. */
   readonly standby: StandbyPort;
-  /** Starts another one; this process holds the memory as well. */
-  readonly anotherStandby: () => Promise<StandbyPort>;
+  readonly startStandby: () => Promise<StandbyPort>;
+  /** This process holds the same as the standby, for another one. */
+  readonly memory: { readonly preserved: readonly Preserved[] };
   /** A process that answers at the monitor instead of the VM's own. */
   readonly intruder?: number | undefined;
   /** Needed if the monitor's socket outlives the program. */
@@ -95,7 +97,9 @@ async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
   const deadline = new Deadline(ANOTHER_STANDBY_TIMEOUT_MS);
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
     try {
-      return await input.anotherStandby();
+      const standby = await input.startStandby();
+      await standby.hold(input.memory.preserved);
+      return standby;
     } catch (error) {
       if (deadline.left() < delayMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -7,6 +7,7 @@ import { rollBack } from "../phases/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { MigrationSettings } from "../vm/migration_settings.ts";
+import { runPhrase } from "../vm/run_state.ts";
 import type { Holdings } from "../standby/holdings.ts";
 import { Standby } from "../standby/standby.ts";
 import { noStandby, type Recovery, type Unfinished } from "./recovery.ts";
@@ -33,8 +34,8 @@ export async function rollBackUnfinished(
     facts: vm,
     process: process ?? null,
     standby,
-    anotherStandby: async () => {
-      const another = await Standby.start({
+    startStandby: () =>
+      Standby.start({
         directory: directory.path,
         context: holdings.context,
         groups: holdings.groups,
@@ -42,10 +43,8 @@ export async function rollBackUnfinished(
         argv: holdings.argv,
         self: request.self,
         strict: request.allowWeakerConfinement !== true,
-      });
-      await another.hold(holdings.preserved);
-      return another;
-    },
+      }),
+    memory: holdings,
     system: LINUX,
     queue: MonitorQueue.among(
       holdings.preserved.map(({ fd }) => fd),
@@ -61,9 +60,8 @@ export async function rollBackUnfinished(
     pid,
     outcome: "rolled-back",
     message: [
-      `The VM of process ${vm.pid} ${
-        vm.running ? "runs" : `is ${vm.runState}`
-      } on the old program, as process ${pid}`,
+      `The VM of process ${vm.pid} ${runPhrase(vm)} on the old program, as ` +
+      `process ${pid}`,
       why,
       ...output === "" ? [] : [`it said: ${output}`],
       ...warnings,

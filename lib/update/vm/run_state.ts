@@ -80,6 +80,13 @@ export function canBeLoaded(state: string): boolean {
 /** The source after a migration; also after a failed exec of a paused VM. */
 const AFTER_MIGRATION = "postmigrate";
 
+/** Completes "the VM", for one that is in the run state of before. */
+export function runPhrase(
+  { running, runState }: Pick<VmRecord, "running" | "runState">,
+): string {
+  return running ? "runs" : `is ${runState}`;
+}
+
 /** Completes "the VM", for one that is stopped. */
 export function stoppedPhrase(
   state: string | undefined,
