@@ -32,6 +32,7 @@ import { facts, preflight } from "./phases/look.ts";
 import { prepare } from "./phases/prepare.ts";
 import { hold, migrate, switchover } from "./phases/stop.ts";
 import { commit, load, verify } from "./phases/take_over.ts";
+import type { Outcome } from "./outcome.ts";
 import type { PhaseName } from "./phase.ts";
 import type { Report } from "./report/report.ts";
 import { addFailure, type Draft } from "./report/draft.ts";
@@ -90,7 +91,7 @@ export async function update(
     await using context = new UpdateContext(request, system, deadline);
     deadline = context.deadline;
     const error = await run(context, "commit");
-    const report = reportOf(context, error, { outcome: "updated" });
+    const report = reportOf(context, error, "updated");
     if (!mayStartOver(context, error) || earlier.length === NEW_STARTS) {
       return withEarlier(report, earlier);
     }
@@ -113,7 +114,7 @@ export async function check(
     refuseIfInterrupted(context.signals);
     request.onCommand?.(context.plan.command.argv);
   });
-  return reportOf(context, error, { outcome: "would-update" });
+  return reportOf(context, error, "would-update");
 }
 
 /**
@@ -147,13 +148,13 @@ async function run(
 function reportOf(
   context: UpdateContext,
   error: unknown,
-  { outcome }: Pick<Report, "outcome">,
+  success: Outcome,
 ): Draft {
   const { report } = context;
   if (report === undefined) throw error;
   if (error !== undefined) addFailure(report, error);
   else if (report.outcome !== "up-to-date") {
-    report.outcome = outcome;
+    report.outcome = success;
     report.changed = true;
   }
   return context.finish(report);

@@ -12,9 +12,6 @@ import {
 } from "../../vmstate/mod.ts";
 import { RecordType } from "./constants.ts";
 
-/** The capabilities that change the layout of the stream. */
-export type LayoutCapability = "x-ignore-shared" | "mapped-ram";
-
 const targetPageBits = vmstate(
   "configuration/target-page-bits",
   { version: 1 },

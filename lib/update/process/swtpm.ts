@@ -5,11 +5,10 @@
  * @module
  */
 
-import type { FoundFile } from "../../proc/file_identity.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
 import { isHidden, readProcText } from "../../proc/file.ts";
-import { isSameIdentity } from "../../proc/file_identity.ts";
+import { type FoundFile, isSameIdentity } from "../../proc/file_identity.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
 
 /** A swtpm that listens at a socket. */
