@@ -1,9 +1,8 @@
 /** Moves a VM with devices back and forth, and looks at what its guest sees. */
 
 import { messageOf } from "../../lib/errors.ts";
-import { check } from "../../lib/update/update.ts";
 import type { Report } from "../../lib/update/report/report.ts";
-import { update } from "../../lib/update/update.ts";
+import { check, update } from "../../lib/update/update.ts";
 import type { QemuBuilds } from "../../scripts/qemu/builds.ts";
 import { cprctlWords } from "../program/program.ts";
 import {

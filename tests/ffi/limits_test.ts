@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { getLimit, resources } from "../../ffi/limits.ts";
-import { parseLimits } from "../../ffi/limits.ts";
+import { getLimit, parseLimits, resources } from "../../ffi/limits.ts";
 
 Deno.test("every limit of a process is read, as prlimit tells it", async () => {
   const limits = parseLimits(await Deno.readTextFile("/proc/self/limits"));

@@ -10,7 +10,7 @@ import type {
   System,
 } from "../../lib/update/system.ts";
 import { Destination } from "../../lib/update/transaction/destination.ts";
-import type { Facts } from "../../lib/update/vm/facts.ts";
+import { factsOf } from "./command/vm.ts";
 import { Fingerprint } from "../../lib/update/vm/fingerprint.ts";
 import { type Answer, CLOSES, ScriptedMonitor } from "./scripted_monitor.ts";
 
@@ -70,10 +70,7 @@ export class ScriptedHost implements AsyncDisposable {
     }
     this.ended = script.ended ?? false;
     this.#source = this.#monitor("source", { ...SOURCE, ...script.source });
-    const fails = Object.fromEntries(
-      Object.entries(script.fails ?? {}).map(([step, fail]) => [step, fail]),
-    );
-    this.system = { ...this.#steps(), ...fails };
+    this.system = { ...this.#steps(), ...script.fails };
   }
 
   #monitor(
@@ -256,27 +253,4 @@ function destination(): Readonly<Record<string, Answer>> {
   };
 }
 
-const FACTS: Facts = {
-  address: { path: "/run/vm.qmp" },
-  pid: PID,
-  owner: { uid: 0, gid: 0 },
-  startTime: "1",
-  image: "image",
-  executable: { path: "/usr/bin/qemu", replaced: false, dev: "1", ino: "1" },
-  program: "QEMU",
-  version: { major: 11, minor: 1, micro: 2, package: "" },
-  name: "vm",
-  uuid: undefined,
-  machine: "pc-q35-11.1",
-  runState: "running",
-  running: true,
-  imagesActive: true,
-  threads: [],
-  service: undefined,
-  identity: absent(),
-  argv: ["qemu"],
-  ramFiles: new Map(),
-  deviceMemory: new Set(),
-  tpmPage: undefined,
-  generationId: undefined,
-};
+const FACTS = factsOf([], { pid: PID, name: "vm" });

@@ -7,7 +7,7 @@ import { FAILURES } from "../../lib/update/failure.ts";
 import type { Outcome } from "../../lib/update/outcome.ts";
 import { CPR_EXEC, update } from "../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "./scripted_host.ts";
-import { CLOSES, Refusal } from "./scripted_monitor.ts";
+import { type Answer, CLOSES, Refusal } from "./scripted_monitor.ts";
 
 /** A phase that fails, and what has to come of it. */
 interface Row {
@@ -58,6 +58,13 @@ const ROLLED_BACK = [
 ];
 const RECOVERABLE = ["directory", "standby"];
 
+/** The program tells why it ends, and does. */
+const shutsDown = (reason: string): Answer => (monitor) => {
+  monitor.event("SHUTDOWN", { reason });
+  monitor.end();
+  return CLOSES;
+};
+
 const RUNS = { status: "running", running: true };
 
 const ROWS: readonly Row[] = [
@@ -99,11 +106,7 @@ const ROWS: readonly Row[] = [
     fault: "a client shuts the VM down",
     script: {
       source: {
-        "query-block": (monitor) => {
-          monitor.event("SHUTDOWN", { reason: "host-qmp-quit" });
-          monitor.end();
-          return CLOSES;
-        },
+        "query-block": shutsDown("host-qmp-quit"),
       },
     },
     failure: ["untouched", "shut down"],
@@ -190,11 +193,7 @@ const ROWS: readonly Row[] = [
     script: {
       fails: { hold: fails },
       source: {
-        "migrate_cancel": (monitor) => {
-          monitor.event("SHUTDOWN", { reason: "guest-shutdown" });
-          monitor.end();
-          return CLOSES;
-        },
+        "migrate_cancel": shutsDown("guest-shutdown"),
       },
     },
     failure: ["stopped", "shut down"],
@@ -242,11 +241,7 @@ const ROWS: readonly Row[] = [
     script: {
       torn: true,
       source: {
-        "migrate-continue": (monitor) => {
-          monitor.event("SHUTDOWN", { reason: "guest-shutdown" });
-          monitor.end();
-          return CLOSES;
-        },
+        "migrate-continue": shutsDown("guest-shutdown"),
       },
     },
     failure: ["moved", "shut down"],

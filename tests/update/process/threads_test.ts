@@ -3,8 +3,11 @@ import { setAffinity } from "../../../ffi/affinity.ts";
 import type { Child } from "../../../ffi/child.ts";
 import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
-import { type Json, QmpCommandError } from "../../../lib/qmp/mod.ts";
-import type { Executor } from "../../../lib/qmp/mod.ts";
+import {
+  type Executor,
+  type Json,
+  QmpCommandError,
+} from "../../../lib/qmp/mod.ts";
 import { readPlacement } from "../../../lib/proc/placement.ts";
 import {
   readThreads,

@@ -3,30 +3,14 @@ import { UpdateProblem } from "../../../lib/update/error.ts";
 import { Destination } from "../../../lib/update/transaction/destination.ts";
 import type { VmRecord } from "../../../lib/update/vm/facts.ts";
 import { FakePeer, GREETING } from "../../qmp/fake_peer.ts";
+import { factsOf } from "../command/vm.ts";
 
 /** Long enough never to matter, short enough to end a broken test. */
 const TIMEOUT_MS = 20_000;
 
 /** A VM whose monitor is the peer, in this process. */
 function vmOf({ address }: FakePeer): VmRecord {
-  return {
-    address,
-    pid: Deno.pid,
-    owner: { uid: 0, gid: 0 },
-    startTime: "1",
-    image: "",
-    executable: { path: "/bin/qemu", replaced: false, dev: "1", ino: "1" },
-    program: "QEMU",
-    version: { major: 11, minor: 1, micro: 2, package: "" },
-    name: undefined,
-    uuid: undefined,
-    machine: undefined,
-    runState: "running",
-    running: true,
-    imagesActive: true,
-    threads: [],
-    service: undefined,
-  };
+  return factsOf([], { address, pid: Deno.pid });
 }
 
 Deno.test("a greeting of the old program is not taken for the new one's", async () => {
