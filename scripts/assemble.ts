@@ -6,7 +6,7 @@
  */
 
 import { assemble } from "./assembler.ts";
-import { run } from "./qemu/child.ts";
+import { run } from "../testing/qemu/builds/child.ts";
 
 const REPOSITORY = new URL("../", import.meta.url);
 const GUEST = new URL("lib/machine/guest/", REPOSITORY);

@@ -1,6 +1,6 @@
 /** Breaks states and looks into them, in a worker that is watched. @module */
 
-import type { FuzzReport } from "../tests/migration/stream/fuzz.ts";
+import type { FuzzReport } from "../testing/streams/fuzz_decode.ts";
 import { taskOptions } from "./options.ts";
 
 const HELP = `\

@@ -2,7 +2,7 @@
 /// <reference lib="deno.worker" />
 /** The worker of fuzz.ts: may hang or crash without taking it along. */
 
-import { corpus, fuzzInspect } from "../tests/inspect/fuzz.ts";
+import { corpus, fuzzInspect } from "../testing/streams/fuzz_inspect.ts";
 import type { FuzzAnswer, FuzzOrder } from "./fuzz.ts";
 
 self.onmessage = async ({ data }: MessageEvent<FuzzOrder>) => {

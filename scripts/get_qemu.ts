@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type QemuBuild, qemuBuilds } from "./qemu/builds.ts";
+import { type QemuBuild, qemuBuilds } from "../testing/qemu/builds/builds.ts";
 
 function show(name: string, build: QemuBuild): string {
   const from = build.package && ` (${build.package})`;

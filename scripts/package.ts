@@ -16,7 +16,7 @@ import { runtimeFor } from "./compile/runtime.ts";
 import { control, debianArchitecture } from "./package/control.ts";
 import { HELP, type PackageOptions, parseOptions } from "./package/options.ts";
 import { makeTree, put } from "./package/tree.ts";
-import { run } from "./qemu/child.ts";
+import { run } from "../testing/qemu/builds/child.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BUILD_TIMEOUT_MS = 300_000;

@@ -1,7 +1,10 @@
 import type { AllReport } from "../../lib/update/all/all_report.ts";
-import { Lab } from "../../tests/machine/e2e/harness/mod.ts";
-import { accelerators, Crowd } from "../../tests/qemu/harness/mod.ts";
-import { knownBuilds, type QemuBuilds } from "../qemu/builds.ts";
+import { Lab } from "../../testing/machine/mod.ts";
+import { accelerators, Crowd } from "../../testing/qemu/mod.ts";
+import {
+  knownBuilds,
+  type QemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
 import { forms } from "./forms.ts";
 import { updateOf } from "./report.ts";
 import { outputOf } from "./run.ts";

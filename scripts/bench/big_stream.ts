@@ -1,6 +1,6 @@
 import { decodeStream } from "../../lib/migration/stream/mod.ts";
 import { Sink } from "../../lib/stream/mod.ts";
-import { data } from "../../tests/data/data.ts";
+import { data } from "../../testing/data/data.ts";
 
 const RICH = "cpr-exec-pc-rich.vm.state";
 const PAGE = 4096;

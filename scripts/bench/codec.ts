@@ -3,7 +3,7 @@ import {
   encodeStream,
   StreamWriter,
 } from "../../lib/migration/stream/mod.ts";
-import { data } from "../../tests/data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import { EmbeddedStream } from "./embedded_stream.ts";
 import { denoRun } from "./forms.ts";
 import { outputOf } from "./run.ts";

@@ -1,9 +1,5 @@
-import {
-  descriptorsOf,
-  Lab,
-  memoryOf,
-} from "../../tests/machine/e2e/harness/mod.ts";
-import { cprctl } from "../../tests/cli/program.ts";
+import { descriptorsOf, Lab, memoryOf } from "../../testing/machine/mod.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import { EMPTY } from "./forms.ts";
 import { PhaseSeries, updateOf } from "./report.ts";
 import { timeOf } from "./run.ts";
@@ -31,7 +27,7 @@ export async function benchEmbedded(): Promise<void> {
   const { downtime, empty } = await interleave(UPDATES, {
     empty: () => timeOf(EMPTY),
     downtime: async () => {
-      const report = await updateOf(cprctl(), vm.qmpPath);
+      const report = await updateOf(cprctlWords(), vm.qmpPath);
       phases.add(report);
       descriptors.push(descriptorsOf(vm.pid).length);
       memory.push(memoryOf(vm.pid) / MEBIBYTE);

@@ -1,5 +1,5 @@
-import { GUEST } from "../../tests/qemu/harness/guest.ts";
-import { openDescriptors } from "../../tests/qemu/harness/descriptors.ts";
+import { GUEST } from "../../testing/qemu/guest.ts";
+import { openDescriptors } from "../../testing/qemu/descriptors.ts";
 
 /** What the thread is told; it counts rounds so that none is missed. */
 export interface WatchOrder {

@@ -1,6 +1,6 @@
 import { leavesOf } from "../../lib/inspect/leaves.ts";
 import { inspect, type Inspection, writeJson } from "../../lib/inspect/mod.ts";
-import { data } from "../../tests/data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import { writeBigStream } from "./big_stream.ts";
 import { denoRun, forms } from "./forms.ts";
 import { outputOf, timeOf } from "./run.ts";

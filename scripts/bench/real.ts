@@ -5,12 +5,12 @@ import {
   PLAIN,
   updateByHand,
   VirtualMachine,
-} from "../../tests/qemu/harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import {
   knownBuilds,
   type QemuBuild,
   type QemuBuilds,
-} from "../qemu/builds.ts";
+} from "../../testing/qemu/builds/builds.ts";
 import { forms } from "./forms.ts";
 import { GuestWatch } from "./guest_watch.ts";
 import { dropFromCache, mappedFiles } from "./page_cache.ts";

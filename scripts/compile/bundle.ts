@@ -10,7 +10,7 @@
  * @module
  */
 
-import { run } from "../qemu/child.ts";
+import { run } from "../../testing/qemu/builds/child.ts";
 import { BuildError } from "./error.ts";
 import { componentsOf, inOneText } from "./licences.ts";
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { run } from "../qemu/child.ts";
+import { run } from "../../testing/qemu/builds/child.ts";
 import { checkExecutable } from "./elf.ts";
 import { BuildError, NoDenortError } from "./error.ts";
 import { PERMISSIONS } from "./permissions.ts";

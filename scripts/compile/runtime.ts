@@ -1,6 +1,6 @@
 /** The Deno that a portable program brings along. */
 
-import { run } from "../qemu/child.ts";
+import { run } from "../../testing/qemu/builds/child.ts";
 import { checkExecutable } from "./elf.ts";
 import { BuildError } from "./error.ts";
 import { isThisMachine, type Target } from "./target.ts";

@@ -19,7 +19,7 @@ import { SCRIPTS } from "../../lib/cli/completion_scripts.ts";
 import { ENTRY } from "../compile/bundle.ts";
 import type { Component } from "../compile/licences.ts";
 import { fill, start } from "../compile/start.ts";
-import { run } from "../qemu/child.ts";
+import { run } from "../../testing/qemu/builds/child.ts";
 import { changelog, copyright, OVERRIDES } from "./control.ts";
 
 const HERE = new URL("./", import.meta.url);

@@ -1,8 +1,8 @@
 /** What Ansible's own tools say of the collection. */
 
 import { assertEquals } from "@std/assert";
-import { exists } from "../program/exists.ts";
-import { runProgram } from "../program/run.ts";
+import { exists } from "../../testing/program/exists.ts";
+import { runProgram } from "../../testing/program/run.ts";
 
 const COLLECTION = new URL("../../scripts/ansible", import.meta.url).pathname;
 

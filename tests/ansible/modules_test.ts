@@ -2,14 +2,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { knownBuilds } from "../../scripts/qemu/builds.ts";
-import { Lab } from "../machine/e2e/harness/mod.ts";
+import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Lab } from "../../testing/machine/mod.ts";
 import {
   accelerators,
   PLAIN,
   VirtualMachine,
   Witness,
-} from "../qemu/harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import {
   ControlNode,
   failing,

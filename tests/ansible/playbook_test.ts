@@ -1,8 +1,8 @@
 /** The collection's playbook on several hosts with embedded machines. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { until } from "../qemu/harness/mod.ts";
-import { Lab } from "../machine/e2e/harness/mod.ts";
+import { until } from "../../testing/qemu/mod.ts";
+import { Lab } from "../../testing/machine/mod.ts";
 import {
   ControlNode,
   ends,

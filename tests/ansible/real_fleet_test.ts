@@ -1,9 +1,14 @@
 /** The playbook on hosts with real QEMU, and on one with an embedded machine. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { knownBuilds } from "../../scripts/qemu/builds.ts";
-import { Lab } from "../machine/e2e/harness/mod.ts";
-import { PLAIN, until, VirtualMachine, Witness } from "../qemu/harness/mod.ts";
+import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Lab } from "../../testing/machine/mod.ts";
+import {
+  PLAIN,
+  until,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
 import {
   ControlNode,
   ends,

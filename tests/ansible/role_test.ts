@@ -1,7 +1,7 @@
 /** The role, and the units that it installs. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Lab } from "../machine/e2e/harness/mod.ts";
+import { Lab } from "../../testing/machine/mod.ts";
 import { ControlNode, exists } from "./harness/mod.ts";
 
 const SCRIPTS = new URL("../../scripts/", import.meta.url).pathname;

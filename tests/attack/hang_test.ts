@@ -5,9 +5,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
-import { PLAIN, VirtualMachine } from "../qemu/harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { HostileVm } from "./hostile_vm.ts";
 
 const builds = await qemuBuilds();

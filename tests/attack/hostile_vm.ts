@@ -17,7 +17,7 @@
 
 import { PidFd } from "../../ffi/process.ts";
 import { UnixListener } from "../../ffi/socket.ts";
-import { linesOf } from "../program/lines.ts";
+import { linesOf } from "../../testing/program/lines.ts";
 import { Relay, type Script } from "./relay.ts";
 
 /** The attacker. */

@@ -1,7 +1,7 @@
 /** `deno task attack`: hostile VMs of an unprivileged user, and root's cprctl. */
 
 import { taskOptions } from "../../scripts/options.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { playAll } from "./campaign/campaign.ts";
 import { lineOf, summary } from "./campaign/summary.ts";
 

@@ -5,10 +5,10 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
-import { runProgram } from "../program/run.ts";
-import { PLAIN, VirtualMachine } from "../qemu/harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
+import { runProgram } from "../../testing/program/run.ts";
+import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { HostileVm, PERL, USER } from "./hostile_vm.ts";
 
 const builds = await qemuBuilds();

@@ -1,6 +1,6 @@
 /** The short form of the campaign: the same rounds each time. */
 
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { playAll } from "./campaign/campaign.ts";
 import { lineOf } from "./campaign/summary.ts";
 

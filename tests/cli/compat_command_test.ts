@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
-import { data } from "../data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import { dumpText, field, type Member, vmsd } from "../inspect/compat/dumps.ts";
-import { capturedProcess } from "./captured.ts";
+import { capturedProcess } from "../../testing/program/captured.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
-import { data } from "../data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import { inFolder } from "../inspect/folder.ts";
-import { withRam } from "../inspect/streams.ts";
+import { withRam } from "../../testing/streams/streams.ts";
 import {
   configuration,
   EOF,
@@ -13,8 +13,8 @@ import {
   ramPart,
   ramStart,
   word,
-} from "../migration/stream/foreign.ts";
-import { capturedProcess } from "./captured.ts";
+} from "../../testing/streams/foreign.ts";
+import { capturedProcess } from "../../testing/program/captured.ts";
 
 /** Runs `cprctl diff` on two files; FOLDER stands for where they are. */
 async function diff(

@@ -11,7 +11,7 @@ import { mapTexts } from "../../lib/inert.ts";
 import { allReport } from "../../lib/update/all/all_report.ts";
 import { History, renderMetrics } from "../../lib/update/metrics/mod.ts";
 import { listed } from "../update/all/listed.ts";
-import { capturedProcess, PLAIN } from "./captured.ts";
+import { capturedProcess, PLAIN } from "../../testing/program/captured.ts";
 import * as reports from "./reports.ts";
 
 /** A title and a colour of either kind, a turned direction, a carriage return. */

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
-import { data } from "../data/data.ts";
-import { joined } from "../migration/stream/foreign.ts";
-import { everyType, withOpaque, withRam } from "../inspect/streams.ts";
-import { capturedProcess } from "./captured.ts";
+import { data } from "../../testing/data/data.ts";
+import { joined } from "../../testing/streams/foreign.ts";
+import {
+  everyType,
+  withOpaque,
+  withRam,
+} from "../../testing/streams/streams.ts";
+import { capturedProcess } from "../../testing/program/captured.ts";
 
 /** Runs cprctl in a folder with these files; FOLDER stands for its path. */
 async function cprctl(

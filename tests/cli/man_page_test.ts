@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, isRaw } from "../../lib/cli/command.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
 import { PROGRAM } from "../../lib/cli/program.ts";
-import { isInstalled, output } from "../program/tool.ts";
+import { isInstalled, output } from "../../testing/program/tool.ts";
 import { runHere } from "./run_here.ts";
 
 async function page(): Promise<string> {

@@ -4,7 +4,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { toText } from "@std/streams";
-import { cprctl, runCprctl } from "./program.ts";
+import { cprctlWords, runCprctl } from "../../testing/program/program.ts";
 
 Deno.test("the exit code is that of the command", async () => {
   assertEquals((await runCprctl(["version"])).code, 0);
@@ -29,7 +29,7 @@ Deno.test("exec and machine read their words themselves", async () => {
 Deno.test("a reader that went away is no failure", async () => {
   // The shell starts cprctl only when the pipe's other end is closed for sure.
   const child = new Deno.Command("/bin/sh", {
-    args: ["-c", 'read -r _; exec "$@"', "sh", ...cprctl(), "schema"],
+    args: ["-c", 'read -r _; exec "$@"', "sh", ...cprctlWords(), "schema"],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -46,7 +46,7 @@ Deno.test("a reader that went away is no failure", async () => {
 
 Deno.test("a full disk under the output is said in words", async () => {
   const child = new Deno.Command("/bin/sh", {
-    args: ["-c", 'exec "$@" > /dev/full', "sh", ...cprctl(), "version"],
+    args: ["-c", 'exec "$@" > /dev/full', "sh", ...cprctlWords(), "version"],
     signal: AbortSignal.timeout(30_000),
   });
   const { code, stderr } = await child.output();

@@ -1,7 +1,7 @@
 import { ENGINE, type Engine } from "../../lib/cli/engine.ts";
 import { contextOf, run } from "../../lib/cli/run.ts";
-import { capturedProcess } from "./captured.ts";
-import type { Ended } from "./program.ts";
+import { capturedProcess } from "../../testing/program/captured.ts";
+import type { Ended } from "../../testing/program/program.ts";
 
 /** Runs a command in this process, with the parts of an engine that it may use. */
 export async function runHere(

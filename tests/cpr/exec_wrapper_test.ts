@@ -8,9 +8,9 @@ import { O_CREAT, O_NONBLOCK, O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
 import { Waker } from "../../ffi/poll.ts";
 import { said } from "../ffi/processes.ts";
-import { altered, MASKS } from "../machine/e2e/harness/damage.ts";
-import { eachOf } from "../machine/e2e/harness/each_of.ts";
-import { seededRandom } from "../machine/e2e/harness/random.ts";
+import { altered, MASKS } from "../../testing/machine/damage.ts";
+import { eachOf } from "../../testing/machine/each_of.ts";
+import { seededRandom } from "../../testing/machine/random.ts";
 import { type Entry, type Given, wrapped } from "./wrapped.ts";
 
 const AF_UNIX = 1;

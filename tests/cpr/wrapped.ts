@@ -5,7 +5,7 @@ import { createMemfd } from "../../ffi/memfd.ts";
 import { O_CREAT, O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { spawn } from "../../ffi/spawn.ts";
 import { CPR_EXEC_STATE, encodeCprState } from "../../lib/cpr/mod.ts";
-import { cprctlWords } from "../program/program.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 
 const DEADLINE_MS = 30_000;
 /** Above those that the runtime opens for itself. */

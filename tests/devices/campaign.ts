@@ -1,6 +1,6 @@
 /** Tries every type of device on every kind of machine. */
 
-import type { QemuBuilds } from "../../scripts/qemu/builds.ts";
+import type { QemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import type { DeviceType } from "./catalogue.ts";
 import { recipeFor } from "./recipes.ts";
 import { type Board, examine, move, type Verdict } from "./trial.ts";

@@ -1,7 +1,7 @@
 /** What a guest sees of its VM's devices, as far as a monitor tells. */
 
 import type { Json } from "../../lib/qmp/mod.ts";
-import type { VirtualMachine } from "../qemu/harness/mod.ts";
+import type { VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const QUESTIONS = ["query-pci", "query-memory-devices", "query-tpm"];
 const TREES = ["info qtree", "info usb"];

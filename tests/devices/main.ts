@@ -8,7 +8,7 @@
  * ```
  */
 
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { tryOn } from "./campaign.ts";
 import { deviceTypes } from "./catalogue.ts";
 import { cellsIn, devicesPage, update } from "./page.ts";

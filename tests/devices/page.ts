@@ -1,6 +1,6 @@
 /** docs/devices.md: what became of every type of device. */
 
-import type { QemuBuilds } from "../../scripts/qemu/builds.ts";
+import type { QemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import type { Tried } from "./campaign.ts";
 import type { DeviceType } from "./catalogue.ts";
 import { BOARD_NAMES, type Verdict } from "./trial.ts";

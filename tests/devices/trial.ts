@@ -3,15 +3,15 @@
 import { messageOf } from "../../lib/errors.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { check, update } from "../../lib/update/update.ts";
-import type { QemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
+import type { QemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import {
   type Machine,
   PLAIN,
   VirtualMachine,
   Witness,
-} from "../qemu/harness/mod.ts";
-import { Swtpm } from "../qemu/harness/swtpm.ts";
+} from "../../testing/qemu/mod.ts";
+import { Swtpm } from "../../testing/qemu/swtpm.ts";
 import type { DeviceType } from "./catalogue.ts";
 import { guestView } from "./guest_view.ts";
 import { missingFor, type Recipe, recipeFor } from "./recipes.ts";

@@ -1,12 +1,12 @@
 /** A VM whose program lies gains nothing, and cannot hang the tool. */
 
 import { assert, assertMatch } from "@std/assert";
-import { Lab, RAM } from "../machine/e2e/harness/mod.ts";
-import { exists } from "../program/exists.ts";
-import { MARK } from "../qemu/harness/reaper.ts";
-import { until } from "../qemu/harness/until.ts";
-import { Base } from "./harness/base.ts";
-import { type Ending, SELF, updateHere } from "./harness/cprctl.ts";
+import { Lab, RAM } from "../../testing/machine/mod.ts";
+import { exists } from "../../testing/program/exists.ts";
+import { MARK } from "../../testing/program/reaper.ts";
+import { until } from "../../testing/program/until.ts";
+import { Base } from "../../testing/program/base.ts";
+import { type Ending, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { withoutLeaks } from "./harness/without_leaks.ts";
 
 /**

@@ -1,8 +1,15 @@
 /** `deno task faults`: random faults in a row, or the table of docs/faults.md. */
 
 import { taskOptions } from "../../scripts/options.ts";
-import { type QemuBuilds, qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { type Accelerator, accelerators, PLAIN } from "../qemu/harness/mod.ts";
+import {
+  type QemuBuilds,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
+import {
+  type Accelerator,
+  accelerators,
+  PLAIN,
+} from "../../testing/qemu/mod.ts";
 import { play, type Played, round } from "./campaign/campaign.ts";
 import { lineOf, summary } from "./campaign/summary.ts";
 import { inject, type Result } from "./harness/inject.ts";

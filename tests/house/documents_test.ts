@@ -109,7 +109,7 @@ Deno.test("files and folders that a document names are there", async () => {
   for await (const { text } of documents(["docs"])) {
     // In the text, or in front of what a drawing says of them.
     const named = text.matchAll(
-      /(?:`|^)((?:lib|ffi|tests|scripts)\/[\w./-]*)/gm,
+      /(?:`|^)((?:lib|ffi|testing|tests|scripts)\/[\w./-]*)/gm,
     );
     for (const [, path = ""] of named) await Deno.stat(new URL(path, ROOT));
   }

@@ -15,6 +15,7 @@ const PLACES = [
   "lib",
   "main.ts",
   "scripts",
+  "testing",
   "tests",
 ];
 /** This list itself, and licences. */

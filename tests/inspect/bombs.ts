@@ -11,7 +11,7 @@ import {
   HEADER,
   oneBlock,
   vmdescText,
-} from "../migration/stream/foreign.ts";
+} from "../../testing/streams/foreign.ts";
 
 /** More than a call takes arguments. */
 const MANY = 150_000;

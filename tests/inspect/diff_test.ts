@@ -9,7 +9,7 @@ import {
   writeDiffJson,
 } from "../../lib/inspect/mod.ts";
 import { MigrationStreamError } from "../../lib/migration/stream/mod.ts";
-import { data, STREAMS } from "../data/data.ts";
+import { data, STREAMS } from "../../testing/data/data.ts";
 import {
   configuration,
   device,
@@ -24,8 +24,13 @@ import {
   section,
   vmdesc,
   word,
-} from "../migration/stream/foreign.ts";
-import { everyType, inputOf, mappedRam, withRam } from "./streams.ts";
+} from "../../testing/streams/foreign.ts";
+import {
+  everyType,
+  inputOf,
+  mappedRam,
+  withRam,
+} from "../../testing/streams/streams.ts";
 
 function difference(old: Uint8Array, now: Uint8Array): Difference {
   return diff(inspect(inputOf(old, "old")), inspect(inputOf(now, "new")));

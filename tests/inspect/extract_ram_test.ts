@@ -11,9 +11,9 @@ import {
   ramPart,
   ramStart,
   word,
-} from "../migration/stream/foreign.ts";
+} from "../../testing/streams/foreign.ts";
 import { inFolder } from "./folder.ts";
-import { inputOf, mappedRam, withRam } from "./streams.ts";
+import { inputOf, mappedRam, withRam } from "../../testing/streams/streams.ts";
 
 const PAGE = 4096;
 

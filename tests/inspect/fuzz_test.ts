@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { inFolder } from "./folder.ts";
-import { corpus, fuzzInspect, Looker } from "./fuzz.ts";
+import {
+  corpus,
+  fuzzInspect,
+  Looker,
+} from "../../testing/streams/fuzz_inspect.ts";
 
 Deno.test("what is not broken is looked into whole", () =>
   inFolder(async (folder) => {

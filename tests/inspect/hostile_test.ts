@@ -11,8 +11,8 @@ import {
   section,
   vmdesc,
   vmsd,
-} from "../migration/stream/foreign.ts";
-import { inputOf } from "./streams.ts";
+} from "../../testing/streams/foreign.ts";
+import { inputOf } from "../../testing/streams/streams.ts";
 
 const uint8 = (name: string) => ({ name, type: "uint8", size: 1 });
 const DEEPER_THAN_ANY = 40;

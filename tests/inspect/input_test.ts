@@ -7,7 +7,7 @@ import {
   openCprState,
   openInput,
 } from "../../lib/inspect/mod.ts";
-import { data } from "../data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import { inFolder } from "./folder.ts";
 
 const LARGE = 65 * 1024 * 1024;

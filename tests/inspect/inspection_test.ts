@@ -11,7 +11,7 @@ import {
   verify,
 } from "../../lib/inspect/mod.ts";
 import { Sink, StreamError } from "../../lib/stream/mod.ts";
-import { data } from "../data/data.ts";
+import { data } from "../../testing/data/data.ts";
 import {
   configuration,
   EOF,
@@ -22,8 +22,8 @@ import {
   oneBlock,
   ramStart,
   section,
-} from "../migration/stream/foreign.ts";
-import { inputOf, postcopy, withRam } from "./streams.ts";
+} from "../../testing/streams/foreign.ts";
+import { inputOf, postcopy, withRam } from "../../testing/streams/streams.ts";
 
 Deno.test("what is neither stream nor CPR state is named", async (t) => {
   const strangers = [

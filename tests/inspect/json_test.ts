@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { inspect, selectSections, writeJson } from "../../lib/inspect/mod.ts";
-import { data, STREAMS } from "../data/data.ts";
+import { data, STREAMS } from "../../testing/data/data.ts";
 import {
   configuration,
   device,
@@ -10,8 +10,8 @@ import {
   HEADER,
   joined,
   section,
-} from "../migration/stream/foreign.ts";
-import { everyType, inputOf, withRam } from "./streams.ts";
+} from "../../testing/streams/foreign.ts";
+import { everyType, inputOf, withRam } from "../../testing/streams/streams.ts";
 
 /** The pieces of text that an inspection is written as. */
 function pieces(bytes: Uint8Array, wanted?: string): string[] {

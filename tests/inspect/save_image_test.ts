@@ -6,9 +6,9 @@ import {
   verify,
 } from "../../lib/inspect/mod.ts";
 import { saveImageOf } from "../../lib/inspect/save_image.ts";
-import { joined } from "../migration/stream/foreign.ts";
+import { joined } from "../../testing/streams/foreign.ts";
 import { inFolder } from "./folder.ts";
-import { withRam } from "./streams.ts";
+import { withRam } from "../../testing/streams/streams.ts";
 
 const XML = new TextEncoder().encode("<domstatus/>\0\0\0");
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { inspect, scalarText, treeOf } from "../../lib/inspect/mod.ts";
 import { isStruct } from "../../lib/migration/stream/mod.ts";
-import { data } from "../data/data.ts";
-import { everyType, inputOf } from "./streams.ts";
+import { data } from "../../testing/data/data.ts";
+import { everyType, inputOf } from "../../testing/streams/streams.ts";
 
 function lines(bytes: Uint8Array, name: string): string[] {
   const inspection = inspect(inputOf(bytes));

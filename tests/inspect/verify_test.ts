@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { inspect, InspectError, verify } from "../../lib/inspect/mod.ts";
 import { MigrationStreamError } from "../../lib/migration/stream/mod.ts";
-import { data, STREAMS } from "../data/data.ts";
+import { data, STREAMS } from "../../testing/data/data.ts";
 import {
   everyType,
   inputOf,
   postcopy,
   withOpaque,
   withRam,
-} from "./streams.ts";
+} from "../../testing/streams/streams.ts";
 
 function verdict(bytes: Uint8Array) {
   const input = inputOf(bytes);

@@ -1,6 +1,6 @@
 /** The table: whole where CPRCTL_LINUX is "whole", else its short form. */
 
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { MOMENTS } from "./harness/action.ts";
 import { perform } from "./harness/perform.ts";
 import { ACTIONS } from "./table/mod.ts";

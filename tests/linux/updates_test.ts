@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
+import {
+  type QemuBuild,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
 import { LinuxMachine } from "./harness/mod.ts";
 import { Load } from "./harness/load.ts";
 

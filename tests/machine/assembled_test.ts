@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { guestImage } from "../../scripts/assemble.ts";
 import { assemble, ASSEMBLER } from "../../scripts/assembler.ts";
-import { isInstalled } from "../program/tool.ts";
+import { isInstalled } from "../../testing/program/tool.ts";
 import { assembledPrograms } from "./assembled.ts";
 
 const ignore = !await isInstalled(ASSEMBLER);

@@ -4,8 +4,8 @@ import { RAM_BASE } from "../../lib/machine/cpu/mod.ts";
 import { AUX_RAM, type DigestState } from "../../lib/machine/devices/mod.ts";
 import { STATUS, STATUS_WORD } from "../../lib/machine/guest/mod.ts";
 import { MainLoop } from "../../lib/machine/main_loop.ts";
-import { until } from "../qemu/harness/until.ts";
-import { DEADLINE_MS } from "./e2e/harness/deadline.ts";
+import { until } from "../../testing/program/until.ts";
+import { DEADLINE_MS } from "../../testing/machine/deadline.ts";
 
 const RAM_SIZE = 1024 * 1024;
 /** Where the engine puts its digest. */

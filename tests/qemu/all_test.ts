@@ -3,9 +3,9 @@
 import { assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
-import { accelerators, Crowd } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { accelerators, Crowd } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const [accelerator = "tcg"] = await accelerators(builds.old);

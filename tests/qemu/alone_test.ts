@@ -3,9 +3,9 @@
 import { assertEquals } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
 import { VERSION } from "../../lib/version.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { AloneProgram } from "../program/alone.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { AloneProgram } from "./alone.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -2,15 +2,15 @@
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import type { PhaseName } from "../../lib/update/phase.ts";
-import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { type Ending, updateHere } from "../faults/harness/cprctl.ts";
+import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
 import {
   commandOfAnother,
   PLAIN,
   SECOND_MONITOR,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 60_000;

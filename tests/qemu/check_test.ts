@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { type Ended, runCprctl } from "../program/program.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { type Ended, runCprctl } from "../../testing/program/program.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { compareDumps, loadDump } from "../../lib/inspect/compat/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
-import { MACHINES, PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { MACHINES, PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { assertRefuses, assertWarns, preflightOf } from "./preflight_of.ts";
 
 const builds = await qemuBuilds();

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeCprState } from "../../lib/cpr/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Gate } from "../program/gate.ts";
-import { runCprctl } from "../program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Gate } from "../../testing/program/gate.ts";
+import { runCprctl } from "../../testing/program/program.ts";
 import {
   cprStateOf,
   openDescriptors,
@@ -10,7 +10,7 @@ import {
   until,
   updateByHand,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

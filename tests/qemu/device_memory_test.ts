@@ -1,13 +1,13 @@
 /** Memory that a device gives the guest comes along, and goes back. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   openDescriptors,
   PLAIN,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { move, moveAndReturn } from "./moved.ts";
 import { assertNothingElse, preflightOf } from "./preflight_of.ts";
 

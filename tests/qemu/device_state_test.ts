@@ -1,8 +1,8 @@
 /** Devices whose state QEMU does not save are told before the VM is stopped. */
 
 import { assertEquals } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { move, moveAndReturn } from "./moved.ts";
 import {
   assertNothingElse,

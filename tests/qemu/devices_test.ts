@@ -1,7 +1,7 @@
 /** docs/devices.md says what is so; all of it is tried by deno task devices. */
 
 import { assertEquals } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { tryOn } from "../devices/campaign.ts";
 import { deviceTypes } from "../devices/catalogue.ts";
 import { cellFor, cellsIn } from "../devices/page.ts";

@@ -1,7 +1,7 @@
 /** Disk images for tests. */
 
-import { run } from "../../scripts/qemu/child.ts";
-import { type QemuBuild, toolOf } from "../../scripts/qemu/builds.ts";
+import { run } from "../../testing/qemu/builds/child.ts";
+import { type QemuBuild, toolOf } from "../../testing/qemu/builds/builds.ts";
 
 const TIMEOUT_MS = 20_000;
 

@@ -4,17 +4,17 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { membersOf } from "../faults/harness/members.ts";
-import { runDirectories } from "../faults/harness/fixture.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { membersOf } from "../../testing/update/members.ts";
+import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   PLAIN,
   SECOND_MONITOR,
   secondMonitor,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

@@ -1,15 +1,15 @@
 /** A real QEMU moves onto the other build through a wrapper. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import {
   type Machine,
   PLAIN,
   updateByHand,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { decodeCprState, encodeCprState } from "../../lib/cpr/mod.ts";
 import { decodeStream, encodeStream } from "../../lib/migration/stream/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   cprStateOf,
   MACHINES,
   openDescriptors,
   updateByHand,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

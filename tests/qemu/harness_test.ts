@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { exists } from "../program/exists.ts";
-import { linesOf } from "../program/lines.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { exists } from "../../testing/program/exists.ts";
+import { linesOf } from "../../testing/program/lines.ts";
 import {
   inTime,
   LOW_SECRET,
@@ -9,7 +9,7 @@ import {
   until,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const { old } = await qemuBuilds();
 const PATIENCE_MS = 30_000;

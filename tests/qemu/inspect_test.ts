@@ -7,7 +7,7 @@ import {
   type StreamInspection,
   verify,
 } from "../../lib/inspect/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
   type Machine,
@@ -15,7 +15,7 @@ import {
   PLAIN,
   saveTo,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

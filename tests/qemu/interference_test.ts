@@ -4,17 +4,17 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { update } from "../../lib/update/update.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { type Ending, SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { membersOf } from "../faults/harness/members.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { type Ending, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { membersOf } from "../../testing/update/members.ts";
 import {
   commandOfAnother,
   PLAIN,
   SECOND_MONITOR,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

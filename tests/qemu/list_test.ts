@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describeVm } from "../../lib/update/host/list.ts";
 import { findVmProcesses } from "../../lib/update/host/processes.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const { old } = await qemuBuilds();
 const TIMEOUT_MS = 20_000;

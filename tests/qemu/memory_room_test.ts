@@ -1,11 +1,11 @@
 /** VMs in a memory control group that has little room for a second program. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { updateHere } from "../faults/harness/cprctl.ts";
-import { Witness } from "./harness/mod.ts";
-import { TightGroup } from "./harness/tight_group.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { updateHere } from "../../testing/update/cprctl.ts";
+import { Witness } from "../../testing/qemu/mod.ts";
+import { TightGroup } from "../../testing/qemu/tight_group.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

@@ -4,11 +4,14 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/update/recover/recover.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
-import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF } from "../faults/harness/cprctl.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
-import { MovableQemu } from "./harness/movable_qemu.ts";
+import {
+  type QemuBuild,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
+import { MovableQemu } from "../../testing/qemu/movable_qemu.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

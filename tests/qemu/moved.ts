@@ -4,9 +4,9 @@ import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
 import type { PhaseObserver } from "../../lib/update/transaction/phase_clock.ts";
 import { update, type UpdateRequest } from "../../lib/update/update.ts";
-import type { QemuBuild } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
-import type { VirtualMachine } from "./harness/mod.ts";
+import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
+import type { VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const TIMEOUT_MS = 60_000;
 

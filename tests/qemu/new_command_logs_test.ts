@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
   PLAIN,
   until,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { move } from "./moved.ts";
 
 const builds = await qemuBuilds();

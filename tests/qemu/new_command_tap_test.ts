@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   type Accelerator,
   accelerators,
@@ -7,7 +7,7 @@ import {
   PLAIN,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { argvOf, move, tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();

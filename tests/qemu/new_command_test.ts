@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
   openDescriptors,
@@ -7,7 +7,7 @@ import {
   until,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { argvOf, move, valueOf } from "./moved.ts";
 
 const builds = await qemuBuilds();

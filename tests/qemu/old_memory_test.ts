@@ -1,7 +1,11 @@
 import { assert } from "@std/assert";
 import { addressIn } from "../../lib/update/process/old_memory.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { accelerators, MACHINES, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  accelerators,
+  MACHINES,
+  VirtualMachine,
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const RICH = MACHINES.find(({ name }) => name === "q35, every virtio");

@@ -1,7 +1,7 @@
 /** Starts a machine, says which, and waits to be killed; for harness_test.ts. */
 
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const { old } = await qemuBuilds();
 const vm = await VirtualMachine.start(old, PLAIN, "tcg");

@@ -3,11 +3,11 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { Witness } from "./harness/mod.ts";
-import { PassedMonitor } from "./harness/passed_monitor.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { Witness } from "../../testing/qemu/mod.ts";
+import { PassedMonitor } from "../../testing/qemu/passed_monitor.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

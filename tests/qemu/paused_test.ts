@@ -1,7 +1,7 @@
 import { assertMatch } from "@std/assert";
-import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
-import { PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -1,8 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY } from "../../ffi/open_flags.ts";
-import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, until, VirtualMachine } from "./harness/mod.ts";
+import {
+  type QemuBuild,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
+import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import {
   assertNothingElse,
   assertRefuses,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
 import { makeImage } from "./disk_image.ts";
 import {
   type Machine,
@@ -7,14 +7,14 @@ import {
   until,
   updateByHand,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import {
   assertNothingElse,
   assertRefuses,
   assertWarns,
   preflightOf,
 } from "./preflight_of.ts";
-import { Stranger } from "./harness/stranger.ts";
+import { Stranger } from "../../testing/program/stranger.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 20_000;

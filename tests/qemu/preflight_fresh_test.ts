@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { accelerators, MACHINES, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  accelerators,
+  MACHINES,
+  VirtualMachine,
+} from "../../testing/qemu/mod.ts";
 import { assertNothingElse, preflightOf } from "./preflight_of.ts";
 
 const builds = await qemuBuilds();

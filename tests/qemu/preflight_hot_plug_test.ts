@@ -1,5 +1,10 @@
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { type Machine, PLAIN, until, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  type Machine,
+  PLAIN,
+  until,
+  VirtualMachine,
+} from "../../testing/qemu/mod.ts";
 import {
   assertNothingElse,
   assertRefuses,

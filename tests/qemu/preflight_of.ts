@@ -9,8 +9,8 @@ import { gatherFacts } from "../../lib/update/vm/facts.ts";
 import { PinnedContext } from "../../lib/update/standby/pinned_context.ts";
 import { Sandbox } from "../../lib/update/standby/sandbox.ts";
 import { readContext } from "../../lib/update/standby/process_context.ts";
-import { cprctlWords } from "../program/program.ts";
-import type { VirtualMachine } from "./harness/mod.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
+import type { VirtualMachine } from "../../testing/qemu/mod.ts";
 
 /** What the preflight may not change. */
 const SETTINGS = [

@@ -1,8 +1,8 @@
 /** A refusal gives the reasons that are true, and no others. */
 
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { PLAIN, until, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { preflightOf } from "./preflight_of.ts";
 
 const builds = await qemuBuilds();

@@ -1,5 +1,5 @@
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { accelerators, PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { accelerators, PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 import {
   assertNothingElse,
   assertRefuses,

@@ -4,24 +4,24 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds, toolOf } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
+import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
 import {
   Cprctl,
   type Order,
   SELF,
   updateHere,
-} from "../faults/harness/cprctl.ts";
-import { membersOf } from "../faults/harness/members.ts";
-import { runDirectories } from "../faults/harness/fixture.ts";
+} from "../../testing/update/cprctl.ts";
+import { membersOf } from "../../testing/update/members.ts";
+import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   commandOfAnother,
   PLAIN,
   SECOND_MONITOR,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
-import { Stranger } from "./harness/stranger.ts";
+} from "../../testing/qemu/mod.ts";
+import { Stranger } from "../../testing/program/stranger.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

@@ -2,11 +2,16 @@
 
 import { assertEquals } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { updateHere } from "../faults/harness/cprctl.ts";
-import { runDirectories } from "../faults/harness/fixture.ts";
-import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { updateHere } from "../../testing/update/cprctl.ts";
+import { runDirectories } from "../../testing/update/fixture.ts";
+import {
+  PLAIN,
+  until,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 60_000;

@@ -2,10 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { update } from "../../lib/update/update.ts";
-import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
+import {
+  type QemuBuild,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import { withRunDirectory } from "../update/run_base.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

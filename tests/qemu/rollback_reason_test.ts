@@ -2,10 +2,10 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

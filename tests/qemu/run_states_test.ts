@@ -4,9 +4,9 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { SavedState } from "../../lib/update/transaction/saved_state.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { type Ending, updateHere } from "../faults/harness/cprctl.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
 import {
   DEBUGGED,
   Debugger,
@@ -18,9 +18,9 @@ import {
   secondMonitor,
   until,
   VirtualMachine,
-} from "./harness/mod.ts";
-import type { PortWrite } from "./harness/guest_ram.ts";
-import { runStateOf } from "./harness/run_state.ts";
+} from "../../testing/qemu/mod.ts";
+import type { PortWrite } from "../../testing/qemu/guest_ram.ts";
+import { runStateOf } from "../../testing/qemu/run_state.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

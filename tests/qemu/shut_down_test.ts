@@ -4,10 +4,10 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { SELF, updateHere } from "../faults/harness/cprctl.ts";
-import { runDirectories } from "../faults/harness/fixture.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   commandOfAnother,
   PANICS,
@@ -16,8 +16,8 @@ import {
   RESETS,
   SECOND_MONITOR,
   VirtualMachine,
-} from "./harness/mod.ts";
-import type { PortWrite } from "./harness/guest_ram.ts";
+} from "../../testing/qemu/mod.ts";
+import type { PortWrite } from "../../testing/qemu/guest_ram.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

@@ -1,6 +1,9 @@
 import { assert } from "@std/assert";
 import { openInput } from "../../lib/inspect/mod.ts";
-import { type QemuBuild, qemuBuilds } from "../../scripts/qemu/builds.ts";
+import {
+  type QemuBuild,
+  qemuBuilds,
+} from "../../testing/qemu/builds/builds.ts";
 import { assertSameReading } from "../inspect/same_reading.ts";
 import {
   type Machine,
@@ -8,7 +11,7 @@ import {
   saveTo,
   updateByHand,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -4,14 +4,14 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { PidFd } from "../../ffi/process.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
 import {
   Cprctl,
   type Order,
   SELF,
   updateHere,
-} from "../faults/harness/cprctl.ts";
+} from "../../testing/update/cprctl.ts";
 import {
   commandOfAnother,
   PLAIN,
@@ -20,9 +20,9 @@ import {
   SUSPENDS,
   until,
   VirtualMachine,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
-import { runStateOf } from "./harness/run_state.ts";
+import { runStateOf } from "../../testing/qemu/run_state.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

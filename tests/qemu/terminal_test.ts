@@ -1,10 +1,15 @@
 /** An update in a terminal that nobody reads any more. */
 
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { SELF } from "../faults/harness/cprctl.ts";
-import { exists } from "../program/exists.ts";
-import { PLAIN, until, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { SELF } from "../../testing/update/cprctl.ts";
+import { exists } from "../../testing/program/exists.ts";
+import {
+  PLAIN,
+  until,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;

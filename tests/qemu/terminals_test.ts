@@ -2,11 +2,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { isObject } from "../../lib/qmp/mod.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { updateHere } from "../faults/harness/cprctl.ts";
-import { openDescriptors } from "./harness/descriptors.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { updateHere } from "../../testing/update/cprctl.ts";
+import { openDescriptors } from "../../testing/qemu/descriptors.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { move, moveAndReturn } from "./moved.ts";
 import {
   assertNothingElse,

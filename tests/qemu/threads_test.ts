@@ -6,8 +6,8 @@ import { cgroupMounts, folderOf } from "../../lib/proc/cgroup.ts";
 import { readPlacement } from "../../lib/proc/placement.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { update } from "../../lib/update/update.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import {
   accelerators,
   type Machine,
@@ -15,7 +15,7 @@ import {
   until,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 const { old } = builds;

@@ -1,10 +1,10 @@
 /** A VM with a TPM: what QEMU would not preserve is told before the VM stops. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { isInstalled } from "../program/tool.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
-import { Swtpm } from "./harness/swtpm.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { isInstalled } from "../../testing/program/tool.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
+import { Swtpm } from "../../testing/qemu/swtpm.ts";
 import { move, moveAndReturn, tryToMove } from "./moved.ts";
 import {
   assertNothingElse,

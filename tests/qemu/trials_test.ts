@@ -3,11 +3,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { check } from "../../lib/update/update.ts";
 import type { Check } from "../../lib/update/preflight/check.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { cprctlWords } from "../program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import { withRunDirectory } from "../update/run_base.ts";
-import { MovableQemu } from "./harness/movable_qemu.ts";
-import { type Machine, PLAIN, VirtualMachine } from "./harness/mod.ts";
+import { MovableQemu } from "../../testing/qemu/movable_qemu.ts";
+import { type Machine, PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

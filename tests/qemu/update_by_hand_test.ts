@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
   MACHINES,
@@ -7,7 +7,7 @@ import {
   updateByHand,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { runCprctl } from "../program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { runCprctl } from "../../testing/program/program.ts";
 import {
   accelerators,
   MACHINES,
   PLAIN,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

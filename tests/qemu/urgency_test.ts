@@ -9,9 +9,9 @@ import {
 } from "../../ffi/scheduling.ts";
 import { type Placement, readPlacement } from "../../lib/proc/placement.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { Base } from "../faults/harness/base.ts";
-import { Cprctl, SELF, updateHere } from "../faults/harness/cprctl.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import {
   BOOSTED,
   mayRaise,
@@ -24,7 +24,7 @@ import {
   until,
   VirtualMachine,
   Witness,
-} from "./harness/mod.ts";
+} from "../../testing/qemu/mod.ts";
 import { move, moveAndReturn } from "./moved.ts";
 
 const builds = await qemuBuilds();

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { validateReport } from "../../lib/update/report/validate.ts";
-import { qemuBuilds } from "../../scripts/qemu/builds.ts";
-import { AloneProgram, type Circumstances } from "../program/alone.ts";
-import { PLAIN, VirtualMachine, Witness } from "./harness/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { AloneProgram, type Circumstances } from "./alone.ts";
+import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 
 const builds = await qemuBuilds();
 

@@ -1,7 +1,7 @@
 /** The build, run as a program of its own. */
 
 import { assertEquals } from "@std/assert";
-import { type Ended, runProgram } from "../program/run.ts";
+import { type Ended, runProgram } from "../../testing/program/run.ts";
 
 const COMPILE = new URL("../../scripts/compile.ts", import.meta.url).pathname;
 

@@ -6,7 +6,7 @@ import { BuildError } from "../../scripts/compile/error.ts";
 import { parseOptions } from "../../scripts/compile/options.ts";
 import { PERMISSIONS } from "../../scripts/compile/permissions.ts";
 import { targetOf } from "../../scripts/compile/target.ts";
-import { runProgram } from "../program/run.ts";
+import { runProgram } from "../../testing/program/run.ts";
 import { runBuild } from "./built.ts";
 
 /** A port that nobody listens on: what is fetched through it is not fetched. */

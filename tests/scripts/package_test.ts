@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { exists } from "../program/exists.ts";
-import { type Ended, runProgram } from "../program/run.ts";
+import { exists } from "../../testing/program/exists.ts";
+import { type Ended, runProgram } from "../../testing/program/run.ts";
 
 const PACKAGE = new URL("../../scripts/package.ts", import.meta.url).pathname;
 const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";

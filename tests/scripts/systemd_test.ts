@@ -1,7 +1,7 @@
 /** What systemd's own tool says of the units. */
 
 import { assertEquals } from "@std/assert";
-import { exists } from "../program/exists.ts";
+import { exists } from "../../testing/program/exists.ts";
 
 const UNITS = new URL("../../scripts/systemd/", import.meta.url).pathname;
 const TIMEOUT_MS = 30_000;

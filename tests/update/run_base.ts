@@ -1,4 +1,4 @@
-import { Base } from "../faults/harness/base.ts";
+import { Base } from "../../testing/program/base.ts";
 
 /**
  * Gives this process a runtime directory of its own, so that a test meets no

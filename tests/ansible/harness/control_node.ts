@@ -1,7 +1,7 @@
 /** Ansible as an operator runs it, with the collection of this repository. */
 
-import { cprctlWords, type Ended } from "../../program/program.ts";
-import { MARK } from "../../qemu/harness/reaper.ts";
+import { cprctlWords, type Ended } from "../../../testing/program/program.ts";
+import { MARK } from "../../../testing/program/reaper.ts";
 
 const COLLECTION =
   new URL("../../../scripts/ansible", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 /** A "host" of the inventory with one embedded machine on it. */
 
 import { QmpClient } from "../../../lib/qmp/mod.ts";
-import { GuestRam, type Lab, type Vm } from "../../machine/e2e/harness/mod.ts";
+import { GuestRam, type Lab, type Vm } from "../../../testing/machine/mod.ts";
 
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const TIMEOUT_MS = 20_000;

@@ -1,7 +1,7 @@
 /** What a test does to processes and files while a playbook runs. */
 
 import { assertEquals } from "@std/assert";
-import { membersOf } from "../../faults/harness/members.ts";
+import { membersOf } from "../../../testing/update/members.ts";
 
 /** Kills the module that works in a folder, not what Ansible started it with. */
 export function killModule(folder: string): void {

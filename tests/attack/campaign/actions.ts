@@ -2,8 +2,8 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { messageOf } from "../../../lib/errors.ts";
-import type { Random } from "../../faults/campaign/random.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import type { Random } from "../../../testing/random.ts";
+import { inTime } from "../../../testing/program/until.ts";
 import { USER } from "../hostile_vm.ts";
 import type { Attacker } from "./attacker.ts";
 import type { Ground } from "./ground.ts";

@@ -14,11 +14,11 @@
 import { PidFd } from "../../../ffi/process.ts";
 import { UnixListener } from "../../../ffi/socket.ts";
 import { QmpClient } from "../../../lib/qmp/mod.ts";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
-import { RAM } from "../../machine/e2e/harness/mod.ts";
-import { PLAIN, VirtualMachine } from "../../qemu/harness/mod.ts";
-import { MARK, Reaper } from "../../qemu/harness/reaper.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import { RAM } from "../../../testing/machine/mod.ts";
+import { PLAIN, VirtualMachine } from "../../../testing/qemu/mod.ts";
+import { MARK, Reaper } from "../../../testing/program/reaper.ts";
+import { inTime } from "../../../testing/program/until.ts";
 import { HostileVm, USER } from "../hostile_vm.ts";
 import { Relay, type Script } from "../relay.ts";
 import { copyPrograms, type Ground } from "./ground.ts";

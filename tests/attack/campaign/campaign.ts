@@ -1,12 +1,12 @@
 /** Round after round, on grounds of their own where several are played. */
 
 import { assert } from "@std/assert";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import { Ground } from "./ground.ts";
 import { play } from "./play.ts";
 import { roundOf } from "./round.ts";
 import type { Played } from "./summary.ts";
-import { runCprctl } from "../../program/program.ts";
+import { runCprctl } from "../../../testing/program/program.ts";
 
 /** The honest VM is looked for in the list that often. */
 const LIST_EVERY = 10;

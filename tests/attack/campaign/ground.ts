@@ -7,8 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { QmpClient, QmpError } from "../../../lib/qmp/mod.ts";
-import { Reaper } from "../../qemu/harness/reaper.ts";
-import { GuestRam, Lab, type Vm } from "../../machine/e2e/harness/mod.ts";
+import { Reaper } from "../../../testing/program/reaper.ts";
+import { GuestRam, Lab, type Vm } from "../../../testing/machine/mod.ts";
 import { USER } from "../hostile_vm.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 /** What may be left when a round is over. */
 
 import { isGone } from "../../../lib/gone.ts";
-import { until } from "../../qemu/harness/until.ts";
+import { until } from "../../../testing/program/until.ts";
 import type { Attacker } from "./attacker.ts";
 
 const SETTLE_MS = 30_000;

@@ -1,7 +1,7 @@
 /** What a monitor says that is not so. */
 
 import type { Json } from "../../../lib/qmp/mod.ts";
-import type { Random } from "../../faults/campaign/random.ts";
+import type { Random } from "../../../testing/random.ts";
 import type { Say } from "../relay.ts";
 
 /** How a command is answered; undefined leaves the truth as it is. */

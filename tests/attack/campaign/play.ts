@@ -7,7 +7,7 @@ import { CANCELLED, ENDED_UNTOUCHED } from "../../../lib/update/error.ts";
 import { OUTCOMES } from "../../../lib/update/outcome.ts";
 import type { Report } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import type { Script } from "../relay.ts";
 import { assertLeftNothing, clearAway } from "./invariants.ts";
 import {

@@ -1,6 +1,6 @@
 /** What a round is made of: the same for the same seed and number. */
 
-import { Random } from "../../faults/campaign/random.ts";
+import { Random } from "../../../testing/random.ts";
 import { type Action, anyAction } from "./actions.ts";
 import { anyLie, type Lie } from "./lies.ts";
 

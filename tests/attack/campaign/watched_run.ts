@@ -1,8 +1,8 @@
 /** cprctl, run to its end by root, with what it took. */
 
 import { assert } from "@std/assert";
-import { cprctlWords } from "../../program/program.ts";
-import { runProgram } from "../../program/run.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
+import { runProgram } from "../../../testing/program/run.ts";
 
 const PROGRAM = new URL("../programs/watched.pl", import.meta.url).pathname;
 /** Beyond its own time limit, however slow the host is. */

@@ -6,7 +6,7 @@ import {
   type Shell,
   SHELLS,
 } from "../../../lib/cli/completion_scripts.ts";
-import { isInstalled, output } from "../../program/tool.ts";
+import { isInstalled, output } from "../../../testing/program/tool.ts";
 
 /** In place of cprctl: no shell is to be tested for what words there are. */
 const CPRCTL = `#!/bin/sh

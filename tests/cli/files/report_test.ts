@@ -5,7 +5,7 @@ import {
 } from "../../../lib/cli/files/report.ts";
 import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import { UsageError } from "../../../lib/errors.ts";
-import { capturedProcess } from "../captured.ts";
+import { capturedProcess } from "../../../testing/program/captured.ts";
 import { embeddedJson } from "../html/outline.ts";
 import * as reports from "../reports.ts";
 

@@ -4,7 +4,7 @@ import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import { renderReport } from "../../../lib/cli/terminal/report.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { errorDocumentSchema } from "../../../lib/update/report/report.ts";
-import { capturedProcess, PLAIN } from "../captured.ts";
+import { capturedProcess, PLAIN } from "../../../testing/program/captured.ts";
 import * as reports from "../reports.ts";
 
 Deno.test("a report is drawn, and its outcome is the exit code", async () => {

@@ -6,7 +6,7 @@ import type {
   ListedVm,
   ListRequest,
 } from "../../../lib/update/host/list.ts";
-import { PLAIN } from "../captured.ts";
+import { PLAIN } from "../../../testing/program/captured.ts";
 import { runHere } from "../run_here.ts";
 
 const GUEST: ListedVm = {

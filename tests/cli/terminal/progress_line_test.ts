@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { ProgressLine } from "../../../lib/cli/terminal/progress_line.ts";
-import { capturedProcess } from "../captured.ts";
+import { capturedProcess } from "../../../testing/program/captured.ts";
 
 const LARGE = 1024 * 1024 * 1024;
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { renderReport } from "../../../lib/cli/terminal/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
-import { PLAIN } from "../captured.ts";
+import { PLAIN } from "../../../testing/program/captured.ts";
 import * as reports from "../reports.ts";
 
 Deno.test("the reports of these tests are reports", () => {

@@ -3,10 +3,10 @@
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import type { PhaseName } from "../../../lib/update/phase.ts";
-import { SELF } from "../harness/cprctl.ts";
+import { SELF } from "../../../testing/update/cprctl.ts";
 import type { Action, Fault } from "../harness/fault.ts";
-import type { Fixture } from "../harness/fixture.ts";
-import type { Random } from "./random.ts";
+import type { Fixture } from "../../../testing/update/fixture.ts";
+import type { Random } from "../../../testing/random.ts";
 
 const PHASES: readonly PhaseName[] = [
   "preflight",

@@ -1,13 +1,13 @@
 /** Random faults in a row, on random machines. */
 
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
-import { type Accelerator, MACHINES } from "../../qemu/harness/mod.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import { type Accelerator, MACHINES } from "../../../testing/qemu/mod.ts";
 import type { Fault } from "../harness/fault.ts";
 import { inject, type Result, type Target } from "../harness/inject.ts";
 import { updated } from "../harness/expected.ts";
 import { FAULTS } from "../table/mod.ts";
 import { anyMoment } from "./any_moment.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../../testing/random.ts";
 
 /** Nothing goes wrong. */
 const NONE: Fault = { name: "none", when: "", expected: [updated(/^$/)] };

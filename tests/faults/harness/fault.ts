@@ -3,8 +3,8 @@
 import type { Recovery } from "../../../lib/update/recover/recover.ts";
 import type { Outcome } from "../../../lib/update/outcome.ts";
 import type { PhaseName } from "../../../lib/update/phase.ts";
-import type { Machine } from "../../qemu/harness/mod.ts";
-import type { Fixture } from "./fixture.ts";
+import type { Machine } from "../../../testing/qemu/mod.ts";
+import type { Fixture } from "../../../testing/update/fixture.ts";
 
 /** Something that a fault does. */
 export type Action = (fixture: Fixture) => void | Promise<void>;

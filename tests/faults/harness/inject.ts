@@ -2,13 +2,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../../lib/update/recover/recover.ts";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import {
   type Accelerator,
   type Machine,
   VirtualMachine,
   Witness,
-} from "../../qemu/harness/mod.ts";
+} from "../../../testing/qemu/mod.ts";
 import {
   assertEnded,
   assertNothingLeft,
@@ -16,22 +16,22 @@ import {
   assertSettings,
   updateOnceMore,
 } from "./invariants.ts";
-import { Base } from "./base.ts";
+import { Base } from "../../../testing/program/base.ts";
 import {
   type AtPhase,
   Cprctl,
   type Ending,
   SELF,
   updateHere,
-} from "./cprctl.ts";
+} from "../../../testing/update/cprctl.ts";
 import {
   EXIT_CODES,
   type Expected,
   type Fault,
   type VmLocation,
 } from "./fault.ts";
-import { membersOf } from "./members.ts";
-import { Fixture } from "./fixture.ts";
+import { membersOf } from "../../../testing/update/members.ts";
+import { Fixture } from "../../../testing/update/fixture.ts";
 import { migrationSettings } from "./settings.ts";
 import { withoutLeaks } from "./without_leaks.ts";
 

@@ -5,12 +5,12 @@ import { Fd } from "../../../ffi/fd.ts";
 import { O_RDWR } from "../../../ffi/open_flags.ts";
 import type { Json } from "../../../lib/qmp/mod.ts";
 import { baseDirectory } from "../../../lib/update/run/directory.ts";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
-import type { VirtualMachine, Witness } from "../../qemu/harness/mod.ts";
-import { updateHere } from "./cprctl.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import type { VirtualMachine, Witness } from "../../../testing/qemu/mod.ts";
+import { updateHere } from "../../../testing/update/cprctl.ts";
 import type { VmLocation } from "./fault.ts";
-import { membersOf } from "./members.ts";
-import { runDirectories } from "./fixture.ts";
+import { membersOf } from "../../../testing/update/members.ts";
+import { runDirectories } from "../../../testing/update/fixture.ts";
 import { migrationSettings } from "./settings.ts";
 
 const TIMEOUT_MS = 120_000;

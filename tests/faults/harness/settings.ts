@@ -1,7 +1,7 @@
 /** The migration settings of a QEMU, which an update changes and gives back. */
 
 import { isObject, type Json } from "../../../lib/qmp/mod.ts";
-import type { VirtualMachine } from "../../qemu/harness/mod.ts";
+import type { VirtualMachine } from "../../../testing/qemu/mod.ts";
 
 /** Migration parameters and capabilities, by name. */
 export async function migrationSettings(

@@ -17,8 +17,8 @@ import {
   encodeCprState,
 } from "../../../lib/cpr/mod.ts";
 import { JsonFramer } from "../../../lib/qmp/framer.ts";
-import { cprStateOf } from "../../qemu/harness/mod.ts";
-import { SELF } from "../harness/cprctl.ts";
+import { cprStateOf } from "../../../testing/qemu/mod.ts";
+import { SELF } from "../../../testing/update/cprctl.ts";
 
 const [trick = "", socket = "", ...words] = Deno.args;
 const behind = `${socket}.honest`;

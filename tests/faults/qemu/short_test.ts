@@ -1,7 +1,7 @@
 /** The short form of the table, on the accelerator that is everywhere. */
 
-import { qemuBuilds } from "../../../scripts/qemu/builds.ts";
-import { type Machine, PLAIN } from "../../qemu/harness/mod.ts";
+import { qemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import { type Machine, PLAIN } from "../../../testing/qemu/mod.ts";
 import { inject } from "../harness/inject.ts";
 import { FAULTS } from "../table/mod.ts";
 

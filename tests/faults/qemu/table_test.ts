@@ -1,5 +1,5 @@
-import { qemuBuilds } from "../../../scripts/qemu/builds.ts";
-import { accelerators, PLAIN } from "../../qemu/harness/mod.ts";
+import { qemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import { accelerators, PLAIN } from "../../../testing/qemu/mod.ts";
 import { inject } from "../harness/inject.ts";
 import { FAULTS } from "../table/mod.ts";
 

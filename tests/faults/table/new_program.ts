@@ -13,8 +13,8 @@ import {
 } from "../harness/bad_programs.ts";
 import { refused, rolledBack } from "../harness/expected.ts";
 import type { Action, Fault } from "../harness/fault.ts";
-import type { Machine } from "../../qemu/harness/mod.ts";
-import type { Fixture } from "../harness/fixture.ts";
+import type { Machine } from "../../../testing/qemu/mod.ts";
+import type { Fixture } from "../../../testing/update/fixture.ts";
 
 /** For faults that wait until it has run out. */
 const SHORT_MS = 8_000;

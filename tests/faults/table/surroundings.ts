@@ -9,11 +9,11 @@ import {
   commandOfAnother,
   SECOND_MONITOR,
   secondMonitor,
-} from "../../qemu/harness/mod.ts";
-import { updateHere } from "../harness/cprctl.ts";
+} from "../../../testing/qemu/mod.ts";
+import { updateHere } from "../../../testing/update/cprctl.ts";
 import { refused, rolledBack, updated } from "../harness/expected.ts";
 import type { Action, Fault } from "../harness/fault.ts";
-import type { Fixture } from "../harness/fixture.ts";
+import type { Fixture } from "../../../testing/update/fixture.ts";
 import { whenOf } from "./signals.ts";
 
 /** Does something to the bytes of the state file. */

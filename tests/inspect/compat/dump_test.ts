@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InspectError } from "../../../lib/inspect/mod.ts";
 import { parseDump } from "../../../lib/inspect/compat/mod.ts";
-import { data } from "../../data/data.ts";
+import { data } from "../../../testing/data/data.ts";
 import { dump, field, vmsd } from "./dumps.ts";
 
 Deno.test("a real dump is read", async () => {

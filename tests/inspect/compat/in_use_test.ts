@@ -10,8 +10,8 @@ import {
   sectionsInUse,
   typesInUse,
 } from "../../../lib/inspect/compat/mod.ts";
-import { data } from "../../data/data.ts";
-import { inputOf } from "../streams.ts";
+import { data } from "../../../testing/data/data.ts";
+import { inputOf } from "../../../testing/streams/streams.ts";
 
 const real = parseDump(
   new TextDecoder().decode(await data("dump-vmstate-q35-11.1.2.json")),

@@ -9,7 +9,7 @@ import {
   parseDump,
   verdictOf,
 } from "../../../lib/inspect/compat/mod.ts";
-import { data } from "../../data/data.ts";
+import { data } from "../../../testing/data/data.ts";
 
 const VERSIONS = ["7.2.22", "10.0.13", "11.1.2"] as const;
 

@@ -4,7 +4,7 @@
  */
 
 import { BOMBS } from "../bombs.ts";
-import { Looker } from "../fuzz.ts";
+import { Looker } from "../../../testing/streams/fuzz_inspect.ts";
 
 const [name = ""] = Deno.args;
 const bytes = BOMBS[name]?.();

@@ -1,7 +1,7 @@
 /** A TCP connection to the guest that lasts as long as the test. */
 
-import { linesOf } from "../../program/lines.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import { linesOf } from "../../../testing/program/lines.ts";
+import { inTime } from "../../../testing/program/until.ts";
 
 const TIMEOUT_MS = 60_000;
 

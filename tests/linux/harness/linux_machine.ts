@@ -6,10 +6,10 @@ import {
   QmpClient,
   type QmpEvent,
 } from "../../../lib/qmp/mod.ts";
-import { linuxGuest } from "../../../scripts/linux/guest.ts";
-import type { QemuBuild } from "../../../scripts/qemu/builds.ts";
-import { runProgram } from "../../program/run.ts";
-import { MARK, Reaper } from "../../qemu/harness/reaper.ts";
+import { linuxGuest } from "../../../testing/linux/guest.ts";
+import type { QemuBuild } from "../../../testing/qemu/builds/builds.ts";
+import { runProgram } from "../../../testing/program/run.ts";
+import { MARK, Reaper } from "../../../testing/program/reaper.ts";
 import { Agent } from "./agent.ts";
 import { EchoConnection } from "./echo.ts";
 

@@ -1,7 +1,7 @@
 /** What a Linux guest does while it is moved, and how that is judged. */
 
 import { assertEquals, assertGreater } from "@std/assert";
-import { runProgram } from "../../program/run.ts";
+import { runProgram } from "../../../testing/program/run.ts";
 import type { EchoConnection } from "./echo.ts";
 import type { LinuxMachine } from "./linux_machine.ts";
 

@@ -1,10 +1,10 @@
 /** Lets a guest act in an update of its VM, and looks at it afterwards. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { QemuBuilds } from "../../../scripts/qemu/builds.ts";
-import { Base } from "../../faults/harness/base.ts";
-import { updateHere } from "../../faults/harness/cprctl.ts";
-import { runDirectories } from "../../faults/harness/fixture.ts";
+import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
+import { Base } from "../../../testing/program/base.ts";
+import { updateHere } from "../../../testing/update/cprctl.ts";
+import { runDirectories } from "../../../testing/update/fixture.ts";
 import type { Action, Moment } from "./action.ts";
 import { LinuxMachine } from "./linux_machine.ts";
 

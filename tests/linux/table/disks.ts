@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { JsonObject } from "../../../lib/qmp/mod.ts";
-import { runProgram } from "../../program/run.ts";
+import { runProgram } from "../../../testing/program/run.ts";
 import type { Action } from "../harness/action.ts";
 import { ejectProgram } from "../harness/eject.ts";
 import type { LinuxMachine } from "../harness/linux_machine.ts";

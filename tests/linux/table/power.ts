@@ -1,7 +1,7 @@
 /** A guest that resets, powers off, panics or sleeps. */
 
 import { assertMatch } from "@std/assert";
-import { until } from "../../qemu/harness/until.ts";
+import { until } from "../../../testing/program/until.ts";
 import type { Action } from "../harness/action.ts";
 import type { LinuxMachine } from "../harness/linux_machine.ts";
 

@@ -3,8 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../../lib/update/all/all_report.ts";
-import { runCprctl } from "../../program/program.ts";
-import { GuestRam, Lab, runState } from "./harness/mod.ts";
+import { runCprctl } from "../../../testing/program/program.ts";
+import { GuestRam, Lab, runState } from "../../../testing/machine/mod.ts";
 
 const CROWD = 32;
 /** They all count at once, on as few cores as there are: none is in a hurry. */

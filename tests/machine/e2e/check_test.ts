@@ -3,8 +3,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Report } from "../../../lib/update/report/report.ts";
 import { validateReport } from "../../../lib/update/report/validate.ts";
-import { type Ended, runCprctl } from "../../program/program.ts";
-import { GuestRam, Lab, type Vm } from "./harness/mod.ts";
+import { type Ended, runCprctl } from "../../../testing/program/program.ts";
+import { GuestRam, Lab, type Vm } from "../../../testing/machine/mod.ts";
 
 async function run(
   command: string,

@@ -1,9 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { CPR_EXEC_STATE, decodeCprState } from "../../../lib/cpr/mod.ts";
-import { Gate } from "../../program/gate.ts";
-import { runCprctl } from "../../program/program.ts";
-import { until } from "../../qemu/harness/until.ts";
-import { DEADLINE_MS, GuestRam, Lab, memfdsOf } from "./harness/mod.ts";
+import { Gate } from "../../../testing/program/gate.ts";
+import { runCprctl } from "../../../testing/program/program.ts";
+import { until } from "../../../testing/program/until.ts";
+import {
+  DEADLINE_MS,
+  GuestRam,
+  Lab,
+  memfdsOf,
+} from "../../../testing/machine/mod.ts";
 
 Deno.test("CPR state is shown between the exec and the new program's load", async () => {
   await using lab = await Lab.open();

@@ -31,7 +31,7 @@ import {
   compare,
   Lab,
   optionsOf,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 /** Enough for every device to have been at work. */
 const TICKS = 25;

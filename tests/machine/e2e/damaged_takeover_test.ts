@@ -21,7 +21,7 @@ import {
   seededRandom,
   story,
   Successor,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 const SEED = Number(Deno.env.get("CPRCTL_SEED") ?? 1);
 const SAMPLES = 40;

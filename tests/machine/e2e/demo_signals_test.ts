@@ -1,11 +1,11 @@
 /** A demonstration that is interrupted leaves nothing, whenever that is. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { exists } from "../../program/exists.ts";
-import { cprctlWords } from "../../program/program.ts";
-import { MARK } from "../../qemu/harness/reaper.ts";
-import { inTime, until } from "../../qemu/harness/until.ts";
-import { DEADLINE_MS, Lab } from "./harness/mod.ts";
+import { exists } from "../../../testing/program/exists.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
+import { MARK } from "../../../testing/program/reaper.ts";
+import { inTime, until } from "../../../testing/program/until.ts";
+import { DEADLINE_MS, Lab } from "../../../testing/machine/mod.ts";
 
 const DONE = 0;
 const REFUSED = 3;

@@ -14,7 +14,7 @@ import {
   runState,
   story,
   type Vm,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 /** Asserts that the VM runs, and that nothing of the attempt is left. */
 async function assertRunsOn(vm: Vm, qmp: QmpClient, ram: GuestRam) {

@@ -18,7 +18,7 @@ import {
   reached,
   runState,
   type Vm,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 /** Saves a machine, RAM and all; it stays, stopped. */
 async function save(qmp: QmpClient, uri: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { SIGNALS } from "../../../ffi/signals.ts";
 import { run, standardSignals } from "../../ffi/processes.ts";
-import { GuestRam, Lab } from "./harness/mod.ts";
+import { GuestRam, Lab } from "../../../testing/machine/mod.ts";
 
 const FIXTURE = new URL("fork_fixture.ts", import.meta.url).pathname;
 

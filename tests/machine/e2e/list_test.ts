@@ -9,7 +9,7 @@ import {
 import { findVmProcesses } from "../../../lib/update/host/processes.ts";
 import { VmLock } from "../../../lib/update/run/lock.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { DEADLINE_MS, Lab } from "./harness/mod.ts";
+import { DEADLINE_MS, Lab } from "../../../testing/machine/mod.ts";
 
 const SOON_MS = 100;
 const ASK: ListRequest = { asksMonitors: true, timeoutMs: DEADLINE_MS };

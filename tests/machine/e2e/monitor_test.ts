@@ -1,9 +1,9 @@
 /** The session that moves a machine by hand, on standard input and output. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { quoted } from "../../ffi/processes.ts";
-import { Lab, type Vm } from "./harness/mod.ts";
+import { Lab, type Vm } from "../../../testing/machine/mod.ts";
 
 const MONITOR = ["-monitor", "stdio"];
 const PROMPT = /\(cprctl\) /;

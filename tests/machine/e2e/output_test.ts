@@ -6,8 +6,13 @@ import { O_NONBLOCK, O_RDWR } from "../../../ffi/open_flags.ts";
 import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 import { POLLIN, pollNow } from "../../../ffi/poll.ts";
 import { said } from "../../ffi/processes.ts";
-import { until } from "../../qemu/harness/until.ts";
-import { DEADLINE_MS, GuestRam, Lab, runState } from "./harness/mod.ts";
+import { until } from "../../../testing/program/until.ts";
+import {
+  DEADLINE_MS,
+  GuestRam,
+  Lab,
+  runState,
+} from "../../../testing/machine/mod.ts";
 
 /** A FIFO in a lab's folder, open at both ends until it is disposed of. */
 class Pipe implements Disposable {

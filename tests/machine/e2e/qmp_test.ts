@@ -16,7 +16,7 @@ import {
   stringifyJson,
 } from "../../../lib/qmp/mod.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import { inTime } from "../../../testing/program/until.ts";
 import {
   DEADLINE_MS,
   enable,
@@ -24,7 +24,7 @@ import {
   reached,
   runState,
   type Vm,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 /** A client that hides nothing: lines out, lines in. */
 class RawClient implements Disposable {

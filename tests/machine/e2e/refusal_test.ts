@@ -19,7 +19,7 @@ import {
   prepareExec,
   runState,
   story,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 /** The words in which a command is refused. */
 async function refusal(

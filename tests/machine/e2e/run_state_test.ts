@@ -14,7 +14,7 @@ import {
   reached,
   runState,
   story,
-} from "./harness/mod.ts";
+} from "../../../testing/machine/mod.ts";
 
 Deno.test("a paused guest stays paused over an update, until cont", async () => {
   await using lab = await Lab.open();

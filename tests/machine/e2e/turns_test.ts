@@ -6,9 +6,9 @@ import { UnixTransport } from "../../../lib/qmp/unix_transport.ts";
 import { type Candidate, workOnAll } from "../../../lib/update/all/all.ts";
 import { update } from "../../../lib/update/update.ts";
 import { listed } from "../../update/all/listed.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import { inTime } from "../../../testing/program/until.ts";
 import { Session } from "../../qmp/fake_peer.ts";
-import { DEADLINE_MS, Lab } from "./harness/mod.ts";
+import { DEADLINE_MS, Lab } from "../../../testing/machine/mod.ts";
 
 /** Enough to fill nothing, and to be seen. */
 const ROUNDS = 20;

@@ -2,8 +2,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { validateReport } from "../../../lib/update/report/validate.ts";
-import { runCprctl } from "../../program/program.ts";
-import { GuestRam, Lab, memfdsOf, runState } from "./harness/mod.ts";
+import { runCprctl } from "../../../testing/program/program.ts";
+import {
+  GuestRam,
+  Lab,
+  memfdsOf,
+  runState,
+} from "../../../testing/machine/mod.ts";
 
 Deno.test("cprctl demo updates a machine and shows that it is the same", async () => {
   const { code, stdout, stderr } = await runCprctl(["demo", "--json"]);

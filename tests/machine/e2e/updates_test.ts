@@ -16,8 +16,8 @@ import {
   memfdsOf,
   memoryOf,
   seededRandom,
-} from "./harness/mod.ts";
-import { until } from "../../qemu/harness/until.ts";
+} from "../../../testing/machine/mod.ts";
+import { until } from "../../../testing/program/until.ts";
 
 const UPDATES = Number(Deno.env.get("CPRCTL_UPDATES") ?? 30);
 const SEED = Number(Deno.env.get("CPRCTL_SEED") ?? 1);

@@ -12,7 +12,7 @@ import {
 } from "../../../lib/migration/stream/mod.ts";
 import { describeState } from "../../../lib/vmstate/mod.ts";
 import { type Described, described } from "../../vmstate/arbitrary.ts";
-import { PARTS } from "./machine.ts";
+import { PARTS } from "../../../testing/streams/machine.ts";
 
 function stream({ state, value }: Described): Uint8Array {
   const writer = new StreamWriter();

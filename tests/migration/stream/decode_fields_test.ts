@@ -7,7 +7,11 @@ import {
   isStruct,
   MigrationStreamError,
 } from "../../../lib/migration/stream/mod.ts";
-import { device, deviceStream, vmsd } from "./foreign.ts";
+import {
+  device,
+  deviceStream,
+  vmsd,
+} from "../../../testing/streams/foreign.ts";
 
 type Json = Record<string, unknown>;
 

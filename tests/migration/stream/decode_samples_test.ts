@@ -8,7 +8,7 @@ import {
   encodeStream,
   isStruct,
 } from "../../../lib/migration/stream/mod.ts";
-import { data, STREAMS } from "../../data/data.ts";
+import { data, STREAMS } from "../../../testing/data/data.ts";
 
 function device(stream: DecodedStream, name: string): DeviceSection {
   const found = stream.records.find((record) =>

@@ -30,8 +30,8 @@ import {
   vmdesc,
   vmdescText,
   word,
-} from "./foreign.ts";
-import { written } from "./machine.ts";
+} from "../../../testing/streams/foreign.ts";
+import { written } from "../../../testing/streams/machine.ts";
 
 /** Decodes, having seen that it encodes again. */
 function decoded(stream: Uint8Array): DecodedStream {

@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { data, STREAMS } from "../../data/data.ts";
-import { flips, fuzz, mutated, outcome, Random, truncations } from "./fuzz.ts";
-import { written } from "./machine.ts";
+import { data, STREAMS } from "../../../testing/data/data.ts";
+import {
+  flips,
+  fuzz,
+  mutated,
+  outcome,
+  Random,
+  truncations,
+} from "../../../testing/streams/fuzz_decode.ts";
+import { written } from "../../../testing/streams/machine.ts";
 
 const SMALL = STREAMS.filter((name) => !name.includes("rich"));
 

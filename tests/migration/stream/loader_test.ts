@@ -12,7 +12,7 @@ import {
   vmstate,
   VmstateError,
 } from "../../../lib/vmstate/mod.ts";
-import { EOF, EOS, footer, joined } from "./foreign.ts";
+import { EOF, EOS, footer, joined } from "../../../testing/streams/foreign.ts";
 import {
   BLOCKS,
   clock,
@@ -25,7 +25,7 @@ import {
   uart,
   uartState,
   written,
-} from "./machine.ts";
+} from "../../../testing/streams/machine.ts";
 
 function refused(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { readStreamSetup } from "../../../lib/migration/stream/mod.ts";
 import { StreamError } from "../../../lib/stream/mod.ts";
-import { data } from "../../data/data.ts";
+import { data } from "../../../testing/data/data.ts";
 import {
   configuration,
   EOS,
@@ -12,7 +12,7 @@ import {
   ramStart,
   section,
   word,
-} from "./foreign.ts";
+} from "../../../testing/streams/foreign.ts";
 
 const START = ramStart(joined(oneBlock("r", 0x4000), EOS));
 const BLOCK = { name: "r", usedLength: 0x4000 };

@@ -4,7 +4,7 @@ import {
   parseVmdesc,
   qemuJson,
 } from "../../../lib/migration/stream/mod.ts";
-import { device } from "./foreign.ts";
+import { device } from "../../../testing/streams/foreign.ts";
 
 const MOST = 16 * 1024 * 1024;
 const encoder = new TextEncoder();

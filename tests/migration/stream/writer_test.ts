@@ -9,7 +9,7 @@ import {
   uart,
   uartState,
   written,
-} from "./machine.ts";
+} from "../../../testing/streams/machine.ts";
 
 function ascii(text: string): number[] {
   return [...new TextEncoder().encode(text)];

@@ -16,8 +16,8 @@ import {
   readDescriptors,
 } from "../../../lib/proc/descriptors.ts";
 import { ProcessFiles } from "../../../lib/proc/process_files.ts";
-import { linesOf } from "../../program/lines.ts";
-import { inTime } from "../../qemu/harness/until.ts";
+import { linesOf } from "../../../testing/program/lines.ts";
+import { inTime } from "../../../testing/program/until.ts";
 
 const PATIENCE_MS = 60_000;
 /** Of all that cprctl takes, whatever the VMs do. */

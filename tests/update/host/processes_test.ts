@@ -4,7 +4,7 @@ import {
   findVmProcesses,
   programOf,
 } from "../../../lib/update/host/processes.ts";
-import { until } from "../../qemu/harness/until.ts";
+import { until } from "../../../testing/program/until.ts";
 
 const PATIENCE_MS = 20_000;
 

@@ -13,7 +13,7 @@ import {
   readThreads,
   restoreThreads,
 } from "../../../lib/update/process/threads.ts";
-import { until } from "../../qemu/harness/until.ts";
+import { until } from "../../../testing/program/until.ts";
 
 const PATIENCE_MS = 20_000;
 

@@ -3,7 +3,7 @@ import type { Child } from "../../../ffi/child.ts";
 import { getScheduling } from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { Urgency } from "../../../lib/update/process/urgency.ts";
-import { until } from "../../qemu/harness/until.ts";
+import { until } from "../../../testing/program/until.ts";
 import { BOOSTED, mayRaise, priorityNow } from "./priorities.ts";
 
 const PATIENCE_MS = 20_000;

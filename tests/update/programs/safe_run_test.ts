@@ -3,7 +3,7 @@ import type { BriefRun } from "../../../lib/brief_run.ts";
 import { type Choice, safeWay } from "../../../lib/update/programs/safe_run.ts";
 import { UpdateProblem } from "../../../lib/update/error.ts";
 import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { contextOf } from "../standby/context_of.ts";
 
 const ignore = Deno.uid() !== 0;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../../lib/update/recover/recover.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { withRunDirectory } from "../run_base.ts";
 
 const REQUEST = { timeoutMs: 1_000, self: cprctlWords() };

@@ -6,7 +6,7 @@ import {
   type ProcessContext,
   readContext,
 } from "../../../lib/update/standby/process_context.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 
 /** Of any user's process, where we are root; else of our own. */
 export async function contextOf(

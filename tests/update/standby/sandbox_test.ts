@@ -4,7 +4,7 @@ import { createMemfd } from "../../../ffi/memfd.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { type BriefEnd, runBriefly } from "../../../lib/brief_run.ts";
 import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { contextOf } from "./context_of.ts";
 
 const ignore = Deno.uid() !== 0;

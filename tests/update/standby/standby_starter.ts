@@ -2,7 +2,7 @@
 
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { Standby } from "../../../lib/update/standby/standby.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { contextOf } from "./context_of.ts";
 
 const [pid = "", directory = "", output = ""] = Deno.args;

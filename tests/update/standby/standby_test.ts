@@ -14,7 +14,7 @@ import {
   Standby,
   type StandbyStart,
 } from "../../../lib/update/standby/standby.ts";
-import { cprctlWords } from "../../program/program.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
 import { withRunDirectory } from "../run_base.ts";
 import { contextOf } from "./context_of.ts";
 

@@ -3,7 +3,7 @@ import { StreamError } from "../../../lib/stream/mod.ts";
 import { UpdateProblem } from "../../../lib/update/error.ts";
 import type { Hold } from "../../../lib/update/transaction/hold.ts";
 import { SavedState } from "../../../lib/update/transaction/saved_state.ts";
-import { data } from "../../data/data.ts";
+import { data } from "../../../testing/data/data.ts";
 import { said } from "../../ffi/processes.ts";
 
 /** A state file with a real stream in it. */

@@ -1,0 +1,162 @@
+/**
+ * Broken states against everything that looks into them: whatever the bytes,
+ * they are shown up to a typed problem, or are verified.
+ */
+
+import { assert } from "@std/assert";
+import { renderDiff } from "../../lib/cli/terminal/diff.ts";
+import {
+  renderCprState,
+  renderSections,
+  renderSummary,
+} from "../../lib/cli/terminal/inspection.ts";
+import { sectionsInUse } from "../../lib/inspect/compat/mod.ts";
+import {
+  diff,
+  extractRam,
+  inspect,
+  InspectError,
+  type Inspection,
+  treeOf,
+  verify,
+  writeDiffJson,
+  writeJson,
+} from "../../lib/inspect/mod.ts";
+import { isStruct } from "../../lib/migration/stream/mod.ts";
+import { StreamError } from "../../lib/stream/mod.ts";
+import { PLAIN } from "../program/captured.ts";
+import { data, STREAMS } from "../data/data.ts";
+import { type FuzzReport, mutated, Random } from "./fuzz_decode.ts";
+import { written } from "./machine.ts";
+import {
+  codedPages,
+  everyType,
+  inputOf,
+  mappedRam,
+  postcopy,
+  withOpaque,
+  withRam,
+} from "./streams.ts";
+
+/** Whole states, small ones and real ones. */
+export async function corpus(): Promise<Uint8Array[]> {
+  return [
+    written(),
+    everyType(),
+    withRam(),
+    withOpaque(),
+    mappedRam(),
+    codedPages(),
+    postcopy(),
+    await data("cpr-exec-q35-plain.qcpr"),
+    ...await Promise.all(STREAMS.map(data)),
+  ];
+}
+
+type Outcome = "decoded" | "refused";
+
+const LOOK = { ...PLAIN, offsets: true };
+
+/** Looks into states, one after the other; holds each against the one before. */
+export class Looker {
+  readonly #folder: string | undefined;
+  #before: Inspection | undefined;
+
+  /**
+   * @param folder for guest memory, which is not extracted otherwise; each look
+   * leaves it empty
+   */
+  constructor(folder?: string) {
+    this.#folder = folder;
+  }
+
+  /** Throws if looking ends in any way but the two it may. */
+  look(bytes: Uint8Array): Outcome {
+    const input = inputOf(bytes);
+    try {
+      const inspection = inspect(input);
+      show(inspection);
+      if (inspection.format === "migration-stream") {
+        if (inspection.problem !== undefined) throw inspection.problem;
+        sectionsInUse(inspection.sections);
+      }
+      verify(inspection, input);
+      compare(inspection, inspection);
+      const before = this.#before;
+      this.#before = inspection;
+      if (before?.format === inspection.format) compare(before, inspection);
+      if (
+        inspection.format === "migration-stream" && this.#folder !== undefined
+      ) {
+        for (const { path } of extractRam(inspection, input, this.#folder)) {
+          Deno.removeSync(path);
+        }
+      }
+      return "decoded";
+    } catch (error) {
+      const isNotIdentical = error instanceof InspectError &&
+        error.code === "not-identical";
+      const isTyped = error instanceof StreamError ||
+        error instanceof InspectError;
+      if (!isTyped || isNotIdentical) throw error;
+      return "refused";
+    }
+  }
+}
+
+/** As a tree, and as JSON. */
+function show(inspection: Inspection): void {
+  const none = () => {};
+  if (inspection.format === "cpr-state") {
+    writeJson(inspection, [], none);
+    for (const _ of renderCprState(inspection, LOOK));
+    return;
+  }
+  const { sections } = inspection;
+  writeJson(inspection, sections, none);
+  for (const _ of renderSummary(inspection, LOOK));
+  for (const _ of renderSections(sections, LOOK));
+  for (const { state } of sections) {
+    if (state === undefined || !isStruct(state)) continue;
+    for (const { depth } of treeOf(state)) assert(depth < 100);
+  }
+}
+
+function compare(old: Inspection, now: Inspection): void {
+  const difference = diff(old, now);
+  for (const _ of renderDiff(difference, LOOK));
+  writeDiffJson(difference, { old: "a", new: "b" }, () => {});
+}
+
+/**
+ * Looks into `runs` broken states. An error says which one of the seed it was.
+ *
+ * @param options.folder an empty one, for guest memory
+ * @param options.begun told of each run before it
+ */
+export function fuzzInspect(
+  options: {
+    corpus: readonly Uint8Array[];
+    seed: number;
+    runs: number;
+    folder: string;
+    begun?: (run: number) => void;
+  },
+): FuzzReport {
+  const { corpus, seed, runs, folder, begun } = options;
+  const random = new Random(seed);
+  const looker = new Looker(folder);
+  const report: FuzzReport = { decoded: 0, refused: 0, slowestMs: 0 };
+  for (let run = 0; run < runs; run++) {
+    const bytes = mutated(corpus, random);
+    begun?.(run);
+    const start = performance.now();
+    try {
+      report[looker.look(bytes)]++;
+    } catch (cause) {
+      throw new Error(`Run ${run} of seed ${seed} broke it`, { cause });
+    }
+    report.slowestMs = Math.max(report.slowestMs, performance.now() - start);
+  }
+  return report;
+}
