@@ -27,6 +27,8 @@ export interface Machine {
   readonly daemonize?: true;
   /** Run it as this user, and group of the same number; only root can. */
   readonly user?: number;
+  /** What its environment has besides. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The one that tests of anything but configurations use. */

@@ -190,7 +190,7 @@ export class VirtualMachine implements AsyncDisposable {
     this.#child = new Deno.Command("/bin/sh", {
       args: ["-c", LAUNCH, this.#log, ...words],
       cwd: this.folder,
-      env: { [MARK]: this.folder },
+      env: { ...this.machine.environment, [MARK]: this.folder },
       stdin: "null",
       stdout: "null",
       stderr: "null",

@@ -20,6 +20,7 @@ import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import type { MigrationSettings } from "../vm/migration_settings.ts";
 import { isLive } from "../vm/run_state.ts";
+import { restoreTpmPage } from "../vm/tpm_page.ts";
 import type { Destination } from "../transaction/destination.ts";
 import type { MonitorQueue } from "../transaction/monitor_queue.ts";
 import { ANOTHER_STANDBY_TIMEOUT_MS, KILL_TIMEOUT_MS } from "../timeouts.ts";
@@ -124,7 +125,9 @@ async function becomeOld(
       deadline.left(),
     );
     await old.load(`file:${input.state.path}`);
+    const page = await restoreTpmPage(old.client, { ...input.facts, pid });
     const warnings = [
+      ...page === undefined ? [] : [page],
       ...contextLost(input.facts, standby),
       ...await input.system.restoreThreads(
         old.client,

@@ -7,7 +7,7 @@ import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram_files.ts";
-import { isEmptyPage, TPM_BLOCK } from "../vm/tpm_page.ts";
+import { readTpmPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import { userConnections } from "../vm/user_connections.ts";
 import { keepState } from "./keep_state.ts";
 
@@ -36,6 +36,7 @@ export async function migrate(context: UpdateContext): Promise<void> {
  * still the same, no client changed the VM, and no RAMBlock would be lost.
  */
 export async function hold(context: UpdateContext): Promise<void> {
+  await readFirmwarePage(context);
   const { pending, facts, plan, process, system } = context;
   const { standby, state, writeJournal } = context.ready;
   system.requireSame(facts.identity);
@@ -43,16 +44,17 @@ export async function hold(context: UpdateContext): Promise<void> {
   // Again: the process may have executed another program in between.
   system.requireSame(facts.identity);
   context.ram = hold.ram;
-  const emptyBlock = await emptyBlockOf(context);
   state.checkRam(hold, (block) => {
-    if (block === emptyBlock) return true;
+    if (block === TPM_BLOCK) return facts.tpmPage?.contents !== undefined;
     const file = facts.ramFiles.get(block);
     return file !== undefined && isInPlace(facts.pid, file);
   }, facts.deviceMemory);
   await standby.hold(hold.preserved);
   plan.fingerprint.requireSame(await pending.fingerprint);
   const devices = await pending.devices;
-  if (facts.runState !== context.found.runState) await writeJournal(facts);
+  const isNews = facts.runState !== context.found.runState ||
+    facts.tpmPage !== undefined;
+  if (isNews) await writeJournal(facts);
   context.held = {
     ...{ hold, devices },
     connections: context.use(
@@ -101,10 +103,10 @@ function awaitedLater<Reply>(reply: Promise<Reply>): Promise<Reply> {
   return reply;
 }
 
-/** The RAMBlock of zeros: it need not be held, the destination has the same. */
-async function emptyBlockOf(
-  { client, facts: { tpmPage } }: UpdateContext,
-): Promise<string | undefined> {
-  if (tpmPage === undefined) return undefined;
-  return await isEmptyPage(client, tpmPage) ? TPM_BLOCK : undefined;
+/** Reads the TPM's page, which the source does not save. */
+async function readFirmwarePage(context: UpdateContext): Promise<void> {
+  const { client, facts: { tpmPage } } = context;
+  if (tpmPage === undefined) return;
+  const contents = await readTpmPage(client, tpmPage);
+  context.facts = { ...context.facts, tpmPage: { ...tpmPage, contents } };
 }

@@ -7,6 +7,7 @@ import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isLive } from "../vm/run_state.ts";
+import { restoreTpmPage } from "../vm/tpm_page.ts";
 import { SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
 /** Loads the saved state; the VM stays paused. */
@@ -28,6 +29,8 @@ export async function load(context: UpdateContext): Promise<void> {
   );
   placing.catch(() => undefined); // awaited in `commit`, if the load succeeds
   await loading;
+  const problem = await restoreTpmPage(destination.client, facts);
+  if (problem !== undefined) throw new UpdateProblem("tpm-page", problem);
   const devices = PciDevices.take(destination.client);
   devices.catch(() => undefined); // awaited in `verify`
   context.loaded = { placing, devices };

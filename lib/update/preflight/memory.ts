@@ -6,7 +6,7 @@ import {
   START_BYTES,
 } from "../process/memory_room.ts";
 import { text } from "../vm/reply.ts";
-import { isEmptyPage } from "../vm/tpm_page.ts";
+import { canPreserveTpmPage } from "../vm/tpm_page.ts";
 import {
   type CheckContext,
   ifAny,
@@ -120,17 +120,19 @@ async function backendsWithoutFile(
   return problems;
 }
 
-/** No request of the guest's to its firmware would be lost. */
+/** The requests of the guest and its firmware to the TPM are not lost. */
 export const tpmPage: PreflightCheck = {
   id: "tpm-page",
   async run({ client, facts }) {
     if (facts.tpmPage === undefined) return ok("the VM has no TPM");
-    return await isEmptyPage(client, facts.tpmPage)
-      ? ok("no request to the TPM waits for the firmware")
+    return await canPreserveTpmPage(client, facts)
+      ? ok("the TPM's page of requests to the firmware can be preserved")
       : refuse(
         "The TPM's page of requests to the firmware (physical presence " +
-          "interface) is not empty, and QEMU would not preserve it",
-        "Shut the guest down and start the VM on the new program",
+          "interface) is not empty, which QEMU would not preserve, and " +
+          "cprctl has no right to write the memory of the VM's process",
+        "Run cprctl as root, or shut the guest down and start the VM on the " +
+          "new program",
       );
   },
 };

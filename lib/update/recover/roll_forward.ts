@@ -29,6 +29,7 @@ import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
 import { failureOf } from "../vm/migration_status.ts";
 import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
+import { restoreTpmPage } from "../vm/tpm_page.ts";
 import type { RunningProgram } from "./find_program.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
 import { STEP_TIMEOUT_MS } from "../timeouts.ts";
@@ -42,7 +43,7 @@ export async function rollForward(
   { destination, pid }: RunningProgram,
   unfinished: Unfinished,
 ): Promise<Recovery | string> {
-  const { directory, journal: { vm } } = unfinished;
+  const { directory, journal: { vm }, mayHaveRun } = unfinished;
   const { client } = destination;
   let warnings: readonly string[] = [];
   await using _urgency = Urgency.of(pid);
@@ -62,6 +63,10 @@ export async function rollForward(
         continue;
       default:
         warnings = await restoreThreads(client, pid, vm.threads);
+        if (state === "paused" && !mayHaveRun) {
+          const problem = await restoreTpmPage(client, { ...vm, pid });
+          if (problem !== undefined) return problem;
+        }
         if (!isLive(vm) || isReachedByGuest(state)) {
           const problem = await destination.keepStopped(vm);
           const asBefore = state === vm.runState ? ", as before" : "";

@@ -88,6 +88,14 @@ function requireVm(json: ForeignJson, vm: ForeignObject): void {
     const service = json.object(vm, "service");
     for (const key of ["name", "fate"]) json.text(service, key);
   }
+  if (vm["tpmPage"] !== undefined) {
+    const page = json.object(vm, "tpmPage");
+    for (const key of ["address", "bytes"]) json.count(page, key);
+    const { contents } = page;
+    if (contents !== undefined && !/^([0-9a-f]{2})*$/.test(String(contents))) {
+      throw json.problem(page, "has contents that are not in hex");
+    }
+  }
 }
 
 function requireAddress(json: ForeignJson, address: ForeignObject): void {

@@ -64,6 +64,8 @@ export interface VmRecord {
   readonly threads: readonly ThreadRecord[];
   /** Undefined if the VM is no service of systemd. */
   readonly service: Service | undefined;
+  /** Undefined if it has no TPM. */
+  readonly tpmPage: TpmPage | undefined;
 }
 
 /** What is found out about a VM before anything is touched. */
@@ -74,8 +76,6 @@ export interface Facts extends VmRecord {
   readonly ramFiles: ReadonlyMap<string, RamFile>;
   /** Memory backends of virtio-mem devices. */
   readonly deviceMemory: ReadonlySet<string>;
-  /** Undefined if it has no TPM. */
-  readonly tpmPage: TpmPage | undefined;
   /** The GUID of the vmgenid device; undefined without one. */
   readonly generationId: string | undefined;
 }
@@ -87,7 +87,6 @@ export function recordOf(facts: Facts): VmRecord {
     argv: _argv,
     ramFiles: _files,
     deviceMemory: _memory,
-    tpmPage: _page,
     generationId: _generation,
     ...record
   } = facts;

@@ -1,12 +1,21 @@
 /**
  * The page in which a guest and its firmware leave requests to the TPM for each
- * other (physical presence interface). Its RAMBlock is not preserved: the
- * destination has a page of zeros.
+ * other (physical presence interface). QEMU does not save its RAMBlock, and
+ * does not clear the memory that it allocates for it either: the destination's
+ * page has whatever was there before. cprctl copies the page, through the
+ * memory of the destination's process.
  *
  * @module
  */
 
-import { type Executor, type Json, QmpCommandError } from "../../qmp/mod.ts";
+import { messageOf } from "../../errors.ts";
+import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import {
+  canWriteMemory,
+  type OwnedProcess,
+  writeMemory,
+} from "../process/memory.ts";
 import { childrenOf, peripherals } from "./peripherals.ts";
 import { text } from "./reply.ts";
 
@@ -15,6 +24,12 @@ export interface TpmPage {
   /** Guest physical address. */
   readonly address: number;
   readonly bytes: number;
+  /** In hex, once the guest stands still. */
+  readonly contents?: string | undefined;
+}
+
+interface VmWithPage extends OwnedProcess {
+  readonly tpmPage: TpmPage | undefined;
 }
 
 /** The page's RAMBlock, as named in the stream. */
@@ -24,7 +39,6 @@ const TPM = /^child<tpm-/;
 const REGION = new RegExp(`^${TPM_BLOCK}\\[`);
 /** More than QEMU has; it is read within the downtime. */
 const MAXIMUM_BYTES = 4096;
-const WORD_BYTES = 4;
 
 /** The page of a VM's TPM; undefined if it has none. */
 export async function findTpmPage(
@@ -44,27 +58,84 @@ export async function findTpmPage(
   return undefined;
 }
 
-/** Whether the page is all zeros; false if it cannot be read. */
-export async function isEmptyPage(
+/** The page's contents in hex; undefined if they cannot be read. */
+export async function readTpmPage(
   client: Executor,
   { address, bytes }: TpmPage,
+): Promise<string | undefined> {
+  if (!(bytes > 0 && bytes <= MAXIMUM_BYTES)) return undefined;
+  const contents = (await ask(client, `xp /${bytes}xb ${hex(address)}`))
+    .split(/\s+/)
+    .filter((word) => word !== "" && !word.endsWith(":"))
+    .map((word) => /^0x([0-9a-f]{2})$/.exec(word)?.[1]);
+  return contents.length === bytes && !contents.includes(undefined)
+    ? contents.join("")
+    : undefined;
+}
+
+/** Whether the page can be copied: empty, or written through /proc. */
+export async function canPreserveTpmPage(
+  client: Executor,
+  vm: VmWithPage,
 ): Promise<boolean> {
-  if (!(bytes > 0 && bytes <= MAXIMUM_BYTES)) return false;
-  const words = bytes / WORD_BYTES;
+  if (vm.tpmPage === undefined) return true;
+  const contents = await readTpmPage(client, vm.tpmPage);
+  if (contents === undefined) return false;
+  return /^0*$/.test(contents) || await canWriteMemory(vm);
+}
+
+/**
+ * Gives the page to a process that has loaded the VM, and whose guest has not
+ * run on it.
+ *
+ * @returns why that is not possible; undefined on success
+ */
+export async function restoreTpmPage(
+  client: Executor,
+  vm: VmWithPage,
+): Promise<string | undefined> {
+  const { tpmPage } = vm;
+  if (tpmPage?.contents === undefined) return undefined;
+  const isSame = async () =>
+    await readTpmPage(client, tpmPage) === tpmPage.contents;
+  if (await isSame()) return undefined;
+  let why = "the process does not show it";
+  try {
+    const place = await ask(client, `gpa2hva ${hex(tpmPage.address)}`);
+    const [, address] = /\bis (0x[0-9a-f]+)\s*$/.exec(place) ?? [];
+    if (address !== undefined) {
+      const bytes = Uint8Array.fromHex(tpmPage.contents);
+      await writeMemory(vm, BigInt(address), bytes);
+      if (await isSame()) return undefined;
+    }
+  } catch (error) {
+    const isExpected = error instanceof UpdateProblem ||
+      error instanceof Deno.errors.PermissionDenied || isIoError(error);
+    if (!isExpected) throw error;
+    why = messageOf(error);
+  }
+  return "The TPM's page of requests to the firmware cannot be restored: " +
+    why;
+}
+
+/** EIO: nothing is mapped there. */
+function isIoError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EIO";
+}
+
+/** The human monitor's answer; an error is one that says nothing. */
+async function ask(client: Executor, line: string): Promise<string> {
   try {
     const printed = await client.execute("human-monitor-command", {
-      "command-line": `xp /${words}wx 0x${address.toString(16)}`,
+      "command-line": line,
     });
-    return countZeros(printed) === words;
+    return text(printed) ?? "";
   } catch (error) {
-    if (error instanceof QmpCommandError) return false;
+    if (error instanceof QmpCommandError) return "";
     throw error;
   }
 }
 
-/** Words in lines like "fed45000: 0x00000000 0x00000000"; 0 if one is not 0. */
-function countZeros(printed: Json): number {
-  const words = (text(printed) ?? "").split(/\s+/)
-    .filter((word) => word !== "" && !word.endsWith(":"));
-  return words.every((word) => /^0x0+$/.test(word)) ? words.length : 0;
+function hex(address: number): string {
+  return `0x${address.toString(16)}`;
 }
