@@ -165,40 +165,36 @@ function writePages(
 class BlockWriter {
   /** Number of bytes written. */
   written = 0;
-  readonly #path: string;
-  readonly #file: Fd;
-  readonly #pageSize: number;
-  readonly #batch: Uint8Array;
   #length = 0;
   #start = 0;
 
   /** @param batch the buffer for pages */
-  constructor(path: string, file: Fd, pageSize: number, batch: Uint8Array) {
-    this.#path = path;
-    this.#file = file;
-    this.#pageSize = pageSize;
-    this.#batch = batch;
-  }
+  constructor(
+    private readonly path: string,
+    private readonly file: Fd,
+    private readonly pageSize: number,
+    private readonly batch: Uint8Array,
+  ) {}
 
   /** @returns whether the pages before it were written */
   add(page: number, content: Uint8Array): boolean {
-    const start = page * this.#pageSize;
+    const start = page * this.pageSize;
     const mustFlush = start !== this.#start + this.#length ||
-      this.#length + content.length > this.#batch.length;
+      this.#length + content.length > this.batch.length;
     if (mustFlush) {
       this.flush();
       this.#start = start;
     }
-    this.#batch.set(content, this.#length);
+    this.batch.set(content, this.#length);
     this.#length += content.length;
     return mustFlush;
   }
 
   flush(): void {
-    const bytes = this.#batch.subarray(0, this.#length);
-    explaining(this.#path, () => {
+    const bytes = this.batch.subarray(0, this.#length);
+    explaining(this.path, () => {
       for (let done = 0; done < bytes.length;) {
-        done += this.#file.pwrite(bytes.subarray(done), this.#start + done);
+        done += this.file.pwrite(bytes.subarray(done), this.#start + done);
       }
     });
     this.written += bytes.length;

@@ -37,12 +37,9 @@ export function writeJsonText(
 }
 
 class JsonWriter {
-  readonly #write: (text: string) => void;
   #text = "";
 
-  constructor(write: (text: string) => void) {
-    this.#write = write;
-  }
+  constructor(private readonly write: (text: string) => void) {}
 
   /** @param indent of a new line */
   value(value: Json, indent: string): void {
@@ -105,7 +102,7 @@ class JsonWriter {
   }
 
   #flush(): void {
-    this.#write(this.#text);
+    this.write(this.#text);
     this.#text = "";
   }
 }

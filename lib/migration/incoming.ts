@@ -32,14 +32,13 @@ const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
 /** The one incoming migration of a machine. */
 export class IncomingMigration {
-  readonly #host: MigrationHost;
-  readonly #ramOrigin: RamOrigin;
   readonly #progress: MigrationProgress;
   #failure: Error | undefined;
 
-  constructor(host: MigrationHost, ramOrigin: RamOrigin) {
-    this.#host = host;
-    this.#ramOrigin = ramOrigin;
+  constructor(
+    private readonly host: MigrationHost,
+    private readonly ramOrigin: RamOrigin,
+  ) {
     this.#progress = new MigrationProgress((it) => host.emitStatus(it));
   }
 
@@ -89,19 +88,19 @@ export class IncomingMigration {
 
   /** An upper bound: the header of a page is shorter than a page. */
   #maximumRamSize(): number {
-    if (this.#ramOrigin === "preserved") return 0;
-    return this.#host.ramBlocks()
+    if (this.ramOrigin === "preserved") return 0;
+    return this.host.ramBlocks()
       .reduce((sum, { usedLength }) => sum + 2 * usedLength, 0);
   }
 
   #apply(bytes: Uint8Array): RunState {
-    const host = this.#host;
+    const host = this.host;
     const blocks = host.ramBlocks();
     const loaded: { runState?: RunState } = {};
     loadStream(bytes, {
       machine: host.machineType,
       ...host.uuid === undefined ? {} : { uuid: uuidBytes(host.uuid) },
-      ram: this.#ramOrigin === "preserved" ? { blocks } : {
+      ram: this.ramOrigin === "preserved" ? { blocks } : {
         blocks,
         page(name, offset, page) {
           blocks.find((block) => block.name === name)?.bytes.set(page, offset);

@@ -57,14 +57,12 @@ interface Attempt {
 
 /** The outgoing migrations of a machine, one at a time. */
 export class OutgoingMigration {
-  readonly #setup: MigrationSetup;
   readonly #progress: MigrationProgress;
   #failure: Error | undefined;
   #attempt: Attempt | undefined;
   #settled = Promise.withResolvers<void>();
 
-  constructor(setup: MigrationSetup) {
-    this.#setup = setup;
+  constructor(private readonly setup: MigrationSetup) {
     this.#progress = new MigrationProgress((it) => setup.host.emitStatus(it));
   }
 
@@ -98,7 +96,7 @@ export class OutgoingMigration {
    * @throws {ChannelError} when the target is no file, or cannot be opened
    */
   start(address: MigrationAddress): void {
-    const { host, parameters, notifiers } = this.#setup;
+    const { host, parameters, notifiers } = this.setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
     this.#failure = undefined;
@@ -108,7 +106,7 @@ export class OutgoingMigration {
       mode,
       runStateBefore: host.runState,
       file,
-      stream: new OutgoingStream(host, file, this.#setup.capabilities),
+      stream: new OutgoingStream(host, file, this.setup.capabilities),
       stopped: false,
     };
     this.#attempt = attempt;
@@ -136,7 +134,7 @@ export class OutgoingMigration {
       );
     }
     this.#progress.become("device");
-    this.#setup.host.defer(() =>
+    this.setup.host.defer(() =>
       this.#step(attempt, () => this.#switchOver(attempt))
     );
   }
@@ -160,7 +158,7 @@ export class OutgoingMigration {
   }
 
   #refuseUnlessPossible(mode: MigrationMode, address: MigrationAddress): void {
-    const { host, parameters, blockers } = this.#setup;
+    const { host, parameters, blockers } = this.setup;
     if (this.#attempt !== undefined) {
       throw refuse("There's a migration process in progress");
     }
@@ -192,7 +190,7 @@ export class OutgoingMigration {
   }
 
   #begin(attempt: Attempt): void {
-    const { host, capabilities } = this.#setup;
+    const { host, capabilities } = this.setup;
     this.#progress.become("active");
     attempt.stream.writeSetup(attempt.mode);
     host.emitPass(2);
@@ -206,7 +204,7 @@ export class OutgoingMigration {
   }
 
   #switchOver(attempt: Attempt): void {
-    const { host, notifiers } = this.#setup;
+    const { host, notifiers } = this.setup;
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
     this.#progress.become("completed");
@@ -222,10 +220,10 @@ export class OutgoingMigration {
 
   #exec(): void {
     // The parameter may have been changed during the migration.
-    const command = this.#setup.parameters["cpr-exec-command"];
+    const command = this.setup.parameters["cpr-exec-command"];
     if (command.length === 0) throw noCommand();
     try {
-      this.#setup.cprExec.exec(command);
+      this.setup.cprExec.exec(command);
     } catch (error) {
       const reason = error instanceof OsError
         ? error.description
@@ -258,7 +256,7 @@ export class OutgoingMigration {
   #undo(attempt: Attempt): void {
     this.#release(attempt);
     if (!attempt.stopped) return;
-    const { host } = this.#setup;
+    const { host } = this.setup;
     const { runStateBefore: before } = attempt;
     if (before === "running" || host.runState === "finish-migrate") {
       host.resume(before);
@@ -267,12 +265,12 @@ export class OutgoingMigration {
 
   #release(attempt: Attempt): void {
     attempt.file.close();
-    this.#setup.notifiers.notify(attempt.mode, { type: "failed" });
+    this.setup.notifiers.notify(attempt.mode, { type: "failed" });
   }
 
   #stop(attempt: Attempt): void {
     attempt.stopped = true;
-    this.#setup.host.stop("finish-migrate");
+    this.setup.host.stop("finish-migrate");
   }
 
   #end(): void {

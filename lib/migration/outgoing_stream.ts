@@ -14,33 +14,26 @@ const RAM_SECTION_ID = 1;
 
 /** Writes the stream of a machine to a file, in QEMU's order. */
 export class OutgoingStream {
-  readonly #host: MigrationHost;
-  readonly #file: OutgoingFile;
-  readonly #capabilities: MigrationCapabilities;
   readonly #sink = new Sink();
   readonly #writer = new StreamWriter(this.#sink);
 
   constructor(
-    host: MigrationHost,
-    file: OutgoingFile,
-    capabilities: MigrationCapabilities,
-  ) {
-    this.#host = host;
-    this.#file = file;
-    this.#capabilities = capabilities;
-  }
+    private readonly host: MigrationHost,
+    private readonly file: OutgoingFile,
+    private readonly capabilities: MigrationCapabilities,
+  ) {}
 
   /** Header, configuration, RAMBlock list, and RAM unless it is preserved. */
   writeSetup(mode: MigrationMode): void {
-    const { machineType, uuid } = this.#host;
+    const { machineType, uuid } = this.host;
     const sendUuid = uuid !== undefined &&
-      this.#capabilities.has("validate-uuid");
+      this.capabilities.has("validate-uuid");
     this.#writer.header();
     this.#writer.configuration({
       machine: machineType,
       ...sendUuid ? { uuid: uuidBytes(uuid) } : {},
     });
-    const blocks = this.#host.ramBlocks()
+    const blocks = this.host.ramBlocks()
       .map(({ name, usedLength }) => ({ name, usedLength }));
     this.#writer.ramSetup(blocks, RAM_SECTION_ID);
     if (mode !== "cpr-exec" && mode !== "cpr-transfer") this.#writeRam();
@@ -52,7 +45,7 @@ export class OutgoingStream {
     this.#writer.command(Command.SWITCHOVER_START);
     this.#writer.ramEnd();
     let sectionId = RAM_SECTION_ID;
-    for (const device of this.#host.devices()) {
+    for (const device of this.host.devices()) {
       this.#writer.deviceFull({
         sectionId: ++sectionId,
         idstr: device.idstr,
@@ -73,7 +66,7 @@ export class OutgoingStream {
   }
 
   #writeRam(): void {
-    for (const { name, bytes } of this.#host.ramBlocks()) {
+    for (const { name, bytes } of this.host.ramBlocks()) {
       for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) {
         const page = bytes.subarray(offset, offset + PAGE_SIZE);
         this.#writer.page(name, offset, page);
@@ -82,7 +75,7 @@ export class OutgoingStream {
   }
 
   #flush(): void {
-    this.#file.write(this.#sink.drain());
+    this.file.write(this.#sink.drain());
   }
 }
 

@@ -42,12 +42,9 @@ const FOLLOWERS: Readonly<Record<MigrationStatus, readonly MigrationStatus[]>> =
 
 /** The status of a migration. Each transition is checked, then reported. */
 export class MigrationProgress {
-  readonly #tell: (status: MigrationStatus) => void;
   #status: MigrationStatus = "none";
 
-  constructor(tell: (status: MigrationStatus) => void) {
-    this.#tell = tell;
-  }
+  constructor(private readonly tell: (status: MigrationStatus) => void) {}
 
   get status(): MigrationStatus {
     return this.#status;
@@ -62,7 +59,7 @@ export class MigrationProgress {
       );
     }
     this.#status = status;
-    this.#tell(status);
+    this.tell(status);
   }
 }
 

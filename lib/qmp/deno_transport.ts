@@ -5,14 +5,11 @@ import { READ_BYTES, type Transport } from "./transport.ts";
 /** Owns the connection. */
 export class DenoTransport implements Transport {
   readonly peer = null;
-  readonly #connection: Deno.Conn;
   readonly #buffer = new Uint8Array(READ_BYTES);
   /** Resolves when reading resumes; undefined while not paused. */
   #pause: PromiseWithResolvers<void> | undefined;
 
-  constructor(connection: Deno.Conn) {
-    this.#connection = connection;
-  }
+  constructor(private readonly connection: Deno.Conn) {}
 
   peerHasEnded(): boolean {
     return false;
@@ -30,7 +27,7 @@ export class DenoTransport implements Transport {
 
   async read(): Promise<Uint8Array | null> {
     while (this.#pause !== undefined) await this.#pause.promise;
-    const count = await this.#connection.read(this.#buffer);
+    const count = await this.connection.read(this.#buffer);
     return count === null ? null : this.#buffer.subarray(0, count);
   }
 
@@ -43,7 +40,7 @@ export class DenoTransport implements Transport {
     }
     let written = 0;
     while (written < bytes.length) {
-      written += await this.#connection.write(bytes.subarray(written));
+      written += await this.connection.write(bytes.subarray(written));
     }
   }
 
@@ -54,6 +51,6 @@ export class DenoTransport implements Transport {
 
   close(): void {
     this.resume();
-    this.#connection.close();
+    this.connection.close();
   }
 }

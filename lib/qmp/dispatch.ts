@@ -30,12 +30,9 @@ export function runCommand(
 
 /** The session of one client; it begins with the negotiation. */
 export class Conversation {
-  readonly #commands: CommandTable;
   #negotiated = false;
 
-  constructor(commands: CommandTable) {
-    this.#commands = commands;
-  }
+  constructor(private readonly commands: CommandTable) {}
 
   /** Whether the client gets events. */
   get negotiated(): boolean {
@@ -57,7 +54,7 @@ export class Conversation {
 
   async #run(name: string, args: JsonObject): Promise<Json> {
     if (name !== NEGOTIATE) {
-      if (this.#negotiated) return await runCommand(this.#commands, name, args);
+      if (this.#negotiated) return await runCommand(this.commands, name, args);
       throw notFound(
         `Expecting capabilities negotiation with '${NEGOTIATE}'`,
       );

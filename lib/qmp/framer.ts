@@ -79,7 +79,6 @@ function show(byte: number): string {
 
 /** Cuts a byte stream into JSON messages; see the module's doc. */
 export class JsonFramer {
-  readonly #limits: FrameLimits;
   readonly #maxValues: number;
   #state: "between" | "inside" | "string" | "escape" | "junk" = "between";
   #depth = 0;
@@ -92,8 +91,7 @@ export class JsonFramer {
   #held = NOTHING;
   #heldBytes = 0;
 
-  constructor(limits: FrameLimits) {
-    this.#limits = limits;
+  constructor(private readonly limits: FrameLimits) {
     this.#maxValues = limits.maxValues ?? Infinity;
   }
 
@@ -127,8 +125,8 @@ export class JsonFramer {
           } else if (isOpening(byte)) {
             this.#depth++;
             this.#values++;
-            if (this.#depth > this.#limits.maxDepth) {
-              problem = `more than ${this.#limits.maxDepth} nested brackets`;
+            if (this.#depth > this.limits.maxDepth) {
+              problem = `more than ${this.limits.maxDepth} nested brackets`;
             }
           } else if (isClosing(byte)) {
             this.#depth--;
@@ -170,7 +168,7 @@ export class JsonFramer {
 
   #hold(part: Uint8Array): Frame | undefined {
     const length = this.#heldBytes + part.length;
-    if (length > this.#limits.maxBytes) return this.#tooLong("junk");
+    if (length > this.limits.maxBytes) return this.#tooLong("junk");
     if (length > this.#held.length) {
       const larger = new Uint8Array(Math.max(length, 2 * this.#held.length));
       larger.set(this.#held.subarray(0, this.#heldBytes));
@@ -183,7 +181,7 @@ export class JsonFramer {
 
   #finish(lastPart: Uint8Array): Frame {
     const length = this.#heldBytes + lastPart.length;
-    if (length > this.#limits.maxBytes) return this.#tooLong("between");
+    if (length > this.limits.maxBytes) return this.#tooLong("between");
     const bytes = new Uint8Array(length);
     bytes.set(this.#held.subarray(0, this.#heldBytes));
     bytes.set(lastPart, this.#heldBytes);
@@ -196,8 +194,8 @@ export class JsonFramer {
     this.#reset(next);
     return {
       kind: "junk",
-      offset: this.#start + this.#limits.maxBytes,
-      problem: `a message longer than ${this.#limits.maxBytes} bytes`,
+      offset: this.#start + this.limits.maxBytes,
+      problem: `a message longer than ${this.limits.maxBytes} bytes`,
     };
   }
 

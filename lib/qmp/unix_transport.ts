@@ -14,21 +14,19 @@ const FOR_EVER_MS = Infinity;
 /** Owns the socket. */
 export class UnixTransport implements Transport {
   readonly peer: Peer | null;
-  readonly #socket: UnixSocket;
 
-  constructor(socket: UnixSocket) {
-    this.#socket = socket;
+  constructor(private readonly socket: UnixSocket) {
     const peer = socket.peerCredentials();
     // 0 is a process outside this pid namespace.
     this.peer = peer.pid === 0 ? null : peer;
   }
 
   peerHasEnded(): boolean {
-    return this.#socket.peerHasEnded();
+    return this.socket.peerHasEnded();
   }
 
   async read(): Promise<Uint8Array | null> {
-    const bytes = await this.#socket.receive(READ_BYTES, FOR_EVER_MS);
+    const bytes = await this.socket.receive(READ_BYTES, FOR_EVER_MS);
     return bytes.length === 0 ? null : bytes;
   }
 
@@ -36,22 +34,22 @@ export class UnixTransport implements Transport {
     bytes: Uint8Array,
     descriptors: readonly number[] = [],
   ): Promise<void> {
-    await this.#socket.send(bytes, FOR_EVER_MS, descriptors);
+    await this.socket.send(bytes, FOR_EVER_MS, descriptors);
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   drain(): void {
-    this.#socket.refuseMore();
+    this.socket.refuseMore();
   }
 
   close(): void {
-    this.#socket[Symbol.dispose]();
+    this.socket[Symbol.dispose]();
   }
 }

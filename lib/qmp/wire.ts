@@ -17,8 +17,6 @@ export type Incoming =
 
 /** Sends and receives JSON messages; owns the transport. */
 export class Wire {
-  readonly #transport: Transport;
-  readonly #terminator: string;
   readonly #framer: JsonFramer;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
@@ -28,9 +26,11 @@ export class Wire {
   #closed = false;
 
   /** @param terminator is written after each message */
-  constructor(transport: Transport, limits: FrameLimits, terminator: string) {
-    this.#transport = transport;
-    this.#terminator = terminator;
+  constructor(
+    private readonly transport: Transport,
+    limits: FrameLimits,
+    private readonly terminator: string,
+  ) {
     this.#framer = new JsonFramer(limits);
   }
 
@@ -42,7 +42,7 @@ export class Wire {
   /** Received messages, until the peer ends the stream. */
   async *incoming(): AsyncGenerator<Incoming, void> {
     for (;;) {
-      const chunk = await this.#transport.read();
+      const chunk = await this.transport.read();
       if (chunk === null) return;
       for (const frame of this.#framer.push(chunk)) {
         yield frame.kind === "message"
@@ -60,11 +60,11 @@ export class Wire {
   /** Writes one message; resolves when it is in the kernel. */
   send(message: Json, descriptors?: readonly number[]): Promise<void> {
     const bytes = this.#encoder.encode(
-      stringifyJson(message) + this.#terminator,
+      stringifyJson(message) + this.terminator,
     );
     this.#backlog += bytes.length;
     this.#written = this.#written.then(async () => {
-      await this.#transport.write(bytes, descriptors);
+      await this.transport.write(bytes, descriptors);
       this.#backlog -= bytes.length;
     });
     return this.#written;
@@ -81,24 +81,24 @@ export class Wire {
 
   /** Stops reading until {@linkcode resume}. */
   pause(): void {
-    if (!this.#closed) this.#transport.pause();
+    if (!this.#closed) this.transport.pause();
   }
 
   resume(): void {
-    if (!this.#closed) this.#transport.resume();
+    if (!this.#closed) this.transport.resume();
   }
 
   /** Ends the stream after the bytes received until now. */
   drain(): void {
     this.resume();
-    if (!this.#closed) this.#transport.drain();
+    if (!this.#closed) this.transport.drain();
   }
 
   /** Ends the stream, and all pending operations; idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#transport.close();
+    this.transport.close();
   }
 
   #parse(

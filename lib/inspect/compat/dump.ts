@@ -106,16 +106,13 @@ function parseJson(text: string, file: string): unknown {
 }
 
 class DescriptionReader {
-  readonly #json: ForeignJson;
-  readonly #hasCounts: boolean;
-
-  constructor(json: ForeignJson, hasCounts: boolean) {
-    this.#json = json;
-    this.#hasCounts = hasCounts;
-  }
+  constructor(
+    private readonly json: ForeignJson,
+    private readonly hasCounts: boolean,
+  ) {}
 
   description(vmsd: ForeignObject, depth: number): Description {
-    const json = this.#json;
+    const json = this.json;
     if (depth > MAXIMUM_DEPTH) throw json.problem(vmsd, "is nested too deeply");
     return {
       name: json.text(vmsd, "name"),
@@ -132,18 +129,18 @@ class DescriptionReader {
 
   #list(vmsd: ForeignObject, key: string): readonly ForeignObject[] {
     if (vmsd[key] === undefined) return [];
-    const list = this.#json.objects(vmsd, key);
+    const list = this.json.objects(vmsd, key);
     if (list.length <= MAXIMUM_FIELDS) return list;
-    throw this.#json.problem(vmsd, `has a list "${key}" that is too long`);
+    throw this.json.problem(vmsd, `has a list "${key}" that is too long`);
   }
 
   #field(field: ForeignObject, depth: number): DumpField {
-    const json = this.#json;
+    const json = this.json;
     return {
       name: json.text(field, "field"),
       version: json.count(field, "version_id"),
       conditional: json.flag(field, "field_exists"),
-      count: !this.#hasCounts
+      count: !this.hasCounts
         ? undefined
         : field.num === undefined
         ? 1

@@ -38,20 +38,18 @@ const PACKED = 4;
 
 /** Decodes one payload, and knows the current path for messages. */
 export class FieldDecoder {
-  readonly #source: Source;
   /** Names and indices of the current fields. */
   readonly #path: (string | number)[] = [];
-  /** Values left before the description is rejected. */
-  #budget: number;
 
   /**
    * @param budget the most values that are allowed; elements of size 0 could
    * otherwise multiply without limit
    */
-  constructor(source: Source, budget: number) {
-    this.#source = source;
-    this.#budget = budget;
-  }
+  constructor(
+    private readonly source: Source,
+    /** Values left before the description is rejected. */
+    private budget: number,
+  ) {}
 
   /** Clears the path, after a problem. */
   reset(): void {
@@ -85,7 +83,7 @@ export class FieldDecoder {
 
   #subsection(vmsd: VmsdDescription): DecodedStruct {
     this.#path.push(vmsd.name);
-    const source = this.#source;
+    const source = this.source;
     const type = source.u8();
     if (type !== RecordType.SUBSECTION) {
       throw this.#problem(`${hex(type)} in place of the subsection`);
@@ -120,7 +118,7 @@ export class FieldDecoder {
   }
 
   #single(entry: FieldDescription): DecodedField {
-    const offset = this.#source.offset;
+    const offset = this.source.offset;
     const value = this.#value(entry);
     return {
       name: entry.name,
@@ -128,7 +126,7 @@ export class FieldDecoder {
       isArray: false,
       hasMarkers: false,
       offset,
-      size: this.#source.offset - offset,
+      size: this.source.offset - offset,
       value,
     };
   }
@@ -137,7 +135,7 @@ export class FieldDecoder {
     first: FieldDescription,
     entries: readonly FieldDescription[],
   ): DecodedField {
-    const offset = this.#source.offset;
+    const offset = this.source.offset;
     const elements = new Elements();
     for (const entry of entries) {
       const count = entry.arrayLength ?? 1;
@@ -151,7 +149,7 @@ export class FieldDecoder {
       isArray: true,
       hasMarkers: elements.hasMarkers,
       offset,
-      size: this.#source.offset - offset,
+      size: this.source.offset - offset,
       value: elements.values,
     };
   }
@@ -159,7 +157,7 @@ export class FieldDecoder {
   #markers(entry: FieldDescription, count: number, elements: Elements): void {
     if (entry.size !== 1) throw this.#problem("a marker is one byte");
     for (let index = 0; index < count; index++) {
-      const marker = this.#source.u8();
+      const marker = this.source.u8();
       if (elements.isMarkerOpen) throw this.#problem("two markers in a row");
       if (marker === POINTER_PRESENT) elements.isMarkerOpen = true;
       else if (marker === POINTER_NULL) {
@@ -192,7 +190,7 @@ export class FieldDecoder {
     const loadMany = manyOf(entry);
     if (loadMany !== undefined) {
       this.#spend(count / PACKED);
-      elements.add(loadMany(this.#source, count));
+      elements.add(loadMany(this.source, count));
     } else {
       this.#spend(count);
       for (let index = 0; index < count; index++) {
@@ -210,9 +208,9 @@ export class FieldDecoder {
 
   /** @param isRepeated true for an element whose size is not in vmdesc */
   #unchecked(entry: FieldDescription, isRepeated: boolean): DecodedValue {
-    const offset = this.#source.offset;
+    const offset = this.source.offset;
     const value = this.#load(entry);
-    const size = this.#source.offset - offset;
+    const size = this.source.offset - offset;
     if (size !== entry.size && !isRepeated) {
       throw this.#problem(
         `it takes ${size} bytes and vmdesc says ${entry.size}`,
@@ -228,19 +226,19 @@ export class FieldDecoder {
     const isBody = inline !== undefined && !LIST_TYPES.has(type) &&
       bodySize(inline) === size;
     if (isBody) return this.body(inline);
-    return wireType(type).load(this.#source, size);
+    return wireType(type).load(this.source, size);
   }
 
   #spend(count: number): void {
-    this.#budget -= count;
-    if (this.#budget < 0) {
+    this.budget -= count;
+    if (this.budget < 0) {
       throw this.#problem("vmdesc says more values than the stream can hold");
     }
   }
 
   #problem(
     problem: string,
-    offset: number = this.#source.offset,
+    offset: number = this.source.offset,
   ): MigrationStreamError {
     return new MigrationStreamError(problem, { offset, field: this.path });
   }

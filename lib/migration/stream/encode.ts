@@ -80,26 +80,24 @@ export function* encodeParts(
 const PART_SIZE = 1 << 20;
 
 class RamEncoder {
-  readonly #decoded: DecodedStream;
-  readonly #sink: Sink;
   #blocks: readonly RamBlock[] = [];
   /** Offset up to which parts were returned. */
   #drained = 0;
 
-  constructor(decoded: DecodedStream, sink: Sink) {
-    this.#decoded = decoded;
-    this.#sink = sink;
-  }
+  constructor(
+    private readonly decoded: DecodedStream,
+    private readonly sink: Sink,
+  ) {}
 
   /** The payload of a section. */
   *section({ blocks, pages }: RamSection): Generator<Uint8Array, void> {
     if (blocks !== undefined) yield* this.#blockList(blocks);
     for (const run of pages) yield* this.#run(run);
-    this.#sink.size64(RamFlag.EOS);
+    this.sink.size64(RamFlag.EOS);
   }
 
   *#blockList(blocks: readonly RamBlock[]): Generator<Uint8Array, void> {
-    const sink = this.#sink;
+    const sink = this.sink;
     this.#blocks = blocks;
     writeTotal(sink, blocks);
     for (const block of blocks) {
@@ -112,7 +110,7 @@ class RamEncoder {
   *#mapped(block: RamBlock): Generator<Uint8Array, void> {
     const { mapped } = block;
     if (mapped === undefined) return;
-    const sink = this.#sink;
+    const sink = this.sink;
     sink.u32(mapped.version);
     sink.size64(mapped.pageSize);
     if (!isKept(mapped)) {
@@ -120,7 +118,7 @@ class RamEncoder {
       sink.size64(0);
       return;
     }
-    const { fileOffset } = this.#decoded.layout;
+    const { fileOffset } = this.decoded.layout;
     sink.size64(mapped.bitmapOffset + fileOffset);
     sink.size64(mapped.pagesOffset + fileOffset);
     const bitmap = mapped.bitmapOffset;
@@ -135,8 +133,8 @@ class RamEncoder {
   }
 
   *#run(run: PageRun): Generator<Uint8Array, void> {
-    const sink = this.#sink;
-    const { pageSize } = this.#decoded.layout;
+    const sink = this.sink;
+    const { pageSize } = this.decoded.layout;
     if (run.kind === RamFlag.MULTIFD_FLUSH) return sink.size64(run.kind);
     for (let index = 0; index < run.count; index++) {
       const name = run.named && index === 0
@@ -155,11 +153,11 @@ class RamEncoder {
   }
 
   #drain(): Uint8Array {
-    this.#drained = this.#sink.offset;
-    return this.#sink.drain();
+    this.#drained = this.sink.offset;
+    return this.sink.drain();
   }
 
   #input(start: number, end: number): Uint8Array {
-    return this.#decoded.input.subarray(start, end);
+    return this.decoded.input.subarray(start, end);
   }
 }

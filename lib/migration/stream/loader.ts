@@ -56,23 +56,22 @@ export function loadStream(stream: Uint8Array, target: LoadTarget): void {
 }
 
 class StreamLoad {
-  readonly #stream: DecodedStream;
-  readonly #target: LoadTarget;
   readonly #ram: RamLoad;
   readonly #sectionIds = new Set<number>();
   /** Applies the state of each device. */
   readonly #loads = new Map<SaveStateEntry, () => void>();
   #switchover = false;
 
-  constructor(stream: DecodedStream, target: LoadTarget) {
-    this.#stream = stream;
-    this.#target = target;
+  constructor(
+    private readonly stream: DecodedStream,
+    private readonly target: LoadTarget,
+  ) {
     this.#ram = new RamLoad(stream, target.ram);
   }
 
   check(): void {
-    const { configuration, records } = this.#stream;
-    const problem = configurationProblem(configuration, this.#target);
+    const { configuration, records } = this.stream;
+    const problem = configurationProblem(configuration, this.target);
     if (problem !== undefined) throw this.#problem(problem, 0);
     for (const record of records) {
       if (record.type === "command") this.#command(record);
@@ -104,7 +103,7 @@ class StreamLoad {
 
   #device(section: DeviceSection): void {
     this.#takeId(section);
-    const entry = this.#target.entries.find(({ idstr, instanceId }) =>
+    const entry = this.target.entries.find(({ idstr, instanceId }) =>
       idstr === section.name && instanceId === section.instanceId
     );
     if (entry === undefined) throw unknown(section);
@@ -118,7 +117,7 @@ class StreamLoad {
     if (!(state instanceof Uint8Array)) {
       throw new TypeError("The state was decoded already");
     }
-    const base = state.byteOffset - this.#stream.input.byteOffset;
+    const base = state.byteOffset - this.stream.input.byteOffset;
     const source = new Source(state, { base });
     const value = loadState(entry.state, source, {
       version,
@@ -145,9 +144,9 @@ class StreamLoad {
   }
 
   #checkComplete(): void {
-    const { trailing, hasFooters } = this.#stream;
+    const { trailing, hasFooters } = this.stream;
     if (!hasFooters) throw this.#problem("its sections have no footers");
-    const missing = this.#target.entries.filter((it) => !this.#loads.has(it))
+    const missing = this.target.entries.filter((it) => !this.#loads.has(it))
       .map(({ idstr, instanceId }) => `"${idstr}" instance ${instanceId}`);
     if (missing.length > 0) {
       throw this.#problem(`sections are missing: ${missing.join(", ")}`);
@@ -161,18 +160,18 @@ class StreamLoad {
       throw this.#problem(`${trailing.length} bytes follow the description`);
     }
     const states = [...this.#loads.keys()].map(({ state }) => state);
-    const problem = vmdescProblem(this.#stream, states);
+    const problem = vmdescProblem(this.stream, states);
     if (problem !== undefined) {
       throw this.#problem(
         `the description does not fit the stream: ${problem}`,
-        this.#stream.vmdesc?.offset,
+        this.stream.vmdesc?.offset,
       );
     }
   }
 
   #problem(
     problem: string,
-    offset: number = this.#stream.input.length,
+    offset: number = this.stream.input.length,
   ): MigrationStreamError {
     return new MigrationStreamError(problem, { offset });
   }

@@ -28,13 +28,10 @@ const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
  * some thousand runs, and no page is kept in memory.
  */
 export class PageRuns {
-  readonly #pageSize: number;
   #columns = new Float64Array(0);
   #length = 0;
 
-  constructor(pageSize: number) {
-    this.#pageSize = pageSize;
-  }
+  constructor(private readonly pageSize: number) {}
 
   /** Number of runs. */
   get length(): number {
@@ -74,7 +71,7 @@ export class PageRuns {
         count: this.#at(row + COUNT),
         at: this.#at(row + AT),
         length: this.#at(row + LENGTH),
-        step: isOfMany(kind) ? recordSize(kind, this.#pageSize) : 0,
+        step: isOfMany(kind) ? recordSize(kind, this.pageSize) : 0,
       };
     }
   }
@@ -83,10 +80,10 @@ export class PageRuns {
     if (named || this.#length === 0 || !isOfMany(kind)) return false;
     const row = (this.#length - 1) * COLUMNS;
     const count = this.#at(row + COUNT);
-    const step = recordSize(kind, this.#pageSize);
+    const step = recordSize(kind, this.pageSize);
     return (this.#at(row + FLAGS) & ~RamFlag.CONTINUE) === kind &&
       this.#at(row + BLOCK) === block &&
-      this.#at(row + ADDRESS) + count * this.#pageSize === address &&
+      this.#at(row + ADDRESS) + count * this.pageSize === address &&
       this.#at(row + AT) + count * step === at;
   }
 

@@ -24,17 +24,15 @@ const ZERO_PAGE = new Uint8Array(pageSize);
 
 /** Checks all of RAM; applies the pages after the whole stream was valid. */
 export class RamLoad {
-  readonly #stream: DecodedStream;
-  readonly #target: IncomingRam;
   readonly #sections: RamSection[] = [];
   #blocks: readonly RamBlock[] = [];
   /** By block: one byte for each page, 1 if it was in the stream. */
   #arrived: Uint8Array[] = [];
 
-  constructor(stream: DecodedStream, target: IncomingRam) {
-    this.#stream = stream;
-    this.#target = target;
-  }
+  constructor(
+    private readonly stream: DecodedStream,
+    private readonly target: IncomingRam,
+  ) {}
 
   /** True after END. */
   get ended(): boolean {
@@ -58,7 +56,7 @@ export class RamLoad {
       throw new MigrationStreamError(
         `page ${hex(missing * pageSize)} of RAM block ` +
           `"${this.#blocks[index]?.name}" never came`,
-        { offset: this.#stream.input.length },
+        { offset: this.stream.input.length },
       );
     }
   }
@@ -76,8 +74,8 @@ export class RamLoad {
       const start = at + index * step;
       const page = kind === RamFlag.ZERO
         ? ZERO_PAGE
-        : this.#stream.input.subarray(start, start + length);
-      this.#target.page?.(name, address + index * pageSize, page);
+        : this.stream.input.subarray(start, start + length);
+      this.target.page?.(name, address + index * pageSize, page);
     }
   }
 
@@ -85,20 +83,20 @@ export class RamLoad {
     if (blocks === undefined) return undefined;
     this.#blocks = blocks;
     for (const { name, usedLength } of blocks) {
-      const own = this.#target.blocks.find((block) => block.name === name);
+      const own = this.target.blocks.find((block) => block.name === name);
       if (own === undefined) return `unknown RAM block "${name}"`;
       if (own.usedLength !== usedLength) {
         return `RAM block "${name}" has ${hex(usedLength)} bytes in the ` +
           `stream and ${hex(own.usedLength)} here`;
       }
     }
-    const missing = this.#target.blocks.find(({ name }) =>
+    const missing = this.target.blocks.find(({ name }) =>
       !blocks.some((block) => block.name === name)
     );
     if (missing !== undefined) {
       return `RAM block "${missing.name}" is not in the stream`;
     }
-    if (this.#target.page === undefined) return undefined;
+    if (this.target.page === undefined) return undefined;
     this.#arrived = blocks.map(({ usedLength }) =>
       new Uint8Array(Math.floor(usedLength / pageSize))
     );
@@ -108,7 +106,7 @@ export class RamLoad {
   #pagesProblem({ pages }: RamSection): string | undefined {
     for (const { kind, block, address, count } of pages) {
       if (kind === RamFlag.MULTIFD_FLUSH) continue;
-      if (this.#target.page === undefined) {
+      if (this.target.page === undefined) {
         return "a page came, but this mode keeps RAM in place";
       }
       if (kind === RamFlag.XBZRLE) return "XBZRLE was not agreed upon";

@@ -114,14 +114,11 @@ const ADDRESS_HIGH_LIMIT = 0x1f_ffff;
 
 /** Reads the RAM sections of one stream; keeps list and current block. */
 export class RamReader {
-  readonly #layout: RamLayout;
   #blocks: readonly RamBlock[] = [];
   #index = new Map<string, number>();
   #current: number | undefined;
 
-  constructor(layout: RamLayout) {
-    this.#layout = layout;
-  }
+  constructor(private readonly layout: RamLayout) {}
 
   /** The block list, after START. */
   get blocks(): readonly RamBlock[] {
@@ -142,7 +139,7 @@ export class RamReader {
         { offset },
       );
     }
-    this.#blocks = readRamBlocks(source, address, this.#layout);
+    this.#blocks = readRamBlocks(source, address, this.layout);
     this.#index = new Map(this.#blocks.map(({ name }, i) => [name, i]));
     visitor.blockList?.(this.#blocks);
     this.readPages(source, visitor);
@@ -189,7 +186,7 @@ export class RamReader {
     offset: number,
     visitor: RamVisitor,
   ): void {
-    if (this.#layout.mappedRam) {
+    if (this.layout.mappedRam) {
       throw new MigrationStreamError(
         "a page record under mapped-ram, which keeps pages elsewhere",
         { offset },
@@ -198,7 +195,7 @@ export class RamReader {
     const named = (flags & RamFlag.CONTINUE) === 0;
     const block = named ? this.#named(source) : this.#current;
     const { usedLength } = this.#blockAt(block, offset);
-    if (address + this.#layout.pageSize > usedLength) {
+    if (address + this.layout.pageSize > usedLength) {
       throw new MigrationStreamError(
         `page ${hex(address)} lies outside its RAM block of ` +
           `${hex(usedLength)}`,
@@ -226,7 +223,7 @@ export class RamReader {
     usedLength: number,
     more: (count: number) => void,
   ): void {
-    const { pageSize } = this.#layout;
+    const { pageSize } = this.layout;
     const next = address + pageSize;
     const high = Math.floor(next / HALF);
     const low = next % HALF + kind + RamFlag.CONTINUE;
@@ -277,7 +274,7 @@ export class RamReader {
 
   #dataLength(source: Source, kind: RamPageRecord["kind"]): number {
     const offset = source.offset;
-    if (kind === RamFlag.PAGE) return this.#layout.pageSize;
+    if (kind === RamFlag.PAGE) return this.layout.pageSize;
     if (kind === RamFlag.ZERO) {
       const fill = source.u8();
       if (fill === 0) return 0;
@@ -289,7 +286,7 @@ export class RamReader {
     if (kind === RamFlag.COMPRESS) return this.#compressedLength(source);
     const coding = source.u8();
     const length = source.u16();
-    if (coding !== XBZRLE_CODING || length > this.#layout.pageSize) {
+    if (coding !== XBZRLE_CODING || length > this.layout.pageSize) {
       throw new MigrationStreamError(
         `XBZRLE coding ${coding} with ${length} bytes`,
         { offset },
@@ -301,7 +298,7 @@ export class RamReader {
   #compressedLength(source: Source): number {
     const offset = source.offset;
     const length = source.u32();
-    if (length > 0 && length <= longestCompressed(this.#layout.pageSize)) {
+    if (length > 0 && length <= longestCompressed(this.layout.pageSize)) {
       return length;
     }
     throw new MigrationStreamError(
@@ -321,7 +318,7 @@ export class RamReader {
         { offset },
       );
     }
-    const flags = low & (this.#layout.pageSize - 1);
+    const flags = low & (this.layout.pageSize - 1);
     return { flags, address: high * HALF + (low - flags) };
   }
 }

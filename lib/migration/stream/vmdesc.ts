@@ -191,16 +191,13 @@ export function bodySize(vmsd: VmsdDescription): number {
 }
 
 class VmdescReader {
-  readonly #json: ForeignJson;
   /** Whether a pointer was null in the current device. */
   #hasNull = false;
 
-  constructor(json: ForeignJson) {
-    this.#json = json;
-  }
+  constructor(private readonly json: ForeignJson) {}
 
   vmdesc(): Vmdesc {
-    const json = this.#json;
+    const json = this.json;
     const { root } = json;
     return {
       configuration: root.configuration === undefined
@@ -212,7 +209,7 @@ class VmdescReader {
   }
 
   #device(device: ForeignObject): DeviceDescription {
-    const json = this.#json;
+    const json = this.json;
     const name = json.text(device, "name");
     const instanceId = json.count(device, "instance_id");
     if (device.vmsd_name === undefined) {
@@ -226,7 +223,7 @@ class VmdescReader {
   }
 
   #vmsd(vmsd: ForeignObject, depth: number): VmsdDescription {
-    const json = this.#json;
+    const json = this.json;
     if (depth > MAXIMUM_DEPTH) throw json.problem(vmsd, "is nested too deeply");
     return {
       name: json.text(vmsd, "vmsd_name"),
@@ -243,7 +240,7 @@ class VmdescReader {
   }
 
   #field(field: ForeignObject, depth: number): FieldDescription {
-    const json = this.#json;
+    const json = this.json;
     const { array_len, index, struct, vmsd_name } = field;
     const isNull = isObject(struct) && Object.keys(struct).length === 0;
     if (isNull) this.#hasNull = true;
