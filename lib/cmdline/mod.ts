@@ -5,6 +5,5 @@ export * from "./json_form.ts";
 export * from "./keyval.ts";
 export * from "./option_value.ts";
 export * from "./options.ts";
-export * from "./parse_value.ts";
 export * from "./scalars.ts";
 export { redacted, redactedWord } from "./redact.ts";

@@ -11,19 +11,88 @@
  * This runs while the guest is stopped and the old program is gone. Imports add
  * to the guest's downtime, and an error here loses the VM. Therefore it fails
  * only if any new program is certain to fail; anything else is a warning in the
- * line.
+ * line. Its output neither blocks nor throws: a VM must not be lost to a log
+ * that cannot be written.
  *
  * @module
  */
 
+import { CprctlError, messageOf, UsageError } from "../errors.ts";
 import { execvp } from "../../ffi/exec.ts";
-import { duplicate } from "../../ffi/fd.ts";
-import { CprctlError, messageOf } from "../errors.ts";
+import { duplicate, Fd } from "../../ffi/fd.ts";
 import { CprError } from "./error.ts";
-import { complain, writeLine } from "./exec_line.ts";
-import { EXEC_HELP, type ExecRequest, parseExecWords } from "./exec_words.ts";
 import { CPR_EXEC_STATE, handedOver, readForeignCprState } from "./handover.ts";
 import { lookAtSurvivors, type Survivors } from "./survivors.ts";
+import {
+  O_APPEND,
+  O_CREAT,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_WRONLY,
+} from "../../ffi/open_flags.ts";
+import { NonblockingWriter } from "../../ffi/nonblocking_writer.ts";
+
+/** Text of `cprctl exec --help`. */
+export const EXEC_HELP = `\
+Check the hand-over of a cpr-exec, then execute the new program.
+
+Usage: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...
+
+For use in cpr-exec-command. Finds the CPR state that the old program left, and
+checks that each descriptor in it is open, survives the exec, and can be what
+its name says. Writes one line about it and executes COMMAND. If the new program
+could not survive what was found, the wrapper ends with a message instead;
+anything merely unusual is mentioned in the line.
+
+  --log FILE      append the line to FILE (default: standard error)
+  -h, --help      print this help and exit
+
+Example:
+  (qemu) migrate_set_parameter mode cpr-exec
+  (qemu) migrate_set_parameter cpr-exec-command cprctl exec -- \\
+      /usr/bin/qemu-system-x86_64 ... -incoming file:/run/vm.state
+  (qemu) migrate -d file:/run/vm.state
+
+Exit status: that of COMMAND; 2 for wrong usage; 5 when the hand-over is
+broken: the VM's memory is lost unless another process holds it.
+`;
+
+/** The parsed command line. */
+export interface ExecRequest {
+  /** The file to append the line to; default: standard error. */
+  readonly log: string | undefined;
+  /** At least one word. */
+  readonly command: readonly string[];
+}
+
+/**
+ * Parses the words after `exec`.
+ *
+ * @returns undefined if help is requested
+ * @throws {UsageError}
+ */
+export function parseExecWords(
+  words: readonly string[],
+): ExecRequest | undefined {
+  if (words[0] === "--help" || words[0] === "-h") return undefined;
+  const dashes = words.indexOf("--");
+  const options = dashes < 0 ? words : words.slice(0, dashes);
+  const command = dashes < 0 ? [] : words.slice(dashes + 1);
+  const [option, log, ...rest] = options;
+  if (option !== undefined && (option !== "--log" || log === undefined)) {
+    throw usage(`Cannot use "${option}" here`);
+  }
+  if (rest.length > 0) throw usage(`Cannot use "${rest[0]}" here`);
+  if (command.length === 0) throw usage("No command given");
+  return { log, command };
+}
+
+function usage(message: string): UsageError {
+  return new UsageError(message, {
+    remedy: "Write it as: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...",
+  });
+}
 
 /** The hand-over is broken: the VM is lost, as the old program is gone. */
 const NEEDS_PERSON = 5;
@@ -105,4 +174,36 @@ function describeSurvivors(
   const more = doubts.length - named.length;
   if (more > 0) named.push(`and ${more} more`);
   return `${counts} (warning: ${named.join("; ")})`;
+}
+
+const LOG_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
+  O_NOCTTY;
+const STANDARD_ERROR = 2;
+
+/**
+ * Appends a line to a file; writes it to standard error if that fails.
+ *
+ * @param path the file; default: standard error
+ */
+export function writeLine(line: string, path?: string): void {
+  if (path === undefined) return complain(line);
+  try {
+    using log = NonblockingWriter.adopt(Fd.open(path, LOG_FLAGS, 0o600));
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    if (log.write(bytes) === bytes.length) return;
+    complain(line);
+  } catch (error) {
+    complain(line);
+    complain(`cprctl exec: ${messageOf(error)}`);
+  }
+}
+
+/** Writes a line to standard error, as much as it takes without blocking. */
+export function complain(line: string): void {
+  try {
+    using out = NonblockingWriter.over(STANDARD_ERROR);
+    out.write(new TextEncoder().encode(`${line}\n`));
+  } catch {
+    // Standard error is closed, and the guest is stopped.
+  }
 }

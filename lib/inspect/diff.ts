@@ -16,8 +16,7 @@ import type {
   Inspection,
   StreamInspection,
 } from "./inspection.ts";
-import { type Leaf, leavesOf } from "./leaves.ts";
-import { sameValue } from "./same_value.ts";
+import { type Leaf, leavesOf, sameValue } from "./members.ts";
 import { uuidText } from "./uuid_text.ts";
 
 /**

@@ -21,7 +21,7 @@ import type { RamBlockStatistics } from "../migration/stream/mod.ts";
 import { type Difference, type FieldDifference, isSame } from "./diff.ts";
 import { valueJson } from "./json.ts";
 import { type Json, writeJsonText } from "./json_text.ts";
-import type { Leaf } from "./leaves.ts";
+import type { Leaf } from "./members.ts";
 
 /** Version of these documents. */
 const DIFF_SCHEMA = 1;

@@ -47,8 +47,7 @@ import type {
   StreamInspection,
 } from "./inspection.ts";
 import { type Json, writeJsonText } from "./json_text.ts";
-import type { Scalar } from "./leaves.ts";
-import { type Member, membersOf } from "./members.ts";
+import { type Member, membersOf, type Scalar } from "./members.ts";
 import { uuidText } from "./uuid_text.ts";
 import type { Verdict } from "./verify.ts";
 

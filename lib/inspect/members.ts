@@ -1,5 +1,18 @@
-import type { DecodedField, DecodedStruct } from "../migration/stream/mod.ts";
+/**
+ * The state of a section: its members by name, its leaves by path, and whether
+ * two of its values are equal.
+ *
+ * @module
+ */
+
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  isStruct,
+} from "../migration/stream/mod.ts";
 import { UniqueNames } from "./unique_names.ts";
+import type { InspectedSection } from "./inspection.ts";
 
 /** A field with a name that is unique in its struct. */
 export interface Member {
@@ -32,4 +45,81 @@ export function membersOf(struct: DecodedStruct): {
       struct: sub,
     })),
   };
+}
+
+/** A scalar value. */
+export type Scalar = Exclude<DecodedValue, DecodedStruct | DecodedValue[]>;
+
+/** A value with its wire type. */
+export interface Leaf {
+  readonly type: string;
+  readonly value: Scalar;
+}
+
+/** The leaves of a section by their paths, such as `sq[3].head`. */
+export function leavesOf({ state }: InspectedSection): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>();
+  if (state instanceof Uint8Array) {
+    leaves.set("data", { type: "buffer", value: state });
+  } else if (state !== undefined) addStruct(leaves, "", state);
+  return leaves;
+}
+
+type Leaves = Map<string, Leaf>;
+
+function addStruct(leaves: Leaves, path: string, struct: DecodedStruct): void {
+  const { fields, subsections } = membersOf(struct);
+  const prefix = path === "" ? "" : `${path}.`;
+  for (const { key, field } of fields) {
+    addValue(leaves, prefix + key, field.type, field.value);
+  }
+  for (const { key, struct: sub } of subsections) {
+    addStruct(leaves, prefix + key, sub);
+  }
+}
+
+function addValue(
+  leaves: Leaves,
+  path: string,
+  type: string,
+  value: DecodedValue,
+): void {
+  if (isStruct(value)) addStruct(leaves, path, value);
+  else if (!Array.isArray(value)) leaves.set(path, { type, value });
+  else {
+    for (const [index, element] of value.entries()) {
+      addValue(leaves, `${path}[${index}]`, type, element);
+    }
+  }
+}
+
+/** Whether two values are equal. */
+export function sameValue(a: DecodedValue, b: DecodedValue): boolean {
+  if (a === b) return true;
+  if (
+    typeof a !== "object" || typeof b !== "object" || a === null || b === null
+  ) {
+    return false;
+  }
+  if (a instanceof Uint8Array || b instanceof Uint8Array) {
+    return a instanceof Uint8Array && b instanceof Uint8Array &&
+      a.length === b.length && a.every((byte, at) => byte === b[at]);
+  }
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
+      a.every((value, at) => sameElement(value, b[at]));
+  }
+  return a.vmsd === b.vmsd && a.version === b.version &&
+    a.fields.length === b.fields.length &&
+    a.subsections.length === b.subsections.length &&
+    a.fields.every((field, at) => {
+      const other = b.fields[at];
+      return other !== undefined && field.name === other.name &&
+        field.type === other.type && sameValue(field.value, other.value);
+    }) &&
+    a.subsections.every((sub, at) => sameElement(sub, b.subsections[at]));
+}
+
+function sameElement(a: DecodedValue, b: DecodedValue | undefined): boolean {
+  return b !== undefined && sameValue(a, b);
 }

@@ -19,9 +19,7 @@ import {
   type DecodedValue,
   isStruct,
 } from "../migration/stream/mod.ts";
-import type { Scalar } from "./leaves.ts";
-import { membersOf } from "./members.ts";
-import { sameValue } from "./same_value.ts";
+import { membersOf, sameValue, type Scalar } from "./members.ts";
 
 /** One line of a tree. */
 export interface TreeLine {

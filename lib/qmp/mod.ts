@@ -1,21 +1,6 @@
 /** QMP, QEMU's monitor protocol: client and server. */
 
-export {
-  anything,
-  type Arguments,
-  type ArgumentType,
-  type Command,
-  command,
-  CommandFailure,
-  flag,
-  integer,
-  list,
-  oneOf,
-  optional,
-  record,
-  text,
-  unsigned,
-} from "./arguments.ts";
+export * from "./arguments.ts";
 export { type ConnectOptions, QmpClient } from "./client.ts";
 export type { CommandTable } from "./dispatch.ts";
 export type { Patience } from "./deadline.ts";

@@ -13,7 +13,7 @@
 
 import { ifThereSync } from "../gone.ts";
 import { messageOf } from "../errors.ts";
-import { DenoTransport } from "./deno_transport.ts";
+import { DenoTransport, type QmpAddress, showAddress } from "./transport.ts";
 import {
   type CommandTable,
   Conversation,
@@ -23,7 +23,6 @@ import {
 import { QmpError } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { QemuVersion } from "./messages.ts";
-import { type QmpAddress, showAddress } from "./transport.ts";
 import { type Incoming, Wire } from "./wire.ts";
 
 /** More than the kernel's limit for the arguments of an exec. */

@@ -1,16 +1,17 @@
 import type { Source } from "../stream/mod.ts";
 import {
   type Codec,
+  type Count,
+  countOf,
   type Field,
   field,
+  type FieldEntry,
   type FieldOptions,
   type Siblings,
   type StateContext,
 } from "./codec.ts";
-import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
 import { arrayEntries, describeValue, pointerEntries } from "./vmdesc.ts";
-import type { FieldEntry } from "./vmdesc_entry.ts";
 
 /**
  * Bounds an array whose elements may take no bytes: the stream's length does

@@ -1,8 +1,12 @@
 import type { Sink, Source } from "../stream/mod.ts";
-import { isPresent, type StateContext } from "./codec.ts";
+import {
+  isPresent,
+  type NamedFieldEntry,
+  type StateContext,
+  type VmsdEntry,
+} from "./codec.ts";
 import type { NamedSubsection, VmState } from "./description.ts";
 import { InvalidValue } from "./error.ts";
-import type { NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";
 import { describeValue } from "./vmdesc.ts";
 
 /** Type byte of a subsection. */

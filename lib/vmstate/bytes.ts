@@ -1,12 +1,13 @@
 import type { Source } from "../stream/mod.ts";
 import {
   type Codec,
+  type Count,
+  countOf,
   type Field,
   field,
   type FieldOptions,
   fixedSize,
 } from "./codec.ts";
-import { type Count, countOf } from "./count.ts";
 import { InvalidValue } from "./error.ts";
 
 /** `size` raw bytes under any vmdesc type name; the value is a copy. */

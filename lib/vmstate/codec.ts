@@ -1,5 +1,42 @@
+/**
+ * vmdesc, the JSON description that QEMU appends to a stream: the fields that
+ * were sent, in order. The shapes are those of QEMU 11.1.
+ *
+ * ```
+ * VMSD  = {"vmsd_name", "version", "fields": [FIELD…], "subsections"?: [VMSD…]}
+ * FIELD = {"name", "array_len"? | "index"?, "type", "struct"?: VMSD, "size"}
+ * ```
+ *
+ * @module
+ */
+
 import type { Sink, Source } from "../stream/mod.ts";
-import type { FieldEntry } from "./vmdesc_entry.ts";
+import { InvalidValue } from "./error.ts";
+
+/** One description with the fields and subsections that were sent. */
+export interface VmsdEntry {
+  readonly vmsd_name: string;
+  readonly version: number;
+  readonly fields: readonly NamedFieldEntry[];
+  readonly subsections?: readonly VmsdEntry[];
+}
+
+/** A field of vmdesc, without its name. */
+export interface FieldEntry {
+  readonly array_len?: number;
+  readonly index?: number;
+  readonly type: string;
+  readonly struct?: VmsdEntry;
+  /** The description of a list or tmp, whose members are the field's own. */
+  readonly inline?: VmsdEntry;
+  /** Bytes of one element on the wire. */
+  readonly size: number;
+}
+
+/** A field of vmdesc. */
+export interface NamedFieldEntry extends FieldEntry {
+  readonly name: string;
+}
 
 /** The other fields of a struct: those loaded so far, or all when saving. */
 export type Siblings = Readonly<Record<string, unknown>>;
@@ -97,4 +134,23 @@ export function isPresent(
 ): boolean {
   if (field.when !== undefined) return field.when(siblings, version);
   return (field.since ?? 0) <= version;
+}
+
+/** A number of elements: fixed, or the name of an earlier integer field. */
+export type Count = number | string;
+
+/**
+ * The value of a count, given the fields loaded so far.
+ *
+ * @throws {InvalidValue} when the field is negative or not an integer
+ */
+export function countOf(count: Count, siblings: Siblings): number {
+  const value = typeof count === "number" ? count : siblings[count];
+  const number = typeof value === "bigint" ? Number(value) : value;
+  if (
+    typeof number !== "number" || !Number.isSafeInteger(number) || number < 0
+  ) {
+    throw new InvalidValue(`its count "${count}" is ${String(value)}`);
+  }
+  return number;
 }

@@ -1,8 +1,13 @@
-import { type Field, field, type FieldOptions, fixedSize } from "./codec.ts";
-import { countOf } from "./count.ts";
+import {
+  countOf,
+  type Field,
+  field,
+  type FieldOptions,
+  fixedSize,
+  type Siblings,
+} from "./codec.ts";
 import { InvalidValue } from "./error.ts";
 import { INTEGERS } from "./integers.ts";
-import type { Siblings } from "./codec.ts";
 
 const NOT_ARMED = -1n;
 

@@ -1,9 +1,8 @@
 import type { Sink, Source } from "../stream/mod.ts";
 import { describeBody, loadBody, saveBody } from "./body.ts";
-import type { DescriptorCodec, StateContext } from "./codec.ts";
+import type { DescriptorCodec, StateContext, VmsdEntry } from "./codec.ts";
 import type { VmState } from "./description.ts";
 import { isFieldProblem, pathText, problemOf, VmstateError } from "./error.ts";
-import type { VmsdEntry } from "./vmdesc_entry.ts";
 
 /** Descriptors as signed be32 numbers, as in cpr-exec. */
 export const plainDescriptors: DescriptorCodec = {

@@ -1,8 +1,14 @@
 /** Makes vmdesc, the description of a stream at its end. */
 
 import { Sink } from "../stream/mod.ts";
-import type { Codec, Siblings, StateContext } from "./codec.ts";
-import type { FieldEntry, NamedFieldEntry, VmsdEntry } from "./vmdesc_entry.ts";
+import type {
+  Codec,
+  FieldEntry,
+  NamedFieldEntry,
+  Siblings,
+  StateContext,
+  VmsdEntry,
+} from "./codec.ts";
 
 /** The entries of one value: those of the codec, or one of the saved size. */
 export function describeValue<T>(

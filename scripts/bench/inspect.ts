@@ -1,4 +1,4 @@
-import { leavesOf } from "../../lib/inspect/leaves.ts";
+import { leavesOf } from "../../lib/inspect/members.ts";
 import { inspect, type Inspection, writeJson } from "../../lib/inspect/mod.ts";
 import { data } from "../../testing/data/data.ts";
 import { writeBigStream } from "./big_stream.ts";

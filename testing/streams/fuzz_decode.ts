@@ -12,7 +12,7 @@ import {
   MigrationStreamError,
   qemuJson,
 } from "../../lib/migration/stream/mod.ts";
-import { findVmdesc } from "../../lib/migration/stream/find_vmdesc.ts";
+import { findVmdesc } from "../../lib/migration/stream/find_places.ts";
 
 export type Outcome = "decoded" | "refused";
 

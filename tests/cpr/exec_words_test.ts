@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseExecWords } from "../../lib/cpr/exec_words.ts";
+import { parseExecWords } from "../../lib/cpr/exec_wrapper.ts";
 import { UsageError } from "../../lib/errors.ts";
 
 Deno.test("the command is everything after the dashes", () => {

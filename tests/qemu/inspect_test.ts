@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { leavesOf } from "../../lib/inspect/leaves.ts";
+import { leavesOf } from "../../lib/inspect/members.ts";
 import {
   extractRam,
   inspect,

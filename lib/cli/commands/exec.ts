@@ -7,7 +7,7 @@ export const execCommand: RawCommand = {
   name: "exec",
   brief: "Check the hand-over of a cpr-exec, then execute a command",
   usage: ["[--log FILE] -- COMMAND [ARGUMENT]..."],
-  help: async () => (await import("../../cpr/exec_words.ts")).EXEC_HELP,
+  help: async () => (await import("../../cpr/exec_wrapper.ts")).EXEC_HELP,
   run: async (words) =>
     (await import("../../cpr/exec_wrapper.ts")).runExec(words),
 };

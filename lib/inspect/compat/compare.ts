@@ -14,7 +14,7 @@
 import type { Description, Dump, DumpField } from "./dump.ts";
 import { compareFields, type FieldProblem } from "./fields.ts";
 import {
-  type CompatFinding,
+  type Compatibility,
   type Grade,
   grouped,
   type Rule,
@@ -22,17 +22,6 @@ import {
 } from "./finding.ts";
 import type { InUse, SentSection } from "./in_use.ts";
 import { namesOfType } from "./renames.ts";
-
-/** The result of a comparison. */
-export interface Compatibility {
-  /** First those that affect the VM, then the certain ones. */
-  readonly findings: readonly CompatFinding[];
-  /**
-   * Sections of the VM that dumps do not describe; for a running VM, those that
-   * every VM has.
-   */
-  readonly unseen: readonly string[];
-}
 
 /**
  * Compares the dumps of two programs.

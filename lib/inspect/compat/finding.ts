@@ -1,4 +1,4 @@
-/** The findings of a comparison. @module */
+/** The findings of a comparison, and its verdict. @module */
 
 /** The rule that was broken. Stable: part of the JSON. */
 export type Rule =
@@ -60,4 +60,60 @@ export function grouped(findings: readonly SingleFinding[]): CompatFinding[] {
 /** First those that affect the VM, and certain ones. */
 function rank({ hit, grade }: CompatFinding): number {
   return (hit === false ? 2 : 0) + (grade === "refuse" ? 0 : 1);
+}
+
+/** The result of a comparison. */
+export interface Compatibility {
+  /** First those that affect the VM, then the certain ones. */
+  readonly findings: readonly CompatFinding[];
+  /**
+   * Sections of the VM that dumps do not describe; for a running VM, those that
+   * every VM has.
+   */
+  readonly unseen: readonly string[];
+}
+
+/** Raised when a member changes its meaning or goes away. */
+const COMPAT_SCHEMA = 1;
+
+/** The overall result. */
+export type Verdict = "compatible" | "doubtful" | "refused";
+
+/** The worst result for the VM, or for any VM if there is none. */
+export function verdictOf({ findings }: Compatibility): Verdict {
+  const hits = findings.filter(({ hit }) => hit !== false);
+  if (hits.some(({ grade }) => grade === "refuse")) return "refused";
+  return hits.length > 0 ? "doubtful" : "compatible";
+}
+
+/** The two programs and the VM. */
+export interface Compared {
+  readonly old: string;
+  readonly new: string;
+  /** The machine type of the VM. */
+  readonly machine: string | undefined;
+}
+
+/** A comparison as JSON. */
+export function compatDocument(
+  compared: Compared,
+  compatibility: Compatibility,
+): unknown {
+  return {
+    schema: COMPAT_SCHEMA,
+    old: compared.old,
+    new: compared.new,
+    machine: compared.machine ?? null,
+    verdict: verdictOf(compatibility),
+    findings: compatibility.findings.map(documentOf),
+    unseen: compatibility.unseen,
+  };
+}
+
+function documentOf(finding: CompatFinding): unknown {
+  const { rule, grade, hit, vmsd, field, detail, types } = finding;
+  return {
+    ...{ rule, grade, hit: hit ?? null },
+    ...{ vmsd: vmsd ?? null, field: field ?? null, detail, types },
+  };
 }

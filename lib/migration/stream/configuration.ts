@@ -10,7 +10,7 @@ import {
   varray,
   vmstate,
 } from "../../vmstate/mod.ts";
-import { RecordType } from "./constants.ts";
+import { RecordType } from "./framing.ts";
 
 const targetPageBits = vmstate(
   "configuration/target-page-bits",

@@ -1,6 +1,6 @@
 import { type Source, StreamError, TornStreamError } from "../../stream/mod.ts";
 import { VmstateError } from "../../vmstate/mod.ts";
-import { RAM_SECTION, RecordType } from "./constants.ts";
+import { RAM_SECTION, RecordType } from "./framing.ts";
 import { FieldDecoder } from "./decode_fields.ts";
 import type {
   DecodedRecord,
@@ -14,7 +14,7 @@ import {
   problemText,
   type StreamAction,
 } from "./error.ts";
-import { findVmdesc } from "./find_vmdesc.ts";
+import { findVmdesc } from "./find_places.ts";
 import { PageRuns } from "./page_runs.ts";
 import type { RamBlock } from "./ram_block.ts";
 import { RamReader, type RamVisitor } from "./ram_records.ts";

@@ -17,10 +17,9 @@
 
 import type { Source } from "../../stream/mod.ts";
 import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
-import { RecordType } from "./constants.ts";
+import { RecordType } from "./framing.ts";
 import type { DecodedField, DecodedStruct, DecodedValue } from "./decoded.ts";
-import { MigrationStreamError } from "./error.ts";
-import { hex } from "./hex.ts";
+import { hex, MigrationStreamError } from "./error.ts";
 import {
   bodySize,
   type FieldDescription,

@@ -1,14 +1,21 @@
 import { Sink } from "../../stream/mod.ts";
-import { writeCommand } from "./commands.ts";
-import { writeConfiguration } from "./configuration.ts";
-import type { DecodedStream, RamSection } from "./decoded.ts";
-import { encodeBody } from "./encode_fields.ts";
 import {
+  RecordType,
+  writeCommand,
   writeEnd,
   writeSectionFooter,
   writeSectionHeader,
   writeStreamHeader,
 } from "./framing.ts";
+import { writeConfiguration } from "./configuration.ts";
+import {
+  type DecodedField,
+  type DecodedStream,
+  type DecodedStruct,
+  type DecodedValue,
+  isStruct,
+  type RamSection,
+} from "./decoded.ts";
 import type { PageRun } from "./page_runs.ts";
 import {
   isKept,
@@ -22,6 +29,8 @@ import {
   writeTotal,
   XBZRLE_CODING,
 } from "./ram_records.ts";
+import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
+import { wireType } from "./wire_types.ts";
 
 /**
  * Encodes a decoded stream from its values, to the same bytes. Only guest pages
@@ -160,4 +169,38 @@ class RamEncoder {
   #input(start: number, end: number): Uint8Array {
     return this.decoded.input.subarray(start, end);
   }
+}
+
+/**
+ * Writes fields, then subsections.
+ *
+ * @throws {TypeError | RangeError} when a value does not have its field's type
+ */
+export function encodeBody(sink: Sink, struct: DecodedStruct): void {
+  for (const field of struct.fields) encodeField(sink, field);
+  for (const sub of struct.subsections) {
+    sink.u8(RecordType.SUBSECTION);
+    sink.countedString(sub.vmsd);
+    sink.u32(sub.version);
+    encodeBody(sink, sub);
+  }
+}
+
+function encodeField(sink: Sink, field: DecodedField): void {
+  const { type, value } = field;
+  if (!field.isArray || !Array.isArray(value)) {
+    return encodeValue(sink, type, value);
+  }
+  for (const element of value) {
+    if (element === null) sink.u8(POINTER_NULL);
+    else {
+      if (field.hasMarkers) sink.u8(POINTER_PRESENT);
+      encodeValue(sink, type, element);
+    }
+  }
+}
+
+function encodeValue(sink: Sink, type: string, value: DecodedValue): void {
+  if (isStruct(value)) encodeBody(sink, value);
+  else wireType(type).save(sink, value);
 }

@@ -63,3 +63,8 @@ function place(location: StreamLocation): string {
   const inFile = file === undefined ? "" : ` of "${file}"`;
   return `${inSection}${inField} at offset ${offset}${inFile}`;
 }
+
+/** A number for messages. */
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}

@@ -17,8 +17,7 @@
  */
 
 import type { Sink, Source } from "../../stream/mod.ts";
-import { MigrationStreamError } from "./error.ts";
-import { hex } from "./hex.ts";
+import { hex, MigrationStreamError } from "./error.ts";
 
 /** A RAMBlock as listed in the stream. */
 export interface RamBlock {

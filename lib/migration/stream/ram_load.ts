@@ -1,6 +1,5 @@
 import type { DecodedStream, RamSection } from "./decoded.ts";
-import { MigrationStreamError, problemIn } from "./error.ts";
-import { hex } from "./hex.ts";
+import { hex, MigrationStreamError, problemIn } from "./error.ts";
 import type { PageRun } from "./page_runs.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";

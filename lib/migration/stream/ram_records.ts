@@ -18,8 +18,7 @@
  */
 
 import type { Sink, Source } from "../../stream/mod.ts";
-import { MigrationStreamError } from "./error.ts";
-import { hex } from "./hex.ts";
+import { hex, MigrationStreamError } from "./error.ts";
 import { type RamBlock, type RamLayout, readRamBlocks } from "./ram_block.ts";
 
 /** Flags in the low bits of a record's word. */

@@ -16,25 +16,25 @@
 
 import { Sink, Source } from "../../stream/mod.ts";
 import { loadState } from "../../vmstate/mod.ts";
-import { readCommand, type StreamCommand } from "./commands.ts";
+import {
+  Command,
+  readCommand,
+  readSectionHeader,
+  readStreamHeader,
+  RecordType,
+  type SectionHeader,
+  type SectionType,
+  type StreamCommand,
+} from "./framing.ts";
 import {
   type Configuration,
   configurationOf,
   configurationState,
   writeConfiguration,
 } from "./configuration.ts";
-import { Command, RecordType } from "./constants.ts";
-import { type MigrationStreamError, problemIn } from "./error.ts";
-import {
-  readSectionHeader,
-  readStreamHeader,
-  type SectionHeader,
-  type SectionType,
-} from "./framing.ts";
-import { hex } from "./hex.ts";
+import { hex, type MigrationStreamError, problemIn } from "./error.ts";
 import { PAGE_BITS, PLAIN_RAM_LAYOUT, type RamLayout } from "./ram_block.ts";
-import { findPageSize } from "./find_vmdesc.ts";
-import { findSectionEnd } from "./section_end.ts";
+import { findPageSize, findSectionEnd } from "./find_places.ts";
 
 /** A command between sections. */
 export interface CommandRecord extends StreamCommand {

@@ -1,5 +1,5 @@
 import type { Configuration } from "./configuration.ts";
-import { RAM_SECTION } from "./constants.ts";
+import { RAM_SECTION } from "./framing.ts";
 import type { RamBlock } from "./ram_block.ts";
 import { RamReader } from "./ram_records.ts";
 import { RecordReader } from "./records.ts";

@@ -6,21 +6,21 @@ import {
   vmsdJson,
   type VmState,
 } from "../../vmstate/mod.ts";
-import { writeCommand } from "./commands.ts";
+import {
+  RAM_SECTION,
+  type SectionType,
+  writeCommand,
+  writeEnd,
+  writeSectionFooter,
+  writeSectionHeader,
+  writeStreamHeader,
+} from "./framing.ts";
 import {
   type Configuration,
   configurationBody,
   configurationState,
   writeConfiguration,
 } from "./configuration.ts";
-import { RAM_SECTION } from "./constants.ts";
-import {
-  type SectionType,
-  writeEnd,
-  writeSectionFooter,
-  writeSectionHeader,
-  writeStreamHeader,
-} from "./framing.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock, writeRamBlock } from "./ram_block.ts";
 import { RamFlag, writePageWord, writeTotal } from "./ram_records.ts";
 import { qemuJson } from "./vmdesc_text.ts";

@@ -11,7 +11,7 @@ import { isGone } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
-import { queryName, queryStatus } from "../../qmp/types/mod.ts";
+import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { clipped } from "../../inert.ts";
 import { readExecutable } from "../../proc/executable.ts";

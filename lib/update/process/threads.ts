@@ -11,7 +11,7 @@ import { readStatusSync } from "../../proc/status.ts";
 import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { type Executor, QmpError } from "../../qmp/mod.ts";
-import { queryCpusFast, queryIoThreads } from "../../qmp/types/mod.ts";
+import { queryCpusFast, queryIoThreads } from "../../qmp/queries.ts";
 import { UpdateProblem } from "../error.ts";
 import {
   type Cgroups,

@@ -18,7 +18,7 @@
  */
 
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
-import { queryMigrate, queryStatus } from "../../qmp/types/mod.ts";
+import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
 import { UpdateProblem } from "../error.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";

@@ -18,7 +18,7 @@ import {
   QmpError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
-import { queryStatus } from "../../qmp/types/mod.ts";
+import { queryStatus } from "../../qmp/queries.ts";
 import { capital, type UpdateError, UpdateProblem } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";

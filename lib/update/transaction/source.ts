@@ -15,7 +15,7 @@ import {
   type QmpEvent,
   QmpTimeoutError,
 } from "../../qmp/mod.ts";
-import { queryStatus, type StatusInfo } from "../../qmp/types/mod.ts";
+import { queryStatus, type StatusInfo } from "../../qmp/queries.ts";
 import { Deadline } from "../deadline.ts";
 import { CANCELLED, ENDED, RefusedError, UpdateError } from "../error.ts";
 import { failure, shutDown } from "../failure.ts";

@@ -5,7 +5,7 @@ import {
   type QmpClient,
   QmpCommandError,
 } from "../../qmp/mod.ts";
-import { queryName, queryStatus } from "../../qmp/types/mod.ts";
+import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { RefusedError } from "../error.ts";
 import { identify, type Identity } from "../process/identity.ts";
 import type { Executable } from "../../proc/executable.ts";

@@ -1,5 +1,5 @@
 import type { EventWatch, Executor, QmpEvent } from "../../qmp/mod.ts";
-import { queryMigrate } from "../../qmp/types/mod.ts";
+import { queryMigrate } from "../../qmp/queries.ts";
 import { text } from "./reply.ts";
 
 /** Waits until a migration reaches one of these statuses. */

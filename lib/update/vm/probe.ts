@@ -3,7 +3,7 @@
 import { isHidden } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
-import { queryStatus } from "../../qmp/types/mod.ts";
+import { queryStatus } from "../../qmp/queries.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
 import { type Executable, readExecutable } from "../../proc/executable.ts";
 import { versionText } from "./facts.ts";

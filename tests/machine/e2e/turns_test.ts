@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { selfCommand } from "../../../lib/cli/self.ts";
-import { UnixTransport } from "../../../lib/qmp/unix_transport.ts";
+import { UnixTransport } from "../../../lib/qmp/transport.ts";
 import { type Candidate, workOnAll } from "../../../lib/update/all/all.ts";
 import { update } from "../../../lib/update/update.ts";
 import { listed } from "../../update/all/listed.ts";

@@ -4,8 +4,8 @@ import {
   type Json,
   parseJson,
   QmpProtocolError,
-} from "../../../lib/qmp/mod.ts";
-import * as queries from "../../../lib/qmp/types/mod.ts";
+} from "../../lib/qmp/mod.ts";
+import * as queries from "../../lib/qmp/queries.ts";
 
 const { queryCpusFast, queryIoThreads, queryMigrate, queryName, queryStatus } =
   queries;

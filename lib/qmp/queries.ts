@@ -1,8 +1,68 @@
-/** Queries about the machine: its name, run state, migration and threads. */
+/**
+ * Queries with typed replies.
+ *
+ * A reply is checked when it is received. Members that the type does not have
+ * are dropped, as a newer QEMU may send more; members that are missing or of
+ * another type are a {@linkcode QmpProtocolError} that names them.
+ *
+ * This file is separate from the client because valibot takes some
+ * milliseconds to load, which would add to the downtime of a guest.
+ *
+ * @module
+ */
 
 import * as v from "valibot";
-import { type Query, query } from "./query.ts";
-import { count, description, name, threadId } from "./scalars.ts";
+import { clipped } from "../inert.ts";
+import { LONGEST_DESCRIPTION, LONGEST_NAME } from "./messages.ts";
+import { QmpProtocolError } from "./errors.ts";
+import type { ExecuteOptions, Executor } from "./executor.ts";
+
+/** A non-negative integer. */
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** The id of a process or thread of the host. */
+const threadId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
+/** A name that is shown; a longer one than QEMU has is clipped. */
+const name = v.pipe(
+  v.string(),
+  v.transform((text) => clipped(text, LONGEST_NAME)),
+);
+
+/** A sentence that is shown; a longer one than QEMU has is clipped. */
+const description = v.pipe(
+  v.string(),
+  v.transform((text) => clipped(text, LONGEST_DESCRIPTION)),
+);
+
+/**
+ * Runs a query and checks its reply.
+ *
+ * @throws {QmpProtocolError} if the reply has another shape
+ * @throws {QmpError} any error of the executor
+ */
+export type Query<T> = (
+  executor: Executor,
+  options?: ExecuteOptions,
+) => Promise<T>;
+
+/** Makes a query of a command without arguments. */
+function query<T>(
+  command: string,
+  reply: v.GenericSchema<unknown, T>,
+): Query<T> {
+  return async (executor, options) => {
+    const answer = await executor.execute(command, undefined, options);
+    const result = v.safeParse(reply, answer, { abortEarly: true });
+    if (result.success) return result.output;
+    const [{ message, path = [] }] = result.issues;
+    const member = path.map(({ key }) => String(key)).join(".");
+    throw new QmpProtocolError(
+      `Cannot understand the answer to "${command}": ` +
+        (member === "" ? message : `member "${member}": ${message}`),
+    );
+  };
+}
 
 const statusInfo = v.object({
   running: v.boolean(),
@@ -16,7 +76,7 @@ export type StatusInfo = v.InferOutput<typeof statusInfo>;
  *
  * @example
  * ```ts
- * import { queryStatus } from "./mod.ts";
+ * import { queryStatus } from "./queries.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const client = {
@@ -43,7 +103,7 @@ export type MigrationInfo = v.InferOutput<typeof migrationInfo>;
  *
  * @example
  * ```ts
- * import { queryMigrate } from "./mod.ts";
+ * import { queryMigrate } from "./queries.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const client = { execute: () => Promise.resolve({ status: "completed" }) };

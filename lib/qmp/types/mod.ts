@@ -1,3 +1,0 @@
-/** Typed replies to the queries of an update. */
-
-export * from "./machine.ts";
