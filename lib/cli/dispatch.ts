@@ -5,9 +5,11 @@
  * @module
  */
 
-import { SANDBOX_WORD } from "../update/standby/sandbox_order.ts";
-import { STANDBY_WORD } from "../update/standby/protocol.ts";
-import { FILTERS_WORD } from "../update/standby/seccomp_order.ts";
+import {
+  FILTERS_WORD,
+  SANDBOX_WORD,
+  STANDBY_WORD,
+} from "../update/standby/words.ts";
 import { PROPOSE_WORD } from "./completion_scripts.ts";
 import type { CliProcess } from "./process.ts";
 
@@ -29,13 +31,13 @@ export async function dispatch(
     }
     if (first === SANDBOX_WORD) {
       const { runInSandbox } = await import(
-        "../update/standby/sandbox_process.ts"
+        "../update/standby/sandbox.ts"
       );
       return runInSandbox(rest);
     }
     if (first === FILTERS_WORD) {
       const { printFilters } = await import(
-        "../update/standby/seccomp_process.ts"
+        "../update/standby/seccomp.ts"
       );
       return printFilters(rest);
     }

@@ -1,11 +1,11 @@
 /** The operations behind the commands; imported on first use. */
 
 import type { AllReport } from "../update/all/all_report.ts";
-import type { HostRequest } from "../update/all/host.ts";
+import type { HostRequest } from "../update/all/all.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
-import type { PhaseObserver } from "../update/transaction/phase_clock.ts";
+import type { PhaseObserver } from "../update/phase.ts";
 import type { CheckRequest, UpdateRequest } from "../update/update.ts";
 
 /** The operations on virtual machines; tests replace it. */
@@ -28,7 +28,7 @@ export const ENGINE: Engine = {
   check: async (request) =>
     (await import("../update/update.ts")).check(request),
   workOnHost: async (request) =>
-    (await import("../update/all/host.ts")).workOnHost(request),
+    (await import("../update/all/all.ts")).workOnHost(request),
   listVms: async (request) =>
     (await import("../update/host/list.ts")).listVms(request),
   recover: async (request) =>

@@ -13,11 +13,18 @@ import {
   type QmpEvent,
 } from "../qmp/mod.ts";
 import { Deadline } from "./deadline.ts";
-import type { PhaseName } from "./phase.ts";
+import {
+  PhaseClock,
+  type PhaseName,
+  type PhaseObserver,
+  round,
+} from "./phase.ts";
 import { sealed } from "./report/sealed.ts";
-import type { Draft } from "./report/draft.ts";
-import type { ProcessContext } from "./standby/process_context.ts";
-import type { PinnedContext } from "./standby/pinned_context.ts";
+import type { Draft } from "./report/report.ts";
+import type {
+  PinnedContext,
+  ProcessContext,
+} from "./standby/process_context.ts";
 import type {
   HoldPort,
   Options,
@@ -30,20 +37,17 @@ import type {
 } from "./system.ts";
 import type { DeferredSignals } from "./transaction/deferred_signals.ts";
 import type { Destination } from "./transaction/destination.ts";
-import type { HeldConnections } from "./transaction/held_connections.ts";
-import type { MonitorQueue } from "./transaction/monitor_queue.ts";
-import {
-  PhaseClock,
-  type PhaseObserver,
-  round,
-} from "./transaction/phase_clock.ts";
+import type {
+  HeldConnections,
+  MonitorQueue,
+} from "./transaction/connections.ts";
 import type { Source } from "./transaction/source.ts";
 import type { StderrTail } from "./transaction/stderr_tail.ts";
 import { type Facts, programOf } from "./vm/facts.ts";
 import type { Fingerprint } from "./vm/fingerprint.ts";
-import type { MigrationSettings } from "./vm/migration_settings.ts";
+import type { MigrationSettings } from "./vm/settings.ts";
 import type { PciDevices } from "./vm/pci_devices.ts";
-import type { ShutdownWatch } from "./vm/shutdown.ts";
+import type { ShutdownWatch } from "./vm/events.ts";
 
 /** Which VM to update, and how. */
 export interface UpdateRequest extends Options {

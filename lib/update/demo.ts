@@ -12,7 +12,7 @@ import {
   DeferredSignals,
   refuseIfInterrupted,
 } from "./transaction/deferred_signals.ts";
-import type { PhaseObserver } from "./transaction/phase_clock.ts";
+import type { PhaseObserver } from "./phase.ts";
 import { update } from "./update.ts";
 import { asArray, asObject } from "./vm/reply.ts";
 

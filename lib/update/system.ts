@@ -13,8 +13,10 @@ import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
 import type { Check } from "./preflight/check.ts";
 import type { RunDirectory } from "./run/directory.ts";
-import type { PinnedContext } from "./standby/pinned_context.ts";
-import type { ProcessContext } from "./standby/process_context.ts";
+import type {
+  PinnedContext,
+  ProcessContext,
+} from "./standby/process_context.ts";
 import type { Sandbox } from "./standby/sandbox.ts";
 import type { Standby } from "./standby/standby.ts";
 import type { Destination, Program } from "./transaction/destination.ts";
@@ -22,7 +24,7 @@ import type { Hold } from "./transaction/hold.ts";
 import type { SavedState } from "./transaction/saved_state.ts";
 import type { Facts, VmRecord } from "./vm/facts.ts";
 import type { Fingerprint } from "./vm/fingerprint.ts";
-import type { MigrationSettings } from "./vm/migration_settings.ts";
+import type { MigrationSettings } from "./vm/settings.ts";
 
 /** The public members of a class, so that tests can replace it. */
 type Public<Class> = Pick<Class, keyof Class>;

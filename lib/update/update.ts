@@ -18,24 +18,22 @@
  * The point of no return is `cont` in the commit, not the exec: until then the
  * standby process holds the VM's memory, and the saved state is kept. A
  * rollback gets the time limit again. The outcome of a failure depends on what
- * is left of the VM: failure.ts has the table, phases/failed.ts what is done.
+ * is left of the VM: error.ts has the table, phases/failed.ts what is done.
  *
  * @module
  */
 
 import { UpdateContext, type UpdateRequest } from "./context.ts";
 import type { Deadline } from "./deadline.ts";
-import { RolledBackError } from "./error.ts";
+import { type Outcome, RolledBackError } from "./error.ts";
 import { LINUX } from "./linux.ts";
 import { failed, type Recourse } from "./phases/failed.ts";
 import { facts, preflight } from "./phases/look.ts";
 import { prepare } from "./phases/prepare.ts";
 import { hold, migrate, switchover } from "./phases/stop.ts";
 import { commit, load, verify } from "./phases/take_over.ts";
-import type { Outcome } from "./outcome.ts";
 import type { PhaseName } from "./phase.ts";
-import type { Report } from "./report/report.ts";
-import { addFailure, type Draft } from "./report/draft.ts";
+import { addFailure, type Draft, type Report } from "./report/report.ts";
 import type { System } from "./system.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { VmChangedProblem } from "./vm/fingerprint.ts";

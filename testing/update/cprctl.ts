@@ -1,10 +1,10 @@
 /** `cprctl update` as the suite runs it: here, or in a process of its own. */
 
 import { CprctlError } from "../../lib/errors.ts";
-import { exitCodeOf } from "../../lib/update/outcome.ts";
+import { exitCodeOf } from "../../lib/update/error.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import type { Report } from "../../lib/update/report/report.ts";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "./report.ts";
 import { update } from "../../lib/update/update.ts";
 import { linesOf } from "../program/lines.ts";
 import { cprctlWords } from "../program/program.ts";

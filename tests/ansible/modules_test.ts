@@ -1,7 +1,7 @@
 /** What the modules answer to single tasks. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Lab } from "../../testing/machine/mod.ts";
 import {

@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";

@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { cprctlWords } from "../../testing/program/program.ts";
 import { runProgram } from "../../testing/program/run.ts";

@@ -1,5 +1,6 @@
 /** What a hostile VM says of itself, in every form that people look at. */
 
+import * as reports from "./reports.ts";
 import { assert, assertStringIncludes } from "@std/assert";
 import { inertAnswer, updateAnswer } from "../../lib/cli/ansible/answer.ts";
 import { differenceMade } from "../../lib/cli/ansible/difference.ts";
@@ -9,10 +10,10 @@ import { presentUpdate } from "../../lib/cli/present/report.ts";
 import { renderList } from "../../lib/cli/terminal/list.ts";
 import { mapTexts } from "../../lib/inert.ts";
 import { allReport } from "../../lib/update/all/all_report.ts";
-import { History, renderMetrics } from "../../lib/update/metrics/mod.ts";
+import { History } from "../../lib/update/metrics/history.ts";
+import { renderMetrics } from "../../lib/update/metrics/metrics.ts";
 import { listed } from "../update/all/listed.ts";
 import { capturedProcess, PLAIN } from "../../testing/program/captured.ts";
-import * as reports from "./reports.ts";
 
 /** A title and a colour of either kind, a turned direction, a carriage return. */
 const HOSTILE = "\x1b]0;T\x07 \x9b31m \u202etxt \u2066 \u061c \r\x7f\u2028";

@@ -1,14 +1,16 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as v from "valibot";
+import * as reports from "./reports.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { selfCommand } from "../../lib/cli/self.ts";
-import { workOnAll } from "../../lib/update/all/all.ts";
+import {
+  type HostRequest,
+  selectVms,
+  workOnAll,
+} from "../../lib/update/all/all.ts";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
-import { selectVms } from "../../lib/update/all/select.ts";
-import type { HostRequest } from "../../lib/update/all/host.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
 import type { CheckRequest, UpdateRequest } from "../../lib/update/update.ts";
 import { listed } from "../update/all/listed.ts";
-import * as reports from "./reports.ts";
 import { runHere } from "./run_here.ts";
 
 /** What a command asks of its engine, and says. */

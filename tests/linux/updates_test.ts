@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import {
   type QemuBuild,
   qemuBuilds,

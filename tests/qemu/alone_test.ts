@@ -1,7 +1,7 @@
 /** The built file on a clean machine. */
 
 import { assertEquals } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { VERSION } from "../../lib/version.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { AloneProgram } from "./alone.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { type Ended, runCprctl } from "../../testing/program/program.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";

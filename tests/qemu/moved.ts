@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
-import type { PhaseObserver } from "../../lib/update/transaction/phase_clock.ts";
+import type { PhaseObserver } from "../../lib/update/phase.ts";
 import { update, type UpdateRequest } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
 import { cprctlWords } from "../../testing/program/program.ts";

@@ -6,9 +6,11 @@ import { newCommand } from "../../lib/update/command/new_command.ts";
 import { preflight } from "../../lib/update/preflight/preflight.ts";
 import type { Check } from "../../lib/update/preflight/check.ts";
 import { gatherFacts } from "../../lib/update/vm/facts.ts";
-import { PinnedContext } from "../../lib/update/standby/pinned_context.ts";
+import {
+  PinnedContext,
+  readContext,
+} from "../../lib/update/standby/process_context.ts";
 import { Sandbox } from "../../lib/update/standby/sandbox.ts";
-import { readContext } from "../../lib/update/standby/process_context.ts";
 import { cprctlWords } from "../../testing/program/program.ts";
 import type { VirtualMachine } from "../../testing/qemu/mod.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import type { Report } from "../../lib/update/report/report.ts";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { AloneProgram } from "./alone.ts";
 import { exists } from "../../testing/program/exists.ts";

@@ -1,7 +1,7 @@
 /** What a user who is not root can do, and is told of the rest. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { validateReport } from "../../lib/update/report/validate.ts";
+import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { AloneProgram, type Circumstances } from "./alone.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";

@@ -2,9 +2,12 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { QmpError } from "../../lib/qmp/mod.ts";
-import { RefusedError, UpdateProblem } from "../../lib/update/error.ts";
-import { FAILURES } from "../../lib/update/failure.ts";
-import type { Outcome } from "../../lib/update/outcome.ts";
+import {
+  FAILURES,
+  type Outcome,
+  RefusedError,
+  UpdateProblem,
+} from "../../lib/update/error.ts";
 import { CPR_EXEC, update } from "../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "./scripted_host.ts";
 import { type Answer, CLOSES, Refusal } from "./scripted_monitor.ts";

@@ -4,7 +4,8 @@ import { readForeignFile } from "../../../ffi/foreign_file.ts";
 import { ifThereSync } from "../../gone.ts";
 import { CprctlError } from "../../errors.ts";
 import type { HostList } from "../../update/host/list.ts";
-import { History, renderMetrics } from "../../update/metrics/mod.ts";
+import { History } from "../../update/metrics/history.ts";
+import { renderMetrics } from "../../update/metrics/metrics.ts";
 import type { Report } from "../../update/report/report.ts";
 import { replaceFile, UnwrittenFileError } from "./replace.ts";
 

@@ -1,7 +1,7 @@
 /** The sections of a page about one VM, except timeline and checks. */
 
 import type { CommandChange } from "../../update/command/draft.ts";
-import type { Outcome } from "../../update/outcome.ts";
+import type { Outcome } from "../../update/error.ts";
 import type {
   Comparison,
   Report,

@@ -2,7 +2,7 @@
 
 import { inertJson } from "../../inert.ts";
 import type { Recovery } from "../../update/recover/recover.ts";
-import { exitCodeOf } from "../../update/outcome.ts";
+import { exitCodeOf } from "../../update/error.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import type { CliProcess } from "../process.ts";
 import { printable } from "../wording/printable.ts";

@@ -1,14 +1,14 @@
 /** Prints the progress and the report of an update. */
 
 import { codeOf, messageOf, remedyOf } from "../../errors.ts";
-import { exitCodeOf } from "../../update/outcome.ts";
+import { exitCodeOf } from "../../update/error.ts";
 import {
   type ErrorDocument,
   type Report,
   REPORT_SCHEMA,
 } from "../../update/report/report.ts";
 import { sealed } from "../../update/report/sealed.ts";
-import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
+import type { PhaseObserver } from "../../update/phase.ts";
 import { writePage } from "../files/side.ts";
 import type { CliProcess } from "../process.ts";
 import { renderReport, type ReportView } from "../terminal/report.ts";

@@ -3,7 +3,7 @@
 import { CprctlError, UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report/report.ts";
-import type { PhaseObserver } from "../../update/transaction/phase_clock.ts";
+import type { PhaseObserver } from "../../update/phase.ts";
 import type { CliContext } from "../command.ts";
 import { ALL, requestOf, targetOf, type VmValues } from "../options/vms.ts";
 

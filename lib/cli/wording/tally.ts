@@ -1,6 +1,6 @@
 /** Counts the outcomes of several updates. */
 
-import type { Outcome } from "../../update/outcome.ts";
+import type { Outcome } from "../../update/error.ts";
 import type { Report } from "../../update/report/report.ts";
 import { VERDICTS } from "./verdict.ts";
 

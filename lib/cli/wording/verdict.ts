@@ -1,6 +1,6 @@
 /** The text of an outcome. */
 
-import type { Outcome } from "../../update/outcome.ts";
+import type { Outcome } from "../../update/error.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration } from "./format.ts";

@@ -15,17 +15,46 @@
  * @module
  */
 
+import { type ListedVm, listVms } from "../host/list.ts";
+import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
-import type { ListedVm } from "../host/list.ts";
-import type { PhaseName } from "../phase.ts";
-import type { Report } from "../report/report.ts";
+import { type PhaseName, type PhaseObserver, round } from "../phase.ts";
+import {
+  addFailure,
+  blankReport,
+  type Draft,
+  type Report,
+} from "../report/report.ts";
 import type { SkippedProcess } from "../host/processes.ts";
 import { sealed } from "../report/sealed.ts";
-import { addFailure, blankReport, type Draft } from "../report/draft.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
-import { type PhaseObserver, round } from "../transaction/phase_clock.ts";
-import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { SharedExclusiveLock } from "./shared_exclusive_lock.ts";
+
+/** For each monitor; generous, since a busy host is no reason to skip a VM. */
+const MONITOR_TIMEOUT_MS = 20_000;
+
+/** Which VMs, and what to do with them. */
+export interface HostRequest
+  extends Omit<AllRequest, "vms" | "unreadable" | "skipped"> {
+  /** Shell pattern for their names. */
+  readonly pattern: string;
+}
+
+/** Works on the VMs of this host that have no known obstacle. */
+export async function workOnHost(
+  { pattern, ...request }: HostRequest,
+): Promise<AllReport> {
+  const { vms, unreadable, skipped } = await listVms({
+    asksMonitors: true,
+    timeoutMs: MONITOR_TIMEOUT_MS,
+  });
+  return await workOnAll({
+    ...request,
+    vms: selectVms(vms, pattern),
+    unreadable,
+    skipped,
+  });
+}
 
 /** A VM with a monitor. */
 export type Candidate = ListedVm & { readonly qmp: string };
@@ -43,7 +72,7 @@ export interface AllWatcher {
 }
 
 /** Which VMs, and what to do with them. */
-export interface AllRequest {
+interface AllRequest {
   readonly vms: readonly ListedVm[];
   /** Number of further VMs that belong to other users. */
   readonly unreadable?: number;
@@ -212,4 +241,29 @@ export function draftOfListed(vm: ListedVm): Draft {
       exe: vm.binary,
     },
   };
+}
+
+/** Matches also a VM without a name. */
+const ALL = "*";
+
+/**
+ * The VMs whose name matches a shell pattern: `*` is any text, `?` any one
+ * character. A VM without a name matches only the pattern `*`.
+ */
+export function selectVms(
+  vms: readonly ListedVm[],
+  pattern: string,
+): readonly ListedVm[] {
+  if (pattern === ALL) return vms;
+  const wanted = expressionOf(pattern);
+  return vms.filter(({ name }) => name !== null && wanted.test(name));
+}
+
+function expressionOf(pattern: string): RegExp {
+  const source = [...pattern].map((character) => {
+    if (character === "*") return ".*";
+    if (character === "?") return ".";
+    return character.replace(/[\\^$.*+?()[\]{}|]/u, "\\$&");
+  });
+  return new RegExp(`^${source.join("")}$`, "su");
 }

@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { type Outcome, OUTCOMES } from "../outcome.ts";
+import { type Outcome, OUTCOMES } from "../error.ts";
 import { type Report, REPORT_SCHEMA, reportSchema } from "../report/report.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

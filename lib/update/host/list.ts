@@ -18,8 +18,7 @@ import { readExecutable } from "../../proc/executable.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";
-import { monitorSockets } from "./monitors.ts";
-import { ListeningSockets } from "./listening_sockets.ts";
+import { ListeningSockets, monitorSockets } from "./monitors.ts";
 import {
   findVmProcesses,
   type SkippedProcess,

@@ -1,7 +1,15 @@
-/** The QMP monitors on a VM's command line. */
+/**
+ * A VM's QMP monitors: those on its command line, and whether its process itself
+ * listens there. A command line can name any socket, so this is checked before a
+ * connection is made.
+ *
+ * @module
+ */
 
 import { namedSocket } from "../command/character_device.ts";
 import type { CommandLine } from "../command/command_line.ts";
+import { forEachUnixSocket } from "../../proc/net_unix.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
 
 /** A listening socket of a QMP monitor. */
 export type MonitorSocket =
@@ -39,4 +47,59 @@ function fromChardevs(line: CommandLine): MonitorSocket[] {
     const path = chardev.get("path");
     return [path === undefined ? { other: chardev.toString() } : { path }];
   });
+}
+
+/** Other users of the host may have a hundred thousand sockets. */
+const TABLE_TIMEOUT_MS = 10_000;
+
+/** By path, the links of the sockets in /proc/PID/fd. */
+type Table = ReadonlyMap<string, ReadonlySet<string>>;
+
+/**
+ * The unix sockets at which processes listen. `/proc/PID/fd` has the inodes of a
+ * process's sockets, and `/proc/PID/net/unix` the path of each, as passed to
+ * bind(2). Each network namespace is read once.
+ */
+export class ListeningSockets {
+  readonly #paths: ReadonlySet<string>;
+  readonly #tables = new Map<string, Promise<Table>>();
+
+  /** @param paths to look for, as the processes write them */
+  constructor(paths: Iterable<string>) {
+    this.#paths = new Set(paths);
+  }
+
+  /**
+   * Whether a process listens at a path.
+   *
+   * @throws {UnreadableError} when the kernel's table cannot be read in time
+   */
+  async has(pid: number, path: string): Promise<boolean> {
+    const sockets = (await this.#table(pid)).get(path);
+    if (sockets === undefined) return false;
+    for (const link of (await readDescriptors(pid)).values()) {
+      if (sockets.has(link)) return true;
+    }
+    return false;
+  }
+
+  async #table(pid: number): Promise<Table> {
+    const namespace = await Deno.readLink(`/proc/${pid}/ns/net`);
+    let table = this.#tables.get(namespace);
+    if (table === undefined) {
+      table = this.#read(pid);
+      this.#tables.set(namespace, table);
+    }
+    return await table;
+  }
+
+  async #read(pid: number): Promise<Table> {
+    const table = new Map<string, Set<string>>();
+    await forEachUnixSocket(pid, ({ listens, inode, path }) => {
+      if (!listens || !this.#paths.has(path)) return;
+      const sockets = table.get(path) ?? new Set();
+      table.set(path, sockets.add(`socket:[${inode}]`));
+    }, TABLE_TIMEOUT_MS);
+    return table;
+  }
 }

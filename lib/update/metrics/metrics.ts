@@ -3,8 +3,7 @@
 import { mapTexts, printable } from "../../inert.ts";
 import type { HostList, ListedVm } from "../host/list.ts";
 import { type Family, renderFamilies, type Sample } from "./exposition.ts";
-import { COUNTED, type History } from "./history.ts";
-import { METRIC } from "./names.ts";
+import { COUNTED, type History, METRIC } from "./history.ts";
 
 /** Writes metrics for Prometheus, with texts that are safe for a terminal. */
 export function renderMetrics(host: HostList, history: History): string {

@@ -13,25 +13,25 @@
 import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
-import { Deadline } from "../deadline.ts";
+import { Deadline, END_TIMEOUT_MS, SETTLE_TIMEOUT_MS } from "../deadline.ts";
 import {
   capital,
   ENDED,
   ENDED_UNTOUCHED,
+  failure,
   isOver,
   RefusedError,
   RolledBackError,
+  shutDown,
   ShutDownError,
   UpdateError,
 } from "../error.ts";
-import { failure, shutDown } from "../failure.ts";
 import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";
 import { runPhrase } from "../vm/run_state.ts";
 import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
-import { END_TIMEOUT_MS, SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
 /** What a failed phase leads to, once the VM is touched. */
 export type Recourse = "cancel" | "roll back";

@@ -4,14 +4,17 @@ import { PidFd } from "../../../ffi/process.ts";
 import { ifThereSync, isGone } from "../../gone.ts";
 import { type QmpClient, QmpError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
-import type { Deadline } from "../deadline.ts";
+import {
+  CONNECT_TIMEOUT_MS,
+  type Deadline,
+  END_TIMEOUT_MS,
+} from "../deadline.ts";
 import { ENDED, RefusedError } from "../error.ts";
 import { requireNoRefusal } from "../preflight/preflight.ts";
-import { draftOf } from "../report/draft.ts";
+import { draftOf } from "../report/report.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import type { Facts } from "../vm/facts.ts";
-import { ShutdownWatch } from "../vm/shutdown.ts";
-import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS } from "../timeouts.ts";
+import { ShutdownWatch } from "../vm/events.ts";
 
 /**
  * Finds the VM behind the monitor, and everything about its process that is

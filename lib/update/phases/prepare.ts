@@ -3,7 +3,7 @@ import { plainTerminals } from "../command/character_device.ts";
 import type { UpdateContext } from "../context.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import { Source } from "../transaction/source.ts";
-import { MigrationSettings } from "../vm/migration_settings.ts";
+import { MigrationSettings } from "../vm/settings.ts";
 
 /**
  * Makes everything that a rollback needs: run directory and journal, the

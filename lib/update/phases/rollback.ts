@@ -10,20 +10,22 @@ import { readStat } from "../../proc/stat.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
-import { Deadline } from "../deadline.ts";
-import { UpdateError } from "../error.ts";
-import { failure } from "../failure.ts";
+import {
+  ANOTHER_STANDBY_TIMEOUT_MS,
+  Deadline,
+  KILL_TIMEOUT_MS,
+} from "../deadline.ts";
+import { failure, UpdateError } from "../error.ts";
 import { staysInPlace } from "../process/service.ts";
 import type { Preserved } from "../standby/holdings.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
-import type { MigrationSettings } from "../vm/migration_settings.ts";
+import type { MigrationSettings } from "../vm/settings.ts";
 import { isLive } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
 import type { Destination } from "../transaction/destination.ts";
-import type { MonitorQueue } from "../transaction/monitor_queue.ts";
-import { ANOTHER_STANDBY_TIMEOUT_MS, KILL_TIMEOUT_MS } from "../timeouts.ts";
+import type { MonitorQueue } from "../transaction/connections.ts";
 
 /** Between the first two attempts; doubled each time. */
 const FIRST_DELAY_MS = 20;

@@ -1,12 +1,11 @@
 /** The phases on the source that stop the guest and move the VM. */
 
 import type { UpdateContext } from "../context.ts";
-import { HeldConnections } from "../transaction/held_connections.ts";
-import { MonitorQueue } from "../transaction/monitor_queue.ts";
+import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
-import { isInPlace } from "../vm/ram_files.ts";
+import { isInPlace } from "../vm/ram.ts";
 import { readTpmPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import { userConnections } from "../vm/user_connections.ts";
 import { keepState } from "./keep_state.ts";

@@ -1,14 +1,13 @@
 /** The phases on the destination: "load", "verify" and "commit". */
 
 import type { UpdateContext } from "../context.ts";
-import { Deadline } from "../deadline.ts";
+import { Deadline, SETTLE_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isLive } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
-import { SETTLE_TIMEOUT_MS } from "../timeouts.ts";
 
 /** Loads the saved state; the VM stays paused. */
 export async function load(context: UpdateContext): Promise<void> {

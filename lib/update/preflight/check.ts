@@ -8,7 +8,7 @@ import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import type { Seccomp } from "../standby/seccomp.ts";
 import type { Facts } from "../vm/facts.ts";
-import { ALLOW_WEAKER } from "../weaker_confinement.ts";
+import { ALLOW_WEAKER } from "../standby/confinement.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** The update that is to be checked. */

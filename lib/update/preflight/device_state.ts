@@ -15,7 +15,7 @@ import {
   verdictOf,
 } from "../../inspect/compat/mod.ts";
 import { InspectError } from "../../inspect/error.ts";
-import { programDump, runningDump } from "../programs/dump.ts";
+import { programDump, runningDump } from "../programs/probe.ts";
 import { devicesIn, type TreeDevice } from "../vm/device_tree.ts";
 import { text } from "../vm/reply.ts";
 import {

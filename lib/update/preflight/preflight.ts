@@ -54,7 +54,12 @@ import {
   diskImages,
   imageLocks,
 } from "./disks.ts";
-import { argumentFiles, argumentFolders, firmware } from "./files.ts";
+import {
+  argumentFiles,
+  argumentFolders,
+  firmware,
+  reopening,
+} from "./files.ts";
 import {
   Inventory,
   UnknownQueryError,
@@ -77,7 +82,6 @@ import {
   newProgram,
 } from "./new_program.ts";
 import { libvirt, parent, processAccess, service } from "./process.ts";
-import { reopening } from "./reopening.ts";
 import { throttling } from "./throttling.ts";
 import { newOptions, wayBack } from "./trials.ts";
 

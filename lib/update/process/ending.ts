@@ -1,9 +1,48 @@
 /** How a process ended. */
 
-import { signalName } from "../../../ffi/signals.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { threadIdsOf } from "../../proc/processes.ts";
+import { ifThereSync } from "../../gone.ts";
+import { isStopped, readStat } from "../../proc/stat.ts";
+import { UpdateProblem } from "../error.ts";
+import { signalName } from "../../../ffi/signals.ts";
 import { isHidden } from "../../proc/file.ts";
-import { readStat } from "../../proc/stat.ts";
+
+/** A process stops, or ends, when it comes out of the kernel. */
+const TIMEOUT_MS = 10_000;
+const POLL_MS = 1;
+
+/**
+ * Stops a process, which may be about to end.
+ *
+ * @returns false when it has ended
+ * @throws {UpdateProblem} when it does neither in time
+ */
+export async function stopProcess(process: ProcessHandle): Promise<boolean> {
+  ifThereSync(() => process.sendSignal("SIGSTOP"));
+  const deadline = performance.now() + TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    if (process.hasExited()) return false;
+    if (await areStopped(process)) return true;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new UpdateProblem(
+    "not-stopped",
+    `Process ${process.pid} does not stop on SIGSTOP`,
+  );
+}
+
+/** Whether every thread of a process is stopped. */
+async function areStopped(process: ProcessHandle): Promise<boolean> {
+  try {
+    for (const tid of threadIdsOf(process)) {
+      if (!isStopped(await readStat(process.pid, tid))) return false;
+    }
+    return !process.hasExited();
+  } catch {
+    return false; // a thread ended meanwhile: look again
+  }
+}
 
 /**
  * "process 12 ended: killed by SIGSEGV"; without the reason where the system

@@ -20,7 +20,7 @@ import { isThere } from "../../proc/process_name.ts";
 import { readStandbys } from "../run/journal.ts";
 import { Destination } from "../transaction/destination.ts";
 import { noStandby, type Unfinished } from "./recovery.ts";
-import { CONNECT_TIMEOUT_MS } from "../timeouts.ts";
+import { CONNECT_TIMEOUT_MS } from "../deadline.ts";
 
 /** The program that has the VM, and its process. */
 export interface RunningProgram extends AsyncDisposable {

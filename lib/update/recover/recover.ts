@@ -20,7 +20,7 @@ import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
-import { MigrationSettings } from "../vm/migration_settings.ts";
+import { MigrationSettings } from "../vm/settings.ts";
 import { Standby } from "../standby/standby.ts";
 import { findProgram } from "./find_program.ts";
 import { rollBackUnfinished } from "./roll_back.ts";

@@ -2,11 +2,11 @@
 
 import { LINUX } from "../linux.ts";
 import type { Journal } from "../run/journal.ts";
-import { MonitorQueue } from "../transaction/monitor_queue.ts";
+import { MonitorQueue } from "../transaction/connections.ts";
 import { rollBack } from "../phases/rollback.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
-import { MigrationSettings } from "../vm/migration_settings.ts";
+import { MigrationSettings } from "../vm/settings.ts";
 import { runPhrase } from "../vm/run_state.ts";
 import type { Holdings } from "../standby/holdings.ts";
 import { Standby } from "../standby/standby.ts";

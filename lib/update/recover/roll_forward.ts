@@ -27,12 +27,12 @@ import { forgetResumption, noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
-import { failureOf } from "../vm/migration_status.ts";
+import { failureOf } from "../vm/events.ts";
 import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
 import type { RunningProgram } from "./find_program.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
-import { STEP_TIMEOUT_MS } from "../timeouts.ts";
+import { STEP_TIMEOUT_MS } from "../deadline.ts";
 
 /**
  * Rolls the VM forward.

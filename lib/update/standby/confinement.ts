@@ -21,6 +21,9 @@ import {
 } from "../../../ffi/capabilities.ts";
 import { type Confinement, readStatusSync } from "../../proc/status.ts";
 
+/** The option that accepts a rollback to a less confined VM. */
+export const ALLOW_WEAKER = "--allow-weaker-confinement";
+
 /** The bits of a set. */
 export const setOf = (text: string): bigint => BigInt(`0x${text}`);
 

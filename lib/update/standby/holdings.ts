@@ -1,20 +1,9 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../../proc/cgroup.ts";
-import type { KeptModule } from "../process/modules.ts";
 import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
 import type { Line } from "./lines.ts";
-import type { ProcessContext } from "./process_context.ts";
-
-/** The descriptors of a process context. */
-export interface ContextFiles {
-  readonly executable: Fd;
-  readonly cwd: Fd;
-  /** In the order in which they are entered. */
-  readonly namespaces: readonly Fd[];
-  /** The modules that the executable had loaded. */
-  readonly modules: readonly KeptModule[];
-}
+import type { ContextFiles, ProcessContext } from "./process_context.ts";
 
 /** A preserved descriptor with its role. */
 export interface Preserved {

@@ -25,7 +25,7 @@ import {
   encodeCprState,
 } from "../../cpr/mod.ts";
 import { enterCgroups } from "../../proc/cgroup.ts";
-import type { KeptModule } from "../process/modules.ts";
+import { type KeptModule, moduleVariables } from "../process/modules.ts";
 import { enterContext, enterLabel } from "./enter_context.ts";
 import type {
   HoldingsPart,
@@ -36,7 +36,6 @@ import type {
   StandbyRequest,
 } from "./protocol.ts";
 import { lines } from "./lines.ts";
-import { moduleVariables } from "./module_folder.ts";
 
 const MAXIMUM_ORDER = 8 * 1024 * 1024;
 

@@ -28,10 +28,7 @@ export interface StandbyOrder {
 export type ModuleName = Pick<MappedModule, "name" | "path">;
 
 /** A module with the descriptor of its file. */
-export type ModuleOrder = ModuleName & { readonly file: number };
-
-/** The internal subcommand that runs a standby. */
-export const STANDBY_WORD = "standby";
+type ModuleOrder = ModuleName & { readonly file: number };
 
 /** The role of a descriptor: in CPR state, or at a fixed number. */
 export type Role =
@@ -77,4 +74,24 @@ export interface StandbyGreeting {
   readonly pid: number;
   /** The parts of the process context that it could not take on, and why. */
   readonly problems: readonly string[];
+}
+
+/**
+ * The input of that subcommand, as JSON in a memfd. The numbers are descriptors
+ * that it inherits.
+ */
+export interface SandboxOrder {
+  readonly context: ProcessContext;
+  /** Whether to fail if the program cannot be confined like the VM. */
+  readonly strict: boolean;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Null for argv[0]. */
+  readonly executable: number | null;
+  readonly cwd: number;
+  /** In the order in which they are entered. */
+  readonly namespaces: readonly number[];
+  /** For the modules of the running program; null for argv[0]. */
+  readonly moduleFolder: string | null;
+  readonly modules: readonly ModuleOrder[];
 }

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { addSeccompFilter } from "../../../ffi/seccomp.ts";
+import { FILTERS_WORD } from "./words.ts";
+import { addSeccompFilter, readSeccompFilters } from "../../../ffi/seccomp.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import { readStatusSync } from "../../proc/status.ts";
 import { runBriefly } from "../../brief_run.ts";
-import { FILTERS_WORD } from "./seccomp_order.ts";
 
 /** cprctl takes seconds to start on a busy host. */
 const TIMEOUT_MS = 15_000;
@@ -59,4 +59,20 @@ export function enterSeccomp({ filters }: Seccomp): void {
   for (const filter of filters ?? []) {
     addSeccompFilter(Uint8Array.fromBase64(filter));
   }
+}
+
+/**
+ * Prints the filters of a process as a JSON array of base64 texts, the oldest
+ * first. This needs a process of its own: it has to trace the other one, and
+ * would hang in the kernel if that one hangs in an exec. Then it is killed, which
+ * also ends the tracing.
+ *
+ * @param args the pid of the process
+ * @returns the exit code
+ * @throws {OsError} as {@linkcode readSeccompFilters} does
+ */
+export function printFilters(args: readonly string[]): number {
+  const filters = readSeccompFilters(Number(args[0]));
+  console.log(JSON.stringify(filters.map((it) => it.toBase64())));
+  return 0;
 }

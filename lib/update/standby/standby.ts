@@ -1,3 +1,4 @@
+import { STANDBY_WORD } from "./words.ts";
 import type { Child } from "../../../ffi/child.ts";
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
@@ -11,18 +12,17 @@ import { spawn } from "../../../ffi/spawn.ts";
 import { ifThere } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../../proc/cgroup.ts";
-import { ALLOW_WEAKER } from "../weaker_confinement.ts";
+import { ALLOW_WEAKER } from "./confinement.ts";
 import { noteStandby } from "../run/journal.ts";
-import { type ContextFiles, Holdings, type Preserved } from "./holdings.ts";
-import {
-  STANDBY_WORD,
-  type StandbyGreeting,
-  type StandbyOrder,
-  type StandbyRequest,
+import type { ContextFiles, ProcessContext } from "./process_context.ts";
+import { Holdings, type Preserved } from "./holdings.ts";
+import type {
+  StandbyGreeting,
+  StandbyOrder,
+  StandbyRequest,
 } from "./protocol.ts";
 import { lines } from "./lines.ts";
-import type { ProcessContext } from "./process_context.ts";
-import { STANDBY_TIMEOUT_MS } from "../timeouts.ts";
+import { STANDBY_TIMEOUT_MS } from "../deadline.ts";
 
 const SOCKET_FILE = "standby.sock";
 const BACKLOG = 16;

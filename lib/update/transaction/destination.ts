@@ -19,21 +19,24 @@ import {
   type QmpEvent,
 } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
-import { capital, type UpdateError, UpdateProblem } from "../error.ts";
-import { failure, shutDown } from "../failure.ts";
-import { howItEnded } from "../process/ending.ts";
-import { stopProcess } from "../process/stop_process.ts";
+import {
+  capital,
+  failure,
+  shutDown,
+  type UpdateError,
+  UpdateProblem,
+} from "../error.ts";
+import { howItEnded, stopProcess } from "../process/ending.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { activateImages } from "../vm/images.ts";
-import { failureOf, nextStatus } from "../vm/migration_status.ts";
-import { ShutdownWatch } from "../vm/shutdown.ts";
+import { failureOf, nextStatus, ShutdownWatch } from "../vm/events.ts";
 import { isReachedByGuest, SUSPENDED } from "../vm/run_state.ts";
 import {
   END_TIMEOUT_MS,
   QUERY_TIMEOUT_MS,
   STABLE_MS,
   STEP_TIMEOUT_MS,
-} from "../timeouts.ts";
+} from "../deadline.ts";
 
 /** Another process than the VM's answers at the monitor. */
 export class WrongPeerProblem extends UpdateProblem {

@@ -1,15 +1,16 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import {
+  type DecodedRecord,
   decodeStream,
   type RamBlock,
   readStreamSetup,
 } from "../../migration/mod.ts";
 import { StreamError } from "../../stream/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { backendOf } from "../vm/device_memory.ts";
+import { backendOf } from "../vm/ram.ts";
 import type { Hold } from "./hold.ts";
-import { type SavedRunState, settleRunState } from "./saved_run_state.ts";
+import { canBeLoaded } from "../vm/run_state.ts";
 
 const MIB = 1024 ** 2;
 /**
@@ -236,4 +237,50 @@ function equal(
     if (a[at] !== b[at]) return false;
   }
   return true;
+}
+
+/** be32 size of the text with its NUL, then the text. */
+const SIZE_BYTES = 4;
+const SUBSTITUTE = "paused";
+
+/** The run state that the destination will load. */
+interface SavedRunState {
+  /** Such as "running". */
+  readonly saved: string;
+  /** Whether QEMU had saved one that cannot be loaded, which was replaced. */
+  readonly replaced: boolean;
+}
+
+/**
+ * Finds the run state in section "globalstate". It may be newer than the last
+ * reply to query-status. QEMU aborts when it loads some of them, such as "debug"
+ * (a breakpoint): these are replaced by "paused" in the bytes.
+ *
+ * @returns undefined if there is none
+ */
+function settleRunState(
+  bytes: Uint8Array<ArrayBuffer>,
+  records: readonly DecodedRecord[],
+): SavedRunState | undefined {
+  const field = findText(records);
+  if (field === undefined) return undefined;
+  const text = bytes.subarray(field.offset, field.offset + field.size);
+  const end = text.indexOf(0);
+  if (end <= 0) return undefined;
+  const saved = new TextDecoder().decode(text.subarray(0, end));
+  if (canBeLoaded(saved)) return { saved, replaced: false };
+  new DataView(bytes.buffer, bytes.byteOffset)
+    .setUint32(field.offset - SIZE_BYTES, SUBSTITUTE.length + 1);
+  text.fill(0);
+  new TextEncoder().encodeInto(SUBSTITUTE, text);
+  return { saved: SUBSTITUTE, replaced: true };
+}
+
+function findText(records: readonly DecodedRecord[]) {
+  for (const record of records) {
+    if (record.type !== "full" || record.name !== "globalstate") continue;
+    if (record.state instanceof Uint8Array) return undefined;
+    return record.state.fields.find(({ name }) => name === "runstate");
+  }
+  return undefined;
 }

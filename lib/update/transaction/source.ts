@@ -16,13 +16,28 @@ import {
   QmpTimeoutError,
 } from "../../qmp/mod.ts";
 import { queryStatus, type StatusInfo } from "../../qmp/queries.ts";
-import { Deadline } from "../deadline.ts";
-import { CANCELLED, ENDED, RefusedError, UpdateError } from "../error.ts";
-import { failure, shutDown } from "../failure.ts";
+import {
+  Deadline,
+  END_TIMEOUT_MS,
+  RESUME_TIMEOUT_MS,
+  STEP_TIMEOUT_MS,
+} from "../deadline.ts";
+import {
+  CANCELLED,
+  ENDED,
+  failure,
+  RefusedError,
+  shutDown,
+  UpdateError,
+} from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
-import { MigrationSettings } from "../vm/migration_settings.ts";
-import { failureOf, nextStatus, statusOf } from "../vm/migration_status.ts";
-import type { ShutdownWatch } from "../vm/shutdown.ts";
+import { MigrationSettings } from "../vm/settings.ts";
+import {
+  failureOf,
+  nextStatus,
+  type ShutdownWatch,
+  statusOf,
+} from "../vm/events.ts";
 import { closeTerminals } from "../vm/terminals.ts";
 import {
   canBeMoved,
@@ -31,11 +46,6 @@ import {
   remedyFor,
   stoppedPhrase,
 } from "../vm/run_state.ts";
-import {
-  END_TIMEOUT_MS,
-  RESUME_TIMEOUT_MS,
-  STEP_TIMEOUT_MS,
-} from "../timeouts.ts";
 
 /** The run state of a VM before it was stopped. */
 export type Before = Pick<Facts, "runState" | "running">;

@@ -12,9 +12,8 @@ import type { Executable } from "../../proc/executable.ts";
 import { readOwner } from "../../proc/processes.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
-import { readDeviceMemory } from "./device_memory.ts";
+import { type RamFile, readDeviceMemory, readRamFiles } from "./ram.ts";
 import { hasActiveImages } from "./images.ts";
-import { type RamFile, readRamFiles } from "./ram_files.ts";
 import { asObject, nameText, text } from "./reply.ts";
 import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 

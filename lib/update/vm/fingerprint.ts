@@ -4,7 +4,8 @@
  * may have used the monitor in between.
  *
  * What the guest itself changes is left out: it writes, so that images grow; it
- * negotiates caching, opens trays, crosses write thresholds, fills disks.
+ * negotiates caching, opens trays, crosses write thresholds, fills disks. So is
+ * what is stored in an image: the new program reads it as well.
  *
  * @module
  */
@@ -17,9 +18,7 @@ import {
   QmpCommandError,
 } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { comparedOfDrive, comparedOfNode } from "./block_fields.ts";
-import { type Fields, flatten } from "./fields.ts";
-import { asArray, text } from "./reply.ts";
+import { asArray, asObject, text } from "./reply.ts";
 
 /** The VM was changed after the checks. */
 export class VmChangedProblem extends UpdateProblem {
@@ -183,4 +182,97 @@ function children(path: string, kind: string): Query {
 function only(...members: string[]): (element: JsonObject) => Json {
   return (element) =>
     Object.fromEntries(members.map((name) => [name, element[name] ?? null]));
+}
+
+/** The I/O limits that belong to the drive, not to its node. */
+const LIMIT = /^(bps|iops)(_|$)|^group$/;
+
+/** The other members of `inserted` that belong to the drive. */
+const OF_DRIVE = ["node-name", "file"];
+
+/** Changed by the guest (a crossed threshold is cleared), or by the stop. */
+const VOLATILE = new Set(["active", "write_threshold"]);
+
+/**
+ * Of an element of query-block. It includes the virtual size, but not the size
+ * of the file, which may grow as the guest writes.
+ */
+export function comparedOfDrive(drive: JsonObject): Json {
+  const { inserted } = drive;
+  return {
+    "medium": isObject(inserted),
+    ...isObject(inserted) ? comparedOfMedium(inserted) : {},
+  };
+}
+
+function comparedOfMedium(inserted: JsonObject): JsonObject {
+  const size = asObject(inserted["image"] ?? null)["virtual-size"];
+  return {
+    ...Object.fromEntries(
+      Object.entries(inserted).filter(([key]) =>
+        OF_DRIVE.includes(key) || LIMIT.test(key)
+      ),
+    ),
+    ...size === undefined ? {} : { "virtual-size": size },
+  };
+}
+
+/** Of an element of query-named-block-nodes. */
+export function comparedOfNode(node: JsonObject): Json {
+  const scalars = Object.entries(node).filter(([key, value]) =>
+    !VOLATILE.has(key) && !Array.isArray(value) && !isObject(value)
+  );
+  // The guest negotiates `writeback`.
+  const { direct, "no-flush": noFlush } = asObject(node["cache"] ?? null);
+  return {
+    ...Object.fromEntries(scalars),
+    "cache": { "direct": direct ?? null, "no-flush": noFlush ?? null },
+    "children": asArray(node["children"]),
+    // Bitmaps without a name belong to a job.
+    "dirty-bitmaps": asArray(node["dirty-bitmaps"]).filter(isObject)
+      .filter(({ name }) => name !== undefined && name !== "")
+      .map(comparedOfBitmap),
+  };
+}
+
+/** Without its count, and without whether it is in use. */
+function comparedOfBitmap({ name, granularity, persistent }: JsonObject): Json {
+  return {
+    "name": name ?? null,
+    "granularity": granularity ?? null,
+    "persistent": persistent ?? null,
+  };
+}
+
+/** The values of a reply by their paths, such as "cache.direct". */
+type Fields = ReadonlyMap<string, string>;
+
+/**
+ * Every scalar of a reply, by its path. An element of an array that has a name
+ * is identified by it rather than by its index.
+ */
+export function flatten(value: Json): Fields {
+  return new Map(walk(value, ""));
+}
+
+function* walk(value: Json, path: string): Iterable<[string, string]> {
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) {
+      yield* walk(element, `${path}[${nameOf(element) ?? index}]`);
+    }
+  } else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      yield* walk(member, path === "" ? key : `${path}.${key}`);
+    }
+  } else yield [path, shown(value)];
+}
+
+function nameOf(element: Json): string | undefined {
+  if (!isObject(element)) return undefined;
+  const name = element["name"] ?? element["child"];
+  return typeof name === "string" ? name : undefined;
+}
+
+function shown(value: string | number | bigint | boolean | null): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -1,12 +1,15 @@
 /** Plays one round, and looks at everything afterwards. */
 
-import { assert, assertEquals } from "@std/assert";
 import * as v from "valibot";
+import { assert, assertEquals } from "@std/assert";
 import { allReportSchema } from "../../../lib/update/all/all_report.ts";
-import { CANCELLED, ENDED_UNTOUCHED } from "../../../lib/update/error.ts";
-import { OUTCOMES } from "../../../lib/update/outcome.ts";
+import {
+  CANCELLED,
+  ENDED_UNTOUCHED,
+  OUTCOMES,
+} from "../../../lib/update/error.ts";
 import type { Report } from "../../../lib/update/report/report.ts";
-import { validateReport } from "../../../lib/update/report/validate.ts";
+import { validateReport } from "../../../testing/update/report.ts";
 import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import type { Script } from "../relay.ts";
 import { assertLeftNothing, clearAway } from "./invariants.ts";

@@ -1,9 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { renderReport } from "../../../lib/cli/terminal/report.ts";
-import { validateReport } from "../../../lib/update/report/validate.ts";
-import { PLAIN } from "../../../testing/program/captured.ts";
 import * as reports from "../reports.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { renderReport } from "../../../lib/cli/terminal/report.ts";
+import { validateReport } from "../../../testing/update/report.ts";
+import { PLAIN } from "../../../testing/program/captured.ts";
 
 Deno.test("the reports of these tests are reports", () => {
   for (const report of Object.values(reports)) {

@@ -1,7 +1,7 @@
 /** What can go wrong in an update, and what has to come of it. */
 
 import type { Recovery } from "../../../lib/update/recover/recover.ts";
-import type { Outcome } from "../../../lib/update/outcome.ts";
+import type { Outcome } from "../../../lib/update/error.ts";
 import type { PhaseName } from "../../../lib/update/phase.ts";
 import type { Machine } from "../../../testing/qemu/mod.ts";
 import type { Fixture } from "../../../testing/update/fixture.ts";

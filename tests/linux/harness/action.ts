@@ -1,7 +1,7 @@
 /** Something that a guest does while its VM is updated, and what comes of it. */
 
 import type { Ending } from "../../../testing/update/cprctl.ts";
-import type { Outcome } from "../../../lib/update/outcome.ts";
+import type { Outcome } from "../../../lib/update/error.ts";
 import type { PhaseName } from "../../../lib/update/phase.ts";
 import type { LinuxMachine, LinuxMachineOptions } from "./linux_machine.ts";
 

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Report } from "../../../lib/update/report/report.ts";
-import { validateReport } from "../../../lib/update/report/validate.ts";
+import { validateReport } from "../../../testing/update/report.ts";
 import { type Ended, runCprctl } from "../../../testing/program/program.ts";
 import { GuestRam, Lab, type Vm } from "../../../testing/machine/mod.ts";
 

@@ -1,7 +1,7 @@
 /** cprctl demo, and cprctl update on the embedded machine. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { validateReport } from "../../../lib/update/report/validate.ts";
+import { validateReport } from "../../../testing/update/report.ts";
 import { runCprctl } from "../../../testing/program/program.ts";
 import {
   GuestRam,

@@ -1,8 +1,10 @@
-import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import * as v from "valibot";
+import fc from "fast-check";
+import { assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import {
   type Candidate,
   draftOfListed,
+  selectVms,
   workOnAll,
 } from "../../../lib/update/all/all.ts";
 import {
@@ -13,13 +15,12 @@ import {
   CANCELLED,
   ENDED_UNTOUCHED,
   NeedsPersonError,
+  type Outcome,
   RefusedError,
   RolledBackError,
 } from "../../../lib/update/error.ts";
-import type { Outcome } from "../../../lib/update/outcome.ts";
-import type { Report } from "../../../lib/update/report/report.ts";
-import { addFailure } from "../../../lib/update/report/draft.ts";
-import type { PhaseObserver } from "../../../lib/update/transaction/phase_clock.ts";
+import { addFailure, type Report } from "../../../lib/update/report/report.ts";
+import type { PhaseObserver } from "../../../lib/update/phase.ts";
 import { listed } from "./listed.ts";
 
 const vms = (count: number) =>
@@ -256,4 +257,26 @@ Deno.test("a signal ends the run after the current VMs", async () => {
   assertEquals(fake.touched, [1, 2]);
   assertEquals(report.left_out.at(-1)?.why, "interrupted by SIGTERM");
   assertEquals(exitCodeOfAll(report), 3);
+});
+
+const names = (pattern: string, all: readonly (string | null)[]) =>
+  selectVms(all.map((name, at) => listed({ pid: at + 1, name })), pattern)
+    .map(({ name }) => name);
+
+Deno.test("VMs are selected by shell patterns", () => {
+  const all = ["web-1", "web-12", "db", "a.b", null];
+  assertEquals(names("*", all), all);
+  assertEquals(names("web-*", all), ["web-1", "web-12"]);
+  assertEquals(names("web-?", all), ["web-1"]);
+  assertEquals(names("a.b", all), ["a.b"]);
+  assertEquals(names("a?b", all), ["a.b"]);
+  assertEquals(names(".*", all), []);
+  assertEquals(names("DB", all), []);
+});
+
+Deno.test("a name without special characters selects its VM", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (name) => {
+    fc.pre(!/[*?]/.test(name));
+    assertEquals(names(name, [name, `${name}x`]), [name]);
+  }));
 });

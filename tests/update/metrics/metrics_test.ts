@@ -1,8 +1,9 @@
+import * as reports from "../../cli/reports.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { HostList } from "../../../lib/update/host/list.ts";
-import { History, renderMetrics } from "../../../lib/update/metrics/mod.ts";
+import { History } from "../../../lib/update/metrics/history.ts";
+import { renderMetrics } from "../../../lib/update/metrics/metrics.ts";
 import type { Report } from "../../../lib/update/report/report.ts";
-import * as reports from "../../cli/reports.ts";
 import { listed } from "../all/listed.ts";
 
 const AT = new Date("2026-11-28T09:00:00.900Z");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { OUTCOMES } from "../../../lib/update/outcome.ts";
+import { OUTCOMES } from "../../../lib/update/error.ts";
 import { reportSchema } from "../../../lib/update/report/report.ts";
 
 /** What docs/formats/report.md says of the report. */

@@ -1,11 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { exitCodeOf, OUTCOMES } from "../../../lib/update/outcome.ts";
+import { exitCodeOf, OUTCOMES } from "../../../lib/update/error.ts";
 import type { Report } from "../../../lib/update/report/report.ts";
 import { reportJsonSchema } from "../../../lib/update/report/schema.ts";
-import {
-  ReportError,
-  validateReport,
-} from "../../../lib/update/report/validate.ts";
+import { ReportError, validateReport } from "../../../testing/update/report.ts";
 
 const REFUSED: Report = {
   schema: 1,

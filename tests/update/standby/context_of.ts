@@ -1,8 +1,8 @@
 /** The context of a process that a test started. */
 
 import { identify } from "../../../lib/update/process/identity.ts";
-import { PinnedContext } from "../../../lib/update/standby/pinned_context.ts";
 import {
+  PinnedContext,
   type ProcessContext,
   readContext,
 } from "../../../lib/update/standby/process_context.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { backendOf } from "../../../lib/update/vm/device_memory.ts";
+import { backendOf } from "../../../lib/update/vm/ram.ts";
 
 const BACKENDS = new Set(["vmm", "other"]);
 

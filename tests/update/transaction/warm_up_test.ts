@@ -1,9 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { printedBy } from "../../../lib/update/programs/probe.ts";
-import {
-  librariesIn,
-  View,
-} from "../../../lib/update/transaction/page_cache.ts";
+import { librariesIn, View } from "../../../lib/update/transaction/warm_up.ts";
 
 Deno.test("libraries are read from the loader's output", () => {
   assertEquals(

@@ -3,8 +3,8 @@ import type { Json, JsonObject } from "../../../lib/qmp/mod.ts";
 import {
   comparedOfDrive,
   comparedOfNode,
-} from "../../../lib/update/vm/block_fields.ts";
-import { flatten } from "../../../lib/update/vm/fields.ts";
+  flatten,
+} from "../../../lib/update/vm/fingerprint.ts";
 
 /** As QEMU 11.1 tells it, less what does not matter here. */
 const NODE: JsonObject = {

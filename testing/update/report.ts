@@ -1,18 +1,17 @@
 /** Checks whether a JSON document is a report. */
 
 import * as v from "valibot";
-import { CprctlError } from "../../errors.ts";
-import { type Report, reportSchema } from "./report.ts";
+import { type Report, reportSchema } from "../../lib/update/report/report.ts";
 
 /** A document is not a valid report. */
-export class ReportError extends CprctlError {
+export class ReportError extends Error {
   override readonly name = "ReportError";
 
   constructor(
     /** Each fault, with its path in the document. */
     readonly faults: readonly string[],
   ) {
-    super("report", `Cannot read the report: ${faults.join("; ")}`);
+    super(`Cannot read the report: ${faults.join("; ")}`);
   }
 }
 

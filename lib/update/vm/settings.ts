@@ -13,8 +13,102 @@ import {
   QmpCommandError,
   QmpError,
 } from "../../qmp/mod.ts";
-import { asArray, text } from "./reply.ts";
+import { asArray, asObject, text } from "./reply.ts";
 import { readTerminals, restoreTerminals, type Terminal } from "./terminals.ts";
+
+const PARAMETERS = ["mode", "cpr-exec-command"] as const;
+const CAPABILITIES = ["events", "pause-before-switchover"] as const;
+
+/** Migration settings as the monitor takes them. Plain data. */
+export interface SettingsRecord {
+  readonly parameters: JsonObject;
+  readonly capabilities: Json[];
+  /** Other settings that were made at run time. */
+  readonly live: LiveRecord;
+}
+
+/** The migration settings that an update changes, to be restored after it. */
+export class MigrationSettings {
+  constructor(readonly record: SettingsRecord) {}
+
+  /** Reads the current settings of a VM. */
+  static async read(client: Executor): Promise<MigrationSettings> {
+    const parameters = asObject(
+      await client.execute("query-migrate-parameters"),
+    );
+    const capabilities = asArray(
+      await client.execute("query-migrate-capabilities"),
+    ).map(asObject);
+    return new MigrationSettings({
+      live: await readLiveSettings(client),
+      parameters: Object.fromEntries(PARAMETERS.flatMap((name) => {
+        const value = parameters[name];
+        return value === undefined ? [] : [[name, value]];
+      })),
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: capabilities.some((it) =>
+          it["capability"] === capability && it["state"] === true
+        ),
+      })),
+    });
+  }
+
+  /** The settings for an update: cpr-exec with pause-before-switchover. */
+  static forUpdate(command: readonly string[]): MigrationSettings {
+    return new MigrationSettings({
+      live: { writeThresholds: [], balloons: [] },
+      parameters: { "mode": "cpr-exec", "cpr-exec-command": [...command] },
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: true,
+      })),
+    });
+  }
+
+  /** Sets them. */
+  async set(client: Executor): Promise<void> {
+    const { parameters, capabilities } = this.record;
+    // Sent together: a program that hangs executes both when it continues.
+    await Promise.all([
+      client.execute("migrate-set-parameters", parameters),
+      client.execute("migrate-set-capabilities", { capabilities }),
+    ]);
+  }
+
+  /**
+   * Restores the migration settings. A failure is only a warning: the VM is
+   * where it belongs.
+   *
+   * @returns the warnings
+   */
+  async restore(client: Executor): Promise<string[]> {
+    try {
+      await this.set(client);
+      return [];
+    } catch (error) {
+      if (!(error instanceof QmpError)) throw error;
+      return [`Migration settings could not be restored: ${error.message}`];
+    }
+  }
+
+  /**
+   * Reopens terminals that were closed for an exec which did not take place.
+   *
+   * @returns a warning for each that has another name now
+   */
+  async reopenTerminals(client: Executor): Promise<string[]> {
+    return await restoreTerminals(client, this.record.live.terminals ?? []);
+  }
+
+  /** The same on another program, with the live settings. */
+  async restoreAll(client: Executor): Promise<string[]> {
+    return [
+      ...await this.restore(client),
+      ...await restoreLiveSettings(client, this.record.live),
+    ];
+  }
+}
 
 /** A block node's write threshold (thin provisioning). */
 export interface WriteThreshold {
@@ -33,7 +127,7 @@ export interface BalloonPolling {
 }
 
 /** Live settings. Plain data. */
-export interface LiveRecord {
+interface LiveRecord {
   readonly writeThresholds: readonly WriteThreshold[];
   readonly balloons: readonly BalloonPolling[];
   /** Absent in the journal of an older cprctl. */
@@ -49,7 +143,7 @@ const MAXIMUM = 1024;
 const GENERATED = "#";
 
 /** Reads the live settings of a VM. */
-export async function readLiveSettings(
+async function readLiveSettings(
   client: Executor,
 ): Promise<LiveRecord> {
   const [nodes, ...devices] = await Promise.all([
@@ -68,7 +162,7 @@ export async function readLiveSettings(
  *
  * @returns a warning for each that could not be restored
  */
-export async function restoreLiveSettings(
+async function restoreLiveSettings(
   client: Executor,
   { writeThresholds, balloons, terminals = [] }: LiveRecord,
 ): Promise<string[]> {

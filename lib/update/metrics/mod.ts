@@ -1,2 +1,0 @@
-export { History } from "./history.ts";
-export { renderMetrics } from "./metrics.ts";
