@@ -3,12 +3,13 @@ import {
   type Codec,
   type Count,
   countOf,
+  eachElement,
+  elements,
   type Field,
   field,
   type FieldEntry,
   type FieldOptions,
   type Siblings,
-  type StateContext,
 } from "./codec.ts";
 import { InvalidValue } from "./error.ts";
 import { arrayEntries, describeValue, pointerEntries } from "./vmdesc.ts";
@@ -34,46 +35,6 @@ function needElements(
   }
 }
 
-/** Makes `count` elements, with the index of each in the path of errors. */
-function elements<T>(
-  count: number,
-  context: StateContext,
-  make: (index: number) => T,
-): T[] {
-  const made: T[] = [];
-  for (let index = 0; index < count; index++) {
-    context.path.push(index);
-    made.push(make(index));
-    context.path.pop();
-  }
-  return made;
-}
-
-/** Likewise for existing elements. */
-function eachElement<T>(
-  values: readonly T[],
-  context: StateContext,
-  work: (value: T, index: number) => void,
-): void {
-  for (const [index, value] of values.entries()) {
-    context.path.push(index);
-    work(value, index);
-    context.path.pop();
-  }
-}
-
-/** Loads `count` values of a codec. */
-function loadElements<T>(
-  codec: Codec<T>,
-  count: number,
-  source: Source,
-  context: StateContext,
-  siblings: Siblings,
-): T[] {
-  needElements(source, count, codec.minimumSize);
-  return elements(count, context, () => codec.load(source, context, siblings));
-}
-
 function arrayCodec<T>(
   element: Codec<T>,
   count: Count,
@@ -85,8 +46,15 @@ function arrayCodec<T>(
     type: element.type,
     minimumSize: fixed * element.minimumSize,
     initial: () => Array.from({ length: fixed }, () => element.initial()),
-    load: (source, context, siblings) =>
-      loadElements(element, lengthIn(siblings), source, context, siblings),
+    load(source, context, siblings) {
+      const length = lengthIn(siblings);
+      needElements(source, length, element.minimumSize);
+      return elements(
+        length,
+        context,
+        () => element.load(source, context, siblings),
+      );
+    },
     save(sink, values, context, siblings) {
       checkLength(values, lengthIn(siblings));
       eachElement(values, context, (value) => {

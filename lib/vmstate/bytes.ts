@@ -1,4 +1,3 @@
-import type { Source } from "../stream/mod.ts";
 import {
   type Codec,
   type Count,
@@ -7,16 +6,27 @@ import {
   field,
   type FieldOptions,
   fixedSize,
+  type Siblings,
 } from "./codec.ts";
 import { InvalidValue } from "./error.ts";
 
-/** `size` raw bytes under any vmdesc type name; the value is a copy. */
-function rawCodec(size: number, type: string): Codec<Uint8Array> {
+/**
+ * `count` raw bytes, times `multiply`, under any vmdesc type name; the value is
+ * a copy.
+ */
+function rawCodec(
+  type: string,
+  count: Count,
+  multiply = 1,
+): Codec<Uint8Array> {
+  const sizeIn = (siblings: Siblings) => countOf(count, siblings) * multiply;
+  const fixed = typeof count === "number" ? sizeIn({}) : undefined;
   return {
-    ...fixedSize(type, size),
-    initial: () => new Uint8Array(size),
-    load: (source) => source.bytes(size).slice(),
-    save(sink, value) {
+    ...fixed === undefined ? { type, minimumSize: 0 } : fixedSize(type, fixed),
+    initial: () => new Uint8Array(fixed ?? 0),
+    load: (source, _, siblings) => source.bytes(sizeIn(siblings)).slice(),
+    save(sink, value, _, siblings) {
+      const size = sizeIn(siblings);
       if (value.length !== size) {
         throw new InvalidValue(`${value.length} bytes given, it takes ${size}`);
       }
@@ -41,7 +51,7 @@ function rawCodec(size: number, type: string): Codec<Uint8Array> {
  * ```
  */
 export const buffer = (size: number, o?: FieldOptions): Field<Uint8Array> =>
-  field(rawCodec(size, "buffer"), o);
+  field(rawCodec("buffer", size), o);
 
 /**
  * PCI configuration space: 256 bytes, or 4096 for PCI Express.
@@ -63,7 +73,7 @@ export const buffer = (size: number, o?: FieldOptions): Field<Uint8Array> =>
 export const pciConfig = (
   size: 256 | 4096,
   o?: FieldOptions,
-): Field<Uint8Array> => field(rawCodec(size, "pci config"), o);
+): Field<Uint8Array> => field(rawCodec("pci config", size), o);
 
 /**
  * The MSI-X table, 16 bytes per vector, and its pending bits.
@@ -84,7 +94,7 @@ export const msixState = (
   vectors: number,
   o?: FieldOptions,
 ): Field<Uint8Array> =>
-  field(rawCodec(vectors * 16 + Math.ceil(vectors / 8), "msix state"), o);
+  field(rawCodec("msix state", vectors * 16 + Math.ceil(vectors / 8)), o);
 
 /**
  * A buffer of `count` bytes, times `multiply`.
@@ -104,28 +114,11 @@ export const msixState = (
  * assertEquals(sink.toBytes(), Uint8Array.of(1, 5, 6));
  * ```
  */
-export function vbuffer(
+export const vbuffer = (
   count: Count,
   options: FieldOptions & { multiply?: number } = {},
-): Field<Uint8Array> {
-  const sizeIn = (siblings: Readonly<Record<string, unknown>>) =>
-    countOf(count, siblings) * (options.multiply ?? 1);
-  const fixed = typeof count === "number" ? sizeIn({}) : 0;
-  return field({
-    type: "buffer",
-    minimumSize: fixed,
-    initial: () => new Uint8Array(fixed),
-    load: (source: Source, _context, siblings) =>
-      source.bytes(sizeIn(siblings)).slice(),
-    save(sink, value, _context, siblings) {
-      const size = sizeIn(siblings);
-      if (value.length !== size) {
-        throw new InvalidValue(`${value.length} bytes given, it takes ${size}`);
-      }
-      sink.bytes(value);
-    },
-  }, options);
-}
+): Field<Uint8Array> =>
+  field(rawCodec("buffer", count, options.multiply), options);
 
 /**
  * Space that an older version used. Saved as zeros; skipped on load, since
@@ -171,7 +164,7 @@ export const unused = (size: number, o?: FieldOptions): Field<void> =>
  * ```
  */
 export function bitmap(bits: Count, options?: FieldOptions): Field<bigint[]> {
-  const wordsIn = (siblings: Readonly<Record<string, unknown>>) =>
+  const wordsIn = (siblings: Siblings) =>
     Math.ceil(countOf(bits, siblings) / 64);
   const fixedWords = typeof bits === "number" ? Math.ceil(bits / 64) : 0;
   return field({

@@ -154,3 +154,31 @@ export function countOf(count: Count, siblings: Siblings): number {
   }
   return number;
 }
+
+/** Makes `count` elements, with the index of each in the path of errors. */
+export function elements<T>(
+  count: number,
+  context: StateContext,
+  make: (index: number) => T,
+): T[] {
+  const made: T[] = [];
+  for (let index = 0; index < count; index++) {
+    context.path.push(index);
+    made.push(make(index));
+    context.path.pop();
+  }
+  return made;
+}
+
+/** Likewise for existing elements. */
+export function eachElement<T>(
+  values: readonly T[],
+  context: StateContext,
+  work: (value: T, index: number) => void,
+): void {
+  for (const [index, value] of values.entries()) {
+    context.path.push(index);
+    work(value, index);
+    context.path.pop();
+  }
+}

@@ -12,30 +12,22 @@ import { InvalidValue } from "./error.ts";
 type NumberWidth = "u8" | "i8" | "u16" | "i16" | "u32" | "i32";
 type BigintWidth = "u64" | "i64";
 
-/** vmdesc type name and wire size of each integer. */
-const WIDTHS = {
-  u8: { type: "uint8", size: 1 },
-  i8: { type: "int8", size: 1 },
-  u16: { type: "uint16", size: 2 },
-  i16: { type: "int16", size: 2 },
-  u32: { type: "uint32", size: 4 },
-  i32: { type: "int32", size: 4 },
-  u64: { type: "uint64", size: 8 },
-  i64: { type: "int64", size: 8 },
-} as const;
-
-function numberCodec(width: NumberWidth): Codec<number> {
+function numberCodec(
+  width: NumberWidth,
+  type: string,
+  size: number,
+): Codec<number> {
   return {
-    ...fixedSize(WIDTHS[width].type, WIDTHS[width].size),
+    ...fixedSize(type, size),
     initial: () => 0,
     load: (source: Source) => source[width](),
     save: (sink: Sink, value: number) => sink[width](value),
   };
 }
 
-function bigintCodec(width: BigintWidth): Codec<bigint> {
+function bigintCodec(width: BigintWidth, type: string): Codec<bigint> {
   return {
-    ...fixedSize(WIDTHS[width].type, WIDTHS[width].size),
+    ...fixedSize(type, 8),
     initial: () => 0n,
     load: (source: Source) => source[width](),
     save: (sink: Sink, value: bigint) => sink[width](value),
@@ -44,14 +36,14 @@ function bigintCodec(width: BigintWidth): Codec<bigint> {
 
 /** The plain integer codecs by their short names. */
 export const INTEGERS = {
-  u8: numberCodec("u8"),
-  i8: numberCodec("i8"),
-  u16: numberCodec("u16"),
-  i16: numberCodec("i16"),
-  u32: numberCodec("u32"),
-  i32: numberCodec("i32"),
-  u64: bigintCodec("u64"),
-  i64: bigintCodec("i64"),
+  u8: numberCodec("u8", "uint8", 1),
+  i8: numberCodec("i8", "int8", 1),
+  u16: numberCodec("u16", "uint16", 2),
+  i16: numberCodec("i16", "int16", 2),
+  u32: numberCodec("u32", "uint32", 4),
+  i32: numberCodec("i32", "int32", 4),
+  u64: bigintCodec("u64", "uint64"),
+  i64: bigintCodec("i64", "int64"),
 } as const;
 
 /**

@@ -1,5 +1,12 @@
 import { describeBody, initialValue, loadBody, saveBody } from "./body.ts";
-import { type Codec, type Field, field, type FieldOptions } from "./codec.ts";
+import {
+  type Codec,
+  eachElement,
+  type Field,
+  field,
+  type FieldOptions,
+  type StateContext,
+} from "./codec.ts";
 import type { VmState } from "./description.ts";
 import { describedSize, describeValue, entriesSize } from "./vmdesc.ts";
 import type { Source } from "../stream/mod.ts";
@@ -120,6 +127,28 @@ function hasMore(source: Source): boolean {
   return marker === MORE;
 }
 
+/**
+ * Loads elements until the end marker. Each takes at least its marker byte, so
+ * the stream bounds the list.
+ *
+ * @param count how many there may be
+ */
+function loadMarked<T>(
+  source: Source,
+  { path }: StateContext,
+  count: number,
+  load: () => T,
+): T[] {
+  const values: T[] = [];
+  while (hasMore(source)) {
+    if (values.length === count) throw wrongCount(count, "more");
+    path.push(values.length);
+    values.push(load());
+    path.pop();
+  }
+  return values;
+}
+
 /** vmdesc type names of the two kinds of list; the wire is the same. */
 type ListType = "qtailq" | "qlist";
 
@@ -131,23 +160,18 @@ function listCodec<V extends object>(
     type,
     minimumSize: 1,
     initial: () => [],
-    // Each element takes at least its marker byte, so the stream bounds the list.
-    load(source, context) {
-      const values: V[] = [];
-      while (hasMore(source)) {
-        context.path.push(values.length);
-        values.push(loadBody(state, source, context, state.version));
-        context.path.pop();
-      }
-      return values;
-    },
+    load: (source, context) =>
+      loadMarked(
+        source,
+        context,
+        Infinity,
+        () => loadBody(state, source, context, state.version),
+      ),
     save(sink, values, context) {
-      for (const [index, value] of values.entries()) {
-        context.path.push(index);
+      eachElement(values, context, (value) => {
         sink.u8(MORE);
         saveBody(state, value, sink, context);
-        context.path.pop();
-      }
+      });
       sink.u8(END);
     },
     describe(values, context) {
@@ -212,55 +236,31 @@ export interface TreeNode<K, V> {
   readonly value: V;
 }
 
-function keyCodec<K extends object>(key: VmState<K>): Codec<K> {
-  return {
-    type: "struct",
-    minimumSize: key.minimumSize,
-    initial: () => {
-      throw new InvalidValue("a tree has no first key");
-    },
-    load: (source, context) => loadBody(key, source, context, key.version),
-    save: (sink, value, context) => saveBody(key, value, sink, context),
-    describe(value, context) {
-      const struct = describeBody(key, value, context);
-      return [{ type: "struct", struct, size: describedSize(struct) }];
-    },
-  };
-}
-
 function treeField<K, V extends object>(
   key: Codec<K>,
   value: VmState<V>,
   options?: FieldOptions,
 ): Field<TreeNode<K, V>[]> {
-  const codec: Codec<TreeNode<K, V>[]> = {
+  return field({
     type: "gtree",
     minimumSize: 5,
     initial: () => [],
     load(source, context) {
       const count = source.u32();
-      const nodes: TreeNode<K, V>[] = [];
-      while (hasMore(source)) {
-        if (nodes.length === count) throw wrongCount(count, "more");
-        context.path.push(nodes.length);
-        nodes.push({
-          key: key.load(source, context, {}),
-          value: loadBody(value, source, context, value.version),
-        });
-        context.path.pop();
-      }
+      const nodes = loadMarked(source, context, count, () => ({
+        key: key.load(source, context, {}),
+        value: loadBody(value, source, context, value.version),
+      }));
       if (nodes.length < count) throw wrongCount(count, `${nodes.length}`);
       return nodes;
     },
     save(sink, nodes, context) {
       sink.u32(nodes.length);
-      for (const [index, node] of nodes.entries()) {
-        context.path.push(index);
+      eachElement(nodes, context, (node) => {
         sink.u8(MORE);
         key.save(sink, node.key, context, {});
         saveBody(value, node.value, sink, context);
-        context.path.pop();
-      }
+      });
       sink.u8(END);
     },
     describe(nodes, context) {
@@ -273,8 +273,7 @@ function treeField<K, V extends object>(
       );
       return [{ type: "gtree", size }];
     },
-  };
-  return field(codec, options);
+  }, options);
 }
 
 function wrongCount(count: number, found: string): InvalidValue {
@@ -309,7 +308,8 @@ export const gtree = <K extends object, V extends object>(
   key: VmState<K>,
   value: VmState<V>,
   options?: FieldOptions,
-): Field<TreeNode<K, V>[]> => treeField(keyCodec(key), value, options);
+): Field<TreeNode<K, V>[]> =>
+  treeField(structCodec(key, key.version), value, options);
 
 /**
  * A tree whose keys are be64 numbers.
