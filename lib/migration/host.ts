@@ -1,6 +1,6 @@
-import type { VmState } from "../vmstate/mod.ts";
 import type { RunState } from "./run_state.ts";
 import type { MigrationStatus } from "./status.ts";
+import type { SaveStateEntry } from "./stream/mod.ts";
 
 /** A RAMBlock as listed in the stream. */
 export interface RamBlockInfo {
@@ -12,14 +12,10 @@ export interface RamBlockInfo {
 }
 
 /** A device whose state is a section of the stream. */
-export interface DeviceEntry<V extends object = object> {
-  readonly idstr: string;
-  readonly instanceId: number;
-  readonly state: VmState<V>;
+export interface DeviceEntry<V extends object = object>
+  extends SaveStateEntry<V> {
   /** The current state; the VM is stopped. */
   save(): V;
-  /** Applies a loaded state; called only after the whole stream was valid. */
-  load(value: V): void;
 }
 
 /** The interface of the machine to its migrations. */

@@ -10,14 +10,13 @@
  * @module
  */
 
-import { asError } from "../errors.ts";
 import { IncomingFile, type MigrationAddress } from "../channel/mod.ts";
 import { Source } from "../stream/mod.ts";
 import { MigrationError } from "./error.ts";
 import { type GlobalState, globalState, runStateOf } from "./global_state.ts";
 import type { MigrationHost } from "./host.ts";
 import { uuidBytes } from "./outgoing_stream.ts";
-import { MigrationProgress, type MigrationStatus } from "./status.ts";
+import { Migration } from "./status.ts";
 import { loadStream, readStreamHeader } from "./stream/mod.ts";
 import type { RunState } from "./run_state.ts";
 
@@ -31,23 +30,12 @@ const HEADER_SIZE = 8;
 const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
 /** The one incoming migration of a machine. */
-export class IncomingMigration {
-  readonly #progress: MigrationProgress;
-  #failure: Error | undefined;
-
+export class IncomingMigration extends Migration {
   constructor(
     private readonly host: MigrationHost,
     private readonly ramOrigin: RamOrigin,
   ) {
-    this.#progress = new MigrationProgress((it) => host.emitStatus(it));
-  }
-
-  get status(): MigrationStatus {
-    return this.#progress.status;
-  }
-
-  get failure(): Error | undefined {
-    return this.#failure;
+    super(host);
   }
 
   /**
@@ -65,16 +53,15 @@ export class IncomingMigration {
         "The incoming migration has already been started",
       );
     }
-    this.#progress.become("setup");
+    this.become("setup");
     try {
       using file = IncomingFile.open(address);
-      this.#progress.become("active");
+      this.become("active");
       const runState = this.#apply(this.#read(file));
-      this.#progress.become("completed");
+      this.become("completed");
       return runState;
     } catch (error) {
-      this.#failure = asError(error);
-      this.#progress.become("failed");
+      this.fail(error);
       throw error;
     }
   }

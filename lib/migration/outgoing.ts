@@ -29,11 +29,7 @@ import type { MigrationHost } from "./host.ts";
 import type { MigrationNotifiers } from "./notifiers.ts";
 import type { MigrationMode, MigrationParameters } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
-import {
-  isUnderWay,
-  MigrationProgress,
-  type MigrationStatus,
-} from "./status.ts";
+import { isUnderWay, Migration } from "./status.ts";
 import { OutgoingStream } from "./outgoing_stream.ts";
 
 /** The parts of a machine that its migrations use. */
@@ -56,23 +52,12 @@ interface Attempt {
 }
 
 /** The outgoing migrations of a machine, one at a time. */
-export class OutgoingMigration {
-  readonly #progress: MigrationProgress;
-  #failure: Error | undefined;
+export class OutgoingMigration extends Migration {
   #attempt: Attempt | undefined;
   #settled = Promise.withResolvers<void>();
 
   constructor(private readonly setup: MigrationSetup) {
-    this.#progress = new MigrationProgress((it) => setup.host.emitStatus(it));
-  }
-
-  get status(): MigrationStatus {
-    return this.#progress.status;
-  }
-
-  /** Why the last migration failed. */
-  get failure(): Error | undefined {
-    return this.#failure;
+    super(setup.host);
   }
 
   /** True from `migrate` until the migration has ended. */
@@ -99,8 +84,7 @@ export class OutgoingMigration {
     const { host, parameters, notifiers } = this.setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
-    this.#failure = undefined;
-    this.#progress.become("setup");
+    this.become("setup");
     const file = this.#open(address);
     const attempt: Attempt = {
       mode,
@@ -112,7 +96,8 @@ export class OutgoingMigration {
     this.#attempt = attempt;
     try {
       notifiers.notify(mode, { type: "setup" });
-      this.#stop(attempt);
+      attempt.stopped = true;
+      host.stop("finish-migrate");
     } catch (error) {
       this.#fail(attempt, error);
       throw error;
@@ -133,7 +118,7 @@ export class OutgoingMigration {
         `Migration not in expected state: ${this.status}`,
       );
     }
-    this.#progress.become("device");
+    this.become("device");
     this.setup.host.defer(() =>
       this.#step(attempt, () => this.#switchOver(attempt))
     );
@@ -143,9 +128,9 @@ export class OutgoingMigration {
   cancel(): void {
     const attempt = this.#attempt;
     if (attempt === undefined || !isUnderWay(this.status)) return;
-    this.#progress.become("cancelling");
+    this.become("cancelling");
     this.#undo(attempt);
-    this.#progress.become("cancelled");
+    this.become("cancelled");
     this.#end();
   }
 
@@ -183,22 +168,21 @@ export class OutgoingMigration {
     try {
       return OutgoingFile.open(address);
     } catch (error) {
-      this.#failure = asError(error);
-      this.#progress.become("failed");
+      this.fail(error);
       throw error;
     }
   }
 
   #begin(attempt: Attempt): void {
     const { host, capabilities } = this.setup;
-    this.#progress.become("active");
+    this.become("active");
     attempt.stream.writeSetup(attempt.mode);
     host.emitPass(2);
     if (capabilities.has("pause-before-switchover")) {
-      this.#progress.become("pre-switchover");
+      this.become("pre-switchover");
       this.#settle();
     } else {
-      this.#progress.become("device");
+      this.become("device");
       this.#switchOver(attempt);
     }
   }
@@ -207,7 +191,7 @@ export class OutgoingMigration {
     const { host, notifiers } = this.setup;
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
-    this.#progress.become("completed");
+    this.become("completed");
     notifiers.notify(attempt.mode, { type: "done" });
     host.stop("postmigrate");
     if (attempt.mode === "cpr-exec") {
@@ -247,8 +231,7 @@ export class OutgoingMigration {
   }
 
   #fail(attempt: Attempt, error: unknown): void {
-    this.#failure = asError(error);
-    this.#progress.become("failed");
+    this.fail(error);
     this.#undo(attempt);
     this.#end();
   }
@@ -266,11 +249,6 @@ export class OutgoingMigration {
   #release(attempt: Attempt): void {
     attempt.file.close();
     this.setup.notifiers.notify(attempt.mode, { type: "failed" });
-  }
-
-  #stop(attempt: Attempt): void {
-    attempt.stopped = true;
-    this.setup.host.stop("finish-migrate");
   }
 
   #end(): void {
@@ -292,9 +270,5 @@ function noCommand(): MigrationError {
 }
 
 function refuse(message: string, remedy?: string): MigrationError {
-  return new MigrationError(
-    "refused",
-    message,
-    { remedy },
-  );
+  return new MigrationError("refused", message, { remedy });
 }

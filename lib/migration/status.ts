@@ -13,6 +13,7 @@
  * @module
  */
 
+import { asError } from "../errors.ts";
 import { MigrationError } from "./error.ts";
 
 /** MigrationStatus of QMP; the embedded machine has no postcopy and no COLO. */
@@ -40,26 +41,43 @@ const FOLLOWERS: Readonly<Record<MigrationStatus, readonly MigrationStatus[]>> =
     cancelled: ["setup"],
   };
 
-/** The status of a migration. Each transition is checked, then reported. */
-export class MigrationProgress {
+/**
+ * The status of a migration, and why the last one failed. Each transition is
+ * checked, then reported.
+ */
+export abstract class Migration {
   #status: MigrationStatus = "none";
+  #failure: Error | undefined;
 
-  constructor(private readonly tell: (status: MigrationStatus) => void) {}
+  constructor(
+    private readonly reporter: { emitStatus(status: MigrationStatus): void },
+  ) {}
 
   get status(): MigrationStatus {
     return this.#status;
   }
 
+  /** Why the last migration failed. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** @throws {MigrationError} when there is no such transition */
-  become(status: MigrationStatus): void {
+  protected become(status: MigrationStatus): void {
     if (!FOLLOWERS[this.#status].includes(status)) {
       throw new MigrationError(
         "bad-state",
         `A migration cannot go from ${this.#status} to ${status}`,
       );
     }
+    if (status === "setup") this.#failure = undefined;
     this.#status = status;
-    this.tell(status);
+    this.reporter.emitStatus(status);
+  }
+
+  protected fail(error: unknown): void {
+    this.#failure = asError(error);
+    this.become("failed");
   }
 }
 

@@ -85,13 +85,9 @@ const SPARE_VALUES = 65_536;
 const MOST_VALUES = 2_000_000;
 
 class StreamDecoder {
-  readonly #stream: Uint8Array;
   readonly #reader: RecordReader;
   readonly #source: Source;
   readonly #fields: FieldDecoder;
-  readonly #file: string | undefined;
-  readonly #action: StreamAction;
-  readonly #passed: (offset: number) => void;
   #nextPassed = PASSED_STEP;
   readonly #records: DecodedRecord[] = [];
   #ram: RamReader | undefined;
@@ -102,17 +98,13 @@ class StreamDecoder {
   #trailing: Uint8Array = new Uint8Array(0);
 
   constructor(
-    stream: Uint8Array,
-    { file, passed = () => {}, action = "decode", ...options }: DecodeOptions,
+    private readonly stream: Uint8Array,
+    private readonly options: DecodeOptions,
   ) {
-    this.#stream = stream;
     this.#reader = new RecordReader(stream, options);
     this.#source = this.#reader.source;
     const budget = Math.min(stream.length, MOST_VALUES) + SPARE_VALUES;
     this.#fields = new FieldDecoder(this.#source, budget);
-    this.#file = file;
-    this.#action = action;
-    this.#passed = passed;
   }
 
   /** @returns why it cannot be read further; undefined at its end */
@@ -133,9 +125,9 @@ class StreamDecoder {
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       const { offset } = reader;
-      const isDevice = this.#stream[offset] === RecordType.SECTION_FULL;
+      const isDevice = this.stream[offset] === RecordType.SECTION_FULL;
       if (isDevice && this.#hasVmdesc !== true) {
-        this.#opaqueTail = { offset, bytes: this.#stream.subarray(offset) };
+        this.#opaqueTail = { offset, bytes: this.stream.subarray(offset) };
       }
       return this.#located(error);
     }
@@ -145,7 +137,7 @@ class StreamDecoder {
   decoded(): DecodedStream {
     const { configuration, layout, hasFooters = true } = this.#reader;
     return {
-      input: this.#stream,
+      input: this.stream,
       configuration,
       layout,
       hasFooters,
@@ -165,7 +157,7 @@ class StreamDecoder {
   #canTell({ offset }: SectionHead): boolean {
     const reader = this.#reader;
     if (this.#hasVmdesc === undefined) {
-      const place = findVmdesc(this.#stream, offset);
+      const place = findVmdesc(this.stream, offset);
       this.#hasVmdesc = place !== undefined;
       const { current } = reader;
       // An error in vmdesc is not reported as one of the device.
@@ -183,11 +175,11 @@ class StreamDecoder {
    */
   #leaveTail(): undefined {
     const { offset } = this.#reader;
-    this.#opaqueTail = { offset, bytes: this.#stream.subarray(offset) };
-    if (this.#stream.at(-1) === RecordType.EOF) return;
+    this.#opaqueTail = { offset, bytes: this.stream.subarray(offset) };
+    if (this.stream.at(-1) === RecordType.EOF) return;
     throw this.#reader.problem(
       "the stream ends in it, or in what follows",
-      this.#stream.length,
+      this.stream.length,
     );
   }
 
@@ -203,17 +195,15 @@ class StreamDecoder {
     const pages = new PageRuns(reader.layout.pageSize);
     let blocks: readonly RamBlock[] | undefined;
     try {
-      const visitor = this.#pagesInto(pages);
-      if (head.type !== "start") this.#ram?.readPages(this.#source, visitor);
-      else {
+      if (head.type === "start") {
         if (head.version !== RAM_SECTION.version) {
           throw reader.problem(`unsupported version ${head.version}`);
         }
         if (this.#ram !== undefined) throw reader.problem("it starts twice");
-        this.#ram = new RamReader(reader.layout);
-        const blockList = (list: readonly RamBlock[]) => blocks = list;
-        this.#ram.readStart(this.#source, { ...visitor, blockList });
+        this.#ram = new RamReader(this.#source, reader.layout);
+        blocks = this.#ram.readBlocks();
       }
+      this.#ram?.readPages(this.#pagesInto(pages));
     } finally {
       const size = this.#source.offset - start;
       const section = { ...head, size, pages };
@@ -229,7 +219,7 @@ class StreamDecoder {
       const { offset } = this.#source;
       if (offset < this.#nextPassed) return;
       this.#nextPassed = offset + PASSED_STEP;
-      this.#passed(offset);
+      this.options.passed?.(offset);
     };
     return {
       page: (record) => {
@@ -260,7 +250,7 @@ class StreamDecoder {
     const device = this.#devices?.next(head, start);
     if (device === undefined) return this.#reader.undescribed();
     const { vmsd, size, hasNull } = device;
-    if (vmsd === undefined || this.#action === "load") {
+    if (vmsd === undefined || this.options.action === "load") {
       return this.#source.bytes(size);
     }
     return hasNull ? this.#bodyOrBytes(vmsd, start) : this.#fields.body(vmsd);
@@ -297,7 +287,7 @@ class StreamDecoder {
         throw this.#reader.problem(
           `vmdesc has ${size} bytes, of which the stream has ` +
             source.remaining,
-          this.#stream.length,
+          this.stream.length,
         );
       }
       if (this.#hasVmdesc === false) {
@@ -326,7 +316,7 @@ class StreamDecoder {
       : known;
     const { path } = this.#fields;
     const isCut = error instanceof TornStreamError && section === undefined &&
-      0 < offset && offset < this.#stream.length;
+      0 < offset && offset < this.stream.length;
     return new MigrationStreamError(
       isCut
         ? `the stream ends in the record at ${offset}`
@@ -338,9 +328,9 @@ class StreamDecoder {
         instance,
         field: known?.field ?? (path === "" ? undefined : path),
         offset: error.offset,
-        file: this.#file,
+        file: this.options.file,
       },
-      { action: this.#action, cause: error.cause },
+      { action: this.options.action ?? "decode", cause: error.cause },
     );
   }
 }

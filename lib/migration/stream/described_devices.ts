@@ -1,4 +1,4 @@
-import { MigrationStreamError } from "./error.ts";
+import { problemAt } from "./error.ts";
 import type { DecodedVmdesc } from "./decoded.ts";
 import type { SectionHeader } from "./framing.ts";
 import { type DeviceDescription, parseVmdesc } from "./vmdesc.ts";
@@ -19,9 +19,9 @@ export class DescribedDevices {
   constructor(offset: number, text: Uint8Array, pageSize: number) {
     const description = parseVmdesc(text, offset);
     if (description.pageSize !== pageSize) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `vmdesc says pages of ${description.pageSize} bytes`,
-        { offset },
+        offset,
       );
     }
     this.vmdesc = { offset, text, description };
@@ -37,11 +37,11 @@ export class DescribedDevices {
   next(header: SectionHeader, offset: number): DeviceDescription {
     const device = this.vmdesc.description.devices[this.#next++];
     if (device === undefined) {
-      throw new MigrationStreamError("vmdesc has no such section", { offset });
+      throw problemAt("vmdesc has no such section", offset);
     }
     const problem = difference(device, header);
     if (problem !== undefined) {
-      throw new MigrationStreamError(problem, { offset });
+      throw problemAt(problem, offset);
     }
     return device;
   }
@@ -55,16 +55,16 @@ export class DescribedDevices {
   checkEnd(offset: number): void {
     const left = this.vmdesc.description.devices[this.#next];
     if (left !== undefined) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `the stream ends, but vmdesc goes on with "${left.name}" instance ` +
           left.instanceId,
-        { offset },
+        offset,
       );
     }
     if (this.vmdesc.offset !== offset) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `the stream ends here, and its vmdesc is at ${this.vmdesc.offset}`,
-        { offset },
+        offset,
       );
     }
   }

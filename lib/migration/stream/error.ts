@@ -34,6 +34,14 @@ export class MigrationStreamError extends StreamError {
   }
 }
 
+/** A problem at an offset, in no known section. */
+export function problemAt(
+  problem: string,
+  offset: number,
+): MigrationStreamError {
+  return new MigrationStreamError(problem, { offset });
+}
+
 /** The error for a problem in a section, or between sections. */
 export function problemIn(
   section: { name: string; instanceId: number; offset: number } | undefined,

@@ -15,7 +15,7 @@
  */
 
 import type { Sink, Source } from "../../stream/mod.ts";
-import { hex, MigrationStreamError } from "./error.ts";
+import { hex, problemAt } from "./error.ts";
 
 /** "QEVM", the first four bytes. */
 export const STREAM_MAGIC = 0x5145_564d;
@@ -81,18 +81,18 @@ export function readStreamHeader(source: Source): void {
   const at = source.offset;
   const magic = source.u32();
   if (magic !== STREAM_MAGIC) {
-    throw new MigrationStreamError(
+    throw problemAt(
       `not a migration stream: magic ${hex(magic)}, not ${hex(STREAM_MAGIC)}`,
-      { offset: at },
+      at,
     );
   }
   const version = source.u32();
   if (version === STREAM_VERSION) return;
-  throw new MigrationStreamError(
+  throw problemAt(
     version === OBSOLETE_STREAM_VERSION
       ? "stream format version 2 is obsolete and no longer supported"
       : `unsupported stream format version ${version}`,
-    { offset: at + 4 },
+    at + 4,
   );
 }
 
@@ -185,16 +185,14 @@ export function readCommand(source: Source): StreamCommand {
   if (
     command < Command.OPEN_RETURN_PATH || command > Command.SWITCHOVER_START
   ) {
-    throw new MigrationStreamError(`unknown command ${command}`, {
-      offset: at,
-    });
+    throw problemAt(`unknown command ${command}`, at);
   }
   const length = source.u16();
   const allowed = PAYLOAD_LENGTHS[command];
   if (allowed !== undefined && !allowed.includes(length)) {
-    throw new MigrationStreamError(
+    throw problemAt(
       `command ${command} has ${length} bytes, not ${allowed.join(" or ")}`,
-      { offset: at + 2 },
+      at + 2,
     );
   }
   return { command, payload: source.bytes(length) };

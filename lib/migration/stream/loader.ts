@@ -13,7 +13,12 @@ import type {
   OpaqueSection,
   RamSection,
 } from "./decoded.ts";
-import { hex, MigrationStreamError, problemIn } from "./error.ts";
+import {
+  hex,
+  type MigrationStreamError,
+  problemAt,
+  problemIn,
+} from "./error.ts";
 import { type IncomingRam, RamLoad } from "./ram_load.ts";
 import type { CommandRecord } from "./records.ts";
 import { PLAIN_RAM_LAYOUT } from "./ram_block.ts";
@@ -177,7 +182,7 @@ class StreamLoad {
     problem: string,
     offset: number = this.stream.input.length,
   ): MigrationStreamError {
-    return new MigrationStreamError(problem, { offset });
+    return problemAt(problem, offset);
   }
 }
 

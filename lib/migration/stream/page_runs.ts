@@ -1,4 +1,9 @@
-import { RamFlag, type RamPageRecord, recordSize } from "./ram_records.ts";
+import {
+  pageKind,
+  RamFlag,
+  type RamPageRecord,
+  recordSize,
+} from "./ram_records.ts";
 
 /** Page records of one kind that are consecutive in block and stream. */
 export interface PageRun {
@@ -62,7 +67,7 @@ export class PageRuns {
     for (let index = 0; index < this.#length; index++) {
       const row = index * COLUMNS;
       const flags = this.#at(row + FLAGS);
-      const kind = kindOf(flags);
+      const kind = pageKind(flags) ?? RamFlag.MULTIFD_FLUSH;
       yield {
         kind,
         named: (flags & RamFlag.CONTINUE) === 0,
@@ -110,19 +115,4 @@ function isOfMany(
   kind: PageRun["kind"],
 ): kind is typeof RamFlag.PAGE | typeof RamFlag.ZERO {
   return kind === RamFlag.PAGE || kind === RamFlag.ZERO;
-}
-
-function kindOf(flags: number): PageRun["kind"] {
-  switch (flags & ~RamFlag.CONTINUE) {
-    case RamFlag.ZERO:
-      return RamFlag.ZERO;
-    case RamFlag.PAGE:
-      return RamFlag.PAGE;
-    case RamFlag.XBZRLE:
-      return RamFlag.XBZRLE;
-    case RamFlag.COMPRESS:
-      return RamFlag.COMPRESS;
-    default:
-      return RamFlag.MULTIFD_FLUSH;
-  }
 }

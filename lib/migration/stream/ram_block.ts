@@ -17,7 +17,7 @@
  */
 
 import type { Sink, Source } from "../../stream/mod.ts";
-import { hex, MigrationStreamError } from "./error.ts";
+import { hex, problemAt } from "./error.ts";
 
 /** A RAMBlock as listed in the stream. */
 export interface RamBlock {
@@ -149,7 +149,7 @@ export function readRamBlocks(
       ? `RAM blocks add up to ${hex(sum)}, more than the total ${hex(total)}`
       : undefined;
     if (problem !== undefined) {
-      throw new MigrationStreamError(problem, { offset });
+      throw problemAt(problem, offset);
     }
     names.add(block.name);
     blocks.push(block);
@@ -206,9 +206,9 @@ function readMappedBlock(
   };
   const { version, pageSize } = mapped;
   const refuse = (problem: string) => {
-    throw new MigrationStreamError(
+    throw problemAt(
       `mapped-ram header of block "${block.name}": ${problem}`,
-      { offset },
+      offset,
     );
   };
   if (version !== MAPPED_VERSION) refuse(`unsupported version ${version}`);

@@ -1,5 +1,5 @@
 import type { DecodedStream, RamSection } from "./decoded.ts";
-import { hex, MigrationStreamError, problemIn } from "./error.ts";
+import { hex, problemAt, problemIn } from "./error.ts";
 import type { PageRun } from "./page_runs.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
@@ -52,10 +52,10 @@ export class RamLoad {
     for (const [index, pages] of this.#arrived.entries()) {
       const missing = pages.indexOf(0);
       if (missing < 0) continue;
-      throw new MigrationStreamError(
+      throw problemAt(
         `page ${hex(missing * pageSize)} of RAM block ` +
           `"${this.#blocks[index]?.name}" never came`,
-        { offset: this.stream.input.length },
+        this.stream.input.length,
       );
     }
   }

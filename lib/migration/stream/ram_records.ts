@@ -18,7 +18,7 @@
  */
 
 import type { Sink, Source } from "../../stream/mod.ts";
-import { hex, MigrationStreamError } from "./error.ts";
+import { hex, MigrationStreamError, problemAt } from "./error.ts";
 import { type RamBlock, type RamLayout, readRamBlocks } from "./ram_block.ts";
 
 /** Flags in the low bits of a record's word. */
@@ -95,7 +95,6 @@ export function writePageWord(
 
 /** Called for each record. */
 export interface RamVisitor {
-  blockList?(blocks: readonly RamBlock[]): void;
   page?(record: RamPageRecord): void;
   /**
    * Called for so many records of the same kind that follow the last one in
@@ -117,31 +116,29 @@ export class RamReader {
   #index = new Map<string, number>();
   #current: number | undefined;
 
-  constructor(private readonly layout: RamLayout) {}
-
-  /** The block list, after START. */
-  get blocks(): readonly RamBlock[] {
-    return this.#blocks;
-  }
+  constructor(
+    private readonly source: Source,
+    private readonly layout: RamLayout,
+  ) {}
 
   /**
-   * Reads the payload of START: block list, then as {@linkcode readPages}.
+   * Reads the block list, with which the payload of START begins. The rest of it
+   * is as in {@linkcode readPages}.
    *
-   * @throws {MigrationStreamError} when a record is malformed
+   * @throws {MigrationStreamError} when it is malformed
    */
-  readStart(source: Source, visitor: RamVisitor): void {
-    const offset = source.offset;
-    const { flags, address } = this.#word(source);
+  readBlocks(): readonly RamBlock[] {
+    const { offset } = this.source;
+    const { flags, address } = this.#word();
     if (flags !== RamFlag.MEM_SIZE) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `RAM begins with flags ${hex(flags)} in place of its block list`,
-        { offset },
+        offset,
       );
     }
-    this.#blocks = readRamBlocks(source, address, this.layout);
+    this.#blocks = readRamBlocks(this.source, address, this.layout);
     this.#index = new Map(this.#blocks.map(({ name }, i) => [name, i]));
-    visitor.blockList?.(this.#blocks);
-    this.readPages(source, visitor);
+    return this.#blocks;
   }
 
   /**
@@ -149,28 +146,26 @@ export class RamReader {
    *
    * @throws {MigrationStreamError} when a record is malformed
    */
-  readPages(source: Source, visitor: RamVisitor): void {
+  readPages(visitor: RamVisitor): void {
     for (;;) {
-      const offset = source.offset;
-      const { flags, address } = this.#word(source);
-      switch (flags & ~RamFlag.CONTINUE) {
-        case RamFlag.PAGE:
-        case RamFlag.ZERO:
-        case RamFlag.XBZRLE:
-        case RamFlag.COMPRESS:
-          this.#page(source, flags, address, offset, visitor);
-          continue;
+      const { offset } = this.source;
+      const { flags, address } = this.#word();
+      const kind = pageKind(flags);
+      if (kind !== undefined) {
+        const named = (flags & RamFlag.CONTINUE) === 0;
+        this.#page(kind, named, address, offset, visitor);
+        continue;
       }
       if (flags !== RamFlag.EOS && flags !== RamFlag.MULTIFD_FLUSH) {
-        throw new MigrationStreamError(
+        throw problemAt(
           `RAM record has flags ${hex(flags)}, which mean nothing`,
-          { offset },
+          offset,
         );
       }
       if (address !== 0) {
-        throw new MigrationStreamError(
+        throw problemAt(
           `RAM record with flags ${hex(flags)} has an address`,
-          { offset },
+          offset,
         );
       }
       if (flags === RamFlag.EOS) return;
@@ -179,36 +174,35 @@ export class RamReader {
   }
 
   #page(
-    source: Source,
-    flags: number,
+    kind: RamPageRecord["kind"],
+    named: boolean,
     address: number,
     offset: number,
     visitor: RamVisitor,
   ): void {
     if (this.layout.mappedRam) {
-      throw new MigrationStreamError(
+      throw problemAt(
         "a page record under mapped-ram, which keeps pages elsewhere",
-        { offset },
+        offset,
       );
     }
-    const named = (flags & RamFlag.CONTINUE) === 0;
-    const block = named ? this.#named(source) : this.#current;
+    const { source } = this;
+    const block = named ? this.#named() : this.#current;
     const { usedLength } = this.#blockAt(block, offset);
     if (address + this.layout.pageSize > usedLength) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `page ${hex(address)} lies outside its RAM block of ` +
           `${hex(usedLength)}`,
-        { offset },
+        offset,
       );
     }
-    const kind = pageKind(flags);
-    const length = this.#dataLength(source, kind);
+    const length = this.#dataLength(kind);
     const at = source.offset;
     source.skip(length);
     visitor.page?.({ kind, block: block ?? 0, address, at, length, named });
     if (visitor.more === undefined) return;
     if (kind !== RamFlag.PAGE && kind !== RamFlag.ZERO) return;
-    this.#stretch(source, kind, address, usedLength, visitor.more);
+    this.#stretch(kind, address, usedLength, visitor.more);
   }
 
   /**
@@ -216,13 +210,12 @@ export class RamReader {
    * for every 4 KiB, which dominates the time of an inspection.
    */
   #stretch(
-    source: Source,
     kind: typeof RamFlag.PAGE | typeof RamFlag.ZERO,
     address: number,
     usedLength: number,
     more: (count: number) => void,
   ): void {
-    const { pageSize } = this.layout;
+    const { source, layout: { pageSize } } = this;
     const next = address + pageSize;
     const high = Math.floor(next / HALF);
     const low = next % HALF + kind + RamFlag.CONTINUE;
@@ -249,12 +242,13 @@ export class RamReader {
     more(count);
   }
 
-  #named(source: Source): number {
-    const offset = source.offset;
+  #named(): number {
+    const { source } = this;
+    const { offset } = source;
     const name = source.countedString();
     const index = this.#index.get(name);
     if (index === undefined) {
-      throw new MigrationStreamError(`unknown RAM block "${name}"`, { offset });
+      throw problemAt(`unknown RAM block "${name}"`, offset);
     }
     this.#current = index;
     return index;
@@ -263,16 +257,17 @@ export class RamReader {
   #blockAt(index: number | undefined, offset: number): RamBlock {
     const block = index === undefined ? undefined : this.#blocks[index];
     if (block === undefined) {
-      throw new MigrationStreamError(
+      throw problemAt(
         "a page continues a block, but there was none before",
-        { offset },
+        offset,
       );
     }
     return block;
   }
 
-  #dataLength(source: Source, kind: RamPageRecord["kind"]): number {
-    const offset = source.offset;
+  #dataLength(kind: RamPageRecord["kind"]): number {
+    const { source } = this;
+    const { offset } = source;
     if (kind === RamFlag.PAGE) return this.layout.pageSize;
     if (kind === RamFlag.ZERO) {
       const fill = source.u8();
@@ -282,39 +277,35 @@ export class RamReader {
         { offset },
       );
     }
-    if (kind === RamFlag.COMPRESS) return this.#compressedLength(source);
+    if (kind === RamFlag.COMPRESS) return this.#compressedLength();
     const coding = source.u8();
     const length = source.u16();
     if (coding !== XBZRLE_CODING || length > this.layout.pageSize) {
-      throw new MigrationStreamError(
-        `XBZRLE coding ${coding} with ${length} bytes`,
-        { offset },
-      );
+      throw problemAt(`XBZRLE coding ${coding} with ${length} bytes`, offset);
     }
     return length;
   }
 
-  #compressedLength(source: Source): number {
-    const offset = source.offset;
+  #compressedLength(): number {
+    const { source } = this;
+    const { offset } = source;
     const length = source.u32();
     if (length > 0 && length <= longestCompressed(this.layout.pageSize)) {
       return length;
     }
-    throw new MigrationStreamError(
-      `a compressed page of ${length} bytes`,
-      { offset },
-    );
+    throw problemAt(`a compressed page of ${length} bytes`, offset);
   }
 
   /** Two halves are ten times faster here than one bigint. */
-  #word(source: Source): { flags: number; address: number } {
-    const offset = source.offset;
+  #word(): { flags: number; address: number } {
+    const { source } = this;
+    const { offset } = source;
     const high = source.u32();
     const low = source.u32();
     if (high > ADDRESS_HIGH_LIMIT) {
-      throw new MigrationStreamError(
+      throw problemAt(
         `RAM address ${hex(high)}… is too large to be real`,
-        { offset },
+        offset,
       );
     }
     const flags = low & (this.layout.pageSize - 1);
@@ -327,8 +318,18 @@ function longestCompressed(pageSize: number): number {
   return pageSize + (pageSize >> 12) + (pageSize >> 14) + 13;
 }
 
-function pageKind(flags: number): RamPageRecord["kind"] {
-  if ((flags & RamFlag.PAGE) !== 0) return RamFlag.PAGE;
-  if ((flags & RamFlag.ZERO) !== 0) return RamFlag.ZERO;
-  return (flags & RamFlag.XBZRLE) !== 0 ? RamFlag.XBZRLE : RamFlag.COMPRESS;
+/** The kind of page that flags name; undefined if they name none. */
+export function pageKind(flags: number): RamPageRecord["kind"] | undefined {
+  switch (flags & ~RamFlag.CONTINUE) {
+    case RamFlag.PAGE:
+      return RamFlag.PAGE;
+    case RamFlag.ZERO:
+      return RamFlag.ZERO;
+    case RamFlag.XBZRLE:
+      return RamFlag.XBZRLE;
+    case RamFlag.COMPRESS:
+      return RamFlag.COMPRESS;
+    default:
+      return undefined;
+  }
 }

@@ -35,9 +35,10 @@ export function readStreamSetup(stream: Uint8Array): StreamSetup {
         `version ${version} in place of the list of RAM blocks`,
       );
     }
-    const ram = new RamReader(reader.layout);
-    ram.readStart(reader.source, {});
-    return { configuration: reader.configuration, blocks: ram.blocks };
+    const ram = new RamReader(reader.source, reader.layout);
+    const blocks = ram.readBlocks();
+    ram.readPages({});
+    return { configuration: reader.configuration, blocks };
   }
   throw reader.problem("it ends before the list of RAM blocks");
 }

@@ -18,25 +18,15 @@ type BigintWidth = "u64" | "i64";
 /** Reads a big-endian integer at an offset. */
 type Read<Value> = (view: DataView, at: number) => Value;
 
-const READ_NUMBER: Readonly<Record<NumberWidth, Read<number>>> = {
-  u8: (view, at) => view.getUint8(at),
-  i8: (view, at) => view.getInt8(at),
-  u16: (view, at) => view.getUint16(at),
-  i16: (view, at) => view.getInt16(at),
-  u32: (view, at) => view.getUint32(at),
-  i32: (view, at) => view.getInt32(at),
-};
-
-const READ_BIGINT: Readonly<Record<BigintWidth, Read<bigint>>> = {
-  u64: (view, at) => view.getBigUint64(at),
-  i64: (view, at) => view.getBigInt64(at),
-};
-
-function numberType(width: NumberWidth, size: number): WireType {
+function numberType(
+  width: NumberWidth,
+  size: number,
+  read: Read<number>,
+): WireType {
   return {
     size,
     load: (source) => source[width](),
-    loadMany: manyOf(READ_NUMBER[width], size),
+    loadMany: manyOf(read, size),
     save(sink, value) {
       if (typeof value !== "number") throw wrongValue(value, "a number");
       sink[width](value);
@@ -44,11 +34,11 @@ function numberType(width: NumberWidth, size: number): WireType {
   };
 }
 
-function bigintType(width: BigintWidth): WireType {
+function bigintType(width: BigintWidth, read: Read<bigint>): WireType {
   return {
     size: 8,
     load: (source) => source[width](),
-    loadMany: manyOf(READ_BIGINT[width], 8),
+    loadMany: manyOf(read, 8),
     save(sink, value) {
       if (typeof value !== "bigint") throw wrongValue(value, "a bigint");
       sink[width](value);
@@ -81,8 +71,8 @@ const bool: WireType = {
     uint8.save(sink, typeof value === "boolean" ? Number(value) : value),
 };
 
-const words = manyOf(READ_BIGINT.u64, 8);
-const levels = manyOf(READ_NUMBER.u32, 4);
+const words = manyOf((view, at) => view.getBigUint64(at), 8);
+const levels = manyOf((view, at) => view.getUint32(at), 4);
 
 function boolOf(byte: number): boolean | number {
   return byte > 1 ? byte : byte === 1;
@@ -120,19 +110,19 @@ const capability: WireType = {
   },
 };
 
-const uint8 = numberType("u8", 1);
-const uint16 = numberType("u16", 2);
-const uint32 = numberType("u32", 4);
-const int32 = numberType("i32", 4);
-const uint64 = bigintType("u64");
-const int64 = bigintType("i64");
+const uint8 = numberType("u8", 1, (view, at) => view.getUint8(at));
+const uint16 = numberType("u16", 2, (view, at) => view.getUint16(at));
+const uint32 = numberType("u32", 4, (view, at) => view.getUint32(at));
+const int32 = numberType("i32", 4, (view, at) => view.getInt32(at));
+const uint64 = bigintType("u64", (view, at) => view.getBigUint64(at));
+const int64 = bigintType("i64", (view, at) => view.getBigInt64(at));
 
 const TYPES: ReadonlyMap<string, WireType> = new Map([
   ["bool", bool],
-  ["int8", numberType("i8", 1)],
+  ["int8", numberType("i8", 1, (view, at) => view.getInt8(at))],
   ["uint8", uint8],
   ["uint8 equal", uint8],
-  ["int16", numberType("i16", 2)],
+  ["int16", numberType("i16", 2, (view, at) => view.getInt16(at))],
   ["uint16", uint16],
   ["uint16 equal", uint16],
   ["int32", int32],
