@@ -96,11 +96,7 @@ export class JsonForm extends OptionValue {
     const name = JSON.stringify(key);
     const last = parent.members.at(-1);
     if (last === undefined) {
-      return this.#splice(
-        parent.start,
-        parent.end,
-        `{${name}: ${written}}`,
-      );
+      return this.#splice(parent.start, parent.end, `{${name}: ${written}}`);
     }
     const colon = this.#text.slice(last.keyEnd, last.value.start);
     const before = parent.members.at(-2);

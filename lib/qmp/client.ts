@@ -454,9 +454,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     const pending = this.#pending.get(id);
     if (pending === undefined) return this.#ignore(bytes);
     this.#bytes += inMemory;
-    if (this.#bytes > MAX_BYTES) {
-      throw this.#violation("sent too many replies");
-    }
+    if (this.#bytes > MAX_BYTES) throw this.#violation("sent too many replies");
     this.#pending.delete(id);
     if (failure === undefined) {
       pending.resolve(value);

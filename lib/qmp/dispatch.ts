@@ -55,9 +55,7 @@ export class Conversation {
   async #run(name: string, args: JsonObject): Promise<Json> {
     if (name !== NEGOTIATE) {
       if (this.#negotiated) return await runCommand(this.commands, name, args);
-      throw notFound(
-        `Expecting capabilities negotiation with '${NEGOTIATE}'`,
-      );
+      throw notFound(`Expecting capabilities negotiation with '${NEGOTIATE}'`);
     }
     if (this.#negotiated) {
       throw notFound(

@@ -74,9 +74,7 @@ export function parseJson(text: string): Json {
   if (!LARGE_NUMBER.test(text)) return JSON.parse(text);
   return sourceTextJson.parse(text, (_key, value, { source }) => {
     if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-    if (!Number.isFinite(value)) {
-      throw new SyntaxError("Number is too large");
-    }
+    if (!Number.isFinite(value)) throw new SyntaxError("Number is too large");
     if (source === undefined || source.length > LONGEST_INTEGER) return value;
     if (!INTEGER.test(source)) return value;
     const exact = BigInt(source);

@@ -121,9 +121,7 @@ const MARKER: FieldEntry = { type: "ptr-marker", size: 1 };
 
 function checkLength(values: readonly unknown[], length: number): void {
   if (values.length === length) return;
-  throw new InvalidValue(
-    `${values.length} elements given, it takes ${length}`,
-  );
+  throw new InvalidValue(`${values.length} elements given, it takes ${length}`);
 }
 
 /**

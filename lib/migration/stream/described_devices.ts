@@ -40,9 +40,7 @@ export class DescribedDevices {
       throw problemAt("vmdesc has no such section", offset);
     }
     const problem = difference(device, header);
-    if (problem !== undefined) {
-      throw problemAt(problem, offset);
-    }
+    if (problem !== undefined) throw problemAt(problem, offset);
     return device;
   }
 

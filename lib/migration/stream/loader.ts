@@ -56,10 +56,7 @@ export interface LoadTarget {
  * field and offset
  */
 export function loadStream(stream: Uint8Array, target: LoadTarget): void {
-  const load = new StreamLoad(
-    decodeStream(stream, { action: "load" }),
-    target,
-  );
+  const load = new StreamLoad(decodeStream(stream, { action: "load" }), target);
   load.check();
   load.apply();
 }
@@ -247,9 +244,7 @@ export function vmdescProblem(
   const inConfiguration =
     difference(description.configuration, configurationState) ??
       (size === sink.offset ? undefined : `${size} bytes, not ${sink.offset}`);
-  if (inConfiguration !== undefined) {
-    return `configuration: ${inConfiguration}`;
-  }
+  if (inConfiguration !== undefined) return `configuration: ${inConfiguration}`;
   for (const [index, { name, instanceId, vmsd }] of devices.entries()) {
     const state = states[index];
     const problem = vmsd === undefined || state === undefined

@@ -148,9 +148,7 @@ export function readRamBlocks(
       : sum > total
       ? `RAM blocks add up to ${hex(sum)}, more than the total ${hex(total)}`
       : undefined;
-    if (problem !== undefined) {
-      throw problemAt(problem, offset);
-    }
+    if (problem !== undefined) throw problemAt(problem, offset);
     names.add(block.name);
     blocks.push(block);
   }
