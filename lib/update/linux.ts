@@ -122,7 +122,7 @@ export const LINUX: System = {
   },
 
   keepMemory: (pid) => OldMemory.keep(pid),
-  urgency: (pid) => Urgency.of(pid),
+  urgency: (pid, vcpus) => Urgency.of(pid, vcpus),
   restoreThreads,
   requireSame: requireSameNow,
   requireSameUser,

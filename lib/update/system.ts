@@ -104,7 +104,8 @@ export interface System {
   warmUp(vm: LocatedVm, plan: Plan, options: Options): Promise<void>;
   /** Keeps the old address space: freeing it would add to the downtime. */
   keepMemory(pid: number): Promise<AsyncDisposable>;
-  urgency(pid: number): UrgencyPort;
+  /** @param vcpus threads that run the guest, and get no boost */
+  urgency(pid: number, vcpus?: readonly number[]): UrgencyPort;
   /**
    * Restores scheduling, affinity and control groups of the VM's threads.
    *

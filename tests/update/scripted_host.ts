@@ -127,6 +127,7 @@ export class ScriptedHost implements AsyncDisposable {
       keepMemory: () =>
         Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
       urgency: () => ({
+        endBoost() {},
         end() {},
         [Symbol.asyncDispose]: () => Promise.resolve(),
       }),

@@ -137,6 +137,7 @@ async function becomeOld(
         input.facts.threads,
       ),
     ];
+    urgency.endBoost();
     const event = isLive(input.facts) ? await resume(old, deadline) : undefined;
     urgency.end();
     if (!isLive(input.facts)) {

@@ -3,6 +3,7 @@
 import type { UpdateContext } from "../context.ts";
 import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
+import { vcpuThreads } from "../process/threads.ts";
 import { Fingerprint } from "../vm/fingerprint.ts";
 import { PciDevices } from "../vm/pci_devices.ts";
 import { isInPlace } from "../vm/ram.ts";
@@ -16,7 +17,8 @@ export async function migrate(context: UpdateContext): Promise<void> {
   await source.requireMovable();
   context.clock.ignoreObserverErrors();
   context.touched = true;
-  context.urgency = context.use(system.urgency(context.facts.pid));
+  const { pid, threads } = context.facts;
+  context.urgency = context.use(system.urgency(pid, vcpuThreads(threads)));
   const migrating = source.migrate(`file:${state.path}`);
   // Sent right behind it: the replies come while the program saves.
   const fingerprint = awaitedLater(Fingerprint.take(client));

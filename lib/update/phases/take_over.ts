@@ -50,6 +50,7 @@ export async function commit(context: UpdateContext): Promise<void> {
   const warnings = await context.loaded.placing;
   if (isLive(facts)) {
     noteResumption(directory);
+    context.urgency?.endBoost();
     context.resume = await destination.resume();
     context.urgency?.end();
   } else {

@@ -77,6 +77,16 @@ export function raiseNew(): void {
   }
 }
 
+/** Ends every boost: only the thread that runs JavaScript stays raised. */
+export function lowerOthers(): void {
+  for (const tid of readThreadIds("self")) {
+    const had = before.get(tid);
+    if (had === undefined || tid === SCRIPT_THREAD) continue;
+    putBack(tid, had);
+    before.delete(tid);
+  }
+}
+
 /** @throws {OsError} EPERM, ESRCH */
 function raise(tid: number): void {
   if (before.has(tid)) return;

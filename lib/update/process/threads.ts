@@ -102,6 +102,13 @@ export async function restoreThreads(
   });
 }
 
+/** The threads of the vCPUs. */
+export function vcpuThreads(records: readonly ThreadRecord[]): number[] {
+  return records.flatMap(({ name, tid }) =>
+    tid !== undefined && name.startsWith(VCPU) ? [tid] : []
+  );
+}
+
 /** A state of fewer vCPUs loads: the guest just does not know the others. */
 function refuseMoreCpus(
   before: readonly ThreadRecord[],

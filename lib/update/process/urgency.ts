@@ -15,10 +15,12 @@ import { PriorityBooster } from "../../../ffi/priority_boost.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
-import { OwnPriority, raiseNew } from "./own_priority.ts";
+import { lowerOthers, OwnPriority, raiseNew } from "./own_priority.ts";
 
 /** Duration of one boost. */
 const BOOST_MS = 50;
+/** A boost that is over by then does not end: its waiting thread has no core. */
+const OVERDUE_MS = 60;
 /** Between two looks for threads that have been started. */
 const LOOK_MS = 1;
 /**
@@ -30,6 +32,10 @@ const MAXIMUM_BOOSTS = 10;
 const MAXIMUM_MS = 5_000;
 
 let boosts = 0;
+/** When each of them began. */
+const beginnings = new Set<{ readonly at: number }>();
+/** The VMs whose threads are boosted. */
+const boosting = new Set<Work>();
 
 /** Priority for one VM's process. */
 export class Urgency implements AsyncDisposable {
@@ -44,17 +50,24 @@ export class Urgency implements AsyncDisposable {
    * it, nothing is done.
    *
    * @param pid of the VM's process, whatever it executes meanwhile
+   * @param vcpus threads that run the guest, and get no boost
    */
-  static of(pid: number): Urgency {
+  static of(pid: number, vcpus: readonly number[] = []): Urgency {
     using stack = new DisposableStack();
     // A VM without priority is better than none.
     const work = ifPossible(() => {
       const process = stack.use(PidFd.open(pid));
       const booster = stack.use(new PriorityBooster());
       const own = stack.use(OwnPriority.raise());
-      return own && new Work(process, booster, own, stack.move());
+      return own &&
+        new Work({ process, booster, own, vcpus, resources: stack.move() });
     });
     return new Urgency(work);
+  }
+
+  /** Ends the boost, because the guest is about to run. */
+  endBoost(): void {
+    this.#work?.endBoost();
   }
 
   /** Ends it: at once, unless another VM is urgent. */
@@ -69,30 +82,42 @@ export class Urgency implements AsyncDisposable {
   }
 }
 
-/** Boosts every thread of a process until it is ended. */
+interface Needs {
+  readonly process: PidFd;
+  readonly booster: PriorityBooster;
+  readonly own: OwnPriority;
+  readonly vcpus: readonly number[];
+  /** Disposed of in the end. */
+  readonly resources: Disposable;
+}
+
+/** Boosts the threads of a process until it is ended. */
 class Work {
   readonly done: Promise<void>;
   readonly #process: PidFd;
   readonly #booster: PriorityBooster;
   readonly #own: OwnPriority;
-  /** The threads that have a boost, or cannot have one. */
-  readonly #boosted = new Map<number, Promise<void>>();
+  /** The threads that have a boost, or are to have none. */
+  readonly #boosted: Map<number, Promise<void>>;
   #ended = false;
   #wake: () => void = () => {};
 
-  constructor(
-    process: PidFd,
-    booster: PriorityBooster,
-    own: OwnPriority,
-    resources: Disposable,
-  ) {
+  constructor({ process, booster, own, vcpus, resources }: Needs) {
     this.#process = process;
     this.#booster = booster;
     this.#own = own;
+    this.#boosted = new Map(vcpus.map((tid) => [tid, Promise.resolve()]));
+    boosting.add(this);
     this.done = this.#run(resources);
   }
 
+  endBoost(): void {
+    boosting.delete(this);
+    if (boosting.size === 0) lowerOthers();
+  }
+
   end(): void {
+    this.endBoost();
     this.#ended = true;
     this.#own[Symbol.dispose]();
     this.#wake();
@@ -102,12 +127,17 @@ class Work {
     using _ = resources;
     const until = performance.now() + MAXIMUM_MS;
     while (!this.#ended) {
-      for (const tid of threadIdsOf(this.#process)) this.#boostThread(tid);
-      raiseNew();
+      if (boosting.has(this)) this.#boostThreads();
       if (performance.now() >= until) this.end();
       await this.#nextLook();
     }
     await Promise.all(this.#boosted.values());
+  }
+
+  #boostThreads(): void {
+    if (isOverdue()) return lowerOthers();
+    for (const tid of threadIdsOf(this.#process)) this.#boostThread(tid);
+    raiseNew();
   }
 
   #boostThread(tid: number): void {
@@ -117,9 +147,12 @@ class Work {
   }
 
   async #boost(tid: number, counts: 0 | 1): Promise<void> {
+    const beginning = { at: performance.now() };
     boosts += counts;
+    beginnings.add(beginning);
     const end = await this.#booster.boost(tid, BOOST_MS);
     boosts -= counts;
+    beginnings.delete(beginning);
     // An exec ends a boost, and for some milliseconds afterwards the kernel takes
     // none; another thread that is refused has ended.
     if (end !== "refused" || tid === this.#process.pid) {
@@ -135,4 +168,9 @@ class Work {
       setTimeout(resolve, LOOK_MS);
     });
   }
+}
+
+function isOverdue(): boolean {
+  const latest = performance.now() - OVERDUE_MS;
+  return beginnings.values().some(({ at }) => at < latest);
 }

@@ -46,7 +46,7 @@ export async function rollForward(
   const { directory, journal: { vm }, mayHaveRun } = unfinished;
   const { client } = destination;
   let warnings: readonly string[] = [];
-  await using _urgency = Urgency.of(pid);
+  await using urgency = Urgency.of(pid);
   for (;;) {
     const { running, status: state } = await queryStatus(client);
     if (running) {
@@ -75,6 +75,7 @@ export async function rollForward(
             ...problem === undefined ? [] : [notLocked(problem)],
           ]);
         }
+        urgency.endBoost();
         await resume(destination, unfinished, state);
         await destination.requireStable();
     }

@@ -6,6 +6,8 @@ import { Urgency } from "../../../lib/update/process/urgency.ts";
 import { until } from "../../../testing/program/until.ts";
 import { BOOSTED, mayRaise, priorityNow } from "./priorities.ts";
 
+const SCHED_OTHER = 0;
+const SCHED_RR = 2;
 const PATIENCE_MS = 20_000;
 const ignore = !mayRaise();
 
@@ -33,6 +35,44 @@ Deno.test("a process is boosted, and its priority is restored", {
   urgency.end();
   // At once: the threads that boost it are gone.
   assertEquals(priorityNow(child.pid), usual);
+});
+
+Deno.test("a boost ends before the rest", { ignore }, async () => {
+  using child = start("sleep", "1000");
+  const usual = priorityNow(child.pid);
+  await using urgency = Urgency.of(child.pid);
+  await untilPriority(child.pid, BOOSTED);
+  urgency.endBoost();
+  assertEquals(priorityNow(child.pid), usual);
+  assertEquals(getScheduling(0).policy, SCHED_RR); // the calling thread's
+  urgency.end();
+  assertEquals(getScheduling(0).policy, SCHED_OTHER);
+});
+
+Deno.test("one VM's boost ends while another's goes on", {
+  ignore,
+}, async () => {
+  using first = start("sleep", "1000");
+  using second = start("sleep", "1000");
+  const usual = priorityNow(first.pid);
+  await using one = Urgency.of(first.pid);
+  await using _two = Urgency.of(second.pid);
+  await untilPriority(first.pid, BOOSTED);
+  one.endBoost();
+  await untilPriority(first.pid, usual);
+  await untilPriority(second.pid, BOOSTED);
+});
+
+Deno.test("a thread that runs the guest is not boosted", {
+  ignore,
+}, async () => {
+  using vcpu = start("sleep", "1000");
+  using other = start("sleep", "1000");
+  const usual = priorityNow(vcpu.pid);
+  await using _one = Urgency.of(vcpu.pid, [vcpu.pid]);
+  await using _two = Urgency.of(other.pid);
+  await untilPriority(other.pid, BOOSTED);
+  assertEquals(priorityNow(vcpu.pid), usual);
 });
 
 Deno.test("a program is boosted after its exec as well", {
