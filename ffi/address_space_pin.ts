@@ -20,14 +20,12 @@
  */
 
 import { Fd } from "./fd.ts";
-import { check, libc, OsError, osError } from "./libc.ts";
+import { call, check, libc, OsError, osError } from "./libc.ts";
 import { O_RDONLY } from "./open_flags.ts";
 import { POLLIN } from "./poll.ts";
 import { WaitableFd } from "./waitable_fd.ts";
 
-/** System call numbers, by architecture. */
-const SYS_USERFAULTFD = { x86_64: 323n, aarch64: 282n } as const;
-const UFFD_FLAGS = 0o2000000n | 0o4000n; // O_CLOEXEC | O_NONBLOCK
+const UFFD_FLAGS = 0o2000000 | 0o4000; // O_CLOEXEC | O_NONBLOCK
 
 /** `struct uffdio_api { u64 api, features, ioctls; }` */
 const UFFDIO_API = 0xc018aa3fn;
@@ -115,17 +113,14 @@ function missingPage(stack: DisposableStack): bigint {
   const page = libc()
     .mmap(0n, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
   check(Number(page), "mmap");
-  stack.defer(() => check(libc().munmap(page, size), "munmap"));
+  stack.defer(() => call("munmap", [page, size]));
   return page;
 }
 
 /** The userfaultfd for the page. */
 function faultsOf(page: bigint): Fd {
   const faults = Fd.adopt(
-    check(
-      libc().userfaultfd(SYS_USERFAULTFD[Deno.build.arch], UFFD_FLAGS),
-      "userfaultfd",
-    ),
+    call("userfaultfd", [UFFD_FLAGS]),
   );
   try {
     control(faults, UFFDIO_API, [UFFD_API, 0n, 0n]);
@@ -140,5 +135,5 @@ function faultsOf(page: bigint): Fd {
 
 function control(faults: Fd, request: bigint, words: bigint[]): void {
   const argument = new Uint8Array(BigUint64Array.from(words).buffer);
-  check(libc().ioctl(faults.number, request, argument), "ioctl", faults.number);
+  call("ioctl", [faults.number, request, argument], faults.number);
 }

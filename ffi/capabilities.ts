@@ -10,7 +10,7 @@
  * @module
  */
 
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 
 const VERSION_3 = 0x20080522;
 const HEADER_SIZE = 8;
@@ -51,10 +51,7 @@ export function setCapabilities(wanted: ThreadCapabilities): void {
     data.setUint32(4 * at, Number(set & LOW), true);
     data.setUint32(DATA_SIZE + 4 * at, Number(set >> HIGH_SHIFT), true);
   }
-  check(
-    libc().capset(new Uint8Array(header.buffer), new Uint8Array(data.buffer)),
-    "capset",
-  );
+  call("capset", [new Uint8Array(header.buffer), new Uint8Array(data.buffer)]);
 }
 
 /**
@@ -91,5 +88,5 @@ export function forbidNewPrivileges(): void {
 }
 
 function prctl(operation: number, first: bigint, second = 0n): void {
-  check(libc().prctl(operation, first, second, 0n, 0n), "prctl", operation);
+  call("prctl", [operation, first, second, 0n, 0n], operation);
 }

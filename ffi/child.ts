@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkRetrying, libc, osError } from "./libc.ts";
+import { callRetrying, libc, osError } from "./libc.ts";
 import { pollHere, POLLIN } from "./poll.ts";
 import { PidFd } from "./process.ts";
 import { type SignalName, signalName, SIGNALS } from "./signals.ts";
@@ -126,10 +126,7 @@ function waitid(
   options: number,
 ): ExitStatus | undefined {
   const info = new Uint8Array(SIGINFO.size);
-  checkRetrying(
-    () => libc().waitid(type, id, info, WEXITED | options),
-    "waitid",
-  );
+  callRetrying("waitid", [type, id, info, WEXITED | options]);
   const view = new DataView(info.buffer);
   if (view.getInt32(SIGINFO.pid, true) === 0) return undefined;
   const status = view.getInt32(SIGINFO.status, true);

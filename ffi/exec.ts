@@ -24,7 +24,7 @@
  */
 
 import { environmentVector, withVariables } from "./environment.ts";
-import { check, libc } from "./libc.ts";
+import { call, check, libc } from "./libc.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
 import {
@@ -97,13 +97,10 @@ export function execvp(
 /** Gives a signal its default action until the result is disposed of. */
 function withDefaultAction(signal: number): Disposable {
   const before = new Uint8Array(SIGACTION_SIZE);
-  check(
-    libc().sigaction(signal, new Uint8Array(SIGACTION_SIZE), before),
-    "sigaction",
-  );
+  call("sigaction", [signal, new Uint8Array(SIGACTION_SIZE), before]);
   return {
     [Symbol.dispose]() {
-      check(libc().sigaction(signal, before, null), "sigaction");
+      call("sigaction", [signal, before, null]);
     },
   };
 }

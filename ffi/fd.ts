@@ -4,14 +4,7 @@
  * @module
  */
 
-import {
-  check,
-  checkRetrying,
-  ifPossible,
-  libc,
-  OsError,
-  osError,
-} from "./libc.ts";
+import { call, callRetrying, ifPossible, libc, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
 import {
   O_ACCMODE,
@@ -57,7 +50,7 @@ export function descriptorIsOpen(number: number): boolean {
  * @throws {OsError} EBADF.
  */
 export function getCloexec(number: number): boolean {
-  const flags = check(libc().fcntl(number, F_GETFD, 0), "fcntl", number);
+  const flags = call("fcntl", [number, F_GETFD, 0], number);
   return (flags & FD_CLOEXEC) !== 0;
 }
 
@@ -68,7 +61,7 @@ export function getCloexec(number: number): boolean {
  */
 export function setCloexec(number: number, on: boolean): void {
   const flags = on ? FD_CLOEXEC : 0;
-  check(libc().fcntl(number, F_SETFD, flags), "fcntl", number);
+  call("fcntl", [number, F_SETFD, flags], number);
 }
 
 /**
@@ -77,7 +70,7 @@ export function setCloexec(number: number, on: boolean): void {
  * @throws {OsError} EBADF.
  */
 export function isWritable(number: number): boolean {
-  const flags = check(libc().fcntl(number, F_GETFL, 0), "fcntl", number);
+  const flags = call("fcntl", [number, F_GETFL, 0], number);
   return (flags & O_ACCMODE) !== O_RDONLY;
 }
 
@@ -98,7 +91,7 @@ export function duplicate(number: number, options: DuplicateOptions = {}): Fd {
   const { cloexec = true, atLeast = 0 } = options;
   const operation = cloexec ? F_DUPFD_CLOEXEC : F_DUPFD;
   return Fd.adopt(
-    check(libc().fcntl(number, operation, atLeast), "fcntl", number),
+    call("fcntl", [number, operation, atLeast], number),
   );
 }
 
@@ -136,11 +129,9 @@ export class Fd implements Disposable {
    */
   static open(path: string, flags: number, mode = 0o666): Fd {
     const name = cString(path);
-    return new Fd(checkRetrying(
-      () => libc().open(name, flags | O_CLOEXEC | O_NOCTTY, mode),
-      "open",
-      path,
-    ));
+    return new Fd(
+      callRetrying("open", [name, flags | O_CLOEXEC | O_NOCTTY, mode], path),
+    );
   }
 
   /**
@@ -183,7 +174,7 @@ export class Fd implements Disposable {
   takeNumber(target: number): void {
     const number = this.number;
     if (number === target) this.setCloexec(false);
-    else check(libc().dup3(number, target, 0), "dup3", number);
+    else call("dup3", [number, target, 0], number);
   }
 
   /** Whether exec closes it. */
@@ -198,20 +189,14 @@ export class Fd implements Disposable {
   /** Sets whether calls return EAGAIN instead of waiting. */
   setNonblocking(on: boolean): void {
     const number = this.number;
-    const flags = check(libc().fcntl(number, F_GETFL, 0), "fcntl", number);
+    const flags = call("fcntl", [number, F_GETFL, 0], number);
     const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    check(libc().fcntl(number, F_SETFL, wanted), "fcntl", number);
+    call("fcntl", [number, F_SETFL, wanted], number);
   }
 
   /** Reads what is available, at most what fits; returns 0 at EOF. */
   read(into: Uint8Array): number {
-    const number = this.number;
-    const bytes = foreignBytes(into);
-    return checkRetrying(
-      () => libc().read(number, bytes, BigInt(bytes.length)),
-      "read",
-      number,
-    );
+    return this.#move("read", into);
   }
 
   /**
@@ -255,13 +240,7 @@ export class Fd implements Disposable {
 
   /** Writes as much as possible, which may be less than all. */
   write(from: Uint8Array): number {
-    const number = this.number;
-    const bytes = foreignBytes(from);
-    return checkRetrying(
-      () => libc().write(number, bytes, BigInt(bytes.length)),
-      "write",
-      number,
-    );
+    return this.#move("write", from);
   }
 
   /** Writes everything. */
@@ -273,42 +252,38 @@ export class Fd implements Disposable {
 
   /** Like {@link read}, at a given offset and without moving the file's own. */
   pread(into: Uint8Array, offset: number): number {
-    const number = this.number;
-    const bytes = foreignBytes(into);
-    const at = BigInt(offset);
-    return checkRetrying(
-      () => libc().pread(number, bytes, BigInt(bytes.length), at),
-      "pread",
-      number,
-    );
+    return this.#moveAt("pread", into, offset);
   }
 
   /**
    * Like {@link write}, at a given offset and without moving the file's own.
    */
   pwrite(from: Uint8Array, offset: number): number {
+    return this.#moveAt("pwrite", from, offset);
+  }
+
+  #move(name: "read" | "write", from: Uint8Array): number {
     const number = this.number;
     const bytes = foreignBytes(from);
-    const at = BigInt(offset);
-    return checkRetrying(
-      () => libc().pwrite(number, bytes, BigInt(bytes.length), at),
-      "pwrite",
-      number,
-    );
+    return callRetrying(name, [number, bytes, BigInt(bytes.length)], number);
+  }
+
+  #moveAt(name: "pread" | "pwrite", from: Uint8Array, offset: number): number {
+    const number = this.number;
+    const bytes = foreignBytes(from);
+    const place = [BigInt(bytes.length), BigInt(offset)] as const;
+    return callRetrying(name, [number, bytes, ...place], number);
   }
 
   /** Moves the offset, in bytes, and returns the new one. */
   seek(offset: number, whence: keyof typeof WHENCE = "set"): number {
     const number = this.number;
-    const result = libc().lseek(number, BigInt(offset), WHENCE[whence]);
-    return check(Number(result), "lseek", number);
+    return call("lseek", [number, BigInt(offset), WHENCE[whence]], number);
   }
 
   /** Sets the size of the file in bytes; added bytes are zero. */
   truncate(size: number): void {
-    const number = this.number;
-    const bytes = BigInt(size);
-    checkRetrying(() => libc().ftruncate(number, bytes), "ftruncate", number);
+    callRetrying("ftruncate", [this.number, BigInt(size)], this.#number);
   }
 
   stat(): FileStatus {
@@ -317,12 +292,12 @@ export class Fd implements Disposable {
 
   /** Changes the permissions. */
   chmod(mode: number): void {
-    check(libc().fchmod(this.number, mode), "fchmod", this.#number);
+    call("fchmod", [this.number, mode], this.#number);
   }
 
   /** Changes owner and group. */
   chown(uid: number, gid: number): void {
-    check(libc().fchown(this.number, uid, gid), "fchown", this.#number);
+    call("fchown", [this.number, uid, gid], this.#number);
   }
 
   /**
@@ -333,11 +308,7 @@ export class Fd implements Disposable {
   link(path: string): void {
     const here = cString(`/proc/self/fd/${this.number}`);
     const there = cString(path);
-    check(
-      libc().linkat(AT_FDCWD, here, AT_FDCWD, there, AT_SYMLINK_FOLLOW),
-      "linkat",
-      path,
-    );
+    call("linkat", [AT_FDCWD, here, AT_FDCWD, there, AT_SYMLINK_FOLLOW], path);
   }
 
   /** Has the kernel read the file into the page cache; does not wait. */
@@ -352,8 +323,7 @@ export class Fd implements Disposable {
 
   #advise(advice: number): void {
     const number = this.number;
-    const error = libc().posix_fadvise(number, ...WHOLE_FILE, advice);
-    check(-error, "posix_fadvise", number);
+    call("posix_fadvise", [number, ...WHOLE_FILE, advice], number);
   }
 
   /**
@@ -364,8 +334,8 @@ export class Fd implements Disposable {
    */
   tryLock(): boolean {
     const number = this.number;
-    const lock = () => libc().flock(number, LOCK_EX | LOCK_NB);
-    const locked = () => checkRetrying(lock, "flock", number);
+    const locked = () =>
+      callRetrying("flock", [number, LOCK_EX | LOCK_NB], number);
     return ifPossible(locked, "EAGAIN") !== undefined;
   }
 
@@ -385,11 +355,8 @@ export class Fd implements Disposable {
   close(): void {
     if (this.#number < 0) return;
     const number = this.release();
-    const result = libc().close(number);
     // Linux frees the number even if a signal interrupts: never repeat.
-    if (result < 0 && new OsError(-result, "close").code !== "EINTR") {
-      check(result, "close", number);
-    }
+    ifPossible(() => call("close", [number], number), "EINTR");
   }
 
   [Symbol.dispose](): void {

@@ -9,13 +9,11 @@
  */
 
 import type { Credentials } from "./identity.ts";
-import { check, libc, osError } from "./libc.ts";
+import { call, check, libc, osError } from "./libc.ts";
 
 const ROOT = 0;
 /** An invalid id: returns the current one, and changes nothing. */
 const NO_ID = 0xffff_ffff;
-/** System call numbers, by architecture. */
-const SYS_SETGROUPS = { x86_64: 116n, aarch64: 159n } as const;
 
 /**
  * Calls `work` with the file rights of another user, if this process is root.
@@ -45,20 +43,15 @@ function setId(call: "setfsuid" | "setfsgid", id: number): void {
 }
 
 function groupsOfThread(): Uint32Array<ArrayBuffer> {
-  const count = check(libc().getgroups(0, null), "getgroups");
+  const count = call("getgroups", [0, null]);
   const groups = new Uint32Array(count);
-  check(libc().getgroups(count, groups), "getgroups");
+  call("getgroups", [count, groups]);
   return groups;
 }
 
 function setGroups(groups: Iterable<number>): void {
   const list = Uint32Array.from(groups);
-  check(
-    libc().setgroups_of_thread(
-      SYS_SETGROUPS[Deno.build.arch],
-      BigInt(list.length),
-      new Uint8Array(list.buffer),
-    ),
-    "setgroups",
-  );
+  const bytes = new Uint8Array(list.buffer);
+  const size = BigInt(list.length);
+  check(libc().setgroups_of_thread(size, bytes), "setgroups");
 }

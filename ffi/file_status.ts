@@ -4,7 +4,7 @@
  * @module
  */
 
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 import { cString } from "./memory.ts";
 
 /** `struct statx`: its size, and the offsets of the fields that are read. */
@@ -70,9 +70,9 @@ export interface FileStatus {
  */
 export function fileStatus(number: number): FileStatus {
   const buffer = new Uint8Array(STATX.size);
-  check(
-    libc().statx(number, cString(""), AT_EMPTY_PATH, STATX_BASIC_STATS, buffer),
+  call(
     "statx",
+    [number, cString(""), AT_EMPTY_PATH, STATX_BASIC_STATS, buffer],
     number,
   );
   const view = new DataView(buffer.buffer);

@@ -6,7 +6,7 @@
  */
 
 import type { Fd } from "./fd.ts";
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 
 const CHUNK_BYTES = 32 * 1024;
 /**
@@ -25,10 +25,8 @@ export function* namesIn(folder: Fd): Generator<string> {
   const view = new DataView(chunk.buffer);
   const decoder = new TextDecoder();
   for (;;) {
-    const length = check(
-      Number(libc().getdents64(folder.number, chunk, BigInt(chunk.length))),
-      "getdents64",
-    );
+    const size = BigInt(chunk.length);
+    const length = call("getdents64", [folder.number, chunk, size]);
     if (length === 0) return;
     let at = 0;
     while (at < length) {

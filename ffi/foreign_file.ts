@@ -36,7 +36,6 @@ import {
   O_RDWR,
 } from "./open_flags.ts";
 
-const SYS_OPENAT2 = 437n;
 /** Links such as /proc/PID/fd/N can lead out of a root. */
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 /** The directory is "/" for the path and every link in it, also for "..". */
@@ -192,10 +191,9 @@ function pin(path: string, { followLink = false, root }: ForeignPath): Fd {
     0n,
     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
   );
-  const directory = BigInt(root.number);
+  const size = BigInt(how.byteLength);
   for (let tries = 0; tries < RENAMES; tries++) {
-    const number = libc()
-      .openat2(SYS_OPENAT2, directory, name, how, BigInt(how.byteLength));
+    const number = libc().openat2(root.number, name, how, size);
     if (number === -EAGAIN || number === -EINTR) continue;
     return Fd.adopt(check(number, "open", path));
   }

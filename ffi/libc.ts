@@ -10,7 +10,10 @@
  * ```
  *   fcntl(2) in C          -1, errno = 9      ─▶  libc().fcntl(…)  is  -9
  *   ssize_t read(2) in C   -1, errno = 21     ─▶  libc().read(…)   is  -21
+ *   posix_spawn(3) in C    2                  ─▶  libc().posix_…   is  -2
  * ```
+ *
+ * `call` makes an {@link OsError} of that.
  *
  * The wrapper reads errno through a typed array that lies over the thread's
  * errno: a plain load, with no call between it and the return of the foreign
@@ -26,6 +29,25 @@
 
 import { errnoName, errnoNumber } from "./errno.ts";
 
+/** A function whose result is an int, or known to fit one. */
+function int<const Parameters extends readonly Deno.NativeType[]>(
+  ...parameters: Parameters
+) {
+  return { parameters, result: "i32" } as const;
+}
+
+/** A function whose result has 64 bits. */
+function long<const Parameters extends readonly Deno.NativeType[]>(
+  ...parameters: Parameters
+) {
+  return { parameters, result: "i64" } as const;
+}
+
+/** The function of that name, called on a thread of the runtime. */
+function onThread<const Definition>(name: string, definition: Definition) {
+  return { ...definition, name, nonblocking: true } as const;
+}
+
 /**
  * The symbol table, by header. Sizes of integers are those of the LP64 ABI,
  * which x86-64 and aarch64 share.
@@ -33,7 +55,7 @@ import { errnoName, errnoNumber } from "./errno.ts";
 const SYMBOLS = {
   // <dirent.h>
   // ssize_t getdents64(int fd, void buffer[count], size_t count)
-  getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  getdents64: int("i32", "buffer", "usize"),
 
   // <errno.h>
   // int *__errno_location(void)
@@ -41,128 +63,93 @@ const SYMBOLS = {
 
   // <fcntl.h>; variadic arguments are passed like ordinary ones on both targets
   // int open(const char *path, int flags, ... mode_t mode)
-  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
-  open_on_thread: {
-    name: "open",
-    parameters: ["buffer", "i32", "u32"],
-    result: "i32",
-    nonblocking: true,
-  },
+  open: int("buffer", "i32", "u32"),
+  open_on_thread: onThread("open", int("buffer", "i32", "u32")),
   // int openat2(int directory, const char *path, const struct open_how *,
-  // size_t);
-  // glibc does not have it. The number is the same on every architecture
-  openat2: {
-    name: "syscall",
-    parameters: ["i64", "i64", "buffer", "buffer", "u64"],
-    result: "i32",
-  },
+  // size_t)
+  openat2: int("i32", "buffer", "buffer", "usize"),
   // int fcntl(int fd, int op, ... int arg)
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  // int posix_fadvise(int fd, off_t offset, off_t size, int advice); returns
-  // the
-  // error number itself, never -1
-  posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
+  fcntl: int("i32", "i32", "i32"),
+  // int posix_fadvise(int fd, off_t offset, off_t size, int advice)
+  posix_fadvise: int("i32", "i64", "i64", "i32"),
 
   // <linux/capability.h>
   // int capset(cap_user_header_t, const cap_user_data_t)
-  capset: { parameters: ["buffer", "buffer"], result: "i32" },
+  capset: int("buffer", "buffer"),
 
   // <poll.h>
   // int poll(struct pollfd fds[], nfds_t nfds, int timeout)
-  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
-  poll_on_thread: {
-    name: "poll",
-    parameters: ["buffer", "u64", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
+  poll: int("buffer", "u64", "i32"),
+  poll_on_thread: onThread("poll", int("buffer", "u64", "i32")),
 
   // <sched.h>
   // int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
-  sched_getaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  sched_getaffinity: int("i32", "usize", "buffer"),
   // int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
-  sched_setaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  sched_setaffinity: int("i32", "usize", "buffer"),
   // int setns(int fd, int kind)
-  setns: { parameters: ["i32", "i32"], result: "i32" },
+  setns: int("i32", "i32"),
   // int unshare(int flags)
-  unshare: { parameters: ["i32"], result: "i32" },
+  unshare: int("i32"),
 
   // <signal.h>
   // int sigaction(int signal, const struct sigaction *new, struct sigaction
   // *old)
-  sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  sigaction: int("i32", "buffer", "buffer"),
   // int sigemptyset(sigset_t *set)
-  sigemptyset: { parameters: ["buffer"], result: "i32" },
+  sigemptyset: int("buffer"),
   // int sigaddset(sigset_t *set, int signal)
-  sigaddset: { parameters: ["buffer", "i32"], result: "i32" },
+  sigaddset: int("buffer", "i32"),
 
   // int kill(pid_t pid, int signal)
-  kill: { parameters: ["i32", "i32"], result: "i32" },
+  kill: int("i32", "i32"),
 
-  // <spawn.h>; all return the error number itself, never -1
+  // <spawn.h>
   // int posix_spawnp(pid_t *pid, const char *file, const
   // posix_spawn_file_actions_t *,
   //   const posix_spawnattr_t *, char *const argv[], char *const envp[])
-  posix_spawnp: {
-    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
-    result: "i32",
-  },
+  posix_spawnp: int("buffer", "buffer", "buffer", "buffer", "buffer", "buffer"),
   // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *)
-  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
+  posix_spawn_file_actions_init: int("buffer"),
   // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *)
-  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
+  posix_spawn_file_actions_destroy: int("buffer"),
   // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int fd,
   // int newfd)
-  posix_spawn_file_actions_adddup2: {
-    parameters: ["buffer", "i32", "i32"],
-    result: "i32",
-  },
+  posix_spawn_file_actions_adddup2: int("buffer", "i32", "i32"),
   // int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *, int fd)
-  posix_spawn_file_actions_addclose: {
-    parameters: ["buffer", "i32"],
-    result: "i32",
-  },
+  posix_spawn_file_actions_addclose: int("buffer", "i32"),
   // int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *, int fd,
   //   const char *path, int flags, mode_t mode); the path is copied
-  posix_spawn_file_actions_addopen: {
-    parameters: ["buffer", "i32", "buffer", "i32", "u32"],
-    result: "i32",
-  },
+  posix_spawn_file_actions_addopen: int(
+    "buffer",
+    "i32",
+    "buffer",
+    "i32",
+    "u32",
+  ),
   // int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *,
   //   const char *path); glibc 2.29
   posix_spawn_file_actions_addchdir_np: {
-    parameters: ["buffer", "buffer"],
-    result: "i32",
+    ...int("buffer", "buffer"),
     optional: true,
   },
   // int posix_spawnattr_init(posix_spawnattr_t *)
-  posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
+  posix_spawnattr_init: int("buffer"),
   // int posix_spawnattr_destroy(posix_spawnattr_t *)
-  posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
+  posix_spawnattr_destroy: int("buffer"),
   // int posix_spawnattr_setflags(posix_spawnattr_t *, short flags)
-  posix_spawnattr_setflags: { parameters: ["buffer", "i16"], result: "i32" },
+  posix_spawnattr_setflags: int("buffer", "i16"),
   // int posix_spawnattr_setsigdefault(posix_spawnattr_t *, const sigset_t *)
-  posix_spawnattr_setsigdefault: {
-    parameters: ["buffer", "buffer"],
-    result: "i32",
-  },
+  posix_spawnattr_setsigdefault: int("buffer", "buffer"),
   // int posix_spawnattr_setsigmask(posix_spawnattr_t *, const sigset_t *)
-  posix_spawnattr_setsigmask: {
-    parameters: ["buffer", "buffer"],
-    result: "i32",
-  },
+  posix_spawnattr_setsigmask: int("buffer", "buffer"),
 
   // <grp.h>
   // int setgroups(size_t count, const gid_t *groups)
-  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
-  // long syscall(long number, ...): of the calling thread alone, where
-  // setgroups
-  // of the C library is of the process. The number differs: file_rights.ts
-  setgroups_of_thread: {
-    name: "syscall",
-    parameters: ["i64", "usize", "buffer"],
-    result: "i32",
-  },
+  setgroups: int("usize", "buffer"),
+  // The system call: of the calling thread alone, where the function of the C
+  // library is of the process
+  setgroups_of_thread: int("usize", "buffer"),
 
   // <string.h>
   // char *strerror(int errnum)
@@ -170,124 +157,104 @@ const SYMBOLS = {
 
   // <sys/eventfd.h>
   // int eventfd(unsigned int value, int flags)
-  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  eventfd: int("u32", "i32"),
 
   // <sys/file.h>
   // int flock(int fd, int op)
-  flock: { parameters: ["i32", "i32"], result: "i32" },
+  flock: int("i32", "i32"),
 
   // <sys/ioctl.h>
   // int ioctl(int fd, unsigned long request, ... void *argument)
-  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  ioctl: int("i32", "u64", "buffer"),
 
   // <sys/mman.h>
   // int memfd_create(const char *name, unsigned int flags)
-  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  memfd_create: int("buffer", "u32"),
   // void *mmap(void *address, size_t length, int protection, int flags, int fd,
   // off_t offset)
-  mmap: {
-    parameters: ["u64", "usize", "i32", "i32", "i32", "i64"],
-    result: "i64",
-  },
+  mmap: long("u64", "usize", "i32", "i32", "i32", "i64"),
   // int madvise(void *addr, size_t length, int advice)
-  madvise: { parameters: ["u64", "usize", "i32"], result: "i32" },
+  madvise: int("u64", "usize", "i32"),
   // int munmap(void *address, size_t length)
-  munmap: { parameters: ["u64", "usize"], result: "i32" },
+  munmap: int("u64", "usize"),
 
   // <sys/mount.h>
   // int mount(const char *source, const char *target, const char *type,
   //   unsigned long flags, const void *data)
-  mount: {
-    parameters: ["buffer", "buffer", "buffer", "u64", "buffer"],
-    result: "i32",
-  },
+  mount: int("buffer", "buffer", "buffer", "u64", "buffer"),
   // int umount2(const char *target, int flags)
-  umount2: { parameters: ["buffer", "i32"], result: "i32" },
+  umount2: int("buffer", "i32"),
 
   // <sys/resource.h>
   // int prlimit(pid_t pid, enum resource, const struct rlimit *new, struct
   // rlimit *old)
-  prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
+  prlimit: int("i32", "i32", "buffer", "buffer"),
 
   // <sys/socket.h>
   // int socket(int domain, int type, int protocol)
-  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  socket: int("i32", "i32", "i32"),
   // int socketpair(int domain, int type, int protocol, int pair[2])
-  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  socketpair: int("i32", "i32", "i32", "buffer"),
   // int bind(int fd, const struct sockaddr *address, socklen_t size)
-  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  bind: int("i32", "buffer", "u32"),
   // int listen(int fd, int backlog)
-  listen: { parameters: ["i32", "i32"], result: "i32" },
+  listen: int("i32", "i32"),
   // int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
-  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  accept4: int("i32", "buffer", "buffer", "i32"),
   // int connect(int fd, const struct sockaddr *address, socklen_t size)
-  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  connect_on_thread: {
-    name: "connect",
-    parameters: ["i32", "buffer", "u32"],
-    result: "i32",
-    nonblocking: true,
-  },
+  connect: int("i32", "buffer", "u32"),
+  connect_on_thread: onThread("connect", int("i32", "buffer", "u32")),
   // int getsockopt(int fd, int level, int name, void *value, socklen_t *size)
-  getsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
-    result: "i32",
-  },
+  getsockopt: int("i32", "i32", "i32", "buffer", "buffer"),
   // int getsockname(int fd, struct sockaddr *address, socklen_t *size)
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockname: int("i32", "buffer", "buffer"),
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t
   // size)
-  setsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "u32"],
-    result: "i32",
-  },
+  setsockopt: int("i32", "i32", "i32", "buffer", "u32"),
   // ssize_t sendmsg(int fd, const struct msghdr *, int flags)
-  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  sendmsg: int("i32", "buffer", "i32"),
   // ssize_t recvmsg(int fd, struct msghdr *, int flags)
-  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  recvmsg: int("i32", "buffer", "i32"),
   // int shutdown(int fd, int how)
-  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  shutdown: int("i32", "i32"),
 
   // <sys/stat.h>
   // mode_t umask(mode_t mask)
-  umask: { parameters: ["u32"], result: "i32" },
+  umask: int("u32"),
   // int fchmod(int fd, mode_t mode)
-  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  fchmod: int("i32", "u32"),
   // int statx(int directory, const char *path, int flags, unsigned mask, struct
   // statx *);
   // the only stat whose struct is the same on every architecture
-  statx: {
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-  },
+  statx: int("i32", "buffer", "i32", "u32", "buffer"),
 
   // <sys/wait.h>
   // int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
-  waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
+  waitid: int("i32", "u32", "buffer", "i32"),
 
   // <unistd.h>
   // char **environ; the runtime returns the address of the variable
   environ: { type: "pointer" },
   // int close(int fd)
-  close: { parameters: ["i32"], result: "i32" },
+  close: int("i32"),
   // int execvp(const char *file, char *const argv[])
-  execvp: { parameters: ["buffer", "buffer"], result: "i32" },
+  execvp: int("buffer", "buffer"),
   // int execvpe(const char *file, char *const argv[], char *const envp[])
-  execvpe: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  execvpe: int("buffer", "buffer", "buffer"),
   // int pipe2(int fds[2], int flags)
-  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+  pipe2: int("buffer", "i32"),
   // int dup3(int fd, int target, int flags)
-  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  dup3: int("i32", "i32", "i32"),
   // int chroot(const char *path)
-  chroot: { parameters: ["buffer"], result: "i32" },
+  chroot: int("buffer"),
   // int fchdir(int fd)
-  fchdir: { parameters: ["i32"], result: "i32" },
+  fchdir: int("i32"),
   // int fchown(int fd, uid_t owner, gid_t group)
-  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
+  fchown: int("i32", "u32", "u32"),
   // int ftruncate(int fd, off_t size)
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  ftruncate: int("i32", "i64"),
   // int getgroups(int size, gid_t list[])
-  getgroups: { parameters: ["i32", "buffer"], result: "i32" },
+  getgroups: int("i32", "buffer"),
   // <sys/fsuid.h>; of the calling thread alone. The result is the id before,
   // and is also that when nothing was changed
   // int setfsuid(uid_t uid)
@@ -297,126 +264,95 @@ const SYMBOLS = {
   // uid_t geteuid(void)
   geteuid: { parameters: [], result: "u32" },
   // pid_t getppid(void)
-  getppid: { parameters: [], result: "i32" },
+  getppid: int(),
   // int linkat(int directory, const char *path, int directory2, const char
   // *path2,
   //   int flags)
-  linkat: {
-    parameters: ["i32", "buffer", "i32", "buffer", "i32"],
-    result: "i32",
-  },
+  linkat: int("i32", "buffer", "i32", "buffer", "i32"),
   // off_t lseek(int fd, off_t offset, int whence)
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  lseek: long("i32", "i64", "i32"),
   // int setresgid(gid_t real, gid_t effective, gid_t saved)
-  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  setresgid: int("u32", "u32", "u32"),
   // int setresuid(uid_t real, uid_t effective, uid_t saved)
-  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  setresuid: int("u32", "u32", "u32"),
   // ssize_t read(int fd, void *buffer, size_t count); Linux moves at most
   // 0x7ffff000 bytes in one call, so the result of all four fits 32 bits
-  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  read_on_thread: {
-    name: "read",
-    parameters: ["i32", "buffer", "usize"],
-    result: "i32",
-    nonblocking: true,
-  },
+  read: int("i32", "buffer", "usize"),
+  read_on_thread: onThread("read", int("i32", "buffer", "usize")),
   // ssize_t write(int fd, const void *buffer, size_t count)
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  write: int("i32", "buffer", "usize"),
   // ssize_t pread(int fd, void *buffer, size_t count, off_t offset)
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  pread_on_thread: {
-    name: "pread",
-    parameters: ["i32", "u64", "usize", "i64"],
-    result: "i32",
-    nonblocking: true,
-  },
+  pread: int("i32", "buffer", "usize", "i64"),
+  pread_on_thread: onThread("pread", int("i32", "u64", "usize", "i64")),
   // ssize_t pwrite(int fd, const void *buffer, size_t count, off_t offset)
-  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  pwrite: int("i32", "buffer", "usize", "i64"),
 
-  // long syscall(long number, ...): for what glibc has only since 2.41. The
-  // numbers differ between architectures: scheduling.ts
+  // <linux/sched.h>
   // int sched_getattr(pid_t tid, struct sched_attr *, unsigned int size,
   // unsigned int flags)
-  sched_getattr: {
-    name: "syscall",
-    parameters: ["i64", "i64", "buffer", "i64", "i64"],
-    result: "i32",
-  },
+  sched_getattr: int("i32", "buffer", "u32", "u32"),
   // int sched_setattr(pid_t tid, const struct sched_attr *, unsigned int flags)
-  sched_setattr: {
-    name: "syscall",
-    parameters: ["i64", "i64", "buffer", "i64"],
-    result: "i32",
-  },
+  sched_setattr: int("i32", "buffer", "u32"),
 
-  // long syscall(long number, ...): for what glibc does not have at all. Its
-  // number differs between architectures: priority_boost.ts
+  // <linux/futex.h>
   // int futex(uint32_t *word, int op, uint32_t value, const struct timespec
   // *timeout)
-  futex_on_thread: {
-    name: "syscall",
-    parameters: ["i64", "u64", "i64", "i64", "buffer"],
-    result: "i64",
-    nonblocking: true,
-  },
+  futex_on_thread: onThread("futex", int("u64", "i32", "u32", "buffer")),
 
   // <time.h>
   // int clock_gettime(clockid_t clock, struct timespec *)
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  clock_gettime: int("i32", "buffer"),
 
   // <sys/personality.h>
   // int personality(unsigned long persona)
-  personality: { parameters: ["u64"], result: "i32" },
+  personality: int("u64"),
 
   // <sys/prctl.h>
   // int prctl(int operation, ... unsigned long)
-  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  prctl: int("i32", "u64", "u64", "u64", "u64"),
 
-  // long syscall(long number, ...): for what glibc does not have at all. The
-  // numbers of the first two differ between architectures: io_priority.ts
+  // <linux/ioprio.h>
   // int ioprio_get(int which, int who)
-  ioprio_get: {
-    name: "syscall",
-    parameters: ["i64", "i64", "i64"],
-    result: "i32",
-  },
+  ioprio_get: int("i32", "i32"),
   // int ioprio_set(int which, int who, int ioprio)
-  ioprio_set: {
-    name: "syscall",
-    parameters: ["i64", "i64", "i64", "i64"],
-    result: "i32",
-  },
-  // int userfaultfd(int flags)
-  userfaultfd: {
-    name: "syscall",
-    parameters: ["i64", "i64"],
-    result: "i32",
-  },
+  ioprio_set: int("i32", "i32", "i32"),
 
-  // long syscall(long number, ...): for what glibc has only since 2.36. The
-  // numbers, from 424 up, are the same on every architecture
+  // <linux/userfaultfd.h>
+  // int userfaultfd(int flags)
+  userfaultfd: int("i32"),
+
+  // <sys/pidfd.h>
   // int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned int
   // flags)
-  pidfd_send_signal: {
-    name: "syscall",
-    parameters: ["i64", "i64", "i64", "u64", "i64"],
-    result: "i32",
-  },
+  pidfd_send_signal: int("i32", "i32", "buffer", "u32"),
   // int pidfd_open(pid_t pid, unsigned int flags)
-  pidfd_open: {
-    name: "syscall",
-    parameters: ["i64", "i64", "i64"],
-    result: "i32",
-  },
-  // long ptrace(enum request, pid_t pid, void *address, void *data)
-  ptrace: { parameters: ["i32", "i32", "u64", "buffer"], result: "i64" },
+  pidfd_open: int("i32", "u32"),
   // int pidfd_getfd(int pidfd, int targetfd, unsigned int flags)
-  pidfd_getfd: {
-    name: "syscall",
-    parameters: ["i64", "i64", "i64", "i64"],
-    result: "i32",
-  },
+  pidfd_getfd: int("i32", "i32", "u32"),
+
+  // <sys/ptrace.h>
+  // long ptrace(enum request, pid_t pid, void *address, void *data); no result
+  // of those in use is larger than an int
+  ptrace: int("i32", "i32", "u64", "buffer"),
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * Numbers of the system calls that glibc does not have, or only since 2.36
+ * (pidfd) or 2.41 (sched): on x86-64 and on aarch64.
+ */
+const SYSTEM_CALLS: Readonly<Record<string, readonly [bigint, bigint]>> = {
+  setgroups_of_thread: [116n, 159n],
+  futex_on_thread: [202n, 98n],
+  ioprio_set: [251n, 30n],
+  ioprio_get: [252n, 31n],
+  sched_setattr: [314n, 274n],
+  sched_getattr: [315n, 275n],
+  userfaultfd: [323n, 282n],
+  pidfd_send_signal: [424n, 424n],
+  pidfd_open: [434n, 434n],
+  openat2: [437n, 437n],
+  pidfd_getfd: [438n, 438n],
+};
 
 /**
  * The C library's functions; an integer result below zero is a negated errno.
@@ -456,12 +392,34 @@ function openSymbol(
   name: string,
   definition: Deno.ForeignFunction | Deno.ForeignStatic,
 ): unknown {
-  const symbol: unknown =
-    Deno.dlopen("libc.so.6", { [name]: definition }).symbols[name];
-  const isPointer = "result" in definition && definition.result === "pointer";
-  return isFunction(symbol) && !isPointer
-    ? kernelConvention(symbol, errnoOfThread())
+  if (!("parameters" in definition)) return open(name, definition);
+  const number = SYSTEM_CALLS[name]?.[Deno.build.arch === "x86_64" ? 0 : 1];
+  const symbol = number === undefined
+    ? open(name, definition)
+    : systemCall(number, name, definition);
+  return isFunction(symbol) && definition.result !== "pointer"
+    ? kernelConvention(name, symbol, errnoOfThread())
     : symbol;
+}
+
+function open(
+  name: string,
+  definition: Deno.ForeignFunction | Deno.ForeignStatic,
+): unknown {
+  return Deno.dlopen("libc.so.6", { [name]: definition }).symbols[name];
+}
+
+/** `long syscall(long number, ...)` */
+function systemCall(
+  number: bigint,
+  name: string,
+  definition: Deno.ForeignFunction,
+): unknown {
+  const parameters = ["i64", ...definition.parameters] as const;
+  const call = open(name, { ...definition, name: "syscall", parameters });
+  return isFunction(call)
+    ? (...args: unknown[]) => call(number, ...args)
+    : call;
 }
 
 function isFunction(symbol: unknown): symbol is ForeignFunction {
@@ -479,11 +437,16 @@ function errnoOfThread(): Int32Array {
   );
 }
 
-/** Makes a foreign function return -errno where C returns -1 and sets errno. */
+/**
+ * Makes a foreign function return -errno where C returns -1 and sets errno, or
+ * where a function of POSIX returns the error number itself.
+ */
 function kernelConvention(
+  name: string,
   call: ForeignFunction,
   errno: Int32Array,
 ): ForeignFunction {
+  if (name.startsWith("posix_")) return (...args) => 0 - Number(call(...args));
   return (...args) => {
     const result = call(...args);
     const code = errno[0] ?? 0;
@@ -572,19 +535,50 @@ export function check(
 }
 
 const EINTR = errnoNumber("EINTR");
+const ENOSYS = errnoNumber("ENOSYS");
+
+/** A function that fails with an error number, at once or later. */
+type Fallible = {
+  [Name in keyof Libc]: Arguments<Name> extends never ? never : Name;
+}[keyof Libc];
+
+type Arguments<Name extends keyof Libc> = NonNullable<Libc[Name]> extends
+  (...args: infer Args) => number | bigint ? Args : never;
+
+function resultOf<Name extends Fallible>(
+  name: Name,
+  args: Readonly<Arguments<Name>>,
+): number {
+  const call: unknown = libc()[name];
+  return isFunction(call) ? Number(call(...args)) : -ENOSYS;
+}
 
 /**
- * Like {@link check}, and repeats a call that a signal interrupts.
+ * Calls a function of the C library.
  *
- * @throws {OsError} when the result is negative for another reason.
+ * @param subject what it is about, for the message
+ * @throws {OsError} when it fails; ENOSYS when this C library lacks it.
  */
-export function checkRetrying(
-  call: () => number,
-  syscall: string,
+export function call<Name extends Fallible>(
+  name: Name,
+  args: Readonly<Arguments<Name>>,
+  subject?: Subject,
+): number {
+  return check(resultOf(name, args), name, subject);
+}
+
+/**
+ * Like {@link call}, and repeats the call if a signal interrupts it.
+ *
+ * @throws {OsError} when it fails for another reason.
+ */
+export function callRetrying<Name extends Fallible>(
+  name: Name,
+  args: Readonly<Arguments<Name>>,
   subject?: Subject,
 ): number {
   for (;;) {
-    const result = call();
-    if (result !== -EINTR) return check(result, syscall, subject);
+    const result = resultOf(name, args);
+    if (result !== -EINTR) return check(result, name, subject);
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 
 /**
  * In the order of their numbers in `<sys/resource.h>`, the same on x86-64 and
@@ -52,11 +52,7 @@ export interface Limit {
  */
 export function getLimit(resource: Resource, pid = 0): Limit {
   const old = new BigUint64Array(2);
-  check(
-    libc().prlimit(pid, resources.indexOf(resource), null, old),
-    "prlimit",
-    resource,
-  );
+  call("prlimit", [pid, resources.indexOf(resource), null, old], resource);
   const [soft = 0n, hard = 0n] = old;
   return { soft, hard };
 }
@@ -69,11 +65,7 @@ export function getLimit(resource: Resource, pid = 0): Limit {
  */
 export function setLimit(resource: Resource, limit: Limit, pid = 0): void {
   const wanted = BigUint64Array.of(limit.soft, limit.hard);
-  check(
-    libc().prlimit(pid, resources.indexOf(resource), wanted, null),
-    "prlimit",
-    resource,
-  );
+  call("prlimit", [pid, resources.indexOf(resource), wanted, null], resource);
 }
 
 /** Soft and hard limit as decimal strings: they have 64 bits. */

@@ -5,7 +5,7 @@
  */
 
 import type { Fd } from "./fd.ts";
-import { check, libc, osError } from "./libc.ts";
+import { call, check, libc, osError } from "./libc.ts";
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -128,10 +128,7 @@ export class Mapping implements Disposable {
     const last = Math.floor((shift + end) / RELEASE_UNIT) * RELEASE_UNIT;
     if (last <= first) return start;
     const address = this.address - BigInt(shift) + BigInt(first);
-    check(
-      libc().madvise(address, BigInt(last - first), MADV_DONTNEED),
-      "madvise",
-    );
+    call("madvise", [address, BigInt(last - first), MADV_DONTNEED]);
     return last - shift;
   }
 
@@ -143,6 +140,6 @@ export class Mapping implements Disposable {
     if (!this.#mapped) return;
     this.#mapped = false;
     this.#buffer.transfer(0);
-    check(libc().munmap(this.address, BigInt(this.length)), "munmap");
+    call("munmap", [this.address, BigInt(this.length)]);
   }
 }

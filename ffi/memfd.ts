@@ -5,7 +5,7 @@
  */
 
 import { Fd } from "./fd.ts";
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 import { cString } from "./memory.ts";
 
 const MFD_CLOEXEC = 1;
@@ -39,7 +39,7 @@ export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
   const flags = (cloexec ? MFD_CLOEXEC : 0) |
     (sealing ? MFD_ALLOW_SEALING : 0);
   const fd = Fd.adopt(
-    check(libc().memfd_create(cString(name), flags), "memfd_create", name),
+    call("memfd_create", [cString(name), flags], name),
   );
   try {
     if (size !== 0) fd.truncate(size);
@@ -58,5 +58,5 @@ export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
  * cannot be sealed.
  */
 export function addSeals(fd: Fd, seals: number): void {
-  check(libc().fcntl(fd.number, F_ADD_SEALS, seals), "fcntl", fd.number);
+  call("fcntl", [fd.number, F_ADD_SEALS, seals], fd.number);
 }

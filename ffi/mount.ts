@@ -4,8 +4,7 @@
  * @module
  */
 
-import { errnoNumber } from "./errno.ts";
-import { check, libc } from "./libc.ts";
+import { call, ifPossible } from "./libc.ts";
 import { cString } from "./memory.ts";
 
 const MS_NOSUID = 2n;
@@ -13,10 +12,6 @@ const MS_NODEV = 4n;
 const MS_NOEXEC = 8n;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
-
-const EPERM = errnoNumber("EPERM");
-const EINVAL = errnoNumber("EINVAL");
-const ENOENT = errnoNumber("ENOENT");
 
 /** The limits of a file system. */
 export interface TmpfsOptions {
@@ -39,9 +34,9 @@ export function mountTmpfs(path: string, options: TmpfsOptions): void {
   const data = `size=${size},nr_inodes=${files + 1},mode=${mode.toString(8)}`;
   const type = cString("tmpfs");
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  check(
-    libc().mount(cString("cprctl"), cString(path), type, flags, cString(data)),
+  call(
     "mount",
+    [cString("cprctl"), cString(path), type, flags, cString(data)],
     path,
   );
 }
@@ -53,8 +48,7 @@ export function mountTmpfs(path: string, options: TmpfsOptions): void {
  * @throws {OsError}
  */
 export function unmountLazily(path: string): boolean {
-  const result = libc().umount2(cString(path), MNT_DETACH | UMOUNT_NOFOLLOW);
-  if ([-EINVAL, -ENOENT, -EPERM].includes(result)) return false;
-  check(result, "umount2", path);
-  return true;
+  const args = [cString(path), MNT_DETACH | UMOUNT_NOFOLLOW] as const;
+  const unmount = () => call("umount2", args, path);
+  return ifPossible(unmount, "EINVAL", "ENOENT", "EPERM") !== undefined;
 }

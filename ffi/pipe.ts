@@ -6,7 +6,7 @@
 
 import { O_CLOEXEC } from "./open_flags.ts";
 import { Fd } from "./fd.ts";
-import { check, libc } from "./libc.ts";
+import { call } from "./libc.ts";
 
 /** Both ends of a pipe, close-on-exec. */
 export class Pipe implements Disposable {
@@ -15,7 +15,7 @@ export class Pipe implements Disposable {
   /** @throws {OsError} EMFILE. */
   static make(): Pipe {
     const ends = new Int32Array(new ArrayBuffer(8));
-    check(libc().pipe2(ends, O_CLOEXEC), "pipe2");
+    call("pipe2", [ends, O_CLOEXEC]);
     const [reader = -1, writer = -1] = ends;
     return new Pipe(Fd.adopt(reader), Fd.adopt(writer));
   }

@@ -5,7 +5,7 @@
  */
 
 import { Fd } from "./fd.ts";
-import { check, checkRetrying, libc } from "./libc.ts";
+import { call, callRetrying, libc } from "./libc.ts";
 
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;
@@ -40,10 +40,7 @@ export function pollHere(
 ): number[] {
   const table = pollTable(entries);
   const timeout = wholeMilliseconds(timeoutMs);
-  checkRetrying(
-    () => libc().poll(table, BigInt(entries.length), timeout),
-    "poll",
-  );
+  callRetrying("poll", [table, BigInt(entries.length), timeout]);
   return results(table, entries.length);
 }
 
@@ -106,7 +103,7 @@ const EFD_FLAGS = 0o2000000 | 0o4000; // EFD_CLOEXEC | EFD_NONBLOCK
 
 /** A descriptor that becomes readable on demand, and stays so. */
 export class Waker implements Disposable {
-  readonly #fd = Fd.adopt(check(libc().eventfd(0, EFD_FLAGS), "eventfd"));
+  readonly #fd = Fd.adopt(call("eventfd", [0, EFD_FLAGS]));
 
   get number(): number {
     return this.#fd.number;

@@ -19,14 +19,12 @@
  * @module
  */
 
-import { check, libc } from "./libc.ts";
+import { call, libc } from "./libc.ts";
 import { Mapping } from "./mapping.ts";
 import { createMemfd } from "./memfd.ts";
 
-/** System call numbers, by architecture. */
-const SYS_FUTEX = { x86_64: 202n, aarch64: 98n } as const;
 /** Not private: the owner is in another process. Linux 5.14. */
-const FUTEX_LOCK_PI2 = 13n;
+const FUTEX_LOCK_PI2 = 13;
 const CLOCK_MONOTONIC = 1;
 const NANOSECONDS = 1_000_000_000n;
 const WORD_BYTES = 4;
@@ -71,13 +69,12 @@ export class PriorityBooster implements Disposable {
     const deadline = BigInt64Array.of(end / NANOSECONDS, end % NANOSECONDS);
     try {
       const result = await libc().futex_on_thread(
-        SYS_FUTEX[Deno.build.arch],
         this.#mapping.address + BigInt(word * WORD_BYTES),
         FUTEX_LOCK_PI2,
-        0n,
+        0,
         new Uint8Array(deadline.buffer),
       );
-      if (result === 0n) return "released";
+      if (result === 0) return "released";
       // The other thread's errno is not accessible.
       return now() >= end ? "over" : "refused";
     } finally {
@@ -95,7 +92,7 @@ export class PriorityBooster implements Disposable {
 function now(): bigint {
   const time = new BigInt64Array(2);
   const bytes = new Uint8Array(time.buffer);
-  check(libc().clock_gettime(CLOCK_MONOTONIC, bytes), "clock_gettime");
+  call("clock_gettime", [CLOCK_MONOTONIC, bytes]);
   const [seconds = 0n, nanoseconds = 0n] = time;
   return seconds * NANOSECONDS + nanoseconds;
 }

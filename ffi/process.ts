@@ -5,7 +5,7 @@
  */
 
 import { Fd } from "./fd.ts";
-import { check, libc } from "./libc.ts";
+import { call, libc } from "./libc.ts";
 import { POLLIN, pollNow } from "./poll.ts";
 import { type SignalName, SIGNALS } from "./signals.ts";
 import { WaitableFd } from "./waitable_fd.ts";
@@ -31,8 +31,7 @@ export class PidFd implements Disposable {
    * first.
    */
   static open(pid: number): PidFd {
-    const number = libc().pidfd_open(SYS_PIDFD_OPEN, BigInt(pid), 0n);
-    return new PidFd(pid, check(number, "pidfd_open", `process ${pid}`));
+    return new PidFd(pid, call("pidfd_open", [pid, 0], `process ${pid}`));
   }
 
   /** Takes ownership of a pidfd. */
@@ -52,31 +51,17 @@ export class PidFd implements Disposable {
    * it has ended, EPERM without the right to trace it.
    */
   getFd(targetFd: number): Fd {
-    const number = libc().pidfd_getfd(
-      SYS_PIDFD_GETFD,
-      BigInt(this.number),
-      BigInt(targetFd),
-      0n,
-    );
-    return Fd.adopt(check(
-      number,
-      "pidfd_getfd",
-      `descriptor ${targetFd} of process ${this.pid}`,
-    ));
+    const subject = `descriptor ${targetFd} of process ${this.pid}`;
+    return Fd.adopt(call("pidfd_getfd", [this.number, targetFd, 0], subject));
   }
 
   /**
    * @throws {OsError} ESRCH when the process has ended and was reaped, EPERM.
    */
   sendSignal(signal: SignalName): void {
-    const result = libc().pidfd_send_signal(
-      SYS_PIDFD_SEND_SIGNAL,
-      BigInt(this.number),
-      BigInt(SIGNALS[signal]),
-      0n,
-      0n,
-    );
-    check(result, "pidfd_send_signal", `${signal} to process ${this.pid}`);
+    const subject = `${signal} to process ${this.pid}`;
+    const args = [this.number, SIGNALS[signal], null, 0] as const;
+    call("pidfd_send_signal", args, subject);
   }
 
   /** Whether the process has ended; it may still be a zombie. */
@@ -119,10 +104,6 @@ const PIDFD_INFO_SIZE = 64;
 const PIDFD_INFO_EXIT = 8n;
 const EXIT_STATUS_AT = 60;
 const PIDFD_GET_INFO = 0xc040ff0bn;
-
-const SYS_PIDFD_SEND_SIGNAL = 424n;
-const SYS_PIDFD_OPEN = 434n;
-const SYS_PIDFD_GETFD = 438n;
 
 /** Its public members, so that tests can replace it. */
 export type ProcessHandle = Pick<PidFd, keyof PidFd>;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { check, ifPossible, libc, OsError, osError } from "./libc.ts";
+import { call, ifPossible, OsError, osError } from "./libc.ts";
 import { addressOf } from "./memory.ts";
 
 const PTRACE_DETACH = 17;
@@ -80,7 +80,7 @@ function waitForStop(pid: number): void {
   const deadline = performance.now() + STOP_MS;
   do {
     const flags = WSTOPPED | WEXITED | WNOHANG | WALL;
-    check(libc().waitid(P_PID, pid, info, flags), "waitid", `process ${pid}`);
+    call("waitid", [P_PID, pid, info, flags], `process ${pid}`);
     if (new DataView(info.buffer).getInt32(SIGINFO_PID, true) === pid) return;
   } while (performance.now() < deadline);
   throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
@@ -100,8 +100,8 @@ function trace(
   data: Uint8Array<ArrayBuffer> | null,
   subject?: string,
 ): number {
-  const result = libc().ptrace(request, pid, BigInt(address), data);
-  return check(Number(result), "ptrace", subject ?? `process ${pid}`);
+  const args = [request, pid, BigInt(address), data] as const;
+  return call("ptrace", args, subject ?? `process ${pid}`);
 }
 
 /**
@@ -115,9 +115,9 @@ export function addSeccompFilter(filter: Uint8Array<ArrayBuffer>): void {
   program.setUint16(0, filter.length / INSTRUCTION_SIZE, true);
   program.setBigUint64(8, addressOf(filter), true);
   const bytes = new Uint8Array(program.buffer);
-  check(
-    libc().prctl(PR_SET_SECCOMP, MODE_FILTER, addressOf(bytes), 0n, 0n),
+  call(
     "prctl",
+    [PR_SET_SECCOMP, MODE_FILTER, addressOf(bytes), 0n, 0n],
     "seccomp filter",
   );
 }

@@ -8,7 +8,7 @@
 
 import { errnoNumber } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { check, checkRetrying, ifPossible, libc, osError } from "./libc.ts";
+import { call, check, ifPossible, libc, osError } from "./libc.ts";
 import { cString, foreignBytes } from "./memory.ts";
 import { POLLIN, POLLOUT } from "./poll.ts";
 import { PidFd } from "./process.ts";
@@ -35,6 +35,7 @@ const SUN_PATH_SIZE = 108;
 
 const EAGAIN = errnoNumber("EAGAIN");
 const ECONNABORTED = errnoNumber("ECONNABORTED");
+const EINTR = errnoNumber("EINTR");
 const EINVAL = errnoNumber("EINVAL");
 const ENOPROTOOPT = errnoNumber("ENOPROTOOPT");
 
@@ -50,6 +51,16 @@ export interface Received {
   /** Empty at the end of the stream. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly descriptors: readonly Fd[];
+}
+
+/** Gets an option of SOL_SOCKET; returns the result of getsockopt(2). */
+export function socketOption(
+  socket: number,
+  option: number,
+  value: Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+): number {
+  const size = Uint32Array.of(value.byteLength);
+  return libc().getsockopt(socket, SOL_SOCKET, option, value, size);
 }
 
 /** One end of a connection. */
@@ -70,10 +81,7 @@ export class UnixSocket implements Disposable {
   /** Two sockets connected with each other. */
   static pair(): [UnixSocket, UnixSocket] {
     const pair = new Int32Array(new ArrayBuffer(8));
-    check(
-      libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, pair),
-      "socketpair",
-    );
+    call("socketpair", [AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, pair]);
     const [left = -1, right = -1] = pair;
     return [new UnixSocket(Fd.adopt(left)), new UnixSocket(Fd.adopt(right))];
   }
@@ -107,18 +115,8 @@ export class UnixSocket implements Disposable {
    */
   peerCredentials(): PeerCredentials {
     const credentials = new Uint32Array(3);
-    const size = Uint32Array.of(credentials.byteLength);
-    check(
-      libc().getsockopt(
-        this.number,
-        SOL_SOCKET,
-        SO_PEERCRED,
-        credentials,
-        size,
-      ),
-      "getsockopt",
-      this.number,
-    );
+    const asked = socketOption(this.number, SO_PEERCRED, credentials);
+    check(asked, "getsockopt", this.number);
     const [pid = 0, uid = 0, gid = 0] = credentials;
     return { pid, uid, gid };
   }
@@ -136,14 +134,7 @@ export class UnixSocket implements Disposable {
   #peerProcess(): PidFd {
     const { pid } = this.peerCredentials();
     const number = new Int32Array(1);
-    const size = Uint32Array.of(number.byteLength);
-    const result = libc().getsockopt(
-      this.number,
-      SOL_SOCKET,
-      SO_PEERPIDFD,
-      number,
-      size,
-    );
+    const result = socketOption(this.number, SO_PEERPIDFD, number);
     if (result === -ENOPROTOOPT) return PidFd.open(pid);
     const subject = `peer of descriptor ${this.number}`;
     // Later kernels return ESRCH.
@@ -253,7 +244,7 @@ export class UnixSocket implements Disposable {
 
   /** Ends this direction: the peer sees the end of the stream. */
   finish(): void {
-    check(libc().shutdown(this.number, SHUT_WR), "shutdown", this.number);
+    call("shutdown", [this.number, SHUT_WR], this.number);
   }
 
   /**
@@ -261,7 +252,7 @@ export class UnixSocket implements Disposable {
    * end of the stream.
    */
   refuseMore(): void {
-    check(libc().shutdown(this.number, SHUT_RD), "shutdown", this.number);
+    call("shutdown", [this.number, SHUT_RD], this.number);
   }
 
   /**
@@ -311,7 +302,7 @@ export class UnixListener implements Disposable {
       const bound = libc().bind(fd.number, address, address.length);
       if (umask !== undefined) libc().umask(umask);
       check(bound, "bind", path);
-      check(libc().listen(fd.number, backlog), "listen", path);
+      call("listen", [fd.number, backlog], path);
       return new UnixListener(path, fd);
     } catch (error) {
       fd.close();
@@ -358,17 +349,11 @@ function checkUnlessAgain(
   syscall: string,
   subject: string | number,
 ): number | undefined {
-  let result = 0;
-  checkRetrying(
-    () => {
-      result = call();
-      const again = result === -EAGAIN || result === -ECONNABORTED;
-      return again ? 0 : result;
-    },
-    syscall,
-    subject,
-  );
-  return result < 0 ? undefined : result;
+  for (;;) {
+    const result = call();
+    if (result === -EAGAIN || result === -ECONNABORTED) return undefined;
+    if (result !== -EINTR) return check(result, syscall, subject);
+  }
 }
 
 async function waitUntil(
@@ -386,7 +371,7 @@ async function waitUntil(
 
 function newSocket(): Fd {
   return Fd.adopt(
-    check(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0), "socket"),
+    call("socket", [AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0]),
   );
 }
 
@@ -441,15 +426,6 @@ function setSendTimeout(number: number, timeoutMs: number): void {
     microseconds / 1_000_000n,
     microseconds % 1_000_000n,
   );
-  check(
-    libc().setsockopt(
-      number,
-      SOL_SOCKET,
-      SO_SNDTIMEO,
-      value,
-      value.byteLength,
-    ),
-    "setsockopt",
-    number,
-  );
+  const option = [SOL_SOCKET, SO_SNDTIMEO, value, value.byteLength] as const;
+  call("setsockopt", [number, ...option], number);
 }

@@ -7,8 +7,8 @@
 import { Child } from "./child.ts";
 import { environ, environmentVector, withVariables } from "./environment.ts";
 import { duplicate, type Fd, getCloexec } from "./fd.ts";
-import { check, ifPossible, libc, osError } from "./libc.ts";
-import { withPidNamespace } from "./pid_namespace.ts";
+import { call, ifPossible } from "./libc.ts";
+import { withPidNamespace } from "./namespaces.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
 import { O_RDWR } from "./open_flags.ts";
@@ -96,18 +96,9 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
         ? openFilesVariable(openFiles, Deno.env.toObject())
         : {},
     );
-    checkNumber(
-      libc().posix_spawnp(
-        pid,
-        file,
-        actions.struct,
-        attributes.struct,
-        words,
-        given ?? environ(),
-      ),
-      "posix_spawnp",
-      program,
-    );
+    const environment = given ?? environ();
+    const how = [actions.struct, attributes.struct] as const;
+    call("posix_spawnp", [pid, file, ...how, words, environment], program);
   }
   return new Child(pid[0] ?? 0);
 }
@@ -149,64 +140,36 @@ function inheritable(): number[] {
     );
 }
 
-/** For functions that return the error number itself. */
-function checkNumber(errno: number, syscall: string, detail?: string): void {
-  check(-errno, syscall, detail);
-}
-
 /** What the child does with its descriptors before the exec, in this order. */
 class FileActions implements Disposable {
   readonly struct = new Uint8Array(FILE_ACTIONS_SIZE);
 
   constructor() {
-    checkNumber(
-      libc().posix_spawn_file_actions_init(this.struct),
-      "posix_spawn_file_actions_init",
-    );
+    call("posix_spawn_file_actions_init", [this.struct]);
   }
 
   duplicate(source: number, target: number): void {
-    checkNumber(
-      libc().posix_spawn_file_actions_adddup2(this.struct, source, target),
-      "posix_spawn_file_actions_adddup2",
-      `descriptor ${target}`,
-    );
+    const args = [this.struct, source, target] as const;
+    call("posix_spawn_file_actions_adddup2", args, target);
   }
 
   close(number: number): void {
-    checkNumber(
-      libc().posix_spawn_file_actions_addclose(this.struct, number),
-      "posix_spawn_file_actions_addclose",
-      `descriptor ${number}`,
-    );
+    const args = [this.struct, number] as const;
+    call("posix_spawn_file_actions_addclose", args, number);
   }
 
   open(number: number, path: string, flags: number): void {
-    checkNumber(
-      libc().posix_spawn_file_actions_addopen(
-        this.struct,
-        number,
-        cString(path),
-        flags,
-        0,
-      ),
-      "posix_spawn_file_actions_addopen",
-      path,
-    );
+    const args = [this.struct, number, cString(path), flags, 0] as const;
+    call("posix_spawn_file_actions_addopen", args, path);
   }
 
   changeDirectory(path: string): void {
-    const name = "posix_spawn_file_actions_addchdir_np";
-    const call = libc()[name];
-    if (call === null) throw osError("ENOSYS", name, path);
-    checkNumber(call(this.struct, cString(path)), name, path);
+    const args = [this.struct, cString(path)] as const;
+    call("posix_spawn_file_actions_addchdir_np", args, path);
   }
 
   [Symbol.dispose](): void {
-    checkNumber(
-      libc().posix_spawn_file_actions_destroy(this.struct),
-      "posix_spawn_file_actions_destroy",
-    );
+    call("posix_spawn_file_actions_destroy", [this.struct]);
   }
 }
 
@@ -219,32 +182,17 @@ class Attributes implements Disposable {
     const ignored = new Uint8Array(SIGSET_SIZE);
     const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
       (newSession ? POSIX_SPAWN_SETSID : 0);
-    check(libc().sigemptyset(none), "sigemptyset");
-    check(libc().sigemptyset(ignored), "sigemptyset");
+    call("sigemptyset", [none]);
+    call("sigemptyset", [ignored]);
     // Handlers are reset by the exec anyway, but ignored signals stay ignored.
-    check(libc().sigaddset(ignored, SIGNALS.SIGPIPE), "sigaddset");
-    checkNumber(
-      libc().posix_spawnattr_init(this.struct),
-      "posix_spawnattr_init",
-    );
-    checkNumber(
-      libc().posix_spawnattr_setsigmask(this.struct, none),
-      "posix_spawnattr_setsigmask",
-    );
-    checkNumber(
-      libc().posix_spawnattr_setsigdefault(this.struct, ignored),
-      "posix_spawnattr_setsigdefault",
-    );
-    checkNumber(
-      libc().posix_spawnattr_setflags(this.struct, flags),
-      "posix_spawnattr_setflags",
-    );
+    call("sigaddset", [ignored, SIGNALS.SIGPIPE]);
+    call("posix_spawnattr_init", [this.struct]);
+    call("posix_spawnattr_setsigmask", [this.struct, none]);
+    call("posix_spawnattr_setsigdefault", [this.struct, ignored]);
+    call("posix_spawnattr_setflags", [this.struct, flags]);
   }
 
   [Symbol.dispose](): void {
-    checkNumber(
-      libc().posix_spawnattr_destroy(this.struct),
-      "posix_spawnattr_destroy",
-    );
+    call("posix_spawnattr_destroy", [this.struct]);
   }
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { getAffinity, setAffinity } from "../../ffi/affinity.ts";
 import { OsError } from "../../ffi/libc.ts";
 import {
+  getAffinity,
   getScheduling,
   type Scheduling,
+  setAffinity,
   setScheduling,
 } from "../../ffi/scheduling.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { errnoName, errnoNumber } from "../../ffi/errno.ts";
 import { Fd } from "../../ffi/fd.ts";
-import { ifPossible, libc, OsError, osError } from "../../ffi/libc.ts";
+import { call, ifPossible, libc, OsError, osError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { addSeals, createMemfd, SEAL_GROW } from "../../ffi/memfd.ts";
 import { cString, cStringVector } from "../../ffi/memory.ts";
@@ -86,6 +86,26 @@ Deno.test("a failure in 64 bits carries its errno, too", () => {
     assertEquals(libc().lseek(-1, 0n, 0), -9n);
     assertEquals(libc().lseek(0, 0n, 99), -22n);
   }
+});
+
+Deno.test("all ways to report a failure lead to the same error", () => {
+  const pid = 2 ** 30;
+  const failures: [string, () => unknown][] = [
+    ["close: Bad file descriptor (EBADF)", () => call("close", [-1])],
+    // Returns the error number itself.
+    [
+      "posix_fadvise: Bad file descriptor (EBADF)",
+      () => call("posix_fadvise", [-1, 0n, 0n, 0]),
+    ],
+    // A system call by its number.
+    ["pidfd_open: No such process (ESRCH)", () => call("pidfd_open", [pid, 0])],
+  ];
+  for (const [message, action] of failures) {
+    const error = assertThrows(action, OsError);
+    assertEquals(error.message, `Cannot ${message}`);
+  }
+  using memfd = createMemfd("advised");
+  assertEquals(call("posix_fadvise", [memfd.number, 0n, 0n, 0]), 0);
 });
 
 Deno.test("the message names action, object and reason", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { getAffinity, setAffinity } from "../../ffi/affinity.ts";
+import { getAffinity, setAffinity } from "../../ffi/scheduling.ts";
 import { OsError } from "../../ffi/libc.ts";
 import {
   getLimit,

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { setAffinity } from "../../ffi/affinity.ts";
-import { getScheduling, setScheduling } from "../../ffi/scheduling.ts";
+import {
+  getScheduling,
+  setAffinity,
+  setScheduling,
+} from "../../ffi/scheduling.ts";
 import { isObject, type Json } from "../../lib/qmp/mod.ts";
 import { cgroupMounts, folderOf } from "../../lib/proc/cgroup.ts";
 import { readPlacement } from "../../lib/proc/placement.ts";

@@ -1,10 +1,10 @@
 /** A VM whose guest stood still is scheduled afterwards as it was before. */
 
 import { assert, assertEquals } from "@std/assert";
-import { setAffinity } from "../../ffi/affinity.ts";
 import {
   getScheduling,
   type Scheduling,
+  setAffinity,
   setScheduling,
 } from "../../ffi/scheduling.ts";
 import { type Placement, readPlacement } from "../../lib/proc/placement.ts";

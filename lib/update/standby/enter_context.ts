@@ -12,11 +12,11 @@ import {
   becomeUser,
   changeDirectory,
   changeRoot,
-  enterNamespace,
   setPersonality,
   setUmask,
 } from "../../../ffi/identity.ts";
-import { getIoPriority, setIoPriority } from "../../../ffi/io_priority.ts";
+import { enterNamespace } from "../../../ffi/namespaces.ts";
+import { getIoPriority, setIoPriority } from "../../../ffi/scheduling.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import { getLimit, resources, setLimit } from "../../../ffi/limits.ts";
 import { geteuid } from "../../../ffi/process.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { Credentials } from "../../../ffi/identity.ts";
-import { getIoPriority } from "../../../ffi/io_priority.ts";
+import { getIoPriority } from "../../../ffi/scheduling.ts";
 import { type Confinement, readStatus } from "../../proc/status.ts";
 import { parseEnvironment } from "../../proc/environ.ts";
 import { type Cgroups, readCgroups } from "../../proc/cgroup.ts";
@@ -22,7 +22,7 @@ import { type LimitTexts, parseLimits } from "../../../ffi/limits.ts";
 import { readProcText } from "../../proc/file.ts";
 import { Fd } from "../../../ffi/fd.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
-import { ownerOf } from "../../../ffi/namespace_owner.ts";
+import { ownerOf } from "../../../ffi/namespaces.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/open_flags.ts";
 import { type KeptModule, openModules } from "../process/modules.ts";
 import { UpdateProblem } from "../error.ts";

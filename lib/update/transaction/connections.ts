@@ -1,8 +1,11 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
-import { shutDown } from "../../../ffi/shut_down.ts";
-import { endWaiting, listensAt } from "../../../ffi/listening_socket.ts";
+import {
+  endWaiting,
+  listensAt,
+  shutDown,
+} from "../../../ffi/foreign_socket.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 
 /**

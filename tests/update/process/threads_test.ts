@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { setAffinity } from "../../../ffi/affinity.ts";
 import type { Child } from "../../../ffi/child.ts";
-import { getScheduling, setScheduling } from "../../../ffi/scheduling.ts";
+import {
+  getScheduling,
+  setAffinity,
+  setScheduling,
+} from "../../../ffi/scheduling.ts";
 import { spawn } from "../../../ffi/spawn.ts";
 import {
   type Executor,

@@ -1,5 +1,5 @@
 /**
- * A duplicate of a unix socket that another program listens on.
+ * Sockets of another program, by a duplicate of the descriptor.
  *
  * @module
  */
@@ -7,21 +7,20 @@
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 import { POLLIN, pollNow } from "./poll.ts";
+import { socketOption } from "./socket.ts";
 
-const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
 const AF_UNIX = 1;
 const SOCK_CLOEXEC = 0o2000000;
 /** `struct sockaddr_un`: the family, then a path of 108 bytes at most. */
 const ADDRESS_SIZE = 110;
 const FAMILY_SIZE = 2;
+const SHUT_RDWR = 2;
 
 /** The path of a listening unix socket; undefined for any other descriptor. */
 export function listensAt({ number }: Fd): string | undefined {
   const accepts = new Int32Array(1);
-  const size = Uint32Array.of(accepts.byteLength);
-  const asked = libc()
-    .getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, accepts, size);
+  const asked = socketOption(number, SO_ACCEPTCONN, accepts);
   if (asked < 0 || accepts[0] !== 1) return undefined;
   const address = new Uint8Array(ADDRESS_SIZE);
   const length = Uint32Array.of(address.length);
@@ -49,4 +48,12 @@ export function endWaiting({ number }: Fd, limit: number): void {
     if (accepted < 0) return;
     Fd.adopt(accepted).close();
   }
+}
+
+/**
+ * Shuts a connection down, for all duplicates of the socket and for the peer. A
+ * socket without a connection stays as it is.
+ */
+export function shutDown(socket: Fd): void {
+  libc().shutdown(socket.number, SHUT_RDWR);
 }

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { duplicate, Fd } from "../../ffi/fd.ts";
 import { OsError } from "../../ffi/libc.ts";
-import { endWaiting, listensAt } from "../../ffi/listening_socket.ts";
+import { endWaiting, listensAt, shutDown } from "../../ffi/foreign_socket.ts";
+import { createMemfd } from "../../ffi/memfd.ts";
 import { UnixListener, UnixSocket } from "../../ffi/socket.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -37,4 +38,10 @@ Deno.test("waiting connections are closed, and later ones accepted", async () =>
   using _accepted = await listener.accept(TIMEOUT_MS);
   third.finish();
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a file that is no socket is left alone", () => {
+  using memfd = createMemfd("no-socket");
+  shutDown(memfd);
+  assertEquals(memfd.stat().isFile, true);
 });
