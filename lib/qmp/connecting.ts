@@ -190,6 +190,7 @@ export async function explainSilence(
   }
   return new QmpBusyError(
     `Another client holds the monitor "${where}"`,
+    peer?.pid,
     {
       remedy: "End the other client, or give the machine a second monitor; " +
         "if there is no other client, the process hangs",

@@ -61,7 +61,12 @@ export class QmpConnectError extends QmpError {
 export class QmpBusyError extends QmpConnectError {
   override readonly name: string = "QmpBusyError";
 
-  constructor(message: string, advice?: ErrorAdvice) {
+  constructor(
+    message: string,
+    /** The process of the monitor, if it is known. */
+    readonly pid: number | undefined,
+    advice?: ErrorAdvice,
+  ) {
     super("busy", message, advice, "qmp-busy");
   }
 }

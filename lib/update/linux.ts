@@ -4,7 +4,13 @@
  * @module
  */
 
-import { QmpClient } from "../qmp/mod.ts";
+import { QmpBusyError, QmpClient } from "../qmp/mod.ts";
+import { CmdlineError } from "../cmdline/mod.ts";
+import { ifThere } from "../gone.ts";
+import { readCommandLine } from "../proc/cmdline.ts";
+import { CommandLine } from "./command/command_line.ts";
+import { isOfLibvirt } from "./command/obstacles.ts";
+import { RefusedError } from "./error.ts";
 import { readLiveProcess } from "./command/live_process.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
 import { preflight } from "./preflight/preflight.ts";
@@ -19,6 +25,7 @@ import { openNamed } from "../proc/process_name.ts";
 import { OldMemory } from "./process/old_memory.ts";
 import { isSameIdentity } from "../proc/file_identity.ts";
 import { lastingGroups } from "./process/service.ts";
+import { replacedLibraries } from "./process/successor.ts";
 import { restoreThreads } from "./process/threads.ts";
 import { Urgency } from "./process/urgency.ts";
 import { RunDirectory } from "./run/directory.ts";
@@ -38,14 +45,27 @@ import { Fingerprint } from "./vm/fingerprint.ts";
 
 /** This host. */
 export const LINUX: System = {
-  connect: (address, patience) => QmpClient.connect(address, patience),
+  connect: async (address, patience) => {
+    try {
+      return await QmpClient.connect(address, patience);
+    } catch (error) {
+      if (error instanceof QmpBusyError && error.pid !== undefined) {
+        await requireNoLibvirt(error.pid);
+      }
+      throw error;
+    }
+  },
   facts: gatherFacts,
 
   // A new file at the same path counts as another program, even if its version
-  // is the same.
+  // is the same, and so does a program with other libraries.
   isCurrent: async ({ pid, executable }, binary) => {
     const info = await new ProcessFiles(pid).stat(binary);
-    return info !== undefined && isSameIdentity(info.identity, executable);
+    const isSame = info !== undefined &&
+      isSameIdentity(info.identity, executable) &&
+      (await replacedLibraries(pid)).length === 0;
+    if (isSame) await requireFinished(pid);
+    return isSame;
   },
 
   lock: (pid) => VmLock.take(pid),
@@ -82,7 +102,7 @@ export const LINUX: System = {
   preflight: async ({ client, facts, processContext }, plan, options) =>
     await preflight({
       ...{ client, facts, ...plan },
-      binary: options.binary ?? facts.executable.path,
+      binary: options.binary ?? facts.successor,
       namedByOperator: options.binary !== undefined,
       seccomp: processContext.seccomp,
       allowWeakerConfinement: options.allowWeakerConfinement ?? false,
@@ -130,3 +150,36 @@ export const LINUX: System = {
   destination: (vm, program, timeoutMs, budget) =>
     Destination.connect(vm, program, timeoutMs, budget),
 };
+
+/** A VM in the midst of an update may execute the new program already. */
+async function requireFinished(pid: number): Promise<void> {
+  for await (const directory of RunDirectory.list()) {
+    if (directory.pid !== pid) continue;
+    throw new RefusedError(
+      "unfinished",
+      `An update of process ${pid} is under way, or was left unfinished`,
+      { remedy: "Run cprctl recover" },
+    );
+  }
+}
+
+/**
+ * libvirt is the one client of its VMs' monitors: ending it would end its
+ * management of the VM.
+ */
+async function requireNoLibvirt(pid: number): Promise<void> {
+  const argv = await ifThere(readCommandLine(pid)) ?? [];
+  try {
+    if (!isOfLibvirt(CommandLine.parse("QEMU", argv))) return;
+  } catch (error) {
+    if (error instanceof CmdlineError) return;
+    throw error;
+  }
+  throw new RefusedError(
+    "libvirt",
+    `Process ${pid} is a VM that libvirt manages, which is not supported`,
+    {
+      remedy: "Update it with libvirt, such as by virsh managedsave and start",
+    },
+  );
+}

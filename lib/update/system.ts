@@ -69,7 +69,12 @@ export interface System {
   /** @throws {QmpError} */
   connect(address: QmpAddress, patience: ConnectOptions): Promise<QmpClient>;
   facts(client: QmpClient): Promise<Facts>;
-  /** Whether the VM executes the very file at a path, as the VM sees it. */
+  /**
+   * Whether the VM executes the very file at a path, as the VM sees it, with
+   * the libraries that are on disk.
+   *
+   * @throws {RefusedError} when it does, but an update of it is not finished
+   */
   isCurrent(facts: Facts, binary: string): Promise<boolean>;
   /** @throws {RefusedError} when another cprctl works on the VM */
   lock(pid: number): Promise<Disposable>;

@@ -67,6 +67,11 @@ const NEW_STARTS = 2;
 
 /** Which VM to check, and how. */
 export interface CheckRequest extends UpdateRequest {
+  /**
+   * Whether every check runs also for a VM that executes the wanted program
+   * already, which an update may skip: it may never be able to leave it.
+   */
+  readonly always?: boolean | undefined;
   /** Called with the command line that an update would execute. */
   readonly onCommand?: ((argv: readonly string[]) => void) | undefined;
 }
@@ -107,12 +112,20 @@ export async function check(
   request: CheckRequest,
   system: System = LINUX,
 ): Promise<Report> {
-  await using context = new UpdateContext(request, system);
-  const error = await run(context, "preflight", () => {
+  const { always, skipIfCurrent, binary, onCommand } = request;
+  const skips = skipIfCurrent === true && always !== true;
+  const wanted = { ...request, skipIfCurrent: skips };
+  await using context = new UpdateContext(wanted, system);
+  let outcome: Outcome = "would-update";
+  const error = await run(context, "preflight", async () => {
     refuseIfInterrupted(context.signals);
-    request.onCommand?.(context.plan.command.argv);
+    const { found, plan } = context;
+    const isCurrent = skipIfCurrent === true &&
+      await system.isCurrent(found, binary ?? found.successor);
+    if (isCurrent) outcome = "up-to-date";
+    else onCommand?.(plan.command.argv);
   });
-  return reportOf(context, error, "would-update");
+  return reportOf(context, error, outcome);
 }
 
 /**
@@ -126,14 +139,14 @@ export async function check(
 async function run(
   context: UpdateContext,
   until: PhaseName,
-  last?: () => void,
+  last?: () => Promise<void>,
 ): Promise<unknown> {
   for (const { name, run, recourse } of CPR_EXEC) {
     try {
       await context.clock.begin(name);
       if (await run(context) === "done") break;
       if (name !== until) continue;
-      last?.();
+      await last?.();
       break;
     } catch (error) {
       return await failed(context, recourse, error);
@@ -151,9 +164,11 @@ function reportOf(
   const { report } = context;
   if (report === undefined) throw error;
   if (error !== undefined) addFailure(report, error);
-  else if (report.outcome !== "up-to-date") {
-    report.outcome = success;
-    report.changed = true;
+  else if (report.outcome !== "up-to-date") report.outcome = success;
+  report.changed = error === undefined && report.outcome !== "up-to-date";
+  if (report.outcome === "up-to-date") {
+    report.to = report.from;
+    report.command_changes = [];
   }
   return context.finish(report);
 }

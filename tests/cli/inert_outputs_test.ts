@@ -66,7 +66,14 @@ Deno.test("reports: in words, as JSON, as pages", async () => {
 Deno.test("many VMs: in words, as JSON", async () => {
   const all = allReport({
     results: REPORTS,
-    leftOut: [{ pid: 7, name: HOSTILE, qmp: HOSTILE, why: HOSTILE }],
+    leftOut: [{
+      pid: 7,
+      name: HOSTILE,
+      qmp: HOSTILE,
+      code: "sandbox",
+      due: true,
+      why: HOSTILE,
+    }],
     unreadable: 0,
     interrupted: false,
     durationMs: 1,

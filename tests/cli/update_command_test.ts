@@ -91,6 +91,15 @@ Deno.test("a name that no VM has is an error", async () => {
   assertStringIncludes(none.stdout, "No matching VM; ");
 });
 
+Deno.test("a host on which no VM can be seen is an error", async () => {
+  const { code, stderr, stdout } = await runHere(["update", "--all"], {
+    workOnHost: (request) => workOnAll({ ...request, vms: [], unreadable: 2 }),
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "error: Every VM here belongs to another user");
+  assertStringIncludes(stdout, "2 of other users not visible");
+});
+
 Deno.test("with --all and --json there is one document", async () => {
   const { stdout, stderr } = await update("--all", "--json");
   const document = v.parse(allReportSchema, JSON.parse(stdout));
@@ -193,6 +202,7 @@ Deno.test("update --check is check", async () => {
     address: { path: "/run/a.qmp" },
     binary: "/opt/q",
     skipIfCurrent: false,
+    always: true,
     allowWeakerConfinement: false,
     timeoutMs: 7_000,
     self: selfCommand(),

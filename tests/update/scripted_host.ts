@@ -33,6 +33,8 @@ export interface Script {
   /** The saved state is half of one. */
   readonly torn?: boolean;
   readonly checks?: "refuse";
+  /** The VM executes the wanted program already. */
+  readonly current?: true;
   /** The new program never answers. */
   readonly silent?: boolean;
   /** The run directory cannot be used as it should. */
@@ -89,7 +91,7 @@ export class ScriptedHost implements AsyncDisposable {
     return {
       connect: () => this.#source.connect(),
       facts: () => Promise.resolve(FACTS),
-      isCurrent: () => Promise.resolve(false),
+      isCurrent: () => Promise.resolve(this.#script.current ?? false),
       lock: () => Promise.resolve({ [Symbol.dispose]() {} }),
       open: () => Promise.resolve(this.ended ? undefined : this.#process("vm")),
       pin: () =>

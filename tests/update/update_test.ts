@@ -8,7 +8,7 @@ import {
   RefusedError,
   UpdateProblem,
 } from "../../lib/update/error.ts";
-import { CPR_EXEC, update } from "../../lib/update/update.ts";
+import { check, CPR_EXEC, update } from "../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "./scripted_host.ts";
 import { type Answer, CLOSES, Refusal } from "./scripted_monitor.ts";
 
@@ -471,3 +471,22 @@ Deno.test("the tests cover every row of the table", () => {
 function failsToConnect(): never {
   throw new QmpError("qmp-connect", "Nobody listens");
 }
+
+Deno.test("a check of a VM that is up to date runs the checks, if it is to", async () => {
+  for (
+    const [always, checks, outcome] of [
+      [true, undefined, "up-to-date"],
+      [true, "refuse", "refused"],
+      [false, "refuse", "up-to-date"],
+    ] as const
+  ) {
+    await using host = new ScriptedHost({
+      current: true,
+      ...checks === undefined ? {} : { checks },
+    });
+    const { address, self } = REQUEST;
+    const request = { address, self, skipIfCurrent: true, always };
+    const report = await check(request, host.system);
+    assertEquals([report.outcome, report.changed], [outcome, false]);
+  }
+});

@@ -67,7 +67,8 @@ async function info(options: InfoOptions): Promise<Answer> {
     return { changed: false, vms, unreadable, skipped };
   }
   const report = await check({
-    ...{ address: qmp, binary, skipIfCurrent: true, self: selfCommand() },
+    ...{ address: qmp, binary, skipIfCurrent: true, always: true },
+    self: selfCommand(),
     allowWeakerConfinement: allow_weaker_confinement,
   });
   return {

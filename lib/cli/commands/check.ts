@@ -8,8 +8,9 @@ export const checkCommand = command({
   description:
     "Run every check of an update and stop before the VM is touched. Prints " +
     "each check with its verdict and remedy, and how the command line would " +
-    "change. Exit status 0 means that an update would go ahead or has nothing " +
-    "to do, 3 that it would be refused.",
+    "change; also for a VM that runs the new binary already. Exit status 0 " +
+    "means that an update would go ahead or has nothing to do, 3 that it " +
+    "would be refused.",
   usage: VM_USAGE,
   options: VM_OPTIONS,
   operands: [],

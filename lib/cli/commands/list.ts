@@ -8,7 +8,7 @@ export const listCommand = command({
   brief: "List this host's VMs and which are due for an update",
   description:
     "List the QEMU processes and embedded machines of this host: what they " +
-    "run, whether their binary has been replaced since, and any obvious " +
+    "run, whether it or a library has been replaced since, and any obvious " +
     "reason why they cannot be updated. Changes nothing; each monitor is " +
     "asked for name, version and status. cprctl check tells whether an " +
     "update would really work.",

@@ -37,7 +37,7 @@ export const updateCommand = command({
   examples: [
     ["cprctl update --qmp /run/vm/a.qmp", "after a package upgrade"],
     ["cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu", "a custom build"],
-    ["cprctl update --qmp /run/vm/a.qmp --force", "after a library upgrade"],
+    ["cprctl update --qmp /run/vm/a.qmp --force", "although it is not due"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
     ["cprctl update --all", "every VM of this host"],
     ["cprctl update --all 'web-*' --jobs 4", "VMs by name"],

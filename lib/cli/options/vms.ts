@@ -30,8 +30,8 @@ export const VM_OPTIONS = {
   binary: {
     value: "PATH",
     parse: String,
-    brief: "New QEMU binary (default: whatever is now at the path of the " +
-      "running one)",
+    brief: "New QEMU binary (default: whatever is now at the path that the " +
+      "VM was started from)",
   } satisfies Valued<string>,
   force: { brief: "Update even if the VM already runs this binary" },
   "allow-weaker-confinement": WEAKER_OPTION,

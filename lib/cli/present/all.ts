@@ -22,7 +22,7 @@ import type { Presentation } from "./report.ts";
  */
 export async function presentAll(
   process: CliProcess,
-  { json, report: file }: Omit<Presentation, "view">,
+  { json, report: file, view }: Presentation,
   work: (watcher: AllWatcher) => Promise<AllReport>,
 ): Promise<AllReport> {
   const { stdout, stderr } = process;
@@ -36,7 +36,7 @@ export async function presentAll(
   }
   if (json) stdout.write(`${inertJson(report, 2)}\n`);
   out?.write(sumText(report));
-  process.exitCode = exitCodeOfAll(report);
+  process.exitCode = exitCodeOfAll(report, view);
   if (file !== undefined) await writePage(process, file, report);
   return report;
 }

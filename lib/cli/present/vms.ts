@@ -36,7 +36,9 @@ export async function workOnVms(
   const { jobs, "max-failures": maxFailures } = values;
   const request = requestOf(values);
   const work = (address: QmpAddress, observer: PhaseObserver) =>
-    engine[what]({ ...request, address, observer });
+    what === "check"
+      ? engine.check({ ...request, address, observer, always: true })
+      : engine.update({ ...request, address, observer });
   if ("address" in target) {
     if (jobs !== undefined || maxFailures !== undefined) {
       throw new UsageError("Cannot use --jobs or --max-failures with one VM", {
@@ -52,9 +54,9 @@ export async function workOnVms(
     return [report];
   }
   const { presentAll } = await import("./all.ts");
-  const { results, left_out } = await presentAll(
+  const { results, left_out, summary } = await presentAll(
     process,
-    values,
+    { ...values, view: what },
     (watcher) =>
       engine.workOnHost({
         ...target,
@@ -64,10 +66,18 @@ export async function workOnVms(
         work: ({ qmp: path }, observer) => work({ path }, observer),
       }),
   );
-  const isNamed = target.pattern !== ALL;
-  if (isNamed && results.length === 0 && left_out.length === 0) {
+  const others = summary.unreadable;
+  if (results.length > 0 || left_out.some(({ name }) => name !== null)) {
+    return results;
+  }
+  if (target.pattern !== ALL) {
     throw new CprctlError("no-vm", `No VM matches "${target.pattern}"`, {
       remedy: "Run cprctl list to see the names",
+    });
+  }
+  if (others > 0 && left_out.length === 0) {
+    throw new CprctlError("no-vm", "Every VM here belongs to another user", {
+      remedy: "Run cprctl as root",
     });
   }
   return results;

@@ -1,10 +1,6 @@
 /** The virtual machines of a host as a table. */
 
-import type {
-  BinaryState,
-  HostList,
-  ListedVm,
-} from "../../update/host/list.ts";
+import type { HostList, ListedVm } from "../../update/host/list.ts";
 import type { Look } from "../process.ts";
 import { aligned, columnsOf } from "../wording/columns.ts";
 import { printable } from "../wording/printable.ts";
@@ -14,13 +10,6 @@ const HEAD = ["PID", "NAME", "UPDATE", "STATUS", "VERSION", "QMP", "BINARY"];
 const UPDATE = HEAD.indexOf("UPDATE");
 const NOTHING = "-";
 const GAP = "  ";
-
-const DUE: Readonly<Record<BinaryState, readonly [text: string, tone: Tone]>> =
-  {
-    same: ["not due", "good"],
-    replaced: ["due", "careful"],
-    deleted: ["due", "careful"],
-  };
 
 /** Renders the table; the text ends with a line feed. */
 export function renderList(list: HostList, { colour }: Look): string {
@@ -63,17 +52,20 @@ function cells(vm: ListedVm): string[] {
   ].map(printable);
 }
 
-function verdict(
-  { obstacle, binary_state }: ListedVm,
-): readonly [string, Tone] {
-  return obstacle === null ? DUE[binary_state] : ["no", "bad"];
+function verdict({ obstacle, due }: ListedVm): readonly [string, Tone] {
+  if (obstacle !== null) return ["no", "bad"];
+  return due ? ["due", "careful"] : ["not due", "good"];
 }
 
-function reason({ obstacle, binary_state }: ListedVm): string | null {
-  if (obstacle !== null) return obstacle;
-  return binary_state === "deleted"
-    ? "name the new binary with --binary: the old one was deleted"
-    : null;
+function reason(vm: ListedVm): string | null {
+  if (vm.obstacle !== null) return vm.obstacle;
+  if (vm.binary_state === "deleted") {
+    return "name the new binary with --binary: the old one was deleted";
+  }
+  const [first, ...others] = vm.replaced_libraries;
+  if (first === undefined || vm.binary_state !== "same") return null;
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  return `a library was replaced: ${first}${more}`;
 }
 
 function footer(list: HostList): string[] {

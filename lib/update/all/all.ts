@@ -15,9 +15,10 @@
  * @module
  */
 
-import { type ListedVm, listVms } from "../host/list.ts";
+import { type ListedVm, listVms, NO_MONITOR } from "../host/list.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
+import type { Obstacle } from "../command/obstacles.ts";
 import { type PhaseName, type PhaseObserver, round } from "../phase.ts";
 import {
   addFailure,
@@ -107,7 +108,8 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
   const start = performance.now();
   const run = new FleetRun(request, signals);
   for (const { pid, why } of request.skipped ?? []) {
-    run.leaveOut({ pid, name: null, qmp: null }, why);
+    const unknown = { pid, name: null, qmp: null, due: true };
+    run.leaveOut(unknown, { code: "unreadable", text: why });
   }
   await run.work();
   return allReport({
@@ -143,10 +145,9 @@ class FleetRun {
     const waiting = this.#request.vms.entries();
     const worker = async () => {
       for (const [place, vm] of waiting) {
-        const why = vm.obstacle ?? this.#reasonToStop();
-        if (why !== undefined || !hasMonitor(vm)) {
-          this.leaveOut(vm, why ?? "it has no QMP socket");
-        } else await this.#workOn(vm, place);
+        const why = obstacleOf(vm) ?? this.#reasonToStop();
+        if (why !== undefined) this.leaveOut(vm, why);
+        else if (hasMonitor(vm)) await this.#workOn(vm, place);
       }
     };
     const jobs = Math.max(1, this.#request.jobs);
@@ -181,10 +182,10 @@ class FleetRun {
   }
 
   leaveOut(
-    { pid, name, qmp }: Pick<ListedVm, "pid" | "name" | "qmp">,
-    why: string,
+    { pid, name, qmp, due }: Pick<ListedVm, "pid" | "name" | "qmp" | "due">,
+    { code, text: why }: Obstacle,
   ): void {
-    const vm = { pid, name, qmp, why };
+    const vm = { pid, name, qmp, code, why, due };
     this.leftOut.push(vm);
     this.#request.watcher?.leftOut?.(vm);
   }
@@ -193,19 +194,29 @@ class FleetRun {
   #requireContinue(): void {
     const why = this.#reasonToStop();
     if (why === undefined) return;
-    throw new RefusedError("not-its-turn", `The VM was not touched: ${why}`, {
+    throw new RefusedError(why.code, `The VM was not touched: ${why.text}`, {
       remedy: "Fix the cause, then run the same command again",
     });
   }
 
-  #reasonToStop(): string | undefined {
+  #reasonToStop(): Obstacle | undefined {
+    const code = "not-its-turn";
     const { seen } = this.#signals;
-    if (seen.length > 0) return `interrupted by ${seen.join(", ")}`;
+    if (seen.length > 0) {
+      return { code, text: `interrupted by ${seen.join(", ")}` };
+    }
     if (this.#failures < this.#request.maxFailures) return undefined;
-    return this.#failures === 1
+    const text = this.#failures === 1
       ? "another VM failed before it"
       : `${this.#failures} others failed before it`;
+    return { code, text };
   }
+}
+
+function obstacleOf(vm: ListedVm): Obstacle | undefined {
+  const { obstacle: text, obstacle_code: code } = vm;
+  if (text !== null && code !== null) return { code, text };
+  return hasMonitor(vm) ? undefined : NO_MONITOR;
 }
 
 function hasMonitor(vm: ListedVm): vm is Candidate {

@@ -15,7 +15,15 @@ const leftOutSchema = v.strictObject({
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   name: v.nullable(v.string()),
   qmp: v.nullable(v.string()),
+  code: v.pipe(
+    v.string(),
+    v.description("the stable name of the reason, such as the id of a check"),
+  ),
   why: v.string(),
+  due: v.pipe(
+    v.boolean(),
+    v.description("false if an update would have had nothing to do"),
+  ),
 });
 
 /** The reports of several updates. */
@@ -89,10 +97,17 @@ export function allReport(
   };
 }
 
-/** The highest exit code; after a signal at least that of "refused". */
-export function exitCodeOfAll({ results, summary }: AllReport): number {
+/**
+ * The highest exit code; that of "refused" at least after a signal, and if a VM
+ * was left out that is due. A check is asked about every VM, due or not.
+ */
+export function exitCodeOfAll(
+  { results, left_out, summary }: AllReport,
+  what: "check" | "update" = "update",
+): number {
+  const isMissing = left_out.some(({ due }) => due || what === "check");
   return Math.max(
-    summary.interrupted ? OUTCOMES.refused : 0,
+    summary.interrupted || isMissing ? OUTCOMES.refused : 0,
     ...results.map(({ outcome }) => OUTCOMES[outcome]),
   );
 }

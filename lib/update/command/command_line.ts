@@ -10,13 +10,17 @@ import type { ProgramName } from "../vm/facts.ts";
 export class CommandLine {
   readonly #arguments: readonly Argument[];
 
-  private constructor(options: readonly Argument[]) {
+  private constructor(
+    readonly program: ProgramName,
+    options: readonly Argument[],
+  ) {
     this.#arguments = options;
   }
 
   /** @throws {CmdlineError} when an option is not known */
   static parse(program: ProgramName, argv: readonly string[]): CommandLine {
     return new CommandLine(
+      program,
       parseArguments(argv.slice(firstOption(program, argv))),
     );
   }

@@ -28,7 +28,7 @@ export interface NewCommand {
 /**
  * The running command line with another program in it.
  *
- * @param binary the new program; default: what is now at the old one's path
+ * @param binary the new program; default: the facts' successor
  * @throws {RefusedError} when the command line cannot be read
  */
 export function newCommand(
@@ -69,7 +69,7 @@ export function oldCommand(facts: Facts, live: LiveProcess): readonly string[] {
   return [program, ...draft.words];
 }
 
-/** The words that start a program; without a binary, what is at the old path. */
+/** The words that start a program; without a binary, its successor. */
 function programWords(
   facts: Facts,
   running: readonly string[],
@@ -78,7 +78,7 @@ function programWords(
   if (facts.program === "cprctl") {
     return binary === undefined ? running : [binary, "machine"];
   }
-  return [binary ?? facts.executable.path];
+  return [binary ?? facts.successor];
 }
 
 function programChange(

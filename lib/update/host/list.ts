@@ -13,11 +13,14 @@ import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { CommandLine } from "../command/command_line.ts";
+import { type Obstacle, obstacleOn } from "../command/obstacles.ts";
+import { replacedLibraries, successorOf } from "../process/successor.ts";
 import { clipped } from "../../inert.ts";
 import { readExecutable } from "../../proc/executable.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { type ProgramName, versionText } from "../vm/facts.ts";
+import { canBeMoved } from "../vm/run_state.ts";
 import { ListeningSockets, monitorSockets } from "./monitors.ts";
 import {
   findVmProcesses,
@@ -28,7 +31,10 @@ import {
 /** Raised when a field changes its meaning or goes away. */
 export const LIST_SCHEMA = 1;
 
-/** What is now at the path that a VM's program was started from. */
+/**
+ * What is now at the path that a VM's program was started from; "replaced" also
+ * where that path is a link that leads to another program now.
+ */
 export type BinaryState = "same" | "replaced" | "deleted";
 
 /** One virtual machine; snake_case, as `--json` prints it. */
@@ -42,13 +48,33 @@ export interface ListedVm {
   readonly status: string | null;
   readonly binary: string;
   readonly binary_state: BinaryState;
+  /** Libraries in use that were replaced or deleted on disk. */
+  readonly replaced_libraries: readonly string[];
+  /** Whether an update would change the program or its libraries. */
+  readonly due: boolean;
   /** For `--qmp`; null without a suitable monitor. */
   readonly qmp: string | null;
   /** Whether there is no known obstacle. */
   readonly updatable: boolean;
   /** The first known obstacle to an update. */
   readonly obstacle: string | null;
+  /** Its stable name: the id of a check, or one of {@linkcode OBSTACLES}. */
+  readonly obstacle_code: string | null;
 }
+
+/** Codes of obstacles that only the list knows. */
+const OBSTACLES = {
+  COMMAND_LINE: "command-line",
+  UNFINISHED: "unfinished",
+  OTHER_LISTENER: "other-listener",
+  BUSY: "qmp-busy",
+} as const;
+
+/** There is nothing to drive an update by. */
+export const NO_MONITOR: Obstacle = {
+  code: "no-monitor",
+  text: "it has no QMP socket",
+};
 
 /** All virtual machines that were found. */
 export interface HostList {
@@ -137,7 +163,15 @@ export async function describeVm(
 ): Promise<ListedVm | "denied" | undefined> {
   try {
     const { pid, program } = process;
-    const { path, replaced } = await readExecutable(pid);
+    const executable = await readExecutable(pid);
+    const { path } = executable;
+    const successor = await successorOf(pid, process.argv, executable);
+    const state = successor !== path
+      ? "replaced"
+      : executable.replaced
+      ? await stateOf(pid, path)
+      : "same";
+    const libraries = await replacedLibraries(pid);
     const options = readOptions(process);
     const qmp = options.monitor === undefined
       ? null
@@ -155,10 +189,13 @@ export async function describeVm(
       version: reply.version ?? null,
       status: reply.status ?? null,
       binary: path,
-      binary_state: replaced ? await stateOf(pid, path) : "same",
+      binary_state: state,
+      replaced_libraries: libraries.map(sealedText),
+      due: state !== "same" || libraries.length > 0,
       qmp,
       updatable: obstacle === undefined,
-      obstacle: obstacle === undefined ? null : sealedText(obstacle),
+      obstacle: obstacle === undefined ? null : sealedText(obstacle.text),
+      obstacle_code: obstacle?.code ?? null,
     };
   } catch (error) {
     if (isGone(error)) return undefined;
@@ -177,7 +214,7 @@ interface FromCommandLine {
   readonly name?: string | undefined;
   /** Path of the QMP socket, as the VM sees it. */
   readonly monitor?: string;
-  readonly obstacle?: string;
+  readonly obstacle?: Obstacle | undefined;
 }
 
 function readOptions({ program, argv }: VmProcess): FromCommandLine {
@@ -185,34 +222,20 @@ function readOptions({ program, argv }: VmProcess): FromCommandLine {
     const line = CommandLine.parse(program, argv);
     const name = line.values("name").at(-1)?.get("guest");
     const [socket] = monitorSockets(line);
-    if (socket === undefined) return { name, obstacle: "it has no QMP socket" };
-    if ("other" in socket) {
-      return {
-        name,
-        obstacle: `its monitor is not a unix socket path: ${socket.other}`,
-      };
+    const obstacle = obstacleOn(line);
+    if (socket !== undefined && "path" in socket) {
+      return { name, monitor: socket.path, obstacle };
     }
-    const obstacle = obstacleOf(line);
-    return {
-      name,
-      monitor: socket.path,
-      ...obstacle === undefined ? {} : { obstacle },
-    };
+    if (socket === undefined) {
+      return { name, obstacle: obstacle ?? NO_MONITOR };
+    }
+    const text = `its monitor is not a unix socket path: ${socket.other}`;
+    return { name, obstacle: obstacle ?? { ...NO_MONITOR, text } };
   } catch (error) {
     if (!(error instanceof CmdlineError)) throw error;
-    return { obstacle: error.message };
+    const code = OBSTACLES.COMMAND_LINE;
+    return { obstacle: { code, text: error.message } };
   }
-}
-
-function obstacleOf(line: CommandLine): string | undefined {
-  // The file may set these options.
-  if (line.has("readconfig")) return undefined;
-  if (line.all("sandbox", "spawn").at(-1) === "deny") {
-    return "its sandbox does not let it execute programs (spawn=deny)";
-  }
-  const shared = line.values("machine").map((it) => it.boolean("aux-ram-share"))
-    .findLast((it) => it !== undefined);
-  return shared === true ? undefined : "it was started without aux-ram-share";
 }
 
 /** The path for this process of a path as the VM sees it. */
@@ -236,7 +259,7 @@ interface FromMonitor {
   readonly name?: string | undefined;
   readonly version?: string;
   readonly status?: string;
-  readonly obstacle?: string;
+  readonly obstacle?: Obstacle | undefined;
 }
 
 /**
@@ -250,16 +273,18 @@ async function askUnlessLocked(
   isOwn: () => Promise<boolean>,
 ): Promise<FromMonitor> {
   if (await VmLock.isLeft(pid)) {
-    return {
-      obstacle: "another cprctl is updating it, or was killed while doing so",
-    };
+    return obstructed(
+      OBSTACLES.UNFINISHED,
+      "another cprctl is updating it, or was killed while doing so: run " +
+        "cprctl recover",
+    );
   }
   if (!asksMonitors) return {};
   // The command line may name the socket of another process.
-  return await isOwn() ? await askMonitor(path, pid, timeoutMs) : {
-    obstacle: `its process does not listen at "${path}", which was not ` +
-      "connected to",
-  };
+  return await isOwn() ? await askMonitor(path, pid, timeoutMs) : obstructed(
+    OBSTACLES.OTHER_LISTENER,
+    `its process does not listen at "${path}", which was not connected to`,
+  );
 }
 
 async function askMonitor(
@@ -273,7 +298,10 @@ async function askMonitor(
       ...SHORT_REPLIES,
     });
     if (client.peer?.pid !== pid) {
-      return { obstacle: `process ${client.peer?.pid} answers at its monitor` };
+      return obstructed(
+        OBSTACLES.OTHER_LISTENER,
+        `process ${client.peer?.pid} answers at its monitor`,
+      );
     }
     const { version } = client;
     const { status } = await queryStatus(client, { timeoutMs });
@@ -282,15 +310,26 @@ async function askMonitor(
       name,
       version: versionText(version),
       status,
-      ...isTooOld(client) ? { obstacle: "it does not support cpr-exec" } : {},
+      ...isTooOld(client)
+        ? obstructed("cpr-exec", "it does not support cpr-exec")
+        : canBeMoved(status)
+        ? {}
+        : obstructed("run-state", `it is in run state "${status}"`),
     };
   } catch (error) {
     if (error instanceof QmpConnectError && error.failure === "busy") {
-      return { obstacle: "another client is connected to its monitor" };
+      return obstructed(
+        OBSTACLES.BUSY,
+        "another client is connected to its monitor",
+      );
     }
-    if (error instanceof QmpError) return { obstacle: messageOf(error) };
+    if (error instanceof QmpError) return obstructed(error.code, error.message);
     throw error;
   }
+}
+
+function obstructed(code: string, text: string): FromMonitor {
+  return { obstacle: { code, text } };
 }
 
 function isTooOld({ version }: QmpClient): boolean {

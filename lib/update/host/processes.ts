@@ -9,6 +9,7 @@ import { isHidden, readProcText } from "../../proc/file.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { beginCommandLine } from "../../proc/cmdline.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
+import { isNamedQemu } from "../process/successor.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
 /** A process that runs a virtual machine. */
@@ -34,8 +35,6 @@ export interface VmProcesses {
   readonly skipped: readonly SkippedProcess[];
 }
 
-/** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
-const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
 const CPRCTL = /^(?:main\.[jt]s|cprctl[\w.-]*)$/;
 /** The executable of a cprctl, unlike that of timeout or sudo in front of it. */
 const RUNTIME = /^(?:deno|cprctl[\w.-]*)$/;
@@ -139,7 +138,7 @@ export function programOf(
 ): ProgramName | undefined {
   const [first = ""] = argv;
   const file = (executable ?? "").replace(/ \(deleted\)$/, "");
-  if ([file, first].some((path) => QEMU.test(baseName(path)))) return "QEMU";
+  if (isNamedQemu(file) || isNamedQemu(first)) return "QEMU";
   if (executable !== undefined && !RUNTIME.test(baseName(file))) {
     return undefined;
   }

@@ -28,17 +28,17 @@ export function renderMetrics(host: HostList, history: History): string {
     ofVms(
       host.vms,
       METRIC.UPDATABLE,
-      "1 if there is no known obstacle to an update, else 0 with the reason",
+      "1 if there is no known obstacle to an update, else 0 with its code",
       (vm) => ({
-        labels: { reason: vm.obstacle ?? "" },
+        labels: { reason: vm.obstacle_code ?? "" },
         value: vm.updatable ? 1 : 0,
       }),
     ),
     ofVms(
       host.vms,
       METRIC.DUE,
-      "1 if the program's file was replaced or deleted since the VM was started",
-      (vm) => ({ labels: {}, value: vm.binary_state === "same" ? 0 : 1 }),
+      "1 if the program or a library was replaced since the VM was started",
+      (vm) => ({ labels: {}, value: vm.due ? 1 : 0 }),
     ),
     {
       name: METRIC.UPDATES,

@@ -30,7 +30,7 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
   const facts = context.facts = context.found = await factsOf(context);
   const report = context.report = draftOf(facts);
   context.signals = context.use(new DeferredSignals());
-  const { binary = facts.executable.path, skipIfCurrent } = request;
+  const { binary = facts.successor, skipIfCurrent } = request;
   if (skipIfCurrent === true && await system.isCurrent(facts, binary)) {
     report.outcome = "up-to-date";
     report.to = report.from;

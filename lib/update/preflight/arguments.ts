@@ -1,7 +1,7 @@
 /** The new command line can be used: its words, options and descriptors. @module */
 
 import { readWhole } from "../../bounded_file.ts";
-import type { CommandLine } from "../command/command_line.ts";
+import { hazardsOn } from "../command/obstacles.ts";
 import { MAXIMUM_WORDS } from "../../proc/cmdline.ts";
 import {
   joined,
@@ -73,36 +73,12 @@ export const newCommandLine: PreflightCheck = {
   },
 };
 
-/** What an argument would do if it were used twice. */
-const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
-  [
-    [
-      "-snapshot: all that the guest wrote to its disks would be lost",
-      (line) =>
-        line.has("snapshot") ||
-        line.values("drive").some((it) => it.boolean("snapshot") === true),
-    ],
-    [
-      "-add-fd: its descriptor is closed in the new program, which then exits",
-      (line) => line.has("add-fd"),
-    ],
-    [
-      "-preconfig: the new program would wait to be configured",
-      (line) => line.has("preconfig"),
-    ],
-    [
-      "-readconfig: what its file gave the VM cannot be compared",
-      (line) => line.has("readconfig"),
-    ],
-  ];
-
 export const commandArguments: PreflightCheck = problemCheck({
   id: "arguments",
   ok: "every argument can be used again",
   detail: (found) => `Arguments cannot be used again: ${found}`,
   remedy: "Restart the VM without them",
-  find: ({ next }) =>
-    HAZARDS.filter(([, isIn]) => isIn(next)).map(([what]) => what),
+  find: ({ next }) => hazardsOn(next),
 });
 
 /** Descriptors that arguments name are open, and stay open over an exec. */

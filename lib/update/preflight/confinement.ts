@@ -3,6 +3,7 @@
 import { capabilitiesIn } from "../../../ffi/capabilities.ts";
 import { readStatus } from "../../proc/status.ts";
 import { ifThere } from "../../gone.ts";
+import { deniesSpawn } from "../command/obstacles.ts";
 import { credentialsOf } from "../process/identity.ts";
 import {
   afterRestart,
@@ -24,10 +25,7 @@ export const sandbox: PreflightCheck = {
   id: "sandbox",
   async run(context) {
     const { facts, running, seccomp: { filters } } = context;
-    const options = running.values("sandbox");
-    const isOn = options.some((it) => it.get("enable") === "on");
-    const spawn = options.findLast((it) => it.has("spawn"))?.get("spawn");
-    if (isOn && spawn === "deny") {
+    if (deniesSpawn(running)) {
       return refuse(
         "The VM may not execute another program: -sandbox with spawn=deny",
         "Restart the VM once with spawn=allow in its -sandbox",

@@ -4,6 +4,7 @@ import { PidFd } from "../../../ffi/process.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import { readCgroups } from "../../proc/cgroup.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
+import { isOfLibvirt } from "../command/obstacles.ts";
 import { lastingGroups } from "../process/service.ts";
 import {
   type CheckContext,
@@ -41,17 +42,11 @@ function accessDenied(pid: number, what: string): Finding {
   );
 }
 
-/** libvirt puts these on every command line. */
-const LIBVIRT_MONITOR = "charmonitor";
-const LIBVIRT_KEY = "masterKey0";
-
 /** No libvirt watches the VM: it would take the exec for the VM's end. */
 export const libvirt: PreflightCheck = {
   id: "libvirt",
   run({ running }) {
-    const isManaged = running.all("chardev", "id").includes(LIBVIRT_MONITOR) ||
-      running.all("object", "id").includes(LIBVIRT_KEY);
-    return isManaged
+    return isOfLibvirt(running)
       ? refuse(
         "The VM is managed by libvirt, which ends a VM whose monitor " +
           "connection closes, as it does at an exec",

@@ -10,6 +10,7 @@ import { RefusedError } from "../error.ts";
 import { identify, type Identity } from "../process/identity.ts";
 import type { Executable } from "../../proc/executable.ts";
 import { readOwner } from "../../proc/processes.ts";
+import { successorOf } from "../process/successor.ts";
 import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
 import { type RamFile, readDeviceMemory, readRamFiles } from "./ram.ts";
@@ -71,6 +72,8 @@ export interface VmRecord {
 export interface Facts extends VmRecord {
   readonly identity: Identity;
   readonly argv: readonly string[];
+  /** Path of the program that the VM would be started with now. */
+  readonly successor: string;
   /** RAMBlocks in named shared files: the destination opens them by name. */
   readonly ramFiles: ReadonlyMap<string, RamFile>;
   /** Memory backends of virtio-mem devices. */
@@ -84,6 +87,7 @@ export function recordOf(facts: Facts): VmRecord {
   const {
     identity: _identity,
     argv: _argv,
+    successor: _successor,
     ramFiles: _files,
     deviceMemory: _memory,
     generationId: _generation,
@@ -119,6 +123,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   return {
     address: absolute(client.address),
     ...{ identity, pid, startTime, image, executable, argv },
+    successor: await successorOf(pid, argv, executable),
     owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,

@@ -23,8 +23,22 @@ const ERROR: ErrorDocument = {
 const LIST = {
   results: [reports.updated, reports.needsPerson, reports.rolledBack],
   left_out: [
-    { pid: 7, name: "db-1", qmp: "/run/vm/db-1.qmp", why: "<its> reasons" },
-    { pid: 8, name: null, qmp: null, why: "it has no QMP socket" },
+    {
+      pid: 7,
+      name: "db-1",
+      qmp: "/run/vm/db-1.qmp",
+      code: "sandbox",
+      due: true,
+      why: "<its> reasons",
+    },
+    {
+      pid: 8,
+      name: null,
+      qmp: null,
+      code: "sandbox",
+      due: true,
+      why: "it has no QMP socket",
+    },
   ],
 };
 

@@ -17,17 +17,33 @@ const GUEST: ListedVm = {
   status: "running",
   binary: "/usr/bin/qemu-system-x86_64",
   binary_state: "same",
+  replaced_libraries: [],
+  due: false,
   qmp: "/run/vm/guest0.qmp",
   updatable: true,
   obstacle: null,
+  obstacle_code: null,
 };
 
 const HOST: HostList = {
   schema: 1,
   vms: [
     GUEST,
-    { ...GUEST, pid: 812, name: "a", binary_state: "replaced" },
-    { ...GUEST, pid: 81234, status: "paused", binary_state: "deleted" },
+    { ...GUEST, pid: 812, name: "a", binary_state: "replaced", due: true },
+    {
+      ...GUEST,
+      pid: 81234,
+      status: "paused",
+      binary_state: "deleted",
+      due: true,
+    },
+    {
+      ...GUEST,
+      pid: 813,
+      name: "b",
+      replaced_libraries: ["/lib/libslirp.so.0", "/lib/libz.so.1"],
+      due: true,
+    },
     {
       ...GUEST,
       pid: 9000,

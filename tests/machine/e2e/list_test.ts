@@ -40,9 +40,12 @@ Deno.test("a machine is listed with what its monitor says", async () => {
     version: VERSION,
     status: "running",
     binary_state: "same",
+    replaced_libraries: [],
+    due: false,
     qmp: vm.qmpPath,
     updatable: true,
     obstacle: null,
+    obstacle_code: null,
   });
 });
 
@@ -73,6 +76,7 @@ Deno.test("a machine that is worked on is not asked", async () => {
   assertEquals(found.status, null);
   assertEquals(
     found.obstacle,
-    "another cprctl is updating it, or was killed while doing so",
+    "another cprctl is updating it, or was killed while doing so: run " +
+      "cprctl recover",
   );
 });

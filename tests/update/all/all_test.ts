@@ -280,3 +280,34 @@ Deno.test("a name without special characters selects its VM", () => {
     assertEquals(names(name, [name, `${name}x`]), [name]);
   }));
 });
+
+Deno.test("a VM that is left out is no success, unless it is not due", async () => {
+  const obstacle = "it has no QMP socket";
+  for (
+    const [binary_state, codes] of [["replaced", [3, 3]], ["same", [
+      0,
+      3,
+    ]]] as const
+  ) {
+    const fake = new Fake(() => "up-to-date");
+    const report = await workOnAll({
+      vms: [...vms(1), listed({ pid: 9, obstacle, binary_state })],
+      jobs: 1,
+      maxFailures: 1,
+      work: fake.work,
+    });
+    assertEquals(report.left_out.map(({ code }) => code), ["sandbox"]);
+    assertEquals(
+      [exitCodeOfAll(report), exitCodeOfAll(report, "check")],
+      [...codes],
+    );
+  }
+  const unknown = await workOnAll({
+    vms: [],
+    skipped: [{ pid: 9, why: "its command line is endless" }],
+    jobs: 1,
+    maxFailures: 1,
+    work: new Fake(() => "updated").work,
+  });
+  assertEquals(exitCodeOfAll(unknown), 3);
+});

@@ -27,6 +27,7 @@ export function factsOf(
       environment: "",
     },
     argv: [OLD_BINARY, ...words],
+    successor: more.executable?.path ?? OLD_BINARY,
     executable: { path: OLD_BINARY, replaced: false, dev: "1", ino: "2" },
     program: "QEMU",
     version: { major: 11, minor: 1, micro: 2, package: "" },

@@ -11,7 +11,10 @@ import { type JsonObject, QmpServer } from "../../../lib/qmp/mod.ts";
 import { describeVm, listVms } from "../../../lib/update/host/list.ts";
 
 const ASK = { asksMonitors: true };
-const SHARED = ["-machine", "q35,aux-ram-share=on"];
+const SHARED = [
+  ...["-machine", "q35,aux-ram-share=on,memory-backend=m"],
+  ...["-object", "memory-backend-memfd,id=m,size=64M"],
+];
 const ASK_NOBODY = { asksMonitors: false };
 const NEVER_PID = 2 ** 22 + 1;
 
@@ -46,13 +49,17 @@ Deno.test("a replaced or deleted binary is noticed", async () => {
       status: null,
       binary: path,
       binary_state: "same",
+      replaced_libraries: [],
+      due: false,
       qmp: null,
       updatable: false,
-      obstacle: "it has no QMP socket",
+      obstacle: "it was started without aux-ram-share=on",
+      obstacle_code: "memory-backends",
     });
     await Deno.copyFile("/bin/sleep", `${path}.new`);
     await Deno.rename(`${path}.new`, path);
     assertEquals((await listed())?.binary_state, "replaced");
+    assertEquals((await listed())?.due, true);
     await Deno.remove(path);
     assertEquals((await listed())?.binary_state, "deleted");
     assertEquals((await listed())?.binary, path);
@@ -61,33 +68,164 @@ Deno.test("a replaced or deleted binary is noticed", async () => {
   }
 });
 
+Deno.test("a VM whose link leads to another program is due", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [old, next] = [`${folder}/qemu-system-1`, `${folder}/qemu-system-2`];
+    const [link, other] = [`${folder}/qemu`, `${folder}/kvm`];
+    for (const path of [old, next]) await Deno.copyFile("/bin/sleep", path);
+    await Deno.symlink(old, link);
+    using vm = spawn([link, "1000"], { descriptors: new Map() });
+    const process = { pid: vm.pid, program: "QEMU" as const, argv: [link] };
+    const state = async (first: string) => {
+      const listed = await describeVm(
+        { ...process, argv: [first] },
+        ASK_NOBODY,
+      );
+      assert(typeof listed === "object");
+      return [listed.binary, listed.binary_state, listed.due];
+    };
+    assertEquals(await state(link), [old, "same", false]);
+    await Deno.symlink(next, other);
+    await Deno.rename(other, link);
+    assertEquals(await state(link), [old, "replaced", true]);
+    // A wrapper that is no link, or is not named like a QEMU, is no QEMU.
+    assertEquals(await state(next), [old, "same", false]);
+    assertEquals(await state("/bin/sh"), [old, "same", false]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a VM with a library that was replaced is due", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const library = `${folder}/libother.so.6`;
+    const [libc = ""] = (await Deno.readTextFile("/proc/self/maps"))
+      .match(/\/\S*\/libc\.so\.6$/m) ?? [];
+    await Deno.copyFile(libc, library);
+    const path = `${folder}/qemu-system-x86_64`;
+    await Deno.copyFile("/bin/sleep", path);
+    using vm = spawn([path, "1000"], {
+      descriptors: new Map(),
+      environment: { LD_PRELOAD: library },
+    });
+    const listed = async () => {
+      const process = { pid: vm.pid, program: "QEMU" as const, argv: [path] };
+      const listed = await describeVm(process, ASK_NOBODY);
+      assert(typeof listed === "object");
+      return [listed.replaced_libraries, listed.due];
+    };
+    assertEquals(await listed(), [[], false]);
+    await Deno.remove(library);
+    assertEquals(await listed(), [[library], true]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("obstacles on the command line need no monitor", async () => {
   const qmp = ["-qmp", "unix:/run/a.qmp,server=on,wait=off"];
-  const shared = ["-machine", "q35,aux-ram-share=on"];
-  const cases: [string[], string | null][] = [
-    [[...qmp, ...shared], null],
-    [[...qmp, "-M", "aux-ram-share=yes"], null],
-    [qmp, "it was started without aux-ram-share"],
+  const aux = ["-machine", "q35,aux-ram-share=on"];
+  const machine = ["-machine", "q35,aux-ram-share=on,memory-backend=ram0"];
+  const backend = (type: string) => [
+    ...["-object", `memory-backend-${type},id=ram0,size=64M`],
+  ];
+  const shared = [...machine, ...backend("memfd")];
+  const libvirt = [
+    "-chardev",
+    "socket,id=charmonitor,fd=3,server=on,wait=off",
+    ...["-mon", "chardev=charmonitor,id=monitor,mode=control"],
+  ];
+  const cases: [string[], string | null, string | null][] = [
+    [[...qmp, ...shared], null, null],
+    [[...qmp, ...machine, ...backend("ram,share=on")], null, null],
+    [[...qmp, ...aux, ...backend("shm"), "-numa", "memdev=ram0"], null, null],
+    [[...qmp, "-M", "none,aux-ram-share=yes"], null, null],
+    [
+      qmp,
+      "memory-backends",
+      "it was started without aux-ram-share=on",
+    ],
     [
       [...qmp, ...shared, "-machine", "aux-ram-share=off"],
-      "it was started without aux-ram-share",
+      "memory-backends",
+      "it was started without aux-ram-share=on",
     ],
-    [[...qmp, "-readconfig", "/etc/vm.conf"], null],
+    [
+      [...qmp, ...machine, ...backend("memfd,share=off")],
+      "memory-backends",
+      'its RAM "ram0" is not shared (share=off)',
+    ],
+    [
+      [...qmp, ...machine, ...backend("ram")],
+      "memory-backends",
+      'its RAM "ram0" is not shared (share=off)',
+    ],
+    [
+      [...qmp, ...aux, "-m", "64M"],
+      "memory-backends",
+      "its RAM is not shared: its machine has no memory-backend",
+    ],
+    [
+      [...qmp, ...shared, "-readconfig", "/etc/vm.conf"],
+      "arguments",
+      "its arguments cannot be used again: -readconfig: what its file gave " +
+      "the VM cannot be compared",
+    ],
     [
       [...qmp, ...shared, "-sandbox", "on,spawn=deny"],
+      "sandbox",
       "its sandbox does not let it execute programs (spawn=deny)",
     ],
-    [shared, "it has no QMP socket"],
+    [shared, "no-monitor", "it has no QMP socket"],
     [
       [...shared, "-qmp", "tcp:localhost:1,server=on"],
+      "no-monitor",
       "its monitor is not a unix socket path: tcp:localhost:1,server=on",
     ],
-    [["-no-such"], 'Cannot parse option "-no-such": unknown option'],
+    [
+      [...shared, ...libvirt],
+      "libvirt",
+      "it is managed by libvirt, which is not supported",
+    ],
+    [
+      ["-no-such"],
+      "command-line",
+      'Cannot parse option "-no-such": unknown option',
+    ],
   ];
-  for (const [words, obstacle] of cases) {
+  for (const [words, code, obstacle] of cases) {
     const vm = await described(...words);
     if (typeof vm !== "object") throw new Error("this process is gone");
-    assertEquals([vm.obstacle, vm.updatable], [obstacle, obstacle === null]);
+    assertEquals(
+      [vm.obstacle, vm.obstacle_code, vm.updatable],
+      [obstacle, code, obstacle === null],
+    );
+  }
+});
+
+Deno.test("a VM in a run state that cannot be moved is an obstacle", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/qmp`;
+    await using server = new QmpServer({
+      version: { major: 11, minor: 1, micro: 2, package: "" },
+      commands: new Map([
+        ["query-status", answers({ running: false, status: "internal-error" })],
+        ["query-name", answers({})],
+      ]),
+    });
+    server.listen({ path });
+    const argv = ["qemu", "-qmp", `unix:${path},server=on`, ...SHARED];
+    const vm = await describeVm({ pid: Deno.pid, program: "QEMU", argv }, ASK);
+    assert(typeof vm === "object");
+    assertEquals(
+      [vm.obstacle_code, vm.obstacle],
+      ["run-state", 'it is in run state "internal-error"'],
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

@@ -1,0 +1,100 @@
+/** What keeps a VM from an update, as far as its command line tells. @module */
+
+import type { CommandLine } from "./command_line.ts";
+import {
+  hasDefaultRam,
+  sharesAuxiliary,
+  unsharedBackends,
+} from "./shared_ram.ts";
+
+/** A reason why a VM cannot be updated. */
+export interface Obstacle {
+  /** Stable; where a check of the preflight finds the same, its id. */
+  readonly code: string;
+  readonly text: string;
+}
+
+/** libvirt puts these on every command line. */
+const LIBVIRT_MONITOR = "charmonitor";
+const LIBVIRT_KEY = "masterKey0";
+
+/** Whether libvirt manages the VM. */
+export function isOfLibvirt(line: CommandLine): boolean {
+  return line.all("chardev", "id").includes(LIBVIRT_MONITOR) ||
+    line.all("object", "id").includes(LIBVIRT_KEY);
+}
+
+/** Whether QEMU's own sandbox keeps the VM from executing a program. */
+export function deniesSpawn(line: CommandLine): boolean {
+  const options = line.values("sandbox");
+  return options.some((it) => it.get("enable") === "on") &&
+    options.findLast((it) => it.has("spawn"))?.get("spawn") === "deny";
+}
+
+/** What an argument would do if it were used twice. */
+const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
+  [
+    [
+      "-snapshot: all that the guest wrote to its disks would be lost",
+      (line) =>
+        line.has("snapshot") ||
+        line.values("drive").some((it) => it.boolean("snapshot") === true),
+    ],
+    [
+      "-add-fd: its descriptor is closed in the new program, which then exits",
+      (line) => line.has("add-fd"),
+    ],
+    [
+      "-preconfig: the new program would wait to be configured",
+      (line) => line.has("preconfig"),
+    ],
+    [
+      "-readconfig: what its file gave the VM cannot be compared",
+      (line) => line.has("readconfig"),
+    ],
+  ];
+
+/** Arguments that cannot be used again, each with the reason. */
+export function hazardsOn(line: CommandLine): string[] {
+  return HAZARDS.filter(([, isIn]) => isIn(line)).map(([what]) => what);
+}
+
+/**
+ * The first obstacle on a command line.
+ *
+ * @throws {CmdlineError} when it cannot be parsed
+ */
+export function obstacleOn(line: CommandLine): Obstacle | undefined {
+  if (isOfLibvirt(line)) {
+    return {
+      code: "libvirt",
+      text: "it is managed by libvirt, which is not supported",
+    };
+  }
+  const [hazard] = hazardsOn(line);
+  if (hazard !== undefined) {
+    return {
+      code: "arguments",
+      text: `its arguments cannot be used again: ${hazard}`,
+    };
+  }
+  if (deniesSpawn(line)) {
+    return {
+      code: "sandbox",
+      text: "its sandbox does not let it execute programs (spawn=deny)",
+    };
+  }
+  const ram = unsharedRam(line);
+  return ram === undefined ? undefined : { code: "memory-backends", text: ram };
+}
+
+function unsharedRam(line: CommandLine): string | undefined {
+  if (!sharesAuxiliary(line)) return "it was started without aux-ram-share=on";
+  const [first] = unsharedBackends(line);
+  if (first !== undefined) {
+    return `its RAM "${first}" is not shared (share=off)`;
+  }
+  return hasDefaultRam(line)
+    ? "its RAM is not shared: its machine has no memory-backend"
+    : undefined;
+}

@@ -1,0 +1,89 @@
+/** The RAM that a command line makes: an update preserves what is shared. @module */
+
+import { KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
+import type { CommandLine } from "./command_line.ts";
+import { shellWords } from "./draft.ts";
+
+const BACKEND = "memory-backend-";
+/** Back ends whose RAM is shared unless share=off is given. */
+const SHARED_BY_DEFAULT = ["memfd", "shm", "epc"];
+/** The id of a back end that is to be added. */
+const NEW_ID = "ram0";
+/** In MiB, as QEMU's. */
+const DEFAULT_SIZE = "128M";
+/** The machine type without RAM. */
+const NO_RAM = "none";
+
+/** Whether RAM of the firmware and of devices is shared. */
+export function sharesAuxiliary(line: CommandLine): boolean {
+  return line.values("machine").map((it) => it.boolean("aux-ram-share"))
+    .findLast((it) => it !== undefined) === true;
+}
+
+/** Memory back ends whose RAM is not shared: their ids. */
+export function unsharedBackends(line: CommandLine): string[] {
+  return backendsOf(line).filter((it) => !isShared(it))
+    .map((it) => it.get("id") ?? "");
+}
+
+/**
+ * Whether QEMU makes the main RAM itself, as with -m alone: then it is never
+ * shared.
+ */
+export function hasDefaultRam(line: CommandLine): boolean {
+  // The embedded machine takes its only back end.
+  if (line.program === "cprctl" && backendsOf(line).length > 0) return false;
+  const machines = line.values("machine");
+  return machines.findLast((it) => it.has("type"))?.get("type") !== NO_RAM &&
+    !machines.some((it) => it.has("memory-backend")) &&
+    line.all("numa", "memdev").length === 0;
+}
+
+/**
+ * The options that share all RAM, for a person to paste: the VM's own -machine
+ * and -object, changed where they have to be.
+ *
+ * @throws {CmdlineError} when the command line cannot be parsed
+ */
+export function sharingWords(line: CommandLine): string {
+  const objects = backendsOf(line).filter((it) => !isShared(it))
+    .map((it) => it.with("share", "on"));
+  let machine = merged(line.values("machine")).with("aux-ram-share", "on");
+  if (hasDefaultRam(line)) {
+    machine = machine.with("memory-backend", NEW_ID);
+    objects.push(
+      KeyvalText.parse(
+        `${BACKEND}memfd,id=${NEW_ID},size=${sizeOf(line)},share=on`,
+        "qom-type",
+      ),
+    );
+  }
+  return shellWords([
+    ...["-machine", String(machine)],
+    ...objects.flatMap((it) => ["-object", String(it)]),
+  ]);
+}
+
+function backendsOf(line: CommandLine): OptionValue[] {
+  return line.values("object")
+    .filter((it) => it.get("qom-type")?.startsWith(BACKEND));
+}
+
+function isShared(backend: OptionValue): boolean {
+  const type = backend.get("qom-type")?.slice(BACKEND.length) ?? "";
+  return backend.boolean("share") ?? SHARED_BY_DEFAULT.includes(type);
+}
+
+/** QEMU merges the values of all -machine options, too. */
+function merged(values: readonly OptionValue[]): OptionValue {
+  const [first = KeyvalText.parse(""), ...others] = values;
+  return others.flatMap(({ entries }) => entries)
+    .reduce((all, { key, value }) => all.with(key, value), first);
+}
+
+/** A number alone is in MiB for -m, and in bytes for an object. */
+function sizeOf(line: CommandLine): string {
+  const size = line.values("m").findLast((it) => it.has("size"))?.get("size") ??
+    DEFAULT_SIZE;
+  return /\d$/.test(size) ? `${size}M` : size;
+}

@@ -1,0 +1,67 @@
+/** What a VM's process would be if it were started now. @module */
+
+import { UnreadableError } from "../../bounded_file.ts";
+import { ifThere } from "../../gone.ts";
+import type { Executable } from "../../proc/executable.ts";
+import { readProcText } from "../../proc/file.ts";
+import { findFile, isSameIdentity } from "../../proc/file_identity.ts";
+import { parseMaps } from "../../proc/maps.ts";
+
+/** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
+const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
+
+/** Whether a path is that of a QEMU, by its last part. */
+export function isNamedQemu(path = ""): boolean {
+  return QEMU.test(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/**
+ * The path of the program that the VM would be started with now. It is that of
+ * the running one, unless QEMU was started through a link, as with versioned
+ * installations, and the link leads to another QEMU since. Any other difference
+ * between the first word and the program is the work of a wrapper.
+ *
+ * @returns a path as the VM sees it
+ */
+export async function successorOf(
+  pid: number,
+  [first = ""]: readonly string[],
+  { path, ...running }: Pick<Executable, "path" | "dev" | "ino">,
+): Promise<string> {
+  if (!first.startsWith("/") || first === path || !isNamedQemu(path)) {
+    return path;
+  }
+  const present = await findFile(`/proc/${pid}/root${first}`);
+  if (present === undefined || isSameIdentity(present.identity, running)) {
+    return path;
+  }
+  // Links lead through our root here: it must show the VM's files.
+  const ours = await findFile(first);
+  if (
+    ours === undefined || !isSameIdentity(ours.identity, present.identity)
+  ) return path;
+  const target = await ifThere(Deno.realPath(first));
+  return target !== first && isNamedQemu(target) ? first : path;
+}
+
+const LIBRARY = /^(\/.*\.so(?:\.[\w.]+)?) \(deleted\)$/;
+
+/**
+ * The libraries that a process has in use, and that were replaced or deleted on
+ * disk since, as by a security update. None if it has too many mappings to read.
+ */
+export async function replacedLibraries(pid: number): Promise<string[]> {
+  let maps: string;
+  try {
+    maps = await readProcText(pid, "maps");
+  } catch (error) {
+    if (error instanceof UnreadableError) return [];
+    throw error;
+  }
+  const found = new Set<string>();
+  for (const { permissions, path } of parseMaps(maps)) {
+    const [, library] = LIBRARY.exec(path) ?? [];
+    if (library !== undefined && permissions.includes("x")) found.add(library);
+  }
+  return [...found];
+}
