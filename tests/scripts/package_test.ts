@@ -67,6 +67,22 @@ Deno.test("lintian finds no fault with it", {
   assertEquals([code, stdout], [0, ""]);
 });
 
+Deno.test("apt shows whole sentences, none too wide", { ignore }, async () => {
+  const { stdout } = await runProgram(
+    ["dpkg-deb", "--field", `first/${NAME}`, "Description"],
+    { cwd: folder },
+  );
+  const [title = "", ...lines] = stdout.trimEnd().split("\n");
+  assert(title.length <= 60, title);
+  for (const line of lines) {
+    assert(/^ \S/.test(line) && line.length <= 80, line);
+  }
+  const text = lines.map((line) => line.slice(1)).join(" ");
+  for (const paragraph of text.split(" . ")) {
+    assert(/^\S+( \S+)*[.]$/.test(paragraph), paragraph);
+  }
+});
+
 /** Whether a host can be laid over this one that keeps nothing. */
 async function canOverlay(): Promise<boolean> {
   if (ignore) return false;

@@ -3,6 +3,7 @@
 
 CPRCTL_TEST_PACKAGES names a folder with a file for each package: one line with
 the path of the newest version, and one with the path where it is installed.
+Only who has the lists updated learns of them.
 """
 
 import json
@@ -27,6 +28,8 @@ def main():
         options = json.load(file)
     if options["state"] != "latest":
         return {"failed": True, "msg": "Cannot do anything but upgrade"}
+    if options.get("update_cache") is not True:
+        return {"changed": False}
     try:
         check_mode = options["_ansible_check_mode"]
         changes = [upgrade(name, check_mode) for name in options["name"]]
