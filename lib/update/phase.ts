@@ -33,15 +33,12 @@ export type PhaseObserver = (name: PhaseName) => void | Promise<void>;
 /** Measures the phases of one update. */
 export class PhaseClock {
   readonly #origin = performance.now();
-  readonly #observer: PhaseObserver | undefined;
   readonly #done: Phase[] = [];
   readonly #problems: string[] = [];
   #ignoresErrors = false;
   #current: { name: PhaseName; start: number } | undefined;
 
-  constructor(observer?: PhaseObserver) {
-    this.#observer = observer;
-  }
+  constructor(private readonly observer?: PhaseObserver) {}
 
   /** Ends the current phase and begins the next. */
   async begin(name: PhaseName): Promise<void> {
@@ -74,7 +71,7 @@ export class PhaseClock {
 
   async #notify(name: PhaseName): Promise<void> {
     try {
-      await this.#observer?.(name);
+      await this.observer?.(name);
     } catch (error) {
       if (!this.#ignoresErrors) throw error;
       this.#problems.push(messageOf(error));

@@ -123,18 +123,16 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
 
 /** One run over all VMs. */
 class FleetRun {
-  readonly #request: AllRequest;
-  readonly #signals: DeferredSignals;
   /** Held shared before a downtime, exclusively within one. */
   readonly #lock = new SharedExclusiveLock();
   readonly #reports: (Report | undefined)[] = [];
   readonly leftOut: LeftOut[] = [];
   #failures = 0;
 
-  constructor(request: AllRequest, signals: DeferredSignals) {
-    this.#request = request;
-    this.#signals = signals;
-  }
+  constructor(
+    private readonly request: AllRequest,
+    private readonly signals: DeferredSignals,
+  ) {}
 
   /** In the order of the VMs. */
   get results(): Report[] {
@@ -142,7 +140,7 @@ class FleetRun {
   }
 
   async work(): Promise<void> {
-    const waiting = this.#request.vms.entries();
+    const waiting = this.request.vms.entries();
     const worker = async () => {
       for (const [place, vm] of waiting) {
         const why = obstacleOf(vm) ?? this.#reasonToStop();
@@ -150,12 +148,12 @@ class FleetRun {
         else if (hasMonitor(vm)) await this.#workOn(vm, place);
       }
     };
-    const jobs = Math.max(1, this.#request.jobs);
+    const jobs = Math.max(1, this.request.jobs);
     await Promise.all(Array.from({ length: jobs }, worker));
   }
 
   async #workOn(vm: Candidate, place: number): Promise<void> {
-    const { work, watcher } = this.#request;
+    const { work, watcher } = this.request;
     let held = await this.#lock.shared();
     let hasBegun = false;
     try {
@@ -187,7 +185,7 @@ class FleetRun {
   ): void {
     const vm = { pid, name, qmp, code, why, due };
     this.leftOut.push(vm);
-    this.#request.watcher?.leftOut?.(vm);
+    this.request.watcher?.leftOut?.(vm);
   }
 
   /** @throws {RefusedError} after a signal, or too many failures */
@@ -201,11 +199,11 @@ class FleetRun {
 
   #reasonToStop(): Obstacle | undefined {
     const code = "not-its-turn";
-    const { seen } = this.#signals;
+    const { seen } = this.signals;
     if (seen.length > 0) {
       return { code, text: `interrupted by ${seen.join(", ")}` };
     }
-    if (this.#failures < this.#request.maxFailures) return undefined;
+    if (this.#failures < this.request.maxFailures) return undefined;
     const text = this.#failures === 1
       ? "another VM failed before it"
       : `${this.#failures} others failed before it`;

@@ -34,13 +34,10 @@ export class UnlikelyAnswerError extends Error {
 
 /** What the monitor says of the VM; each thing is asked once. */
 export class Inventory {
-  readonly #client: QmpClient;
   readonly #deadline = performance.now() + TOTAL_TIMEOUT_MS;
   readonly #answers = new Map<string, Promise<Json>>();
 
-  constructor(client: QmpClient) {
-    this.#client = client;
-  }
+  constructor(private readonly client: QmpClient) {}
 
   /**
    * Asks, or repeats the answer.
@@ -52,7 +49,7 @@ export class Inventory {
     return this.#answers.getOrInsertComputed(key, () => {
       const left = this.#deadline - performance.now();
       const timeoutMs = Math.max(1, Math.min(QUERY_TIMEOUT_MS, left));
-      return this.#client.execute(command, args, { timeoutMs });
+      return this.client.execute(command, args, { timeoutMs });
     });
   }
 

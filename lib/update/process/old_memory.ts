@@ -41,11 +41,7 @@ const MEMORY = [
 
 /** Keeps an address space until it is disposed. */
 export class OldMemory implements AsyncDisposable {
-  readonly #held: AddressSpacePin | undefined;
-
-  private constructor(held: AddressSpacePin | undefined) {
-    this.#held = held;
-  }
+  private constructor(private readonly held: AddressSpacePin | undefined) {}
 
   /**
    * Keeps the address space of a process, or nothing where that cannot be, or
@@ -71,7 +67,7 @@ export class OldMemory implements AsyncDisposable {
 
   /** Lets go, which takes the kernel a while. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#held?.[Symbol.asyncDispose]();
+    await this.held?.[Symbol.asyncDispose]();
   }
 }
 

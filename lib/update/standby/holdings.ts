@@ -16,16 +16,14 @@ export interface Preserved {
  * another standby if the first one fails to become the old program.
  */
 export class Holdings implements Disposable {
-  readonly #description: StandbyHoldings;
   readonly files: ContextFiles;
   readonly preserved: readonly Preserved[];
 
   private constructor(
-    description: StandbyHoldings,
+    private readonly description: StandbyHoldings,
     files: ContextFiles,
     preserved: readonly Preserved[],
   ) {
-    this.#description = description;
     this.files = files;
     this.preserved = preserved;
   }
@@ -69,15 +67,15 @@ export class Holdings implements Disposable {
   }
 
   get context(): ProcessContext {
-    return this.#description.context;
+    return this.description.context;
   }
 
   get groups(): Cgroups {
-    return this.#description.groups;
+    return this.description.groups;
   }
 
   get argv(): readonly string[] {
-    return this.#description.argv;
+    return this.description.argv;
   }
 
   [Symbol.dispose](): void {

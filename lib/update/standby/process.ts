@@ -66,7 +66,6 @@ function readOrder(number: number): StandbyOrder {
 }
 
 class StandbyProcess {
-  readonly #order: StandbyOrder;
   readonly #listener: UnixListener;
   readonly #executable: Fd;
   readonly #cwd: Fd;
@@ -78,8 +77,7 @@ class StandbyProcess {
   /** Descriptors that have to be open at a given number. */
   readonly #numbered = new Map<number, Fd>();
 
-  constructor(order: StandbyOrder) {
-    this.#order = order;
+  constructor(private readonly order: StandbyOrder) {
     const adopt = (number: number) => {
       const fd = Fd.adopt(number);
       fd.setCloexec(true);
@@ -166,7 +164,7 @@ class StandbyProcess {
         [number, fd],
       ): [Role, Fd] => [{ number }, fd]),
     ];
-    const { context, groups, argv } = this.#order;
+    const { context, groups, argv } = this.order;
     const modules = this.#modules.map(({ name, path }) => ({ name, path }));
     const description = { context, groups, argv, modules, count: roles.length };
     const files = [
@@ -199,8 +197,8 @@ class StandbyProcess {
       })),
       vfioDevices: [],
     }));
-    const directory = this.#order.path.replace(/\/[^/]*$/, "");
-    const user = this.#order.context.credentials;
+    const directory = this.order.path.replace(/\/[^/]*$/, "");
+    const user = this.order.context.credentials;
     const modules = this.#modules.map((it) => ({
       ...it,
       file: clear(it.file),
@@ -211,8 +209,8 @@ class StandbyProcess {
       survivors.push(...modules.map(({ file }) => file));
     }
     return enterContext({
-      context: this.#order.context,
-      argv: this.#order.argv,
+      context: this.order.context,
+      argv: this.order.argv,
       executable: clear(this.#executable),
       cwd: this.#cwd,
       namespaces: this.#namespaces,

@@ -58,19 +58,11 @@ export interface SandboxMeans {
 
 /** Runs programs that a VM has chosen. */
 export class Sandbox {
-  readonly #context: ProcessContext;
-  readonly #files: ContextFiles;
-  readonly #means: SandboxMeans;
-
   constructor(
-    context: ProcessContext,
-    files: ContextFiles,
-    means: SandboxMeans,
-  ) {
-    this.#context = context;
-    this.#files = files;
-    this.#means = means;
-  }
+    private readonly context: ProcessContext,
+    private readonly files: ContextFiles,
+    private readonly means: SandboxMeans,
+  ) {}
 
   /**
    * Identifies the sandbox, as a key for caches of program output. A program
@@ -78,18 +70,18 @@ export class Sandbox {
    * this can tamper with each other's programs.
    */
   get key(): string {
-    const { credentials, namespaces, root, label, cgroups } = this.#context;
+    const { credentials, namespaces, root, label, cgroups } = this.context;
     return JSON.stringify([credentials, namespaces, root, label, cgroups]);
   }
 
   /** Whether files of the VM's modules were replaced. */
   get lacksModules(): boolean {
-    return this.#files.modules.some(isReplaced);
+    return this.files.modules.some(isReplaced);
   }
 
   /** The VM's environment, without that of a cpr-exec. */
   get environment(): Readonly<Record<string, string>> {
-    const { [CPR_EXEC_STATE]: _state, ...others } = this.#context.environment;
+    const { [CPR_EXEC_STATE]: _state, ...others } = this.context.environment;
     return others;
   }
 
@@ -107,12 +99,12 @@ export class Sandbox {
       descriptors.set(next, number);
       return next++;
     };
-    const { executable, cwd, namespaces, modules } = this.#files;
+    const { executable, cwd, namespaces, modules } = this.files;
     const { moduleFolder } = what;
     using memfd = createMemfd("cprctl-sandbox");
     const order: SandboxOrder = {
-      context: this.#context,
-      strict: this.#means.strict,
+      context: this.context,
+      strict: this.means.strict,
       argv: what.argv,
       environment: what.environment,
       executable: what.runningProgram === true ? give(executable.number) : null,
@@ -128,7 +120,7 @@ export class Sandbox {
     };
     memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
     const words = [
-      ...this.#means.self,
+      ...this.means.self,
       SANDBOX_WORD,
       String(give(memfd.number)),
     ];

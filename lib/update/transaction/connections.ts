@@ -13,11 +13,7 @@ import type { QmpAddress } from "../../qmp/mod.ts";
  * survive the exec, but the destination does not use them.
  */
 export class HeldConnections implements Disposable {
-  readonly #sockets: readonly Fd[];
-
-  private constructor(sockets: readonly Fd[]) {
-    this.#sockets = sockets;
-  }
+  private constructor(private readonly sockets: readonly Fd[]) {}
 
   /** Duplicates those that can be duplicated; the others do not matter. */
   static take(
@@ -34,11 +30,11 @@ export class HeldConnections implements Disposable {
 
   /** Shuts the connections down, so that their peers do not wait for ever. */
   end(): void {
-    for (const socket of this.#sockets) shutDown(socket);
+    for (const socket of this.sockets) shutDown(socket);
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#sockets) socket.close();
+    for (const socket of this.sockets) socket.close();
   }
 }
 
@@ -60,11 +56,7 @@ const MAXIMUM = 8192;
  * add to the downtime.
  */
 export class MonitorQueue {
-  readonly #listeners: readonly Fd[];
-
-  private constructor(listeners: readonly Fd[]) {
-    this.#listeners = listeners;
-  }
+  private constructor(private readonly listeners: readonly Fd[]) {}
 
   /**
    * @param descriptors duplicates of the VM's descriptors
@@ -86,7 +78,7 @@ export class MonitorQueue {
    * reconnect at once, as those of the source have to.
    */
   end(): void {
-    for (const listener of this.#listeners) endWaiting(listener, MAXIMUM);
+    for (const listener of this.listeners) endWaiting(listener, MAXIMUM);
   }
 }
 

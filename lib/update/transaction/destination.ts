@@ -60,30 +60,24 @@ export type Program = "new" | "old";
 /** Drives the destination until the VM runs on it. */
 export class Destination implements AsyncDisposable {
   readonly #client: QmpClient;
-  readonly #process: ProcessHandle;
   readonly #program: string;
-  /** Watched from the start: another client may resume the guest. */
-  readonly #resumptions: EventWatch;
   readonly #shutdown: ShutdownWatch;
   /** Whether the capability "events" is enabled. */
   #hasEvents: boolean;
-  /** Resolves when the wait for the end of the process is over. */
-  readonly #watched: Promise<void> | undefined;
 
   private constructor(
     client: QmpClient,
-    process: ProcessHandle,
+    private readonly process: ProcessHandle,
     program: Program,
-    resumptions: EventWatch,
-    watched?: Promise<void>,
+    /** Watched from the start: another client may resume the guest. */
+    private readonly resumptions: EventWatch,
+    /** Resolves when the wait for the end of the process is over. */
+    private readonly watched?: Promise<void>,
   ) {
     this.#client = client;
-    this.#process = process;
     this.#program = `The ${program} program`;
-    this.#resumptions = resumptions;
     this.#shutdown = new ShutdownWatch(client);
     this.#hasEvents = watched !== undefined;
-    this.#watched = watched;
   }
 
   /**
@@ -176,7 +170,7 @@ export class Destination implements AsyncDisposable {
     let event: QmpEvent;
     try {
       await this.#client.execute("cont");
-      event = await this.#resumptions.next("RESUME", {
+      event = await this.resumptions.next("RESUME", {
         timeoutMs: STEP_TIMEOUT_MS,
       });
     } catch (error) {
@@ -209,21 +203,21 @@ export class Destination implements AsyncDisposable {
    * @throws {UpdateProblem} when it has ended, and the guest has not run
    */
   async requireStable(): Promise<void> {
-    if (!await this.#process.exited(STABLE_MS)) {
-      if (this.#resumptions.seen.length === 0) return;
+    if (!await this.process.exited(STABLE_MS)) {
+      if (this.resumptions.seen.length === 0) return;
       const error = await this.#requireRunning();
       const ended = error instanceof QmpClosedError &&
-        await this.#process.exited(END_TIMEOUT_MS);
+        await this.process.exited(END_TIMEOUT_MS);
       if (!ended) return; // it ran at its last reply
     }
-    const { pid } = this.#process;
+    const { pid } = this.process;
     await this.#client.drain();
     const { why } = this.#shutdown;
     if (why !== undefined) {
       throw shutDown("moved", pid, why);
     }
-    const how = await howItEnded(this.#process);
-    if (this.#resumptions.seen.length === 0) {
+    const how = await howItEnded(this.process);
+    if (this.resumptions.seen.length === 0) {
       throw new UpdateProblem("program-ended", capital(how));
     }
     throw ranAndEnded(how);
@@ -231,36 +225,36 @@ export class Destination implements AsyncDisposable {
 
   /** Continues a program that was stopped because it did not answer. */
   continueProcess(): void {
-    if (!this.#process.hasExited()) this.#process.sendSignal("SIGCONT");
+    if (!this.process.hasExited()) this.process.sendSignal("SIGCONT");
   }
 
   /** Whether the program's process has ended. */
   hasEnded(): boolean {
-    return this.#process.hasExited();
+    return this.process.hasExited();
   }
 
   /** Whether the guest has run here, whichever client resumed it. */
   async hasRun(): Promise<boolean> {
-    if (this.#resumptions.seen.length > 0) return true;
+    if (this.resumptions.seen.length > 0) return true;
     try {
       const { running, status } = await queryStatus(this.#client, {
         timeoutMs: QUERY_TIMEOUT_MS,
       });
       return running || status === SUSPENDED;
     } catch (error) {
-      if (error instanceof QmpError) return this.#resumptions.seen.length > 0;
+      if (error instanceof QmpError) return this.resumptions.seen.length > 0;
       throw error;
     }
   }
 
   /** The RESUME event that came before the failure, or throws its error. */
   async #resumeSeen(cause: unknown): Promise<QmpEvent> {
-    const process = this.#process;
+    const process = this.process;
     const stopped = await stopProcess(process);
     // Once the process is stopped, all its events are in the socket.
     if (stopped) await this.#client.drain();
     else await this.#client.closed;
-    const [event] = this.#resumptions.seen;
+    const [event] = this.resumptions.seen;
     if (event === undefined) throw cause;
     if (stopped) process.sendSignal("SIGCONT");
     return event;
@@ -283,17 +277,17 @@ export class Destination implements AsyncDisposable {
       "moved",
       "ran",
       "stopped-again",
-      `The VM ran on process ${this.#process.pid}, and stopped again: "${status}"`,
+      `The VM ran on process ${this.process.pid}, and stopped again: "${status}"`,
       { remedy: "Look at the VM before anything else" },
     );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#resumptions[Symbol.dispose]();
+    this.resumptions[Symbol.dispose]();
     this.#shutdown[Symbol.dispose]();
     await this.#client.close();
-    this.#process[Symbol.dispose]();
-    await this.#watched;
+    this.process[Symbol.dispose]();
+    await this.watched;
   }
 }
 

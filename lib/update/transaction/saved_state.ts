@@ -38,16 +38,13 @@ const WORD_BYTES = 4;
  * checksum, and QEMU loads an altered file without an error.
  */
 export class SavedState implements Disposable {
-  readonly #file: Fd;
   /** The start of the file, as it was before the switchover. */
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #runState: SavedRunState | undefined;
 
   /** @param file the file at the path, open for reading and writing */
-  constructor(readonly path: string, file: Fd) {
-    this.#file = file;
-  }
+  constructor(readonly path: string, private readonly file: Fd) {}
 
   /**
    * Opens an existing state file.
@@ -157,9 +154,9 @@ export class SavedState implements Disposable {
   }
 
   #write(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#file.truncate(0);
-    this.#file.seek(0);
-    this.#file.writeAll(bytes);
+    this.file.truncate(0);
+    this.file.seek(0);
+    this.file.writeAll(bytes);
   }
 
   /**
@@ -168,7 +165,7 @@ export class SavedState implements Disposable {
    * @throws {UpdateProblem} when it is larger than a state can be
    */
   #size(): number {
-    const { size } = this.#file.stat();
+    const { size } = this.file.stat();
     if (size <= MAXIMUM_STATE) return size;
     throw new UpdateProblem(
       "state-too-large",
@@ -186,7 +183,7 @@ export class SavedState implements Disposable {
   #fill(into: Uint8Array<ArrayBuffer>, offset: number): number {
     let length = 0;
     while (length < into.length) {
-      const count = this.#file.pread(into.subarray(length), offset + length);
+      const count = this.file.pread(into.subarray(length), offset + length);
       if (count === 0) break;
       length += count;
     }
@@ -195,7 +192,7 @@ export class SavedState implements Disposable {
 
   /** Whether the file has exactly these bytes; runs within the downtime. */
   #has(bytes: Uint8Array<ArrayBuffer>): boolean {
-    if (this.#file.stat().size !== bytes.length) return false;
+    if (this.file.stat().size !== bytes.length) return false;
     const piece = new Uint8Array(Math.min(PIECE, bytes.length));
     for (let at = 0; at < bytes.length; at += piece.length) {
       const expected = bytes.subarray(at, at + piece.length);
@@ -207,7 +204,7 @@ export class SavedState implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#file.close();
+    this.file.close();
   }
 }
 

@@ -14,14 +14,12 @@ const TIMEOUT_MS = 1_000;
  * end of that file is read, on another thread.
  */
 export class StderrTail {
-  readonly #stderr: Fd | undefined;
-  readonly #start: number;
   #end = Infinity;
 
-  private constructor(stderr: Fd | undefined, start: number) {
-    this.#stderr = stderr;
-    this.#start = start;
-  }
+  private constructor(
+    private readonly stderr: Fd | undefined,
+    private readonly start: number,
+  ) {}
 
   /** The output from now on. */
   static after(stderr: Fd | undefined): StderrTail {
@@ -40,18 +38,18 @@ export class StderrTail {
 
   /** Later output belongs to another program. */
   async end(): Promise<void> {
-    if (this.#stderr === undefined) return;
-    const size = await sizeOf(`/proc/self/fd/${this.#stderr.number}`);
+    if (this.stderr === undefined) return;
+    const size = await sizeOf(`/proc/self/fd/${this.stderr.number}`);
     this.#end = size ?? Infinity;
   }
 
   /** The last lines, joined by "; "; empty if there are none. */
   async read(): Promise<string> {
-    if (this.#stderr === undefined) return "";
+    if (this.stderr === undefined) return "";
     const late = Promise.withResolvers<string>();
     const timer = setTimeout(() => late.resolve(""), TIMEOUT_MS);
     try {
-      return await Promise.race([this.#read(this.#stderr), late.promise]);
+      return await Promise.race([this.#read(this.stderr), late.promise]);
     } finally {
       clearTimeout(timer);
     }
@@ -63,7 +61,7 @@ export class StderrTail {
       using file = await Deno.open(`/proc/self/fd/${number}`);
       const { size } = await file.stat();
       const end = Math.min(size, this.#end);
-      const start = end < this.#start ? 0 : this.#start; // it was truncated
+      const start = end < this.start ? 0 : this.start; // it was truncated
       const from = Math.max(start, end - MAXIMUM_BYTES);
       await file.seek(from, Deno.SeekMode.Start);
       const bytes = new Uint8Array(end - from);

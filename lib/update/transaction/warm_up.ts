@@ -124,17 +124,15 @@ export async function readAhead(
 /** Files as the VM's process sees them, with the rights of its user. */
 export class View implements Disposable {
   readonly #root: Fd;
-  readonly #user: Credentials;
   readonly #opened = new DisposableStack();
 
-  constructor(pid: number, user: Credentials) {
+  constructor(pid: number, private readonly user: Credentials) {
     this.#root = openRoot(`/proc/${pid}/root`);
-    this.#user = user;
   }
 
   /** Undefined if it is no regular file, or the user may not read it. */
   open(path: string): Fd | undefined {
-    const [root, user] = [this.#root, this.#user];
+    const [root, user] = [this.#root, this.user];
     return this.#opened.use(
       ifPossible(() => openForeignFile(path, { followLink: true, root, user })),
     );

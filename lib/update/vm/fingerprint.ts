@@ -81,11 +81,7 @@ const MAX_SHOWN = 200;
 
 /** A VM's settings at one moment. */
 export class Fingerprint {
-  readonly #replies: readonly Objects[];
-
-  private constructor(replies: readonly Objects[]) {
-    this.#replies = replies;
-  }
+  private constructor(private readonly replies: readonly Objects[]) {}
 
   /** Sends all queries at once: the guest may be stopped. */
   static async take(client: Executor): Promise<Fingerprint> {
@@ -101,8 +97,8 @@ export class Fingerprint {
    */
   requireSame(later: Fingerprint): void {
     const changed = QUERIES.flatMap(({ kind }, index) => {
-      const before = this.#replies[index] ?? new Map();
-      const after = later.#replies[index] ?? new Map();
+      const before = this.replies[index] ?? new Map();
+      const after = later.replies[index] ?? new Map();
       return [...differences(kind, before, after)];
     });
     if (changed.length === 0) return;

@@ -22,12 +22,10 @@ const MAXIMUM_NAMED = 5;
 
 /** The PCI devices of a stopped VM. */
 export class PciDevices {
-  /** The set-up of each device as text, by address such as "00:04.0". */
-  readonly #devices: ReadonlyMap<string, string>;
-
-  private constructor(devices: ReadonlyMap<string, string>) {
-    this.#devices = devices;
-  }
+  private constructor(
+    /** The set-up of each device as text, by address such as "00:04.0". */
+    private readonly devices: ReadonlyMap<string, string>,
+  ) {}
 
   /** Queries them; a program without PCI has none. */
   static async take(client: Executor): Promise<PciDevices> {
@@ -49,11 +47,11 @@ export class PciDevices {
    */
   requireSame(later: PciDevices): void {
     const addresses = new Set([
-      ...this.#devices.keys(),
-      ...later.#devices.keys(),
+      ...this.devices.keys(),
+      ...later.devices.keys(),
     ]);
     const changed = [...addresses].filter((address) =>
-      this.#devices.get(address) !== later.#devices.get(address)
+      this.devices.get(address) !== later.devices.get(address)
     );
     if (changed.length === 0) return;
     const more = changed.length - MAXIMUM_NAMED;
