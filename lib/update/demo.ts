@@ -6,7 +6,7 @@
  */
 
 import { CprctlError } from "../errors.ts";
-import { isObject, type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
+import { type Json, type QmpAddress, QmpClient } from "../qmp/mod.ts";
 import type { Comparison, Report } from "./report/report.ts";
 import {
   DeferredSignals,
@@ -14,7 +14,7 @@ import {
 } from "./transaction/deferred_signals.ts";
 import type { PhaseObserver } from "./phase.ts";
 import { update } from "./update.ts";
-import { asArray, asObject } from "./vm/reply.ts";
+import { asObject, objectsIn } from "./vm/reply.ts";
 
 const START_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 5_000;
@@ -169,7 +169,7 @@ async function observe(
 }
 
 function ramOf(reply: Json): { inode: string; address: string } {
-  const ram = asArray(reply).filter(isObject)
+  const ram = objectsIn(reply)
     .find(({ name }) => name === "ram0");
   return { inode: String(ram?.["inode"]), address: String(ram?.["address"]) };
 }

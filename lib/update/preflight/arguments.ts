@@ -90,15 +90,13 @@ export const descriptors: PreflightCheck = problemCheck({
       : "descriptors that arguments name stay open",
   detail: (found) => `The new command line cannot be used: ${found}`,
   remedy: "Restart the VM with arguments that name no descriptors",
-  async find({ command, files }) {
-    const problems: string[] = [];
+  async *find({ command, files }) {
     for (const number of command.descriptors) {
       const closes = (await files.info(number))?.closesOnExec;
       if (closes === false) continue;
       const state = closes ? "closed by exec" : "not open";
-      problems.push(`Descriptor ${number}, which it names, is ${state}`);
+      yield `Descriptor ${number}, which it names, is ${state}`;
     }
-    return problems;
   },
 });
 

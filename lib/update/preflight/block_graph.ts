@@ -13,9 +13,8 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
-import { isObject } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import { asArray, text } from "../vm/reply.ts";
+import { objectsIn, text } from "../vm/reply.ts";
 import {
   type BlockDevice,
   blockDeviceName,
@@ -132,7 +131,7 @@ async function liveNodes(inventory: Inventory): Promise<LiveNodes> {
     file: fileUnder(text(node["file"]) ?? ""),
     readOnly: node["ro"] === true,
     children: node["children"] === undefined ? undefined : new Map(
-      asArray(node["children"]).filter(isObject).map((child) => [
+      objectsIn(node["children"]).map((child) => [
         text(child["child"]) ?? "",
         text(child["node-name"]) ?? "",
       ]),

@@ -87,18 +87,14 @@ export const chardevPeers: PreflightCheck = problemCheck({
   ok: "character devices can connect again",
   remedy: "Start the program that listens there, or restart the VM with " +
     "reconnect-ms on the character device",
-  async find(context) {
-    const problems: string[] = [];
+  async *find(context) {
     for (const client of socketClients(context.next)) {
       if (client.reconnects) continue;
       const obstacle = await obstacleToConnecting(client, context);
       if (obstacle === undefined) continue;
-      problems.push(
-        `Character device ${quoted(client.name)} could not connect again: ` +
-          obstacle,
-      );
+      const name = quoted(client.name);
+      yield `Character device ${name} could not connect again: ${obstacle}`;
     }
-    return problems;
   },
 });
 

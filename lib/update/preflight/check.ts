@@ -103,7 +103,9 @@ interface ProblemSearch {
   readonly detail?: (found: string) => string;
   readonly remedy: string;
   /** Finds what is wrong, each in a phrase. */
-  find(context: CheckContext): readonly string[] | Promise<readonly string[]>;
+  find(
+    context: CheckContext,
+  ): Iterable<string> | AsyncIterable<string> | Promise<Iterable<string>>;
 }
 
 /** Makes a check of a search for problems. */
@@ -112,7 +114,7 @@ export function problemCheck(search: ProblemSearch): PreflightCheck {
   return {
     id,
     async run(context) {
-      const found = await search.find(context);
+      const found = await Array.fromAsync(await search.find(context));
       if (found.length > 0) {
         return { verdict, detail: detail(joined(found)), remedy };
       }

@@ -107,16 +107,14 @@ export const namespaces: PreflightCheck = problemCheck({
   detail: (found) =>
     `The VM is in namespaces that a rollback cannot enter (${found})`,
   remedy: "Run cprctl in the VM's container",
-  async find({ facts }) {
-    const others: string[] = [];
+  async *find({ facts }) {
     for (const kind of CLOSED_NAMESPACES) {
       const [theirs, own] = await Promise.all([
         namespaceOf(facts.pid, kind),
         namespaceOf("self", kind),
       ]);
-      if (theirs !== own) others.push(kind);
+      if (theirs !== own) yield kind;
     }
-    return others;
   },
 });
 

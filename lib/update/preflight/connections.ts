@@ -1,8 +1,8 @@
 /** Connections of clients to the VM, which do not outlive the program. @module */
 
-import { isObject, QmpCommandError } from "../../qmp/mod.ts";
+import { QmpCommandError } from "../../qmp/mod.ts";
 import type { Facts } from "../vm/facts.ts";
-import { asArray, text } from "../vm/reply.ts";
+import { asArray, objectsIn, text } from "../vm/reply.ts";
 import { connectionsIn, LIST_CONNECTIONS } from "../vm/user_connections.ts";
 import {
   type CheckContext,
@@ -105,7 +105,7 @@ export const displays: PreflightCheck = problemCheck({
 async function vncServices({ inventory }: CheckContext): Promise<string[]> {
   const servers = await inventory.list("query-vnc-servers");
   return servers.flatMap(({ server }) =>
-    asArray(server).filter(isObject)
+    objectsIn(server)
       .filter(({ websocket }) => websocket !== true)
       .flatMap(({ service }) => text(service) ?? [])
   );

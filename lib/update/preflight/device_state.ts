@@ -184,20 +184,16 @@ export const nvmeNamespaces: PreflightCheck = problemCheck({
   remedy: "Give each NVMe controller its drive (-device nvme,drive=…) and no " +
     "other namespace, or shut the guest down and start the VM on the new " +
     "program",
-  async find({ inventory }) {
-    const problems: string[] = [];
+  async *find({ inventory }) {
     for (const { type, name, path } of await inventory.devices()) {
       if (type === NAMESPACE) {
-        problems.push(`NVMe namespace ${quoted(name)} is a device of its own`);
+        yield `NVMe namespace ${quoted(name)} is a device of its own`;
       } else if (
         type === CONTROLLER && !text(await inventory.property(path, "drive"))
       ) {
-        problems.push(
-          `NVMe controller ${quoted(name)} has no drive of its own`,
-        );
+        yield `NVMe controller ${quoted(name)} has no drive of its own`;
       }
     }
-    return problems;
   },
 });
 

@@ -180,11 +180,10 @@ export const iothreads: PreflightCheck = problemCheck({
   ok: "iothreads are set as on the command line",
   detail: (found) => `Settings of iothreads will be lost: ${found}`,
   remedy: "Set them again after the update (qom-set)",
-  async find({ inventory, running }) {
+  async *find({ inventory, running }) {
     const named = new Map<string | undefined, OptionValue>(
       running.values("object").map((it) => [it.get("id"), it]),
     );
-    const changes: string[] = [];
     for (const iothread of await inventory.list("query-iothreads")) {
       const id = text(iothread["id"]) ?? "";
       const option = named.get(id);
@@ -195,9 +194,8 @@ export const iothreads: PreflightCheck = problemCheck({
         if (was === undefined || is === undefined || Number(is) === was) {
           continue;
         }
-        changes.push(`${name} of ${quoted(id)} is ${is}, will be ${was}`);
+        yield `${name} of ${quoted(id)} is ${is}, will be ${was}`;
       }
     }
-    return changes;
   },
 });

@@ -6,11 +6,10 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
-import { isObject } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { type FileLock, forEachLock, lockedAs } from "../../proc/locks.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import { asArray, text } from "../vm/reply.ts";
+import { objectsIn, text } from "../vm/reply.ts";
 import {
   type BlockDevice,
   blockDeviceName,
@@ -179,19 +178,15 @@ export const diskFiles: PreflightCheck = problemCheck({
   id: "disk-files",
   ok: "every image is found by its name",
   remedy: "Put the file that the VM uses back at its name",
-  async find({ inventory, files }) {
-    const problems: string[] = [];
+  async *find({ inventory, files }) {
     for (const name of await imageNames(inventory, ON_FILES)) {
       const file = await files.stat(name);
-      if (file === undefined) {
-        problems.push(`Image ${quoted(name)} is no longer there`);
-      } else if (!await files.hasOpen(file)) {
-        problems.push(
-          `Image ${quoted(name)} is another file than the one that the VM uses`,
-        );
+      const image = `Image ${quoted(name)}`;
+      if (file === undefined) yield `${image} is no longer there`;
+      else if (!await files.hasOpen(file)) {
+        yield `${image} is another file than the one that the VM uses`;
       }
     }
-    return problems;
   },
 });
 
@@ -298,7 +293,7 @@ export const dirtyBitmaps: PreflightCheck = problemCheck({
   remedy: "Make the next backup a full one",
   async find({ inventory }) {
     return (await blockDevices(inventory)).flatMap((device) =>
-      asArray(device.medium?.inserted["dirty-bitmaps"]).filter(isObject)
+      objectsIn(device.medium?.inserted["dirty-bitmaps"])
         .filter(({ persistent }) => persistent !== true)
         // A job's own bitmap has no name and ends with the job.
         .flatMap(({ name }) => text(name) || [])

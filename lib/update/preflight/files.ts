@@ -52,17 +52,15 @@ export const argumentFiles: PreflightCheck = problemCheck({
   ok: "files that arguments name are there",
   detail: (found) => `Files that arguments name are no longer there: ${found}`,
   remedy: "Put them back: the new program reads them at its start",
-  async find({ next, files }) {
-    const missing: string[] = [];
+  async *find({ next, files }) {
     for (const name of new Set(readFiles(next))) {
       // A name without a folder may be one of QEMU's own files.
       if (!name.includes("/")) continue;
-      if (await files.stat(name) === undefined) missing.push(quoted(name));
+      if (await files.stat(name) === undefined) yield quoted(name);
     }
     for (const pipe of new Set(namedPipes(next))) {
-      if (await isPipeMissing(pipe, files)) missing.push(quoted(pipe));
+      if (await isPipeMissing(pipe, files)) yield quoted(pipe);
     }
-    return missing;
   },
 });
 
@@ -116,14 +114,12 @@ export const argumentFolders: PreflightCheck = problemCheck({
   detail: (found) =>
     `Folders that arguments name are no longer there: ${found}`,
   remedy: "Make them again: the new program makes files in them at its start",
-  async find({ next, files }) {
-    const missing: string[] = [];
+  async *find({ next, files }) {
     for (const folder of new Set(madeFiles(next).map(folderOf))) {
       const info = await files.stat(folder);
       // A working directory is found even if it has been deleted.
-      if (info === undefined || info.nlink === 0) missing.push(quoted(folder));
+      if (info === undefined || info.nlink === 0) yield quoted(folder);
     }
-    return missing;
   },
 });
 

@@ -3,9 +3,8 @@ import {
   type Json,
   type JsonObject,
   type QmpClient,
-  QmpCommandError,
 } from "../../qmp/mod.ts";
-import { asArray, text } from "../vm/reply.ts";
+import { asArray, ifKnown, text } from "../vm/reply.ts";
 
 /** For all questions together, in case the monitor is slow to answer each. */
 const TOTAL_TIMEOUT_MS = 30_000;
@@ -98,16 +97,8 @@ export class Inventory {
   }
 
   /** The same; undefined if the object or this QEMU has no such property. */
-  async knownProperty(
-    path: string,
-    property: string,
-  ): Promise<Json | undefined> {
-    try {
-      return await this.property(path, property);
-    } catch (error) {
-      if (error instanceof QmpCommandError) return undefined;
-      throw error;
-    }
+  knownProperty(path: string, property: string): Promise<Json | undefined> {
+    return ifKnown(this.property(path, property));
   }
 
   /** What -device and device_add made, with an id or without. */

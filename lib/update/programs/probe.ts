@@ -136,13 +136,13 @@ export async function runningDump(
 /** From the running file and the modules that it loaded, as in a rollback. */
 async function dumpInSandbox(facts: Facts, sandbox: Sandbox): Promise<Dump> {
   await using directory = await RunDirectory.create(facts);
-  const running = { runningProgram: true, moduleFolder: directory.path };
+  const moduleFolder = directory.path;
   return await dumpOf(facts.executable.path, {
     machine: facts.machine,
     run: (program, what) =>
       runBriefly(program, {
         ...what,
-        start: (start) => sandbox.start({ ...start, ...running }),
+        start: (start) => sandbox.start({ ...start, moduleFolder }),
       }),
   });
 }

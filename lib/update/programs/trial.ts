@@ -27,7 +27,7 @@ import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { RunDirectory } from "../run/directory.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
 import type { Facts } from "../vm/facts.ts";
-import { asArray } from "../vm/reply.ts";
+import { asArray, objectsIn } from "../vm/reply.ts";
 import type { Variables } from "./safe_run.ts";
 
 /** A program that is cold on a slow disk takes seconds to start. */
@@ -143,7 +143,7 @@ function meansOf(
     const program = isRunning ? { program: `/proc/${pid}/exe` } : {};
     return { ...program, variables: environment };
   }
-  const running = isRunning ? { runningProgram: true, moduleFolder } : {};
+  const running = isRunning ? { moduleFolder } : {};
   return {
     variables: environment,
     start: ({ argv, descriptors }) =>
@@ -258,7 +258,7 @@ function netdevOptions(
   const named = (name: Json | undefined): JsonObject =>
     schema.filter(isObject).find((it) => it["name"] === name) ?? {};
   const netdev = named(named(NETDEV)["arg-type"]);
-  const variant = asArray(netdev["variants"]).filter(isObject)
+  const variant = objectsIn(netdev["variants"])
     .find((it) => it["case"] === kind);
   if (variant === undefined) return undefined;
   const own = named(variant["type"]);

@@ -3,7 +3,11 @@ import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../../proc/cgroup.ts";
 import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
 import type { Line } from "./lines.ts";
-import type { ContextFiles, ProcessContext } from "./process_context.ts";
+import {
+  closeFiles,
+  type ContextFiles,
+  type ProcessContext,
+} from "./process_context.ts";
 
 /** A preserved descriptor with its role. */
 export interface Preserved {
@@ -16,17 +20,11 @@ export interface Preserved {
  * another standby if the first one fails to become the old program.
  */
 export class Holdings implements Disposable {
-  readonly files: ContextFiles;
-  readonly preserved: readonly Preserved[];
-
   private constructor(
     private readonly description: StandbyHoldings,
-    files: ContextFiles,
-    preserved: readonly Preserved[],
-  ) {
-    this.files = files;
-    this.preserved = preserved;
-  }
+    readonly files: ContextFiles,
+    readonly preserved: readonly Preserved[],
+  ) {}
 
   /**
    * Receives what a standby sends.
@@ -79,9 +77,7 @@ export class Holdings implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const { executable, cwd, namespaces, modules } = this.files;
-    for (const fd of [executable, cwd, ...namespaces]) fd.close();
-    for (const { file } of modules) file.close();
+    closeFiles(this.files);
     for (const { fd } of this.preserved) fd.close();
   }
 }

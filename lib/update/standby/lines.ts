@@ -38,6 +38,18 @@ export async function* lines(
   }
 }
 
+/** Sends an object as a line, with descriptors that belong to it. */
+export async function sendLine(
+  socket: UnixSocket,
+  message: unknown,
+  descriptors: readonly Fd[],
+  timeoutMs: number,
+): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  const numbers = descriptors.map(({ number }) => number);
+  await socket.send(bytes, timeoutMs, numbers);
+}
+
 /** Undefined at EOF; a killed sender shows up as ECONNRESET. */
 async function receive(
   socket: UnixSocket,

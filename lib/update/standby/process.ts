@@ -14,7 +14,7 @@
  * @module
  */
 
-import { Fd } from "../../../ffi/fd.ts";
+import type { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { UnixListener, type UnixSocket } from "../../../ffi/socket.ts";
@@ -25,19 +25,22 @@ import {
   encodeCprState,
 } from "../../cpr/mod.ts";
 import { enterCgroups } from "../../proc/cgroup.ts";
-import { type KeptModule, moduleVariables } from "../process/modules.ts";
+import { moduleVariables } from "../process/modules.ts";
 import { enterContext, enterLabel } from "./enter_context.ts";
-import type {
-  HoldingsPart,
-  Role,
-  StandbyGreeting,
-  StandbyHoldings,
-  StandbyOrder,
-  StandbyRequest,
+import {
+  adopt,
+  adoptFiles,
+  type HoldingsPart,
+  readOrder,
+  type Role,
+  type StandbyGreeting,
+  type StandbyHoldings,
+  type StandbyOrder,
+  type StandbyRequest,
 } from "./protocol.ts";
-import { lines } from "./lines.ts";
-
-const MAXIMUM_ORDER = 8 * 1024 * 1024;
+import { lines, sendLine } from "./lines.ts";
+import type { Preserved } from "./holdings.ts";
+import type { ContextFiles } from "./process_context.ts";
 
 /** Above the numbers that most command lines name. */
 const FIRST_OWN = 512;
@@ -53,24 +56,13 @@ const SEND_TIMEOUT_MS = 5_000;
  * @returns the exit code
  */
 export async function runStandby(args: readonly string[]): Promise<number> {
-  const standby = new StandbyProcess(readOrder(Number(args[0])));
+  const standby = new StandbyProcess(readOrder<StandbyOrder>(Number(args[0])));
   return await standby.run();
-}
-
-function readOrder(number: number): StandbyOrder {
-  using memfd = Fd.adopt(number);
-  memfd.seek(0);
-  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
-  // Trusted: it was written by this same program.
-  return JSON.parse(text) as StandbyOrder;
 }
 
 class StandbyProcess {
   readonly #listener: UnixListener;
-  readonly #executable: Fd;
-  readonly #cwd: Fd;
-  readonly #namespaces: readonly Fd[];
-  readonly #modules: readonly KeptModule[];
+  readonly #files: ContextFiles;
   readonly #problems: readonly string[];
   /** Descriptors of CPR state, with numbers of this process. */
   readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
@@ -78,19 +70,9 @@ class StandbyProcess {
   readonly #numbered = new Map<number, Fd>();
 
   constructor(private readonly order: StandbyOrder) {
-    const adopt = (number: number) => {
-      const fd = Fd.adopt(number);
-      fd.setCloexec(true);
-      return fd;
-    };
     this.#listener = UnixListener.adopt(order.path, adopt(order.listener));
-    this.#executable = moveAside(adopt(order.executable));
-    this.#cwd = adopt(order.cwd);
-    this.#namespaces = order.namespaces.map(adopt);
-    this.#modules = order.modules.map(({ name, path, file }) => ({
-      ...{ name, path },
-      file: moveAside(adopt(file)),
-    }));
+    const executable = adopt(order.executable);
+    this.#files = { executable, ...adoptFiles(order) };
     protectFromOomKiller();
     this.#problems = [
       ...enterCgroups(order.groups),
@@ -158,24 +140,24 @@ class StandbyProcess {
 
   /** Sends everything that another standby needs. */
   async #duplicate(socket: UnixSocket): Promise<void> {
-    const roles: [Role, Fd][] = [
-      ...this.#cpr.map(({ name, id, fd }): [Role, Fd] => [{ name, id }, fd]),
-      ...[...this.#numbered].map((
-        [number, fd],
-      ): [Role, Fd] => [{ number }, fd]),
+    const roles: Preserved[] = [
+      ...this.#cpr.map(({ name, id, fd }) => ({ role: { name, id }, fd })),
+      ...[...this.#numbered].map(([number, fd]) => ({ role: { number }, fd })),
     ];
     const { context, groups, argv } = this.order;
-    const modules = this.#modules.map(({ name, path }) => ({ name, path }));
-    const description = { context, groups, argv, modules, count: roles.length };
-    const files = [
-      ...[this.#executable, this.#cwd, ...this.#namespaces],
-      ...this.#modules.map(({ file }) => file),
-    ];
-    await send(socket, description, files);
+    const { executable, cwd, namespaces, modules } = this.#files;
+    const description: StandbyHoldings = {
+      ...{ context, groups, argv, count: roles.length },
+      modules: modules.map(({ name, path }) => ({ name, path })),
+    };
+    await send(socket, description, [
+      ...[executable, cwd, ...namespaces],
+      ...modules.map(({ file }) => file),
+    ]);
     for (let at = 0; at < roles.length; at += SCM_MAX_FD) {
       const some = roles.slice(at, at + SCM_MAX_FD);
-      const part: HoldingsPart = { roles: some.map(([what]) => what) };
-      await send(socket, part, some.map(([, fd]) => fd));
+      const part: HoldingsPart = { roles: some.map(({ role }) => role) };
+      await send(socket, part, some.map(({ fd }) => fd));
     }
   }
 
@@ -197,23 +179,19 @@ class StandbyProcess {
       })),
       vfioDevices: [],
     }));
-    const directory = this.order.path.replace(/\/[^/]*$/, "");
-    const user = this.order.context.credentials;
-    const modules = this.#modules.map((it) => ({
-      ...it,
-      file: clear(it.file),
-    }));
-    const ofModules = moduleVariables(directory, modules, user);
+    const { argv, context, path } = this.order;
+    const directory = path.replace(/\/[^/]*$/, "");
+    const { executable, cwd, namespaces } = this.#files;
+    const modules = this.#files.modules
+      .map((it) => ({ ...it, file: clear(it.file) }));
+    const ofModules = moduleVariables(directory, modules, context.credentials);
     const survivors = [state, ...cpr.map(({ fd }) => fd)];
     if (ofModules !== undefined) {
       survivors.push(...modules.map(({ file }) => file));
     }
     return enterContext({
-      context: this.order.context,
-      argv: this.order.argv,
-      executable: clear(this.#executable),
-      cwd: this.#cwd,
-      namespaces: this.#namespaces,
+      ...{ context, argv, cwd, namespaces },
+      executable: clear(executable),
       variables: { [CPR_EXEC_STATE]: String(state.number), ...ofModules },
       beforeExec: () => {
         for (const fd of survivors) fd.setCloexec(false);
@@ -241,9 +219,7 @@ async function send(
   message: StandbyGreeting | StandbyHoldings | HoldingsPart,
   descriptors: readonly Fd[],
 ): Promise<void> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
-  const numbers = descriptors.map(({ number }) => number);
-  await socket.send(bytes, SEND_TIMEOUT_MS, numbers);
+  await sendLine(socket, message, descriptors, SEND_TIMEOUT_MS);
 }
 
 /** Moves a descriptor to a number that is not needed. */

@@ -56,7 +56,7 @@ export interface ProcessContext {
   readonly limits: LimitTexts;
   readonly cgroups: Cgroups;
   /** Such as "net:[4026531840]". */
-  readonly namespaces: Readonly<Record<NamespaceKind, string>>;
+  readonly namespaces: Readonly<Record<string, string>>;
 }
 
 /**
@@ -119,16 +119,10 @@ async function readPersonality(pid: number): Promise<number | null> {
 async function readNamespaces(
   pid: number,
 ): Promise<ProcessContext["namespaces"]> {
-  const [cgroup, ipc, uts, net, mnt] = await Promise.all(
-    NAMESPACES.map((kind) => Deno.readLink(`/proc/${pid}/ns/${kind}`)),
+  const links = NAMESPACES.map(async (kind) =>
+    [kind, await Deno.readLink(`/proc/${pid}/ns/${kind}`)] as const
   );
-  return {
-    cgroup: cgroup ?? "",
-    ipc: ipc ?? "",
-    uts: uts ?? "",
-    net: net ?? "",
-    mnt: mnt ?? "",
-  };
+  return Object.fromEntries(await Promise.all(links));
 }
 
 /** A process, and the program that it was seen to execute. */
@@ -149,18 +143,21 @@ export interface ContextFiles {
   readonly modules: readonly KeptModule[];
 }
 
+/** Closes them all. */
+export function closeFiles(
+  { executable, cwd, namespaces, modules }: ContextFiles,
+): void {
+  for (const fd of [executable, cwd, ...namespaces]) fd.close();
+  for (const { file } of modules) file.close();
+}
+
 /**
  * Descriptors that keep the context of a process after its end: its executable
  * and loaded modules (even if the files were deleted), its working directory,
  * and the namespaces that it does not share with this process.
  */
 export class PinnedContext implements Disposable {
-  private constructor(
-    readonly executable: Fd,
-    readonly cwd: Fd,
-    readonly namespaces: ReadonlyMap<NamespaceKind, Fd>,
-    readonly modules: readonly KeptModule[],
-  ) {}
+  private constructor(readonly files: ContextFiles) {}
 
   /**
    * Opens them.
@@ -181,32 +178,21 @@ export class PinnedContext implements Disposable {
       );
     }
     const cwd = stack.use(Fd.open(`/proc/${pid}/cwd`, O_PATH | O_DIRECTORY));
-    const namespaces = new Map<NamespaceKind, Fd>();
+    const namespaces: Fd[] = [];
     for (const kind of NAMESPACES) {
       if (context.namespaces[kind] === ownNamespace(kind)) continue;
       const path = `/proc/${pid}/ns/${kind}`;
       const namespace = stack.use(Fd.open(path, O_RDONLY));
       requireTrustworthy(namespace, kind, pid);
-      namespaces.set(kind, namespace);
+      namespaces.push(namespace);
     }
     const modules = await openModules(pid, context.credentials);
     stack.move();
-    return new PinnedContext(executable, cwd, namespaces, modules);
-  }
-
-  /** The namespaces are in the order in which they are entered. */
-  get files(): ContextFiles {
-    const namespaces = NAMESPACES.map((kind) => this.namespaces.get(kind))
-      .filter((it) => it !== undefined);
-    const { executable, cwd, modules } = this;
-    return { executable, cwd, namespaces, modules };
+    return new PinnedContext({ executable, cwd, namespaces, modules });
   }
 
   [Symbol.dispose](): void {
-    this.executable.close();
-    this.cwd.close();
-    for (const namespace of this.namespaces.values()) namespace.close();
-    for (const { file } of this.modules) file.close();
+    closeFiles(this.files);
   }
 }
 

@@ -1,27 +1,93 @@
+import { Fd } from "../../../ffi/fd.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
 import type { Cgroups } from "../../proc/cgroup.ts";
 import type { MappedModule } from "../process/modules.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ContextFiles, ProcessContext } from "./process_context.ts";
+
+const MAXIMUM_ORDER = 64 * 1024 * 1024;
 
 /**
- * The input of a standby, as JSON in a memfd. The numbers are descriptors that
- * it inherits.
+ * The input of a process of cprctl that executes another program in the VM's
+ * context, as JSON in a memfd. The numbers are descriptors that it inherits.
  */
-export interface StandbyOrder {
-  /** The context of the VM's process. */
+interface Order {
   readonly context: ProcessContext;
-  /** The control groups to enter at the start. */
-  readonly groups: Cgroups;
-  /** The old program's command line, with -incoming. */
   readonly argv: readonly string[];
-  readonly executable: number;
   readonly cwd: number;
   /** In the order in which they are entered. */
   readonly namespaces: readonly number[];
-  /** The modules that the executable had loaded. */
+  /** The modules that the VM's program had loaded. */
   readonly modules: readonly ModuleOrder[];
+}
+
+/** The input of a standby; `argv` is the old program's, with -incoming. */
+export interface StandbyOrder extends Order {
+  /** The control groups to enter at the start. */
+  readonly groups: Cgroups;
+  readonly executable: number;
   /** A unix socket that listens at `path`. */
   readonly listener: number;
   readonly path: string;
+}
+
+/** The input of a process that executes a program in a sandbox. */
+export interface SandboxOrder extends Order {
+  /** Whether to fail if the program cannot be confined like the VM. */
+  readonly strict: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Null for argv[0]. */
+  readonly executable: number | null;
+  /** For the modules of the executable; null for argv[0]. */
+  readonly moduleFolder: string | null;
+}
+
+/** Writes an order. */
+export function writeOrder(order: StandbyOrder | SandboxOrder): Fd {
+  const memfd = createMemfd("cprctl-order");
+  memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
+  return memfd;
+}
+
+/** Reads the order that has this number. */
+export function readOrder<Kind extends Order>(number: number): Kind {
+  using memfd = Fd.adopt(number);
+  memfd.seek(0);
+  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
+  // Trusted: it was written by this same program.
+  return JSON.parse(text) as Kind;
+}
+
+/** The part of an order that tells the files of a context, once given numbers. */
+export function orderFiles(
+  { cwd, namespaces, modules }: ContextFiles,
+  give: (number: number) => number,
+): Pick<Order, "cwd" | "namespaces" | "modules"> {
+  return {
+    cwd: give(cwd.number),
+    namespaces: namespaces.map(({ number }) => give(number)),
+    modules: modules.map(({ name, path, file }) => ({
+      ...{ name, path },
+      file: give(file.number),
+    })),
+  };
+}
+
+/** Takes the files that an order tells. */
+export function adoptFiles(
+  { cwd, namespaces, modules }: Order,
+): Omit<ContextFiles, "executable"> {
+  return {
+    cwd: adopt(cwd),
+    namespaces: namespaces.map(adopt),
+    modules: modules.map((it) => ({ ...it, file: adopt(it.file) })),
+  };
+}
+
+/** Takes an inherited descriptor, which no other program inherits. */
+export function adopt(number: number): Fd {
+  const fd = Fd.adopt(number);
+  fd.setCloexec(true);
+  return fd;
 }
 
 /** A module's name and path; another file may be at the path now. */
@@ -74,24 +140,4 @@ export interface StandbyGreeting {
   readonly pid: number;
   /** The parts of the process context that it could not take on, and why. */
   readonly problems: readonly string[];
-}
-
-/**
- * The input of that subcommand, as JSON in a memfd. The numbers are descriptors
- * that it inherits.
- */
-export interface SandboxOrder {
-  readonly context: ProcessContext;
-  /** Whether to fail if the program cannot be confined like the VM. */
-  readonly strict: boolean;
-  readonly argv: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  /** Null for argv[0]. */
-  readonly executable: number | null;
-  readonly cwd: number;
-  /** In the order in which they are entered. */
-  readonly namespaces: readonly number[];
-  /** For the modules of the running program; null for argv[0]. */
-  readonly moduleFolder: string | null;
-  readonly modules: readonly ModuleOrder[];
 }

@@ -13,13 +13,18 @@ import { SANDBOX_WORD } from "./words.ts";
 import type { Child } from "../../../ffi/child.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
-import { createMemfd } from "../../../ffi/memfd.ts";
 import { spawn, type SpawnOptions } from "../../../ffi/spawn.ts";
 import { CPR_EXEC_STATE } from "../../cpr/mod.ts";
-import type { SandboxOrder } from "./protocol.ts";
+import {
+  adopt,
+  adoptFiles,
+  orderFiles,
+  readOrder,
+  type SandboxOrder,
+  writeOrder,
+} from "./protocol.ts";
 import { isReplaced, moduleVariables } from "../process/modules.ts";
 import type { ContextFiles, ProcessContext } from "./process_context.ts";
-import { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import { enterCgroups } from "../../proc/cgroup.ts";
 import type { Confinement } from "../../proc/status.ts";
@@ -29,11 +34,9 @@ import { enterContext, enterLabel } from "./enter_context.ts";
 export interface SandboxStart {
   /** The program, searched for as the VM would, and its arguments. */
   readonly argv: readonly string[];
-  /** Execute the VM's running program instead of `argv[0]`. */
-  readonly runningProgram?: boolean;
   /**
-   * Directory of this user for the modules of the running program, if their
-   * files were replaced.
+   * Execute the VM's running program instead of `argv[0]`, with this directory of
+   * this user for its modules, if their files were replaced.
    */
   readonly moduleFolder?: string;
   /** Its whole environment. */
@@ -99,32 +102,16 @@ export class Sandbox {
       descriptors.set(next, number);
       return next++;
     };
-    const { executable, cwd, namespaces, modules } = this.files;
-    const { moduleFolder } = what;
-    using memfd = createMemfd("cprctl-sandbox");
-    const order: SandboxOrder = {
-      context: this.context,
-      strict: this.means.strict,
-      argv: what.argv,
-      environment: what.environment,
-      executable: what.runningProgram === true ? give(executable.number) : null,
-      cwd: give(cwd.number),
-      namespaces: namespaces.map(({ number }) => give(number)),
-      moduleFolder: moduleFolder ?? null,
-      modules: moduleFolder === undefined
-        ? []
-        : modules.map(({ name, path, file }) => ({
-          ...{ name, path },
-          file: give(file.number),
-        })),
-    };
-    memfd.writeAll(new TextEncoder().encode(JSON.stringify(order)));
-    const words = [
-      ...this.means.self,
-      SANDBOX_WORD,
-      String(give(memfd.number)),
-    ];
-    return spawnContained(words, {
+    const { context, files } = this;
+    const { argv, environment, moduleFolder = null } = what;
+    const { self, strict } = this.means;
+    const isRunning = moduleFolder !== null;
+    using memfd = writeOrder({
+      ...{ context, strict, argv, environment, moduleFolder },
+      executable: isRunning ? give(files.executable.number) : null,
+      ...orderFiles(isRunning ? files : { ...files, modules: [] }, give),
+    });
+    return spawnContained([...self, SANDBOX_WORD, `${give(memfd.number)}`], {
       descriptors,
       newSession: true,
       openFiles: getLimit("NOFILE"),
@@ -139,8 +126,6 @@ function spawnContained(argv: readonly string[], options: SpawnOptions): Child {
   return ifPossible(() => spawn(argv, contained), ...impossible) ??
     spawn(argv, options);
 }
-
-const MAXIMUM_ORDER = 64 * 1024 * 1024;
 
 /** oom_score_adj: killed before anything else in the VM's memory cgroup. */
 const FIRST_TO_BE_KILLED = 1000;
@@ -163,13 +148,8 @@ const NO_RIGHTS: Confinement = {
  * @throws {UpdateProblem} when it cannot be confined like the VM
  */
 export function runInSandbox(args: readonly string[]): never {
-  const order = readOrder(Number(args[0]));
-  const adopt = (number: number) => {
-    const fd = Fd.adopt(number);
-    fd.setCloexec(true);
-    return fd;
-  };
-  const { context } = order;
+  const order = readOrder<SandboxOrder>(Number(args[0]));
+  const { context, executable, moduleFolder } = order;
   const [problem] = [
     ...enterCgroups(context.cgroups),
     ...enterLabel(context),
@@ -181,10 +161,10 @@ export function runInSandbox(args: readonly string[]): never {
       `Cannot confine the program like the VM: ${problem}`,
     );
   }
-  const modules = order.modules.map((it) => ({ ...it, file: adopt(it.file) }));
-  const variables = order.moduleFolder === null
+  const files = adoptFiles(order);
+  const variables = moduleFolder === null
     ? undefined
-    : moduleVariables(order.moduleFolder, modules, context.credentials);
+    : moduleVariables(moduleFolder, files.modules, context.credentials);
   return enterContext({
     context: {
       ...context,
@@ -193,21 +173,12 @@ export function runInSandbox(args: readonly string[]): never {
       oomScoreAdj: FIRST_TO_BE_KILLED,
     },
     argv: order.argv,
-    executable: order.executable === null ? undefined : adopt(order.executable),
-    cwd: adopt(order.cwd),
-    namespaces: order.namespaces.map(adopt),
+    ...files,
+    executable: executable === null ? undefined : adopt(executable),
     variables: variables ?? {},
     beforeExec: () => {
       if (variables === undefined) return;
-      for (const { file } of modules) file.setCloexec(false);
+      for (const { file } of files.modules) file.setCloexec(false);
     },
   });
-}
-
-function readOrder(number: number): SandboxOrder {
-  using memfd = Fd.adopt(number);
-  memfd.seek(0);
-  const text = new TextDecoder().decode(memfd.readAll(MAXIMUM_ORDER));
-  // Trusted: it was written by this same program.
-  return JSON.parse(text) as SandboxOrder;
 }

@@ -3,7 +3,6 @@ import type { Child } from "../../../ffi/child.ts";
 import { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
-import { createMemfd } from "../../../ffi/memfd.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { UnixListener, UnixSocket } from "../../../ffi/socket.ts";
@@ -16,12 +15,13 @@ import { ALLOW_WEAKER } from "./confinement.ts";
 import { noteStandby } from "../run/journal.ts";
 import type { ContextFiles, ProcessContext } from "./process_context.ts";
 import { Holdings, type Preserved } from "./holdings.ts";
-import type {
-  StandbyGreeting,
-  StandbyOrder,
-  StandbyRequest,
+import {
+  orderFiles,
+  type StandbyGreeting,
+  type StandbyRequest,
+  writeOrder,
 } from "./protocol.ts";
-import { lines } from "./lines.ts";
+import { lines, sendLine } from "./lines.ts";
 import { STANDBY_TIMEOUT_MS } from "../deadline.ts";
 
 const SOCKET_FILE = "standby.sock";
@@ -53,25 +53,21 @@ export interface StandbyStart {
 
 /** A standby process, as controlled by cprctl. */
 export class Standby implements AsyncDisposable {
-  readonly #socket: UnixSocket;
   /** It stays the same when the standby becomes the old program. */
-  readonly #pid: number;
+  readonly pid: number;
   /** The parts of the process context that it could not take on, and why. */
   readonly problems: readonly string[];
-  /** Undefined if another cprctl started it. */
-  readonly #child: Child | undefined;
   /** Whether the process must outlive this object. */
   #left = false;
 
   private constructor(
-    socket: UnixSocket,
+    private readonly socket: UnixSocket,
     { pid, problems }: StandbyGreeting,
-    child?: Child,
+    /** Undefined if another cprctl started it. */
+    private readonly child?: Child,
   ) {
-    this.#socket = socket;
-    this.#pid = pid;
+    this.pid = pid;
     this.problems = problems;
-    this.#child = child;
   }
 
   /**
@@ -119,11 +115,6 @@ export class Standby implements AsyncDisposable {
     }
   }
 
-  /** Its process. */
-  get pid(): number {
-    return this.#pid;
-  }
-
   /** Sends the memory's descriptors: from now on it outlives this process. */
   async hold(preserved: readonly Preserved[]): Promise<void> {
     // As few messages as possible: the guest is stopped.
@@ -143,7 +134,7 @@ export class Standby implements AsyncDisposable {
    */
   async duplicate(): Promise<Holdings> {
     await this.#send({ do: "duplicate" });
-    return await Holdings.receive(lines(this.#socket, STANDBY_TIMEOUT_MS));
+    return await Holdings.receive(lines(this.socket, STANDBY_TIMEOUT_MS));
   }
 
   /**
@@ -155,14 +146,14 @@ export class Standby implements AsyncDisposable {
   async go(): Promise<PidFd> {
     using stack = new DisposableStack();
     // It is alive, since it has the socket: the pid is not reused.
-    const process = stack.use(PidFd.open(this.#pid));
+    const process = stack.use(PidFd.open(this.pid));
     await this.#send({ do: "go" });
     // The exec closes the socket, as does the end of the process.
-    for await (const { line } of lines(this.#socket, STANDBY_TIMEOUT_MS)) {
+    for await (const { line } of lines(this.socket, STANDBY_TIMEOUT_MS)) {
       void line;
     }
     this.#left = true;
-    this.#child?.release();
+    this.child?.release();
     stack.move();
     return process;
   }
@@ -170,15 +161,15 @@ export class Standby implements AsyncDisposable {
   /** Keeps the standby running, for `cprctl recover`. */
   leave(): void {
     this.#left = true;
-    this.#socket[Symbol.dispose]();
-    this.#child?.release();
+    this.socket[Symbol.dispose]();
+    this.child?.release();
   }
 
   /** Releases the memory and waits for the end of the standby. */
   async [Symbol.asyncDispose](): Promise<void> {
-    using _socket = this.#socket;
+    using _socket = this.socket;
     if (this.#left) return;
-    using child = this.#child;
+    using child = this.child;
     try {
       await this.#send({ do: "end" });
       await child?.wait(END_TIMEOUT_MS);
@@ -192,9 +183,7 @@ export class Standby implements AsyncDisposable {
     request: StandbyRequest,
     descriptors: readonly Fd[] = [],
   ): Promise<void> {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
-    const numbers = descriptors.map(({ number }) => number);
-    await this.#socket.send(bytes, STANDBY_TIMEOUT_MS, numbers);
+    await sendLine(this.socket, request, descriptors, STANDBY_TIMEOUT_MS);
   }
 }
 
@@ -237,29 +226,19 @@ function logFile({ directory }: StandbyStart): string {
 }
 
 function spawnStandby(order: StandbyStart, listener: UnixListener): Child {
-  const { files } = order;
+  const { context, groups, argv, files } = order;
   const descriptors = new Map<number, number>();
   const give = (number: number): number => {
     const there = 3 + descriptors.size;
     descriptors.set(there, number);
     return there;
   };
-  using memfd = createMemfd("cprctl-standby");
-  const input: StandbyOrder = {
-    context: order.context,
-    groups: order.groups,
-    argv: order.argv,
+  using memfd = writeOrder({
+    ...{ context, groups, argv, path: listener.path },
     executable: give(files.executable.number),
-    cwd: give(files.cwd.number),
-    namespaces: files.namespaces.map(({ number }) => give(number)),
-    modules: files.modules.map(({ name, path, file }) => ({
-      ...{ name, path },
-      file: give(file.number),
-    })),
+    ...orderFiles(files, give),
     listener: give(listener.number),
-    path: listener.path,
-  };
-  memfd.writeAll(new TextEncoder().encode(JSON.stringify(input)));
+  });
   const number = give(memfd.number);
   // Not our standard error: if it is a pipe, its reader would wait for EOF.
   using log = Fd.open(logFile(order), O_WRONLY | O_CREAT | O_APPEND, 0o600);

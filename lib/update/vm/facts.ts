@@ -1,9 +1,8 @@
-import {
-  type Peer,
-  type QemuVersion,
-  type QmpAddress,
-  type QmpClient,
-  QmpCommandError,
+import type {
+  Peer,
+  QemuVersion,
+  QmpAddress,
+  QmpClient,
 } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { RefusedError } from "../error.ts";
@@ -15,7 +14,7 @@ import { readService, type Service } from "../process/service.ts";
 import { readThreads, type ThreadRecord } from "../process/threads.ts";
 import { type RamFile, readDeviceMemory, readRamFiles } from "./ram.ts";
 import { hasActiveImages } from "./images.ts";
-import { asObject, nameText, text } from "./reply.ts";
+import { asObject, ifKnown, nameText, text } from "./reply.ts";
 import { findTpmPage, type TpmPage } from "./tpm_page.ts";
 
 /** The name of a VM's program in reports. */
@@ -167,30 +166,16 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Undefined if the VM has no vmgenid device. */
 async function generationId(client: QmpClient): Promise<string | undefined> {
-  try {
-    const { guid } = asObject(
-      await client.execute("query-vm-generation-id"),
-    );
-    const id = text(guid) ?? "";
-    return UUID.test(id) ? id : undefined;
-  } catch (error) {
-    if (error instanceof QmpCommandError) return undefined;
-    throw error;
-  }
+  const reply = await ifKnown(client.execute("query-vm-generation-id"));
+  const id = text(asObject(reply)["guid"]) ?? "";
+  return UUID.test(id) ? id : undefined;
 }
 
 /** The class of the machine object, less its suffix. */
 async function machineType(client: QmpClient): Promise<string | undefined> {
-  try {
-    const type = await client.execute("qom-get", {
-      path: "/machine",
-      property: "type",
-    });
-    return nameText(type)?.replace(/-machine$/, "");
-  } catch (error) {
-    if (error instanceof QmpCommandError) return undefined;
-    throw error;
-  }
+  const path = "/machine";
+  const type = client.execute("qom-get", { path, property: "type" });
+  return nameText(await ifKnown(type))?.replace(/-machine$/, "");
 }
 
 /** A version such as "10.2.0". */

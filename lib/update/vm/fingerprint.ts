@@ -15,10 +15,9 @@ import {
   isObject,
   type Json,
   type JsonObject,
-  QmpCommandError,
 } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { asArray, asObject, ifKnown, objectsIn, text } from "./reply.ts";
 
 /** The VM was changed after the checks. */
 export class VmChangedProblem extends UpdateProblem {
@@ -119,16 +118,9 @@ export class Fingerprint {
 
 async function ask(client: Executor, query: Query): Promise<Objects> {
   const { command, arguments: options, names, compared } = query;
-  let reply: Json;
-  try {
-    reply = await client.execute(command, options);
-  } catch (error) {
-    // The program does not have this command.
-    if (error instanceof QmpCommandError) return new Map();
-    throw error;
-  }
+  const reply = await ifKnown(client.execute(command, options));
   return new Map(
-    asArray(reply).filter(isObject).map((element) => [
+    objectsIn(reply).map((element) => [
       names.map((name) => text(element[name])).find(Boolean) ?? "",
       flatten(compared(element)),
     ]),
@@ -202,7 +194,7 @@ export function comparedOfDrive(drive: JsonObject): Json {
 }
 
 function comparedOfMedium(inserted: JsonObject): JsonObject {
-  const size = asObject(inserted["image"] ?? null)["virtual-size"];
+  const size = asObject(inserted["image"])["virtual-size"];
   return {
     ...Object.fromEntries(
       Object.entries(inserted).filter(([key]) =>
@@ -219,13 +211,13 @@ export function comparedOfNode(node: JsonObject): Json {
     !VOLATILE.has(key) && !Array.isArray(value) && !isObject(value)
   );
   // The guest negotiates `writeback`.
-  const { direct, "no-flush": noFlush } = asObject(node["cache"] ?? null);
+  const { direct, "no-flush": noFlush } = asObject(node["cache"]);
   return {
     ...Object.fromEntries(scalars),
     "cache": { "direct": direct ?? null, "no-flush": noFlush ?? null },
     "children": asArray(node["children"]),
     // Bitmaps without a name belong to a job.
-    "dirty-bitmaps": asArray(node["dirty-bitmaps"]).filter(isObject)
+    "dirty-bitmaps": objectsIn(node["dirty-bitmaps"])
       .filter(({ name }) => name !== undefined && name !== "")
       .map(comparedOfBitmap),
   };

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { type Executor, isObject, QmpCommandError } from "../../qmp/mod.ts";
-import { asArray } from "./reply.ts";
+import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
+import { objectsIn } from "./reply.ts";
 
 /**
  * Whether there are block nodes, and all are active. They are not after a
@@ -15,7 +15,7 @@ import { asArray } from "./reply.ts";
  */
 export async function hasActiveImages(client: Executor): Promise<boolean> {
   const reply = await client.execute("query-named-block-nodes", { flat: true });
-  const nodes = asArray(reply).filter(isObject);
+  const nodes = objectsIn(reply);
   return nodes.length > 0 && nodes.every((node) => node["active"] === true);
 }
 

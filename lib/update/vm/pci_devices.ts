@@ -6,15 +6,9 @@
  * @module
  */
 
-import {
-  type Executor,
-  isObject,
-  type Json,
-  type JsonObject,
-  QmpCommandError,
-} from "../../qmp/mod.ts";
+import type { Executor, Json, JsonObject } from "../../qmp/mod.ts";
 import { UpdateProblem } from "../error.ts";
-import { asArray, asObject } from "./reply.ts";
+import { asArray, asObject, ifKnown, objectsIn } from "./reply.ts";
 
 /** Of bridges behind bridges; QEMU has 256 buses. */
 const MAXIMUM_DEPTH = 256;
@@ -30,12 +24,8 @@ export class PciDevices {
   /** Queries them; a program without PCI has none. */
   static async take(client: Executor): Promise<PciDevices> {
     const devices = new Map<string, string>();
-    try {
-      for (const bus of asArray(await client.execute("query-pci"))) {
-        collect(asObject(bus)["devices"], devices, 0);
-      }
-    } catch (error) {
-      if (!(error instanceof QmpCommandError)) throw error;
+    for (const bus of asArray(await ifKnown(client.execute("query-pci")))) {
+      collect(asObject(bus)["devices"], devices, 0);
     }
     return new PciDevices(devices);
   }
@@ -70,9 +60,9 @@ function collect(
   depth: number,
 ): void {
   if (depth > MAXIMUM_DEPTH) return;
-  for (const device of asArray(list).filter(isObject)) {
+  for (const device of objectsIn(list)) {
     devices.set(addressOf(device), setUp(device));
-    const { devices: behind } = asObject(device["pci_bridge"] ?? null);
+    const { devices: behind } = asObject(device["pci_bridge"]);
     collect(behind, devices, depth + 1);
   }
 }
@@ -86,13 +76,13 @@ function addressOf({ bus, slot, function: number }: JsonObject): string {
 /** A text to compare. */
 function setUp(device: JsonObject): string {
   const { id, irq, irq_pin, regions, pci_bridge } = device;
-  const { vendor, device: type } = asObject(id ?? null);
+  const { vendor, device: type } = asObject(id);
   const { number, secondary, subordinate } = asObject(
-    asObject(pci_bridge ?? null)["bus"] ?? null,
+    asObject(pci_bridge)["bus"] ?? null,
   );
   return [
     ...[vendor, type, irq, irq_pin, number, secondary, subordinate],
-    ...asArray(regions).filter(isObject)
+    ...objectsIn(regions)
       .flatMap(({ bar, type, address, size }) => [bar, type, address, size]),
   ].join(" ");
 }

@@ -1,5 +1,5 @@
 import type { Executor } from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { ifKnown, objectsIn, text } from "./reply.ts";
 
 /** The QOM containers of devices from -device and device_add. */
 const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
@@ -8,7 +8,6 @@ const FOLDERS = ["/machine/peripheral", "/machine/peripheral-anon"];
  * The QOM paths of a VM's devices whose type matches.
  *
  * @param pattern matches a property's type, such as "child<tpm-crb>"
- * @throws {QmpCommandError} when the program has no such container
  */
 export async function peripherals(
   client: Executor,
@@ -21,17 +20,17 @@ export async function peripherals(
   return paths;
 }
 
-/** The QOM paths of an object's children whose name, or type, matches. */
+/**
+ * The QOM paths of an object's children whose name, or type, matches; none if the
+ * program has no such object.
+ */
 export async function childrenOf(
   client: Executor,
   path: string,
   by: "name" | "type",
   pattern: RegExp,
 ): Promise<string[]> {
-  return asArray(await client.execute("qom-list", { path })).flatMap((it) => {
-    const property = asObject(it);
-    return pattern.test(text(property[by]) ?? "")
-      ? [`${path}/${property["name"]}`]
-      : [];
-  });
+  return objectsIn(await ifKnown(client.execute("qom-list", { path })))
+    .filter((property) => pattern.test(text(property[by]) ?? ""))
+    .map(({ name }) => `${path}/${name}`);
 }

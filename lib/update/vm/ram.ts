@@ -7,15 +7,15 @@
  */
 
 import { ifPossible } from "../../../ffi/libc.ts";
-import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
+import type { Executor } from "../../qmp/mod.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import {
   type FileIdentity,
   identityAt,
   isSameIdentity,
 } from "../../proc/file_identity.ts";
-import { asArray, asObject, text } from "./reply.ts";
-import { peripherals } from "./peripherals.ts";
+import { ifKnown, text } from "./reply.ts";
+import { childrenOf, peripherals } from "./peripherals.ts";
 
 /** A file that is guest RAM. */
 export interface RamFile {
@@ -24,6 +24,8 @@ export interface RamFile {
   readonly dev: FileIdentity["dev"];
   readonly ino: FileIdentity["ino"];
 }
+
+const ON_FILE = /^child<memory-backend-file>$/;
 
 /**
  * The files of RAMBlocks, by the block's name. Without those in a directory,
@@ -34,23 +36,16 @@ export async function readRamFiles(
   client: Executor,
   pid: number,
 ): Promise<Map<string, RamFile>> {
-  const objects = asArray(
-    await client.execute("qom-list", { path: "/objects" }),
-  );
   const files = new ProcessFiles(pid);
   const found = new Map<string, RamFile>();
-  for (const object of objects) {
-    const { name, type } = asObject(object);
-    if (typeof name !== "string" || type !== "child<memory-backend-file>") {
-      continue;
-    }
+  for (const backend of await childrenOf(client, "/objects", "type", ON_FILE)) {
     const ask = (property: string) =>
-      client.execute("qom-get", { path: `/objects/${name}`, property });
+      client.execute("qom-get", { path: backend, property });
     const path = text(await ask("mem-path"));
     if (path === undefined || await ask("share") !== true) continue;
     const info = await files.stat(path);
     if (info?.isFile !== true || !await files.hasOpen(info)) continue;
-    found.set(name, { path, ...info.identity });
+    found.set(backend.slice("/objects/".length), { path, ...info.identity });
   }
   return found;
 }
@@ -76,15 +71,10 @@ export async function readDeviceMemory(
   client: Executor,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
-  try {
-    for (const path of await peripherals(client, VIRTIO_MEM)) {
-      const property = "memdev";
-      const backend = await client.execute("qom-get", { path, property });
-      const id = BACKEND.exec(text(backend) ?? "")?.[1];
-      if (id !== undefined) found.add(id);
-    }
-  } catch (error) {
-    if (!(error instanceof QmpCommandError)) throw error;
+  for (const path of await peripherals(client, VIRTIO_MEM)) {
+    const backend = client.execute("qom-get", { path, property: "memdev" });
+    const id = BACKEND.exec(text(await ifKnown(backend)) ?? "")?.[1];
+    if (id !== undefined) found.add(id);
   }
   return found;
 }

@@ -1,16 +1,40 @@
 /** Reads replies of a monitor without trusting their form. */
 
 import { clipped } from "../../inert.ts";
-import { isObject, type Json } from "../../qmp/mod.ts";
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  QmpCommandError,
+} from "../../qmp/mod.ts";
 
 /** The members of a reply; none if it is not an object. */
-export function asObject(reply: Json): { [key: string]: Json | undefined } {
-  return isObject(reply) ? reply : {};
+export function asObject(
+  reply: Json | undefined,
+): { [key: string]: Json | undefined } {
+  return reply !== undefined && isObject(reply) ? reply : {};
 }
 
 /** The elements of a reply; none if it is not an array. */
 export function asArray(reply: Json | undefined): Json[] {
   return Array.isArray(reply) ? reply : [];
+}
+
+/** The objects of an array; none if it is not an array. */
+export function objectsIn(reply: Json | undefined): JsonObject[] {
+  return asArray(reply).filter(isObject);
+}
+
+/** The reply to a command; undefined if the program refuses or does not know it. */
+export async function ifKnown<Reply>(
+  reply: Promise<Reply>,
+): Promise<Reply | undefined> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
+  }
 }
 
 /** Longer than real names of machines and devices. */

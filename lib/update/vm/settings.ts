@@ -7,13 +7,12 @@
 
 import {
   type Executor,
-  isObject,
   type Json,
   type JsonObject,
-  QmpCommandError,
   QmpError,
 } from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { asArray, asObject, ifKnown, objectsIn, text } from "./reply.ts";
+import { peripherals } from "./peripherals.ts";
 import { readTerminals, restoreTerminals, type Terminal } from "./terminals.ts";
 
 const PARAMETERS = ["mode", "cpr-exec-command"] as const;
@@ -136,7 +135,6 @@ interface LiveRecord {
 
 const POLLING = "guest-stats-polling-interval";
 const BALLOON = /^child<virtio-balloon/;
-const DEVICES = ["/machine/peripheral", "/machine/peripheral-anon"];
 /** More than a VM has; the rest of a longer reply is ignored. */
 const MAXIMUM = 1024;
 /** The first character of a name that QEMU generated. */
@@ -146,13 +144,9 @@ const GENERATED = "#";
 async function readLiveSettings(
   client: Executor,
 ): Promise<LiveRecord> {
-  const [nodes, ...devices] = await Promise.all([
-    ask(client, "query-named-block-nodes", { flat: true }),
-    ...DEVICES.map((path) => balloonsIn(client, path)),
-  ]);
   return {
-    writeThresholds: thresholdsOf(nodes).slice(0, MAXIMUM),
-    balloons: devices.flat().slice(0, MAXIMUM),
+    writeThresholds: thresholdsOf(await blockNodes(client)).slice(0, MAXIMUM),
+    balloons: await readBalloons(client),
     terminals: await readTerminals(client),
   };
 }
@@ -207,10 +201,8 @@ async function currentName(
   { node, driver, file }: WriteThreshold,
 ): Promise<string> {
   if (!node.startsWith(GENERATED)) return node;
-  const nodes = await ask(client, "query-named-block-nodes", { flat: true });
-  const alike = nodes.filter((it) =>
-    it["drv"] === driver && it["file"] === file
-  );
+  const alike = (await blockNodes(client))
+    .filter((it) => it["drv"] === driver && it["file"] === file);
   return alike.length === 1 ? text(alike[0]?.["node-name"]) ?? node : node;
 }
 
@@ -227,18 +219,13 @@ function thresholdsOf(nodes: readonly JsonObject[]): WriteThreshold[] {
   });
 }
 
-async function balloonsIn(
-  client: Executor,
-  parent: string,
-): Promise<BalloonPolling[]> {
+async function readBalloons(client: Executor): Promise<BalloonPolling[]> {
   const found: BalloonPolling[] = [];
-  const children = await ask(client, "qom-list", { path: parent });
-  const balloons = children.filter(({ type }) =>
-    BALLOON.test(text(type) ?? "")
-  );
-  for (const { name } of balloons.slice(0, MAXIMUM)) {
-    const path = `${parent}/${text(name)}`;
-    const seconds = await valueOf(client, path);
+  const balloons = await peripherals(client, BALLOON);
+  for (const path of balloons.slice(0, MAXIMUM)) {
+    const seconds = await ifKnown(
+      client.execute("qom-get", { path, property: POLLING }),
+    );
     if (typeof seconds === "number" && seconds !== 0) {
       found.push({ path, seconds });
     }
@@ -246,28 +233,8 @@ async function balloonsIn(
   return found;
 }
 
-async function valueOf(
-  client: Executor,
-  path: string,
-): Promise<Json | undefined> {
-  try {
-    return await client.execute("qom-get", { path, property: POLLING });
-  } catch (error) {
-    if (error instanceof QmpCommandError) return undefined;
-    throw error;
-  }
-}
-
-/** The objects of a reply; none if the program does not have the command. */
-async function ask(
-  client: Executor,
-  command: string,
-  options: JsonObject,
-): Promise<JsonObject[]> {
-  try {
-    return asArray(await client.execute(command, options)).filter(isObject);
-  } catch (error) {
-    if (error instanceof QmpCommandError) return [];
-    throw error;
-  }
+/** None if the program does not know them. */
+async function blockNodes(client: Executor): Promise<JsonObject[]> {
+  const query = client.execute("query-named-block-nodes", { flat: true });
+  return objectsIn(await ifKnown(query));
 }

@@ -10,14 +10,8 @@
  * @module
  */
 
-import {
-  type Executor,
-  isObject,
-  type Json,
-  QmpCommandError,
-  QmpError,
-} from "../../qmp/mod.ts";
-import { asArray, asObject, text } from "./reply.ts";
+import { type Executor, isObject, type Json, QmpError } from "../../qmp/mod.ts";
+import { asArray, asObject, ifKnown, text } from "./reply.ts";
 
 /** The pseudo-terminal of a character device. Plain data. */
 export interface Terminal {
@@ -119,10 +113,5 @@ function backends(chardevs: readonly Json[]): Map<string, string> {
 
 /** Nothing if the program does not have the command. */
 async function ask(client: Executor): Promise<readonly Json[]> {
-  try {
-    return asArray(await client.execute("query-chardev"));
-  } catch (error) {
-    if (error instanceof QmpCommandError) return [];
-    throw error;
-  }
+  return asArray(await ifKnown(client.execute("query-chardev")));
 }

@@ -13,8 +13,8 @@
  * @module
  */
 
-import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
-import { text } from "./reply.ts";
+import type { Executor } from "../../qmp/mod.ts";
+import { ifKnown, text } from "./reply.ts";
 
 const CONNECTION = /^\s*TCP\[(?!HOST_FORWARD)\w+\]\s+(\d+)\s/;
 /** Above the default limit of open files, 1024. */
@@ -33,14 +33,11 @@ export function connectionsIn(lines: readonly string[]): number[] {
 
 /** The descriptors of the current connections. */
 export async function userConnections(client: Executor): Promise<number[]> {
-  try {
-    const reply = await client.execute("human-monitor-command", {
+  // Without user networking the program does not know the command.
+  const reply = await ifKnown(
+    client.execute("human-monitor-command", {
       "command-line": LIST_CONNECTIONS,
-    });
-    return connectionsIn((text(reply) ?? "").split(/\r?\n/));
-  } catch (error) {
-    // The program has no user networking.
-    if (error instanceof QmpCommandError) return [];
-    throw error;
-  }
+    }),
+  );
+  return connectionsIn((text(reply) ?? "").split(/\r?\n/));
 }
