@@ -71,18 +71,21 @@ const boundedName = validate(
     nameSize <= MAXIMUM_NAME_SIZE,
 );
 
-const cprFd = vmstate("cpr fd", { version: 1 }, {
+/** The name with which each entry of both lists begins. */
+const named = {
   nameSize: u32(),
   nameLength: boundedName,
   name: text("nameSize"),
+};
+
+const cprFd = vmstate("cpr fd", { version: 1 }, {
+  ...named,
   id: i32(),
   descriptor: fd(),
 }, { postLoad: ({ name }) => checkTerminated(name) });
 
 const cprVfioDevice = vmstate("cpr vfio device", { version: 1 }, {
-  nameSize: u32(),
-  nameLength: boundedName,
-  name: text("nameSize"),
+  ...named,
   deviceId: i32(),
   ioasId: u32(),
   hwptId: u32(),
@@ -285,42 +288,28 @@ function malformed(what: string, offset: number): StreamError {
 }
 
 function toWire(state: CprState): Value<typeof cprState> {
-  const named = (name: string) => ({
-    nameSize: new TextEncoder().encode(name).length + 1,
-    name: `${name}\0`,
-  });
   return {
-    descriptors: state.descriptors.map((entry) => ({
-      ...entry,
-      ...named(entry.name),
-    })),
-    ...state.vfioDevices === undefined ? {} : {
-      vfio: {
-        devices: state.vfioDevices.map((device) => ({
-          ...device,
-          ...named(device.name),
-        })),
-      },
-    },
+    descriptors: state.descriptors.map(withSize),
+    ...state.vfioDevices === undefined
+      ? {}
+      : { vfio: { devices: state.vfioDevices.map(withSize) } },
   };
 }
 
-function fromWire(value: Value<typeof cprState>): CprState {
+function withSize<T extends { readonly name: string }>(entry: T) {
+  const nameSize = new TextEncoder().encode(entry.name).length + 1;
+  return { ...entry, nameSize, name: `${entry.name}\0` };
+}
+
+function fromWire({ descriptors, vfio }: Value<typeof cprState>): CprState {
   return {
-    descriptors: value.descriptors.map(({ name, id, descriptor }) => ({
-      name: name.slice(0, -1),
-      id,
-      descriptor,
-    })),
-    ...value.vfio === undefined ? {} : {
-      vfioDevices: value.vfio.devices.map(
-        ({ name, deviceId, ioasId, hwptId }) => ({
-          name: name.slice(0, -1),
-          deviceId,
-          ioasId,
-          hwptId,
-        }),
-      ),
-    },
+    descriptors: descriptors.map(withoutSize),
+    ...vfio === undefined ? {} : { vfioDevices: vfio.devices.map(withoutSize) },
   };
+}
+
+function withoutSize<T extends { nameSize: number; name: string }>(
+  { nameSize: _, name, ...entry }: T,
+) {
+  return { name: name.slice(0, -1), ...entry };
 }

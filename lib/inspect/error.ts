@@ -1,10 +1,6 @@
-import { CprctlError, type ErrorAdvice } from "../errors.ts";
+import { CprctlError } from "../errors.ts";
 
 /** An input cannot be read, or has an unknown format. */
 export class InspectError extends CprctlError {
   override readonly name: string = "InspectError";
-
-  constructor(code: string, message: string, advice: ErrorAdvice = {}) {
-    super(code, message, advice);
-  }
 }

@@ -18,12 +18,7 @@
  */
 
 import { messageOf } from "../errors.ts";
-import {
-  explain,
-  greeted,
-  openOrExplain,
-  untilConnected,
-} from "./connecting.ts";
+import { explain, isTransient, openOrExplain, Silence } from "./connecting.ts";
 import { type Patience, within } from "./deadline.ts";
 import {
   QmpClosedError,
@@ -77,6 +72,12 @@ const NO_TERMINATOR = "";
 /** For a reply. QEMU replies from its main loop, which I/O may delay. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
+/**
+ * Between two attempts to connect to a program that is starting. QEMU listens
+ * long before it answers; more attempts would only slow it down.
+ */
+const RETRY_MS = 4;
+
 /** Options of {@linkcode QmpClient.connect}. */
 export interface ConnectOptions extends Patience {
   /**
@@ -128,10 +129,11 @@ interface Pending {
 export class QmpClient implements AsyncDisposable, Executor {
   /** Where the monitor listens. */
   readonly address: QmpAddress;
+  /** The process that listens; null over TCP, and if it cannot be seen. */
+  readonly peer: Peer | null;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
   readonly #wire: Wire;
-  readonly #peer: Peer | null;
   readonly #budget: () => number;
   readonly #greeted = Promise.withResolvers<Greeting>();
   #greeting: Greeting | undefined;
@@ -152,7 +154,7 @@ export class QmpClient implements AsyncDisposable, Executor {
   ) {
     this.address = address;
     this.#budget = budget ?? (() => Infinity);
-    this.#peer = transport.peer;
+    this.peer = transport.peer;
     this.#wire = new Wire(transport, {
       maxBytes,
       maxDepth: MAX_DEPTH,
@@ -184,7 +186,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     const transport = await openOrExplain(address, patience);
     const client = new QmpClient(transport, address, patience);
     try {
-      await greeted(client.#greeted.promise, left());
+      await within(client.#greeted.promise, left(), () => new Silence());
       client.#requireLivingPeer(transport);
       const negotiated = client.execute("qmp_capabilities", undefined, left());
       // If it fails, later commands fail with the same error.
@@ -206,14 +208,24 @@ export class QmpClient implements AsyncDisposable, Executor {
    *
    * @throws {QmpError} that of the last attempt, after `timeoutMs`
    */
-  static connectAgain(
+  static async connectAgain(
     address: QmpAddress,
     { timeoutMs, ...options }: ConnectOptions,
   ): Promise<QmpClient> {
-    return untilConnected(
-      (left) => QmpClient.connect(address, { ...options, timeoutMs: left }),
-      timeoutMs,
-    );
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const left = deadline - performance.now();
+      try {
+        return await QmpClient.connect(address, {
+          ...options,
+          timeoutMs: left,
+        });
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        if (performance.now() + RETRY_MS >= deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
   }
 
   /** The greeting of the monitor. */
@@ -225,11 +237,6 @@ export class QmpClient implements AsyncDisposable, Executor {
   /** The version in the greeting. */
   get version(): QemuVersion {
     return this.greeting.version;
-  }
-
-  /** The process that listens; null over TCP, and if it cannot be seen. */
-  get peer(): Peer | null {
-    return this.#peer;
   }
 
   /**
@@ -381,11 +388,11 @@ export class QmpClient implements AsyncDisposable, Executor {
    */
   #requireLivingPeer(transport: Transport): void {
     if (this.#end !== undefined) throw this.#end;
-    if (this.#peer === null || !transport.peerHasEnded()) return;
+    if (this.peer === null || !transport.peerHasEnded()) return;
     throw new QmpConnectError(
       "dropped",
       `Cannot connect to the monitor "${this.#where}": process ` +
-        `${this.#peer.pid}, which listened there, has ended, and another ` +
+        `${this.peer.pid}, which listened there, has ended, and another ` +
         "answers in its place",
     );
   }

@@ -66,43 +66,38 @@ interface Explanation {
   readonly remedy?: string;
 }
 
-const ABSENT: Explanation = {
-  failure: "absent",
-  detail: "no such socket",
-  remedy: "Give the path of the virtual machine's QMP socket",
-};
-const REFUSED: Explanation = {
-  failure: "refused",
-  detail: "no process listens there",
-  remedy: "Start the virtual machine, or give another address",
-};
 const DENIED: Explanation = {
   failure: "denied",
   detail: "permission denied",
   remedy: "Run as root or as the owner of the socket",
 };
-const DROPPED: Explanation = {
-  failure: "dropped",
-  detail: "connection reset",
-};
-/** The listening socket's backlog is full. */
-const BUSY: Explanation = {
-  failure: "busy",
-  detail: "its queue of clients is full",
-  remedy: "End the other clients of the monitor",
-};
 
 const BY_ERRNO: Readonly<Record<string, Explanation>> = {
-  ENOENT: ABSENT,
-  ECONNREFUSED: REFUSED,
-  ECONNRESET: DROPPED,
-  ETIMEDOUT: BUSY,
+  ENOENT: {
+    failure: "absent",
+    detail: "no such socket",
+    remedy: "Give the path of the virtual machine's QMP socket",
+  },
+  ECONNREFUSED: {
+    failure: "refused",
+    detail: "no process listens there",
+    remedy: "Start the virtual machine, or give another address",
+  },
+  ECONNRESET: { failure: "dropped", detail: "connection reset" },
+  // The listening socket's backlog is full.
+  ETIMEDOUT: {
+    failure: "busy",
+    detail: "its queue of clients is full",
+    remedy: "End the other clients of the monitor",
+  },
   EACCES: DENIED,
   EPERM: DENIED,
 };
 
 function connectError(cause: unknown, address: QmpAddress): QmpConnectError {
-  const { failure, detail, remedy } = explanationOf(cause);
+  const { failure, detail, remedy }: Explanation =
+    BY_ERRNO[errnoOf(cause) ?? ""] ??
+      { failure: "other", detail: messageOf(cause) };
   return new QmpConnectError(
     failure,
     `Cannot connect to the monitor "${showAddress(address)}": ${detail}`,
@@ -110,14 +105,12 @@ function connectError(cause: unknown, address: QmpAddress): QmpConnectError {
   );
 }
 
-function explanationOf(cause: unknown): Explanation {
-  if (cause instanceof OsError) {
-    const known = BY_ERRNO[cause.code];
-    if (known !== undefined) return known;
-  }
-  if (cause instanceof Deno.errors.ConnectionRefused) return REFUSED;
-  if (cause instanceof Deno.errors.ConnectionReset) return DROPPED;
-  return { failure: "other", detail: messageOf(cause) };
+function errnoOf(cause: unknown): string | undefined {
+  if (cause instanceof OsError) return cause.code;
+  if (cause instanceof Deno.errors.ConnectionRefused) return "ECONNREFUSED";
+  return cause instanceof Deno.errors.ConnectionReset
+    ? "ECONNRESET"
+    : undefined;
 }
 
 async function queueAt(address: QmpAddress): Promise<SocketQueue | undefined> {
@@ -151,7 +144,7 @@ async function hasStopped(pid: number): Promise<boolean> {
  *
  * @param peer the process that listens, if it is known
  */
-export async function explainSilence(
+async function explainSilence(
   address: QmpAddress,
   timeoutMs: number,
   peer: Peer | null,
@@ -198,14 +191,8 @@ export async function explainSilence(
   );
 }
 
-/**
- * Between two attempts to connect to a program that is starting. QEMU listens
- * long before it answers; more attempts would only slow it down.
- */
-const RETRY_MS = 4;
-
-/** No greeting in time; replaced by an error with the reason. */
-class Silence extends Error {}
+/** No greeting in time; {@linkcode explain} replaces it. */
+export class Silence extends Error {}
 
 /**
  * Opens the transport.
@@ -231,14 +218,6 @@ export async function openOrExplain(
   }
 }
 
-/** Waits for a greeting; {@linkcode explain} replaces what it throws. */
-export async function greeted(
-  greeting: Promise<unknown>,
-  patience: Patience,
-): Promise<void> {
-  await within(greeting, patience, () => new Silence());
-}
-
 /** The error to throw for a handshake that failed. */
 export async function explain(
   error: unknown,
@@ -259,30 +238,8 @@ export async function explain(
   );
 }
 
-/**
- * Retries to connect until it succeeds, or fails permanently.
- *
- * @param attempt gets the remaining milliseconds
- * @throws the error of the last attempt, after `timeoutMs`
- */
-export async function untilConnected<Connection>(
-  attempt: (timeoutMs: number) => Promise<Connection>,
-  timeoutMs: number,
-): Promise<Connection> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    try {
-      return await attempt(deadline - performance.now());
-    } catch (error) {
-      if (!isTransient(error)) throw error;
-      if (performance.now() + RETRY_MS >= deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
-}
-
 /** Whether another attempt may succeed. */
-function isTransient(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return error instanceof QmpConnectError &&
     error.failure !== "denied" && error.failure !== "other";
 }

@@ -15,7 +15,7 @@ function made(
   sample: string,
   resources: DisposableStack,
 ): { name: string; id: number; descriptor: number }[] {
-  const url = new URL(`../data/${sample}`, import.meta.url);
+  const url = new URL(`../../testing/data/${sample}`, import.meta.url);
   return decodeCprState(Deno.readFileSync(url)).descriptors.map(
     ({ name, id }) => {
       const title = name === "ram0" ? "memory-backend-memfd" : name;

@@ -36,21 +36,17 @@ export function ramStatistics(decoded: DecodedStream): RamBlockStatistics[] {
   return statistics;
 }
 
+/** Where the pages of each kind are counted. */
+const COUNTERS = {
+  [RamFlag.PAGE]: "pages",
+  [RamFlag.ZERO]: "zeroPages",
+  [RamFlag.XBZRLE]: "xbzrlePages",
+  [RamFlag.COMPRESS]: "compressedPages",
+} as const;
+
 function count(block: RamBlockStatistics, run: PageRun): void {
-  switch (run.kind) {
-    case RamFlag.PAGE:
-      block.pages += run.count;
-      break;
-    case RamFlag.ZERO:
-      block.zeroPages += run.count;
-      break;
-    case RamFlag.XBZRLE:
-      block.xbzrlePages += run.count;
-      break;
-    case RamFlag.COMPRESS:
-      block.compressedPages += run.count;
-      break;
-  }
+  if (run.kind === RamFlag.MULTIFD_FLUSH) return;
+  block[COUNTERS[run.kind]] += run.count;
   block.sentBytes += run.count * run.length;
 }
 
