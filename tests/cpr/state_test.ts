@@ -15,7 +15,9 @@ import {
 import { StreamError } from "../../lib/stream/mod.ts";
 
 function sample(name: string): Uint8Array<ArrayBuffer> {
-  return Deno.readFileSync(new URL(`../../testing/data/${name}`, import.meta.url));
+  return Deno.readFileSync(
+    new URL(`../../testing/data/${name}`, import.meta.url),
+  );
 }
 
 Deno.test("QEMU's CPR state of cpr-exec is read and written back", () => {
