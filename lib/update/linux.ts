@@ -11,7 +11,7 @@ import { readCommandLine } from "../proc/cmdline.ts";
 import { CommandLine } from "./command/command_line.ts";
 import { isOfLibvirt } from "./command/obstacles.ts";
 import { RefusedError } from "./error.ts";
-import { readLiveProcess } from "./command/live_process.ts";
+import { readLiveProcess } from "./command/draft.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
 import { preflight } from "./preflight/preflight.ts";
 import { ProcessFiles } from "../proc/process_files.ts";

@@ -1,7 +1,7 @@
 /** Runs the preflight against a real machine. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { readLiveProcess } from "../../lib/update/command/live_process.ts";
+import { readLiveProcess } from "../../lib/update/command/draft.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
 import { preflight } from "../../lib/update/preflight/preflight.ts";
 import type { Check } from "../../lib/update/preflight/check.ts";

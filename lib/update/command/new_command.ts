@@ -8,11 +8,15 @@
 
 import { type Argument, CmdlineError, keysOf } from "../../cmdline/mod.ts";
 import { RefusedError } from "../error.ts";
-import type { CommandChange } from "../command/draft.ts";
+import {
+  type CommandChange,
+  CommandDraft,
+  type CommandProblem,
+  type LiveProcess,
+  shellWords,
+} from "./draft.ts";
 import type { Facts } from "../vm/facts.ts";
 import { firstOption } from "./command_line.ts";
-import { CommandDraft, type CommandProblem, shellWords } from "./draft.ts";
-import type { LiveProcess } from "./live_process.ts";
 import { RULES } from "./rules.ts";
 
 /** A command line to execute, and how it differs from the running one. */

@@ -13,7 +13,7 @@ import {
   deviceId,
   namedFile,
   namedSocket,
-} from "./character_device.ts";
+} from "./command_line.ts";
 
 /** An alias is another machine type in another QEMU: the exact name is not. */
 const pinMachineType: Rule = (draft, { facts: { machine } }) => {

@@ -15,8 +15,12 @@
  */
 
 import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
-import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
-import type { TapQueue } from "./live_process.ts";
+import {
+  type CommandDraft,
+  type Rule,
+  shellWords,
+  type TapQueue,
+} from "./draft.ts";
 
 /** In the order in which QEMU opens their interfaces. */
 const OPTIONS = ["netdev", "nic", "net"];

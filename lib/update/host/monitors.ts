@@ -6,8 +6,7 @@
  * @module
  */
 
-import { namedSocket } from "../command/character_device.ts";
-import type { CommandLine } from "../command/command_line.ts";
+import { type CommandLine, namedSocket } from "../command/command_line.ts";
 import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 

@@ -1,5 +1,4 @@
-import { CommandLine } from "../command/command_line.ts";
-import { plainTerminals } from "../command/character_device.ts";
+import { CommandLine, plainTerminals } from "../command/command_line.ts";
 import type { UpdateContext } from "../context.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import { Source } from "../transaction/source.ts";

@@ -3,11 +3,11 @@
 import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import type { OptionValue } from "../../cmdline/mod.ts";
 import {
+  type CommandLine,
   DEVICE_OPTIONS,
   namedSocket,
   terminalLinks,
-} from "../command/character_device.ts";
-import type { CommandLine } from "../command/command_line.ts";
+} from "../command/command_line.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import { swtpmsAt } from "../process/swtpm.ts";
 import { terminalsIn } from "../vm/terminals.ts";

@@ -1,11 +1,11 @@
 /** The files that the new program reads or makes at its start. @module */
 
 import {
+  type CommandLine,
   DEVICE_OPTIONS,
   namedFile,
   namedSocket,
-} from "../command/character_device.ts";
-import type { CommandLine } from "../command/command_line.ts";
+} from "../command/command_line.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import {
   type CheckContext,

@@ -23,7 +23,13 @@ import {
   fdSets,
   newCommandLine,
 } from "./arguments.ts";
-import { newBinary } from "./binary.ts";
+import {
+  newAccelerator,
+  newBinary,
+  newDevices,
+  newMachine,
+  newProgram,
+} from "./new_program.ts";
 import { blockGraph } from "./block_graph.ts";
 import { chardevPeers, chardevs, terminals, tpmServer } from "./chardevs.ts";
 import {
@@ -75,12 +81,6 @@ import {
   stateRoom,
 } from "./migration.ts";
 import { hostForwards, netdevs } from "./network.ts";
-import {
-  newAccelerator,
-  newDevices,
-  newMachine,
-  newProgram,
-} from "./new_program.ts";
 import { libvirt, parent, processAccess, service } from "./process.ts";
 import { throttling } from "./throttling.ts";
 import { newOptions, wayBack } from "./trials.ts";

@@ -1,8 +1,7 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { UpdateProblem } from "../error.ts";
 import type { Cgroups } from "../../proc/cgroup.ts";
-import type { HoldingsPart, Role, StandbyHoldings } from "./protocol.ts";
-import type { Line } from "./lines.ts";
+import type { HoldingsPart, Line, Role, StandbyHoldings } from "./protocol.ts";
 import {
   closeFiles,
   type ContextFiles,

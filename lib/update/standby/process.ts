@@ -31,14 +31,15 @@ import {
   adopt,
   adoptFiles,
   type HoldingsPart,
+  lines,
   readOrder,
   type Role,
+  sendLine,
   type StandbyGreeting,
   type StandbyHoldings,
   type StandbyOrder,
   type StandbyRequest,
 } from "./protocol.ts";
-import { lines, sendLine } from "./lines.ts";
 import type { Preserved } from "./holdings.ts";
 import type { ContextFiles } from "./process_context.ts";
 

@@ -16,12 +16,13 @@ import { noteStandby } from "../run/journal.ts";
 import type { ContextFiles, ProcessContext } from "./process_context.ts";
 import { Holdings, type Preserved } from "./holdings.ts";
 import {
+  lines,
   orderFiles,
+  sendLine,
   type StandbyGreeting,
   type StandbyRequest,
   writeOrder,
 } from "./protocol.ts";
-import { lines, sendLine } from "./lines.ts";
 import { STANDBY_TIMEOUT_MS } from "../deadline.ts";
 
 const SOCKET_FILE = "standby.sock";

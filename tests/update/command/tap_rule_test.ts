@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { TapQueue } from "../../../lib/update/command/live_process.ts";
+import type { TapQueue } from "../../../lib/update/command/draft.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
 import { after, factsOf, NOTHING_LIVE } from "./vm.ts";
 

@@ -1,6 +1,6 @@
 /** VMs that are not there, for rules that only read about them. */
 
-import type { LiveProcess } from "../../../lib/update/command/live_process.ts";
+import type { LiveProcess } from "../../../lib/update/command/draft.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { executableFormat } from "../../../lib/update/preflight/binary.ts";
+import { executableFormat } from "../../../lib/update/preflight/new_program.ts";
 
 Deno.test("files that the kernel can execute", () => {
   const elf = Uint8Array.from([

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import {
   hugePageMounts,
   readLiveProcess,
-} from "../../../lib/update/command/live_process.ts";
+} from "../../../lib/update/command/draft.ts";
 
 Deno.test("mounts of huge pages are found, with blanks in their paths", () => {
   const mounts = [
