@@ -15,23 +15,10 @@ import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import {
-  blindSpots,
-  commandArguments,
-  descriptors,
-  encoding,
-  fdSets,
-  newCommandLine,
-} from "./arguments.ts";
-import {
-  newAccelerator,
-  newBinary,
-  newDevices,
-  newMachine,
-  newProgram,
-} from "./new_program.ts";
+import * as words from "./arguments.ts";
+import * as newProgram from "./new_program.ts";
 import { blockGraph } from "./block_graph.ts";
-import { chardevPeers, chardevs, terminals, tpmServer } from "./chardevs.ts";
+import * as chardevs from "./chardevs.ts";
 import {
   type Check,
   type CheckContext,
@@ -42,114 +29,89 @@ import {
   reported,
   skipped,
 } from "./check.ts";
-import { confinement, namespaces, sandbox } from "./confinement.ts";
-import { clients, displays } from "./connections.ts";
-import {
-  compat,
-  deviceState,
-  fatalDevices,
-  nvmeNamespaces,
-  vfio,
-} from "./device_state.ts";
-import { cpus, devices, iothreads, memoryDevices, objects } from "./devices.ts";
-import {
-  blockExports,
-  blockJobs,
-  dirtyBitmaps,
-  diskFiles,
-  diskImages,
-  imageLocks,
-} from "./disks.ts";
-import {
-  argumentFiles,
-  argumentFolders,
-  firmware,
-  reopening,
-} from "./files.ts";
+import * as confinement from "./confinement.ts";
+import * as connections from "./connections.ts";
+import * as deviceState from "./device_state.ts";
+import * as devices from "./devices.ts";
+import * as disks from "./disks.ts";
+import * as files from "./files.ts";
 import {
   Inventory,
   UnknownQueryError,
   UnlikelyAnswerError,
 } from "./inventory.ts";
-import { memoryBackends, memoryRoom, tpmPage } from "./memory.ts";
-import {
-  blockers,
-  capabilities,
-  cprExec,
-  migrationIdle,
-  runState,
-  stateRoom,
-} from "./migration.ts";
-import { hostForwards, netdevs } from "./network.ts";
-import { libvirt, parent, processAccess, service } from "./process.ts";
+import * as memory from "./memory.ts";
+import * as migration from "./migration.ts";
+import * as network from "./network.ts";
+import * as vmProcess from "./process.ts";
 import { throttling } from "./throttling.ts";
-import { newOptions, wayBack } from "./trials.ts";
+import * as trials from "./trials.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
   // The process, and both programs.
-  processAccess,
-  libvirt,
-  service,
-  cprExec,
-  newBinary,
-  newProgram,
-  newMachine,
-  newDevices,
-  newAccelerator,
-  newOptions,
-  wayBack,
-  compat,
-  deviceState,
-  sandbox,
-  confinement,
-  namespaces,
-  parent,
+  vmProcess.processAccess,
+  vmProcess.libvirt,
+  vmProcess.service,
+  migration.cprExec,
+  newProgram.newBinary,
+  newProgram.newProgram,
+  newProgram.newMachine,
+  newProgram.newDevices,
+  newProgram.newAccelerator,
+  trials.newOptions,
+  trials.wayBack,
+  deviceState.compat,
+  deviceState.deviceState,
+  confinement.sandbox,
+  confinement.confinement,
+  confinement.namespaces,
+  vmProcess.parent,
   // The VM can be migrated at all.
-  runState,
-  migrationIdle,
-  capabilities,
-  stateRoom,
-  memoryRoom,
-  memoryBackends,
-  tpmPage,
-  nvmeNamespaces,
-  fatalDevices,
-  vfio,
-  blockers,
+  migration.runState,
+  migration.migrationIdle,
+  migration.capabilities,
+  migration.stateRoom,
+  memory.memoryRoom,
+  memory.memoryBackends,
+  memory.tpmPage,
+  deviceState.nvmeNamespaces,
+  deviceState.fatalDevices,
+  deviceState.vfio,
+  migration.blockers,
   // The command line can be used again.
-  encoding,
-  newCommandLine,
-  commandArguments,
-  argumentFiles,
-  argumentFolders,
-  firmware,
-  reopening,
-  descriptors,
-  fdSets,
-  chardevPeers,
-  terminals,
-  tpmServer,
+  words.encoding,
+  words.newCommandLine,
+  words.commandArguments,
+  files.argumentFiles,
+  files.argumentFolders,
+  files.firmware,
+  files.reopening,
+  words.descriptors,
+  words.fdSets,
+  chardevs.chardevPeers,
+  chardevs.terminals,
+  chardevs.tpmServer,
   // The VM is the one that its command line makes.
-  compared(diskImages),
+  compared(disks.diskImages),
   compared(blockGraph),
-  diskFiles,
-  imageLocks,
-  blockJobs,
-  blockExports,
-  dirtyBitmaps,
+  disks.diskFiles,
+  disks.imageLocks,
+  disks.blockJobs,
+  disks.blockExports,
+  disks.dirtyBitmaps,
   compared(throttling),
-  compared(devices),
-  compared(cpus),
-  compared(memoryDevices),
-  compared(objects),
-  compared(iothreads),
-  compared(netdevs),
-  compared(hostForwards),
-  compared(chardevs),
-  compared(displays),
-  clients,
-  blindSpots,
+  compared(devices.devices),
+  compared(devices.cpus),
+  compared(devices.memoryDevices),
+  compared(devices.objects),
+  compared(devices.iothreads),
+  compared(network.netdevs),
+  compared(network.hostForwards),
+  compared(chardevs.chardevs),
+  compared(connections.displays),
+  connections.clients,
+  words.blindSpots,
 ];
 
 /**
