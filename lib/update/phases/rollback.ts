@@ -15,7 +15,7 @@ import {
   Deadline,
   KILL_TIMEOUT_MS,
 } from "../deadline.ts";
-import { failure, UpdateError } from "../error.ts";
+import { failure, UpdateError, UpdateProblem } from "../error.ts";
 import { staysInPlace } from "../process/service.ts";
 import type { Preserved } from "../standby/holdings.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
@@ -97,17 +97,11 @@ export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
  * memory is lost when this process ends.
  */
 async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
-  const deadline = new Deadline(ANOTHER_STANDBY_TIMEOUT_MS);
-  for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
-    try {
-      const standby = await input.startStandby();
-      await standby.hold(input.memory.preserved);
-      return standby;
-    } catch (error) {
-      if (deadline.left() < delayMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
-    }
-  }
+  return await retry(new Deadline(ANOTHER_STANDBY_TIMEOUT_MS), async () => {
+    const standby = await input.startStandby();
+    await standby.hold(input.memory.preserved);
+    return standby;
+  });
 }
 
 /** One attempt; when it fails, the process has ended. */
@@ -184,18 +178,8 @@ async function resume(
   old: Destination,
   deadline: Deadline,
 ): Promise<QmpEvent> {
-  let refusal: QmpCommandError | undefined;
-  const event = await repeat(deadline, async () => {
-    try {
-      return await old.resume();
-    } catch (error) {
-      if (!(error instanceof QmpCommandError)) throw error;
-      refusal = error;
-      return undefined;
-    }
-  });
-  if (event === undefined) throw refusal;
-  return event;
+  const isRefusal = (error: unknown) => error instanceof QmpCommandError;
+  return await retry(deadline, () => old.resume(), isRefusal);
 }
 
 /** Keeps the guest stopped; retries to lock its images. */
@@ -204,22 +188,36 @@ async function keepStopped(
   facts: VmRecord,
   deadline: Deadline,
 ): Promise<string[]> {
-  let problem: string | undefined;
-  const done = await repeat(deadline, async () => {
-    problem = await old.keepStopped(facts);
-    return problem === undefined ? true : undefined;
-  });
-  return done === true || problem === undefined ? [] : [notLocked(problem)];
+  try {
+    await retry(deadline, async () => {
+      const problem = await old.keepStopped(facts);
+      if (problem !== undefined) {
+        throw new UpdateProblem("images-taken", problem);
+      }
+    }, (error) => error instanceof UpdateProblem);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UpdateProblem)) throw error;
+    return [notLocked(error.message)];
+  }
 }
 
-/** Retries until there is a result; undefined when the time is over. */
-async function repeat<T>(
+/**
+ * Repeats an attempt that fails as expected, while there is time.
+ *
+ * @param isExpected what may pass; default: every error
+ */
+async function retry<T>(
   deadline: Deadline,
-  attempt: () => Promise<T | undefined>,
-): Promise<T | undefined> {
+  attempt: () => Promise<T>,
+  isExpected: (error: unknown) => boolean = () => true,
+): Promise<T> {
   for (let delayMs = FIRST_DELAY_MS;; delayMs *= 2) {
-    const result = await attempt();
-    if (result !== undefined || deadline.left() < delayMs) return result;
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isExpected(error) || deadline.left() < delayMs) throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }
