@@ -20,6 +20,8 @@ export interface CliContext {
 export interface Switch {
   /** One sentence for help, without a period. */
   readonly brief: string;
+  /** One letter that stands for it. */
+  readonly short?: string;
 }
 
 /** The value of an option, or an operand. */

@@ -69,7 +69,7 @@ export async function commandHelp(
       "OPTIONS",
       table([
         ...Object.entries(options).map(([name, option]): Row => [
-          `    ${optionSynopsis(name, option)}`,
+          optionTerm(name, option),
           optionMeaning(option),
         ]),
         ["-h, --help", HELP_BRIEF],
@@ -106,6 +106,16 @@ export function optionSynopsis(
   if (!isValued(option)) return `--${name}`;
   const { value, bare } = option;
   return `--${name} ${bare === undefined ? value : `[${value}]`}`;
+}
+
+/** With its letter, or room for one: `-v, --verbose`. */
+export function optionTerm(
+  name: string,
+  option: Switch | Valued<unknown>,
+): string {
+  const letter = isValued(option) ? undefined : option.short;
+  const lead = letter === undefined ? " ".repeat(4) : `-${letter}, `;
+  return lead + optionSynopsis(name, option);
 }
 
 /** The meaning of an option, with its default. */

@@ -15,7 +15,7 @@ import {
 import {
   HELP_BRIEF,
   optionMeaning,
-  optionSynopsis,
+  optionTerm,
   usageLines,
   VERSION_BRIEF,
 } from "./help.ts";
@@ -73,7 +73,7 @@ async function described(
 
 function optionEntries(options: Options): string[] {
   return Object.entries(options).flatMap(([name, option]) =>
-    entry(optionSynopsis(name, option), optionMeaning(option))
+    entry(optionTerm(name, option).trim(), optionMeaning(option))
   );
 }
 

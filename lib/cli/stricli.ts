@@ -166,13 +166,19 @@ function routeOf(command: Command): Route<CliContext> {
       },
     });
   }
-  const flags = Object.entries(command.options)
-    .map(([name, option]) => [name, flagOf(option)] as const);
+  const options = Object.entries(command.options);
+  const flags = options.map(([name, option]) =>
+    [name, flagOf(option)] as const
+  );
+  const aliases = options.flatMap(([name, option]) =>
+    isValued(option) || option.short === undefined ? [] : [[option.short, name]]
+  );
   return buildCommand<Values, unknown[], CliContext>({
     docs: { brief },
     // The library has a type for each option and operand; here they are data.
     parameters: {
       flags: Object.fromEntries(flags),
+      aliases: Object.fromEntries(aliases),
       positional: {
         kind: "tuple",
         parameters: command.operands.map(positionalOf),

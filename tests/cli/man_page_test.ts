@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { command, isRaw } from "../../lib/cli/command.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
+import { optionTerm } from "../../lib/cli/help.ts";
 import { PROGRAM } from "../../lib/cli/program.ts";
 import { isInstalled, output } from "../../testing/program/tool.ts";
 import { runHere } from "./run_here.ts";
@@ -16,8 +17,9 @@ Deno.test("the manual has every command and every option", async () => {
   for (const command of PROGRAM.commands) {
     assertStringIncludes(written, `.SS "cprctl ${command.name}`);
     const options = isRaw(command) ? {} : command.options;
-    for (const name of Object.keys(options)) {
-      const option = `--${name}`.replaceAll("-", "\\-");
+    for (const [name, defined] of Object.entries(options)) {
+      const option = optionTerm(name, defined).trim().split(/ (?=[A-Z[])/)[0]
+        ?.replaceAll("-", "\\-");
       assertStringIncludes(written, `\\fB${option}`);
     }
   }

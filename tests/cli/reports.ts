@@ -165,11 +165,20 @@ export const refused: Report = {
         'Disk "drive0" writes to "/var/lib/overlay.qcow2", the command line names "/var/lib/base.qcow2"',
       remedy: "Commit the overlay with block-commit, then update again",
     },
+    {
+      id: "memory-backends",
+      verdict: "refuse",
+      detail: 'RAM is not shared (share=off) and would be lost: "ram0"',
+      remedy: "Restart the VM once with " +
+        "-machine q35,accel=kvm,memory-backend=ram0,aux-ram-share=on " +
+        "-object memory-backend-memfd,id=ram0,size=128M,share=on",
+    },
   ],
   error: {
-    code: "refused",
-    message: "Cannot update: 1 check refuses",
-    remedy: "Run cprctl check --qmp /run/vm/guest0.qmp",
+    code: "drift-block",
+    message:
+      'Disk "drive0" writes to "/var/lib/overlay.qcow2", the command line names "/var/lib/base.qcow2"; RAM is not shared (share=off) and would be lost: "ram0"',
+    remedy: "Commit the overlay with block-commit, then update again",
     qemu: null,
   },
 };

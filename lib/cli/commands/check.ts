@@ -7,7 +7,7 @@ export const checkCommand = command({
   brief: "Dry run of update: check a VM and change nothing",
   description:
     "Run every check of an update and stop before the VM is touched. Prints " +
-    "each check with its verdict and remedy, and how the command line would " +
+    "what refuses or warns, with a remedy, and how the command line would " +
     "change; also for a VM that runs the new binary already. Exit status 0 " +
     "means that an update would go ahead or has nothing to do, 3 that it " +
     "would be refused.",
@@ -16,7 +16,7 @@ export const checkCommand = command({
   operands: [],
   examples: [
     ["cprctl check --qmp /run/vm/a.qmp", "before an update"],
-    ["cprctl check --qmp /run/vm/a.qmp --force", "even if it is up to date"],
+    ["cprctl check --qmp /run/vm/a.qmp -v", "every check"],
     ["cprctl check --qmp /run/vm/a.qmp --json", "for a program to read"],
     ["cprctl check --all", "every VM of this host"],
   ],

@@ -41,6 +41,7 @@ export const VM_OPTIONS = {
     default: "60",
     brief: "Time limit in seconds; a rollback may take as long again",
   } satisfies Valued<number>,
+  verbose: { short: "v", brief: "Also print the checks that passed" },
   json: JSON_OPTION,
   report: REPORT_OPTION,
 } as const;

@@ -23,6 +23,8 @@ export interface Presentation {
   readonly report?: string | undefined;
   /** Default: "update". */
   readonly view?: ReportView;
+  /** Whether checks that passed are printed, too. */
+  readonly verbose?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface Presentation {
  */
 export async function presentUpdate(
   process: CliProcess,
-  { json, report: file, view }: Presentation,
+  { json, report: file, view, verbose }: Presentation,
   update: (observer: PhaseObserver) => Promise<Report>,
 ): Promise<Report> {
   const line = new StatusLine(process);
@@ -53,7 +55,9 @@ export async function presentUpdate(
     line.clear();
   }
   if (json) writeJson(process, report);
-  else process.stdout.write(renderReport(report, process.look, view));
+  else {process.stdout.write(
+      renderReport(report, process.look, { view, verbose }),
+    );}
   process.exitCode = exitCodeOf(report.outcome);
   if (file !== undefined) await writePage(process, file, report);
   return report;

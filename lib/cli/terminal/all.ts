@@ -41,9 +41,11 @@ export function leftOutText(vm: LeftOut, { colour }: Look): string {
 export function sumText({ results, summary }: AllReport): string {
   const { left_out, unreadable, duration_ms, longest_downtime_ms } = summary;
   const parts = [
-    results.length === 0
+    results.length > 0
+      ? tallyOutcomes(worstFirst(results))
+      : left_out === 0
       ? "No matching VM"
-      : tallyOutcomes(worstFirst(results)),
+      : "",
     left_out === 0 ? "" : `${left_out} left out`,
     unreadable === 0
       ? ""

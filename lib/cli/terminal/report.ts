@@ -3,11 +3,7 @@
 import { unicodeWidth } from "@std/cli";
 import type { CommandChange } from "../../update/command/draft.ts";
 import type { Check } from "../../update/preflight/check.ts";
-import type {
-  Comparison,
-  Report,
-  ReportError,
-} from "../../update/report/report.ts";
+import type { Comparison, Report } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { aligned, wrap } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
@@ -26,24 +22,41 @@ const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
 /** Whether the report is of an update or a check. */
 export type ReportView = "update" | "check";
 
+/** What of a report is shown. */
+export interface ReportDetail {
+  /** Default: "update". */
+  readonly view?: ReportView | undefined;
+  /** Whether checks that passed are shown, too. */
+  readonly verbose?: boolean | undefined;
+}
+
+/** Two options with values or more, at the end of a sentence. */
+const ENDS_IN_OPTIONS = /^(.*?)((?: -\w[\w-]* [^ -]\S*){2,})$/;
+
 /** Renders a report; the text ends with a line feed. */
 export function renderReport(
   report: Report,
   look: Look,
-  view: ReportView = "update",
+  detail: ReportDetail = {},
 ): string {
-  const parts = new ReportText(look, view).parts(mapTexts(report, printable));
+  const parts = new ReportText(look, detail).parts(mapTexts(report, printable));
   return `${parts.join("\n\n")}\n`;
+}
+
+function isRefusal({ verdict }: Check): boolean {
+  return verdict === "refuse";
 }
 
 class ReportText {
   readonly #look: Look;
   readonly #view: ReportView;
+  readonly #verbose: boolean;
   readonly #paint: Paint;
 
-  constructor(look: Look, view: ReportView) {
+  constructor(look: Look, { view = "update", verbose = false }: ReportDetail) {
     this.#look = look;
     this.#view = view;
+    this.#verbose = verbose;
     this.#paint = painter(look.colour);
   }
 
@@ -51,14 +64,17 @@ class ReportText {
   parts(report: Report): string[] {
     return [
       this.#verdict(report),
+      this.#refusals(report.checks),
       this.#timeline(report),
       this.#memory(report),
       this.#comparisons(report.before_after ?? []),
-      this.#commandChanges(report.command_changes),
+      report.outcome === "refused" && !this.#verbose
+        ? ""
+        : this.#commandChanges(report.command_changes),
       this.#checks(report.checks),
       report.warnings.map((text) => this.#led("warning:", "careful", text))
         .join("\n"),
-      this.#error(report.error),
+      this.#error(report),
     ].filter((part) => part !== "");
   }
 
@@ -69,9 +85,10 @@ class ReportText {
   }
 
   #timeline(report: Report): string {
-    return this.#view === "check" || report.outcome === "up-to-date"
-      ? ""
-      : renderTimeline(report, this.#look);
+    const { outcome, downtime_ms: downtime } = report;
+    const isIdle = this.#view === "check" || outcome === "up-to-date" ||
+      outcome === "refused" && downtime === null;
+    return isIdle ? "" : renderTimeline(report, this.#look);
   }
 
   #memory({ ram, mode, outcome }: Report): string {
@@ -111,7 +128,12 @@ class ReportText {
     return ["command line:", ...lines].join("\n");
   }
 
-  /** The number of checks by verdict; in full those not ok, in a check all. */
+  /** What refuses the update, first of all. */
+  #refusals(checks: readonly Check[]): string {
+    return checks.filter(isRefusal).map((it) => this.#check(it)).join("\n");
+  }
+
+  /** The number of checks by verdict, then those that the view shows. */
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
     const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
@@ -119,24 +141,26 @@ class ReportText {
         const count = checks.filter((each) => each.verdict === verdict).length;
         return count === 0 ? "" : `${count} ${verdict}`;
       }).filter((text) => text !== "");
-    const isShown = ({ verdict }: Check) =>
-      this.#view === "check" || verdict !== "ok";
-    const lines = checks.filter(isShown)
-      .flatMap(({ verdict, id, detail, remedy }) => [
-        this.#led(
-          `  ${verdict.padEnd(7)}`,
-          CHECK_TONES[verdict],
-          `${id}: ${detail}`,
-          10,
-        ),
-        ...(remedy === null ? [] : [this.#remedy(remedy, 10)]),
-      ]);
-    return [`checks: ${counts.join(", ")}`, ...lines].join("\n");
+    const shown = checks.filter(({ verdict }) =>
+      verdict === "warn" || this.#verbose && verdict !== "refuse"
+    );
+    return [
+      `checks: ${counts.join(", ")}`,
+      ...shown.map((it) => this.#check(it)),
+    ].join("\n");
   }
 
-  #error(error: ReportError | null): string {
+  #check({ verdict, id, detail, remedy }: Check): string {
+    const lead = `  ${verdict.padEnd(7)}`;
+    const line = this.#led(lead, CHECK_TONES[verdict], `${id}: ${detail}`, 10);
+    return remedy === null ? line : `${line}\n${this.#remedy(remedy, 10)}`;
+  }
+
+  /** The error, unless it only repeats what the refusals say. */
+  #error({ error, checks }: Report): string {
     if (error === null) return "";
-    const { message, qemu, remedy } = error;
+    const { code, message, qemu, remedy } = error;
+    if (qemu === null && checks.filter(isRefusal)[0]?.id === code) return "";
     return [
       this.#led("error:", "bad", message),
       ...(qemu === null ? [] : [this.#led("  QEMU says:", "faint", qemu)]),
@@ -144,9 +168,14 @@ class ReportText {
     ].join("\n");
   }
 
+  /** Options at its end stand on lines of their own, to be pasted. */
   #remedy(remedy: string, indent: number): string {
     const lead = `${" ".repeat(indent)}try:`;
-    return this.#led(lead, "strong", remedy, indent);
+    const [, prose = remedy, options = ""] = ENDS_IN_OPTIONS.exec(remedy) ?? [];
+    const lines = options.split(/ (?=-\w)/).filter((it) => it !== "")
+      .map((it) => `${" ".repeat(indent + 2)}${it}`);
+    const text = this.#led(lead, "strong", prose, indent);
+    return lines.length === 0 ? text : `${text}\n${lines.join(" \\\n")}`;
   }
 
   /** A paragraph whose first word has its own tone. */

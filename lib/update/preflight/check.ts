@@ -101,7 +101,7 @@ interface ProblemSearch {
   readonly ok: string | ((context: CheckContext) => string);
   /** The detail around the list of what it found; default: the list alone. */
   readonly detail?: (found: string) => string;
-  readonly remedy: string;
+  readonly remedy: string | ((context: CheckContext) => string);
   /** Finds what is wrong, each in a phrase. */
   find(
     context: CheckContext,
@@ -116,7 +116,11 @@ export function problemCheck(search: ProblemSearch): PreflightCheck {
     async run(context) {
       const found = await Array.fromAsync(await search.find(context));
       if (found.length > 0) {
-        return { verdict, detail: detail(joined(found)), remedy };
+        return {
+          verdict,
+          detail: detail(joined(found)),
+          remedy: typeof remedy === "string" ? remedy : remedy(context),
+        };
       }
       return ok(typeof search.ok === "string" ? search.ok : search.ok(context));
     },

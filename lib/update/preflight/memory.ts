@@ -7,6 +7,7 @@ import {
 } from "../process/memory_room.ts";
 import { text } from "../vm/reply.ts";
 import { canPreserveTpmPage } from "../vm/tpm_page.ts";
+import { sharingWords } from "../command/shared_ram.ts";
 import {
   type CheckContext,
   ifAny,
@@ -63,42 +64,48 @@ const ENCLAVE = "memory-backend-epc";
 export const memoryBackends: PreflightCheck = problemCheck({
   id: "memory-backends",
   ok: "all RAM is shared memory",
-  remedy: "Restart the VM with a memory-backend-memfd with share=on as the " +
-    "memory-backend of its machine, and with aux-ram-share=on there",
-  async find(context) {
-    const { inventory } = context;
-    const backends = (await inventory.children("/objects"))
-      .filter(({ type }) => type.startsWith("memory-backend"));
-    const unshared = (await inventory.list("query-memdev"))
-      .filter(({ share }) => share !== true)
-      .map(({ id }) => text(id) ?? "without id");
-    // A QEMU older than cpr-exec has no such property.
-    const auxiliary = await inventory.knownProperty(
-      "/machine",
-      "aux-ram-share",
-    );
-    const enclaves = backends.filter(({ type }) => type === ENCLAVE)
-      .map(({ name }) => name);
-    return [
-      ...ifAny(
-        unshared,
-        (names) =>
-          `RAM is not shared (share=off) and would be lost: ${listed(names)}`,
-      ),
-      ...auxiliary === false
-        ? [
-          "RAM of the firmware and of devices would be lost: aux-ram-share=off",
-        ]
-        : [],
-      ...ifAny(
-        enclaves,
-        (names) =>
-          `RAM of SGX enclaves cannot be handed over: ${listed(names)}`,
-      ),
-      ...await backendsWithoutFile(context, backends),
-    ];
-  },
+  remedy: sharingRemedy,
+  find: lostRam,
 });
+
+/** Names the VM's own options, changed so that all RAM is shared. */
+export function sharingRemedy({ running }: CheckContext): string {
+  return `Restart the VM once with ${sharingWords(running)}`;
+}
+
+/** RAM that cannot be preserved, in a phrase each. */
+export async function lostRam(context: CheckContext): Promise<string[]> {
+  const { inventory } = context;
+  const backends = (await inventory.children("/objects"))
+    .filter(({ type }) => type.startsWith("memory-backend"));
+  const unshared = (await inventory.list("query-memdev"))
+    .filter(({ share }) => share !== true)
+    .map(({ id }) => text(id) ?? "without id");
+  // A QEMU older than cpr-exec has no such property.
+  const auxiliary = await inventory.knownProperty(
+    "/machine",
+    "aux-ram-share",
+  );
+  const enclaves = backends.filter(({ type }) => type === ENCLAVE)
+    .map(({ name }) => name);
+  return [
+    ...ifAny(
+      unshared,
+      (names) =>
+        `RAM is not shared (share=off) and would be lost: ${listed(names)}`,
+    ),
+    ...auxiliary === false
+      ? [
+        "RAM of the firmware and of devices would be lost: aux-ram-share=off",
+      ]
+      : [],
+    ...ifAny(
+      enclaves,
+      (names) => `RAM of SGX enclaves cannot be handed over: ${listed(names)}`,
+    ),
+    ...await backendsWithoutFile(context, backends),
+  ];
+}
 
 /** The new program opens the file by its name: it must be the one in use. */
 async function backendsWithoutFile(

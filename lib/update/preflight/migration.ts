@@ -6,6 +6,7 @@ import { RunDirectory } from "../run/directory.ts";
 import { asArray, asObject, text } from "../vm/reply.ts";
 import { canBeMoved, remedyFor } from "../vm/run_state.ts";
 import {
+  type CheckContext,
   joined,
   ok,
   type PreflightCheck,
@@ -15,6 +16,7 @@ import {
   skipped,
 } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
+import { lostRam, sharingRemedy } from "./memory.ts";
 
 /** The running program knows migration mode cpr-exec. */
 export const cprExec: PreflightCheck = {
@@ -120,7 +122,8 @@ const MODES = ["cpr-transfer", "cpr-exec"];
 /** Nothing blocks a migration. The mode is restored at once. */
 export const blockers: PreflightCheck = {
   id: "blockers",
-  async run({ client, inventory }) {
+  async run(context) {
+    const { client, inventory } = context;
     if (await activeMigration(inventory) !== undefined) {
       return skipped("a migration is under way, and its mode is not ours");
     }
@@ -134,13 +137,20 @@ export const blockers: PreflightCheck = {
     } finally {
       await client.execute("migrate-set-parameters", { mode });
     }
-    const reasons = [...found];
-    return reasons.length === 0
-      ? ok("nothing blocks a migration, and all RAM can be preserved")
-      : refuse(
+    // The check "memory-backends" says the same of RAM in fewer words.
+    const isKnown = (await lostRam(context)).length > 0;
+    const reasons = [...found].filter((it) => !isKnown || !OF_RAM.test(it));
+    if (reasons.length > 0) {
+      return refuse(
         `QEMU blocks a migration: ${joined(reasons)}`,
-        blockerRemedy(reasons),
+        blockerRemedy(reasons, context),
       );
+    }
+    return ok(
+      isKnown
+        ? "nothing but the VM's RAM blocks a migration"
+        : "nothing blocks a migration, and all RAM can be preserved",
+    );
   },
 };
 
@@ -158,17 +168,12 @@ async function blockersIn(client: QmpClient, mode: string): Promise<string[]> {
 /** In QEMU's words for RAM that cannot be preserved. */
 const OF_RAM = /share=on/;
 
-function blockerRemedy(reasons: readonly string[]): string {
-  const ofRam = reasons.filter((reason) => OF_RAM.test(reason));
-  const remedies = [
-    ...ofRam.length === 0 ? [] : [
-      "start the VM with share=on for its memory-backend and " +
-      "aux-ram-share=on for its machine",
-    ],
-    ...ofRam.length === reasons.length ? [] : [
-      "unplug or end what blocks it, or let the VM keep its program until it " +
-      "is shut down",
-    ],
-  ].join("; and ");
-  return remedies.charAt(0).toUpperCase() + remedies.slice(1);
+function blockerRemedy(
+  reasons: readonly string[],
+  context: CheckContext,
+): string {
+  return reasons.every((reason) => OF_RAM.test(reason))
+    ? sharingRemedy(context)
+    : "Unplug or end what blocks it, or let the VM keep its program until it " +
+      "is shut down";
 }

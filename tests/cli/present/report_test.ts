@@ -31,13 +31,17 @@ Deno.test("a report is drawn, and its outcome is the exit code", async () => {
   }
 });
 
-Deno.test("a check is drawn with every one of its checks", async () => {
+Deno.test("with verbose a check is drawn with every one of its checks", async () => {
   const process = capturedProcess();
   const report = () => Promise.resolve(reports.wouldUpdate);
-  await presentUpdate(process, { json: false, view: "check" }, report);
+  await presentUpdate(
+    process,
+    { json: false, view: "check", verbose: true },
+    report,
+  );
   assertEquals(
     process.written.stdout,
-    renderReport(reports.wouldUpdate, PLAIN, "check"),
+    renderReport(reports.wouldUpdate, PLAIN, { view: "check", verbose: true }),
   );
   for (const { id } of reports.wouldUpdate.checks) {
     assertStringIncludes(process.written.stdout, `${id}: `);

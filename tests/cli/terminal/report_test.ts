@@ -19,9 +19,12 @@ Deno.test("each outcome, plain", async (t) => {
 
 Deno.test("a check, plain", async (t) => {
   for (const name of ["wouldUpdate", "refused", "upToDate"] as const) {
-    const text = renderReport(reports[name], PLAIN, "check");
+    const text = renderReport(reports[name], PLAIN, { view: "check" });
     await t.assertSnapshot(text, { name: `check ${name}` });
   }
+  const detail = { view: "check", verbose: true } as const;
+  const text = renderReport(reports.refused, PLAIN, detail);
+  await t.assertSnapshot(text, { name: "check refused, verbose" });
 });
 
 Deno.test("in colour it says the same", async (t) => {
