@@ -32,6 +32,7 @@ export interface ExtractedBlock {
 }
 
 /** Guest memory is private. */
+const NEW_FILE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** They stay open; a hostile stream may have more than any VM. */
@@ -72,13 +73,17 @@ export function extractRam(
   const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
     const path = `${folder}/${names.take(fileName(block))}`;
-    requireFree(path);
+    // An early check; a file that appears later is noticed as well.
+    explaining(path, () => {
+      const found = ifThereSync(() => Deno.lstatSync(path));
+      if (found !== undefined) throw osError("EEXIST", "open", path);
+    });
     using closing = new DisposableStack();
     let file = nameless.length < MOST_NAMELESS
       ? createNameless(folder)
       : undefined;
     if (file === undefined) {
-      file = create(path);
+      file = explaining(path, () => Fd.open(path, NEW_FILE, FILE_MODE));
       undo.defer(() => Deno.removeSync(path));
       closing.use(file);
     } else nameless.push({ path, file: open.use(file) });
@@ -93,14 +98,6 @@ export function extractRam(
   }
   undo.move();
   return extracted;
-}
-
-/** An early check; a file that appears later is noticed as well. */
-function requireFree(path: string): void {
-  explaining(path, () => {
-    const found = ifThereSync(() => Deno.lstatSync(path));
-    if (found !== undefined) throw osError("EEXIST", "open", path);
-  });
 }
 
 /** Undefined if the file system does not support O_TMPFILE. */
@@ -133,11 +130,6 @@ function makeFolder(folder: string): void {
 function fileName(block: string): string {
   return block.replaceAll(/[^A-Za-z0-9@:,+=_.-]/g, "_")
     .replace(/^\.+/, "_").slice(0, LONGEST_NAME);
-}
-
-function create(path: string): Fd {
-  const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-  return explaining(path, () => Fd.open(path, flags, FILE_MODE));
 }
 
 function writePages(

@@ -78,22 +78,17 @@ function streamIn(input: Input): Input {
       );
     }
     if (start > bytes.length) throw tooShort(name, start, bytes.length);
-    return from(input, start);
+    return {
+      name,
+      bytes: bytes.subarray(start),
+      start,
+      passed: (offset) => input.passed(start + offset),
+      [Symbol.dispose]: () => input[Symbol.dispose](),
+    };
   } catch (error) {
     input[Symbol.dispose]();
     throw error;
   }
-}
-
-/** An input without its first bytes. */
-function from(input: Input, start: number): Input {
-  return {
-    name: input.name,
-    bytes: input.bytes.subarray(start),
-    start,
-    passed: (offset) => input.passed(start + offset),
-    [Symbol.dispose]: () => input[Symbol.dispose](),
-  };
 }
 
 /**
@@ -128,11 +123,7 @@ function cprStateOf(pid: number): number {
       { remedy: "Run it as the process's user, or as root" },
     );
   }
-  throw noCprState(pid);
-}
-
-function noCprState(pid: number): InspectError {
-  return new InspectError(
+  throw new InspectError(
     "no-cpr-state",
     `Cannot find CPR state in process "${pid}": it exists only ` +
       "during a cpr-exec",
@@ -237,8 +228,16 @@ function spooled(
     try {
       file.writeAll(bytes);
     } catch (error) {
-      if (error instanceof OsError) throw unkept(name, error.description);
-      throw error;
+      if (!(error instanceof OsError)) throw error;
+      throw new InspectError(
+        "unkept",
+        `Cannot store the input from "${name}": ${error.description}`,
+        {
+          remedy:
+            "Name a folder with room for the stream in TMPDIR, or write " +
+            "the stream to a file and name that",
+        },
+      );
     }
   };
   keep(start);
@@ -259,17 +258,6 @@ function withoutName(): Fd {
   } finally {
     Deno.removeSync(path);
   }
-}
-
-function unkept(name: string, why: string): InspectError {
-  return new InspectError(
-    "unkept",
-    `Cannot store the input from "${name}": ${why}`,
-    {
-      remedy: "Name a folder with room for the stream in TMPDIR, or write " +
-        "the stream to a file and name that",
-    },
-  );
 }
 
 function explained(error: unknown, name: string): unknown {

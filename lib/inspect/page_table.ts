@@ -32,9 +32,8 @@ export class PageTable {
       this.#rows.set(near, row);
       if ((row + 1) * ROW > this.#values.length) {
         const length = Math.max(ROW, 2 * this.#values.length);
-        const larger = new Float64Array(length);
-        larger.set(this.#values);
-        this.#values = larger;
+        const bytes = length * Float64Array.BYTES_PER_ELEMENT;
+        this.#values = new Float64Array(this.#values.buffer.transfer(bytes));
       }
     }
     this.#values[row * ROW + page % ROW] = value;

@@ -160,17 +160,13 @@ export function scalarText(type: string, value: Scalar): string {
   if (value === null) return "null";
   if (value instanceof Uint8Array) return bytesText(value);
   if (typeof value === "string") return JSON.stringify(value);
-  if (type === "bool") return boolText(value);
   if (typeof value === "boolean") return String(value);
+  // QEMU writes 0 and 1, and reads any byte but 0 as true.
+  if (type === "bool") return `true (byte ${value})`;
   if (type === "timer") {
     return value === NOT_ARMED ? "not armed" : `${value} ns`;
   }
   return BigInt(value) < LARGE ? String(value) : `${value} (${hexText(value)})`;
-}
-
-/** QEMU writes 0 and 1, and reads any byte but 0 as true. */
-function boolText(value: boolean | number | bigint): string {
-  return typeof value === "boolean" ? String(value) : `true (byte ${value})`;
 }
 
 function hexText(value: number | bigint): string {
@@ -186,10 +182,7 @@ function bytesText(bytes: Uint8Array): string {
     const text = TEXT.exec(String.fromCharCode(...bytes))?.[1];
     if (text !== undefined) return `${JSON.stringify(text)} (${size})`;
   }
-  const hex = spaced(bytes.subarray(0, SHOWN_BYTES).toHex());
+  const hex = bytes.subarray(0, SHOWN_BYTES).toHex()
+    .replaceAll(/(.{2})(?=.)/g, "$1 ");
   return bytes.length <= SHOWN_BYTES ? hex : `${hex} … (${size})`;
-}
-
-function spaced(hex: string): string {
-  return hex.replaceAll(/(.{2})(?=.)/g, "$1 ");
 }

@@ -133,6 +133,7 @@ export class QmpClient implements AsyncDisposable, Executor {
   readonly peer: Peer | null;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
+  readonly #transport: Transport;
   readonly #wire: Wire;
   readonly #budget: () => number;
   readonly #greeted = Promise.withResolvers<Greeting>();
@@ -155,6 +156,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     this.address = address;
     this.#budget = budget ?? (() => Infinity);
     this.peer = transport.peer;
+    this.#transport = transport;
     this.#wire = new Wire(transport, {
       maxBytes,
       maxDepth: MAX_DEPTH,
@@ -187,7 +189,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     const client = new QmpClient(transport, address, patience);
     try {
       await within(client.#greeted.promise, left(), () => new Silence());
-      client.#requireLivingPeer(transport);
+      client.#requireLivingPeer();
       const negotiated = client.execute("qmp_capabilities", undefined, left());
       // If it fails, later commands fail with the same error.
       if (patience.early) negotiated.catch(() => {});
@@ -346,12 +348,12 @@ export class QmpClient implements AsyncDisposable, Executor {
    * the socket, and when that is full, the monitor blocks.
    */
   pause(): void {
-    this.#wire.pause();
+    if (this.#end === undefined) this.#transport.pause();
   }
 
   /** Reads again. */
   resume(): void {
-    this.#wire.resume();
+    if (this.#end === undefined) this.#transport.resume();
   }
 
   /**
@@ -359,7 +361,8 @@ export class QmpClient implements AsyncDisposable, Executor {
    * that its events reach their watches. Over TCP, unread data is lost.
    */
   async drain(): Promise<void> {
-    this.#wire.drain();
+    this.resume();
+    if (this.#end === undefined) this.#transport.drain();
     await this.#received;
   }
 
@@ -386,9 +389,9 @@ export class QmpClient implements AsyncDisposable, Executor {
    *
    * @throws {QmpConnectError}
    */
-  #requireLivingPeer(transport: Transport): void {
+  #requireLivingPeer(): void {
     if (this.#end !== undefined) throw this.#end;
-    if (this.peer === null || !transport.peerHasEnded()) return;
+    if (this.peer === null || !this.#transport.peerHasEnded()) return;
     throw new QmpConnectError(
       "dropped",
       `Cannot connect to the monitor "${this.#where}": process ` +

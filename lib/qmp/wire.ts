@@ -79,21 +79,6 @@ export class Wire {
     }
   }
 
-  /** Stops reading until {@linkcode resume}. */
-  pause(): void {
-    if (!this.#closed) this.transport.pause();
-  }
-
-  resume(): void {
-    if (!this.#closed) this.transport.resume();
-  }
-
-  /** Ends the stream after the bytes received until now. */
-  drain(): void {
-    this.resume();
-    if (!this.#closed) this.transport.drain();
-  }
-
   /** Ends the stream, and all pending operations; idempotent. */
   close(): void {
     if (this.#closed) return;

@@ -1,8 +1,5 @@
-import {
-  decodeStream,
-  encodeStream,
-  StreamWriter,
-} from "../../lib/migration/stream/mod.ts";
+import { decodeStream, StreamWriter } from "../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../testing/streams/encode_stream.ts";
 import { data } from "../../testing/data/data.ts";
 import { EmbeddedStream } from "./embedded_stream.ts";
 import { denoRun } from "./forms.ts";

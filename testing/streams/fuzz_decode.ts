@@ -8,10 +8,10 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   decodeStream,
-  encodeStream,
   MigrationStreamError,
   qemuJson,
 } from "../../lib/migration/stream/mod.ts";
+import { encodeStream } from "./encode_stream.ts";
 import { findVmdesc } from "../../lib/migration/stream/find_places.ts";
 
 export type Outcome = "decoded" | "refused";

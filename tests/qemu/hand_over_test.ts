@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { decodeCprState, encodeCprState } from "../../lib/cpr/mod.ts";
-import { decodeStream, encodeStream } from "../../lib/migration/stream/mod.ts";
+import { decodeStream } from "../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../testing/streams/encode_stream.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   cprStateOf,

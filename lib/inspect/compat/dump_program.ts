@@ -59,7 +59,8 @@ export async function loadDump(
     return parseDump(await readText(input, path), path);
   }
   const { mode, isFile } = await statusOf(path);
-  using file = opened(path);
+  const how = { followLink: true, orFifo: true };
+  using file = readable(path, () => openForeignFile(path, how));
   const mayBeRun = isFile && ((mode ?? 0) & EXECUTABLE_BITS) !== 0;
   return mayBeRun && isProgram(file, path)
     ? await dumpOf(await Deno.realPath(path), options)
@@ -100,7 +101,7 @@ export async function dumpOf(
   await runToEnd(program, args, new Map([[DUMP, dump.number]]), options);
   if (dump.stat().size === 0) throw failed(program, "it writes none");
   dump.seek(0);
-  return parseDump(textOf(dump, program), program);
+  return parseDump(new TextDecoder().decode(bytesOf(dump, program)), program);
 }
 
 async function statusOf(path: string): Promise<Deno.FileInfo> {
@@ -112,11 +113,6 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-function opened(path: string): Fd {
-  const how = { followLink: true, orFifo: true };
-  return readable(path, () => openForeignFile(path, how));
-}
-
 /** Reads all of an open file or pipe, and decompresses it. */
 async function readText(file: Fd, name: string): Promise<string> {
   const bytes = bytesOf(file, name);
@@ -124,10 +120,6 @@ async function readText(file: Fd, name: string): Promise<string> {
   return new TextDecoder().decode(
     isPacked ? await unpacked(bytes, name) : bytes,
   );
-}
-
-function textOf(file: Fd, name: string): string {
-  return new TextDecoder().decode(bytesOf(file, name));
 }
 
 function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {
@@ -184,14 +176,14 @@ async function runToEnd(
   descriptors: ReadonlyMap<number, number>,
   { run = runBriefly, timeoutMs = TIMEOUT_MS }: DumpOptions,
 ): Promise<void> {
-  const limits = { maximum: MAXIMUM_OUTPUT, timeoutMs };
   let end: BriefEnd;
   try {
     end = await run(program, {
       args,
       descriptors,
       output: "stderr",
-      ...limits,
+      maximum: MAXIMUM_OUTPUT,
+      timeoutMs,
     });
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;

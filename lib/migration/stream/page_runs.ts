@@ -95,11 +95,9 @@ export class PageRuns {
   #push(row: readonly number[]): void {
     const start = this.#length * COLUMNS;
     if (start === this.#columns.length) {
-      const larger = new Float64Array(
-        Math.max(INITIAL_RUNS * COLUMNS, start * 2),
-      );
-      larger.set(this.#columns);
-      this.#columns = larger;
+      const bytes = Math.max(INITIAL_RUNS * COLUMNS, start * 2) *
+        Float64Array.BYTES_PER_ELEMENT;
+      this.#columns = new Float64Array(this.#columns.buffer.transfer(bytes));
     }
     this.#columns.set(row, start);
     this.#length++;

@@ -5,11 +5,11 @@ import {
   type DecodedStruct,
   type DecodedValue,
   decodeStream,
-  encodeStream,
   isStruct,
   loadStream,
   StreamWriter,
 } from "../../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../../testing/streams/encode_stream.ts";
 import { describeState } from "../../../lib/vmstate/mod.ts";
 import { type Described, described } from "../../vmstate/arbitrary.ts";
 import { PARTS } from "../../../testing/streams/machine.ts";

@@ -3,10 +3,10 @@ import {
   type DecodedField,
   type DecodedValue,
   decodeStream,
-  encodeStream,
   isStruct,
   MigrationStreamError,
 } from "../../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../../testing/streams/encode_stream.ts";
 import {
   device,
   deviceStream,

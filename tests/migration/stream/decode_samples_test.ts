@@ -5,9 +5,9 @@ import {
   type DecodedValue,
   decodeStream,
   type DeviceSection,
-  encodeStream,
   isStruct,
 } from "../../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../../testing/streams/encode_stream.ts";
 import { data, STREAMS } from "../../../testing/data/data.ts";
 
 function device(stream: DecodedStream, name: string): DeviceSection {

@@ -9,11 +9,11 @@ import {
   decodeStream,
   decodeStreamUpToProblem,
   encodeParts,
-  encodeStream,
   MigrationStreamError,
   RamFlag,
   ramStatistics,
 } from "../../../lib/migration/stream/mod.ts";
+import { encodeStream } from "../../../testing/streams/encode_stream.ts";
 import {
   bytes,
   configuration,
