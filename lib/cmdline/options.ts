@@ -18,97 +18,21 @@ export interface OptionSpec {
 /** Options by name, without the dash. */
 export type OptionTable = ReadonlyMap<string, OptionSpec>;
 
-const SWITCHES = [
-  "S",
-  "daemonize",
-  "enable-kvm",
-  "enable-sync-profile",
-  "full-screen",
-  "help",
-  "jitdump",
-  "mem-prealloc",
-  "no-fd-bootchk",
-  "no-reboot",
-  "no-shutdown",
-  "no-user-config",
-  "nodefaults",
-  "nographic",
-  "only-migratable",
-  "perfmap",
-  "preconfig",
-  "s",
-  "semihosting",
-  "snapshot",
-  "usb",
-  "version",
-  "win2k-hack",
-  "xen-attach",
-  "xen-domid-restrict",
-];
+const SWITCHES = words(`
+  S daemonize enable-kvm enable-sync-profile full-screen help jitdump
+  mem-prealloc no-fd-bootchk no-reboot no-shutdown no-user-config nodefaults
+  nographic only-migratable perfmap preconfig s semihosting snapshot usb
+  version win2k-hack xen-attach xen-domid-restrict
+`);
 
-const VALUES = [
-  "D",
-  "L",
-  "acpitable",
-  "action",
-  "add-fd",
-  "append",
-  "bios",
-  "cdrom",
-  "compat",
-  "cpu",
-  "d",
-  "debugcon",
-  "dfilter",
-  "drive",
-  "dtb",
-  "dump-vmstate",
-  "echr",
-  "fda",
-  "fdb",
-  "g",
-  "gdb",
-  "global",
-  "hda",
-  "hdb",
-  "hdc",
-  "hdd",
-  "incoming",
-  "initrd",
-  "iscsi",
-  "k",
-  "kernel",
-  "loadvm",
-  "mem-path",
-  "monitor",
-  "msg",
-  "mtdblock",
-  "option-rom",
-  "overcommit",
-  "parallel",
-  "pflash",
-  "pidfile",
-  "prom-env",
-  "qmp",
-  "qmp-pretty",
-  "qtest",
-  "qtest-log",
-  "readconfig",
-  "rtc",
-  "run-with",
-  "sd",
-  "seed",
-  "serial",
-  "set",
-  "shim",
-  "smbios",
-  "spice",
-  "usbdevice",
-  "uuid",
-  "vga",
-  "watchdog-action",
-  "xen-domid",
-];
+const VALUES = words(`
+  D L acpitable action add-fd append bios cdrom compat cpu d debugcon
+  dfilter drive dtb dump-vmstate echr fda fdb g gdb global hda hdb hdc hdd
+  incoming initrd iscsi k kernel loadvm mem-path monitor msg mtdblock
+  option-rom overcommit parallel pflash pidfile prom-env qmp qmp-pretty
+  qtest qtest-log readconfig rtc run-with sd seed serial set shim smbios
+  spice usbdevice uuid vga watchdog-action xen-domid
+`);
 
 /** Options with an implied key. */
 const IMPLIED: Readonly<Record<string, string>> = {
@@ -141,6 +65,10 @@ const IMPLIED: Readonly<Record<string, string>> = {
   virtfs: "fsdriver",
   vnc: "vnc",
 };
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
 
 /** Every option of qemu-system-x86_64 11.1. */
 export const QEMU_OPTIONS: OptionTable = new Map<string, OptionSpec>([

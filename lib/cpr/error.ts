@@ -4,3 +4,17 @@ import { CprctlError } from "../errors.ts";
 export class CprError extends CprctlError {
   override readonly name: string = "CprError";
 }
+
+/** A descriptor of CPR state is closed, whose entry has this name in quotes. */
+export function notOpen(
+  descriptor: number,
+  name: string,
+  id: number,
+): CprError {
+  return new CprError(
+    "cpr-not-open",
+    `CPR state names descriptor ${descriptor} for ${name} id ${id}: ` +
+      "it is not open",
+    { remedy: "A wrapper must not close or renumber descriptors" },
+  );
+}

@@ -20,7 +20,7 @@
 import { execvp } from "../../ffi/exec.ts";
 import { descriptorIsOpen, Fd, setCloexec } from "../../ffi/fd.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
-import { CprError } from "./error.ts";
+import { CprError, notOpen } from "./error.ts";
 import { CprRegistry } from "./registry.ts";
 import {
   type CprState,
@@ -238,12 +238,7 @@ function checkOpen(state: CprState): void {
       );
     }
     if (descriptor < 0 || !descriptorIsOpen(descriptor)) {
-      throw new CprError(
-        "cpr-not-open",
-        `CPR state names descriptor ${descriptor} for "${name}" id ${id}: ` +
-          "it is not open",
-        { remedy: "A wrapper must not close or renumber descriptors" },
-      );
+      throw notOpen(descriptor, `"${name}"`, id);
     }
     owners.set(descriptor, name);
   }

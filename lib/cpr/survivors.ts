@@ -22,7 +22,7 @@
 
 import { descriptorIsOpen, getCloexec, isWritable } from "../../ffi/fd.ts";
 import { type FileStatus, fileStatus } from "../../ffi/file_status.ts";
-import { CprError } from "./error.ts";
+import { CprError, notOpen } from "./error.ts";
 import type { CprDescriptor, ForeignCprState } from "./state.ts";
 
 const PAGE_SIZE = 4096;
@@ -89,14 +89,7 @@ export function lookAtSurvivors(
 function checkSurvives(entry: CprDescriptor): void {
   const { name, id, descriptor } = entry;
   if (descriptor < 0 || !descriptorIsOpen(descriptor)) {
-    throw new CprError(
-      "cpr-not-open",
-      `CPR state names descriptor ${descriptor} for ${
-        quoted(name)
-      } id ${id}: ` +
-        "it is not open",
-      { remedy: "A wrapper must not close or renumber descriptors" },
-    );
+    throw notOpen(descriptor, quoted(name), id);
   }
   if (getCloexec(descriptor)) {
     throw broken(entry, "it is close-on-exec and would not survive");

@@ -120,6 +120,10 @@ export function sameValue(a: DecodedValue, b: DecodedValue): boolean {
     a.subsections.every((sub, at) => sameElement(sub, b.subsections[at]));
 }
 
-function sameElement(a: DecodedValue, b: DecodedValue | undefined): boolean {
+/** Likewise for elements of lists; one past the end equals none. */
+export function sameElement(
+  a: DecodedValue,
+  b: DecodedValue | undefined,
+): boolean {
   return b !== undefined && sameValue(a, b);
 }

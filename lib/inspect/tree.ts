@@ -19,7 +19,7 @@ import {
   type DecodedValue,
   isStruct,
 } from "../migration/stream/mod.ts";
-import { membersOf, sameValue, type Scalar } from "./members.ts";
+import { membersOf, sameElement, type Scalar } from "./members.ts";
 
 /** One line of a tree. */
 export interface TreeLine {
@@ -117,17 +117,10 @@ function* runsOf(
   for (let first = 0; first < values.length;) {
     const value = values[first];
     let end = first + 1;
-    while (end < values.length && sameOrNothing(values[end], value)) end++;
+    while (value !== undefined && sameElement(value, values[end])) end++;
     yield { first, count: end - first };
     first = end;
   }
-}
-
-function sameOrNothing(
-  a: DecodedValue | undefined,
-  b: DecodedValue | undefined,
-): boolean {
-  return a !== undefined && b !== undefined && sameValue(a, b);
 }
 
 /** The elements in order, with counts of equal ones. */
