@@ -18,6 +18,18 @@ export async function readProcText(
   return await readWholeText(`/proc/${pid}/${name}`, limit);
 }
 
+/** What is read of a process; undefined where it is {@linkcode isHidden}. */
+export async function ifVisible<T>(
+  reading: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isHidden(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a process has ended, is not for us to look at, or keeps us waiting. */
 export function isHidden(error: unknown): boolean {
   return isGone(error) || error instanceof Deno.errors.PermissionDenied ||

@@ -15,11 +15,6 @@ export class Deadline {
     this.#at = performance.now() + timeoutMs;
   }
 
-  /** On the clock of `performance.now()`. */
-  get at(): number {
-    return this.#at;
-  }
-
   /** Moves it by time that was spent waiting for others. */
   extend(milliseconds: number): void {
     this.#at += milliseconds;

@@ -97,7 +97,9 @@ const allocateNothing: Rule = (draft, { live: { hugePageMounts } }) => {
     path !== undefined &&
     hugePageMounts.some((it) => path === it || path.startsWith(`${it}/`));
   let anyHuge = draft.of("mem-path").some(({ value }) => isHuge(value));
-  for (const { argument, value } of memoryBackends(draft)) {
+  for (const argument of draft.of("object")) {
+    const value = keysOf(argument);
+    if (value.get("qom-type")?.startsWith("memory-backend-") !== true) continue;
     if (value.boolean("hugetlb") === true || isHuge(value.get("mem-path"))) {
       anyHuge = true;
     } else if (value.boolean("prealloc") === true) {
@@ -109,16 +111,6 @@ const allocateNothing: Rule = (draft, { live: { hugePageMounts } }) => {
     draft.remove(argument, ALLOCATED);
   }
 };
-
-function memoryBackends(
-  draft: CommandDraft,
-): { readonly argument: Argument; readonly value: OptionValue }[] {
-  return draft.of("object")
-    .map((argument) => ({ argument, value: keysOf(argument) }))
-    .filter(({ value }) =>
-      value.get("qom-type")?.startsWith("memory-backend-") === true
-    );
-}
 
 /** What collects something that QEMU cannot keep when it starts again. */
 const EMPTIED: Readonly<Record<string, (value: OptionValue) => boolean>> = {

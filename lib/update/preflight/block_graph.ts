@@ -30,14 +30,12 @@ export const blockGraph: PreflightCheck = problemCheck({
   ok: "block nodes are those of the command line",
   remedy: "Bring the block graph back to that of the command line " +
     "(block-commit, blockdev-del) or restart the VM with the present one",
-  async find({ inventory, running }) {
+  async *find({ inventory, running }) {
     const named = namedNodes(running);
     const live = await liveNodes(inventory);
-    return [
-      ...named.flatMap((node) => changesOfNamed(node, live)),
-      ...addedNodes(running, live),
-      ...movedDevices(running, named, await blockDevices(inventory)),
-    ];
+    for (const node of named) yield* changesOfNamed(node, live);
+    yield* addedNodes(running, live);
+    yield* movedDevices(running, named, await blockDevices(inventory));
   },
 });
 
@@ -141,69 +139,61 @@ async function liveNodes(inventory: Inventory): Promise<LiveNodes> {
 }
 
 /** How a node of the command line, and what is nested in it, has changed. */
-function changesOfNamed(node: NamedNode, nodes: LiveNodes): string[] {
-  if (node.name === undefined) return [];
+function* changesOfNamed(node: NamedNode, nodes: LiveNodes): Iterable<string> {
+  if (node.name === undefined) return;
   const live = nodes.get(node.name);
-  return live === undefined
-    ? [`Node ${quoted(node.name)} of the command line is gone`]
-    : changesOfNode(node, live, nodes);
+  if (live !== undefined) yield* changesOfNode(node, live, nodes);
+  else yield `Node ${quoted(node.name)} of the command line is gone`;
 }
 
-function changesOfNode(
+function* changesOfNode(
   node: NamedNode,
   live: LiveNode,
   nodes: LiveNodes,
-): string[] {
+): Iterable<string> {
+  const { driver, filename, readOnly } = node;
   const name = quoted(live.name);
-  if (node.driver !== undefined && live.driver !== node.driver) {
-    return [
-      `Node ${name} has driver "${live.driver}", and had "${node.driver}"`,
-    ];
-  }
-  if (node.filename !== undefined && live.file !== fileUnder(node.filename)) {
-    return [
-      `Node ${name} is on ${quoted(live.file ?? "")}, but the command line ` +
-      `names ${quoted(node.filename)}`,
-    ];
-  }
-  if (node.readOnly !== undefined && live.readOnly !== node.readOnly) {
-    return [
-      `Node ${name} is ${live.readOnly ? "read-only" : "writable"} now, and ` +
-      "was not",
-    ];
-  }
-  return changesOfChildren(node, live, nodes);
+  if (driver !== undefined && live.driver !== driver) {
+    yield `Node ${name} has driver "${live.driver}", and had "${driver}"`;
+  } else if (filename !== undefined && live.file !== fileUnder(filename)) {
+    yield `Node ${name} is on ${
+      quoted(live.file ?? "")
+    }, but the command line ` +
+      `names ${quoted(filename)}`;
+  } else if (readOnly !== undefined && live.readOnly !== readOnly) {
+    const is = live.readOnly ? "read-only" : "writable";
+    yield `Node ${name} is ${is} now, and was not`;
+  } else yield* changesOfChildren(node, live, nodes);
 }
 
-function changesOfChildren(
+function* changesOfChildren(
   node: NamedNode,
   { name: liveName, children }: LiveNode,
   nodes: LiveNodes,
-): string[] {
-  if (children === undefined) return [];
+): Iterable<string> {
+  if (children === undefined) return;
   const name = quoted(liveName);
-  const changes = [...node.children].flatMap(([role, wanted]) => {
+  for (const [role, wanted] of node.children) {
     const child = children.get(role);
     if (child === undefined && NUMBERED.test(role)) {
-      return [`Node ${name} no longer has a "${role}"`];
-    }
-    if (typeof wanted !== "string") {
+      yield `Node ${name} no longer has a "${role}"`;
+    } else if (typeof wanted !== "string") {
       const nested = nodes.get(wanted.name ?? child ?? "");
-      return nested === undefined || nested.name !== child
-        ? [`Node ${name} has another node as its "${role}" than it had`]
-        : changesOfNode(wanted, nested, nodes);
+      if (nested?.name === child && nested !== undefined) {
+        yield* changesOfNode(wanted, nested, nodes);
+      } else yield `Node ${name} has another node as its "${role}" than it had`;
+    } else if ((child ?? "") !== wanted) {
+      // An empty name on the command line means that there is no node.
+      yield `Node ${name} has ${
+        quoted(child ?? "no node")
+      } as its "${role}", ` +
+        `but the command line names ${quoted(wanted)}`;
     }
-    // An empty name on the command line means that there is no node.
-    if ((child ?? "") === wanted) return [];
-    return [
-      `Node ${name} has ${quoted(child ?? "no node")} as its "${role}", but ` +
-      `the command line names ${quoted(wanted)}`,
-    ];
-  });
-  const added = [...children.keys()]
-    .filter((role) => NUMBERED.test(role) && !node.children.has(role))
-    .map((role) => `Node ${name} has a "${role}" that it did not have`);
-  return [...changes, ...added];
+  }
+  for (const role of children.keys()) {
+    if (!NUMBERED.test(role) || node.children.has(role)) continue;
+    yield `Node ${name} has a "${role}" that it did not have`;
+  }
 }
 
 /** QEMU makes up names with this mark at every start. */
@@ -230,11 +220,11 @@ function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
 const DRIVE_PROPERTY = /^(drive[AB]?|pflash\d)$/;
 
 /** Devices on another node than the command line attaches to them. */
-function movedDevices(
+function* movedDevices(
   commandLine: CommandLine,
   named: readonly NamedNode[],
   devices: readonly BlockDevice[],
-): string[] {
+): Iterable<string> {
   const nodes = new Set(nodeNames(named));
   const byDevice = new Map<string, string>();
   /** Nodes of devices without an id; each is attached to one device. */
@@ -249,7 +239,6 @@ function movedDevices(
     }
   }
   const drives = new Set(commandLine.all("drive", "id"));
-  const changes: string[] = [];
   for (const it of devices) {
     const { drive, device = "", medium } = it;
     // The check "disk-images" reports on a drive and its image.
@@ -258,9 +247,8 @@ function movedDevices(
     if (medium?.node === node) continue;
     const at = node === undefined ? anonymous.indexOf(medium?.node ?? "") : -1;
     if (at >= 0) anonymous.splice(at, 1);
-    else changes.push(changeOfDevice(it, node));
+    else yield changeOfDevice(it, node);
   }
-  return changes;
 }
 
 function changeOfDevice(device: BlockDevice, node: string | undefined): string {

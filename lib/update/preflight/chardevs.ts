@@ -38,7 +38,7 @@ export const chardevs: PreflightCheck = problemCheck({
   ok: "character devices are those of the command line",
   remedy: "Undo it (chardev-remove, chardev-add, chardev-change), or restart " +
     "the VM with the present ones on its command line",
-  async find({ inventory, running }) {
+  async *find({ inventory, running }) {
     const named = new Map(
       running.values("chardev").map((it) => [it.get("id") ?? "", it]),
     );
@@ -47,7 +47,6 @@ export const chardevs: PreflightCheck = problemCheck({
         [text(label) ?? "", text(filename) ?? ""] as const
       ),
     );
-    const changes: string[] = [];
     for (const [label, own] of live) {
       // A multiplexer is shown by the back end below it.
       const is = live.get(`${label}${BASE}`) ?? own;
@@ -56,25 +55,21 @@ export const chardevs: PreflightCheck = problemCheck({
         ? option.get("path")
         : undefined;
       if (path !== undefined && !is.includes(path)) {
-        changes.push(
-          `Character device ${quoted(label)} is ${quoted(is)}, but the ` +
-            `command line names ${quoted(path)}`,
-        );
+        yield `Character device ${quoted(label)} is ${quoted(is)}, but the ` +
+          `command line names ${quoted(path)}`;
       }
       const isBase = label.endsWith(BASE) &&
         named.has(label.slice(0, -BASE.length));
       if (option !== undefined || IMPLIED.test(label) || isBase) continue;
-      changes.push(
-        `Character device ${quoted(label)} (${quoted(is)}) was made at run ` +
-          "time and would be lost",
-      );
+      yield `Character device ${quoted(label)} (${
+        quoted(is)
+      }) was made at run ` +
+        "time and would be lost";
     }
-    const removed = [...named.keys()].filter((label) => !live.has(label));
-    return changes.concat(
-      removed.map((label) =>
-        `Character device ${quoted(label)} was removed at run time`
-      ),
-    );
+    for (const label of named.keys()) {
+      if (live.has(label)) continue;
+      yield `Character device ${quoted(label)} was removed at run time`;
+    }
   },
 });
 

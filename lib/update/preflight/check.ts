@@ -151,14 +151,6 @@ export function listed(names: readonly string[]): string {
   return joined(names.map(quoted));
 }
 
-/** A sentence about things, if there are any. */
-export function ifAny<Thing>(
-  things: readonly Thing[],
-  say: (things: readonly Thing[]) => string,
-): string[] {
-  return things.length === 0 ? [] : [say(things)];
-}
-
 /** Several phrases: `x, y and 3 more`. */
 export function joined(phrases: readonly string[]): string {
   const more = phrases.length - MAX_LISTED;

@@ -6,7 +6,6 @@ import { asArray, objectsIn, text } from "../vm/reply.ts";
 import { connectionsIn, LIST_CONNECTIONS } from "../vm/user_connections.ts";
 import {
   type CheckContext,
-  ifAny,
   joined,
   ok,
   type PreflightCheck,
@@ -60,10 +59,8 @@ async function vncClients(
 ): Promise<string[]> {
   if (running.texts("vnc").length === 0) return [];
   const servers = await inventory.list("query-vnc-servers");
-  return ifAny(
-    servers.flatMap(({ clients }) => asArray(clients)),
-    ({ length }) => `${length} of VNC`,
-  );
+  const { length } = servers.flatMap(({ clients }) => asArray(clients));
+  return length === 0 ? [] : [`${length} of VNC`];
 }
 
 async function guestConnections(
@@ -71,10 +68,8 @@ async function guestConnections(
 ): Promise<string[]> {
   try {
     const lines = await inventory.human(LIST_CONNECTIONS);
-    return ifAny(
-      connectionsIn(lines),
-      ({ length }) => `${length} of user networking`,
-    );
+    const { length } = connectionsIn(lines);
+    return length === 0 ? [] : [`${length} of user networking`];
   } catch (error) {
     const isUnknown = error instanceof QmpCommandError ||
       error instanceof UnknownQueryError;

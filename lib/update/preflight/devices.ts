@@ -6,7 +6,6 @@ import type { CommandLine } from "../command/command_line.ts";
 import { text } from "../vm/reply.ts";
 import {
   type CheckContext,
-  ifAny,
   joined,
   listed,
   ok,
@@ -34,20 +33,17 @@ export const devices: PreflightCheck = problemCheck({
   ok: "devices are those of the command line",
   remedy: "Undo it (device_del, device_add), or restart the VM with the " +
     "present devices on its command line",
-  async find(context) {
+  async *find(context) {
     const added = (await context.inventory.hotPlugged())
       .filter(({ type }) => !isCpu(type) && !isMemory(type));
     const gone = await unpluggedDevices(context);
-    return [
-      ...ifAny(
-        added.map(withType),
-        (devices) => `Devices were plugged in at run time: ${joined(devices)}`,
-      ),
-      ...ifAny(
-        gone,
-        (ids) => `Devices were unplugged at run time: ${listed(ids)}`,
-      ),
-    ];
+    if (added.length > 0) {
+      const names = joined(added.map(withType));
+      yield `Devices were plugged in at run time: ${names}`;
+    }
+    if (gone.length > 0) {
+      yield `Devices were unplugged at run time: ${listed(gone)}`;
+    }
   },
 });
 
@@ -120,10 +116,11 @@ export const memoryDevices: PreflightCheck = problemCheck({
   ok: "memory devices are those of the command line",
   remedy: "Undo it (device_del, qom-set), or restart the VM with the present " +
     "memory on its command line",
-  async find({ inventory, running }) {
-    const problems = (await inventory.hotPlugged())
-      .filter(({ type }) => isMemory(type))
-      .map(({ name }) => `Memory ${quoted(name)} was plugged in at run time`);
+  async *find({ inventory, running }) {
+    for (const { name, type } of await inventory.hotPlugged()) {
+      if (!isMemory(type)) continue;
+      yield `Memory ${quoted(name)} was plugged in at run time`;
+    }
     const named = running.values("device");
     for (const { data } of await inventory.list("query-memory-devices")) {
       if (!isObject(data)) continue;
@@ -134,11 +131,8 @@ export const memoryDevices: PreflightCheck = problemCheck({
       if (device === undefined || is === undefined) continue;
       const was = device.size("requested-size") ?? 0;
       if (Number(is) === was) continue;
-      problems.push(
-        `Memory ${quoted(id ?? "")} is to have ${is} bytes, was ${was}`,
-      );
+      yield `Memory ${quoted(id ?? "")} is to have ${is} bytes, was ${was}`;
     }
-    return problems;
   },
 });
 
@@ -190,10 +184,8 @@ export const iothreads: PreflightCheck = problemCheck({
       if (option === undefined) continue; // the check "objects" reports it
       for (const name of POLLING) {
         const was = option.integer(name) ?? DEFAULTS[name];
-        const is = iothread[name];
-        if (was === undefined || is === undefined || Number(is) === was) {
-          continue;
-        }
+        const is = iothread[name] ?? was;
+        if (was === undefined || Number(is) === was) continue;
         yield `${name} of ${quoted(id)} is ${is}, will be ${was}`;
       }
     }

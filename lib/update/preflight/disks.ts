@@ -81,26 +81,25 @@ function imageNamed(name: string): NamedDrive["image"] {
   return isUrl(file) ? "remote" : { file };
 }
 
-function changedDrives(
+function* changedDrives(
   named: readonly NamedDrive[],
   drives: readonly BlockDevice[],
-): string[] {
-  const changes: string[] = [];
+): Iterable<string> {
   const rest = new Map(drives.map((drive) => [drive.drive, drive]));
   for (const { id, image } of named) {
     if (id === undefined) continue;
     const drive = rest.get(id);
     rest.delete(id);
-    if (drive === undefined) changes.push(`Drive ${quoted(id)} was removed`);
+    if (drive === undefined) yield `Drive ${quoted(id)} was removed`;
     else if (!isOnImage(drive, image)) {
       const wanted = typeof image === "object"
         ? quoted(image.file)
         : "no image";
-      changes.push(changeOfDrive(drive, wanted));
+      yield changeOfDrive(drive, wanted);
     }
   }
   const anonymous = named.filter(({ id }) => id === undefined);
-  return [...changes, ...changedByFile(anonymous, [...rest.values()])];
+  yield* changedByFile(anonymous, [...rest.values()]);
 }
 
 function isOnImage(

@@ -10,7 +10,6 @@ import { canPreserveTpmPage } from "../vm/tpm_page.ts";
 import { sharingWords } from "../command/shared_ram.ts";
 import {
   type CheckContext,
-  ifAny,
   listed,
   ok,
   type PreflightCheck,
@@ -74,7 +73,7 @@ export function sharingRemedy({ running }: CheckContext): string {
 }
 
 /** RAM that cannot be preserved, in a phrase each. */
-export async function lostRam(context: CheckContext): Promise<string[]> {
+export async function* lostRam(context: CheckContext): AsyncIterable<string> {
   const { inventory } = context;
   const backends = (await inventory.children("/objects"))
     .filter(({ type }) => type.startsWith("memory-backend"));
@@ -82,49 +81,36 @@ export async function lostRam(context: CheckContext): Promise<string[]> {
     .filter(({ share }) => share !== true)
     .map(({ id }) => text(id) ?? "without id");
   // A QEMU older than cpr-exec has no such property.
-  const auxiliary = await inventory.knownProperty(
-    "/machine",
-    "aux-ram-share",
-  );
+  const auxiliary = await inventory.knownProperty("/machine", "aux-ram-share");
   const enclaves = backends.filter(({ type }) => type === ENCLAVE)
     .map(({ name }) => name);
-  return [
-    ...ifAny(
-      unshared,
-      (names) =>
-        `RAM is not shared (share=off) and would be lost: ${listed(names)}`,
-    ),
-    ...auxiliary === false
-      ? [
-        "RAM of the firmware and of devices would be lost: aux-ram-share=off",
-      ]
-      : [],
-    ...ifAny(
-      enclaves,
-      (names) => `RAM of SGX enclaves cannot be handed over: ${listed(names)}`,
-    ),
-    ...await backendsWithoutFile(context, backends),
-  ];
+  if (unshared.length > 0) {
+    const names = listed(unshared);
+    yield `RAM is not shared (share=off) and would be lost: ${names}`;
+  }
+  if (auxiliary === false) {
+    yield "RAM of the firmware and of devices would be lost: aux-ram-share=off";
+  }
+  if (enclaves.length > 0) {
+    yield `RAM of SGX enclaves cannot be handed over: ${listed(enclaves)}`;
+  }
+  yield* backendsWithoutFile(context, backends);
 }
 
 /** The new program opens the file by its name: it must be the one in use. */
-async function backendsWithoutFile(
+async function* backendsWithoutFile(
   { inventory, files }: CheckContext,
   backends: readonly QomChild[],
-): Promise<string[]> {
-  const problems: string[] = [];
+): AsyncIterable<string> {
   for (const { name, path, type } of backends) {
     if (type !== "memory-backend-file") continue;
     const file = text(await inventory.property(path, "mem-path")) ?? "";
     const info = await files.stat(file);
     if (info === undefined || info.isDirectory || !await files.hasOpen(info)) {
-      problems.push(
-        `RAM ${quoted(name)} would be lost: its file has no name ` +
-          `(mem-path ${quoted(file)})`,
-      );
+      yield `RAM ${quoted(name)} would be lost: its file has no name ` +
+        `(mem-path ${quoted(file)})`;
     }
   }
-  return problems;
 }
 
 /** The requests of the guest and its firmware to the TPM are not lost. */

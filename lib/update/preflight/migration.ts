@@ -138,7 +138,7 @@ export const blockers: PreflightCheck = {
       await client.execute("migrate-set-parameters", { mode });
     }
     // The check "memory-backends" says the same of RAM in fewer words.
-    const isKnown = (await lostRam(context)).length > 0;
+    const isKnown = (await Array.fromAsync(lostRam(context))).length > 0;
     const reasons = [...found].filter((it) => !isKnown || !OF_RAM.test(it));
     if (reasons.length > 0) {
       return refuse(

@@ -17,13 +17,12 @@ export const throttling: PreflightCheck = problemCheck({
   detail: (found) => `Limits of disks were changed: ${found}`,
   remedy: "Set the limits of the command line again (block_set_io_throttle, " +
     "qom-set), and the present ones after the update",
-  async find({ inventory, running }) {
+  async *find({ inventory, running }) {
     const drives = running.values("drive");
-    return [
-      ...(await blockDevices(inventory))
-        .flatMap((device) => changedLimits(device, drivesOf(device, drives))),
-      ...await changedGroups(inventory, running),
-    ];
+    for (const device of await blockDevices(inventory)) {
+      yield* changedLimits(device, drivesOf(device, drives));
+    }
+    yield* changedGroups(inventory, running);
   },
 });
 
@@ -51,25 +50,21 @@ function drivesOf(
   return drives.filter((drive) => drive.get("throttling.group") === group);
 }
 
-function changedLimits(
+function* changedLimits(
   device: BlockDevice,
   drives: readonly OptionValue[],
-): string[] {
+): Iterable<string> {
   const { medium } = device;
-  if (medium === undefined) return [];
-  return LIMITS.flatMap(([name, key]) => {
+  if (medium === undefined) return;
+  for (const [name, key] of LIMITS) {
     const is = Number(medium.inserted[name] ?? 0);
     const given = drives
       .flatMap((drive) => drive.integer(key) ?? drive.integer(name) ?? []);
-    if (given.includes(is) || (is === 0 && given.length < drives.length)) {
-      return [];
-    }
     const was = given[0] ?? 0;
-    if (is === was) return [];
-    return [
-      `${name} of ${quoted(blockDeviceName(device))} is ${is}, was ${was}`,
-    ];
-  });
+    const isDefault = is === 0 && given.length < drives.length;
+    if (given.includes(is) || isDefault || is === was) continue;
+    yield `${name} of ${quoted(blockDeviceName(device))} is ${is}, was ${was}`;
+  }
 }
 
 const GROUP = "throttle-group";
@@ -77,14 +72,13 @@ const GROUP = "throttle-group";
 const LENGTH = /-max-length$/;
 
 /** How qom-set has changed the limits of -object throttle-group. */
-async function changedGroups(
+async function* changedGroups(
   inventory: Inventory,
   commandLine: CommandLine,
-): Promise<string[]> {
+): AsyncIterable<string> {
   const present = new Set(
     (await inventory.children("/objects")).map(({ name }) => name),
   );
-  const changes: string[] = [];
   for (const group of commandLine.where("object", "qom-type", GROUP)) {
     const id = group.get("id") ?? "";
     if (!present.has(id)) continue;
@@ -96,8 +90,7 @@ async function changedGroups(
       const was = group.integer(`x-${name}`) ??
         group.integer(`limits.${name}`) ?? (LENGTH.test(name) ? 1 : 0);
       if (Number(is) === was) continue;
-      changes.push(`${name} of ${quoted(id)} is ${is}, was ${was}`);
+      yield `${name} of ${quoted(id)} is ${is}, was ${was}`;
     }
   }
-  return changes;
 }

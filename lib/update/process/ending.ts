@@ -6,7 +6,7 @@ import { ifThereSync } from "../../gone.ts";
 import { isStopped, readStat } from "../../proc/stat.ts";
 import { UpdateProblem } from "../error.ts";
 import { signalName } from "../../../ffi/signals.ts";
-import { isHidden } from "../../proc/file.ts";
+import { ifVisible } from "../../proc/file.ts";
 
 /** A process stops, or ends, when it comes out of the kernel. */
 const TIMEOUT_MS = 10_000;
@@ -61,11 +61,6 @@ export async function howItEnded(process: ProcessHandle): Promise<string> {
 
 /** Before its parent waits for it, no other place tells. */
 async function statusOfZombie(pid: number): Promise<number | undefined> {
-  try {
-    const { state, exitStatus } = await readStat(pid);
-    return state === "Z" ? exitStatus : undefined;
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
+  const stat = await ifVisible(readStat(pid));
+  return stat?.state === "Z" ? stat.exitStatus : undefined;
 }

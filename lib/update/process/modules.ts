@@ -24,7 +24,7 @@ import {
 import { isSameIdentity } from "../../proc/file_identity.ts";
 import { parseMaps } from "../../proc/maps.ts";
 import { answered, UnreadableError } from "../../bounded_file.ts";
-import { isHidden, readProcText } from "../../proc/file.ts";
+import { ifVisible, readProcText } from "../../proc/file.ts";
 import { withRightsOf } from "../../../ffi/file_rights.ts";
 import { namesIn } from "../../../ffi/folder.ts";
 import { ifThereSync } from "../../gone.ts";
@@ -86,7 +86,9 @@ export async function openModules(
   const how = { user, root, followLink: true };
   using stack = new DisposableStack();
   const kept: KeptModule[] = [];
-  for (const { name, path, range } of parseModules(await readMaps(pid))) {
+  // None where they are not for us to read, or too long for a VM's.
+  const maps = await ifVisible(readProcText(pid, "maps", MAXIMUM_MAPS));
+  for (const { name, path, range } of parseModules(maps ?? "")) {
     const file = await openRange(pid, range, user) ??
       // Undefined if it was unmapped, or is not for the user to read.
       ifPossible(() => openForeignFile(path, how));
@@ -100,16 +102,6 @@ export async function openModules(
 export function isReplaced({ path, file }: KeptModule): boolean {
   using now = ifPossible(() => Fd.open(path, O_PATH));
   return now === undefined || !isSameIdentity(now.stat(), file.stat());
-}
-
-/** Nothing where it is not for us to read, or too long for a VM's. */
-async function readMaps(pid: number): Promise<string> {
-  try {
-    return await readProcText(pid, "maps", MAXIMUM_MAPS);
-  } catch (error) {
-    if (isHidden(error)) return "";
-    throw error;
-  }
 }
 
 /** A process that keeps its address space locked holds up this thread not. */

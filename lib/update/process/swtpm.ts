@@ -7,7 +7,7 @@
 
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
-import { isHidden, readProcText } from "../../proc/file.ts";
+import { ifVisible, readProcText } from "../../proc/file.ts";
 import { type FoundFile, isSameIdentity } from "../../proc/file_identity.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
 
@@ -30,7 +30,7 @@ const SHORT_TERMINATE = /^-[a-z]*t$/;
 export async function swtpmsAt(socket: FoundFile): Promise<Swtpm[]> {
   const found: Swtpm[] = [];
   for (const pid of await readPids()) {
-    const swtpm = await look(pid, socket);
+    const swtpm = await ifVisible(look(pid, socket));
     if (swtpm !== undefined) found.push(swtpm);
   }
   return found;
@@ -40,21 +40,16 @@ async function look(
   pid: number,
   socket: FoundFile,
 ): Promise<Swtpm | undefined> {
-  try {
-    const name = await readProcText(pid, "comm");
-    if (name.trimEnd() !== NAME) return undefined;
-    const argv = await readCommandLine(pid);
-    const path = controlPath(argv);
-    if (path === undefined) return undefined;
-    const there = await new ProcessFiles(pid).stat(path);
-    const { identity } = socket;
-    if (!there || !isSameIdentity(there.identity, identity)) return undefined;
-    const { uid } = await readOwner(pid);
-    return { pid, uid, terminates: endsWithItsClient(argv) };
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
+  const name = await readProcText(pid, "comm");
+  if (name.trimEnd() !== NAME) return undefined;
+  const argv = await readCommandLine(pid);
+  const path = controlPath(argv);
+  if (path === undefined) return undefined;
+  const there = await new ProcessFiles(pid).stat(path);
+  const { identity } = socket;
+  if (!there || !isSameIdentity(there.identity, identity)) return undefined;
+  const { uid } = await readOwner(pid);
+  return { pid, uid, terminates: endsWithItsClient(argv) };
 }
 
 /** Such as `--ctrl type=unixio,path=/run/tpm.sock`. */

@@ -45,7 +45,9 @@ export async function writeJournal(
   journal: Omit<Journal, "schema">,
 ): Promise<void> {
   const text = JSON.stringify({ schema: JOURNAL_SCHEMA, ...journal });
-  await writeWhole(directory, JOURNAL_FILE, new TextEncoder().encode(text));
+  const draft = `${directory.path}/${JOURNAL_FILE}.new`;
+  await Deno.writeTextFile(draft, text, { mode: OWNER_ONLY });
+  await Deno.rename(draft, `${directory.path}/${JOURNAL_FILE}`);
 }
 
 /**
@@ -72,7 +74,7 @@ export function parseJournal(text: string): Journal {
       cause: error,
     });
   }
-  return requireJournal(document, JOURNAL_SCHEMA);
+  return requireJournal(document);
 }
 
 /** Records a standby process, which may become the VM. */
@@ -119,16 +121,6 @@ export function mayHaveResumed({ path }: RunDirectory): boolean {
     undefined;
 }
 
-async function writeWhole(
-  directory: Pick<RunDirectory, "path">,
-  name: string,
-  bytes: Uint8Array,
-): Promise<void> {
-  const draft = `${directory.path}/${name}.new`;
-  await Deno.writeFile(draft, bytes, { mode: OWNER_ONLY });
-  await Deno.rename(draft, `${directory.path}/${name}`);
-}
-
 /** Undefined if there is no such file. */
 function readIfThere(path: string): string | undefined {
   return ifThereSync(() =>
@@ -156,10 +148,7 @@ const LARGEST_PID = 4_194_304;
  *
  * @throws {UpdateProblem} naming what is wrong, or another schema version
  */
-function requireJournal(
-  document: unknown,
-  schema: Journal["schema"],
-): Journal {
+function requireJournal(document: unknown): Journal {
   const json = new ForeignJson(
     document,
     (path, what) =>
@@ -168,7 +157,7 @@ function requireJournal(
         `The journal is damaged: "${pathText(path)}" ${what}`,
       ),
   );
-  if (json.count(json.root, "schema") !== schema) {
+  if (json.count(json.root, "schema") !== JOURNAL_SCHEMA) {
     throw new UpdateProblem(
       "journal-schema",
       "The journal is of another version of cprctl",

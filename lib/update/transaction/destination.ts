@@ -59,23 +59,19 @@ export type Program = "new" | "old";
 
 /** Drives the destination until the VM runs on it. */
 export class Destination implements AsyncDisposable {
-  readonly #client: QmpClient;
-  readonly #program: string;
   readonly #shutdown: ShutdownWatch;
   /** Whether the capability "events" is enabled. */
   #hasEvents: boolean;
 
   private constructor(
-    client: QmpClient,
+    readonly client: QmpClient,
     private readonly process: ProcessHandle,
-    program: Program,
+    private readonly program: Program,
     /** Watched from the start: another client may resume the guest. */
     private readonly resumptions: EventWatch,
     /** Resolves when the wait for the end of the process is over. */
     private readonly watched?: Promise<void>,
   ) {
-    this.#client = client;
-    this.#program = `The ${program} program`;
     this.#shutdown = new ShutdownWatch(client);
     this.#hasEvents = watched !== undefined;
   }
@@ -127,20 +123,16 @@ export class Destination implements AsyncDisposable {
     return new Destination(client, process, program, resumptions);
   }
 
-  get client(): QmpClient {
-    return this.#client;
-  }
-
   /**
    * Loads the state; the VM stays paused.
    *
    * @throws {UpdateProblem} when the program refuses it
    */
   async load(uri: string): Promise<void> {
-    using watch = this.#client.watch(["MIGRATION"]);
-    if (!this.#hasEvents) await enableEvents(this.#client);
+    using watch = this.client.watch(["MIGRATION"]);
+    if (!this.#hasEvents) await enableEvents(this.client);
     this.#hasEvents = true;
-    await this.#client.execute("migrate-incoming", {
+    await this.client.execute("migrate-incoming", {
       uri,
       "exit-on-error": false,
     });
@@ -150,9 +142,8 @@ export class Destination implements AsyncDisposable {
     if (status === "completed") return;
     throw new UpdateProblem(
       "load-failed",
-      `${this.#program} cannot load the state: ${await failureOf(
-        this.#client,
-      )}`,
+      `The ${this.program} program cannot load the state: ` +
+        await failureOf(this.client),
     );
   }
 
@@ -169,7 +160,7 @@ export class Destination implements AsyncDisposable {
   async resume(): Promise<QmpEvent> {
     let event: QmpEvent;
     try {
-      await this.#client.execute("cont");
+      await this.client.execute("cont");
       event = await this.resumptions.next("RESUME", {
         timeoutMs: STEP_TIMEOUT_MS,
       });
@@ -188,8 +179,8 @@ export class Destination implements AsyncDisposable {
    * @throws {QmpError} when the program does not answer
    */
   async keepStopped({ imagesActive }: VmRecord): Promise<string | undefined> {
-    if (imagesActive) return await activateImages(this.#client);
-    await this.#client.execute("query-status");
+    if (imagesActive) return await activateImages(this.client);
+    await this.client.execute("query-status");
     return undefined;
   }
 
@@ -211,11 +202,9 @@ export class Destination implements AsyncDisposable {
       if (!ended) return; // it ran at its last reply
     }
     const { pid } = this.process;
-    await this.#client.drain();
+    await this.client.drain();
     const { why } = this.#shutdown;
-    if (why !== undefined) {
-      throw shutDown("moved", pid, why);
-    }
+    if (why !== undefined) throw shutDown("moved", pid, why);
     const how = await howItEnded(this.process);
     if (this.resumptions.seen.length === 0) {
       throw new UpdateProblem("program-ended", capital(how));
@@ -237,7 +226,7 @@ export class Destination implements AsyncDisposable {
   async hasRun(): Promise<boolean> {
     if (this.resumptions.seen.length > 0) return true;
     try {
-      const { running, status } = await queryStatus(this.#client, {
+      const { running, status } = await queryStatus(this.client, {
         timeoutMs: QUERY_TIMEOUT_MS,
       });
       return running || status === SUSPENDED;
@@ -252,8 +241,8 @@ export class Destination implements AsyncDisposable {
     const process = this.process;
     const stopped = await stopProcess(process);
     // Once the process is stopped, all its events are in the socket.
-    if (stopped) await this.#client.drain();
-    else await this.#client.closed;
+    if (stopped) await this.client.drain();
+    else await this.client.closed;
     const [event] = this.resumptions.seen;
     if (event === undefined) throw cause;
     if (stopped) process.sendSignal("SIGCONT");
@@ -264,7 +253,7 @@ export class Destination implements AsyncDisposable {
   async #requireRunning(): Promise<QmpError | undefined> {
     let status: string;
     try {
-      const now = await queryStatus(this.#client);
+      const now = await queryStatus(this.client);
       if (now.running) return undefined;
       ({ status } = now);
       // The guest brought itself there, for example to sleep.
@@ -285,7 +274,7 @@ export class Destination implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.resumptions[Symbol.dispose]();
     this.#shutdown[Symbol.dispose]();
-    await this.#client.close();
+    await this.client.close();
     this.process[Symbol.dispose]();
     await this.watched;
   }

@@ -94,19 +94,21 @@ export class Hold implements Disposable {
 
   /** Whether a RAMBlock's memory is held. */
   has(block: string): boolean {
-    return this.cprState.descriptors.some(({ name, id }) =>
-      name === block && id === 0
-    );
+    return this.#entry(block) !== undefined;
   }
 
   /** Whether memory of exactly this size is held under the name. */
   hasMemory(name: string, size: number): boolean {
-    const entry = this.cprState.descriptors.find((entry) =>
-      entry.name === name && entry.id === 0
-    );
+    const entry = this.#entry(name);
     if (entry === undefined) return false;
     const status = this.#at(entry.descriptor).stat();
     return status.isFile && status.size === size;
+  }
+
+  #entry(block: string) {
+    return this.cprState.descriptors.find(({ name, id }) =>
+      name === block && id === 0
+    );
   }
 
   [Symbol.dispose](): void {

@@ -61,11 +61,6 @@ interface SourceNeeds {
 
 /** Drives the source until it executes the new program. */
 export class Source implements Disposable {
-  readonly #client: QmpClient;
-  readonly #facts: Facts;
-  readonly #process: ProcessHandle;
-  readonly #deadline: Deadline;
-  readonly #shutdown: ShutdownWatch;
   readonly #watch: EventWatch;
   /** The run state right before `migrate`. */
   #before: Before;
@@ -74,12 +69,8 @@ export class Source implements Disposable {
   /** How many events had been seen before `migrate`. */
   #earlier = 0;
 
-  constructor({ client, facts, process, deadline, shutdown }: SourceNeeds) {
-    this.#shutdown = shutdown;
-    this.#client = client;
-    this.#facts = facts;
-    this.#process = process;
-    this.#deadline = deadline;
+  constructor(private readonly needs: SourceNeeds) {
+    const { client, facts } = needs;
     this.#before = { runState: facts.runState, running: facts.running };
     this.#runState = facts.runState;
     this.#watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
@@ -87,7 +78,7 @@ export class Source implements Disposable {
 
   /** Sets the migration parameters for cpr-exec. */
   async prepare(command: readonly string[]): Promise<void> {
-    await MigrationSettings.forUpdate(command).set(this.#client);
+    await MigrationSettings.forUpdate(command).set(this.needs.client);
   }
 
   /**
@@ -96,7 +87,7 @@ export class Source implements Disposable {
    * @throws {RefusedError} when the VM cannot be moved in this run state
    */
   async requireMovable(): Promise<void> {
-    const { runState } = beforeOf(await queryStatus(this.#client));
+    const { runState } = beforeOf(await queryStatus(this.needs.client));
     if (canBeMoved(runState)) return;
     throw new RefusedError(
       "run-state",
@@ -117,15 +108,15 @@ export class Source implements Disposable {
     try {
       // Sent together, so that no other client gets between query and stop.
       const [asked, migrated] = await Promise.allSettled([
-        queryStatus(this.#client),
-        this.#client.execute("migrate", { uri }),
+        queryStatus(this.needs.client),
+        this.needs.client.execute("migrate", { uri }),
       ]);
       if (asked.status === "fulfilled") this.#before = beforeOf(asked.value);
       if (migrated.status === "rejected") throw migrated.reason;
       const status = await nextStatus(
         this.#watch,
         ["pre-switchover", "failed"],
-        { timeoutMs: this.#deadline.left(STEP_TIMEOUT_MS) },
+        { timeoutMs: this.needs.deadline.left(STEP_TIMEOUT_MS) },
       );
       if (status === "failed") throw await this.#failed();
     } catch (error) {
@@ -187,12 +178,12 @@ export class Source implements Disposable {
    */
   async switchover(terminals: readonly string[]): Promise<void> {
     try {
-      closeTerminals(this.#client, terminals);
-      await this.#client.execute("migrate-continue", {
+      closeTerminals(this.needs.client, terminals);
+      await this.needs.client.execute("migrate-continue", {
         state: "pre-switchover",
       });
       await nextStatus(this.#watch, ["failed"], {
-        timeoutMs: this.#deadline.left(),
+        timeoutMs: this.needs.deadline.left(),
       });
     } catch (error) {
       if (error instanceof QmpClosedError) return;
@@ -244,9 +235,9 @@ export class Source implements Disposable {
 
   /** The error for a source that no longer answers. */
   async #lost(reason: string, cause: unknown): Promise<UpdateError> {
-    const { pid } = this.#facts;
-    if (await this.#process.exited(END_TIMEOUT_MS)) {
-      const { why } = this.#shutdown;
+    const { pid } = this.needs.facts;
+    if (await this.needs.process.exited(END_TIMEOUT_MS)) {
+      const { why } = this.needs.shutdown;
       if (why !== undefined) return shutDown("stopped", pid, why, cause);
       return failure(
         "stopped",
@@ -298,7 +289,7 @@ export class Source implements Disposable {
 
   /** The monitor, when the update itself may have no time left. */
   #within(limit: Deadline): Executor {
-    return this.#client.within(() => limit.left());
+    return this.needs.client.within(() => limit.left());
   }
 }
 

@@ -24,16 +24,12 @@ export class StderrTail {
   /** The output from now on. */
   static after(stderr: Fd | undefined): StderrTail {
     const status = stderr?.stat();
-    return status?.isFile
-      ? new StderrTail(stderr, status.size)
-      : new StderrTail(undefined, 0);
+    return StderrTail.from(stderr, status?.isFile ? status.size : undefined);
   }
 
   /** @param start where the output begins; undefined if that is not known */
   static from(stderr: Fd | undefined, start: number | undefined): StderrTail {
-    return start === undefined
-      ? new StderrTail(undefined, 0)
-      : new StderrTail(stderr, start);
+    return new StderrTail(start === undefined ? undefined : stderr, start ?? 0);
   }
 
   /** Later output belongs to another program. */
