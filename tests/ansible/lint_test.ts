@@ -1,6 +1,6 @@
 /** What Ansible's own tools say of the collection. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { exists } from "../../testing/program/exists.ts";
 import { runProgram } from "../../testing/program/run.ts";
 
@@ -47,24 +47,60 @@ Deno.test("ansible-lint has nothing to say but what a release will settle", {
   });
 });
 
-Deno.test("ansible-test finds nothing in what it checks without a network", {
+/** Those that install packages of Python's first. */
+const WITH_PIP =
+  "changelog import pylint runtime-metadata validate-modules yamllint"
+    .split(" ");
+const YAMLLINT = "/usr/lib/python3/dist-packages/ansible_test/_util/" +
+  "controller/sanity/yamllint/config/default.yml";
+
+Deno.test("ansible-test finds nothing in all that it checks without pip", {
   ignore: !exists("/usr/bin/ansible-test"),
 }, async () => {
   await inCopy(async (cwd, env) => {
-    const tests = [
-      "action-plugin-docs",
-      "ansible-doc",
-      "compile",
-      "ignores",
-      "no-illegal-filenames",
-      "no-smart-quotes",
-      "shebang",
-      "symlinks",
-    ];
     const { code, stdout, stderr } = await runProgram([
       ...["ansible-test", "sanity", "--color", "no"] as const,
-      ...tests.flatMap((name) => ["--test", name]),
+      ...WITH_PIP.flatMap((name) => ["--skip-test", name]),
     ], { cwd, env });
     assertEquals(code, 0, stdout + stderr);
+    assertStringIncludes(stdout + stderr, 'Running sanity test "shebang"');
   });
+});
+
+Deno.test("yamllint finds nothing, configured as ansible-test has it", {
+  ignore: !exists("/usr/bin/yamllint") || !exists(YAMLLINT),
+}, async () => {
+  await inCopy(async (cwd, env) => {
+    const { code, stdout } = await runProgram(
+      ["yamllint", "--strict", "--config-file", YAMLLINT, "."],
+      { cwd, env },
+    );
+    assertEquals([code, stdout], [0, ""]);
+  });
+});
+
+Deno.test("the table of the role's variables has each, and its default", () => {
+  const read = (path: string) => Deno.readTextFileSync(`${COLLECTION}/${path}`);
+  const spec = read("roles/cprctl/meta/argument_specs.yml");
+  const inSpec = [...spec.matchAll(/^ {6}(cprctl_\w+):\n((?: {8}.*\n)+)/gm)]
+    .map(([, name, body = ""]) => [
+      name,
+      /required: true/.test(body)
+        ? "required"
+        : /default: (.*)/.exec(body)?.[1],
+    ]);
+  const [, table = ""] = read("README.md").split("| variable of the role ");
+  const inTable = [
+    ...(table.split("\n\n")[0] ?? "").matchAll(
+      /^\| `(\w+)` *\| `?([^` |]+)/gm,
+    ),
+  ].map(([, name, value]) => [name, value]);
+  assertEquals(inTable.sort(), inSpec.sort());
+  const defaults = [
+    ...read("roles/cprctl/defaults/main.yml").matchAll(/^(cprctl_\w+): (.*)/gm),
+  ].map(([, name, value]) => [name, value]);
+  assertEquals(
+    defaults.sort(),
+    inSpec.filter(([, value]) => value !== "required"),
+  );
 });
