@@ -5,9 +5,11 @@
  * @module
  */
 
-import { cgroupMounts, folderOf } from "../../lib/proc/cgroup.ts";
-import { MARK, Reaper } from "../program/reaper.ts";
-import { inTime, until } from "../program/until.ts";
+import { exists } from "../program/exists.ts";
+import { OwnInit } from "../program/own_init.ts";
+import { MARK } from "../program/reaper.ts";
+import type { Ended } from "../program/run.ts";
+import { until } from "../program/until.ts";
 
 const PROGRAM = "/lib/systemd/systemd";
 const UNITS = new URL("../../scripts/systemd/", import.meta.url).pathname;
@@ -31,13 +33,6 @@ exec env -i container=cprctl "$2=$1" PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
 const TARGETS = ["rest", "sysinit", "basic", "shutdown"];
 const NOTHING = "[Unit]\nDescription=Nothing\nDefaultDependencies=no\n";
 
-/** How a command ended. */
-export interface Said {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** What a systemd is to have. */
 export interface SystemdOptions {
   /** Copied to /usr/local/bin/cprctl. */
@@ -48,42 +43,15 @@ export interface SystemdOptions {
 
 /** A running systemd; all that it started ends with it. */
 export class Systemd implements AsyncDisposable {
-  readonly folder: string;
-  readonly #group: string;
-  readonly #reaper: Reaper;
-  readonly #child: Deno.ChildProcess;
-  #pid = 0;
+  readonly #init: OwnInit;
 
-  private constructor(folder: string, group: string) {
-    this.folder = folder;
-    this.#group = group;
-    this.#reaper = new Reaper(folder);
-    // It enters the group, so that the namespace begins there.
-    this.#child = new Deno.Command("/bin/sh", {
-      args: [
-        ...["-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group],
-        ..."unshare --mount --uts --ipc --cgroup --pid --fork".split(" "),
-        ...["--kill-child", "/bin/sh", "-c", START, "sh", folder, MARK],
-      ],
-      env: { [MARK]: folder },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
+  private constructor(init: OwnInit) {
+    this.#init = init;
   }
 
   /** Whether this machine lets the suite have one. */
   static get isPossible(): boolean {
-    if (Deno.uid() !== 0 || unified() === undefined) return false;
-    try {
-      Deno.statSync(PROGRAM);
-      Deno.removeSync(newGroup());
-      return true;
-    } catch (error) {
-      // No systemd, or control groups that can only be read.
-      if (!(error instanceof Error)) throw error;
-      return false;
-    }
+    return exists(PROGRAM) && OwnInit.isPossible;
   }
 
   /** Starts one with the units of scripts/systemd. */
@@ -99,7 +67,9 @@ export class Systemd implements AsyncDisposable {
       const text = await Deno.readTextFile(`${UNITS}${name}`);
       await Deno.writeTextFile(`${folder}/units/${name}`, adapt(name, text));
     }
-    const systemd = new Systemd(folder, newGroup());
+    const systemd = new Systemd(
+      await OwnInit.start(folder, START, [folder, MARK]),
+    );
     try {
       await until("systemd answers", TIMEOUT_MS, () => systemd.#answers());
       return systemd;
@@ -109,19 +79,14 @@ export class Systemd implements AsyncDisposable {
     }
   }
 
+  /** Its files, by their path outside. */
+  get folder(): string {
+    return this.#init.folder;
+  }
+
   /** Runs a command where systemd's services run. */
-  async run(...words: string[]): Promise<Said> {
-    const { code, stdout, stderr } = await new Deno.Command("nsenter", {
-      args: [
-        ...["--target", `${this.#pid}`, "--mount", "--pid", "--cgroup"],
-        ...words,
-      ],
-      env: { [MARK]: this.folder },
-      stdin: "null",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    }).output();
-    const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  async run(...words: string[]): Promise<Ended> {
+    return await this.#init.run(["--mount", "--pid", "--cgroup"], words);
   }
 
   /** A property of a unit, as `systemctl show` prints it. */
@@ -134,7 +99,8 @@ export class Systemd implements AsyncDisposable {
 
   /** The processes in a unit's group, by their ids outside. */
   processesOf(slice: string, unit: string): number[] {
-    const file = `${this.#group}/system.slice/${slice}${unit}/cgroup.procs`;
+    const file =
+      `${this.#init.group}/system.slice/${slice}${unit}/cgroup.procs`;
     try {
       return Deno.readTextFileSync(file).split("\n")
         .filter((line) => line !== "").map(Number);
@@ -146,7 +112,7 @@ export class Systemd implements AsyncDisposable {
 
   /** The id outside of a process that has the given one there. */
   outside(pid: number): number {
-    const space = namespaceOf(this.#pid);
+    const space = namespaceOf(this.#init.pid);
     for (const { name } of Deno.readDirSync("/proc")) {
       if (!/^\d+$/.test(name) || namespaceOf(Number(name)) !== space) continue;
       const status = Deno.readTextFileSync(`/proc/${name}/status`);
@@ -158,21 +124,10 @@ export class Systemd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reaper[Symbol.asyncDispose]();
-    await inTime("systemd is gone", TIMEOUT_MS, this.#child.status);
-    await until("its group is empty", TIMEOUT_MS, () =>
-      /^populated 0$/m.test(
-        Deno.readTextFileSync(`${this.#group}/cgroup.events`),
-      ));
-    removeGroup(this.#group);
+    await this.#init[Symbol.asyncDispose]();
   }
 
   async #answers(): Promise<boolean> {
-    const path = `/proc/${this.#child.pid}/task/${this.#child.pid}/children`;
-    this.#pid = Number(Deno.readTextFileSync(path).trimEnd());
-    if (this.#pid === 0) return false;
-    const exe = Deno.readLinkSync(`/proc/${this.#pid}/exe`);
-    if (!exe.endsWith("/systemd")) return false;
     const { code } = await this.run("systemctl", "is-active", "rest.target");
     return code === 0;
   }
@@ -188,25 +143,4 @@ function namespaceOf(pid: number): string | undefined {
     if (!foreign) throw error;
     return undefined;
   }
-}
-
-/** Where the groups of the kernel's second version are. */
-function unified(): string | undefined {
-  const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
-  return folderOf(mounts, "", "/");
-}
-
-function newGroup(): string {
-  return Deno.makeTempDirSync({
-    dir: unified() ?? "",
-    prefix: "cprctl-test-",
-  });
-}
-
-/** A group's files are the kernel's: only folders can be removed. */
-function removeGroup(folder: string): void {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) removeGroup(`${folder}/${name}`);
-  }
-  Deno.removeSync(folder);
 }
