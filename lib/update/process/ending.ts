@@ -1,4 +1,4 @@
-/** How a process ended. */
+/** How a process is stopped, and how it ended. */
 
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
@@ -8,7 +8,7 @@ import { UpdateProblem } from "../error.ts";
 import { signalName } from "../../../ffi/signals.ts";
 import { ifVisible } from "../../proc/file.ts";
 
-/** A process stops, or ends, when it comes out of the kernel. */
+/** A process stops or ends only once it leaves the kernel. */
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 1;
 
@@ -16,7 +16,7 @@ const POLL_MS = 1;
  * Stops a process, which may be about to end.
  *
  * @returns false when it has ended
- * @throws {UpdateProblem} when it does neither in time
+ * @throws {UpdateProblem} when it neither stops nor ends in time
  */
 export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   ifThereSync(() => process.sendSignal("SIGSTOP"));
@@ -45,12 +45,12 @@ async function areStopped(process: ProcessHandle): Promise<boolean> {
 }
 
 /**
- * "process 12 ended: killed by SIGSEGV"; without the reason where the system
- * does not tell.
+ * Such as "process 12 ended: killed by SIGSEGV"; without the reason if the system
+ * does not report it.
  */
 export async function howItEnded(process: ProcessHandle): Promise<string> {
   const what = `process ${process.pid} ended`;
-  // Its parent may wait for it just now.
+  // Its parent may be reaping it right now.
   const status = await statusOfZombie(process.pid) ?? process.exitStatus();
   if (status === undefined) return what;
   const signal = status & 0x7f;
@@ -59,7 +59,7 @@ export async function howItEnded(process: ProcessHandle): Promise<string> {
     : `${what}: killed by ${signalName(signal)}`;
 }
 
-/** Before its parent waits for it, no other place tells. */
+/** The exit status of a process that its parent has not reaped yet. */
 async function statusOfZombie(pid: number): Promise<number | undefined> {
   const stat = await ifVisible(readStat(pid));
   return stat?.state === "Z" ? stat.exitStatus : undefined;

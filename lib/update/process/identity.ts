@@ -1,7 +1,7 @@
 /**
- * Who the VM's process is. It is established once, and verified wherever
- * something is done by it: a process may execute another program at any moment,
- * such as one that changes its user, and is no VM then.
+ * The identity of the VM's process. It is established once, and verified before
+ * anything that depends on it: the process may execute another program at any
+ * moment, for example one that changes its user, and is no longer a VM then.
  *
  * ```
  * monitor's peer ─▶ identify ─▶ facts ─▶ context, pinned ─▶ hold ─▶ rollback
@@ -27,7 +27,7 @@ import {
   isSameIdentity,
 } from "../../proc/file_identity.ts";
 
-/** Who opened a monitor's socket, as the kernel noted it then. */
+/** Who opened a monitor's socket, as the kernel recorded it at that time. */
 export interface Opener {
   readonly pid: number;
   readonly uid: number;
@@ -37,16 +37,16 @@ export interface Opener {
 /** A process as it was found. */
 export interface Identity {
   readonly pid: number;
-  /** With the pid, names the process for good. */
+  /** Together with the pid, identifies the process. */
   readonly startTime: string;
-  /** What an exec changes, and nothing else. */
+  /** Changes with an exec, and with nothing else. */
   readonly image: string;
   readonly executable: Executable;
   readonly credentials: Credentials;
-  /** Whether root opened its monitor: only then may it be root's. */
+  /** Whether root opened its monitor: only then may the process be root's. */
   readonly openedByRoot: boolean;
   readonly argv: readonly string[];
-  /** As /proc has it: a NUL after each variable. */
+  /** As in /proc: each variable is followed by a NUL. */
   readonly environment: string;
 }
 
@@ -54,9 +54,10 @@ const ROOT = 0;
 const MEMBERS_OF_STATUS = ["real", "effective", "saved", "file system"];
 
 /**
- * Establishes who the process is that opened a monitor.
+ * Identifies the process that opened a monitor.
  *
- * @throws {UpdateProblem} when it is not one user's, or not that of its monitor
+ * @throws {UpdateProblem} when it has several users, or another one than its
+ * monitor
  * @throws {Deno.errors.PermissionDenied} when it is another user's
  */
 export async function identify(opener: Opener): Promise<Identity> {
@@ -82,7 +83,7 @@ export async function identify(opener: Opener): Promise<Identity> {
 }
 
 /**
- * Makes sure that the process is what it was, all of it.
+ * Makes sure that nothing about the process has changed.
  *
  * @throws {UpdateProblem}
  */
@@ -101,8 +102,8 @@ export async function requireSame(it: Identity): Promise<void> {
 }
 
 /**
- * The same, but of what the kernel keeps itself: it cannot be kept waiting, and
- * takes microseconds.
+ * The same, but only by what the kernel stores itself: this takes microseconds,
+ * and the process cannot delay it.
  *
  * @throws {UpdateProblem}
  */
@@ -122,8 +123,8 @@ export function requireSameNow(it: Identity): void {
 }
 
 /**
- * Makes sure that a process, which may execute another program by now, has the
- * user that it had.
+ * Makes sure that a process still has the same user, even if it executes another
+ * program by now.
  *
  * @throws {UpdateProblem}
  */
@@ -137,7 +138,7 @@ export function requireSameUser(
   if (!same) throw changed(it, "another user or group");
 }
 
-/** Whether all that a process does is done as this user, in this group. */
+/** Whether a process has this user and group, and no others. */
 export function isOwnedBy(
   pid: number,
   { uid, gid }: Pick<Credentials, "uid" | "gid">,
@@ -151,12 +152,12 @@ export function isOwnedBy(
   }
 }
 
-/** What can be read of a process at once. */
+/** What can be read about a process without waiting. */
 interface Now {
   readonly credentials: Credentials;
   readonly image: string;
   readonly file: FileIdentity;
-  /** The owner of its entries in /proc: root's if it is not dumpable. */
+  /** The owner of its entries in /proc: root, if it is not dumpable. */
   readonly visibleTo: number;
 }
 
@@ -166,9 +167,9 @@ function readNow(pid: number): Now {
   const exe = `/proc/${pid}/exe`;
   Deno.statSync(exe); // whose errors have classes
   const file = identityAt(exe);
-  // The folder itself is the user's in any case.
+  // The folder itself always belongs to the user.
   const visibleTo = Deno.statSync(`/proc/${pid}/environ`).uid ?? ROOT;
-  // An exec in between would mix two programs up.
+  // An exec in between would mix up two programs.
   if (readStatSync(pid).image !== image) {
     throw changed({ pid }, "another program");
   }
@@ -182,8 +183,8 @@ function readCredentials(pid: number): Credentials {
 /**
  * The user and groups of a process.
  *
- * @throws {UpdateProblem} when the real, effective, saved and file system ones
- * are not alike: it is on its way from one user to another
+ * @throws {UpdateProblem} when the real, effective, saved and file system IDs
+ * differ: the process is changing from one user to another
  */
 export function credentialsOf(
   { uids, gids, groups }: Pick<ProcessStatus, "uids" | "gids" | "groups">,
@@ -208,8 +209,8 @@ export function credentialsOf(
 }
 
 /**
- * A VM that root started may have given up root since. Any other has the user
- * that it had when it opened its monitor.
+ * A VM that root started may have given up root since then. Any other VM must have
+ * the same user as when it opened its monitor.
  */
 function requireOpener(
   { pid, credentials: { uid, gid } }: Identity,
@@ -238,8 +239,8 @@ function requireOpener(
 }
 
 /**
- * Such a program may have made all its ids those of its file's owner since, and
- * its environment, which a rollback would give it again, was another user's.
+ * Such a program may have switched all its IDs to those of its file's owner by
+ * now. Its environment, which a rollback would restore, came from another user.
  */
 function privileged(pid: number): UpdateProblem {
   return new UpdateProblem(

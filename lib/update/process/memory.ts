@@ -1,9 +1,9 @@
 /**
  * Writes the memory of a VM's process, through /proc/PID/mem.
  *
- * The process may execute another program at any moment, one with the rights of
- * another user. What is opened is the memory of the image that the process has
- * then: it is written only if that image was its user's own, before and after.
+ * The process may execute another program at any moment, even one with the rights
+ * of another user. Opening the file fixes the image whose memory is written: that
+ * is done only if the image was the user's own before and after the opening.
  *
  * @module
  */

@@ -1,17 +1,17 @@
 /**
- * How much memory a process may still take before its control groups limit it:
- * the smallest room in its own group and in all those above.
+ * How much more memory a process may use before its control groups limit it: the
+ * smallest room in its own group and all groups above it.
  *
  * ```
  *                        version 1                 version 2
  * the kernel kills at    memory.limit_in_bytes     memory.max
  * and slows down at                                memory.high
- * used                   memory.usage_in_bytes     memory.current
- * of that, given back    file pages, by memory.stat
- * swapped out at most    memory.memsw.*            memory.swap.*
+ * in use                 memory.usage_in_bytes     memory.current
+ * reclaimable part       file pages, by memory.stat
+ * swap limit             memory.memsw.*            memory.swap.*
  * ```
  *
- * Guest RAM in a memfd counts as used, and no part of it is given back.
+ * Guest RAM in a memfd counts as used, and none of it can be reclaimed.
  *
  * @module
  */
@@ -23,35 +23,35 @@ import {
   readCgroupsSync,
 } from "../../proc/cgroup.ts";
 
-/** Where the room is smallest. Bytes. */
+/** The group with the least room; in bytes. */
 export interface MemoryRoom {
-  /** Path of the group as /proc/PID/cgroup has it. */
+  /** Path of the group, as in /proc/PID/cgroup. */
   readonly group: string;
   readonly limit: number;
-  /** Until the kernel kills a process of the group. */
+  /** Until the kernel kills a process in the group. */
   readonly left: number;
-  /** Until it makes them wait, or swaps. */
+  /** Until the kernel throttles them, or swaps. */
   readonly leftAtEase: number;
 }
 
 /**
- * A program that starts takes this for a moment beyond what the one before it
- * had when it was new; 4 to 6 MiB were seen.
+ * A starting program briefly needs this much more than the program before it
+ * needed at its start; tests measured 4 to 6 MiB.
  */
 export const START_BYTES = 8 * 1024 ** 2;
 
-/** Programs that are tried in the VM's control group: two at once, and cprctl. */
+/** For trial runs in the VM's control group: two programs at once, and cprctl. */
 const TRIAL_BYTES = 4 * START_BYTES;
 
 /**
- * Whether other programs may start in a process's control groups: where there
- * is no room the kernel would end the largest, which is the VM.
+ * Whether other programs may start in a process's control groups: without enough
+ * room, the kernel would kill the largest process, which is the VM.
  */
 export function hasRoomToTry(pid: number): boolean {
   return (memoryRoom(pid)?.left ?? Infinity) >= TRIAL_BYTES;
 }
 
-/** How a version calls its files. */
+/** The file names of one version of control groups. */
 interface Names {
   readonly limit: string;
   readonly high?: string;
@@ -59,7 +59,7 @@ interface Names {
   readonly files: readonly string[];
   readonly swapLimit: string;
   readonly swapUsed: string;
-  /** Whether the limit of swap is that of memory and swap together. */
+  /** Whether the swap limit includes memory. */
   readonly together: boolean;
 }
 
@@ -82,10 +82,10 @@ const VERSION_2: Names = {
   together: false,
 };
 
-/** Version 1 has no word for it: the largest number of pages. */
+/** Version 1 has no "max": it shows the largest number of pages. */
 const NO_LIMIT = 2 ** 60;
 
-/** Undefined where the process has no limit, or none is to be seen. */
+/** Undefined if the process has no limit, or the limit is not visible. */
 export function memoryRoom(pid: number): MemoryRoom | undefined {
   const groups = readCgroupsSync(pid);
   const version1 = Object.keys(groups)
@@ -101,8 +101,8 @@ export function memoryRoom(pid: number): MemoryRoom | undefined {
 /**
  * The room of a group and of those above it.
  *
- * @param folder where it is
- * @param path its own, in the hierarchy
+ * @param folder where it is mounted
+ * @param path in the hierarchy
  */
 export function roomOf(
   folder: string,
@@ -152,7 +152,7 @@ function fileBytes(folder: string, { files }: Names): number {
     .reduce((sum, [, bytes]) => sum + Number(bytes), 0);
 }
 
-/** Bytes; `otherwise` where the file is not there, or says "max". */
+/** Bytes; `otherwise` if there is no such file, or it contains "max". */
 function read(folder: string, name: string, otherwise = Infinity): number {
   const said = content(folder, name)?.trim();
   if (said === undefined || said === "max") return otherwise;
@@ -160,7 +160,7 @@ function read(folder: string, name: string, otherwise = Infinity): number {
   return bytes < NO_LIMIT ? bytes : Infinity;
 }
 
-/** The root has few of these files, a group without the controller none. */
+/** The root group has few of these files; one without the controller has none. */
 function content(folder: string, name: string): string | undefined {
   return ifThereSync(() => Deno.readTextFileSync(`${folder}/${name}`));
 }

@@ -1,8 +1,8 @@
 /**
  * The modules that a QEMU has loaded: shared objects with devices, displays and
- * block drivers. A QEMU loads those of its own build only, so that after a
- * package upgrade the running program's are the ones that it has mapped, and no
- * others.
+ * block drivers. QEMU loads only modules of its own build. So after a package
+ * upgrade, the only usable modules of the running program are those that it has
+ * mapped.
  *
  * @module
  */
@@ -29,16 +29,16 @@ import { withRightsOf } from "../../../ffi/file_rights.ts";
 import { namesIn } from "../../../ffi/folder.ts";
 import { ifThereSync } from "../../gone.ts";
 
-/** All of QEMU's are fewer; a process may map what it likes. */
+/** QEMU has fewer; but a process may map anything. */
 const MAXIMUM_MODULES = 64;
-/** A VM with thousands of mappings stays below it. */
+/** Enough for thousands of mappings. */
 const MAXIMUM_MAPS = 4 * 1024 * 1024;
 
 /** A file that a process has mapped as a module. */
 export interface MappedModule {
   /** Without its folder, such as "hw-display-qxl.so". */
   readonly name: string;
-  /** Where it is, or was before another file took its place. */
+  /** Its path; another file may be there now. */
   readonly path: string;
   /** In /proc/PID/map_files. */
   readonly range: string;
@@ -51,10 +51,10 @@ export interface KeptModule {
   readonly file: Fd;
 }
 
-/** The libraries of a program begin with "lib", QEMU's modules do not. */
+/** Names of libraries begin with "lib"; those of QEMU's modules do not. */
 const MODULE = /^\/(?:.*\/)?((?!lib)[\w.+-]+\.so)$/;
 
-/** The modules in the text of /proc/PID/maps; of each name the first. */
+/** The modules in the text of /proc/PID/maps; the first of each name. */
 export function parseModules(maps: string): MappedModule[] {
   const modules = new Map<string, MappedModule>();
   for (const mapping of parseMaps(maps)) {
@@ -70,12 +70,11 @@ export function parseModules(maps: string): MappedModule[] {
 }
 
 /**
- * Opens the files of the modules that a process has loaded, also of those whose
- * path has another file now. One that the user may not open is left out: the
- * old program is given these files, and there may be others by now where they
- * were.
+ * Opens the files of the modules that a process has loaded, even if another file
+ * is at the path now. A file that the user may not open is left out: the old
+ * program receives these files in a rollback.
  *
- * @param user that the process runs as
+ * @param user the user of the process
  */
 export async function openModules(
   pid: number,
@@ -86,11 +85,11 @@ export async function openModules(
   const how = { user, root, followLink: true };
   using stack = new DisposableStack();
   const kept: KeptModule[] = [];
-  // None where they are not for us to read, or too long for a VM's.
+  // Undefined if we may not read them, or they are longer than a VM's.
   const maps = await ifVisible(readProcText(pid, "maps", MAXIMUM_MAPS));
   for (const { name, path, range } of parseModules(maps ?? "")) {
     const file = await openRange(pid, range, user) ??
-      // Undefined if it was unmapped, or is not for the user to read.
+      // Undefined if it was unmapped, or the user may not read it.
       ifPossible(() => openForeignFile(path, how));
     if (file !== undefined) kept.push({ name, path, file: stack.use(file) });
   }
@@ -98,13 +97,13 @@ export async function openModules(
   return kept;
 }
 
-/** Whether a module's path has another file now, or none. */
+/** Whether the file at a module's path was replaced or deleted. */
 export function isReplaced({ path, file }: KeptModule): boolean {
   using now = ifPossible(() => Fd.open(path, O_PATH));
   return now === undefined || !isSameIdentity(now.stat(), file.stat());
 }
 
-/** A process that keeps its address space locked holds up this thread not. */
+/** Opens it on another thread: the process may have locked its address space. */
 async function openRange(
   pid: number,
   range: string,
@@ -116,7 +115,7 @@ async function openRange(
     return await answered(path, opening);
   } catch (error) {
     opening.then((file) => file.close(), () => undefined);
-    // Unmapped meanwhile, late, or not for the user to read.
+    // It was unmapped, takes too long, or the user may not read it.
     if (error instanceof OsError || error instanceof UnreadableError) return;
     throw error;
   }
@@ -127,7 +126,7 @@ const VARIABLE = "QEMU_MODULE_DIR";
 const MODULE_FILE = /\.so$/;
 /** QEMU has a few dozen; the VM's user chooses the folder. */
 const MAXIMUM_OTHERS = 256;
-/** Of all files in those folders. */
+/** Of files that are looked at in those folders. */
 const MAXIMUM_NAMES = 16 * 1024;
 /** Set explicitly, since the VM's user has to read it despite our umask. */
 const MODE = 0o755;

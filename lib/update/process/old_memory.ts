@@ -1,15 +1,15 @@
 /**
- * The old program's address space, kept until the guest runs on the new one.
+ * Keeps the old program's address space until the guest runs on the new program.
  *
- * The kernel takes it apart when its last user lets go of it: some 50 ms for
- * every gigabyte that is mapped in it. An exec waits for that, and the guest
- * for the exec, unless there is another user: us. Guest RAM itself is not
- * concerned, it is in files; nor is a rollback, which starts the old program
- * beside it as the exec started the new one.
+ * The kernel tears an address space down when its last user releases it, which
+ * takes about 50 ms for each mapped gigabyte. An exec waits for that, and the
+ * guest waits for the exec, unless there is another user: us. Guest RAM itself is
+ * not affected, since it is in files. Neither is a rollback: it starts the old
+ * program next to the kept address space, as the exec started the new one.
  *
- * Meanwhile the process's control group has the memory of both programs. Where
- * it has no room for that, the kernel would kill the new one: then the guest
- * waits.
+ * Meanwhile the memory of both programs counts in the process's control group. If
+ * there is no room for both, the kernel would kill the new program: then the
+ * address space is not kept, and the guest waits.
  *
  * @module
  */
@@ -21,14 +21,14 @@ import { readStatusSync } from "../../proc/status.ts";
 import { memoryRoom, START_BYTES } from "./memory_room.ts";
 import { isHidden, readProcText } from "../../proc/file.ts";
 
-/** The kernel lets a process have 65530 mappings, each a line. */
+/** By default a process may have 65530 mappings, each of which is a line. */
 const MAXIMUM_MAPS = 16 * 1024 * 1024;
-/** It takes microseconds. */
+/** Pinning takes microseconds. */
 const TIMEOUT_MS = 1_000;
 
 /**
- * Mappings that take memory and nothing else. A mapped device or socket would
- * still be in use when the new program opens it.
+ * Mappings that only hold memory. A mapped device or socket would still be in use
+ * when the new program opens it.
  */
 const MEMORY = [
   /^$/, // anonymous
@@ -39,13 +39,13 @@ const MEMORY = [
   /^anon_inode:\[io_uring\]$/, // what was under way is ended by the exec
 ];
 
-/** Keeps an address space until it is disposed. */
+/** Keeps an address space until it is disposed of. */
 export class OldMemory implements AsyncDisposable {
   private constructor(private readonly held: AddressSpacePin | undefined) {}
 
   /**
-   * Keeps the address space of a process, or nothing where that cannot be, or
-   * has no room: the guest waits a little longer then.
+   * Keeps the address space of a process. If that is not possible, or there is no
+   * room, it keeps nothing: the guest then waits a little longer.
    */
   static async keep(pid: number): Promise<OldMemory> {
     try {
@@ -58,20 +58,20 @@ export class OldMemory implements AsyncDisposable {
         await AddressSpacePin.begin(pid, address, TIMEOUT_MS),
       );
     } catch (error) {
-      // Not root, or no such call in this kernel; or the process has ended, or
-      // keeps its address space locked.
+      // We are not root, the kernel has no such call, the process has ended, or
+      // it has locked its address space.
       if (!(error instanceof OsError || isHidden(error))) throw error;
       return new OldMemory(undefined);
     }
   }
 
-  /** Lets go, which takes the kernel a while. */
+  /** Releases it, which takes the kernel a while. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.held?.[Symbol.asyncDispose]();
   }
 }
 
-/** Whether the new program can start while the old one's own memory is there. */
+/** Whether the new program can start while the old one's memory is kept. */
 function hasRoom(pid: number): boolean {
   const room = memoryRoom(pid);
   if (room === undefined) return true;
@@ -82,7 +82,7 @@ function hasRoom(pid: number): boolean {
  * An address that can be read.
  *
  * @param maps in the form of /proc/PID/maps
- * @returns undefined where more than memory is mapped
+ * @returns undefined if anything but memory is mapped
  */
 export function addressIn(maps: string): bigint | undefined {
   let address: bigint | undefined;

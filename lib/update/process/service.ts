@@ -1,7 +1,6 @@
 /**
- * The systemd service that a VM is, and what systemd does when the VM's process
- * ends: that is what happens in a rollback, when the old program comes back as
- * another process.
+ * The systemd service of a VM, and what systemd does when the VM's process ends.
+ * It does end in a rollback: the old program becomes another process.
  *
  * @module
  */
@@ -9,25 +8,25 @@
 import { ifThere } from "../../gone.ts";
 import { type Cgroups, readCgroups } from "../../proc/cgroup.ts";
 
-/** What becomes of a service, and of all that is in its control group. */
+/** What happens to a service, and to all processes in its control group. */
 export type ServiceFate =
-  /** It lives on, as long as there is any process in its group. */
+  /** It stays active as long as there is a process in its group. */
   | "stays"
-  /** It ends; what is in its group is killed. */
+  /** It ends, and all processes in its group are killed. */
   | "ends"
-  /** The same, and systemd starts it anew. */
+  /** The same, and systemd starts it again. */
   | "restarts"
-  /** Systemd does not say. */
+  /** Systemd does not tell. */
   | "unknown";
 
 /** A service. Plain data. */
 export interface Service {
   readonly name: string;
-  /** What becomes of it when the VM's process is killed. */
+  /** What happens to it when the VM's process is killed. */
   readonly fate: ServiceFate;
 }
 
-/** Whether the next process of a VM can be where the one before was. */
+/** Whether the next process of a VM can be in the same service. */
 export function staysInPlace(
   { service }: { readonly service: Service | undefined },
 ): boolean {
@@ -35,8 +34,9 @@ export function staysInPlace(
 }
 
 /**
- * The groups that the next process of a VM can be in. Those by which systemd
- * follows a service that ends are taken away with it, and all that is in them.
+ * The groups that the next process of a VM can be in. Systemd removes the groups
+ * that it uses to track a service when the service ends, with all processes in
+ * them.
  */
 export function lastingGroups(
   vm: { readonly service: Service | undefined },
@@ -48,9 +48,9 @@ export function lastingGroups(
   );
 }
 
-/** Version 2, and the hierarchy of version 1 that limits nothing. */
+/** Version 2, and the hierarchy of version 1 that has no controllers. */
 const BY_SYSTEMD = ["", "name=systemd"];
-/** There when systemd runs the host. */
+/** Exists if systemd runs the host. */
 const BOOTED = "/run/systemd/system";
 
 const TIMEOUT_MS = 2_000;
@@ -59,7 +59,7 @@ const PROPERTIES = ["ControlGroup", "MainPID", "ExitType", "Restart"];
 /** Values of Restart= that do nothing after a SIGKILL. */
 const NO_RESTART = ["no", "on-success", "on-watchdog"];
 
-/** Asks systemd; undefined where the process is in no service. */
+/** Asks systemd; undefined if the process is in no service. */
 export async function readService(pid: number): Promise<Service | undefined> {
   const place = placeOf(await readCgroups(pid));
   if (place === undefined || !await isBooted()) return undefined;
@@ -67,16 +67,16 @@ export async function readService(pid: number): Promise<Service | undefined> {
   return { name: place.name, fate: fateOf(said, place, pid) };
 }
 
-/** Without it nothing ends a group when a process ends. */
+/** Without systemd, a group does not end with its main process. */
 async function isBooted(): Promise<boolean> {
   return (await ifThere(Deno.stat(BOOTED)))?.isDirectory === true;
 }
 
-/** Where a process is among systemd's units. */
+/** The unit of systemd that a process is in. */
 interface UnitPlace {
   readonly name: string;
   readonly path: string;
-  /** Whose systemd it is; undefined for the host's. */
+  /** The user whose systemd it is; undefined for the host's. */
   readonly user: string | undefined;
 }
 
@@ -96,7 +96,7 @@ export function placeOf(groups: Cgroups): UnitPlace | undefined {
   return undefined;
 }
 
-/** What systemd says of a service; empty where it says nothing. */
+/** What systemd says about a service; empty if it says nothing. */
 async function show(
   { name, user }: UnitPlace,
 ): Promise<Map<string, string>> {
@@ -119,7 +119,7 @@ async function show(
       if (equals > 0) said.set(line.slice(0, equals), line.slice(equals + 1));
     }
   } catch (error) {
-    // A host with groups of that name and no systemd.
+    // The host has groups of that name, but no systemd.
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return said;
@@ -132,7 +132,7 @@ export function fateOf(
   pid: number,
 ): ServiceFate {
   const group = said.get("ControlGroup") ?? "";
-  // Another systemd's service, in a container, may have the same name.
+  // A service of another systemd, in a container, may have the same name.
   const isIt = group !== "" && (path === group || path.startsWith(`${group}/`));
   if (!isIt) return "unknown";
   if (said.get("MainPID") !== `${pid}`) return "stays";

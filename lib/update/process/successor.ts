@@ -1,4 +1,4 @@
-/** What a VM's process would be if it were started now. @module */
+/** What the VM would run on if it were started now. @module */
 
 import { UnreadableError } from "../../bounded_file.ts";
 import { ifThere } from "../../gone.ts";
@@ -10,16 +10,16 @@ import { parseMaps } from "../../proc/maps.ts";
 /** qemu-system-x86_64, qemu-kvm, kvm, qemu; not qemu-img or qemu-ga. */
 const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
 
-/** Whether a path is that of a QEMU, by its last part. */
+/** Whether a path is that of a QEMU, by its file name. */
 export function isNamedQemu(path = ""): boolean {
   return QEMU.test(path.slice(path.lastIndexOf("/") + 1));
 }
 
 /**
- * The path of the program that the VM would be started with now. It is that of
- * the running one, unless QEMU was started through a link, as with versioned
- * installations, and the link leads to another QEMU since. Any other difference
- * between the first word and the program is the work of a wrapper.
+ * The path of the program that the VM would be started with now. It is the path of
+ * the running program, unless QEMU was started through a link, as with versioned
+ * installations, and the link leads to another QEMU now. If the first word differs
+ * from the program for any other reason, a wrapper was used.
  *
  * @returns a path as the VM sees it
  */
@@ -35,7 +35,7 @@ export async function successorOf(
   if (present === undefined || isSameIdentity(present.identity, running)) {
     return path;
   }
-  // Links lead through our root here: it must show the VM's files.
+  // Links are resolved in our root here, so it must have the VM's files.
   const ours = await findFile(first);
   if (
     ours === undefined || !isSameIdentity(ours.identity, present.identity)
@@ -47,8 +47,8 @@ export async function successorOf(
 const LIBRARY = /^(\/.*\.so(?:\.[\w.]+)?) \(deleted\)$/;
 
 /**
- * The libraries that a process has in use, and that were replaced or deleted on
- * disk since, as by a security update. None if it has too many mappings to read.
+ * The libraries in use by a process that were replaced or deleted on disk since,
+ * for example by a security update. None if there are too many mappings to read.
  */
 export async function replacedLibraries(pid: number): Promise<string[]> {
   let maps: string;

@@ -1,6 +1,6 @@
 /**
- * The programs that are a TPM for a VM: swtpm, by what /proc says of them. Any
- * local process may call itself so; who counts is for the caller to say.
+ * Finds the programs that emulate a VM's TPM (swtpm), by what /proc says about them.
+ * Any local process may use that name; the caller decides which to trust.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import { ifVisible, readProcText } from "../../proc/file.ts";
 import { type FoundFile, isSameIdentity } from "../../proc/file_identity.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
 
-/** A swtpm that listens at a socket. */
+/** A swtpm that listens on a socket. */
 export interface Swtpm {
   readonly pid: number;
   readonly uid: number;
-  /** Ends when it has lost a connection. */
+  /** Whether it ends when it loses its connection. */
   readonly terminates: boolean;
 }
 
 const NAME = "swtpm";
 const CONTROL = "--ctrl";
-/** getopt takes any beginning that no other option has. */
+/** getopt accepts any unambiguous abbreviation. */
 const TERMINATE = /^--te(r(m(i(n(a(te?)?)?)?)?)?)?$/;
-/** Also together with other switches, as in "-dt". */
+/** Also combined with other switches, as in "-dt". */
 const SHORT_TERMINATE = /^-[a-z]*t$/;
 
-/** Every swtpm whose control socket is this very file. */
+/** Every swtpm whose control socket is this file. */
 export async function swtpmsAt(socket: FoundFile): Promise<Swtpm[]> {
   const found: Swtpm[] = [];
   for (const pid of await readPids()) {
@@ -65,7 +65,7 @@ export function controlPath(argv: readonly string[]): string | undefined {
   return path;
 }
 
-/** Whether the words say that it ends when it has lost a connection. */
+/** Whether its options say that it ends when it loses its connection. */
 export function endsWithItsClient(argv: readonly string[]): boolean {
   return argv.some((word) =>
     TERMINATE.test(word) || SHORT_TERMINATE.test(word)

@@ -1,7 +1,8 @@
 /**
- * The threads of a VM: exec ends all but one, and with them what the host's
- * administrator gave each. Every virtual CPU and iothread has a name that
- * outlives its thread; by that name the next thread is given the same place.
+ * The threads of a VM. An exec ends all but one, and so loses the scheduling,
+ * affinity and control groups that the administrator gave to each. Every vCPU and
+ * iothread has a name that outlives its thread: the next thread with that name is
+ * given the same settings.
  *
  * @module
  */
@@ -25,14 +26,14 @@ import {
   readPlacement,
 } from "../../proc/placement.ts";
 
-/** What one thread of a VM has from the host. Plain data. */
+/** The host's settings for one thread of a VM. Plain data. */
 export interface ThreadRecord {
   /** "main thread", "vCPU 0", 'iothread "io0"'. */
   readonly name: string;
-  /** Several may be one thread: it is no more than that afterwards. */
+  /** Several names may stand for one thread, before and after. */
   readonly tid?: number;
   readonly placement: Placement;
-  /** Those of its groups that are not the main thread's. */
+  /** The groups that differ from the main thread's. */
   readonly cgroups: Cgroups;
 }
 
@@ -40,9 +41,9 @@ const MAIN_THREAD = "main thread";
 const VCPU = "vCPU ";
 
 /**
- * Asks which threads a VM has, and the kernel what each was given.
+ * Asks the VM for its threads, and the kernel for the settings of each.
  *
- * @throws {QmpError} when the monitor does not tell
+ * @throws {QmpError} when the monitor does not answer
  * @throws {OsError} ESRCH when a thread has just ended
  */
 export async function readThreads(
@@ -59,10 +60,10 @@ export async function readThreads(
 }
 
 /**
- * Gives the threads that a VM has now what those of the same names had. Within
- * the downtime: one round trip, and nothing set that is right already.
+ * Gives a VM's present threads the settings of those that had the same names. Runs
+ * within the downtime: one round trip, and only what differs is set.
  *
- * @returns what could not be given back, for a person
+ * @returns a warning for each setting that could not be restored
  * @throws {UpdateProblem} when the VM has more vCPUs than it had
  */
 export async function restoreThreads(
@@ -74,7 +75,7 @@ export async function restoreThreads(
   try {
     threads = await namedThreads(client, pid);
   } catch (error) {
-    // A VM that runs in the wrong place is better than one that does not.
+    // A VM with other settings is better than one that does not run.
     if (!(error instanceof QmpError)) throw error;
     return [`No thread got back its place: ${messageOf(error)}`];
   }
@@ -83,7 +84,7 @@ export async function restoreThreads(
   return records.flatMap(({ name, tid: before, placement, cgroups }) => {
     const tid = threads.get(name);
     if (tid === undefined) return [`The VM has no ${name} any more`];
-    // The names are the monitor's: what one thread had is not for several.
+    // The monitor chooses the names: one thread's settings must not go to several.
     const successor = before === undefined
       ? tid
       : successors.get(before) ?? tid;
@@ -91,7 +92,7 @@ export async function restoreThreads(
       return [`The ${name} shared a thread, whose place another one has now`];
     }
     if (before !== undefined) successors.set(before, tid);
-    // Groups first: a cpuset takes away what affinity it does not allow.
+    // Groups first: a cpuset removes CPUs that it does not allow.
     const problems = [
       ...joinCgroups("thread", tid, cgroups),
       ...givePlacement(tid, placement),
@@ -109,7 +110,7 @@ export function vcpuThreads(records: readonly ThreadRecord[]): number[] {
   );
 }
 
-/** A state of fewer vCPUs loads: the guest just does not know the others. */
+/** A state with fewer vCPUs loads: the guest would not know about the others. */
 function refuseMoreCpus(
   before: readonly ThreadRecord[],
   now: ReadonlyMap<string, number>,
@@ -125,8 +126,8 @@ function refuseMoreCpus(
 }
 
 /**
- * The threads with a name. The monitor's word is not taken for an id: what is
- * not a thread of that process is left out.
+ * The threads that have a name. IDs from the monitor are not trusted: those that
+ * are not threads of the process are left out.
  */
 async function namedThreads(
   client: Executor,
@@ -150,8 +151,8 @@ async function namedThreads(
 }
 
 /**
- * Translates a thread's id as the process knows it: one in a pid namespace of
- * its own counts anew.
+ * Translates a thread's id as the process knows it: a process in its own pid
+ * namespace has other numbers.
  */
 function hostIdsOf(pid: number): (own: number) => number | undefined {
   if (readStatusSync(pid).ids.length < 2) {
