@@ -20,7 +20,7 @@
  */
 
 import { Fd } from "./fd.ts";
-import { call, check, libc, OsError, osError } from "./libc.ts";
+import { call, libc, OsError, osError } from "./libc.ts";
 import { O_RDONLY } from "./open_flags.ts";
 import { POLLIN } from "./poll.ts";
 import { WaitableFd } from "./waitable_fd.ts";
@@ -110,27 +110,21 @@ async function stalled(
 /** The address of a page that is not present. */
 function missingPage(stack: DisposableStack): bigint {
   const size = BigInt(PAGE_BYTES);
-  const page = libc()
-    .mmap(0n, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
-  check(Number(page), "mmap");
+  const how = [PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n] as const;
+  const page = BigInt(call("mmap", [0n, size, ...how]));
   stack.defer(() => call("munmap", [page, size]));
   return page;
 }
 
 /** The userfaultfd for the page. */
 function faultsOf(page: bigint): Fd {
-  const faults = Fd.adopt(
-    call("userfaultfd", [UFFD_FLAGS]),
-  );
-  try {
-    control(faults, UFFDIO_API, [UFFD_API, 0n, 0n]);
-    const range = [page, BigInt(PAGE_BYTES)];
-    control(faults, UFFDIO_REGISTER, [...range, REGISTER_MISSING, 0n]);
-    return faults;
-  } catch (error) {
-    faults.close();
-    throw error;
-  }
+  using made = new DisposableStack();
+  const faults = made.use(Fd.adopt(call("userfaultfd", [UFFD_FLAGS])));
+  control(faults, UFFDIO_API, [UFFD_API, 0n, 0n]);
+  const range = [page, BigInt(PAGE_BYTES)];
+  control(faults, UFFDIO_REGISTER, [...range, REGISTER_MISSING, 0n]);
+  made.move();
+  return faults;
 }
 
 function control(faults: Fd, request: bigint, words: bigint[]): void {

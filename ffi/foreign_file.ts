@@ -99,7 +99,7 @@ export function openForeignFile(path: string, how: ForeignFile = {}): Fd {
     const access = writable ? O_RDWR : O_RDONLY;
     return openPinned(pinned, path, access | O_NONBLOCK);
   };
-  return user === undefined ? work() : withRightsOf(user, work);
+  return asUser(user, work);
 }
 
 /**
@@ -145,7 +145,7 @@ export function foreignStatus(path: string, how: ForeignPath = {}): FileStatus {
     using pinned = pin(path, how);
     return pinned.stat();
   };
-  return user === undefined ? work() : withRightsOf(user, work);
+  return asUser(user, work);
 }
 
 /**
@@ -164,6 +164,10 @@ export function openForeignMemfd(pid: number, number: number): Fd {
     throw new OsError(errnoNumber("EINVAL"), "open", path, "It is not a memfd");
   }
   return openPinned(pinned, path, O_RDONLY | O_NONBLOCK);
+}
+
+function asUser<T>(user: Credentials | undefined, work: () => T): T {
+  return user === undefined ? work() : withRightsOf(user, work);
 }
 
 /** A directory to use as a root, such as /proc/PID/root. */

@@ -38,16 +38,12 @@ export function createMemfd(name: string, options: MemfdOptions = {}): Fd {
   const { size = 0, cloexec = true, sealing = false } = options;
   const flags = (cloexec ? MFD_CLOEXEC : 0) |
     (sealing ? MFD_ALLOW_SEALING : 0);
-  const fd = Fd.adopt(
-    call("memfd_create", [cString(name), flags], name),
-  );
-  try {
-    if (size !== 0) fd.truncate(size);
-    return fd;
-  } catch (error) {
-    fd.close();
-    throw error;
-  }
+  const number = call("memfd_create", [cString(name), flags], name);
+  using made = new DisposableStack();
+  const fd = made.use(Fd.adopt(number));
+  if (size !== 0) fd.truncate(size);
+  made.move();
+  return fd;
 }
 
 /**

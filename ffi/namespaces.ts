@@ -44,13 +44,10 @@ export function ownerOf(namespace: Fd): Fd {
  * @throws {OsError} EPERM without CAP_SYS_ADMIN, ENOSPC with too many of them.
  */
 export function withPidNamespace(): Disposable {
-  const own = Fd.open("/proc/thread-self/ns/pid", O_RDONLY);
-  try {
-    call("unshare", [CLONE_NEWPID]);
-  } catch (error) {
-    own.close();
-    throw error;
-  }
+  using made = new DisposableStack();
+  const own = made.use(Fd.open("/proc/thread-self/ns/pid", O_RDONLY));
+  call("unshare", [CLONE_NEWPID]);
+  made.move();
   return {
     [Symbol.dispose]() {
       call("setns", [own.number, CLONE_NEWPID], own.number);

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { call, ifPossible, OsError, osError } from "./libc.ts";
+import { call, ifPossible, osError } from "./libc.ts";
 import { addressOf } from "./memory.ts";
 
 const PTRACE_DETACH = 17;
@@ -62,14 +62,9 @@ function filtersOf(pid: number): Uint8Array<ArrayBuffer>[] {
   const filters: Uint8Array<ArrayBuffer>[] = [];
   const room = new Uint8Array(MAXIMUM_INSTRUCTIONS * INSTRUCTION_SIZE);
   for (let index = 0; index < MAXIMUM_FILTERS; index++) {
-    let instructions: number;
-    try {
-      instructions = trace(PTRACE_SECCOMP_GET_FILTER, pid, index, room);
-    } catch (error) {
-      const isLast = error instanceof OsError && LAST.includes(error.code);
-      if (isLast) return filters;
-      throw error;
-    }
+    const get = () => trace(PTRACE_SECCOMP_GET_FILTER, pid, index, room);
+    const instructions = ifPossible(get, ...LAST);
+    if (instructions === undefined) return filters;
     filters.push(room.slice(0, instructions * INSTRUCTION_SIZE));
   }
   throw osError("E2BIG", "ptrace", `filters of process ${pid}`);

@@ -94,14 +94,11 @@ export class UnixSocket implements Disposable {
    */
   static async connect(path: string, timeoutMs: number): Promise<UnixSocket> {
     const address = socketAddress(path, "connect");
-    const fd = newSocket();
-    try {
-      await connect(fd, address, path, timeoutMs);
-      return new UnixSocket(fd);
-    } catch (error) {
-      fd.close();
-      throw error;
-    }
+    using made = new DisposableStack();
+    const fd = made.use(newSocket());
+    await connect(fd, address, path, timeoutMs);
+    made.move();
+    return new UnixSocket(fd);
   }
 
   /** The number of the descriptor. */
@@ -293,21 +290,16 @@ export class UnixListener implements Disposable {
    */
   static listen(path: string, backlog = 16, mode?: number): UnixListener {
     const address = socketAddress(path, "bind");
-    const fd = newSocket();
-    try {
-      // A later chmod would leave a gap in which others could connect.
-      const umask = mode === undefined
-        ? undefined
-        : libc().umask(~mode & 0o777);
-      const bound = libc().bind(fd.number, address, address.length);
-      if (umask !== undefined) libc().umask(umask);
-      check(bound, "bind", path);
-      call("listen", [fd.number, backlog], path);
-      return new UnixListener(path, fd);
-    } catch (error) {
-      fd.close();
-      throw error;
-    }
+    using made = new DisposableStack();
+    const fd = made.use(newSocket());
+    // A later chmod would leave a gap in which others could connect.
+    const umask = mode === undefined ? undefined : libc().umask(~mode & 0o777);
+    const bound = libc().bind(fd.number, address, address.length);
+    if (umask !== undefined) libc().umask(umask);
+    check(bound, "bind", path);
+    call("listen", [fd.number, backlog], path);
+    made.move();
+    return new UnixListener(path, fd);
   }
 
   /** Takes ownership of a socket that listens at the path. */

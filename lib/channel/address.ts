@@ -30,26 +30,17 @@ export type MigrationAddress =
   | { readonly transport: "rdma"; readonly host: string; readonly port: string }
   | SocketAddress;
 
+/** One type of socket, with fields of its own. */
+type Socket<Type extends string, Field extends string> =
+  & { readonly transport: "socket"; readonly type: Type }
+  & Readonly<Record<Field, string>>;
+
 /** The socket transports; port numbers are strings, as in QMP. */
 export type SocketAddress =
-  | { readonly transport: "socket"; readonly type: "fd"; readonly str: string }
-  | {
-    readonly transport: "socket";
-    readonly type: "unix";
-    readonly path: string;
-  }
-  | {
-    readonly transport: "socket";
-    readonly type: "inet";
-    readonly host: string;
-    readonly port: string;
-  }
-  | {
-    readonly transport: "socket";
-    readonly type: "vsock";
-    readonly cid: string;
-    readonly port: string;
-  };
+  | Socket<"fd", "str">
+  | Socket<"unix", "path">
+  | Socket<"inet", "host" | "port">
+  | Socket<"vsock", "cid" | "port">;
 
 /**
  * Parses a migration URI.

@@ -40,6 +40,31 @@ export function fileAddress(address: MigrationAddress): FileAddress {
   throw notAFile(address);
 }
 
+/** A regular file with a stream, in either direction. */
+class ChannelFile implements Disposable {
+  protected constructor(
+    protected readonly address: MigrationAddress,
+    protected readonly file: Fd,
+  ) {}
+
+  protected explained<T>(verb: string, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw explain(error, this.address, `Could not ${verb}`);
+    }
+  }
+
+  /** Closes the file; idempotent. */
+  close(): void {
+    this.file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
 /**
  * A regular file that a stream is written to.
  *
@@ -59,15 +84,7 @@ export function fileAddress(address: MigrationAddress): FileAddress {
  * await Deno.remove(path);
  * ```
  */
-export class OutgoingFile implements Disposable {
-  readonly #address: MigrationAddress;
-  readonly #file: Fd;
-
-  private constructor(address: MigrationAddress, file: Fd) {
-    this.#address = address;
-    this.#file = file;
-  }
-
+export class OutgoingFile extends ChannelFile {
   /**
    * Opens a file, by path or as an inherited descriptor such as a memfd, and
    * truncates it at the stream's offset.
@@ -76,15 +93,15 @@ export class OutgoingFile implements Disposable {
    */
   static open(address: MigrationAddress): OutgoingFile {
     const file = open(address, O_WRONLY | O_CREAT, "Could not create");
-    try {
+    using made = new DisposableStack();
+    const channel = made.use(new OutgoingFile(address, file));
+    channel.explained("create", () => {
       const offset = offsetOf(address);
       file.truncate(offset);
       file.seek(offset);
-      return new OutgoingFile(address, file);
-    } catch (error) {
-      file.close();
-      throw explain(error, address, "Could not create");
-    }
+    });
+    made.move();
+    return channel;
   }
 
   /**
@@ -93,33 +110,12 @@ export class OutgoingFile implements Disposable {
    * @throws {ChannelError} when they cannot be written, as on a full disk
    */
   write(bytes: Uint8Array): void {
-    try {
-      this.#file.writeAll(bytes);
-    } catch (error) {
-      throw explain(error, this.#address, "Could not write");
-    }
-  }
-
-  /** Closes the file; idempotent. */
-  close(): void {
-    this.#file.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this.explained("write", () => this.file.writeAll(bytes));
   }
 }
 
 /** A regular file that a stream is read from; see {@linkcode OutgoingFile}. */
-export class IncomingFile implements Disposable {
-  readonly #address: MigrationAddress;
-  readonly #file: Fd;
-
-  private constructor(address: MigrationAddress, file: Fd) {
-    this.#address = address;
-    this.#file = file;
-  }
-
+export class IncomingFile extends ChannelFile {
   /** @throws {ChannelError} when it cannot be opened or is not a regular file */
   static open(address: MigrationAddress): IncomingFile {
     return new IncomingFile(address, open(address, O_RDONLY, "Could not open"));
@@ -131,12 +127,10 @@ export class IncomingFile implements Disposable {
    * @throws {ChannelError} when they cannot be read
    */
   start(count: number): Uint8Array<ArrayBuffer> {
-    return this.#explained(() => {
+    return this.explained("read", () => {
       const bytes = new Uint8Array(count);
-      return bytes.subarray(
-        0,
-        this.#file.pread(bytes, offsetOf(this.#address)),
-      );
+      const length = this.file.pread(bytes, offsetOf(this.address));
+      return bytes.subarray(0, length);
     });
   }
 
@@ -146,22 +140,10 @@ export class IncomingFile implements Disposable {
    * @throws {ChannelError} when they cannot be read, or exceed the limit
    */
   readAll(limit: number): Uint8Array<ArrayBuffer> {
-    return this.#explained(() => {
-      this.#file.seek(offsetOf(this.#address));
-      return this.#file.readAll(limit);
+    return this.explained("read", () => {
+      this.file.seek(offsetOf(this.address));
+      return this.file.readAll(limit);
     });
-  }
-
-  #explained<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      throw explain(error, this.#address, "Could not read");
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#file.close();
   }
 }
 

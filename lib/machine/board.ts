@@ -1,7 +1,7 @@
 import type { DeviceEntry } from "../migration/mod.ts";
 import { i64, InvalidValue, type Value, vmstate } from "../vmstate/mod.ts";
 import { VirtualClock } from "./clock.ts";
-import { Platform } from "./devices/mod.ts";
+import { Platform, type PlatformOptions } from "./devices/mod.ts";
 import {
   guestProgram,
   type GuestStatus,
@@ -20,11 +20,8 @@ const clockState = vmstate("clock", { version: 1 }, { nanoseconds: i64() }, {
 });
 
 /** Options of {@linkcode Board}. */
-export interface BoardOptions {
+export interface BoardOptions extends Omit<PlatformOptions, "clock"> {
   readonly loop: MainLoop;
-  readonly ram: Uint8Array;
-  readonly auxRam: Uint8Array;
-  readonly serial: (byte: number) => void;
   /** Called when the guest powers the machine off. */
   readonly onPowerOff: () => void;
 }
@@ -44,10 +41,8 @@ export class Board {
   constructor(options: BoardOptions) {
     this.#options = options;
     this.#platform = new Platform({
-      ram: options.ram,
-      auxRam: options.auxRam,
+      ...options,
       clock: () => this.#sliceTime ?? this.#clock.now(),
-      serial: options.serial,
     });
   }
 

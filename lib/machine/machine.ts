@@ -55,6 +55,10 @@ export interface MachineEnvironment {
   readonly preserved: CprRegistry | undefined;
 }
 
+function badState(message: string): MigrationError {
+  return new MigrationError("bad-state", message);
+}
+
 /** One virtual machine in this process. */
 export class Machine implements MigrationHost {
   readonly options: MachineOptions;
@@ -76,28 +80,17 @@ export class Machine implements MigrationHost {
     const { preserved } = environment;
     const registry = preserved ?? new CprRegistry();
     const notifiers = new MigrationNotifiers();
+    const { ram, auxRamShare } = options;
     const blocks = [
-      {
-        name: options.ram.id,
-        size: options.ram.size,
-        share: options.ram.share,
-      },
-      {
-        // Preserved with aux-ram-share=on only.
-        name: AUX_RAM_NAME,
-        size: AUX_RAM.size,
-        share: options.auxRamShare,
-      },
+      { name: ram.id, size: ram.size, share: ram.share },
+      // Preserved with aux-ram-share=on only.
+      { name: AUX_RAM_NAME, size: AUX_RAM.size, share: auxRamShare },
     ];
-    this.#ram = makeRam(
-      blocks,
-      preserved === undefined ? "new" : "preserved",
-      registry,
-      this.blockers,
-    );
+    const origin = preserved === undefined ? "new" : "preserved";
+    this.#ram = makeRam(blocks, origin, registry, this.blockers);
     this.board = new Board({
       loop: environment.loop,
-      ram: this.#block(options.ram.id).bytes,
+      ram: this.#block(ram.id).bytes,
       auxRam: this.#block(AUX_RAM_NAME).bytes,
       serial: environment.serial,
       onPowerOff: () => this.#powerOff(),
@@ -158,16 +151,10 @@ export class Machine implements MigrationHost {
    */
   startIncoming(address: MigrationAddress, exitOnError: boolean): void {
     if (this.options.incoming.length === 0) {
-      throw new MigrationError(
-        "bad-state",
-        "'-incoming' was not specified on the command line",
-      );
+      throw badState("'-incoming' was not specified on the command line");
     }
     if (this.incoming.status !== "none") {
-      throw new MigrationError(
-        "bad-state",
-        "The incoming migration has already been started",
-      );
+      throw badState("The incoming migration has already been started");
     }
     this.defer(() => this.#load(address, exitOnError));
   }
@@ -203,7 +190,7 @@ export class Machine implements MigrationHost {
   cont(): void {
     // Also until the exec: the guest would repeat what it does until then.
     if (this.outgoing.underWay) {
-      throw new MigrationError("bad-state", "Migration is not finalized yet");
+      throw badState("Migration is not finalized yet");
     }
     switch (this.#runState) {
       case "running":

@@ -142,29 +142,26 @@ Example: update a machine in place, by hand.
  */
 export function parseMachineOptions(words: readonly string[]): MachineOptions {
   const options = parseArguments(words, TABLE);
-  const last = (name: string) =>
-    options.findLast(({ option }) => option === name);
+  const all = (name: string) => options.filter(({ option }) => option === name);
+  const last = (name: string) => all(name).at(-1);
   const keysOfLast = (name: string) => {
     const argument = last(name);
     return argument === undefined ? undefined : keys(argument);
   };
   const machine = parseMachine(keysOfLast("machine"));
-  const chardevs = options.filter(({ option }) => option === "chardev")
-    .map(keys);
   return {
     auxRamShare: machine.auxRamShare,
     ram: parseRam(
-      options.filter(({ option }) => option === "object").map(parseBackend),
+      all("object").map(parseBackend),
       machine.memoryBackend,
       keysOfLast("m")?.size("size", "M"),
     ),
     name: keysOfLast("name")?.get("guest"),
     uuid: parseUuid(last("uuid")?.value),
-    qmp: options.filter(({ option }) => option === "qmp").map(parseQmp),
+    qmp: all("qmp").map(parseQmp),
     monitor: parseMonitor(last("monitor")?.value),
-    serial: parseSerial(last("serial")?.value, chardevs),
-    incoming: options.filter(({ option }) => option === "incoming")
-      .map(({ value }) => value ?? ""),
+    serial: parseSerial(last("serial")?.value, all("chardev").map(keys)),
+    incoming: all("incoming").map(({ value }) => value ?? ""),
     startStopped: last("S") !== undefined,
     pidfile: last("pidfile")?.value,
   };
@@ -186,7 +183,7 @@ function keys(argument: Argument): OptionValue {
 function parseMachine(value: OptionValue | undefined) {
   const type = value?.get("type") ?? MACHINE_TYPE;
   if (type !== MACHINE_TYPE) {
-    throw new OptionValueError("machine", type, `want "${MACHINE_TYPE}"`);
+    throw expected("machine", type, `"${MACHINE_TYPE}"`);
   }
   return {
     auxRamShare: value?.boolean("aux-ram-share") ?? false,
@@ -218,7 +215,7 @@ function parseBackend(argument: Argument): RamBackend {
   const value = keys(argument);
   const type = value.get("qom-type") ?? "";
   if (type !== "memory-backend-memfd") {
-    throw new OptionValueError("object", type, 'want "memory-backend-memfd"');
+    throw expected("object", type, '"memory-backend-memfd"');
   }
   const size = value.size("size");
   if (size === undefined) {
@@ -238,24 +235,18 @@ function parseBackend(argument: Argument): RamBackend {
 
 function checkRamSize(size: number): number {
   if (size > 0 && size <= MAXIMUM_RAM && size % 4096 === 0) return size;
-  throw new OptionValueError(
-    "size",
-    String(size),
-    "want whole pages, up to 2G",
-  );
+  throw expected("size", `${size}`, "whole pages, up to 2G");
 }
 
+function expected(key: string, value: string, what: string): OptionValueError {
+  return new OptionValueError(key, value, `expected ${what}`);
+}
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
 function parseUuid(text: string | undefined): string | undefined {
-  if (
-    text === undefined || /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(text)
-  ) {
-    return text;
-  }
-  throw new OptionValueError(
-    "uuid",
-    text,
-    "want 8-4-4-4-12 hexadecimal digits",
-  );
+  if (text === undefined || UUID.test(text)) return text;
+  throw expected("uuid", text, "8-4-4-4-12 hex digits");
 }
 
 function parseQmp({ value = "" }: Argument): QmpOption {
@@ -263,7 +254,7 @@ function parseQmp({ value = "" }: Argument): QmpOption {
     value,
   );
   if (match === null) {
-    throw new OptionValueError("qmp", value, "want unix:PATH or tcp:HOST:PORT");
+    throw expected("qmp", value, "unix:PATH or tcp:HOST:PORT");
   }
   const flags = new Set((match[4] ?? "").split(",").filter((it) => it !== ""));
   // The short forms are older, as in QEMU.
@@ -286,7 +277,7 @@ function parseQmp({ value = "" }: Argument): QmpOption {
 
 function parseMonitor(text = "none"): boolean {
   if (text === "stdio" || text === "none") return text === "stdio";
-  throw new OptionValueError("monitor", text, 'want "stdio" or "none"');
+  throw expected("monitor", text, '"stdio" or "none"');
 }
 
 function parseSerial(
@@ -301,11 +292,11 @@ function parseSerial(
   const id = text.startsWith("chardev:") ? text.slice("chardev:".length) : "";
   const chardev = chardevs.find((value) => value.get("id") === id);
   if (chardev === undefined) {
-    throw new OptionValueError("serial", text, "want stdio, null or file:PATH");
+    throw expected("serial", text, "stdio, null or file:PATH");
   }
   const backend = chardev.get("backend") ?? "";
   if (backend !== "file") {
-    throw new OptionValueError("chardev", backend, 'want "file"');
+    throw expected("chardev", backend, '"file"');
   }
   return {
     type: "file",

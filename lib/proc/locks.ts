@@ -53,16 +53,9 @@ export async function forEachLock(
 
 /** A file as {@linkcode FileLock} names it. */
 export function lockedAs({ dev, ino }: Deno.FileInfo): string {
-  const [major, minor] = [majorOf(dev), minorOf(dev)]
+  // As the C library splits a device number, up to its 32 lower bits.
+  const split = [dev >>> 8 & 0xfff, dev & 0xff | dev >>> 12 & 0xfff00];
+  const [major, minor] = split
     .map((it) => it.toString(16).padStart(2, "0"));
   return `${major}:${minor}:${ino}`;
-}
-
-/** As the C library takes a device number apart, up to its 32 lower bits. */
-function majorOf(dev: number): number {
-  return (dev >>> 8) & 0xfff;
-}
-
-function minorOf(dev: number): number {
-  return (dev & 0xff) | ((dev >>> 12) & 0xfff00);
 }

@@ -12,14 +12,12 @@ export async function readSecurityLabel(
     const label = await ifThere(readProcText(pid, "attr/current"));
     return label?.replace(/[\0\n]+$/, "");
   } catch (error) {
-    if (isUnlabelled(error)) return undefined;
+    // No module has a label to tell.
+    const isUnlabelled = error instanceof Error && "code" in error &&
+      error.code === "EINVAL";
+    if (isUnlabelled) return undefined;
     throw error;
   }
-}
-
-/** EINVAL: no module has a label to tell. */
-function isUnlabelled(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EINVAL";
 }
 
 const ATTRIBUTES = "/proc/thread-self/attr";
@@ -31,7 +29,8 @@ const ATTRIBUTES = "/proc/thread-self/attr";
  */
 export function labelNextProgram(label: string): string | undefined {
   try {
-    write(execAttribute(label));
+    const { file, text } = execAttribute(label);
+    Deno.writeTextFileSync(file, text, { create: false });
     return undefined;
   } catch (error) {
     // Whatever the module says against it: Deno has no class for all of it.
@@ -40,19 +39,10 @@ export function labelNextProgram(label: string): string | undefined {
   }
 }
 
-interface Attribute {
-  readonly file: string;
-  readonly text: string;
-}
-
 /** Contexts of SELinux have colons, and AppArmor's say their mode. */
-export function execAttribute(label: string): Attribute {
+export function execAttribute(label: string): { file: string; text: string } {
   const [, profile] = /^(.*) \((?:enforce|complain|kill|prompt|user)\)$/
     .exec(label) ?? [];
   if (profile === undefined) return { file: `${ATTRIBUTES}/exec`, text: label };
   return { file: `${ATTRIBUTES}/apparmor/exec`, text: `exec ${profile}` };
-}
-
-function write({ file, text }: Attribute): void {
-  Deno.writeTextFileSync(file, text, { create: false });
 }

@@ -63,29 +63,31 @@ export const INVENTORY_COMMANDS: CommandGroup = ({ machine }) => ({
       : [];
   }),
   "qom-list": command({ path: text() }, ({ path }) => {
-    const properties = objects(machine).get(path);
-    if (properties === undefined) throw noObject(path);
-    return [...properties].map(([name, { type }]) => ({ name, type }));
+    return [...propertiesOf(machine, path)].map(([name, { type }]) => ({
+      name,
+      type,
+    }));
   }),
   "qom-get": command(
     { path: text(), property: text() },
     ({ path, property }) => {
-      const properties = objects(machine).get(path);
-      if (properties === undefined) throw noObject(path);
-      const found = properties.get(property);
+      const found = propertiesOf(machine, path).get(property);
       if (found !== undefined) return found.value;
       throw new CommandFailure(`Property '${path}.${property}' not found`);
     },
   ),
 });
 
-function noObject(path: string): CommandFailure {
-  return new CommandFailure(`Device '${path}' not found`, "DeviceNotFound");
-}
-
 interface Property {
   readonly type: string;
   readonly value: Json;
+}
+
+/** @throws {CommandFailure} for an object that is not there */
+function propertiesOf(machine: Machine, path: string): Map<string, Property> {
+  const properties = objects(machine).get(path);
+  if (properties !== undefined) return properties;
+  throw new CommandFailure(`Device '${path}' not found`, "DeviceNotFound");
 }
 
 /** The QOM tree, as far as an update needs it. */

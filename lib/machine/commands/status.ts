@@ -1,4 +1,10 @@
-import { command, type QemuVersion } from "../../qmp/mod.ts";
+import {
+  command,
+  integer,
+  optional,
+  type QemuVersion,
+  text,
+} from "../../qmp/mod.ts";
 import { VERSION } from "../../version.ts";
 import type { CommandGroup } from "./context.ts";
 
@@ -11,15 +17,17 @@ export function programVersion(): QemuVersion {
   return { major, minor, micro, package: `cprctl ${VERSION}` };
 }
 
-/** Commands about run state and identity; cont, stop, quit. */
-export const STATUS_COMMANDS: CommandGroup = ({ machine, quit }) => ({
+/** Run state, identity, the guest, the human monitor; cont, stop, quit. */
+export const STATUS_COMMANDS: CommandGroup = (
+  { machine, quit, humanLine },
+) => ({
   "query-status": command({}, () => ({
     status: machine.runState,
     running: machine.running,
   })),
   "query-version": command({}, () => {
-    const { package: text, ...qemu } = programVersion();
-    return { qemu, package: text };
+    const { package: name, ...qemu } = programVersion();
+    return { qemu, package: name };
   }),
   "query-name": command({}, () => {
     const { name } = machine.options;
@@ -29,4 +37,19 @@ export const STATUS_COMMANDS: CommandGroup = ({ machine, quit }) => ({
   stop: command({}, () => machine.pause()),
   cont: command({}, () => machine.cont()),
   quit: command({}, () => quit()),
+  "x-query-ramblock": command({}, () =>
+    machine.ramBlocks().map((block) => ({
+      name: block.name,
+      size: block.usedLength,
+      address: `0x${block.address.toString(16)}`,
+      inode: `${block.inode}`,
+      share: block.share,
+    }))),
+  "x-query-guest": command({}, () => ({ ...machine.board.guestStatus() })),
+  "human-monitor-command": command(
+    { "command-line": text(), "cpu-index": optional(integer()) },
+    // Line ends as in QEMU.
+    async (given) =>
+      (await humanLine(given["command-line"])).replaceAll("\n", "\r\n"),
+  ),
 });

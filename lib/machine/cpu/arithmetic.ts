@@ -16,51 +16,25 @@ function mulhu(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
-/** High word of the signed product. */
-function mulh(a: number, b: number): number {
-  return (mulhu(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0;
-}
-
-/** High word of signed `a` times unsigned `b`. */
-function mulhsu(a: number, b: number): number {
-  return (mulhu(a, b) - (a < 0 ? b : 0)) | 0;
-}
-
-function div(a: number, b: number): number {
-  return b === 0 ? -1 : (a / b) | 0;
-}
-
-function divu(a: number, b: number): number {
-  return b === 0 ? -1 : ((a >>> 0) / (b >>> 0)) | 0;
-}
-
-function rem(a: number, b: number): number {
-  return b === 0 ? a : (a % b) | 0;
-}
-
-function remu(a: number, b: number): number {
-  return b === 0 ? a : ((a >>> 0) % (b >>> 0)) | 0;
-}
-
 /** The M extension by funct3. Division never traps, by its definition. */
 export function multiplyDivide(funct3: number, a: number, b: number): number {
   switch (funct3) {
     case 0:
       return Math.imul(a, b);
-    case 1:
-      return mulh(a, b);
-    case 2:
-      return mulhsu(a, b);
-    case 3:
+    case 1: // MULH
+      return (mulhu(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0;
+    case 2: // MULHSU: only a is signed
+      return (mulhu(a, b) - (a < 0 ? b : 0)) | 0;
+    case 3: // MULHU
       return mulhu(a, b);
-    case 4:
-      return div(a, b);
-    case 5:
-      return divu(a, b);
-    case 6:
-      return rem(a, b);
-    default:
-      return remu(a, b);
+    case 4: // DIV
+      return b === 0 ? -1 : (a / b) | 0;
+    case 5: // DIVU
+      return b === 0 ? -1 : ((a >>> 0) / (b >>> 0)) | 0;
+    case 6: // REM
+      return b === 0 ? a : (a % b) | 0;
+    default: // REMU
+      return b === 0 ? a : ((a >>> 0) % (b >>> 0)) | 0;
   }
 }
 

@@ -27,6 +27,19 @@ export function requireThat(
   throw new InvalidValue(`"${name}" is ${value} and must be ${detail}`);
 }
 
+/**
+ * Refuses a loaded value above a limit.
+ *
+ * @throws {InvalidValue} naming the field
+ */
+export function requireAtMost(
+  name: string,
+  value: number,
+  limit: number,
+): void {
+  requireThat(value <= limit, name, value, `at most ${limit}`);
+}
+
 function hex(value: number): string {
   return `0x${(value >>> 0).toString(16)}`;
 }

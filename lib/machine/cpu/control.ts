@@ -8,16 +8,32 @@ import {
   MISA,
   MSTATUS,
 } from "./csr.ts";
+import { highHalf, lowHalf, withHigh, withLow } from "./halves.ts";
 import type { TrapState } from "./state.ts";
 
-const LOW = (value: bigint) => Number(value & 0xffff_ffffn);
-const HIGH = (value: bigint) => Number(value >> 32n);
-const withLow = (value: bigint, low: number) =>
-  value >> 32n << 32n | BigInt(low >>> 0);
-const withHigh = (value: bigint, high: number) =>
-  BigInt(high >>> 0) << 32n | value & 0xffff_ffffn;
-
 const VECTORED = 1;
+
+interface TrapRegister {
+  readonly name: keyof TrapState;
+  /** What the register holds after this value was written to it. */
+  legal(value: number): number;
+}
+
+const TRAP_REGISTERS: ReadonlyMap<number, TrapRegister> = new Map([
+  [CSR.mstatus, {
+    name: "mstatus",
+    legal: (value) => MSTATUS.MPP | value & (MSTATUS.MIE | MSTATUS.MPIE),
+  }],
+  [CSR.mie, { name: "mie", legal: (value) => value & ALL_INTERRUPTS }],
+  [CSR.mtvec, { name: "mtvec", legal: (value) => (value & ~2) >>> 0 }],
+  [CSR.mscratch, { name: "mscratch", legal: (value) => value >>> 0 }],
+  [CSR.mepc, { name: "mepc", legal: (value) => (value & ~3) >>> 0 }],
+  [CSR.mcause, {
+    name: "mcause",
+    legal: (value) => (value & CAUSE_BITS) >>> 0,
+  }],
+  [CSR.mtval, { name: "mtval", legal: (value) => value >>> 0 }],
+]);
 
 /** The trap registers after reset. */
 export function resetTrap(): TrapState {
@@ -102,42 +118,29 @@ export class ControlRegisters {
 
   /** @returns the register's value, or undefined when it does not exist */
   read(number: number): number | undefined {
-    const { trap } = this;
+    const register = TRAP_REGISTERS.get(number);
+    if (register !== undefined) return this.trap[register.name];
     switch (number) {
-      case CSR.mstatus:
-        return trap.mstatus;
       case CSR.misa:
         return MISA;
-      case CSR.mie:
-        return trap.mie;
-      case CSR.mtvec:
-        return trap.mtvec;
-      case CSR.mscratch:
-        return trap.mscratch;
-      case CSR.mepc:
-        return trap.mepc;
-      case CSR.mcause:
-        return trap.mcause;
-      case CSR.mtval:
-        return trap.mtval;
       case CSR.mip:
         return this.#bus.interrupts();
       case CSR.mcycle:
       case CSR.cycle:
-        return LOW(this.cycles);
+        return lowHalf(this.cycles);
       case CSR.mcycleh:
       case CSR.cycleh:
-        return HIGH(this.cycles);
+        return highHalf(this.cycles);
       case CSR.minstret:
       case CSR.instret:
-        return LOW(this.instret);
+        return lowHalf(this.instret);
       case CSR.minstreth:
       case CSR.instreth:
-        return HIGH(this.instret);
+        return highHalf(this.instret);
       case CSR.time:
-        return LOW(this.#bus.time());
+        return lowHalf(this.#bus.time());
       case CSR.timeh:
-        return HIGH(this.#bus.time());
+        return highHalf(this.#bus.time());
       case CSR.mstatush:
       case CSR.mvendorid:
       case CSR.marchid:
@@ -157,30 +160,12 @@ export class ControlRegisters {
    * @returns false when the register does not exist or cannot be written
    */
   write(number: number, value: number): boolean {
-    const { trap } = this;
-    const unsigned = value >>> 0;
+    const register = TRAP_REGISTERS.get(number);
+    if (register !== undefined) {
+      this.trap[register.name] = register.legal(value);
+      return true;
+    }
     switch (number) {
-      case CSR.mstatus:
-        trap.mstatus = MSTATUS.MPP | value & (MSTATUS.MIE | MSTATUS.MPIE);
-        return true;
-      case CSR.mie:
-        trap.mie = value & ALL_INTERRUPTS;
-        return true;
-      case CSR.mtvec:
-        trap.mtvec = (value & ~2) >>> 0;
-        return true;
-      case CSR.mscratch:
-        trap.mscratch = unsigned;
-        return true;
-      case CSR.mepc:
-        trap.mepc = (value & ~3) >>> 0;
-        return true;
-      case CSR.mcause:
-        trap.mcause = (value & CAUSE_BITS) >>> 0;
-        return true;
-      case CSR.mtval:
-        trap.mtval = unsigned;
-        return true;
       case CSR.mcycle:
         this.cycles = counterBefore(withLow(this.cycles, value));
         return true;

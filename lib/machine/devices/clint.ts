@@ -11,7 +11,14 @@
  * @module
  */
 
-import { requireThat, type Width } from "../cpu/mod.ts";
+import {
+  highHalf,
+  lowHalf,
+  requireThat,
+  type Width,
+  withHigh,
+  withLow,
+} from "../cpu/mod.ts";
 import {
   bool,
   i64,
@@ -118,13 +125,13 @@ export class Clint implements Device, TimedDevice {
       case CLINT_REGISTER.msip:
         return this.#msip ? 1 : 0;
       case CLINT_REGISTER.mtimecmp:
-        return low(this.#mtimecmp);
+        return lowHalf(this.#mtimecmp);
       case CLINT_REGISTER.mtimecmpHigh:
-        return high(this.#mtimecmp);
+        return highHalf(this.#mtimecmp);
       case CLINT_REGISTER.mtime:
-        return low(this.mtime);
+        return lowHalf(this.mtime);
       case CLINT_REGISTER.mtimeHigh:
-        return high(this.mtime);
+        return highHalf(this.mtime);
       default:
         return 0;
     }
@@ -137,16 +144,16 @@ export class Clint implements Device, TimedDevice {
         this.#msip = (value & 1) !== 0;
         break;
       case CLINT_REGISTER.mtimecmp:
-        this.#mtimecmp = join(high(this.#mtimecmp), value);
+        this.#mtimecmp = withLow(this.#mtimecmp, value);
         break;
       case CLINT_REGISTER.mtimecmpHigh:
-        this.#mtimecmp = join(value, low(this.#mtimecmp));
+        this.#mtimecmp = withHigh(this.#mtimecmp, value);
         break;
       case CLINT_REGISTER.mtime:
-        this.#setTime(join(high(this.mtime), value));
+        this.#setTime(withLow(this.mtime, value));
         break;
       case CLINT_REGISTER.mtimeHigh:
-        this.#setTime(join(value, low(this.mtime)));
+        this.#setTime(withHigh(this.mtime, value));
         break;
     }
     return true;
@@ -156,16 +163,4 @@ export class Clint implements Device, TimedDevice {
     const ticks = this.#clock() / NANOSECONDS_A_TICK;
     this.#timeBase = BigInt.asIntN(64, mtime - ticks);
   }
-}
-
-function low(value: bigint): number {
-  return Number(value & 0xffff_ffffn);
-}
-
-function high(value: bigint): number {
-  return Number(value >> 32n);
-}
-
-function join(high: number, low: number): bigint {
-  return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
 }

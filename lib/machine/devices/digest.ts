@@ -19,7 +19,13 @@
  * @module
  */
 
-import { RAM_BASE, requireClear, requireThat, type Width } from "../cpu/mod.ts";
+import {
+  RAM_BASE,
+  requireAtMost,
+  requireClear,
+  requireThat,
+  type Width,
+} from "../cpu/mod.ts";
 import {
   bool,
   struct,
@@ -68,12 +74,7 @@ const digestRequestState = vmstate("digest/request", { version: 1 }, {
     requireClear("address", address, 3);
     requireClear("length", length, 3);
     requireClear("result", result, 3);
-    requireThat(
-      length <= MAXIMUM_DIGEST,
-      "length",
-      length,
-      `at most ${MAXIMUM_DIGEST}`,
-    );
+    requireAtMost("length", length, MAXIMUM_DIGEST);
   },
 });
 
@@ -93,12 +94,7 @@ export const digestState = vmstate("digest", { version: 1 }, {
   deadline: timer(),
 }, {
   postLoad({ requestCount, deadline }) {
-    requireThat(
-      requestCount <= DIGEST_QUEUE,
-      "requestCount",
-      requestCount,
-      `at most ${DIGEST_QUEUE}`,
-    );
+    requireAtMost("requestCount", requestCount, DIGEST_QUEUE);
     requireThat(
       (deadline !== null) === requestCount > 0 && (deadline ?? 0n) >= 0n,
       "deadline",

@@ -17,5 +17,4 @@ export * from "./memory_map.ts";
 export { MemoryWindow } from "./memory_window.ts";
 export { Platform, type PlatformOptions } from "./platform.ts";
 export { Plic, PLIC_REGISTER, type PlicState, plicState } from "./plic.ts";
-export { Uart, UART_REGISTER } from "./uart.ts";
-export { type UartState, uartState } from "./uart_state.ts";
+export { Uart, UART_REGISTER, type UartState, uartState } from "./uart.ts";

@@ -18,8 +18,7 @@ import {
 } from "./memory_map.ts";
 import { MemoryWindow } from "./memory_window.ts";
 import { Plic, plicState } from "./plic.ts";
-import { Uart } from "./uart.ts";
-import { uartState } from "./uart_state.ts";
+import { Uart, uartState } from "./uart.ts";
 
 /** Options of {@linkcode Platform}. */
 export interface PlatformOptions {
@@ -128,15 +127,8 @@ export class Platform {
   /** Resets hart and devices; memory stays. */
   reset(): void {
     this.#finisher.take();
-    for (
-      const part of [
-        this.#hart,
-        this.#clint,
-        this.#plic,
-        this.#uart,
-        this.#digest,
-      ]
-    ) part.reset();
+    const devices = [this.#clint, this.#plic, this.#uart, this.#digest];
+    for (const part of [this.#hart, ...devices]) part.reset();
   }
 
   /** Everything with state, in the order of the stream. */

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { requireClear, requireThat, type Width } from "../cpu/mod.ts";
+import { requireAtMost, requireClear, type Width } from "../cpu/mod.ts";
 import { array, u32, type Value, vmstate } from "../../vmstate/mod.ts";
 import type { Device } from "./device.ts";
 
@@ -45,37 +45,33 @@ export const plicState = vmstate("plic", { version: 1 }, {
   postLoad({ priority, pending, inService, enabled, threshold }) {
     for (const [source, value] of priority.entries()) {
       const limit = source === 0 ? 0 : MAXIMUM_PRIORITY;
-      requireThat(
-        value <= limit,
-        `priority[${source}]`,
-        value,
-        `at most ${limit}`,
-      );
+      requireAtMost(`priority[${source}]`, value, limit);
     }
     requireClear("pending", pending, ~SOURCE_BITS | inService);
     requireClear("inService", inService, ~SOURCE_BITS);
     requireClear("enabled", enabled, ~SOURCE_BITS);
-    requireThat(
-      threshold <= MAXIMUM_PRIORITY,
-      "threshold",
-      threshold,
-      `at most ${MAXIMUM_PRIORITY}`,
-    );
+    requireAtMost("threshold", threshold, MAXIMUM_PRIORITY);
   },
 });
 
 export type PlicState = Value<typeof plicState>;
 
+function resetState(): PlicState {
+  return {
+    priority: new Array<number>(PLIC_SOURCES).fill(0),
+    pending: 0,
+    inService: 0,
+    enabled: 0,
+    threshold: 0,
+  };
+}
+
 export class Plic implements Device {
-  #priority = new Uint32Array(PLIC_SOURCES);
-  #pending = 0;
-  #inService = 0;
-  #enabled = 0;
-  #threshold = 0;
+  #state = resetState();
 
   /** Samples the lines, one bit per source. */
   raise(lines: number): void {
-    this.#pending |= lines & SOURCE_BITS & ~this.#inService;
+    this.#state.pending |= lines & SOURCE_BITS & ~this.#state.inService;
   }
 
   /** True while a source can be claimed. */
@@ -84,44 +80,30 @@ export class Plic implements Device {
   }
 
   reset(): void {
-    this.#priority.fill(0);
-    this.#pending = 0;
-    this.#inService = 0;
-    this.#enabled = 0;
-    this.#threshold = 0;
+    this.#state = resetState();
   }
 
   snapshot(): PlicState {
-    return {
-      priority: [...this.#priority],
-      pending: this.#pending,
-      inService: this.#inService,
-      enabled: this.#enabled,
-      threshold: this.#threshold,
-    };
+    return structuredClone(this.#state);
   }
 
   restore(state: PlicState): void {
-    this.#priority.set(state.priority);
-    this.#pending = state.pending;
-    this.#inService = state.inService;
-    this.#enabled = state.enabled;
-    this.#threshold = state.threshold;
+    this.#state = structuredClone(state);
   }
 
   read(offset: number, width: Width): number | undefined {
     if (width !== 4) return undefined;
     switch (offset) {
       case PLIC_REGISTER.pending:
-        return this.#pending;
+        return this.#state.pending;
       case PLIC_REGISTER.enabled:
-        return this.#enabled;
+        return this.#state.enabled;
       case PLIC_REGISTER.threshold:
-        return this.#threshold;
+        return this.#state.threshold;
       case PLIC_REGISTER.claim:
         return this.#claim();
       default:
-        return this.#priority[offset / 4] ?? 0;
+        return this.#state.priority[offset / 4] ?? 0;
     }
   }
 
@@ -131,10 +113,10 @@ export class Plic implements Device {
       case PLIC_REGISTER.pending:
         break;
       case PLIC_REGISTER.enabled:
-        this.#enabled = value & SOURCE_BITS;
+        this.#state.enabled = value & SOURCE_BITS;
         break;
       case PLIC_REGISTER.threshold:
-        this.#threshold = value & MAXIMUM_PRIORITY;
+        this.#state.threshold = value & MAXIMUM_PRIORITY;
         break;
       case PLIC_REGISTER.claim:
         this.#complete(value);
@@ -146,15 +128,17 @@ export class Plic implements Device {
   }
 
   #setPriority(source: number, value: number): void {
-    if (source > 0 && source < PLIC_SOURCES) this.#priority[source] = value;
+    if (source > 0 && source < PLIC_SOURCES) {
+      this.#state.priority[source] = value;
+    }
   }
 
   /** The source with the highest priority, the lowest of equal ones; 0 for none. */
   #best(): number {
     let best = 0;
-    let highest = this.#threshold;
-    const candidates = this.#pending & this.#enabled;
-    for (const [source, priority] of this.#priority.entries()) {
+    let highest = this.#state.threshold;
+    const candidates = this.#state.pending & this.#state.enabled;
+    for (const [source, priority] of this.#state.priority.entries()) {
       if ((candidates & 1 << source) !== 0 && priority > highest) {
         best = source;
         highest = priority;
@@ -166,12 +150,14 @@ export class Plic implements Device {
   #claim(): number {
     const source = this.#best();
     if (source === 0) return 0;
-    this.#pending &= ~(1 << source);
-    this.#inService |= 1 << source;
+    this.#state.pending &= ~(1 << source);
+    this.#state.inService |= 1 << source;
     return source;
   }
 
   #complete(source: number): void {
-    if (source > 0 && source < PLIC_SOURCES) this.#inService &= ~(1 << source);
+    if (source > 0 && source < PLIC_SOURCES) {
+      this.#state.inService &= ~(1 << source);
+    }
   }
 }

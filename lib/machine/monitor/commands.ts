@@ -39,6 +39,35 @@ function plain(
   };
 }
 
+/** A command of one word, which is an argument of a QMP command. */
+function withWord(
+  usage: `${string} ${string}`,
+  help: string,
+  command: string,
+  argument: string,
+): MonitorCommand {
+  return {
+    names: usage.split(" ").slice(0, 1),
+    usage,
+    help,
+    async run(target, rest) {
+      const [word = ""] = exactly(1, shellWords(rest), usage);
+      await target.execute(command, { [argument]: word });
+      return "";
+    },
+  };
+}
+
+/** @throws {MonitorUsage} for another number of words */
+function exactly(
+  count: number,
+  words: readonly string[],
+  usage: string,
+): readonly string[] {
+  if (words.length !== count) throw new MonitorUsage(usage);
+  return words;
+}
+
 const MIGRATE: MonitorCommand = {
   names: ["migrate"],
   usage: "migrate [-d] URI",
@@ -46,10 +75,7 @@ const MIGRATE: MonitorCommand = {
   async run(target, rest) {
     const words = shellWords(rest);
     const detach = words[0] === "-d";
-    const [uri, ...more] = detach ? words.slice(1) : words;
-    if (uri === undefined || more.length > 0) {
-      throw new MonitorUsage(this.usage);
-    }
+    const [uri = ""] = exactly(1, detach ? words.slice(1) : words, this.usage);
     await target.execute("migrate", { uri });
     if (detach) return "";
     if (target.settled === undefined) {
@@ -92,11 +118,9 @@ const SET_CAPABILITY: MonitorCommand = {
   usage: "migrate_set_capability CAPABILITY on|off",
   help: "switch a migration capability",
   async run(target, rest) {
-    const [capability, state, ...more] = shellWords(rest);
-    if (
-      capability === undefined || more.length > 0 ||
-      (state !== "on" && state !== "off")
-    ) throw new MonitorUsage(this.usage);
+    const words = exactly(2, shellWords(rest), this.usage);
+    const [capability = "", state = ""] = words;
+    if (state !== "on" && state !== "off") throw new MonitorUsage(this.usage);
     await target.execute("migrate-set-capabilities", {
       capabilities: [{ capability, state: state === "on" }],
     });
@@ -104,33 +128,19 @@ const SET_CAPABILITY: MonitorCommand = {
   },
 };
 
-const CONTINUE: MonitorCommand = {
-  names: ["migrate_continue"],
-  usage: "migrate_continue STATE",
-  help: "go on from STATE, which is pre-switchover",
-  async run(target, rest) {
-    const [state, ...more] = shellWords(rest);
-    if (state === undefined || more.length > 0) {
-      throw new MonitorUsage(this.usage);
-    }
-    await target.execute("migrate-continue", { state });
-    return "";
-  },
-};
+const CONTINUE = withWord(
+  "migrate_continue STATE",
+  "go on from STATE, which is pre-switchover",
+  "migrate-continue",
+  "state",
+);
 
-const INCOMING: MonitorCommand = {
-  names: ["migrate_incoming"],
-  usage: "migrate_incoming URI",
-  help: 'load a machine from URI; for a start with "-incoming defer"',
-  async run(target, rest) {
-    const [uri, ...more] = shellWords(rest);
-    if (uri === undefined || more.length > 0) {
-      throw new MonitorUsage(this.usage);
-    }
-    await target.execute("migrate-incoming", { uri });
-    return "";
-  },
-};
+const INCOMING = withWord(
+  "migrate_incoming URI",
+  'load a machine from URI; for a start with "-incoming defer"',
+  "migrate-incoming",
+  "uri",
+);
 
 const SHOW: MonitorCommand = {
   names: ["info"],

@@ -25,11 +25,12 @@ export async function* standardInputLines(): AsyncGenerator<
   string | undefined
 > {
   const input = Fd.adopt(0);
+  const awaited = [{ fd: input.number, events: POLLIN }];
   const byte = new Uint8Array(1);
   let line: number[] = [];
   for (;;) {
-    await readable(input);
-    while (pollNow([{ fd: input.number, events: POLLIN }])[0] !== 0) {
+    await poll(awaited, PATIENCE_MS);
+    while (pollNow(awaited)[0] !== 0) {
       if (input.read(byte) === 0) return;
       if (byte[0] !== NEWLINE) {
         if (line.length <= MAXIMUM_LINE) line.push(byte[0] ?? 0);
@@ -41,16 +42,6 @@ export async function* standardInputLines(): AsyncGenerator<
       line = [];
       yield text;
     }
-  }
-}
-
-async function readable(input: Fd): Promise<void> {
-  for (;;) {
-    const [ready] = await poll(
-      [{ fd: input.number, events: POLLIN }],
-      PATIENCE_MS,
-    );
-    if (ready !== 0) return;
   }
 }
 
