@@ -2,7 +2,7 @@
 
 export * from "./arguments.ts";
 export { type ConnectOptions, QmpClient } from "./client.ts";
-export type { CommandTable } from "./dispatch.ts";
+export type { CommandTable } from "./conversation.ts";
 export type { Patience } from "./deadline.ts";
 export * from "./errors.ts";
 export { EventWatch, microsecondsBetween } from "./events.ts";

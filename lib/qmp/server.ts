@@ -13,26 +13,11 @@
 
 import { ifThereSync } from "../gone.ts";
 import { messageOf } from "../errors.ts";
-import { DenoTransport, type QmpAddress, showAddress } from "./transport.ts";
-import {
-  type CommandTable,
-  Conversation,
-  parseErrorReply,
-  runCommand,
-} from "./dispatch.ts";
+import { type QmpAddress, showAddress } from "./transport.ts";
+import { type CommandTable, Conversation, runCommand } from "./conversation.ts";
 import { QmpError } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { QemuVersion } from "./messages.ts";
-import { type Incoming, Wire } from "./wire.ts";
-
-/** More than the kernel's limit for the arguments of an exec. */
-const MAX_INPUT_BYTES = 8 * 1024 * 1024;
-/** As in QEMU's own parser. */
-const MAX_DEPTH = 1024;
-/** As the QMP specification demands of a server. */
-const LINE_END = "\r\n";
-/** Pending output for a client that does not read; beyond, it is disconnected. */
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
 /** How long close() waits for a client to read its last reply. */
 const PARTING_MS = 1000;
@@ -80,7 +65,7 @@ export class QmpServer implements AsyncDisposable {
   readonly #commands: CommandTable;
   readonly #greeting: JsonObject;
   readonly #listeners = new Set<Deno.Listener>();
-  readonly #clients = new Set<Client>();
+  readonly #clients = new Set<Conversation>();
   readonly #serving: Promise<void>[] = [];
 
   constructor(
@@ -166,70 +151,11 @@ export class QmpServer implements AsyncDisposable {
       connected();
       // Accepted while the monitor was closing.
       if (!this.#listeners.has(listener)) return connection.close();
-      const client = new Client(connection, this.#commands);
+      const client = new Conversation(connection, this.#commands);
       this.#clients.add(client);
       await client.serve(this.#greeting);
       this.#clients.delete(client);
     }
-  }
-}
-
-/** One connection. */
-class Client {
-  readonly #wire: Wire;
-  readonly #conversation: Conversation;
-  /** The current or last reply. */
-  #answer: Promise<void> = Promise.resolve();
-
-  constructor(connection: Deno.Conn, commands: CommandTable) {
-    this.#wire = new Wire(new DenoTransport(connection), {
-      maxBytes: MAX_INPUT_BYTES,
-      maxDepth: MAX_DEPTH,
-    }, LINE_END);
-    this.#conversation = new Conversation(commands);
-  }
-
-  async serve(greeting: JsonObject): Promise<void> {
-    try {
-      await this.#wire.send(greeting);
-      for await (const incoming of this.#wire.incoming()) {
-        this.#answer = this.#reply(incoming);
-        await this.#answer;
-      }
-    } catch {
-      // Only the connection can fail here: the client has disconnected.
-    } finally {
-      this.#wire.close();
-    }
-  }
-
-  async #reply(incoming: Incoming): Promise<void> {
-    await this.#wire.send(
-      "problem" in incoming
-        ? parseErrorReply(incoming.problem, incoming.offset)
-        : await this.#conversation.answer(incoming.message),
-    );
-  }
-
-  notify(event: JsonObject): void {
-    if (!this.#conversation.negotiated) return;
-    if (this.#wire.backlog > MAX_BACKLOG_BYTES) this.close();
-    else this.#wire.send(event).catch(() => this.close());
-  }
-
-  flushed(): Promise<void> {
-    return this.#wire.flushed();
-  }
-
-  async answered(): Promise<void> {
-    await this.#answer.catch(() => {
-      // The client has disconnected, which ends serve().
-    });
-    await this.flushed();
-  }
-
-  close(): void {
-    this.#wire.close();
   }
 }
 

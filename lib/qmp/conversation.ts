@@ -1,11 +1,22 @@
-/** From a client's message to the reply. */
+/** A client of the server: its messages, the replies to them, and events. */
 
 import { messageOf } from "../errors.ts";
 import { type Command, CommandFailure } from "./arguments.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
+import { DenoTransport } from "./transport.ts";
+import { type Incoming, Wire } from "./wire.ts";
 
 /** The commands of a monitor by name. */
 export type CommandTable = ReadonlyMap<string, Command>;
+
+/** More than the kernel's limit for the arguments of an exec. */
+const MAX_INPUT_BYTES = 8 * 1024 * 1024;
+/** As in QEMU's own parser. */
+const MAX_DEPTH = 1024;
+/** As the QMP specification demands of a server. */
+const LINE_END = "\r\n";
+/** Pending output for a client that does not read; beyond, it is disconnected. */
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
 /** The one command that is accepted before the negotiation. */
 const NEGOTIATE = "qmp_capabilities";
@@ -28,19 +39,69 @@ export function runCommand(
   return command.run(args);
 }
 
-/** The session of one client; it begins with the negotiation. */
+/** One connection; it begins with the negotiation. */
 export class Conversation {
-  #negotiated = false;
-
-  constructor(private readonly commands: CommandTable) {}
-
+  readonly #wire: Wire;
   /** Whether the client gets events. */
-  get negotiated(): boolean {
-    return this.#negotiated;
+  #negotiated = false;
+  /** The current or last reply. */
+  #reply: Promise<void> = Promise.resolve();
+
+  constructor(
+    connection: Deno.Conn,
+    private readonly commands: CommandTable,
+  ) {
+    this.#wire = new Wire(new DenoTransport(connection), {
+      maxBytes: MAX_INPUT_BYTES,
+      maxDepth: MAX_DEPTH,
+    }, LINE_END);
+  }
+
+  async serve(greeting: JsonObject): Promise<void> {
+    try {
+      await this.#wire.send(greeting);
+      for await (const incoming of this.#wire.incoming()) {
+        this.#reply = this.#answer(incoming)
+          .then((reply) => this.#wire.send(reply));
+        await this.#reply;
+      }
+    } catch {
+      // Only the connection can fail here: the client has disconnected.
+    } finally {
+      this.#wire.close();
+    }
+  }
+
+  notify(event: JsonObject): void {
+    if (!this.#negotiated) return;
+    if (this.#wire.backlog > MAX_BACKLOG_BYTES) this.close();
+    else this.#wire.send(event).catch(() => this.close());
+  }
+
+  flushed(): Promise<void> {
+    return this.#wire.flushed();
+  }
+
+  async answered(): Promise<void> {
+    await this.#reply.catch(() => {
+      // The client has disconnected, which ends serve().
+    });
+    await this.flushed();
+  }
+
+  close(): void {
+    this.#wire.close();
   }
 
   /** The reply to a message; never throws. */
-  async answer(message: Json): Promise<JsonObject> {
+  async #answer(incoming: Incoming): Promise<JsonObject> {
+    if ("problem" in incoming) {
+      const { problem, offset } = incoming;
+      return errorReply(
+        new CommandFailure(`JSON parse error at byte ${offset}: ${problem}`),
+      );
+    }
+    const { message } = incoming;
     const id: JsonObject = isObject(message) && Object.hasOwn(message, "id")
       ? { id: message["id"] ?? null }
       : {};
@@ -69,13 +130,6 @@ export class Conversation {
     this.#negotiated = true;
     return {};
   }
-}
-
-/** The reply to a message that is not JSON. */
-export function parseErrorReply(problem: string, offset: number): JsonObject {
-  return errorReply(
-    new CommandFailure(`JSON parse error at byte ${offset}: ${problem}`),
-  );
 }
 
 function errorReply(error: unknown): JsonObject {
