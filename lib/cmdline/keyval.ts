@@ -105,8 +105,8 @@ export class KeyvalText extends OptionValue {
 }
 
 function readItem(text: string, start: number, impliedKey?: string): Item {
-  const stop = indexOfAny(text, start);
-  const word = text.slice(start, stop);
+  const [word = ""] = /^[^=,]*/.exec(text.slice(start)) ?? [];
+  const stop = start + word.length;
   if (text[stop] === "=") {
     if (word === "") throw new OptionSyntaxError(text, start, "no key");
     const end = endOfText(text, stop + 1);
@@ -130,15 +130,6 @@ function readItem(text: string, start: number, impliedKey?: string): Item {
   return word.startsWith("no") && word.length > 2
     ? { form: "flag", key: word.slice(2), value: "off", text: word }
     : { form: "flag", key: word, value: "on", text: word };
-}
-
-/** The first "=" or "," from `start`, or the end. */
-function indexOfAny(text: string, start: number): number {
-  let index = start;
-  while (index < text.length && text[index] !== "=" && text[index] !== ",") {
-    index += 1;
-  }
-  return index;
 }
 
 /** The first comma from `start` that is not doubled, or the end. */

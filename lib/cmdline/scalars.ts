@@ -97,14 +97,13 @@ export function parseSize(
  * ```
  */
 export function parseInteger(key: string, text: string): number {
-  const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+)|0([0-7]+)|(\d+))$/.exec(text);
+  const match = /^([+-]?)(?:(0[xX][0-9a-fA-F]+)|0([0-7]+)|(0|[1-9]\d*))$/.exec(
+    text,
+  );
   if (match === null) {
     throw new OptionValueError(key, text, "expected an integer");
   }
   const [, sign, hexadecimal, octal, decimal] = match;
-  if (decimal !== undefined && /^0\d/.test(decimal)) {
-    throw new OptionValueError(key, text, "expected an integer");
-  }
   const magnitude = hexadecimal !== undefined
     ? Number(hexadecimal)
     : octal !== undefined

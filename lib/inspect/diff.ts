@@ -236,9 +236,8 @@ function cprSections({ state, transferred }: CprStateInspection): Comparable[] {
     section: undefined,
     leaves: () =>
       new Map(
-        Object.entries(values).map((
-          [path, value],
-        ) => [path, { type: "int32", value }]),
+        Object.entries(values)
+          .map(([path, value]) => [path, { type: "int32", value }]),
       ),
   });
   return [

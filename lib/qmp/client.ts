@@ -459,7 +459,10 @@ export class QmpClient implements AsyncDisposable, Executor {
       throw this.#violation("sent neither a reply nor an event");
     }
     const { failure, value = null } = reply;
-    const id = reply.id ?? this.#unidentified(failure !== undefined);
+    // QEMU cannot return the id of a command that it could not parse. It
+    // replies in order, so the error belongs to the oldest command.
+    const [oldest] = this.#pending.keys();
+    const id = reply.id ?? (failure && oldest);
     if (typeof id !== "number") return this.#ignore(bytes);
     const pending = this.#pending.get(id);
     if (pending === undefined) return this.#ignore(bytes);
@@ -474,15 +477,6 @@ export class QmpClient implements AsyncDisposable, Executor {
         new QmpCommandError(pending.command, errorClass, description),
       );
     }
-  }
-
-  /**
-   * QEMU cannot return the id of a command that it could not parse. It replies
-   * in order, so the error belongs to the oldest command.
-   */
-  #unidentified(isError: boolean): number | undefined {
-    const [oldest] = this.#pending.keys();
-    return isError ? oldest : undefined;
   }
 
   /** Ignores a reply to an earlier client; their number and size are bounded. */

@@ -1,5 +1,6 @@
 import type { Source } from "../stream/mod.ts";
 import {
+  checkLength,
   type Codec,
   type Count,
   countOf,
@@ -56,7 +57,7 @@ function arrayCodec<T>(
       );
     },
     save(sink, values, context, siblings) {
-      checkLength(values, lengthIn(siblings));
+      checkLength(values.length, lengthIn(siblings), "elements");
       eachElement(values, context, (value) => {
         element.save(sink, value, context, siblings);
       });
@@ -119,11 +120,6 @@ export const varray = <T>(
 /** The vmdesc entry of a pointer's marker byte. */
 const MARKER: FieldEntry = { type: "ptr-marker", size: 1 };
 
-function checkLength(values: readonly unknown[], length: number): void {
-  if (values.length === length) return;
-  throw new InvalidValue(`${values.length} elements given, it takes ${length}`);
-}
-
 /**
  * An array of pointers. A null element is the byte 0x30; other elements have no
  * marker, so the loader must know which of them are null. The byte is ambiguous
@@ -166,7 +162,7 @@ export function pointerArray<T>(
       );
     },
     save(sink, values, context, siblings) {
-      checkLength(values, count);
+      checkLength(values.length, count, "elements");
       eachElement(values, context, (value, index) => {
         if ((value !== null) !== has(index)) {
           throw new InvalidValue(
@@ -236,7 +232,7 @@ export function allocatedPointerArray<T>(
       });
     },
     save(sink, values, context, siblings) {
-      checkLength(values, count);
+      checkLength(values.length, count, "elements");
       eachElement(values, context, (value) => {
         sink.u8(value === null ? POINTER_NULL : POINTER_PRESENT);
         if (value !== null) codec.save(sink, value, context, siblings);

@@ -1,4 +1,5 @@
 import {
+  checkLength,
   type Codec,
   type Count,
   countOf,
@@ -8,7 +9,6 @@ import {
   fixedSize,
   type Siblings,
 } from "./codec.ts";
-import { InvalidValue } from "./error.ts";
 
 /**
  * `count` raw bytes, times `multiply`, under any vmdesc type name; the value is
@@ -26,10 +26,7 @@ function rawCodec(
     initial: () => new Uint8Array(fixed ?? 0),
     load: (source, _, siblings) => source.bytes(sizeIn(siblings)).slice(),
     save(sink, value, _, siblings) {
-      const size = sizeIn(siblings);
-      if (value.length !== size) {
-        throw new InvalidValue(`${value.length} bytes given, it takes ${size}`);
-      }
+      checkLength(value.length, sizeIn(siblings), "bytes");
       sink.bytes(value);
     },
   };
@@ -177,11 +174,7 @@ export function bitmap(bits: Count, options?: FieldOptions): Field<bigint[]> {
       return Array.from({ length: words }, () => source.u64());
     },
     save(sink, value, _context, siblings) {
-      if (value.length !== wordsIn(siblings)) {
-        throw new InvalidValue(
-          `${value.length} words given, it takes ${wordsIn(siblings)}`,
-        );
-      }
+      checkLength(value.length, wordsIn(siblings), "words");
       for (const word of value) sink.u64(word);
     },
   }, options);

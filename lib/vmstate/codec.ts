@@ -155,6 +155,12 @@ export function countOf(count: Count, siblings: Siblings): number {
   return number;
 }
 
+/** @param what is counted, for the error's message */
+export function checkLength(given: number, takes: number, what: string): void {
+  if (given === takes) return;
+  throw new InvalidValue(`${given} ${what} given, it takes ${takes}`);
+}
+
 /** Makes `count` elements, with the index of each in the path of errors. */
 export function elements<T>(
   count: number,

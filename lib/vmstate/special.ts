@@ -1,4 +1,5 @@
 import {
+  checkLength,
   countOf,
   type Field,
   field,
@@ -114,12 +115,7 @@ export const text = (count: string, options?: FieldOptions): Field<string> =>
     load: (source, _context, siblings) => source.text(countOf(count, siblings)),
     save(sink, value, _context, siblings) {
       const bytes = new TextEncoder().encode(value);
-      const size = countOf(count, siblings);
-      if (bytes.length !== size) {
-        throw new InvalidValue(
-          `${bytes.length} bytes of text given, it takes ${size}`,
-        );
-      }
+      checkLength(bytes.length, countOf(count, siblings), "bytes of text");
       sink.bytes(bytes);
     },
   }, options);

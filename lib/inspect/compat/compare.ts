@@ -12,7 +12,7 @@
  */
 
 import type { Description, Dump, DumpField } from "./dump.ts";
-import { compareFields, type FieldProblem } from "./fields.ts";
+import { compareFields } from "./fields.ts";
 import {
   type Compatibility,
   type Grade,
@@ -180,7 +180,7 @@ class DeviceComparison {
     hit: boolean | undefined,
   ): void {
     const version = this.#sentVersion(ours, level);
-    const isRefused = this.#compareVersions(
+    const isRefused = this.#refusesVersion(
       ours.name,
       version,
       theirs,
@@ -197,7 +197,8 @@ class DeviceComparison {
       ),
       theirs.fields.filter((field) => field.version <= reads),
       {
-        problem: (problem) => this.#reportField(ours.name, problem, hit),
+        problem: ({ rule, field, detail }) =>
+          this.#report(rule, "warn", ours.name, field, { detail, hit }),
         struct: (a, b) => this.#compare(a, b, "struct", hit),
       },
     );
@@ -241,7 +242,7 @@ class DeviceComparison {
   }
 
   /** Whether a version is refused. */
-  #compareVersions(
+  #refusesVersion(
     vmsd: string,
     version: number,
     theirs: Description,
@@ -269,14 +270,6 @@ class DeviceComparison {
       });
     }
     return isChecked && (isTooNew || isTooOld);
-  }
-
-  #reportField(
-    vmsd: string,
-    { rule, field, detail }: FieldProblem,
-    hit: boolean | undefined,
-  ): void {
-    this.#report(rule, "warn", vmsd, field, { detail, hit });
   }
 
   #report(

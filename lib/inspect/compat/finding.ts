@@ -111,9 +111,7 @@ export function compatDocument(
 }
 
 function documentOf(finding: CompatFinding): unknown {
-  const { rule, grade, hit, vmsd, field, detail, types } = finding;
-  return {
-    ...{ rule, grade, hit: hit ?? null },
-    ...{ vmsd: vmsd ?? null, field: field ?? null, detail, types },
-  };
+  const { rule, grade, hit = null, vmsd = null, field = null } = finding;
+  const { detail, types } = finding;
+  return { rule, grade, hit, vmsd, field, detail, types };
 }
