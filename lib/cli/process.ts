@@ -24,6 +24,8 @@ export interface Output {
    * Why not everything was written; undefined if the reader closed the pipe.
    */
   readonly failure: Error | undefined;
+  /** Whether anything was written. */
+  readonly isUsed: boolean;
   /** Bits of colour, for the command library: 1 is none. */
   getColorDepth(): number;
 }
@@ -104,11 +106,15 @@ function output(
   let writer: NonblockingWriter | undefined;
   let readerGone = false;
   let failure: Error | undefined;
+  let isUsed = false;
   return {
     isTerminal,
     canOverwrite: isTerminal && !dumb,
     get failure() {
       return failure;
+    },
+    get isUsed() {
+      return isUsed;
     },
     getColorDepth: () =>
       colour === "always" || colour === "terminal" && isTerminal ? 8 : 1,
@@ -124,6 +130,7 @@ function output(
     },
     write(text: string): void {
       let rest = new TextEncoder().encode(text);
+      isUsed ||= rest.length > 0;
       try {
         while (rest.length > 0 && !readerGone) {
           rest = rest.subarray(target.writeSync(rest));

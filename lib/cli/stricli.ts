@@ -26,7 +26,8 @@ import {
   UnsatisfiedFlagError,
   UnsatisfiedPositionalError,
 } from "@stricli/core";
-import { UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../errors.ts";
+import { inertJson } from "../inert.ts";
 import { VERSION } from "../version.ts";
 import {
   type CliContext,
@@ -47,7 +48,7 @@ import {
   programHelp,
   VERSION_BRIEF,
 } from "./help.ts";
-import { errorText, exitCodeOf } from "./wording/errors.ts";
+import { errorDocument, errorText, exitCodeOf } from "./wording/errors.ts";
 
 const USAGE_ERROR = 2;
 const INTERNAL_ERROR = 1;
@@ -71,13 +72,20 @@ export async function runWords(
   const words = all[0] === "--" ? all.slice(1) : all;
   const [name] = words;
   const command = program.commands.find((it) => it.name === name);
+  // With --json, an error is the document unless there is one already.
+  const show = (error: unknown) => {
+    if (wantsJson(command, words) && !process.stdout.isUsed) {
+      process.stdout.write(`${inertJson(errorDocument(error), 2)}\n`);
+    }
+    return errorText(error, process.debug);
+  };
   try {
     if (command !== undefined) requireValues(command, words);
   } catch (error) {
-    process.stderr.write(`${errorText(error, process.debug)}\n`);
+    process.stderr.write(`${show(error)}\n`);
     return exitCodeOf(error);
   }
-  await run(applicationOf(context, command), words, context);
+  await run(applicationOf(context, command, show), words, context);
   const code = process.exitCode ?? ExitCode.InternalError;
   if (code >= 0) return code;
   // Codes below zero come from the library.
@@ -102,7 +110,7 @@ export async function proposeWords(
   context: CliContext,
 ): Promise<Proposal[]> {
   const found = await proposeCompletions(
-    applicationOf(context, undefined),
+    applicationOf(context),
     words,
     context,
   );
@@ -112,10 +120,21 @@ export async function proposeWords(
   }));
 }
 
+function wantsJson(
+  command: Command | undefined,
+  words: readonly string[],
+): boolean {
+  const end = words.indexOf("--");
+  const options = end < 0 ? words : words.slice(0, end);
+  return (command === undefined || !isRaw(command)) &&
+    options.includes("--json");
+}
+
 /** @param command the command of the command line, if there is one */
 function applicationOf(
   { program, process }: CliContext,
   command?: Command,
+  show: (error: unknown) => string = messageOf,
 ): Application<CliContext> {
   const { name, brief, commands } = program;
   const root = buildRouteMap<string, CliContext>({
@@ -147,7 +166,7 @@ function applicationOf(
       allowArgumentEscapeSequence: true,
       distanceOptions: TYPING_SLIPS,
     },
-    localization: { text: textsOf(program, process.debug, command) },
+    localization: { text: textsOf(program, show, command) },
   }, { help: { flag: help }, version: { flag: version } });
 }
 
@@ -258,10 +277,9 @@ function requireValues(command: Command, words: readonly string[]): void {
 /** The texts of the library's errors. */
 function textsOf(
   { name }: Program,
-  debug: boolean,
+  show: (error: unknown) => string,
   command: Command | undefined,
 ): ApplicationText {
-  const show = (error: unknown) => errorText(error, debug);
   const help = `${[name, command?.name ?? ""].join(" ").trim()} --help`;
   return {
     ...text_en,

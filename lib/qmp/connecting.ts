@@ -9,7 +9,10 @@
  * @module
  */
 
-import { OsError } from "../../ffi/libc.ts";
+import { kindOf } from "../../ffi/file_status.ts";
+import { foreignStatus } from "../../ffi/foreign_file.ts";
+import { ifPossible, OsError } from "../../ffi/libc.ts";
+import { ifThereSync } from "../gone.ts";
 import { UnixSocket } from "../../ffi/socket.ts";
 import { messageOf } from "../errors.ts";
 import {
@@ -95,14 +98,32 @@ const BY_ERRNO: Readonly<Record<string, Explanation>> = {
 };
 
 function connectError(cause: unknown, address: QmpAddress): QmpConnectError {
-  const { failure, detail, remedy }: Explanation =
-    BY_ERRNO[errnoOf(cause) ?? ""] ??
-      { failure: "other", detail: messageOf(cause) };
+  const known = BY_ERRNO[errnoOf(cause) ?? ""];
+  const noSocket = known?.failure === "refused" ? noSocketAt(address) : known;
+  const { failure, detail, remedy }: Explanation = noSocket ?? known ??
+    { failure: "other", detail: messageOf(cause) };
   return new QmpConnectError(
     failure,
     `Cannot connect to the monitor "${showAddress(address)}": ${detail}`,
-    { cause, remedy },
+    { remedy },
   );
+}
+
+/** Of another kind of file the system says the same as of a dead socket. */
+function noSocketAt(address: QmpAddress): Explanation | undefined {
+  if (!("path" in address)) return undefined;
+  const status = ifThereSync(() =>
+    ifPossible(
+      () => foreignStatus(address.path, { followLink: true }),
+      ...["EACCES", "ENOTDIR", "ELOOP", "ENAMETOOLONG"],
+    )
+  );
+  if (status === undefined || status.isSocket) return undefined;
+  return {
+    failure: "refused",
+    detail: `it is ${kindOf(status)}, not a socket`,
+    remedy: "Give the path of the virtual machine's QMP socket",
+  };
 }
 
 function errnoOf(cause: unknown): string | undefined {

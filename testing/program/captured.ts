@@ -15,6 +15,9 @@ export function capturedProcess(debug = false): CapturedProcess {
   const into = (name: keyof typeof written) => ({
     isTerminal: false,
     failure: undefined,
+    get isUsed() {
+      return written[name] !== "";
+    },
     canOverwrite: false,
     getColorDepth: () => 1,
     write(text: string) {

@@ -460,15 +460,21 @@ Deno.test("a flood of events ends the connection of a watch, of nobody else", as
 Deno.test("nobody at the address", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/qmp.sock`;
-  const failure = async () =>
-    (await assertRejects(
+  const failure = async (path: string) => {
+    const { failure, message } = await assertRejects(
       () => QmpClient.connect({ path }, PATIENT),
       QmpConnectError,
-    )).failure;
-  assertEquals(await failure(), "absent");
+    );
+    return [failure, message.split(": ")[1]];
+  };
+  assertEquals(await failure(path), ["absent", "no such socket"]);
   Deno.listen({ transport: "unix", path }).close();
   await Deno.writeTextFile(path, "");
-  assertEquals(await failure(), "refused");
+  assertEquals(await failure(path), ["refused", "it is a file, not a socket"]);
+  assertEquals(
+    await failure(directory),
+    ["refused", "it is a directory, not a socket"],
+  );
   await Deno.remove(directory, { recursive: true });
 
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

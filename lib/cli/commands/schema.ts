@@ -1,17 +1,51 @@
+import { UsageError } from "../../errors.ts";
 import { inertJson } from "../../inert.ts";
-import { command } from "../command.ts";
+import { command, type Operand } from "../command.ts";
+import type { DocumentName } from "../schemas.ts";
+
+/** Each document, and the command that prints it with --json. */
+const DOCUMENTS: readonly DocumentName[] = [
+  "report",
+  "all",
+  "list",
+  "recover",
+  "inspect",
+  "diff",
+  "compat",
+  "version",
+];
 
 /** `cprctl schema`: the JSON Schema of what `--json` prints. */
 export const schemaCommand = command({
   name: "schema",
-  brief: "Print the JSON Schema of the report",
-  description: "Print the JSON Schema (draft 2020-12) of the report that " +
-    "update, check and demo print with --json.",
+  brief: "Print the JSON Schema of what --json prints",
+  description:
+    "Print the JSON Schema (draft 2020-12) of a document that is printed with " +
+    "--json: report is that of update, check and demo with one VM, all that " +
+    "of update and check with --all; the others are named as their commands. " +
+    "Each schema allows the document of an error, too.",
   options: {},
-  operands: [],
-  examples: [["cprctl schema >report.schema.json", "for your own validator"]],
-  async run({ process }) {
-    const { reportJsonSchema } = await import("../../update/report/schema.ts");
-    process.stdout.write(`${inertJson(reportJsonSchema(), 2)}\n`);
+  operands: [
+    {
+      name: "DOCUMENT",
+      parse: parseDocument,
+      propose: () => DOCUMENTS,
+      brief: `${DOCUMENTS.join(", ")} (default: report)`,
+      optional: true,
+    } satisfies Operand<DocumentName>,
+  ],
+  examples: [
+    ["cprctl schema >report.schema.json", "for your own validator"],
+    ["cprctl schema list", "that of cprctl list --json"],
+  ],
+  async run({ process }, _options, name = "report") {
+    const { documentJsonSchema } = await import("../schemas.ts");
+    process.stdout.write(`${inertJson(documentJsonSchema(name), 2)}\n`);
   },
 });
+
+function parseDocument(text: string): DocumentName {
+  const name = DOCUMENTS.find((it) => it === text);
+  if (name !== undefined) return name;
+  throw new UsageError(`Expected one of ${DOCUMENTS.join(", ")}`);
+}

@@ -1,7 +1,11 @@
 /** Prints the results of a recovery. */
 
 import { inertJson } from "../../inert.ts";
-import type { Recovery } from "../../update/recover/recover.ts";
+import {
+  type Recovery,
+  RECOVERY_SCHEMA,
+} from "../../update/recover/recovery.ts";
+import type { RecoveryDocument } from "../schemas.ts";
 import { exitCodeOf } from "../../update/error.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import type { CliProcess } from "../process.ts";
@@ -35,13 +39,15 @@ function asText(recoveries: readonly Recovery[]): string {
 }
 
 function asJson(recoveries: readonly Recovery[]): string {
-  const results = recoveries.map(({ vm, pid, outcome, message, remedy }) => ({
+  const results = recoveries.map(({ vm, pid, code, remedy, ...recovery }) => ({
     name: vm.name ?? null,
     pid_before: vm.pid,
     pid_after: pid,
-    outcome,
-    message,
+    outcome: recovery.outcome,
+    code: code ?? null,
+    message: recovery.message,
     remedy: remedy ?? null,
   }));
-  return `${inertJson({ schema: 1, results }, 2)}\n`;
+  const document: RecoveryDocument = { schema: RECOVERY_SCHEMA, results };
+  return `${inertJson(document, 2)}\n`;
 }

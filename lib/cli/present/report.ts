@@ -1,13 +1,8 @@
 /** Prints the progress and the report of an update. */
 
-import { codeOf, messageOf, remedyOf } from "../../errors.ts";
+import { errorDocument } from "../wording/errors.ts";
 import { exitCodeOf } from "../../update/error.ts";
-import {
-  type ErrorDocument,
-  type Report,
-  REPORT_SCHEMA,
-} from "../../update/report/report.ts";
-import { sealed } from "../../update/report/sealed.ts";
+import type { Report } from "../../update/report/report.ts";
 import type { PhaseObserver } from "../../update/phase.ts";
 import { writePage } from "../files/side.ts";
 import type { CliProcess } from "../process.ts";
@@ -47,37 +42,18 @@ export async function presentUpdate(
     report = await update((phase) => line.show(`${phase} …`));
   } catch (error) {
     line.clear();
-    const document = errorDocument(error);
-    if (json) writeJson(process, document);
-    if (file !== undefined) await writePage(process, file, document);
+    if (file !== undefined) {
+      await writePage(process, file, errorDocument(error));
+    }
     throw error;
   } finally {
     line.clear();
   }
-  if (json) writeJson(process, report);
+  if (json) process.stdout.write(`${inertJson(report, 2)}\n`);
   else {process.stdout.write(
       renderReport(report, process.look, { view, verbose }),
     );}
   process.exitCode = exitCodeOf(report.outcome);
   if (file !== undefined) await writePage(process, file, report);
   return report;
-}
-
-/** The output of `--json` for an error before anything was touched. */
-export function errorDocument(error: unknown): ErrorDocument {
-  return sealed({
-    schema: REPORT_SCHEMA,
-    outcome: "error",
-    changed: false,
-    error: {
-      code: codeOf(error),
-      message: messageOf(error),
-      remedy: remedyOf(error) ?? null,
-      qemu: null,
-    },
-  });
-}
-
-function writeJson(process: CliProcess, document: Report | ErrorDocument) {
-  process.stdout.write(`${inertJson(document, 2)}\n`);
 }

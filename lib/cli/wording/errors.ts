@@ -1,7 +1,8 @@
 /** The text of an error on a terminal. */
 
-import { CprctlError, messageOf, remedyOf } from "../../errors.ts";
-import { sealedText } from "../../update/report/sealed.ts";
+import { codeOf, CprctlError, messageOf, remedyOf } from "../../errors.ts";
+import type { ErrorDocument } from "../../update/report/report.ts";
+import { sealed, sealedText } from "../../update/report/sealed.ts";
 import { printable } from "./printable.ts";
 
 /** Deeper causes are rarely useful. */
@@ -29,6 +30,22 @@ export function errorText(error: unknown, debug: boolean): string {
     lines.push(...error.stack.split("\n").slice(1));
   }
   return lines.map(printable).join("\n");
+}
+
+/** The document that `--json` prints for an error. */
+export function errorDocument(error: unknown): ErrorDocument {
+  const messages = [error, ...causesOf(error)].map(sealedMessage);
+  return sealed({
+    schema: 1, // a constant of its own would load the schemas at each start
+    outcome: "error",
+    changed: false,
+    error: {
+      code: codeOf(error),
+      message: messages.join(": "),
+      remedy: firstRemedy(error) ?? null,
+      qemu: null,
+    },
+  });
 }
 
 /** The exit code of an error. */

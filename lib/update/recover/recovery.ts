@@ -1,12 +1,15 @@
 /** The input and the result of recovering one VM. */
 
 import type { PidFd } from "../../../ffi/process.ts";
-import { messageOf } from "../../errors.ts";
+import { codeOf, messageOf } from "../../errors.ts";
 import { NeedsPersonError, type ShutDownError, UpdateError } from "../error.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import type { Journal } from "../run/journal.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import type { Standby } from "../standby/standby.ts";
+
+/** Raised when a field of the document changes its meaning or goes away. */
+export const RECOVERY_SCHEMA = 1;
 
 /** The result for one VM. */
 export interface Recovery {
@@ -18,6 +21,8 @@ export interface Recovery {
   /** One sentence for the operator. */
   readonly message: string;
   readonly remedy?: string | undefined;
+  /** The error's stable name, unless the VM was recovered. */
+  readonly code?: string;
 }
 
 /** How to recover. */
@@ -74,6 +79,7 @@ export function needsPerson(vm: Recovery["vm"], error: unknown): Recovery {
     pid: null,
     outcome: "needs-person",
     message: messageOf(error),
+    code: codeOf(error),
     remedy: error instanceof UpdateError ? error.remedy : undefined,
   };
 }

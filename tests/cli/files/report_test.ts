@@ -1,3 +1,4 @@
+import { errorDocument } from "../../../lib/cli/wording/errors.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   ReportFileError,
@@ -106,17 +107,18 @@ Deno.test("an update that never began leaves a page that says so", async () => {
   await using room = await temporaryRoom();
   const report = `${room.path}/report.html`;
   const process = capturedProcess();
+  const error = new UsageError("Cannot run");
   await assertRejects(
     () =>
       presentUpdate(
         process,
         { json: true, report },
-        () => Promise.reject(new UsageError("Cannot run")),
+        () => Promise.reject(error),
       ),
     UsageError,
   );
   const page = await Deno.readTextFile(report);
-  assertEquals(embeddedJson(page), JSON.parse(process.written.stdout));
+  assertEquals(embeddedJson(page), errorDocument(error));
   assertStringIncludes(page, "Not started");
 });
 

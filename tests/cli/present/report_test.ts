@@ -1,9 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import * as v from "valibot";
 import { presentUpdate } from "../../../lib/cli/present/report.ts";
 import { renderReport } from "../../../lib/cli/terminal/report.ts";
-import { UsageError } from "../../../lib/errors.ts";
-import { errorDocumentSchema } from "../../../lib/update/report/report.ts";
 import { capturedProcess, PLAIN } from "../../../testing/program/captured.ts";
 import * as reports from "../reports.ts";
 
@@ -57,19 +54,6 @@ Deno.test("with json the report is all that is printed", async () => {
   assertEquals(JSON.parse(process.written.stdout), reports.rolledBack);
   assertEquals(process.written.stderr, "");
   assertEquals(process.exitCode, 4);
-});
-
-Deno.test("with json an error is a document too", async () => {
-  const process = capturedProcess();
-  const error = new UsageError("Cannot run", { remedy: "Look again" });
-  await assertRejects(
-    () => presentUpdate(process, { json: true }, () => Promise.reject(error)),
-    UsageError,
-  );
-  const document = JSON.parse(process.written.stdout);
-  assertEquals(v.parse(errorDocumentSchema, document), document);
-  assertEquals(document.error.code, "usage");
-  assertEquals(document.error.remedy, "Look again");
 });
 
 Deno.test("without json an error prints nothing here", async () => {

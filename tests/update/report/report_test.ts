@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { exitCodeOf, OUTCOMES } from "../../../lib/update/error.ts";
 import type { Report } from "../../../lib/update/report/report.ts";
-import { reportJsonSchema } from "../../../lib/update/report/schema.ts";
 import { ReportError, validateReport } from "../../../testing/update/report.ts";
 
 const REFUSED: Report = {
@@ -72,20 +71,4 @@ Deno.test("each outcome has its exit code", () => {
     ),
     [0, 0, 0, 0, 3, 4, 5],
   );
-});
-
-Deno.test("the JSON Schema has not changed", async (t) => {
-  await t.assertSnapshot(reportJsonSchema());
-});
-
-Deno.test("the JSON Schema requires every field", () => {
-  const [report] = reportJsonSchema().anyOf ?? [];
-  if (typeof report !== "object") throw new Error("no schema of the report");
-  const always = Object.keys(REFUSED).sort();
-  assertEquals(report.required?.toSorted(), always);
-  assertEquals(
-    Object.keys(report.properties ?? {}).sort(),
-    [...always, "before_after"].sort(),
-  );
-  assertEquals(report.additionalProperties, false);
 });
