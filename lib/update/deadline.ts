@@ -1,6 +1,6 @@
 /**
- * The time limits of an update. It is bounded by the operator's `--timeout`, and a
- * rollback gets that time again; single steps by the limits below, in
+ * The time limits of an update. It is bounded by the operator's `--timeout`,
+ * and a rollback gets that time again; single steps by the limits below, in
  * milliseconds.
  *
  * @module

@@ -7,7 +7,7 @@ import {
 } from "../../cmdline/mod.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
-/** The options that a VM was, or is to be, started with. */
+/** The options that a VM was started with, or will be. */
 export class CommandLine {
   readonly #arguments: readonly Argument[];
 
@@ -48,7 +48,7 @@ export class CommandLine {
       .map((argument) => keysOf(argument));
   }
 
-  /** Those of an option that have one of these values under a key. */
+  /** The values of an option in which a key has one of these values. */
   where(option: string, key: string, ...wanted: string[]): OptionValue[] {
     return this.values(option).filter((value) =>
       wanted.includes(value.get(key) ?? "")
@@ -109,18 +109,21 @@ export function namedFile(value: string): string | undefined {
   return value.startsWith(FILE) ? value.slice(FILE.length) : undefined;
 }
 
-/** QEMU does not count monitors on a -chardev, so that the others' numbers move. */
+/**
+ * QEMU does not number monitors on a -chardev, so the numbers of others change.
+ */
 const MONITORS = ["monitor", "qmp", "qmp-pretty"];
 
 /**
- * The id with which -chardev can make the device that an option names: the label
- * that QEMU gives it. The debug console finds its device by that label only.
+ * The id with which -chardev can make the device that an option names: the
+ * label that QEMU gives it. The debug console finds its device by that label
+ * only.
  */
 export function deviceId(argument: Argument, all: readonly Argument[]): string {
   const { option } = argument;
   if (option === "debugcon") return option;
   const before = all.slice(0, all.indexOf(argument))
-    // A serial port "none" is counted too.
+    // QEMU numbers a serial port "none" as well.
     .filter((each) => each.option === option)
     .filter(({ value }) => option === "serial" || value !== "none");
   return `${
@@ -130,12 +133,12 @@ export function deviceId(argument: Argument, all: readonly Argument[]): string {
 
 const PTY = "pty";
 const LINKED_PTY = /^(?:mon:)?pty:(.+)$/;
-/** Keys of a terminal that QEMU makes again without being told more. */
+/** The keys of a terminal that QEMU can open again without others. */
 const PLAIN_PTY = ["backend", "id"];
 
 /**
- * The labels of character devices that are a pseudo-terminal and nothing else:
- * without a log, and without a link to it.
+ * The labels of character devices that are just a pseudo-terminal, with no log
+ * file and no link to it.
  */
 export function plainTerminals(commandLine: CommandLine): string[] {
   const named = commandLine.where("chardev", "backend", PTY)
@@ -148,7 +151,7 @@ export function plainTerminals(commandLine: CommandLine): string[] {
   return [...named, ...ports];
 }
 
-/** The links that a program makes to its pseudo-terminals. */
+/** The links that the program creates to its pseudo-terminals. */
 export function terminalLinks(commandLine: CommandLine): string[] {
   return [
     ...commandLine.where("chardev", "backend", PTY)

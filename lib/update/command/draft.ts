@@ -20,7 +20,7 @@ export interface TapQueue {
   readonly closesOnExec: boolean;
 }
 
-/** What /proc tells of a process. */
+/** What /proc says about a process. */
 export interface LiveProcess {
   /** In the order in which they were opened. */
   readonly taps: readonly TapQueue[];
@@ -31,7 +31,7 @@ export interface LiveProcess {
 const TUN = "/dev/net/tun";
 const HUGE_PAGES = "hugetlbfs";
 
-/** Looks at a process. */
+/** Reads it from /proc. */
 export async function readLiveProcess(pid: number): Promise<LiveProcess> {
   const [taps, mounts] = await Promise.all([
     readTaps(pid),
@@ -59,7 +59,7 @@ export function hugePageMounts(mounts: readonly Mount[]): string[] {
     .map(({ mountPoint }) => mountPoint);
 }
 
-/** What no edit of the command line can solve. */
+/** A problem that no edit of the command line can solve. */
 export interface CommandProblem {
   readonly verdict: "warn" | "refuse";
   readonly detail: string;
@@ -67,28 +67,31 @@ export interface CommandProblem {
   readonly remedy: string;
 }
 
-/** What a rule knows of the VM besides its command line. */
+/** What a rule knows about the VM, besides its command line. */
 export interface Situation {
   readonly facts: Facts;
   readonly live: LiveProcess;
 }
 
-/** Edits what would lose or slow down the VM. Applying it twice changes nothing. */
+/**
+ * Edits options that would lose the VM or slow it down. Applying it a second
+ * time changes nothing.
+ */
 export type Rule = (draft: CommandDraft, situation: Situation) => void;
 
 /** A change to the command line, with its reason. */
 export interface CommandChange {
-  /** Null where words were added. */
+  /** Null if words were added. */
   readonly from: string | null;
-  /** Null where words were left out. */
+  /** Null if words were removed. */
   readonly to: string | null;
   readonly why: string;
 }
 
 /**
- * A command line on its way from one program to the next. Rules edit it one
- * after the other. Each edit is recorded with its reason; arguments that no
- * rule touches keep their exact words.
+ * A command line while rules edit it for the next program, one after the other.
+ * Each edit is recorded with its reason. Arguments that no rule touches keep
+ * their exact words.
  */
 export class CommandDraft {
   #arguments: readonly Argument[];
@@ -123,7 +126,7 @@ export class CommandDraft {
     return this.#arguments.filter(({ option }) => options.includes(option));
   }
 
-  /** Replaces an argument by other words; none remove it. */
+  /** Replaces an argument with other words, or removes it if there are none. */
   replace(argument: Argument, words: readonly string[], why: string): void {
     this.#arguments = this.#arguments.flatMap((each) =>
       each === argument ? parseArguments(words) : [each]
@@ -173,7 +176,7 @@ export class CommandDraft {
   }
 }
 
-/** Words that a shell takes as they are. */
+/** Words that a shell does not change. */
 const PLAIN = /^[\w%+,.:=@/-]+$/;
 
 /** Words as one would type them into a shell, with secrets redacted. */

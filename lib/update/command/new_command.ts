@@ -1,7 +1,7 @@
 /**
  * The command line of the new program: the running one, edited by rules so that
- * starting it again neither loses the VM nor delays it. The old program's, for
- * a rollback, is made in the same way.
+ * starting it again neither loses the VM nor delays it. The old program's
+ * command line, for a rollback, is made in the same way.
  *
  * @module
  */
@@ -25,12 +25,12 @@ export interface NewCommand {
   readonly changes: readonly CommandChange[];
   /** Descriptors that it names: they must be open when it starts. */
   readonly descriptors: readonly number[];
-  /** What no edit could solve. */
+  /** Problems that no edit could solve. */
   readonly problems: readonly CommandProblem[];
 }
 
 /**
- * The running command line with another program in it.
+ * The running command line, with another program.
  *
  * @param binary the new program; default: the facts' successor
  * @throws {RefusedError} when the command line cannot be read
@@ -40,7 +40,7 @@ export function newCommand(
   live: LiveProcess,
   binary?: string,
 ): NewCommand {
-  // The embedded machine may run under a runtime that has words of its own.
+  // The embedded machine may run under a runtime that has arguments of its own.
   const first = firstOption(facts.program, facts.argv);
   const running = facts.argv.slice(0, first);
   const program = programWords(facts, running, binary);
@@ -146,7 +146,8 @@ function namedDescriptors(options: readonly Argument[]): number[] {
           address !== undefined && value.get(`${address}.type`) === "fd";
       });
     })
-    // A name instead of a number is that of a descriptor sent over a monitor.
+    // A name instead of a number means a descriptor that was sent over a
+    // monitor.
     .filter(({ value }) => NUMBERS.test(value))
     .flatMap(({ value }) => value.split(":").map(Number));
   return [...new Set(numbers)].sort((a, b) => a - b);

@@ -1,4 +1,8 @@
-/** What keeps a VM from an update, as far as its command line tells. @module */
+/**
+ * What prevents an update of a VM, as far as its command line shows.
+ *
+ * @module
+ */
 
 import type { CommandLine } from "./command_line.ts";
 import {
@@ -9,7 +13,7 @@ import {
 
 /** A reason why a VM cannot be updated. */
 export interface Obstacle {
-  /** Stable; where a check of the preflight finds the same, its id. */
+  /** Stable; the id of the check in the preflight that finds the same. */
   readonly code: string;
   readonly text: string;
 }
@@ -24,7 +28,7 @@ export function isOfLibvirt(line: CommandLine): boolean {
     line.all("object", "id").includes(LIBVIRT_KEY);
 }
 
-/** Whether QEMU's own sandbox keeps the VM from executing a program. */
+/** Whether QEMU's own sandbox prevents the VM from executing a program. */
 export function deniesSpawn(line: CommandLine): boolean {
   const options = line.values("sandbox");
   return options.some((it) => it.get("enable") === "on") &&

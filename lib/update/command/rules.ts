@@ -1,4 +1,4 @@
-/** What is edited on a command line before it starts a VM again. @module */
+/** The edits of a command line before it starts a VM again. @module */
 
 import {
   type Argument,
@@ -15,7 +15,10 @@ import {
   namedSocket,
 } from "./command_line.ts";
 
-/** An alias is another machine type in another QEMU: the exact name is not. */
+/**
+ * An alias may mean another machine type in another QEMU; the exact name does
+ * not.
+ */
 const pinMachineType: Rule = (draft, { facts: { machine } }) => {
   if (machine === undefined) return;
   // If the type is given several times, the last one counts.
@@ -39,8 +42,8 @@ const pinMachineType: Rule = (draft, { facts: { machine } }) => {
 };
 
 /**
- * Names the generation id that the guest knows. With "auto" each program makes
- * a new one, which would tell the guest that it is a copy of a VM.
+ * Sets the generation id that the guest knows. With "auto", each program
+ * generates a new one, which would tell the guest that it is a copy of a VM.
  */
 const keepGenerationId: Rule = (draft, { facts: { generationId } }) => {
   if (generationId === undefined) return;
@@ -64,19 +67,19 @@ function removes(options: readonly string[], why: string): Rule {
   };
 }
 
-/** A daemon stays one over an exec; to become one again would fork. */
+/** A daemon stays one over an exec; becoming one again would fork. */
 const stayDaemon = removes(
   ["daemonize"],
   "the process is a daemon already and would get another pid",
 );
 
-/** What a process keeps over an exec, and usually may not do again. */
+/** What a process keeps over an exec, and usually may not do twice. */
 const DONE_BY_PROCESS: Readonly<Record<string, string>> = {
   user: "the process runs as that user already and may not change again",
   chroot: "the process is inside that directory already",
 };
 
-/** The process has changed its user and its root already. */
+/** The process has already changed its user and its root. */
 const keepIdentity: Rule = (draft) => {
   for (const [key, why] of Object.entries(DONE_BY_PROCESS)) {
     for (const argument of draft.of("run-with")) {
@@ -89,8 +92,8 @@ const ALLOCATED = "guest RAM is there already; touching every page of it " +
   "again would lengthen the downtime by about 0.3 s for each GB";
 
 /**
- * Does not allocate guest RAM in advance again, except for huge pages: there it
- * costs next to nothing, and ensures that they do not run out.
+ * Does not preallocate guest RAM again, except for huge pages: there it costs
+ * next to nothing, and ensures that they do not run out.
  */
 const allocateNothing: Rule = (draft, { live: { hugePageMounts } }) => {
   const isHuge = (path: string | undefined) =>
@@ -112,7 +115,7 @@ const allocateNothing: Rule = (draft, { live: { hugePageMounts } }) => {
   }
 };
 
-/** What collects something that QEMU cannot keep when it starts again. */
+/** Options that collect data which QEMU discards at its start. */
 const EMPTIED: Readonly<Record<string, (value: OptionValue) => boolean>> = {
   trace: (it) => it.has("file"),
   audio: (it) => it.get("driver") === "wav",
@@ -121,10 +124,10 @@ const EMPTIED: Readonly<Record<string, (value: OptionValue) => boolean>> = {
   chardev: (it) => ["ringbuf", "memory"].includes(it.get("backend") ?? ""),
 };
 
-/** Warns of logs, recordings and buffers that start anew. */
+/** Warns about logs, recordings and buffers that start empty. */
 const warnOfEmptied: Rule = (draft) => {
   const emptied = [
-    // Of several log files the last one is used.
+    // If there are several log files, QEMU uses the last one.
     ...draft.of("D").slice(-1),
     ...Object.entries(EMPTIED).flatMap(([option, isEmptied]) =>
       draft.of(option).filter((argument) => isEmptied(keysOf(argument)))
@@ -139,7 +142,7 @@ const warnOfEmptied: Rule = (draft) => {
   }
 };
 
-/** -loadvm would take the guest and its disks back to a snapshot. */
+/** -loadvm would revert the guest and its disks to a snapshot. */
 const loadNoSnapshot = removes(
   ["loadvm"],
   "the VM's state is that of the running one",
@@ -190,7 +193,7 @@ function appendSocketLog(draft: CommandDraft, argument: Argument): void {
   draft.setValue(argument, `${socket.prefix}${keys}`, KEPT);
 }
 
-/** The short form has no way to say that a file is to be kept. */
+/** The short form cannot say that a file is to be appended to. */
 function spellOut(draft: CommandDraft, argument: Argument, path: string): void {
   const id = deviceId(argument, draft.arguments);
   const device = KeyvalText.parse("file", "backend")

@@ -1,4 +1,8 @@
-/** The RAM that a command line makes: an update preserves what is shared. @module */
+/**
+ * The RAM that a command line creates; an update preserves shared RAM.
+ *
+ * @module
+ */
 
 import { KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
 import type { CommandLine } from "./command_line.ts";
@@ -9,7 +13,7 @@ const BACKEND = "memory-backend-";
 const SHARED_BY_DEFAULT = ["memfd", "shm", "epc"];
 /** The id of a back end that is to be added. */
 const NEW_ID = "ram0";
-/** In MiB, as QEMU's. */
+/** QEMU's default, in MiB. */
 const DEFAULT_SIZE = "128M";
 /** The machine type without RAM. */
 const NO_RAM = "none";
@@ -31,7 +35,7 @@ export function unsharedBackends(line: CommandLine): string[] {
  * shared.
  */
 export function hasDefaultRam(line: CommandLine): boolean {
-  // The embedded machine takes its only back end.
+  // The embedded machine uses its only back end.
   if (line.program === "cprctl" && backendsOf(line).length > 0) return false;
   const machines = line.values("machine");
   return machines.findLast((it) => it.has("type"))?.get("type") !== NO_RAM &&
@@ -40,8 +44,8 @@ export function hasDefaultRam(line: CommandLine): boolean {
 }
 
 /**
- * The options that share all RAM, for a person to paste: the VM's own -machine
- * and -object, changed where they have to be.
+ * Options with which all RAM is shared, for the operator to paste: the VM's own
+ * -machine and -object, changed where necessary.
  *
  * @throws {CmdlineError} when the command line cannot be parsed
  */

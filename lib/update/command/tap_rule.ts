@@ -1,15 +1,15 @@
 /**
  * A tap interface whose queues are open cannot be opened again. QEMU opens
  * /dev/net/tun without close-on-exec, so the descriptors stay open in the new
- * program, which only has to be given their numbers:
+ * program, which only needs their numbers:
  *
  * ```
  * tap,id=net0,ifname=vm0,script=no,vhost=on   ->   tap,id=net0,vhost=on,fd=11
  * ```
  *
- * QEMU detaches the queues of an interface that the guest does not use, assumes
- * that queues it is given are attached, and aborts if it cannot detach one. An
- * interface with several queues is therefore refused, however it was given.
+ * QEMU detaches queues that the guest does not use, assumes that the queues it
+ * is given are attached, and aborts if it cannot detach one. An interface with
+ * several queues is therefore always refused.
  *
  * @module
  */
@@ -93,7 +93,9 @@ function unnamedQueues(
   );
 }
 
-/** An interface named by the kernel or a helper is known if it is the last one. */
+/**
+ * An interface that the kernel or a helper named is known if only one is left.
+ */
 function claimLast(
   wanted: readonly Argument[],
   claims: Map<Argument, readonly TapQueue[]>,

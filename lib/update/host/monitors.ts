@@ -1,7 +1,7 @@
 /**
- * A VM's QMP monitors: those on its command line, and whether its process itself
- * listens there. A command line can name any socket, so this is checked before a
- * connection is made.
+ * A VM's QMP monitors: those on its command line, and whether its process
+ * itself listens there. A command line can name any socket, so this is checked
+ * before a connection is made.
  *
  * @module
  */
@@ -55,8 +55,8 @@ const TABLE_TIMEOUT_MS = 10_000;
 type Table = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * The unix sockets at which processes listen. `/proc/PID/fd` has the inodes of a
- * process's sockets, and `/proc/PID/net/unix` the path of each, as passed to
+ * The unix sockets at which processes listen. `/proc/PID/fd` has the inodes of
+ * a process's sockets, and `/proc/PID/net/unix` the path of each, as passed to
  * bind(2). Each network namespace is read once.
  */
 export class ListeningSockets {

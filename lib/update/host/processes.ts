@@ -36,7 +36,9 @@ export interface VmProcesses {
 }
 
 const CPRCTL = /^(?:main\.[jt]s|cprctl[\w.-]*)$/;
-/** The executable of a cprctl, unlike that of timeout or sudo in front of it. */
+/**
+ * The executable of a cprctl, unlike that of timeout or sudo in front of it.
+ */
 const RUNTIME = /^(?:deno|cprctl[\w.-]*)$/;
 /** QEMU's process that frees its RAM: it has the same command line. */
 const TEARDOWN = /^cleanup\/\d+$/;

@@ -149,9 +149,7 @@ async function becomeOld(
 
 /** What of the process context the new process does not have. */
 function contextLost(facts: VmRecord, standby: StandbyPort): string[] {
-  const problems = standby.problems.map((it) =>
-    `The process did not get back its ${it}`
-  );
+  const problems = standby.problems.map((it) => `The process lost its ${it}`);
   if (staysInPlace(facts)) return problems;
   return [
     ...problems,

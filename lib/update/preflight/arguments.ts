@@ -1,4 +1,8 @@
-/** The new command line can be used: its words, options and descriptors. @module */
+/**
+ * The new command line can be used: its words, options and descriptors.
+ *
+ * @module
+ */
 
 import { readWhole } from "../../bounded_file.ts";
 import { hazardsOn } from "../command/obstacles.ts";
@@ -13,7 +17,7 @@ import {
   warn,
 } from "./check.ts";
 
-/** Words are UTF-8: the monitor accepts nothing else, so others are lost. */
+/** All words are UTF-8: the monitor accepts nothing else. */
 export const encoding: PreflightCheck = {
   id: "encoding",
   async run({ facts: { pid } }) {
@@ -47,7 +51,7 @@ export const encoding: PreflightCheck = {
 /** Stands for bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
 
-/** The first of the words, each ended by a NUL, that is not UTF-8. */
+/** The first word that is not UTF-8; each word ends with a NUL. */
 function firstNotUtf8(bytes: Uint8Array): string | undefined {
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -81,7 +85,7 @@ export const commandArguments: PreflightCheck = problemCheck({
   find: ({ next }) => hazardsOn(next),
 });
 
-/** Descriptors that arguments name are open, and stay open over an exec. */
+/** Descriptors that arguments name are open and stay open over an exec. */
 export const descriptors: PreflightCheck = problemCheck({
   id: "descriptors",
   ok: ({ command }) =>
@@ -100,7 +104,7 @@ export const descriptors: PreflightCheck = problemCheck({
   },
 });
 
-/** No descriptor was given to the VM at run time that something may use. */
+/** No descriptors that may be in use were given to the VM at run time. */
 export const fdSets: PreflightCheck = problemCheck({
   id: "fd-sets",
   ok: "no descriptor sets were added",
@@ -112,12 +116,12 @@ export const fdSets: PreflightCheck = problemCheck({
   },
 });
 
-/** Reports what cannot be known. */
+/** Reports what cannot be checked. */
 export const blindSpots: PreflightCheck = {
   id: "blind-spots",
   run: () =>
     ok(
-      "QEMU does not tell, so this was not checked: set_link, a balloon's target, " +
+      "QEMU does not report these, so they were not checked: set_link, a balloon's target, " +
         "watchdog and other actions, a VNC password, an NBD server without " +
         "exports, descriptors given by getfd, most properties set by qom-set",
     ),

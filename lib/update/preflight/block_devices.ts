@@ -20,7 +20,7 @@ import {
 import { text } from "../vm/reply.ts";
 import type { Inventory } from "./inventory.ts";
 
-/** A disk or drive as the monitor shows it. */
+/** A disk or drive, as the monitor reports it. */
 export interface BlockDevice {
   /** Of its -drive; undefined if a -blockdev is attached. */
   readonly drive: string | undefined;
@@ -50,7 +50,7 @@ export async function blockDevices(
   }));
 }
 
-/** What a person calls it. */
+/** Its name in messages. */
 export function blockDeviceName(
   { drive, device, medium }: BlockDevice,
 ): string {
@@ -71,12 +71,12 @@ function mediumIn({ inserted }: JsonObject): Medium | undefined {
   };
 }
 
-/** Every block node, as the monitor shows it. */
+/** Every block node, as the monitor reports it. */
 export function blockNodes(inventory: Inventory): Promise<JsonObject[]> {
   return inventory.list("query-named-block-nodes", { flat: true });
 }
 
-/** More than filters and formats are ever stacked. */
+/** More than the number of filters and formats in any real stack. */
 const MAX_DEPTH = 32;
 
 /** The file under all formats and filters; undefined if there is none. */
@@ -98,8 +98,8 @@ export function fileUnder(name: string): string | undefined {
 }
 
 /**
- * Whether a name has a protocol such as nbd: QEMU may write it in another way
- * than it was given.
+ * Whether a name has a protocol such as nbd: QEMU may report it in another form
+ * than the command line has.
  */
 export function isUrl(name: string): boolean {
   return /^[^/:]+:/.test(name);

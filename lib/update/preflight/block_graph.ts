@@ -1,7 +1,7 @@
 /**
- * The block graph is the one that -blockdev options make. A node that was put on
- * top at run time would be gone after an exec, and the guest would be back on
- * what was below it.
+ * The block graph is the one that the -blockdev options create. A node that was
+ * put on top at run time would be missing after an exec, and the guest would be
+ * back on the node below it.
  *
  * ```
  *   -blockdev driver=qcow2,node-name=disk,file=store,backing.driver=…
@@ -39,18 +39,18 @@ export const blockGraph: PreflightCheck = problemCheck({
   },
 });
 
-/** A node as a command line names it. */
+/** A node on the command line. */
 export interface NamedNode {
   readonly name: string | undefined;
   readonly driver: string | undefined;
   readonly filename: string | undefined;
-  /** Undefined if the command line leaves it open. */
+  /** Undefined if the command line does not say. */
   readonly readOnly: boolean | undefined;
   /** A reference by name, or a nested node. */
   readonly children: ReadonlyMap<string, string | NamedNode>;
 }
 
-/** Keys under which a node has another node. */
+/** Keys whose value is another node. */
 const CHILDREN = [
   "file",
   "backing",
@@ -61,7 +61,7 @@ const CHILDREN = [
   "log",
 ];
 
-/** Keys of nodes that have any number of others. */
+/** Keys of nodes with any number of children. */
 const NUMBERED = /^(children\.\d+)(\.|$)/;
 
 /** The nodes of every -blockdev. */
@@ -109,13 +109,13 @@ function numberedKeys(value: OptionValue, prefix: string): Set<string> {
   return new Set(keys);
 }
 
-/** A node as the monitor shows it. */
+/** A node, as the monitor reports it. */
 interface LiveNode {
   readonly name: string;
   readonly driver: string | undefined;
   readonly file: string | undefined;
   readonly readOnly: boolean;
-  /** By role; undefined if this QEMU does not tell. */
+  /** By role; undefined if this QEMU does not report them. */
   readonly children: ReadonlyMap<string, string> | undefined;
 }
 
@@ -138,7 +138,7 @@ async function liveNodes(inventory: Inventory): Promise<LiveNodes> {
   return new Map(nodes.map((node) => [node.name, node]));
 }
 
-/** How a node of the command line, and what is nested in it, has changed. */
+/** How a node on the command line, or a node nested in it, has changed. */
 function* changesOfNamed(node: NamedNode, nodes: LiveNodes): Iterable<string> {
   if (node.name === undefined) return;
   const live = nodes.get(node.name);
@@ -196,10 +196,10 @@ function* changesOfChildren(
   }
 }
 
-/** QEMU makes up names with this mark at every start. */
+/** The first character of names that QEMU generates at each start. */
 const AUTOMATIC = "#";
 
-/** Nodes that have a name which is not on the command line. */
+/** Nodes whose names are not on the command line. */
 function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
   const known = new Set(
     commandLine.values("blockdev", "drive").flatMap(({ entries }) =>
@@ -219,7 +219,7 @@ function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
 /** Such as "drive" of a disk, "driveA" of a floppy, "pflash0" of a machine. */
 const DRIVE_PROPERTY = /^(drive[AB]?|pflash\d)$/;
 
-/** Devices on another node than the command line attaches to them. */
+/** Devices that are on another node than on the command line. */
 function* movedDevices(
   commandLine: CommandLine,
   named: readonly NamedNode[],

@@ -1,4 +1,8 @@
-/** Character devices: still those of the command line, and can be opened again. @module */
+/**
+ * Character devices are those of the command line, and can be opened again.
+ *
+ * @module
+ */
 
 import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import type { OptionValue } from "../../cmdline/mod.ts";
@@ -24,8 +28,8 @@ import {
 } from "./check.ts";
 
 /**
- * Labels that QEMU gives to back ends of other options than -chardev; those with
- * a "#" nobody asked for.
+ * Labels that QEMU gives to back ends of other options than -chardev; those
+ * with a "#" are implicit.
  */
 const IMPLIED =
   /^(#.*|(serial|parallel|compat_monitor|vc)\d*(-base)?|gdb|debugcon|qtest|braille)$/;
@@ -48,7 +52,7 @@ export const chardevs: PreflightCheck = problemCheck({
       ),
     );
     for (const [label, own] of live) {
-      // A multiplexer is shown by the back end below it.
+      // For a multiplexer, the back end below it tells.
       const is = live.get(`${label}${BASE}`) ?? own;
       const option = named.get(label);
       const path = option?.get("backend") === "socket"
@@ -74,8 +78,8 @@ export const chardevs: PreflightCheck = problemCheck({
 });
 
 /**
- * Something listens wherever a character device is to connect again. A QEMU that
- * cannot connect one at its start ends, and so would the old one in a rollback.
+ * Something listens wherever a character device will connect again. QEMU ends
+ * if it cannot connect one at its start; so would the old one in a rollback.
  */
 export const chardevPeers: PreflightCheck = problemCheck({
   id: "chardev-peers",
@@ -110,10 +114,10 @@ async function obstacleToConnecting(
     : `no process listens at ${quoted(path)}`;
 }
 
-/** What the monitor puts before the address of a socket without a peer. */
+/** The prefix of the address of a socket without a peer, in the monitor. */
 const DISCONNECTED = "disconnected:";
 
-/** A device without an id of its own is taken to be connected. */
+/** A device without an id of its own is assumed to be connected. */
 async function isConnected(
   name: string,
   { inventory }: CheckContext,
@@ -124,8 +128,9 @@ async function isConnected(
 }
 
 /**
- * The kernel has a socket's path as its listener wrote it: relative, or through
- * other folders. Therefore the last part is compared.
+ * The kernel stores a socket's path as the listener wrote it, which may be
+ * relative or lead through other folders. Therefore only the last part is
+ * compared.
  */
 async function isListenedAt(pid: number, path: string): Promise<boolean> {
   const name = path.split("/").at(-1);
@@ -181,7 +186,7 @@ function clientOf(
   }];
 }
 
-/** The VM's TPM is there when the next program connects to it. */
+/** The VM's TPM is still there when the next program connects to it. */
 export const tpmServer: PreflightCheck = {
   id: "tpm-server",
   async run(context) {
@@ -203,7 +208,7 @@ async function judgeTpmServer(
     "--terminate";
   const socket = await files.stat(path);
   if (socket === undefined) return ok("the check chardev-peers reports on it");
-  // Any other user's process of that name says nothing about this VM.
+  // A process of any other user may just use that name.
   const trusted = [0, facts.owner.uid, socket.uid];
   const servers = (await swtpmsAt(socket))
     .filter(({ uid }) => trusted.includes(uid));
@@ -216,7 +221,7 @@ async function judgeTpmServer(
     );
   }
   return servers.length > 0
-    ? ok("the VM's TPM takes another connection")
+    ? ok("the VM's TPM accepts another connection")
     : warn(
       `Cannot tell whether the TPM at ${quoted(path)} ends when its ` +
         "connection does, as it does in an update",
@@ -225,8 +230,8 @@ async function judgeTpmServer(
 }
 
 /**
- * The VM's pseudo-terminals can be opened again, and few are left of programs
- * before it.
+ * The VM's pseudo-terminals can be opened again, and earlier programs left none
+ * open.
  */
 export const terminals: PreflightCheck = {
   id: "terminals",

@@ -1,4 +1,4 @@
-/** What a check of the preflight is, and how it words its finding. @module */
+/** What a preflight check is, and how it words its finding. @module */
 
 import { clipped } from "../../inert.ts";
 import type { QmpClient } from "../../qmp/mod.ts";
@@ -20,13 +20,13 @@ export interface PreflightContext extends Choice {
   readonly oldArgv: readonly string[];
   /** Path of the new program. */
   readonly binary: string;
-  /** The filters of system calls on the VM's process. */
+  /** The seccomp filters of the VM's process. */
   readonly seccomp: Seccomp;
   /** Whether a VM may be less confined after a rollback than it was. */
   readonly allowWeakerConfinement: boolean;
 }
 
-/** What a check may look at. It leaves the VM as it finds it. */
+/** What a check may use. It must not change the VM. */
 export interface CheckContext extends PreflightContext {
   readonly inventory: Inventory;
   readonly files: ProcessFiles;
@@ -127,10 +127,10 @@ export function problemCheck(search: ProblemSearch): PreflightCheck {
   };
 }
 
-/** The details of a report do not grow with what a VM says. */
+/** A VM must not be able to make a report longer. */
 const MAX_DETAIL = 4000;
 
-/** A check's finding as it stands in the report. */
+/** A check's finding, in the form of the report. */
 export function reported(id: string, finding: Finding): Check {
   const detail = clipped(finding.detail, MAX_DETAIL);
   return { id, remedy: null, ...finding, detail };

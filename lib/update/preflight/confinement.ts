@@ -1,4 +1,8 @@
-/** A rollback gives the VM its confinement back: no more rights, and no fewer. @module */
+/**
+ * A rollback restores the VM's confinement: no more rights, and no fewer.
+ *
+ * @module
+ */
 
 import { capabilitiesIn } from "../../../ffi/capabilities.ts";
 import { readStatus } from "../../proc/status.ts";
@@ -97,7 +101,7 @@ function capabilitiesAsText(set: bigint): string {
   return joined(capabilitiesIn(set).map((number) => `number ${number}`));
 }
 
-/** A process that was started in one of these cannot enter another one. */
+/** Namespaces that an existing process cannot enter. */
 const CLOSED_NAMESPACES = ["user", "pid", "time"];
 
 /** A rollback can start the old program in the VM's namespaces. */

@@ -1,4 +1,4 @@
-/** Connections of clients to the VM, which do not outlive the program. @module */
+/** Connections of clients to the VM, which end with the program. @module */
 
 import { QmpCommandError } from "../../qmp/mod.ts";
 import type { Facts } from "../vm/facts.ts";
@@ -47,7 +47,7 @@ async function chardevClients(
   });
 }
 
-/** The program's path of the socket may be relative to its folder. */
+/** The socket's path may be relative to the program's working directory. */
 function isOurMonitor({ address }: Facts, where: string): boolean {
   const [, path = ""] = /^unix:([^,]+)/.exec(where) ?? [];
   return "path" in address && path !== "" &&

@@ -1,6 +1,6 @@
 /**
  * The old program saves the state of every device, and the new one loads it.
- * Devices of which that is known to fail are refused.
+ * Devices for which this is known to fail are refused.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export const compat: PreflightCheck = {
     const { binary, facts, inventory, sandbox } = context;
     const inUse = typesInUse(await inventory.human("info qom-tree"));
     if (!("types" in inUse) || inUse.types.size === 0) {
-      return skipped("the VM does not tell its types of device");
+      return skipped("the VM does not report its types of devices");
     }
     return await unlessNoDump(async () => {
       const [old, next] = await Promise.all([
@@ -52,7 +52,7 @@ export const compat: PreflightCheck = {
   },
 };
 
-/** A finding by dumps, which a program may not make. */
+/** A finding that needs dumps, which not every program can make. */
 async function unlessNoDump(find: () => Promise<Finding>): Promise<Finding> {
   try {
     return await find();
@@ -98,9 +98,9 @@ function hitsAsText(findings: readonly CompatFinding[]): string {
 }
 
 /**
- * QEMU saves the state of every device that the guest has set up, with
- * exceptions: of some it saves nothing, and does not say so. The guest would
- * find their addresses and interrupts gone.
+ * QEMU saves the state of every device that the guest has set up, except for a
+ * few: for these it saves nothing, without any error. The guest would find
+ * their addresses and interrupts gone.
  */
 export const deviceState: PreflightCheck = {
   id: "device-state",
@@ -108,7 +108,7 @@ export const deviceState: PreflightCheck = {
     if (facts.program !== "QEMU") return NOT_QEMU;
     const devices = devicesIn(await inventory.human("info qtree"));
     if (devices.length === 0) {
-      return skipped("the VM does not tell its devices");
+      return skipped("the VM does not report its devices");
     }
     return await unlessNoDump(async () => {
       const dump = await runningDump(facts, sandbox);
@@ -133,16 +133,18 @@ function deviceAsText({ type, id, pci }: TreeDevice): string {
 
 /** Every PCI device has it: its configuration space and its interrupt. */
 const PCI_STATE = "PCIDevice";
-/** Types that register their description for each device: no dump has it. */
+/**
+ * Types that register a description for each device, which no dump contains.
+ */
 const DESCRIBED_ONE_BY_ONE = /^i82(55\d\w*|562|801)$/;
-/** Types on other buses that have state and no description of it. */
+/** Types on other buses that have state, but no description of it. */
 const UNDESCRIBED = new Set([
   "adlib",
   "hyperv-testdev",
   "i2c-echo",
   "pc-testdev",
 ]);
-/** More network cards, which exist once the guest asks for them (SR-IOV). */
+/** Virtual functions (SR-IOV): they exist once the guest enables them. */
 const VIRTUAL_FUNCTION = /^igbvf$/;
 /** A virtio device saves the state of its transport as well. */
 const VIRTIO_BUS = /^virtio-(pci|mmio)-bus$/;
@@ -150,7 +152,7 @@ const VIRTIO_BUS = /^virtio-(pci|mmio)-bus$/;
 function isSaved(device: TreeDevice, { types }: Dump): boolean {
   const { type, busType, pci, children } = device;
   if (UNDESCRIBED.has(type)) return false;
-  // QEMU makes them in advance, in case the guest asks for them.
+  // QEMU creates them in advance, in case the guest enables them.
   if (VIRTUAL_FUNCTION.test(type) && pci?.mapped === 0) return true;
   if (VIRTIO_BUS.test(busType)) return types.has(type);
   // Without these a PCI device has nothing that a guest would set up.
@@ -173,9 +175,9 @@ const CONTROLLER = "nvme";
 const NAMESPACE = "nvme-ns";
 
 /**
- * An NVMe controller has one namespace, that of its own drive. QEMU 11.1 refuses
- * to save any other, when the VM is stopped already; a controller without a
- * namespace makes it crash.
+ * An NVMe controller has one namespace, that of its own drive. QEMU 11.1
+ * refuses to save any other, but only after the VM was stopped; and it crashes
+ * on a controller without a namespace.
  */
 export const nvmeNamespaces: PreflightCheck = problemCheck({
   id: "nvme-namespaces",
@@ -198,8 +200,8 @@ export const nvmeNamespaces: PreflightCheck = problemCheck({
 });
 
 /**
- * QEMU 11.1 crashes when it saves one of these, which no program can undo: the
- * device has two ports, and its description has four.
+ * QEMU 11.1 crashes when it saves one of these: the device has two ports, and
+ * its description has four.
  */
 const FATAL = new Set(["pci-serial-2x"]);
 
@@ -216,10 +218,12 @@ export const fatalDevices: PreflightCheck = problemCheck({
   },
 });
 
-/** Groups, devices and containers of vfio, by their paths and links in /proc. */
+/**
+ * Groups, devices and containers of vfio, by their paths and links in /proc.
+ */
 const VFIO = /^\/dev\/vfio\/|^anon_inode:\[?vfio/;
 
-/** No device of the host is passed through: whether a rollback works is unknown. */
+/** No host device is passed through: a rollback might not restore it. */
 export const vfio: PreflightCheck = {
   id: "vfio",
   async run({ files }) {

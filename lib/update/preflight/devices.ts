@@ -1,4 +1,8 @@
-/** Devices, vCPUs, memory, objects and iothreads are those of the command line. @module */
+/**
+ * Devices, vCPUs, memory, objects and iothreads are those of the command line.
+ *
+ * @module
+ */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { isObject } from "../../qmp/mod.ts";
@@ -25,8 +29,8 @@ function isMemory(type: string): boolean {
 }
 
 /**
- * No device was plugged in, and none was unplugged: the new program would lack
- * the one and have the other. vCPUs and memory have checks of their own.
+ * No device was plugged in or unplugged: the new program would lack the former
+ * and have the latter. vCPUs and memory have checks of their own.
  */
 export const devices: PreflightCheck = problemCheck({
   id: "devices",
@@ -67,7 +71,9 @@ async function unpluggedDevices(
   return missing > 0 ? [...gone, `${missing} without an id`] : gone;
 }
 
-/** The VM has as many vCPUs as its command line makes, and none was plugged in. */
+/**
+ * The VM has the number of vCPUs on its command line, and none was plugged in.
+ */
 export const cpus: PreflightCheck = {
   id: "cpus",
   async run({ inventory, running }) {
@@ -101,7 +107,7 @@ const LEVELS = [
   "threads",
 ];
 
-/** Several -smp options are merged; what is not given is 1. */
+/** Several -smp options are merged; a level that is not given is 1. */
 function cpuCount(commandLine: CommandLine): number {
   const options = commandLine.values("smp");
   const given = (key: string) =>
@@ -131,12 +137,14 @@ export const memoryDevices: PreflightCheck = problemCheck({
       if (device === undefined || is === undefined) continue;
       const was = device.size("requested-size") ?? 0;
       if (Number(is) === was) continue;
-      yield `Memory ${quoted(id ?? "")} is to have ${is} bytes, was ${was}`;
+      yield `Memory ${
+        quoted(id ?? "")
+      } has a requested size of ${is} bytes, was ${was}`;
     }
   },
 });
 
-/** QEMU makes these for other options, and will do so again. */
+/** QEMU creates these for other options, and will do so again. */
 const IMPLIED = /^monitor-/;
 
 export const objects: PreflightCheck = problemCheck({
@@ -148,7 +156,7 @@ export const objects: PreflightCheck = problemCheck({
     "command line",
   async find({ inventory, running }) {
     const known = new Set(running.all("object", "id"));
-    // A machine makes a backend for itself if none is named.
+    // A machine creates a backend itself if none is given.
     const memory = await inventory.knownProperty("/machine", "memory-backend");
     if (typeof memory === "string") known.add(memory.replace(/^.*\//s, ""));
     return (await inventory.children("/objects"))

@@ -1,6 +1,6 @@
 /**
- * Disks are on the images of the command line, which are still there, and nothing
- * but the guest uses them.
+ * Disks are on the images of the command line, the images still exist, and
+ * nothing but the guest uses them.
  *
  * @module
  */
@@ -22,9 +22,9 @@ import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
 
 /**
- * Every drive is on the image that its command line names. An overlay that was
- * put on top, a mirror that became the disk, and another medium are not: the new
- * program would open the old image, without the guest's newest writes.
+ * Every drive is on the image that the command line names, not on an overlay, a
+ * mirror or another medium: the new program would open the old image, without
+ * the guest's newest writes.
  */
 export const diskImages: PreflightCheck = problemCheck({
   id: "disk-images",
@@ -114,12 +114,12 @@ function isOnImage(
   return medium !== undefined && medium.file === image.file;
 }
 
-/** QEMU made up the names of these drives: they are compared by their files. */
+/** QEMU generated the names of these drives, so their files are compared. */
 function changedByFile(
   named: readonly NamedDrive[],
   drives: readonly BlockDevice[],
 ): string[] {
-  // Drives on other images cannot be told from changed ones.
+  // Such a drive cannot be told from one that was changed.
   if (named.some(({ image }) => image === "unknown" || image === "remote")) {
     return [];
   }
@@ -151,7 +151,9 @@ function changeOfDrive(drive: BlockDevice, wanted: string): string {
 /** Names of descriptors, not of files. */
 const DESCRIPTORS = "/dev/fdset/";
 
-/** The files, without duplicates, that block nodes with these drivers are on. */
+/**
+ * The files, without duplicates, that block nodes with these drivers are on.
+ */
 async function imageNames(
   inventory: Inventory,
   drivers: readonly string[],
@@ -169,9 +171,8 @@ async function imageNames(
 const ON_FILES = ["file", "host_device", "host_cdrom"];
 
 /**
- * Images are still found by their names, by which the new program opens them. A
- * file that has been renamed, deleted or replaced would be missing, or would be
- * another disk.
+ * Images still have their names: the new program opens them by name. If a file
+ * was renamed, deleted or replaced, it would find no disk or another one.
  */
 export const diskFiles: PreflightCheck = problemCheck({
   id: "disk-files",
@@ -189,11 +190,11 @@ export const diskFiles: PreflightCheck = problemCheck({
   },
 });
 
-/** A lock that is listed twice is not so every time; a foreign one is. */
+/** /proc/locks may show a lock twice by chance; a foreign lock stays. */
 const LOOKS = 3;
 
 /**
- * Nobody else has locked an image that the VM writes to. A VM that is paused may
+ * No other process has locked an image that the VM writes to. A paused VM may
  * have no lock itself, and the new program would not get one.
  */
 export const imageLocks: PreflightCheck = problemCheck({
@@ -218,9 +219,9 @@ export const imageLocks: PreflightCheck = problemCheck({
 });
 
 /**
- * QEMU's bytes for "I write" and for "nobody else may": each permission has a
- * byte from 100 on, each that is denied to others one from 200 on
- * (block/file-posix.c).
+ * The bytes that QEMU locks for "I write" and for "nobody else may write". Each
+ * permission has a byte from 100 on, and each permission that is denied to
+ * others has one from 200 on (block/file-posix.c).
  */
 const WRITE_BYTES = [101, 201];
 
@@ -270,7 +271,7 @@ export const blockJobs: PreflightCheck = problemCheck({
   },
 });
 
-/** Nobody outside uses a disk by NBD or vhost-user. */
+/** No disk is exported over NBD or vhost-user. */
 export const blockExports: PreflightCheck = problemCheck({
   id: "block-exports",
   ok: "no disk is exported",
@@ -282,7 +283,9 @@ export const blockExports: PreflightCheck = problemCheck({
   },
 });
 
-/** The blocks written since the last backup are still known after the update. */
+/**
+ * The blocks written since the last backup are still known after the update.
+ */
 export const dirtyBitmaps: PreflightCheck = problemCheck({
   id: "dirty-bitmaps",
   verdict: "warn",

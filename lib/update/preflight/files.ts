@@ -1,4 +1,4 @@
-/** The files that the new program reads or makes at its start. @module */
+/** The files that the new program reads or creates at its start. @module */
 
 import {
   type CommandLine,
@@ -44,7 +44,7 @@ const READ_BY_KEY: Readonly<Record<string, readonly string[]>> = {
 const HOST_DEVICES = ["serial", "parallel"];
 const OLD_PIPE = /^pipe:(.*)$/;
 
-/** The only object that makes its file. */
+/** The only object that creates its file. */
 const DUMP = "filter-dump";
 
 export const argumentFiles: PreflightCheck = problemCheck({
@@ -107,7 +107,9 @@ function chardevPaths(
     .flatMap((it) => it.get("path") ?? []);
 }
 
-/** The folders of logs, sockets and pid files, which are made anew, are there. */
+/**
+ * The folders of logs, sockets and pid files, which are created again, exist.
+ */
 export const argumentFolders: PreflightCheck = problemCheck({
   id: "argument-folders",
   ok: "folders that arguments name are there",
@@ -123,11 +125,11 @@ export const argumentFolders: PreflightCheck = problemCheck({
   },
 });
 
-/** Options whose whole value is the name of a file that is made. */
+/** Options whose whole value is the name of a file that is created. */
 const MADE = ["D", "pidfile"];
 const VNC_SOCKET = /^unix:(.*)$/;
 
-/** Every file that the new program makes, or opens if it is there. */
+/** Every file that the new program creates, or opens if it exists. */
 function madeFiles(commandLine: CommandLine): string[] {
   return [
     ...commandLine.texts(...MADE),
@@ -165,7 +167,10 @@ function folderOf(path: string): string {
   return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
-/** Firmware in a file is as large as the VM's; otherwise it would not load. */
+/**
+ * A firmware file is as large as the VM's firmware; otherwise it would not
+ * load.
+ */
 export const firmware: PreflightCheck = {
   id: "firmware",
   async run({ next, files, inventory }) {
@@ -207,7 +212,7 @@ async function firmwareSize(inventory: Inventory): Promise<number | undefined> {
 
 /**
  * A VM that gave up root opened its files before that. The new program has to
- * open them as the VM's user, and so has the old one in a rollback.
+ * open them as the VM's user, and in a rollback so does the old one.
  */
 export const reopening: PreflightCheck = {
   id: "reopening",
@@ -235,7 +240,7 @@ const MAY_SEARCH = 1;
 
 const BY_ACCESS_MODE = [MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE];
 
-/** Links of descriptors that are no paths: memfds and deleted files. */
+/** Links of descriptors that are not paths: memfds and deleted files. */
 const NO_PATH = /^(?!\/)|^\/memfd:| \(deleted\)$/;
 
 async function inaccessibleTo(
@@ -245,7 +250,8 @@ async function inaccessibleTo(
   const { files } = context;
   const closed = new Set<string>();
   for (const [number, { link, info }] of await files.open()) {
-    // What stays open over an exec was passed to QEMU, or is not opened again.
+    // A file that stays open over an exec was passed in, or is not opened
+    // again.
     const opened = NO_PATH.test(link) ? undefined : await files.info(number);
     if (opened?.closesOnExec !== true) continue;
     const wanted = BY_ACCESS_MODE[opened.flags & O_ACCMODE] ??

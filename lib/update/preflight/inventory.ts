@@ -11,7 +11,7 @@ const TOTAL_TIMEOUT_MS = 30_000;
 /** For one of them. */
 const QUERY_TIMEOUT_MS = 10_000;
 
-/** More of anything no VM has; a list is walked, and asked about. */
+/** No VM has more of anything; each item may need further queries. */
 const MAX_ITEMS = 4096;
 
 /** A child of an object in the QOM tree. */
@@ -31,7 +31,7 @@ export class UnlikelyAnswerError extends Error {
   override readonly name = "UnlikelyAnswerError";
 }
 
-/** What the monitor says of the VM; each thing is asked once. */
+/** What the monitor says about the VM; each query is sent once. */
 export class Inventory {
   readonly #deadline = performance.now() + TOTAL_TIMEOUT_MS;
   readonly #answers = new Map<string, Promise<Json>>();
@@ -39,7 +39,7 @@ export class Inventory {
   constructor(private readonly client: QmpClient) {}
 
   /**
-   * Asks, or repeats the answer.
+   * Sends a query, or returns the answer of before.
    *
    * @throws {QmpError}
    */
@@ -101,7 +101,7 @@ export class Inventory {
     return ifKnown(this.property(path, property));
   }
 
-  /** What -device and device_add made, with an id or without. */
+  /** The devices of -device and device_add, with an id or without. */
   async devices(): Promise<QomChild[]> {
     return [
       ...await this.children("/machine/peripheral"),
@@ -109,7 +109,7 @@ export class Inventory {
     ];
   }
 
-  /** Those that came after the start. */
+  /** Those that were added after the start. */
   async hotPlugged(): Promise<QomChild[]> {
     const devices = await this.devices();
     const late = await Promise.all(

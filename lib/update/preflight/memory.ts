@@ -1,4 +1,8 @@
-/** Guest RAM can be preserved, and a second program has room to start. @module */
+/**
+ * Guest RAM can be preserved, and a second program has room to start.
+ *
+ * @module
+ */
 
 import {
   hasRoomToTry,
@@ -23,7 +27,7 @@ import type { QomChild } from "./inventory.ts";
 const MIB = 1024 ** 2;
 
 /**
- * A program can start where the VM is: in a control group that is full the
+ * A program can start in the VM's control group. If the group is full, the
  * kernel kills the new program, and then the old one as well.
  */
 export const memoryRoom: PreflightCheck = {
@@ -53,7 +57,7 @@ export const memoryRoom: PreflightCheck = {
   },
 };
 
-/** Its pages cannot be given to another program at all. */
+/** Its pages cannot be handed over to another program. */
 const ENCLAVE = "memory-backend-epc";
 
 /**
@@ -72,7 +76,7 @@ export function sharingRemedy({ running }: CheckContext): string {
   return `Restart the VM once with ${sharingWords(running)}`;
 }
 
-/** RAM that cannot be preserved, in a phrase each. */
+/** RAM that cannot be preserved, each in a phrase. */
 export async function* lostRam(context: CheckContext): AsyncIterable<string> {
   const { inventory } = context;
   const backends = (await inventory.children("/objects"))

@@ -65,7 +65,7 @@ async function activeMigration(
   return IDLE.includes(status ?? "none") ? undefined : status;
 }
 
-/** With one of these on, QEMU refuses cpr-exec, or loses the VM in it. */
+/** With one of these, QEMU refuses cpr-exec, or loses the VM. */
 const HARMFUL = [
   "background-snapshot",
   "dirty-bitmaps",
@@ -95,7 +95,7 @@ export const capabilities: PreflightCheck = problemCheck({
   },
 });
 
-/** There is room for the VM's state: the run directory is made to find out. */
+/** There is room for the VM's state; a run directory is created to find out. */
 export const stateRoom: PreflightCheck = {
   id: "state-room",
   async run({ facts }) {
@@ -137,7 +137,7 @@ export const blockers: PreflightCheck = {
     } finally {
       await client.execute("migrate-set-parameters", { mode });
     }
-    // The check "memory-backends" says the same of RAM in fewer words.
+    // The check "memory-backends" reports this RAM more briefly.
     const isKnown = (await Array.fromAsync(lostRam(context))).length > 0;
     const reasons = [...found].filter((it) => !isKnown || !OF_RAM.test(it));
     if (reasons.length > 0) {

@@ -189,7 +189,9 @@ function forwardOptions(commandLine: CommandLine): string[] {
   );
 }
 
-/** Protocol, address and ports in one form; undefined if they cannot be told. */
+/**
+ * Protocol, address and ports in one form; undefined if they cannot be told.
+ */
 function forwardIn(pattern: RegExp, written: string): string | undefined {
   const found = pattern.exec(written);
   if (found === null) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The new program: a file that the kernel can execute, asked what it is and what it
- * knows.
+ * The new program: a file that the kernel can execute, asked what it is and
+ * what it knows.
  *
  * @module
  */
@@ -26,8 +26,8 @@ const BINARY_REMEDY = "Name an executable file for this machine with --binary";
 
 /**
  * The new program is a file that the kernel can execute. A file that is
- * executable by its mode only is run by execvp as a shell script, whatever is in
- * it: the VM's process would become a shell with a syntax error.
+ * executable by its mode only is run by execvp as a shell script, whatever is
+ * in it: the VM's process would become a shell with a syntax error.
  *
  * ```
  *   7f 45 4c 46  class data ... | e_type e_machine      ELF
@@ -132,7 +132,7 @@ export function executableFormat(head: Uint8Array): ExecutableFormat {
 const FIRST = { major: 10, minor: 2 };
 
 /** The embedded machine runs on cprctl itself. */
-export const NOT_QEMU = skipped("the VM is not QEMU's");
+export const NOT_QEMU = skipped("the VM does not run on QEMU");
 
 const NO_PROGRAM = skipped("there is no new program to ask");
 
@@ -180,7 +180,7 @@ export const newMachine: PreflightCheck = {
   run(context) {
     const { machine } = context.facts;
     return machine === undefined
-      ? skipped("the VM does not tell its machine type")
+      ? skipped("the VM does not report its machine type")
       : requireListed(context, "machine", machine);
   },
 };

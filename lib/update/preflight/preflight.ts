@@ -1,11 +1,11 @@
 /**
  * Looks for what would lose or refuse a VM, before anything is touched.
  *
- * To add a check, write it in the file of its subject, with `problemCheck` if it
- * lists what is wrong, and add it to `CHECKS` below. A check leaves the VM as it
- * finds it. It need not handle a query that this QEMU does not know, a command
- * line that cannot be parsed, or a file that we may not read: then it is reported
- * as skipped. Its id is part of the report and never changes.
+ * To add a check, write it in the file of its subject, with `problemCheck` if
+ * it lists what is wrong, and add it to `CHECKS` below. A check leaves the VM
+ * as it finds it. It need not handle a query that this QEMU does not know, a
+ * command line that cannot be parsed, or a file that we may not read: then it
+ * is reported as skipped. Its id is part of the report and never changes.
  *
  * @module
  */

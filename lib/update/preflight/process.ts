@@ -1,4 +1,8 @@
-/** The VM's process: whether we may hold it, and who else watches over it. @module */
+/**
+ * The VM's process: whether we may hold it, and who else watches over it.
+ *
+ * @module
+ */
 
 import { PidFd } from "../../../ffi/process.ts";
 import { ifPossible } from "../../../ffi/libc.ts";

@@ -176,8 +176,8 @@ async function unknownKeys(
 }
 
 /**
- * The keys that one use of an option sets: properties of a type, or options of a
- * network backend. A program checks all other options when it reads them.
+ * The keys that one use of an option sets: properties of a type, or options of
+ * a network backend. A program checks all other options when it reads them.
  */
 export interface OptionUse {
   /** As people write it, such as `-device "virtio-net-pci"`. */

@@ -45,8 +45,8 @@ async function areStopped(process: ProcessHandle): Promise<boolean> {
 }
 
 /**
- * Such as "process 12 ended: killed by SIGSEGV"; without the reason if the system
- * does not report it.
+ * Such as "process 12 ended: killed by SIGSEGV"; without the reason if the
+ * system does not report it.
  */
 export async function howItEnded(process: ProcessHandle): Promise<string> {
   const what = `process ${process.pid} ended`;

@@ -123,8 +123,8 @@ export function requireSameNow(it: Identity): void {
 }
 
 /**
- * Makes sure that a process still has the same user, even if it executes another
- * program by now.
+ * Makes sure that a process still has the same user, even if it executes
+ * another program by now.
  *
  * @throws {UpdateProblem}
  */
@@ -198,10 +198,10 @@ export function credentialsOf(
     const told = MEMBERS_OF_STATUS.map((it, at) => `${it} ${ids[at]}`);
     throw new UpdateProblem(
       "several-users",
-      `Process ${pid} has several ${what} at once: ${told.join(", ")}`,
+      `Process ${pid} has several ${what}: ${told.join(", ")}`,
       {
-        remedy: "Look at the process: no VM has a set-user-ID or " +
-          "set-group-ID program",
+        remedy: "Look at the process: a VM does not run a " +
+          "set-user-ID or set-group-ID program",
       },
     );
   };
@@ -209,8 +209,8 @@ export function credentialsOf(
 }
 
 /**
- * A VM that root started may have given up root since then. Any other VM must have
- * the same user as when it opened its monitor.
+ * A VM that root started may have given up root since then. Any other VM must
+ * have the same user as when it opened its monitor.
  */
 function requireOpener(
   { pid, credentials: { uid, gid } }: Identity,
@@ -230,7 +230,7 @@ function requireOpener(
   throw new UpdateProblem(
     "not-dumpable",
     `Process ${pid} of user ${uid} is hidden from that user (it is not ` +
-      "dumpable), as a program is that has more rights than its user",
+      "dumpable), like a program that has more rights than its user",
     {
       remedy: "Start the VM with a program that has neither set-user-ID nor " +
         "file capabilities",
@@ -247,7 +247,7 @@ function privileged(pid: number): UpdateProblem {
     "privileged-program",
     `Process ${pid} executes a program that gave it another user or group ` +
       "(set-user-ID or set-group-ID)",
-    { remedy: "Look at the process: no VM is started by such a program" },
+    { remedy: "Look at the process: a VM is not started by such a program" },
   );
 }
 
@@ -257,7 +257,10 @@ function changed(
 ): UpdateProblem {
   return new UpdateProblem(
     "process-changed",
-    `Process ${pid} is not what it was when it was looked at: ${what}`,
-    { remedy: "Look at the process; if it is a VM still, run it again" },
+    `Process ${pid} has changed since it was examined: ${what}`,
+    {
+      remedy:
+        "Look at the process; if it is still a VM, run the same command again",
+    },
   );
 }

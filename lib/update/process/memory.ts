@@ -1,9 +1,10 @@
 /**
  * Writes the memory of a VM's process, through /proc/PID/mem.
  *
- * The process may execute another program at any moment, even one with the rights
- * of another user. Opening the file fixes the image whose memory is written: that
- * is done only if the image was the user's own before and after the opening.
+ * The process may execute another program at any moment, even one with the
+ * rights of another user. Opening the file fixes the image whose memory is
+ * written: that is done only if the image was the user's own before and after
+ * the opening.
  *
  * @module
  */
@@ -59,7 +60,7 @@ async function openMemory({ pid, owner }: OwnedProcess): Promise<Deno.FsFile> {
   if (!isItsOwn || readStatSync(pid).image !== image) {
     throw new UpdateProblem(
       "process-changed",
-      `Process ${pid} is not what it was when it was looked at`,
+      `Process ${pid} has changed since it was examined`,
     );
   }
   stack.move();

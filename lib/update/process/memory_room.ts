@@ -1,6 +1,6 @@
 /**
- * How much more memory a process may use before its control groups limit it: the
- * smallest room in its own group and all groups above it.
+ * How much more memory a process may use before its control groups limit it:
+ * the smallest room in its own group and all groups above it.
  *
  * ```
  *                        version 1                 version 2
@@ -40,12 +40,14 @@ export interface MemoryRoom {
  */
 export const START_BYTES = 8 * 1024 ** 2;
 
-/** For trial runs in the VM's control group: two programs at once, and cprctl. */
+/**
+ * For trial runs in the VM's control group: two programs at once, and cprctl.
+ */
 const TRIAL_BYTES = 4 * START_BYTES;
 
 /**
- * Whether other programs may start in a process's control groups: without enough
- * room, the kernel would kill the largest process, which is the VM.
+ * Whether other programs may start in a process's control groups: without
+ * enough room, the kernel would kill the largest process, which is the VM.
  */
 export function hasRoomToTry(pid: number): boolean {
   return (memoryRoom(pid)?.left ?? Infinity) >= TRIAL_BYTES;
@@ -160,7 +162,9 @@ function read(folder: string, name: string, otherwise = Infinity): number {
   return bytes < NO_LIMIT ? bytes : Infinity;
 }
 
-/** The root group has few of these files; one without the controller has none. */
+/**
+ * The root group has few of these files; one without the controller has none.
+ */
 function content(folder: string, name: string): string | undefined {
   return ifThereSync(() => Deno.readTextFileSync(`${folder}/${name}`));
 }

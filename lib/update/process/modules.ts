@@ -70,9 +70,9 @@ export function parseModules(maps: string): MappedModule[] {
 }
 
 /**
- * Opens the files of the modules that a process has loaded, even if another file
- * is at the path now. A file that the user may not open is left out: the old
- * program receives these files in a rollback.
+ * Opens the files of the modules that a process has loaded, even if another
+ * file is at the path now. A file that the user may not open is left out: the
+ * old program receives these files in a rollback.
  *
  * @param user the user of the process
  */
@@ -103,7 +103,9 @@ export function isReplaced({ path, file }: KeptModule): boolean {
   return now === undefined || !isSameIdentity(now.stat(), file.stat());
 }
 
-/** Opens it on another thread: the process may have locked its address space. */
+/**
+ * Opens it on another thread: the process may have locked its address space.
+ */
 async function openRange(
   pid: number,
   range: string,

@@ -1,14 +1,15 @@
 /**
- * Keeps the old program's address space until the guest runs on the new program.
+ * Keeps the old program's address space until the guest runs on the new
+ * program.
  *
  * The kernel tears an address space down when its last user releases it, which
  * takes about 50 ms for each mapped gigabyte. An exec waits for that, and the
- * guest waits for the exec, unless there is another user: us. Guest RAM itself is
- * not affected, since it is in files. Neither is a rollback: it starts the old
- * program next to the kept address space, as the exec started the new one.
+ * guest waits for the exec, unless there is another user: us. Guest RAM itself
+ * is not affected, since it is in files. Neither is a rollback: it starts the
+ * old program next to the kept address space, as the exec started the new one.
  *
- * Meanwhile the memory of both programs counts in the process's control group. If
- * there is no room for both, the kernel would kill the new program: then the
+ * Meanwhile the memory of both programs counts in the process's control group.
+ * If there is no room for both, the kernel would kill the new program: then the
  * address space is not kept, and the guest waits.
  *
  * @module
@@ -27,8 +28,8 @@ const MAXIMUM_MAPS = 16 * 1024 * 1024;
 const TIMEOUT_MS = 1_000;
 
 /**
- * Mappings that only hold memory. A mapped device or socket would still be in use
- * when the new program opens it.
+ * Mappings that only hold memory. A mapped device or socket would still be in
+ * use when the new program opens it.
  */
 const MEMORY = [
   /^$/, // anonymous
@@ -44,8 +45,8 @@ export class OldMemory implements AsyncDisposable {
   private constructor(private readonly held: AddressSpacePin | undefined) {}
 
   /**
-   * Keeps the address space of a process. If that is not possible, or there is no
-   * room, it keeps nothing: the guest then waits a little longer.
+   * Keeps the address space of a process. If that is not possible, or there is
+   * no room, it keeps nothing: the guest then waits a little longer.
    */
   static async keep(pid: number): Promise<OldMemory> {
     try {

@@ -1,6 +1,6 @@
 /**
- * The systemd service of a VM, and what systemd does when the VM's process ends.
- * It does end in a rollback: the old program becomes another process.
+ * The systemd service of a VM, and what systemd does when the VM's process
+ * ends. It does end in a rollback: the old program becomes another process.
  *
  * @module
  */
@@ -34,9 +34,9 @@ export function staysInPlace(
 }
 
 /**
- * The groups that the next process of a VM can be in. Systemd removes the groups
- * that it uses to track a service when the service ends, with all processes in
- * them.
+ * The groups that the next process of a VM can be in. Systemd removes the
+ * groups that it uses to track a service when the service ends, with all
+ * processes in them.
  */
 export function lastingGroups(
   vm: { readonly service: Service | undefined },

@@ -16,10 +16,10 @@ export function isNamedQemu(path = ""): boolean {
 }
 
 /**
- * The path of the program that the VM would be started with now. It is the path of
- * the running program, unless QEMU was started through a link, as with versioned
- * installations, and the link leads to another QEMU now. If the first word differs
- * from the program for any other reason, a wrapper was used.
+ * The path of the program that the VM would be started with now. It is the path
+ * of the running program, unless QEMU was started through a link, as with
+ * versioned installations, and the link leads to another QEMU now. If the first
+ * word differs from the program for any other reason, a wrapper was used.
  *
  * @returns a path as the VM sees it
  */
@@ -47,8 +47,9 @@ export async function successorOf(
 const LIBRARY = /^(\/.*\.so(?:\.[\w.]+)?) \(deleted\)$/;
 
 /**
- * The libraries in use by a process that were replaced or deleted on disk since,
- * for example by a security update. None if there are too many mappings to read.
+ * The libraries in use by a process that were replaced or deleted on disk
+ * since, for example by a security update. None if there are too many mappings
+ * to read.
  */
 export async function replacedLibraries(pid: number): Promise<string[]> {
   let maps: string;

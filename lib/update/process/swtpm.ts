@@ -1,6 +1,6 @@
 /**
- * Finds the programs that emulate a VM's TPM (swtpm), by what /proc says about them.
- * Any local process may use that name; the caller decides which to trust.
+ * Finds the programs that emulate a VM's TPM (swtpm), by what /proc says about
+ * them. Any local process may use that name; the caller decides which to trust.
  *
  * @module
  */

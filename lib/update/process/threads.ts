@@ -1,8 +1,8 @@
 /**
  * The threads of a VM. An exec ends all but one, and so loses the scheduling,
- * affinity and control groups that the administrator gave to each. Every vCPU and
- * iothread has a name that outlives its thread: the next thread with that name is
- * given the same settings.
+ * affinity and control groups that the administrator gave to each. Every vCPU
+ * and iothread has a name that outlives its thread: the next thread with that
+ * name is given the same settings.
  *
  * @module
  */
@@ -60,8 +60,8 @@ export async function readThreads(
 }
 
 /**
- * Gives a VM's present threads the settings of those that had the same names. Runs
- * within the downtime: one round trip, and only what differs is set.
+ * Gives a VM's present threads the settings of those that had the same names.
+ * Runs within the downtime: one round trip, and only what differs is set.
  *
  * @returns a warning for each setting that could not be restored
  * @throws {UpdateProblem} when the VM has more vCPUs than it had
@@ -77,19 +77,24 @@ export async function restoreThreads(
   } catch (error) {
     // A VM with other settings is better than one that does not run.
     if (!(error instanceof QmpError)) throw error;
-    return [`No thread got back its place: ${messageOf(error)}`];
+    return [
+      `The settings of threads could not be restored: ${messageOf(error)}`,
+    ];
   }
   refuseMoreCpus(records, threads);
   const successors = new Map<number, number>();
   return records.flatMap(({ name, tid: before, placement, cgroups }) => {
     const tid = threads.get(name);
-    if (tid === undefined) return [`The VM has no ${name} any more`];
-    // The monitor chooses the names: one thread's settings must not go to several.
+    if (tid === undefined) return [`The VM no longer has its ${name}`];
+    // The monitor chooses the names: one thread's settings must not go to
+    // several.
     const successor = before === undefined
       ? tid
       : successors.get(before) ?? tid;
     if (successor !== tid) {
-      return [`The ${name} shared a thread, whose place another one has now`];
+      return [
+        `The ${name} shared a thread, and has its own now: its settings are not restored`,
+      ];
     }
     if (before !== undefined) successors.set(before, tid);
     // Groups first: a cpuset removes CPUs that it does not allow.
@@ -97,9 +102,7 @@ export async function restoreThreads(
       ...joinCgroups("thread", tid, cgroups),
       ...givePlacement(tid, placement),
     ];
-    return problems.map((problem) =>
-      `The ${name} did not get back its ${problem}`
-    );
+    return problems.map((problem) => `The ${name} lost its ${problem}`);
   });
 }
 
@@ -110,7 +113,9 @@ export function vcpuThreads(records: readonly ThreadRecord[]): number[] {
   );
 }
 
-/** A state with fewer vCPUs loads: the guest would not know about the others. */
+/**
+ * A state with fewer vCPUs loads: the guest would not know about the others.
+ */
 function refuseMoreCpus(
   before: readonly ThreadRecord[],
   now: ReadonlyMap<string, number>,
@@ -126,8 +131,8 @@ function refuseMoreCpus(
 }
 
 /**
- * The threads that have a name. IDs from the monitor are not trusted: those that
- * are not threads of the process are left out.
+ * The threads that have a name. IDs from the monitor are not trusted: those
+ * that are not threads of the process are left out.
  */
 async function namedThreads(
   client: Executor,

@@ -8,9 +8,9 @@
  * anything else              in the VM's own confinement, or not at all
  * ```
  *
- * A program is not harmless because it is root's: a VM's process may execute any
- * of them, and the options that ask a QEMU for its version mean other things to
- * other programs.
+ * A program is not harmless because it is root's: a VM's process may execute
+ * any of them, and the options that ask a QEMU for its version mean other
+ * things to other programs.
  *
  * @module
  */

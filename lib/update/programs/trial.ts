@@ -1,7 +1,7 @@
 /**
- * Starts a QEMU as the VM would be started with it, without touching anything of
- * the VM's: once with its whole command line, which it reads before it prints
- * its version, and once without a machine, to be asked a few questions.
+ * Starts a QEMU as the VM would be started with it, without touching anything
+ * of the VM's: once with its whole command line, which it reads before it
+ * prints its version, and once without a machine, to be asked a few questions.
  *
  * ```
  * PROGRAM the command line … -version       options and their parameters

@@ -128,7 +128,9 @@ async function requireLoading(
   }
 }
 
-/** @throws {NeedsPersonError} without a standby, or when the guest may have run */
+/**
+ * @throws {NeedsPersonError} without a standby, or when the guest may have run
+ */
 function requireNotRun(unfinished: Unfinished): undefined {
   const { journal: { vm }, standby, process, mayHaveRun } = unfinished;
   if (standby === undefined) throw noStandby(unfinished);

@@ -59,7 +59,9 @@ export function readOrder<Kind extends Order>(number: number): Kind {
   return JSON.parse(text) as Kind;
 }
 
-/** The part of an order that tells the files of a context, once given numbers. */
+/**
+ * The part of an order that tells the files of a context, once given numbers.
+ */
 export function orderFiles(
   { cwd, namespaces, modules }: ContextFiles,
   give: (number: number) => number,

@@ -35,8 +35,8 @@ export interface SandboxStart {
   /** The program, searched for as the VM would, and its arguments. */
   readonly argv: readonly string[];
   /**
-   * Execute the VM's running program instead of `argv[0]`, with this directory of
-   * this user for its modules, if their files were replaced.
+   * Execute the VM's running program instead of `argv[0]`, with this directory
+   * of this user for its modules, if their files were replaced.
    */
   readonly moduleFolder?: string;
   /** Its whole environment. */

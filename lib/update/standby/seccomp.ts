@@ -64,8 +64,8 @@ export function enterSeccomp({ filters }: Seccomp): void {
 /**
  * Prints the filters of a process as a JSON array of base64 texts, the oldest
  * first. This needs a process of its own: it has to trace the other one, and
- * would hang in the kernel if that one hangs in an exec. Then it is killed, which
- * also ends the tracing.
+ * would hang in the kernel if that one hangs in an exec. Then it is killed,
+ * which also ends the tracing.
  *
  * @param args the pid of the process
  * @returns the exit code

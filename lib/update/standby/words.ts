@@ -1,6 +1,6 @@
 /**
- * The internal subcommands. A file of their own: `cprctl exec`, which runs within
- * the downtime, loads it as well.
+ * The internal subcommands. A file of their own: `cprctl exec`, which runs
+ * within the downtime, loads it as well.
  *
  * @module
  */

@@ -250,8 +250,8 @@ interface SavedRunState {
 
 /**
  * Finds the run state in section "globalstate". It may be newer than the last
- * reply to query-status. QEMU aborts when it loads some of them, such as "debug"
- * (a breakpoint): these are replaced by "paused" in the bytes.
+ * reply to query-status. QEMU aborts when it loads some of them, such as
+ * "debug" (a breakpoint): these are replaced by "paused" in the bytes.
  *
  * @returns undefined if there is none
  */

@@ -169,8 +169,8 @@ export class Source implements Disposable {
   }
 
   /**
-   * Has the source save the devices and execute the new program. The exec closes
-   * the monitor's connection.
+   * Has the source save the devices and execute the new program. The exec
+   * closes the monitor's connection.
    *
    * @param terminals character devices whose pty is closed before the exec
    * @throws {RolledBackError} when the exec failed and the VM is as before

@@ -21,8 +21,8 @@ export async function peripherals(
 }
 
 /**
- * The QOM paths of an object's children whose name, or type, matches; none if the
- * program has no such object.
+ * The QOM paths of an object's children whose name, or type, matches; none if
+ * the program has no such object.
  */
 export async function childrenOf(
   client: Executor,

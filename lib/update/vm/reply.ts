@@ -25,7 +25,9 @@ export function objectsIn(reply: Json | undefined): JsonObject[] {
   return asArray(reply).filter(isObject);
 }
 
-/** The reply to a command; undefined if the program refuses or does not know it. */
+/**
+ * The reply to a command; undefined if the program refuses or does not know it.
+ */
 export async function ifKnown<Reply>(
   reply: Promise<Reply>,
 ): Promise<Reply | undefined> {

@@ -133,10 +133,10 @@ Deno.test("compat: a program that is no QEMU is not asked", async () => {
   assertEquals([check?.verdict, dumps], ["skipped", [0, 0]]);
 });
 
-Deno.test("compat: a VM that does not tell its types is skipped", async () => {
+Deno.test("compat: a VM that does not report its types is skipped", async () => {
   const { check } = await compat([program(OLD), program({})], { tree: "" });
   assertEquals(check?.verdict, "skipped");
-  assertStringIncludes(check?.detail ?? "", "does not tell its types");
+  assertStringIncludes(check?.detail ?? "", "does not report its types");
 });
 
 /** Makes a process that has a file open whose name is that of a device. */

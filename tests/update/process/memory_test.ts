@@ -30,7 +30,7 @@ Deno.test("the memory of another user's process is not written", async () => {
   await assertRejects(
     () => writeMemory(vm, memory.address, Uint8Array.of(1)),
     UpdateProblem,
-    "is not what it was",
+    "has changed since",
   );
   assertEquals([...memory.bytes], [0, 0, 0]);
   assertEquals(await canWriteMemory(vm), false);

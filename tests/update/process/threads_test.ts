@@ -80,8 +80,8 @@ Deno.test("a monitor cannot name another process's threads", async () => {
   assertEquals(
     await restoreThreads(monitor([victim.pid]), vm.pid, honest),
     [
-      "The VM has no vCPU 0 any more",
-      'The VM has no iothread "io" any more',
+      "The VM no longer has its vCPU 0",
+      'The VM no longer has its iothread "io"',
     ],
   );
   assertEquals(readPlacement(victim.pid), before);
@@ -96,8 +96,8 @@ Deno.test("a placement that cannot be restored is a warning", async () => {
     cgroups: { "no-such-controller": "/a" },
   }));
   assertEquals(await restoreThreads(monitor([]), vm.pid, wrong), [
-    'The main thread did not get back its cgroup "/a": not mounted',
-    "The main thread did not get back its CPUs: Invalid argument",
+    'The main thread lost its cgroup "/a": not mounted',
+    "The main thread lost its CPUs: Invalid argument",
   ]);
 });
 
@@ -109,10 +109,10 @@ Deno.test("a monitor that cannot list threads is no error", async () => {
       Promise.reject(new QmpCommandError(command, "GenericError", "no")),
   };
   assertEquals(await restoreThreads(silent, vm.pid, records), [
-    'No thread got back its place: Command "query-cpus-fast" failed: no',
+    'The settings of threads could not be restored: Command "query-cpus-fast" failed: no',
   ]);
   assertEquals(await restoreThreads(monitor([-1]), vm.pid, records), [
-    "No thread got back its place: Cannot understand the answer to " +
+    "The settings of threads could not be restored: Cannot understand the answer to " +
     '"query-cpus-fast": member "0.thread-id": Invalid value: Expected >=1 ' +
     "but received -1",
   ]);
@@ -161,6 +161,6 @@ Deno.test("a placement is restored on one thread only", async () => {
       Deno.pid,
       records,
     ),
-    ["The vCPU 1 shared a thread, whose place another one has now"],
+    ["The vCPU 1 shared a thread, and has its own now: its settings are not restored"],
   );
 });
