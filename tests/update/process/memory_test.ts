@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Mapping } from "../../../ffi/mapping.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { until } from "../../../testing/program/until.ts";
 import { UpdateProblem } from "../../../lib/update/error.ts";
 import {
   canWriteMemory,
@@ -34,4 +36,33 @@ Deno.test("the memory of another user's process is not written", async () => {
   );
   assertEquals([...memory.bytes], [0, 0, 0]);
   assertEquals(await canWriteMemory(vm), false);
+});
+
+Deno.test("the memory of a set-user-ID program is not written", {
+  ignore: owner.uid !== 0,
+}, async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  try {
+    await Deno.chmod(folder, 0o755);
+    const file = `${folder}/sleep`;
+    await Deno.copyFile("/bin/sleep", file);
+    await Deno.chown(file, 65533, 65533);
+    await Deno.chmod(file, 0o4755);
+    const user = ["setpriv", "--reuid=65534", "--regid=65534"];
+    using child = spawn([...user, "--clear-groups", file, "1000"], {
+      descriptors: new Map(),
+    });
+    const comm = `/proc/${child.pid}/comm`;
+    await until(
+      "the program is executed",
+      20_000,
+      () => Deno.readTextFileSync(comm) === "sleep\n",
+    );
+    for (const uid of [65533, 65534]) {
+      const vm = { pid: child.pid, owner: { uid, gid: 65534 } };
+      assertEquals(await canWriteMemory(vm), false);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
