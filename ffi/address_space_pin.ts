@@ -128,6 +128,6 @@ function faultsOf(page: bigint): Fd {
 }
 
 function control(faults: Fd, request: bigint, words: bigint[]): void {
-  const argument = new Uint8Array(BigUint64Array.from(words).buffer);
+  const argument = BigUint64Array.from(words);
   call("ioctl", [faults.number, request, argument], faults.number);
 }

@@ -51,7 +51,7 @@ export function setCapabilities(wanted: ThreadCapabilities): void {
     data.setUint32(4 * at, Number(set & LOW), true);
     data.setUint32(DATA_SIZE + 4 * at, Number(set >> HIGH_SHIFT), true);
   }
-  call("capset", [new Uint8Array(header.buffer), new Uint8Array(data.buffer)]);
+  call("capset", [header, data]);
 }
 
 /**

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { environmentVector, withVariables } from "./environment.ts";
+import { environ, environmentVector } from "./environment.ts";
 import { call, check, libc } from "./libc.ts";
 import type { Limit } from "./limits.ts";
 import { cString, cStringVector } from "./memory.ts";
@@ -31,6 +31,7 @@ import {
   openFilesAtStart,
   openFilesVariable,
   withOpenFiles,
+  withOpenFilesVariable,
 } from "./open_files.ts";
 import { SIGNALS } from "./signals.ts";
 
@@ -80,16 +81,12 @@ export function execvp(
       ...openFilesVariable(openFiles, options.environment),
     });
 
-  using _own = withVariables(
-    environment === undefined
-      ? openFilesVariable(openFiles, Deno.env.toObject())
-      : {},
-  );
+  using _own = environment === undefined
+    ? withOpenFilesVariable(openFiles)
+    : undefined;
   using _openFiles = withOpenFiles(openFiles);
   using _sigpipe = withDefaultAction(SIGNALS.SIGPIPE);
-  const result = environment === undefined
-    ? libc().execvp(file, words)
-    : libc().execvpe(file, words, environment);
+  const result = libc().execvpe(file, words, environment ?? environ());
   check(result, "execvp", program);
   throw new Error(`Cannot execute "${program}": execvp returned ${result}`);
 }

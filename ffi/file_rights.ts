@@ -51,7 +51,6 @@ function groupsOfThread(): Uint32Array<ArrayBuffer> {
 
 function setGroups(groups: Iterable<number>): void {
   const list = Uint32Array.from(groups);
-  const bytes = new Uint8Array(list.buffer);
   const size = BigInt(list.length);
-  check(libc().setgroups_of_thread(size, bytes), "setgroups");
+  check(libc().setgroups_of_thread(size, list), "setgroups");
 }

@@ -34,7 +34,7 @@ export interface Credentials {
  */
 export function becomeUser({ uid, gid, groups }: Credentials): void {
   const list = Uint32Array.from(groups);
-  call("setgroups", [BigInt(list.length), new Uint8Array(list.buffer)]);
+  call("setgroups", [BigInt(list.length), list]);
   call("setresgid", [gid, gid, gid], `group ${gid}`);
   call("setresuid", [uid, uid, uid], `user ${uid}`);
 }

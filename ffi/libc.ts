@@ -237,8 +237,6 @@ const SYMBOLS = {
   environ: { type: "pointer" },
   // int close(int fd)
   close: int("i32"),
-  // int execvp(const char *file, char *const argv[])
-  execvp: int("buffer", "buffer"),
   // int execvpe(const char *file, char *const argv[], char *const envp[])
   execvpe: int("buffer", "buffer", "buffer"),
   // int pipe2(int fds[2], int flags)

@@ -26,6 +26,7 @@
  * @module
  */
 
+import { withVariables } from "./environment.ts";
 import { Fd } from "./fd.ts";
 import { ifPossible, libc } from "./libc.ts";
 import { getLimit, type Limit, parseLimits, setLimit } from "./limits.ts";
@@ -105,4 +106,12 @@ export function withOpenFiles(limit: Limit): Disposable {
   const before = getLimit("NOFILE");
   setLimit("NOFILE", limit);
   return { [Symbol.dispose]: () => setLimit("NOFILE", before) };
+}
+
+/**
+ * Sets CPRCTL_OPEN_FILES in this process's own environment, if the next program
+ * needs it, until the result is disposed of.
+ */
+export function withOpenFilesVariable(limit: Limit): Disposable {
+  return withVariables(openFilesVariable(limit, Deno.env.toObject()));
 }

@@ -72,7 +72,7 @@ export class PriorityBooster implements Disposable {
         this.#mapping.address + BigInt(word * WORD_BYTES),
         FUTEX_LOCK_PI2,
         0,
-        new Uint8Array(deadline.buffer),
+        deadline,
       );
       if (result === 0) return "released";
       // The other thread's errno is not accessible.
@@ -91,8 +91,7 @@ export class PriorityBooster implements Disposable {
 /** Nanoseconds on the clock of futex deadlines. */
 function now(): bigint {
   const time = new BigInt64Array(2);
-  const bytes = new Uint8Array(time.buffer);
-  call("clock_gettime", [CLOCK_MONOTONIC, bytes]);
+  call("clock_gettime", [CLOCK_MONOTONIC, time]);
   const [seconds = 0n, nanoseconds = 0n] = time;
   return seconds * NANOSECONDS + nanoseconds;
 }

@@ -86,8 +86,7 @@ export class PidFd implements Disposable {
   exitStatus(): number | undefined {
     const info = new DataView(new ArrayBuffer(PIDFD_INFO_SIZE));
     info.setBigUint64(0, PIDFD_INFO_EXIT, true);
-    const bytes = new Uint8Array(info.buffer);
-    if (libc().ioctl(this.number, PIDFD_GET_INFO, bytes) < 0) return undefined;
+    if (libc().ioctl(this.number, PIDFD_GET_INFO, info) < 0) return undefined;
     const isThere = (info.getBigUint64(0, true) & PIDFD_INFO_EXIT) !== 0n;
     return isThere ? info.getInt32(EXIT_STATUS_AT, true) : undefined;
   }

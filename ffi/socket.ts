@@ -161,12 +161,12 @@ export class UnixSocket implements Disposable {
     let carried = descriptors;
     for (let done = 0; done < data.length;) {
       const message = Message.toSend(data.subarray(done), carried);
-      done += await this.#transfer(
-        () => libc().sendmsg(this.number, message.struct, SEND_FLAGS),
-        "sendmsg",
-        POLLOUT,
+      done += await whenReady(this.#fd, {
+        call: () => libc().sendmsg(this.number, message.struct, SEND_FLAGS),
+        syscall: "sendmsg",
+        events: POLLOUT,
         deadline,
-      );
+      });
       carried = [];
     }
   }
@@ -207,36 +207,19 @@ export class UnixSocket implements Disposable {
   ): Promise<Received> {
     const buffer = new Uint8Array(limit);
     const message = Message.toReceive(buffer, maxDescriptors);
-    const count = await this.#transfer(
-      () => libc().recvmsg(this.number, message.struct, RECEIVE_FLAGS),
-      "recvmsg",
-      POLLIN,
-      performance.now() + timeoutMs,
-      () => this.#pause?.promise,
-    );
+    const count = await whenReady(this.#fd, {
+      call: () => libc().recvmsg(this.number, message.struct, RECEIVE_FLAGS),
+      syscall: "recvmsg",
+      events: POLLIN,
+      deadline: performance.now() + timeoutMs,
+      hold: () => this.#pause?.promise,
+    });
     const descriptors = message.descriptors.map((number) => Fd.adopt(number));
     if (message.truncated && maxDescriptors > 0) {
       for (const fd of descriptors) fd.close();
       throw osError("EMSGSIZE", "recvmsg", `descriptor ${this.number}`);
     }
     return { bytes: buffer.subarray(0, count), descriptors };
-  }
-
-  /** Repeats a call until it does not return EAGAIN. */
-  async #transfer(
-    call: () => number,
-    syscall: string,
-    events: number,
-    deadline: number,
-    hold?: () => Promise<void> | undefined,
-  ): Promise<number> {
-    for (;;) {
-      for (let held = hold?.(); held !== undefined; held = hold?.()) await held;
-      const { number } = this;
-      const result = checkUnlessAgain(call, syscall, number);
-      if (result !== undefined) return result;
-      await waitUntil(this.#fd, events, deadline, syscall);
-    }
   }
 
   /** Ends this direction: the peer sees the end of the stream. */
@@ -317,17 +300,14 @@ export class UnixListener implements Disposable {
    * @throws {OsError} ETIMEDOUT, ECANCELED when closed during the wait.
    */
   async accept(timeoutMs: number): Promise<UnixSocket> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const { number } = this;
-      const accepted = checkUnlessAgain(
-        () => libc().accept4(number, null, null, SOCK_FLAGS),
-        "accept4",
-        this.path,
-      );
-      if (accepted !== undefined) return UnixSocket.adopt(Fd.adopt(accepted));
-      await waitUntil(this.#fd, POLLIN, deadline, "accept4");
-    }
+    const accepted = await whenReady(this.#fd, {
+      call: () => libc().accept4(this.number, null, null, SOCK_FLAGS),
+      syscall: "accept4",
+      subject: this.path,
+      events: POLLIN,
+      deadline: performance.now() + timeoutMs,
+    });
+    return UnixSocket.adopt(Fd.adopt(accepted));
   }
 
   [Symbol.dispose](): void {
@@ -335,29 +315,31 @@ export class UnixListener implements Disposable {
   }
 }
 
-/** The result, or undefined if the call would have to wait. */
-function checkUnlessAgain(
-  call: () => number,
-  syscall: string,
-  subject: string | number,
-): number | undefined {
-  for (;;) {
-    const result = call();
-    if (result === -EAGAIN || result === -ECONNABORTED) return undefined;
-    if (result !== -EINTR) return check(result, syscall, subject);
-  }
+/** A call that is repeated until it need not wait. */
+interface Attempt {
+  readonly call: () => number;
+  readonly syscall: string;
+  /** The descriptor, if not given. */
+  readonly subject?: string;
+  /** What to wait for. */
+  readonly events: number;
+  readonly deadline: number;
+  /** No attempt is made before this promise; undefined: at once. */
+  readonly hold?: () => Promise<void> | undefined;
 }
 
-async function waitUntil(
-  fd: WaitableFd,
-  events: number,
-  deadline: number,
-  syscall: string,
-): Promise<void> {
-  const left = deadline - performance.now();
-  const ready = await fd.wait(events, left);
-  if (ready === 0) {
-    throw osError("ETIMEDOUT", syscall, `descriptor ${fd.number}`);
+async function whenReady(fd: WaitableFd, attempt: Attempt): Promise<number> {
+  const { call, syscall, subject, events, deadline, hold } = attempt;
+  for (;;) {
+    for (let held = hold?.(); held !== undefined; held = hold?.()) await held;
+    const result = call();
+    if (result === -EINTR) continue;
+    if (result !== -EAGAIN && result !== -ECONNABORTED) {
+      return check(result, syscall, subject ?? fd.number);
+    }
+    if (await fd.wait(events, deadline - performance.now()) === 0) {
+      throw osError("ETIMEDOUT", syscall, `descriptor ${fd.number}`);
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { Child } from "./child.ts";
-import { environ, environmentVector, withVariables } from "./environment.ts";
+import { environ, environmentVector } from "./environment.ts";
 import { duplicate, type Fd, getCloexec } from "./fd.ts";
 import { call, ifPossible } from "./libc.ts";
 import { withPidNamespace } from "./namespaces.ts";
@@ -14,8 +14,8 @@ import { cString, cStringVector } from "./memory.ts";
 import { O_RDWR } from "./open_flags.ts";
 import {
   openFilesAtStart,
-  openFilesVariable,
   withOpenFiles,
+  withOpenFilesVariable,
 } from "./open_files.ts";
 import { SIGNALS } from "./signals.ts";
 
@@ -91,11 +91,9 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
     using _pids = options.newPidNamespace === true
       ? withPidNamespace()
       : undefined;
-    using _own = withVariables(
-      given === undefined
-        ? openFilesVariable(openFiles, Deno.env.toObject())
-        : {},
-    );
+    using _own = given === undefined
+      ? withOpenFilesVariable(openFiles)
+      : undefined;
     const environment = given ?? environ();
     const how = [actions.struct, attributes.struct] as const;
     call("posix_spawnp", [pid, file, ...how, words, environment], program);

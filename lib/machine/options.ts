@@ -13,6 +13,7 @@ import {
   parseArguments,
 } from "../cmdline/mod.ts";
 import type { QmpAddress } from "../qmp/mod.ts";
+import { MAXIMUM_RAM } from "./cpu/mod.ts";
 
 /** The only machine type, as named in the configuration section. */
 export const MACHINE_TYPE = "virt";
@@ -21,8 +22,6 @@ export const MACHINE_TYPE = "virt";
 export const AUX_RAM_NAME = `${MACHINE_TYPE}.aux`;
 
 const DEFAULT_RAM = 16 * 1024 * 1024;
-/** As in QEMU; the address space has 2 GiB for RAM. */
-const MAXIMUM_RAM = 2 * 1024 ** 3;
 
 /** Guest RAM of -object, or of -m alone. */
 export interface RamBackend {

@@ -92,9 +92,7 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
     },
   ),
   "migrate-set-capabilities": command(
-    {
-      capabilities: list(record({ capability: text(), state: flag() })),
-    },
+    { capabilities: list(record({ capability: text(), state: flag() })) },
     ({ capabilities }) => {
       if (machine.outgoing.underWay) {
         throw new CommandFailure("There's a migration process in progress");

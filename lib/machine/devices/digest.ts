@@ -58,6 +58,13 @@ export const DIGEST_REGISTER = {
   completed: 0x14,
 } as const;
 
+/** The registers that hold what is written to them. */
+const OPERANDS: ReadonlyMap<number, "address" | "length" | "result"> = new Map([
+  [DIGEST_REGISTER.address, "address"],
+  [DIGEST_REGISTER.length, "length"],
+  [DIGEST_REGISTER.result, "result"],
+]);
+
 /** Bits of the status register. */
 export const DIGEST_STATUS = {
   queued: 0xff,
@@ -157,13 +164,9 @@ export class DigestEngine implements Device, TimedDevice {
   read(offset: number, width: Width): number | undefined {
     if (width !== 4) return undefined;
     this.#work();
+    const operand = OPERANDS.get(offset);
+    if (operand !== undefined) return this.#state[operand];
     switch (offset) {
-      case DIGEST_REGISTER.address:
-        return this.#state.address;
-      case DIGEST_REGISTER.length:
-        return this.#state.length;
-      case DIGEST_REGISTER.result:
-        return this.#state.result;
       case DIGEST_REGISTER.status:
         return this.#status();
       case DIGEST_REGISTER.completed:
@@ -176,16 +179,9 @@ export class DigestEngine implements Device, TimedDevice {
   write(offset: number, width: Width, value: number): boolean {
     if (width !== 4) return false;
     this.#work();
+    const operand = OPERANDS.get(offset);
+    if (operand !== undefined) this.#state[operand] = value >>> 0;
     switch (offset) {
-      case DIGEST_REGISTER.address:
-        this.#state.address = value >>> 0;
-        break;
-      case DIGEST_REGISTER.length:
-        this.#state.length = value >>> 0;
-        break;
-      case DIGEST_REGISTER.result:
-        this.#state.result = value >>> 0;
-        break;
       case DIGEST_REGISTER.submit:
         this.#submit();
         break;

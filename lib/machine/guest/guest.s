@@ -25,7 +25,7 @@
 # Routines return in ra, and may change a and t registers only. The trap
 # handler keeps all registers.
 
-# Memory. layout.ts has the same for observers.
+# Memory. status.ts has the same for observers.
 
         .equ    STATUS, 0x80004000      # status page, the words below
         .equ    SHADOW, 0x80005000      # the counters again, complemented
