@@ -19,7 +19,7 @@ import { clipped } from "../../inert.ts";
 import { readExecutable } from "../../proc/executable.ts";
 import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
-import { type ProgramName, versionText } from "../vm/facts.ts";
+import { knowsCprExec, type ProgramName, versionText } from "../vm/facts.ts";
 import { canBeMoved } from "../vm/run_state.ts";
 import { ListeningSockets, monitorSockets } from "./monitors.ts";
 import {
@@ -104,8 +104,6 @@ const LONGEST_NAME = 255;
 
 /** Number of VMs that are queried in parallel. */
 const PARALLEL = 32;
-/** cpr-exec came with QEMU 10.2. */
-const FIRST_WITH_CPR_EXEC = { major: 10, minor: 2 };
 
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
@@ -333,8 +331,5 @@ function obstructed(code: string, text: string): FromMonitor {
 }
 
 function isTooOld({ version }: QmpClient): boolean {
-  if (version.package.startsWith("cprctl")) return false;
-  const { major, minor } = FIRST_WITH_CPR_EXEC;
-  return version.major < major ||
-    (version.major === major && version.minor < minor);
+  return !version.package.startsWith("cprctl") && !knowsCprExec(version);
 }

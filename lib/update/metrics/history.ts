@@ -58,21 +58,16 @@ export class History {
     const last = new Map<string, Partial<Mutable<LastUpdate>>>();
     for (const { name, labels, value } of parseSamples(metrics)) {
       const { pid = "", name: vm = "", outcome = "", error = "" } = labels;
-      if (
-        name === METRIC.UPDATES && Object.hasOwn(OUTCOMES, outcome) &&
-        value >= 0
-      ) {
+      const isCount = Object.hasOwn(OUTCOMES, outcome) && value >= 0;
+      if (name === METRIC.UPDATES && isCount) {
         history.#counts.set(outcome, value);
       }
-      const key = keyOf(pid, vm);
-      const known = last.get(key) ?? {};
+      const known = last.getOrInsert(keyOf(pid, vm), {});
       if (name === METRIC.LAST_OUTCOME) {
-        last.set(key, { ...known, outcome, error });
+        Object.assign(known, { outcome, error });
       }
-      if (name === METRIC.LAST_TIME) last.set(key, { ...known, time: value });
-      if (name === METRIC.LAST_DOWNTIME) {
-        last.set(key, { ...known, downtime: value });
-      }
+      if (name === METRIC.LAST_TIME) known.time = value;
+      if (name === METRIC.LAST_DOWNTIME) known.downtime = value;
     }
     for (const [key, { outcome, error = "", time, downtime }] of last) {
       if (outcome === undefined || time === undefined) continue;

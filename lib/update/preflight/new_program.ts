@@ -5,6 +5,7 @@
  * @module
  */
 
+import { knowsCprExec } from "../vm/facts.ts";
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import {
@@ -128,9 +129,6 @@ export function executableFormat(head: Uint8Array): ExecutableFormat {
     : { kind: "script", interpreter };
 }
 
-/** The first release of QEMU with cpr-exec. */
-const FIRST = { major: 10, minor: 2 };
-
 /** The embedded machine runs on cprctl itself. */
 export const NOT_QEMU = skipped("the VM does not run on QEMU");
 
@@ -149,16 +147,9 @@ const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
 /** The new program is a QEMU that knows cpr-exec. */
 export const newProgram: PreflightCheck = {
   id: "new-program",
-  async run(context) {
-    const obstacle = await obstacleToRunning(context);
-    if (obstacle !== undefined) return obstacle;
-    try {
-      return judgeVersion(context.binary, await print(context, VERSION));
-    } catch (error) {
-      if (!(error instanceof ProbeError)) throw error;
-      return refuse(error.message, REMEDY);
-    }
-  },
+  run: async (context) =>
+    await obstacleToRunning(context) ??
+      await judge(context, VERSION, (it) => judgeVersion(context.binary, it)),
 };
 
 function judgeVersion(binary: string, printed: string): Finding {
@@ -167,8 +158,7 @@ function judgeVersion(binary: string, printed: string): Finding {
     return refuse(`${quoted(binary)} is not a QEMU`, REMEDY);
   }
   const [line = ""] = printed.split("\n");
-  const knows = Number(major) > FIRST.major ||
-    (Number(major) === FIRST.major && Number(minor) >= FIRST.minor);
+  const knows = knowsCprExec({ major: Number(major), minor: Number(minor) });
   return knows
     ? ok(line)
     : refuse(`The new program does not know cpr-exec: ${line}`, REMEDY);
@@ -274,12 +264,19 @@ function deviceNames(printed: string): ReadonlySet<string> {
 async function judgePrinted(
   context: CheckContext,
   options: readonly string[],
-  judge: (printed: string) => Finding,
+  find: (printed: string) => Finding,
 ): Promise<Finding> {
-  const obstacle = await obstacleToAsking(context);
-  if (obstacle !== undefined) return obstacle;
+  return await obstacleToAsking(context) ??
+    await judge(context, options, find);
+}
+
+async function judge(
+  context: CheckContext,
+  options: readonly string[],
+  find: (printed: string) => Finding,
+): Promise<Finding> {
   try {
-    return judge(await print(context, options));
+    return find(await print(context, options));
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return refuse(error.message, REMEDY);
@@ -290,19 +287,13 @@ async function judgePrinted(
 export async function obstacleToAsking(
   context: CheckContext,
 ): Promise<Finding | undefined> {
-  return await obstacleToRunning(context) ??
-    await unlessItFails(async () =>
-      QEMU.test(await print(context, VERSION)) ? undefined : NO_PROGRAM
-    );
-}
-
-/** The check "new-program" reports that it cannot be run, or is no QEMU. */
-async function unlessItFails<Result>(
-  ask: () => Promise<Result>,
-): Promise<Result | Finding> {
+  const obstacle = await obstacleToRunning(context);
+  if (obstacle !== undefined) return obstacle;
   try {
-    return await ask();
+    const isQemu = QEMU.test(await print(context, VERSION));
+    return isQemu ? undefined : NO_PROGRAM;
   } catch (error) {
+    // The check "new-program" reports that it cannot be run, or is no QEMU.
     if (error instanceof ProbeError) return NO_PROGRAM;
     throw error;
   }

@@ -183,6 +183,13 @@ export function versionText(version: QemuVersion): string {
   return `${version.major}.${version.minor}.${version.micro}`;
 }
 
+/** Whether QEMU of this version knows cpr-exec, which came with QEMU 10.2. */
+export function knowsCprExec(
+  { major, minor }: Pick<QemuVersion, "major" | "minor">,
+): boolean {
+  return major > 10 || (major === 10 && minor >= 2);
+}
+
 /** The VM as it is named in the report. */
 export function vmOf(facts: VmRecord): VmNames {
   return {

@@ -5,18 +5,13 @@ import { readStat } from "../../proc/stat.ts";
 import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
-import { type Executable, readExecutable } from "../../proc/executable.ts";
-import { versionText } from "./facts.ts";
+import { readExecutable } from "../../proc/executable.ts";
+import { type Facts, versionText } from "./facts.ts";
 
 /** A VM's process at one moment. */
-export interface Observation {
-  readonly pid: number;
-  /** Together with the pid, identifies the process. */
-  readonly startTime: string;
+export interface Observation
+  extends Pick<Facts, "pid" | "startTime" | "executable" | "argv" | "running"> {
   readonly version: string;
-  readonly executable: Executable;
-  readonly argv: readonly string[];
-  readonly running: boolean;
 }
 
 const TIMEOUT_MS = 5_000;
