@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Configuration } from "../migration/stream/mod.ts";
+import { type Configuration, uuidText } from "../migration/stream/mod.ts";
 import { type BlockDifference, diffRam } from "./diff_ram.ts";
 import { InspectError } from "./error.ts";
 import type {
@@ -17,7 +17,6 @@ import type {
   StreamInspection,
 } from "./inspection.ts";
 import { type Leaf, leavesOf, sameValue } from "./members.ts";
-import { uuidText } from "./uuid_text.ts";
 
 /**
  * A field that differs; a side is missing if the field was added or removed.

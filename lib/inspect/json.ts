@@ -37,6 +37,7 @@ import {
   isStruct,
   MigrationStreamError,
   type StreamLocation,
+  uuidText,
 } from "../migration/stream/mod.ts";
 import { StreamError } from "../stream/mod.ts";
 import type { ExtractedBlock } from "./extract_ram.ts";
@@ -48,7 +49,6 @@ import type {
 } from "./inspection.ts";
 import { type Json, writeJsonText } from "./json_text.ts";
 import { type Member, membersOf, type Scalar } from "./members.ts";
-import { uuidText } from "./uuid_text.ts";
 import type { Verdict } from "./verify.ts";
 
 /** Further actions of the command. */

@@ -14,5 +14,5 @@ export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";
 export type { Leaf, Scalar } from "./members.ts";
 export * from "./tree.ts";
-export { uuidText } from "./uuid_text.ts";
+export { uuidText } from "../migration/stream/mod.ts";
 export * from "./verify.ts";

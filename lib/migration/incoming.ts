@@ -15,9 +15,8 @@ import { Source } from "../stream/mod.ts";
 import { MigrationError } from "./error.ts";
 import { type GlobalState, globalState, runStateOf } from "./global_state.ts";
 import type { MigrationHost } from "./host.ts";
-import { uuidBytes } from "./outgoing_stream.ts";
 import { Migration } from "./status.ts";
-import { loadStream, readStreamHeader } from "./stream/mod.ts";
+import { loadStream, readStreamHeader, uuidBytes } from "./stream/mod.ts";
 import type { RunState } from "./run_state.ts";
 
 /** Whether RAM pages are in the stream, or were preserved in place. */

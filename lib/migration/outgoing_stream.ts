@@ -5,7 +5,7 @@ import { globalState, globalStateOf } from "./global_state.ts";
 import type { MigrationHost } from "./host.ts";
 import type { MigrationMode } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
-import { Command, StreamWriter } from "./stream/mod.ts";
+import { Command, StreamWriter, uuidBytes } from "./stream/mod.ts";
 
 const PAGE_SIZE = 4096;
 
@@ -77,9 +77,4 @@ export class OutgoingStream {
   #flush(): void {
     this.file.write(this.#sink.drain());
   }
-}
-
-/** The 16 bytes of a UUID, in the order of its text. */
-export function uuidBytes(uuid: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.fromHex(uuid.replaceAll("-", ""));
 }

@@ -173,15 +173,12 @@ function bind(address: QmpAddress): Deno.Listener {
   if (!("path" in address)) {
     return Deno.listen({ hostname: address.host, port: address.port });
   }
-  removeStaleSocket(address.path);
-  return Deno.listen({ transport: "unix", path: address.path });
-}
-
-/** Removes the socket file of a program that was killed, or that exec'd. */
-function removeStaleSocket(path: string): void {
+  const { path } = address;
+  // The socket file of a program that was killed, or that exec'd.
   ifThereSync(() => {
     if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
   });
+  return Deno.listen({ transport: "unix", path });
 }
 
 function now(): JsonObject {

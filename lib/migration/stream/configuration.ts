@@ -99,3 +99,16 @@ export function configurationOf(body: ConfigurationBody): Configuration {
       : { targetPageBits: body.targetPageBits.target_page_bits },
   };
 }
+
+/** The 16 bytes of a UUID, in the order of its text. */
+export function uuidBytes(uuid: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromHex(uuid.replaceAll("-", ""));
+}
+
+/** Formats 16 bytes as a UUID. */
+export function uuidText(uuid: Uint8Array): string {
+  return uuid.toHex().replace(
+    /^(.{8})(.{4})(.{4})(.{4})(.{12})$/,
+    "$1-$2-$3-$4-$5",
+  );
+}

@@ -8,12 +8,8 @@ import type {
   DeviceSection,
   OpaqueSection,
 } from "./decoded.ts";
-import { DescribedDevices } from "./described_devices.ts";
-import {
-  MigrationStreamError,
-  problemText,
-  type StreamAction,
-} from "./error.ts";
+import { DescribedDevices, type VmsdDescription } from "./vmdesc.ts";
+import { MigrationStreamError, type StreamAction } from "./error.ts";
 import { findVmdesc } from "./find_places.ts";
 import { PageRuns } from "./page_runs.ts";
 import type { RamBlock } from "./ram_block.ts";
@@ -24,7 +20,6 @@ import {
   RecordReader,
   type SectionHead,
 } from "./records.ts";
-import type { VmsdDescription } from "./vmdesc.ts";
 
 /**
  * Decodes any precopy stream by its vmdesc. Guest pages are not read, so that
@@ -309,24 +304,25 @@ class StreamDecoder {
     const { offset, current } = this.#reader;
     const known =
       error instanceof VmstateError || error instanceof MigrationStreamError
-        ? error.location
+        ? error
         : undefined;
-    const { section, instance } = known?.section === undefined
+    const { section, instance } = known?.location.section === undefined
       ? { section: current?.name, instance: current?.instanceId }
-      : known;
+      : known.location;
     const { path } = this.#fields;
-    const isCut = error instanceof TornStreamError && section === undefined &&
+    const isTorn = error instanceof TornStreamError;
+    const isCut = isTorn && section === undefined &&
       0 < offset && offset < this.stream.length;
     return new MigrationStreamError(
       isCut
         ? `the stream ends in the record at ${offset}`
-        : error instanceof VmstateError
-        ? error.problem
-        : problemText(error),
+        : isTorn
+        ? "the stream ends here"
+        : known?.problem ?? error.message,
       {
         section,
         instance,
-        field: known?.field ?? (path === "" ? undefined : path),
+        field: known?.location.field ?? (path === "" ? undefined : path),
         offset: error.offset,
         file: this.options.file,
       },

@@ -109,32 +109,24 @@ export class FieldDecoder {
     const first = entries[start];
     if (first === undefined) throw new TypeError("A field has no entries");
     this.#path.push(first.name);
-    const field = end === start + 1 && isOneValue(first)
-      ? this.#single(first)
-      : this.#array(first, entries.slice(start, end));
+    const { offset } = this.source;
+    const elements = end === start + 1 && isOneValue(first)
+      ? undefined
+      : this.#array(entries.slice(start, end));
+    const value = elements?.values ?? this.#value(first);
     this.#path.pop();
-    return field;
-  }
-
-  #single(entry: FieldDescription): DecodedField {
-    const offset = this.source.offset;
-    const value = this.#value(entry);
     return {
-      name: entry.name,
-      type: entry.type,
-      isArray: false,
-      hasMarkers: false,
+      name: first.name,
+      type: elements?.type ?? first.type,
+      isArray: elements !== undefined,
+      hasMarkers: elements?.hasMarkers ?? false,
       offset,
       size: this.source.offset - offset,
       value,
     };
   }
 
-  #array(
-    first: FieldDescription,
-    entries: readonly FieldDescription[],
-  ): DecodedField {
-    const offset = this.source.offset;
+  #array(entries: readonly FieldDescription[]): Elements {
     const elements = new Elements();
     for (const entry of entries) {
       const count = entry.arrayLength ?? 1;
@@ -142,15 +134,7 @@ export class FieldDecoder {
       else this.#elements(entry, count, elements);
     }
     if (elements.isMarkerOpen) throw this.#problem("it ends after a marker");
-    return {
-      name: first.name,
-      type: elements.type ?? first.type,
-      isArray: true,
-      hasMarkers: elements.hasMarkers,
-      offset,
-      size: this.source.offset - offset,
-      value: elements.values,
-    };
+    return elements;
   }
 
   #markers(entry: FieldDescription, count: number, elements: Elements): void {

@@ -2,7 +2,7 @@ import type { Configuration } from "./configuration.ts";
 import type { PageRuns } from "./page_runs.ts";
 import type { RamBlock, RamLayout } from "./ram_block.ts";
 import type { CommandRecord, PieceHead, SectionHead } from "./records.ts";
-import type { Vmdesc } from "./vmdesc.ts";
+import type { DecodedVmdesc } from "./vmdesc.ts";
 
 /**
  * A field's value, by its wire type: booleans, integers up to 32 bits as
@@ -101,13 +101,4 @@ export interface DecodedStream {
   readonly vmdesc: DecodedVmdesc | undefined;
   /** Bytes after the stream's end, which QEMU ignores. */
   readonly trailing: Uint8Array;
-}
-
-/** The description at the end of the stream. */
-export interface DecodedVmdesc {
-  /** Offset of its type byte. */
-  readonly offset: number;
-  /** JSON as bytes, since it repeats keys for lists. */
-  readonly text: Uint8Array;
-  readonly description: Vmdesc;
 }

@@ -1,4 +1,4 @@
-import { StreamError, TornStreamError } from "../../stream/mod.ts";
+import { StreamError } from "../../stream/mod.ts";
 
 /** The location of a problem in a migration stream. */
 export interface StreamLocation {
@@ -53,12 +53,6 @@ export function problemIn(
     instance: section?.instanceId,
     offset,
   });
-}
-
-/** The text of an error without its location. */
-export function problemText(error: Error): string {
-  if (error instanceof TornStreamError) return "the stream ends here";
-  return error instanceof MigrationStreamError ? error.problem : error.message;
 }
 
 function place(location: StreamLocation): string {

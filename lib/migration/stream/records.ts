@@ -73,7 +73,6 @@ export interface RecordOptions {
 
 /** Reads a stream record by record. */
 export class RecordReader {
-  readonly stream: Uint8Array;
   readonly source: Source;
   /** Of the current record; after EOF, of the next byte. */
   offset: number;
@@ -91,11 +90,10 @@ export class RecordReader {
   readonly #begun = new Set<string>();
 
   constructor(
-    stream: Uint8Array,
+    readonly stream: Uint8Array,
     { maximumRecords = Infinity, fileOffset = 0, start = 0 }: RecordOptions =
       {},
   ) {
-    this.stream = stream;
     this.source = new Source(stream);
     this.source.seek(start);
     this.offset = start;

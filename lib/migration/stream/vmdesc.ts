@@ -23,7 +23,12 @@ import {
   isObject,
   pathText,
 } from "../../foreign_json.ts";
-import { MigrationStreamError, type StreamLocation } from "./error.ts";
+import {
+  MigrationStreamError,
+  problemAt,
+  type StreamLocation,
+} from "./error.ts";
+import type { SectionHeader } from "./framing.ts";
 
 /** A VMStateDescription, with the fields and subsections that were sent. */
 export interface VmsdDescription {
@@ -68,6 +73,15 @@ export interface Vmdesc {
   readonly configuration: VmsdDescription | undefined;
   readonly pageSize: number;
   readonly devices: readonly DeviceDescription[];
+}
+
+/** The description at the end of the stream. */
+export interface DecodedVmdesc {
+  /** Offset of its type byte. */
+  readonly offset: number;
+  /** JSON as bytes, since it repeats keys for lists. */
+  readonly text: Uint8Array;
+  readonly description: Vmdesc;
 }
 
 /**
@@ -261,4 +275,82 @@ class VmdescReader {
         : this.#vmsd(field, depth + 1),
     };
   }
+}
+
+/**
+ * The devices of a vmdesc, one by one, in the same order as the sections.
+ */
+export class DescribedDevices {
+  readonly vmdesc: DecodedVmdesc;
+  #next = 0;
+
+  /**
+   * @param offset of the record's type byte
+   * @param pageSize according to the rest of the stream
+   * @throws {MigrationStreamError} when the text is no vmdesc, or has another
+   * page size
+   */
+  constructor(offset: number, text: Uint8Array, pageSize: number) {
+    const description = parseVmdesc(text, offset);
+    if (description.pageSize !== pageSize) {
+      throw problemAt(
+        `vmdesc says pages of ${description.pageSize} bytes`,
+        offset,
+      );
+    }
+    this.vmdesc = { offset, text, description };
+  }
+
+  /**
+   * The description of the next section.
+   *
+   * @param offset of its payload, for messages
+   * @throws {MigrationStreamError} when the next device in vmdesc is another
+   * one
+   */
+  next(header: SectionHeader, offset: number): DeviceDescription {
+    const device = this.vmdesc.description.devices[this.#next++];
+    if (device === undefined) {
+      throw problemAt("vmdesc has no such section", offset);
+    }
+    const problem = difference(device, header);
+    if (problem !== undefined) throw problemAt(problem, offset);
+    return device;
+  }
+
+  /**
+   * Checks at the end of the stream that every device had a section.
+   *
+   * @param offset after EOF
+   * @throws {MigrationStreamError} when vmdesc has more, or is elsewhere
+   */
+  checkEnd(offset: number): void {
+    const left = this.vmdesc.description.devices[this.#next];
+    if (left !== undefined) {
+      throw problemAt(
+        `the stream ends, but vmdesc goes on with "${left.name}" instance ` +
+          left.instanceId,
+        offset,
+      );
+    }
+    if (this.vmdesc.offset !== offset) {
+      throw problemAt(
+        `the stream ends here, and its vmdesc is at ${this.vmdesc.offset}`,
+        offset,
+      );
+    }
+  }
+}
+
+function difference(
+  device: DeviceDescription,
+  header: SectionHeader,
+): string | undefined {
+  if (device.name !== header.name || device.instanceId !== header.instanceId) {
+    return `vmdesc has "${device.name}" instance ${device.instanceId} here`;
+  }
+  if (device.vmsd !== undefined && device.vmsd.version !== header.version) {
+    return `version ${header.version}, and ${device.vmsd.version} in vmdesc`;
+  }
+  return undefined;
 }
