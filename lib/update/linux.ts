@@ -106,7 +106,7 @@ export const LINUX: System = {
       namedByOperator: options.binary !== undefined,
       seccomp: processContext.seccomp,
       allowWeakerConfinement: options.allowWeakerConfinement ?? false,
-    }),
+    }, options.onCheck),
 
   runDirectory: (facts) => RunDirectory.create(facts),
 

@@ -11,7 +11,7 @@ import type { NewCommand } from "./command/new_command.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
-import type { Check } from "./preflight/check.ts";
+import type { Check, CheckObserver } from "./preflight/check.ts";
 import type { RunDirectory } from "./run/directory.ts";
 import type {
   PinnedContext,
@@ -43,6 +43,8 @@ export interface Options {
   readonly self: readonly string[];
   /** Whether a rolled-back VM may be less confined than before. */
   readonly allowWeakerConfinement?: boolean | undefined;
+  /** Is told which check runs. */
+  readonly onCheck?: CheckObserver | undefined;
 }
 
 /** A VM's process, with everything that is needed to replace it. */

@@ -66,6 +66,7 @@ Deno.test("reports: in words, as JSON, as pages", async () => {
 Deno.test("many VMs: in words, as JSON", async () => {
   const all = allReport({
     results: REPORTS,
+    starts: REPORTS.map(() => 0),
     leftOut: [{
       pid: 7,
       name: HOSTILE,

@@ -1,3 +1,2 @@
 /** Reports as pages for a browser. */
-export { type Origin, renderPage } from "./page.ts";
-export type { PageDocument, ReportList } from "./page.ts";
+export { type Origin, type PageDocument, renderPage } from "./page.ts";

@@ -1,36 +1,48 @@
 /** Several VMs in one table, the worst outcome first. */
 
-import type { LeftOut } from "../../update/all/all_report.ts";
+import type { AllReport, LeftOut } from "../../update/all/all_report.ts";
 import type { Report } from "../../update/report/report.ts";
 import { formatDuration } from "../wording/format.ts";
-import { tally, tallyOutcomes } from "../wording/tally.ts";
-import { totalTime } from "../wording/time_window.ts";
-import { programName, VERDICTS, vmName } from "../wording/verdict.ts";
+import { tallyAll } from "../wording/tally.ts";
+import { later, totalTime } from "../wording/time_window.ts";
+import {
+  type Mood,
+  programName,
+  VERDICTS,
+  vmName,
+} from "../wording/verdict.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
 import { timelineStrip } from "./timeline.ts";
 import { MOOD_SIGNS } from "./vm_article.ts";
 
-/** The overall verdict, the table, and the VMs that were left out. */
-export function overview(
-  reports: readonly Report[],
-  leftOut: readonly LeftOut[],
-): Markup {
+/**
+ * The overall verdict, the table, and the VMs that were left out.
+ *
+ * @param reports the results, the worst first
+ */
+export function overview(reports: readonly Report[], all: AllReport): Markup {
   const [worst] = reports;
-  if (worst === undefined) {
-    return markup`<article class="good all"><h2>No matching VM</h2>
-${leftOutSection(leftOut)}</article>`;
-  }
-  const mood = VERDICTS[worst.outcome][1];
-  const count = reports.length === 1 ? "1 VM" : `${reports.length} VMs`;
-  const headline = tally(reports, worst.outcome);
-  const all = tallyOutcomes(reports);
+  const isMissing = all.left_out.some(({ due }) => due);
+  const moods: Mood[] = [
+    worst === undefined ? "good" : VERDICTS[worst.outcome][1],
+    isMissing ? "careful" : "good",
+  ];
+  const mood = MOODS.find((it) => moods.includes(it)) ?? "good";
+  const number = reports.length + all.left_out.length;
+  const count = number === 1 ? "1 VM" : `${number} VMs`;
+  const [headline, whole] = [tallyAll(all, worst?.outcome), tallyAll(all)];
   return markup`<article class="${mood} all">
 <h2><span class="who">${count}</span>
 <span class="word">${headline}</span></h2>
-${all === headline ? NOTHING : markup`<p class="lead">${all}</p>`}
-${overviewTable(reports)}${leftOutSection(leftOut)}</article>
+${whole === headline ? NOTHING : markup`<p class="lead">${whole}</p>`}
+${reports.length === 0 ? NOTHING : overviewTable(reports, all)}${
+    leftOutSection(all.left_out)
+  }</article>
 `;
 }
+
+/** The worst first. */
+const MOODS: readonly Mood[] = ["bad", "careful", "good"];
 
 function leftOutSection(vms: readonly LeftOut[]): Markup {
   if (vms.length === 0) return NOTHING;
@@ -44,12 +56,16 @@ function leftOutSection(vms: readonly LeftOut[]): Markup {
 </section>`;
 }
 
-/** All timelines have the same scale, so that lengths can be compared. */
-function overviewTable(reports: readonly Report[]): Markup {
-  const total = Math.max(...reports.map(totalTime));
-  const rows = reports.map((report, index) =>
-    row(report, `vm-${index + 1}`, total)
-  );
+/** All timelines have the same scale, from the start of the run to its end. */
+function overviewTable(
+  reports: readonly Report[],
+  { results, starts_ms: starts, summary }: AllReport,
+): Markup {
+  const total = Math.max(summary.duration_ms, ...reports.map(totalTime));
+  const rows = reports.map((report, index) => {
+    const start = starts[results.indexOf(report)] ?? 0;
+    return row(report, `vm-${index + 1}`, { start, total });
+  });
   return markup`<table>
 <thead><tr><th scope="col">VM</th><th scope="col" class="strip">Timeline, ${
     formatDuration(total)
@@ -60,7 +76,11 @@ ${rows}</tbody>
 `;
 }
 
-function row(report: Report, id: string, total: number): Markup {
+function row(
+  report: Report,
+  id: string,
+  { start, total }: { readonly start: number; readonly total: number },
+): Markup {
   const [word, mood] = VERDICTS[report.outcome];
   const { downtime_ms: downtime, to, from, outcome } = report;
   const program = programName(outcome === "updated" ? to ?? from : from);
@@ -70,7 +90,7 @@ function row(report: Report, id: string, total: number): Markup {
 <span class="note"><span class="mood"><span aria-hidden="true">${
     MOOD_SIGNS[mood]
   }</span> ${word}</span> · ${program}</span></th>
-<td class="strip">${timelineStrip(report, total)}</td>
+<td class="strip">${timelineStrip(later(report, start), total)}</td>
 <td class="figure">${length}</td>
 </tr>
 `;

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { LeftOut } from "../../update/all/all_report.ts";
+import type { AllReport } from "../../update/all/all_report.ts";
 import type { ErrorDocument, Report } from "../../update/report/report.ts";
-import { tallyOutcomes, worstFirst } from "../wording/tally.ts";
+import { tallyAll, worstFirst } from "../wording/tally.ts";
 import { vmName } from "../wording/verdict.ts";
 import { type Markup, markup, scriptJson } from "./markup.ts";
 import { overview } from "./overview.ts";
@@ -15,14 +15,8 @@ import { errorSection } from "./sections.ts";
 import { STYLES } from "./styles.ts";
 import { vmArticle, wordOf } from "./vm_article.ts";
 
-/** The reports of several VMs. */
-export interface ReportList {
-  readonly results: readonly Report[];
-  readonly left_out: readonly LeftOut[];
-}
-
 /** A document that a page can show. */
-export type PageDocument = Report | ReportList | ErrorDocument;
+export type PageDocument = Report | AllReport | ErrorDocument;
 
 /** Where and when a page was written. */
 export interface Origin {
@@ -36,6 +30,8 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 /** Renders a page; the text ends with a line feed. */
 export function renderPage(document: PageDocument, origin: Origin): string {
   const { title, body } = contents(document);
+  const reports = "results" in document ? document.results : [document];
+  const isCheck = reports.some(({ outcome }) => outcome === "would-update");
   const { host, at } = origin;
   return markup`<!DOCTYPE html>
 <html lang="en">
@@ -51,7 +47,7 @@ export function renderPage(document: PageDocument, origin: Origin): string {
 <body>
 <main>
 <header class="page">
-<h1>Update report</h1>
+<h1>${isCheck ? "Check report" : "Update report"}</h1>
 <p>${host} · <time datetime="${at.toISOString()}">${minute(at)}</time></p>
 </header>
 ${body}
@@ -78,8 +74,8 @@ function contents(document: PageDocument): Contents {
   };
 }
 
-function listContents({ results, left_out: leftOut }: ReportList): Contents {
-  const reports = worstFirst(results);
+function listContents(all: AllReport): Contents {
+  const reports = worstFirst(all.results);
   const articles = reports.map((report, index) =>
     markup`<details class="one">
 <summary>${vmName(report)}: ${wordOf(report)}</summary>
@@ -88,8 +84,8 @@ ${vmArticle(report, `vm-${index + 1}`)}
 `
   );
   return {
-    title: `VMs: ${tallyOutcomes(reports)}`,
-    body: markup`${overview(reports, leftOut)}${articles}`,
+    title: `VMs: ${tallyAll(all)}`,
+    body: markup`${overview(reports, all)}${articles}`,
   };
 }
 

@@ -170,6 +170,7 @@ details[open] > summary { border-bottom: 0; margin-bottom: .5rem; }
   h3 { break-after: avoid; }
   svg * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   details::details-content { content-visibility: visible; display: block; }
+  .checks details table { display: none; }
   .one { break-before: page; }
   .one > summary { display: none; }
 }

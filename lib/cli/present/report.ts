@@ -2,6 +2,7 @@
 
 import { errorDocument } from "../wording/errors.ts";
 import { exitCodeOf } from "../../update/error.ts";
+import type { CheckObserver } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { PhaseObserver } from "../../update/phase.ts";
 import { writePage } from "../files/side.ts";
@@ -34,12 +35,16 @@ export interface Presentation {
 export async function presentUpdate(
   process: CliProcess,
   { json, report: file, view, verbose }: Presentation,
-  update: (observer: PhaseObserver) => Promise<Report>,
+  update: (observer: PhaseObserver, onCheck: CheckObserver) => Promise<Report>,
 ): Promise<Report> {
   const line = new StatusLine(process);
   let report: Report;
   try {
-    report = await update((phase) => line.show(`${phase} …`));
+    report = await update(
+      (phase) => line.show(`${phase} …`),
+      ({ id, number, total }) =>
+        line.show(`preflight, check ${number} of ${total}: ${id} …`),
+    );
   } catch (error) {
     line.clear();
     if (file !== undefined) {

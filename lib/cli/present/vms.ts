@@ -3,7 +3,7 @@
 import { CprctlError, UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report/report.ts";
-import type { PhaseObserver } from "../../update/phase.ts";
+import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../command.ts";
 import { ALL, requestOf, targetOf, type VmValues } from "../options/vms.ts";
 
@@ -35,10 +35,13 @@ export async function workOnVms(
   const target = targetOf(values);
   const { jobs, "max-failures": maxFailures } = values;
   const request = requestOf(values);
-  const work = (address: QmpAddress, observer: PhaseObserver) =>
+  const work = (
+    address: QmpAddress,
+    watcher: Pick<UpdateRequest, "observer" | "onCheck">,
+  ) =>
     what === "check"
-      ? engine.check({ ...request, address, observer, always: true })
-      : engine.update({ ...request, address, observer });
+      ? engine.check({ ...request, address, ...watcher, always: true })
+      : engine.update({ ...request, address, ...watcher });
   if ("address" in target) {
     if (jobs !== undefined || maxFailures !== undefined) {
       throw new UsageError("Cannot use --jobs or --max-failures with one VM", {
@@ -49,7 +52,7 @@ export async function workOnVms(
     const report = await presentUpdate(
       process,
       { ...values, view: what },
-      (observer) => work(target.address, observer),
+      (observer, onCheck) => work(target.address, { observer, onCheck }),
     );
     return [report];
   }
@@ -63,7 +66,7 @@ export async function workOnVms(
         watcher,
         jobs: jobs ?? USUAL[what].jobs,
         maxFailures: maxFailures ?? USUAL[what].maxFailures,
-        work: ({ qmp: path }, observer) => work({ path }, observer),
+        work: ({ qmp: path }, observer) => work({ path }, { observer }),
       }),
   );
   const others = summary.unreadable;

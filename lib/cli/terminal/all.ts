@@ -6,7 +6,7 @@ import type { Report } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { formatDuration } from "../wording/format.ts";
 import { printable } from "../wording/printable.ts";
-import { tallyOutcomes, worstFirst } from "../wording/tally.ts";
+import { tallyAll } from "../wording/tally.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
 import { painter } from "./paint.ts";
 
@@ -36,17 +36,12 @@ export function leftOutText(vm: LeftOut, { colour }: Look): string {
 }
 
 /**
- * "31 updated, 1 rolled back; 2 left out; 24.1 s; longest downtime 97.2 ms".
+ * "1 rolled back, 31 updated, 2 left out; 24.1 s; longest downtime 97.2 ms".
  */
-export function sumText({ results, summary }: AllReport): string {
-  const { left_out, unreadable, duration_ms, longest_downtime_ms } = summary;
+export function sumText(all: AllReport): string {
+  const { unreadable, duration_ms, longest_downtime_ms } = all.summary;
   const parts = [
-    results.length > 0
-      ? tallyOutcomes(worstFirst(results))
-      : left_out === 0
-      ? "No matching VM"
-      : "",
-    left_out === 0 ? "" : `${left_out} left out`,
+    tallyAll(all),
     unreadable === 0
       ? ""
       : `${unreadable} of other users not visible: run as root to see all`,

@@ -1,6 +1,7 @@
 /** Counts the outcomes of several updates. */
 
 import type { Outcome } from "../../update/error.ts";
+import type { AllReport } from "../../update/all/all_report.ts";
 import type { Report } from "../../update/report/report.ts";
 import { VERDICTS } from "./verdict.ts";
 
@@ -27,6 +28,23 @@ export function tallyOutcomes(reports: readonly Report[]): string {
   if (reports.length === 0) return "none";
   return ORDER.map((outcome) => tally(reports, outcome))
     .filter((text) => text !== "").join(", ");
+}
+
+/**
+ * "1 rolled back, 31 updated, 2 left out".
+ *
+ * @param outcome the only one to count; default: all
+ */
+export function tallyAll(
+  { results, left_out }: Pick<AllReport, "results" | "left_out">,
+  outcome?: Outcome,
+): string {
+  const left = left_out.length === 0 ? [] : [`${left_out.length} left out`];
+  if (results.length === 0) return left[0] ?? "No matching VM";
+  const done = outcome === undefined
+    ? tallyOutcomes(results)
+    : tally(results, outcome);
+  return [done, ...left].join(", ");
 }
 
 /** "2 need intervention"; empty if there are none. */

@@ -38,6 +38,16 @@ export function totalTime(
   );
 }
 
+/** The same times, counted from a moment so many milliseconds earlier. */
+export function later(timed: Timed, by: number): Timed {
+  const { phases, downtime_ms, downtime_start_ms: start } = timed;
+  return {
+    phases: phases.map((it) => ({ ...it, start_ms: it.start_ms + by })),
+    downtime_ms,
+    downtime_start_ms: start === null ? null : start + by,
+  };
+}
+
 /** The time when the guest was stopped; to the end if it did not resume. */
 export function downtimeOf(timed: Timed): Span | undefined {
   const { downtime_start_ms: start, downtime_ms: length } = timed;

@@ -113,7 +113,8 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
   }
   await run.work();
   return allReport({
-    results: run.results,
+    results: run.results.map(({ report }) => report),
+    starts: run.results.map(({ start: begun }) => round(begun - start)),
     leftOut: run.leftOut,
     unreadable: request.unreadable ?? 0,
     interrupted: signals.seen.length > 0,
@@ -121,11 +122,17 @@ export async function workOnAll(request: AllRequest): Promise<AllReport> {
   });
 }
 
+/** What came of a VM, and when its turn was. */
+interface Result {
+  readonly report: Report;
+  readonly start: number;
+}
+
 /** One run over all VMs. */
 class FleetRun {
   /** Held shared before a downtime, exclusively within one. */
   readonly #lock = new SharedExclusiveLock();
-  readonly #reports: (Report | undefined)[] = [];
+  readonly #results: (Result | undefined)[] = [];
   readonly leftOut: LeftOut[] = [];
   #failures = 0;
 
@@ -135,8 +142,8 @@ class FleetRun {
   ) {}
 
   /** In the order of the VMs. */
-  get results(): Report[] {
-    return this.#reports.filter((report) => report !== undefined);
+  get results(): Result[] {
+    return this.#results.filter((result) => result !== undefined);
   }
 
   async work(): Promise<void> {
@@ -155,6 +162,7 @@ class FleetRun {
   async #workOn(vm: Candidate, place: number): Promise<void> {
     const { work, watcher } = this.request;
     let held = await this.#lock.shared();
+    const start = performance.now();
     let hasBegun = false;
     try {
       const report = await reported(vm, () =>
@@ -172,7 +180,7 @@ class FleetRun {
           watcher?.phase?.(vm, phase);
         }));
       if (isFailure(report)) this.#failures++;
-      this.#reports[place] = report;
+      this.#results[place] = { report, start };
       watcher?.done?.(report);
     } finally {
       held[Symbol.dispose]();

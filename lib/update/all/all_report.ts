@@ -33,6 +33,10 @@ export const allReportSchema = v.strictObject({
     v.array(reportSchema),
     v.description("the VMs that were worked on, by ascending pid"),
   ),
+  starts_ms: v.pipe(
+    v.array(milliseconds),
+    v.description("when each result was begun, since the start of the run"),
+  ),
   left_out: v.pipe(
     v.array(leftOutSchema),
     v.description(
@@ -63,6 +67,8 @@ export type LeftOut = v.InferOutput<typeof leftOutSchema>;
 /** The results of a run. */
 export interface AllFindings {
   readonly results: readonly Report[];
+  /** In milliseconds since the start of the run. */
+  readonly starts: readonly number[];
   readonly leftOut: readonly LeftOut[];
   readonly unreadable: number;
   readonly interrupted: boolean;
@@ -71,7 +77,7 @@ export interface AllFindings {
 
 /** Adds the summary. */
 export function allReport(
-  { results, leftOut, unreadable, interrupted, durationMs }: AllFindings,
+  { results, starts, leftOut, unreadable, ...run }: AllFindings,
 ): AllReport {
   const outcomes: Partial<Record<Outcome, number>> = {};
   for (const { outcome } of results) {
@@ -83,13 +89,14 @@ export function allReport(
   return {
     schema: REPORT_SCHEMA,
     results: [...results],
+    starts_ms: [...starts],
     left_out: [...leftOut],
     summary: {
       outcomes,
       left_out: leftOut.length,
       unreadable,
-      interrupted,
-      duration_ms: durationMs,
+      interrupted: run.interrupted,
+      duration_ms: run.durationMs,
       longest_downtime_ms: downtimes.length === 0
         ? null
         : Math.max(...downtimes),

@@ -45,6 +45,17 @@ export interface Check {
   readonly remedy: string | null;
 }
 
+/** Where the preflight is. */
+export interface CheckProgress {
+  readonly id: string;
+  /** From 1 to `total`. */
+  readonly number: number;
+  readonly total: number;
+}
+
+/** Is told where the preflight is. */
+export type CheckObserver = (progress: CheckProgress) => void;
+
 /** What a check found; if something is wrong, also what to do about it. */
 export type Finding =
   | { readonly verdict: "ok" | "skipped"; readonly detail: string }

@@ -22,6 +22,7 @@ import * as chardevs from "./chardevs.ts";
 import {
   type Check,
   type CheckContext,
+  type CheckObserver,
   type Finding,
   type PreflightCheck,
   type PreflightContext,
@@ -128,8 +129,15 @@ function compared({ id, run }: PreflightCheck): PreflightCheck {
   };
 }
 
-/** Runs every check, even after one that refuses: all reasons are reported. */
-export async function preflight(context: PreflightContext): Promise<Check[]> {
+/**
+ * Runs every check, even after one that refuses: all reasons are reported.
+ *
+ * @param observer called before each check
+ */
+export async function preflight(
+  context: PreflightContext,
+  observer?: CheckObserver,
+): Promise<Check[]> {
   const { client, command, facts } = context;
   const full: CheckContext = {
     ...context,
@@ -140,6 +148,8 @@ export async function preflight(context: PreflightContext): Promise<Check[]> {
   };
   const checks: Check[] = [];
   for (const check of CHECKS) {
+    const [done, total] = [checks.length, CHECKS.length];
+    observer?.({ id: check.id, number: done + 1, total });
     checks.push(reported(check.id, await runCheck(check, full)));
   }
   return checks;

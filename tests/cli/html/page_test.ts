@@ -1,10 +1,16 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import fc from "fast-check";
 import { renderPage } from "../../../lib/cli/html/mod.ts";
 import type {
   ErrorDocument,
   Report,
 } from "../../../lib/update/report/report.ts";
+import { allReport } from "../../../lib/update/all/all_report.ts";
 import * as reports from "../reports.ts";
 import { embeddedJson, outlineOf, skeletonOf, tokensOf } from "./outline.ts";
 
@@ -20,9 +26,13 @@ const ERROR: ErrorDocument = {
     qemu: null,
   },
 };
-const LIST = {
+const LIST = allReport({
   results: [reports.updated, reports.needsPerson, reports.rolledBack],
-  left_out: [
+  starts: [0, 3000, 500],
+  unreadable: 0,
+  interrupted: false,
+  durationMs: 5000,
+  leftOut: [
     {
       pid: 7,
       name: "db-1",
@@ -40,7 +50,7 @@ const LIST = {
       why: "it has no QMP socket",
     },
   ],
-};
+});
 
 Deno.test("each outcome", async (t) => {
   for (const [name, report] of Object.entries(reports)) {
@@ -51,7 +61,7 @@ Deno.test("each outcome", async (t) => {
 Deno.test("several VMs, none, and what was never started", async (t) => {
   await t.assertSnapshot(outlineOf(renderPage(LIST, ORIGIN)));
   await t.assertSnapshot(
-    outlineOf(renderPage({ results: [], left_out: LIST.left_out }, ORIGIN)),
+    outlineOf(renderPage({ ...LIST, results: [], starts_ms: [] }, ORIGIN)),
   );
   await t.assertSnapshot(outlineOf(renderPage(ERROR, ORIGIN)));
 });
@@ -173,3 +183,25 @@ function spoken(text: string): Report {
     error: { code: text, message: text, remedy: text, qemu: text },
   };
 }
+
+Deno.test("every VM's bars stand where its turn was", () => {
+  const page = renderPage(LIST, ORIGIN);
+  const starts = [...page.matchAll(/<svg class="strip".*?<\/svg>/gs)]
+    .map(([strip]) => /class="bar[^>]* x="([\d.]+)%"/.exec(strip)?.[1]);
+  // The worst first: it was begun after 3 of 5 seconds.
+  assertEquals(starts.slice(0, 3), ["60", "10", "0"]);
+});
+
+Deno.test("VMs left out are in the headline", () => {
+  const all = { ...LIST, results: [reports.updated], starts_ms: [0] };
+  const page = renderPage(all, ORIGIN);
+  assertMatch(page, /class="careful all"/);
+  assertMatch(page, /<span class="word">1 updated, 2 left out<\/span>/);
+});
+
+Deno.test("a check is headed as such", () => {
+  const heading = (report: Report) =>
+    /<h1>(.*?)<\/h1>/.exec(renderPage(report, ORIGIN))?.[1];
+  assertEquals(heading(reports.wouldUpdate), "Check report");
+  assertEquals(heading(reports.updated), "Update report");
+});

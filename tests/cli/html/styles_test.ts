@@ -21,6 +21,12 @@ Deno.test("every colour of letters stands out from its paper", () => {
   }
 });
 
+Deno.test("on paper the checks that passed are a number", () => {
+  const [screen = "", print = ""] = STYLES.toString().split("@media print");
+  const rule = ".checks details table { display: none; }";
+  assert(!screen.includes(rule) && print.includes(rule));
+});
+
 function ratio(one: string, other: string): number {
   const [dark = 0, light = 0] = [luminance(one), luminance(other)]
     .sort((a, b) => a - b);

@@ -77,13 +77,15 @@ Deno.test("whoever watches sees the phase at hand, and then no more", async () =
     ...process,
     stderr: { ...process.stderr, isTerminal: true, canOverwrite: true },
   };
-  await presentUpdate(watched, { json: false }, (observer) => {
+  await presentUpdate(watched, { json: false }, (observer, onCheck) => {
     observer("facts");
+    onCheck({ id: "libvirt", number: 2, total: 59 });
     observer("load");
     return Promise.resolve(reports.updated);
   });
   assertEquals(
     process.written.stderr,
-    "  facts …\r\u001b[K  load …\r\u001b[K",
+    "  facts …\r\u001b[K  preflight, check 2 of 59: libvirt …\r\u001b[K" +
+      "  load …\r\u001b[K",
   );
 });

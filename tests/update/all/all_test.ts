@@ -99,6 +99,8 @@ Deno.test("jobs run in parallel, and one guest at a time is stopped", async () =
       ].map((it) => it + 1),
     );
     assertEquals(report.summary.outcomes, { updated: 20 });
+    assertEquals(report.starts_ms.length, 20);
+    assertEquals(jobs > 1 || isAscending(report.starts_ms), true);
     assertEquals(report.summary.longest_downtime_ms, 20);
     assertEquals(exitCodeOfAll(report), 0);
     v.parse(allReportSchema, JSON.parse(JSON.stringify(report)));
@@ -311,3 +313,7 @@ Deno.test("a VM that is left out is no success, unless it is not due", async () 
   });
   assertEquals(exitCodeOfAll(unknown), 3);
 });
+
+function isAscending(numbers: readonly number[]): boolean {
+  return numbers.every((it, at) => it >= (numbers[at - 1] ?? 0));
+}

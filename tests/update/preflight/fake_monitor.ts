@@ -1,5 +1,6 @@
 /** A monitor that answers what a test wants, and a VM behind it. */
 
+import { assertEquals } from "@std/assert";
 import {
   anything,
   command,
@@ -68,6 +69,7 @@ export async function findings(
     using own = inSandbox === undefined ? undefined : await ownSandbox();
     const facts = factsOf(words, { address, pid: Deno.pid, ...known });
     const made = newCommand(facts, NOTHING_LIVE, binary);
+    const begun: string[] = [];
     const checks = await preflight({
       client,
       facts,
@@ -78,7 +80,8 @@ export async function findings(
       seccomp: await readSeccomp(facts.pid, cprctlWords()),
       allowWeakerConfinement: false,
       command: descriptors === undefined ? made : { ...made, descriptors },
-    });
+    }, ({ id, number }) => begun[number - 1] = id);
+    assertEquals(begun, checks.map(({ id }) => id));
     return new Map(checks.map((check) => [check.id, check]));
   } finally {
     await server.close();
