@@ -65,7 +65,7 @@ function refuseReset(
   if (preserved === undefined || options.incoming.length > 0) return;
   throw new CprError(
     "cpr-no-incoming",
-    "A machine was handed over, but its state is not asked for: " +
+    "A machine was handed over, but -incoming is missing: " +
       "the guest would be reset",
     { remedy: "Add -incoming to cpr-exec-command" },
   );

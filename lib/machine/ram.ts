@@ -18,10 +18,10 @@ export interface RamBlockOptions {
 const SAME_OPTIONS = "Start the new program with the same memory options";
 
 /**
- * Makes the RAM of a machine, or takes over the RAM that an old process handed
- * over; then all of it must be this machine's.
+ * Creates the RAM of a machine, or takes over the RAM that the old process handed
+ * over, all of which must belong to this machine.
  *
- * @param registry what was handed over; empty in a first start
+ * @param registry what was handed over; empty on a first start
  * @throws {CprError} when what was handed over is not this machine's RAM
  */
 export function makeRam(
@@ -49,8 +49,8 @@ function refuseOthers(
     if (id === 0 && blocks.some((block) => block.name === name)) continue;
     throw new CprError(
       "cpr-unknown",
-      `Descriptor "${name}" id ${id} was handed over: this machine has no ` +
-        "use for it",
+      `Descriptor "${name}" id ${id} was handed over: ` +
+        "this machine does not use it",
       { remedy: SAME_OPTIONS },
     );
   }
@@ -91,7 +91,7 @@ export class RamBlock implements Disposable {
   }
 
   /**
-   * Makes a new block of zeros.
+   * Creates a block of zeros.
    *
    * @throws {OsError} when there is no memory
    */
@@ -159,7 +159,7 @@ export class RamBlock implements Disposable {
   }
 }
 
-/** The memfd has the name of the block, by which mixed-up descriptors are detected. */
+/** Detects mixed-up descriptors: a memfd has the name of its block. */
 function checkPreserved(descriptor: number, options: RamBlockOptions): void {
   const { name, size } = options;
   const link = Deno.readLinkSync(`/proc/self/fd/${descriptor}`);

@@ -1,5 +1,5 @@
 /**
- * /proc/PID/auxv: what the kernel tells a program's loader (getauxval(3)), as
+ * /proc/PID/auxv: what the kernel passes to a program's loader (getauxval(3)), as
  * pairs of type and value, 64 bits each in the host's byte order.
  *
  * @module
@@ -7,12 +7,12 @@
 
 import { readWhole } from "../bounded_file.ts";
 
-/** Who executed the program, and as whom. */
+/** Who executed the program, and with whose rights. */
 const AT = { uid: 11n, euid: 12n, gid: 13n, egid: 14n } as const;
 const MAXIMUM_AUXV = 16 * 1024;
 const PAIR = 16;
 
-/** The values by their types. */
+/** The values by type. */
 export function parseAuxv(bytes: Uint8Array): Map<bigint, bigint> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Map<bigint, bigint>();
@@ -23,10 +23,10 @@ export function parseAuxv(bytes: Uint8Array): Map<bigint, bigint> {
 }
 
 /**
- * Whether the program that a process executes is a set-user-ID or set-group-ID
- * one that changed its user or group: the kernel noted both for the program's
- * loader when it began. AT_SECURE is no sign of it: a security label that an exec
- * changes sets it as well.
+ * Whether a process runs a set-user-ID or set-group-ID program that changed its
+ * user or group: the kernel passes both the real and the effective ids to the
+ * loader. AT_SECURE does not tell: it is also set when the exec changes a security
+ * label.
  */
 export async function hasSetIds(pid: number): Promise<boolean> {
   const values = parseAuxv(await readWhole(`/proc/${pid}/auxv`, MAXIMUM_AUXV));

@@ -1,6 +1,6 @@
 /**
- * Control groups, of version 1 (a hierarchy for each controller) and 2 (one
- * for all, named "" here), also side by side.
+ * Control groups of version 1 (a hierarchy per controller), version 2 (one
+ * hierarchy, "" here), or both at once.
  *
  * @module
  */
@@ -9,20 +9,20 @@ import { readProcText } from "./file.ts";
 import { ifThereSync } from "../gone.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
-/** The group in each hierarchy, by the hierarchy's controllers. */
+/** The group in each hierarchy, by the controllers of the hierarchy. */
 export type Cgroups = Readonly<Record<string, string>>;
 
 /** Whether a whole process moves, or one of its threads. */
 export type CgroupMember = "process" | "thread";
 
-/** What members are written to. */
+/** The files that members are written to. */
 const VERSION_1_MEMBERS = { process: "cgroup.procs", thread: "tasks" } as const;
 
-/** Reads the text of /proc/PID/cgroup, a line for each hierarchy. */
+/** Parses /proc/PID/cgroup, which has one line per hierarchy. */
 export function parseCgroups(text: string): Cgroups {
   const groups: Record<string, string> = {};
   for (const line of text.split("\n")) {
-    // 9:cpu,cpuacct:/machine.slice/a; the path may hold colons.
+    // 9:cpu,cpuacct:/machine.slice/a; the path may have colons.
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
     groups[controllers] = path;
@@ -36,7 +36,7 @@ export async function readCgroups(pid: number): Promise<Cgroups> {
 }
 
 /**
- * The same, at once: the kernel keeps all of it itself.
+ * The same, synchronously: the kernel has all of it and never waits.
  *
  * @param folder in /proc
  */
@@ -51,7 +51,7 @@ export function readCgroupMounts(): CgroupMount[] {
   return cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
 }
 
-/** Those groups that are not the other's as well. */
+/** The groups that differ from those of another process. */
 export function otherCgroups(groups: Cgroups, than: Cgroups): Cgroups {
   return Object.fromEntries(
     Object.entries(groups).filter(([name, path]) => than[name] !== path),
@@ -62,7 +62,7 @@ export function otherCgroups(groups: Cgroups, than: Cgroups): Cgroups {
  * Moves a process or thread into groups.
  *
  * @param id of the process or thread
- * @returns why, for each group that it could not be moved into
+ * @returns the reason for each group that it could not be moved into
  */
 export function joinCgroups(
   member: CgroupMember,
@@ -80,8 +80,8 @@ export function joinCgroups(
       else add(id, `${folder}/${VERSION_1_MEMBERS[member]}`);
       return [];
     } catch (error) {
-      // Whatever the kernel says against it: no right, no such group, a group
-      // that takes no members; Deno has no class for all of them.
+      // Any refusal of the kernel (no right, no such group, a group that takes no
+      // members): Deno has no class for some of them.
       if (!(error instanceof Error)) throw error;
       return [`cgroup "${path}": ${error.message}`];
     }
@@ -91,7 +91,7 @@ export function joinCgroups(
 /**
  * Moves this process into groups.
  *
- * @returns why, for each group that it could not be moved into
+ * @returns the reason for each group that it could not be moved into
  */
 export function enterCgroups(groups: Cgroups): string[] {
   const others = otherCgroups(groups, readCgroupsSync("self"));
@@ -99,8 +99,8 @@ export function enterCgroups(groups: Cgroups): string[] {
 }
 
 /**
- * A threaded group takes threads alone, of processes that are in the group
- * above that is not: there the process goes first.
+ * A threaded group accepts only threads, of processes in the nearest group above
+ * that is not threaded: so the process joins that group first.
  */
 function joinVersion2(member: CgroupMember, id: number, folder: string): void {
   if (member === "thread") return add(id, `${folder}/cgroup.threads`);
@@ -124,7 +124,7 @@ function add(id: number, file: string): void {
 export interface CgroupMount {
   /** Empty for version 2. */
   readonly controllers: ReadonlySet<string>;
-  /** The group that is seen at the mount point. */
+  /** The group that is visible at the mount point. */
   readonly root: string;
   readonly mountPoint: string;
 }
@@ -140,7 +140,7 @@ export function cgroupMounts(mountinfo: string): CgroupMount[] {
     }));
 }
 
-/** Where a group is; undefined where its hierarchy is not to be seen. */
+/** The directory of a group; undefined if its hierarchy is not mounted here. */
 export function folderOf(
   mounts: readonly CgroupMount[],
   controllers: string,

@@ -1,6 +1,6 @@
 /**
- * /proc/PID/cmdline: the words of a process, with a NUL after each. They lie in
- * its own memory: it may have written them itself.
+ * /proc/PID/cmdline: the words of a process, each followed by a NUL. They are in
+ * memory of the process, which can change them.
  *
  * @module
  */
@@ -8,14 +8,14 @@
 import { readBeginning, UnreadableError } from "../bounded_file.ts";
 
 /**
- * Bytes of words or variables: the kernel takes 2 MiB at most where nothing was
- * set otherwise, QEMU is started with some KiB. A process can say that they are
+ * The most bytes of words or variables that are read. The kernel accepts 2 MiB by
+ * default, and QEMU is started with a few KiB; but a process can make it look like
  * gigabytes.
  */
 export const MAXIMUM_WORDS = 1024 * 1024;
 const MAXIMUM_WORD_COUNT = 16 * 1024;
 
-/** What follows the last NUL is not whole, and left out. */
+/** What follows the last NUL is incomplete, and left out. */
 export function parseCommandLine(bytes: Uint8Array): string[] {
   return new TextDecoder().decode(bytes).split("\0").slice(0, -1);
 }
@@ -23,7 +23,7 @@ export function parseCommandLine(bytes: Uint8Array): string[] {
 /**
  * Reads all words of a process.
  *
- * @throws {UnreadableError} when they are more than those of any VM
+ * @throws {UnreadableError} when there are more than any VM has
  */
 export async function readCommandLine(pid: number): Promise<string[]> {
   const { words, whole } = await beginCommandLine(pid);
@@ -33,7 +33,7 @@ export async function readCommandLine(pid: number): Promise<string[]> {
   throw new UnreadableError(`/proc/${pid}/cmdline`, why);
 }
 
-/** As much of the words as no command line exceeds, and whether that is all. */
+/** The words up to a limit that no command line exceeds, and whether that is all. */
 export async function beginCommandLine(
   pid: number,
 ): Promise<{ words: string[]; whole: boolean }> {

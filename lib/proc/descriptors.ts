@@ -1,5 +1,5 @@
 /**
- * /proc/PID/fd: the open descriptors of a process, as links to what is open.
+ * /proc/PID/fd: the open descriptors of a process, as links to their files.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { UnreadableError } from "../bounded_file.ts";
 import { ifThere, ifThereSync } from "../gone.ts";
 
-/** A VM with hundreds of vCPUs, and queues for each, has some thousands. */
+/** A VM with hundreds of vCPUs, each with its queues, has some thousands. */
 export const MAXIMUM_DESCRIPTORS = 16 * 1024;
 
 /**
@@ -22,7 +22,7 @@ export async function readDescriptors(
   requireFew(folder, (await Deno.stat(folder)).size);
   const links = new Map<number, string>();
   for await (const { name } of Deno.readDir(folder)) {
-    // Undefined: closed between the listing and the reading.
+    // Undefined if it was closed after the directory was listed.
     const link = await ifThere(Deno.readLink(`${folder}/${name}`));
     if (link !== undefined) links.set(Number(name), link);
     requireFew(folder, links.size);
@@ -31,7 +31,8 @@ export async function readDescriptors(
 }
 
 /**
- * The descriptor that is this in a process, the youngest first: a quick look.
+ * The descriptor of a process with a given link; if several have it, the one with
+ * the highest number.
  *
  * @param link such as "/memfd:name (deleted)"
  * @throws {UnreadableError} when a process has more than a VM can have
@@ -48,7 +49,7 @@ export function findDescriptor(pid: number, link: string): number | undefined {
   );
 }
 
-/** @param count the folder's size tells it, since Linux 6.2 */
+/** @param count of descriptors; since Linux 6.2 it is the size of the directory */
 function requireFew(folder: string, count: number): void {
   if (count <= MAXIMUM_DESCRIPTORS) return;
   const why = `the process has more than ${MAXIMUM_DESCRIPTORS} descriptors`;

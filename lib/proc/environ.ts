@@ -1,6 +1,6 @@
 /**
- * /proc/PID/environ: the environment of a process at its start, as NAME=VALUE
- * with a NUL after each.
+ * /proc/PID/environ: the environment that a process was started with, as
+ * NAME=VALUE, each followed by a NUL.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { MAXIMUM_WORDS } from "./cmdline.ts";
 import { readProcText } from "./file.ts";
 
-/** The variables by their names; what has no name is left out. */
+/** The variables by name; an entry without a name is left out. */
 export function parseEnvironment(text: string): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const entry of text.split("\0")) {

@@ -6,15 +6,15 @@ import {
   isSameIdentity,
 } from "./file_identity.ts";
 
-/** The executable file of a process, whatever its path says. */
+/** The file that a process executes, even if its path leads elsewhere now. */
 export interface Executable extends FileIdentity {
   /** Path at the time of its start, in the process's own view. */
   readonly path: string;
-  /** The file is gone from that path, or another one is there now. */
+  /** Whether that path now leads to another file, or to none. */
   readonly replaced: boolean;
 }
 
-/** The file that a process executes: /proc/PID/exe. */
+/** Reads /proc/PID/exe. */
 export async function readExecutable(pid: number): Promise<Executable> {
   const link = `/proc/${pid}/exe`;
   const [target] = await Promise.all([
@@ -23,7 +23,7 @@ export async function readExecutable(pid: number): Promise<Executable> {
   ]);
   const path = target.replace(/ \(deleted\)$/, "");
   const identity = identityAt(link);
-  // The process may have other mounts than we.
+  // The process may be in another mount namespace.
   const present = await findFile(`/proc/${pid}/root${path}`);
   const replaced = present === undefined ||
     !isSameIdentity(present.identity, identity);

@@ -1,12 +1,12 @@
 /**
- * /proc/PID/fdinfo/N: what the kernel says of a descriptor, as far as it is told
- * apart here (proc_pid_fdinfo(5)):
+ * /proc/PID/fdinfo/N: details of a descriptor (proc_pid_fdinfo(5)). These lines
+ * are read:
  *
  * ```
  * flags:      02100002        octal
  * lock:       1: OFDLCK …     as in /proc/locks
- * tty-index:  3               of the master of a pseudo-terminal
- * iff:        tap0            of /dev/net/tun
+ * tty-index:  3               for the master of a pseudo-terminal
+ * iff:        tap0            for /dev/net/tun
  * ```
  *
  * @module
@@ -23,15 +23,15 @@ export interface DescriptorInfo {
   readonly flags: number;
   /** Whether exec closes it. */
   readonly closesOnExec: boolean;
-  /** What is locked by it. */
+  /** Locks that are held through it. */
   readonly locks: readonly FileLock[];
-  /** Number of the pseudo-terminal of which it is the master. */
+  /** Number of the pseudo-terminal, if it is the master of one. */
   readonly terminal: number | undefined;
-  /** Name of the tap interface to which it belongs. */
+  /** Name of the tap interface, if it belongs to one. */
   readonly interface: string | undefined;
 }
 
-/** Reads the text; what is not in it is not there. */
+/** Parses the text; missing lines are optional. */
 export function parseFdinfo(text: string): DescriptorInfo {
   const flags = Number.parseInt(
     /^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? "0",
@@ -47,7 +47,7 @@ export function parseFdinfo(text: string): DescriptorInfo {
   };
 }
 
-/** Undefined where the descriptor is not open. */
+/** Undefined if the descriptor is not open. */
 export async function readFdinfo(
   pid: number,
   descriptor: number,
@@ -56,7 +56,7 @@ export async function readFdinfo(
   return text === undefined ? undefined : parseFdinfo(text);
 }
 
-/** The same, at once: the kernel keeps all of it itself. */
+/** The same, synchronously: the kernel has all of it and never waits. */
 export function readFdinfoSync(
   pid: number,
   descriptor: number,

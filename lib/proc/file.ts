@@ -1,14 +1,14 @@
 import { readWholeText, UnreadableError } from "../bounded_file.ts";
 import { isGone } from "../gone.ts";
 
-/** Of whatever is not known to be longer. */
+/** Limit in bytes for files that are not known to be longer. */
 const MAXIMUM_FILE = 4 * 1024 * 1024;
 
 /**
  * Reads a file of a process.
  *
  * @param name such as "status"
- * @throws {UnreadableError} when there is no end of it, or it does not come
+ * @throws {UnreadableError} when it exceeds the limit, or does not come in time
  */
 export async function readProcText(
   pid: number | "self",
@@ -30,7 +30,7 @@ export async function ifVisible<T>(
   }
 }
 
-/** Whether a process has ended, is not for us to look at, or keeps us waiting. */
+/** Whether a process has ended, may not be inspected, or does not answer in time. */
 export function isHidden(error: unknown): boolean {
   return isGone(error) || error instanceof Deno.errors.PermissionDenied ||
     error instanceof UnreadableError;

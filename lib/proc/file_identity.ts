@@ -1,5 +1,5 @@
 /**
- * Which file it is that a path of /proc leads to, whatever its name.
+ * Identifies the file behind a path of /proc, by device and inode.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { answered } from "../bounded_file.ts";
 import { ifThere } from "../gone.ts";
 
 /**
- * Decimal text: an inode may have 64 bits, as on an overlay or on NFS, and two
- * that differ must not be rounded to one.
+ * In decimal, as text: on overlayfs or NFS an inode may need all 64 bits, and two
+ * inodes must not be rounded to the same number.
  */
 export interface FileIdentity {
   readonly dev: string;
   readonly ino: string;
 }
 
-/** What is known of a file, and which one it is. */
+/** The status of a file, and its identity. */
 export type FoundFile = Deno.FileInfo & { readonly identity: FileIdentity };
 
 /** @throws {OsError} */
@@ -33,7 +33,7 @@ export function identityOf(
   return { dev: `${dev}`, ino: `${ino}` };
 }
 
-/** Of two that are told alike, as {@linkcode FileIdentity} or by the system. */
+/** Compares two identities of the same form: text, or the system's own numbers. */
 export function isSameIdentity<Id extends string | bigint>(
   a: { readonly dev: Id; readonly ino: Id },
   b: { readonly dev: Id; readonly ino: Id },
@@ -42,7 +42,7 @@ export function isSameIdentity<Id extends string | bigint>(
 }
 
 /**
- * Looks at the file that is at a path; undefined where none is.
+ * The file at a path; undefined if there is none.
  *
  * @throws {UnreadableError} when its file system hangs
  */

@@ -1,5 +1,5 @@
 /**
- * /proc/PID/maps: what a process has mapped, a line each (proc_pid_maps(5)):
+ * /proc/PID/maps: the mappings of a process, one per line (proc_pid_maps(5)):
  *
  * ```
  * start-end permissions offset device inode      path
@@ -11,20 +11,20 @@
 /** A range of addresses. */
 export interface MemoryMapping {
   readonly start: bigint;
-  /** Behind the last address. */
+  /** The address after the last one. */
   readonly end: bigint;
   /** Such as "r-xp". */
   readonly permissions: string;
   /**
-   * Empty for memory without a file; such as "/lib/libz.so.1 (deleted)",
-   * "[heap]" or "anon_inode:[io_uring]" otherwise.
+   * Such as "/lib/libz.so.1 (deleted)", "[heap]" or "anon_inode:[io_uring]"; empty
+   * for anonymous memory.
    */
   readonly path: string;
 }
 
 const LINE = /^([\da-f]+)-([\da-f]+) (\S+) \S+ \S+ \d+ *(.*)$/;
 
-/** Goes through the mappings, by ascending addresses; other lines are none. */
+/** The mappings, by ascending address; other lines are skipped. */
 export function* parseMaps(text: string): Generator<MemoryMapping> {
   for (const line of text.split("\n")) {
     const [, start, end, permissions = "", path = ""] = LINE.exec(line) ?? [];

@@ -1,6 +1,6 @@
 /**
- * /proc/PID/mountinfo: what is mounted where, in a process's own view, a line
- * each (proc_pid_mountinfo(5)):
+ * /proc/PID/mountinfo: the mounts that a process sees, one per line
+ * (proc_pid_mountinfo(5)):
  *
  * ```
  * id parent major:minor root point options [tags] - type source options
@@ -16,16 +16,16 @@ const MAXIMUM_MOUNTS = 32 * 1024 * 1024;
 
 /** A mount. */
 export interface Mount {
-  /** The folder of the file system that is seen at the mount point. */
+  /** The directory of the file system that is visible at the mount point. */
   readonly root: string;
   readonly mountPoint: string;
   /** Of the file system, such as "hugetlbfs". */
   readonly type: string;
-  /** Of the file system, with commas between. */
+  /** Of the file system, separated by commas. */
   readonly options: string;
 }
 
-/** What a line does not have is empty. */
+/** Missing fields are empty. */
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {
     const [left = "", right = ""] = line.split(" - ");
@@ -45,7 +45,7 @@ export async function readMountinfo(pid: number): Promise<Mount[]> {
   return parseMountinfo(await readProcText(pid, "mountinfo", MAXIMUM_MOUNTS));
 }
 
-/** Space, tab, line feed and backslash are octal there. */
+/** The kernel escapes space, tab, line feed and backslash in octal. */
 function unescape(path: string): string {
   return path.replaceAll(
     /\\([0-7]{3})/g,

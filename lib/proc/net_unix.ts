@@ -1,26 +1,26 @@
 /**
- * /proc/PID/net/unix: the Unix sockets of a network namespace, a line each:
+ * /proc/PID/net/unix: the Unix sockets of a network namespace, one per line:
  *
  * ```
  * Num RefCount Protocol Flags    Type St Inode Path
  * …:  00000002 00000000 00010000 0001 01 30437 /run/vm/a.qmp
  * ```
  *
- * A connection has the path of its server's socket; a path is as its process
- * wrote it, and may have blanks.
+ * An accepted connection has the path of its server's socket. Paths are shown as
+ * the process gave them, and may contain spaces.
  *
  * @module
  */
 
 import { forEachLine } from "../bounded_file.ts";
 
-/** A socket that is bound to a path, or was made by one that is. */
+/** A socket that is bound to a path, or was accepted by one that is. */
 export interface BoundSocket {
   /** Whether it accepts connections. */
   readonly listens: boolean;
-  /** 2 for a connection that waits to be accepted, 3 for one that was. */
+  /** 2 for a connection that waits to be accepted, 3 for an accepted one. */
   readonly state: number;
-  /** 0 for a connection that waits. */
+  /** 0 for a waiting connection. */
   readonly inode: string;
   /** An abstract name begins with "@". */
   readonly path: string;
@@ -29,7 +29,7 @@ export interface BoundSocket {
 const LINE = /^\S+ \S+ \S+ ([\dA-F]+) \S+ (\d+) +(\d+) (.+)$/;
 const ACCEPTS = 0x10000;
 
-/** Reads a line; undefined for a socket without a path, and for the heading. */
+/** Parses a line; undefined for a socket without a path, and for the heading. */
 export function parseUnixSocket(line: string): BoundSocket | undefined {
   const [, flags = "", state, inode = "", path = ""] = LINE.exec(line) ?? [];
   if (state === undefined) return undefined;
@@ -38,10 +38,10 @@ export function parseUnixSocket(line: string): BoundSocket | undefined {
 }
 
 /**
- * Goes through the sockets with a path.
+ * Visits the sockets that have a path.
  *
- * @param pid a process of the network namespace
- * @throws {UnreadableError} when the kernel does not tell in time
+ * @param pid a process in the network namespace
+ * @throws {UnreadableError} at the timeout
  */
 export async function forEachUnixSocket(
   pid: number | "self",
@@ -54,7 +54,7 @@ export async function forEachUnixSocket(
   }, timeoutMs);
 }
 
-/** The connections of a socket that listens. */
+/** The connections of a listening socket. */
 export interface SocketQueue {
   readonly accepted: number;
   readonly waiting: number;
@@ -66,7 +66,7 @@ const ACCEPTED = 3;
 /**
  * Counts the connections of the socket at a path.
  *
- * @param pid a process of its network namespace
+ * @param pid a process in its network namespace
  * @returns undefined if no socket listens there
  */
 export async function readSocketQueue(

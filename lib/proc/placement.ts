@@ -1,5 +1,5 @@
 /**
- * Where and how the host runs one thread. Plain data: the journal keeps it.
+ * On which CPUs and how the host runs a thread. Plain data, for the journal.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   setScheduling,
 } from "../../ffi/scheduling.ts";
 
-/** What a thread that takes another one's place must be given. */
+/** What a thread must be given that replaces another one. */
 export interface Placement {
   /** CPUs that it may run on, ascending. */
   readonly affinity: readonly number[];
@@ -29,17 +29,18 @@ export function readPlacement(tid: number): Placement {
 }
 
 /**
- * Gives a thread its place, as far as it has another one.
+ * Gives a thread the CPUs and the scheduling of the one it replaces, where they
+ * differ.
  *
  * @param tid of a thread of any process; 0 is the calling thread
- * @returns what could not be given to it, and why
+ * @returns what could not be set, and why
  */
 export function givePlacement(tid: number, wanted: Placement): string[] {
   return [
     ...attempt("CPUs", () => {
       if (sameCpus(getAffinity(tid), wanted.affinity)) return;
       setAffinity(tid, wanted.affinity);
-      // A cpuset that has not all of them takes the others away silently.
+      // A cpuset silently removes the CPUs that it does not have.
       const given = getAffinity(tid);
       if (sameCpus(given, wanted.affinity)) return;
       return `only ${given.join(",")} of ${wanted.affinity.join(",")}`;
@@ -51,7 +52,7 @@ export function givePlacement(tid: number, wanted: Placement): string[] {
   ];
 }
 
-/** @param give tells what is missing all the same, if anything */
+/** @param give returns what is still missing, if anything */
 function attempt(what: string, give: () => string | undefined): string[] {
   try {
     const missing = give();

@@ -12,7 +12,7 @@ export interface OpenFile {
   readonly info: FoundFile;
 }
 
-/** The files of the VM's process, as that process sees them. */
+/** The files of a process, as that process sees them. */
 export class ProcessFiles {
   readonly #pid: number;
   #open: Promise<ReadonlyMap<number, OpenFile>> | undefined;
@@ -21,21 +21,21 @@ export class ProcessFiles {
     this.#pid = pid;
   }
 
-  /** A path of the process's, as we can reach it. */
+  /** A path of the process, as this process can reach it. */
   reach(path: string): string {
     return path.startsWith("/")
       ? `/proc/${this.#pid}/root${path}`
       : `/proc/${this.#pid}/cwd/${path}`;
   }
 
-  /** What is at a path of the process's; undefined where nothing is. */
+  /** The file at a path of the process; undefined if there is none. */
   async stat(path: string): Promise<FoundFile | undefined> {
     return await findFile(this.reach(path));
   }
 
   /**
-   * Opens a regular file at an absolute path of the process's, and nothing
-   * outside its root.
+   * Opens a regular file at an absolute path of the process; never one outside its
+   * root.
    *
    * @throws {OsError}
    */
@@ -49,7 +49,7 @@ export class ProcessFiles {
     return this.#open ??= this.#readOpen();
   }
 
-  /** Whether the process has this very file open. */
+  /** Whether the process has this file open. */
   async hasOpen(file: FoundFile): Promise<boolean> {
     for (const { info } of (await this.open()).values()) {
       if (isSameFile(info, file)) return true;
@@ -57,12 +57,12 @@ export class ProcessFiles {
     return false;
   }
 
-  /** What the kernel says of a descriptor; undefined: it is not open. */
+  /** Details of a descriptor; undefined if it is not open. */
   async info(descriptor: number): Promise<DescriptorInfo | undefined> {
     return await readFdinfo(this.#pid, descriptor);
   }
 
-  /** The locks that the process has by its descriptors. */
+  /** The locks that the process holds through its descriptors. */
   async locks(): Promise<FileLock[]> {
     const locks: FileLock[] = [];
     for (const number of (await this.open()).keys()) {
@@ -74,7 +74,7 @@ export class ProcessFiles {
   async #readOpen(): Promise<ReadonlyMap<number, OpenFile>> {
     const files = new Map<number, OpenFile>();
     for (const [number, link] of await readDescriptors(this.#pid)) {
-      // Undefined: closed since the folder was read.
+      // Undefined if it was closed after the directory was listed.
       const info = await findFile(`/proc/${this.#pid}/fd/${number}`);
       if (info !== undefined) files.set(number, { link, info });
     }
@@ -82,7 +82,7 @@ export class ProcessFiles {
   }
 }
 
-/** A device keeps its number when its node in /dev is made anew. */
+/** A block device keeps its number when its node in /dev is created again. */
 function isSameFile(a: FoundFile, b: FoundFile): boolean {
   if (a.isBlockDevice === true && b.isBlockDevice === true) {
     return a.rdev === b.rdev;

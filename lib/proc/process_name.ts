@@ -1,24 +1,24 @@
-/** Processes, named for good: a pid alone is used again. */
+/** Names of processes that are never reused, unlike pids. */
 
 import { PidFd } from "../../ffi/process.ts";
 import { readStat } from "./stat.ts";
 import { ifThere, ifThereSync } from "../gone.ts";
 
-/** Which process is meant. */
+/** Identifies a process. */
 export interface ProcessName {
   readonly pid: number;
-  /** In clock ticks since the host's boot. */
+  /** In clock ticks since boot. */
   readonly startTime: string;
 }
 
-/** Whether that very process is still there. */
+/** Whether that process still exists. */
 export async function isThere(
   { pid, startTime }: ProcessName,
 ): Promise<boolean> {
   return (await ifThere(readStat(pid)))?.startTime === startTime;
 }
 
-/** A descriptor of that very process; undefined where it has ended, also unreaped. */
+/** A pidfd of that process; undefined if it has ended, even if not yet reaped. */
 export async function openNamed(
   name: ProcessName,
 ): Promise<PidFd | undefined> {

@@ -1,6 +1,6 @@
 /**
- * The folders in /proc: which processes there are, their threads, and whose
- * they are. They come and go while it is read.
+ * The directories in /proc: the processes, their threads and owners. They come and
+ * go while it is read.
  *
  * @module
  */
@@ -17,16 +17,16 @@ export async function readPids(): Promise<number[]> {
   return pids;
 }
 
-/** The ids of a process's threads, as they are at this moment. */
+/** The ids of the threads that a process has now. */
 export function readThreadIds(pid: number | "self"): number[] {
   return [...Deno.readDirSync(`/proc/${pid}/task`)]
     .map(({ name }) => Number(name));
 }
 
-/** The same of this very process: none once it has ended. */
+/** The same for a process by its pidfd: none once it has ended. */
 export function threadIdsOf(process: ProcessHandle): number[] {
   const ids = ifThereSync(() => readThreadIds(process.pid)) ?? [];
-  // Its id may be another's by now, but was not if it is there still.
+  // If it still exists, its pid was not reused meanwhile.
   return process.hasExited() ? [] : ids;
 }
 

@@ -2,8 +2,8 @@ import { ifThere } from "../gone.ts";
 import { readProcText } from "./file.ts";
 
 /**
- * What a security module (SELinux, AppArmor) calls a process; undefined where
- * none is at work.
+ * The label that a security module (SELinux, AppArmor) gives a process; undefined
+ * if none is active.
  */
 export async function readSecurityLabel(
   pid: number | "self",
@@ -12,7 +12,7 @@ export async function readSecurityLabel(
     const label = await ifThere(readProcText(pid, "attr/current"));
     return label?.replace(/[\0\n]+$/, "");
   } catch (error) {
-    // No module has a label to tell.
+    // No security module has a label for it.
     const isUnlabelled = error instanceof Error && "code" in error &&
       error.code === "EINVAL";
     if (isUnlabelled) return undefined;
@@ -23,9 +23,9 @@ export async function readSecurityLabel(
 const ATTRIBUTES = "/proc/thread-self/attr";
 
 /**
- * Has the next program that this thread executes get a label.
+ * Sets the label of the next program that this thread executes.
  *
- * @returns why that cannot be; undefined where it is done
+ * @returns why it cannot be set; undefined if it is
  */
 export function labelNextProgram(label: string): string | undefined {
   try {
@@ -33,13 +33,13 @@ export function labelNextProgram(label: string): string | undefined {
     Deno.writeTextFileSync(file, text, { create: false });
     return undefined;
   } catch (error) {
-    // Whatever the module says against it: Deno has no class for all of it.
+    // Any refusal of the module: Deno has no class for some of them.
     if (!(error instanceof Error)) throw error;
     return `security label "${label}": ${error.message}`;
   }
 }
 
-/** Contexts of SELinux have colons, and AppArmor's say their mode. */
+/** A label of AppArmor ends with its mode; one of SELinux has colons. */
 export function execAttribute(label: string): { file: string; text: string } {
   const [, profile] = /^(.*) \((?:enforce|complain|kill|prompt|user)\)$/
     .exec(label) ?? [];

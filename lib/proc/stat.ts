@@ -1,5 +1,5 @@
 /**
- * /proc/PID/stat: 52 fields in a line, as proc_pid_stat(5) numbers them.
+ * /proc/PID/stat: one line of 52 fields, numbered as in proc_pid_stat(5).
  *
  * ```
  * pid (name) state parent …
@@ -12,28 +12,28 @@
 
 import { readProcText } from "./file.ts";
 
-/** What the kernel says of a process. */
+/** What is read of a process. */
 export interface ProcessStat {
-  /** What it does, as a letter, such as "R", "S", or "Z" where it has ended. */
+  /** Its state as a letter, such as "R" or "S"; "Z" once it has ended. */
   readonly state: string;
   readonly parent: number;
   /**
-   * When it began, in clock ticks since the host's boot. Together with the pid
-   * it names a process for good: pids are used again.
+   * When it was started, in clock ticks since boot. With the pid it identifies the
+   * process: pids are reused.
    */
   readonly startTime: string;
   /**
-   * Where it has its program, stack, words and environment: an exec lays them
-   * out anew, and nothing else does.
+   * Addresses of its program, stack, words and environment: only an exec changes
+   * them.
    */
   readonly image: string;
-  /** What it ended with, as wait(2) tells it. */
+  /** Its wait status, as wait(2) returns it. */
   readonly exitStatus: number;
 }
 
 const IMAGE = [26, 27, 28, 45, 46, 48, 49, 50, 51];
 
-/** @throws {Error} where a field is missing */
+/** @throws {Error} when a field is missing */
 export function parseStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(")") + 2).trimEnd().split(" ");
   const field = (number: number) => {
@@ -55,7 +55,7 @@ export function isStopped({ state }: ProcessStat): boolean {
   return state === "T" || state === "t";
 }
 
-/** Reads what the kernel says of a process, or of one of its threads. */
+/** Reads the line of a process, or of one of its threads. */
 export async function readStat(
   pid: number,
   thread?: number,
@@ -64,7 +64,7 @@ export async function readStat(
   return parseStat(await readProcText(pid, name));
 }
 
-/** The same, at once: the kernel keeps all of it itself. */
+/** The same, synchronously: the kernel has all of it and never waits. */
 export function readStatSync(pid: number): ProcessStat {
   return parseStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
 }

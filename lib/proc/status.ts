@@ -1,5 +1,5 @@
 /**
- * /proc/PID/status: what a process is and may do, a line for each fact
+ * /proc/PID/status: identity and rights of a process, one fact per line
  * (proc_pid_status(5)).
  *
  * @module
@@ -7,9 +7,9 @@
 
 import { readProcText } from "./file.ts";
 
-/** What a process may do beyond or below its user's rights. Plain data. */
+/** The rights of a process beyond or below those of its user. Plain data. */
 export interface Confinement {
-  /** Sets of capabilities: hexadecimal, 64 bits. */
+  /** Capability sets: hexadecimal, 64 bits. */
   readonly inheritable: string;
   readonly permitted: string;
   readonly effective: string;
@@ -20,25 +20,25 @@ export interface Confinement {
 
 /** A process, or one of its threads. */
 export interface ProcessStatus {
-  /** Real, effective, saved and file system ones. */
+  /** Real, effective, saved and file system ids. */
   readonly uids: readonly number[];
   readonly gids: readonly number[];
   readonly groups: readonly number[];
-  /** The strictest where the process has ended. */
+  /** The strictest if the process has ended. */
   readonly umask: number;
   readonly confinement: Confinement;
-  /** Before Linux 5.9, which tells no number, 1 stands for any. */
+  /** Before Linux 5.9 the number is unknown: 1 stands for any. */
   readonly seccompFilters: number;
-  /** Its id in this process's pid namespace, and in each one down to its own. */
+  /** Its id in our pid namespace, and in each nested one down to its own. */
   readonly ids: readonly number[];
-  /** Bytes of memory that it shares with no other, and of its page tables. */
+  /** Bytes of its private memory and of its page tables. */
   readonly ownBytes: number;
 }
 
-/** Seccomp: with filters, and not merely strict. */
+/** Value of Seccomp for filters; 1 is strict mode. */
 const FILTERED = "2";
 
-/** @throws {Error} where a line is missing */
+/** @throws {Error} when a line is missing */
 export function parseStatus(text: string): ProcessStatus {
   const lines = new Map(
     text.split("\n").map((line) => {
@@ -49,7 +49,7 @@ export function parseStatus(text: string): ProcessStatus {
   const line = (name: string) => {
     const value = lines.get(name);
     if (value !== undefined) return value;
-    throw new Error(`No "${name}" in /proc/PID/status`);
+    throw new Error(`Cannot read "${name}" of /proc/PID/status`);
   };
   const numbers = (value: string) => (value.match(/\d+/g) ?? []).map(Number);
   const bytes = (name: string) =>
@@ -81,7 +81,7 @@ export async function readStatus(pid: number): Promise<ProcessStatus> {
 }
 
 /**
- * The same, at once: the kernel keeps all of it itself.
+ * The same, synchronously: the kernel has all of it and never waits.
  *
  * @param folder in /proc
  */

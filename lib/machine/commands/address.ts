@@ -30,7 +30,7 @@ const socketType = oneOf("fd", "unix", "inet", "vsock");
 /**
  * Parses QMP's MigrationAddress.
  *
- * @param name the argument's, for the refusal
+ * @param name of the argument, for the message
  * @throws {CommandFailure}
  */
 export function readAddress(value: Json, name: string): MigrationAddress {

@@ -83,7 +83,7 @@ interface Property {
   readonly value: Json;
 }
 
-/** @throws {CommandFailure} for an object that is not there */
+/** @throws {CommandFailure} for an object that does not exist */
 function propertiesOf(machine: Machine, path: string): Map<string, Property> {
   const properties = objects(machine).get(path);
   if (properties !== undefined) return properties;

@@ -16,7 +16,7 @@ function mulhu(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
-/** The M extension by funct3. Division never traps, by its definition. */
+/** The M extension by funct3. Division by zero is defined, and never traps. */
 export function multiplyDivide(funct3: number, a: number, b: number): number {
   switch (funct3) {
     case 0:

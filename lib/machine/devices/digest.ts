@@ -40,7 +40,7 @@ import type { Clock, Device, TimedDevice } from "./device.ts";
 
 /** Size of the queue, including the current request. */
 export const DIGEST_QUEUE = 8;
-/** One request stays well below the time between two slices. */
+/** Keeps the time for one request well below that between two slices. */
 const MAXIMUM_DIGEST = 1024 * 1024;
 const NANOSECONDS_A_BYTE = 250n;
 

@@ -8,8 +8,8 @@ const POWEROFF = 0x5555;
 const RESET = 0x7777;
 
 /**
- * Poweroff and reset: the guest writes 0x5555 or 0x7777 to offset 0. Requests are
- * executed before a migration, so that there is no state.
+ * Poweroff and reset: the guest writes 0x5555 or 0x7777 to offset 0. A request is
+ * executed before a migration can begin, so the device has no state.
  */
 export class Finisher implements Device {
   #request: StopRequest | undefined;

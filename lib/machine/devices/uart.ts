@@ -16,7 +16,7 @@
  * Characters are sent at once, so the transmitter is always empty. Modem lines
  * change in loopback only, and cause no interrupts; there are no framing errors.
  * Characters below the trigger level cause an interrupt after four character
- * times, the state of which is in a subsection.
+ * times; the state of this timeout is in a subsection.
  *
  * @module
  */

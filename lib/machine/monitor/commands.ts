@@ -18,7 +18,7 @@ export interface MonitorCommand {
 /** A command with invalid arguments. */
 class MonitorUsage extends CprctlError {
   constructor(usage: string) {
-    super("monitor-usage", `Write it as: ${usage}`);
+    super("monitor-usage", `Usage: ${usage}`);
   }
 }
 
@@ -184,7 +184,7 @@ function helpText(): string {
 /**
  * Runs one line of the monitor.
  *
- * @returns what is to be printed; errors are told in words
+ * @returns the text to print, also for an error
  */
 export async function runLine(
   target: MonitorTarget,

@@ -4,7 +4,7 @@ import { Fd } from "../../../ffi/fd.ts";
 import { NonblockingWriter } from "../../../ffi/nonblocking_writer.ts";
 import { poll, POLLIN, pollNow } from "../../../ffi/poll.ts";
 
-/** One wait for input; the wait is repeated. */
+/** Time limit of one wait, which is repeated. */
 const PATIENCE_MS = 60_000;
 
 /** Longer than any command; QEMU's own limit is 4095 bytes. */

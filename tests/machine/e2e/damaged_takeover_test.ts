@@ -179,7 +179,7 @@ Deno.test("other options than the old program's are refused by name", async () =
   const cases: { argv: string[]; words: RegExp }[] = [
     {
       argv: [...captured.argv],
-      words: /handed over.*state is not asked for.*would be reset/s,
+      words: /handed over.*-incoming is missing.*would be reset/s,
     },
     {
       argv: [...changed("size=1M", "size=2M"), ...incoming],

@@ -375,7 +375,7 @@ Deno.test("human-monitor-command speaks the human monitor's language", async () 
   assertEquals(await says("nonsense"), "unknown command: 'nonsense'\r\n");
   assertEquals(
     await says("migrate_set_parameter"),
-    "Error: Write it as: migrate_set_parameter PARAMETER VALUE\r\n",
+    "Error: Usage: migrate_set_parameter PARAMETER VALUE\r\n",
   );
   assertEquals(
     await says("migrate_set_parameter cpr-exec-command a 'b c' \"d"),
