@@ -37,7 +37,7 @@ export async function dispatch(
     }
     if (first === FILTERS_WORD) {
       const { printFilters } = await import(
-        "../update/standby/seccomp.ts"
+        "../update/standby/confinement.ts"
       );
       return printFilters(rest);
     }

@@ -6,9 +6,8 @@ import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
-import type { Seccomp } from "../standby/seccomp.ts";
+import { ALLOW_WEAKER, type Seccomp } from "../standby/confinement.ts";
 import type { Facts } from "../vm/facts.ts";
-import { ALLOW_WEAKER } from "../standby/confinement.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** The update that is to be checked. */

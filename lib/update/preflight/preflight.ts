@@ -15,10 +15,7 @@ import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import * as words from "./arguments.ts";
-import * as newProgram from "./new_program.ts";
 import { blockGraph } from "./block_graph.ts";
-import * as chardevs from "./chardevs.ts";
 import {
   type Check,
   type CheckContext,
@@ -30,23 +27,24 @@ import {
   reported,
   skipped,
 } from "./check.ts";
-import * as confinement from "./confinement.ts";
-import * as connections from "./connections.ts";
-import * as deviceState from "./device_state.ts";
-import * as devices from "./devices.ts";
-import * as disks from "./disks.ts";
-import * as files from "./files.ts";
 import {
   Inventory,
   UnknownQueryError,
   UnlikelyAnswerError,
 } from "./inventory.ts";
-import * as memory from "./memory.ts";
+import * as words from "./arguments.ts";
+import * as newProgram from "./new_program.ts";
+import * as chardevs from "./chardevs.ts";
+import * as connections from "./connections.ts";
+import * as deviceState from "./device_state.ts";
+import * as devices from "./devices.ts";
+import * as disks from "./disks.ts";
+import * as files from "./files.ts";
 import * as migration from "./migration.ts";
 import * as network from "./network.ts";
 import * as vmProcess from "./process.ts";
-import { throttling } from "./throttling.ts";
 import * as trials from "./trials.ts";
+import { throttling } from "./throttling.ts";
 
 /** Every check, in the order in which people read them. */
 const CHECKS: readonly PreflightCheck[] = [
@@ -64,18 +62,18 @@ const CHECKS: readonly PreflightCheck[] = [
   trials.wayBack,
   deviceState.compat,
   deviceState.deviceState,
-  confinement.sandbox,
-  confinement.confinement,
-  confinement.namespaces,
+  vmProcess.sandbox,
+  vmProcess.confinement,
+  vmProcess.namespaces,
   vmProcess.parent,
   // The VM can be migrated at all.
   migration.runState,
   migration.migrationIdle,
   migration.capabilities,
   migration.stateRoom,
-  memory.memoryRoom,
-  memory.memoryBackends,
-  memory.tpmPage,
+  migration.memoryRoom,
+  migration.memoryBackends,
+  migration.tpmPage,
   deviceState.nvmeNamespaces,
   deviceState.fatalDevices,
   deviceState.vfio,

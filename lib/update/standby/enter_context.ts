@@ -23,8 +23,7 @@ import { geteuid } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
 import { givePlacement } from "../../proc/placement.ts";
 import { labelNextProgram } from "../../proc/security_label.ts";
-import { confine } from "./confinement.ts";
-import { enterSeccomp } from "./seccomp.ts";
+import { confine, enterSeccomp } from "./confinement.ts";
 import type { ProcessContext } from "./process_context.ts";
 
 const THIS_THREAD = 0;

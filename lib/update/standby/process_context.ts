@@ -17,7 +17,7 @@ import {
 } from "../process/identity.ts";
 import { type Placement, readPlacement } from "../../proc/placement.ts";
 import { readSecurityLabel } from "../../proc/security_label.ts";
-import { readSeccomp, type Seccomp } from "./seccomp.ts";
+import { readSeccomp, type Seccomp } from "./confinement.ts";
 import { type LimitTexts, parseLimits } from "../../../ffi/limits.ts";
 import { readProcText } from "../../proc/file.ts";
 import { Fd } from "../../../ffi/fd.ts";

@@ -19,7 +19,7 @@ import { preflight } from "../../../lib/update/preflight/preflight.ts";
 import type { Facts } from "../../../lib/update/vm/facts.ts";
 import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
 import { factsOf, NOTHING_LIVE } from "../command/vm.ts";
-import { readSeccomp } from "../../../lib/update/standby/seccomp.ts";
+import { readSeccomp } from "../../../lib/update/standby/confinement.ts";
 import { cprctlWords } from "../../../testing/program/program.ts";
 import { contextOf } from "../standby/context_of.ts";
 
