@@ -58,6 +58,19 @@ function wrongType(name: string, expected: string): CommandFailure {
   );
 }
 
+/** A value of one type, which is also what the error calls it. */
+function typed<T extends Json>(
+  expected: string,
+  isOne: (value: Json) => value is T,
+): ArgumentType<T> {
+  return {
+    read(value, name) {
+      if (!isOne(value)) throw wrongType(name, expected);
+      return value;
+    },
+  };
+}
+
 /**
  * A string.
  *
@@ -71,12 +84,7 @@ function wrongType(name: string, expected: string): CommandFailure {
  * ```
  */
 export function text(): ArgumentType<string> {
-  return {
-    read(value, name) {
-      if (typeof value !== "string") throw wrongType(name, "string");
-      return value;
-    },
-  };
+  return typed("string", (value) => typeof value === "string");
 }
 
 /**
@@ -92,12 +100,7 @@ export function text(): ArgumentType<string> {
  * ```
  */
 export function flag(): ArgumentType<boolean> {
-  return {
-    read(value, name) {
-      if (typeof value !== "boolean") throw wrongType(name, "boolean");
-      return value;
-    },
-  };
+  return typed("boolean", (value) => typeof value === "boolean");
 }
 
 function isInteger(value: Json): value is number | bigint {
@@ -117,12 +120,7 @@ function isInteger(value: Json): value is number | bigint {
  * ```
  */
 export function integer(): ArgumentType<number | bigint> {
-  return {
-    read(value, name) {
-      if (!isInteger(value)) throw wrongType(name, "integer");
-      return value;
-    },
-  };
+  return typed("integer", isInteger);
 }
 
 /**

@@ -127,8 +127,6 @@ interface Pending {
  * ```
  */
 export class QmpClient implements AsyncDisposable, Executor {
-  /** Where the monitor listens. */
-  readonly address: QmpAddress;
   /** The process that listens; null over TCP, and if it cannot be seen. */
   readonly peer: Peer | null;
   /** Resolves, never rejects, with the reason when the connection ends. */
@@ -150,10 +148,10 @@ export class QmpClient implements AsyncDisposable, Executor {
 
   private constructor(
     transport: Transport,
-    address: QmpAddress,
+    /** Where the monitor listens. */
+    readonly address: QmpAddress,
     { maxReplyBytes: maxBytes = MAX_REPLY_BYTES, budget }: ConnectOptions,
   ) {
-    this.address = address;
     this.#budget = budget ?? (() => Infinity);
     this.peer = transport.peer;
     this.#transport = transport;

@@ -22,7 +22,8 @@ export class Wire {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   /** The last write: writes must not overtake each other. */
   #written: Promise<void> = Promise.resolve();
-  #backlog = 0;
+  /** Bytes that wait to be written. */
+  backlog = 0;
   #closed = false;
 
   /** @param terminator is written after each message */
@@ -52,20 +53,15 @@ export class Wire {
     }
   }
 
-  /** Bytes that wait to be written. */
-  get backlog(): number {
-    return this.#backlog;
-  }
-
   /** Writes one message; resolves when it is in the kernel. */
   send(message: Json, descriptors?: readonly number[]): Promise<void> {
     const bytes = this.#encoder.encode(
       stringifyJson(message) + this.terminator,
     );
-    this.#backlog += bytes.length;
+    this.backlog += bytes.length;
     this.#written = this.#written.then(async () => {
       await this.transport.write(bytes, descriptors);
-      this.#backlog -= bytes.length;
+      this.backlog -= bytes.length;
     });
     return this.#written;
   }
