@@ -69,7 +69,7 @@ Deno.test("a process without groups has none", () => {
 Deno.test("a text without a line that always is there is refused", () => {
   for (const name of ["Uid", "Gid", "Groups", "CapBnd", "NoNewPrivs"]) {
     const torn = STATUS.replace(`\n${name}:`, "\nOther:");
-    assertThrows(() => parseStatus(torn), Error, `No "${name}"`);
+    assertThrows(() => parseStatus(torn), Error, `Cannot read "${name}"`);
   }
 });
 
