@@ -340,7 +340,11 @@ function usageError(
     return new UsageError(`Missing argument ${error.placeholder}`, { remedy });
   }
   if (error instanceof UnexpectedPositionalError) {
-    return new UsageError(`Unexpected argument "${error.input}"`, { remedy });
+    return new UsageError(`Unexpected argument "${error.input}"`, {
+      remedy: "qmp" in options
+        ? `Write --qmp ${error.input}, if that is the VM's socket`
+        : remedy,
+    });
   }
   if (error instanceof ArgumentParseError) {
     const { externalFlagNameOrPlaceholder: name, input, exception } = error;

@@ -189,6 +189,9 @@ function decodeTransferred(bytes: Uint8Array): CprState | undefined {
   }
 }
 
+/** More names would not help. */
+const MAX_SIMILAR = 5;
+
 /**
  * The sections for `NAME` or `NAME:INSTANCE`. The name is complete, or its last
  * part: "virtio-net" for "0000:00:03.0/virtio-net". Names may contain colons.
@@ -208,10 +211,19 @@ export function selectSections(
     );
     if (some.length > 0) return some;
   }
+  const part = wanted.replaceAll("*", "").toLowerCase();
+  const similar = sections.map((it) => it.name)
+    .filter((it) => part !== "" && it.toLowerCase().includes(part));
   throw new InspectError(
     "no-section",
     `Cannot find section "${wanted}" in the stream`,
-    { remedy: "Inspect without --section: it lists all of them" },
+    {
+      remedy: similar.length > 0
+        ? `Name one of ${
+          [...new Set(similar)].slice(0, MAX_SIMILAR).join(", ")
+        }`
+        : "Inspect without --section: it lists all of them",
+    },
   );
 }
 

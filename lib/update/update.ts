@@ -34,6 +34,7 @@ import { hold, migrate, switchover } from "./phases/stop.ts";
 import { commit, load, verify } from "./phases/take_over.ts";
 import type { PhaseName } from "./phase.ts";
 import { addFailure, type Draft, type Report } from "./report/report.ts";
+import { versionTold } from "./preflight/new_program.ts";
 import type { System } from "./system.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { VmChangedProblem } from "./vm/fingerprint.ts";
@@ -119,7 +120,8 @@ export async function check(
   let outcome: Outcome = "would-update";
   const error = await run(context, "preflight", async () => {
     refuseIfInterrupted(context.signals);
-    const { found, plan } = context;
+    const { found, plan, report } = context;
+    if (report?.to) report.to.version = versionTold(report.checks);
     const isCurrent = skipIfCurrent === true &&
       await system.isCurrent(found, binary ?? found.successor);
     if (isCurrent) outcome = "up-to-date";

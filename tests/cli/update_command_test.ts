@@ -232,6 +232,8 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     ["--qmp", "--binary"],
     ["--qmp", "a", "--report", "-"],
     ["--qmp", "a", "--report", "/tmp/"],
+    ["--qmp", "a", "--report", "/tmp"],
+    ["--qmp", "a", "--report", "/absent/report.html"],
     ["--qmp", "a", "--all"],
     ["--all", "--jobs", "0"],
     ["--all", "--max-failures", "many"],

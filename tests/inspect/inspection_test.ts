@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -136,6 +137,10 @@ Deno.test("sections are chosen by name, last part and instance", async () => {
   for (const wanted of ["cpu:2", "nothing", "", ":0"]) {
     assertThrows(() => chosen(wanted), InspectError, `"${wanted}"`);
   }
+  const remedy = (wanted: string) =>
+    assertThrows(() => chosen(wanted), InspectError).remedy;
+  assertMatch(remedy("pci") ?? "", /^Name one of PCI(BUS|Host)/);
+  assertMatch(remedy("nothing") ?? "", /^Inspect without --section/);
 });
 
 Deno.test("the devices of a postcopy are found in its package", () => {

@@ -38,6 +38,7 @@ Deno.test("QEMU is checked, moved, and then up to date", async () => {
     [0, "would-update"],
     checked.stdout,
   );
+  assertEquals(checked.report.to?.version, builds.new.version);
   assertEquals(vm.executable(), builds.old.binary);
   await witness.assertLivesOn();
 

@@ -20,7 +20,7 @@ export const updateCommand = command({
   usage: VM_USAGE,
   options: {
     ...VM_OPTIONS,
-    check: { brief: "Dry run: the same as cprctl check" },
+    check: { brief: "Dry run, as by cprctl check" },
     metrics: METRICS_OPTION,
     jobs: {
       value: "NUMBER",

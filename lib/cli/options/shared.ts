@@ -1,5 +1,6 @@
 /** Options of several commands. @module */
 
+import { ifThereSync } from "../../gone.ts";
 import { UsageError } from "../../errors.ts";
 import type { Switch, Valued } from "../command.ts";
 
@@ -29,6 +30,15 @@ export const METRICS_OPTION: Valued<string> = {
 function parseReportFile(path: string): string {
   if (path === "-" || path.endsWith("/")) {
     throw new UsageError("Expected a file name");
+  }
+  // Before the update: afterwards it would be too late for another name.
+  const info = ifThereSync(() => Deno.lstatSync(path));
+  if (info?.isFile === false) throw new UsageError("It is not a regular file");
+  const folder = path.includes("/")
+    ? path.slice(0, path.lastIndexOf("/"))
+    : ".";
+  if (ifThereSync(() => Deno.statSync(folder || "/")) === undefined) {
+    throw new UsageError("Its folder does not exist");
   }
   return path;
 }

@@ -73,16 +73,30 @@ function changeText(old: Leaf | undefined, now: Leaf | undefined): string {
   ) {
     return bytesChange(a, b);
   }
-  const step = isInteger(a) && isInteger(b) ? BigInt(b) - BigInt(a) : 0n;
-  const by = step === 0n ? "" : step > 0n ? ` (+${step})` : ` (${step})`;
-  return `${leafText(old)} → ${leafText(now)}${by}`;
+  const numbers = isInteger(a) && isInteger(b)
+    ? numbersChange(a, b, old.type === "timer")
+    : "";
+  return `${leafText(old)} → ${leafText(now)}${numbers}`;
+}
+
+/** The difference of times and signed numbers, and the bits of all others. */
+function numbersChange(
+  a: number | bigint,
+  b: number | bigint,
+  isTime: boolean,
+): string {
+  if (isTime || a < 0 || b < 0) {
+    const step = BigInt(b) - BigInt(a);
+    return step === 0n ? "" : step > 0n ? ` (+${step})` : ` (${step})`;
+  }
+  return a > 9 || b > 9 ? ` (0x${a.toString(16)} → 0x${b.toString(16)})` : "";
 }
 
 function isInteger(value: unknown): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
 }
 
-/** Without hex: for numbers the difference is shown instead. */
+/** Without hex: a change has it for both numbers together. */
 function leafText({ type, value }: Leaf): string {
   return isInteger(value) && type !== "timer"
     ? String(value)

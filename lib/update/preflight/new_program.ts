@@ -9,6 +9,7 @@ import { knowsCprExec } from "../vm/facts.ts";
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import {
+  type Check,
   type CheckContext,
   type Finding,
   listed,
@@ -51,7 +52,7 @@ export const newBinary: PreflightCheck = {
     const info = await files.stat(binary);
     if (info === undefined) {
       return refuse(
-        `New binary ${name} does not exist for the VM`,
+        `The new binary ${name} does not exist, as the VM sees its files`,
         BINARY_REMEDY,
       );
     }
@@ -140,6 +141,7 @@ export const NO_CONFINEMENT = skipped(
 );
 
 const VERSION = ["-version"];
+const VERSION_OF = /^QEMU emulator version ([\d.]+)/;
 const QEMU = /^QEMU emulator version (\d+)\.(\d+)/;
 
 const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
@@ -151,6 +153,14 @@ export const newProgram: PreflightCheck = {
     await obstacleToRunning(context) ??
       await judge(context, VERSION, (it) => judgeVersion(context.binary, it)),
 };
+
+/** The version that the new program told; null if it was not asked. */
+export function versionTold(checks: readonly Check[]): string | null {
+  const told = checks.find(({ id }) => id === newProgram.id);
+  return told?.verdict === "ok"
+    ? VERSION_OF.exec(told.detail)?.[1] ?? null
+    : null;
+}
 
 function judgeVersion(binary: string, printed: string): Finding {
   const [, major, minor] = QEMU.exec(printed) ?? [];

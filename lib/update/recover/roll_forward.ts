@@ -27,6 +27,9 @@ import { forgetResumption, noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
+import { ifThereSync } from "../../gone.ts";
+import { readStatSync } from "../../proc/stat.ts";
+import { versionText, type VmRecord } from "../vm/facts.ts";
 import { failureOf } from "../vm/events.ts";
 import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
@@ -50,7 +53,8 @@ export async function rollForward(
   for (;;) {
     const { running, status: state } = await queryStatus(client);
     if (running) {
-      return recovered(vm, pid, "runs", warnings);
+      const runs = pid === vm.pid ? programPhrase(client, vm) : "runs";
+      return recovered(vm, pid, runs, warnings);
     }
     switch (state) {
       case "inmigrate": {
@@ -80,6 +84,15 @@ export async function rollForward(
         await destination.requireStable();
     }
   }
+}
+
+/** "runs on QEMU 11.1.3"; and what to do if it still is the old program. */
+function programPhrase({ version }: QmpClient, vm: VmRecord): string {
+  const { image } = ifThereSync(() => readStatSync(vm.pid)) ?? {};
+  const runs = `runs on ${vm.program} ${versionText(version)}`;
+  return image === vm.image
+    ? `${runs}; the update was not done, run it again`
+    : runs;
 }
 
 /** Resumes the guest; a rollback stays possible if it has not run for sure. */

@@ -31,16 +31,18 @@ const UNTOUCHED: Expected = {
   vm: "old",
   says: /ended by SIGKILL/,
 };
-const RUNS = /The VM of process \d+ (runs|is paused, as before)/;
+const STAYS =
+  /The VM of process \d+ (runs on \w+ [\d.]+; the update was not done|is paused, as before)/;
+const RUNS = /The VM of process \d+ (runs on \w+ [\d.]+|is paused, as before)/;
 
 /** By the phase that was about to begin. */
 const ENDS: readonly (readonly [PhaseName, Expected])[] = [
   ["facts", UNTOUCHED],
   ["preflight", UNTOUCHED],
   ["prepare", UNTOUCHED],
-  ["migrate", recovered("old", "recovered", RUNS)],
-  ["hold", recovered("old", "recovered", RUNS)],
-  ["switchover", recovered("old", "recovered", RUNS)],
+  ["migrate", recovered("old", "recovered", STAYS)],
+  ["hold", recovered("old", "recovered", STAYS)],
+  ["switchover", recovered("old", "recovered", STAYS)],
   ["load", recovered("new", "recovered", RUNS)],
   ["commit", recovered("new", "recovered", RUNS)],
 ];

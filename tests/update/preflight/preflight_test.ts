@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import type { Json } from "../../../lib/qmp/mod.ts";
+import { versionTold } from "../../../lib/update/preflight/new_program.ts";
 import { type Answers, findings } from "./fake_monitor.ts";
 
 /** Every question that the preflight has. */
@@ -112,4 +113,14 @@ Deno.test("a long list from a hostile monitor is cut", async () => {
   );
   assertEquals(more.get("chardevs")?.verdict, "refuse");
   assertStringIncludes(more.get("chardevs")?.detail ?? "", "5000 items");
+});
+
+Deno.test("the version of the new program is what it told", () => {
+  const told = (verdict: "ok" | "refuse", detail: string) =>
+    versionTold([{ id: "new-program", verdict, detail, remedy: null }]);
+  const line = "QEMU emulator version 11.1.3 (Debian 1:11.1.3+ds-1)";
+  assertEquals(told("ok", line), "11.1.3");
+  assertEquals(told("refuse", line), null);
+  assertEquals(told("ok", "something else"), null);
+  assertEquals(versionTold([]), null);
 });
