@@ -38,6 +38,11 @@ export function inertJson(value: unknown, indent = 0): string {
   );
 }
 
+/** A whole JSON document for a person or a program, with its line feed. */
+export function jsonText(value: unknown): string {
+  return `${inertJson(value, 2)}\n`;
+}
+
 /** A copy of plain data with every text changed, except keys. */
 export function mapTexts<Data>(
   data: Data,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import type { CliProcess } from "./process.ts";
 
@@ -141,6 +142,25 @@ export function command<
   const P extends readonly Operand<unknown>[],
 >(definition: Definition<O, P>): DefinedCommand {
   return definition;
+}
+
+/** An operand that is any text. */
+export function textOperand(name: string, brief: string): Operand<string> {
+  return { name, brief, parse: String };
+}
+
+/** An option whose value is any text. */
+export function textValue(value: string, brief: string): Valued<string> {
+  return { value, brief, parse: String };
+}
+
+/** Parses one of several names. */
+export function oneOf<Name extends string>(names: readonly Name[]) {
+  return (text: string): Name => {
+    const name = names.find((it) => it === text);
+    if (name !== undefined) return name;
+    throw new UsageError(`Expected one of ${names.join(", ")}`);
+  };
 }
 
 /** A table in the program's help and manual page. */

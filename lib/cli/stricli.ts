@@ -27,7 +27,7 @@ import {
   UnsatisfiedPositionalError,
 } from "@stricli/core";
 import { messageOf, UsageError } from "../errors.ts";
-import { inertJson } from "../inert.ts";
+import { jsonText } from "../inert.ts";
 import { VERSION } from "../version.ts";
 import {
   type CliContext,
@@ -75,7 +75,7 @@ export async function runWords(
   // With --json, an error is the document unless there is one already.
   const show = (error: unknown) => {
     if (wantsJson(command, words) && !process.stdout.isUsed) {
-      process.stdout.write(`${inertJson(errorDocument(error), 2)}\n`);
+      process.stdout.write(jsonText(errorDocument(error)));
     }
     return errorText(error, process.debug);
   };

@@ -1,5 +1,5 @@
 import type { QmpAddress } from "../../qmp/mod.ts";
-import { command, type Operand, type Valued } from "../command.ts";
+import { command, textOperand, textValue, type Valued } from "../command.ts";
 import { parseQmpAddress } from "../options/qmp_address.ts";
 import { JSON_OPTION } from "../options/shared.ts";
 
@@ -17,17 +17,11 @@ export const compatCommand = command({
     "the wire. Exit status 0 means that nothing was found, which is no proof; " +
     "1 that there are warnings, 3 that the state would be refused.",
   options: {
-    machine: {
-      value: "TYPE",
-      parse: String,
-      brief:
-        "Machine type to run the programs with (default: the VM's, if any)",
-    } satisfies Valued<string>,
-    stream: {
-      value: "FILE",
-      parse: String,
-      brief: "Only the devices whose state is in this file",
-    } satisfies Valued<string>,
+    machine: textValue(
+      "TYPE",
+      "Machine type to run the programs with (default: the VM's, if any)",
+    ),
+    stream: textValue("FILE", "Only the devices whose state is in this file"),
     qmp: {
       value: "SOCKET",
       parse: parseQmpAddress,
@@ -36,16 +30,8 @@ export const compatCommand = command({
     json: JSON_OPTION,
   },
   operands: [
-    {
-      name: "OLD",
-      parse: String,
-      brief: "The old program or dump",
-    } satisfies Operand<string>,
-    {
-      name: "NEW",
-      parse: String,
-      brief: "The new program or dump",
-    } satisfies Operand<string>,
+    textOperand("OLD", "The old program or dump"),
+    textOperand("NEW", "The new program or dump"),
   ],
   examples: [
     ["cprctl compat qemu-11.1 qemu-11.2", "all device types"],

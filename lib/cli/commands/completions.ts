@@ -1,5 +1,4 @@
-import { UsageError } from "../../errors.ts";
-import { command, type Operand } from "../command.ts";
+import { command, oneOf, type Operand } from "../command.ts";
 import { SCRIPTS, type Shell, SHELLS } from "../completion_scripts.ts";
 
 /** `cprctl completions`: a script for a shell. */
@@ -13,7 +12,7 @@ export const completionsCommand = command({
   operands: [
     {
       name: "SHELL",
-      parse: parseShell,
+      parse: oneOf(SHELLS),
       propose: () => SHELLS,
       brief: SHELLS.join(", "),
     } satisfies Operand<Shell>,
@@ -30,9 +29,3 @@ export const completionsCommand = command({
     process.stdout.write(SCRIPTS[shell]);
   },
 });
-
-function parseShell(text: string): Shell {
-  const shell = SHELLS.find((it) => it === text);
-  if (shell !== undefined) return shell;
-  throw new UsageError(`Expected one of ${SHELLS.join(", ")}`);
-}

@@ -1,4 +1,4 @@
-import { command, type Operand } from "../command.ts";
+import { command, textOperand } from "../command.ts";
 import { JSON_OPTION } from "../options/shared.ts";
 
 /** `cprctl diff`: compare two saved states. */
@@ -14,16 +14,8 @@ export const diffCommand = command({
     "differences, 1 for some, 2 for trouble.",
   options: { json: JSON_OPTION },
   operands: [
-    {
-      name: "OLD",
-      parse: String,
-      brief: "The old state",
-    } satisfies Operand<string>,
-    {
-      name: "NEW",
-      parse: String,
-      brief: "The new state",
-    } satisfies Operand<string>,
+    textOperand("OLD", "The old state"),
+    textOperand("NEW", "The new state"),
   ],
   examples: [
     ["cprctl diff old.state new.state", "prints nothing if they are equal"],

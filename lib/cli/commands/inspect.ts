@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.ts";
-import { command, type Operand, type Valued } from "../command.ts";
+import { command, textOperand, textValue, type Valued } from "../command.ts";
 import { JSON_OPTION } from "../options/shared.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
@@ -20,11 +20,10 @@ export const inspectCommand = command({
       parse: parsePid,
       brief: "Show the CPR state of this process instead of a file",
     } satisfies Valued<number>,
-    section: {
-      value: "NAME",
-      parse: String,
-      brief: "Show one section: NAME, its last part, or NAME:INSTANCE",
-    } satisfies Valued<string>,
+    section: textValue(
+      "NAME",
+      "Show one section: NAME, its last part, or NAME:INSTANCE",
+    ),
     offset: {
       value: "BYTES",
       parse: parseOffset,
@@ -33,19 +32,13 @@ export const inspectCommand = command({
     offsets: { brief: "Begin each line with its offset in the stream" },
     json: JSON_OPTION,
     verify: { brief: "Encode what was decoded and compare every byte" },
-    "extract-ram": {
-      value: "FOLDER",
-      parse: String,
-      brief: "Write guest memory to FOLDER, one sparse file per RAMBlock",
-    } satisfies Valued<string>,
+    "extract-ram": textValue(
+      "FOLDER",
+      "Write guest memory to FOLDER, one sparse file per RAMBlock",
+    ),
   },
   operands: [
-    {
-      name: "FILE",
-      parse: String,
-      brief: "The state file",
-      optional: true,
-    } satisfies Operand<string>,
+    { ...textOperand("FILE", "The state file"), optional: true },
   ],
   examples: [
     ["cprctl inspect vm.state", "everything, repetitions once"],

@@ -1,4 +1,4 @@
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 import { command } from "../command.ts";
 import { JSON_OPTION, METRICS_OPTION } from "../options/shared.ts";
 
@@ -30,9 +30,7 @@ export const listCommand = command({
     const found = await engine.listVms({ asksMonitors: !options["no-qmp"] });
     const { renderList } = await import("../terminal/list.ts");
     process.stdout.write(
-      options.json
-        ? `${inertJson(found, 2)}\n`
-        : renderList(found, process.look),
+      options.json ? jsonText(found) : renderList(found, process.look),
     );
     if (options.metrics === undefined) return;
     const { writeMetrics } = await import("../files/side.ts");

@@ -1,6 +1,5 @@
-import { UsageError } from "../../errors.ts";
-import { inertJson } from "../../inert.ts";
-import { command, type Operand } from "../command.ts";
+import { jsonText } from "../../inert.ts";
+import { command, oneOf, type Operand } from "../command.ts";
 import type { DocumentName } from "../schemas.ts";
 
 /** Each document, and the command that prints it with --json. */
@@ -28,7 +27,7 @@ export const schemaCommand = command({
   operands: [
     {
       name: "DOCUMENT",
-      parse: parseDocument,
+      parse: oneOf(DOCUMENTS),
       propose: () => DOCUMENTS,
       brief: `${DOCUMENTS.join(", ")} (default: report)`,
       optional: true,
@@ -40,12 +39,6 @@ export const schemaCommand = command({
   ],
   async run({ process }, _options, name = "report") {
     const { documentJsonSchema } = await import("../schemas.ts");
-    process.stdout.write(`${inertJson(documentJsonSchema(name), 2)}\n`);
+    process.stdout.write(jsonText(documentJsonSchema(name)));
   },
 });
-
-function parseDocument(text: string): DocumentName {
-  const name = DOCUMENTS.find((it) => it === text);
-  if (name !== undefined) return name;
-  throw new UsageError(`Expected one of ${DOCUMENTS.join(", ")}`);
-}

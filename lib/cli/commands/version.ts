@@ -1,4 +1,4 @@
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 import { VERSION } from "../../version.ts";
 import { command } from "../command.ts";
 import { JSON_OPTION } from "../options/shared.ts";
@@ -26,7 +26,7 @@ export const versionCommand = command({
       process.stdout.write(await licences());
     } else if (options.json) {
       const { versionInfo } = await import("../version_info.ts");
-      process.stdout.write(`${inertJson(await versionInfo(), 2)}\n`);
+      process.stdout.write(jsonText(await versionInfo()));
     } else {
       process.stdout.write(`cprctl ${VERSION}\n`);
     }

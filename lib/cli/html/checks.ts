@@ -1,6 +1,7 @@
 /** The checks: those that refuse or warn in full, the rest folded. */
 
 import type { Check } from "../../update/preflight/check.ts";
+import { tallyChecks } from "../wording/tally.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
 import { remedyLine } from "./sections.ts";
 
@@ -37,20 +38,8 @@ ${folded.length === 0 ? NOTHING : foldedTable(folded, open)}
 
 function foldedTable(checks: readonly Check[], open: boolean): Markup {
   const attributes: Record<string, string> = open ? { open: "" } : {};
-  const summary = element("summary", {}, tally(checks));
+  const summary = element("summary", {}, tallyChecks(checks));
   return element("details", attributes, summary, checksTable(checks));
-}
-
-/** "38 ok, 4 skipped". */
-function tally(checks: readonly Check[]): string {
-  return VERDICTS
-    .map((verdict) => ({
-      verdict,
-      count: checks.filter((check) => check.verdict === verdict).length,
-    }))
-    .filter(({ count }) => count > 0)
-    .map(({ verdict, count }) => `${count} ${verdict}`)
-    .join(", ");
 }
 
 function checksTable(checks: readonly Check[]): Markup {

@@ -4,7 +4,12 @@ import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { ListedVm } from "../../update/host/list.ts";
 import type { UpdateRequest } from "../../update/update.ts";
-import type { CliContext, OptionValues, Valued } from "../command.ts";
+import {
+  type CliContext,
+  type OptionValues,
+  textValue,
+  type Valued,
+} from "../command.ts";
 import { selfCommand } from "../self.ts";
 import { parseQmpAddress } from "./qmp_address.ts";
 import { JSON_OPTION, REPORT_OPTION, WEAKER_OPTION } from "./shared.ts";
@@ -27,12 +32,11 @@ export const VM_OPTIONS = {
     propose: (context) => ofVms(context, ({ name }) => name),
     brief: "All updatable VMs of this host, or those whose names match PATTERN",
   } satisfies Valued<string>,
-  binary: {
-    value: "PATH",
-    parse: String,
-    brief: "New QEMU binary (default: whatever is now at the path that the " +
+  binary: textValue(
+    "PATH",
+    "New QEMU binary (default: whatever is now at the path that the " +
       "VM was started from)",
-  } satisfies Valued<string>,
+  ),
   force: { brief: "Update even if the VM already runs this binary" },
   "allow-weaker-confinement": WEAKER_OPTION,
   timeout: {

@@ -12,7 +12,7 @@ import {
   underWayText,
 } from "../terminal/all.ts";
 import { StatusLine } from "../terminal/status_line.ts";
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 import type { Presentation } from "./report.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function presentAll(
   } finally {
     lines.end();
   }
-  if (json) stdout.write(`${inertJson(report, 2)}\n`);
+  if (json) stdout.write(jsonText(report));
   out?.write(sumText(report));
   process.exitCode = exitCodeOfAll(report, view);
   if (file !== undefined) await writePage(process, file, report);

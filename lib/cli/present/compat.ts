@@ -15,7 +15,7 @@ import {
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { CliProcess } from "../process.ts";
 import { renderCompat } from "../terminal/compat.ts";
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 
 /** The options of `cprctl compat`. */
 export interface CompatFlags {
@@ -53,7 +53,7 @@ export async function presentCompat(
   const compared: Compared = { old, new: next, machine };
   if (flags.json) {
     const document = compatDocument(compared, compatibility);
-    process.stdout.write(`${inertJson(document, 2)}\n`);
+    process.stdout.write(jsonText(document));
   } else {
     const text = renderCompat(compared, compatibility, process.look);
     process.stdout.write(text);

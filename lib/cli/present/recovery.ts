@@ -1,6 +1,6 @@
 /** Prints the results of a recovery. */
 
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 import {
   type Recovery,
   RECOVERY_SCHEMA,
@@ -49,5 +49,5 @@ function asJson(recoveries: readonly Recovery[]): string {
     remedy: remedy ?? null,
   }));
   const document: RecoveryDocument = { schema: RECOVERY_SCHEMA, results };
-  return `${inertJson(document, 2)}\n`;
+  return jsonText(document);
 }

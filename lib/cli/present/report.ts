@@ -9,7 +9,7 @@ import { writePage } from "../files/side.ts";
 import type { CliProcess } from "../process.ts";
 import { renderReport, type ReportView } from "../terminal/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";
-import { inertJson } from "../../inert.ts";
+import { jsonText } from "../../inert.ts";
 
 /** How to show a report. */
 export interface Presentation {
@@ -54,7 +54,7 @@ export async function presentUpdate(
   } finally {
     line.clear();
   }
-  if (json) process.stdout.write(`${inertJson(report, 2)}\n`);
+  if (json) process.stdout.write(jsonText(report));
   else {process.stdout.write(
       renderReport(report, process.look, { view, verbose }),
     );}

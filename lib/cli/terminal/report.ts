@@ -8,6 +8,7 @@ import type { Look } from "../process.ts";
 import { aligned, wrap } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
 import { mapTexts, printable } from "../../inert.ts";
+import { tallyChecks } from "../wording/tally.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { renderTimeline } from "./timeline.ts";
@@ -136,16 +137,11 @@ class ReportText {
   /** The number of checks by verdict, then those that the view shows. */
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
-    const counts = (Object.keys(CHECK_TONES) as Check["verdict"][])
-      .map((verdict) => {
-        const count = checks.filter((each) => each.verdict === verdict).length;
-        return count === 0 ? "" : `${count} ${verdict}`;
-      }).filter((text) => text !== "");
     const shown = checks.filter(({ verdict }) =>
       verdict === "warn" || this.#verbose && verdict !== "refuse"
     );
     return [
-      `checks: ${counts.join(", ")}`,
+      `checks: ${tallyChecks(checks)}`,
       ...shown.map((it) => this.#check(it)),
     ].join("\n");
   }

@@ -2,6 +2,7 @@
 
 import type { Outcome } from "../../update/error.ts";
 import type { AllReport } from "../../update/all/all_report.ts";
+import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 import { VERDICTS } from "./verdict.ts";
 
@@ -45,6 +46,16 @@ export function tallyAll(
     ? tallyOutcomes(results)
     : tally(results, outcome);
   return [done, ...left].join(", ");
+}
+
+const VERDICTS_OF_CHECKS = ["ok", "warn", "refuse", "skipped"] as const;
+
+/** "38 ok, 1 refuse, 4 skipped". */
+export function tallyChecks(checks: readonly Check[]): string {
+  return VERDICTS_OF_CHECKS.flatMap((verdict) => {
+    const count = checks.filter((it) => it.verdict === verdict).length;
+    return count === 0 ? [] : [`${count} ${verdict}`];
+  }).join(", ");
 }
 
 /** "2 need intervention"; empty if there are none. */
