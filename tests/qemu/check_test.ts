@@ -59,3 +59,30 @@ Deno.test("QEMU is checked, moved, and then up to date", async () => {
   );
   await witness.assertLivesOn();
 });
+
+Deno.test("a QEMU started by a link moves to where the link leads now", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [link, other] = [`${folder}/qemu`, `${folder}/other`];
+    await Deno.symlink(builds.old.binary, link);
+    const linked = { ...builds.old, binary: link };
+    await using vm = await VirtualMachine.boot(linked, PLAIN, "tcg");
+    const before = await run("update", vm);
+    assertEquals([before.code, before.report.outcome], [0, "up-to-date"]);
+
+    await Deno.symlink(builds.new.binary, other);
+    await Deno.rename(other, link);
+    const checked = await run("check", vm);
+    assertEquals(
+      [checked.report.outcome, checked.report.to?.exe],
+      ["would-update", link],
+      checked.stdout,
+    );
+    const updated = await run("update", vm);
+    assertEquals(updated.report.outcome, "updated", updated.stdout);
+    assertEquals(vm.executable(), builds.new.binary);
+    assertEquals((await run("update", vm)).report.outcome, "up-to-date");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -4,7 +4,7 @@ import type { HostList, ListedVm } from "../../update/host/list.ts";
 import type { Look } from "../process.ts";
 import { aligned, columnsOf } from "../wording/columns.ts";
 import { printable } from "../wording/printable.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
+import { painter, type Tone } from "./paint.ts";
 
 const HEAD = ["PID", "NAME", "UPDATE", "STATUS", "VERSION", "QMP", "BINARY"];
 const UPDATE = HEAD.indexOf("UPDATE");
@@ -12,16 +12,26 @@ const NOTHING = "-";
 const GAP = "  ";
 
 /** Renders the table; the text ends with a line feed. */
-export function renderList(list: HostList, { colour }: Look): string {
-  const paint = painter(colour);
-  return [...table(list.vms, paint), ...footer(list)]
+export function renderList(list: HostList, look: Look): string {
+  return [...table(list.vms, look), ...footer(list)]
     .map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-/** A line for each VM, and one below for its obstacle. */
-function table(vms: readonly ListedVm[], paint: Paint): string[] {
+/**
+ * A line for each VM, and one below for its obstacle. On a narrow terminal
+ * binaries have their names alone.
+ */
+function table(
+  vms: readonly ListedVm[],
+  { colour, width }: Look,
+): string[] {
   if (vms.length === 0) return ["No virtual machine was found"];
-  const [head = [], ...rows] = aligned([HEAD, ...vms.map(cells)], [0]);
+  const paint = painter(colour);
+  const whole = aligned([HEAD, ...vms.map((vm) => cells(vm, true))], [0]);
+  const fits = columnsOf(whole.map((row) => row.join(GAP))) <= width;
+  const [head = [], ...rows] = fits
+    ? whole
+    : aligned([HEAD, ...vms.map((vm) => cells(vm, false))], [0]);
   const before = columnsOf([head.slice(0, UPDATE).join(GAP)]) + GAP.length;
   return [
     paint(head.join(GAP), "faint"),
@@ -38,8 +48,11 @@ function table(vms: readonly ListedVm[], paint: Paint): string[] {
   ];
 }
 
-function cells(vm: ListedVm): string[] {
-  const { pid, name, status, version, binary, binary_state, qmp } = vm;
+function cells(vm: ListedVm, withPath: boolean): string[] {
+  const { pid, name, status, version, binary_state, qmp } = vm;
+  const binary = withPath
+    ? vm.binary
+    : vm.binary.slice(vm.binary.lastIndexOf("/") + 1);
   const isSame = binary_state === "same";
   return [
     String(pid),
@@ -48,7 +61,7 @@ function cells(vm: ListedVm): string[] {
     status ?? NOTHING,
     version ?? NOTHING,
     qmp ?? NOTHING,
-    isSame ? binary : `${binary} (${binary_state})`,
+    isSame || !withPath ? binary : `${binary} (${binary_state})`,
   ].map(printable);
 }
 

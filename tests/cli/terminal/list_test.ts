@@ -1,4 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "@std/assert";
 import { unicodeWidth } from "@std/cli";
 import { renderList } from "../../../lib/cli/terminal/list.ts";
 import type {
@@ -69,7 +73,12 @@ const HOST: HostList = {
 };
 
 Deno.test("one line a VM", async (t) => {
-  await t.assertSnapshot(renderList(HOST, PLAIN));
+  const narrow = renderList(HOST, PLAIN);
+  for (const line of narrow.split("\n")) {
+    assertLessOrEqual(line.length, PLAIN.width, line);
+  }
+  await t.assertSnapshot(narrow);
+  await t.assertSnapshot(renderList(HOST, { ...PLAIN, width: 100 }));
   await t.assertSnapshot(
     renderList({ ...HOST, vms: [], unreadable: 1 }, PLAIN),
   );
