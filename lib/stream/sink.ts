@@ -133,9 +133,10 @@ export class Sink {
     const start = this.#length;
     const end = start + count;
     if (end > this.#bytes.length) {
-      const capacity = Math.max(end, this.#bytes.length * 2);
-      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
-      this.#view = new DataView(this.#bytes.buffer);
+      const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
     this.#length = end;
     return start;
