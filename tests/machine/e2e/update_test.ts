@@ -119,7 +119,7 @@ Deno.test("cprctl update refuses what cannot be preserved, and touches nothing",
   ]);
   const report = validateReport(JSON.parse(stdout));
   assertEquals([code, report.outcome, report.changed], [3, "refused", false]);
-  assertMatch(report.error?.message ?? "", /"ram0".*"virt\.aux"/s);
+  assertMatch(report.error?.message ?? "", /"ram0".*aux-ram-share=off/s);
   assert(report.error?.remedy !== null);
   assertEquals([report.downtime_ms, report.ram], [null, null]);
   const again = await vm.connect();
