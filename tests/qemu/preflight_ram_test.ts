@@ -35,7 +35,7 @@ for (
     assertNothingElse(checks, "memory-backends");
     assertMatch(
       checks.get("memory-backends")?.remedy ?? "",
-      /-machine q35,.*memory-backend=mine .*id=mine,size=64M.*,share=on/,
+      /-machine q35,.*memory-backend=mine -object .*share=on(,|$)/,
     );
   });
 }
