@@ -4,7 +4,10 @@ import { baseDirectory } from "../../lib/update/run/directory.ts";
 import { type QemuBuilds, toolOf } from "../qemu/builds/builds.ts";
 import type { VirtualMachine } from "../qemu/mod.ts";
 import { Stranger } from "../program/stranger.ts";
+import { until } from "../program/until.ts";
 import type { Cprctl } from "./cprctl.ts";
+
+const UNMOUNT_TIMEOUT_MS = 20_000;
 
 /** Everything that a fault may touch. */
 export class Fixture implements AsyncDisposable {
@@ -62,7 +65,7 @@ export class Fixture implements AsyncDisposable {
   /** Mounts a small file system on a folder, until the fixture is over. */
   async mountTmpfs(folder: string, size: string): Promise<void> {
     await runTool("mount", "-t", "tmpfs", "-o", `size=${size}`, "none", folder);
-    this.#cleanup.defer(() => runTool("umount", folder));
+    this.#cleanup.defer(() => unmount(folder));
   }
 
   /** Ends everybody else. */
@@ -73,6 +76,20 @@ export class Fixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cleanup[Symbol.asyncDispose]();
   }
+}
+
+/** Whoever looks around on the host may be inside for a moment. */
+async function unmount(folder: string): Promise<void> {
+  let why: unknown;
+  const isDone = () =>
+    runTool("umount", folder).then(() => true, (error) => {
+      why = error;
+      return false;
+    });
+  await until(`"${folder}" is unmounted`, UNMOUNT_TIMEOUT_MS, isDone)
+    .catch((error) => {
+      throw new Error(`Cannot unmount "${folder}"`, { cause: why ?? error });
+    });
 }
 
 async function runTool(program: string, ...args: string[]): Promise<void> {
