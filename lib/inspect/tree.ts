@@ -41,6 +41,8 @@ const LARGE = 256n;
 const NOT_ARMED = -1n;
 /** Text with the NULs that fill up its buffer. */
 const TEXT = /^([ -~]{2,})\0*$/;
+/** Longer bytes are no text. */
+const MAX_TEXT = 512;
 
 /** The lines of a struct: fields, then subsections. */
 export function* treeOf(
@@ -171,11 +173,16 @@ function bytesText(bytes: Uint8Array): string {
   if (bytes.length > 1 && bytes.every((byte) => byte === 0)) {
     return `${size}, all 0`;
   }
-  if (bytes.length <= 512) {
-    const text = TEXT.exec(String.fromCharCode(...bytes))?.[1];
-    if (text !== undefined) return `${JSON.stringify(text)} (${size})`;
-  }
+  const text = quotedText(bytes);
+  if (text !== undefined) return `${text} (${size})`;
   const hex = bytes.subarray(0, SHOWN_BYTES).toHex()
     .replaceAll(/(.{2})(?=.)/g, "$1 ");
   return bytes.length <= SHOWN_BYTES ? hex : `${hex} … (${size})`;
+}
+
+/** Bytes that hold a text, padded with zeros, as that text in quotes. */
+export function quotedText(bytes: Uint8Array): string | undefined {
+  if (bytes.length > MAX_TEXT) return undefined;
+  const text = TEXT.exec(String.fromCharCode(...bytes))?.[1];
+  return text === undefined ? undefined : JSON.stringify(text);
 }

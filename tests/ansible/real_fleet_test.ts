@@ -189,7 +189,7 @@ Deno.test("an update goes on when its playbook is killed", {
   assertEquals([code, JSON.parse(stdout).results], [0, []]);
 });
 
-Deno.test("recover puts a real VM back whose module was killed", {
+Deno.test("recover rolls a real VM back whose module was killed", {
   ignore,
 }, async () => {
   assert(builds !== undefined);

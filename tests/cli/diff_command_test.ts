@@ -5,6 +5,8 @@ import { inFolder } from "../inspect/folder.ts";
 import { withRam } from "../../testing/streams/streams.ts";
 import {
   configuration,
+  device,
+  deviceStream,
   EOF,
   EOS,
   HEADER,
@@ -63,6 +65,34 @@ Deno.test("what differs is printed, and the exit code is 1", async (t) => {
   await t.assertSnapshot((await diff(withRam(), now)).stdout);
   const json = await diff(withRam(), now, "--json");
   assertEquals([json.code, JSON.parse(json.stdout).same], [1, false]);
+});
+
+/** A stream of one section, "dev", with a buffer. */
+function withBuffer(bytes: Uint8Array): Uint8Array {
+  const text = { name: "text", type: "buffer", size: bytes.length };
+  return deviceStream(bytes, device([text]));
+}
+
+Deno.test("bytes that differ are printed: as text, or each by its position", async () => {
+  const text = (words: string) =>
+    withBuffer(new TextEncoder().encode(words.padEnd(32, "\0")));
+  assertEquals(
+    (await diff(text("prelaunch"), text("running"))).stdout,
+    '~ dev 0\n  ~ text  "prelaunch" → "running"\n',
+  );
+  const bytes = (...positions: number[]) =>
+    withBuffer(
+      Uint8Array.from({ length: 16 }, (_, at) =>
+        positions.includes(at) ? 0x80 : 1),
+    );
+  assertEquals(
+    (await diff(bytes(), bytes(2, 7))).stdout,
+    "~ dev 0\n  ~ text  byte 2: 01 → 80, 7: 01 → 80\n",
+  );
+  assertStringIncludes(
+    (await diff(bytes(), bytes(...Array(9).keys()))).stdout,
+    "6: 01 → 80, 7: 01 → 80, and 1 more; --json prints all 16 bytes\n",
+  );
 });
 
 /** A stream with a page that only zlib can read. */

@@ -29,7 +29,6 @@ const BASE: Report = {
   },
   downtime_ms: 91.3,
   downtime_start_ms: 74.1,
-  downtime_predicted_ms: 95,
   phases: [
     { name: "facts", start_ms: 0, duration_ms: 12.1 },
     { name: "preflight", start_ms: 12.1, duration_ms: 34 },
@@ -47,7 +46,6 @@ const BASE: Report = {
   ],
   command_changes: [],
   ram: { blocks: 6, bytes: 269484032 },
-  rehearsal: null,
   warnings: [],
   error: null,
 };

@@ -74,14 +74,12 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
   await t.assertSnapshot(stdout.replace(/[\d.]+ m?s$/m, "TIME"));
 
   const other = await update(
-    ...["--all", "web-*", "--check", "--jobs", "9", "--max-failures", "3"],
+    ...["--all", "web-*", "--jobs", "9", "--max-failures", "3"],
   );
   assertEquals(
     other.rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
     [["web-*", 9, 3]],
   );
-  assertEquals([other.requests.length, other.checks.length], [0, 2]);
-  assertEquals(other.code, 0);
 });
 
 Deno.test("a name that no VM has is an error", async () => {
@@ -128,7 +126,6 @@ Deno.test("with --metrics what came of the VMs is counted, run after run", async
         /^cprctl_(updates|vm_last_update_outcome)/.test(line)
       );
     await update("--all", "--metrics", path);
-    await update("--all", "--metrics", path, "--check");
     const { code, stderr } = await update("--all", "--metrics", path);
     assertEquals([code, stderr], [3, ""]);
     assertEquals(await lines(), [
@@ -191,11 +188,10 @@ Deno.test("the options become a request", async () => {
   assertEquals(full.code, 3);
 });
 
-Deno.test("update --check is check", async () => {
-  const words = ["--qmp", "/run/a.qmp", "--binary", "/opt/q", "--force"];
-  const { requests, checks, stdout, code } = await update(
-    ...words,
-    ...["--check", "--timeout", "7"],
+Deno.test("check takes the options of update, and updates nothing", async () => {
+  const { requests, checks, code } = await asked(
+    ...["check", "--qmp", "/run/a.qmp", "--binary", "/opt/q", "--force"],
+    ...["--timeout", "7"],
   );
   assertEquals(requests, []);
   assertEquals(checks, [{
@@ -208,14 +204,26 @@ Deno.test("update --check is check", async () => {
     self: selfCommand(),
   }]);
   assertEquals(code, 0);
-  const check = await asked("check", ...words, "--timeout", "7");
-  assertEquals(check.checks, checks);
-  assertEquals([check.stdout, check.code], [stdout, code]);
-  const many = await asked("check", "--all");
-  assertEquals(
-    many.rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
-    [["*", 4, Infinity]],
-  );
+  for (const [words, jobs] of [[[], 4], [["--jobs", "9"], 9]] as const) {
+    const { rounds, requests, checks } = await asked(
+      "check",
+      "--all",
+      ...words,
+    );
+    assertEquals(
+      rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),
+      [["*", jobs, Infinity]],
+    );
+    assertEquals([requests.length, checks.length], [0, 2]);
+  }
+});
+
+Deno.test("check has no metrics and no limit of failures: nothing is updated", async () => {
+  for (const words of [["--metrics", "a.prom"], ["--max-failures", "2"]]) {
+    const { checks, code, stderr } = await asked("check", "--all", ...words);
+    assertEquals([checks, code], [[], 2]);
+    assertStringIncludes(stderr, `Unknown option "${words[0]}"`);
+  }
 });
 
 Deno.test("nothing is asked of the engine by wrong words", async (t) => {

@@ -32,7 +32,8 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/estates?/, "preserved descriptors"],
   [/loans?|lends?|lent|lending|borrow(?:s|ed|er|ing)?/, "hold, duplicate"],
   [/(?:lead|leads|led) on/, "roll forward"],
-  [/go back to the old program/, "roll back"],
+  [/go back to the old program|vm goes back/, "roll back"],
+  [/vm (?:that )?(?:is|was) put back|puts (?:it|\w+ vms?) back/, "roll back"],
   [/whereabouts/, "location"],
   [/aftermath/, "invariants"],
   [/deeds?/, "action"],
@@ -86,6 +87,11 @@ Deno.test("a word that is no longer used is noticed", () => {
     ["const KEEPER_LINE = 1;", "class OldSide {}", "leadOnOrBack()"]
       .map((line) => unwanted(line).length),
     [1, 1, 1],
+  );
+  assertEquals(
+    unwanted("A VM that was put back\nputs the file back\nputs a VM back")
+      .map((it) => it.slice(0, 1)),
+    ["1", "3"],
   );
   assertEquals(unwanted("after the cut.\nthe cutting; stroke-width: 2"), [
     '1: "the cut", say switchover',

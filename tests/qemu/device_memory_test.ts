@@ -1,4 +1,4 @@
-/** Memory that a device gives the guest comes along, and goes back. */
+/** Memory that a device gives the guest is kept by an update, and by a rollback. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";

@@ -16,7 +16,7 @@ function orderOf({ qmp }: PassedMonitor) {
   return { qmp, binary: builds.new.binary, timeoutMs: TIMEOUT_MS };
 }
 
-/** An update whose new program dies as a phase begins; the VM goes back. */
+/** An update whose new program dies as a phase begins; the VM is rolled back. */
 async function goesBack(
   passed: PassedMonitor,
   witness: Witness,

@@ -1,4 +1,4 @@
-/** A VM that goes back is where it was, even if its program is not there. */
+/** A VM that is rolled back is where it was, even if its program is not there. */
 
 import { assert, assertEquals } from "@std/assert";
 import { update } from "../../lib/update/update.ts";

@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { VM_OPTIONS, VM_USAGE } from "../options/vms.ts";
+import { jobsOption, VM_OPTIONS, VM_USAGE } from "../options/vms.ts";
 
 /** `cprctl check`: what an update would do. */
 export const checkCommand = command({
@@ -12,7 +12,7 @@ export const checkCommand = command({
     "means that an update would go ahead or has nothing to do, 3 that it " +
     "would be refused.",
   usage: VM_USAGE,
-  options: VM_OPTIONS,
+  options: { ...VM_OPTIONS, jobs: jobsOption(4) },
   operands: [],
   examples: [
     ["cprctl check --qmp /run/vm/a.qmp", "before an update"],

@@ -1,7 +1,11 @@
-import { UsageError } from "../../errors.ts";
 import { command, type Valued } from "../command.ts";
 import { METRICS_OPTION } from "../options/shared.ts";
-import { VM_OPTIONS, VM_USAGE } from "../options/vms.ts";
+import {
+  jobsOption,
+  parseCount,
+  VM_OPTIONS,
+  VM_USAGE,
+} from "../options/vms.ts";
 
 /** `cprctl update`: move a VM to a new QEMU. */
 export const updateCommand = command({
@@ -20,13 +24,8 @@ export const updateCommand = command({
   usage: VM_USAGE,
   options: {
     ...VM_OPTIONS,
-    check: { brief: "Dry run, as by cprctl check" },
+    jobs: jobsOption(2),
     metrics: METRICS_OPTION,
-    jobs: {
-      value: "NUMBER",
-      parse: parseCount,
-      brief: "With --all: number of VMs to process in parallel (default: 2)",
-    } satisfies Valued<number>,
     "max-failures": {
       value: "NUMBER",
       parse: parseCount,
@@ -45,18 +44,10 @@ export const updateCommand = command({
   ],
   async run(context, options) {
     const { workOnVms } = await import("../present/vms.ts");
-    const what = options.check ? "check" : "update";
-    const reports = await workOnVms(context, options, what);
+    const reports = await workOnVms(context, options, "update");
     if (options.metrics === undefined) return;
     const { writeMetrics } = await import("../files/side.ts");
     const host = await context.engine.listVms({ asksMonitors: true });
     await writeMetrics(context.process, options.metrics, reports, host);
   },
 });
-
-function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) {
-    throw new UsageError("Expected a number from 1 to 9999");
-  }
-  return Number(text);
-}

@@ -44,13 +44,12 @@ function figureItem({ name, value, note }: Figure): Markup {
 `;
 }
 
-function downtimeFigure(report: Report): Figure | undefined {
-  const { downtime_ms: downtime, downtime_predicted_ms: predicted } = report;
-  if (downtime === null) return undefined;
-  const note = predicted === null
-    ? "from stop to resume"
-    : `${formatDuration(predicted)} predicted`;
-  return { name: "Downtime", value: formatDuration(downtime), note };
+function downtimeFigure({ downtime_ms: downtime }: Report): Figure | undefined {
+  return downtime === null ? undefined : {
+    name: "Downtime",
+    value: formatDuration(downtime),
+    note: "from stop to resume",
+  };
 }
 
 function processFigure(report: Report): Figure | undefined {

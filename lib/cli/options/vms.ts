@@ -50,6 +50,15 @@ export const VM_OPTIONS = {
   report: REPORT_OPTION,
 } as const;
 
+/** The option for parallel work; the default is without effect on one VM. */
+export function jobsOption(usual: number): Valued<number> {
+  return {
+    value: "NUMBER",
+    parse: parseCount,
+    brief: `With --all: number of VMs to check in parallel (default: ${usual})`,
+  };
+}
+
 /** The synopsis of the commands with these options. */
 export const VM_USAGE = [
   "--qmp SOCKET [OPTION]...",
@@ -98,6 +107,18 @@ export function targetOf({ qmp, all }: VmValues): Target {
       : "Cannot combine --qmp and --all: one names a single VM, the other many",
     { remedy: "Give either --qmp SOCKET or --all [PATTERN]" },
   );
+}
+
+/**
+ * Parses a number of VMs.
+ *
+ * @throws {UsageError}
+ */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) {
+    throw new UsageError("Expected a number from 1 to 9999");
+  }
+  return Number(text);
 }
 
 function parseSeconds(text: string): number {

@@ -5,6 +5,7 @@ import {
   type Difference,
   type FieldDifference,
   type Leaf,
+  quotedText,
   scalarText,
 } from "../../inspect/mod.ts";
 import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
@@ -16,6 +17,8 @@ import { type Paint, painter, type Tone } from "./paint.ts";
 
 /** The most columns of a path. */
 const PATH_COLUMNS = 40;
+/** The most bytes of a buffer that are shown with both values. */
+const SHOWN_BYTES = 8;
 
 const MARKS: Readonly<Record<string, readonly [mark: string, tone: Tone]>> = {
   added: ["+", "good"],
@@ -103,18 +106,17 @@ function leafText({ type, value }: Leaf): string {
     : scalarText(type, value);
 }
 
+/** As text if both are; else the first bytes that differ, by position. */
 function bytesChange(a: Uint8Array, b: Uint8Array): string {
-  let count = 0;
-  let first = -1;
-  for (const [at, byte] of a.entries()) {
-    if (byte === b[at]) continue;
-    if (first < 0) first = at;
-    count++;
-  }
-  const hex = (byte: number | undefined) =>
-    (byte ?? 0).toString(16).padStart(2, "0");
-  return `byte ${first}: ${hex(a[first])} → ${hex(b[first])}` +
-    (count > 1 ? `, and ${count - 1} more of ${a.length}` : "");
+  const [old, now] = [quotedText(a), quotedText(b)];
+  if (old !== undefined && now !== undefined) return `${old} → ${now}`;
+  const hex = (byte = 0) => byte.toString(16).padStart(2, "0");
+  const different = [...a.keys()].filter((at) => a[at] !== b[at]);
+  const shown = different.slice(0, SHOWN_BYTES)
+    .map((at) => `${at}: ${hex(a[at])} → ${hex(b[at])}`).join(", ");
+  const more = different.length - SHOWN_BYTES;
+  return `byte ${shown}` +
+    (more > 0 ? `, and ${more} more; --json prints all ${a.length} bytes` : "");
 }
 
 function* renderBlock(

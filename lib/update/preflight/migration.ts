@@ -45,7 +45,7 @@ export const cprExec: PreflightCheck = {
   },
 };
 
-/** A rollback can put the VM back into its run state. */
+/** A rollback can restore the run state of the VM. */
 export const runState: PreflightCheck = {
   id: "run-state",
   run({ facts: { runState } }) {

@@ -208,8 +208,7 @@ function wordsOf(
     return ["update", "--all", `${neighbourName}*`, ...limits];
   }
   return [
-    ...["update", "--qmp", socket, ...limits],
-    ...verb === "check" ? ["--check"] : [],
+    ...[verb, "--qmp", socket, ...limits],
     ...offers ? ["--binary", binary] : [],
   ];
 }

@@ -107,7 +107,7 @@ Deno.test("a check says what would refuse the update", async () => {
 
   await (await vm.connect()).close();
   const { stdout } = await runCprctl([
-    ...["update", "--check", "--qmp", vm.qmpPath, "--binary", missing, "-v"],
+    ...["check", "--qmp", vm.qmpPath, "--binary", missing, "-v"],
   ]);
   for (const { id } of report.checks) assertStringIncludes(stdout, `${id}: `);
 });

@@ -15,12 +15,10 @@ const REFUSED: Report = {
   to: null,
   downtime_ms: null,
   downtime_start_ms: null,
-  downtime_predicted_ms: null,
   phases: [{ name: "facts", start_ms: 0, duration_ms: 1.5 }],
   checks: [{ id: "x", verdict: "refuse", detail: "y", remedy: null }],
   command_changes: [],
   ram: null,
-  rehearsal: null,
   warnings: [],
   error: { code: "refused", message: "Cannot", remedy: null, qemu: null },
 };
