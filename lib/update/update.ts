@@ -120,8 +120,7 @@ export async function check(
   let outcome: Outcome = "would-update";
   const error = await run(context, "preflight", async () => {
     refuseIfInterrupted(context.signals);
-    const { found, plan, report } = context;
-    if (report?.to) report.to.version = versionTold(report.checks);
+    const { found, plan } = context;
     const isCurrent = skipIfCurrent === true &&
       await system.isCurrent(found, binary ?? found.successor);
     if (isCurrent) outcome = "up-to-date";
@@ -165,6 +164,10 @@ function reportOf(
 ): Draft {
   const { report } = context;
   if (report === undefined) throw error;
+  // A new program that has answered its monitor has told its version itself.
+  if (report.to?.version === null) {
+    report.to.version = versionTold(report.checks);
+  }
   if (error !== undefined) addFailure(report, error);
   else if (report.outcome !== "up-to-date") report.outcome = success;
   report.changed = error === undefined && report.outcome !== "up-to-date";

@@ -1,6 +1,7 @@
 /** Writes the report as an HTML file. */
 
 import { type PageDocument, renderPage } from "../html/mod.ts";
+import type { ReportView } from "../wording/verdict.ts";
 import { replaceFile, UnwrittenFileError } from "./replace.ts";
 
 /** The page could not be written; the action itself is done. */
@@ -21,10 +22,11 @@ export class ReportFileError extends UnwrittenFileError {
 export async function writeReportFile(
   path: string,
   document: PageDocument,
+  view?: ReportView,
 ): Promise<void> {
   try {
     const host = Deno.hostname();
-    const text = renderPage(document, { host, at: new Date() });
+    const text = renderPage(document, { host, at: new Date(), view });
     await replaceFile(path, text);
   } catch (error) {
     throw new ReportFileError(path, error);

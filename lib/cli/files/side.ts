@@ -10,6 +10,7 @@ import type { HostList } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { PageDocument } from "../html/mod.ts";
 import type { CliProcess } from "../process.ts";
+import type { ReportView } from "../wording/verdict.ts";
 import { printable } from "../wording/printable.ts";
 import { UnwrittenFileError } from "./replace.ts";
 
@@ -18,9 +19,10 @@ export async function writePage(
   process: CliProcess,
   file: string,
   document: PageDocument,
+  view?: ReportView,
 ): Promise<void> {
   const { writeReportFile } = await import("./report.ts");
-  await writeOrWarn(process, () => writeReportFile(file, document));
+  await writeOrWarn(process, () => writeReportFile(file, document, view));
 }
 
 /** Writes the metrics for `--metrics`. */

@@ -1,6 +1,8 @@
 /** The checks: those that refuse or warn in full, the rest folded. */
 
 import type { Check } from "../../update/preflight/check.ts";
+import type { Report } from "../../update/report/report.ts";
+import { repeatsRefusals } from "../wording/refusals.ts";
 import { tallyChecks } from "../wording/tally.ts";
 import { element, type Markup, markup, NOTHING } from "./markup.ts";
 import { remedyLine } from "./sections.ts";
@@ -22,11 +24,14 @@ export interface ChecksLook {
   readonly open: boolean;
 }
 
-/** The section of the checks; nothing if there are none. */
+/** The checks; those that refuse only unless they are shown as the error. */
 export function checksSection(
-  checks: readonly Check[],
+  report: Report,
   { open }: ChecksLook,
 ): Markup {
+  const checks = repeatsRefusals(report)
+    ? report.checks.filter(({ verdict }) => verdict !== "refuse")
+    : report.checks;
   if (checks.length === 0) return NOTHING;
   const told = sorted(checks).filter(isTold);
   const folded = sorted(checks).filter((check) => !isTold(check));

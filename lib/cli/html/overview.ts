@@ -33,7 +33,9 @@ export function overview(reports: readonly Report[], all: AllReport): Markup {
   const [headline, whole] = [tallyAll(all, worst?.outcome), tallyAll(all)];
   return markup`<article class="${mood} all">
 <h2><span class="who">${count}</span>
-<span class="word">${headline}</span></h2>
+<span class="word"><span aria-hidden="true">${
+    MOOD_SIGNS[mood]
+  }</span> ${headline}</span></h2>
 ${whole === headline ? NOTHING : markup`<p class="lead">${whole}</p>`}
 ${reports.length === 0 ? NOTHING : overviewTable(reports, all)}${
     leftOutSection(all.left_out)
@@ -69,7 +71,7 @@ function overviewTable(
   return markup`<table>
 <thead><tr><th scope="col">VM</th><th scope="col" class="strip">Timeline, ${
     formatDuration(total)
-  }</th><th scope="col" class="figure">Paused</th></tr></thead>
+  }</th><th scope="col" class="figure">Downtime</th></tr></thead>
 <tbody>
 ${rows}</tbody>
 </table>

@@ -8,7 +8,7 @@
 import type { AllReport } from "../../update/all/all_report.ts";
 import type { ErrorDocument, Report } from "../../update/report/report.ts";
 import { tallyAll, worstFirst } from "../wording/tally.ts";
-import { vmName } from "../wording/verdict.ts";
+import { type ReportView, vmName } from "../wording/verdict.ts";
 import { type Markup, markup, scriptJson } from "./markup.ts";
 import { overview } from "./overview.ts";
 import { errorSection } from "./sections.ts";
@@ -18,10 +18,12 @@ import { vmArticle, wordOf } from "./vm_article.ts";
 /** A document that a page can show. */
 export type PageDocument = Report | AllReport | ErrorDocument;
 
-/** Where and when a page was written. */
+/** Where and when a page was written, and about what. */
 export interface Origin {
   readonly host: string;
   readonly at: Date;
+  /** Default: "update". */
+  readonly view?: ReportView | undefined;
 }
 
 /** Defence in depth, in case that an escape is missing. */
@@ -30,9 +32,7 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 /** Renders a page; the text ends with a line feed. */
 export function renderPage(document: PageDocument, origin: Origin): string {
   const { title, body } = contents(document);
-  const reports = "results" in document ? document.results : [document];
-  const isCheck = reports.some(({ outcome }) => outcome === "would-update");
-  const { host, at } = origin;
+  const { host, at, view } = origin;
   return markup`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -47,7 +47,7 @@ export function renderPage(document: PageDocument, origin: Origin): string {
 <body>
 <main>
 <header class="page">
-<h1>${isCheck ? "Check report" : "Update report"}</h1>
+<h1>${view === "check" ? "Check report" : "Update report"}</h1>
 <p>${host} · <time datetime="${at.toISOString()}">${minute(at)}</time></p>
 </header>
 ${body}

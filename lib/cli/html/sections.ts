@@ -9,6 +9,11 @@ import type {
 } from "../../update/report/report.ts";
 import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration, formatSize } from "../wording/format.ts";
+import {
+  partsOfRemedy,
+  refusalsOf,
+  repeatsRefusals,
+} from "../wording/refusals.ts";
 import { totalTime } from "../wording/time_window.ts";
 import { programName } from "../wording/verdict.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
@@ -79,9 +84,24 @@ function timeFigure(report: Report): Figure | undefined {
   return { name: "Whole update", value, note: `by ${report.mode}` };
 }
 
-/** The error, with QEMU's message and the remedy. */
-export function errorSection(error: ReportError | null): Markup {
+/** What went wrong; for a refusal, each check that refuses. */
+export function failureSection(report: Report): Markup {
+  const { error } = report;
   if (error === null) return NOTHING;
+  if (!repeatsRefusals(report)) return errorSection(error);
+  return markup`${
+    refusalsOf(report).map(({ id, detail, remedy }) =>
+      markup`<section class="error"><h3>Refused by <code>${id}</code></h3>
+<p>${detail}</p>
+${remedyLine(remedy)}
+</section>
+`
+    )
+  }`;
+}
+
+/** An error, with QEMU's message and the remedy. */
+export function errorSection(error: ReportError): Markup {
   const { message, qemu, remedy, code } = error;
   return markup`<section class="error"><h3>Error <code>${code}</code></h3>
 <p>${message}</p>
@@ -95,10 +115,14 @@ function qemuWords(words: string): Markup {
 <blockquote><code>${words}</code></blockquote>`;
 }
 
-/** The remedy; nothing if there is none. */
+/** The remedy, options below as text to paste; nothing if there is none. */
 export function remedyLine(remedy: string | null): Markup {
   if (remedy === null) return NOTHING;
-  return markup`<p class="remedy"><b>Try:</b> ${remedy}</p>`;
+  const { prose, options } = partsOfRemedy(remedy);
+  const line = markup`<p class="remedy"><b>Try:</b> ${prose}</p>`;
+  if (options.length === 0) return line;
+  const lines = options.map((it, at) => at === 0 ? it : markup` \\\n${it}`);
+  return markup`${line}<pre><code>${lines}</code></pre>`;
 }
 
 /** The warnings. */

@@ -67,6 +67,7 @@ h3 code { margin-left: .5rem; color: var(--soft); font-weight: 400; }
 .error h3, .warnings h3 { margin-bottom: .25rem; }
 .error .note { margin-top: .75rem; }
 .remedy { margin-top: .75rem; }
+pre { margin: .5rem 0 0; padding: .5rem .75rem; background: var(--fill); white-space: pre-wrap; }
 .warnings li + li { margin-top: .5rem; }
 
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.5rem 1.25rem; margin-top: 2.5rem; }
@@ -162,12 +163,21 @@ details[open] > summary { border-bottom: 0; margin-bottom: .5rem; }
     --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --fill: #fff; --bar: #777;
     --good: #0b6b5d; --careful: #8a5200; --bad: #b3261e; color-scheme: light;
   }
-  @page { margin: 18mm; }
-  body { font-size: 10.5pt; }
-  main { max-width: none; padding: 0; }
-  section { margin-top: 1.75rem; }
-  svg, tr, li, .figures, .error { break-inside: avoid; }
-  h3 { break-after: avoid; }
+  @page { margin: 15mm; }
+  html { font-size: 10pt; }
+  body { font-size: inherit; }
+  /* One VM, one page: the timeline has sizes in pixels. */
+  main { max-width: none; padding: 0; zoom: .85; }
+  article { margin-top: 1rem; }
+  h2 .word { font-size: 2rem; }
+  section, .error, .figures { margin-top: 1rem; }
+  h3 { margin-bottom: .5rem; break-after: avoid; }
+  th, td { padding-top: .3rem; padding-bottom: .3rem; }
+  .command li + li, .command .note { margin-top: .25rem; }
+  .identity dl div { padding: .2rem 0; }
+  section, svg, tr, li, .figures { break-inside: avoid; }
+  .checks, .out, .command { break-inside: auto; }
+  summary { padding: .3rem 0; list-style: none; }
   svg * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   details::details-content { content-visibility: visible; display: block; }
   .checks details table { display: none; }

@@ -7,7 +7,7 @@ import { type Markup, markup, NOTHING } from "./markup.ts";
 import {
   commandSection,
   comparisonSection,
-  errorSection,
+  failureSection,
   figuresList,
   identitySection,
   warningsSection,
@@ -37,12 +37,12 @@ export function vmArticle(report: Report, id: string): Markup {
     MOOD_SIGNS[mood]
   }</span> ${verdict}</span></h2>
 <p class="lead">${mainClause(report)}</p>
-${errorSection(report.error)}
+${failureSection(report)}
 ${warningsSection(report.warnings)}
 ${figuresList(report)}
 ${wasTouched(report) ? timelineSection(report, id) : NOTHING}
 ${comparisonSection(report)}
-${checksSection(report.checks, { open: report.outcome === "would-update" })}
+${checksSection(report, { open: report.outcome === "would-update" })}
 ${commandSection(report.command_changes)}
 ${identitySection(report)}
 </article>`;

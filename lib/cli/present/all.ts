@@ -37,7 +37,7 @@ export async function presentAll(
   if (json) stdout.write(jsonText(report));
   out?.write(sumText(report));
   process.exitCode = exitCodeOfAll(report, view);
-  if (file !== undefined) await writePage(process, file, report);
+  if (file !== undefined) await writePage(process, file, report, view);
   return report;
 }
 

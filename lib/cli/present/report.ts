@@ -7,9 +7,10 @@ import type { Report } from "../../update/report/report.ts";
 import type { PhaseObserver } from "../../update/phase.ts";
 import { writePage } from "../files/side.ts";
 import type { CliProcess } from "../process.ts";
-import { renderReport, type ReportView } from "../terminal/report.ts";
+import { renderReport } from "../terminal/report.ts";
 import { StatusLine } from "../terminal/status_line.ts";
 import { jsonText } from "../../inert.ts";
+import type { ReportView } from "../wording/verdict.ts";
 
 /** How to show a report. */
 export interface Presentation {
@@ -48,7 +49,7 @@ export async function presentUpdate(
   } catch (error) {
     line.clear();
     if (file !== undefined) {
-      await writePage(process, file, errorDocument(error));
+      await writePage(process, file, errorDocument(error), view);
     }
     throw error;
   } finally {
@@ -59,6 +60,6 @@ export async function presentUpdate(
       renderReport(report, process.look, { view, verbose }),
     );}
   process.exitCode = exitCodeOf(report.outcome);
-  if (file !== undefined) await writePage(process, file, report);
+  if (file !== undefined) await writePage(process, file, report, view);
   return report;
 }

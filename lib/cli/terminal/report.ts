@@ -8,8 +8,13 @@ import type { Look } from "../process.ts";
 import { aligned, wrap } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
 import { mapTexts, printable } from "../../inert.ts";
+import {
+  partsOfRemedy,
+  refusalsOf,
+  repeatsRefusals,
+} from "../wording/refusals.ts";
 import { tallyChecks } from "../wording/tally.ts";
-import { sentence, VERDICTS } from "../wording/verdict.ts";
+import { type ReportView, sentence, VERDICTS } from "../wording/verdict.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 import { renderTimeline } from "./timeline.ts";
 
@@ -20,9 +25,6 @@ const CHECK_TONES: Readonly<Record<Check["verdict"], Tone>> = {
   skipped: "faint",
 };
 
-/** Whether the report is of an update or a check. */
-export type ReportView = "update" | "check";
-
 /** What of a report is shown. */
 export interface ReportDetail {
   /** Default: "update". */
@@ -30,9 +32,6 @@ export interface ReportDetail {
   /** Whether checks that passed are shown, too. */
   readonly verbose?: boolean | undefined;
 }
-
-/** Two options with values or more, at the end of a sentence. */
-const ENDS_IN_OPTIONS = /^(.*?)((?: -\w[\w-]* [^ -]\S*){2,})$/;
 
 /** Renders a report; the text ends with a line feed. */
 export function renderReport(
@@ -42,10 +41,6 @@ export function renderReport(
 ): string {
   const parts = new ReportText(look, detail).parts(mapTexts(report, printable));
   return `${parts.join("\n\n")}\n`;
-}
-
-function isRefusal({ verdict }: Check): boolean {
-  return verdict === "refuse";
 }
 
 class ReportText {
@@ -65,7 +60,7 @@ class ReportText {
   parts(report: Report): string[] {
     return [
       this.#verdict(report),
-      this.#refusals(report.checks),
+      refusalsOf(report).map((it) => this.#check(it)).join("\n"),
       this.#timeline(report),
       this.#memory(report),
       this.#comparisons(report.before_after ?? []),
@@ -129,11 +124,6 @@ class ReportText {
     return ["command line:", ...lines].join("\n");
   }
 
-  /** What refuses the update, first of all. */
-  #refusals(checks: readonly Check[]): string {
-    return checks.filter(isRefusal).map((it) => this.#check(it)).join("\n");
-  }
-
   /** The number of checks by verdict, then those that the view shows. */
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
@@ -153,10 +143,10 @@ class ReportText {
   }
 
   /** The error, unless it only repeats what the refusals say. */
-  #error({ error, checks }: Report): string {
-    if (error === null) return "";
-    const { code, message, qemu, remedy } = error;
-    if (qemu === null && checks.filter(isRefusal)[0]?.id === code) return "";
+  #error(report: Report): string {
+    const { error } = report;
+    if (error === null || repeatsRefusals(report)) return "";
+    const { message, qemu, remedy } = error;
     return [
       this.#led("error:", "bad", message),
       ...(qemu === null ? [] : [this.#led("  QEMU says:", "faint", qemu)]),
@@ -167,9 +157,8 @@ class ReportText {
   /** Options at its end stand on lines of their own, to be pasted. */
   #remedy(remedy: string, indent: number): string {
     const lead = `${" ".repeat(indent)}try:`;
-    const [, prose = remedy, options = ""] = ENDS_IN_OPTIONS.exec(remedy) ?? [];
-    const lines = options.split(/ (?=-\w)/).filter((it) => it !== "")
-      .map((it) => `${" ".repeat(indent + 2)}${it}`);
+    const { prose, options } = partsOfRemedy(remedy);
+    const lines = options.map((it) => `${" ".repeat(indent + 2)}${it}`);
     const text = this.#led(lead, "strong", prose, indent);
     return lines.length === 0 ? text : `${text}\n${lines.join(" \\\n")}`;
   }

@@ -5,6 +5,9 @@ import type { Report } from "../../update/report/report.ts";
 import type { Program } from "../../update/vm/facts.ts";
 import { formatDuration } from "./format.ts";
 
+/** Whether a report is of an update or a check. */
+export type ReportView = "update" | "check";
+
 /** How good an outcome is. */
 export type Mood = "good" | "careful" | "bad";
 

@@ -27,6 +27,17 @@ Deno.test("on paper the checks that passed are a number", () => {
   assert(!screen.includes(rule) && print.includes(rule));
 });
 
+Deno.test("on paper a VM has one page, and no table is torn", () => {
+  const [, print = ""] = STYLES.toString().split("@media print");
+  for (
+    const rule of [
+      "zoom: .85;",
+      "section, svg, tr, li, .figures { break-inside: avoid; }",
+      ".one { break-before: page; }",
+    ]
+  ) assert(print.includes(rule), rule);
+});
+
 function ratio(one: string, other: string): number {
   const [dark = 0, light = 0] = [luminance(one), luminance(other)]
     .sort((a, b) => a - b);
