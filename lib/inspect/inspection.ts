@@ -93,6 +93,7 @@ export function inspect(
     file: input.name,
     fileOffset: input.start ?? 0,
     maximumRecords: MOST_RECORDS,
+    layouts: true,
     passed: (offset) => {
       input.passed(offset);
       progress(offset);

@@ -35,6 +35,7 @@ import {
   type DecodedStruct,
   type DecodedValue,
   isStruct,
+  meaningOf,
   MigrationStreamError,
   type StreamLocation,
   uuidText,
@@ -214,7 +215,11 @@ function areScalars(values: readonly DecodedValue[]): values is Scalar[] {
 
 /** QEMU reads any byte but 0 as true. */
 function scalarJson(type: string, value: Scalar): Json {
-  return type === "bool" && typeof value === "number" ? value > 0 : value;
+  if (type === "bool" && typeof value === "number") return value > 0;
+  const isNumber = typeof value === "number" || typeof value === "bigint";
+  const meaning = isNumber ? meaningOf(type, value) : undefined;
+  if (meaning?.kind === "flags") return { value, names: meaning.names };
+  return meaning?.kind === "name" ? { value, name: meaning.name } : value;
 }
 
 function cprStateJson({ state, transferred }: CprStateInspection) {

@@ -18,6 +18,8 @@ import {
   type DecodedStruct,
   type DecodedValue,
   isStruct,
+  type Meaning,
+  meaningOf,
 } from "../migration/stream/mod.ts";
 import { membersOf, sameElement, type Scalar } from "./members.ts";
 
@@ -73,7 +75,11 @@ function* fieldLines(
     yield { depth, name, text: "", offset };
     yield* treeOf(value, depth + 1);
   } else if (!Array.isArray(value)) {
-    yield { depth, name, text: scalarText(type, value), offset };
+    const text = scalarText(type, value);
+    const why = field.reason === undefined
+      ? ""
+      : ` (not decoded: ${field.reason})`;
+    yield { depth, name, text: text + why, offset };
   } else if (value.some(isStruct)) {
     yield { depth, name, text: `[${value.length}]`, offset };
     yield* elementLines(value, depth + 1);
@@ -145,6 +151,7 @@ function listText(type: string, values: readonly DecodedValue[]): string {
 
 /** An element of a list: large numbers, such as addresses, only in hex. */
 function elementText(type: string, value: Scalar): string {
+  if (type.includes(":")) return scalarText(type, value);
   const isLarge = (typeof value === "number" || typeof value === "bigint") &&
     BigInt(value) >= LARGE && type !== "timer";
   return isLarge ? hexText(value) : scalarText(type, value);
@@ -153,7 +160,9 @@ function elementText(type: string, value: Scalar): string {
 /** A value in one line. */
 export function scalarText(type: string, value: Scalar): string {
   if (value === null) return "null";
-  if (value instanceof Uint8Array) return bytesText(value);
+  if (value instanceof Uint8Array) {
+    return isMac(type) ? macText(value) : bytesText(value);
+  }
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "boolean") return String(value);
   // QEMU writes 0 and 1, and reads any byte but 0 as true.
@@ -161,7 +170,27 @@ export function scalarText(type: string, value: Scalar): string {
   if (type === "timer") {
     return value === NOT_ARMED ? "not armed" : `${value} ns`;
   }
+  const meaning = meaningOf(type, value);
+  if (meaning !== undefined) return meaningText(value, meaning);
   return BigInt(value) < LARGE ? String(value) : `${value} (${hexText(value)})`;
+}
+
+/** 0xf: ACKNOWLEDGE, DRIVER; 0x1af4: Red Hat; 0xfebc0000. */
+function meaningText(value: number | bigint, meaning: Meaning): string {
+  const names = meaning.kind === "flags"
+    ? meaning.names.join(", ")
+    : meaning.kind === "name"
+    ? meaning.name
+    : "";
+  return names === "" ? hexText(value) : `${hexText(value)}: ${names}`;
+}
+
+function isMac(type: string): boolean {
+  return type === "buffer:mac";
+}
+
+function macText(bytes: Uint8Array): string {
+  return bytes.toHex().replaceAll(/(.{2})(?=.)/g, "$1:");
 }
 
 function hexText(value: number | bigint): string {

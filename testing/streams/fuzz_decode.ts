@@ -20,7 +20,7 @@ export type Outcome = "decoded" | "refused";
 export function outcome(stream: Uint8Array): Outcome {
   let decoded;
   try {
-    decoded = decodeStream(stream);
+    decoded = decodeStream(stream, { layouts: true });
   } catch (error) {
     if (!(error instanceof MigrationStreamError)) throw error;
     const { offset } = error.location;

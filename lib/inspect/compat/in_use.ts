@@ -1,6 +1,10 @@
 /** The devices of a VM, from its stream or its monitor. @module */
 
-import { type DecodedStruct, isStruct } from "../../migration/stream/mod.ts";
+import {
+  type DecodedStruct,
+  hasLayout,
+  isStruct,
+} from "../../migration/stream/mod.ts";
 import { inspect, type InspectedSection } from "../inspection.ts";
 import {
   type Json,
@@ -64,7 +68,9 @@ function collectSubsections(
   struct: DecodedStruct,
   into: Map<string, number>,
 ): void {
-  for (const { value } of struct.fields) {
+  for (const { type, value } of struct.fields) {
+    // No dump has what is inside.
+    if (hasLayout(type)) continue;
     for (const part of Array.isArray(value) ? value : [value]) {
       if (isStruct(part)) collectSubsections(part, into);
     }

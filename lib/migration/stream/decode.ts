@@ -10,6 +10,7 @@ import type {
 } from "./decoded.ts";
 import { DescribedDevices, type VmsdDescription } from "./vmdesc.ts";
 import { MigrationStreamError, type StreamAction } from "./error.ts";
+import { LayoutDecoder } from "./layouts/layouts.ts";
 import { findVmdesc } from "./find_places.ts";
 import { PageRuns } from "./page_runs.ts";
 import type { RamBlock } from "./ram_block.ts";
@@ -59,6 +60,11 @@ export interface DecodeOptions extends Omit<RecordOptions, "start"> {
    */
   readonly action?: StreamAction;
   /**
+   * Whether states that devices write by hand are decoded as well: virtio, PCI
+   * configuration space, MSI-X. Default: they are bytes.
+   */
+  readonly layouts?: boolean;
+  /**
    * Called from time to time while guest memory is skipped, with the offset up
    * to which the stream is not needed soon.
    */
@@ -78,6 +84,9 @@ const SPARE_VALUES = 65_536;
  * memory than its bytes in the stream.
  */
 const MOST_VALUES = 2_000_000;
+
+/** Machines with virtio devices whose guests begin big-endian. */
+const BIG_ENDIAN_MACHINES: readonly string[] = ["pseries", "s390"];
 
 class StreamDecoder {
   readonly #reader: RecordReader;
@@ -99,7 +108,13 @@ class StreamDecoder {
     this.#reader = new RecordReader(stream, options);
     this.#source = this.#reader.source;
     const budget = Math.min(stream.length, MOST_VALUES) + SPARE_VALUES;
-    this.#fields = new FieldDecoder(this.#source, budget);
+    const handWritten = options.layouts === true
+      ? {
+        layouts: new LayoutDecoder(),
+        isBigEndian: () => this.#isBigEndian(),
+      }
+      : undefined;
+    this.#fields = new FieldDecoder(this.#source, budget, handWritten);
   }
 
   /** @returns why it cannot be read further; undefined at its end */
@@ -126,6 +141,11 @@ class StreamDecoder {
       }
       return this.#located(error);
     }
+  }
+
+  #isBigEndian(): boolean {
+    const { machine = "" } = this.#reader.configuration ?? {};
+    return BIG_ENDIAN_MACHINES.some((name) => machine.startsWith(name));
   }
 
   /** The result so far. */

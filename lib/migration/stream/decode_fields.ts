@@ -20,6 +20,7 @@ import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
 import { RecordType } from "./framing.ts";
 import type { DecodedField, DecodedStruct, DecodedValue } from "./decoded.ts";
 import { hex, MigrationStreamError } from "./error.ts";
+import { hasLayout, type LayoutDecoder } from "./layouts/layouts.ts";
 import {
   bodySize,
   type FieldDescription,
@@ -35,10 +36,21 @@ const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 /** Numbers in an array that count as one value, since they take less memory. */
 const PACKED = 4;
 
+/** How the states that devices write by hand are decoded. */
+export interface HandWritten {
+  readonly layouts: LayoutDecoder;
+  /** Whether guests of the machine are big-endian from their start. */
+  readonly isBigEndian: () => boolean;
+}
+
 /** Decodes one payload, and knows the current path for messages. */
 export class FieldDecoder {
   /** Names and indices of the current fields. */
   readonly #path: (string | number)[] = [];
+  /** The name of the current description. */
+  #vmsd = "";
+  /** Why the value that was read last could not be decoded. */
+  #reason: string | undefined;
 
   /**
    * @param budget the most values that are allowed; elements of size 0 could
@@ -48,6 +60,8 @@ export class FieldDecoder {
     private readonly source: Source,
     /** Values left before the description is rejected. */
     private budget: number,
+    /** Without it, states that devices write by hand are bytes. */
+    private readonly handWritten?: HandWritten,
   ) {}
 
   /** Clears the path, after a problem. */
@@ -69,6 +83,7 @@ export class FieldDecoder {
     const fields: DecodedField[] = [];
     for (let next = 0; next < vmsd.fields.length;) {
       const end = endOfField(vmsd.fields, next);
+      this.#vmsd = vmsd.name;
       fields.push(this.#field(vmsd.fields, next, end));
       next = end;
     }
@@ -115,7 +130,10 @@ export class FieldDecoder {
       : this.#array(entries.slice(start, end));
     const value = elements?.values ?? this.#value(first);
     this.#path.pop();
+    const reason = this.#reason;
+    this.#reason = undefined;
     return {
+      ...reason === undefined ? {} : { reason },
       name: first.name,
       type: elements?.type ?? first.type,
       isArray: elements !== undefined,
@@ -209,7 +227,22 @@ export class FieldDecoder {
     const isBody = inline !== undefined && !LIST_TYPES.has(type) &&
       bodySize(inline) === size;
     if (isBody) return this.body(inline);
-    return wireType(type).load(this.source, size);
+    return this.handWritten !== undefined && hasLayout(type)
+      ? this.#laidOut(this.handWritten, type, size)
+      : wireType(type).load(this.source, size);
+  }
+
+  #laidOut(
+    { layouts, isBigEndian }: HandWritten,
+    type: string,
+    size: number,
+  ): DecodedValue {
+    const { offset } = this.source;
+    const bytes = this.source.bytes(size);
+    const context = { vmsd: this.#vmsd, isBigEndian: isBigEndian() };
+    const { value, reason } = layouts.decode(type, bytes, offset, context);
+    this.#reason = reason;
+    return value;
   }
 
   #spend(count: number): void {

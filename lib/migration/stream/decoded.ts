@@ -47,6 +47,8 @@ export interface DecodedField {
   readonly offset: number;
   readonly size: number;
   value: DecodedValue;
+  /** Why bytes with a known layout could not be decoded by it. */
+  readonly reason?: string;
 }
 
 /** The state of one device. */

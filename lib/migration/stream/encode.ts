@@ -30,7 +30,7 @@ import {
   XBZRLE_CODING,
 } from "./ram_records.ts";
 import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
-import { wireType } from "./wire_types.ts";
+import { fieldType } from "./wire_types.ts";
 
 /** Like {@linkcode encodeStream}, in parts that need not all stay in memory. */
 export function* encodeParts(
@@ -183,5 +183,7 @@ function encodeField(sink: Sink, field: DecodedField): void {
 
 function encodeValue(sink: Sink, type: string, value: DecodedValue): void {
   if (isStruct(value)) encodeBody(sink, value);
-  else wireType(type).save(sink, value);
+  // Bytes are bytes, whatever vmdesc says they are.
+  else if (value instanceof Uint8Array) sink.bytes(value);
+  else fieldType(type).save(sink, value);
 }

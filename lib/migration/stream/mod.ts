@@ -6,6 +6,8 @@ export * from "./decoded.ts";
 export * from "./encode.ts";
 export * from "./error.ts";
 export * from "./framing.ts";
+export { hasLayout } from "./layouts/layouts.ts";
+export * from "./layouts/meanings.ts";
 export * from "./loader.ts";
 export * from "./packaged.ts";
 export * from "./page_runs.ts";

@@ -150,7 +150,19 @@ const BYTES: ReadonlySet<string> = new Set([
 
 /** Whether a type has an inner structure that is not described. */
 export function hasUnknownParts(type: string): boolean {
-  return !TYPES.has(type) && !BYTES.has(type);
+  const { wire } = partsOf(type);
+  return !TYPES.has(wire) && !BYTES.has(wire);
+}
+
+/**
+ * A type of a layout is a wire type and, behind a colon, what the value means:
+ * `le16:pci command`. vmdesc has no types with a colon.
+ */
+export function partsOf(type: string): { wire: string; meaning?: string } {
+  const colon = type.indexOf(":");
+  return colon < 0
+    ? { wire: type }
+    : { wire: type.slice(0, colon), meaning: type.slice(colon + 1) };
 }
 
 /** Plain bytes, for any other type. */
@@ -166,4 +178,81 @@ const opaque: WireType = {
 /** The wire type of a vmdesc type name; names are chosen by devices. */
 export function wireType(name: string): WireType {
   return TYPES.get(name) ?? opaque;
+}
+
+function littleNumber(
+  size: number,
+  read: Read<number>,
+  write: (view: DataView, value: number) => void,
+): WireType {
+  return {
+    size,
+    load: (source) => read(source.view(size), 0),
+    save(sink, value) {
+      if (typeof value !== "number") throw wrongValue(value, "a number");
+      const view = new DataView(new ArrayBuffer(size));
+      write(view, value);
+      sink.bytes(new Uint8Array(view.buffer));
+    },
+  };
+}
+
+/** Types that only layouts use: PCI and virtio devices are little-endian. */
+const LITTLE: ReadonlyMap<string, WireType> = new Map([
+  [
+    "le16",
+    littleNumber(
+      2,
+      (view, at) => view.getUint16(at, true),
+      (view, value) => view.setUint16(0, value, true),
+    ),
+  ],
+  [
+    "le32",
+    littleNumber(
+      4,
+      (view, at) => view.getUint32(at, true),
+      (view, value) => view.setUint32(0, value, true),
+    ),
+  ],
+  ["le64", {
+    size: 8,
+    load: (source) => source.view(8).getBigUint64(0, true),
+    save(sink, value) {
+      if (typeof value !== "bigint") throw wrongValue(value, "a bigint");
+      const view = new DataView(new ArrayBuffer(8));
+      view.setBigUint64(0, value, true);
+      sink.bytes(new Uint8Array(view.buffer));
+    },
+  }],
+]);
+
+const ZEROS = "zeros of ";
+
+/** The type of a number of elements that have only zeros. */
+export function zeroRun(elementSize: number): string {
+  return ZEROS + elementSize;
+}
+
+function zeros(elementSize: number): WireType {
+  return {
+    size: undefined,
+    load: (source, size) => source.bytes(size).length / elementSize,
+    save(sink, value) {
+      if (typeof value !== "number") throw wrongValue(value, "a number");
+      sink.bytes(new Uint8Array(value * elementSize));
+    },
+  };
+}
+
+/** The wire type of any field: of vmdesc, or of a layout. */
+export function fieldType(type: string): WireType {
+  const plain = TYPES.get(type);
+  if (plain !== undefined) return plain;
+  const { wire } = partsOf(type);
+  const known = TYPES.get(wire) ?? LITTLE.get(wire);
+  if (known !== undefined) return known;
+  return wire.startsWith(ZEROS)
+    ? zeros(Number(wire.slice(ZEROS.length)))
+    : opaque;
 }

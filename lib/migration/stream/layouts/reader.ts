@@ -1,0 +1,260 @@
+/**
+ * Reads a state that a device writes by hand, field after field. Every byte
+ * becomes part of a field, so that encoding the fields gives the same bytes.
+ *
+ * @module
+ */
+
+import { type Source, StreamError } from "../../../stream/mod.ts";
+import type { DecodedField, DecodedStruct, DecodedValue } from "../decoded.ts";
+import { fieldType, partsOf, zeroRun } from "../wire_types.ts";
+
+/** Bytes do not have the layout that was expected. */
+export class LayoutError extends StreamError {
+  override readonly name: string = "LayoutError";
+
+  constructor(
+    /** What does not fit, without the offset. */
+    readonly problem: string,
+    offset: number,
+  ) {
+    super(`${problem} at offset ${offset}`, offset, { code: "bad-layout" });
+  }
+}
+
+/** The type of bytes that should be more than bytes. */
+export const UNDECODED = "not decoded";
+
+/** Names and types of fields that follow each other. */
+export type FieldList = readonly (readonly [name: string, type: string])[];
+
+const BYTES = /^(\d+) bytes(?::|$)/;
+
+function bytesIn(type: string): number | undefined {
+  const size = BYTES.exec(type)?.[1];
+  return size === undefined ? undefined : Number(size);
+}
+
+/** Bytes of a type with a size. */
+export function sizeOf(type: string): number {
+  return bytesIn(type) ?? fieldType(type).size ?? 0;
+}
+
+/** Collects the fields of one struct. */
+export class LayoutReader {
+  readonly fields: DecodedField[] = [];
+  readonly subsections: DecodedStruct[] = [];
+
+  /**
+   * @param source ends where the state ends
+   * @param spend counts values, and throws when there are too many
+   */
+  constructor(
+    readonly source: Source,
+    readonly spend: (count: number) => void,
+  ) {}
+
+  /**
+   * A field of a type with a size, such as `le16`, `uint32:hex`.
+   *
+   * @throws {StreamError} when the state ends before
+   */
+  take(name: string, type: string): DecodedValue {
+    const { size } = fieldType(type);
+    if (size === undefined) throw new TypeError(`Type "${type}" has no size`);
+    return this.#add(name, type, size, fieldType(type).load(this.source, size));
+  }
+
+  /** Likewise, for a number up to 32 bits. */
+  number(name: string, type: string): number {
+    const value = this.take(name, type);
+    if (typeof value !== "number") throw new TypeError(`"${type}" given`);
+    return value;
+  }
+
+  /** Several fields, as in {@linkcode take}; also of types like `6 bytes`. */
+  takeAll(fields: FieldList): void {
+    for (const [name, type] of fields) {
+      const size = bytesIn(type);
+      if (size === undefined) this.take(name, type);
+      else {
+        const { meaning } = partsOf(type);
+        const suffix = meaning === undefined ? "" : `:${meaning}`;
+        this.bytes(name, size, `buffer${suffix}`);
+      }
+    }
+  }
+
+  /**
+   * Those of the fields that fit into `size` bytes, and the rest as bytes:
+   * structs that grew over the years.
+   */
+  takeWithin(fields: FieldList, size: number): void {
+    const end = this.source.offset + size;
+    this.source.need(size);
+    for (const field of fields) {
+      if (sizeOf(field[1]) > end - this.source.offset) break;
+      this.takeAll([field]);
+    }
+    this.bytes("rest", end - this.source.offset);
+  }
+
+  /** `size` bytes; none are no field. */
+  bytes(name: string, size: number, type = "buffer", reason?: string): void {
+    if (size === 0) return;
+    this.#add(name, type, size, this.source.bytes(size), { reason });
+  }
+
+  /** An array of numbers. */
+  numbers(name: string, type: string, count: number): void {
+    const { size = 1 } = fieldType(type);
+    this.source.need(count * size);
+    const values: DecodedValue[] = [];
+    for (let index = 0; index < count; index++) {
+      values.push(fieldType(type).load(this.source, size));
+    }
+    this.spend(count);
+    this.#add(name, type, count * size, values, { isArray: true });
+  }
+
+  /** A struct inside this one. */
+  struct(
+    name: string,
+    read: (inner: LayoutReader) => void,
+    vmsd = name,
+  ): DecodedStruct {
+    const start = this.source.offset;
+    const value = this.#inner(read, vmsd);
+    this.#add(name, "struct", this.source.offset - start, value);
+    return value;
+  }
+
+  /** A list of structs. */
+  structs(
+    name: string,
+    count: number,
+    read: (inner: LayoutReader) => void,
+  ): void {
+    let left = count;
+    this.list(name, () => left-- > 0, read);
+  }
+
+  /** Likewise, as long as there is another one. */
+  list(
+    name: string,
+    hasNext: () => boolean,
+    read: (inner: LayoutReader) => void,
+  ): void {
+    const start = this.source.offset;
+    const values: DecodedStruct[] = [];
+    while (hasNext()) values.push(this.#inner(read, name));
+    const size = this.source.offset - start;
+    this.#add(name, "struct", size, values, { isArray: true });
+  }
+
+  /**
+   * A table of elements of equal size, of which most have never been used. The
+   * zeros at its end become one number: how many elements they are.
+   */
+  table(
+    name: string,
+    count: number,
+    elementSize: number,
+    read: (inner: LayoutReader) => void,
+  ): void {
+    const { source } = this;
+    source.need(count * elementSize);
+    const view = source.peekView(count * elementSize);
+    let used = view.byteLength;
+    while (used > 0 && view.getUint8(used - 1) === 0) used--;
+    const elements = Math.ceil(used / elementSize);
+    if (elements > 0) this.structs(name, elements, read);
+    if (elements < count) {
+      this.zeros(`${name}_unused`, count - elements, elementSize);
+    }
+  }
+
+  /** Elements that were seen to have only zeros. */
+  zeros(name: string, count: number, elementSize = 1): void {
+    const size = count * elementSize;
+    this.source.skip(size);
+    this.#add(name, zeroRun(elementSize), size, count);
+  }
+
+  /** A subsection, whose header was read. */
+  subsection(
+    vmsd: string,
+    version: number,
+    read: (inner: LayoutReader) => void,
+  ): void {
+    this.subsections.push({ ...this.#inner(read, vmsd), version });
+  }
+
+  /** Makes a field of all subsections, so that fields can come after them. */
+  gatherSubsections(name: string, start: number): void {
+    const subsections = this.subsections.splice(0);
+    if (subsections.length === 0) return;
+    const size = this.source.offset - start;
+    const value = { vmsd: name, version: 0, fields: [], subsections };
+    this.#add(name, "struct", size, value);
+  }
+
+  /** What was read, as a struct. */
+  result(vmsd: string): DecodedStruct {
+    const { fields, subsections } = this;
+    return { vmsd, version: 0, fields, subsections };
+  }
+
+  /**
+   * Adds a struct if the bytes have its form, else nothing.
+   *
+   * @param isWhole whether reading may end where it ended
+   */
+  tryStruct(
+    name: string,
+    read: (inner: LayoutReader) => void,
+    isWhole: () => boolean,
+  ): boolean {
+    const { offset } = this.source;
+    const count = this.fields.length;
+    try {
+      this.struct(name, read);
+      if (isWhole()) return true;
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+    }
+    this.source.seek(offset);
+    this.fields.length = count;
+    return false;
+  }
+
+  /** @throws {LayoutError} always */
+  refuse(problem: string, offset: number = this.source.offset): never {
+    throw new LayoutError(problem, offset);
+  }
+
+  #inner(read: (inner: LayoutReader) => void, vmsd: string): DecodedStruct {
+    const inner = new LayoutReader(this.source, this.spend);
+    read(inner);
+    return inner.result(vmsd);
+  }
+
+  #add(
+    name: string,
+    type: string,
+    size: number,
+    value: DecodedValue,
+    { isArray = false, reason }: {
+      isArray?: boolean;
+      reason?: string | undefined;
+    } = {},
+  ): DecodedValue {
+    this.spend(1);
+    const offset = this.source.offset - size;
+    const field = { name, type, isArray, hasMarkers: false, offset, size };
+    this.fields.push(
+      reason === undefined ? { ...field, value } : { ...field, value, reason },
+    );
+    return value;
+  }
+}

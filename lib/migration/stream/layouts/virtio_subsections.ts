@@ -1,0 +1,176 @@
+/**
+ * The subsections of a virtio device. Those of the transport are inside
+ * `virtio/extra_state`.
+ *
+ * @module
+ */
+
+import { StreamError } from "../../../stream/mod.ts";
+import { RecordType } from "../framing.ts";
+import type { LayoutReader } from "./reader.ts";
+
+/** The tables have an entry for each queue that could be. */
+const QUEUES = 1024;
+
+type Read = (reader: LayoutReader) => void;
+
+/** How to read the subsections of one owner, by their names. */
+export type SubsectionTable = Readonly<Record<string, Read>>;
+
+const PCI_QUEUE = [
+  ["num", "uint16"],
+  ["unused", "1 bytes"],
+  ["enabled", "bool"],
+  ["descriptors_low", "uint32:hex"],
+  ["descriptors_high", "uint32:hex"],
+  ["driver_low", "uint32:hex"],
+  ["driver_high", "uint32:hex"],
+  ["device_low", "uint32:hex"],
+  ["device_high", "uint32:hex"],
+] as const;
+
+const MMIO_QUEUE = PCI_QUEUE.filter(([name]) => name !== "unused");
+
+/** @param features the type of the device's features */
+const TRANSPORT: SubsectionTable = {
+  "virtio_pci/modern_state": (reader) => {
+    reader.takeAll([["dfselect", "uint32"], ["gfselect", "uint32"]]);
+    reader.numbers("guest_features", "uint32:hex", 2);
+    reader.table("queues", QUEUES, 28, (queue) => queue.takeAll(PCI_QUEUE));
+  },
+  "virtio_mmio/state": (reader) => {
+    reader.numbers("guest_features", "uint32:hex", 2);
+    reader.table("queues", QUEUES, 27, (queue) => queue.takeAll(MMIO_QUEUE));
+  },
+};
+
+function common(features: string): SubsectionTable {
+  return {
+    "virtio/device_endian": (reader) =>
+      reader.take("device_endian", "uint8:virtio endian"),
+    "virtio/64bit_features": (reader) =>
+      reader.take("guest_features", `uint64:${features}`),
+    "virtio/128bit_features": (reader) =>
+      reader.take("guest_features_high", "uint64:hex"),
+    "virtio/virtqueues": (reader) =>
+      reader.table(
+        "queues",
+        QUEUES,
+        16,
+        (queue) =>
+          queue.takeAll([["driver", "uint64:hex"], ["device", "uint64:hex"]]),
+      ),
+    "virtio/ringsize": (reader) =>
+      reader.table(
+        "queues",
+        QUEUES,
+        4,
+        (queue) => queue.takeAll([["num_default", "uint32"]]),
+      ),
+    "virtio/broken": (reader) => reader.take("broken", "bool"),
+    "virtio/extra_state": (reader) =>
+      reader.struct(
+        "extra_state",
+        (inner) => readAllOf(inner, "virtio_", TRANSPORT),
+      ),
+    "virtio/started": (reader) => reader.take("started", "bool"),
+    "virtio/packed_virtqueues": (reader) =>
+      reader.table("queues", QUEUES, 10, (queue) =>
+        queue.takeAll([
+          ["last_avail_idx", "uint16"],
+          ["last_avail_wrap_counter", "bool"],
+          ["used_idx", "uint16"],
+          ["used_wrap_counter", "bool"],
+          ["inuse", "uint32"],
+        ])),
+    "virtio/disabled": (reader) => reader.take("disabled", "bool"),
+  };
+}
+
+/**
+ * Reads the subsections of every virtio device, to the end of the state.
+ *
+ * @param features the type of the device's features
+ * @returns why reading ended before
+ */
+export function readCommon(
+  reader: LayoutReader,
+  features: string,
+): string | undefined {
+  const problem = readSubsections(reader, COMMON, common(features));
+  if (problem !== undefined) return problem;
+  return reader.source.remaining === 0 ? undefined : "it is no subsection";
+}
+
+/** Names of the subsections of every virtio device begin with it. */
+const COMMON = "virtio/";
+
+/** Whether the state ends here, or the common subsections begin. */
+export function isCommonHere(reader: LayoutReader): boolean {
+  return reader.source.remaining === 0 ||
+    nameHere(reader)?.startsWith(COMMON) === true;
+}
+
+/** Bytes up to the common subsections, or to the end without any. */
+export function distanceToCommon({ source }: LayoutReader): number {
+  const bytes = source.peekView(source.remaining);
+  for (let at = 0; at + 2 + COMMON.length <= bytes.byteLength; at++) {
+    const isHere = bytes.getUint8(at) === RecordType.SUBSECTION &&
+      bytes.getUint8(at + 1) > COMMON.length &&
+      bytes.getUint8(at + 2) === 0x76 &&
+      source.peekText(at + 2, COMMON.length) === COMMON;
+    if (isHere) return at;
+  }
+  return bytes.byteLength;
+}
+
+/** @throws {StreamError} when one cannot be read */
+export function readAllOf(
+  reader: LayoutReader,
+  prefix: string,
+  table: SubsectionTable,
+): void {
+  const problem = readSubsections(reader, prefix, table);
+  if (problem !== undefined) reader.refuse(problem);
+}
+
+const VERSION = 1;
+
+/**
+ * Reads the subsections that begin here and whose names have the prefix.
+ *
+ * @returns why one of them cannot be read
+ */
+function readSubsections(
+  reader: LayoutReader,
+  prefix: string,
+  table: SubsectionTable,
+): string | undefined {
+  const { source } = reader;
+  const seen = new Set<string>();
+  for (;;) {
+    const name = nameHere(reader);
+    if (name === undefined || !name.startsWith(prefix)) return undefined;
+    const read = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (read === undefined) return `subsection "${name}" is not known`;
+    if (seen.has(name)) return `subsection "${name}" comes twice`;
+    seen.add(name);
+    const { offset } = source;
+    try {
+      source.skip(2 + name.length);
+      if (source.u32() !== VERSION) reader.refuse("another version");
+      reader.subsection(name, VERSION, read);
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      source.seek(offset);
+      return `subsection "${name}" has another form`;
+    }
+  }
+}
+
+/** The name of the subsection that begins here. */
+function nameHere({ source }: LayoutReader): string | undefined {
+  if (source.peek() !== RecordType.SUBSECTION) return undefined;
+  const length = source.peek(1);
+  return length === undefined ? undefined : source.peekText(2, length);
+}
