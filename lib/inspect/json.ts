@@ -14,11 +14,12 @@
  *
  * A value is written by its wire type: booleans, integers up to 32 bits as
  * numbers, 64-bit ones as decimal strings, bytes as lower-case hex, a null
- * pointer as null. A struct is an object in wire order; its subsections come
+ * pointer as null. A register or a set of flags is {value, name} or {value,
+ * names}. A struct is an object in wire order; its subsections come
  * after its fields, each under its own name. RAM and other sections in parts
  * have no fields. Only if they apply, there are also `undescribed` {offset,
  * size}, `error` {message, section, instance,
- * field, offset}, `xbzrle_pages`, `compressed_pages` and `address` of a block,
+ * field, offset}, `not_decoded` [{field, reason}] of a section, `xbzrle_pages`, `compressed_pages` and `address` of a block,
  * `verified` {bytes, not_understood} and `extracted` [{block, path, size,
  * written}].
  *
@@ -49,7 +50,7 @@ import type {
   StreamInspection,
 } from "./inspection.ts";
 import { type Json, writeJsonText } from "./json_text.ts";
-import { type Member, membersOf, type Scalar } from "./members.ts";
+import { type Member, membersOf, reasonsOf, type Scalar } from "./members.ts";
 import type { Verdict } from "./verify.ts";
 
 /** Further actions of the command. */
@@ -167,7 +168,15 @@ function sectionJson(section: InspectedSection): Json {
       : state === undefined
       ? { subsections: [] }
       : bodyJson(state),
+    not_decoded: notDecodedJson(section),
   };
+}
+
+function notDecodedJson(section: InspectedSection): Json[] | undefined {
+  const reasons = [...reasonsOf(section)];
+  return reasons.length === 0
+    ? undefined
+    : reasons.map(([field, reason]) => ({ field, reason }));
 }
 
 function bodyJson(struct: DecodedStruct): { readonly [key: string]: Json } {

@@ -93,6 +93,47 @@ function addValue(
   }
 }
 
+/** Bytes that do not have their layout, and why, by their paths. */
+export function reasonsOf({ state }: InspectedSection): Map<string, string> {
+  const reasons = new Map<string, string>();
+  if (state !== undefined && isStruct(state)) addReasons(reasons, "", state);
+  return reasons;
+}
+
+function addReasons(
+  reasons: Map<string, string>,
+  prefix: string,
+  struct: DecodedStruct,
+): void {
+  // Names cost time, and hardly ever there is a reason.
+  if (!hasReason(struct)) return;
+  const { fields, subsections } = membersOf(struct);
+  for (const { key, field } of fields) {
+    const path = prefix + key;
+    if (field.reason !== undefined) reasons.set(path, field.reason);
+    for (const [index, inner] of structsIn(field).entries()) {
+      const place = field.isArray ? `${path}[${index}].` : `${path}.`;
+      addReasons(reasons, place, inner);
+    }
+  }
+  for (const { key, struct: sub } of subsections) {
+    addReasons(reasons, `${prefix}${key}.`, sub);
+  }
+}
+
+function hasReason({ fields, subsections }: DecodedStruct): boolean {
+  return fields.some((field) =>
+    field.reason !== undefined || structsIn(field).some(hasReason)
+  ) || subsections.some(hasReason);
+}
+
+/** None for an array of pointers, which no layout has. */
+function structsIn({ value }: DecodedField): DecodedStruct[] {
+  if (!Array.isArray(value)) return isStruct(value) ? [value] : [];
+  const [first] = value;
+  return first !== undefined && isStruct(first) ? value.filter(isStruct) : [];
+}
+
 /** Whether two values are equal. */
 export function sameValue(a: DecodedValue, b: DecodedValue): boolean {
   if (a === b) return true;

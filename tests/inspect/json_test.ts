@@ -44,6 +44,39 @@ Deno.test("values are written by their wire type", async (t) => {
   assertEquals(fields.queue, [null, { a: 9 }, null]);
 });
 
+Deno.test("numbers with a meaning are written with it", async () => {
+  const bytes = await data("cpr-exec-pc-rich.vm.state");
+  const [{ fields: { virtio } }] = json(bytes, "virtio-net").sections;
+  assertEquals(virtio.config.vendor_id, {
+    value: 0x1af4,
+    name: "Red Hat (virtio)",
+  });
+  assertEquals(virtio.device.status, { value: 1, names: ["LINK_UP"] });
+  assertEquals(virtio.device.mac, "525400123456");
+  assertEquals(virtio.queues[2], {
+    num: 64,
+    descriptors: "0",
+    last_avail_idx: 0,
+    vector: { value: 0xffff, name: "none" },
+  });
+  assertEquals(virtio["virtio/64bit_features"].guest_features, {
+    value: "0",
+    names: [],
+  });
+});
+
+Deno.test("bytes that do not have their layout are named, with the reason", () => {
+  const fields = [
+    { name: "msix", type: "msix state", size: 2 },
+    { name: "x", type: "uint8", size: 1 },
+  ];
+  const [section] = json(deviceStream([1, 2, 3], device(fields))).sections;
+  assertEquals(section.fields, { msix: "0102", x: 3 });
+  assertEquals(section.not_decoded, [
+    { field: "msix", reason: "its size is unusual" },
+  ]);
+});
+
 Deno.test("RAM is a section without fields, and pages by block", () => {
   const { sections, ram } = json(withRam());
   assertEquals(sections[0].name, "ram");

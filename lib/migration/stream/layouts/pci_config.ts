@@ -311,9 +311,57 @@ function msiFields(control: number): FieldList {
   ];
 }
 
-const EXPRESS_HEAD = 4;
+const EXPRESS_HEAD: FieldList = [
+  ["id", "le16"],
+  ["next_and_version", "le16:hex"],
+];
 
-/** Each capability with its content as bytes, up to the next one. */
+/** Capabilities of PCI Express of one size. */
+const EXPRESS: Readonly<Record<number, FieldList>> = {
+  0x01: [
+    ["uncorrectable_status", "le32:hex"],
+    ["uncorrectable_mask", "le32:hex"],
+    ["uncorrectable_severity", "le32:hex"],
+    ["correctable_status", "le32:hex"],
+    ["correctable_mask", "le32:hex"],
+    ["control", "le32:hex"],
+    ["header_log", "16 bytes"],
+    ["root_command", "le32:hex"],
+    ["root_status", "le32:hex"],
+    ["error_source", "le32:hex"],
+    ["prefix_log", "16 bytes"],
+  ],
+  0x03: [["serial_number", "le64:hex"]],
+  0x0d: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
+  0x0e: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
+  0x0f: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
+  0x10: [
+    ["capabilities", "le32:hex"],
+    ["control", "le16:hex"],
+    ["status", "le16:hex"],
+    ["initial_functions", "le16"],
+    ["total_functions", "le16"],
+    ["functions", "le16"],
+    ["dependency", "le16"],
+    ["first_offset", "le16"],
+    ["stride", "le16"],
+    ["reserved", "2 bytes"],
+    ["device_id", "le16:hex"],
+    ["supported_page_sizes", "le32:hex"],
+    ["page_size", "le32:hex"],
+    ["bars", "24 bytes"],
+    ["migration_state", "le32:hex"],
+  ],
+  0x13: [
+    ["control", "le16:hex"],
+    ["status", "le16:hex"],
+    ["capacity", "le32"],
+    ["allocation", "le32"],
+  ],
+  0x1b: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
+};
+
+/** Those that are not known have their content as bytes, up to the next one. */
 function readExpress(
   reader: LayoutReader,
   view: DataView,
@@ -325,11 +373,16 @@ function readExpress(
   const list = expressCapabilities(view);
   for (const [index, { id, at }] of list.entries()) {
     reader.bytes(...gap(source.offset - start, at));
-    const end = list[index + 1]?.at ?? usedEnd(view, at + EXPRESS_HEAD);
+    const content = at + sizeOfList(EXPRESS_HEAD);
+    const next = list[index + 1]?.at;
+    const most = (next ?? size) - content;
+    const known = EXPRESS[id];
     const name = EXPRESS_CAPABILITIES[id] ?? `0x${id.toString(16)}`;
     reader.struct(`express_${name}`, (inner) => {
-      inner.takeAll([["id", "le16"], ["next_and_version", "le16:hex"]]);
-      inner.bytes("data", end - at - EXPRESS_HEAD);
+      inner.takeAll(EXPRESS_HEAD);
+      if (known !== undefined) {
+        inner.takeWithin(known, Math.min(most, sizeOfList(known)));
+      } else inner.bytes("data", (next ?? usedEnd(view, content)) - content);
     });
   }
   const at = source.offset - start;

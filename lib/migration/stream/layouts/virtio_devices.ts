@@ -63,7 +63,11 @@ const FORMS: Readonly<Record<string, readonly ReadPart[]>> = {
   balloon: [readBalloon],
   iommu: [readIommu],
   mem: [
-    (reader) => reader.take("usable_region_size", "uint64"),
+    (reader) =>
+      reader.takeAll([
+        ["usable_region_size", "uint64"],
+        ["requested_size", "uint64"],
+      ]),
     readMem,
   ],
 };
@@ -250,7 +254,7 @@ function readList(
 const MOST_BLOCKS = 1 << 26;
 const BITS_IN_WORD = 64;
 
-/** Without an early section of its own, which has all but one field. */
+/** All of it: newer QEMUs have the rest in a section before guest memory. */
 function readMem(reader: LayoutReader): void {
   reader.take("addr", "uint64:hex");
   const region = reader.take("region_size", "uint64");
