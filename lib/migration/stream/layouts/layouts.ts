@@ -50,6 +50,7 @@ export function hasLayout(type: string): boolean {
  * memory than its bytes in the stream.
  */
 const MOST_VALUES = 500_000;
+const TOO_MANY = "the stream has too many values";
 
 /** Decodes the layouts of one stream. */
 export class LayoutDecoder {
@@ -86,7 +87,7 @@ export class LayoutDecoder {
 
   #spend(count: number, offset: number): void {
     if (count > this.#budget) {
-      throw new LayoutError("the stream has too many values", offset);
+      throw new LayoutError(TOO_MANY, offset);
     }
     this.#budget -= count;
   }

@@ -18,7 +18,9 @@ export class LayoutError extends StreamError {
     readonly problem: string,
     offset: number,
   ) {
-    super(`${problem} at offset ${offset}`, offset, { code: "bad-layout" });
+    super(`Cannot decode a layout at offset ${offset}: ${problem}`, offset, {
+      code: "bad-layout",
+    });
   }
 }
 
