@@ -117,6 +117,13 @@ cprctl_unpack() {
   if cprctl_said=$(cprctl_unpack_into "$1" 2>&1) && cprctl_unpacked "$1"; then
     return 0
   fi
+  # No other place would help.
+  case $cprctl_said in
+  *' is damaged: fetch it again')
+    printf '%s\n' "cprctl: Cannot unpack itself: $cprctl_said" >&2
+    exit 1
+    ;;
+  esac
   cprctl_why="$cprctl_why
   $1: $cprctl_said"
   return 1

@@ -288,6 +288,20 @@ Deno.test({
   },
 });
 
+Deno.test("a torn download says so, and nothing else", async () => {
+  const torn = `${folder}/torn`;
+  await Deno.copyFile(portable, torn);
+  const { size } = await Deno.stat(torn);
+  await Deno.truncate(torn, size - 1_000_000);
+  const { code, stderr } = await runProgram([torn, "version"], {
+    env: { XDG_CACHE_HOME: `${folder}/torn-cache` },
+  });
+  assertEquals([code, stderr], [
+    1,
+    `cprctl: Cannot unpack itself: "${torn}" is damaged: fetch it again\n`,
+  ]);
+});
+
 Deno.test({
   name: "what became unfit is unpacked again",
   ignore,
@@ -395,7 +409,7 @@ Deno.test({
         "/run/cprctl: its file system executes nothing",
         "/var/tmp/cprctl-0: head: error writing 'standard output': No space left",
         "/tmp/cprctl-0: its file system executes nothing",
-        '/run/exec/cprctl: "/run/damaged" is damaged: fetch it again',
+        'cprctl: Cannot unpack itself: "/run/damaged" is damaged',
       ]
     ) assertStringIncludes(stderr, reason);
   },

@@ -38,12 +38,12 @@ export function differenceMade(
 export async function differenceAhead(
   name: string,
   before: Observation,
-  argv: readonly string[],
+  { argv, version }: Pick<Side, "argv" | "version">,
 ): Promise<Difference> {
   const [path = ""] = argv;
   const info = await new ProcessFiles(before.pid).stat(path);
   const after = {
-    version: "known once it runs",
+    version,
     path,
     file: info === undefined ? "none" : fileOf(info.identity),
     argv,
@@ -53,8 +53,8 @@ export async function differenceAhead(
 
 function difference(name: string, before: Side, after: Side): Difference {
   return {
-    before_header: printable(`${name} (running)`),
-    after_header: printable(`${name} (updated)`),
+    before_header: printable(name),
+    after_header: printable(name),
     before: textOf(before),
     after: textOf(after),
   };

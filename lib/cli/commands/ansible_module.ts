@@ -100,7 +100,9 @@ async function move(
   if (!diff || !report.changed || before === undefined) return answer;
   const name = nameOf(report);
   if (argv !== undefined) {
-    return { ...answer, diff: await differenceAhead(name, before, argv) };
+    const version = report.to?.version ?? "unknown";
+    const ahead = { argv, version };
+    return { ...answer, diff: await differenceAhead(name, before, ahead) };
   }
   if (after === undefined) return answer;
   return { ...answer, diff: differenceMade(name, before, after) };

@@ -42,7 +42,7 @@ async function lock(folder: Deno.FsFile): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = new CprctlError(
     "metrics-locked",
-    "Another process has its folder locked",
+    "Another process has locked its folder",
   );
   const timer = setTimeout(() => reject(late), LOCK_TIMEOUT_MS);
   try {

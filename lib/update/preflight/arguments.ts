@@ -41,11 +41,13 @@ export const encoding: PreflightCheck = {
       );
     }
     const variable = firstNotUtf8(variables);
-    return variable === undefined ? ok("all words are UTF-8") : warn(
-      "The environment has bytes that are not UTF-8, which would be others " +
-        `after a rollback, in "${variable}"`,
-      "Restart the VM without that variable if its program needs it",
-    );
+    return variable === undefined
+      ? ok("the command line is valid UTF-8")
+      : warn(
+        "The environment has bytes that are not UTF-8, which would be others " +
+          `after a rollback, in "${variable}"`,
+        "Restart the VM without that variable if its program needs it",
+      );
   },
 };
 

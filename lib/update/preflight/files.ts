@@ -178,7 +178,7 @@ export const firmware: PreflightCheck = {
       .at(-1);
     const file = name === undefined ? undefined : await files.stat(name);
     if (name === undefined || file === undefined || !file.isFile) {
-      return ok("the firmware is the program's own");
+      return ok("the firmware is built in");
     }
     const size = await firmwareSize(inventory);
     return size === undefined || size === file.size
@@ -219,7 +219,7 @@ export const reopening: PreflightCheck = {
   async run(context) {
     const { facts: { pid }, running } = context;
     if (running.all("run-with", "user").length === 0) {
-      return ok("the VM has not given up the rights that it opened files with");
+      return ok("the VM can still reopen its files");
     }
     const user = credentialsOf(await readStatus(pid), pid);
     const closed = await inaccessibleTo(user, context);

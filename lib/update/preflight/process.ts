@@ -48,7 +48,7 @@ export const processAccess: PreflightCheck = {
     using descriptor = ifPossible(() => process.getFd(first), "EPERM");
     return descriptor === undefined
       ? accessDenied(facts.pid, "duplicate")
-      : ok("the VM's descriptors can be held");
+      : ok("cprctl may duplicate the VM's file descriptors");
   },
 };
 

@@ -55,7 +55,7 @@ export function remedyFor(state: string): string {
   switch (state) {
     // After a migration QEMU starts no other one until the guest has run.
     case AFTER_MIGRATION:
-      return "Unless it runs elsewhere now, resume it (cont), then pause it";
+      return "If no other QEMU runs this VM now, resume it (cont), then pause it";
     case "debug":
       return "Have the debugger continue the guest, or resume it (cont)";
     default:
