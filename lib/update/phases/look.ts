@@ -89,15 +89,14 @@ async function factsOf({ client, system }: UpdateContext): Promise<Facts> {
     if (pid === undefined || !isGone(error) || !await hasEnded(pid)) {
       throw error;
     }
-    throw processEnded(pid, error);
+    throw processEnded(pid); // the error would say the same
   }
 }
 
-function processEnded(pid: number, cause?: unknown): RefusedError {
+function processEnded(pid: number): RefusedError {
   return new RefusedError(
     ENDED,
     `Process ${pid} ended while it was examined`,
-    { cause },
   );
 }
 

@@ -26,6 +26,13 @@ Deno.test("the memory of a VM's process is written", async () => {
   assertEquals(await canWriteMemory({ pid, owner }), true);
 });
 
+Deno.test("an address where nothing is mapped cannot be written", async () => {
+  const error = await assertRejects(() =>
+    writeMemory({ pid, owner }, 0x1000n, Uint8Array.of(1))
+  );
+  assertEquals((error as { code?: string }).code, "EIO");
+});
+
 Deno.test("the memory of another user's process is not written", async () => {
   using memory = mapped();
   const vm = { pid, owner: stranger };
