@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
-import { data } from "../../testing/data/data.ts";
+import { data, virtioState } from "../../testing/data/data.ts";
 import { inFolder } from "../inspect/folder.ts";
 import { withRam } from "../../testing/streams/streams.ts";
 import {
@@ -65,6 +65,35 @@ Deno.test("what differs is printed, and the exit code is 1", async (t) => {
   await t.assertSnapshot((await diff(withRam(), now)).stdout);
   const json = await diff(withRam(), now, "--json");
   assertEquals([json.code, JSON.parse(json.stdout).same], [1, false]);
+});
+
+Deno.test("flags that changed are named, and so are values", async () => {
+  const field = { name: "virtio", type: "virtio" };
+  const state = await virtioState("pci-net.bin");
+  const stream = (...changes: [at: number, byte: number][]) => {
+    const bytes = Uint8Array.from(state);
+    for (const [at, byte] of changes) bytes[at] = byte;
+    return deviceStream(bytes, device([{ ...field, size: bytes.length }]));
+  };
+  const [command, subclass] = [8, 14];
+  const [vector, status] = [341, 343];
+  const { stdout } = await diff(
+    stream([command, 3]),
+    stream(
+      [command, 6],
+      [subclass, 0x80],
+      [vector, 0],
+      [vector + 1, 1],
+      [status, 3],
+    ),
+  );
+  assertEquals(stdout.split("\n").slice(1), [
+    "  ~ virtio.config.command  0x3 → 0x6 (+bus master, -I/O)",
+    "  ~ virtio.config.class    0x200: Ethernet → 0x280: network",
+    "  ~ virtio.config_vector   0xffff: none → 0x1",
+    "  ~ virtio.status          0x0 → 0x3 (+ACKNOWLEDGE, +DRIVER)",
+    "",
+  ]);
 });
 
 /** A stream of one section, "dev", with a buffer. */

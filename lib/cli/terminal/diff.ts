@@ -8,7 +8,11 @@ import {
   quotedText,
   scalarText,
 } from "../../inspect/mod.ts";
-import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
+import {
+  type Meaning,
+  meaningOf,
+  type RamBlockStatistics,
+} from "../../migration/stream/mod.ts";
 import type { Look } from "../process.ts";
 import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
@@ -76,10 +80,38 @@ function changeText(old: Leaf | undefined, now: Leaf | undefined): string {
   ) {
     return bytesChange(a, b);
   }
-  const numbers = isInteger(a) && isInteger(b)
-    ? numbersChange(a, b, old.type === "timer")
-    : "";
+  if (!isInteger(a) || !isInteger(b)) {
+    return `${leafText(old)} → ${leafText(now)}`;
+  }
+  const flags = flagsChange(old, now);
+  if (flags !== undefined) return flags;
+  const numbers = numbersChange(a, b, old.type === "timer");
   return `${leafText(old)} → ${leafText(now)}${numbers}`;
+}
+
+/**
+ * What changed of a set of flags, or the names of both values; undefined for
+ * plain numbers.
+ */
+function flagsChange(old: Leaf, now: Leaf): string | undefined {
+  const [before, after] = [namesOf(old), namesOf(now)];
+  if (before === undefined || after === undefined) return undefined;
+  const [was, is] = [leafText(old), leafText(now)];
+  if (before.kind !== "flags" || after.kind !== "flags") {
+    return `${was} → ${is}`;
+  }
+  const change = [
+    ...after.names.filter((name) => !before.names.includes(name))
+      .map((name) => `+${name}`),
+    ...before.names.filter((name) => !after.names.includes(name))
+      .map((name) => `-${name}`),
+  ].join(", ");
+  const [from, to] = [old, now].map(({ value }) => `0x${value?.toString(16)}`);
+  return `${from} → ${to}${change === "" ? "" : ` (${change})`}`;
+}
+
+function namesOf({ type, value }: Leaf): Meaning | undefined {
+  return isInteger(value) ? meaningOf(type, value) : undefined;
 }
 
 /** The difference of times and signed numbers, and the bits of all others. */
@@ -101,7 +133,8 @@ function isInteger(value: unknown): value is number | bigint {
 
 /** Without hex: a change has it for both numbers together. */
 function leafText({ type, value }: Leaf): string {
-  return isInteger(value) && type !== "timer"
+  return isInteger(value) && type !== "timer" &&
+      meaningOf(type, value) === undefined
     ? String(value)
     : scalarText(type, value);
 }

@@ -7,7 +7,7 @@
 
 import { partsOf } from "../wire_types.ts";
 import { PCI_CLASSES, PCI_VENDORS } from "./pci_names.ts";
-import { allKinds, COMMON_FEATURES } from "./virtio_names.ts";
+import { COMMON_FEATURES, kindOfName } from "./virtio_names.ts";
 
 /** What a number means. */
 export type Meaning =
@@ -73,11 +73,16 @@ const FLAGS: ReadonlyMap<string, Bits> = new Map<string, Bits>([
     7: "64-bit",
     8: "per-vector masks",
   }],
-  ...allKinds().map(({ name, features }): [string, Bits] => [
-    `virtio ${name} features`,
-    { ...COMMON_FEATURES, ...features },
-  ]),
 ]);
+
+const FEATURES = /^virtio (\S+) features$/;
+
+function featuresOf(meaning: string): Bits | undefined {
+  const name = FEATURES.exec(meaning)?.[1];
+  return name === undefined
+    ? undefined
+    : { ...COMMON_FEATURES, ...kindOfName(name)?.features };
+}
 
 /** Bits of a register that are a number, not flags. */
 const NUMBER_BITS: Readonly<Record<string, bigint>> = {
@@ -136,7 +141,7 @@ export function meaningOf(
 ): Meaning | undefined {
   const { meaning } = partsOf(type);
   if (meaning === undefined) return undefined;
-  const bits = FLAGS.get(meaning);
+  const bits = FLAGS.get(meaning) ?? featuresOf(meaning);
   if (bits !== undefined) {
     const numbers = NUMBER_BITS[meaning] ?? 0n;
     return { kind: "flags", names: flagsOf(bits, BigInt(value) & ~numbers) };

@@ -14,7 +14,12 @@
  */
 
 import { EXPRESS_CAPABILITIES, PCI_CAPABILITIES } from "./pci_names.ts";
-import { type FieldList, type LayoutReader, sizeOf } from "./reader.ts";
+import {
+  type FieldList,
+  type LayoutReader,
+  sizeOf,
+  usedEnd,
+} from "./reader.ts";
 
 /** Sizes of configuration space. */
 export const PCI_CONFIG_SIZES: readonly number[] = [256, 4096];
@@ -389,13 +394,6 @@ function readExpress(
   const used = usedEnd(view, at);
   reader.bytes(...gap(at, used));
   if (used < size) reader.zeros("zero_bytes", size - used);
-}
-
-/** The end of the bytes that are not 0. */
-function usedEnd(view: DataView, from: number): number {
-  let end = view.byteLength;
-  while (end > from && view.getUint8(end - 1) === 0) end--;
-  return end;
 }
 
 function expressCapabilities(view: DataView): Capability[] {

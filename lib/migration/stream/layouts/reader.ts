@@ -42,6 +42,16 @@ export function sizeOf(type: string): number {
   return bytesIn(type) ?? fieldType(type).size ?? 0;
 }
 
+const WORD = 4;
+
+/** The end of the bytes that are not 0; at least `from`. */
+export function usedEnd(view: DataView, from = 0): number {
+  let end = view.byteLength;
+  while (end - WORD >= from && view.getInt32(end - WORD) === 0) end -= WORD;
+  while (end > from && view.getUint8(end - 1) === 0) end--;
+  return end;
+}
+
 /** Collects the fields of one struct. */
 export class LayoutReader {
   readonly fields: DecodedField[] = [];
@@ -62,9 +72,10 @@ export class LayoutReader {
    * @throws {StreamError} when the state ends before
    */
   take(name: string, type: string): DecodedValue {
-    const { size } = fieldType(type);
+    const wire = fieldType(type);
+    const { size } = wire;
     if (size === undefined) throw new TypeError(`Type "${type}" has no size`);
-    return this.#add(name, type, size, fieldType(type).load(this.source, size));
+    return this.#add(name, type, size, wire.load(this.source, size));
   }
 
   /** Likewise, for a number up to 32 bits. */
@@ -109,11 +120,12 @@ export class LayoutReader {
 
   /** An array of numbers. */
   numbers(name: string, type: string, count: number): void {
-    const { size = 1 } = fieldType(type);
+    const wire = fieldType(type);
+    const { size = 1 } = wire;
     this.source.need(count * size);
     const values: DecodedValue[] = [];
     for (let index = 0; index < count; index++) {
-      values.push(fieldType(type).load(this.source, size));
+      values.push(wire.load(this.source, size));
     }
     this.spend(count);
     this.#add(name, type, count * size, values, { isArray: true });
@@ -166,9 +178,7 @@ export class LayoutReader {
   ): void {
     const { source } = this;
     source.need(count * elementSize);
-    const view = source.peekView(count * elementSize);
-    let used = view.byteLength;
-    while (used > 0 && view.getUint8(used - 1) === 0) used--;
+    const used = usedEnd(source.peekView(count * elementSize));
     const elements = Math.ceil(used / elementSize);
     if (elements > 0) this.structs(name, elements, read);
     if (elements < count) {

@@ -8,7 +8,7 @@
 
 /** A virtio device type. */
 export interface VirtioKind {
-  /** Part of the type name of its features. */
+  /** Part of the name of what its features mean. */
   readonly name: string;
   /** Bits below 24, and device bits from 50 on. */
   readonly features: Readonly<Record<number, string>>;
@@ -392,11 +392,12 @@ export function kindOfNumber(id: number): VirtioKind | undefined {
 
 /** The device type of a description, such as "virtio-net". */
 export function kindOfDescription(vmsd: string): VirtioKind | undefined {
-  const name = DESCRIPTIONS[vmsd] ?? vmsd.slice(vmsd.lastIndexOf("-") + 1);
-  return KINDS.values().find((kind) => kind.name === name);
+  return kindOfName(
+    DESCRIPTIONS[vmsd] ?? vmsd.slice(vmsd.lastIndexOf("-") + 1),
+  );
 }
 
-/** Every device type, for the names of its features. */
-export function allKinds(): readonly VirtioKind[] {
-  return [...KINDS.values(), UNKNOWN_KIND];
+/** The device type of a name. */
+export function kindOfName(name: string): VirtioKind | undefined {
+  return KINDS.values().find((kind) => kind.name === name);
 }
