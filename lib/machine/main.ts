@@ -20,7 +20,11 @@ import { readIncoming } from "./incoming_option.ts";
 import { Machine } from "./machine.ts";
 import { MainLoop } from "./main_loop.ts";
 import { runLine } from "./monitor/commands.ts";
-import { standardInputLines, StandardOutput } from "./monitor/stdio.ts";
+import {
+  InputTerminal,
+  standardInputLines,
+  StandardOutput,
+} from "./monitor/stdio.ts";
 import type { MonitorTarget } from "./monitor/target.ts";
 import {
   MACHINE_HELP,
@@ -78,6 +82,7 @@ class MachineProcess {
   readonly #machine: Machine;
   readonly #server: QmpServer;
   readonly #ended = Promise.withResolvers<number>();
+  #terminal: InputTerminal | undefined;
 
   constructor(options: MachineOptions, preserved: CprRegistry | undefined) {
     this.#options = options;
@@ -87,7 +92,11 @@ class MachineProcess {
       onEvent: (name, data) => this.#server.emit(name, data),
       warn,
       die: (error) => this.#ended.reject(error),
-      flush: () => this.#server.flush(FLUSH_TIMEOUT_MS),
+      flush: () => {
+        // The program that is executed next is not to inherit its mode.
+        this.#terminal?.restore();
+        return this.#server.flush(FLUSH_TIMEOUT_MS);
+      },
       preserved,
     });
     this.#server = new QmpServer({
@@ -131,6 +140,7 @@ class MachineProcess {
   }
 
   async #close(): Promise<void> {
+    this.#terminal?.restore();
     this.#machine.stop("shutdown");
     await this.#server.flush(FLUSH_TIMEOUT_MS);
     await this.#server.close();
@@ -149,6 +159,7 @@ class MachineProcess {
   /** The human monitor on standard input and output. */
   async #talk(): Promise<void> {
     const out = new StandardOutput();
+    this.#terminal = InputTerminal.open();
     const target: MonitorTarget = {
       execute: this.#execute,
       settled: () => this.#machine.outgoing.settled(),
@@ -157,7 +168,8 @@ class MachineProcess {
       `cprctl ${VERSION} monitor - type 'help' for more information\n${PROMPT}`,
     );
     await this.#machine.settled();
-    for await (const line of standardInputLines()) {
+    const lines = this.#terminal?.lines(PROMPT, out) ?? standardInputLines();
+    for await (const line of lines) {
       const answer = line === undefined
         ? "Error: Line is too long\n"
         : await runLine(target, line);

@@ -148,8 +148,11 @@ const SHOW: MonitorCommand = {
   help: "show something of the machine",
   async run(target, rest) {
     const subject = rest.trim();
+    if (subject === "") return infoHelp();
     const info = INFO.get(subject);
-    return info === undefined ? infoHelp() : await info.show(target);
+    return info === undefined
+      ? `unknown command: 'info ${subject}'\n`
+      : await info.show(target);
   },
 };
 
