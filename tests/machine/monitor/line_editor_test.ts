@@ -53,23 +53,25 @@ class Screen {
   }
 }
 
-/** Presses keys; the lines that were entered, and the screen. */
+/** Presses keys; the lines that were entered, the screen, the last prompt's row. */
 function typed(keys: readonly string[], columns = 80) {
   const editor = new LineEditor(PROMPT, () => columns);
   const screen = new Screen(columns);
   const lines: string[] = [];
   let ended = false;
+  let first = 0;
   screen.write(PROMPT);
   for (const character of keys.flatMap((key) => [...key])) {
     const { echo, line, ends } = editor.take(character);
     screen.write(echo);
     if (line !== undefined) {
       lines.push(line);
+      first = screen.row;
       screen.write(`\r${PROMPT}`);
     }
     ended ||= ends === true;
   }
-  return { lines, screen, ended };
+  return { lines, screen, ended, first };
 }
 
 Deno.test("cursor keys recall and correct what was typed", () => {
@@ -108,7 +110,7 @@ Deno.test("the screen shows the line and the cursor, on any number of rows", () 
   );
   const columns = fc.integer({ min: 7, max: 20 });
   fc.assert(fc.property(fc.array(key), columns, (keys, columns) => {
-    const { screen, lines } = typed(keys, columns);
+    const { screen, lines, first } = typed(keys, columns);
     const { row, column } = screen;
     // What the editor holds: a mark at the cursor, and the line is entered.
     const marked = typed([...keys, "^\n"], columns).lines.at(-1) ?? "";
@@ -118,8 +120,11 @@ Deno.test("the screen shows the line and the cursor, on any number of rows", () 
     );
     const at = PROMPT.length + marked.indexOf("^");
     const text = PROMPT + marked.replace("^", "");
-    const first = row - Math.floor(at / columns);
     const shown = screen.rows.slice(first).join("");
-    assertEquals([shown, column], [text, at % columns]);
+    assertEquals([shown, row, column], [
+      text,
+      first + Math.floor(at / columns),
+      at % columns,
+    ]);
   }));
 });
