@@ -22,8 +22,10 @@ for (const accelerator of await accelerators(builds.old)) {
       });
       assertNothingElse(checks);
       const skipped = [...checks.values()]
-        .filter(({ verdict }) => verdict === "skipped");
-      assertEquals(skipped, [], "QEMU answers every question");
+        .filter(({ verdict }) => verdict === "skipped")
+        .map(({ id }) => id);
+      // QEMU answers every question that it knows.
+      assertEquals(skipped, ["blind-spots"]);
     });
   }
 }
