@@ -22,9 +22,10 @@ import type { Report } from "../../update/report/report.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
-  endOf,
-  roundUp,
+  isMostlyIn,
   type Span,
+  spanOf,
+  ticksOf,
   type Timed,
   totalTime,
   windowAround,
@@ -181,7 +182,7 @@ function phaseRow(
   window: Span,
   downtime: Span | undefined,
 ): Markup {
-  const isPaused = downtime !== undefined && isMostlyIn(phase, downtime);
+  const isPaused = isMostlyIn(spanOf(phase), downtime);
   const tone = phase.name === "rollback"
     ? "bar back"
     : isPaused
@@ -212,7 +213,7 @@ function label(
 
 /** A phase's bar; an arrow at the edge for one outside of the scale. */
 function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
-  const times = { start: phase.start_ms, end: endOf(phase) };
+  const times = spanOf(phase);
   const beyond = { class: "beyond", y: y + THICKNESS + 1 };
   if (times.end < window.start) {
     return element("text", { ...beyond, x: 0 }, "‹");
@@ -225,25 +226,21 @@ function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
 
 /** The time axis: round figures, relative to the guest's stop. */
 function scale(window: Span, zero: number, top: number): Markup {
-  const length = window.end - window.start;
-  const step = roundUp(length / TICKS);
+  const { step, marks: ticks } = ticksOf(window, zero, TICKS);
   const [unit, unitLength] = step >= 1000 ? ["s", 1000] : ["ms", 1];
-  const marks: Markup[] = [];
-  const first = Math.ceil((window.start - zero) / step);
-  for (let tick = first; tick * step + zero <= window.end; tick += 1) {
-    const at = (tick * step + zero - window.start) / length;
-    const figure = Number((tick * step / unitLength).toPrecision(6));
-    const text = String(figure).replace("-", "−");
-    const x = percent(at);
-    marks.push(
+  const marks = ticks.map(({ at, figure }) => {
+    const x = percent(placed({ start: at, end: at }, window).from);
+    const text = String(figure / unitLength).replace("-", "−");
+    const attributes = { class: "scale", x, y: top + 20 };
+    return [
       line("tick", { x1: x, x2: x, y1: top, y2: top + 5 }),
       element(
         "text",
-        { class: "scale", x, y: top + 20, "text-anchor": "middle" },
-        tick === 0 ? `0 ${unit}` : text,
+        { ...attributes, "text-anchor": "middle" },
+        figure === 0 ? `0 ${unit}` : text,
       ),
-    );
-  }
+    ];
+  });
   const axis = line("tick", { x1: 0, x2: "100%", y1: top, y2: top });
   return element("g", {}, axis, marks);
 }
@@ -275,10 +272,4 @@ function placed({ start, end }: Span, window: Span): Place {
 
 function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))}%`;
-}
-
-function isMostlyIn(phase: Phase, downtime: Span): boolean {
-  const shared = Math.min(endOf(phase), downtime.end) -
-    Math.max(phase.start_ms, downtime.start);
-  return shared * 2 > phase.duration_ms;
 }

@@ -23,9 +23,10 @@ import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
-  endOf,
-  roundUp,
+  isMostlyIn,
   type Span,
+  spanOf,
+  ticksOf,
   type Timed,
   totalTime,
   windowAround,
@@ -41,44 +42,19 @@ const TICK_SPACING = 9;
 
 const GUEST = "guest";
 
-interface Glyphs {
-  readonly full: string;
-  readonly left: string;
-  readonly right: string;
-  readonly guide: string;
-  readonly running: string;
-  readonly paused: string;
-  readonly stop: string;
-  readonly resume: string;
-  readonly earlier: string;
-  readonly later: string;
-}
-
-const UNICODE: Glyphs = {
-  full: "━",
-  left: "╸",
-  right: "╺",
-  guide: "┊",
-  running: "─",
-  paused: "┄",
-  stop: "┤",
-  resume: "├",
-  earlier: "‹",
-  later: "›",
-};
-
-const ASCII: Glyphs = {
-  full: "=",
-  left: "=",
-  right: "=",
-  guide: ":",
-  running: "-",
-  paused: ".",
-  stop: "|",
-  resume: "|",
-  earlier: "<",
-  later: ">",
-};
+/** Each in Unicode and in ASCII. */
+const GLYPHS = {
+  full: "━=",
+  left: "╸=",
+  right: "╺=",
+  guide: "┊:",
+  running: "─-",
+  paused: "┄.",
+  stop: "┤|",
+  resume: "├|",
+  earlier: "‹<",
+  later: "›>",
+} as const;
 
 /** One column of a row. */
 interface Cell {
@@ -100,7 +76,7 @@ class Timeline {
   readonly #window: Span;
   readonly #nameWidth: number;
   readonly #columns: number;
-  readonly #glyphs: Glyphs;
+  readonly #unicode: boolean;
   readonly #paint: Paint;
 
   constructor(report: Timed, look: Look) {
@@ -111,7 +87,7 @@ class Timeline {
     this.#window = windowAround(this.#downtime, totalTime(report));
     this.#nameWidth = columnsOf([GUEST, ...phases.map(({ name }) => name)]);
     this.#columns = look.width - this.#nameWidth - DURATION_WIDTH - 4;
-    this.#glyphs = look.unicode ? UNICODE : ASCII;
+    this.#unicode = look.unicode;
     this.#paint = painter(look.colour);
   }
 
@@ -124,9 +100,8 @@ class Timeline {
   }
 
   #phaseLine(phase: Phase): string {
-    const { full, left, right, earlier, later } = this.#glyphs;
     const cells = this.#emptyRow();
-    const span = { start: phase.start_ms, end: endOf(phase) };
+    const span = spanOf(phase);
     const first = this.#half(span.start);
     const last = Math.max(first + 1, this.#half(span.end));
     const tone = this.#toneOf(phase, span);
@@ -135,26 +110,31 @@ class Timeline {
       const coversLeft = covers(index * HALVES);
       const coversRight = covers(index * HALVES + 1);
       if (!coversLeft && !coversRight) continue;
-      cell.character = coversLeft ? (coversRight ? full : left) : right;
+      cell.character = this.#glyph(
+        coversLeft ? (coversRight ? "full" : "left") : "right",
+      );
       cell.tone = tone;
     }
-    if (span.start < this.#window.start) put(cells, 0, earlier, "faint");
-    if (span.end > this.#window.end) put(cells, -1, later, "faint");
+    if (span.start < this.#window.start) {
+      put(cells, 0, this.#glyph("earlier"), "faint");
+    }
+    if (span.end > this.#window.end) {
+      put(cells, -1, this.#glyph("later"), "faint");
+    }
     return this.#line(phase.name, cells, phase.duration_ms);
   }
 
   #guestLine(downtime: Span): string {
-    const { running, paused, stop, resume } = this.#glyphs;
     const cells = this.#emptyRow();
     const first = this.#column(downtime.start);
     const last = Math.max(first, this.#column(downtime.end));
     for (const [index, cell] of cells.entries()) {
       const isPaused = index >= first && index <= last;
-      cell.character = isPaused ? paused : running;
+      cell.character = this.#glyph(isPaused ? "paused" : "running");
       cell.tone = isPaused ? "careful" : "good";
     }
-    put(cells, first, stop, "careful");
-    if (this.#resumed) put(cells, last, resume, "careful");
+    put(cells, first, this.#glyph("stop"), "careful");
+    if (this.#resumed) put(cells, last, this.#glyph("resume"), "careful");
     const word = this.#resumed ? " paused " : " stopped ";
     const room = last - first - 1;
     if (word.length <= room) {
@@ -172,15 +152,12 @@ class Timeline {
 
   /** Labels at round times, each beginning below its time. */
   #scaleLine(): string {
-    const { start, end } = this.#window;
     const zero = this.#downtime?.start ?? 0;
     const ticks = Math.max(1, Math.floor(this.#columns / TICK_SPACING));
-    const step = roundUp((end - start) / ticks);
     let text = "";
-    const from = Math.ceil((start - zero) / step);
-    for (let tick = from; tick * step + zero <= end; tick += 1) {
-      const label = String(Number((tick * step).toPrecision(6)));
-      const column = this.#column(tick * step + zero);
+    for (const { at, figure } of ticksOf(this.#window, zero, ticks).marks) {
+      const label = String(figure);
+      const column = this.#column(at);
       const overlaps = text !== "" && column <= text.length;
       if (overlaps || column + label.length > this.#columns) continue;
       text = text.padEnd(column) + label;
@@ -212,6 +189,10 @@ class Timeline {
     return result;
   }
 
+  #glyph(name: keyof typeof GLYPHS): string {
+    return GLYPHS[name][this.#unicode ? 0 : 1] ?? "";
+  }
+
   /** Blanks, with the two guides of the downtime. */
   #emptyRow(): Cell[] {
     const cells = Array.from(
@@ -223,17 +204,14 @@ class Timeline {
       ? [this.#downtime.start, this.#downtime.end]
       : [this.#downtime.start];
     for (const edge of edges) {
-      put(cells, this.#column(edge), this.#glyphs.guide, "faint");
+      put(cells, this.#column(edge), this.#glyph("guide"), "faint");
     }
     return cells;
   }
 
   #toneOf(phase: Phase, span: Span): Tone {
     if (phase.name === "rollback") return "bad";
-    if (this.#downtime === undefined) return "busy";
-    const shared = Math.min(span.end, this.#downtime.end) -
-      Math.max(span.start, this.#downtime.start);
-    return shared * 2 > span.end - span.start ? "careful" : "busy";
+    return isMostlyIn(span, this.#downtime) ? "careful" : "busy";
   }
 
   /** The position of a time, in half cells. */

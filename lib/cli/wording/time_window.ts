@@ -22,9 +22,17 @@ const SMALLEST_SHARE = 0.3;
 /** The margin on either side of such a downtime, as a multiple of it. */
 const MARGIN = 0.5;
 
-/** The end of a phase. */
-export function endOf(phase: Phase): number {
-  return phase.start_ms + phase.duration_ms;
+/** The time of a phase. */
+export function spanOf({ start_ms: start, duration_ms: length }: Phase): Span {
+  return { start, end: start + length };
+}
+
+/** Whether more than half of a span is in another one. */
+export function isMostlyIn(span: Span, other: Span | undefined): boolean {
+  if (other === undefined) return false;
+  const shared = Math.min(span.end, other.end) -
+    Math.max(span.start, other.start);
+  return shared * 2 > span.end - span.start;
 }
 
 /** The end of the last phase and of the downtime. */
@@ -32,7 +40,7 @@ export function totalTime(
   { phases, downtime_ms: length, downtime_start_ms: start }: Timed,
 ): number {
   return Math.max(
-    ...phases.map(endOf),
+    ...phases.map((phase) => spanOf(phase).end),
     start === null ? 0 : start + (length ?? 0),
     SHORTEST,
   );
@@ -68,8 +76,30 @@ export function windowAround(downtime: Span | undefined, total: number): Span {
   };
 }
 
+/** A mark of a time axis: its place, and its time after zero. */
+interface Tick {
+  readonly at: number;
+  readonly figure: number;
+}
+
+/** Round times on an axis, so many at most; one of them is zero. */
+export function ticksOf(
+  { start, end }: Span,
+  zero: number,
+  most: number,
+): { readonly step: number; readonly marks: readonly Tick[] } {
+  const step = roundUp((end - start) / most);
+  const marks: Tick[] = [];
+  const first = Math.ceil((start - zero) / step);
+  for (let tick = first; tick * step + zero <= end; tick++) {
+    const figure = Number((tick * step).toPrecision(6));
+    marks.push({ at: tick * step + zero, figure });
+  }
+  return { step, marks };
+}
+
 /** The next of 1, 2, 5, 10, 20, 50 … at or above the value. */
-export function roundUp(value: number): number {
+function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const factor = [1, 2, 5, 10].find((each) => each * power >= value) ?? 10;
   return factor * power;
