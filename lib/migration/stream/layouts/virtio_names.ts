@@ -350,6 +350,7 @@ const KINDS: ReadonlyMap<number, VirtioKind> = new Map([
     config: [["tag_len", "le16"]],
   }],
   [16, GPU],
+  [17, { name: "rtc", features: { 0: "ALARM" }, config: [] }],
   [18, INPUT],
   [19, VSOCK],
   [20, CRYPTO],
