@@ -134,6 +134,49 @@ function nothingTimes(count: number): Uint8Array {
   });
 }
 
+/** The start of a virtio device at MMIO: no queue, no configuration. */
+const VIRTIO_START = 3 * 4 + 4 + 4 + 4 + 4;
+
+/** `count` virtio devices in one field, each of these bytes. */
+function virtioDevices(count: number, device: Uint8Array): Uint8Array {
+  return stream((sink) => {
+    beginDevice(sink, 0);
+    for (let index = 0; index < count; index++) sink.bytes(device);
+    sink.bytes(footer(0));
+    sink.bytes(Uint8Array.from(EOF));
+    sink.bytes(vmdescText(
+      '{"page_size": 4096, "devices": [{"name": "dev", "instance_id": 0, ' +
+        '"vmsd_name": "virtio-blk", "version": 1, "fields": [{"name": "x", ' +
+        `"array_len": ${count}, "type": "virtio", "size": ${device.length}` +
+        "}]}]}",
+    ));
+  });
+}
+
+/** Many queues for their bytes. */
+function queuesOf(count: number): Uint8Array {
+  return bytes((sink) => {
+    sink.zeros(VIRTIO_START - 4);
+    sink.u32(count);
+    for (let index = 0; index < count; index++) {
+      sink.u32(1);
+      sink.zeros(14);
+    }
+    sink.u8(0);
+  });
+}
+
+/** What looks like the start of a subsection, again and again. */
+function almostSubsections(): Uint8Array {
+  return bytes((sink) => {
+    sink.zeros(VIRTIO_START);
+    sink.u8(7);
+    for (let index = 0; index < 3_000_000; index++) {
+      sink.bytes(Uint8Array.of(5, 8, 0x76));
+    }
+  });
+}
+
 function manyCommands(): Uint8Array {
   return stream((sink) => {
     for (let index = 0; index < 3_000_000; index++) {
@@ -165,6 +208,10 @@ export const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
   "many descriptors": manyDescriptors,
   "empty objects": emptyObjects,
   "elements of no size": () => nothingTimes(7_000_000),
+  "many virtio devices": () => virtioDevices(500, queuesOf(1024)),
+  "many small virtio devices": () =>
+    virtioDevices(300_000, new Uint8Array(VIRTIO_START + 1)),
+  "almost subsections": () => virtioDevices(1, almostSubsections()),
   "many commands": manyCommands,
   "many empty blocks": manyEmptyBlocks,
 };

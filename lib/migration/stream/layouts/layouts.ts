@@ -69,6 +69,7 @@ export class LayoutDecoder {
   ): LaidOut {
     const read = LAYOUTS.get(type);
     if (read === undefined) return { value: bytes };
+    if (this.#budget === 0) return { value: bytes, reason: TOO_MANY };
     const open = () =>
       new LayoutReader(
         new Source(bytes, { base: offset }),
@@ -87,6 +88,7 @@ export class LayoutDecoder {
 
   #spend(count: number, offset: number): void {
     if (count > this.#budget) {
+      this.#budget = 0;
       throw new LayoutError(TOO_MANY, offset);
     }
     this.#budget -= count;

@@ -61,12 +61,20 @@ interface Transport {
 
 type ReadTransport = (reader: LayoutReader) => Transport;
 
-const TRANSPORTS: readonly ReadTransport[] = [
-  ...PCI_CONFIG_SIZES.map((size): ReadTransport => (reader) =>
-    readPci(reader, size)
-  ),
-  readMmio,
-];
+/** The version that a PCI device's state begins with. */
+const PCI_VERSION = 2;
+
+/** Those that a state may be of, by its first bytes. */
+function transportsOf({ source }: LayoutReader): ReadTransport[] {
+  const { remaining } = source;
+  const isPci = remaining >= 4 &&
+    source.peekView(4).getInt32(0) === PCI_VERSION;
+  const sizes = isPci ? PCI_CONFIG_SIZES.filter((it) => it < remaining) : [];
+  return [
+    ...sizes.map((size): ReadTransport => (reader) => readPci(reader, size)),
+    readMmio,
+  ];
+}
 
 /**
  * Reads the state of a virtio device up to the end of the source.
@@ -79,7 +87,7 @@ export function readVirtio(
   context: VirtioContext,
 ): DecodedStruct {
   let best: { struct: DecodedStruct; left: number } | undefined;
-  for (const transport of TRANSPORTS) {
+  for (const transport of transportsOf(open())) {
     const reader = open();
     try {
       const struct = readWith(transport, reader, context);
@@ -131,9 +139,7 @@ function readWith(
 
 function readPci(reader: LayoutReader, size: number): Transport {
   let facts: PciFacts | undefined;
-  if (reader.number("version_id", "int32") !== 2) {
-    reader.refuse("no version 2 of a PCI device");
-  }
+  reader.take("version_id", "int32");
   reader.struct("config", (inner) => {
     facts = readPciConfig(inner, size);
   }, "pci config");

@@ -104,6 +104,7 @@ export function readCommon(
 
 /** Names of the subsections of every virtio device begin with it. */
 const COMMON = "virtio/";
+const COMMON_BYTES = new TextEncoder().encode(COMMON);
 
 /** Whether the state ends here, or the common subsections begin. */
 export function isCommonHere(reader: LayoutReader): boolean {
@@ -113,15 +114,16 @@ export function isCommonHere(reader: LayoutReader): boolean {
 
 /** Bytes up to the common subsections, or to the end without any. */
 export function distanceToCommon({ source }: LayoutReader): number {
-  const bytes = source.peekView(source.remaining);
-  for (let at = 0; at + 2 + COMMON.length <= bytes.byteLength; at++) {
-    const isHere = bytes.getUint8(at) === RecordType.SUBSECTION &&
-      bytes.getUint8(at + 1) > COMMON.length &&
-      bytes.getUint8(at + 2) === 0x76 &&
-      source.peekText(at + 2, COMMON.length) === COMMON;
+  const view = source.peekView(source.remaining);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  for (let at = 0;; at++) {
+    at = bytes.indexOf(RecordType.SUBSECTION, at);
+    if (at < 0) return bytes.length;
+    const length = bytes[at + 1] ?? 0;
+    const isHere = length > COMMON.length &&
+      COMMON_BYTES.every((byte, index) => byte === bytes[at + 2 + index]);
     if (isHere) return at;
   }
-  return bytes.byteLength;
 }
 
 /** @throws {StreamError} when one cannot be read */
