@@ -25,10 +25,11 @@ export function isNamedQemu(path = ""): boolean {
  */
 export async function successorOf(
   pid: number,
-  [first = ""]: readonly string[],
+  [word = ""]: readonly string[],
   { path, ...running }: Pick<Executable, "path" | "dev" | "ino">,
 ): Promise<string> {
-  if (!first.startsWith("/") || first === path || !isNamedQemu(path)) {
+  const first = await startedAs(pid, word);
+  if (first === undefined || first === path || !isNamedQemu(path)) {
     return path;
   }
   const present = await findFile(`/proc/${pid}/root${first}`);
@@ -42,6 +43,26 @@ export async function successorOf(
   ) return path;
   const target = await ifThere(Deno.realPath(first));
   return target !== first && isNamedQemu(target) ? first : path;
+}
+
+/**
+ * The absolute path of the first word. QEMU may have left the folder that a
+ * relative one was in: then nothing is found there. Undefined for a name that
+ * was looked for in PATH.
+ */
+async function startedAs(
+  pid: number,
+  word: string,
+): Promise<string | undefined> {
+  if (word.startsWith("/")) return word;
+  if (!word.includes("/")) return undefined;
+  const folder = await ifThere(Deno.readLink(`/proc/${pid}/cwd`));
+  return folder === undefined ? undefined : normalized(`${folder}/${word}`);
+}
+
+/** Without "./" and "//"; ".." is for the system, which follows links. */
+function normalized(path: string): string {
+  return path.replaceAll(/\/(?:\.?\/)+/g, "/");
 }
 
 const LIBRARY = /^(\/.*\.so(?:\.[\w.]+)?) \(deleted\)$/;
