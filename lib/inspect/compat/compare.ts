@@ -21,6 +21,7 @@ import {
   type SingleFinding,
 } from "./finding.ts";
 import type { InUse, SentSection } from "./in_use.ts";
+import type { LargeQueue } from "./queues.ts";
 import { namesOfType } from "./renames.ts";
 
 /**
@@ -65,7 +66,57 @@ export function compareDumps(
     const device = new DeviceComparison(type, description, isUsed);
     for (const finding of device.against(next)) findings.push(finding);
   }
+  if (inUse !== undefined && "sections" in inUse) {
+    for (const each of queueFindings(old, next, inUse.queues ?? [])) {
+      findings.push(each);
+    }
+  }
   return { findings: grouped(findings), unseen: unseen(old, inUse) };
+}
+
+/** The first version that refuses queues that are too large. */
+const REFUSES_QUEUES = [11, 1] as const;
+
+/**
+ * No dump says whether a program has this check. A machine type with the
+ * version of the check does, and what saved a queue loads it.
+ */
+function* queueFindings(
+  old: Dump,
+  next: Dump,
+  queues: readonly LargeQueue[],
+): Generator<SingleFinding> {
+  if (queues.length === 0 || isSameDump(old, next)) return;
+  const grade = hasVersion(next.machine, REFUSES_QUEUES) ? "refuse" : "warn";
+  for (const { vmsd, queue, entries, allocated } of queues) {
+    const types = [...old.types].filter(([, { name }]) => name === vmsd);
+    for (const type of types.length === 0 ? [vmsd] : types.map(([it]) => it)) {
+      yield {
+        rule: "queue-too-large",
+        grade,
+        hit: true,
+        vmsd,
+        field: `queue ${queue}`,
+        detail: `${entries} entries are sent, and the device allocates ` +
+          `${allocated}: QEMU ${REFUSES_QUEUES.join(".")} refuses it`,
+        type,
+      };
+    }
+  }
+}
+
+function hasVersion(
+  machine: string,
+  [major, minor]: readonly [number, number],
+): boolean {
+  const [, ours, ourMinor] = /-(\d+)\.(\d+)$/.exec(machine) ?? [];
+  const [a, b] = [Number(ours ?? 0), Number(ourMinor ?? 0)];
+  return a > major || (a === major && b >= minor);
+}
+
+function isSameDump(old: Dump, next: Dump): boolean {
+  const [a, b] = [old, next].map(({ types }) => JSON.stringify([...types]));
+  return a === b;
 }
 
 /**

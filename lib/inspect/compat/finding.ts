@@ -13,7 +13,8 @@ export type Rule =
   | "field-renamed"
   | "field-retyped"
   | "field-resized"
-  | "padding-resized";
+  | "padding-resized"
+  | "queue-too-large";
 
 /**
  * "refuse": QEMU will fail to load it. "warn": the dumps cannot prove it, since

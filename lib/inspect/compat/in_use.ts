@@ -14,6 +14,7 @@ import {
 } from "../../qmp/mod.ts";
 import { InspectError } from "../error.ts";
 import { openInput } from "../input.ts";
+import { type LargeQueue, largeQueues } from "./queues.ts";
 
 /** A section in a stream, or several that look the same. */
 export interface SentSection {
@@ -27,7 +28,10 @@ export interface SentSection {
 /** The device types of a VM, or its descriptions by name. */
 export type InUse =
   | { readonly types: ReadonlySet<string> }
-  | { readonly sections: ReadonlyMap<string, readonly SentSection[]> };
+  | {
+    readonly sections: ReadonlyMap<string, readonly SentSection[]>;
+    readonly queues?: readonly LargeQueue[];
+  };
 
 /** The descriptions in a stream. */
 export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
@@ -48,7 +52,7 @@ export function sectionsInUse(sections: readonly InspectedSection[]): InUse {
     if (before !== undefined) alike.splice(alike.indexOf(before), 1);
     alike.push({ ...sent, subsections });
   }
-  return { sections: found };
+  return { sections: found, queues: largeQueues(sections) };
 }
 
 /** QEMU's suffix for a name that occurs twice in a description. */
