@@ -1,5 +1,5 @@
 import type { CliContext } from "../command.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { propose } from "./propose.ts";
 
 /** Prints the proposals: on each line a word, a tab, and its meaning. */

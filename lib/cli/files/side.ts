@@ -11,7 +11,7 @@ import type { Report } from "../../update/report/report.ts";
 import type { PageDocument } from "../html/mod.ts";
 import type { CliProcess } from "../process.ts";
 import type { ReportView } from "../wording/verdict.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { UnwrittenFileError } from "./replace.ts";
 
 /** Writes the page for `--report`. */

@@ -1,6 +1,6 @@
 /** Prints the results of a recovery. */
 
-import { jsonText } from "../../inert.ts";
+import { jsonText, printable } from "../../inert.ts";
 import {
   type Recovery,
   RECOVERY_SCHEMA,
@@ -9,7 +9,6 @@ import type { RecoveryDocument } from "../schemas.ts";
 import { exitCodeOf } from "../../update/error.ts";
 import { sealedText } from "../../update/report/sealed.ts";
 import type { CliProcess } from "../process.ts";
-import { printable } from "../wording/printable.ts";
 
 /** Prints the result of each VM, and sets the exit code. */
 export function presentRecovery(

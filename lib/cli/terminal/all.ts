@@ -5,7 +5,7 @@ import type { PhaseName } from "../../update/phase.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { Look } from "../process.ts";
 import { formatDuration } from "../wording/format.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { tallyAll } from "../wording/tally.ts";
 import { sentence, VERDICTS } from "../wording/verdict.ts";
 import { painter } from "./paint.ts";

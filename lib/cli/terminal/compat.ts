@@ -9,7 +9,7 @@ import {
 } from "../../inspect/compat/mod.ts";
 import type { Look } from "../process.ts";
 import { wrap } from "../wording/columns.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { painter, type Tone } from "./paint.ts";
 
 const VERDICTS: Readonly<Record<Verdict, readonly [string, Tone]>> = {

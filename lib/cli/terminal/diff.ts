@@ -16,7 +16,7 @@ import {
 import type { Look } from "../process.ts";
 import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { type Paint, painter, type Tone } from "./paint.ts";
 
 /** The most columns of a path. */

@@ -18,7 +18,7 @@ import {
 import type { Look } from "../process.ts";
 import { aligned, columnsOf, padEnd, padStart } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { type Paint, painter } from "./paint.ts";
 
 /** The most columns of a field's name, with its indent. */

@@ -3,7 +3,7 @@
 import type { HostList, ListedVm } from "../../update/host/list.ts";
 import type { Look } from "../process.ts";
 import { aligned, columnsOf } from "../wording/columns.ts";
-import { printable } from "../wording/printable.ts";
+import { printable } from "../../inert.ts";
 import { painter, type Tone } from "./paint.ts";
 
 const HEAD = ["PID", "NAME", "UPDATE", "STATUS", "VERSION", "QMP", "BINARY"];

@@ -3,7 +3,7 @@
 import { codeOf, CprctlError, messageOf, remedyOf } from "../../errors.ts";
 import type { ErrorDocument } from "../../update/report/report.ts";
 import { sealed, sealedText } from "../../update/report/sealed.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../../inert.ts";
 
 /** Deeper causes are rarely useful. */
 const MAX_CAUSES = 3;
