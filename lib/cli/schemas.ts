@@ -129,6 +129,10 @@ const streamSchema = v.strictObject({
       version: count,
       fields,
     })),
+    not_decoded: v.optional(v.array(v.strictObject({
+      field: v.string(),
+      reason: v.string(),
+    }))),
   })),
   ram: v.strictObject({
     blocks: v.array(v.strictObject({

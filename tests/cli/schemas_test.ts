@@ -1,6 +1,6 @@
 /** Every document that a command prints with --json, against its schema. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import * as v from "valibot";
 import * as reports from "./reports.ts";
 import { schemaCommand } from "../../lib/cli/commands/schema.ts";
@@ -14,6 +14,7 @@ import { workOnAll } from "../../lib/update/all/all.ts";
 import { LIST_SCHEMA } from "../../lib/update/host/list.ts";
 import { errorDocumentSchema } from "../../lib/update/report/report.ts";
 import { data, STREAMS, STREAMS_OF_OTHERS } from "../../testing/data/data.ts";
+import { device, deviceStream } from "../../testing/streams/foreign.ts";
 import { everyType, withRam } from "../../testing/streams/streams.ts";
 import { dumpText, field, vmsd } from "../inspect/compat/dumps.ts";
 import { listed } from "../update/all/listed.ts";
@@ -133,6 +134,15 @@ Deno.test("what is printed of states is as its schema says", async () => {
     await assertPrints("inspect", ["inspect", path("torn")]);
     await assertPrints("inspect", ["inspect", path("absent")]);
     await assertPrints("diff", ["diff", path("small"), path("other")]);
+  });
+  const odd = { name: "msix", type: "msix state", size: 2 };
+  const undecoded = deviceStream([1, 2], device([odd]));
+  await inFolder({ undecoded }, async (path) => {
+    const document = await assertPrints("inspect", [
+      "inspect",
+      path("undecoded"),
+    ]);
+    assertStringIncludes(JSON.stringify(document), "not_decoded");
   });
   const before = dumpText({ uart: vmsd("uart", [field("level")]) }, "box-1");
   const after = dumpText({ uart: vmsd("uart", []), rtc: vmsd("rtc", []) });

@@ -12,8 +12,9 @@ export const inspectCommand = command({
     "save file, or of CPR state. FILE may be a FIFO, and - is standard input. " +
     "Input from a pipe beyond 64 MiB is stored in TMPDIR while it is read; a " +
     "file beyond 64 MiB is mapped into memory, so do not truncate it " +
-    "meanwhile. A damaged stream is shown up to the damage, and the exit " +
-    "status is 1.",
+    "meanwhile. Virtio devices, PCI configuration space and MSI-X, which QEMU " +
+    "does not describe, are decoded as well. A damaged stream is shown up to " +
+    "the damage, and the exit status is 1.",
   options: {
     pid: {
       value: "PID",
