@@ -134,6 +134,7 @@ Deno.test("a real VM is checked, moved, and then up to date", {
     }
     if (words.includes("--check")) {
       assertEquals(vm.executable(), builds.old.binary);
+      assertStringIncludes(played.stdout, `+version: ${builds.new.version}`);
       assertStringIncludes(played.stdout, `+binary: ${builds.new.binary}`);
     }
   }
