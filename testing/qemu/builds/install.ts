@@ -50,7 +50,7 @@ export async function install(
     });
   }
   await Deno.mkdir(`${folder}/usr/bin/qemu-bundle`);
-  await Deno.symlink("../../..", `${folder}/usr/bin/qemu-bundle/usr`);
+  await Deno.symlink("../..", `${folder}/usr/bin/qemu-bundle/usr`);
   // DT_RPATH, unlike DT_RUNPATH, also serves the libraries' own libraries.
   await run([
     `${folder}/${LOADER}`,
