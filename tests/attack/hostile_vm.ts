@@ -18,6 +18,7 @@
 import { PidFd } from "../../ffi/process.ts";
 import { UnixListener } from "../../ffi/socket.ts";
 import { linesOf } from "../../testing/program/lines.ts";
+import { until } from "../../testing/program/until.ts";
 import { Relay, type Script } from "./relay.ts";
 
 /** The attacker. */
@@ -126,11 +127,20 @@ export class HostileVm implements AsyncDisposable {
     this.#relay?.play(script);
   }
 
-  /** Overwrites the command line of the process. */
+  /** Overwrites the command line of the process, unless that is stopped. */
   async pretend(argv: readonly string[]): Promise<void> {
     await this.#order("argv", ...argv);
-    const { value } = await this.#lines.next();
-    if (value !== "done") throw new Error(`It cannot pretend: ${value}`);
+    const answer = this.#lines.next();
+    let value: string | undefined;
+    answer.then((it) => value = it.value ?? "nothing", () => undefined);
+    await until(
+      "it answers or is stopped",
+      TIMEOUT_MS,
+      () => value !== undefined || this.#isStopped(),
+    );
+    if (value !== undefined && value !== "done") {
+      throw new Error(`It cannot pretend: ${value}`);
+    }
   }
 
   /** Has the process become another program; returns when it is that. */
@@ -200,6 +210,10 @@ export class HostileVm implements AsyncDisposable {
     await this.#lines.return?.();
     await this.#writer.close().catch(() => undefined); // its reader is gone
     await Deno.remove(this.folder, { recursive: true });
+  }
+
+  #isStopped(): boolean {
+    return / T /.test(Deno.readTextFileSync(`/proc/${this.pid}/stat`));
   }
 
   async #order(...fields: readonly string[]): Promise<void> {

@@ -167,3 +167,13 @@ Deno.test({
     assertEquals(uid, USER);
   },
 });
+
+Deno.test({
+  name: "a hostile process that is stopped keeps nobody waiting",
+  ignore,
+  async fn() {
+    await using vm = await HostileVm.start({ real: real.files.qmp });
+    Deno.kill(vm.pid, "SIGSTOP");
+    await vm.pretend(["qemu-system-x86_64"]);
+  },
+});
