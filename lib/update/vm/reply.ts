@@ -2,6 +2,7 @@
 
 import { clipped } from "../../inert.ts";
 import {
+  type Executor,
   isObject,
   type Json,
   type JsonObject,
@@ -37,6 +38,17 @@ export async function ifKnown<Reply>(
     if (error instanceof QmpCommandError) return undefined;
     throw error;
   }
+}
+
+/** What the human monitor prints; nothing if there is none. */
+export async function askHuman(
+  client: Executor,
+  line: string,
+): Promise<string> {
+  const printed = await ifKnown(
+    client.execute("human-monitor-command", { "command-line": line }),
+  );
+  return text(printed) ?? "";
 }
 
 /** Longer than real names of machines and devices. */

@@ -17,7 +17,7 @@ import {
   writeMemory,
 } from "../process/memory.ts";
 import { childrenOf, peripherals } from "./peripherals.ts";
-import { text } from "./reply.ts";
+import { askHuman } from "./reply.ts";
 
 /** Where the guest sees the page. */
 export interface TpmPage {
@@ -64,7 +64,7 @@ export async function readTpmPage(
   { address, bytes }: TpmPage,
 ): Promise<string | undefined> {
   if (!(bytes > 0 && bytes <= MAXIMUM_BYTES)) return undefined;
-  const contents = (await ask(client, `xp /${bytes}xb ${hex(address)}`))
+  const contents = (await askHuman(client, `xp /${bytes}xb ${hex(address)}`))
     .split(/\s+/)
     .filter((word) => word !== "" && !word.endsWith(":"))
     .map((word) => /^0x([0-9a-f]{2})$/.exec(word)?.[1]);
@@ -101,7 +101,7 @@ export async function restoreTpmPage(
   if (await isSame()) return undefined;
   let why = "the process does not show it";
   try {
-    const place = await ask(client, `gpa2hva ${hex(tpmPage.address)}`);
+    const place = await askHuman(client, `gpa2hva ${hex(tpmPage.address)}`);
     const [, address] = /\bis (0x[0-9a-f]+)\s*$/.exec(place) ?? [];
     if (address !== undefined) {
       const bytes = Uint8Array.fromHex(tpmPage.contents);
@@ -121,19 +121,6 @@ export async function restoreTpmPage(
 /** EIO: nothing is mapped there. */
 function isIoError(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EIO";
-}
-
-/** The human monitor's answer; an error is one that says nothing. */
-async function ask(client: Executor, line: string): Promise<string> {
-  try {
-    const printed = await client.execute("human-monitor-command", {
-      "command-line": line,
-    });
-    return text(printed) ?? "";
-  } catch (error) {
-    if (error instanceof QmpCommandError) return "";
-    throw error;
-  }
 }
 
 function hex(address: number): string {

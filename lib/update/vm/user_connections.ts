@@ -14,7 +14,7 @@
  */
 
 import type { Executor } from "../../qmp/mod.ts";
-import { ifKnown, text } from "./reply.ts";
+import { askHuman } from "./reply.ts";
 
 const CONNECTION = /^\s*TCP\[(?!HOST_FORWARD)\w+\]\s+(\d+)\s/;
 /** Above the default limit of open files, 1024. */
@@ -34,10 +34,6 @@ export function connectionsIn(lines: readonly string[]): number[] {
 /** The descriptors of the current connections. */
 export async function userConnections(client: Executor): Promise<number[]> {
   // Without user networking the program does not know the command.
-  const reply = await ifKnown(
-    client.execute("human-monitor-command", {
-      "command-line": LIST_CONNECTIONS,
-    }),
-  );
-  return connectionsIn((text(reply) ?? "").split(/\r?\n/));
+  const printed = await askHuman(client, LIST_CONNECTIONS);
+  return connectionsIn(printed.split(/\r?\n/));
 }
