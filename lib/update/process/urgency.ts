@@ -31,9 +31,8 @@ const MAXIMUM_BOOSTS = 10;
 /** A VM that takes longer is no more urgent than others. */
 const MAXIMUM_MS = 5_000;
 
-let boosts = 0;
-/** When each of them began. */
-const beginnings = new Set<{ readonly at: number }>();
+/** The boosts under way, of all VMs. */
+const boosts = new Set<Boost>();
 /** The VMs whose threads are boosted. */
 const boosting = new Set<Work>();
 
@@ -80,6 +79,11 @@ export class Urgency implements AsyncDisposable {
     this.end();
     await this.#work?.done;
   }
+}
+
+interface Boost {
+  readonly isMain: boolean;
+  readonly begun: number;
 }
 
 interface Needs {
@@ -142,22 +146,18 @@ class Work {
 
   #boostThread(tid: number): void {
     const isMain = tid === this.#process.pid;
-    if (this.#boosted.has(tid) || !isMain && boosts >= MAXIMUM_BOOSTS) return;
-    this.#boosted.set(tid, this.#boost(tid, isMain ? 0 : 1));
+    if (this.#boosted.has(tid) || !isMain && isFull()) return;
+    this.#boosted.set(tid, this.#boost(tid, isMain));
   }
 
-  async #boost(tid: number, counts: 0 | 1): Promise<void> {
-    const beginning = { at: performance.now() };
-    boosts += counts;
-    beginnings.add(beginning);
+  async #boost(tid: number, isMain: boolean): Promise<void> {
+    const boost = { isMain, begun: performance.now() };
+    boosts.add(boost);
     const end = await this.#booster.boost(tid, BOOST_MS);
-    boosts -= counts;
-    beginnings.delete(beginning);
+    boosts.delete(boost);
     // An exec ends a boost, and for some milliseconds afterwards the kernel takes
     // none; another thread that is refused has ended.
-    if (end !== "refused" || tid === this.#process.pid) {
-      this.#boosted.delete(tid);
-    }
+    if (end !== "refused" || isMain) this.#boosted.delete(tid);
     if (end === "released") this.#wake(); // the guest waits for it
   }
 
@@ -170,7 +170,12 @@ class Work {
   }
 }
 
+function isFull(): boolean {
+  const others = boosts.values().filter(({ isMain }) => !isMain);
+  return others.toArray().length >= MAXIMUM_BOOSTS;
+}
+
 function isOverdue(): boolean {
   const latest = performance.now() - OVERDUE_MS;
-  return beginnings.values().some(({ at }) => at < latest);
+  return boosts.values().some(({ begun }) => begun < latest);
 }
