@@ -130,17 +130,7 @@ export class HostileVm implements AsyncDisposable {
   /** Overwrites the command line of the process, unless that is stopped. */
   async pretend(argv: readonly string[]): Promise<void> {
     await this.#order("argv", ...argv);
-    const answer = this.#lines.next();
-    let value: string | undefined;
-    answer.then((it) => value = it.value ?? "nothing", () => undefined);
-    await until(
-      "it answers or is stopped",
-      TIMEOUT_MS,
-      () => value !== undefined || this.#isStopped(),
-    );
-    if (value !== undefined && value !== "done") {
-      throw new Error(`It cannot pretend: ${value}`);
-    }
+    await this.#done("pretend");
   }
 
   /** Has the process become another program; returns when it is that. */
@@ -159,8 +149,7 @@ export class HostileVm implements AsyncDisposable {
   /** Has the process begin to execute a program, and never come to an end. */
   async hangInExec(): Promise<void> {
     await this.#order("stuck", "/bin/sleep", "600");
-    const { value } = await this.#lines.next();
-    if (value !== "done") throw new Error(`It cannot hang: ${value}`);
+    await this.#done("hang");
     const deadline = performance.now() + TIMEOUT_MS;
     while (!/\) D /.test(Deno.readTextFileSync(`/proc/${this.pid}/stat`))) {
       if (performance.now() > deadline) throw new Error("It does not hang");
@@ -219,6 +208,21 @@ export class HostileVm implements AsyncDisposable {
   async #order(...fields: readonly string[]): Promise<void> {
     const line = `${fields.join(SEPARATOR)}\n`;
     await this.#writer.write(new TextEncoder().encode(line));
+  }
+
+  /** Waits until it has done what it was told, unless it is stopped. */
+  async #done(what: string): Promise<void> {
+    const answer = this.#lines.next();
+    let value: string | undefined;
+    answer.then((it) => value = it.value ?? "nothing", () => undefined);
+    await until(
+      "it answers or is stopped",
+      TIMEOUT_MS,
+      () => value !== undefined || this.#isStopped(),
+    );
+    if (value !== undefined && value !== "done") {
+      throw new Error(`It cannot ${what}: ${value}`);
+    }
   }
 
   async #listen(): Promise<void> {
