@@ -6,13 +6,18 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** At least 0, below 1; the generator is known as mulberry32. */
-  fraction(): number {
+  /** 32 bits, as a number; the generator is known as mulberry32. */
+  bits(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
     mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  }
+
+  /** At least 0, below 1. */
+  fraction(): number {
+    return this.bits() / 2 ** 32;
   }
 
   /** An integer from 0 to below `end`. */
