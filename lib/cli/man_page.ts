@@ -20,14 +20,19 @@ import {
   VERSION_BRIEF,
 } from "./help.ts";
 
-/** Writes the page. */
+/**
+ * Writes the page.
+ *
+ * @param date of the release: YYYY-MM-DD
+ */
 export async function manPage(
   program: Program,
   version: string,
+  date: string,
 ): Promise<string> {
   const { name, brief, description, commands, sections } = program;
   const lines = [
-    `.TH ${name.toUpperCase()} 1 "" "${name} ${version}" "User Commands"`,
+    `.TH ${name.toUpperCase()} 1 "${date}" "${name} ${version}" "User Commands"`,
     ".SH NAME",
     text(`${name} - ${brief.slice(0, 1).toLowerCase()}${brief.slice(1)}`),
     ".SH SYNOPSIS",

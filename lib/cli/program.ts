@@ -40,6 +40,20 @@ export const PROGRAM: Program = {
   ],
   sections: [
     {
+      title: "REQUIREMENTS",
+      rows: [
+        ["host", "Linux on x86-64 or AArch64"],
+        ["versions", "QEMU 10.2 or later, old and new"],
+        [
+          "memory",
+          "Shared: -machine with aux-ram-share=on, and a memory backend with " +
+          "share=on",
+        ],
+        ["monitor", "A QMP socket that no other client is connected to"],
+        ["refused", "VMs that libvirt manages, and VMs with VFIO devices"],
+      ],
+    },
+    {
       title: "EXIT STATUS",
       rows: [
         ["0", "Success, or nothing to do"],
@@ -70,6 +84,13 @@ export const PROGRAM: Program = {
           "/var/cache/cprctl",
           "The portable program, unpacked; in XDG_CACHE_HOME where that is set",
         ],
+      ],
+    },
+    {
+      title: "SEE ALSO",
+      rows: [
+        ["qemu-system-x86_64(1)", "Options of QEMU"],
+        ["qemu-qmp-ref(7)", "Commands and events of its monitor"],
       ],
     },
   ],

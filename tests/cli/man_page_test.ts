@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { command, isRaw } from "../../lib/cli/command.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
 import { optionTerm } from "../../lib/cli/help.ts";
@@ -23,7 +23,10 @@ Deno.test("the manual has every command and every option", async () => {
       assertStringIncludes(written, `\\fB${option}`);
     }
   }
-  assertStringIncludes(written, ".SH EXIT STATUS");
+  for (const { title } of PROGRAM.sections) {
+    assertStringIncludes(written, `\n.SH ${title}\n`);
+  }
+  assertMatch(written, /^\.TH CPRCTL 1 "\d{4}-\d\d-\d\d" "cprctl \d/);
   assertStringIncludes(written, "memory\\-backend\\-memfd");
 });
 
@@ -53,7 +56,7 @@ Deno.test("what roff would take for its own is only text", async (t) => {
     commands: [shout],
     sections: [{ title: "CODES", rows: [["0", "heard"]] }],
   } as const;
-  await t.assertSnapshot(await manPage(program, "1.2"));
+  await t.assertSnapshot(await manPage(program, "1.2", "2030-01-02"));
 });
 
 Deno.test({

@@ -1,4 +1,4 @@
-import { VERSION } from "../../version.ts";
+import { RELEASED, VERSION } from "../../version.ts";
 import { command } from "../command.ts";
 
 /** `cprctl man`: the manual page. */
@@ -16,6 +16,6 @@ export const manCommand = command({
   ],
   async run({ process, program }) {
     const { manPage } = await import("../man_page.ts");
-    process.stdout.write(await manPage(program, VERSION));
+    process.stdout.write(await manPage(program, VERSION, RELEASED));
   },
 });
