@@ -22,10 +22,10 @@ import {
   blockNodes,
   fileUnder,
 } from "./block_devices.ts";
-import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
+import { problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
 
-export const blockGraph: PreflightCheck = problemCheck({
+export const blockGraph = problemCheck({
   id: "block-nodes",
   ok: "block nodes are those of the command line",
   remedy: "Bring the block graph back to that of the command line " +
@@ -52,13 +52,7 @@ export interface NamedNode {
 
 /** Keys whose value is another node. */
 const CHILDREN = [
-  "file",
-  "backing",
-  "data-file",
-  "image",
-  "test",
-  "blklog",
-  "log",
+  ...["file", "backing", "data-file", "image", "test", "blklog", "log"],
 ];
 
 /** Keys of nodes with any number of children. */
@@ -156,9 +150,7 @@ function* changesOfNode(
   if (driver !== undefined && live.driver !== driver) {
     yield `Node ${name} has driver "${live.driver}", and had "${driver}"`;
   } else if (filename !== undefined && live.file !== fileUnder(filename)) {
-    yield `Node ${name} is on ${
-      quoted(live.file ?? "")
-    }, but the command line ` +
+    yield `Node ${name} is on ${quoted(live.file)}, but the command line ` +
       `names ${quoted(filename)}`;
   } else if (readOnly !== undefined && live.readOnly !== readOnly) {
     const is = live.readOnly ? "read-only" : "writable";
@@ -184,10 +176,9 @@ function* changesOfChildren(
       } else yield `Node ${name} has another node as its "${role}" than it had`;
     } else if ((child ?? "") !== wanted) {
       // An empty name on the command line means that there is no node.
-      yield `Node ${name} has ${
-        quoted(child ?? "no node")
-      } as its "${role}", ` +
-        `but the command line names ${quoted(wanted)}`;
+      const is = quoted(child ?? "no node");
+      yield `Node ${name} has ${is} as its "${role}", but the command line ` +
+        `names ${quoted(wanted)}`;
     }
   }
   for (const role of children.keys()) {
@@ -209,10 +200,8 @@ function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
   );
   return [...nodes.values()]
     .filter(({ name }) => !name.startsWith(AUTOMATIC) && !known.has(name))
-    .map(({ name, file }) =>
-      `Node ${quoted(name)} (${
-        quoted(file ?? "no file")
-      }) was added at run time`
+    .map(({ name, file = "no file" }) =>
+      `Node ${quoted(name)} (${quoted(file)}) was added at run time`
     );
 }
 
@@ -259,8 +248,6 @@ function changeOfDevice(device: BlockDevice, node: string | undefined): string {
   const was = node === undefined
     ? "another node or none"
     : `node ${quoted(node)}`;
-  return `Device ${
-    quoted(blockDeviceName(device))
-  } is ${is}, but the command ` +
-    `line names ${was}`;
+  const name = quoted(blockDeviceName(device));
+  return `Device ${name} is ${is}, but the command line names ${was}`;
 }

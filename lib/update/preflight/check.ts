@@ -1,7 +1,7 @@
 /** What a preflight check is, and how it words its finding. @module */
 
 import { clipped } from "../../inert.ts";
-import type { QmpClient } from "../../qmp/mod.ts";
+import type { Json, QmpClient } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
@@ -102,37 +102,44 @@ export function weaker(
     : refuse(detail, `${remedy}; or accept it with ${ALLOW_WEAKER}`);
 }
 
-/** A check that lists everything it finds wrong. */
+type Words = string | ((context: CheckContext) => string);
+/** A phrase for each problem; a boolean where `detail` says everything. */
+type Found = boolean | Iterable<string>;
+
+/** A check that looks for problems, and lists all that it finds. */
 interface ProblemSearch {
   readonly id: string;
   /** The verdict if it finds anything; default: refuse. */
   readonly verdict?: "warn" | "refuse";
   /** The detail if it finds nothing. */
-  readonly ok: string | ((context: CheckContext) => string);
-  /** The detail around the list of what it found; default: the list alone. */
-  readonly detail?: (found: string) => string;
-  readonly remedy: string | ((context: CheckContext) => string);
-  /** Finds what is wrong, each in a phrase. */
-  find(
-    context: CheckContext,
-  ): Iterable<string> | AsyncIterable<string> | Promise<Iterable<string>>;
+  readonly ok: Words;
+  /** Comes before the list of what it found; or puts that in a sentence. */
+  readonly detail?: string | ((found: string) => string);
+  readonly remedy: Words;
+  find(context: CheckContext): Found | Promise<Found> | AsyncIterable<string>;
 }
 
 /** Makes a check of a search for problems. */
-export function problemCheck(search: ProblemSearch): PreflightCheck {
-  const { id, verdict = "refuse", detail = (found) => found, remedy } = search;
+export function problemCheck(
+  { id, verdict = "refuse", find, detail, ...words }: ProblemSearch,
+): PreflightCheck {
   return {
     id,
     async run(context) {
-      const found = await Array.fromAsync(await search.find(context));
-      if (found.length > 0) {
-        return {
-          verdict,
-          detail: detail(joined(found)),
-          remedy: typeof remedy === "string" ? remedy : remedy(context),
-        };
-      }
-      return ok(typeof search.ok === "string" ? search.ok : search.ok(context));
+      const say = (it: Words) => typeof it === "string" ? it : it(context);
+      const found = await find(context);
+      const phrases = typeof found === "boolean"
+        ? []
+        : await Array.fromAsync(found);
+      if (found !== true && phrases.length === 0) return ok(say(words.ok));
+      const list = phrases.length === 0 ? [] : [joined(phrases)];
+      return {
+        verdict,
+        detail: typeof detail === "function"
+          ? detail(list.join())
+          : [detail ?? [], list].flat().join(": "),
+        remedy: say(words.remedy),
+      };
     },
   };
 }
@@ -151,9 +158,9 @@ const MAX_LISTED = 5;
 /** A path may have 4096 bytes. */
 const MAX_NAME = 200;
 
-/** A name that the VM chose, for use in a sentence. */
-export function quoted(name: string): string {
-  return `"${clipped(name, MAX_NAME)}"`;
+/** A name that the VM chose, for use in a sentence; empty if it is no text. */
+export function quoted(name: Json | undefined): string {
+  return `"${clipped(typeof name === "string" ? name : "", MAX_NAME)}"`;
 }
 
 /** Several names: `"a", "b" and 3 more`. */

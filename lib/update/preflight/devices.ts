@@ -32,7 +32,7 @@ function isMemory(type: string): boolean {
  * No device was plugged in or unplugged: the new program would lack the former
  * and have the latter. vCPUs and memory have checks of their own.
  */
-export const devices: PreflightCheck = problemCheck({
+export const devices = problemCheck({
   id: "devices",
   ok: "devices are those of the command line",
   remedy: "Undo it (device_del, device_add), or restart the VM with the " +
@@ -97,14 +97,8 @@ export const cpus: PreflightCheck = {
 
 /** Parts of a topology whose product is the number of vCPUs. */
 const LEVELS = [
-  "drawers",
-  "books",
-  "sockets",
-  "dies",
-  "clusters",
-  "modules",
-  "cores",
-  "threads",
+  ...["drawers", "books", "sockets", "dies"],
+  ...["clusters", "modules", "cores", "threads"],
 ];
 
 /** Several -smp options are merged; a level that is not given is 1. */
@@ -117,7 +111,7 @@ function cpuCount(commandLine: CommandLine): number {
   return count + commandLine.all("device", "driver").filter(isCpu).length;
 }
 
-export const memoryDevices: PreflightCheck = problemCheck({
+export const memoryDevices = problemCheck({
   id: "memory-devices",
   ok: "memory devices are those of the command line",
   remedy: "Undo it (device_del, qom-set), or restart the VM with the present " +
@@ -130,16 +124,15 @@ export const memoryDevices: PreflightCheck = problemCheck({
     const named = running.values("device");
     for (const { data } of await inventory.list("query-memory-devices")) {
       if (!isObject(data)) continue;
-      const id = text(data["id"]);
+      const { id } = data;
       const device = named.find((it) => it.get("id") === id);
       // virtio-mem grows and shrinks by this property.
       const is = data["requested-size"];
       if (device === undefined || is === undefined) continue;
       const was = device.size("requested-size") ?? 0;
       if (Number(is) === was) continue;
-      yield `Memory ${
-        quoted(id ?? "")
-      } has a requested size of ${is} bytes, was ${was}`;
+      const name = quoted(id);
+      yield `Memory ${name} has a requested size of ${is} bytes, was ${was}`;
     }
   },
 });
@@ -147,11 +140,10 @@ export const memoryDevices: PreflightCheck = problemCheck({
 /** QEMU creates these for other options, and will do so again. */
 const IMPLIED = /^monitor-/;
 
-export const objects: PreflightCheck = problemCheck({
+export const objects = problemCheck({
   id: "objects",
   ok: "objects are those of the command line",
-  detail: (found) =>
-    `Objects were made at run time and would be lost: ${found}`,
+  detail: "Objects were made at run time and would be lost",
   remedy: "Remove them (object-del), or restart the VM with them on its " +
     "command line",
   async find({ inventory, running }) {
@@ -167,20 +159,17 @@ export const objects: PreflightCheck = problemCheck({
 
 /** Properties of iothreads that can be set at run time. */
 const POLLING = [
-  "poll-max-ns",
-  "poll-grow",
-  "poll-shrink",
-  "poll-weight",
+  ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
   "aio-max-batch",
 ];
 /** The one default that is the same in every version. */
 const DEFAULTS: Readonly<Record<string, number>> = { "poll-max-ns": 32_768 };
 
-export const iothreads: PreflightCheck = problemCheck({
+export const iothreads = problemCheck({
   id: "iothreads",
   verdict: "warn",
   ok: "iothreads are set as on the command line",
-  detail: (found) => `Settings of iothreads will be lost: ${found}`,
+  detail: "Settings of iothreads will be lost",
   remedy: "Set them again after the update (qom-set)",
   async *find({ inventory, running }) {
     const named = new Map<string | undefined, OptionValue>(

@@ -18,7 +18,7 @@ import {
   fileUnder,
   isUrl,
 } from "./block_devices.ts";
-import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
+import { problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "./inventory.ts";
 
 /**
@@ -26,7 +26,7 @@ import type { Inventory } from "./inventory.ts";
  * mirror or another medium: the new program would open the old image, without
  * the guest's newest writes.
  */
-export const diskImages: PreflightCheck = problemCheck({
+export const diskImages = problemCheck({
   id: "disk-images",
   ok: "every drive is on the image that its command line names",
   remedy: "Bring the VM back onto its named images (block-commit, " +
@@ -92,10 +92,8 @@ function* changedDrives(
     rest.delete(id);
     if (drive === undefined) yield `Drive ${quoted(id)} was removed`;
     else if (!isOnImage(drive, image)) {
-      const wanted = typeof image === "object"
-        ? quoted(image.file)
-        : "no image";
-      yield changeOfDrive(drive, wanted);
+      const isNamed = typeof image === "object";
+      yield changeOfDrive(drive, isNamed ? quoted(image.file) : "no image");
     }
   }
   const anonymous = named.filter(({ id }) => id === undefined);
@@ -174,7 +172,7 @@ const ON_FILES = ["file", "host_device", "host_cdrom"];
  * Images still have their names: the new program opens them by name. If a file
  * was renamed, deleted or replaced, it would find no disk or another one.
  */
-export const diskFiles: PreflightCheck = problemCheck({
+export const diskFiles = problemCheck({
   id: "disk-files",
   ok: "every image is found by its name",
   remedy: "Put the file that the VM uses back at its name",
@@ -197,7 +195,7 @@ const LOOKS = 3;
  * No other process has locked an image that the VM writes to. A paused VM may
  * have no lock itself, and the new program would not get one.
  */
-export const imageLocks: PreflightCheck = problemCheck({
+export const imageLocks = problemCheck({
   id: "image-locks",
   ok: "no other process has locked an image",
   remedy: "End the process that uses the image; lsof shows which one it is",
@@ -256,42 +254,39 @@ function lockKey(lock: FileLock): string {
 const FINISHED = ["concluded", "null"];
 
 /** No job works on the disks: an exec drops it silently. */
-export const blockJobs: PreflightCheck = problemCheck({
+export const blockJobs = problemCheck({
   id: "block-jobs",
   ok: "no block job runs",
-  detail: (found) => `Block jobs run: ${found}`,
+  detail: "Block jobs run",
   remedy:
     "Wait for them, or complete or cancel them (job-complete, job-cancel)",
   async find({ inventory }) {
     return (await inventory.list("query-jobs"))
       .filter(({ status }) => !FINISHED.includes(text(status) ?? ""))
       .map(({ id, type, status }) =>
-        `${quoted(text(id) ?? "")} (${text(type)}, ${text(status)})`
+        `${quoted(id)} (${text(type)}, ${text(status)})`
       );
   },
 });
 
 /** No disk is exported over NBD or vhost-user. */
-export const blockExports: PreflightCheck = problemCheck({
+export const blockExports = problemCheck({
   id: "block-exports",
   ok: "no disk is exported",
-  detail: (found) => `Disks are exported: ${found}`,
+  detail: "Disks are exported",
   remedy: "End the exports (block-export-del) and make them again afterwards",
-  async find({ inventory }) {
-    return (await inventory.list("query-block-exports"))
-      .map(({ id }) => quoted(text(id) ?? ""));
-  },
+  find: async ({ inventory }) =>
+    (await inventory.list("query-block-exports")).map(({ id }) => quoted(id)),
 });
 
 /**
  * The blocks written since the last backup are still known after the update.
  */
-export const dirtyBitmaps: PreflightCheck = problemCheck({
+export const dirtyBitmaps = problemCheck({
   id: "dirty-bitmaps",
   verdict: "warn",
   ok: "no dirty bitmap is lost",
-  detail: (found) =>
-    `Dirty bitmaps are only in memory and will be lost: ${found}`,
+  detail: "Dirty bitmaps are only in memory and will be lost",
   remedy: "Make the next backup a full one",
   async find({ inventory }) {
     return (await blockDevices(inventory)).flatMap((device) =>

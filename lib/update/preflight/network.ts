@@ -19,23 +19,15 @@
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import {
-  listed,
-  ok,
-  type PreflightCheck,
-  problemCheck,
-  quoted,
-  warn,
-} from "./check.ts";
+import { listed, problemCheck, quoted } from "./check.ts";
 
 /** QEMU makes up names with this mark for -nic and -net. */
 const AUTOMATIC = "#";
 
-export const netdevs: PreflightCheck = problemCheck({
+export const netdevs = problemCheck({
   id: "netdevs",
   ok: "network back ends are those of the command line",
-  detail: (found) =>
-    `Network back ends differ from those of the command line: ${found}`,
+  detail: "Network back ends differ from those of the command line",
   remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
     "present ones on its command line",
   async find({ inventory, running }) {
@@ -138,35 +130,28 @@ function networkAddress(option: OptionValue): string | undefined {
 }
 
 /** Ports are forwarded as the command line says. */
-export const hostForwards: PreflightCheck = {
+export const hostForwards = problemCheck({
   id: "host-forwards",
-  async run({ inventory, running }) {
-    const remedy = "Change them again after the update (hostfwd_add, " +
-      "hostfwd_remove)";
+  verdict: "warn",
+  ok: "ports are forwarded as on the command line",
+  remedy: "Change them again after the update (hostfwd_add, hostfwd_remove)",
+  async *find({ inventory, running }) {
     const lines = (await inventory.human("info usernet"))
       .filter((line) => line.includes(FORWARDED));
+    const { length } = lines;
     const options = forwardOptions(running);
-    if (lines.length !== options.length) {
-      return warn(
-        `${lines.length} ports are forwarded to the guest, and ` +
-          `${options.length} will be`,
-        remedy,
-      );
+    if (length !== options.length) {
+      yield `${length} ports are forwarded to the guest, and ${options.length} will be`;
+      return;
     }
     const will = options.map((option) => forwardIn(FORWARD_OPTION, option));
-    // Not all of them can be compared.
-    const lost = will.includes(undefined)
-      ? []
-      : lines.flatMap((line) => forwardIn(FORWARD_LINE, line) ?? [])
-        .filter((it) => !will.includes(it));
-    return lost.length === 0
-      ? ok("ports are forwarded as on the command line")
-      : warn(
-        `Ports that are forwarded to the guest will not be: ${listed(lost)}`,
-        remedy,
-      );
+    if (will.includes(undefined)) return; // not all of them can be compared
+    const lost = lines.flatMap((line) => forwardIn(FORWARD_LINE, line) ?? [])
+      .filter((it) => !will.includes(it));
+    if (lost.length === 0) return;
+    yield `Ports that are forwarded to the guest will not be: ${listed(lost)}`;
   },
-};
+});
 
 /**
  * Marks a line of "info usernet" about a port that is forwarded to the guest:
