@@ -18,7 +18,7 @@ import {
   parseJson,
 } from "../../qmp/mod.ts";
 import { text } from "../vm/reply.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 
 /** A disk or drive, as the monitor reports it. */
 export interface BlockDevice {

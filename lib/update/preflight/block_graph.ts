@@ -23,7 +23,7 @@ import {
   fileUnder,
 } from "./block_devices.ts";
 import { problemCheck, quoted } from "./check.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 
 export const blockGraph = problemCheck({
   id: "block-nodes",

@@ -8,7 +8,7 @@ import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import { ALLOW_WEAKER, type Seccomp } from "../standby/confinement.ts";
 import type { Facts } from "../vm/facts.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 
 /** The update that is to be checked. */
 export interface PreflightContext extends Choice {

@@ -12,7 +12,7 @@ import {
   problemCheck,
   quoted,
 } from "./check.ts";
-import { UnknownQueryError } from "./inventory.ts";
+import { UnknownQueryError } from "../vm/inventory.ts";
 
 /** Reports which clients will lose their connection. */
 export const clients: PreflightCheck = {

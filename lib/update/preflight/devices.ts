@@ -18,7 +18,7 @@ import {
   quoted,
   refuse,
 } from "./check.ts";
-import type { QomChild } from "./inventory.ts";
+import type { QomChild } from "../vm/inventory.ts";
 
 function isCpu(type: string): boolean {
   return type.endsWith("-cpu");

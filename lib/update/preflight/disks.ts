@@ -19,7 +19,7 @@ import {
   isUrl,
 } from "./block_devices.ts";
 import { problemCheck, quoted } from "./check.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 
 /**
  * Every drive is on the image that the command line names, not on an overlay, a

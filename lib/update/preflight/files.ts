@@ -16,7 +16,7 @@ import {
   quoted,
   refuse,
 } from "./check.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { O_ACCMODE } from "../../../ffi/open_flags.ts";
 import { readStatus } from "../../proc/status.ts";

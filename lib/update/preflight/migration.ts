@@ -22,7 +22,7 @@ import {
   skipped,
   warn,
 } from "./check.ts";
-import type { Inventory, QomChild } from "./inventory.ts";
+import type { Inventory, QomChild } from "../vm/inventory.ts";
 import {
   hasRoomToTry,
   memoryRoom as readMemoryRoom,

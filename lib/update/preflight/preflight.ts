@@ -31,7 +31,7 @@ import {
   Inventory,
   UnknownQueryError,
   UnlikelyAnswerError,
-} from "./inventory.ts";
+} from "../vm/inventory.ts";
 import * as words from "./arguments.ts";
 import * as newProgram from "./new_program.ts";
 import * as chardevs from "./chardevs.ts";

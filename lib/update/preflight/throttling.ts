@@ -9,7 +9,7 @@ import {
   blockDevices,
 } from "./block_devices.ts";
 import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Inventory } from "../vm/inventory.ts";
 
 export const throttling: PreflightCheck = problemCheck({
   id: "throttling",

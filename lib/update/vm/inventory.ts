@@ -4,7 +4,7 @@ import {
   type JsonObject,
   type QmpClient,
 } from "../../qmp/mod.ts";
-import { asArray, ifKnown, text } from "../vm/reply.ts";
+import { asArray, ifKnown, text } from "./reply.ts";
 
 /** For all questions together, in case the monitor is slow to answer each. */
 const TOTAL_TIMEOUT_MS = 30_000;
