@@ -1,24 +1,12 @@
 /**
- * Network back ends and forwarded ports are those of the command line. No QMP
- * query tells them, but the human monitor does. In "info network" a port of a
- * hub stands before its peer, or alone, and a back end below the device that it
- * belongs to, or alone:
- *
- * ```
- * hub 0
- *  \ port1: net1: index=0,type=user,…
- *  \ port2
- * nic0: index=0,type=nic,…
- *  \ net0: index=0,type=user,…
- * filters:
- *   - dump0: type=filter-dump,…
- * ```
+ * Network back ends and forwarded ports are those of the command line.
  *
  * @module
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
+import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
 import { listed, problemCheck, quoted } from "./check.ts";
 
 /** QEMU makes up names with this mark for -nic and -net. */
@@ -31,7 +19,7 @@ export const netdevs = problemCheck({
   remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
     "present ones on its command line",
   async find({ inventory, running }) {
-    const live = (await inventory.human("info network")).flatMap(backEndsIn);
+    const live = backEndsIn(await inventory.human("info network"));
     const named = running.values("netdev");
     const names = named.map((it) => it.get("id") ?? "");
     const known = new Set([...names, ...namesOfNics(running)]);
@@ -49,48 +37,6 @@ export const netdevs = problemCheck({
     ];
   },
 });
-
-/** A network back end as it is now. */
-interface BackEnd {
-  readonly name: string;
-  /** Such as "type" and "net"; empty for a port that is alone. */
-  readonly facts: ReadonlyMap<string, string>;
-}
-
-const FACTS = ": index=";
-const BELOW = " \\ ";
-/** Ports that -net makes. */
-const IMPLIED_PORT = /^hub\d+port\d+$/;
-
-/** The back ends in a line of "info network". */
-function backEndsIn(line: string): BackEnd[] {
-  const at = line.indexOf(FACTS);
-  const isBelow = line.startsWith(BELOW);
-  // All others are headings, or are about filters.
-  if (at < 0 && !isBelow) return [];
-  const chain = at < 0 ? line : line.slice(0, at);
-  const names = (isBelow ? chain.slice(BELOW.length) : chain).split(": ");
-  const facts = at < 0 ? new Map<string, string>() : factsIn(line.slice(at));
-  const last = names.length - 1;
-  return names
-    .map((name, index) => ({
-      name,
-      facts: index === last ? facts : new Map<string, string>(),
-    }))
-    .filter(({ name, facts }) =>
-      !IMPLIED_PORT.test(name) && facts.get("type") !== "nic"
-    );
-}
-
-/** Reads `: index=0,type=user,net=10.0.2.0,restrict=off`. */
-function factsIn(printed: string): Map<string, string> {
-  return new Map(
-    printed.split(",").map((part) => {
-      const equals = part.indexOf("=");
-      return [part.slice(0, equals), part.slice(equals + 1)];
-    }),
-  );
-}
 
 /** Names that -nic and the old -net give, which also make devices. */
 function namesOfNics(commandLine: CommandLine): string[] {

@@ -19,8 +19,12 @@
 export interface TreeDevice {
   readonly type: string;
   readonly id: string;
-  /** Type of the bus that it is on, such as "PCIE". */
+  /** Name of the bus that it is on, such as "pcie.0". */
+  readonly bus: string;
+  /** Its type, such as "PCIE". */
   readonly busType: string;
+  /** As it was created; the guest changes none, but for a few devices. */
+  readonly properties: ReadonlyMap<string, string>;
   /** Undefined if it is no PCI device. */
   readonly pci: PciInfo | undefined;
   /** Devices on its own buses. */
@@ -31,6 +35,8 @@ export interface TreeDevice {
 export interface PciInfo {
   /** Such as "00:04.0". */
   readonly address: string;
+  /** Vendor and device, and those of the subsystem. */
+  readonly ids: string;
   readonly isBridge: boolean;
   /** Base address registers. */
   readonly bars: number;
@@ -39,9 +45,10 @@ export interface PciInfo {
 }
 
 const DEVICE = /^( *)dev: (.+), id "(.*)"\s*$/;
-const BUS = /^( *)bus: /;
+const BUS = /^( *)bus: (.*?)\s*$/;
 const BUS_TYPE = /^ *type (\S+)\s*$/;
-const PCI = /^ *class (.+), addr ([0-9a-f:.]+), pci id /;
+const PROPERTY = /^ *(\S+) = (.*?)\s*$/;
+const PCI = /^ *class (.+), addr ([0-9a-f:.]+), pci id (.*?)\s*$/;
 const BAR = /^ *bar \d+: .* at 0x([0-9a-f]+) /;
 const UNMAPPED = /^f+$/;
 const PCI_BRIDGE = "PCI bridge";
@@ -59,30 +66,33 @@ type Open<T> = T & { readonly indent: number };
 class TreeReader {
   readonly devices: Draft[] = [];
   readonly #devices: Open<{ readonly device: Draft }>[] = [];
-  readonly #buses: Open<{ type: string }>[] = [];
+  readonly #buses: Open<{ readonly name: string; type: string }>[] = [];
 
   take(line: string): void {
     const [, before = "", type, id = ""] = DEVICE.exec(line) ?? [];
-    const [bus, indent = ""] = BUS.exec(line) ?? [];
+    const [bus, indent = "", name = ""] = BUS.exec(line) ?? [];
     if (type !== undefined) this.#beginDevice(before.length, type, id);
-    else if (bus !== undefined) this.#beginBus(indent.length);
+    else if (bus !== undefined) this.#beginBus(indent.length, name);
     else this.#property(line);
   }
 
   #beginDevice(indent: number, type: string, id: string): void {
     close(this.#devices, indent);
     close(this.#buses, indent);
-    const busType = this.#buses.at(-1)?.type ?? "";
-    const device: Draft = { type, id, busType, pci: undefined, children: [] };
+    const { name = "", type: busType = "" } = this.#buses.at(-1) ?? {};
+    const device: Draft = {
+      ...{ type, id, busType, bus: name, pci: undefined },
+      ...{ properties: new Map(), children: [] },
+    };
     this.#devices.at(-1)?.device.children.push(device);
     this.#devices.push({ indent, device });
     this.devices.push(device);
   }
 
-  #beginBus(indent: number): void {
+  #beginBus(indent: number, name: string): void {
     close(this.#devices, indent);
     close(this.#buses, indent);
-    this.#buses.push({ indent, type: "" });
+    this.#buses.push({ indent, name, type: "" });
   }
 
   #property(line: string): void {
@@ -90,10 +100,15 @@ class TreeReader {
     if (bus?.type === "") bus.type = BUS_TYPE.exec(line)?.[1] ?? "";
     const device = this.#devices.at(-1)?.device;
     if (device === undefined) return;
-    const [, kind, address = ""] = PCI.exec(line) ?? [];
+    const [, name, value = ""] = PROPERTY.exec(line) ?? [];
+    if (name !== undefined) {
+      device.properties.set(name, value);
+      return;
+    }
+    const [, kind, address = "", ids = ""] = PCI.exec(line) ?? [];
     if (kind !== undefined) {
       device.pci = {
-        address,
+        ...{ address, ids },
         isBridge: kind === PCI_BRIDGE,
         bars: 0,
         mapped: 0,
@@ -110,6 +125,7 @@ class TreeReader {
 /** A device while its lines are read. */
 interface Draft extends TreeDevice {
   pci: (PciInfo & { bars: number; mapped: number }) | undefined;
+  readonly properties: Map<string, string>;
   readonly children: Draft[];
 }
 

@@ -60,6 +60,13 @@ Deno.test("devices have their bus, and what a guest sees", () => {
     "virtio-blk-device",
   ]);
   assertEquals(devices[2]?.id, "disk");
+  assertEquals(devices[2]?.bus, "pcie.0");
+  assertEquals(devices[2]?.pci?.ids, "1af4:1001 (sub 1af4:0002)");
+  assertEquals([...devices[2]?.properties ?? []], [
+    ["class", "0 (0x0)"],
+    ["addr", "04.0"],
+  ]);
+  assertEquals(devices[3]?.properties.get("drive"), '"disk"');
 });
 
 Deno.test("other output has no devices", () => {

@@ -1,0 +1,50 @@
+/** Reads objects of the QOM tree. */
+
+import type { Executor, Json, JsonObject } from "../../qmp/mod.ts";
+import { ifKnown, objectsIn, text } from "../vm/reply.ts";
+
+/** The properties of an object by name. */
+export type QomObject = ReadonlyMap<string, QomProperty>;
+
+/** A property of an object. */
+export interface QomProperty {
+  /** Such as "bool", "child<pc-dimm>" or "link<memory-region>". */
+  readonly type: string;
+  /** Undefined if it cannot be read. */
+  readonly value: Json | undefined;
+}
+
+/**
+ * Reads all properties of objects in one round trip. Every QEMU that knows
+ * cpr-exec has the command; it takes some 0.3 ms for a PCI device, and 2 ms for
+ * a vCPU.
+ *
+ * @param paths of objects; where one of them does not exist, QEMU refuses all
+ * @returns an object for each path, in their order; none if QEMU refuses
+ */
+export async function readObjects(
+  client: Executor,
+  paths: readonly string[],
+): Promise<QomObject[]> {
+  if (paths.length === 0) return [];
+  const reply = client.execute("qom-list-get", { paths: [...paths] });
+  return objectsIn(await ifKnown(reply)).map(({ properties }) =>
+    new Map(
+      objectsIn(properties).map(({ name, type, value }) => [
+        text(name) ?? "",
+        { type: text(type) ?? "", value },
+      ]),
+    )
+  );
+}
+
+const REFERENCE = /^(child|link)</;
+
+/** The values that do not refer to other objects. */
+export function valuesOf(object: QomObject | undefined): JsonObject {
+  const values: JsonObject = {};
+  for (const [name, { type, value }] of object ?? []) {
+    if (value !== undefined && !REFERENCE.test(type)) values[name] = value;
+  }
+  return values;
+}
