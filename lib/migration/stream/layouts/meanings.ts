@@ -7,6 +7,7 @@
 
 import { partsOf } from "../wire_types.ts";
 import { PCI_CLASSES, PCI_VENDORS } from "./pci_names.ts";
+import { numbered } from "./numbered.ts";
 import { COMMON_FEATURES, kindOfName } from "./virtio_names.ts";
 
 /** What a number means. */
@@ -20,59 +21,41 @@ export type Meaning =
 
 type Bits = Readonly<Record<number, string>>;
 
-const FLAGS: ReadonlyMap<string, Bits> = new Map<string, Bits>([
-  ["virtio status", {
-    0: "ACKNOWLEDGE",
-    1: "DRIVER",
-    2: "DRIVER_OK",
-    3: "FEATURES_OK",
-    6: "DEVICE_NEEDS_RESET",
-    7: "FAILED",
-  }],
-  ["virtio isr", { 0: "QUEUE", 1: "CONFIG" }],
-  ["virtio net status", { 0: "LINK_UP", 1: "ANNOUNCE" }],
-  ["pci command", {
-    0: "I/O",
-    1: "memory",
-    2: "bus master",
-    3: "special cycles",
-    4: "MWI",
-    5: "VGA snoop",
-    6: "parity",
-    8: "SERR",
-    9: "fast back-to-back",
-    10: "INTx off",
-  }],
-  ["pci status", {
-    3: "interrupt",
-    4: "capabilities",
-    5: "66 MHz",
-    7: "fast back-to-back",
-    8: "parity error",
-    9: "medium DEVSEL",
-    10: "slow DEVSEL",
-    11: "signalled target abort",
-    12: "target abort",
-    13: "master abort",
-    14: "system error",
-    15: "detected parity error",
-  }],
-  ["pci bridge control", {
-    0: "parity",
-    1: "SERR",
-    2: "ISA",
-    3: "VGA",
-    4: "VGA 16-bit",
-    5: "master abort",
-    6: "bus reset",
-  }],
-  ["msix control", { 14: "masked", 15: "enabled" }],
-  ["msix vector", { 0: "masked" }],
-  ["msi control", {
-    0: "enabled",
-    7: "64-bit",
-    8: "per-vector masks",
-  }],
+const FLAGS: ReadonlyMap<string, Bits> = new Map([
+  [
+    "virtio status",
+    numbered(`
+      0 ACKNOWLEDGE, 1 DRIVER, 2 DRIVER_OK, 3 FEATURES_OK, 6 DEVICE_NEEDS_RESET,
+      7 FAILED
+    `),
+  ],
+  ["virtio isr", numbered("0 QUEUE, 1 CONFIG")],
+  ["virtio net status", numbered("0 LINK_UP, 1 ANNOUNCE")],
+  [
+    "pci command",
+    numbered(`
+      0 I/O, 1 memory, 2 bus master, 3 special cycles, 4 MWI, 5 VGA snoop,
+      6 parity, 8 SERR, 9 fast back-to-back, 10 INTx off
+    `),
+  ],
+  [
+    "pci status",
+    numbered(`
+      3 interrupt, 4 capabilities, 5 66 MHz, 7 fast back-to-back,
+      8 parity error, 9 medium DEVSEL, 10 slow DEVSEL,
+      11 signalled target abort, 12 target abort, 13 master abort,
+      14 system error, 15 detected parity error
+    `),
+  ],
+  [
+    "pci bridge control",
+    numbered(`
+      0 parity, 1 SERR, 2 ISA, 3 VGA, 4 VGA 16-bit, 5 master abort, 6 bus reset
+    `),
+  ],
+  ["msix control", numbered("14 masked, 15 enabled")],
+  ["msix vector", numbered("0 masked")],
+  ["msi control", numbered("0 enabled, 7 64-bit, 8 per-vector masks")],
 ]);
 
 const FEATURES = /^virtio (\S+) features$/;
@@ -96,21 +79,14 @@ function valuesOf(names: Readonly<Record<number, string>>): Values {
   return (value) => names[value];
 }
 
+const VIRTIO_CAPABILITIES = numbered(`
+  1 common, 2 notify, 3 isr, 4 device, 5 pci, 8 shared memory, 9 vendor
+`);
+
 const NAMES: ReadonlyMap<string, Values> = new Map([
   ["virtio vector", valuesOf({ 0xffff: "none" })],
   ["virtio endian", valuesOf({ 1: "little", 2: "big" })],
-  [
-    "virtio capability",
-    valuesOf({
-      1: "common",
-      2: "notify",
-      3: "isr",
-      4: "device",
-      5: "pci",
-      8: "shared memory",
-      9: "vendor",
-    }),
-  ],
+  ["virtio capability", valuesOf(VIRTIO_CAPABILITIES)],
   ["pci vendor", valuesOf(PCI_VENDORS)],
   ["pci class", (value) => PCI_CLASSES[value] ?? PCI_CLASSES[value & 0xff00]],
   ["pci header", headerText],

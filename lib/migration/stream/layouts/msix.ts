@@ -24,11 +24,13 @@ function msixSize(vectors: number): number {
 
 /** Reads the state of a number of vectors into the reader's struct. */
 export function readMsix(reader: LayoutReader, vectors: number): void {
-  reader.structs("table", vectors, (entry) =>
-    entry.takeAll([
-      ["address", "le64:hex"],
-      ["data", "le32:hex"],
-      ["control", "le32:msix vector"],
-    ]));
+  reader.structs(
+    "table",
+    vectors,
+    (entry) =>
+      entry.takeAll(
+        "address le64:hex, data le32:hex, control le32:msix vector",
+      ),
+  );
   reader.bytes("pending_bits", Math.ceil(vectors / 8));
 }

@@ -14,12 +14,7 @@
  */
 
 import { EXPRESS_CAPABILITIES, PCI_CAPABILITIES } from "./pci_names.ts";
-import {
-  type FieldList,
-  type LayoutReader,
-  sizeOf,
-  usedEnd,
-} from "./reader.ts";
+import { type LayoutReader, sizeOf, usedEnd } from "./reader.ts";
 
 /** Sizes of configuration space. */
 export const PCI_CONFIG_SIZES: readonly number[] = [256, 4096];
@@ -76,64 +71,35 @@ function gap(from: number, to: number): [name: string, size: number] {
   return [`at_0x${from.toString(16)}`, to - from];
 }
 
-const IDENTITY: FieldList = [
-  ["vendor_id", "le16:pci vendor"],
-  ["device_id", "le16:hex"],
-  ["command", "le16:pci command"],
-  ["status", "le16:pci status"],
-  ["revision_id", "uint8"],
-  ["prog_if", "uint8:hex"],
-  ["class", "le16:pci class"],
-  ["cache_line_size", "uint8"],
-  ["latency_timer", "uint8"],
-  ["header_type", "uint8:pci header"],
-  ["bist", "uint8:hex"],
-];
-
-const INTERRUPT: FieldList = [
-  ["interrupt_line", "uint8"],
-  ["interrupt_pin", "uint8"],
-];
+const IDENTITY = `
+  vendor_id le16:pci vendor, device_id le16:hex, command le16:pci command,
+  status le16:pci status, revision_id uint8, prog_if uint8:hex,
+  class le16:pci class, cache_line_size, latency_timer uint8,
+  header_type uint8:pci header, bist uint8:hex
+`;
 
 function readDevice(reader: LayoutReader, view: DataView): void {
   readBars(reader, view, 6);
-  reader.takeAll([
-    ["cardbus_cis", "le32:hex"],
-    ["subsystem_vendor_id", "le16:pci vendor"],
-    ["subsystem_id", "le16:hex"],
-    ["rom_address", "le32:hex"],
-    ["capabilities_pointer", "uint8:hex"],
-    ["reserved", "7 bytes"],
-    ...INTERRUPT,
-    ["min_grant", "uint8"],
-    ["max_latency", "uint8"],
-  ]);
+  reader.takeAll(`
+    cardbus_cis le32:hex, subsystem_vendor_id le16:pci vendor,
+    subsystem_id le16:hex, rom_address le32:hex,
+    capabilities_pointer uint8:hex, reserved 7 bytes,
+    interrupt_line, interrupt_pin, min_grant, max_latency uint8
+  `);
 }
 
 function readBridge(reader: LayoutReader, view: DataView): void {
   readBars(reader, view, 2);
-  reader.takeAll([
-    ["primary_bus", "uint8"],
-    ["secondary_bus", "uint8"],
-    ["subordinate_bus", "uint8"],
-    ["secondary_latency_timer", "uint8"],
-    ["io_base", "uint8:hex"],
-    ["io_limit", "uint8:hex"],
-    ["secondary_status", "le16:pci status"],
-    ["memory_base", "le16:hex"],
-    ["memory_limit", "le16:hex"],
-    ["prefetchable_base", "le16:hex"],
-    ["prefetchable_limit", "le16:hex"],
-    ["prefetchable_base_high", "le32:hex"],
-    ["prefetchable_limit_high", "le32:hex"],
-    ["io_base_high", "le16:hex"],
-    ["io_limit_high", "le16:hex"],
-    ["capabilities_pointer", "uint8:hex"],
-    ["reserved", "3 bytes"],
-    ["rom_address", "le32:hex"],
-    ...INTERRUPT,
-    ["bridge_control", "le16:pci bridge control"],
-  ]);
+  reader.takeAll(`
+    primary_bus, secondary_bus, subordinate_bus, secondary_latency_timer uint8,
+    io_base, io_limit uint8:hex, secondary_status le16:pci status,
+    memory_base, memory_limit, prefetchable_base, prefetchable_limit le16:hex,
+    prefetchable_base_high, prefetchable_limit_high le32:hex,
+    io_base_high, io_limit_high le16:hex,
+    capabilities_pointer uint8:hex, reserved 3 bytes, rom_address le32:hex,
+    interrupt_line, interrupt_pin uint8,
+    bridge_control le16:pci bridge control
+  `);
 }
 
 const BARS = 0x10;
@@ -171,7 +137,7 @@ function vectorsOf(view: DataView, list: readonly Capability[]): number {
     : 1 + (view.getUint16(msix.at + 2, true) & 0x7ff);
 }
 
-const HEAD: FieldList = [["id", "uint8"], ["next", "uint8:hex"]];
+const HEAD = "id uint8, next uint8:hex";
 
 function readCapability(
   reader: LayoutReader,
@@ -189,8 +155,8 @@ function readCapability(
     : PCI_CAPABILITIES[id] ?? `0x${id.toString(16).padStart(2, "0")}`;
   reader.struct(`capability_${kind}`, (inner) => {
     inner.takeAll(HEAD);
-    const size = Math.min(most, sizeOfList(fields)) - 2;
-    inner.takeWithin(fields.slice(2), size);
+    const size = Math.min(most - sizeOf(HEAD), sizeOf(fields));
+    inner.takeWithin(fields, size);
   });
 }
 
@@ -205,80 +171,37 @@ const VIRTIO_CAPABILITIES: Readonly<Record<number, string>> = {
   8: "shared_memory",
 };
 
-const VIRTIO_HEAD: FieldList = [
-  ...HEAD,
-  ["length", "uint8"],
-  ["type", "uint8:virtio capability"],
-  ["bar", "uint8"],
-  ["instance", "uint8"],
-  ["padding", "2 bytes"],
-  ["region_offset", "le32:hex"],
-  ["region_length", "le32:hex"],
-];
+const VIRTIO = `
+  length uint8, type uint8:virtio capability, bar, instance uint8,
+  padding 2 bytes, region_offset, region_length le32:hex
+`;
 
-function virtioFields(length: number, type: number): FieldList {
-  if (type === 2) {
-    return [...VIRTIO_HEAD, ["notify_off_multiplier", "le32"]];
-  }
-  const rest = length - sizeOfList(VIRTIO_HEAD);
-  return rest > 0 ? [...VIRTIO_HEAD, ["data", `${rest} bytes`]] : VIRTIO_HEAD;
+function virtioFields(length: number, type: number): string {
+  if (type === 2) return `${VIRTIO}, notify_off_multiplier le32`;
+  const rest = length - sizeOf(HEAD) - sizeOf(VIRTIO);
+  return rest > 0 ? `${VIRTIO}, data ${rest} bytes` : VIRTIO;
 }
 
 /** Capabilities of one size; the numbers of others are in their flags. */
-const CAPABILITIES: Readonly<Record<number, FieldList>> = {
-  0x01: [
-    ...HEAD,
-    ["capabilities", "le16:hex"],
-    ["control", "le16:hex"],
-    ["bridge_support", "uint8:hex"],
-    ["data", "uint8"],
-  ],
-  0x0c: [...HEAD, ["dword_select", "uint8"], ["pending", "uint8:hex"]],
-  0x0d: [
-    ...HEAD,
-    ["reserved", "2 bytes"],
-    ["subsystem_vendor_id", "le16:pci vendor"],
-    ["subsystem_id", "le16:hex"],
-  ],
-  0x10: [
-    ...HEAD,
-    ["capabilities", "le16:hex"],
-    ["device_capabilities", "le32:hex"],
-    ["device_control", "le16:hex"],
-    ["device_status", "le16:hex"],
-    ["link_capabilities", "le32:hex"],
-    ["link_control", "le16:hex"],
-    ["link_status", "le16:hex"],
-    ["slot_capabilities", "le32:hex"],
-    ["slot_control", "le16:hex"],
-    ["slot_status", "le16:hex"],
-    ["root_control", "le16:hex"],
-    ["root_capabilities", "le16:hex"],
-    ["root_status", "le32:hex"],
-    ["device_capabilities2", "le32:hex"],
-    ["device_control2", "le16:hex"],
-    ["device_status2", "le16:hex"],
-    ["link_capabilities2", "le32:hex"],
-    ["link_control2", "le16:hex"],
-    ["link_status2", "le16:hex"],
-    ["slot_capabilities2", "le32:hex"],
-    ["slot_control2", "le16:hex"],
-    ["slot_status2", "le16:hex"],
-  ],
-  [MSIX]: [
-    ...HEAD,
-    ["control", "le16:msix control"],
-    ["table", "le32:hex"],
-    ["pending_bits", "le32:hex"],
-  ],
-  0x12: [...HEAD, ["revision", "le16:hex"], ["bar", "le32:hex"]],
-  0x13: [
-    ...HEAD,
-    ["length", "uint8"],
-    ["capabilities", "uint8:hex"],
-    ["control", "uint8:hex"],
-    ["status", "uint8:hex"],
-  ],
+const CAPABILITIES: Readonly<Record<number, string>> = {
+  0x01: "capabilities, control le16:hex, bridge_support uint8:hex, data uint8",
+  0x0c: "dword_select uint8, pending uint8:hex",
+  0x0d: `
+    reserved 2 bytes, subsystem_vendor_id le16:pci vendor, subsystem_id le16:hex
+  `,
+  0x10: `
+    capabilities le16:hex,
+    device_capabilities le32:hex, device_control, device_status le16:hex,
+    link_capabilities le32:hex, link_control, link_status le16:hex,
+    slot_capabilities le32:hex, slot_control, slot_status le16:hex,
+    root_control, root_capabilities le16:hex, root_status le32:hex,
+    device_capabilities2 le32:hex, device_control2, device_status2 le16:hex,
+    link_capabilities2 le32:hex, link_control2, link_status2 le16:hex,
+    slot_capabilities2 le32:hex, slot_control2, slot_status2 le16:hex
+  `,
+  [MSIX]: "control le16:msix control, table, pending_bits le32:hex",
+  0x12: "revision le16:hex, bar le32:hex",
+  0x13: "length uint8, capabilities, control, status uint8:hex",
 };
 
 function fieldsOf(
@@ -286,84 +209,50 @@ function fieldsOf(
   view: DataView,
   at: number,
   most: number,
-): FieldList {
+): string {
   if (id === MSI && most >= 4) return msiFields(view.getUint16(at + 2, true));
   if (id === VENDOR && most >= 3) {
     const rest = view.getUint8(at + 2) - 3;
-    const length = [...HEAD, ["length", "uint8"]] as const;
-    return rest > 0 ? [...length, ["data", `${rest} bytes`]] : length;
+    return rest > 0 ? `length uint8, data ${rest} bytes` : "length uint8";
   }
-  return CAPABILITIES[id] ?? HEAD;
+  return CAPABILITIES[id] ?? "";
 }
 
 const MSI = 0x05;
 
-function msiFields(control: number): FieldList {
+function msiFields(control: number): string {
   const isWide = (control & 0x80) !== 0;
   const hasMasks = (control & 0x100) !== 0;
-  return [
-    ...HEAD,
-    ["control", "le16:msi control"],
-    isWide ? ["address", "le64:hex"] : ["address", "le32:hex"],
-    ["data", "le16:hex"],
-    ...hasMasks
-      ? [
-        ["extended_data", "le16:hex"],
-        ["mask", "le32:hex"],
-        ["pending", "le32:hex"],
-      ] as const
-      : [],
-  ];
+  return `control le16:msi control, address ${isWide ? "le64" : "le32"}:hex, ` +
+    (hasMasks
+      ? "data, extended_data le16:hex, mask, pending le32:hex"
+      : "data le16:hex");
 }
 
-const EXPRESS_HEAD: FieldList = [
-  ["id", "le16"],
-  ["next_and_version", "le16:hex"],
-];
+const EXPRESS_HEAD = "id le16, next_and_version le16:hex";
+const CONTROL = "capabilities, control le16:hex";
 
 /** Capabilities of PCI Express of one size. */
-const EXPRESS: Readonly<Record<number, FieldList>> = {
-  0x01: [
-    ["uncorrectable_status", "le32:hex"],
-    ["uncorrectable_mask", "le32:hex"],
-    ["uncorrectable_severity", "le32:hex"],
-    ["correctable_status", "le32:hex"],
-    ["correctable_mask", "le32:hex"],
-    ["control", "le32:hex"],
-    ["header_log", "16 bytes"],
-    ["root_command", "le32:hex"],
-    ["root_status", "le32:hex"],
-    ["error_source", "le32:hex"],
-    ["prefix_log", "16 bytes"],
-  ],
-  0x03: [["serial_number", "le64:hex"]],
-  0x0d: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
-  0x0e: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
-  0x0f: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
-  0x10: [
-    ["capabilities", "le32:hex"],
-    ["control", "le16:hex"],
-    ["status", "le16:hex"],
-    ["initial_functions", "le16"],
-    ["total_functions", "le16"],
-    ["functions", "le16"],
-    ["dependency", "le16"],
-    ["first_offset", "le16"],
-    ["stride", "le16"],
-    ["reserved", "2 bytes"],
-    ["device_id", "le16:hex"],
-    ["supported_page_sizes", "le32:hex"],
-    ["page_size", "le32:hex"],
-    ["bars", "24 bytes"],
-    ["migration_state", "le32:hex"],
-  ],
-  0x13: [
-    ["control", "le16:hex"],
-    ["status", "le16:hex"],
-    ["capacity", "le32"],
-    ["allocation", "le32"],
-  ],
-  0x1b: [["capabilities", "le16:hex"], ["control", "le16:hex"]],
+const EXPRESS: Readonly<Record<number, string>> = {
+  0x01: `
+    uncorrectable_status, uncorrectable_mask, uncorrectable_severity,
+    correctable_status, correctable_mask, control le32:hex,
+    header_log 16 bytes, root_command, root_status, error_source le32:hex,
+    prefix_log 16 bytes
+  `,
+  0x03: "serial_number le64:hex",
+  0x0d: CONTROL,
+  0x0e: CONTROL,
+  0x0f: CONTROL,
+  0x10: `
+    capabilities le32:hex, control, status le16:hex,
+    initial_functions, total_functions, functions, dependency le16,
+    first_offset, stride le16, reserved 2 bytes, device_id le16:hex,
+    supported_page_sizes, page_size le32:hex, bars 24 bytes,
+    migration_state le32:hex
+  `,
+  0x13: "control, status le16:hex, capacity, allocation le32",
+  0x1b: CONTROL,
 };
 
 /** Those that are not known have their content as bytes, up to the next one. */
@@ -378,7 +267,7 @@ function readExpress(
   const list = expressCapabilities(view);
   for (const [index, { id, at }] of list.entries()) {
     reader.bytes(...gap(source.offset - start, at));
-    const content = at + sizeOfList(EXPRESS_HEAD);
+    const content = at + sizeOf(EXPRESS_HEAD);
     const next = list[index + 1]?.at;
     const most = (next ?? size) - content;
     const known = EXPRESS[id];
@@ -386,7 +275,7 @@ function readExpress(
     reader.struct(`express_${name}`, (inner) => {
       inner.takeAll(EXPRESS_HEAD);
       if (known !== undefined) {
-        inner.takeWithin(known, Math.min(most, sizeOfList(known)));
+        inner.takeWithin(known, Math.min(most, sizeOf(known)));
       } else inner.bytes("data", (next ?? usedEnd(view, content)) - content);
     });
   }
@@ -406,8 +295,4 @@ function expressCapabilities(view: DataView): Capability[] {
     at = (word >>> 20) & ~3;
   }
   return [...found.values()].sort((a, b) => a.at - b.at);
-}
-
-function sizeOfList(fields: FieldList): number {
-  return fields.reduce((sum, [, type]) => sum + sizeOf(type), 0);
 }

@@ -7,7 +7,7 @@
 
 import { type Source, StreamError } from "../../../stream/mod.ts";
 import type { DecodedField, DecodedStruct, DecodedValue } from "../decoded.ts";
-import { fieldType, partsOf, zeroRun } from "../wire_types.ts";
+import { fieldType, zeroRun } from "../wire_types.ts";
 
 /** Bytes do not have the layout that was expected. */
 export class LayoutError extends StreamError {
@@ -27,19 +27,45 @@ export class LayoutError extends StreamError {
 /** The type of bytes that should be more than bytes. */
 export const UNDECODED = "not decoded";
 
-/** Names and types of fields that follow each other. */
-export type FieldList = readonly (readonly [name: string, type: string])[];
-
-const BYTES = /^(\d+) bytes(?::|$)/;
-
-function bytesIn(type: string): number | undefined {
-  const size = BYTES.exec(type)?.[1];
-  return size === undefined ? undefined : Number(size);
+/** A field of a list. */
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
 }
 
-/** Bytes of a type with a size. */
-export function sizeOf(type: string): number {
-  return bytesIn(type) ?? fieldType(type).size ?? 0;
+/** Lists that were read before: those of queues are needed again and again. */
+const lists = new Map<string, readonly Field[]>();
+
+/** The fields of a list, as {@linkcode LayoutReader.takeAll} has it. */
+function fieldsOf(list: string): readonly Field[] {
+  const known = lists.get(list);
+  if (known !== undefined) return known;
+  const fields: Field[] = [];
+  let type = "";
+  for (const entry of list.trim().split(/,\s*/).reverse()) {
+    const [name = "", ...own] = entry.split(" ");
+    if (own.length > 0) type = own.join(" ");
+    if (name !== "") fields.push({ name, ...sized(type) });
+  }
+  lists.set(list, fields.reverse());
+  return fields;
+}
+
+/** @throws {TypeError} when it has no size */
+function sized(type: string): Omit<Field, "name"> {
+  const [, bytes, meaning = ""] = /^(\d+) bytes(:.*)?$/.exec(type) ?? [];
+  if (bytes !== undefined) {
+    return { type: `buffer${meaning}`, size: Number(bytes) };
+  }
+  const { size } = fieldType(type);
+  if (size === undefined) throw new TypeError(`Type "${type}" has no size`);
+  return { type, size };
+}
+
+/** Bytes of the fields of a list. */
+export function sizeOf(list: string): number {
+  return fieldsOf(list).reduce((sum, { size }) => sum + size, 0);
 }
 
 const WORD = 4;
@@ -72,10 +98,7 @@ export class LayoutReader {
    * @throws {StreamError} when the state ends before
    */
   take(name: string, type: string): DecodedValue {
-    const wire = fieldType(type);
-    const { size } = wire;
-    if (size === undefined) throw new TypeError(`Type "${type}" has no size`);
-    return this.#add(name, type, size, wire.load(this.source, size));
+    return this.#load({ name, ...sized(type) });
   }
 
   /** Likewise, for a number up to 32 bits. */
@@ -85,29 +108,24 @@ export class LayoutReader {
     return value;
   }
 
-  /** Several fields, as in {@linkcode take}; also of types like `6 bytes`. */
-  takeAll(fields: FieldList): void {
-    for (const [name, type] of fields) {
-      const size = bytesIn(type);
-      if (size === undefined) this.take(name, type);
-      else {
-        const { meaning } = partsOf(type);
-        const suffix = meaning === undefined ? "" : `:${meaning}`;
-        this.bytes(name, size, `buffer${suffix}`);
-      }
-    }
+  /**
+   * The fields of a list such as `cols, rows le16, mac 6 bytes:mac`. As in Go, a
+   * name without a type has that of the next one.
+   */
+  takeAll(list: string): void {
+    for (const field of fieldsOf(list)) this.#load(field);
   }
 
   /**
    * Those of the fields that fit into `size` bytes, and the rest as bytes:
    * structs that grew over the years.
    */
-  takeWithin(fields: FieldList, size: number): void {
+  takeWithin(list: string, size: number): void {
     const end = this.source.offset + size;
     this.source.need(size);
-    for (const field of fields) {
-      if (sizeOf(field[1]) > end - this.source.offset) break;
-      this.takeAll([field]);
+    for (const field of fieldsOf(list)) {
+      if (field.size > end - this.source.offset) break;
+      this.#load(field);
     }
     this.bytes("rest", end - this.source.offset);
   }
@@ -243,6 +261,11 @@ export class LayoutReader {
   /** @throws {LayoutError} always */
   refuse(problem: string, offset: number = this.source.offset): never {
     throw new LayoutError(problem, offset);
+  }
+
+  #load({ name, type, size }: Field): DecodedValue {
+    const value = fieldType(type).load(this.source, size);
+    return this.#add(name, type, size, value);
   }
 
   #inner(read: (inner: LayoutReader) => void, vmsd: string): DecodedStruct {

@@ -180,7 +180,7 @@ function readMmio(reader: LayoutReader): Transport {
 
 function readConfig(
   reader: LayoutReader,
-  { config }: VirtioKind,
+  { config = "" }: VirtioKind,
   length: number,
   { isBigEndian }: VirtioContext,
 ): void {

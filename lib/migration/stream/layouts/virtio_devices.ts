@@ -63,11 +63,7 @@ const FORMS: Readonly<Record<string, readonly ReadPart[]>> = {
   balloon: [readBalloon],
   iommu: [readIommu],
   mem: [
-    (reader) =>
-      reader.takeAll([
-        ["usable_region_size", "uint64"],
-        ["requested_size", "uint64"],
-      ]),
+    (reader) => reader.takeAll("usable_region_size, requested_size uint64"),
     readMem,
   ],
 };
@@ -83,28 +79,17 @@ function readNet(
   { accepted }: VirtioFacts,
   hasPairs: boolean,
 ): void {
-  reader.takeAll([
-    ["mac", "6 bytes:mac"],
-    ["tx_waiting", "uint32"],
-    ["mergeable_rx_bufs", "uint32"],
-    ["status", "uint16:virtio net status"],
-    ["promisc", "uint8"],
-    ["allmulti", "uint8"],
-  ]);
+  reader.takeAll(`
+    mac 6 bytes:mac, tx_waiting, mergeable_rx_bufs uint32,
+    status uint16:virtio net status, promisc, allmulti uint8
+  `);
   const macs = reader.number("mac_table_in_use", "uint32");
   if (macs > MOST_MACS) reader.refuse(`${macs} addresses`);
   reader.bytes("mac_table", macs * MAC_SIZE);
-  reader.takeAll([
-    ["vlans", "512 bytes"],
-    ["has_vnet_hdr", "uint32"],
-    ["multi_overflow", "uint8"],
-    ["uni_overflow", "uint8"],
-    ["alluni", "uint8"],
-    ["nomulti", "uint8"],
-    ["nouni", "uint8"],
-    ["nobcast", "uint8"],
-    ["has_ufo", "uint8"],
-  ]);
+  reader.takeAll(`
+    vlans 512 bytes, has_vnet_hdr uint32, multi_overflow, uni_overflow, alluni,
+    nomulti, nouni, nobcast, has_ufo uint8
+  `);
   if (hasPairs) {
     reader.take("max_queue_pairs", "uint16");
     const pairs = reader.number("curr_queue_pairs", "uint16");
@@ -119,14 +104,11 @@ function readNet(
 
 const NET_SUBSECTIONS: SubsectionTable = {
   "virtio-net-device/rss": (reader) => {
-    reader.takeAll([
-      ["enabled", "bool"],
-      ["redirect", "bool"],
-      ["populate_hash", "bool"],
-      ["hash_types", "uint32:hex"],
-    ]);
+    reader.takeAll(`
+      enabled, redirect, populate_hash bool, hash_types uint32:hex
+    `);
     const length = reader.number("indirections_len", "uint16");
-    reader.takeAll([["default_queue", "uint16"], ["key", "40 bytes"]]);
+    reader.takeAll("default_queue uint16, key 40 bytes");
     reader.numbers("indirections_table", "uint16", length);
   },
 };
@@ -157,13 +139,10 @@ function readRequests(
 function readElement(reader: LayoutReader, isPacked: boolean): void {
   if (isPacked) reader.take("descriptors", "uint32");
   reader.struct("element", (element) => {
-    element.takeAll([
-      ["index", "le32"],
-      ["out_num", "le32"],
-      ["in_num", "le32"],
-      ["padding", "4 bytes"],
-      ["addresses_and_lengths", `${ELEMENT_SIZE - 16} bytes`],
-    ]);
+    element.takeAll(`
+      index, out_num, in_num le32, padding 4 bytes,
+      addresses_and_lengths ${ELEMENT_SIZE - 16} bytes
+    `);
   });
 }
 
@@ -172,7 +151,7 @@ const MOST_PORTS = 0x8000;
 const PORTS_IN_WORD = 32;
 
 function readConsole(reader: LayoutReader, isPacked: boolean): void {
-  reader.takeAll([["cols", "uint16"], ["rows", "uint16"]]);
+  reader.takeAll("cols, rows uint16");
   const most = reader.number("max_nr_ports", "uint32");
   if (most > MOST_PORTS) reader.refuse(`${most} ports`);
   const words = Math.ceil(most / PORTS_IN_WORD);
@@ -180,25 +159,18 @@ function readConsole(reader: LayoutReader, isPacked: boolean): void {
   const active = reader.number("nr_active_ports", "uint32");
   if (active > MOST_PORTS) reader.refuse(`${active} ports`);
   reader.structs("ports", active, (port) => {
-    port.takeAll([
-      ["id", "uint32"],
-      ["guest_connected", "bool"],
-      ["host_connected", "bool"],
-    ]);
+    port.takeAll("id uint32, guest_connected, host_connected bool");
     if (port.number("elem_popped", "uint32") === 0) return;
-    port.takeAll([["iov_idx", "uint32"], ["iov_offset", "uint64"]]);
+    port.takeAll("iov_idx uint32, iov_offset uint64");
     readElement(port, isPacked);
   });
 }
 
 function readBalloon(reader: LayoutReader): void {
-  reader.takeAll([["num_pages", "uint32"], ["actual", "uint32"]]);
+  reader.takeAll("num_pages, actual uint32");
   readAllOf(reader, "virtio-balloon-device/", {
     "virtio-balloon-device/free-page-report": (sub) =>
-      sub.takeAll([
-        ["free_page_hint_cmd_id", "uint32"],
-        ["free_page_hint_status", "uint32"],
-      ]),
+      sub.takeAll("free_page_hint_cmd_id, free_page_hint_status uint32"),
     "virtio-balloon-device/page-poison": (sub) =>
       sub.take("poison_val", "uint32:hex"),
   });
@@ -207,14 +179,13 @@ function readBalloon(reader: LayoutReader): void {
 /** Trees and lists have a 1 before each of their elements, and a 0 at the end. */
 function readIommu(reader: LayoutReader): void {
   readTree(reader, "domains", (domain) => {
-    domain.takeAll([["key", "uint64"], ["id", "uint32"]]);
-    readTree(domain, "mappings", (mapping) =>
-      mapping.takeAll([
-        ["low", "uint64:hex"],
-        ["high", "uint64:hex"],
-        ["physical", "uint64:hex"],
-        ["flags", "uint32:hex"],
-      ]));
+    domain.takeAll("key uint64, id uint32");
+    readTree(
+      domain,
+      "mappings",
+      (mapping) =>
+        mapping.takeAll("low, high, physical uint64:hex, flags uint32:hex"),
+    );
     readList(domain, "endpoints", (endpoint) => endpoint.take("id", "uint32"));
     domain.take("bypass", "bool");
   });
@@ -259,12 +230,9 @@ function readMem(reader: LayoutReader): void {
   reader.take("addr", "uint64:hex");
   const region = reader.take("region_size", "uint64");
   const block = reader.take("block_size", "uint64");
-  reader.takeAll([
-    ["node", "uint32"],
-    ["usable_region_size", "uint64"],
-    ["size", "uint64"],
-    ["requested_size", "uint64"],
-  ]);
+  reader.takeAll(
+    "node uint32, usable_region_size, size, requested_size uint64",
+  );
   const blocks = typeof region === "bigint" && typeof block === "bigint" &&
       block > 0n
     ? Number(region / block)

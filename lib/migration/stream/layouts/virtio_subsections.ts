@@ -17,24 +17,17 @@ type Read = (reader: LayoutReader) => void;
 /** How to read the subsections of one owner, by their names. */
 export type SubsectionTable = Readonly<Record<string, Read>>;
 
-const PCI_QUEUE = [
-  ["num", "uint16"],
-  ["unused", "1 bytes"],
-  ["enabled", "bool"],
-  ["descriptors_low", "uint32:hex"],
-  ["descriptors_high", "uint32:hex"],
-  ["driver_low", "uint32:hex"],
-  ["driver_high", "uint32:hex"],
-  ["device_low", "uint32:hex"],
-  ["device_high", "uint32:hex"],
-] as const;
-
-const MMIO_QUEUE = PCI_QUEUE.filter(([name]) => name !== "unused");
+const QUEUE = `
+  enabled bool, descriptors_low, descriptors_high, driver_low, driver_high,
+  device_low, device_high uint32:hex
+`;
+const PCI_QUEUE = `num uint16, unused 1 bytes, ${QUEUE}`;
+const MMIO_QUEUE = `num uint16, ${QUEUE}`;
 
 /** @param features the type of the device's features */
 const TRANSPORT: SubsectionTable = {
   "virtio_pci/modern_state": (reader) => {
-    reader.takeAll([["dfselect", "uint32"], ["gfselect", "uint32"]]);
+    reader.takeAll("dfselect, gfselect uint32");
     reader.numbers("guest_features", "uint32:hex", 2);
     reader.table("queues", QUEUES, 28, (queue) => queue.takeAll(PCI_QUEUE));
   },
@@ -57,15 +50,14 @@ function common(features: string): SubsectionTable {
         "queues",
         QUEUES,
         16,
-        (queue) =>
-          queue.takeAll([["driver", "uint64:hex"], ["device", "uint64:hex"]]),
+        (queue) => queue.takeAll("driver, device uint64:hex"),
       ),
     "virtio/ringsize": (reader) =>
       reader.table(
         "queues",
         QUEUES,
         4,
-        (queue) => queue.takeAll([["num_default", "uint32"]]),
+        (queue) => queue.takeAll("num_default uint32"),
       ),
     "virtio/broken": (reader) => reader.take("broken", "bool"),
     "virtio/extra_state": (reader) =>
@@ -76,13 +68,10 @@ function common(features: string): SubsectionTable {
     "virtio/started": (reader) => reader.take("started", "bool"),
     "virtio/packed_virtqueues": (reader) =>
       reader.table("queues", QUEUES, 10, (queue) =>
-        queue.takeAll([
-          ["last_avail_idx", "uint16"],
-          ["last_avail_wrap_counter", "bool"],
-          ["used_idx", "uint16"],
-          ["used_wrap_counter", "bool"],
-          ["inuse", "uint32"],
-        ])),
+        queue.takeAll(`
+          last_avail_idx uint16, last_avail_wrap_counter bool,
+          used_idx uint16, used_wrap_counter bool, inuse uint32
+        `)),
     "virtio/disabled": (reader) => reader.take("disabled", "bool"),
   };
 }
