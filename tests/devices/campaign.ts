@@ -1,8 +1,8 @@
 /** Tries every type of device on every kind of machine. */
 
 import type { QemuBuilds } from "../../testing/qemu/builds/builds.ts";
-import type { DeviceType } from "./catalogue.ts";
-import { recipeFor } from "./recipes.ts";
+import type { DeviceType } from "../../testing/devices/catalogue.ts";
+import { recipeFor } from "../../testing/devices/recipes.ts";
 import { type Board, examine, move, type Verdict } from "./trial.ts";
 
 /** What a type came to on a kind of machine. */

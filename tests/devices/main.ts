@@ -10,7 +10,7 @@
 
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { tryOn } from "./campaign.ts";
-import { deviceTypes } from "./catalogue.ts";
+import { deviceTypes } from "../../testing/devices/catalogue.ts";
 import { cellsIn, devicesPage, update } from "./page.ts";
 import { BOARD_NAMES } from "./trial.ts";
 

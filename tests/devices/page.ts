@@ -2,7 +2,7 @@
 
 import type { QemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import type { Tried } from "./campaign.ts";
-import type { DeviceType } from "./catalogue.ts";
+import type { DeviceType } from "../../testing/devices/catalogue.ts";
 import { BOARD_NAMES, type Verdict } from "./trial.ts";
 
 /** Each type with its verdicts, as the page has them. */

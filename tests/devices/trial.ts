@@ -12,9 +12,13 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { Swtpm } from "../../testing/qemu/swtpm.ts";
-import type { DeviceType } from "./catalogue.ts";
+import type { DeviceType } from "../../testing/devices/catalogue.ts";
 import { guestView } from "./guest_view.ts";
-import { missingFor, type Recipe, recipeFor } from "./recipes.ts";
+import {
+  missingFor,
+  type Recipe,
+  recipeFor,
+} from "../../testing/devices/recipes.ts";
 
 /** The kinds of machine, with the disk that boots. */
 const BOARDS = {

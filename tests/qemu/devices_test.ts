@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { tryOn } from "../devices/campaign.ts";
-import { deviceTypes } from "../devices/catalogue.ts";
+import { deviceTypes } from "../../testing/devices/catalogue.ts";
 import { cellFor, cellsIn } from "../devices/page.ts";
 import { type Board, BOARD_NAMES } from "../devices/trial.ts";
 

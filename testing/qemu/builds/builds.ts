@@ -1,4 +1,9 @@
-/** The two builds of QEMU between which virtual machines are moved. */
+/**
+ * The two builds of QEMU between which virtual machines are moved, and earlier
+ * releases, which know no cpr-exec.
+ *
+ * @module
+ */
 
 import { AptRoot, machineMirror } from "./apt.ts";
 import { cacheFolder, removeIfThere } from "./cache.ts";
@@ -51,11 +56,41 @@ export async function qemuBuilds(
 ): Promise<QemuBuilds> {
   const ownOld = Deno.env.get("CPRCTL_QEMU_OLD");
   const ownNew = Deno.env.get("CPRCTL_QEMU_NEW");
-  const fetched = ownOld && ownNew ? "" : await fetchedBuilds(say);
+  const folder = ownOld && ownNew ? "" : await fetched(
+    "qemu",
+    (work, target, home) => fetchBuilds(work, target, home, say),
+  );
   return {
-    old: await describe(ownOld || binaryIn(fetched, "old")),
-    new: await describe(ownNew || binaryIn(fetched, "new")),
+    old: await describe(ownOld || binaryIn(folder, "old")),
+    new: await describe(ownNew || binaryIn(folder, "new")),
   };
+}
+
+/** Debian 12 and 13, with QEMU 7.2 and 10.0. */
+const EARLIER = ["bookworm", "trixie"] as const;
+
+/**
+ * Builds of earlier releases, fetched the first time into a cache folder
+ * (.cache/qemu-earlier, or qemu-earlier in the folder that CPRCTL_CACHE names).
+ *
+ * @param say receives lines of progress
+ */
+export async function earlierBuilds(
+  say: (line: string) => void = () => {},
+): Promise<QemuBuild[]> {
+  const folder = await fetched("qemu-earlier", async (work, target, home) => {
+    const mirror = await machineMirror();
+    for (const suite of EARLIER) {
+      const apt = await AptRoot.create(`${work}/${suite}`, mirror, [suite]);
+      const version = upstreamVersion(await apt.candidate("qemu-system-x86"));
+      say(`Fetch QEMU ${version} from ${suite}`);
+      const packages = await apt.download(PACKAGES);
+      await install(packages, `${target}/${suite}`, `${home}/${suite}`);
+    }
+  });
+  return await Promise.all(
+    EARLIER.map((suite) => describe(binaryIn(folder, suite))),
+  );
 }
 
 /** As {@linkcode qemuBuilds}; undefined where it would have to fetch them. */
@@ -81,14 +116,21 @@ async function describe(binary: string): Promise<QemuBuild> {
   return { binary: path, ...parseVersion(text) };
 }
 
-function binaryIn(folder: string, name: "old" | "new"): string {
+function binaryIn(folder: string, name: string): string {
   return `${folder}/${name}/usr/bin/qemu-system-x86_64`;
 }
 
-/** The folder with both builds. */
-async function fetchedBuilds(say: (line: string) => void): Promise<string> {
+/**
+ * A folder of the cache with builds, fetched if they are not there.
+ *
+ * @param fetch puts them into `target`, made to run from `home`
+ */
+async function fetched(
+  name: string,
+  fetch: (work: string, target: string, home: string) => Promise<void>,
+): Promise<string> {
   const cache = await cacheFolder();
-  const home = `${cache}/qemu`;
+  const home = `${cache}/${name}`;
   if (await isComplete(home)) return home;
   // Another run may be at it; its children have deadlines.
   using lock = await Deno.open(`${cache}/lock`, { create: true, write: true });
@@ -96,11 +138,13 @@ async function fetchedBuilds(say: (line: string) => void): Promise<string> {
   if (await isComplete(home)) return home;
   const work = `${cache}/fetch`;
   await removeIfThere(work); // what a killed run left
-  await Deno.mkdir(work);
+  const target = `${work}/target`;
+  await Deno.mkdir(target, { recursive: true });
   try {
-    await fetchBuilds(work, home, say);
+    await fetch(work, target, home);
+    await Deno.writeTextFile(stampOf(target), home);
     await removeIfThere(home);
-    await Deno.rename(`${work}/qemu`, home); // all of it or nothing
+    await Deno.rename(target, home); // all of it or nothing
     return home;
   } finally {
     await Deno.remove(work, { recursive: true });
@@ -121,9 +165,10 @@ async function isComplete(home: string): Promise<boolean> {
   }
 }
 
-/** Two builds side by side in `work`/qemu, made to run from `home`. */
+/** Two builds side by side. */
 async function fetchBuilds(
   work: string,
+  target: string,
   home: string,
   say: (line: string) => void,
 ): Promise<void> {
@@ -137,14 +182,12 @@ async function fetchBuilds(
   const [lower, higher] = byVersion(other, backports) < 0
     ? [other, backports]
     : [backports, other];
-  await Deno.mkdir(`${work}/qemu`);
   const unpack = async ({ suite, version, apt }: Source, name: string) => {
     say(`Fetch QEMU ${version} from ${suite}`);
     const packages = await apt.download(PACKAGES);
-    await install(packages, `${work}/qemu/${name}`, `${home}/${name}`);
+    await install(packages, `${target}/${name}`, `${home}/${name}`);
   };
   await both(unpack(lower, "old"), unpack(higher, "new"));
-  await Deno.writeTextFile(stampOf(`${work}/qemu`), home);
 }
 
 async function openSource(

@@ -4,7 +4,7 @@
  * ```
  *   FOLDER/usr/bin/qemu-system-x86_64     interpreter and library path set
  *   FOLDER/usr/bin/qemu-bundle/usr ─────▶ FOLDER/usr
- *   FOLDER/usr/lib, usr/lib64, usr/share  C library, loader, firmware
+ *   FOLDER/usr/lib, usr/share             C library, loader, firmware
  * ```
  *
  * The loader's and the libraries' places are written into the programs, so
@@ -15,6 +15,7 @@
  * @module
  */
 
+import { ifThere } from "../../../lib/gone.ts";
 import { run } from "./child.ts";
 
 /** What is installed; apt adds what these depend on. */
@@ -28,7 +29,7 @@ export const PACKAGES: readonly string[] = [
 
 const PROGRAMS = ["qemu-system-x86_64", "qemu-img", "qemu-io"];
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
-const LOADER = "usr/lib64/ld-linux-x86-64.so.2";
+const LOADER = `${LIBRARIES}/ld-linux-x86-64.so.2`;
 const STEP_TIMEOUT_MS = 60_000;
 
 /**
@@ -49,6 +50,7 @@ export async function install(
       timeoutMs: STEP_TIMEOUT_MS,
     });
   }
+  await mergeUsr(folder);
   await Deno.mkdir(`${folder}/usr/bin/qemu-bundle`);
   await Deno.symlink("../..", `${folder}/usr/bin/qemu-bundle/usr`);
   // DT_RPATH, unlike DT_RUNPATH, also serves the libraries' own libraries.
@@ -64,4 +66,13 @@ export async function install(
     `$ORIGIN/../../${LIBRARIES}`,
     ...PROGRAMS.map((name) => `${folder}/usr/bin/${name}`),
   ], { timeoutMs: STEP_TIMEOUT_MS });
+}
+
+/** Debian 12 still has packages with libraries in /lib. */
+async function mergeUsr(folder: string): Promise<void> {
+  const libraries = `${folder}/lib`;
+  if (await ifThere(Deno.stat(libraries)) === undefined) return;
+  await run(["cp", "-a", `${libraries}/.`, `${folder}/usr/lib`], {
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
 }

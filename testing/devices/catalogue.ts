@@ -1,6 +1,6 @@
 /** The types of device that a QEMU offers, as `-device help` lists them. */
 
-import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
+import type { QemuBuild } from "../qemu/builds/builds.ts";
 
 /** A type of device. */
 export interface DeviceType {
