@@ -49,12 +49,15 @@ export function compareDumps(
     });
   }
   const judged = new Set<string>();
+  const unseen = new Set(notDescribed(old, inUse));
   if (inUse !== undefined && "sections" in inUse) {
     for (const [name, alike] of inUse.sections) {
       for (const sent of alike) {
-        const { type, found } = mildest(old, next, name, sent);
-        if (type !== undefined) judged.add(type);
-        for (const finding of found) findings.push(finding);
+        const sender = mildest(old, next, name, sent);
+        if (sender === undefined) continue;
+        judged.add(sender.type);
+        if (sender.found === undefined) unseen.add(name);
+        else findings.push(...sender.found);
       }
     }
   }
@@ -64,14 +67,17 @@ export function compareDumps(
       ? undefined
       : "types" in inUse && inUse.types.has(type);
     const device = new DeviceComparison(type, description, isUsed);
-    for (const finding of device.against(next)) findings.push(finding);
+    const found = device.against(next);
+    if (found !== undefined) findings.push(...found);
+    else if (isUsed) unseen.add(description.name);
+    else findings.push(device.missing());
   }
   if (inUse !== undefined && "sections" in inUse) {
     for (const each of queueFindings(old, next, inUse.queues ?? [])) {
       findings.push(each);
     }
   }
-  return { findings: grouped(findings), unseen: unseen(old, inUse) };
+  return { findings: grouped(findings), unseen: [...unseen].sort() };
 }
 
 /** The first version that refuses queues that are too large. */
@@ -87,6 +93,8 @@ function* queueFindings(
   queues: readonly LargeQueue[],
 ): Generator<SingleFinding> {
   if (queues.length === 0 || isSameDump(old, next)) return;
+  // Dumps had no counts long before.
+  if (!next.hasCounts) return;
   const grade = hasVersion(next.machine, REFUSES_QUEUES) ? "refuse" : "warn";
   for (const { vmsd, queue, entries, allocated } of queues) {
     const types = [...old.types].filter(([, { name }]) => name === vmsd);
@@ -119,6 +127,13 @@ function isSameDump(old: Dump, next: Dump): boolean {
   return a === b;
 }
 
+/** A type that may have sent a section. */
+interface Judged {
+  readonly type: string;
+  /** Undefined if the new dump does not have the type. */
+  readonly found: readonly SingleFinding[] | undefined;
+}
+
 /**
  * The findings for a section that was sent. A stream has only the name of a
  * section, which several device types may share: the type with the mildest
@@ -130,8 +145,8 @@ function mildest(
   next: Dump,
   name: string,
   sent: SentSection,
-): { type: string | undefined; found: readonly SingleFinding[] } {
-  let best: { type: string; found: readonly SingleFinding[] } | undefined;
+): Judged | undefined {
+  let best: Judged | undefined;
   for (const [type, description] of senders(old, name, sent)) {
     const device = new DeviceComparison(type, description, true, sent);
     const found = device.against(next);
@@ -139,7 +154,7 @@ function mildest(
       best = { type, found };
     }
   }
-  return best ?? { type: undefined, found: [] };
+  return best;
 }
 
 /** The types that may have sent a section, by its name, version and fields. */
@@ -158,8 +173,9 @@ function senders(
   return fitting.length > 0 ? fitting : named;
 }
 
-/** A refusal weighs more than any number of warnings. */
-function weight(findings: readonly SingleFinding[]): number {
+/** A refusal weighs more than any number of warnings, and nothing known most. */
+function weight(findings: readonly SingleFinding[] | undefined): number {
+  if (findings === undefined) return Infinity;
   return findings.reduce(
     (sum, { grade }) => sum + (grade === "refuse" ? 1_000_000 : 1),
     0,
@@ -170,16 +186,16 @@ function weight(findings: readonly SingleFinding[]): number {
 const OF_EVERY_VM = ["cpu_common", "globalstate", "ram", "timer"];
 
 /** A section of no type is registered by hand, with no VMState in the dump. */
-function unseen(old: Dump, inUse: InUse | undefined): string[] {
+function notDescribed(old: Dump, inUse: InUse | undefined): string[] {
   if (inUse === undefined) return [];
   if ("types" in inUse) {
     const known = new Set([...old.types.values()].map(({ name }) => name));
     const kinds = [...old.undescribed].filter((type) => inUse.types.has(type));
-    return [...OF_EVERY_VM.filter((name) => !known.has(name)), ...kinds].sort();
+    return [...OF_EVERY_VM.filter((name) => !known.has(name)), ...kinds];
   }
   return [...inUse.sections].flatMap(([name, alike]) =>
     alike.some((sent) => senders(old, name, sent).length === 0) ? [name] : []
-  ).sort();
+  );
 }
 
 /** The level of a description, which decides what its version means. */
@@ -197,7 +213,8 @@ class DeviceComparison {
     readonly sent?: SentSection,
   ) {}
 
-  against(next: Dump): readonly SingleFinding[] {
+  /** The findings; undefined if the dump does not have the type. */
+  against(next: Dump): readonly SingleFinding[] | undefined {
     const { name } = this.description;
     for (const type of namesOfType(this.type)) {
       const theirs = next.types.get(type);
@@ -216,12 +233,27 @@ class DeviceComparison {
       this.#compare(this.description, theirs, "section", this.isUsed);
       return this.#findings;
     }
-    // It may be a type that registers its state by hand, which is in no dump.
-    this.#report("type-missing", "warn", name, undefined, {
+    return undefined;
+  }
+
+  /**
+   * The finding for a type that the new dump does not have. It is none for a VM
+   * that has such a device: without the type, the new program would not start
+   * with it. What starts registers its state by hand or has it in a module,
+   * which are in no dump.
+   */
+  missing(): SingleFinding {
+    const { type, isUsed: hit, description: { name: vmsd } } = this;
+    return {
+      rule: "type-missing",
+      grade: "warn",
+      hit,
+      vmsd,
+      field: undefined,
       detail: "the new program has no such type of device, or its dump " +
         "does not have its state",
-    });
-    return this.#findings;
+      type,
+    };
   }
 
   #compare(

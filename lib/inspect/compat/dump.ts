@@ -41,8 +41,7 @@ export interface DumpField {
   /** Whether a function decides if it is sent. */
   readonly conditional: boolean;
   /**
-   * Elements of a fixed array, else 1; undefined if the dump does not have it,
-   * as in QEMU 7.2.
+   * Elements of a fixed array, else 1; undefined if the dump has no counts.
    */
   readonly count: number | undefined;
   /** C size of one element. */
@@ -56,6 +55,8 @@ export interface Dump {
   readonly machine: string;
   /** By qdev type. */
   readonly types: ReadonlyMap<string, Description>;
+  /** Whether it has the number of elements of arrays; that of QEMU 7.2 has not. */
+  readonly hasCounts: boolean;
   /** Types whose state the dump does not describe. */
   readonly undescribed: ReadonlySet<string>;
 }
@@ -78,7 +79,8 @@ export function parseDump(text: string, file: string): Dump {
     const where = path.length === 0 ? "it" : `"${pathText(path).slice(1)}"`;
     return notADump(file, `${where} ${what}`);
   });
-  const reader = new DescriptionReader(json, /"num"\s*:/.test(text));
+  const hasCounts = /"num"\s*:/.test(text);
+  const reader = new DescriptionReader(json, hasCounts);
   const types = new Map<string, Description>();
   const undescribed = new Set<string>();
   for (const type of Object.keys(json.root)) {
@@ -93,7 +95,7 @@ export function parseDump(text: string, file: string): Dump {
     types.set(type, reader.description(description, 0));
   }
   const machine = json.text(json.object(json.root, MACHINE), "Name");
-  return { machine, types, undescribed };
+  return { machine, types, hasCounts, undescribed };
 }
 
 function parseJson(text: string, file: string): unknown {

@@ -52,6 +52,12 @@ Deno.test("of a program that may not have the check it is a warning", async () =
   }
 });
 
+Deno.test("a program without counts in its dump is older than the check", async () => {
+  const inUse = await inUseOf("pci-rng-qemu-10.0.bin", "virtio-rng");
+  const [old, next] = [await dumpOf("10.0.13"), await dumpOf("7.2.22")];
+  assertEquals(verdictOf(compareDumps(old, next, inUse)), "compatible");
+});
+
 Deno.test("what saved a queue loads it", async () => {
   const inUse = await inUseOf("pci-rng-qemu-10.0.bin", "virtio-rng");
   for (const version of ["10.0.13", "11.1.2"]) {
