@@ -29,20 +29,24 @@ async function inCopy(
   }
 }
 
-Deno.test("ansible-lint has nothing to say but what a release will settle", {
+Deno.test("ansible-lint finds, as for production, what its file skips", {
   ignore: !exists("/usr/bin/ansible-lint"),
 }, async () => {
   await inCopy(async (cwd, env) => {
-    const { stdout } = await runProgram(
-      ["ansible-lint", ..."--offline --profile production -p -q".split(" ")],
-      { cwd, env },
+    const file = `${cwd}/.ansible-lint`;
+    const [settings = "", skipped = ""] = (await Deno.readTextFile(file))
+      .split("skip_list:\n");
+    await Deno.writeTextFile(file, settings);
+    const { stdout } = await runProgram(["ansible-lint", "-p", "-q"], {
+      cwd,
+      env,
+    });
+    const rules = [...skipped.matchAll(/^ {2}- (.*)$/gm)].map(([, it]) =>
+      `galaxy.yml ${it}`
     );
-    // The address of the repository, and a version from 1.0.0 on.
     assertEquals(
-      stdout.split("\n").filter((line) => line !== "")
-        .map((line) => line.replace(/:\d+: .*/, "")),
-      ["galaxy.yml", "galaxy.yml"],
-      stdout,
+      stdout.trimEnd().split("\n").map((it) => it.replace(/:\d+:/, "")).sort(),
+      rules,
     );
   });
 });
