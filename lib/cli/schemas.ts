@@ -197,6 +197,10 @@ const diffSchema = v.strictObject({
       differing_pages: pages,
       only_old_pages: pages,
       only_new_pages: pages,
+      first_differing: described(
+        v.nullable(v.array(count)),
+        "offsets in the block of the first pages that differ",
+      ),
     })),
   }),
 });

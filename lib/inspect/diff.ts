@@ -17,6 +17,7 @@ import type {
   StreamInspection,
 } from "./inspection.ts";
 import { type Leaf, leavesOf, sameValue } from "./members.ts";
+import { ignoreSections, selectSections } from "./select_sections.ts";
 
 /**
  * A field that differs; a side is missing if the field was added or removed.
@@ -43,6 +44,18 @@ export interface Difference {
   readonly ram: readonly BlockDifference[];
 }
 
+/** Names of sections, as `selectSections` takes them. */
+export interface DiffChoice {
+  /** Those to compare; all if undefined. */
+  readonly section?: string | undefined;
+  /** Those not to compare. */
+  readonly ignore?: string | undefined;
+}
+
+/** What is not a section, and is chosen like one. */
+const CONFIGURATION = { name: "configuration", instanceId: 0 };
+const RAM = { name: "ram", instanceId: 0 };
+
 /** Whether there is no difference. */
 export function isSame({ configuration, sections, ram }: Difference): boolean {
   return configuration.length + sections.length + ram.length === 0;
@@ -52,13 +65,20 @@ export function isSame({ configuration, sections, ram }: Difference): boolean {
  * Compares two states of one format.
  *
  * @throws {MigrationStreamError} when one is damaged
- * @throws {InspectError} when they have different formats
+ * @throws {InspectError} when they have different formats, or no section that
+ *   is to be compared
  */
-export function diff(old: Inspection, now: Inspection): Difference {
+export function diff(
+  old: Inspection,
+  now: Inspection,
+  choice: DiffChoice = {},
+): Difference {
   if (old.format === "cpr-state" && now.format === "cpr-state") {
+    const [before, after] = [cprSections(old), cprSections(now)];
+    const isChosen = chooser([...before, ...after], choice);
     return {
       configuration: [],
-      sections: diffSections(cprSections(old), cprSections(now)),
+      sections: diffSections(before.filter(isChosen), after.filter(isChosen)),
       ram: [],
     };
   }
@@ -72,14 +92,28 @@ export function diff(old: Inspection, now: Inspection): Difference {
   for (const { problem } of [old, now]) {
     if (problem !== undefined) throw problem;
   }
+  const [before, after] = [streamSections(old), streamSections(now)];
+  const isChosen = chooser([CONFIGURATION, RAM, ...before, ...after], choice);
   return {
-    configuration: diffLeaves(
-      configurationLeaves(old),
-      configurationLeaves(now),
-    ),
-    sections: diffSections(streamSections(old), streamSections(now)),
-    ram: diffRam(old, now),
+    configuration: isChosen(CONFIGURATION)
+      ? diffLeaves(configurationLeaves(old), configurationLeaves(now))
+      : [],
+    sections: diffSections(before.filter(isChosen), after.filter(isChosen)),
+    ram: isChosen(RAM) ? diffRam(old, now) : [],
   };
+}
+
+type Named = typeof RAM;
+
+function chooser(
+  all: readonly Named[],
+  { section, ignore }: DiffChoice,
+): (one: Named) => boolean {
+  const some = section === undefined ? all : selectSections(all, section);
+  const chosen = new Set(
+    ignore === undefined ? some : ignoreSections(some, ignore),
+  );
+  return (one) => chosen.has(one);
 }
 
 /** A section to compare. */

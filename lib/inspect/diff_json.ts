@@ -6,7 +6,8 @@
  *  sections: [{name, instance_id, change, fields: [FIELD…]}],
  *  ram: {blocks: [{name, change, old: BLOCK | null, new: BLOCK | null,
  *                  differing_pages: n | null, only_old_pages: n | null,
- *                  only_new_pages: n | null}]}}
+ *                  only_new_pages: n | null,
+ *                  first_differing: [offset…] | null}]}}
  * FIELD = {path, change, old?, new?}      change: added, removed, changed
  * BLOCK = {size, pages, zero_pages, sent_bytes, address?}
  * ```
@@ -54,6 +55,7 @@ export function writeDiffJson(
         differing_pages: pages?.changed ?? null,
         only_old_pages: pages?.onlyOld ?? null,
         only_new_pages: pages?.onlyNew ?? null,
+        first_differing: pages?.firstChanged ?? null,
       })),
     },
   }, write);

@@ -18,6 +18,8 @@ export interface BlockDifference {
 export interface PageDifference {
   /** In both streams, with different content. */
   readonly changed: number;
+  /** Offsets in the block of the first of them. */
+  readonly firstChanged: readonly number[];
   /** Only in the old stream: the content in the new one is not known. */
   readonly onlyOld: number;
   readonly onlyNew: number;
@@ -52,6 +54,9 @@ export function isIncomparable(block: BlockDifference): boolean {
     block.pages === undefined;
 }
 
+/** As many pages are told apart; a guest has millions. */
+const MAX_FIRST = 8;
+
 interface Block {
   readonly statistics: RamBlockStatistics;
   readonly pages: FinalPages;
@@ -75,16 +80,19 @@ function diffPages(
   if (old.pageSize !== now.pageSize) return undefined;
   if (old.hasCompressed || now.hasCompressed) return undefined;
   let [changed, onlyOld, onlyNew] = [0, 0, 0];
+  const firstChanged: number[] = [];
   for (const page of old.pages()) {
     if (old.isZero(page) && now.isZero(page)) continue;
     const a = old.content(page);
     const b = now.content(page);
     if (a === undefined) continue;
     if (b === undefined) onlyOld++;
-    else if (!samePage(a, b)) changed++;
+    else if (!samePage(a, b)) {
+      if (++changed <= MAX_FIRST) firstChanged.push(page * old.pageSize);
+    }
   }
   for (const page of now.pages()) if (!old.has(page)) onlyNew++;
-  return { changed, onlyOld, onlyNew };
+  return { changed, firstChanged, onlyOld, onlyNew };
 }
 
 function isNone({ changed, onlyOld, onlyNew }: PageDifference): boolean {

@@ -13,6 +13,7 @@ export * from "./input.ts";
 export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";
 export type { Leaf, Scalar } from "./members.ts";
+export { selectSections } from "./select_sections.ts";
 export * from "./tree.ts";
 export { uuidText } from "../migration/stream/mod.ts";
 export * from "./verify.ts";

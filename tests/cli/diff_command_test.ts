@@ -63,6 +63,11 @@ Deno.test("what differs is printed, and the exit code is 1", async (t) => {
   const now = withRam();
   now[now.lastIndexOf(0x5a)] = 1;
   await t.assertSnapshot((await diff(withRam(), now)).stdout);
+  const apart = await diff(withRam(), now, "--ignore", "ram");
+  assertEquals([apart.code, apart.stdout], [0, ""]);
+  const none = await diff(withRam(), now, "--section", "never");
+  assertEquals(none.code, 2);
+  assertStringIncludes(none.stderr, 'Cannot find section "never"');
   const json = await diff(withRam(), now, "--json");
   assertEquals([json.code, JSON.parse(json.stdout).same], [1, false]);
 });

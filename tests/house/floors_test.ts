@@ -7,6 +7,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "ffi",
     "lib/errors.ts",
     "lib/foreign_json.ts",
+    "lib/glob.ts",
     "lib/gone.ts",
     "lib/inert.ts",
     "lib/version.ts",

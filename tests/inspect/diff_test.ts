@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   diff,
+  type DiffChoice,
   type Difference,
   inspect,
   InspectError,
@@ -167,7 +168,12 @@ Deno.test("pages are compared by their last content", () => {
   const { ram } = difference(old, changed(old, rom, 1));
   assertEquals(
     ram.map(({ name, pages }) => [name, pages]),
-    [["/rom@etc/x", { changed: 1, onlyOld: 0, onlyNew: 0 }]],
+    [["/rom@etc/x", {
+      changed: 1,
+      firstChanged: [4096],
+      onlyOld: 0,
+      onlyNew: 0,
+    }]],
   );
 });
 
@@ -192,10 +198,20 @@ Deno.test("a page that one stream has alone is a difference", () => {
   const old = ram(...first, word(0x1028), page(2));
   const now = ram(...first, word(0x2028), page(2));
   const [block] = difference(old, now).ram;
-  assertEquals(block?.pages, { changed: 0, onlyOld: 1, onlyNew: 1 });
+  assertEquals(block?.pages, {
+    changed: 0,
+    firstChanged: [],
+    onlyOld: 1,
+    onlyNew: 1,
+  });
   // Nobody knows that the memory was zeros where the stream was loaded.
   const zeros = difference(ram(...first), ram(...first, word(0x1022), [0]));
-  assertEquals(zeros.ram[0]?.pages, { changed: 0, onlyOld: 0, onlyNew: 1 });
+  assertEquals(zeros.ram[0]?.pages, {
+    changed: 0,
+    firstChanged: [],
+    onlyOld: 0,
+    onlyNew: 1,
+  });
 });
 
 Deno.test("a page that was sent twice is what it was last", () => {
@@ -211,6 +227,7 @@ Deno.test("a delta is compared by the page that it makes", () => {
   const old = ram(...delta(2, 3, 7, 8, 9));
   assertEquals(difference(old, ram(...delta(2, 3, 7, 8, 8))).ram[0]?.pages, {
     changed: 1,
+    firstChanged: [0],
     onlyOld: 0,
     onlyNew: 0,
   });
@@ -219,6 +236,43 @@ Deno.test("a delta is compared by the page that it makes", () => {
   const whole = page(1);
   whole.set([7, 8, 9], 2);
   assert(isSame(difference(old, ram(word(8), NAME, whole))));
+});
+
+Deno.test("the first pages that differ are named by their offsets", () => {
+  const pages = (fill: number, ...numbers: number[]) =>
+    ram(
+      word(8),
+      NAME,
+      page(1),
+      ...numbers.flatMap((it) => [word(it * PAGE | 0x28), page(fill)]),
+    );
+  const [block] = difference(pages(2, 1, 3), pages(3, 1, 3)).ram;
+  assertEquals(block?.pages?.firstChanged, [PAGE, 3 * PAGE]);
+});
+
+Deno.test("sections are compared that are named, and none that is ignored", async () => {
+  const old = inspect(inputOf(await data("cpr-exec-q35-plain.vm.state")));
+  const now = inspect(inputOf(await data("cpr-transfer-q35-main.stream")));
+  const names = (choice: DiffChoice) => {
+    const { configuration, sections, ram } = diff(old, now, choice);
+    return [
+      ...configuration.length > 0 ? ["configuration"] : [],
+      ...sections.map(({ name }) => name),
+      ...ram.map(({ name }) => `RAM ${name}`),
+    ];
+  };
+  const all = names({});
+  assert(all.includes("RAM ram0") && all.includes("cpu"));
+  assertEquals(names({ section: "cpu:0,kvm*" }), ["cpu", "kvmclock"]);
+  assertEquals(names({ section: "ram" }), ["RAM ram0"]);
+  // There is one, and it is the same.
+  assertEquals(names({ section: "globalstate" }), []);
+  assertEquals(
+    names({ ignore: "ram,i*,never-there" }),
+    all.filter((it) => it !== "RAM ram0" && !it.startsWith("i")),
+  );
+  assertEquals(names({ section: "c*", ignore: "cpu" }), []);
+  assertThrows(() => names({ section: "cpu,never-there" }), InspectError);
 });
 
 Deno.test("compressed pages cannot be compared", () => {
@@ -233,7 +287,12 @@ Deno.test("pages of mapped-ram are compared", () => {
   const other = mappedRam();
   other[other.lastIndexOf(3)] = 4;
   const [block] = difference(mappedRam(), other).ram;
-  assertEquals(block?.pages, { changed: 1, onlyOld: 0, onlyNew: 0 });
+  assertEquals(block?.pages, {
+    changed: 1,
+    firstChanged: [8192],
+    onlyOld: 0,
+    onlyNew: 0,
+  });
 });
 
 Deno.test("the address of a block is compared", () => {

@@ -134,9 +134,13 @@ Deno.test("sections are chosen by name, last part and instance", async () => {
   assert(net !== undefined && /^0000:.*\/virtio-net 0$/.test(net));
   assertEquals(chosen(net.slice(0, -2)), [net]);
   assertEquals(chosen(`${net.slice(0, -2)}:0`), [net]);
-  for (const wanted of ["cpu:2", "nothing", "", ":0"]) {
+  assertEquals(chosen("ti?er,c?u:1"), ["timer 0", "cpu 1"]);
+  const both = chosen("cpu:1,*virtio-net,cpu");
+  assertEquals(both.toSorted(), [net, "cpu 0", "cpu 1"]);
+  for (const wanted of ["cpu:2", "nothing", "", ":0", "no*"]) {
     assertThrows(() => chosen(wanted), InspectError, `"${wanted}"`);
   }
+  assertThrows(() => chosen("cpu,no*,apic"), InspectError, '"no*"');
   const remedy = (wanted: string) =>
     assertThrows(() => chosen(wanted), InspectError).remedy;
   assertMatch(remedy("pci") ?? "", /^Name one of PCI(BUS|Host)/);

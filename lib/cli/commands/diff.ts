@@ -1,5 +1,5 @@
-import { command, textOperand } from "../command.ts";
-import { JSON_OPTION } from "../options/shared.ts";
+import { command, textOperand, textValue } from "../command.ts";
+import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
 
 /** `cprctl diff`: compare two saved states. */
 export const diffCommand = command({
@@ -12,17 +12,26 @@ export const diffCommand = command({
     "sent; a page that only one stream has is a difference. Compressed pages " +
     "cannot be compared. The exit status is that of diff(1): 0 for no " +
     "differences, 1 for some, 2 for trouble.",
-  options: { json: JSON_OPTION },
+  options: {
+    section: textValue(
+      "NAMES",
+      `Compare these sections alone: ${SECTION_NAMES}; ram and configuration ` +
+        "are names, too",
+    ),
+    ignore: textValue("NAMES", "Do not compare these sections"),
+    json: JSON_OPTION,
+  },
   operands: [
     textOperand("OLD", "The old state"),
     textOperand("NEW", "The new state"),
   ],
   examples: [
     ["cprctl diff old.state new.state", "prints nothing if they are equal"],
+    ["cprctl diff old.state new.state --ignore 'timer,ram'", "devices alone"],
     ["cprctl diff old.state new.state --json", "for a program to read"],
   ],
-  async run({ process }, { json }, old, now) {
+  async run({ process }, options, old, now) {
     const { presentDiff } = await import("../present/diff.ts");
-    presentDiff(process, json, old, now);
+    presentDiff(process, options, old, now);
   },
 });

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { command, textOperand, textValue, type Valued } from "../command.ts";
-import { JSON_OPTION } from "../options/shared.ts";
+import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = command({
@@ -21,10 +21,7 @@ export const inspectCommand = command({
       parse: parsePid,
       brief: "Show the CPR state of this process instead of a file",
     } satisfies Valued<number>,
-    section: textValue(
-      "NAME",
-      "Show one section: NAME, its last part, or NAME:INSTANCE",
-    ),
+    section: textValue("NAMES", `Show these sections alone: ${SECTION_NAMES}`),
     offset: {
       value: "BYTES",
       parse: parseOffset,
@@ -44,6 +41,7 @@ export const inspectCommand = command({
   examples: [
     ["cprctl inspect vm.state", "everything, repetitions once"],
     ["cprctl inspect vm.state --section cpu:1", "one vCPU"],
+    ["cprctl inspect vm.state --section 'cpu,virtio*'", "several sections"],
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],

@@ -7,6 +7,10 @@ import type { Switch, Valued } from "../command.ts";
 /** Print JSON. */
 export const JSON_OPTION: Switch = { brief: "Print one JSON document" };
 
+/** How sections are named. */
+export const SECTION_NAMES =
+  "NAME, its last part or NAME:INSTANCE, with * and ?; several with commas";
+
 /** Accept a weaker confinement. */
 export const WEAKER_OPTION: Switch = {
   brief: "Accept that a VM that is rolled back is less confined than before",

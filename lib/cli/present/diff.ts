@@ -3,6 +3,7 @@
 import { codeOf, CprctlError, remedyOf } from "../../errors.ts";
 import {
   diff,
+  type DiffChoice,
   type Difference,
   inspect,
   isIncomparable,
@@ -34,20 +35,20 @@ const [DIFFERENT, INCOMPARABLE] = [1, 2];
  */
 export function presentDiff(
   process: CliProcess,
-  asJson: boolean,
+  options: DiffChoice & { readonly json: boolean },
   old: string,
   now: string,
 ): void {
   using stack = new DisposableStack();
   let difference: Difference;
   try {
-    difference = compared(process, stack, old, now);
+    difference = compared(process, stack, options, old, now);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new DiffTrouble(error);
   }
   const write = (text: string) => process.stdout.write(text);
-  if (asJson) writeDiffJson(difference, { old, new: now }, write);
+  if (options.json) writeDiffJson(difference, { old, new: now }, write);
   else for (const text of renderDiff(difference, process.look)) write(text);
   if (difference.ram.some(isIncomparable)) process.exitCode = INCOMPARABLE;
   else if (!isSame(difference)) process.exitCode = DIFFERENT;
@@ -56,6 +57,7 @@ export function presentDiff(
 function compared(
   process: CliProcess,
   stack: DisposableStack,
+  choice: DiffChoice,
   ...files: readonly [string, string]
 ): Difference {
   const [old, now] = files.map((file) => {
@@ -64,5 +66,5 @@ function compared(
     return inspect(input, (offset) => line.show(offset));
   });
   if (old === undefined || now === undefined) throw new TypeError("Two files");
-  return diff(old, now);
+  return diff(old, now, choice);
 }

@@ -174,9 +174,11 @@ function* renderBlock(
     yield `  ~ address  ${addressText(old)} → ${addressText(now)}\n`;
   }
   if (pages === undefined) return yield "  ~ pages cannot be compared\n";
-  const { changed, onlyOld, onlyNew } = pages;
+  const { changed, firstChanged, onlyOld, onlyNew } = pages;
   if (changed > 0) {
-    yield `  ~ pages that differ: ${changed}\n`;
+    const at = firstChanged.map((offset) => `0x${offset.toString(16)}`);
+    const more = changed > at.length ? ", …" : "";
+    yield `  ~ pages that differ: ${changed}, at ${at.join(", ")}${more}\n`;
   }
   if (onlyOld > 0) yield `  - pages only in the old stream: ${onlyOld}\n`;
   if (onlyNew > 0) yield `  + pages only in the new stream: ${onlyNew}\n`;

@@ -15,6 +15,7 @@
  * @module
  */
 
+import { globExpression } from "../../glob.ts";
 import { type ListedVm, listVms, NO_MONITOR } from "../host/list.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
@@ -272,15 +273,6 @@ export function selectVms(
   pattern: string,
 ): readonly ListedVm[] {
   if (pattern === ALL) return vms;
-  const wanted = expressionOf(pattern);
+  const wanted = globExpression(pattern);
   return vms.filter(({ name }) => name !== null && wanted.test(name));
-}
-
-function expressionOf(pattern: string): RegExp {
-  const source = [...pattern].map((character) => {
-    if (character === "*") return ".*";
-    if (character === "?") return ".";
-    return character.replace(/[\\^$.*+?()[\]{}|]/u, "\\$&");
-  });
-  return new RegExp(`^${source.join("")}$`, "su");
 }
