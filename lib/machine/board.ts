@@ -28,7 +28,6 @@ export interface BoardOptions extends Omit<PlatformOptions, "clock"> {
 
 /** The platform with its clock; runs the hart in slices. */
 export class Board {
-  readonly #options: BoardOptions;
   readonly #clock = new VirtualClock();
   readonly #platform: Platform;
   /** Guest time of the current slice: it does not advance within a slice. */
@@ -38,8 +37,7 @@ export class Board {
   /** True while a slice is in the main loop's queue. */
   #queued = false;
 
-  constructor(options: BoardOptions) {
-    this.#options = options;
+  constructor(private readonly options: BoardOptions) {
     this.#platform = new Platform({
       ...options,
       clock: () => this.#sliceTime ?? this.#clock.now(),
@@ -48,12 +46,12 @@ export class Board {
 
   /** Loads the guest program into RAM. */
   loadProgram(): void {
-    this.#options.ram.set(guestProgram());
+    this.options.ram.set(guestProgram());
   }
 
   /** The status that the guest program keeps in RAM. */
   guestStatus(): GuestStatus {
-    return readGuestStatus(this.#options.ram);
+    return readGuestStatus(this.options.ram);
   }
 
   /** Everything with state, in the order of the stream. */
@@ -95,7 +93,7 @@ export class Board {
   #queue(): void {
     if (this.#queued) return;
     this.#queued = true;
-    this.#options.loop.slice(() => {
+    this.options.loop.slice(() => {
       this.#queued = false;
       this.#slice();
     });
@@ -108,7 +106,7 @@ export class Board {
     this.#sliceTime = undefined;
     switch (this.#platform.takeStopRequest()) {
       case "poweroff":
-        return this.#options.onPowerOff();
+        return this.options.onPowerOff();
       case "reset":
         this.#platform.reset();
     }

@@ -61,7 +61,6 @@ function badState(message: string): MigrationError {
 
 /** One virtual machine in this process. */
 export class Machine implements MigrationHost {
-  readonly options: MachineOptions;
   readonly parameters: MigrationParameters = defaultParameters();
   readonly capabilities = new MigrationCapabilities();
   readonly blockers = new MigrationBlockers();
@@ -69,14 +68,14 @@ export class Machine implements MigrationHost {
   readonly incoming: IncomingMigration;
   readonly board: Board;
   readonly #ram: readonly RamBlock[];
-  readonly #environment: MachineEnvironment;
   #runState: RunState;
   /** Whether `cont` was called before the machine could start. */
   #autostart: boolean;
 
-  constructor(options: MachineOptions, environment: MachineEnvironment) {
-    this.options = options;
-    this.#environment = environment;
+  constructor(
+    readonly options: MachineOptions,
+    private readonly environment: MachineEnvironment,
+  ) {
     const { preserved } = environment;
     const registry = preserved ?? new CprRegistry();
     const notifiers = new MigrationNotifiers();
@@ -140,7 +139,7 @@ export class Machine implements MigrationHost {
 
   /** Warns the operator. */
   warn(message: string): void {
-    this.#environment.warn(message);
+    this.environment.warn(message);
   }
 
   /**
@@ -164,7 +163,7 @@ export class Machine implements MigrationHost {
     try {
       state = this.incoming.load(address);
     } catch (error) {
-      if (exitOnError) this.#environment.die(error);
+      if (exitOnError) this.environment.die(error);
       return;
     }
     if (state === "running" && this.#autostart) this.#start();
@@ -231,11 +230,11 @@ export class Machine implements MigrationHost {
   }
 
   defer(task: () => void): void {
-    this.#environment.loop.defer(task);
+    this.environment.loop.defer(task);
   }
 
   flush(): Promise<void> {
-    return this.#environment.flush();
+    return this.environment.flush();
   }
 
   #start(): void {
@@ -250,7 +249,7 @@ export class Machine implements MigrationHost {
   }
 
   #emit(name: string, data?: JsonObject): void {
-    this.#environment.onEvent(name, data);
+    this.environment.onEvent(name, data);
   }
 
   #block(name: string): RamBlock {

@@ -77,15 +77,16 @@ function refuseReset(
 
 /** The machine with its monitors. */
 class MachineProcess {
-  readonly #options: MachineOptions;
   readonly #loop = new MainLoop();
   readonly #machine: Machine;
   readonly #server: QmpServer;
   readonly #ended = Promise.withResolvers<number>();
   #terminal: InputTerminal | undefined;
 
-  constructor(options: MachineOptions, preserved: CprRegistry | undefined) {
-    this.#options = options;
+  constructor(
+    private readonly options: MachineOptions,
+    preserved: CprRegistry | undefined,
+  ) {
     this.#machine = new Machine(options, {
       loop: this.#loop,
       serial: openSerial(options.serial, warn),
@@ -110,7 +111,7 @@ class MachineProcess {
   }
 
   async run(): Promise<number> {
-    const { pidfile, qmp, monitor } = this.#options;
+    const { pidfile, qmp, monitor } = this.options;
     const quit = () => this.#quit();
     Deno.addSignalListener("SIGINT", quit);
     Deno.addSignalListener("SIGTERM", quit);
@@ -131,7 +132,7 @@ class MachineProcess {
 
   /** Loads the state of -incoming, or starts the guest. */
   #begin(): void {
-    const { main, cpr } = readIncoming(this.#options.incoming);
+    const { main, cpr } = readIncoming(this.options.incoming);
     if (cpr) {
       this.#machine.warn("ignoring cpr channel for migration mode cpr-exec");
     }

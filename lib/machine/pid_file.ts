@@ -12,11 +12,8 @@ import { CprctlError } from "../errors.ts";
 
 /** A file with this process's id, which is removed when the process ends. */
 export class PidFile implements Disposable {
-  readonly #path: string;
-
   /** @throws {CprctlError} when it cannot be written */
-  constructor(path: string) {
-    this.#path = path;
+  constructor(private readonly path: string) {
     try {
       using file = Fd.open(
         path,
@@ -34,6 +31,6 @@ export class PidFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    ifThereSync(() => Deno.removeSync(this.#path));
+    ifThereSync(() => Deno.removeSync(this.path));
   }
 }

@@ -70,19 +70,15 @@ function notShared(name: string): string {
 export class RamBlock implements Disposable {
   readonly name: string;
   readonly share: boolean;
-  readonly #memfd: Fd;
   readonly #mapping: Mapping;
-  readonly #registry: CprRegistry;
 
   private constructor(
     options: RamBlockOptions,
-    memfd: Fd,
-    registry: CprRegistry,
+    private readonly memfd: Fd,
+    private readonly registry: CprRegistry,
   ) {
     this.name = options.name;
     this.share = options.share;
-    this.#memfd = memfd;
-    this.#registry = registry;
     this.#mapping = Mapping.map(memfd, {
       length: options.size,
       shared: options.share,
@@ -144,18 +140,18 @@ export class RamBlock implements Disposable {
 
   /** Inode of the memfd: the same before and after an exec. */
   get inode(): bigint {
-    return this.#memfd.stat().ino;
+    return this.memfd.stat().ino;
   }
 
   get descriptor(): number {
-    return this.#memfd.number;
+    return this.memfd.number;
   }
 
   /** Unmaps and closes the block, and removes it from the registry. */
   [Symbol.dispose](): void {
-    this.#registry.delete(this.name, 0);
+    this.registry.delete(this.name, 0);
     this.#mapping[Symbol.dispose]();
-    this.#memfd.close();
+    this.memfd.close();
   }
 }
 

@@ -175,7 +175,19 @@ function asRecord(value: object): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** The value of a description none of whose fields is in the stream. */
+/**
+ * The value of a description none of whose fields is in the stream: zeros, and
+ * nothing in what has a length of its own.
+ *
+ * @example
+ * ```ts
+ * import { array, initialValue, u8, vmstate } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const uart = vmstate("uart", { version: 1 }, { fifo: array(u8(), 2) });
+ * assertEquals(initialValue(uart), { fifo: [0, 0] });
+ * ```
+ */
 export function initialValue<V extends object>(state: VmState<V>): V {
   const value: Record<string, unknown> = {};
   for (const field of state.fields) {

@@ -1,6 +1,7 @@
 /** VMState: descriptions as data, and how to load and save by them. @module */
 
 export * from "./arrays.ts";
+export { initialValue } from "./body.ts";
 export * from "./bytes.ts";
 export {
   type Codec,

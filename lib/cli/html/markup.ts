@@ -10,11 +10,7 @@ import { inertJson, printable } from "../../inert.ts";
 
 /** HTML text, created only by this module. */
 export class Markup {
-  readonly #text: string;
-
-  private constructor(text: string) {
-    this.#text = text;
-  }
+  private constructor(private readonly text: string) {}
 
   /** Markup that is a constant of this program. */
   static trusted(text: string): Markup {
@@ -22,7 +18,7 @@ export class Markup {
   }
 
   toString(): string {
-    return this.#text;
+    return this.text;
   }
 }
 

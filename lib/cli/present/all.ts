@@ -43,15 +43,14 @@ export async function presentAll(
 
 /** The lines of progress. */
 class Lines {
-  readonly #process: CliProcess;
-  readonly #out: Output | undefined;
   readonly #status: StatusLine;
   readonly #underWay = new Map<number, readonly [string, PhaseName]>();
   #done = 0;
 
-  constructor(process: CliProcess, out: Output | undefined) {
-    this.#process = process;
-    this.#out = out;
+  constructor(
+    private readonly process: CliProcess,
+    private readonly out: Output | undefined,
+  ) {
     this.#status = new StatusLine(process);
   }
 
@@ -63,9 +62,9 @@ class Lines {
     done: (report) => {
       if (report.pid_before !== null) this.#underWay.delete(report.pid_before);
       this.#done++;
-      this.#print(doneText(report, this.#process.look));
+      this.#print(doneText(report, this.process.look));
     },
-    leftOut: (vm) => this.#print(leftOutText(vm, this.#process.look)),
+    leftOut: (vm) => this.#print(leftOutText(vm, this.process.look)),
   };
 
   end(): void {
@@ -74,7 +73,7 @@ class Lines {
 
   #print(text: string): void {
     this.#status.clear();
-    this.#out?.write(text);
+    this.out?.write(text);
     this.#show();
   }
 

@@ -5,9 +5,6 @@ const WORTH_SHOWING = 256 * 1024 * 1024;
 
 /** The progress of a long operation, on standard error if it is a terminal. */
 export class ProgressLine implements Disposable {
-  readonly #process: CliProcess;
-  readonly #size: number;
-  readonly #passes: number;
   #pass = 0;
   #percent = -1;
 
@@ -15,11 +12,11 @@ export class ProgressLine implements Disposable {
    * @param size bytes of each pass
    * @param passes number of passes
    */
-  constructor(process: CliProcess, size: number, passes = 1) {
-    this.#process = process;
-    this.#size = size;
-    this.#passes = passes;
-  }
+  constructor(
+    private readonly process: CliProcess,
+    private readonly size: number,
+    private readonly passes = 1,
+  ) {}
 
   /** Begins the next pass. */
   nextPass(): void {
@@ -28,18 +25,18 @@ export class ProgressLine implements Disposable {
 
   /** Shows how many bytes of this pass are done; never decreases. */
   show(done: number): void {
-    const total = this.#passes * this.#size;
-    if (!this.#process.stderr.canOverwrite || total < WORTH_SHOWING) return;
-    const all = this.#pass * this.#size + done;
+    const total = this.passes * this.size;
+    if (!this.process.stderr.canOverwrite || total < WORTH_SHOWING) return;
+    const all = this.#pass * this.size + done;
     const percent = Math.floor(100 * all / total);
     if (percent <= this.#percent) return;
-    this.#process.stderr.offer(`\r  ${percent} %`);
+    this.process.stderr.offer(`\r  ${percent} %`);
     this.#percent = percent;
   }
 
   /** Removes the line. */
   clear(): void {
-    if (this.#percent >= 0) this.#process.stderr.offer("\r\u001b[K");
+    if (this.#percent >= 0) this.process.stderr.offer("\r\u001b[K");
     this.#percent = -1;
   }
 

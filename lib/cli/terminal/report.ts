@@ -44,15 +44,12 @@ export function renderReport(
 }
 
 class ReportText {
-  readonly #look: Look;
-  readonly #view: ReportView;
-  readonly #verbose: boolean;
   readonly #paint: Paint;
 
-  constructor(look: Look, { view = "update", verbose = false }: ReportDetail) {
-    this.#look = look;
-    this.#view = view;
-    this.#verbose = verbose;
+  constructor(
+    private readonly look: Look,
+    private readonly detail: ReportDetail,
+  ) {
     this.#paint = painter(look.colour);
   }
 
@@ -64,7 +61,7 @@ class ReportText {
       this.#timeline(report),
       this.#memory(report),
       this.#comparisons(report.before_after ?? []),
-      report.outcome === "refused" && !this.#verbose
+      report.outcome === "refused" && !this.detail.verbose
         ? ""
         : this.#commandChanges(report.command_changes),
       this.#checks(report.checks),
@@ -82,9 +79,9 @@ class ReportText {
 
   #timeline(report: Report): string {
     const { outcome, downtime_ms: downtime } = report;
-    const isIdle = this.#view === "check" || outcome === "up-to-date" ||
+    const isIdle = this.detail.view === "check" || outcome === "up-to-date" ||
       outcome === "refused" && downtime === null;
-    return isIdle ? "" : renderTimeline(report, this.#look);
+    return isIdle ? "" : renderTimeline(report, this.look);
   }
 
   #memory({ ram, mode, outcome }: Report): string {
@@ -97,7 +94,7 @@ class ReportText {
   /** Values before and after; the mark shows whether they differ. */
   #comparisons(rows: readonly Comparison[]): string {
     if (rows.length === 0) return "";
-    const changed = this.#look.unicode ? "→" : ">";
+    const changed = this.look.unicode ? "→" : ">";
     const [head = [], ...lines] = aligned([
       ["", "before", " ", "after"],
       ...rows.map(({ what, before, after }) => [
@@ -128,7 +125,7 @@ class ReportText {
   #checks(checks: readonly Check[]): string {
     if (checks.length === 0) return "";
     const shown = checks.filter(({ verdict }) =>
-      verdict === "warn" || this.#verbose && verdict !== "refuse"
+      verdict === "warn" || this.detail.verbose && verdict !== "refuse"
     );
     return [
       `checks: ${tallyChecks(checks)}`,
@@ -165,7 +162,7 @@ class ReportText {
 
   /** A paragraph whose first word has its own tone. */
   #led(lead: string, tone: Tone, text: string, indent = 2): string {
-    const { width } = this.#look;
+    const { width } = this.look;
     const rest = wrap(text, { width, lead: unicodeWidth(lead) + 1, indent });
     return `${this.#paint(lead, tone)} ${rest}`;
   }

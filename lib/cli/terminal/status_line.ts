@@ -3,15 +3,12 @@ import { cut } from "../wording/columns.ts";
 
 /** One line on standard error that is overwritten. */
 export class StatusLine {
-  readonly #process: CliProcess;
   #shown = false;
 
-  constructor(process: CliProcess) {
-    this.#process = process;
-  }
+  constructor(private readonly process: CliProcess) {}
 
   show(text: string): void {
-    const { stderr, look } = this.#process;
+    const { stderr, look } = this.process;
     if (!stderr.canOverwrite) return;
     this.clear();
     stderr.offer(cut(`  ${text}`, look.width - 1));
@@ -19,7 +16,7 @@ export class StatusLine {
   }
 
   clear(): void {
-    if (this.#shown) this.#process.stderr.offer("\r\u001b[K");
+    if (this.#shown) this.process.stderr.offer("\r\u001b[K");
     this.#shown = false;
   }
 }

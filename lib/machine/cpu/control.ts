@@ -9,7 +9,7 @@ import {
   MSTATUS,
 } from "./csr.ts";
 import { highHalf, lowHalf, withHigh, withLow } from "./halves.ts";
-import type { TrapState } from "./state.ts";
+import { resetTrap, type TrapState } from "./state.ts";
 
 const VECTORED = 1;
 
@@ -35,29 +35,13 @@ const TRAP_REGISTERS: ReadonlyMap<number, TrapRegister> = new Map([
   [CSR.mtval, { name: "mtval", legal: (value) => value >>> 0 }],
 ]);
 
-/** The trap registers after reset. */
-export function resetTrap(): TrapState {
-  return {
-    mstatus: MSTATUS.MPP,
-    mie: 0,
-    mtvec: 0,
-    mscratch: 0,
-    mepc: 0,
-    mcause: 0,
-    mtval: 0,
-  };
-}
-
 /** Control and status registers of a hart; enters and leaves traps. */
 export class ControlRegisters {
   trap: TrapState = resetTrap();
   cycles = 0n;
   instret = 0n;
-  readonly #bus: HartBus;
 
-  constructor(bus: HartBus) {
-    this.#bus = bus;
-  }
+  constructor(private readonly bus: HartBus) {}
 
   /** Advances the counters; 64 bits, wrapping. */
   count(executed: number, retired: number): void {
@@ -67,13 +51,13 @@ export class ControlRegisters {
 
   /** True if an enabled interrupt is pending, regardless of mstatus.MIE. */
   get wakeUp(): boolean {
-    return (this.#bus.interrupts() & this.trap.mie) !== 0;
+    return (this.bus.interrupts() & this.trap.mie) !== 0;
   }
 
   /** Cause of the interrupt to take; undefined if there is none. */
   interruptToTake(): number | undefined {
     if ((this.trap.mstatus & MSTATUS.MIE) === 0) return undefined;
-    const pending = this.#bus.interrupts() & this.trap.mie;
+    const pending = this.bus.interrupts() & this.trap.mie;
     if (pending === 0) return undefined;
     for (
       const line of [INTERRUPT.external, INTERRUPT.software, INTERRUPT.timer]
@@ -124,7 +108,7 @@ export class ControlRegisters {
       case CSR.misa:
         return MISA;
       case CSR.mip:
-        return this.#bus.interrupts();
+        return this.bus.interrupts();
       case CSR.mcycle:
       case CSR.cycle:
         return lowHalf(this.cycles);
@@ -138,9 +122,9 @@ export class ControlRegisters {
       case CSR.instreth:
         return highHalf(this.instret);
       case CSR.time:
-        return lowHalf(this.#bus.time());
+        return lowHalf(this.bus.time());
       case CSR.timeh:
-        return highHalf(this.#bus.time());
+        return highHalf(this.bus.time());
       case CSR.mstatush:
       case CSR.mvendorid:
       case CSR.marchid:

@@ -27,9 +27,9 @@ import {
   multiplyDivide,
 } from "./arithmetic.ts";
 import { type HartBus, MAXIMUM_RAM, RAM_BASE, type Width } from "./bus.ts";
-import { ControlRegisters, resetTrap } from "./control.ts";
+import { ControlRegisters } from "./control.ts";
 import { CAUSE } from "./csr.ts";
-import type { HartState } from "./state.ts";
+import { type HartState, resetTrap } from "./state.ts";
 
 /** Why a slice ended. */
 export type StopReason = "budget" | "wfi" | "halt";

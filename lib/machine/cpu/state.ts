@@ -1,6 +1,7 @@
 import {
   array,
   bool,
+  initialValue,
   struct,
   u32,
   u64,
@@ -32,6 +33,11 @@ const trapState = vmstate("cpu/trap", { version: 1 }, {
 });
 
 export type TrapState = Value<typeof trapState>;
+
+/** The trap registers after reset. */
+export function resetTrap(): TrapState {
+  return { ...initialValue(trapState), mstatus: MSTATUS.MPP };
+}
 
 /** The word that LR reserved; sent while it is reserved. */
 const reservationState = vmstate("cpu/reservation", { version: 1 }, {

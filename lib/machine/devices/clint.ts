@@ -22,12 +22,13 @@ import {
 import {
   bool,
   i64,
+  initialValue,
   timer,
   u64,
   type Value,
   vmstate,
 } from "../../vmstate/mod.ts";
-import type { Clock, Device, TimedDevice } from "./device.ts";
+import { type Clock, type Device, StatefulDevice } from "./device.ts";
 import { TICKS_A_SECOND } from "./memory_map.ts";
 
 const NANOSECONDS_A_TICK = BigInt(1e9 / TICKS_A_SECOND);
@@ -69,65 +70,43 @@ function deadlineOf(mtimecmp: bigint, timeBase: bigint): bigint | null {
   return deadline >= 0n && deadline <= LAST_DEADLINE ? deadline : null;
 }
 
-export class Clint implements Device, TimedDevice {
-  readonly #clock: Clock;
-  #msip = false;
-  #mtimecmp = NEVER;
-  #timeBase = 0n;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
+export class Clint extends StatefulDevice<ClintState> implements Device {
+  constructor(private readonly clock: Clock) {
+    super(() => ({ ...initialValue(clintState), mtimecmp: NEVER }));
   }
 
   /** Ticks of 100 ns, 64 bits. */
   get mtime(): bigint {
-    const ticks = this.#clock() / NANOSECONDS_A_TICK;
-    return BigInt.asUintN(64, ticks + this.#timeBase);
+    const ticks = this.clock() / NANOSECONDS_A_TICK;
+    return BigInt.asUintN(64, ticks + this.state.timeBase);
   }
 
   get softwareInterrupt(): boolean {
-    return this.#msip;
+    return this.state.msip;
   }
 
   get timerInterrupt(): boolean {
-    return this.mtime >= this.#mtimecmp;
+    return this.mtime >= this.state.mtimecmp;
   }
 
-  nextDeadline(): bigint | null {
+  override nextDeadline(): bigint | null {
     if (this.timerInterrupt) return null;
-    return deadlineOf(this.#mtimecmp, this.#timeBase);
+    return deadlineOf(this.state.mtimecmp, this.state.timeBase);
   }
 
-  reset(): void {
-    this.#msip = false;
-    this.#mtimecmp = NEVER;
-    this.#timeBase = 0n;
-  }
-
-  snapshot(): ClintState {
-    return {
-      msip: this.#msip,
-      mtimecmp: this.#mtimecmp,
-      timeBase: this.#timeBase,
-      deadline: this.nextDeadline(),
-    };
-  }
-
-  restore(state: ClintState): void {
-    this.#msip = state.msip;
-    this.#mtimecmp = state.mtimecmp;
-    this.#timeBase = state.timeBase;
+  override snapshot(): ClintState {
+    return { ...this.state, deadline: this.nextDeadline() };
   }
 
   read(offset: number, width: Width): number | undefined {
     if (width !== 4) return undefined;
     switch (offset) {
       case CLINT_REGISTER.msip:
-        return this.#msip ? 1 : 0;
+        return this.state.msip ? 1 : 0;
       case CLINT_REGISTER.mtimecmp:
-        return lowHalf(this.#mtimecmp);
+        return lowHalf(this.state.mtimecmp);
       case CLINT_REGISTER.mtimecmpHigh:
-        return highHalf(this.#mtimecmp);
+        return highHalf(this.state.mtimecmp);
       case CLINT_REGISTER.mtime:
         return lowHalf(this.mtime);
       case CLINT_REGISTER.mtimeHigh:
@@ -141,13 +120,13 @@ export class Clint implements Device, TimedDevice {
     if (width !== 4) return false;
     switch (offset) {
       case CLINT_REGISTER.msip:
-        this.#msip = (value & 1) !== 0;
+        this.state.msip = (value & 1) !== 0;
         break;
       case CLINT_REGISTER.mtimecmp:
-        this.#mtimecmp = withLow(this.#mtimecmp, value);
+        this.state.mtimecmp = withLow(this.state.mtimecmp, value);
         break;
       case CLINT_REGISTER.mtimecmpHigh:
-        this.#mtimecmp = withHigh(this.#mtimecmp, value);
+        this.state.mtimecmp = withHigh(this.state.mtimecmp, value);
         break;
       case CLINT_REGISTER.mtime:
         this.#setTime(withLow(this.mtime, value));
@@ -160,7 +139,7 @@ export class Clint implements Device, TimedDevice {
   }
 
   #setTime(mtime: bigint): void {
-    const ticks = this.#clock() / NANOSECONDS_A_TICK;
-    this.#timeBase = BigInt.asIntN(64, mtime - ticks);
+    const ticks = this.clock() / NANOSECONDS_A_TICK;
+    this.state.timeBase = BigInt.asIntN(64, mtime - ticks);
   }
 }

@@ -20,8 +20,31 @@ export interface Device {
 /** Guest time in ns; stops while the VM is stopped. */
 export type Clock = () => bigint;
 
-/** A device with deadlines. */
-export interface TimedDevice {
+/** A device whose state is one value, as in the stream. */
+export abstract class StatefulDevice<V extends object> {
+  protected state: V;
+
+  /** @param initial makes the state after reset */
+  constructor(private readonly initial: () => V) {
+    this.state = initial();
+  }
+
+  reset(): void {
+    this.state = this.initial();
+  }
+
+  /** A copy of the state; what is due is done before. */
+  snapshot(): V {
+    this.nextDeadline();
+    return structuredClone(this.state);
+  }
+
+  restore(state: V): void {
+    this.state = structuredClone(state);
+  }
+
   /** Guest time of its next deadline; null if there is none. */
-  nextDeadline(): bigint | null;
+  nextDeadline(): bigint | null {
+    return null;
+  }
 }

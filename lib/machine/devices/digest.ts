@@ -28,6 +28,7 @@ import {
 } from "../cpu/mod.ts";
 import {
   bool,
+  initialValue,
   struct,
   timer,
   u32,
@@ -36,7 +37,7 @@ import {
   varray,
   vmstate,
 } from "../../vmstate/mod.ts";
-import type { Clock, Device, TimedDevice } from "./device.ts";
+import { type Clock, type Device, StatefulDevice } from "./device.ts";
 
 /** Size of the queue, including the current request. */
 export const DIGEST_QUEUE = 8;
@@ -58,12 +59,8 @@ export const DIGEST_REGISTER = {
   completed: 0x14,
 } as const;
 
-/** The registers that hold what is written to them. */
-const OPERANDS: ReadonlyMap<number, "address" | "length" | "result"> = new Map([
-  [DIGEST_REGISTER.address, "address"],
-  [DIGEST_REGISTER.length, "length"],
-  [DIGEST_REGISTER.result, "result"],
-]);
+/** The registers that hold what is written to them, in order. */
+const OPERANDS = ["address", "length", "result"] as const;
 
 /** Bits of the status register. */
 export const DIGEST_STATUS = {
@@ -113,96 +110,56 @@ export const digestState = vmstate("digest", { version: 1 }, {
 
 export type DigestState = Value<typeof digestState>;
 
-function resetState(): DigestState {
-  return {
-    address: 0,
-    length: 0,
-    result: 0,
-    completed: 0,
-    interrupt: false,
-    error: false,
-    requestCount: 0,
-    requests: [],
-    deadline: null,
-  };
-}
-
-export class DigestEngine implements Device, TimedDevice {
-  readonly #clock: Clock;
+export class DigestEngine extends StatefulDevice<DigestState>
+  implements Device {
   readonly #ram: DataView;
-  #state = resetState();
 
-  constructor(clock: Clock, ram: Uint8Array) {
-    this.#clock = clock;
+  constructor(private readonly clock: Clock, ram: Uint8Array) {
+    super(() => initialValue(digestState));
     this.#ram = new DataView(ram.buffer, ram.byteOffset, ram.length);
   }
 
   /** True until the guest clears it. */
   get interrupt(): boolean {
     this.#work();
-    return this.#state.interrupt;
+    return this.state.interrupt;
   }
 
-  nextDeadline(): bigint | null {
+  override nextDeadline(): bigint | null {
     this.#work();
-    return this.#state.deadline;
-  }
-
-  reset(): void {
-    this.#state = resetState();
-  }
-
-  snapshot(): DigestState {
-    this.#work();
-    return structuredClone(this.#state);
-  }
-
-  restore(state: DigestState): void {
-    this.#state = structuredClone(state);
+    return this.state.deadline;
   }
 
   read(offset: number, width: Width): number | undefined {
     if (width !== 4) return undefined;
     this.#work();
-    const operand = OPERANDS.get(offset);
-    if (operand !== undefined) return this.#state[operand];
-    switch (offset) {
-      case DIGEST_REGISTER.status:
-        return this.#status();
-      case DIGEST_REGISTER.completed:
-        return this.#state.completed;
-      default:
-        return 0;
-    }
+    const operand = OPERANDS[offset / 4];
+    if (operand !== undefined) return this.state[operand];
+    if (offset === DIGEST_REGISTER.status) return this.#status();
+    return offset === DIGEST_REGISTER.completed ? this.state.completed : 0;
   }
 
   write(offset: number, width: Width, value: number): boolean {
     if (width !== 4) return false;
     this.#work();
-    const operand = OPERANDS.get(offset);
-    if (operand !== undefined) this.#state[operand] = value >>> 0;
-    switch (offset) {
-      case DIGEST_REGISTER.submit:
-        this.#submit();
-        break;
-      case DIGEST_REGISTER.status:
-        if ((value & DIGEST_STATUS.interrupt) !== 0) {
-          this.#state.interrupt = false;
-        }
-        if ((value & DIGEST_STATUS.error) !== 0) this.#state.error = false;
-        break;
+    const operand = OPERANDS[offset / 4];
+    if (operand !== undefined) this.state[operand] = value >>> 0;
+    if (offset === DIGEST_REGISTER.submit) this.#submit();
+    if (offset === DIGEST_REGISTER.status) {
+      if ((value & DIGEST_STATUS.interrupt) !== 0) this.state.interrupt = false;
+      if ((value & DIGEST_STATUS.error) !== 0) this.state.error = false;
     }
     return true;
   }
 
   #status(): number {
-    const { requestCount, interrupt, error } = this.#state;
+    const { requestCount, interrupt, error } = this.state;
     return requestCount | (interrupt ? DIGEST_STATUS.interrupt : 0) |
       (error ? DIGEST_STATUS.error : 0);
   }
 
   #submit(): void {
-    const { address, length, result, requests } = this.#state;
+    const { address, length, result, requests } = this.state;
     const request = { address, length, result };
     const isAligned = ((address | length | result) & 3) === 0;
     if (
@@ -213,8 +170,8 @@ export class DigestEngine implements Device, TimedDevice {
       return;
     }
     requests.push(request);
-    this.#state.requestCount = requests.length;
-    if (requests.length === 1) this.#begin(this.#clock());
+    this.state.requestCount = requests.length;
+    if (requests.length === 1) this.#begin(this.clock());
   }
 
   #isInRam({ address, length, result }: DigestRequest): boolean {
@@ -224,22 +181,22 @@ export class DigestEngine implements Device, TimedDevice {
   }
 
   #fail(): void {
-    this.#state.error = true;
-    this.#state.interrupt = true;
+    this.state.error = true;
+    this.state.interrupt = true;
   }
 
   /** Starts the first request, if there is one. */
   #begin(now: bigint): void {
-    const [first] = this.#state.requests;
-    this.#state.deadline = first === undefined
+    const [first] = this.state.requests;
+    this.state.deadline = first === undefined
       ? null
       : now + BigInt(first.length) * NANOSECONDS_A_BYTE;
   }
 
   /** Completes the requests that are due. */
   #work(): void {
-    const state = this.#state;
-    while (state.deadline !== null && state.deadline <= this.#clock()) {
+    const state = this.state;
+    while (state.deadline !== null && state.deadline <= this.clock()) {
       const request = state.requests.shift();
       state.requestCount = state.requests.length;
       if (request !== undefined) this.#complete(request);
@@ -256,8 +213,8 @@ export class DigestEngine implements Device, TimedDevice {
     const { address, length, result } = request;
     const value = digestOf(this.#ram, address - RAM_BASE, length);
     this.#ram.setInt32(result - RAM_BASE, value, true);
-    this.#state.completed = (this.#state.completed + 1) >>> 0;
-    this.#state.interrupt = true;
+    this.state.completed = (this.state.completed + 1) >>> 0;
+    this.state.interrupt = true;
   }
 }
 

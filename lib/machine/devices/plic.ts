@@ -17,8 +17,14 @@
  */
 
 import { requireAtMost, requireClear, type Width } from "../cpu/mod.ts";
-import { array, u32, type Value, vmstate } from "../../vmstate/mod.ts";
-import type { Device } from "./device.ts";
+import {
+  array,
+  initialValue,
+  u32,
+  type Value,
+  vmstate,
+} from "../../vmstate/mod.ts";
+import { type Device, StatefulDevice } from "./device.ts";
 
 /** Sources 1 to 7; 0 means "none". */
 const PLIC_SOURCES = 8;
@@ -56,22 +62,14 @@ export const plicState = vmstate("plic", { version: 1 }, {
 
 export type PlicState = Value<typeof plicState>;
 
-function resetState(): PlicState {
-  return {
-    priority: new Array<number>(PLIC_SOURCES).fill(0),
-    pending: 0,
-    inService: 0,
-    enabled: 0,
-    threshold: 0,
-  };
-}
-
-export class Plic implements Device {
-  #state = resetState();
+export class Plic extends StatefulDevice<PlicState> implements Device {
+  constructor() {
+    super(() => initialValue(plicState));
+  }
 
   /** Samples the lines, one bit per source. */
   raise(lines: number): void {
-    this.#state.pending |= lines & SOURCE_BITS & ~this.#state.inService;
+    this.state.pending |= lines & SOURCE_BITS & ~this.state.inService;
   }
 
   /** True while a source can be claimed. */
@@ -79,31 +77,19 @@ export class Plic implements Device {
     return this.#best() !== 0;
   }
 
-  reset(): void {
-    this.#state = resetState();
-  }
-
-  snapshot(): PlicState {
-    return structuredClone(this.#state);
-  }
-
-  restore(state: PlicState): void {
-    this.#state = structuredClone(state);
-  }
-
   read(offset: number, width: Width): number | undefined {
     if (width !== 4) return undefined;
     switch (offset) {
       case PLIC_REGISTER.pending:
-        return this.#state.pending;
+        return this.state.pending;
       case PLIC_REGISTER.enabled:
-        return this.#state.enabled;
+        return this.state.enabled;
       case PLIC_REGISTER.threshold:
-        return this.#state.threshold;
+        return this.state.threshold;
       case PLIC_REGISTER.claim:
         return this.#claim();
       default:
-        return this.#state.priority[offset / 4] ?? 0;
+        return this.state.priority[offset / 4] ?? 0;
     }
   }
 
@@ -113,10 +99,10 @@ export class Plic implements Device {
       case PLIC_REGISTER.pending:
         break;
       case PLIC_REGISTER.enabled:
-        this.#state.enabled = value & SOURCE_BITS;
+        this.state.enabled = value & SOURCE_BITS;
         break;
       case PLIC_REGISTER.threshold:
-        this.#state.threshold = value & MAXIMUM_PRIORITY;
+        this.state.threshold = value & MAXIMUM_PRIORITY;
         break;
       case PLIC_REGISTER.claim:
         this.#complete(value);
@@ -129,16 +115,16 @@ export class Plic implements Device {
 
   #setPriority(source: number, value: number): void {
     if (source > 0 && source < PLIC_SOURCES) {
-      this.#state.priority[source] = value;
+      this.state.priority[source] = value;
     }
   }
 
   /** The source with the highest priority, the lowest of equal ones; 0 for none. */
   #best(): number {
     let best = 0;
-    let highest = this.#state.threshold;
-    const candidates = this.#state.pending & this.#state.enabled;
-    for (const [source, priority] of this.#state.priority.entries()) {
+    let highest = this.state.threshold;
+    const candidates = this.state.pending & this.state.enabled;
+    for (const [source, priority] of this.state.priority.entries()) {
       if ((candidates & 1 << source) !== 0 && priority > highest) {
         best = source;
         highest = priority;
@@ -150,14 +136,14 @@ export class Plic implements Device {
   #claim(): number {
     const source = this.#best();
     if (source === 0) return 0;
-    this.#state.pending &= ~(1 << source);
-    this.#state.inService |= 1 << source;
+    this.state.pending &= ~(1 << source);
+    this.state.inService |= 1 << source;
     return source;
   }
 
   #complete(source: number): void {
     if (source > 0 && source < PLIC_SOURCES) {
-      this.#state.inService &= ~(1 << source);
+      this.state.inService &= ~(1 << source);
     }
   }
 }

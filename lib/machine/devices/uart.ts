@@ -29,6 +29,7 @@ import {
 } from "../cpu/mod.ts";
 import {
   bool,
+  initialValue,
   timer,
   u16,
   u8,
@@ -36,7 +37,7 @@ import {
   varray,
   vmstate,
 } from "../../vmstate/mod.ts";
-import type { Clock, Device, TimedDevice } from "./device.ts";
+import { type Clock, type Device, StatefulDevice } from "./device.ts";
 
 /** Offsets of the registers. */
 export const UART_REGISTER = {
@@ -79,11 +80,7 @@ const TIMEOUT_NANOSECONDS = BigInt(Math.round(4 * 10 * 1e9 / 115_200));
 const FIFO_DEPTH = 16;
 
 /** Writable bits of the registers. */
-const UART_BITS = {
-  ier: 0x0f,
-  fcr: 0xc1,
-  mcr: 0x1f,
-} as const;
+const UART_BITS = { ier: 0x0f, fcr: 0xc1, mcr: 0x1f } as const;
 
 /** Set in FCR while the FIFO is on; without the FIFO there is one character. */
 const FIFO_ENABLED = 0x01;
@@ -141,38 +138,18 @@ export const uartState = vmstate("uart", { version: 1 }, {
 export type UartState = Value<typeof uartState>;
 type UartTimeout = Value<typeof uartTimeoutState>;
 
-function resetState(): UartState {
-  return {
-    divisor: 1,
-    ier: 0,
-    fcr: 0,
-    lcr: 3,
-    mcr: 0,
-    scr: 0,
-    overrun: false,
-    transmitted: false,
-    rxCount: 0,
-    rx: [],
-  };
-}
-
-export class Uart implements Device, TimedDevice {
-  readonly #clock: Clock;
-  readonly #send: (byte: number) => void;
-  #state = resetState();
-
+export class Uart extends StatefulDevice<UartState> implements Device {
   constructor(
-    clock: Clock,
+    private readonly clock: Clock,
     /** Receives each byte that the guest sends. */
-    send: (byte: number) => void,
+    private readonly send: (byte: number) => void,
   ) {
-    this.#clock = clock;
-    this.#send = send;
+    super(() => ({ ...initialValue(uartState), divisor: 1, lcr: 3 }));
   }
 
   /** Free characters of the FIFO. */
   get room(): number {
-    return this.#depth - this.#state.rxCount;
+    return this.#depth - this.state.rxCount;
   }
 
   /**
@@ -182,10 +159,10 @@ export class Uart implements Device, TimedDevice {
    */
   receive(byte: number): boolean {
     if (this.room <= 0) {
-      this.#state.overrun = true;
+      this.state.overrun = true;
       return false;
     }
-    this.#state.rx.push(byte & 0xff);
+    this.state.rx.push(byte & 0xff);
     this.#rxChanged();
     return true;
   }
@@ -195,26 +172,13 @@ export class Uart implements Device, TimedDevice {
     return this.#source() !== IIR.none;
   }
 
-  nextDeadline(): bigint | null {
+  override nextDeadline(): bigint | null {
     return this.#timeout()?.deadline ?? null;
-  }
-
-  reset(): void {
-    this.#state = resetState();
-  }
-
-  snapshot(): UartState {
-    this.#timeout();
-    return structuredClone(this.#state);
-  }
-
-  restore(state: UartState): void {
-    this.#state = structuredClone(state);
   }
 
   read(offset: number, width: Width): number | undefined {
     if (width !== 1) return undefined;
-    const state = this.#state;
+    const state = this.state;
     const latch = (state.lcr & DIVISOR_LATCH) !== 0;
     switch (offset) {
       case UART_REGISTER.data:
@@ -238,7 +202,7 @@ export class Uart implements Device, TimedDevice {
 
   write(offset: number, width: Width, value: number): boolean {
     if (width !== 1) return false;
-    const state = this.#state;
+    const state = this.state;
     const byte = value & 0xff;
     const latch = (state.lcr & DIVISOR_LATCH) !== 0;
     switch (offset) {
@@ -267,7 +231,7 @@ export class Uart implements Device, TimedDevice {
   }
 
   get #isFifo(): boolean {
-    return (this.#state.fcr & FIFO_ENABLED) !== 0;
+    return (this.state.fcr & FIFO_ENABLED) !== 0;
   }
 
   get #depth(): number {
@@ -275,37 +239,37 @@ export class Uart implements Device, TimedDevice {
   }
 
   get #isLoopback(): boolean {
-    return (this.#state.mcr & LOOPBACK) !== 0;
+    return (this.state.mcr & LOOPBACK) !== 0;
   }
 
   /** The trigger level of the receiver. */
   get #trigger(): number {
-    return this.#isFifo ? TRIGGER_LEVELS[this.#state.fcr >> 6] ?? 1 : 1;
+    return this.#isFifo ? TRIGGER_LEVELS[this.state.fcr >> 6] ?? 1 : 1;
   }
 
   /** Restarts the timeout after a character was received or read. */
   #rxChanged(): void {
-    const state = this.#state;
+    const state = this.state;
     state.rxCount = state.rx.length;
     if (!this.#isFifo || state.rxCount === 0) {
       delete state.timeout;
       return;
     }
     const wait = TIMEOUT_NANOSECONDS * BigInt(Math.max(1, state.divisor));
-    state.timeout = { pending: false, deadline: this.#clock() + wait };
+    state.timeout = { pending: false, deadline: this.clock() + wait };
   }
 
   /** The state of the timeout. */
   #timeout(): UartTimeout | undefined {
-    const { timeout } = this.#state;
+    const { timeout } = this.state;
     const deadline = timeout?.deadline ?? null;
     if (timeout === undefined || deadline === null) return timeout;
-    if (this.#clock() < deadline) return timeout;
-    return this.#state.timeout = { pending: true, deadline: null };
+    if (this.clock() < deadline) return timeout;
+    return this.state.timeout = { pending: true, deadline: null };
   }
 
   #source(): number {
-    const { ier, overrun, rxCount, transmitted } = this.#state;
+    const { ier, overrun, rxCount, transmitted } = this.state;
     if ((ier & UART_ENABLE.lineStatus) !== 0 && overrun) return IIR.lineStatus;
     if ((ier & UART_ENABLE.received) !== 0) {
       if (rxCount >= this.#trigger) return IIR.received;
@@ -319,43 +283,43 @@ export class Uart implements Device, TimedDevice {
 
   #identify(): number {
     const source = this.#source();
-    if (source === IIR.transmitted) this.#state.transmitted = false;
+    if (source === IIR.transmitted) this.state.transmitted = false;
     return source | (this.#isFifo ? IIR.fifoEnabled : 0);
   }
 
   #takeReceived(): number {
-    const byte = this.#state.rx.shift();
+    const byte = this.state.rx.shift();
     if (byte === undefined) return 0;
     this.#rxChanged();
     return byte;
   }
 
   #takeLineStatus(): number {
-    const { rxCount, overrun } = this.#state;
-    this.#state.overrun = false;
+    const { rxCount, overrun } = this.state;
+    this.state.overrun = false;
     return LSR.transmitterEmpty | (rxCount > 0 ? LSR.dataReady : 0) |
       (overrun ? LSR.overrun : 0);
   }
 
   #transmit(byte: number): void {
     if (this.#isLoopback) this.receive(byte);
-    else this.#send(byte);
-    this.#state.transmitted = true;
+    else this.send(byte);
+    this.state.transmitted = true;
   }
 
   /** Enabling the transmitter's interrupt raises it, as it is empty. */
   #enable(ier: number): void {
-    const risen = ier & ~this.#state.ier;
-    if ((risen & UART_ENABLE.transmitted) !== 0) this.#state.transmitted = true;
-    this.#state.ier = ier;
+    const risen = ier & ~this.state.ier;
+    if ((risen & UART_ENABLE.transmitted) !== 0) this.state.transmitted = true;
+    this.state.ier = ier;
   }
 
   /** Turning the FIFO on or off clears it, as does the clear bit. */
   #controlFifo(byte: number): void {
-    const turns = ((byte ^ this.#state.fcr) & FIFO_ENABLED) !== 0;
-    this.#state.fcr = (byte & FIFO_ENABLED) !== 0 ? byte & UART_BITS.fcr : 0;
+    const turns = ((byte ^ this.state.fcr) & FIFO_ENABLED) !== 0;
+    this.state.fcr = (byte & FIFO_ENABLED) !== 0 ? byte & UART_BITS.fcr : 0;
     if (!turns && (byte & CLEAR_RECEIVER) === 0) return;
-    this.#state.rx = [];
+    this.state.rx = [];
     this.#rxChanged();
   }
 }

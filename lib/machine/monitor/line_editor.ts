@@ -37,8 +37,6 @@ const NEXT_ROW = "\r\n";
 
 /** Edits the lines after a prompt. */
 export class LineEditor {
-  readonly #prompt: string;
-  readonly #columns: () => number;
   readonly #history: string[] = [];
   /** Which line of the history is edited; its length for a new one. */
   #recalled = 0;
@@ -49,10 +47,10 @@ export class LineEditor {
   #sequence = "";
 
   /** @param columns the width of the terminal */
-  constructor(prompt: string, columns: () => number) {
-    this.#prompt = prompt;
-    this.#columns = columns;
-  }
+  constructor(
+    private readonly prompt: string,
+    private readonly columns: () => number,
+  ) {}
 
   /** Takes one character of the input. */
   take(character: string): Edited {
@@ -118,8 +116,8 @@ export class LineEditor {
     this.#line = this.#line.toSpliced(this.#cursor, 0, character);
     this.#cursor++;
     if (!isAtEnd) return this.#draw();
-    const end = this.#prompt.length + this.#line.length;
-    if (end % this.#columns() !== 0) return { echo: character };
+    const end = this.prompt.length + this.#line.length;
+    if (end % this.columns() !== 0) return { echo: character };
     this.#row++;
     return { echo: `${character}${NEXT_ROW}` };
   }
@@ -149,10 +147,10 @@ export class LineEditor {
 
   /** Draws the prompt and the line again, over what is there. */
   #draw(): Edited {
-    const columns = this.#columns();
-    const text = this.#prompt + this.#line.join("");
-    const end = this.#prompt.length + this.#line.length;
-    const cursor = this.#prompt.length + this.#cursor;
+    const columns = this.columns();
+    const text = this.prompt + this.#line.join("");
+    const end = this.prompt.length + this.#line.length;
+    const cursor = this.prompt.length + this.#cursor;
     const row = Math.floor(cursor / columns);
     const echo = [
       up(this.#row),
