@@ -137,30 +137,28 @@ function hasEnded(child: Child): boolean {
 
 /** The output of a program, up to a limit. */
 class Said {
-  readonly #reader: Fd;
-  readonly #maximum: number;
   readonly #decoder = new TextDecoder();
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
   text = "";
   ended = false;
 
-  constructor(reader: Fd, maximum: number) {
-    this.#reader = reader;
-    this.#maximum = maximum;
-  }
+  constructor(
+    private readonly reader: Fd,
+    private readonly maximum: number,
+  ) {}
 
   get number(): number {
-    return this.#reader.number;
+    return this.reader.number;
   }
 
   get tooLong(): boolean {
-    return this.text.length > this.#maximum;
+    return this.text.length > this.maximum;
   }
 
   /** Reads what is available. */
   readOn(): void {
     while (!this.tooLong && !this.ended) {
-      const read = () => this.#reader.read(this.#chunk);
+      const read = () => this.reader.read(this.#chunk);
       const count = ifPossible(read, "EAGAIN");
       if (count === undefined) return;
       this.ended = count === 0;

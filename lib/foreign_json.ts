@@ -45,35 +45,28 @@ export class ForeignJson {
 
   text(object: ForeignObject, key: string): string {
     const value = object[key];
-    if (typeof value !== "string") {
-      throw this.#wrong(object, key, "is not a string");
-    }
-    return value;
+    if (typeof value === "string") return value;
+    throw this.#wrong(object, key, "is not a string");
   }
 
   flag(object: ForeignObject, key: string): boolean {
     const value = object[key];
-    if (typeof value !== "boolean") {
-      throw this.#wrong(object, key, "is not a boolean");
-    }
-    return value;
+    if (typeof value === "boolean") return value;
+    throw this.#wrong(object, key, "is not a boolean");
   }
 
   /** A non-negative integer, such as a size, version or id. */
   count(object: ForeignObject, key: string): number {
     const value = object[key];
-    if (
-      typeof value !== "number" || !Number.isSafeInteger(value) || value < 0
-    ) {
-      throw this.#wrong(object, key, "is not a count");
-    }
-    return value;
+    const isNumber = typeof value === "number";
+    if (isNumber && Number.isSafeInteger(value) && value >= 0) return value;
+    throw this.#wrong(object, key, "is not a count");
   }
 
   object(object: ForeignObject, key: string): ForeignObject {
     const value = object[key];
-    if (!isObject(value)) throw this.#wrong(object, key, "is not an object");
-    return value;
+    if (isObject(value)) return value;
+    throw this.#wrong(object, key, "is not an object");
   }
 
   /** A list of objects. */

@@ -14,14 +14,14 @@ const TESTS = new URL("tests/machine/assembled.json", REPOSITORY);
 
 /** Of the tests that assemble what they run. */
 const TIMEOUT_MS = 300_000;
-const DIGITS_A_LINE = 64;
+const CHARACTERS_A_LINE = 80;
 
 /** The file that holds the guest's image. */
 export function guestImage(): string {
   const source = Deno.readTextFileSync(new URL("guest.s", GUEST));
-  const lines = assemble(source).toHex()
-    .match(new RegExp(`.{1,${DIGITS_A_LINE}}`, "g")) ?? [];
-  return "/** Made from guest.s by `deno task assemble`: its bytes. */\n" +
+  const lines = assemble(source).toBase64()
+    .match(new RegExp(`.{1,${CHARACTERS_A_LINE}}`, "g")) ?? [];
+  return "/** Made from guest.s by `deno task assemble`: its bytes in Base64. */\n" +
     `export const IMAGE = \`\n${lines.join("\n")}\n\`;\n`;
 }
 

@@ -4,7 +4,7 @@ import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 import { repeatsRefusals } from "../wording/refusals.ts";
 import { tallyChecks } from "../wording/tally.ts";
-import { element, type Markup, markup, NOTHING } from "./markup.ts";
+import { element, type Markup, markup, NOTHING, signed } from "./markup.ts";
 import { remedyLine } from "./sections.ts";
 
 type Verdict = Check["verdict"];
@@ -58,9 +58,7 @@ ${checks.map(checkRow)}</tbody>
 
 function checkRow({ id, verdict, detail, remedy }: Check): Markup {
   return markup`<tr class="${verdict}">
-<td class="mark"><span aria-hidden="true">${
-    SIGNS[verdict]
-  }</span> ${verdict}</td>
+<td class="mark">${signed(SIGNS[verdict], verdict)}</td>
 <td><code>${id}</code><p>${detail}</p>${remedyLine(remedy)}</td>
 </tr>
 `;

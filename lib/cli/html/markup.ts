@@ -43,6 +43,11 @@ export function markup(
   return Markup.trusted(result);
 }
 
+/** A word after its sign, which is not read aloud. */
+export function signed(sign: string, word: string): Markup {
+  return markup`<span aria-hidden="true">${sign}</span> ${word}`;
+}
+
 /** An SVG element with attributes; self-closing if it is empty. */
 export function element(
   name: string,

@@ -11,7 +11,7 @@ import {
   VERDICTS,
   vmName,
 } from "../wording/verdict.ts";
-import { type Markup, markup, NOTHING } from "./markup.ts";
+import { type Markup, markup, NOTHING, signed } from "./markup.ts";
 import { timelineStrip } from "./timeline.ts";
 import { MOOD_SIGNS } from "./vm_article.ts";
 
@@ -33,9 +33,7 @@ export function overview(reports: readonly Report[], all: AllReport): Markup {
   const [headline, whole] = [tallyAll(all, worst?.outcome), tallyAll(all)];
   return markup`<article class="${mood} all">
 <h2><span class="who">${count}</span>
-<span class="word"><span aria-hidden="true">${
-    MOOD_SIGNS[mood]
-  }</span> ${headline}</span></h2>
+<span class="word">${signed(MOOD_SIGNS[mood], headline)}</span></h2>
 ${whole === headline ? NOTHING : markup`<p class="lead">${whole}</p>`}
 ${reports.length === 0 ? NOTHING : overviewTable(reports, all)}${
     leftOutSection(all.left_out)
@@ -89,9 +87,9 @@ function row(
   const length = downtime === null ? "–" : formatDuration(downtime);
   return markup`<tr class="${mood}">
 <th scope="row"><a href="#${id}">${vmName(report)}</a>
-<span class="note"><span class="mood"><span aria-hidden="true">${
-    MOOD_SIGNS[mood]
-  }</span> ${word}</span> · ${program}</span></th>
+<span class="note"><span class="mood">${
+    signed(MOOD_SIGNS[mood], word)
+  }</span> · ${program}</span></th>
 <td class="strip">${timelineStrip(later(report, start), total)}</td>
 <td class="figure">${length}</td>
 </tr>

@@ -9,7 +9,7 @@ import type { AllReport } from "../../update/all/all_report.ts";
 import type { ErrorDocument, Report } from "../../update/report/report.ts";
 import { tallyAll, worstFirst } from "../wording/tally.ts";
 import { type ReportView, vmName } from "../wording/verdict.ts";
-import { type Markup, markup, scriptJson } from "./markup.ts";
+import { type Markup, markup, scriptJson, signed } from "./markup.ts";
 import { overview } from "./overview.ts";
 import { errorSection } from "./sections.ts";
 import { STYLES } from "./styles.ts";
@@ -93,7 +93,7 @@ function errorContents({ error }: ErrorDocument): Contents {
   return {
     title: "Not started",
     body: markup`<article class="bad">
-<h2><span class="word"><span aria-hidden="true">✕</span> Not started</span></h2>
+<h2><span class="word">${signed("✕", "Not started")}</span></h2>
 <p class="lead">No VM was touched</p>
 ${errorSection(error)}
 </article>`,

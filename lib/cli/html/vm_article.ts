@@ -3,7 +3,7 @@
 import type { Report } from "../../update/report/report.ts";
 import { mainClause, type Mood, VERDICTS, vmName } from "../wording/verdict.ts";
 import { checksSection } from "./checks.ts";
-import { type Markup, markup, NOTHING } from "./markup.ts";
+import { type Markup, markup, NOTHING, signed } from "./markup.ts";
 import {
   commandSection,
   comparisonSection,
@@ -33,9 +33,7 @@ export function vmArticle(report: Report, id: string): Markup {
   const verdict = word.charAt(0).toUpperCase() + word.slice(1);
   return markup`<article class="${mood}" id="${id}">
 <h2><span class="who">${vmName(report)}</span>
-<span class="word"><span aria-hidden="true">${
-    MOOD_SIGNS[mood]
-  }</span> ${verdict}</span></h2>
+<span class="word">${signed(MOOD_SIGNS[mood], verdict)}</span></h2>
 <p class="lead">${mainClause(report)}</p>
 ${failureSection(report)}
 ${warningsSection(report.warnings)}

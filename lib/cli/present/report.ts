@@ -55,10 +55,11 @@ export async function presentUpdate(
   } finally {
     line.clear();
   }
-  if (json) process.stdout.write(jsonText(report));
-  else {process.stdout.write(
-      renderReport(report, process.look, { view, verbose }),
-    );}
+  process.stdout.write(
+    json
+      ? jsonText(report)
+      : renderReport(report, process.look, { view, verbose }),
+  );
   process.exitCode = exitCodeOf(report.outcome);
   if (file !== undefined) await writePage(process, file, report, view);
   return report;

@@ -3,7 +3,6 @@ import {
   CommandFailure,
   isObject,
   type Json,
-  type JsonObject,
   list,
   oneOf,
   record,
@@ -11,21 +10,27 @@ import {
   unsigned,
 } from "../../qmp/mod.ts";
 
-const file = record({
-  transport: text(),
-  filename: text(),
-  offset: unsigned(),
-});
-const exec = record({ transport: text(), args: list(text()) });
-const rdma = record({ transport: text(), host: text(), port: text() });
-const socket = {
-  fd: record({ transport: text(), type: text(), str: text() }),
-  unix: record({ transport: text(), type: text(), path: text() }),
-  inet: record({ transport: text(), type: text(), host: text(), port: text() }),
-  vsock: record({ transport: text(), type: text(), cid: text(), port: text() }),
+const ADDRESSES = {
+  file: record({
+    transport: oneOf("file"),
+    filename: text(),
+    offset: unsigned(),
+  }),
+  exec: record({ transport: oneOf("exec"), args: list(text()) }),
+  rdma: record({ transport: oneOf("rdma"), host: text(), port: text() }),
+};
+const SOCKETS = {
+  fd: record({ ...socket("fd"), str: text() }),
+  unix: record({ ...socket("unix"), path: text() }),
+  inet: record({ ...socket("inet"), host: text(), port: text() }),
+  vsock: record({ ...socket("vsock"), cid: text(), port: text() }),
 };
 const transport = oneOf("file", "exec", "rdma", "socket");
 const socketType = oneOf("fd", "unix", "inet", "vsock");
+
+function socket<const Type extends string>(type: Type) {
+  return { transport: oneOf("socket"), type: oneOf(type) };
+}
 
 /**
  * Parses QMP's MigrationAddress.
@@ -40,31 +45,11 @@ export function readAddress(value: Json, name: string): MigrationAddress {
     );
   }
   const kind = transport.read(value["transport"] ?? null, `${name}.transport`);
-  switch (kind) {
-    case "file": {
-      const { filename, offset } = file.read(value, name);
-      return { transport: kind, filename, offset: Number(offset) };
-    }
-    case "exec":
-      return { transport: kind, args: exec.read(value, name).args };
-    case "rdma":
-      return { ...rdma.read(value, name), transport: kind };
-    case "socket":
-      return readSocket(value, name);
+  if (kind === "socket") {
+    const type = socketType.read(value["type"] ?? null, `${name}.type`);
+    return SOCKETS[type].read(value, name);
   }
-}
-
-function readSocket(value: JsonObject, name: string): MigrationAddress {
-  const type = socketType.read(value["type"] ?? null, `${name}.type`);
-  const transport = "socket";
-  switch (type) {
-    case "fd":
-      return { ...socket.fd.read(value, name), transport, type };
-    case "unix":
-      return { ...socket.unix.read(value, name), transport, type };
-    case "inet":
-      return { ...socket.inet.read(value, name), transport, type };
-    case "vsock":
-      return { ...socket.vsock.read(value, name), transport, type };
-  }
+  if (kind !== "file") return ADDRESSES[kind].read(value, name);
+  const { offset, ...file } = ADDRESSES.file.read(value, name);
+  return { ...file, offset: Number(offset) };
 }

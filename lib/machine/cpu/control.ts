@@ -35,6 +35,17 @@ const TRAP_REGISTERS: ReadonlyMap<number, TrapRegister> = new Map([
   [CSR.mtval, { name: "mtval", legal: (value) => value >>> 0 }],
 ]);
 
+/** Registers that have no bits here. */
+const { mstatush, mvendorid, marchid, mimpid, mhartid, mconfigptr } = CSR;
+const ZEROS: readonly number[] = [
+  mstatush,
+  mvendorid,
+  marchid,
+  mimpid,
+  mhartid,
+  mconfigptr,
+];
+
 /** Control and status registers of a hart; enters and leaves traps. */
 export class ControlRegisters {
   trap: TrapState = resetTrap();
@@ -125,15 +136,8 @@ export class ControlRegisters {
         return lowHalf(this.bus.time());
       case CSR.timeh:
         return highHalf(this.bus.time());
-      case CSR.mstatush:
-      case CSR.mvendorid:
-      case CSR.marchid:
-      case CSR.mimpid:
-      case CSR.mhartid:
-      case CSR.mconfigptr:
-        return 0;
       default:
-        return undefined;
+        return ZEROS.includes(number) ? 0 : undefined;
     }
   }
 

@@ -320,15 +320,13 @@ function longestCompressed(pageSize: number): number {
 
 /** The kind of page that flags name; undefined if they name none. */
 export function pageKind(flags: number): RamPageRecord["kind"] | undefined {
-  switch (flags & ~RamFlag.CONTINUE) {
+  const kind = flags & ~RamFlag.CONTINUE;
+  switch (kind) {
     case RamFlag.PAGE:
-      return RamFlag.PAGE;
     case RamFlag.ZERO:
-      return RamFlag.ZERO;
     case RamFlag.XBZRLE:
-      return RamFlag.XBZRLE;
     case RamFlag.COMPRESS:
-      return RamFlag.COMPRESS;
+      return kind;
     default:
       return undefined;
   }

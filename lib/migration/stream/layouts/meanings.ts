@@ -19,6 +19,7 @@ export type Meaning =
   /** A register or an address: it is read in hex. */
   | { readonly kind: "hex" };
 
+/** Names by bit or value. */
 type Bits = Readonly<Record<number, string>>;
 
 const FLAGS: ReadonlyMap<string, Bits> = new Map([
@@ -73,23 +74,17 @@ const NUMBER_BITS: Readonly<Record<string, bigint>> = {
   "msi control": 0x7en,
 };
 
-type Values = (value: number) => string | undefined;
-
-function valuesOf(names: Readonly<Record<number, string>>): Values {
-  return (value) => names[value];
-}
-
-const VIRTIO_CAPABILITIES = numbered(`
-  1 common, 2 notify, 3 isr, 4 device, 5 pci, 8 shared memory, 9 vendor
-`);
-
-const NAMES: ReadonlyMap<string, Values> = new Map([
-  ["virtio vector", valuesOf({ 0xffff: "none" })],
-  ["virtio endian", valuesOf({ 1: "little", 2: "big" })],
-  ["virtio capability", valuesOf(VIRTIO_CAPABILITIES)],
-  ["pci vendor", valuesOf(PCI_VENDORS)],
-  ["pci class", (value) => PCI_CLASSES[value] ?? PCI_CLASSES[value & 0xff00]],
-  ["pci header", headerText],
+/** Names of values. */
+const NAMES: ReadonlyMap<string, Bits> = new Map<string, Bits>([
+  ["virtio vector", { 0xffff: "none" }],
+  ["virtio endian", { 1: "little", 2: "big" }],
+  [
+    "virtio capability",
+    numbered(`
+      1 common, 2 notify, 3 isr, 4 device, 5 pci, 8 shared memory, 9 vendor
+    `),
+  ],
+  ["pci vendor", PCI_VENDORS],
 ]);
 
 const HEADERS = ["device", "bridge", "CardBus bridge"];
@@ -122,12 +117,17 @@ export function meaningOf(
     const numbers = NUMBER_BITS[meaning] ?? 0n;
     return { kind: "flags", names: flagsOf(bits, BigInt(value) & ~numbers) };
   }
-  if (meaning === "pci bar") {
-    const name = barText(BigInt(value));
-    return name === undefined ? { kind: "hex" } : { kind: "name", name };
-  }
-  const name = NAMES.get(meaning)?.(Number(value));
+  const name = nameOf(meaning, value);
   return name === undefined ? { kind: "hex" } : { kind: "name", name };
+}
+
+function nameOf(meaning: string, value: number | bigint): string | undefined {
+  if (meaning === "pci bar") return barText(BigInt(value));
+  const number = Number(value);
+  if (meaning === "pci header") return headerText(number);
+  return meaning === "pci class"
+    ? PCI_CLASSES[number] ?? PCI_CLASSES[number & 0xff00]
+    : NAMES.get(meaning)?.[number];
 }
 
 function flagsOf(bits: Bits, value: bigint): string[] {

@@ -169,10 +169,9 @@ function readConsole(reader: LayoutReader, isPacked: boolean): void {
 function readBalloon(reader: LayoutReader): void {
   reader.takeAll("num_pages, actual uint32");
   readAllOf(reader, "virtio-balloon-device/", {
-    "virtio-balloon-device/free-page-report": (sub) =>
-      sub.takeAll("free_page_hint_cmd_id, free_page_hint_status uint32"),
-    "virtio-balloon-device/page-poison": (sub) =>
-      sub.take("poison_val", "uint32:hex"),
+    "virtio-balloon-device/free-page-report":
+      "free_page_hint_cmd_id, free_page_hint_status uint32",
+    "virtio-balloon-device/page-poison": "poison_val uint32:hex",
   });
 }
 

@@ -7,72 +7,62 @@
 
 import { StreamError } from "../../../stream/mod.ts";
 import { RecordType } from "../framing.ts";
-import type { LayoutReader } from "./reader.ts";
+import { type LayoutReader, sizeOf } from "./reader.ts";
 
 /** The tables have an entry for each queue that could be. */
 const QUEUES = 1024;
 
-type Read = (reader: LayoutReader) => void;
+/** A list of fields, or what reads them. */
+type Read = string | ((reader: LayoutReader) => void);
 
 /** How to read the subsections of one owner, by their names. */
 export type SubsectionTable = Readonly<Record<string, Read>>;
 
-const QUEUE = `
+/** Reads a table of queues, each with the fields of a list. */
+function readQueues(reader: LayoutReader, list: string): void {
+  reader.table("queues", QUEUES, sizeOf(list), (queue) => queue.takeAll(list));
+}
+
+const TRANSPORT_QUEUE = `
   enabled bool, descriptors_low, descriptors_high, driver_low, driver_high,
   device_low, device_high uint32:hex
 `;
-const PCI_QUEUE = `num uint16, unused 1 bytes, ${QUEUE}`;
-const MMIO_QUEUE = `num uint16, ${QUEUE}`;
 
-/** @param features the type of the device's features */
 const TRANSPORT: SubsectionTable = {
   "virtio_pci/modern_state": (reader) => {
     reader.takeAll("dfselect, gfselect uint32");
     reader.numbers("guest_features", "uint32:hex", 2);
-    reader.table("queues", QUEUES, 28, (queue) => queue.takeAll(PCI_QUEUE));
+    readQueues(reader, `num uint16, unused 1 bytes, ${TRANSPORT_QUEUE}`);
   },
   "virtio_mmio/state": (reader) => {
     reader.numbers("guest_features", "uint32:hex", 2);
-    reader.table("queues", QUEUES, 27, (queue) => queue.takeAll(MMIO_QUEUE));
+    readQueues(reader, `num uint16, ${TRANSPORT_QUEUE}`);
   },
 };
 
+/** @param features the type of the device's features */
 function common(features: string): SubsectionTable {
   return {
-    "virtio/device_endian": (reader) =>
-      reader.take("device_endian", "uint8:virtio endian"),
-    "virtio/64bit_features": (reader) =>
-      reader.take("guest_features", `uint64:${features}`),
-    "virtio/128bit_features": (reader) =>
-      reader.take("guest_features_high", "uint64:hex"),
+    "virtio/device_endian": "device_endian uint8:virtio endian",
+    "virtio/64bit_features": `guest_features uint64:${features}`,
+    "virtio/128bit_features": "guest_features_high uint64:hex",
     "virtio/virtqueues": (reader) =>
-      reader.table(
-        "queues",
-        QUEUES,
-        16,
-        (queue) => queue.takeAll("driver, device uint64:hex"),
-      ),
-    "virtio/ringsize": (reader) =>
-      reader.table(
-        "queues",
-        QUEUES,
-        4,
-        (queue) => queue.takeAll("num_default uint32"),
-      ),
-    "virtio/broken": (reader) => reader.take("broken", "bool"),
+      readQueues(reader, "driver, device uint64:hex"),
+    "virtio/ringsize": (reader) => readQueues(reader, "num_default uint32"),
+    "virtio/broken": "broken bool",
     "virtio/extra_state": (reader) =>
       reader.struct(
         "extra_state",
         (inner) => readAllOf(inner, "virtio_", TRANSPORT),
       ),
-    "virtio/started": (reader) => reader.take("started", "bool"),
+    "virtio/started": "started bool",
     "virtio/packed_virtqueues": (reader) =>
-      reader.table("queues", QUEUES, 10, (queue) =>
-        queue.takeAll(`
-          last_avail_idx uint16, last_avail_wrap_counter bool,
-          used_idx uint16, used_wrap_counter bool, inuse uint32
-        `)),
-    "virtio/disabled": (reader) => reader.take("disabled", "bool"),
+      readQueues(
+        reader,
+        `last_avail_idx uint16, last_avail_wrap_counter bool,
+        used_idx uint16, used_wrap_counter bool, inuse uint32`,
+      ),
+    "virtio/disabled": "disabled bool",
   };
 }
 
@@ -150,7 +140,11 @@ function readSubsections(
     try {
       source.skip(2 + name.length);
       if (source.u32() !== VERSION) reader.refuse("another version");
-      reader.subsection(name, VERSION, read);
+      reader.subsection(
+        name,
+        VERSION,
+        typeof read === "string" ? (inner) => inner.takeAll(read) : read,
+      );
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       source.seek(offset);
