@@ -4,7 +4,7 @@ import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 import { repeatsRefusals } from "../wording/refusals.ts";
 import { tallyChecks } from "../wording/tally.ts";
-import { element, type Markup, markup, NOTHING, signed } from "./markup.ts";
+import { type Markup, markup, NOTHING, signed } from "./markup.ts";
 import { remedyLine } from "./sections.ts";
 
 type Verdict = Check["verdict"];
@@ -42,9 +42,9 @@ ${folded.length === 0 ? NOTHING : foldedTable(folded, open)}
 }
 
 function foldedTable(checks: readonly Check[], open: boolean): Markup {
-  const attributes: Record<string, string> = open ? { open: "" } : {};
-  const summary = element("summary", {}, tallyChecks(checks));
-  return element("details", attributes, summary, checksTable(checks));
+  return markup`<details${open ? markup` open=""` : NOTHING}><summary>${
+    tallyChecks(checks)
+  }</summary>${checksTable(checks)}</details>`;
 }
 
 function checksTable(checks: readonly Check[]): Markup {

@@ -48,21 +48,6 @@ export function signed(sign: string, word: string): Markup {
   return markup`<span aria-hidden="true">${sign}</span> ${word}`;
 }
 
-/** An SVG element with attributes; self-closing if it is empty. */
-export function element(
-  name: string,
-  attributes: Readonly<Record<string, string | number>>,
-  ...content: readonly Content[]
-): Markup {
-  const words = Object.entries(attributes)
-    .map(([key, value]) => ` ${key}="${render(value)}"`).join("");
-  return Markup.trusted(
-    content.length === 0
-      ? `<${name}${words}/>`
-      : `<${name}${words}>${render(content)}</${name}>`,
-  );
-}
-
 /**
  * A JSON document for a `<script>`, escaped so that it cannot end the script,
  * begin a comment, or contain a line separator.

@@ -22,7 +22,8 @@ import type { Report } from "../../update/report/report.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
-  isMostlyIn,
+  kindOf,
+  placeOf,
   type Span,
   spanOf,
   ticksOf,
@@ -31,7 +32,7 @@ import {
   windowAround,
 } from "../wording/time_window.ts";
 import { vmName } from "../wording/verdict.ts";
-import { element, type Markup, markup, NOTHING } from "./markup.ts";
+import { type Markup, markup, NOTHING } from "./markup.ts";
 
 /** Height of a row, in pixels. */
 const ROW = 28;
@@ -50,11 +51,11 @@ const STRIP = 14;
 /** Maximum number of labels on the narrowest page. */
 const TICKS = 6;
 
-/** A stretch of the scale, from 0 to 1. */
-interface Place {
-  readonly from: number;
-  readonly to: number;
-}
+const CLASSES = {
+  rollback: "bar back",
+  paused: "bar paused",
+  running: "bar",
+} as const;
 
 /** The timeline; nothing if no phase was entered. */
 export function timelineSection(report: Report, id: string): Markup {
@@ -72,16 +73,13 @@ export function timelineSection(report: Report, id: string): Markup {
 export function timelineStrip(timed: Timed, total: number): Markup {
   const window = { start: 0, end: total };
   const downtime = downtimeOf(timed);
-  const track = { class: "track", x: 0, y: 6, width: "100%", height: 2 };
-  return element(
-    "svg",
-    { class: "strip", width: "100%", height: STRIP, "aria-hidden": "true" },
-    element("rect", track),
-    timed.phases.map((phase) => bar(phase, 4, window, "bar")),
+  return markup`<svg class="strip" width="100%" height="${STRIP}" aria-hidden="true"><rect class="track" x="0" y="6" width="100%" height="2"/>${
+    timed.phases.map((phase) => bar(phase, 4, window, "bar"))
+  }${
     downtime === undefined
       ? NOTHING
-      : box("paused", placed(downtime, window), 1, STRIP - 2),
-  );
+      : box("paused", downtime, window, 1, STRIP - 2)
+  }</svg>`;
 }
 
 function wholeStrip(report: Report, window: Span): Markup {
@@ -98,27 +96,20 @@ function timelineSvg(report: Report, window: Span, id: string): Markup {
   const downtime = downtimeOf(report);
   const first = downtime === undefined ? 0 : ROW;
   const height = first + report.phases.length * ROW;
-  const attributes = {
-    class: "rows",
-    height: height + SCALE,
-    role: "img",
-    "aria-labelledby": `${id}-title ${id}-words`,
-  };
-  const rows = report.phases.map((phase, index) =>
-    phaseRow(phase, first + index * ROW, window, downtime)
-  );
-  return element(
-    "svg",
-    attributes,
-    element("title", { id: `${id}-title` }, `Timeline of ${vmName(report)}`),
-    element("desc", { id: `${id}-words` }, description(report)),
-    downtime === undefined
-      ? NOTHING
-      : downtimeBand(report, downtime, window, height),
-    downtime === undefined ? NOTHING : guestRow(report, downtime, window),
-    rows,
-    scale(window, downtime?.start ?? 0, height),
-  );
+  return markup`<svg class="rows" height="${
+    height + SCALE
+  }" role="img" aria-labelledby="${id}-title ${id}-words"><title id="${id}-title">Timeline of ${
+    vmName(report)
+  }</title><desc id="${id}-words">${description(report)}</desc>${
+    downtime === undefined ? NOTHING : [
+      downtimeBand(report, downtime, window, height),
+      guestRow(report, downtime, window),
+    ]
+  }${
+    report.phases.map((phase, index) =>
+      phaseRow(phase, first + index * ROW, window, downtime)
+    )
+  }${scale(window, downtime?.start ?? 0, height)}</svg>`;
 }
 
 function description(report: Report): string {
@@ -141,39 +132,29 @@ function downtimeBand(
   window: Span,
   height: number,
 ): Markup {
-  const place = placed(downtime, window);
-  const edges = report.downtime_ms === null
-    ? [place.from]
-    : [place.from, place.to];
-  return element(
-    "g",
-    {},
-    box("band", place, 0, height),
-    edges.map((at) =>
-      line("edge", { x1: percent(at), x2: percent(at), y1: 0, y2: height })
-    ),
-  );
+  const { start, end } = downtime;
+  const edges = report.downtime_ms === null ? [start] : [start, end];
+  return markup`<g>${box("band", downtime, window, 0, height)}${
+    edges.map((at) => upright("edge", at, window, 0, height))
+  }</g>`;
 }
 
 function guestRow(report: Report, downtime: Span, window: Span): Markup {
-  const { from, to } = placed(downtime, window);
+  const { start, end } = downtime;
   const y = BAR + THICKNESS / 2;
-  const stretch = (name: string, start: number, end: number) =>
-    end <= start
+  const stretch = (name: string, from: number, to: number) => {
+    const [left, right] = [placeOf(from, window), placeOf(to, window)];
+    return right <= left
       ? NOTHING
-      : line(name, { x1: percent(start), x2: percent(end), y1: y, y2: y });
+      : line(name, percent(left), percent(right), y, y);
+  };
   const length = report.downtime_ms;
-  return element(
-    "g",
-    {},
-    ...label("guest", length === null ? "stopped" : formatDuration(length), {
-      top: 0,
-      tone: "accent",
-    }),
-    stretch("running", 0, from),
-    stretch("still", from, to),
-    length === null ? NOTHING : stretch("running", to, 1),
-  );
+  const value = length === null ? "stopped" : formatDuration(length);
+  return markup`<g>${label("guest", value, 0, "accent")}${
+    stretch("running", window.start, start)
+  }${stretch("still", start, end)}${
+    length === null ? NOTHING : stretch("running", end, window.end)
+  }</g>`;
 }
 
 function phaseRow(
@@ -182,92 +163,80 @@ function phaseRow(
   window: Span,
   downtime: Span | undefined,
 ): Markup {
-  const isPaused = isMostlyIn(spanOf(phase), downtime);
-  const tone = phase.name === "rollback"
-    ? "bar back"
-    : isPaused
-    ? "bar paused"
-    : "bar";
   const duration = formatDuration(phase.duration_ms);
-  return element(
-    "g",
-    {},
-    ...label(phase.name, duration, { top, tone: "figure" }),
-    bar(phase, top + BAR, window, tone),
-  );
+  return markup`<g>${label(phase.name, duration, top, "figure")}${
+    bar(phase, top + BAR, window, CLASSES[kindOf(phase, downtime)])
+  }</g>`;
 }
 
 /** The texts left and right of a row. */
-function label(
-  name: string,
-  value: string,
-  { top, tone }: { readonly top: number; readonly tone: string },
-): Markup[] {
+function label(name: string, value: string, top: number, tone: string): Markup {
   const y = top + BASELINE;
-  const right = { x: "100%", dx: MARGINS.figures, "text-anchor": "end" };
-  return [
-    element("text", { x: 0, dx: -MARGINS.names, y }, name),
-    element("text", { ...right, class: tone, y }, value),
-  ];
+  return markup`<text x="0" dx="${-MARGINS
+    .names}" y="${y}">${name}</text><text x="100%" dx="${MARGINS.figures}" text-anchor="end" class="${tone}" y="${y}">${value}</text>`;
 }
 
 /** A phase's bar; an arrow at the edge for one outside of the scale. */
 function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
   const times = spanOf(phase);
-  const beyond = { class: "beyond", y: y + THICKNESS + 1 };
+  const below = y + THICKNESS + 1;
   if (times.end < window.start) {
-    return element("text", { ...beyond, x: 0 }, "‹");
+    return markup`<text class="beyond" y="${below}" x="0">‹</text>`;
   }
   if (times.start > window.end) {
-    return element("text", { ...beyond, x: "100%", "text-anchor": "end" }, "›");
+    return markup`<text class="beyond" y="${below}" x="100%" text-anchor="end">›</text>`;
   }
-  return box(tone, placed(times, window), y, THICKNESS);
+  return box(tone, times, window, y, THICKNESS);
 }
 
 /** The time axis: round figures, relative to the guest's stop. */
 function scale(window: Span, zero: number, top: number): Markup {
-  const { step, marks: ticks } = ticksOf(window, zero, TICKS);
+  const { step, marks } = ticksOf(window, zero, TICKS);
   const [unit, unitLength] = step >= 1000 ? ["s", 1000] : ["ms", 1];
-  const marks = ticks.map(({ at, figure }) => {
-    const x = percent(placed({ start: at, end: at }, window).from);
-    const text = String(figure / unitLength).replace("-", "−");
-    const attributes = { class: "scale", x, y: top + 20 };
-    return [
-      line("tick", { x1: x, x2: x, y1: top, y2: top + 5 }),
-      element(
-        "text",
-        { ...attributes, "text-anchor": "middle" },
-        figure === 0 ? `0 ${unit}` : text,
-      ),
-    ];
-  });
-  const axis = line("tick", { x1: 0, x2: "100%", y1: top, y2: top });
-  return element("g", {}, axis, marks);
+  return markup`<g>${line("tick", 0, "100%", top, top)}${
+    marks.map(({ at, figure }) => {
+      const x = percent(placeOf(at, window));
+      const number = String(figure / unitLength).replace("-", "−");
+      const text = figure === 0 ? `0 ${unit}` : number;
+      return markup`${
+        upright("tick", at, window, top, top + 5)
+      }<text class="scale" x="${x}" y="${
+        top + 20
+      }" text-anchor="middle">${text}</text>`;
+    })
+  }</g>`;
 }
 
-function line(
+/** A line across the rows, at a time. */
+function upright(
   name: string,
-  ends: Readonly<Record<"x1" | "x2" | "y1" | "y2", string | number>>,
+  at: number,
+  window: Span,
+  top: number,
+  bottom: number,
 ): Markup {
-  return element("line", { class: name, ...ends });
+  const x = percent(placeOf(at, window));
+  return line(name, x, x, top, bottom);
 }
 
+type Length = string | number;
+
+function line(name: string, x1: Length, x2: Length, y1: Length, y2: Length) {
+  return markup`<line class="${name}" x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}"/>`;
+}
+
+/** A rectangle from the start of a span to its end. */
 function box(
   name: string,
-  { from, to }: Place,
+  { start, end }: Span,
+  window: Span,
   y: number,
   height: number,
 ): Markup {
-  const width = percent(to - from);
-  return element("rect", { class: name, x: percent(from), y, width, height });
-}
-
-/** The position of a span on the scale. */
-function placed({ start, end }: Span, window: Span): Place {
-  const length = window.end - window.start;
-  const place = (time: number) =>
-    Math.max(0, Math.min(1, (time - window.start) / length));
-  return { from: place(start), to: place(end) };
+  const [left, right] = [placeOf(start, window), placeOf(end, window)];
+  return markup`<rect class="${name}" x="${percent(left)}" y="${y}" width="${
+    percent(right - left)
+  }" height="${height}"/>`;
 }
 
 function percent(share: number): string {

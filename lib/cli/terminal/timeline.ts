@@ -23,7 +23,8 @@ import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatDuration } from "../wording/format.ts";
 import {
   downtimeOf,
-  isMostlyIn,
+  kindOf,
+  placeOf,
   type Span,
   spanOf,
   ticksOf,
@@ -41,6 +42,8 @@ const DURATION_WIDTH = 10;
 const TICK_SPACING = 9;
 
 const GUEST = "guest";
+
+const TONES = { rollback: "bad", paused: "careful", running: "busy" } as const;
 
 /** Each in Unicode and in ASCII. */
 const GLYPHS = {
@@ -69,34 +72,30 @@ export function renderTimeline(report: Timed, look: Look): string {
 }
 
 class Timeline {
-  readonly #phases: readonly Phase[];
   readonly #downtime: Span | undefined;
   /** Whether the guest resumed. */
   readonly #resumed: boolean;
   readonly #window: Span;
   readonly #nameWidth: number;
   readonly #columns: number;
-  readonly #unicode: boolean;
   readonly #paint: Paint;
 
-  constructor(report: Timed, look: Look) {
+  constructor(private readonly report: Timed, private readonly look: Look) {
     const { phases } = report;
-    this.#phases = phases;
     this.#resumed = report.downtime_ms !== null;
     this.#downtime = downtimeOf(report);
     this.#window = windowAround(this.#downtime, totalTime(report));
     this.#nameWidth = columnsOf([GUEST, ...phases.map(({ name }) => name)]);
     this.#columns = look.width - this.#nameWidth - DURATION_WIDTH - 4;
-    this.#unicode = look.unicode;
     this.#paint = painter(look.colour);
   }
 
   lines(): string[] {
-    const rows = this.#phases.map((phase) => this.#phaseLine(phase));
-    if (this.#downtime !== undefined) {
-      rows.push(this.#guestLine(this.#downtime));
-    }
-    return [...rows, this.#scaleLine()];
+    return [
+      ...this.report.phases.map((phase) => this.#phaseLine(phase)),
+      ...this.#downtime === undefined ? [] : [this.#guestLine(this.#downtime)],
+      this.#scaleLine(),
+    ];
   }
 
   #phaseLine(phase: Phase): string {
@@ -104,7 +103,7 @@ class Timeline {
     const span = spanOf(phase);
     const first = this.#half(span.start);
     const last = Math.max(first + 1, this.#half(span.end));
-    const tone = this.#toneOf(phase, span);
+    const tone = TONES[kindOf(phase, this.#downtime)];
     for (const [index, cell] of cells.entries()) {
       const covers = (half: number) => half >= first && half < last;
       const coversLeft = covers(index * HALVES);
@@ -190,7 +189,7 @@ class Timeline {
   }
 
   #glyph(name: keyof typeof GLYPHS): string {
-    return GLYPHS[name][this.#unicode ? 0 : 1] ?? "";
+    return GLYPHS[name][this.look.unicode ? 0 : 1] ?? "";
   }
 
   /** Blanks, with the two guides of the downtime. */
@@ -199,27 +198,17 @@ class Timeline {
       { length: this.#columns },
       (): Cell => ({ character: " ", tone: undefined }),
     );
-    if (this.#downtime === undefined) return cells;
-    const edges = this.#resumed
-      ? [this.#downtime.start, this.#downtime.end]
-      : [this.#downtime.start];
-    for (const edge of edges) {
+    const { start, end } = this.#downtime ?? {};
+    for (const edge of [start, this.#resumed ? end : undefined]) {
+      if (edge === undefined) continue;
       put(cells, this.#column(edge), this.#glyph("guide"), "faint");
     }
     return cells;
   }
 
-  #toneOf(phase: Phase, span: Span): Tone {
-    if (phase.name === "rollback") return "bad";
-    return isMostlyIn(span, this.#downtime) ? "careful" : "busy";
-  }
-
   /** The position of a time, in half cells. */
   #half(time: number): number {
-    const { start, end } = this.#window;
-    const share = (time - start) / (end - start);
-    const last = this.#columns * HALVES;
-    return Math.round(Math.max(0, Math.min(1, share)) * last);
+    return Math.round(placeOf(time, this.#window) * this.#columns * HALVES);
   }
 
   /** The position of a time, in cells; the last cell for the very end. */

@@ -27,8 +27,17 @@ export function spanOf({ start_ms: start, duration_ms: length }: Phase): Span {
   return { start, end: start + length };
 }
 
+/** What a phase is shown as: one that lies mostly in the downtime is paused. */
+export function kindOf(
+  phase: Phase,
+  downtime: Span | undefined,
+): "rollback" | "paused" | "running" {
+  if (phase.name === "rollback") return "rollback";
+  return isMostlyIn(spanOf(phase), downtime) ? "paused" : "running";
+}
+
 /** Whether more than half of a span is in another one. */
-export function isMostlyIn(span: Span, other: Span | undefined): boolean {
+function isMostlyIn(span: Span, other: Span | undefined): boolean {
   if (other === undefined) return false;
   const shared = Math.min(span.end, other.end) -
     Math.max(span.start, other.start);
@@ -74,6 +83,11 @@ export function windowAround(downtime: Span | undefined, total: number): Span {
     start: Math.max(0, downtime.start - length * MARGIN),
     end: Math.min(total, downtime.end + length * MARGIN),
   };
+}
+
+/** The place of a time on an axis, from 0 to 1; at its ends for any beyond. */
+export function placeOf(time: number, { start, end }: Span): number {
+  return Math.max(0, Math.min(1, (time - start) / (end - start)));
 }
 
 /** A mark of a time axis: its place, and its time after zero. */
