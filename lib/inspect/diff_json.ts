@@ -86,7 +86,11 @@ function blockJson(block: RamBlockStatistics | undefined): Json {
   };
 }
 
-function changeOf(old: unknown, now: unknown): string {
+/** How one of two values differs from the other; undefined is not there. */
+export function changeOf(
+  old: unknown,
+  now: unknown,
+): "added" | "removed" | "changed" {
   return old === undefined
     ? "added"
     : now === undefined

@@ -22,7 +22,6 @@ import {
   MigrationCapabilities,
   MigrationError,
   type MigrationHost,
-  MigrationNotifiers,
   type MigrationParameters,
   type MigrationStatus,
   OutgoingMigration,
@@ -78,7 +77,6 @@ export class Machine implements MigrationHost {
   ) {
     const { preserved } = environment;
     const registry = preserved ?? new CprRegistry();
-    const notifiers = new MigrationNotifiers();
     const { ram, auxRamShare } = options;
     const blocks = [
       { name: ram.id, size: ram.size, share: ram.share },
@@ -100,9 +98,8 @@ export class Machine implements MigrationHost {
       host: this,
       parameters: this.parameters,
       capabilities: this.capabilities,
-      notifiers,
       blockers: this.blockers,
-      cprExec: new CprExec(registry, notifiers),
+      cprExec: new CprExec(registry),
     });
     this.incoming = new IncomingMigration(
       this,

@@ -3,11 +3,11 @@
  * is a task of the main loop.
  *
  * ```
- * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ notify ─▶ stop VM ─▶ (reply)
+ * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ CPR state ─▶ stop VM ─▶ (reply)
  *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
- *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
+ *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed
  *   cpr-exec: execvp ─▶ the new program
- *                    ─▶ on failure: failed ─▶ notify ─▶ VM as before, but
+ *                    ─▶ on failure: failed, no CPR state, VM as before, but
  *                       one that was paused is postmigrate, as in QEMU
  * ```
  *
@@ -26,7 +26,6 @@ import type { MigrationCapabilities } from "./capabilities.ts";
 import type { CprExec } from "./cpr_exec.ts";
 import { MigrationError } from "./error.ts";
 import type { MigrationHost } from "./host.ts";
-import type { MigrationNotifiers } from "./notifiers.ts";
 import type { MigrationMode, MigrationParameters } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
 import { isUnderWay, Migration } from "./status.ts";
@@ -37,7 +36,6 @@ export interface MigrationSetup {
   readonly host: MigrationHost;
   readonly parameters: MigrationParameters;
   readonly capabilities: MigrationCapabilities;
-  readonly notifiers: MigrationNotifiers;
   readonly blockers: MigrationBlockers;
   readonly cprExec: CprExec;
 }
@@ -81,7 +79,7 @@ export class OutgoingMigration extends Migration {
    * @throws {ChannelError} when the target is no file, or cannot be opened
    */
   start(address: MigrationAddress): void {
-    const { host, parameters, notifiers } = this.setup;
+    const { host, parameters, cprExec } = this.setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
     this.become("setup");
@@ -95,7 +93,7 @@ export class OutgoingMigration extends Migration {
     };
     this.#attempt = attempt;
     try {
-      notifiers.notify(mode, { type: "setup" });
+      if (mode === "cpr-exec") cprExec.save();
       attempt.stopped = true;
       host.stop("finish-migrate");
     } catch (error) {
@@ -188,11 +186,10 @@ export class OutgoingMigration extends Migration {
   }
 
   #switchOver(attempt: Attempt): void {
-    const { host, notifiers } = this.setup;
+    const { host } = this.setup;
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
     this.become("completed");
-    notifiers.notify(attempt.mode, { type: "done" });
     host.stop("postmigrate");
     if (attempt.mode === "cpr-exec") {
       // Clients get the event of the completion before the exec.
@@ -248,7 +245,7 @@ export class OutgoingMigration extends Migration {
 
   #release(attempt: Attempt): void {
     attempt.file.close();
-    this.setup.notifiers.notify(attempt.mode, { type: "failed" });
+    this.setup.cprExec.drop();
   }
 
   #end(): void {

@@ -6,7 +6,6 @@ import {
   MigrationBlockers,
   MigrationCapabilities,
   type MigrationHost,
-  MigrationNotifiers,
   type MigrationSetup,
   type RunState,
 } from "../../lib/migration/mod.ts";
@@ -80,14 +79,12 @@ export function setupOf(host: FakeHost): MigrationSetup & {
   readonly registry: CprRegistry;
 } {
   const registry = new CprRegistry();
-  const notifiers = new MigrationNotifiers();
   return {
     host,
     registry,
-    notifiers,
     parameters: defaultParameters(),
     capabilities: new MigrationCapabilities(),
     blockers: new MigrationBlockers(),
-    cprExec: new CprExec(registry, notifiers),
+    cprExec: new CprExec(registry),
   };
 }

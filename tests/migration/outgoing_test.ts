@@ -7,6 +7,7 @@ import {
   OutgoingMigration,
 } from "../../lib/migration/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
+import { VmstateError } from "../../lib/vmstate/mod.ts";
 import { testWithoutLeaks as test } from "../ffi/leaks.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
 
@@ -274,30 +275,27 @@ test("what is abandoned executes nothing", async () => {
   assertEquals(it.host.log.at(-1), "completed");
 });
 
-test("a notifier that throws refuses the migration", () => {
+test("CPR state that cannot be saved refuses the migration", () => {
   using it = bench();
-  it.setup.notifiers.add("normal", ({ type }) => {
-    if (type === "setup") throw new Error("not now");
-  });
+  it.setup.registry.save("ram0", 0, 2 ** 40);
+  it.setup.parameters.mode = "cpr-exec";
+  it.setup.parameters["cpr-exec-command"] = [BOGUS];
   assertThrows(
     () => it.migration.start(parseUri(`file:${it.file}`)),
-    Error,
-    "not now",
+    VmstateError,
+    "does not fit",
   );
   assertEquals(it.host.log, ["setup", "failed"]);
   assertEquals(it.migration.status, "failed");
 });
 
-test("notifiers are called for their own mode only", () => {
+test("only mode cpr-exec saves CPR state", () => {
   using it = bench();
-  const heard: string[] = [];
-  for (const mode of ["normal", "cpr-reboot", "cpr-exec"] as const) {
-    it.setup.notifiers.add(mode, ({ type }) => heard.push(`${mode} ${type}`));
-  }
+  it.setup.registry.save("ram0", 0, 2 ** 40);
   it.setup.parameters.mode = "cpr-reboot";
   it.migration.start(parseUri(`file:${it.file}`));
   it.host.runTasks();
-  assertEquals(heard, ["cpr-reboot setup", "cpr-reboot done"]);
+  assertEquals(it.migration.status, "completed");
 });
 
 test("a second incoming migration is refused", () => {

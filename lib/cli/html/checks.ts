@@ -18,17 +18,12 @@ const SIGNS: Readonly<Record<Verdict, string>> = {
 };
 const VERDICTS = Object.keys(SIGNS) as Verdict[];
 
-/** How the checks are shown. */
-export interface ChecksLook {
-  /** Whether those that passed are shown from the start. */
-  readonly open: boolean;
-}
-
-/** The checks; those that refuse only unless they are shown as the error. */
-export function checksSection(
-  report: Report,
-  { open }: ChecksLook,
-): Markup {
+/**
+ * The checks; those that refuse only unless they are shown as the error.
+ *
+ * @param open whether those that passed are shown from the start
+ */
+export function checksSection(report: Report, open: boolean): Markup {
   const checks = repeatsRefusals(report)
     ? report.checks.filter(({ verdict }) => verdict !== "refuse")
     : report.checks;

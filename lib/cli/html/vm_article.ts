@@ -40,7 +40,7 @@ ${warningsSection(report.warnings)}
 ${figuresList(report)}
 ${wasTouched(report) ? timelineSection(report, id) : NOTHING}
 ${comparisonSection(report)}
-${checksSection(report, { open: report.outcome === "would-update" })}
+${checksSection(report, report.outcome === "would-update")}
 ${commandSection(report.command_changes)}
 ${identitySection(report)}
 </article>`;

@@ -2,6 +2,7 @@
 
 import {
   type BlockDifference,
+  changeOf,
   type Difference,
   type FieldDifference,
   type Leaf,
@@ -17,18 +18,18 @@ import type { Look } from "../process.ts";
 import { columnsOf, padEnd } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
 import { printable } from "../../inert.ts";
-import { type Paint, painter, type Tone } from "./paint.ts";
+import { type Paint, painter } from "./paint.ts";
 
 /** The most columns of a path. */
 const PATH_COLUMNS = 40;
 /** The most bytes of a buffer that are shown with both values. */
 const SHOWN_BYTES = 8;
 
-const MARKS: Readonly<Record<string, readonly [mark: string, tone: Tone]>> = {
+const MARKS = {
   added: ["+", "good"],
   removed: ["-", "bad"],
   changed: ["~", "careful"],
-};
+} as const;
 
 /** The lines of a difference. */
 export function* renderDiff(
@@ -41,7 +42,7 @@ export function* renderDiff(
     yield* renderFields(configuration, paint);
   }
   for (const { name, instanceId, change, fields } of sections) {
-    const [mark, tone] = MARKS[change] ?? ["", "strong"];
+    const [mark, tone] = MARKS[change];
     const title = printable(`${name} ${instanceId}`);
     yield `${paint(mark, tone)} ${paint(title, "strong")}\n`;
     yield* renderFields(fields, paint);
@@ -58,9 +59,7 @@ function* renderFields(
     columnsOf(fields.map(({ path }) => printable(path))),
   );
   for (const { path, old, new: now } of fields) {
-    const [mark, tone] = MARKS[
-      old === undefined ? "added" : now === undefined ? "removed" : "changed"
-    ] ?? ["", "strong"];
+    const [mark, tone] = MARKS[changeOf(old, now)];
     yield `  ${paint(mark, tone)} ${padEnd(printable(path), width)}  ${
       printable(changeText(old, now))
     }\n`;
@@ -159,8 +158,7 @@ function* renderBlock(
   const { old, new: now, pages } = block;
   const title = paint(`RAM ${printable(block.name)}`, "strong");
   if (old === undefined || now === undefined) {
-    const [mark, tone] = MARKS[old === undefined ? "added" : "removed"] ??
-      ["", "strong"];
+    const [mark, tone] = MARKS[changeOf(old, now)];
     yield `${paint(mark, tone)} ${title}  ${
       formatSize((old ?? now)?.size ?? 0)
     }\n`;

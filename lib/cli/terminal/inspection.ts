@@ -122,7 +122,8 @@ function* renderRam(
   if (blocks.length === 0) return;
   const hasAddresses = blocks.some(({ address }) => address !== undefined);
   const head = hasAddresses ? [...RAM_HEAD, ADDRESS_HEAD] : RAM_HEAD;
-  const [first = [], ...rows] = aligned([
+  yield "\n";
+  yield* renderTable([
     head,
     ...blocks.map((block) => [
       printable(block.name),
@@ -132,8 +133,17 @@ function* renderRam(
       formatSize(block.sentBytes),
       ...block.address === undefined ? [] : [`0x${block.address.toString(16)}`],
     ]),
-  ], [1, 2, 3, 4, 5]);
-  yield `\n  ${paint(first.join("   "), "faint")}\n`;
+  ], paint);
+}
+
+/** A head and rows; all columns but the first are aligned to the right. */
+function* renderTable(
+  cells: readonly (readonly string[])[],
+  paint: Paint,
+): Generator<string> {
+  const right = [...cells[0]?.keys() ?? []].slice(1);
+  const [head = [], ...rows] = aligned(cells, right);
+  yield `  ${paint(head.join("   "), "faint")}\n`;
   for (const row of rows) yield `  ${row.join("   ")}\n`;
 }
 
@@ -213,15 +223,13 @@ export function* renderCprState(
     sizeText(size)
   }\n\n`;
   const { descriptors, vfioDevices } = state;
-  const [head = [], ...rows] = aligned([
+  yield* renderTable([
     ["name", "id", "descriptor"],
     ...descriptors.map(({ name, id, descriptor }) => [
       ...[printable(name), String(id)],
       transferred ? "sent alongside" : String(descriptor),
     ]),
-  ], [1, 2]);
-  yield `  ${paint(head.join("   "), "faint")}\n`;
-  for (const row of rows) yield `  ${row.join("   ")}\n`;
+  ], paint);
   for (const device of vfioDevices ?? []) {
     yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
       `${device.ioasId}, hwpt ${device.hwptId}\n`;

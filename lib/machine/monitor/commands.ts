@@ -7,8 +7,8 @@ import { shellWords } from "./shell_words.ts";
 import type { MonitorTarget } from "./target.ts";
 
 /** One command of the human monitor. */
-export interface MonitorCommand {
-  readonly names: readonly string[];
+interface MonitorCommand {
+  /** Its names, then its arguments: "cont|c", "info SUBJECT". */
   readonly usage: string;
   readonly help: string;
   /** @returns text to print, "" for none */
@@ -23,14 +23,9 @@ class MonitorUsage extends CprctlError {
 }
 
 /** A command that runs a QMP command. */
-function plain(
-  names: readonly string[],
-  help: string,
-  command: string,
-): MonitorCommand {
+function plain(usage: string, help: string, command: string): MonitorCommand {
   return {
-    names,
-    usage: names.join("|"),
+    usage,
     help,
     async run(target) {
       await target.execute(command);
@@ -41,13 +36,12 @@ function plain(
 
 /** A command of one word, which is an argument of a QMP command. */
 function withWord(
-  usage: `${string} ${string}`,
+  usage: string,
   help: string,
   command: string,
   argument: string,
 ): MonitorCommand {
   return {
-    names: usage.split(" ").slice(0, 1),
     usage,
     help,
     async run(target, rest) {
@@ -68,120 +62,107 @@ function exactly(
   return words;
 }
 
-const MIGRATE: MonitorCommand = {
-  names: ["migrate"],
-  usage: "migrate [-d] URI",
-  help: "save the machine to URI; with -d do not wait for it",
-  async run(target, rest) {
-    const words = shellWords(rest);
-    const detach = words[0] === "-d";
-    const [uri = ""] = exactly(1, detach ? words.slice(1) : words, this.usage);
-    await target.execute("migrate", { uri });
-    if (detach) return "";
-    if (target.settled === undefined) {
-      return "terminal does not allow synchronous migration, " +
-        "continuing detached\n";
-    }
-    await target.settled();
-    const reply = await target.execute("query-migrate");
-    const error = isObject(reply) ? reply["error-desc"] : undefined;
-    return typeof error === "string" ? `Error: ${error}\n` : "";
-  },
-};
-
-const SET_PARAMETER: MonitorCommand = {
-  names: ["migrate_set_parameter"],
-  usage: "migrate_set_parameter PARAMETER VALUE",
-  help: "set a migration parameter; cpr-exec-command takes a command line",
-  async run(target, rest) {
-    const [, name = "", text = ""] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
-    if (name === "" || text === "") throw new MonitorUsage(this.usage);
-    const words = shellWords(text);
-    const value = name === "cpr-exec-command"
-      ? words
-      : /^\d+$/.test(text)
-      ? integer(text)
-      : words.join(" ");
-    await target.execute("migrate-set-parameters", { [name]: value });
-    return "";
-  },
-};
-
 /** A bigint if a number would not be exact, as in QMP. */
 function integer(digits: string): number | bigint {
   const number = Number(digits);
   return Number.isSafeInteger(number) ? number : BigInt(digits);
 }
 
-const SET_CAPABILITY: MonitorCommand = {
-  names: ["migrate_set_capability"],
-  usage: "migrate_set_capability CAPABILITY on|off",
-  help: "switch a migration capability",
-  async run(target, rest) {
-    const words = exactly(2, shellWords(rest), this.usage);
-    const [capability = "", state = ""] = words;
-    if (state !== "on" && state !== "off") throw new MonitorUsage(this.usage);
-    await target.execute("migrate-set-capabilities", {
-      capabilities: [{ capability, state: state === "on" }],
-    });
-    return "";
-  },
-};
-
-const CONTINUE = withWord(
-  "migrate_continue STATE",
-  "go on from STATE, which is pre-switchover",
-  "migrate-continue",
-  "state",
-);
-
-const INCOMING = withWord(
-  "migrate_incoming URI",
-  'load a machine from URI; for a start with "-incoming defer"',
-  "migrate-incoming",
-  "uri",
-);
-
-const SHOW: MonitorCommand = {
-  names: ["info"],
-  usage: "info SUBJECT",
-  help: "show something of the machine",
-  async run(target, rest) {
-    const subject = rest.trim();
-    if (subject === "") return infoHelp();
-    const info = INFO.get(subject);
-    return info === undefined
-      ? `unknown command: 'info ${subject}'\n`
-      : await info.show(target);
-  },
-};
-
-const HELP: MonitorCommand = {
-  names: ["help", "?"],
-  usage: "help",
-  help: "show the commands",
-  run: () => Promise.resolve(helpText()),
-};
-
 /** All commands, in the order of help. */
 const COMMANDS: readonly MonitorCommand[] = [
-  plain(["cont", "c"], "let the guest run", "cont"),
-  HELP,
-  SHOW,
-  MIGRATE,
-  plain(["migrate_cancel"], "end a migration, go on here", "migrate_cancel"),
-  CONTINUE,
-  INCOMING,
-  SET_CAPABILITY,
-  SET_PARAMETER,
-  plain(["quit", "q"], "end the machine", "quit"),
-  plain(["stop", "s"], "stop the guest", "stop"),
+  plain("cont|c", "let the guest run", "cont"),
+  {
+    usage: "help|?",
+    help: "show the commands",
+    run: () => Promise.resolve(helpText()),
+  },
+  {
+    usage: "info SUBJECT",
+    help: "show something of the machine",
+    async run(target, rest) {
+      const subject = rest.trim();
+      if (subject === "") return infoHelp();
+      const info = INFO.get(subject);
+      return info === undefined
+        ? `unknown command: 'info ${subject}'\n`
+        : await info.show(target);
+    },
+  },
+  {
+    usage: "migrate [-d] URI",
+    help: "save the machine to URI; with -d do not wait for it",
+    async run(target, rest) {
+      const words = shellWords(rest);
+      const detach = words[0] === "-d";
+      const [uri = ""] = exactly(
+        1,
+        detach ? words.slice(1) : words,
+        this.usage,
+      );
+      await target.execute("migrate", { uri });
+      if (detach) return "";
+      if (target.settled === undefined) {
+        return "terminal does not allow synchronous migration, " +
+          "continuing detached\n";
+      }
+      await target.settled();
+      const reply = await target.execute("query-migrate");
+      const error = isObject(reply) ? reply["error-desc"] : undefined;
+      return typeof error === "string" ? `Error: ${error}\n` : "";
+    },
+  },
+  plain("migrate_cancel", "end a migration, go on here", "migrate_cancel"),
+  withWord(
+    "migrate_continue STATE",
+    "go on from STATE, which is pre-switchover",
+    "migrate-continue",
+    "state",
+  ),
+  withWord(
+    "migrate_incoming URI",
+    'load a machine from URI; for a start with "-incoming defer"',
+    "migrate-incoming",
+    "uri",
+  ),
+  {
+    usage: "migrate_set_capability CAPABILITY on|off",
+    help: "switch a migration capability",
+    async run(target, rest) {
+      const words = exactly(2, shellWords(rest), this.usage);
+      const [capability = "", state = ""] = words;
+      if (state !== "on" && state !== "off") throw new MonitorUsage(this.usage);
+      await target.execute("migrate-set-capabilities", {
+        capabilities: [{ capability, state: state === "on" }],
+      });
+      return "";
+    },
+  },
+  {
+    usage: "migrate_set_parameter PARAMETER VALUE",
+    help: "set a migration parameter; cpr-exec-command takes a command line",
+    async run(target, rest) {
+      const [, name = "", text = ""] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
+      if (name === "" || text === "") throw new MonitorUsage(this.usage);
+      const words = shellWords(text);
+      const value = name === "cpr-exec-command"
+        ? words
+        : /^\d+$/.test(text)
+        ? integer(text)
+        : words.join(" ");
+      await target.execute("migrate-set-parameters", { [name]: value });
+      return "";
+    },
+  },
+  plain("quit|q", "end the machine", "quit"),
+  plain("stop|s", "stop the guest", "stop"),
 ];
 
 function helpText(): string {
-  return COMMANDS.map(({ usage, names, help }) =>
-    `${names.length > 1 ? names.join("|") : usage} -- ${help}\n`
-  ).join("");
+  return COMMANDS.map(({ usage, help }) => `${usage} -- ${help}\n`).join("");
+}
+
+function namesOf({ usage }: MonitorCommand): string[] {
+  return usage.replace(/ .*$/, "").split("|");
 }
 
 /**
@@ -195,7 +176,7 @@ export async function runLine(
 ): Promise<string> {
   const [, name = "", rest = ""] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line) ?? [];
   if (name === "") return "";
-  const command = COMMANDS.find(({ names }) => names.includes(name));
+  const command = COMMANDS.find((it) => namesOf(it).includes(name));
   if (command === undefined) return `unknown command: '${name}'\n`;
   try {
     return await command.run(target, rest);
