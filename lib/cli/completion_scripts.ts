@@ -22,6 +22,7 @@ _cprctl() {
   local word
   COMPREPLY=()
   while IFS=$'\\t' read -r word _; do
+    printf -v word %q "$word"
     COMPREPLY+=("$word")
   done < <("\${COMP_WORDS[0]}" ${PROPOSE_WORD} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }

@@ -16,7 +16,8 @@ import { columnsOf, padEnd, wrap } from "./wording/columns.ts";
 export const HELP_BRIEF = "Print this help and exit";
 /** The additional option of the program. */
 export const VERSION_BRIEF = "Print the version and exit";
-const DASHES_BRIEF = "End of options";
+/** What ends the options of a command. */
+export const DASHES_BRIEF = "End of options";
 
 const WIDTH = 80;
 const INDENT = "  ";

@@ -13,6 +13,7 @@ import {
   type Section,
 } from "./command.ts";
 import {
+  DASHES_BRIEF,
   HELP_BRIEF,
   optionMeaning,
   optionTerm,
@@ -44,6 +45,7 @@ export async function manPage(
     ".SH OPTIONS",
     ...entry("-h, --help", HELP_BRIEF),
     ...entry("-v, --version", VERSION_BRIEF),
+    ...entry("--", DASHES_BRIEF),
     ".SH COMMANDS",
   ];
   for (const command of commands) {

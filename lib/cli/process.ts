@@ -100,9 +100,13 @@ export function preferencesOf(env: (name: string) => string): Preferences {
 function output(
   target: typeof Deno.stdout,
   descriptor: number,
-  { colour, dumb }: Preferences,
+  { colour, dumb, unicode }: Preferences,
 ): Output {
   const isTerminal = target.isTerminal();
+  const encoder = new TextEncoder();
+  // Files and pipes get what was written: it may be JSON.
+  const encode = (text: string) =>
+    encoder.encode(isTerminal && !unicode ? inAscii(text) : text);
   let writer: NonblockingWriter | undefined;
   let readerGone = false;
   let failure: Error | undefined;
@@ -122,14 +126,14 @@ function output(
       if (readerGone) return;
       try {
         writer ??= NonblockingWriter.over(descriptor);
-        writer.write(new TextEncoder().encode(text));
+        writer.write(encode(text));
       } catch (error) {
         if (!(error instanceof OsError)) throw error;
         readerGone = true; // what is offered is missed by nobody
       }
     },
     write(text: string): void {
-      let rest = new TextEncoder().encode(text);
+      let rest = encode(text);
       isUsed ||= rest.length > 0;
       try {
         while (rest.length > 0 && !readerGone) {
@@ -143,6 +147,17 @@ function output(
       }
     },
   };
+}
+
+const ASCII: Readonly<Record<string, string>> = {
+  "→": ">",
+  "…": "...",
+  "×": "x",
+};
+
+/** The text for a terminal that may not know UTF-8. */
+export function inAscii(text: string): string {
+  return text.replaceAll(/[→…×]/g, (it) => ASCII[it] ?? it);
 }
 
 /** The reader has closed the pipe, as head does, or has hung up. */

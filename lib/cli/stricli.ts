@@ -115,7 +115,9 @@ export async function proposeWords(
     context,
   );
   return found.map(({ kind, completion, brief }) => ({
-    ...{ word: completion, brief },
+    word: completion,
+    // What is said of an option says nothing of this value.
+    brief: kind === "argument:value" ? "" : brief,
     isOption: kind === "argument:flag",
   }));
 }

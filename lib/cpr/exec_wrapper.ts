@@ -80,17 +80,20 @@ export function parseExecWords(
   const options = dashes < 0 ? words : words.slice(0, dashes);
   const command = dashes < 0 ? [] : words.slice(dashes + 1);
   const [option, log, ...rest] = options;
-  if (option !== undefined && (option !== "--log" || log === undefined)) {
-    throw usage(`Cannot use "${option}" here`);
+  if (option !== undefined && option !== "--log") {
+    throw usage(`Unexpected argument "${option}"`);
   }
-  if (rest.length > 0) throw usage(`Cannot use "${rest[0]}" here`);
+  if (option !== undefined && log === undefined) {
+    throw usage("Missing value for option --log");
+  }
+  if (rest.length > 0) throw usage(`Unexpected argument "${rest[0]}"`);
   if (command.length === 0) throw usage("No command given");
   return { log, command };
 }
 
 function usage(message: string): UsageError {
   return new UsageError(message, {
-    remedy: "Write it as: cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...",
+    remedy: "Write cprctl exec [--log FILE] -- COMMAND [ARGUMENT]...",
   });
 }
 
@@ -129,9 +132,9 @@ export function runExec(words: readonly string[]): number {
 
 /** Prints why nothing is executed; returns the error's exit code. */
 function refuse(error: unknown): number {
-  complain(`cprctl exec: pid ${Deno.pid}: ${messageOf(error)}`);
+  complain(`cprctl exec: pid ${Deno.pid}: error: ${messageOf(error)}`);
   if (!(error instanceof CprctlError)) return 1;
-  if (error.remedy !== undefined) complain(error.remedy);
+  if (error.remedy !== undefined) complain(`  try: ${error.remedy}`);
   return error.exitCode;
 }
 

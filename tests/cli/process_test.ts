@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { preferencesOf } from "../../lib/cli/process.ts";
+import { inAscii, preferencesOf } from "../../lib/cli/process.ts";
 
 const preferences = (variables: Readonly<Record<string, string>>) =>
   preferencesOf((name) => variables[name] ?? "");
@@ -23,4 +23,8 @@ Deno.test("a locale that is not UTF-8 is drawn for in ASCII", () => {
   assertEquals(unicode({ LANG: "C.UTF-8", LC_CTYPE: "C" }), false);
   assertEquals(unicode({ LC_ALL: "POSIX", LANG: "C.UTF-8" }), false);
   assertEquals(unicode({ LANG: "C.UTF-8", TERM: "dumb" }), false);
+});
+
+Deno.test("a terminal without UTF-8 gets ASCII for what is drawn", () => {
+  assertEquals(inAscii("a → b, 2 ×3 …\n"), "a > b, 2 x3 ...\n");
 });

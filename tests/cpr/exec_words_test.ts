@@ -24,10 +24,10 @@ Deno.test("what is not understood is refused by name", () => {
     [[], "No command given"],
     [["--"], "No command given"],
     [["--log", "x"], "No command given"],
-    [["qemu"], 'Cannot use "qemu" here'],
-    [["-x", "--", "qemu"], 'Cannot use "-x" here'],
-    [["--log", "--", "qemu"], 'Cannot use "--log" here'],
-    [["--log", "x", "y", "--", "qemu"], 'Cannot use "y" here'],
+    [["qemu"], 'Unexpected argument "qemu"'],
+    [["-x", "--", "qemu"], 'Unexpected argument "-x"'],
+    [["--log", "--", "qemu"], "Missing value for option --log"],
+    [["--log", "x", "y", "--", "qemu"], 'Unexpected argument "y"'],
   ];
   for (const [words, message] of cases) {
     assertThrows(() => parseExecWords(words), UsageError, message);

@@ -86,7 +86,8 @@ const REFUSED: readonly Case[] = [
   {
     name: "no CPR state",
     variable: null,
-    says: /There is no CPR state: QEMU_CPR_EXEC_STATE is not set\nUse this/,
+    says:
+      /There is no CPR state: QEMU_CPR_EXEC_STATE is not set\n {2}try: Use this/,
   },
   { name: "a variable that is no number", variable: "x", says: /is "x": no / },
   { name: "a variable of a closed one", variable: "77", says: /"77": no open/ },
@@ -119,7 +120,8 @@ const REFUSED: readonly Case[] = [
   {
     name: "a closed descriptor",
     entries: () => [{ name: "ram0" }],
-    says: /descriptor 50 for "ram0" id 0: it is not open\nA wrapper must not/,
+    says:
+      /descriptor 50 for "ram0" id 0: it is not open\n {2}try: A wrapper must not/,
   },
   {
     name: "a descriptor of the runtime's in place of a closed one",
@@ -162,7 +164,10 @@ for (const { name, entries = () => [], says, ...given } of REFUSED) {
       given,
     );
     assertEquals([code, stdout], [5, ""], stderr);
-    assertMatch(stderr, /^cprctl exec: pid \d+: .*\n(?:[A-Z].*\n)?$/);
+    assertMatch(
+      stderr,
+      /^cprctl exec: pid \d+: error: .*\n(?: {2}try: .*\n)?$/,
+    );
     assertMatch(stderr, says);
   });
 }
@@ -277,7 +282,10 @@ Deno.test("damaged CPR state is refused or doubted, whatever the damage", async 
         return table(it);
       },
     });
-    assertMatch(stderr, /^cprctl exec: pid \d+: .*\n(?:[A-Z].*\n)?$/);
+    assertMatch(
+      stderr,
+      /^cprctl exec: pid \d+: .*\n(?: {2}try: .*\n)?$/,
+    );
     if (code !== 5) {
       assertEquals(code, 0, stderr);
       assert(isWhole || stderr.includes("(warning: "), stderr);

@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { command, textOperand, textValue, type Valued } from "../command.ts";
+import { ofVms } from "../options/vms.ts";
 import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
@@ -19,6 +20,7 @@ export const inspectCommand = command({
     pid: {
       value: "PID",
       parse: parsePid,
+      propose: (context) => ofVms(context, ({ pid }) => `${pid}`),
       brief: "Show the CPR state of this process instead of a file",
     } satisfies Valued<number>,
     section: textValue("NAMES", `Show these sections alone: ${SECTION_NAMES}`),

@@ -68,8 +68,8 @@ export const VM_USAGE = [
 /** The values of these options. */
 export type VmValues = OptionValues<typeof VM_OPTIONS>;
 
-/** Values for completion from this host's VMs, without asking monitors. */
-async function ofVms(
+/** Values for completion, from this host's VMs, without asking monitors. */
+export async function ofVms(
   { engine }: CliContext,
   part: (vm: ListedVm) => string | null,
 ): Promise<readonly string[]> {

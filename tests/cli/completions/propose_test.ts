@@ -42,6 +42,9 @@ Deno.test("options, where no file is meant", async () => {
   ]);
   assertEquals(await proposed("update", "--binary", ""), []);
   assertEquals(await proposed("exec", "--", ""), []);
+  assertEquals(await proposed("exec", "--", "-"), []);
+  assertEquals(await proposed("exec", "--"), ["--log", "--help"]);
+  assertEquals(await proposed("machine", "-s"), ["-serial"]);
 });
 
 Deno.test("the sockets and names of this host's VMs", async () => {
@@ -54,4 +57,5 @@ Deno.test("the sockets and names of this host's VMs", async () => {
   assertEquals(await proposed("check", "--qmp", lab.folder), [
     vm.qmpPath,
   ]);
+  assertEquals(await proposed("inspect", "--pid", `${vm.pid}`), [`${vm.pid}`]);
 });
