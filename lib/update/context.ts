@@ -44,10 +44,9 @@ import type {
 import type { Source } from "./transaction/source.ts";
 import type { StderrTail } from "./transaction/stderr_tail.ts";
 import { type Facts, programOf } from "./vm/facts.ts";
-import type { Fingerprint } from "./vm/fingerprint.ts";
 import type { MigrationSettings } from "./vm/settings.ts";
-import type { PciDevices } from "./vm/pci_devices.ts";
 import type { ShutdownWatch } from "./vm/events.ts";
+import type { Fingerprint } from "./verify/fingerprint.ts";
 
 /** Which VM to update, and how. */
 export interface UpdateRequest extends Options {
@@ -83,7 +82,6 @@ export interface Prepared {
 /** Queries sent right behind `migrate`: their replies cost no extra time. */
 export interface PendingReplies {
   readonly fingerprint: Promise<Fingerprint>;
-  readonly devices: Promise<PciDevices>;
   /** Descriptors of the guest's connections through user networking. */
   readonly connections: Promise<readonly number[]>;
 }
@@ -95,15 +93,15 @@ export interface Held {
   readonly queue: MonitorQueue;
   /** What the new program writes to the VM's standard error. */
   readonly stderr: StderrTail;
-  /** The PCI devices as the guest saw them on the source. */
-  readonly devices: PciDevices;
+  /** The VM as it was on the source. */
+  readonly fingerprint: Fingerprint;
 }
 
 /** Queries sent to the destination as soon as it loads the state. */
 export interface Loaded {
   /** Warnings: settings of the VM's threads that could not be restored. */
   readonly placing: Promise<string[]>;
-  readonly devices: Promise<PciDevices>;
+  readonly fingerprint: Promise<Fingerprint>;
 }
 
 /** One update of one VM. */

@@ -40,6 +40,8 @@ export const STANDBY_TIMEOUT_MS = 10_000;
  * until RESUME follows `cont`.
  */
 export const STEP_TIMEOUT_MS = 10_000;
+/** For all queries about a loaded VM together. */
+export const VERIFY_TIMEOUT_MS = 10_000;
 /** Until a cancelled VM runs again; took up to 350 ms in tests. */
 export const RESUME_TIMEOUT_MS = 10_000;
 /** One query to a destination that has failed: it may hang. */

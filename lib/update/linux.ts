@@ -41,7 +41,7 @@ import { readAhead, warmUp } from "./transaction/warm_up.ts";
 import { SavedState } from "./transaction/saved_state.ts";
 import { stderrSize } from "./transaction/stderr_tail.ts";
 import { gatherFacts, recordOf } from "./vm/facts.ts";
-import { Fingerprint } from "./vm/fingerprint.ts";
+import { Fingerprint } from "./verify/fingerprint.ts";
 
 /** This host. */
 export const LINUX: System = {
@@ -89,7 +89,7 @@ export const LINUX: System = {
     return {
       command,
       oldArgv: oldCommand(facts, live),
-      fingerprint: await Fingerprint.take(client),
+      fingerprint: await Fingerprint.take(client, "checked"),
       sandbox: hasRoomToTry(facts.pid)
         ? new Sandbox(processContext, pinned.files, {
           self: options.self,

@@ -23,7 +23,7 @@ import type { Destination, Program } from "./transaction/destination.ts";
 import type { Hold } from "./transaction/hold.ts";
 import type { SavedState } from "./transaction/saved_state.ts";
 import type { Facts, VmRecord } from "./vm/facts.ts";
-import type { Fingerprint } from "./vm/fingerprint.ts";
+import type { Fingerprint } from "./verify/fingerprint.ts";
 import type { MigrationSettings } from "./vm/settings.ts";
 
 /** The public members of a class, so that tests can replace it. */

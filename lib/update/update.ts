@@ -11,7 +11,7 @@
  * hold        duplicates its RAM, checks again    │ time the deadline  cancels
  * switchover  saves the devices, executes         │      the deadline  rolls back
  * load        loads them on the destination       │      10 s          rolls back
- * verify      compares what the guest sees        │      the deadline  rolls back
+ * verify      compares the VM with what it was    │      10 s          rolls back
  * commit      lets the guest run                  ┘      10 s          rolls back
  * ```
  *
@@ -37,7 +37,7 @@ import { addFailure, type Draft, type Report } from "./report/report.ts";
 import { versionTold } from "./preflight/new_program.ts";
 import type { System } from "./system.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
-import { VmChangedProblem } from "./vm/fingerprint.ts";
+import { VmChangedProblem } from "./verify/fingerprint.ts";
 
 export type { UpdateRequest } from "./context.ts";
 

@@ -45,6 +45,7 @@ const BASE: Report = {
     { id: "mode-old", verdict: "ok", detail: "cpr-exec", remedy: null },
   ],
   command_changes: [],
+  differences: [],
   ram: { blocks: 6, bytes: 269484032 },
   warnings: [],
   error: null,
@@ -199,6 +200,48 @@ export const rolledBack: Report = {
     remedy: "Add -device virtio-rng-pci to the new command",
     qemu:
       "Unknown section or instance '0000:00:05.0/virtio-rng' 0. Make sure that your current VM setup matches your saved VM setup",
+  },
+};
+
+/** The new program had another VM than the old one. */
+export const anotherVm: Report = {
+  ...rolledBack,
+  phases: [
+    ...BASE.phases.slice(0, 8),
+    { name: "rollback", start_ms: 162.2, duration_ms: 90.2 },
+  ],
+  differences: [
+    {
+      what: 'Device "net0/virtio-net-device": "mac"',
+      before: '"52:54:00:12:34:56"',
+      after: '"52:54:00:12:34:57"',
+      verdict: "seen-by-guest",
+      why: "the guest would notice it: the VM is rolled back",
+    },
+    {
+      what: 'Device "rng1"',
+      before: null,
+      after: "virtio-rng-pci",
+      verdict: "seen-by-guest",
+      why: "the guest would notice it: the VM is rolled back",
+    },
+    {
+      what: 'Network back end "net0": "fd"',
+      before: null,
+      after: '"17"',
+      verdict: "host-side",
+      why: "how QEMU reaches the same kind of back end",
+    },
+  ],
+  error: {
+    code: "another-vm",
+    message: "The new program has another VM than the old one: " +
+      'Device "net0/virtio-net-device": "mac" was "52:54:00:12:34:56", is ' +
+      '"52:54:00:12:34:57"; Device "rng1" is new; the VM runs on the old ' +
+      "program, as process 4790",
+    remedy: "Have the new program start with the same machine, devices and " +
+      "images, and look whether a wrapper or a changed file is in between",
+    qemu: null,
   },
 };
 

@@ -11,7 +11,7 @@ import type {
 } from "../../lib/update/system.ts";
 import { Destination } from "../../lib/update/transaction/destination.ts";
 import { factsOf } from "./command/vm.ts";
-import { Fingerprint } from "../../lib/update/vm/fingerprint.ts";
+import { Fingerprint } from "../../lib/update/verify/fingerprint.ts";
 import { type Answer, CLOSES, ScriptedMonitor } from "./scripted_monitor.ts";
 
 /** No process has it: the kernel's limit is below. */
@@ -102,7 +102,7 @@ export class ScriptedHost implements AsyncDisposable {
       plan: async ({ client }) => ({
         command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
         oldArgv: ["old"],
-        fingerprint: await Fingerprint.take(client),
+        fingerprint: await Fingerprint.take(client, "checked"),
         sandbox: undefined,
       }),
       preflight: () =>

@@ -276,7 +276,8 @@ const ROWS: readonly Row[] = [
     },
     failure: ["moved", "saved"],
     outcome: "rolled-back",
-    says: /other PCI devices.*00:04\.0; the VM runs on the old program/,
+    says:
+      /another VM .*PCI device "00:04\.0" is new; the VM runs on the old program/,
     heard: [...LOADED, ...ROLLED_BACK],
   },
   {

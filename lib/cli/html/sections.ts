@@ -201,6 +201,22 @@ function commandChange({ from, to, why }: CommandChange): Markup {
 `;
 }
 
+/** What differed between the VM on the old and on the new program. */
+export function differencesSection(
+  differences: Report["differences"],
+): Markup {
+  if (differences.length === 0) return NOTHING;
+  return markup`<section class="command"><h3>Differences</h3>
+<ul>
+${
+    differences.map(({ what, before, after, why }) =>
+      markup`<li>${what}</li>
+${commandChange({ from: before, to: after, why })}`
+    )
+  }</ul>
+</section>`;
+}
+
 /** The identity of the VM. */
 export function identitySection({ vm }: Report): Markup {
   const rows = ([

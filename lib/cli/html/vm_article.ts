@@ -7,6 +7,7 @@ import { type Markup, markup, NOTHING, signed } from "./markup.ts";
 import {
   commandSection,
   comparisonSection,
+  differencesSection,
   failureSection,
   figuresList,
   identitySection,
@@ -42,6 +43,7 @@ ${wasTouched(report) ? timelineSection(report, id) : NOTHING}
 ${comparisonSection(report)}
 ${checksSection(report, report.outcome === "would-update")}
 ${commandSection(report.command_changes)}
+${differencesSection(report.differences)}
 ${identitySection(report)}
 </article>`;
 }

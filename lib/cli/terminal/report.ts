@@ -64,6 +64,7 @@ class ReportText {
       report.outcome === "refused" && !this.detail.verbose
         ? ""
         : this.#commandChanges(report.command_changes),
+      this.#differences(report.differences),
       this.#checks(report.checks),
       report.warnings.map((text) => this.#led("warning:", "careful", text))
         .join("\n"),
@@ -113,12 +114,32 @@ class ReportText {
 
   #commandChanges(changes: readonly CommandChange[]): string {
     if (changes.length === 0) return "";
-    const lines = changes.flatMap(({ from, to, why }) => [
+    const lines = changes.flatMap(({ from, to, why }) =>
+      this.#change(from, to, why)
+    );
+    return ["command line:", ...lines].join("\n");
+  }
+
+  /** Those that the guest would see, or all. */
+  #differences(all: Report["differences"]): string {
+    const lines = all
+      .filter(({ verdict }) =>
+        this.detail.verbose || verdict === "seen-by-guest"
+      )
+      .flatMap(({ what, before, after, why }) => [
+        `  ${what}`,
+        ...this.#change(before, after, why),
+      ]);
+    return lines.length === 0 ? "" : ["differences:", ...lines].join("\n");
+  }
+
+  /** What was, what is, and why. */
+  #change(from: string | null, to: string | null, why: string): string[] {
+    return [
       ...(from === null ? [] : [`  - ${from}`]),
       ...(to === null ? [] : [`  + ${to}`]),
       this.#led("   ", "faint", why, 4),
-    ]);
-    return ["command line:", ...lines].join("\n");
+    ];
   }
 
   /** The number of checks by verdict, then those that the view shows. */

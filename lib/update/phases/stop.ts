@@ -4,8 +4,7 @@ import type { UpdateContext } from "../context.ts";
 import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { vcpuThreads } from "../process/threads.ts";
-import { Fingerprint } from "../vm/fingerprint.ts";
-import { PciDevices } from "../vm/pci_devices.ts";
+import { Fingerprint } from "../verify/fingerprint.ts";
 import { isInPlace } from "../vm/ram.ts";
 import { readTpmPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import { userConnections } from "../vm/user_connections.ts";
@@ -21,14 +20,13 @@ export async function migrate(context: UpdateContext): Promise<void> {
   context.urgency = context.use(system.urgency(pid, vcpuThreads(threads)));
   const migrating = source.migrate(`file:${state.path}`);
   // Sent right behind it: the replies come while the program saves.
-  const fingerprint = awaitedLater(Fingerprint.take(client));
+  const fingerprint = awaitedLater(Fingerprint.take(client, "stopped"));
   const connections = userConnections(client).catch(() => []); // optional
   await migrating;
   context.noteDowntime();
   // The guest or a client may have changed the run state since the checks.
   context.facts = { ...context.facts, ...source.before };
-  const devices = awaitedLater(PciDevices.take(client));
-  context.pending = { fingerprint, connections, devices };
+  context.pending = { fingerprint, connections };
 }
 
 /**
@@ -51,13 +49,14 @@ export async function hold(context: UpdateContext): Promise<void> {
     return file !== undefined && isInPlace(facts.pid, file);
   }, facts.deviceMemory);
   await standby.hold(hold.preserved);
-  plan.fingerprint.requireSame(await pending.fingerprint);
-  const devices = await pending.devices;
+  const stopped = await pending.fingerprint;
+  plan.fingerprint.requireUnchanged(stopped);
   const isNews = facts.runState !== context.found.runState ||
     facts.tpmPage !== undefined;
   if (isNews) await writeJournal(facts);
   context.held = {
-    ...{ hold, devices },
+    hold,
+    fingerprint: plan.fingerprint.updatedBy(stopped),
     connections: context.use(
       HeldConnections.take(process, await pending.connections),
     ),

@@ -1,11 +1,12 @@
 /** The phases on the destination: "load", "verify" and "commit". */
 
 import type { UpdateContext } from "../context.ts";
-import { Deadline, SETTLE_TIMEOUT_MS } from "../deadline.ts";
+import { Deadline, SETTLE_TIMEOUT_MS, VERIFY_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
-import { PciDevices } from "../vm/pci_devices.ts";
+import { Fingerprint } from "../verify/fingerprint.ts";
+import { findingsOf, requireSameVm } from "../verify/verdict.ts";
 import { isLive } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
 
@@ -30,14 +31,25 @@ export async function load(context: UpdateContext): Promise<void> {
   await loading;
   const problem = await restoreTpmPage(destination.client, facts);
   if (problem !== undefined) throw new UpdateProblem("tpm-page", problem);
-  const devices = PciDevices.take(destination.client);
-  devices.catch(() => undefined); // awaited in `verify`
-  context.loaded = { placing, devices };
+  const verifying = new Deadline(VERIFY_TIMEOUT_MS);
+  const fingerprint = Fingerprint.take(
+    destination.client.within(() => verifying.left(context.deadline.left())),
+    "loaded",
+  );
+  fingerprint.catch(() => undefined); // awaited in `verify`
+  context.loaded = { placing, fingerprint };
 }
 
-/** Compares what the guest sees with what it saw on the source. */
+/**
+ * Compares the VM with what it was on the source.
+ *
+ * @throws {OtherVmProblem} when the guest would see a difference
+ */
 export async function verify(context: UpdateContext): Promise<void> {
-  context.held.devices.requireSame(await context.loaded.devices);
+  const { held, loaded, report } = context;
+  const differences = held.fingerprint.differencesTo(await loaded.fingerprint);
+  if (report !== undefined) report.differences = findingsOf(differences);
+  requireSameVm(differences);
 }
 
 /**

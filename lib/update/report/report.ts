@@ -27,6 +27,7 @@ import {
 import { type Phase, PHASES } from "../phase.ts";
 import type { Check } from "../preflight/check.ts";
 import type { PreservedRam } from "../transaction/hold.ts";
+import { type Finding, type Verdict, VERDICTS } from "../verify/verdict.ts";
 import {
   type Program,
   programOf,
@@ -41,6 +42,7 @@ import { QmpCommandError } from "../../qmp/mod.ts";
 export const REPORT_SCHEMA = 1;
 
 const outcomeNames = Object.keys(OUTCOMES) as Outcome[];
+const verdictNames = Object.keys(VERDICTS) as Verdict[];
 
 const milliseconds = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(
@@ -114,6 +116,14 @@ const comparisonSchema = v.strictObject({
   after: v.string(),
 });
 
+const differenceSchema = v.strictObject({
+  what: v.string(),
+  before: described("null if it was not there"),
+  after: described("null if it is not there"),
+  verdict: v.picklist(verdictNames),
+  why: v.string(),
+}) satisfies Describes<Finding>;
+
 /** The report of one update. */
 export const reportSchema = v.strictObject({
   schema: v.literal(REPORT_SCHEMA),
@@ -142,6 +152,10 @@ export const reportSchema = v.strictObject({
   checks: v.array(checkSchema),
   command_changes: v.array(commandChangeSchema),
   ram: v.nullable(ramSchema),
+  differences: v.pipe(
+    v.array(differenceSchema),
+    v.description("between the VM on the old and on the new program"),
+  ),
   before_after: v.pipe(
     v.optional(v.array(comparisonSchema)),
     v.description("the observations of a demonstration"),
@@ -195,6 +209,7 @@ export function blankReport() {
     checks: [],
     command_changes: [],
     ram: null,
+    differences: [],
     warnings: [],
     error: null,
   } as const satisfies Partial<Report>;

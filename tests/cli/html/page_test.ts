@@ -204,6 +204,10 @@ function spoken(text: string): Report {
     to: program,
     checks: [{ id: text, verdict: "warn", detail: text, remedy: text }],
     command_changes: [{ from: text, to: text, why: text }],
+    differences: [{
+      ...{ what: text, before: text, after: text, why: text },
+      verdict: "seen-by-guest",
+    }],
     before_after: [{ what: text, before: text, after: `${text}x` }],
     warnings: [text],
     error: { code: text, message: text, remedy: text, qemu: text },

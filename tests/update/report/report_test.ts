@@ -18,6 +18,7 @@ const REFUSED: Report = {
   phases: [{ name: "facts", start_ms: 0, duration_ms: 1.5 }],
   checks: [{ id: "x", verdict: "refuse", detail: "y", remedy: null }],
   command_changes: [],
+  differences: [],
   ram: null,
   warnings: [],
   error: { code: "refused", message: "Cannot", remedy: null, qemu: null },

@@ -3,8 +3,8 @@ import type { Json, JsonObject } from "../../../lib/qmp/mod.ts";
 import {
   comparedOfDrive,
   comparedOfNode,
-  flatten,
-} from "../../../lib/update/vm/fingerprint.ts";
+} from "../../../lib/update/verify/settings.ts";
+import { flatten } from "../../../lib/update/verify/view.ts";
 
 /** As QEMU 11.1 tells it, less what does not matter here. */
 const NODE: JsonObject = {

@@ -1,0 +1,197 @@
+/**
+ * What a difference between source and destination means. Whatever no rule
+ * names is seen by the guest.
+ *
+ * @module
+ */
+
+import { UpdateProblem } from "../error.ts";
+import {
+  type Difference,
+  phraseOfAll,
+  shown,
+  subjectOf,
+} from "./difference.ts";
+
+/** Who or what a difference matters to. */
+export const VERDICTS = {
+  "seen-by-guest": "the guest would notice it: the VM is rolled back",
+  "new-version": "the new version of QEMU has brought it",
+  "host-side": "only the host has to do with it",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** What a difference means. */
+export type Verdict = keyof typeof VERDICTS;
+
+/** A verdict with its reason. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly why: string;
+}
+
+/** A kind of difference that does no harm. */
+interface Rule {
+  readonly kind: RegExp;
+  /** Of the value's path; without it, an object that is gone or new. */
+  readonly field?: RegExp;
+  readonly holds?: (difference: Difference) => boolean;
+  readonly verdict: Exclude<Verdict, "seen-by-guest">;
+  readonly why: string;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    kind: /^(Machine|vCPU|Device)$/,
+    field: /./,
+    holds: ({ before, ...it }) =>
+      before === undefined && !isFeature(it, it.after),
+    verdict: "new-version",
+    why: "the old version does not know this property; a machine type with a " +
+      "version sets it so that the guest sees no change",
+  },
+  {
+    kind: /^(Machine|vCPU|Device)$/,
+    field: /./,
+    holds: ({ after, ...it }) =>
+      after === undefined && !isFeature(it, it.before),
+    verdict: "new-version",
+    why:
+      "the new version no longer has this property: nothing can be set by it",
+  },
+  {
+    kind: /^vCPU$/,
+    field: /./,
+    holds: isMoreOfHost,
+    verdict: "new-version",
+    why: "the models host and max offer every feature that this version of " +
+      "QEMU knows; none that the guest may use is gone",
+  },
+  {
+    kind: /^Machine$/,
+    field:
+      /^(dump-guest-core|mem-merge|suppress-vmdesc|dumpdtb|x-change-vmfd-on-reset)$/,
+    verdict: "host-side",
+    why: "about the memory of the process, dumps and saved states",
+  },
+  {
+    kind: /^Memory backend$/,
+    field: /^(prealloc|reserve|merge|dump|policy|host-nodes.*)$/,
+    verdict: "host-side",
+    why: "about how the host provides the memory, which is there already",
+  },
+  {
+    kind: /^Network back end$/,
+    field: /^(?!type$|net$|restrict$|queues$)/,
+    verdict: "host-side",
+    why:
+      "how QEMU reaches the same kind of back end, such as by the number of " +
+      "a descriptor instead of a name",
+  },
+  {
+    kind: /^Device$/,
+    field: /^(iothread.*|account-(invalid|failed)|stats-intervals.*|pcap)$/,
+    verdict: "host-side",
+    why: "about the thread that serves the device, statistics, or a recording",
+  },
+  {
+    kind:
+      /^(Object|Character device|Drive|Block node|Network back end|Memory backend)$/,
+    holds: ({ before }) => before === undefined,
+    verdict: "host-side",
+    why: "no device of the guest uses it",
+  },
+  {
+    kind: /^Object$/,
+    verdict: "host-side",
+    why: "the devices that need an object have theirs",
+  },
+];
+
+/** What a difference means, and why. */
+export function judge(difference: Difference): Judgement {
+  const rule = RULES.find((rule) => isAbout(rule, difference));
+  return rule ??
+    { verdict: "seen-by-guest", why: VERDICTS["seen-by-guest"] };
+}
+
+function isAbout({ kind, field, holds }: Rule, it: Difference): boolean {
+  if (!kind.test(it.kind)) return false;
+  const isField = it.field !== undefined;
+  if (isField !== (field !== undefined)) return false;
+  if (field !== undefined && !field.test(it.field ?? "")) return false;
+  return holds?.(it) ?? true;
+}
+
+/** Whether a value is a feature that a vCPU has; "x-" are no features. */
+function isFeature(
+  { kind, field = "" }: Pick<Difference, "kind" | "field">,
+  value: string | undefined,
+): boolean {
+  return kind === "vCPU" && value === "true" && !field.startsWith("x-");
+}
+
+/** The models whose features depend on host and QEMU. */
+const OF_HOST = /^"(host|max)-/;
+const WORD = /^feature-words\[\d+\]\.features$/;
+const LEVEL = /^(min-)?x?level2?$/;
+
+/** Whether a vCPU that offers what the host offers has lost nothing. */
+function isMoreOfHost({ object, field = "", before, after }: Difference) {
+  if (!OF_HOST.test(object?.get("model") ?? "")) return false;
+  if (before === "false" || before === undefined) return after === "true";
+  const [was, is] = [Number(before), Number(after)];
+  if (LEVEL.test(field)) return was < is;
+  // Unsigned numbers of 32 bits.
+  return WORD.test(field) && (BigInt(was) & ~BigInt(is)) === 0n;
+}
+
+/** A difference with its judgement, in the form of the report. */
+export interface Finding extends Judgement {
+  /** What differs, such as `Device "net0": "mac"`. */
+  readonly what: string;
+  /** Null if it was not there. */
+  readonly before: string | null;
+  /** Null if it is not there now. */
+  readonly after: string | null;
+}
+
+/** The new program has another VM than the old one had. */
+class OtherVmProblem extends UpdateProblem {
+  override readonly name = "OtherVmProblem";
+}
+
+/** More of them tell nothing new, and the VM chooses how many there are. */
+const MOST_REPORTED = 100;
+
+/** Differences for the report, those first that the guest would see. */
+export function findingsOf(differences: readonly Difference[]): Finding[] {
+  const order = Object.keys(VERDICTS);
+  return differences.map((difference): Finding => {
+    const { verdict, why } = judge(difference);
+    const { before, after } = difference;
+    return {
+      what: subjectOf(difference),
+      before: before === undefined ? null : shown(before),
+      after: after === undefined ? null : shown(after),
+      ...{ verdict, why },
+    };
+  })
+    .sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))
+    .slice(0, MOST_REPORTED);
+}
+
+/** @throws {OtherVmProblem} naming what the guest would see */
+export function requireSameVm(differences: readonly Difference[]): void {
+  const seen = differences.filter((difference) =>
+    judge(difference).verdict === "seen-by-guest"
+  );
+  if (seen.length === 0) return;
+  throw new OtherVmProblem(
+    "another-vm",
+    `The new program has another VM than the old one: ${phraseOfAll(seen)}`,
+    {
+      remedy: "Have the new program start with the same machine, devices and " +
+        "images, and look whether a wrapper or a changed file is in between",
+    },
+  );
+}

@@ -1,0 +1,257 @@
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import {
+  type Executor,
+  type Json,
+  type JsonObject,
+  QmpCommandError,
+  QmpTimeoutError,
+} from "../../../lib/qmp/mod.ts";
+import {
+  Fingerprint,
+  VmChangedProblem,
+} from "../../../lib/update/verify/fingerprint.ts";
+import { phraseOf } from "../../../lib/update/verify/difference.ts";
+
+type Answers = Readonly<Record<string, (args: JsonObject) => Json>>;
+
+/** A program that knows some commands; `heard` is what it was asked. */
+class Program implements Executor {
+  readonly heard: string[] = [];
+  constructor(private readonly answers: Answers) {}
+
+  execute(command: string, args: JsonObject = {}): Promise<Json> {
+    const what = args["path"] ?? args["command-line"] ?? args["paths"] ?? "";
+    this.heard.push(`${command} ${what}`.trim());
+    const answer = this.answers[command];
+    return answer === undefined
+      ? Promise.reject(new QmpCommandError(command, "CommandNotFound", "no"))
+      : new Promise((resolve) => resolve(answer(args)));
+  }
+}
+
+const CPU = "/machine/unattached/device[0]";
+const PLUGGED = "/machine/peripheral/late";
+const vcpu = (index: number, path: string): Json => ({
+  "cpu-index": index,
+  "qom-path": path,
+  "qom-type": "kvm64-x86_64-cpu",
+  "thread-id": Math.random(),
+  "props": { "core-id": index },
+});
+
+/** Objects of the QOM tree. */
+const object = (values: Readonly<Record<string, Json>>): Json => ({
+  properties: [
+    ...Object.entries(values).map(([name, value]) => ({
+      ...{ name, value },
+      type: typeof value,
+    })),
+    { name: "memory[0]", type: "child<memory-region>", value: "/x" },
+  ],
+});
+
+function qemu(more: Answers = {}, objects: Record<string, Json> = {}): Program {
+  const all: Record<string, Json> = {
+    "/machine": object({
+      "type": "pc-q35-11.1-machine",
+      "rtc-time": { tm_sec: Math.random() },
+      "smp": { cores: 2 },
+    }),
+    [CPU]: object({ "avx2": false, "sse4_1": true, "realized": true }),
+    [PLUGGED]: object({ "avx2": false }),
+    ...objects,
+  };
+  return new Program({
+    "qom-list-get": ({ paths }) =>
+      (paths as string[]).map((path) => all[path] ?? null),
+    "query-kvm": () => ({ enabled: true, present: true }),
+    "query-cpus-fast": () => [
+      vcpu(0, CPU),
+      vcpu(1, "/machine/unattached/device[2]"),
+      vcpu(2, PLUGGED),
+    ],
+    "query-memdev": () => [{ id: "ram0", size: 1024, share: true }],
+    "qom-list": ({ path }) =>
+      path === "/chardevs" ? [{ name: "c", type: "child<chardev-null>" }] : [],
+    "human-monitor-command": (args) =>
+      args["command-line"] === "info network"
+        ? "net: index=0,type=user,net=10.0.2.0,restrict=off"
+        : "",
+    ...more,
+  });
+}
+
+async function taken(source: Program, stopped = source): Promise<Fingerprint> {
+  const checked = await Fingerprint.take(source, "checked");
+  return checked.updatedBy(await Fingerprint.take(stopped, "stopped"));
+}
+
+async function phrases(source: Program, destination: Program) {
+  const loaded = await Fingerprint.take(destination, "loaded");
+  return (await taken(source)).differencesTo(loaded).map(phraseOf);
+}
+
+Deno.test("the same VM on another program has no difference", async () => {
+  assertEquals(await phrases(qemu(), qemu()), []);
+});
+
+Deno.test("what the old program does not tell is not compared", async () => {
+  assertEquals(await phrases(new Program({}), qemu()), []);
+});
+
+Deno.test("what the new program does not tell is a difference", async () => {
+  assertEquals(await phrases(qemu(), new Program({})), [
+    "Machine is gone",
+    ...['vCPU "0" is gone', 'vCPU "1" is gone', 'vCPU "2" is gone'],
+    'Memory backend "ram0" is gone',
+    'Network back end "net" is gone',
+    'Character device "c" is gone',
+  ]);
+});
+
+const OTHERS: readonly [what: string, Program, phrases: string[]][] = [
+  [
+    "accelerator",
+    qemu({ "query-kvm": () => ({ enabled: false }) }),
+    ['Machine: "kvm" was true, is false'],
+  ],
+  [
+    "topology",
+    qemu({}, {
+      "/machine": object({
+        "type": "pc-q35-11.1-machine",
+        "smp": { cores: 1 },
+      }),
+    }),
+    ['Machine: "smp.cores" was 2, is 1'],
+  ],
+  [
+    "feature of a vCPU",
+    qemu({}, { [CPU]: object({ "avx2": true, "sse4_1": true }) }),
+    ['vCPU "0": "avx2" was false, is true'],
+  ],
+  [
+    "feature of a hot-plugged vCPU",
+    qemu({}, { [PLUGGED]: object({ "avx2": true }) }),
+    ['vCPU "2": "avx2" was false, is true'],
+  ],
+  [
+    "number of vCPUs",
+    qemu({ "query-cpus-fast": () => [vcpu(0, CPU), vcpu(2, PLUGGED)] }),
+    ['vCPU "1" is gone'],
+  ],
+  [
+    "size of memory",
+    qemu({ "query-memdev": () => [{ id: "ram0", size: 512, share: true }] }),
+    ['Memory backend "ram0": "size" was 1024, is 512'],
+  ],
+  [
+    "DIMM",
+    qemu({
+      "query-memory-devices": () => [
+        { type: "dimm", data: { id: "d", addr: 1, hotplugged: true } },
+      ],
+    }),
+    [],
+  ],
+  [
+    "network",
+    qemu({
+      "human-monitor-command": () =>
+        "net: index=0,type=user,net=10.0.3.0,restrict=off",
+    }),
+    ['Network back end "net": "net" was "10.0.2.0", is "10.0.3.0"'],
+  ],
+  [
+    "queues of a back end",
+    qemu({
+      "human-monitor-command": ({ "command-line": line }) =>
+        line === "info network"
+          ? "net: index=0,type=user,net=10.0.2.0,restrict=off\r\n"
+            .repeat(2)
+          : "",
+    }),
+    ['Network back end "net": "queues" was 1, is 2'],
+  ],
+];
+
+for (const [what, destination, expected] of OTHERS) {
+  Deno.test(`another ${what} is told`, async () => {
+    assertEquals(await phrases(qemu(), destination), expected);
+  });
+}
+
+Deno.test("what is fixed is not asked while the guest waits for the stop", async () => {
+  const program = qemu();
+  await Fingerprint.take(program, "stopped");
+  assertEquals(
+    program.heard.filter((it) => /qom-list-get|cpus|memdev/.test(it)),
+    [],
+  );
+});
+
+Deno.test("a loaded VM is described in two rounds of queries", async () => {
+  const program = qemu();
+  const taking = Fingerprint.take(program, "loaded");
+  const first = program.heard.length;
+  await taking;
+  assertEquals(program.heard.slice(first), [
+    `qom-list-get ${CPU},${PLUGGED}`,
+  ]);
+});
+
+Deno.test("a client's change is told, a guest's is not", async () => {
+  const list = (name: string): Answers => ({
+    "qom-list": ({ path }) =>
+      path === "/objects" ? [{ name, type: "child<iothread>" }] : [],
+  });
+  const before = await Fingerprint.take(qemu(list("a")), "checked");
+  before.requireUnchanged(await Fingerprint.take(qemu(list("a")), "stopped"));
+  const after = await Fingerprint.take(qemu(list("b")), "stopped");
+  const error = assertThrows(
+    () => before.requireUnchanged(after),
+    VmChangedProblem,
+  );
+  assertEquals(error.code, "changed-meanwhile");
+  assertMatch(error.message, /Object "a" is gone; Object "b" is new$/);
+});
+
+Deno.test("a program that stops answering ends the taking", async () => {
+  const silent = qemu({
+    "query-block": () => {
+      throw new QmpTimeoutError("no answer");
+    },
+  });
+  await assertRejects(
+    () => Fingerprint.take(silent, "loaded"),
+    QmpTimeoutError,
+  );
+});
+
+const NONSENSE: readonly Json[] = [
+  null,
+  1,
+  "x",
+  [1, null, [], "x"],
+  {},
+  [{}],
+  [{ properties: 3 }, { "qom-path": 7 }],
+  [{ "device": {}, "inserted": [], "children": {}, "regions": 1 }],
+];
+
+for (const answer of NONSENSE) {
+  Deno.test(`a program may answer ${JSON.stringify(answer)} to everything`, async () => {
+    const liar = new Program(
+      new Proxy({}, { get: () => () => structuredClone(answer) }),
+    );
+    await phrases(qemu(), liar);
+    await phrases(liar, qemu());
+    (await Fingerprint.take(liar, "checked"))
+      .requireUnchanged(await Fingerprint.take(liar, "stopped"));
+  });
+}
