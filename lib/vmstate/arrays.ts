@@ -141,56 +141,65 @@ const MARKER: FieldEntry = { type: "ptr-marker", size: 1 };
  * assertEquals(sink.toBytes(), Uint8Array.of(0x30, 0, 7));
  * ```
  */
-export function pointerArray<T>(
+export const pointerArray = <T>(
   element: Field<T>,
   count: number,
   has: (index: number) => boolean,
   options?: FieldOptions,
-): Field<(T | null)[]> {
-  const { codec } = element;
-  return field({
+): Field<(T | null)[]> => field(pointersCodec(element, count, has), options);
+
+/** @param has without it, every element has a marker */
+function pointersCodec<T>(
+  { codec }: Field<T>,
+  count: number,
+  has?: (index: number) => boolean,
+): Codec<(T | null)[]> {
+  const isHere = (source: Source, index: number) =>
+    has?.(index) === true || isPresent(source.u8(), has === undefined);
+  return {
     type: codec.type,
-    minimumSize: count * Math.min(1, codec.minimumSize),
+    minimumSize: count *
+      (has === undefined ? 1 : Math.min(1, codec.minimumSize)),
     initial: () =>
-      Array.from({ length: count }, (_, i) => has(i) ? codec.initial() : null),
-    load(source, context, siblings) {
-      return elements(
+      Array.from(
+        { length: count },
+        (_, i) => has?.(i) ? codec.initial() : null,
+      ),
+    load: (source, context, siblings) =>
+      elements(
         count,
         context,
         (index) =>
-          has(index) ? codec.load(source, context, siblings) : loadNull(source),
-      );
-    },
+          isHere(source, index) ? codec.load(source, context, siblings) : null,
+      ),
     save(sink, values, context, siblings) {
       checkLength(values.length, count, "elements");
       eachElement(values, context, (value, index) => {
-        if ((value !== null) !== has(index)) {
+        if (has !== undefined && (value !== null) !== has(index)) {
           throw new InvalidValue(
             has(index) ? "it is null, but is here" : "it is not here",
           );
         }
-        if (value === null) sink.u8(POINTER_NULL);
-        else codec.save(sink, value, context, siblings);
+        if (value === null) return sink.u8(POINTER_NULL);
+        if (has === undefined) sink.u8(POINTER_PRESENT);
+        codec.save(sink, value, context, siblings);
       });
     },
-    describe: (values, context, siblings) =>
-      pointerEntries(
-        values.map((value) =>
-          value === null ? null : describeValue(codec, value, context, siblings)
-        ),
-        MARKER,
-      ),
-  }, options);
+    describe(values, context, siblings) {
+      const described = values.map((value) =>
+        value === null ? null : describeValue(codec, value, context, siblings)
+      );
+      return has === undefined
+        ? described.flatMap((entries) => [MARKER, ...entries ?? []])
+        : pointerEntries(described, MARKER);
+    },
+  };
 }
 
-function loadNull(source: Source): null {
-  const marker = source.u8();
-  if (marker !== POINTER_NULL) throw badMarker(marker);
-  return null;
-}
-
-function badMarker(marker: number): InvalidValue {
-  return new InvalidValue(
+function isPresent(marker: number, mayBe: boolean): boolean {
+  if (marker === POINTER_NULL) return false;
+  if (mayBe && marker === POINTER_PRESENT) return true;
+  throw new InvalidValue(
     `pointer marker 0x${marker.toString(16)} is neither 0x30 nor 0x31`,
   );
 }
@@ -213,36 +222,8 @@ function badMarker(marker: number): InvalidValue {
  * assertEquals(sink.toBytes(), Uint8Array.of(0x30, 0x31, 0, 7));
  * ```
  */
-export function allocatedPointerArray<T>(
+export const allocatedPointerArray = <T>(
   element: Field<T>,
   count: number,
   options?: FieldOptions,
-): Field<(T | null)[]> {
-  const { codec } = element;
-  return field({
-    type: codec.type,
-    minimumSize: count,
-    initial: () => Array.from({ length: count }, () => null),
-    load(source, context, siblings) {
-      return elements(count, context, () => {
-        const marker = source.u8();
-        if (marker === POINTER_NULL) return null;
-        if (marker !== POINTER_PRESENT) throw badMarker(marker);
-        return codec.load(source, context, siblings);
-      });
-    },
-    save(sink, values, context, siblings) {
-      checkLength(values.length, count, "elements");
-      eachElement(values, context, (value) => {
-        sink.u8(value === null ? POINTER_NULL : POINTER_PRESENT);
-        if (value !== null) codec.save(sink, value, context, siblings);
-      });
-    },
-    describe: (values, context, siblings) =>
-      values.flatMap((value) =>
-        value === null
-          ? [MARKER]
-          : [MARKER, ...describeValue(codec, value, context, siblings)]
-      ),
-  }, options);
-}
+): Field<(T | null)[]> => field(pointersCodec(element, count), options);

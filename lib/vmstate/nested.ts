@@ -5,7 +5,6 @@ import {
   type Field,
   field,
   type FieldOptions,
-  type StateContext,
 } from "./codec.ts";
 import type { VmState } from "./description.ts";
 import { describedSize, describeValue, entriesSize } from "./vmdesc.ts";
@@ -128,65 +127,67 @@ function hasMore(source: Source): boolean {
 }
 
 /**
- * Loads elements until the end marker. Each takes at least its marker byte, so
- * the stream bounds the list.
+ * 01 and an element for each value, then 00. Each takes at least its marker
+ * byte, so the stream bounds the list.
  *
- * @param count how many there may be
+ * @param isCounted whether their be32 number comes first, as for a tree
  */
-function loadMarked<T>(
-  source: Source,
-  { path }: StateContext,
-  count: number,
-  load: () => T,
-): T[] {
-  const values: T[] = [];
-  while (hasMore(source)) {
-    if (values.length === count) throw wrongCount(count, "more");
-    path.push(values.length);
-    values.push(load());
-    path.pop();
-  }
-  return values;
-}
-
-/** vmdesc type names of the two kinds of list; the wire is the same. */
-type ListType = "qtailq" | "qlist";
-
-function listCodec<V extends object>(
-  state: VmState<V>,
-  type: ListType,
-): Codec<V[]> {
+function markedCodec<T>(
+  type: string,
+  element: Codec<T>,
+  isCounted: boolean,
+): Codec<T[]> {
+  const minimumSize = (isCounted ? COUNT_SIZE : 0) + MARKER_SIZE;
   return {
     type,
-    minimumSize: 1,
+    minimumSize,
     initial: () => [],
-    load: (source, context) =>
-      loadMarked(
-        source,
-        context,
-        Infinity,
-        () => loadBody(state, source, context, state.version),
-      ),
+    load(source, context) {
+      const count = isCounted ? source.u32() : Infinity;
+      const values: T[] = [];
+      while (hasMore(source)) {
+        if (values.length === count) throw wrongCount(count, "more");
+        context.path.push(values.length);
+        values.push(element.load(source, context, {}));
+        context.path.pop();
+      }
+      if (!isCounted || values.length === count) return values;
+      throw wrongCount(count, `${values.length}`);
+    },
     save(sink, values, context) {
+      if (isCounted) sink.u32(values.length);
       eachElement(values, context, (value) => {
         sink.u8(MORE);
-        saveBody(state, value, sink, context);
+        element.save(sink, value, context, {});
       });
       sink.u8(END);
     },
     describe(values, context) {
       const elements = values.map((value) =>
-        describeBody(state, value, context)
+        describeValue(element, value, context, {})
       );
       const size = elements.reduce(
-        (sum, element) => sum + MARKER_SIZE + describedSize(element),
-        MARKER_SIZE,
+        (sum, entries) => sum + MARKER_SIZE + entriesSize(entries),
+        minimumSize,
       );
-      const [inline] = elements;
+      // vmdesc has the elements of a list, by the first one, but no nodes.
+      const inline = isCounted ? undefined : elements[0]?.[0]?.struct;
       return [inline === undefined ? { type, size } : { type, inline, size }];
     },
   };
 }
+
+function wrongCount(count: number, found: string): InvalidValue {
+  return new InvalidValue(`tree of ${count} nodes has ${found}`);
+}
+
+/** vmdesc has its own type names for the two kinds of list. */
+const listField = <V extends object>(
+  type: "qtailq" | "qlist",
+  state: VmState<V>,
+  options?: FieldOptions,
+): Field<V[]> =>
+  field(markedCodec(type, structCodec(state, state.version), false), options);
 
 /**
  * A list (QEMU's QTAILQ): 01 and a body for each element, then 00.
@@ -207,7 +208,7 @@ function listCodec<V extends object>(
 export const qtailq = <V extends object>(
   state: VmState<V>,
   options?: FieldOptions,
-): Field<V[]> => field(listCodec(state, "qtailq"), options);
+): Field<V[]> => listField("qtailq", state, options);
 
 /**
  * A list (QEMU's QLIST): 01 and a body for each element, then 00.
@@ -228,7 +229,7 @@ export const qtailq = <V extends object>(
 export const qlist = <V extends object>(
   state: VmState<V>,
   options?: FieldOptions,
-): Field<V[]> => field(listCodec(state, "qlist"), options);
+): Field<V[]> => listField("qlist", state, options);
 
 /** One node of a tree. */
 export interface TreeNode<K, V> {
@@ -238,46 +239,28 @@ export interface TreeNode<K, V> {
 
 function treeField<K, V extends object>(
   key: Codec<K>,
-  value: VmState<V>,
+  state: VmState<V>,
   options?: FieldOptions,
 ): Field<TreeNode<K, V>[]> {
-  return field({
-    type: "gtree",
-    minimumSize: 5,
-    initial: () => [],
-    load(source, context) {
-      const count = source.u32();
-      const nodes = loadMarked(source, context, count, () => ({
-        key: key.load(source, context, {}),
-        value: loadBody(value, source, context, value.version),
-      }));
-      if (nodes.length < count) throw wrongCount(count, `${nodes.length}`);
-      return nodes;
+  const value = structCodec(state, state.version);
+  const node: Codec<TreeNode<K, V>> = {
+    type: "node",
+    minimumSize: key.minimumSize + value.minimumSize,
+    initial: () => ({ key: key.initial(), value: value.initial() }),
+    load: (source, context) => ({
+      key: key.load(source, context, {}),
+      value: value.load(source, context, {}),
+    }),
+    save(sink, node, context) {
+      key.save(sink, node.key, context, {});
+      value.save(sink, node.value, context, {});
     },
-    save(sink, nodes, context) {
-      sink.u32(nodes.length);
-      eachElement(nodes, context, (node) => {
-        sink.u8(MORE);
-        key.save(sink, node.key, context, {});
-        saveBody(value, node.value, sink, context);
-      });
-      sink.u8(END);
-    },
-    describe(nodes, context) {
-      const size = nodes.reduce(
-        (sum, node) =>
-          sum + MARKER_SIZE +
-          entriesSize(describeValue(key, node.key, context, {})) +
-          describedSize(describeBody(value, node.value, context)),
-        COUNT_SIZE + MARKER_SIZE,
-      );
-      return [{ type: "gtree", size }];
-    },
-  }, options);
-}
-
-function wrongCount(count: number, found: string): InvalidValue {
-  return new InvalidValue(`tree of ${count} nodes has ${found}`);
+    describe: (node, context) => [
+      ...describeValue(key, node.key, context, {}),
+      ...describeValue(value, node.value, context, {}),
+    ],
+  };
+  return field(markedCodec("gtree", node, true), options);
 }
 
 /**

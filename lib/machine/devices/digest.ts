@@ -64,7 +64,6 @@ const OPERANDS = ["address", "length", "result"] as const;
 
 /** Bits of the status register. */
 export const DIGEST_STATUS = {
-  queued: 0xff,
   interrupt: 0x100,
   error: 0x200,
 } as const;

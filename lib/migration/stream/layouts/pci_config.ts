@@ -13,6 +13,7 @@
  * @module
  */
 
+import { numbered } from "./numbered.ts";
 import { EXPRESS_CAPABILITIES, PCI_CAPABILITIES } from "./pci_names.ts";
 import { type LayoutReader, sizeOf, usedEnd } from "./reader.ts";
 
@@ -162,14 +163,9 @@ function readCapability(
 
 const VENDOR = 0x09;
 
-const VIRTIO_CAPABILITIES: Readonly<Record<number, string>> = {
-  1: "common",
-  2: "notify",
-  3: "isr",
-  4: "device",
-  5: "pci",
-  8: "shared_memory",
-};
+const VIRTIO_CAPABILITIES = numbered(
+  "1 common, 2 notify, 3 isr, 4 device, 5 pci, 8 shared_memory",
+);
 
 const VIRTIO = `
   length uint8, type uint8:virtio capability, bar, instance uint8,
