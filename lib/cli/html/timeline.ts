@@ -60,25 +60,26 @@ const CLASSES = {
 /** The timeline; nothing if no phase was entered. */
 export function timelineSection(report: Report, id: string): Markup {
   if (report.phases.length === 0) return NOTHING;
-  const window = windowAround(downtimeOf(report), totalTime(report));
-  const isPart = window.start > 0 || window.end < totalTime(report);
+  const total = totalTime(report);
+  const window = windowAround(downtimeOf(report), total);
+  const isPart = window.start > 0 || window.end < total;
   return markup`<section class="timeline"><h3>Timeline</h3>${
     isPart ? wholeStrip(report, window) : NOTHING
-  }${timelineSvg(report, window, id)}</section>`;
+  }${timelineSvg(report, new Scale(window), id)}</section>`;
 }
 
 /**
  * The whole update in one line: the downtime in the accent, the rest in grey.
  */
 export function timelineStrip(timed: Timed, total: number): Markup {
-  const window = { start: 0, end: total };
+  const scale = new Scale({ start: 0, end: total });
   const downtime = downtimeOf(timed);
   return markup`<svg class="strip" width="100%" height="${STRIP}" aria-hidden="true"><rect class="track" x="0" y="6" width="100%" height="2"/>${
-    timed.phases.map((phase) => bar(phase, 4, window, "bar"))
+    timed.phases.map((phase) => scale.bar(phase, 4, "bar"))
   }${
     downtime === undefined
       ? NOTHING
-      : box("paused", downtime, window, 1, STRIP - 2)
+      : scale.box("paused", downtime, 1, STRIP - 2)
   }</svg>`;
 }
 
@@ -92,7 +93,7 @@ function wholeStrip(report: Report, window: Span): Markup {
 `;
 }
 
-function timelineSvg(report: Report, window: Span, id: string): Markup {
+function timelineSvg(report: Report, scale: Scale, id: string): Markup {
   const downtime = downtimeOf(report);
   const first = downtime === undefined ? 0 : ROW;
   const height = first + report.phases.length * ROW;
@@ -101,15 +102,18 @@ function timelineSvg(report: Report, window: Span, id: string): Markup {
   }" role="img" aria-labelledby="${id}-title ${id}-words"><title id="${id}-title">Timeline of ${
     vmName(report)
   }</title><desc id="${id}-words">${description(report)}</desc>${
-    downtime === undefined ? NOTHING : [
-      downtimeBand(report, downtime, window, height),
-      guestRow(report, downtime, window),
-    ]
+    downtime === undefined
+      ? NOTHING
+      : guestRow(report.downtime_ms, downtime, scale, height)
   }${
-    report.phases.map((phase, index) =>
-      phaseRow(phase, first + index * ROW, window, downtime)
-    )
-  }${scale(window, downtime?.start ?? 0, height)}</svg>`;
+    report.phases.map((phase, index) => {
+      const top = first + index * ROW;
+      const duration = formatDuration(phase.duration_ms);
+      return markup`<g>${label(phase.name, duration, top, "figure")}${
+        scale.bar(phase, top + BAR, CLASSES[kindOf(phase, downtime)])
+      }</g>`;
+    })
+  }${scale.axis(downtime?.start ?? 0, height)}</svg>`;
 }
 
 function description(report: Report): string {
@@ -125,118 +129,104 @@ function description(report: Report): string {
   return `${stopped} and ${resumed}. ${phases.join(", ")}.`;
 }
 
-/** The downtime behind all rows; without an end if the guest did not resume. */
-function downtimeBand(
-  report: Report,
+/**
+ * The downtime: behind all rows, and in that of the guest. It has no end if the
+ * guest did not resume.
+ */
+function guestRow(
+  length: number | null,
   downtime: Span,
-  window: Span,
+  scale: Scale,
   height: number,
 ): Markup {
   const { start, end } = downtime;
-  const edges = report.downtime_ms === null ? [start] : [start, end];
-  return markup`<g>${box("band", downtime, window, 0, height)}${
-    edges.map((at) => upright("edge", at, window, 0, height))
-  }</g>`;
-}
-
-function guestRow(report: Report, downtime: Span, window: Span): Markup {
-  const { start, end } = downtime;
-  const y = BAR + THICKNESS / 2;
-  const stretch = (name: string, from: number, to: number) => {
-    const [left, right] = [placeOf(from, window), placeOf(to, window)];
-    return right <= left
-      ? NOTHING
-      : line(name, percent(left), percent(right), y, y);
-  };
-  const length = report.downtime_ms;
+  const { window } = scale;
   const value = length === null ? "stopped" : formatDuration(length);
-  return markup`<g>${label("guest", value, 0, "accent")}${
-    stretch("running", window.start, start)
-  }${stretch("still", start, end)}${
-    length === null ? NOTHING : stretch("running", end, window.end)
-  }</g>`;
-}
-
-function phaseRow(
-  phase: Phase,
-  top: number,
-  window: Span,
-  downtime: Span | undefined,
-): Markup {
-  const duration = formatDuration(phase.duration_ms);
-  return markup`<g>${label(phase.name, duration, top, "figure")}${
-    bar(phase, top + BAR, window, CLASSES[kindOf(phase, downtime)])
+  const edges = length === null ? [start] : [start, end];
+  return markup`<g>${scale.box("band", downtime, 0, height)}${
+    edges.map((at) => scale.upright("edge", at, 0, height))
+  }</g><g>${label("guest", value, 0, "accent")}${
+    scale.stretch("running", window.start, start)
+  }${scale.stretch("still", start, end)}${
+    length === null ? NOTHING : scale.stretch("running", end, window.end)
   }</g>`;
 }
 
 /** The texts left and right of a row. */
 function label(name: string, value: string, top: number, tone: string): Markup {
   const y = top + BASELINE;
-  return markup`<text x="0" dx="${-MARGINS
-    .names}" y="${y}">${name}</text><text x="100%" dx="${MARGINS.figures}" text-anchor="end" class="${tone}" y="${y}">${value}</text>`;
+  const { names, figures } = MARGINS;
+  return markup`<text x="0" dx="${-names}" y="${y}">${name}</text><text x="100%" dx="${figures}" text-anchor="end" class="${tone}" y="${y}">${value}</text>`;
 }
 
-/** A phase's bar; an arrow at the edge for one outside of the scale. */
-function bar(phase: Phase, y: number, window: Span, tone: string): Markup {
-  const times = spanOf(phase);
-  const below = y + THICKNESS + 1;
-  if (times.end < window.start) {
-    return markup`<text class="beyond" y="${below}" x="0">‹</text>`;
+/** Draws at times. */
+class Scale {
+  constructor(readonly window: Span) {}
+
+  /** A phase's bar; an arrow at the edge for one outside of the scale. */
+  bar(phase: Phase, y: number, tone: string): Markup {
+    const { start, end } = spanOf(phase);
+    const below = y + THICKNESS + 1;
+    if (end < this.window.start) {
+      return markup`<text class="beyond" y="${below}" x="0">‹</text>`;
+    }
+    if (start > this.window.end) {
+      return markup`<text class="beyond" y="${below}" x="100%" text-anchor="end">›</text>`;
+    }
+    return this.box(tone, { start, end }, y, THICKNESS);
   }
-  if (times.start > window.end) {
-    return markup`<text class="beyond" y="${below}" x="100%" text-anchor="end">›</text>`;
+
+  /** Round figures, relative to the guest's stop. */
+  axis(zero: number, top: number): Markup {
+    const { step, marks } = ticksOf(this.window, zero, TICKS);
+    const [unit, unitLength] = step >= 1000 ? ["s", 1000] : ["ms", 1];
+    return markup`<g>${line("tick", 0, "100%", top, top)}${
+      marks.map(({ at, figure }) => {
+        const number = String(figure / unitLength).replace("-", "−");
+        const text = figure === 0 ? `0 ${unit}` : number;
+        return markup`${
+          this.upright("tick", at, top, top + 5)
+        }<text class="scale" x="${this.#x(at)}" y="${
+          top + 20
+        }" text-anchor="middle">${text}</text>`;
+      })
+    }</g>`;
   }
-  return box(tone, times, window, y, THICKNESS);
-}
 
-/** The time axis: round figures, relative to the guest's stop. */
-function scale(window: Span, zero: number, top: number): Markup {
-  const { step, marks } = ticksOf(window, zero, TICKS);
-  const [unit, unitLength] = step >= 1000 ? ["s", 1000] : ["ms", 1];
-  return markup`<g>${line("tick", 0, "100%", top, top)}${
-    marks.map(({ at, figure }) => {
-      const x = percent(placeOf(at, window));
-      const number = String(figure / unitLength).replace("-", "−");
-      const text = figure === 0 ? `0 ${unit}` : number;
-      return markup`${
-        upright("tick", at, window, top, top + 5)
-      }<text class="scale" x="${x}" y="${
-        top + 20
-      }" text-anchor="middle">${text}</text>`;
-    })
-  }</g>`;
-}
+  /** A rectangle from the start of a span to its end. */
+  box(name: string, { start, end }: Span, y: number, height: number): Markup {
+    const width = percent(this.#place(end) - this.#place(start));
+    return markup`<rect class="${name}" x="${
+      this.#x(start)
+    }" y="${y}" width="${width}" height="${height}"/>`;
+  }
 
-/** A line across the rows, at a time. */
-function upright(
-  name: string,
-  at: number,
-  window: Span,
-  top: number,
-  bottom: number,
-): Markup {
-  const x = percent(placeOf(at, window));
-  return line(name, x, x, top, bottom);
+  /** A line across the rows. */
+  upright(name: string, at: number, top: number, bottom: number): Markup {
+    return line(name, this.#x(at), this.#x(at), top, bottom);
+  }
+
+  /** A line in the guest's row; nothing outside of the scale. */
+  stretch(name: string, start: number, end: number): Markup {
+    const y = BAR + THICKNESS / 2;
+    return this.#place(end) <= this.#place(start)
+      ? NOTHING
+      : line(name, this.#x(start), this.#x(end), y, y);
+  }
+
+  #place(time: number): number {
+    return placeOf(time, this.window);
+  }
+
+  #x(time: number): string {
+    return percent(this.#place(time));
+  }
 }
 
 type Length = string | number;
 
 function line(name: string, x1: Length, x2: Length, y1: Length, y2: Length) {
   return markup`<line class="${name}" x1="${x1}" x2="${x2}" y1="${y1}" y2="${y2}"/>`;
-}
-
-/** A rectangle from the start of a span to its end. */
-function box(
-  name: string,
-  { start, end }: Span,
-  window: Span,
-  y: number,
-  height: number,
-): Markup {
-  const [left, right] = [placeOf(start, window), placeOf(end, window)];
-  return markup`<rect class="${name}" x="${percent(left)}" y="${y}" width="${
-    percent(right - left)
-  }" height="${height}"/>`;
 }
 
 function percent(share: number): string {
