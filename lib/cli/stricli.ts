@@ -315,38 +315,39 @@ function usageError(
   const options = command === undefined || isRaw(command)
     ? {}
     : command.options;
-  const remedy = `Run ${help}`;
+  const wrong = (message: string, remedy = `Run ${help}`) =>
+    new UsageError(message, { remedy });
   if (error instanceof FlagNotFoundError) {
     const names = eitherOf("--", error.corrections);
-    return new UsageError(`Unknown option "--${error.input}"`, {
-      remedy: names === undefined ? remedy : `Write ${names}`,
-    });
+    return wrong(
+      `Unknown option "--${error.input}"`,
+      names && `Write ${names}`,
+    );
   }
   if (error instanceof AliasNotFoundError) {
-    return new UsageError(`Unknown option "-${error.input}"`, { remedy });
+    return wrong(`Unknown option "-${error.input}"`);
   }
   if (error instanceof UnsatisfiedFlagError) {
     const { externalFlagName: name } = error;
     const option = options[name];
-    return new UsageError(`Missing value for option --${name}`, {
-      remedy: option === undefined
-        ? remedy
-        : `Write ${optionSynopsis(name, option)}`,
-    });
+    return wrong(
+      `Missing value for option --${name}`,
+      option && `Write ${optionSynopsis(name, option)}`,
+    );
   }
   if (error instanceof UnexpectedFlagError) {
-    const { externalFlagName: name } = error;
-    return new UsageError(`Option --${name} is given twice`);
+    return new UsageError(`Option --${error.externalFlagName} is given twice`);
   }
   if (error instanceof UnsatisfiedPositionalError) {
-    return new UsageError(`Missing argument ${error.placeholder}`, { remedy });
+    return wrong(`Missing argument ${error.placeholder}`);
   }
   if (error instanceof UnexpectedPositionalError) {
-    return new UsageError(`Unexpected argument "${error.input}"`, {
-      remedy: "qmp" in options
+    return wrong(
+      `Unexpected argument "${error.input}"`,
+      "qmp" in options
         ? `Write --qmp ${error.input}, if that is the VM's socket`
-        : remedy,
-    });
+        : undefined,
+    );
   }
   if (error instanceof ArgumentParseError) {
     const { externalFlagNameOrPlaceholder: name, input, exception } = error;

@@ -41,24 +41,19 @@ export function renderCompat(
     text += `\n  ${mark}${paragraph(sentence(finding), look, INDENT)}`;
   }
   if (hits.length > 0) text += "\n";
+  const say = (words: string) => `\n  ${paragraph(words, look, 2)}\n`;
   const others = findings.length - hits.length;
   if (others > 0) {
-    text += `\n  ${
-      paragraph(
-        `${others} more ${
-          others === 1 ? "concerns a device" : "concern devices"
-        } that this VM does not have; --json lists ${
-          others === 1 ? "it" : "them"
-        }`,
-        look,
-        2,
-      )
-    }\n`;
+    const [concern, them] = others === 1
+      ? ["concerns a device", "it"]
+      : ["concern devices", "them"];
+    text += say(
+      `${others} more ${concern} that this VM does not have; --json lists ` +
+        them,
+    );
   }
   if (unseen.length > 0) {
-    text += `\n  ${
-      paragraph(`Not covered by -dump-vmstate: ${unseen.join(", ")}`, look, 2)
-    }\n`;
+    text += say(`Not covered by -dump-vmstate: ${unseen.join(", ")}`);
   }
   return text;
 }

@@ -175,18 +175,16 @@ export function* renderSections(
     const { name, instanceId, version, offset, size, state } = section;
     const about = `version ${version}, ${sizeText(size)}`;
     const isOpaque = state === undefined && name !== RAM_SECTION.name;
-    yield `${place(offset)}${
-      paint(printable(`${name} ${instanceId}`), "strong")
-    }  ${paint(about, "faint")}\n`;
+    const title = paint(printable(`${name} ${instanceId}`), "strong");
+    yield `${place(offset)}${title}  ${paint(about, "faint")}\n`;
+    const indent = `${place(undefined)}  `;
     if (state instanceof Uint8Array) {
-      const bytes = scalarText("buffer", state);
-      yield `${place(undefined)}  ${paint("not described", "careful")}  ${
-        printable(bytes)
-      }\n`;
+      const bytes = printable(scalarText("buffer", state));
+      yield `${indent}${paint("not described", "careful")}  ${bytes}\n`;
     } else if (isOpaque) {
-      yield `${place(undefined)}  ${
-        paint("in a format that only its own code can parse", "careful")
-      }${look.offsets ? "" : `, from offset ${offset} on`}\n`;
+      const what = "in a format that only its own code can parse";
+      const where = look.offsets ? "" : `, from offset ${offset} on`;
+      yield `${indent}${paint(what, "careful")}${where}\n`;
     } else if (state !== undefined) yield* renderState(state, place, paint);
   }
 }
