@@ -16,30 +16,21 @@
 import { asError } from "../errors.ts";
 import { MigrationError } from "./error.ts";
 
-/** MigrationStatus of QMP; the embedded machine has no postcopy and no COLO. */
-export type MigrationStatus =
-  | "none"
-  | "setup"
-  | "active"
-  | "pre-switchover"
-  | "device"
-  | "completed"
-  | "failed"
-  | "cancelling"
-  | "cancelled";
+/** Each status, and which may follow it. */
+const FOLLOWERS = {
+  none: ["setup"],
+  setup: ["active", "failed", "cancelling"],
+  active: ["pre-switchover", "device", "completed", "failed", "cancelling"],
+  "pre-switchover": ["device", "failed", "cancelling"],
+  device: ["completed", "failed", "cancelling"],
+  completed: ["failed", "setup"],
+  failed: ["setup"],
+  cancelling: ["cancelled"],
+  cancelled: ["setup"],
+};
 
-const FOLLOWERS: Readonly<Record<MigrationStatus, readonly MigrationStatus[]>> =
-  {
-    none: ["setup"],
-    setup: ["active", "failed", "cancelling"],
-    active: ["pre-switchover", "device", "completed", "failed", "cancelling"],
-    "pre-switchover": ["device", "failed", "cancelling"],
-    device: ["completed", "failed", "cancelling"],
-    completed: ["failed", "setup"],
-    failed: ["setup"],
-    cancelling: ["cancelled"],
-    cancelled: ["setup"],
-  };
+/** MigrationStatus of QMP; the embedded machine has no postcopy and no COLO. */
+export type MigrationStatus = keyof typeof FOLLOWERS;
 
 /**
  * The status of a migration, and why the last one failed. Each transition is

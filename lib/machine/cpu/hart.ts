@@ -148,50 +148,31 @@ export class Hart {
       const instruction = offset < size ? words[offset >>> 2]! : 0;
       let next = (pc + 4) | 0;
       let cause = -1;
+      const rd = instruction >> 7 & 31;
+      const funct3 = instruction >> 12 & 7;
+      const funct7 = instruction >>> 25;
+      const immediate = instruction >> 20;
+      const a = x[instruction >> 15 & 31]!;
+      const b = x[immediate & 31]!;
 
       switch (instruction & 0x7f) {
         case 0x13: { // OP-IMM
-          const funct3 = instruction >> 12 & 7;
           const isShift = (funct3 & 3) === 1;
-          const funct7 = instruction >>> 25;
           const alternate = funct3 === 5 && funct7 === 0x20;
           if (isShift && funct7 !== 0 && !alternate) {
             cause = CAUSE.illegalInstruction;
-            break;
-          }
-          x[instruction >> 7 & 31] = integerOperation(
-            funct3,
-            alternate,
-            x[instruction >> 15 & 31]!,
-            instruction >> 20,
-          );
+          } else x[rd] = integerOperation(funct3, alternate, a, immediate);
           break;
         }
-        case 0x33: { // OP
-          const funct3 = instruction >> 12 & 7;
-          const funct7 = instruction >>> 25;
-          const a = x[instruction >> 15 & 31]!;
-          const b = x[instruction >> 20 & 31]!;
-          if (funct7 === 1) {
-            x[instruction >> 7 & 31] = multiplyDivide(funct3, a, b);
-          } else if (
+        case 0x33: // OP
+          if (funct7 === 1) x[rd] = multiplyDivide(funct3, a, b);
+          else if (
             funct7 === 0 || funct7 === 0x20 && (funct3 === 0 || funct3 === 5)
-          ) {
-            x[instruction >> 7 & 31] = integerOperation(
-              funct3,
-              funct7 !== 0,
-              a,
-              b,
-            );
-          } else cause = CAUSE.illegalInstruction;
+          ) x[rd] = integerOperation(funct3, funct7 !== 0, a, b);
+          else cause = CAUSE.illegalInstruction;
           break;
-        }
         case 0x63: { // BRANCH
-          const taken = branchTaken(
-            instruction >> 12 & 7,
-            x[instruction >> 15 & 31]!,
-            x[instruction >> 20 & 31]!,
-          );
+          const taken = branchTaken(funct3, a, b);
           if (taken) {
             next = (pc + branchOffset(instruction)) | 0;
             if ((next & 3) !== 0) cause = this.#misaligned(next);
@@ -199,55 +180,50 @@ export class Hart {
           break;
         }
         case 0x03: { // LOAD
-          const address = x[instruction >> 15 & 31]! + (instruction >> 20) | 0;
+          const address = a + immediate | 0;
           const place = (address ^ RAM_BASE) >>> 0;
-          const isWord = (instruction & 0x7000) === 0x2000;
-          if (isWord && (address & 3) === 0 && place < size) {
-            x[instruction >> 7 & 31] = words[place >>> 2]!;
+          if (funct3 === 2 && (address & 3) === 0 && place < size) {
+            x[rd] = words[place >>> 2]!;
           } else cause = this.#load(instruction, address);
           lookAtInterrupts = place >= size;
           break;
         }
         case 0x23: { // STORE
-          const address = x[instruction >> 15 & 31]! +
-              (instruction >> 25 << 5 | instruction >> 7 & 31) | 0;
+          const address = a + (instruction >> 25 << 5 | rd) | 0;
           const place = (address ^ RAM_BASE) >>> 0;
-          const value = x[instruction >> 20 & 31]!;
-          const isWord = (instruction & 0x7000) === 0x2000;
-          if (isWord && (address & 3) === 0 && place < size) {
-            words[place >>> 2] = value;
-          } else cause = this.#store(instruction, address, value);
+          if (funct3 === 2 && (address & 3) === 0 && place < size) {
+            words[place >>> 2] = b;
+          } else cause = this.#store(funct3, address, b);
           lookAtInterrupts = place >= size;
           break;
         }
         case 0x37: // LUI
-          x[instruction >> 7 & 31] = instruction & ~0xfff;
+          x[rd] = instruction & ~0xfff;
           break;
         case 0x17: // AUIPC
-          x[instruction >> 7 & 31] = pc + (instruction & ~0xfff);
+          x[rd] = pc + (instruction & ~0xfff);
           break;
         case 0x6f: { // JAL
           const target = (pc + jumpOffset(instruction)) | 0;
-          if ((target & 3) !== 0) {
-            cause = this.#misaligned(target);
-            break;
+          if ((target & 3) !== 0) cause = this.#misaligned(target);
+          else {
+            x[rd] = next;
+            next = target;
           }
-          x[instruction >> 7 & 31] = next;
-          next = target;
           break;
         }
         case 0x67: { // JALR
-          const target = x[instruction >> 15 & 31]! + (instruction >> 20) & ~1;
-          if ((instruction & 0x7000) !== 0) cause = CAUSE.illegalInstruction;
+          const target = a + immediate & ~1;
+          if (funct3 !== 0) cause = CAUSE.illegalInstruction;
           else if ((target & 3) !== 0) cause = this.#misaligned(target);
           else {
-            x[instruction >> 7 & 31] = next;
+            x[rd] = next;
             next = target;
           }
           break;
         }
         case 0x0f: // MISC-MEM: one hart in order needs no fences
-          if ((instruction >> 12 & 7) > 1) cause = CAUSE.illegalInstruction;
+          if (funct3 > 1) cause = CAUSE.illegalInstruction;
           break;
         case 0x2f: // AMO
           cause = this.#atomic(instruction);
@@ -328,8 +304,8 @@ export class Hart {
   }
 
   /** Every store but an aligned word in RAM. */
-  #store(instruction: number, address: number, value: number): number {
-    const width = WIDTHS[instruction >> 12 & 7];
+  #store(funct3: number, address: number, value: number): number {
+    const width = WIDTHS[funct3];
     if (width === undefined) return CAUSE.illegalInstruction;
     this.#trapValue = address;
     if ((address & width - 1) !== 0) return CAUSE.storeMisaligned;
