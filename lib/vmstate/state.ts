@@ -41,9 +41,8 @@ export function loadState<V extends object>(
   source: Source,
   options: StateOptions = {},
 ): V {
-  const context = contextOf(options);
   const version = options.version ?? state.version;
-  return locating("load", state, context, options, () => source.offset, () => {
+  return locating("load", state, options, source, (context) => {
     return loadBody(state, source, context, version);
   });
 }
@@ -71,8 +70,7 @@ export function saveState<V extends object>(
   sink: Sink,
   options: Omit<StateOptions, "version"> = {},
 ): void {
-  const context = contextOf(options);
-  locating("save", state, context, options, () => sink.offset, () => {
+  locating("save", state, options, sink, (context) => {
     saveBody(state, value, sink, context);
   });
 }
@@ -105,20 +103,20 @@ function contextOf(options: StateOptions): StateContext {
 function locating<T>(
   action: "load" | "save",
   state: VmState<object>,
-  context: StateContext,
   options: StateOptions,
-  offset: () => number,
-  run: () => T,
+  stream: { readonly offset: number },
+  run: (context: StateContext) => T,
 ): T {
+  const context = contextOf(options);
   try {
-    return run();
+    return run(context);
   } catch (error) {
     if (!isFieldProblem(error)) throw error;
     throw new VmstateError(problemOf(error), {
       section: options.section ?? state.name,
       instance: options.instance,
       field: pathText(context.path),
-      offset: offset(),
+      offset: stream.offset,
     }, { action, cause: error });
   }
 }

@@ -16,7 +16,7 @@
  */
 
 import { Command, readSectionHeader, RecordType } from "./framing.ts";
-import { PAGE_BITS } from "./ram_block.ts";
+import { isPageBits } from "./ram_block.ts";
 import { Source, StreamError } from "../../stream/mod.ts";
 
 /** Type byte and length. */
@@ -86,8 +86,7 @@ export function findPageSize(
   const bits = Math.log2(
     Number(/"page_size"\s{0,8}:\s{0,8}(\d{1,6})\s{0,8}[,}]/.exec(begin)?.[1]),
   );
-  const isOne = PAGE_BITS.least <= bits && bits <= PAGE_BITS.most;
-  return isOne && Number.isInteger(bits) ? 2 ** bits : undefined;
+  return isPageBits(bits) ? 2 ** bits : undefined;
 }
 
 /** Cheap checks first: hostile bytes may be full of candidates. */

@@ -66,6 +66,12 @@ export interface RamLayout {
  */
 export const PAGE_BITS = { least: 8, most: 16 } as const;
 
+/** Whether pages may have 2 ** `bits` bytes. */
+export function isPageBits(bits: number): boolean {
+  const { least, most } = PAGE_BITS;
+  return Number.isInteger(bits) && least <= bits && bits <= most;
+}
+
 /** The layout of a stream without any layout capability, on x86. */
 export const PLAIN_RAM_LAYOUT: RamLayout = {
   pageSize: 4096,
@@ -210,10 +216,7 @@ function readMappedBlock(
     );
   };
   if (version !== MAPPED_VERSION) refuse(`unsupported version ${version}`);
-  const bits = Math.log2(pageSize);
-  if (
-    !Number.isInteger(bits) || bits < PAGE_BITS.least || bits > PAGE_BITS.most
-  ) {
+  if (!isPageBits(Math.log2(pageSize))) {
     refuse(`${pageSize} is not a page size`);
   }
   const isIgnored = ignoreShared && mapped.bitmapOffset === 0 &&

@@ -33,7 +33,7 @@ import {
   writeConfiguration,
 } from "./configuration.ts";
 import { hex, type MigrationStreamError, problemIn } from "./error.ts";
-import { PAGE_BITS, PLAIN_RAM_LAYOUT, type RamLayout } from "./ram_block.ts";
+import { isPageBits, PLAIN_RAM_LAYOUT, type RamLayout } from "./ram_block.ts";
 import { findPageSize, findSectionEnd } from "./find_places.ts";
 
 /** A command between sections. */
@@ -151,9 +151,7 @@ export class RecordReader {
       return findPageSize(this.stream, this.source.offset) ??
         PLAIN_RAM_LAYOUT.pageSize;
     }
-    if (bits < PAGE_BITS.least || bits > PAGE_BITS.most) {
-      throw this.problem(`pages of ${bits} bits`);
-    }
+    if (!isPageBits(bits)) throw this.problem(`pages of ${bits} bits`);
     return 2 ** bits;
   }
 
