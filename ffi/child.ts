@@ -4,19 +4,17 @@
  * @module
  */
 
+import { cpuTimeIn, usageBuffer } from "./cpu_time.ts";
 import { callRetrying, libc, osError } from "./libc.ts";
 import { pollHere, POLLIN } from "./poll.ts";
 import { PidFd } from "./process.ts";
 import { type SignalName, signalName, SIGNALS } from "./signals.ts";
 
-const P_PID = 1;
-const P_PIDFD = 3;
 const WNOHANG = 1;
-const WEXITED = 4;
 
-/** `siginfo_t`: its size, and the offsets of the fields of waitid(2). */
-const SIGINFO = { size: 128, code: 8, pid: 16, status: 24 } as const;
-const CLD_EXITED = 1;
+/** In a wait status. */
+const SIGNAL_BITS = 0x7f;
+const CODE_SHIFT = 8;
 
 /** Time limit for a child to end after SIGKILL. */
 const KILL_MS = 5000;
@@ -37,6 +35,7 @@ export interface ExitStatus {
 export class Child implements Disposable {
   readonly pid: number;
   readonly #process: PidFd;
+  readonly #usage = usageBuffer();
   #status: ExitStatus | undefined;
   #disposed = false;
 
@@ -51,14 +50,19 @@ export class Child implements Disposable {
       this.#process = PidFd.open(pid);
     } catch (error) {
       libc().kill(pid, SIGNALS.SIGKILL);
-      waitid(P_PID, pid, 0);
+      reap(pid, 0, this.#usage);
       throw error;
     }
   }
 
   /** How the child ended; undefined while it runs. */
   get status(): ExitStatus | undefined {
-    return this.#status ??= waitid(P_PIDFD, this.#process.number, WNOHANG);
+    return this.#status ??= reap(this.pid, WNOHANG, this.#usage);
+  }
+
+  /** The CPU time of all its threads, in milliseconds; 0 while it runs. */
+  get cpuTime(): number {
+    return cpuTimeIn(this.#usage);
   }
 
   /**
@@ -70,7 +74,7 @@ export class Child implements Disposable {
     const status = this.status ??
       (await this.#process.exited(timeoutMs) ? this.status : undefined);
     if (status === undefined) {
-      throw osError("ETIMEDOUT", "waitid", `process ${this.pid}`);
+      throw osError("ETIMEDOUT", "wait4", `process ${this.pid}`);
     }
     return status;
   }
@@ -119,18 +123,24 @@ export class Child implements Disposable {
   }
 }
 
-/** Reaps a child; undefined with WNOHANG if it runs. */
-function waitid(
-  type: number,
-  id: number,
+/**
+ * Reaps a child: until then its number is not reused.
+ *
+ * @param usage receives its `struct rusage`
+ * @returns undefined with WNOHANG if it runs
+ */
+function reap(
+  pid: number,
   options: number,
+  usage: BigInt64Array<ArrayBuffer>,
 ): ExitStatus | undefined {
-  const info = new Uint8Array(SIGINFO.size);
-  callRetrying("waitid", [type, id, info, WEXITED | options]);
-  const view = new DataView(info.buffer);
-  if (view.getInt32(SIGINFO.pid, true) === 0) return undefined;
-  const status = view.getInt32(SIGINFO.status, true);
-  return view.getInt32(SIGINFO.code, true) === CLD_EXITED
-    ? { code: status, signal: null }
-    : { code: null, signal: signalName(status) };
+  const word = new Int32Array(1);
+  if (callRetrying("wait4", [pid, word, options, usage]) === 0) {
+    return undefined;
+  }
+  const [status = 0] = word;
+  const signal = status & SIGNAL_BITS;
+  return signal === 0
+    ? { code: status >> CODE_SHIFT, signal: null }
+    : { code: null, signal: signalName(signal) };
 }

@@ -229,6 +229,10 @@ const SYMBOLS = {
   statx: int("i32", "buffer", "i32", "u32", "buffer"),
 
   // <sys/wait.h>
+  // int getrusage(int who, struct rusage *usage)
+  getrusage: int("i32", "buffer"),
+  // pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+  wait4: int("i32", "buffer", "i32", "buffer"),
   // int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
   waitid: int("i32", "u32", "buffer", "i32"),
 

@@ -54,6 +54,11 @@ export interface BriefEnd {
   readonly text: string;
   /** The failure, to follow the program's name in a message. */
   readonly failure?: string;
+  /**
+   * CPU time of all its threads, also before the exec, in milliseconds;
+   * undefined if it was killed.
+   */
+  readonly cpuMs?: number;
 }
 
 /**
@@ -93,8 +98,9 @@ export async function runBriefly(
   said.readOn();
   if (said.tooLong) return { text: "", failure: "prints without end" };
   const { text } = said;
-  if (code === 0) return { text };
-  return { text, failure: `ended with ${signal ?? `code ${code}`}` };
+  const cpuMs = child.cpuTime;
+  if (code === 0) return { text, cpuMs };
+  return { text, failure: `ended with ${signal ?? `code ${code}`}`, cpuMs };
 }
 
 function startHere({ argv, environment, descriptors }: BriefStart): Child {

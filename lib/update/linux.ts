@@ -106,6 +106,7 @@ export const LINUX: System = {
       namedByOperator: options.binary !== undefined,
       seccomp: processContext.seccomp,
       allowWeakerConfinement: options.allowWeakerConfinement ?? false,
+      maxDowntimeMs: options.maxDowntimeMs,
     }, options.onCheck),
 
   runDirectory: (facts) => RunDirectory.create(facts),

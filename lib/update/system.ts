@@ -11,7 +11,8 @@ import type { NewCommand } from "./command/new_command.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
-import type { Check, CheckObserver } from "./preflight/check.ts";
+import type { CheckObserver } from "./preflight/check.ts";
+import type { Findings } from "./preflight/preflight.ts";
 import type { RunDirectory } from "./run/directory.ts";
 import type {
   PinnedContext,
@@ -43,6 +44,8 @@ export interface Options {
   readonly self: readonly string[];
   /** Whether a rolled-back VM may be less confined than before. */
   readonly allowWeakerConfinement?: boolean | undefined;
+  /** In milliseconds; a VM that would be stopped for longer is refused. */
+  readonly maxDowntimeMs?: number | undefined;
   /** Is told which check runs. */
   readonly onCheck?: CheckObserver | undefined;
 }
@@ -92,7 +95,7 @@ export interface System {
     vm: LocatedVm,
     plan: Plan,
     options: Options,
-  ): Promise<Check[]>;
+  ): Promise<Findings>;
   runDirectory(facts: Facts): Promise<RunDirectoryPort>;
   /** Makes the function that writes the journal of one update. */
   journal(

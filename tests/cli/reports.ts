@@ -28,6 +28,7 @@ const BASE: Report = {
     exe: "/usr/bin/qemu-system-x86_64",
   },
   downtime_ms: 91.3,
+  downtime_predicted_ms: 88,
   downtime_start_ms: 74.1,
   phases: [
     { name: "facts", start_ms: 0, duration_ms: 12.1 },
@@ -101,6 +102,7 @@ export const demonstrated: Report = {
 /** A downtime that is short beside the whole. */
 export const slowlyPrepared: Report = {
   ...BASE,
+  downtime_predicted_ms: null,
   downtime_start_ms: 4074.1,
   phases: BASE.phases.map((phase) =>
     phase.start_ms < 70
@@ -117,6 +119,7 @@ export const slowlyPrepared: Report = {
 export const pausedAllAlong: Report = {
   ...BASE,
   downtime_ms: null,
+  downtime_predicted_ms: null,
   downtime_start_ms: null,
 };
 
@@ -127,6 +130,7 @@ export const upToDate: Report = {
   changed: false,
   from: { ...BASE.from, version: "11.1.3" },
   downtime_ms: null,
+  downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 1),
   checks: [],
@@ -141,6 +145,7 @@ export const wouldUpdate: Report = {
   checks: updated.checks,
   command_changes: updated.command_changes,
   downtime_ms: null,
+  downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),
   ram: null,
@@ -153,6 +158,7 @@ export const refused: Report = {
   changed: false,
   to: null,
   downtime_ms: null,
+  downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),
   checks: [

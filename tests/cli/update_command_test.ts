@@ -60,6 +60,7 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
     skipIfCurrent: true,
     allowWeakerConfinement: false,
     timeoutMs: 2000,
+    maxDowntimeMs: undefined,
     self: selfCommand(),
   };
   assertEquals(requests, [
@@ -167,12 +168,14 @@ Deno.test("the options become a request", async () => {
       skipIfCurrent: true,
       allowWeakerConfinement: false,
       timeoutMs: 60_000,
+      maxDowntimeMs: undefined,
       self: selfCommand(),
     },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
     ...["--json", "--force", "--allow-weaker-confinement"],
+    ...["--max-downtime", "200"],
   );
   assertEquals(full.requests, [
     {
@@ -181,6 +184,7 @@ Deno.test("the options become a request", async () => {
       skipIfCurrent: false,
       allowWeakerConfinement: true,
       timeoutMs: 1500,
+      maxDowntimeMs: 200,
       self: selfCommand(),
     },
   ]);
@@ -201,6 +205,7 @@ Deno.test("check takes the options of update, and updates nothing", async () => 
     always: true,
     allowWeakerConfinement: false,
     timeoutMs: 7_000,
+    maxDowntimeMs: undefined,
     self: selfCommand(),
   }]);
   assertEquals(code, 0);
@@ -236,6 +241,7 @@ Deno.test("nothing is asked of the engine by wrong words", async (t) => {
     ["--all", ""],
     ["--qmp", "a", "--timeout", "0"],
     ["--qmp", "a", "--timeout", "soon"],
+    ["--qmp", "a", "--max-downtime", "0"],
     ["--qmp", "a", "--qmp", "b"],
     ["--qmp", "--binary"],
     ["--qmp", "a", "--report", "-"],

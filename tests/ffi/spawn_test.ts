@@ -224,7 +224,7 @@ Deno.test("waiting for a child has a deadline", () =>
   withoutLeaks(async () => {
     using child = spawn(["sleep", "1000"], { descriptors: new Map() });
     const error = await assertRejects(() => child.wait(20), OsError);
-    assertEquals([error.code, error.syscall], ["ETIMEDOUT", "waitid"]);
+    assertEquals([error.code, error.syscall], ["ETIMEDOUT", "wait4"]);
     assertEquals(child.status, undefined);
   }));
 

@@ -53,7 +53,7 @@ export async function preflightOf(
   const sandbox = inSandbox === undefined
     ? undefined
     : new Sandbox(context, pinned.files, { self: cprctlWords(), strict: true });
-  const checks = await preflight({
+  const { checks } = await preflight({
     ...{ client, facts, command, binary, sandbox },
     oldArgv: known.argv,
     seccomp: context.seccomp,

@@ -106,14 +106,15 @@ export class ScriptedHost implements AsyncDisposable {
         sandbox: undefined,
       }),
       preflight: () =>
-        Promise.resolve(
-          this.#script.checks === undefined ? [] : [{
+        Promise.resolve({
+          downtimeMs: null,
+          checks: this.#script.checks === undefined ? [] : [{
             id: "ram-shared",
             verdict: "refuse",
             detail: "RAM is private",
             remedy: "Share it",
           }],
-        ),
+        }),
       runDirectory: () =>
         Promise.resolve({
           path: this.#directory,

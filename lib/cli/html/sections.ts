@@ -49,11 +49,15 @@ function figureItem({ name, value, note }: Figure): Markup {
 `;
 }
 
-function downtimeFigure({ downtime_ms: downtime }: Report): Figure | undefined {
-  return downtime === null ? undefined : {
+function downtimeFigure(
+  { downtime_ms: downtime, downtime_predicted_ms: predicted }: Report,
+): Figure | undefined {
+  if (downtime === null) return undefined;
+  const note = predicted === null ? "" : `; predicted: about ${predicted} ms`;
+  return {
     name: "Downtime",
     value: formatDuration(downtime),
-    note: "from stop to resume",
+    note: `from stop to resume${note}`,
   };
 }
 

@@ -45,6 +45,12 @@ export const VM_OPTIONS = {
     default: "60",
     brief: "Time limit in seconds; a rollback may take as long again",
   } satisfies Valued<number>,
+  "max-downtime": {
+    value: "MS",
+    parse: parseMilliseconds,
+    brief: "Refuse if the guest would be stopped for longer than that many " +
+      "milliseconds",
+  } satisfies Valued<number>,
   verbose: { short: "v", brief: "Also print the checks that passed" },
   json: JSON_OPTION,
   report: REPORT_OPTION,
@@ -84,6 +90,7 @@ export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
     skipIfCurrent: !values.force,
     allowWeakerConfinement: values["allow-weaker-confinement"],
     timeoutMs: values.timeout * 1000,
+    maxDowntimeMs: values["max-downtime"],
     self: selfCommand(),
   };
 }
@@ -127,4 +134,11 @@ function parseSeconds(text: string): number {
     throw new UsageError("Expected a positive number of seconds");
   }
   return seconds;
+}
+
+function parseMilliseconds(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) {
+    throw new UsageError("Expected a positive number of milliseconds");
+  }
+  return Number(text);
 }

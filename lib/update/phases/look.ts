@@ -63,7 +63,9 @@ export async function preflight(context: UpdateContext): Promise<void> {
     package: null,
     exe: plan.command.argv[0] ?? null,
   };
-  report.checks = await system.preflight(context, plan, request);
+  const found = await system.preflight(context, plan, request);
+  report.checks = found.checks;
+  report.downtime_predicted_ms = found.downtimeMs;
   requireTime(context.deadline);
   requireNoRefusal(report.checks);
 }

@@ -23,6 +23,13 @@ export interface PreflightContext extends Choice {
   readonly seccomp: Seccomp;
   /** Whether a VM may be less confined after a rollback than it was. */
   readonly allowWeakerConfinement: boolean;
+  /** In milliseconds; a VM that would be stopped for longer is refused. */
+  readonly maxDowntimeMs?: number | undefined;
+}
+
+/** What the checks predict of the update; null where they cannot tell. */
+export interface Prediction {
+  downtimeMs: number | null;
 }
 
 /** What a check may use. It must not change the VM. */
@@ -33,6 +40,7 @@ export interface CheckContext extends PreflightContext {
   readonly running: CommandLine;
   /** The command line that it is to be started with. */
   readonly next: CommandLine;
+  readonly predicted: Prediction;
 }
 
 /** A check and its verdict, as it is reported. */

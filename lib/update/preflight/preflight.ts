@@ -21,6 +21,7 @@ import {
   type CheckContext,
   type CheckObserver,
   type Finding,
+  type Prediction,
   type PreflightCheck,
   type PreflightContext,
   refuse,
@@ -39,6 +40,7 @@ import * as connections from "./connections.ts";
 import * as deviceState from "./device_state.ts";
 import * as devices from "./devices.ts";
 import * as disks from "./disks.ts";
+import { downtime } from "./downtime.ts";
 import * as files from "./files.ts";
 import * as migration from "./migration.ts";
 import * as network from "./network.ts";
@@ -110,6 +112,7 @@ const CHECKS: readonly PreflightCheck[] = [
   compared(chardevs.chardevs),
   compared(connections.displays),
   connections.clients,
+  downtime,
   words.blindSpots,
 ];
 
@@ -127,6 +130,11 @@ function compared({ id, run }: PreflightCheck): PreflightCheck {
   };
 }
 
+/** What all checks found. */
+export interface Findings extends Readonly<Prediction> {
+  readonly checks: Check[];
+}
+
 /**
  * Runs every check, even after one that refuses: all reasons are reported.
  *
@@ -135,7 +143,8 @@ function compared({ id, run }: PreflightCheck): PreflightCheck {
 export async function preflight(
   context: PreflightContext,
   observer?: CheckObserver,
-): Promise<Check[]> {
+): Promise<Findings> {
+  const predicted: Prediction = { downtimeMs: null };
   const { client, command, facts } = context;
   const full: CheckContext = {
     ...context,
@@ -143,6 +152,7 @@ export async function preflight(
     files: new ProcessFiles(facts.pid),
     running: CommandLine.parse(facts.program, facts.argv),
     next: CommandLine.parse(facts.program, command.argv),
+    predicted,
   };
   const checks: Check[] = [];
   for (const check of CHECKS) {
@@ -150,7 +160,7 @@ export async function preflight(
     observer?.({ id: check.id, number: done + 1, total });
     checks.push(reported(check.id, await runCheck(check, full)));
   }
-  return checks;
+  return { checks, ...predicted };
 }
 
 /** What QEMU does not tell, or what we may not see, cannot be checked. */

@@ -70,7 +70,7 @@ export const newOptions: PreflightCheck = {
       "with --binary";
     const [old, end] = await Promise.all([
       tryOldProgram(context),
-      tryCandidate({ argv: context.command.argv, isRunning: false }, context),
+      tryNewProgram(context),
     ]);
     if (end.failure !== undefined) {
       const what = "The new program does not take its options";
@@ -85,7 +85,7 @@ export const newOptions: PreflightCheck = {
 
 type ConfinedContext = CheckContext & { readonly sandbox: Sandbox };
 
-function hasSandbox(context: CheckContext): context is ConfinedContext {
+export function hasSandbox(context: CheckContext): context is ConfinedContext {
   return context.sandbox !== undefined;
 }
 
@@ -102,12 +102,22 @@ function oneLine(said: string): string {
 }
 
 const oldTrials = new WeakMap<CheckContext, Promise<TrialEnd>>();
+const newTrials = new WeakMap<CheckContext, Promise<TrialEnd>>();
 
 /** Tries the old program once for all checks of a VM. */
 function tryOldProgram(context: ConfinedContext): Promise<TrialEnd> {
   return oldTrials.getOrInsertComputed(
     context,
     () => tryCandidate({ argv: context.oldArgv, isRunning: true }, context),
+  );
+}
+
+/** Tries the new program once for all checks of a VM. */
+export function tryNewProgram(context: ConfinedContext): Promise<TrialEnd> {
+  return newTrials.getOrInsertComputed(
+    context,
+    () =>
+      tryCandidate({ argv: context.command.argv, isRunning: false }, context),
   );
 }
 

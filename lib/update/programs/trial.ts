@@ -22,10 +22,12 @@ import {
   SEAL_SHRINK,
 } from "../../../ffi/memfd.ts";
 import { Pipe } from "../../../ffi/pipe.ts";
-import { type BriefRun, runBriefly } from "../../brief_run.ts";
+import type { Child } from "../../../ffi/child.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
+import { type BriefStart, runBriefly } from "../../brief_run.ts";
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { RunDirectory } from "../run/directory.ts";
-import type { Sandbox } from "../standby/sandbox.ts";
+import type { Sandbox, SandboxStart } from "../standby/sandbox.ts";
 import type { Facts } from "../vm/facts.ts";
 import { asArray, objectsIn } from "../vm/reply.ts";
 import type { Variables } from "./safe_run.ts";
@@ -36,6 +38,9 @@ const TIMEOUT_MS = 15_000;
 const MAX_OUTPUT = 4 * 1024 * 1024;
 /** For what it prints to stderr, in UTF-16 units. */
 const MAX_COMPLAINT = 64 * 1024;
+
+/** Of a number of milliseconds. */
+const MAX_DIGITS = 32;
 
 const QUESTIONING: readonly string[] = [
   ...["-machine", "none", "-nodefaults", "-no-user-config"],
@@ -77,6 +82,11 @@ export interface TrialEnd {
   readonly failure?: string;
   /** It was killed, and not by us: probably because memory ran out. */
   readonly killed?: true;
+  /**
+   * The CPU time that it takes to start and to read its command line, in
+   * milliseconds. It hardly depends on other load.
+   */
+  readonly startMs?: number | undefined;
 }
 
 /** What one start of it printed to stdout and stderr, and how it failed. */
@@ -84,6 +94,8 @@ interface StartEnd {
   readonly printed: string;
   readonly complaint: string;
   readonly failure: string | undefined;
+  /** The CPU time that it took, in milliseconds. */
+  readonly startMs: number | undefined;
 }
 
 /**
@@ -109,7 +121,8 @@ export async function tryProgram(
     means,
   );
   const answers = answersIn(session.printed);
-  return { answers, ...failureOf(session, answers.complete) };
+  const { startMs } = reading;
+  return { answers, startMs, ...failureOf(session, answers.complete) };
 }
 
 function failureOf(
@@ -128,7 +141,9 @@ interface Means {
   /** Instead of the one that the command line names. */
   readonly program?: string;
   readonly variables: Variables;
-  readonly start?: NonNullable<BriefRun["start"]>;
+  readonly start?: (
+    what: BriefStart & Pick<SandboxStart, "usedBefore">,
+  ) => Child;
 }
 
 function meansOf(
@@ -146,30 +161,43 @@ function meansOf(
   const running = isRunning ? { moduleFolder } : {};
   return {
     variables: environment,
-    start: ({ argv, descriptors }) =>
-      sandbox.start({ argv, descriptors, environment, ...running }),
+    start: (what) => sandbox.start({ ...what, environment, ...running }),
   };
 }
 
 async function startOnce(
   [name = "", ...args]: readonly string[],
   input: string,
-  { program = name, ...means }: Means,
+  { program = name, variables, start }: Means,
 ): Promise<StartEnd> {
+  using before = Pipe.make();
+  const usedBefore = before.writer.number;
   using stdin = Pipe.make();
   using stdout = boundedFile();
   // The input fits into the pipe; QEMU takes the end of it for a hang-up.
   stdin.writer.setNonblocking(true);
   stdin.writer.writeAll(new TextEncoder().encode(input));
-  const { text: complaint, failure } = await runBriefly(program, {
-    ...{ args, ...means, timeoutMs: TIMEOUT_MS, maximum: MAX_COMPLAINT },
+  const { text: complaint, failure, cpuMs } = await runBriefly(program, {
+    ...{ args, variables, timeoutMs: TIMEOUT_MS, maximum: MAX_COMPLAINT },
+    ...start && { start: (what) => start({ ...what, usedBefore }) },
     output: "stderr",
     descriptors: new Map([
       [0, stdin.reader.number],
       [1, stdout.number],
     ]),
   });
-  return { printed: writtenTo(stdout), complaint, failure };
+  const startMs = cpuMs === undefined
+    ? undefined
+    : cpuMs - numberIn(before.reader);
+  return { printed: writtenTo(stdout), complaint, failure, startMs };
+}
+
+/** The number that was written to a pipe as text; 0 without any. */
+function numberIn(reader: Fd): number {
+  reader.setNonblocking(true);
+  const text = new Uint8Array(MAX_DIGITS);
+  const length = ifPossible(() => reader.read(text), "EAGAIN");
+  return Number(new TextDecoder().decode(text.subarray(0, length ?? 0)));
 }
 
 /**

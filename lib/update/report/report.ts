@@ -144,6 +144,10 @@ export const reportSchema = v.strictObject({
       "STOP to RESUME, by QEMU's timestamps; null if the guest was not stopped",
     ),
   ),
+  downtime_predicted_ms: v.pipe(
+    v.nullable(milliseconds),
+    v.description("what the checks predicted; null where they cannot tell"),
+  ),
   downtime_start_ms: v.pipe(
     v.nullable(milliseconds),
     v.description("when the guest stopped, since the start of the update"),
@@ -204,6 +208,7 @@ export function blankReport() {
     mode: "cpr-exec",
     to: null,
     downtime_ms: null,
+    downtime_predicted_ms: null,
     downtime_start_ms: null,
     phases: [],
     checks: [],

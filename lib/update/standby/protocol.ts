@@ -39,6 +39,8 @@ export interface SandboxOrder extends Order {
   readonly environment: Readonly<Record<string, string>>;
   /** Null for argv[0]. */
   readonly executable: number | null;
+  /** A pipe for the CPU time that was used before the exec. */
+  readonly usedBefore: number | null;
   /** For the modules of the executable; null for argv[0]. */
   readonly moduleFolder: string | null;
 }

@@ -10,6 +10,7 @@
  */
 
 import { SANDBOX_WORD } from "./words.ts";
+import { ownCpuTime } from "../../../ffi/cpu_time.ts";
 import type { Child } from "../../../ffi/child.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
 import { getLimit } from "../../../ffi/limits.ts";
@@ -46,6 +47,11 @@ export interface SandboxStart {
    * error of a failed confinement is written to 2.
    */
   readonly descriptors: ReadonlyMap<number, number>;
+  /**
+   * A pipe for the CPU time that was used before the exec: a number of
+   * milliseconds.
+   */
+  readonly usedBefore?: number;
 }
 
 /** Above the numbers that a program is given. */
@@ -103,12 +109,13 @@ export class Sandbox {
       return next++;
     };
     const { context, files } = this;
-    const { argv, environment, moduleFolder = null } = what;
+    const { argv, environment, moduleFolder = null, usedBefore } = what;
     const { self, strict } = this.means;
     const isRunning = moduleFolder !== null;
     using memfd = writeOrder({
       ...{ context, strict, argv, environment, moduleFolder },
       executable: isRunning ? give(files.executable.number) : null,
+      usedBefore: usedBefore === undefined ? null : give(usedBefore),
       ...orderFiles(isRunning ? files : { ...files, modules: [] }, give),
     });
     return spawnContained([...self, SANDBOX_WORD, `${give(memfd.number)}`], {
@@ -162,6 +169,9 @@ export function runInSandbox(args: readonly string[]): never {
     );
   }
   const files = adoptFiles(order);
+  const usedBefore = order.usedBefore === null
+    ? undefined
+    : adopt(order.usedBefore);
   const variables = moduleFolder === null
     ? undefined
     : moduleVariables(moduleFolder, files.modules, context.credentials);
@@ -177,8 +187,10 @@ export function runInSandbox(args: readonly string[]): never {
     executable: executable === null ? undefined : adopt(executable),
     variables: variables ?? {},
     beforeExec: () => {
-      if (variables === undefined) return;
-      for (const { file } of files.modules) file.setCloexec(false);
+      if (variables !== undefined) {
+        for (const { file } of files.modules) file.setCloexec(false);
+      }
+      usedBefore?.writeAll(new TextEncoder().encode(`${ownCpuTime()}`));
     },
   });
 }

@@ -70,7 +70,7 @@ export async function findings(
     const facts = factsOf(words, { address, pid: Deno.pid, ...known });
     const made = newCommand(facts, NOTHING_LIVE, binary);
     const begun: string[] = [];
-    const checks = await preflight({
+    const { checks } = await preflight({
       client,
       facts,
       binary,
