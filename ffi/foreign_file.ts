@@ -149,9 +149,7 @@ export function foreignStatus(path: string, how: ForeignPath = {}): FileStatus {
 }
 
 /**
- * Opens a memfd of another process for reading. On a file system of their own,
- * users can create a file that has the same name in /proc; so the device is
- * checked.
+ * Opens a memfd of another process for reading.
  *
  * @throws {OsError} EINVAL when the descriptor is not a memfd; ENOENT
  */
@@ -160,10 +158,18 @@ export function openForeignMemfd(pid: number, number: number): Fd {
   using pinned = pin(path, { followLink: true });
   const status = pinned.stat();
   if (!status.isFile) throw new WrongKindError(path, status);
-  if (status.nlink !== 0 || status.dev !== deviceOfMemfds()) {
+  if (!isMemfd(status)) {
     throw new OsError(errnoNumber("EINVAL"), "open", path, "It is not a memfd");
   }
   return openPinned(pinned, path, O_RDONLY | O_NONBLOCK);
+}
+
+/**
+ * Whether a file is a memfd. On a file system of their own, users can create a
+ * file that has the same name in /proc; so the device is checked.
+ */
+export function isMemfd({ isFile, nlink, dev }: FileStatus): boolean {
+  return isFile && nlink === 0 && dev === deviceOfMemfds();
 }
 
 function asUser<T>(user: Credentials | undefined, work: () => T): T {

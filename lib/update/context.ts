@@ -47,6 +47,7 @@ import { type Facts, programOf } from "./vm/facts.ts";
 import type { MigrationSettings } from "./vm/settings.ts";
 import type { ShutdownWatch } from "./vm/events.ts";
 import type { Fingerprint } from "./verify/fingerprint.ts";
+import type { Objects } from "./verify/view.ts";
 
 /** Which VM to update, and how. */
 export interface UpdateRequest extends Options {
@@ -95,6 +96,7 @@ export interface Held {
   readonly stderr: StderrTail;
   /** The VM as it was on the source. */
   readonly fingerprint: Fingerprint;
+  readonly firmware: Promise<Objects>;
 }
 
 /** Queries sent to the destination as soon as it loads the state. */

@@ -28,6 +28,7 @@ export async function prepare(context: UpdateContext): Promise<void> {
   };
   await source.prepare(plan.command.argv);
   await system.warmUp(context, plan, request);
+  await plan.fingerprint.warmUp(client);
   refuseIfInterrupted(context.signals);
   context.use(await system.keepMemory(facts.pid));
 }

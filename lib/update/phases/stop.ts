@@ -5,6 +5,7 @@ import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { vcpuThreads } from "../process/threads.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
+import { hashFirmware } from "../verify/firmware.ts";
 import { isInPlace } from "../vm/ram.ts";
 import { readTpmPage, TPM_BLOCK } from "../vm/tpm_page.ts";
 import { userConnections } from "../vm/user_connections.ts";
@@ -57,6 +58,7 @@ export async function hold(context: UpdateContext): Promise<void> {
   context.held = {
     hold,
     fingerprint: plan.fingerprint.updatedBy(stopped),
+    firmware: awaitedLater(hashFirmware(hold)),
     connections: context.use(
       HeldConnections.take(process, await pending.connections),
     ),

@@ -5,7 +5,9 @@ import { Deadline, SETTLE_TIMEOUT_MS, VERIFY_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
+import { differencesBetween } from "../verify/difference.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
+import { hashFirmware } from "../verify/firmware.ts";
 import { findingsOf, requireSameVm } from "../verify/verdict.ts";
 import { isLive } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
@@ -47,7 +49,12 @@ export async function load(context: UpdateContext): Promise<void> {
  */
 export async function verify(context: UpdateContext): Promise<void> {
   const { held, loaded, report } = context;
-  const differences = held.fingerprint.differencesTo(await loaded.fingerprint);
+  // Read while the program answers.
+  const firmware = await hashFirmware(held.hold);
+  const differences = [
+    ...held.fingerprint.differencesTo(await loaded.fingerprint),
+    ...differencesBetween("Firmware", await held.firmware, firmware),
+  ];
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);
 }

@@ -30,7 +30,7 @@ export const vcpus: View = {
   of: ({ vcpus }) =>
     objectsOf(
       objectsIn(vcpus).map((vcpu) => [String(vcpu["cpu-index"]), {
-        "model": vcpu["qom-type"] ?? null,
+        "type": vcpu["qom-type"] ?? null,
         "props": vcpu["props"] ?? null,
         // Without them, every feature would look like one that is not there.
         "has properties": vcpu["cpu"] !== undefined,

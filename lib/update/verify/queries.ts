@@ -110,7 +110,8 @@ async function asVcpus(client: Executor): Promise<Json> {
   const objects = await readObjects(client, read.map(pathOf));
   return vcpus.map((vcpu) => {
     const object = objects[read.indexOf(vcpu)];
-    return object === undefined ? vcpu : { ...vcpu, cpu: valuesOf(object) };
+    const { "thread-id": _, ...rest } = vcpu;
+    return object === undefined ? rest : { ...rest, cpu: valuesOf(object) };
   });
 }
 

@@ -137,7 +137,7 @@ const LEVEL = /^(min-)?x?level2?$/;
 
 /** Whether a vCPU that offers what the host offers has lost nothing. */
 function isMoreOfHost({ object, field = "", before, after }: Difference) {
-  if (!OF_HOST.test(object?.get("model") ?? "")) return false;
+  if (!OF_HOST.test(object?.get("type") ?? "")) return false;
   if (before === "false" || before === undefined) return after === "true";
   const [was, is] = [Number(before), Number(after)];
   if (LEVEL.test(field)) return was < is;

@@ -40,7 +40,7 @@ const vcpu = (index: number, path: string): Json => ({
   "cpu-index": index,
   "qom-path": path,
   "qom-type": "kvm64-x86_64-cpu",
-  "thread-id": Math.random(),
+  "thread-id": 7,
   "props": { "core-id": index },
 });
 

@@ -24,8 +24,8 @@ function differing(
   return [...differencesBetween(kind, was!, is!)];
 }
 
-const HOST = { model: "host-x86_64-cpu" };
-const KVM64 = { model: "kvm64-x86_64-cpu" };
+const HOST = { type: "host-x86_64-cpu" };
+const KVM64 = { type: "kvm64-x86_64-cpu" };
 
 const CASES: readonly [
   kind: string,
@@ -42,7 +42,7 @@ const CASES: readonly [
   ["Machine", { type: "pc" }, { type: "q35" }, "seen-by-guest"],
   ["Machine", { kvm: true }, { kvm: false }, "seen-by-guest"],
   ["Machine", { "mem-merge": true }, { "mem-merge": false }, "host-side"],
-  ["vCPU", { model: "a" }, { model: "b" }, "seen-by-guest"],
+  ["vCPU", { type: "a" }, { type: "b" }, "seen-by-guest"],
   [
     "vCPU",
     { ...KVM64, avx2: false },
