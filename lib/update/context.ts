@@ -7,11 +7,13 @@
 
 import type { ProcessHandle } from "../../ffi/process.ts";
 import {
+  type EventWatch,
   microsecondsBetween,
   type QmpAddress,
   type QmpClient,
   type QmpEvent,
 } from "../qmp/mod.ts";
+import type { HandOver } from "./command/transfer_command.ts";
 import { Deadline } from "./deadline.ts";
 import {
   PhaseClock,
@@ -80,6 +82,28 @@ export interface Prepared {
   readonly terminals: readonly string[];
 }
 
+/** A cpr-transfer: what `prepare` makes, and what later phases add. */
+export interface Transfer {
+  readonly handOver: HandOver;
+  /** The migration settings before the update. */
+  readonly settings: MigrationSettings;
+  readonly directory: RunDirectoryPort;
+  /** Becomes the new program. */
+  readonly standby: StandbyPort;
+  /** What the new program writes to the VM's standard error. */
+  readonly stderr: StderrTail;
+  /** Events of the source. */
+  readonly watch: EventWatch;
+  /** How many there were before the switchover. */
+  earlier?: number;
+  /** The new program, once it was started. */
+  process?: ProcessHandle;
+  /** Whether the new program has the whole VM. */
+  isLoaded?: boolean;
+  /** Warnings: settings of the VM's threads that could not be restored. */
+  placing?: readonly string[];
+}
+
 /** Queries sent right behind `migrate`: their replies cost no extra time. */
 export interface PendingReplies {
   readonly fingerprint: Promise<Fingerprint>;
@@ -132,6 +156,9 @@ export class UpdateContext implements AsyncDisposable {
 
   /** From the phase "prepare" on. */
   prepared: Prepared | undefined;
+
+  /** The same of a cpr-transfer. */
+  transfer: Transfer | undefined;
 
   // From the phase "migrate" on.
   /** Whether the VM may have been stopped. */

@@ -13,6 +13,7 @@ import { isOfLibvirt } from "./command/obstacles.ts";
 import { RefusedError } from "./error.ts";
 import { readLiveProcess } from "./command/draft.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
+import { transferCommand } from "./command/transfer_command.ts";
 import { preflight } from "./preflight/preflight.ts";
 import { ProcessFiles } from "../proc/process_files.ts";
 import {
@@ -20,6 +21,7 @@ import {
   requireSameNow,
   requireSameUser,
 } from "./process/identity.ts";
+import { stopProcess } from "./process/ending.ts";
 import { hasRoomToTry } from "./process/memory_room.ts";
 import { openNamed } from "../proc/process_name.ts";
 import { OldMemory } from "./process/old_memory.ts";
@@ -35,6 +37,13 @@ import { PinnedContext, readContext } from "./standby/process_context.ts";
 import { Sandbox } from "./standby/sandbox.ts";
 import { Standby } from "./standby/standby.ts";
 import type { System } from "./system.ts";
+import {
+  appears,
+  moveFiles,
+  reconnect,
+  removeFiles,
+  standardStreams,
+} from "./transfer/host.ts";
 import { Destination } from "./transaction/destination.ts";
 import { Hold } from "./transaction/hold.ts";
 import { readAhead, warmUp } from "./transaction/warm_up.ts";
@@ -87,7 +96,9 @@ export const LINUX: System = {
     const command = newCommand(facts, live, options.binary);
     const strict = options.allowWeakerConfinement !== true;
     return {
-      command,
+      ...options.mode === "cpr-transfer"
+        ? transferCommand(command, { facts, cwd: processContext.cwd })
+        : { command },
       oldArgv: oldCommand(facts, live),
       fingerprint: await Fingerprint.take(client, "checked"),
       sandbox: hasRoomToTry(facts.pid)
@@ -111,13 +122,14 @@ export const LINUX: System = {
 
   runDirectory: (facts) => RunDirectory.create(facts),
 
-  journal: async (directory, pid, settings) => {
+  journal: async (directory, pid, settings, handOver) => {
     const said = await stderrSize(pid);
     return (facts) =>
       writeJournal(directory, {
         vm: recordOf(facts),
         settings: settings.record,
         said,
+        handOver,
       });
   },
 
@@ -127,7 +139,8 @@ export const LINUX: System = {
       context: processContext,
       groups: lastingGroups(facts, processContext.cgroups),
       files: pinned.files,
-      argv: plan.oldArgv,
+      argv: plan.handOver === undefined ? plan.oldArgv : plan.command.argv,
+      isNew: plan.handOver !== undefined,
       self: options.self,
       strict: options.allowWeakerConfinement !== true,
     }),
@@ -148,6 +161,12 @@ export const LINUX: System = {
   requireSame: requireSameNow,
   requireSameUser,
   hold: (process, descriptors) => Hold.take(process, descriptors),
+  standardStreams,
+  appears,
+  reconnect,
+  fence: stopProcess,
+  move: moveFiles,
+  remove: removeFiles,
   destination: (vm, program, timeoutMs, budget) =>
     Destination.connect(vm, program, timeoutMs, budget),
 };

@@ -1,5 +1,9 @@
 import { messageOf } from "../errors.ts";
 
+/** How an update moves a VM: in its process, or into another one. */
+export const MODES = ["cpr-exec", "cpr-transfer"] as const;
+export type Mode = typeof MODES[number];
+
 /** The phases of an update, in order. */
 export const PHASES = [
   "facts",

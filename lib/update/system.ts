@@ -5,9 +5,13 @@
  * @module
  */
 
+import type { Credentials } from "../../ffi/identity.ts";
 import type { ProcessHandle } from "../../ffi/process.ts";
 import type { ConnectOptions, QmpAddress, QmpClient } from "../qmp/mod.ts";
+import type { Fd } from "../../ffi/fd.ts";
 import type { NewCommand } from "./command/new_command.ts";
+import type { HandOver, Move } from "./command/transfer_command.ts";
+import type { Mode } from "./phase.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
@@ -18,6 +22,7 @@ import type {
   PinnedContext,
   ProcessContext,
 } from "./standby/process_context.ts";
+import type { Preserved } from "./standby/holdings.ts";
 import type { Sandbox } from "./standby/sandbox.ts";
 import type { Standby } from "./standby/standby.ts";
 import type { Destination, Program } from "./transaction/destination.ts";
@@ -38,6 +43,8 @@ export type UrgencyPort = Public<Urgency>;
 
 /** The operator's options for an update. */
 export interface Options {
+  /** Default: cpr-exec. */
+  readonly mode?: Mode | undefined;
   /** The program to move to; default: the path of the running one. */
   readonly binary?: string | undefined;
   /** The command that starts cprctl itself, for standby and sandbox. */
@@ -48,6 +55,12 @@ export interface Options {
   readonly maxDowntimeMs?: number | undefined;
   /** Is told which check runs. */
   readonly onCheck?: CheckObserver | undefined;
+}
+
+/** The standard streams of a VM. */
+export interface StandardStreams extends Disposable {
+  readonly preserved: readonly Preserved[];
+  readonly stderr: Fd | undefined;
 }
 
 /** A VM's process, with everything that is needed to replace it. */
@@ -63,6 +76,8 @@ export interface Plan {
   readonly command: NewCommand;
   /** The old program's command line, with -incoming, for a rollback. */
   readonly oldArgv: readonly string[];
+  /** Only for a cpr-transfer. */
+  readonly handOver?: HandOver | undefined;
   /** Taken before the checks. */
   readonly fingerprint: Fingerprint;
   /** Undefined if the VM's memory cgroup has no room for trial runs. */
@@ -102,6 +117,7 @@ export interface System {
     directory: RunDirectoryPort,
     pid: number,
     settings: MigrationSettings,
+    handOver?: HandOver,
   ): Promise<(vm: Facts) => Promise<void>>;
   standby(
     directory: RunDirectoryPort,
@@ -131,6 +147,34 @@ export interface System {
   /** The same for its user alone, after an exec. */
   requireSameUser(identity: Identity): void;
   hold(process: ProcessHandle, descriptors: readonly number[]): HoldPort;
+  /** Duplicates of a process's standard streams, by their numbers. */
+  standardStreams(process: ProcessHandle): StandardStreams;
+  /**
+   * Waits for a file that a process makes; polls.
+   *
+   * @throws {UpdateProblem} when the process ends before, or in no time
+   */
+  appears(
+    path: string,
+    process: ProcessHandle,
+    timeoutMs: number,
+  ): Promise<void>;
+  /**
+   * Connects to the VM's own process again.
+   *
+   * @throws {UpdateProblem} when another process answers
+   */
+  reconnect(vm: VmRecord, timeoutMs: number): Promise<QmpClient>;
+  /** Stops a process; false if it has ended. */
+  fence(process: ProcessHandle): Promise<boolean>;
+  /**
+   * Renames files with the rights of a VM's user.
+   *
+   * @returns a warning for each that could not be renamed
+   */
+  move(moves: readonly Move[], user: Credentials): string[];
+  /** Removes files, if they are there, with the rights of a VM's user. */
+  remove(paths: readonly string[], user: Credentials): void;
   /** @throws {UpdateProblem} when no program answers, or a wrong one */
   destination(
     vm: VmRecord,

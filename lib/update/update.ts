@@ -32,10 +32,17 @@ import { facts, preflight } from "./phases/look.ts";
 import { prepare } from "./phases/prepare.ts";
 import { hold, migrate, switchover } from "./phases/stop.ts";
 import { commit, load, verify } from "./phases/take_over.ts";
-import type { PhaseName } from "./phase.ts";
+import type { Mode, PhaseName } from "./phase.ts";
 import { addFailure, type Draft, type Report } from "./report/report.ts";
 import { versionTold } from "./preflight/new_program.ts";
 import type { System } from "./system.ts";
+import {
+  commitTransfer,
+  migrateTransfer,
+  prepareTransfer,
+  switchoverTransfer,
+  verifyTransfer,
+} from "./transfer/phases.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { VmChangedProblem } from "./verify/fingerprint.ts";
 
@@ -62,6 +69,22 @@ export const CPR_EXEC: readonly Phase[] = [
   { name: "verify", run: verify, recourse: "roll back" },
   { name: "commit", run: commit, recourse: "roll back" },
 ];
+
+/** The phases of an update by cpr-transfer: the guest waits from the fifth on. */
+export const CPR_TRANSFER: readonly Phase[] = [
+  { name: "facts", run: facts },
+  { name: "preflight", run: preflight },
+  { name: "prepare", run: prepareTransfer },
+  { name: "migrate", run: migrateTransfer, recourse: "return" },
+  { name: "switchover", run: switchoverTransfer, recourse: "return" },
+  { name: "verify", run: verifyTransfer, recourse: "return" },
+  { name: "commit", run: commitTransfer, recourse: "return" },
+];
+
+const PHASES_BY: Readonly<Record<Mode, readonly Phase[]>> = {
+  "cpr-exec": CPR_EXEC,
+  "cpr-transfer": CPR_TRANSFER,
+};
 
 /** How often an update starts over when another client changed the VM. */
 const NEW_STARTS = 2;
@@ -142,7 +165,8 @@ async function run(
   until: PhaseName,
   last?: () => Promise<void>,
 ): Promise<unknown> {
-  for (const { name, run, recourse } of CPR_EXEC) {
+  const { mode = "cpr-exec" } = context.request;
+  for (const { name, run, recourse } of PHASES_BY[mode]) {
     try {
       await context.clock.begin(name);
       if (await run(context) === "done") break;

@@ -2,7 +2,7 @@
 
 import { CprctlError } from "../../lib/errors.ts";
 import { exitCodeOf } from "../../lib/update/error.ts";
-import type { PhaseName } from "../../lib/update/phase.ts";
+import type { Mode, PhaseName } from "../../lib/update/phase.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "./report.ts";
 import { update } from "../../lib/update/update.ts";
@@ -15,6 +15,7 @@ export interface Order {
   /** The one that runs now, unless given. */
   readonly binary: string | undefined;
   readonly timeoutMs: number;
+  readonly mode?: Mode | undefined;
 }
 
 /** How it ended. */
@@ -37,7 +38,7 @@ export const SELF: readonly string[] = cprctlWords();
 
 /** Updates in this process. */
 export async function updateHere(
-  { qmp, binary, timeoutMs }: Order,
+  order: Order,
   atPhase: AtPhase,
 ): Promise<Ending> {
   // What a action throws must not pass for a reader who hung up.
@@ -49,13 +50,13 @@ export async function updateHere(
       failed ??= { error };
     }
   };
-  const ending = await endingOf({ qmp, binary, timeoutMs }, observer);
+  const ending = await endingOf(order, observer);
   if (failed !== undefined) throw failed.error;
   return ending;
 }
 
 async function endingOf(
-  { qmp, binary, timeoutMs }: Order,
+  { qmp, binary, timeoutMs, mode }: Order,
   observer: AtPhase,
 ): Promise<Ending> {
   try {
@@ -64,6 +65,7 @@ async function endingOf(
         address: { path: qmp },
         binary,
         timeoutMs,
+        mode,
         self: SELF,
         observer,
       }),

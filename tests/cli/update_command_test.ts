@@ -57,6 +57,7 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
   const { requests, rounds, stdout, code } = await update(...words);
   const same = {
     binary: "/opt/q",
+    mode: "cpr-exec",
     skipIfCurrent: true,
     allowWeakerConfinement: false,
     timeoutMs: 2000,
@@ -165,6 +166,7 @@ Deno.test("the options become a request", async () => {
     {
       address: { path: "/run/a.qmp" },
       binary: undefined,
+      mode: "cpr-exec",
       skipIfCurrent: true,
       allowWeakerConfinement: false,
       timeoutMs: 60_000,
@@ -181,6 +183,7 @@ Deno.test("the options become a request", async () => {
     {
       address: { host: "localhost", port: 4444 },
       binary: "/opt/q",
+      mode: "cpr-exec",
       skipIfCurrent: false,
       allowWeakerConfinement: true,
       timeoutMs: 1500,
@@ -201,6 +204,7 @@ Deno.test("check takes the options of update, and updates nothing", async () => 
   assertEquals(checks, [{
     address: { path: "/run/a.qmp" },
     binary: "/opt/q",
+    mode: "cpr-exec",
     skipIfCurrent: false,
     always: true,
     allowWeakerConfinement: false,

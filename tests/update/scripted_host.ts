@@ -41,6 +41,10 @@ export interface Script {
   readonly broken?: boolean;
   /** SIGKILL does not end the VM's process. */
   readonly immortal?: boolean;
+  /** Another program takes over, in a process of its own. */
+  readonly transfers?: boolean;
+  /** The VM's process has ended when it is to be stopped. */
+  readonly endsAtFence?: boolean;
 }
 
 /** Whatever a phase needs not. */
@@ -57,6 +61,11 @@ export class ScriptedHost implements AsyncDisposable {
   readonly system: System;
   /** True once the VM's process has ended. */
   ended: boolean;
+  /** The same of the new program's, in a transfer. */
+  newEnded = false;
+  /** What the source of a transfer says of itself. */
+  sourceState = RUNS;
+  sourceMigration = "none";
   /** The same of the old program's, after a rollback. */
   #oldEnded = false;
   readonly #script: Script;
@@ -71,7 +80,8 @@ export class ScriptedHost implements AsyncDisposable {
       Deno.mkdirSync(`${this.#directory}/resumed/full`, { recursive: true });
     }
     this.ended = script.ended ?? false;
-    this.#source = this.#monitor("source", { ...SOURCE, ...script.source });
+    const source = script.transfers ? this.#transferSource() : SOURCE;
+    this.#source = this.#monitor("source", { ...source, ...script.source });
     this.system = { ...this.#steps(), ...script.fails };
   }
 
@@ -82,7 +92,9 @@ export class ScriptedHost implements AsyncDisposable {
     return this.#monitors.use(
       new ScriptedMonitor(name, this.heard, answers, () => {
         if (name === "old") this.#oldEnded = true;
-        else this.ended = true;
+        else if (name === "destination" && this.#script.transfers) {
+          this.newEnded = true;
+        } else this.ended = true;
       }),
     );
   }
@@ -102,6 +114,7 @@ export class ScriptedHost implements AsyncDisposable {
       plan: async ({ client }) => ({
         command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
         oldArgv: ["old"],
+        ...this.#script.transfers ? { handOver: HAND_OVER } : {},
         fingerprint: await Fingerprint.take(client, "checked"),
         sandbox: undefined,
       }),
@@ -137,6 +150,23 @@ export class ScriptedHost implements AsyncDisposable {
       restoreThreads: () => Promise.resolve([]),
       requireSame() {},
       requireSameUser() {},
+      standardStreams: () => ({
+        preserved: [],
+        stderr: undefined,
+        [Symbol.dispose]() {},
+      }),
+      appears: () => Promise.resolve(),
+      reconnect: () => this.#source.connect(),
+      fence: () => {
+        if (this.#script.endsAtFence) this.ended = true;
+        this.heard.push("vm: fence");
+        return Promise.resolve(!this.ended);
+      },
+      move: () => {
+        this.heard.push("host: move");
+        return [];
+      },
+      remove() {},
       hold: () => ({
         cprState: { descriptors: [], vfioDevices: [] },
         descriptors: new Map<number, Fd>(),
@@ -148,24 +178,35 @@ export class ScriptedHost implements AsyncDisposable {
       }),
       destination: async (_vm, program) => {
         const isNew = program === "new";
+        const { transfers = false } = this.#script;
         if (isNew && this.#script.silent) {
           throw new UpdateProblem("silent", "Nothing answers");
         }
         const script = isNew ? this.#script.destination : this.#script.old;
-        const answers = { ...destination(), ...script };
+        const usual = destination(() => {
+          if (transfers) this.hangUp();
+        });
+        const answers = { ...usual, ...script };
         const monitor = this.#monitor(
           isNew ? "destination" : "old",
           answers,
         );
         const client: QmpClient = await monitor.connect();
-        const process = this.#process(isNew ? "vm" : "old");
+        const process = this.#process(
+          isNew ? transfers ? "new" : "vm" : "old",
+        );
         return Destination.attach(client, process, program);
       },
     };
   }
 
   #process(name: string): ProcessHandle {
-    const hasExited = () => name === "vm" ? this.ended : this.#oldEnded;
+    const hasExited = () =>
+      name === "vm"
+        ? this.ended
+        : name === "new"
+        ? this.newEnded
+        : this.#oldEnded;
     return {
       pid: PID,
       number: -1,
@@ -174,13 +215,49 @@ export class ScriptedHost implements AsyncDisposable {
       },
       sendSignal: (signal) => {
         this.heard.push(`${name}: ${signal}`);
-        if (name === "vm" && !this.#script.immortal) this.ended = true;
+        if (signal !== "SIGKILL" || this.#script.immortal) return;
+        if (name === "vm") this.ended = true;
+        if (name === "new") this.newEnded = true;
       },
       hasExited,
       exited: () => Promise.resolve(hasExited()),
       exitStatus: () => undefined,
       [Symbol.dispose]() {},
     };
+  }
+
+  /** The guest runs until the destination asks for the devices. */
+  #transferSource(): Readonly<Record<string, Answer>> {
+    return {
+      "query-status": () => this.sourceState,
+      "query-migrate": () => ({ status: this.sourceMigration }),
+      "migrate": (monitor) => {
+        this.sourceMigration = "setup";
+        monitor.migration("setup");
+      },
+      "migrate_cancel": (monitor) => {
+        this.sourceMigration = "cancelled";
+        monitor.migration("cancelling", "cancelled");
+      },
+      "cont": (monitor) => {
+        this.sourceState = RUNS;
+        monitor.event("RESUME");
+      },
+    };
+  }
+
+  /** The source stops, and has saved its devices. */
+  hangUp(status = "completed"): void {
+    this.sourceState = { status: "postmigrate", running: false };
+    this.sourceMigration = status;
+    this.#source.event("STOP");
+    this.#source.migration("active", "device", status);
+  }
+
+  /** The source resumes its guest, whoever told it. */
+  resumeSource(): void {
+    this.sourceState = RUNS;
+    this.#source.event("RESUME");
   }
 
   #standby(): StandbyPort {
@@ -191,7 +268,8 @@ export class ScriptedHost implements AsyncDisposable {
       duplicate: () => Promise.reject(new Error("Nobody asks for it")),
       go: () => {
         this.heard.push("standby: go");
-        return Promise.resolve(this.#process("old") as never);
+        const name = this.#script.transfers ? "new" : "old";
+        return Promise.resolve(this.#process(name) as never);
       },
       leave: () => void this.left.push("standby"),
       [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -242,11 +320,12 @@ const SOURCE: Readonly<Record<string, Answer>> = {
 };
 
 /** A program that waits for a state, loads it, and runs. */
-function destination(): Readonly<Record<string, Answer>> {
+function destination(loads: () => void): Readonly<Record<string, Answer>> {
   let state = WAITS;
   return {
     "query-status": () => state,
     "migrate-incoming": (monitor) => {
+      loads();
       state = PAUSED;
       monitor.migration("setup", "active", "completed");
     },
@@ -257,4 +336,10 @@ function destination(): Readonly<Record<string, Answer>> {
   };
 }
 
+const HAND_OVER = {
+  monitor: "/run/vm.qmp.cprctl",
+  cpr: "/run/vm.qmp.cpr",
+  main: "/run/vm.qmp.main",
+  moves: [{ from: "/run/vm.qmp.cprctl", to: "/run/vm.qmp" }],
+};
 const FACTS = factsOf([], { pid: PID, name: "vm" });

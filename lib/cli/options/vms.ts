@@ -3,6 +3,7 @@
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { ListedVm } from "../../update/host/list.ts";
+import { type Mode, MODES } from "../../update/phase.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import {
   type CliContext,
@@ -37,6 +38,14 @@ export const VM_OPTIONS = {
     "New QEMU binary (default: whatever is now at the path that the " +
       "VM was started from)",
   ),
+  mode: {
+    value: "MODE",
+    parse: parseMode,
+    default: "cpr-exec",
+    propose: () => Promise.resolve(MODES),
+    brief: "How the VM is moved: cpr-exec keeps its process, cpr-transfer " +
+      "starts another one beside it, with less downtime",
+  } satisfies Valued<Mode>,
   force: { brief: "Update even if the VM already runs this binary" },
   "allow-weaker-confinement": WEAKER_OPTION,
   timeout: {
@@ -87,6 +96,7 @@ export async function ofVms(
 export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
   return {
     binary: values.binary,
+    mode: values.mode,
     skipIfCurrent: !values.force,
     allowWeakerConfinement: values["allow-weaker-confinement"],
     timeoutMs: values.timeout * 1000,
@@ -126,6 +136,12 @@ export function parseCount(text: string): number {
     throw new UsageError("Expected a number from 1 to 9999");
   }
   return Number(text);
+}
+
+function parseMode(text: string): Mode {
+  const mode = MODES.find((it) => it === text);
+  if (mode !== undefined) return mode;
+  throw new UsageError(`Expected ${MODES.join(" or ")}`);
 }
 
 function parseSeconds(text: string): number {

@@ -26,6 +26,14 @@ export class CommandLine {
     );
   }
 
+  /** Every use of an option, in order. */
+  get uses(): (Argument & { readonly keys: () => OptionValue })[] {
+    return this.#arguments.map((argument) => ({
+      ...argument,
+      keys: () => keysOf(argument),
+    }));
+  }
+
   /** Whether an option is given. */
   has(option: string): boolean {
     return this.#arguments.some((argument) => argument.option === option);

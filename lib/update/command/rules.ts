@@ -7,6 +7,7 @@ import {
   type OptionValue,
 } from "../../cmdline/mod.ts";
 import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
+import { returnPaths } from "./set_aside.ts";
 import { handOverTaps } from "./tap_rule.ts";
 import {
   DEVICE_OPTIONS,
@@ -233,6 +234,7 @@ export const RULES: readonly Rule[] = [
   keepGenerationId,
   stayDaemon,
   keepIdentity,
+  returnPaths,
   allocateNothing,
   handOverTaps,
   appendLogs,

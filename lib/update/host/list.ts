@@ -12,6 +12,7 @@ import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
+import { placeOf } from "../command/set_aside.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { type Obstacle, obstacleOn } from "../command/obstacles.ts";
 import { replacedLibraries, successorOf } from "../process/successor.ts";
@@ -173,7 +174,7 @@ export async function describeVm(
     const options = readOptions(process);
     const qmp = options.monitor === undefined
       ? null
-      : await reachable(pid, options.monitor);
+      : await reachable(pid, placeOf(options.monitor));
     const isOwn = () => sockets.has(pid, options.monitor ?? "");
     const reply = qmp === null
       ? {}

@@ -5,6 +5,7 @@
  * refuse      nothing was touched; finds out whether the VM is still there
  * cancel      cancels the migration; the VM resumes on the source
  * roll back   ends the destination; the standby becomes the old program
+ * return      ends the destination; the source goes on (cpr-transfer)
  * ```
  *
  * @module
@@ -29,12 +30,13 @@ import {
 import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";
+import { returnToSource } from "../transfer/return.ts";
 import { runPhrase } from "../vm/run_state.ts";
 import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
 
 /** What a failed phase leads to, once the VM is touched. */
-export type Recourse = "cancel" | "roll back";
+export type Recourse = "cancel" | "roll back" | "return";
 
 const AGAIN = "Fix the cause, then run the same command again";
 const RECOVER = "Fix the cause, then run cprctl recover";
@@ -44,7 +46,7 @@ const RECOURSES: Readonly<
     Recourse,
     (context: UpdateContext, cause: unknown) => Promise<UpdateError>
   >
-> = { "cancel": cancel, "roll back": rollBack };
+> = { "cancel": cancel, "roll back": rollBack, "return": returnToSource };
 
 /**
  * Handles the failure of a phase.

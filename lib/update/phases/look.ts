@@ -29,6 +29,7 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
   context.shutdown = context.use(new ShutdownWatch(context.client));
   const facts = context.facts = context.found = await factsOf(context);
   const report = context.report = draftOf(facts);
+  if (request.mode !== undefined) report.mode = request.mode;
   context.signals = context.use(new DeferredSignals());
   const { binary = facts.successor, skipIfCurrent } = request;
   if (skipIfCurrent === true && await system.isCurrent(facts, binary)) {

@@ -4,6 +4,7 @@ import { clipped } from "../../inert.ts";
 import type { Json, QmpClient } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
+import type { HandOver } from "../command/transfer_command.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import { ALLOW_WEAKER, type Seccomp } from "../standby/confinement.ts";
@@ -15,6 +16,8 @@ export interface PreflightContext extends Choice {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly command: NewCommand;
+  /** Only for a cpr-transfer. */
+  readonly handOver?: HandOver | undefined;
   /** The command line that starts the old program again in a rollback. */
   readonly oldArgv: readonly string[];
   /** Path of the new program. */

@@ -1,6 +1,7 @@
 /** Connections of clients to the VM, which end with the program. @module */
 
 import { QmpCommandError } from "../../qmp/mod.ts";
+import { placeOf } from "../command/set_aside.ts";
 import type { Facts } from "../vm/facts.ts";
 import { asArray, objectsIn, text } from "../vm/reply.ts";
 import { connectionsIn, LIST_CONNECTIONS } from "../vm/user_connections.ts";
@@ -49,7 +50,8 @@ async function chardevClients(
 
 /** The socket's path may be relative to the program's working directory. */
 function isOurMonitor({ address }: Facts, where: string): boolean {
-  const [, path = ""] = /^unix:([^,]+)/.exec(where) ?? [];
+  const [, bound = ""] = /^unix:([^,]+)/.exec(where) ?? [];
+  const path = placeOf(bound);
   return "path" in address && path !== "" &&
     (address.path === path || address.path.endsWith(`/${path}`));
 }

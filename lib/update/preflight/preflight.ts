@@ -43,6 +43,7 @@ import * as disks from "./disks.ts";
 import { downtime } from "./downtime.ts";
 import * as files from "./files.ts";
 import * as migration from "./migration.ts";
+import { HAND_OVER } from "./hand_over.ts";
 import * as network from "./network.ts";
 import * as vmProcess from "./process.ts";
 import * as trials from "./trials.ts";
@@ -154,9 +155,12 @@ export async function preflight(
     next: CommandLine.parse(facts.program, command.argv),
     predicted,
   };
+  const all = context.handOver === undefined
+    ? CHECKS
+    : [...CHECKS, ...HAND_OVER];
   const checks: Check[] = [];
-  for (const check of CHECKS) {
-    const [done, total] = [checks.length, CHECKS.length];
+  for (const check of all) {
+    const [done, total] = [checks.length, all.length];
     observer?.({ id: check.id, number: done + 1, total });
     checks.push(reported(check.id, await runCheck(check, full)));
   }

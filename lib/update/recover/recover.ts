@@ -24,6 +24,7 @@ import { MigrationSettings } from "../vm/settings.ts";
 import { Standby } from "../standby/standby.ts";
 import { findProgram } from "./find_program.ts";
 import { rollBackUnfinished } from "./roll_back.ts";
+import { recoverTransfer } from "./transfer.ts";
 import { rollForward } from "./roll_forward.ts";
 import {
   needsPerson,
@@ -97,6 +98,10 @@ async function recoverOne(
   const deadline = new Deadline(request.timeoutMs);
   for (;;) {
     try {
+      const { handOver } = journal;
+      if (handOver !== undefined) {
+        return await recoverTransfer(directory, journal, handOver);
+      }
       return await recoverNow(directory, journal, request);
     } catch (error) {
       // It just executed the new program, or ended: look again.

@@ -24,7 +24,7 @@ import {
   ShutDownError,
   UpdateError,
 } from "../error.ts";
-import { type Phase, PHASES } from "../phase.ts";
+import { MODES, type Phase, PHASES } from "../phase.ts";
 import type { Check } from "../preflight/check.ts";
 import type { PreservedRam } from "../transaction/hold.ts";
 import { type Finding, type Verdict, VERDICTS } from "../verify/verdict.ts";
@@ -135,7 +135,7 @@ export const reportSchema = v.strictObject({
   vm: vmSchema,
   pid_before: v.nullable(pid),
   pid_after: v.nullable(pid),
-  mode: v.picklist(["cpr-exec", "cpr-transfer"]),
+  mode: v.picklist(MODES),
   from: programSchema,
   to: v.nullable(programSchema),
   downtime_ms: v.pipe(

@@ -28,6 +28,7 @@ import {
   type ForeignObject,
   pathText,
 } from "../../foreign_json.ts";
+import type { HandOver } from "../command/transfer_command.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import type { SettingsRecord } from "../vm/settings.ts";
 
@@ -138,6 +139,8 @@ export interface Journal {
   readonly settings: SettingsRecord;
   /** Size in bytes of the VM's standard error; absent if that is no file. */
   readonly said?: number | undefined;
+  /** Only of a cpr-transfer. */
+  readonly handOver?: HandOver | undefined;
 }
 
 /** PID_MAX_LIMIT of a 64-bit kernel. For kill(2), 0 and less are groups. */
@@ -164,6 +167,13 @@ function requireJournal(document: unknown): Journal {
     );
   }
   if (json.root["said"] !== undefined) json.count(json.root, "said");
+  if (json.root["handOver"] !== undefined) {
+    const handOver = json.object(json.root, "handOver");
+    for (const key of ["monitor", "cpr", "main"]) json.text(handOver, key);
+    for (const move of json.objects(handOver, "moves")) {
+      for (const key of ["from", "to"]) json.text(move, key);
+    }
+  }
   requireVm(json, json.object(json.root, "vm"));
   const settings = json.object(json.root, "settings");
   json.object(settings, "parameters");

@@ -180,22 +180,27 @@ class StandbyProcess {
       })),
       vfioDevices: [],
     }));
-    const { argv, context, path } = this.order;
+    const { argv, context, isNew, path } = this.order;
+    const { [CPR_EXEC_STATE]: _earlier, ...environment } = context.environment;
     const directory = path.replace(/\/[^/]*$/, "");
     const { executable, cwd, namespaces } = this.#files;
     const modules = this.#files.modules
       .map((it) => ({ ...it, file: clear(it.file) }));
-    const ofModules = moduleVariables(directory, modules, context.credentials);
+    const ofModules = isNew
+      ? undefined
+      : moduleVariables(directory, modules, context.credentials);
     const survivors = [state, ...cpr.map(({ fd }) => fd)];
     if (ofModules !== undefined) {
       survivors.push(...modules.map(({ file }) => file));
     }
+    const inherited = { [CPR_EXEC_STATE]: String(state.number), ...ofModules };
     return enterContext({
-      ...{ context, argv, cwd, namespaces },
-      executable: clear(executable),
-      variables: { [CPR_EXEC_STATE]: String(state.number), ...ofModules },
+      ...{ argv, cwd, namespaces },
+      context: { ...context, environment },
+      executable: isNew ? undefined : clear(executable),
+      variables: isNew ? {} : inherited,
       beforeExec: () => {
-        for (const fd of survivors) fd.setCloexec(false);
+        if (!isNew) { for (const fd of survivors) fd.setCloexec(false); }
         for (const [number, fd] of numbered) fd.takeNumber(number);
       },
     });

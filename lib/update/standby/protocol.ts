@@ -22,8 +22,10 @@ interface Order {
   readonly modules: readonly ModuleOrder[];
 }
 
-/** The input of a standby; `argv` is the old program's, with -incoming. */
+/** The input of a standby; `argv` is that of the program it may become. */
 export interface StandbyOrder extends Order {
+  /** Whether that is the new program, which is told its RAM later. */
+  readonly isNew: boolean;
   /** The control groups to enter at the start. */
   readonly groups: Cgroups;
   readonly executable: number;

@@ -44,8 +44,10 @@ export interface StandbyStart {
   /** The control groups to enter at the start. */
   readonly groups: Cgroups;
   readonly files: ContextFiles;
-  /** The old program's command line, with -incoming. */
+  /** The command line of the program that it may become, with -incoming. */
   readonly argv: readonly string[];
+  /** Whether that is the new program, for a cpr-transfer. */
+  readonly isNew?: boolean;
   /** The command that starts cprctl itself. */
   readonly self: readonly string[];
   /** Whether to fail if the standby cannot be confined like the VM. */
@@ -227,7 +229,7 @@ function logFile({ directory }: StandbyStart): string {
 }
 
 function spawnStandby(order: StandbyStart, listener: UnixListener): Child {
-  const { context, groups, argv, files } = order;
+  const { context, groups, argv, files, isNew = false } = order;
   const descriptors = new Map<number, number>();
   const give = (number: number): number => {
     const there = 3 + descriptors.size;
@@ -235,7 +237,7 @@ function spawnStandby(order: StandbyStart, listener: UnixListener): Child {
     return there;
   };
   using memfd = writeOrder({
-    ...{ context, groups, argv, path: listener.path },
+    ...{ context, groups, argv, isNew, path: listener.path },
     executable: give(files.executable.number),
     ...orderFiles(files, give),
     listener: give(listener.number),

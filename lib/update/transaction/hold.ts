@@ -12,7 +12,7 @@ import type { Preserved } from "../standby/holdings.ts";
 /** More than every vfio vector and RAMBlock that a VM can have. */
 const MAXIMUM_DESCRIPTORS = 4096;
 
-const STANDARD_STREAMS = [0, 1, 2];
+export const STANDARD_STREAMS = [0, 1, 2];
 
 /** Guest RAM that stays in place. */
 export interface PreservedRam {
@@ -121,7 +121,7 @@ export class Hold implements Disposable {
  * process (Yama), the file is opened again instead, which is equivalent for
  * memory and regular files.
  */
-function duplicateFrom(process: ProcessHandle, number: number): Fd {
+export function duplicateFrom(process: ProcessHandle, number: number): Fd {
   const duplicate = ifPossible(() => process.getFd(number), "EPERM");
   if (duplicate !== undefined) return duplicate;
   const { flags } = readFdinfoSync(process.pid, number);

@@ -65,6 +65,18 @@ export class MigrationSettings {
     });
   }
 
+  /** The settings for a cpr-transfer. */
+  static forTransfer(): MigrationSettings {
+    return new MigrationSettings({
+      live: { writeThresholds: [], balloons: [] },
+      parameters: { "mode": "cpr-transfer" },
+      capabilities: CAPABILITIES.map((capability) => ({
+        capability,
+        state: capability === "events",
+      })),
+    });
+  }
+
   /** Sets them. */
   async set(client: Executor): Promise<void> {
     const { parameters, capabilities } = this.record;

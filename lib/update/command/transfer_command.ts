@@ -1,0 +1,83 @@
+/**
+ * The command line of a program that starts beside the running one, for a
+ * cpr-transfer: that of {@linkcode newCommand}, with paths of its own and with
+ * the channel for CPR state, on which it waits before it makes any device.
+ *
+ * @module
+ */
+
+import { RefusedError } from "../error.ts";
+import type { Facts } from "../vm/facts.ts";
+import { CommandDraft } from "./draft.ts";
+import type { NewCommand } from "./new_command.ts";
+import { asideOf, setPathsAside } from "./set_aside.ts";
+
+/** A path at which the new program takes the VM's place. */
+export interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** How two programs hand a VM over. Plain data, for the journal. */
+export interface HandOver {
+  /** The new program's monitor, until the commit. */
+  readonly monitor: string;
+  /** Unix socket for CPR state with the descriptors of RAM. */
+  readonly cpr: string;
+  /** Unix socket for the migration stream. */
+  readonly main: string;
+  readonly moves: readonly Move[];
+}
+
+/** The command line, and how it hands the VM over. */
+export interface TransferCommand {
+  readonly command: NewCommand;
+  readonly handOver: HandOver;
+}
+
+/**
+ * Makes it.
+ *
+ * @param vm with the working directory of its process, for relative paths
+ * @throws {RefusedError} when it is not QEMU
+ */
+export function transferCommand(
+  { argv: [program = "", ...words], ...command }: NewCommand,
+  { facts, cwd }: { readonly facts: Facts; readonly cwd: string },
+): TransferCommand {
+  if (facts.program !== "QEMU" || !("path" in facts.address)) {
+    throw new RefusedError(
+      "transfer-process",
+      "Only a QEMU with a monitor on a unix socket can be moved by cpr-transfer",
+      { remedy: "Update it with --mode cpr-exec" },
+    );
+  }
+  const monitor = Deno.realPathSync(facts.address.path);
+  const draft = new CommandDraft(words);
+  const moves = setPathsAside(draft).map((path) => {
+    const to = path.startsWith("/") ? path : `${cwd}/${path}`;
+    return { from: asideOf(to), to };
+  });
+  const handOver = {
+    monitor: asideOf(monitor),
+    cpr: `${monitor}.cpr`,
+    main: `${monitor}.main`,
+    moves,
+  };
+  const channel = {
+    "channel-type": "cpr",
+    "addr": { transport: "socket", type: "unix", path: handOver.cpr },
+  };
+  draft.append(
+    ["-incoming", JSON.stringify(channel)],
+    "the channel on which the VM's RAM is handed over, while the guest runs",
+  );
+  return {
+    command: {
+      ...command,
+      argv: [program, ...draft.words],
+      changes: [...command.changes, ...draft.changes],
+    },
+    handOver,
+  };
+}

@@ -1,0 +1,169 @@
+/**
+ * What only a cpr-transfer needs: two programs run side by side for a moment,
+ * so that nothing of the VM may be open twice, and the VM gets another process.
+ * Only options that are known to be harmless twice are allowed.
+ *
+ * @module
+ */
+
+import type { OptionValue } from "../../cmdline/mod.ts";
+import {
+  type CommandLine,
+  DEVICE_OPTIONS,
+  namedFile,
+  namedSocket,
+} from "../command/command_line.ts";
+import { shellWords } from "../command/draft.ts";
+import { staysInPlace } from "../process/service.ts";
+import {
+  type CheckContext,
+  type PreflightCheck,
+  problemCheck,
+  quoted,
+} from "./check.ts";
+
+const USE_EXEC = "Update it with --mode cpr-exec";
+
+/** Options that only describe the guest, or files that are locked or read. */
+const HARMLESS = words(`
+  M machine accel enable-kvm cpu smp m numa mem-path mem-prealloc name uuid rtc
+  boot global nodefaults no-user-config smbios acpitable fw_cfg bios kernel
+  initrd append dtb pflash drive blockdev hda hdb hdc hdd cdrom fda fdb sd
+  mtdblock option-rom vga k L msg overcommit sandbox action no-shutdown
+  no-reboot watchdog-action only-migratable usb S incoming daemonize pidfile
+  mon seed g compat
+`);
+
+/** Options of which some values are allowed. */
+const LIMITED: Readonly<Record<string, (value: OptionValue) => boolean>> = {
+  object: (it) => HARMLESS_OBJECTS.test(it.get("qom-type") ?? ""),
+  device: (it) =>
+    !OF_THE_HOST.test(it.get("driver") ?? "") && !it.has("vhostfd"),
+  display: (it) => it.get("type") === "none",
+  vnc: (it) => it.get("vnc") === "none",
+  net: (it) => isPrivate(it) || it.get("type") === "nic",
+  netdev: isPrivate,
+  nic: isPrivate,
+  chardev: (it) =>
+    HARMLESS_BACKENDS.includes(it.get("backend") ?? "") || isUnixServer(it),
+  "run-with": (it) => it.boolean("exit-with-parent") !== true,
+};
+
+const HARMLESS_OBJECTS =
+  /^(memory-backend-(memfd|ram|file|shm)|rng-.*|iothread|secret|throttle-group|main-loop|thread-context|tls-creds-.*|can-bus)$/;
+/** Devices that open something of the host, or are a server there. */
+const OF_THE_HOST =
+  /^(vfio|vhost|usb-(host|redir|mtp)|ivshmem|tpm|scsi-(generic|block)|u2f|ccid|xen|virtio-9p|virtio-sound|intel-hda|vdpa)/;
+const HARMLESS_BACKENDS = ["null", "file", "ringbuf", "memory", "vc"];
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+/** User networking that no port of the host leads to, or none. */
+function isPrivate(network: OptionValue): boolean {
+  const kind = network.get("type");
+  if (kind === "none" || kind === "hubport") return true;
+  return kind === "user" &&
+    !network.entries.some(({ key }) =>
+      /^(hostfwd|guestfwd|smb|tftp)/.test(key)
+    );
+}
+
+function isUnixServer(socket: OptionValue): boolean {
+  return socket.get("backend") === "socket" &&
+    socket.boolean("server") === true && socket.has("path") &&
+    socket.boolean("abstract") !== true;
+}
+
+/** Nothing on the command line is a thing that two programs would fight for. */
+export const transferArguments: PreflightCheck = problemCheck({
+  id: "transfer-arguments",
+  ok: "two programs can have everything that the command line names",
+  detail: (found) =>
+    `Two programs cannot have this at the same time, as in a cpr-transfer: ` +
+    found,
+  remedy: USE_EXEC,
+  find: ({ next, command }) => [
+    ...contendedIn(next),
+    ...command.descriptors.map((it) => `descriptor ${it} of the process`),
+  ],
+});
+
+/** The options that two programs cannot have at the same time. */
+export function contendedIn(line: CommandLine): string[] {
+  return line.uses.flatMap(({ option, value, keys, words }) => {
+    const isFree = HARMLESS.includes(option) ||
+      (DEVICE_OPTIONS.some((it) => it === option)
+        ? isFreeDevice(option, value ?? "")
+        : LIMITED[option]?.(keys()) === true);
+    return isFree ? [] : [shellWords(words)];
+  });
+}
+
+/** Values of `-serial` and such. */
+function isFreeDevice(option: string, value: string): boolean {
+  if (option === "gdb") return value === "none";
+  if (["none", "null"].includes(value) || /^(mon:)?chardev:/.test(value)) {
+    return true;
+  }
+  if (namedFile(value) !== undefined) return true;
+  const { prefix, keys } = namedSocket(value) ?? {};
+  return prefix?.endsWith("unix:") === true && keys?.has("path") === true &&
+    keys.boolean("server") === true && keys.boolean("abstract") !== true;
+}
+
+/** The longest path of a unix socket, in bytes (sun_path, with its NUL). */
+const LONGEST_PATH = 107;
+
+/** The new program can listen next to where the VM does. */
+export const transferPaths: PreflightCheck = problemCheck({
+  id: "transfer-paths",
+  ok: "the new program can listen next to where the VM does",
+  remedy: USE_EXEC,
+  find({ handOver }) {
+    if (handOver === undefined) return [];
+    const { moves, monitor, cpr, main } = handOver;
+    const long = [monitor, cpr, main, ...moves.map(({ from }) => from)]
+      .filter((it) => new TextEncoder().encode(it).length > LONGEST_PATH);
+    const isMoved = moves.some(({ from }) => from === monitor);
+    return [
+      ...long.map((it) => `${quoted(it)} is too long for a unix socket`),
+      ...isMoved ? [] : [
+        `The monitor ${quoted(monitor)} is not at a path of the command line`,
+      ],
+    ];
+  },
+});
+
+/** Nobody depends on the VM's process, and another one can be like it. */
+export const transferProcess: PreflightCheck = problemCheck({
+  id: "transfer-process",
+  ok: "the VM can get another process",
+  detail: (found) => `The VM cannot get another process: ${found}`,
+  remedy: USE_EXEC,
+  async find({ facts }: CheckContext) {
+    const links = ["root", "ns/mnt", "ns/pid"];
+    const [theirs, ours] = await Promise.all(
+      [facts.pid, "self"].map((it) =>
+        Promise.all(links.map((link) => Deno.readLink(`/proc/${it}/${link}`)))
+      ),
+    );
+    return [
+      ...String(theirs) === String(ours)
+        ? []
+        : ["it is in another root directory or container"],
+      ...staysInPlace(facts)
+        ? []
+        : [`the service "${facts.service?.name}" ends with its main process`],
+      ...facts.tpmPage === undefined ? [] : ["it has a TPM"],
+    ];
+  },
+});
+
+/** The checks of a cpr-transfer alone. */
+export const HAND_OVER: readonly PreflightCheck[] = [
+  transferArguments,
+  transferPaths,
+  transferProcess,
+];

@@ -1,0 +1,290 @@
+/**
+ * The phases of an update by cpr-transfer, after the checks: a new process
+ * beside the VM's own takes the VM over.
+ *
+ * ```
+ * source       runs ─────────────── STOP ─ saves ─ SIGSTOP ··· SIGKILL
+ *                │ migrate            ▲ hang-up      │
+ *                ▼ CPR state, RAM     │              ▼
+ * destination  starts ── waits ─ migrate-incoming ─ loads ─ cont, RESUME
+ * phase        migrate           switchover        verify  commit
+ * ```
+ *
+ * Never do both run. QEMU itself prevents that only by the locks of writable
+ * images, which a VM need not have. Until the commit only the source may run
+ * the guest: after its migration it is stopped, and a failure ends the
+ * destination, before the source is told to go on. In the commit the source is
+ * stopped by SIGSTOP before the destination gets `cont`. It is not ended then:
+ * if `cont` fails, the destination is ended and the source goes on. So at any
+ * moment there is one of them that can go on, and one at most that may. Once
+ * RESUME has come, the source is ended: by SIGKILL, since `quit` would touch
+ * images that are no longer its own.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../errors.ts";
+import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
+import { queryStatus } from "../../qmp/queries.ts";
+import type { Transfer, UpdateContext } from "../context.ts";
+import {
+  Deadline,
+  KILL_TIMEOUT_MS,
+  SETTLE_TIMEOUT_MS,
+  STEP_TIMEOUT_MS,
+  VERIFY_TIMEOUT_MS,
+} from "../deadline.ts";
+import { RefusedError, UpdateProblem } from "../error.ts";
+import { noteResumption } from "../run/journal.ts";
+import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
+import type { Destination } from "../transaction/destination.ts";
+import { StderrTail } from "../transaction/stderr_tail.ts";
+import { failureOf, nextStatus } from "../vm/events.ts";
+import { Fingerprint } from "../verify/fingerprint.ts";
+import { findingsOf, requireSameVm } from "../verify/verdict.ts";
+import { canBeMoved, isLive, remedyFor } from "../vm/run_state.ts";
+import { MigrationSettings } from "../vm/settings.ts";
+
+/** Between two attempts to reach the new program. */
+const RETRY_MS = 5;
+
+/** Makes run directory, journal and standby; the VM is untouched. */
+export async function prepareTransfer(context: UpdateContext): Promise<void> {
+  const { client, facts, plan, process, request, system } = context;
+  const { handOver } = plan;
+  if (handOver === undefined) throw new Error("There is no hand-over");
+  const settings = await MigrationSettings.read(client);
+  const directory = context.use(await system.runDirectory(facts));
+  const writeJournal = await system.journal(
+    directory,
+    facts.pid,
+    settings,
+    handOver,
+  );
+  await writeJournal(facts);
+  const standby = context.use(
+    await system.standby(directory, context, plan, request),
+  );
+  const streams = context.use(system.standardStreams(process));
+  await standby.hold(streams.preserved);
+  context.transfer = {
+    ...{ handOver, settings, directory, standby },
+    stderr: StderrTail.after(streams.stderr),
+    watch: context.use(client.watch(["MIGRATION", "STOP", "RESUME"])),
+  };
+  await system.warmUp(context, plan, request);
+  refuseIfInterrupted(context.signals);
+}
+
+/**
+ * Starts the new program beside the VM, which hands its RAM over and runs on.
+ * The new program is complete when this returns.
+ */
+export async function migrateTransfer(context: UpdateContext): Promise<void> {
+  const { client, deadline, facts, plan, system } = context;
+  const transfer = transferOf(context);
+  await requireMovable(context);
+  context.clock.ignoreObserverErrors();
+  context.touched = true;
+  const { cpr, main, monitor, moves } = transfer.handOver;
+  const user = facts.identity.credentials;
+  // Left by an earlier attempt.
+  system.remove([cpr, main, ...moves.map(({ from }) => from)], user);
+  await MigrationSettings.forTransfer().set(client);
+  const process = transfer.process = context.use(await transfer.standby.go());
+  const { pid } = process;
+  await system.appears(cpr, process, deadline.left());
+  context.use(await system.lock(pid));
+  await startMigration(context, transfer);
+  const destination = context.destination = await system.destination(
+    { ...facts, pid, address: { path: monitor } },
+    "new",
+    deadline.left(),
+    () => deadline.left(),
+  );
+  system.requireSameUser({ ...facts.identity, pid });
+  context.newVersion = destination.client.version;
+  transfer.placing = await system.restoreThreads(
+    destination.client,
+    pid,
+    facts.threads,
+  );
+  // Once more after the stop: now it costs no downtime if it differs.
+  plan.fingerprint.requireUnchanged(await Fingerprint.take(client, "stopped"));
+}
+
+/** Stops the guest; the source saves its devices, the destination loads them. */
+export async function switchoverTransfer(
+  context: UpdateContext,
+): Promise<void> {
+  const { client, deadline, system } = context;
+  const transfer = transferOf(context);
+  const destination = destinationOf(context);
+  transfer.earlier = transfer.watch.seen.length;
+  const before = await queryStatus(client);
+  context.urgency = context.use(
+    system.urgency(transfer.process?.pid ?? 0),
+  );
+  const loading = destination.load(`unix:${transfer.handOver.main}`);
+  const [loaded, saved] = await Promise.allSettled([
+    loading,
+    saveDevices(context, transfer, deadline.left(STEP_TIMEOUT_MS)),
+  ]);
+  const live = before.running || before.status === "suspended";
+  if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
+  // The destination knows best why it did not load.
+  if (loaded.status === "rejected") throw loaded.reason;
+  if (saved.status === "rejected") throw saved.reason;
+  const now = await queryStatus(destination.client);
+  transfer.isLoaded = true;
+  // The guest may have stopped by itself just before it was stopped.
+  const isAsBefore = live && now.status === "paused";
+  const { status, running } = isAsBefore ? before : now;
+  context.facts = { ...context.facts, runState: status, running };
+}
+
+/** Compares the VM with what it was, and with what is on the source. */
+export async function verifyTransfer(context: UpdateContext): Promise<void> {
+  const { client, deadline, plan, report } = context;
+  const verifying = new Deadline(VERIFY_TIMEOUT_MS);
+  // The guest is stopped: a program that hangs must not delay it for long.
+  const destination = destinationOf(context).client
+    .within(() => verifying.left(deadline.left()));
+  const [stopped, loaded] = await Promise.all([
+    Fingerprint.take(client, "stopped"),
+    Fingerprint.take(destination, "loaded"),
+  ]);
+  plan.fingerprint.requireUnchanged(stopped);
+  const differences = plan.fingerprint.updatedBy(stopped).differencesTo(loaded);
+  if (report !== undefined) report.differences = findingsOf(differences);
+  requireSameVm(differences);
+}
+
+/** Lets the guest run on the destination, and ends the source. */
+export async function commitTransfer(context: UpdateContext): Promise<void> {
+  const { client, clock, facts, process, system } = context;
+  const transfer = transferOf(context);
+  const destination = destinationOf(context);
+  noteResumption(transfer.directory);
+  await system.fence(process);
+  // All that the source has said is in the socket; another client may have
+  // resumed it before the fence.
+  await client.drain();
+  if (seen(transfer, "RESUME") !== undefined) {
+    throw new UpdateProblem(
+      "resumed-on-source",
+      "Another client resumed the guest on the old program",
+    );
+  }
+  if (isLive(facts)) {
+    context.urgency?.endBoost();
+    context.resume = await destination.resume();
+    context.urgency?.end();
+  } else {
+    const problem = await destination.keepStopped(facts);
+    if (problem !== undefined) {
+      throw new UpdateProblem(
+        "images-taken",
+        `The new program cannot use the VM's images: ${problem}`,
+      );
+    }
+    // Its guest has not run: while the source is there, it can go on.
+    await destination.requireStable();
+  }
+  const warnings = [...transfer.placing ?? []];
+  if (!await endSource(context)) {
+    warnings.push(
+      `Process ${process.pid}, which had the VM, does not end on SIGKILL; it ` +
+        "is stopped and cannot run the guest",
+    );
+  }
+  const { moves, cpr, main } = transfer.handOver;
+  const user = facts.identity.credentials;
+  warnings.push(...system.move(moves, user));
+  system.remove([cpr, main], user);
+  const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  const monitor = destination.client.within(() => settling.left());
+  warnings.push(...await transfer.settings.restoreAll(monitor));
+  clock.end();
+  await destination.requireStable();
+  context.pidAfter = transfer.process?.pid;
+  context.warn(...warnings);
+}
+
+/** @returns false if it does not end */
+export async function endSource(
+  { process }: Pick<UpdateContext, "process">,
+): Promise<boolean> {
+  if (!process.hasExited()) process.sendSignal("SIGKILL");
+  return await process.exited(KILL_TIMEOUT_MS);
+}
+
+async function requireMovable({ client }: UpdateContext): Promise<void> {
+  const { status } = await queryStatus(client);
+  if (canBeMoved(status)) return;
+  throw new RefusedError(
+    "run-state",
+    `The VM went into run state "${status}" after the checks; it was not ` +
+      "touched",
+    { remedy: remedyFor(status) },
+  );
+}
+
+/** The new program has bound its socket, but may not listen there yet. */
+async function startMigration(
+  { client, deadline }: UpdateContext,
+  { handOver }: Transfer,
+): Promise<void> {
+  const channel = (kind: string, path: string) => ({
+    "channel-type": kind,
+    "addr": { transport: "socket", type: "unix", path },
+  });
+  const channels = [
+    channel("main", handOver.main),
+    channel("cpr", handOver.cpr),
+  ];
+  for (;;) {
+    try {
+      await client.execute("migrate", { channels });
+      return;
+    } catch (error) {
+      const mayPass = error instanceof QmpCommandError &&
+        messageOf(error).includes("Connection refused");
+      if (!mayPass || deadline.left() === 0) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+async function saveDevices(
+  { client }: UpdateContext,
+  { watch }: Transfer,
+  timeoutMs: number,
+): Promise<void> {
+  const status = await nextStatus(watch, ["completed", "failed"], {
+    timeoutMs,
+  });
+  if (status === "completed") return;
+  throw new UpdateProblem(
+    "migration-failed",
+    `The migration failed: ${await failureOf(client)}`,
+  );
+}
+
+/** The first event of this name since the switchover began. */
+export function seen(
+  { watch, earlier = 0 }: Transfer,
+  wanted: string,
+): QmpEvent | undefined {
+  return watch.seen.slice(earlier).find(({ name }) => name === wanted);
+}
+
+function transferOf({ transfer }: UpdateContext): Transfer {
+  if (transfer === undefined) throw new Error("There is no transfer");
+  return transfer;
+}
+
+function destinationOf({ destination }: UpdateContext): Destination {
+  if (destination === undefined) throw new Error("There is no destination");
+  return destination;
+}

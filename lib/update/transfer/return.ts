@@ -1,0 +1,216 @@
+/**
+ * What a failure of a cpr-transfer leads to: the destination is ended, and the
+ * source, which still has everything, goes on.
+ *
+ * ```
+ * the guest has run on the destination   the source is ended   needs person
+ * the source has ended, all is loaded    both are left alone   needs person
+ * the source has ended before that       nothing is left       needs person
+ * otherwise                              the source goes on    rolled back
+ * ```
+ *
+ * @module
+ */
+
+import { messageOf, remedyOf } from "../../errors.ts";
+import { type QmpClient, QmpClosedError } from "../../qmp/mod.ts";
+import type { Transfer, UpdateContext } from "../context.ts";
+import {
+  Deadline,
+  END_TIMEOUT_MS,
+  KILL_TIMEOUT_MS,
+  RESUME_TIMEOUT_MS,
+  SETTLE_TIMEOUT_MS,
+} from "../deadline.ts";
+import {
+  capital,
+  ENDED,
+  failure,
+  isOver,
+  shutDown,
+  UpdateError,
+} from "../error.ts";
+import { howItEnded } from "../process/ending.ts";
+import { forgetResumption } from "../run/journal.ts";
+import { runPhrase } from "../vm/run_state.ts";
+import { goOn } from "./go_on.ts";
+import { endSource, seen } from "./phases.ts";
+
+const AGAIN = "Fix the cause, then run the same command again";
+const LOOK = "Look at the VM before anything else";
+
+/** Ends the destination; the source goes on. */
+export async function returnToSource(
+  context: UpdateContext,
+  cause: unknown,
+): Promise<UpdateError> {
+  const { transfer } = context;
+  if (transfer === undefined) throw cause;
+  const error = await outcomeOf(context, transfer, cause);
+  const isSafe = error.outcome === "rolled-back" || isOver(error);
+  if (!isSafe) transfer.directory.leave();
+  return error;
+}
+
+async function outcomeOf(
+  context: UpdateContext,
+  transfer: Transfer,
+  cause: unknown,
+): Promise<UpdateError> {
+  const { facts, process, shutdown } = context;
+  if (cause instanceof UpdateError || await context.destination?.hasRun()) {
+    await endSource(context);
+    return cause instanceof UpdateError ? cause : hasRun(cause);
+  }
+  await context.leaveDestination();
+  await context.clock.begin("rollback");
+  const problem = await reasonOf(transfer, cause);
+  await transfer.stderr.end();
+  const isGone = cause instanceof QmpClosedError
+    ? await process.exited(END_TIMEOUT_MS)
+    : process.hasExited();
+  if (isGone && transfer.isLoaded && transfer.process?.hasExited() === false) {
+    return onlyDestination(context, transfer, problem);
+  }
+  if (!await endDestination(transfer)) return stuck(transfer, problem);
+  if (isGone) {
+    const { pid } = facts;
+    return shutdown.why === undefined
+      ? failure(
+        "stopped",
+        "nothing",
+        ENDED,
+        `${
+          capital(await howItEnded(process))
+        } before the new program had the ` +
+          `VM: ${problem}`,
+        { remedy: "Find out what ended it, and start the VM again", cause },
+      )
+      : shutDown("stopped", pid, shutdown.why, cause);
+  }
+  forgetResumption(transfer.directory);
+  try {
+    await resumeSource(context, transfer);
+  } catch (error) {
+    return failure(
+      "stopped",
+      "silent",
+      "source-lost",
+      `The old program, process ${facts.pid}, does not go on: ${
+        messageOf(error)
+      }; the update had failed before: ${problem}`,
+      { remedy: "Fix the cause, then run cprctl recover", cause: error },
+    );
+  }
+  const output = await transfer.stderr.read();
+  const reason = output === "" ? problem : `${problem}; it said: ${output}`;
+  return failure(
+    "moved",
+    "source",
+    "rolled-back",
+    `${reason}; the VM ${runPhrase(facts)} on the old program`,
+    { remedy: remedyOf(cause) ?? AGAIN, cause },
+  );
+}
+
+/** The source goes on; restores its settings, and tidies up. */
+async function resumeSource(
+  context: UpdateContext,
+  transfer: Transfer,
+): Promise<void> {
+  const { handOver, settings } = transfer;
+  const { facts, process, system } = context;
+  process.sendSignal("SIGCONT");
+  const limit = new Deadline(RESUME_TIMEOUT_MS);
+  const client = context.client = await monitorOf(context, limit);
+  using resumptions = client.watch(["RESUME"]);
+  context.warn(...await goOn(client, facts, limit));
+  if (context.stop !== undefined) {
+    // The source may have resumed the guest by itself.
+    context.resume = seen(transfer, "RESUME") ??
+      await resumptions.next("RESUME", { timeoutMs: limit.left() });
+  }
+  const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  context.warn(
+    ...await settings.restore(client.within(() => settling.left())),
+  );
+  const { cpr, main, moves } = handOver;
+  const paths = [cpr, main, ...moves.map(({ from }) => from)];
+  system.remove(paths, facts.identity.credentials);
+}
+
+/** The source's monitor; the commit has closed the connection. */
+async function monitorOf(
+  context: UpdateContext,
+  limit: Deadline,
+): Promise<QmpClient> {
+  const { client, facts, system } = context;
+  try {
+    await client.execute("query-status", undefined, {
+      timeoutMs: limit.left(),
+    });
+    return client;
+  } catch (error) {
+    if (!(error instanceof QmpClosedError)) throw error;
+  }
+  return context.use(await system.reconnect(facts, limit.left()));
+}
+
+/** @returns false if it does not end */
+async function endDestination({ process }: Transfer): Promise<boolean> {
+  if (process === undefined) return true; // the standby ends with cprctl
+  if (!process.hasExited()) process.sendSignal("SIGKILL");
+  return await process.exited(KILL_TIMEOUT_MS);
+}
+
+/** What went wrong; behind a closed connection, why the process ended. */
+async function reasonOf(
+  { process }: Transfer,
+  cause: unknown,
+): Promise<string> {
+  const hasEnded = cause instanceof QmpClosedError &&
+    await process?.exited(END_TIMEOUT_MS) === true;
+  return hasEnded && process !== undefined
+    ? `The new program failed: ${await howItEnded(process)}`
+    : messageOf(cause);
+}
+
+function hasRun(cause: unknown): UpdateError {
+  return failure(
+    "moved",
+    "ran",
+    "resumed-meanwhile",
+    `${messageOf(cause)}; the guest has run on the new program, so that it ` +
+      "cannot be rolled back",
+    { remedy: LOOK, cause },
+  );
+}
+
+function onlyDestination(
+  { facts: { pid } }: UpdateContext,
+  { process }: Transfer,
+  problem: string,
+): UpdateError {
+  return failure(
+    "moved",
+    "stuck",
+    "source-ended",
+    `${problem}; the old program, process ${pid}, has ended, and the new one ` +
+      `has the VM, paused, as process ${process?.pid}`,
+    { remedy: "If the new program may have it, run cprctl recover" },
+  );
+}
+
+function stuck({ process }: Transfer, problem: string): UpdateError {
+  return failure(
+    "moved",
+    "stuck",
+    "process-stuck",
+    `Process ${process?.pid} does not end on SIGKILL; until it has ended, the ` +
+      `old program cannot go on: ${problem}`,
+    {
+      remedy: "Find out what it waits for in the kernel, then run cprctl " +
+        "recover",
+    },
+  );
+}

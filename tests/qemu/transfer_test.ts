@@ -1,0 +1,292 @@
+/** cpr-transfer: another process takes the VM over, or the VM's own goes on. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { PhaseName } from "../../lib/update/phase.ts";
+import { LINUX } from "../../lib/update/linux.ts";
+import { UpdateProblem } from "../../lib/update/error.ts";
+import { update } from "../../lib/update/update.ts";
+import { recover } from "../../lib/update/recover/recover.ts";
+import type { Report } from "../../lib/update/report/report.ts";
+import { Base } from "../../testing/program/base.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  accelerators,
+  type Machine,
+  MACHINES,
+  PLAIN,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
+import { membersOf } from "../../testing/update/members.ts";
+import { validateReport } from "../../testing/update/report.ts";
+import { adds, EXITS, HANGS } from "../faults/harness/bad_programs.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const [FIRST = "tcg"] = await accelerators(builds.old);
+const AT: readonly PhaseName[] = ["migrate", "switchover", "verify", "commit"];
+
+function orderOf(vm: VirtualMachine, binary = builds.new.binary) {
+  const mode = "cpr-transfer" as const;
+  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS, mode };
+}
+
+/** By the command, as people use it. */
+async function move(vm: VirtualMachine, binary: string): Promise<Report> {
+  const { code, stdout, stderr } = await runCprctl([
+    ...["update", "--mode", "cpr-transfer", "--json"],
+    ...["--qmp", vm.files.qmp, "--binary", binary],
+  ]);
+  assertEquals(code, 0, `${stdout}${stderr}`);
+  return validateReport(JSON.parse(stdout));
+}
+
+/** The process of the new program. */
+function newProcess(vm: VirtualMachine): number | undefined {
+  return membersOf(vm.folder).find((it) =>
+    it.pid !== vm.pid && it.executable === builds.new.binary
+  )?.pid;
+}
+
+/** Nothing is left beside the VM and its own files. */
+async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
+  assertEquals(membersOf(vm.folder).map(({ pid }) => pid), [vm.pid]);
+  assertEquals(await runDirectories(before), []);
+  const left = [...Deno.readDirSync(vm.folder)].map(({ name }) => name)
+    .filter((name) => /\.(cprctl|cpr|main)$/.test(name));
+  assertEquals(left, []);
+}
+
+async function moveAway(
+  machine: Machine,
+  accelerator: "kvm" | "tcg",
+): Promise<void> {
+  await using vm = await VirtualMachine.boot(builds.old, machine, accelerator);
+  if (machine.paused) await vm.command("stop");
+  const witness = await Witness.of(vm);
+  for (const build of [builds.new, builds.old]) {
+    const { pid } = vm;
+    const report = await move(vm, build.binary);
+    assertEquals([report.outcome, report.mode], ["updated", "cpr-transfer"]);
+    assertEquals(report.warnings, []);
+    assertEquals(report.downtime_ms === null, machine.paused === true);
+    assertEquals([report.pid_before, report.pid_after === pid], [pid, false]);
+    vm.follow(report.pid_after ?? 0);
+    assertEquals(vm.executable(), build.binary);
+    assertEquals(await vm.version(), build.version);
+    await assertAlone(vm, pid);
+    if (machine.daemonize) {
+      const written = await Deno.readTextFile(vm.files.pidfile);
+      assertEquals(Number(written), vm.pid);
+    }
+    if (machine.paused) await witness.assertStandsStill();
+  }
+  if (machine.paused) await vm.command("cont");
+  assertEquals(await vm.runState(), "running");
+  await witness.assertLivesOn();
+  if (machine !== PLAIN) return;
+  // What cpr-exec makes of it is an ordinary command line again.
+  const { code, stdout, stderr } = await runCprctl([
+    ...["update", "--qmp", vm.files.qmp, "--binary", builds.new.binary],
+  ]);
+  assertEquals(code, 0, `${stdout}${stderr}`);
+  const argv = await Deno.readTextFile(`/proc/${vm.pid}/cmdline`);
+  assertEquals(argv.includes(".cpr"), false);
+  await witness.assertLivesOn();
+}
+
+for (const accelerator of await accelerators(builds.old)) {
+  for (const machine of MACHINES) {
+    Deno.test(`cpr-transfer there and back: ${machine.name} (${accelerator})`, () =>
+      moveAway(machine, accelerator));
+  }
+}
+
+/** What is done to an update, and how it is to end. */
+interface Trouble {
+  readonly name: string;
+  readonly at: PhaseName;
+  readonly act: (fixture: Fixture) => void;
+  readonly says: RegExp;
+  readonly timeoutMs?: number;
+}
+
+const kill = (signal: Deno.Signal) => ({ vm }: Fixture) => {
+  const pid = newProcess(vm);
+  assert(pid !== undefined, "There is no new program");
+  Deno.kill(pid, signal);
+};
+
+const TROUBLES: readonly Trouble[] = [
+  {
+    name: "the new program is gone",
+    at: "migrate",
+    act: ({ binary }) => Deno.removeSync(binary),
+    says: /new program does not start/,
+  },
+  {
+    name: "the new program exits",
+    at: "migrate",
+    act: (fixture) => fixture.replaceBinary(EXITS),
+    says: /process \d+ ended: exit status 3/,
+  },
+  {
+    name: "the new program hangs before it listens",
+    at: "migrate",
+    act: (fixture) => fixture.replaceBinary(HANGS),
+    says: /does not listen at/,
+    timeoutMs: 25_000,
+  },
+  {
+    name: "the new program has a device more",
+    at: "migrate",
+    act: (fixture) =>
+      fixture.replaceBinary(
+        adds(fixture.builds.new.binary, "-device", "virtio-rng-pci"),
+      ),
+    says: /other PCI devices/,
+  },
+  {
+    name: "the new program has other RAM",
+    at: "migrate",
+    act: (fixture) =>
+      fixture.replaceBinary(adds(fixture.builds.new.binary, "-m", "32M")),
+    says: /process \d+ ended/,
+  },
+  ...(["switchover", "verify", "commit"] as const).map((at): Trouble => ({
+    name: `the new program is killed`,
+    at,
+    act: kill("SIGKILL"),
+    says: /process \d+ ended|monitor/,
+  })),
+  ...(["switchover", "verify", "commit"] as const).map((at): Trouble => ({
+    name: `the new program is stopped`,
+    at,
+    act: kill("SIGSTOP"),
+    says: /within \d+ ms/,
+    timeoutMs: 25_000,
+  })),
+];
+
+for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
+  Deno.test(`${at}: ${name}: the old one goes on`, async () => {
+    await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
+    await using fixture = new Fixture(vm, builds);
+    const witness = await Witness.of(vm);
+    const order = { ...orderOf(vm, fixture.binary), timeoutMs };
+    const { report, said } = await updateHere(order, (phase) => {
+      if (phase === at) act(fixture);
+      return Promise.resolve();
+    });
+    assertEquals(report?.outcome, "rolled-back", said);
+    assertMatch(said, says);
+    assertEquals(report?.pid_after, vm.pid);
+    assertEquals(vm.executable(), builds.old.binary);
+    assertEquals(await vm.runState(), "running");
+    await assertAlone(vm, vm.pid);
+    await witness.assertLivesOn();
+    // And it can be moved afterwards.
+    const moved = await move(vm, builds.new.binary);
+    vm.follow(moved.pid_after ?? 0);
+    await witness.assertLivesOn();
+  });
+}
+
+for (const at of AT) {
+  Deno.test(`cprctl is killed at ${at}: recover completes it`, async () => {
+    await using _base = await Base.make();
+    await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
+    const witness = await Witness.of(vm);
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === at) cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+    const before = vm.pid;
+    const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+    assertEquals(recovery?.outcome, "recovered", recovery?.message);
+    vm.follow(recovery?.pid ?? 0);
+    assertEquals(await vm.runState(), "running");
+    await assertAlone(vm, before);
+    await witness.assertLivesOn();
+  });
+}
+
+Deno.test("the guest may have run: recover goes on with the new one alone", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
+  const witness = await Witness.of(vm);
+  await using cprctl = Cprctl.start(orderOf(vm));
+  await cprctl.run(async (phase) => {
+    if (phase !== "commit") return;
+    for (const path of await runDirectories(vm.pid)) {
+      await Deno.writeTextFile(`${path}/resumed`, "");
+    }
+    cprctl.kill("SIGKILL");
+  });
+  const before = vm.pid;
+  const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  assertEquals(recovery?.outcome, "recovered", recovery?.message);
+  assertMatch(recovery?.message ?? "", /as process \d+$/);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.new.binary);
+  await assertAlone(vm, before);
+  await witness.assertLivesOn();
+});
+
+/** QEMU's own locks do not keep two programs from running such a VM. */
+const SHARED = { ...PLAIN, disk: "virtio-blk-pci,share-rw=on" };
+
+for (const fails of [false, true]) {
+  const what = fails ? "that goes on" : "that is moved";
+  Deno.test(`a VM without locks ${what} never runs twice`, async () => {
+    await using vm = await VirtualMachine.boot(builds.old, SHARED, FIRST);
+    const witness = await Witness.of(vm);
+    const old = vm.pid;
+    const seen: string[] = [];
+    const report = await update({
+      address: { path: vm.files.qmp },
+      binary: builds.new.binary,
+      mode: "cpr-transfer",
+      self: SELF,
+    }, {
+      ...LINUX,
+      destination: async (...args) => {
+        const destination = await LINUX.destination(...args);
+        const resume = destination.resume.bind(destination);
+        destination.resume = async () => {
+          seen.push(`cont on the new one, and the old one is ${stateOf(old)}`);
+          if (fails) throw new UpdateProblem("broken", "It is broken");
+          const event = await resume();
+          seen.push(`it runs, and the old one is ${stateOf(old)}`);
+          return event;
+        };
+        return destination;
+      },
+      reconnect: (...args) => {
+        const others = newProcess(vm) === undefined ? "is gone" : "is there";
+        seen.push(`the old one goes on, and the new one ${others}`);
+        return LINUX.reconnect(...args);
+      },
+    });
+    assertEquals(report.outcome, fails ? "rolled-back" : "updated");
+    assertEquals(seen, [
+      "cont on the new one, and the old one is T",
+      fails
+        ? "the old one goes on, and the new one is gone"
+        : "it runs, and the old one is T",
+    ]);
+    vm.follow(report.pid_after ?? 0);
+    await assertAlone(vm, old);
+    await witness.assertLivesOn();
+  });
+}
+
+/** Of its main thread: "T" when it is stopped. */
+function stateOf(pid: number): string | undefined {
+  return /^State:\t(\w)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))
+    ?.[1];
+}

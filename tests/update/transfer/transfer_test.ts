@@ -1,0 +1,387 @@
+/** What a cpr-transfer comes to, by the phase that fails and what is left. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type Outcome, UpdateProblem } from "../../../lib/update/error.ts";
+import { CPR_TRANSFER, update } from "../../../lib/update/update.ts";
+import { type Script, ScriptedHost } from "../scripted_host.ts";
+import {
+  type Answer,
+  CLOSES,
+  Refusal,
+  type ScriptedMonitor,
+} from "../scripted_monitor.ts";
+
+const fails = (): never => {
+  throw new UpdateProblem("broken", "It is broken");
+};
+
+const SETTINGS = [
+  "source: migrate-set-parameters",
+  "source: migrate-set-capabilities",
+];
+const HELD = ["standby: hold"];
+const STARTED = [...HELD, ...SETTINGS, "standby: go"];
+const MIGRATED = [...STARTED, "source: migrate"];
+const STOPPED = [
+  ...MIGRATED,
+  "destination: migrate-set-capabilities",
+  "destination: migrate-incoming",
+];
+const FENCED = [...STOPPED, "vm: fence"];
+const RESUMED = [...FENCED, "destination: cont"];
+const SETTLED = [
+  "vm: SIGKILL",
+  "host: move",
+  "destination: migrate-set-parameters",
+  "destination: migrate-set-capabilities",
+];
+/** The destination ends before the source goes on. */
+const ENDED = ["new: SIGKILL", "vm: SIGCONT"];
+const CANCELLED = [...ENDED, "source: migrate_cancel", ...SETTINGS];
+const RETURNED = [...ENDED, "source: cont", ...SETTINGS];
+
+/** A phase that fails, and what has to come of it. */
+interface Row {
+  readonly phase: string;
+  readonly fault: string;
+  readonly script: (host: () => ScriptedHost) => Script;
+  readonly outcome: Outcome;
+  readonly says: RegExp;
+  readonly heard: readonly string[];
+  readonly left?: readonly string[];
+}
+
+const RUNS = { status: "running", running: true };
+
+const ends: Answer = (monitor: ScriptedMonitor) => {
+  monitor.end();
+  return CLOSES;
+};
+
+const ROWS: readonly Row[] = [
+  {
+    phase: "preflight",
+    fault: "a check refuses",
+    script: () => ({ checks: "refuse" }),
+    outcome: "refused",
+    says: /RAM is private/,
+    heard: [],
+  },
+  {
+    phase: "prepare",
+    fault: "no standby process starts",
+    script: () => ({ fails: { standby: fails } }),
+    outcome: "refused",
+    says: /^It is broken$/,
+    heard: [],
+  },
+  {
+    phase: "prepare",
+    fault: "the warm-up fails",
+    script: () => ({ fails: { warmUp: fails } }),
+    outcome: "refused",
+    says: /^It is broken$/,
+    heard: HELD,
+  },
+  {
+    phase: "migrate",
+    fault: "the new program does not start",
+    script: () => ({ fails: { appears: fails } }),
+    outcome: "rolled-back",
+    says: /^It is broken; the VM runs on the old program$/,
+    heard: [...STARTED, ...ENDED, ...SETTINGS],
+  },
+  {
+    phase: "migrate",
+    fault: "QEMU refuses it",
+    script: () => ({ source: { "migrate": () => new Refusal("No room") } }),
+    outcome: "rolled-back",
+    says: /failed: No room; the VM runs on the old program$/,
+    heard: [...MIGRATED, ...ENDED, ...SETTINGS],
+  },
+  {
+    phase: "migrate",
+    fault: "the new program does not answer",
+    script: () => ({ silent: true }),
+    outcome: "rolled-back",
+    says: /^Nothing answers; the VM runs on the old program$/,
+    heard: [...MIGRATED, ...CANCELLED],
+  },
+  {
+    phase: "migrate",
+    fault: "the VM's process ends",
+    script: () => ({ source: { "migrate": ends } }),
+    outcome: "needs-person",
+    says: /ended before the new program had the VM/,
+    heard: [...MIGRATED, "new: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "migrate",
+    fault: "the guest powers off",
+    script: () => ({
+      source: {
+        "migrate": (monitor) => {
+          monitor.event("SHUTDOWN", { reason: "guest-shutdown" });
+          monitor.end();
+          return CLOSES;
+        },
+      },
+    }),
+    outcome: "shut-down",
+    says: /its guest powered it off/,
+    heard: [...MIGRATED, "new: SIGKILL"],
+  },
+  {
+    phase: "switchover",
+    fault: "the new program refuses the state",
+    script: (host) => ({
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp();
+          monitor.migration("failed");
+        },
+        "query-migrate": () => ({ "error-desc": "Missing section" }),
+      },
+    }),
+    outcome: "rolled-back",
+    says: /Missing section; the VM runs on the old program/,
+    heard: [...STOPPED, ...RETURNED],
+  },
+  {
+    phase: "switchover",
+    fault: "the source cannot save its devices",
+    script: (host) => ({
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp("failed");
+          monitor.migration("completed");
+        },
+      },
+      source: {
+        "query-migrate": () => ({ status: "failed", "error-desc": "No way" }),
+      },
+    }),
+    outcome: "rolled-back",
+    says: /The migration failed: No way; the VM runs on the old program/,
+    heard: [...STOPPED, ...RETURNED],
+  },
+  {
+    phase: "switchover",
+    fault: "the new program ends",
+    script: (host) => ({
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp();
+          monitor.end();
+          return CLOSES;
+        },
+      },
+    }),
+    outcome: "rolled-back",
+    says: /new program failed: process \d+ ended; the VM runs on the old/,
+    heard: [...STOPPED, "vm: SIGCONT", "source: cont", ...SETTINGS],
+  },
+  {
+    phase: "verify",
+    fault: "the guest would find another PCI device",
+    script: () => ({
+      destination: {
+        "query-pci": () => [{ devices: [{ bus: 0, slot: 4, function: 0 }] }],
+      },
+    }),
+    outcome: "rolled-back",
+    says: /other PCI devices.*00:04\.0; the VM runs on the old program/,
+    heard: [...STOPPED, ...RETURNED],
+  },
+  {
+    phase: "verify",
+    fault: "another client resumes the guest on the destination",
+    script: () => ({
+      destination: {
+        "query-pci": (monitor) => {
+          monitor.event("RESUME");
+          return [{ devices: [{ bus: 0, slot: 4, function: 0 }] }];
+        },
+      },
+    }),
+    outcome: "needs-person",
+    says: /has run on the new program/,
+    heard: [...STOPPED, "vm: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "verify",
+    fault: "the source ends when all is loaded",
+    script: () => ({ source: { "query-pci": ends } }),
+    outcome: "needs-person",
+    says: /the new one has the VM, paused, as process/,
+    heard: STOPPED,
+    left: ["directory"],
+  },
+  {
+    phase: "commit",
+    fault: "the source does not stop",
+    script: () => ({ fails: { fence: fails } }),
+    outcome: "rolled-back",
+    says: /^It is broken; the VM runs on the old program$/,
+    heard: [...STOPPED, ...RETURNED],
+  },
+  {
+    phase: "commit",
+    fault: "another client resumes the guest on the source",
+    script: (host) => ({
+      destination: {
+        "query-pci": () => {
+          host().resumeSource();
+          return [];
+        },
+      },
+    }),
+    outcome: "rolled-back",
+    says: /resumed the guest on the old program; the VM runs on the old/,
+    heard: [...FENCED, ...ENDED, ...SETTINGS],
+  },
+  {
+    phase: "commit",
+    fault: "the new program cannot have the disks",
+    script: () => ({
+      destination: { "cont": () => new Refusal("Failed to lock") },
+    }),
+    outcome: "rolled-back",
+    says: /failed: Failed to lock; the VM runs on the old program/,
+    heard: [...RESUMED, ...RETURNED],
+  },
+  {
+    phase: "commit",
+    fault: "the new program ends before the guest runs",
+    script: () => ({ destination: { "cont": ends } }),
+    outcome: "rolled-back",
+    says: /new program failed: process \d+ ended; the VM runs on the old/,
+    heard: [
+      ...RESUMED,
+      "new: SIGSTOP",
+      "vm: SIGCONT",
+      "source: cont",
+      ...SETTINGS,
+    ],
+  },
+  {
+    phase: "commit",
+    fault: "the new program cannot be ended",
+    script: () => ({
+      destination: { "cont": () => new Refusal("Failed to lock") },
+      immortal: true,
+    }),
+    outcome: "needs-person",
+    says: /does not end on SIGKILL.*Failed to lock/,
+    heard: [...RESUMED, "new: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "commit",
+    fault: "the guest stops again",
+    script: () => ({
+      destination: {
+        "cont": (monitor) => monitor.event("RESUME"),
+        "query-status": () => ({ status: "paused", running: false }),
+      },
+    }),
+    outcome: "needs-person",
+    says: /and stopped again: "paused"/,
+    heard: [...RESUMED, "vm: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "commit",
+    fault: "the new program ends once the guest has run",
+    script: () => ({
+      destination: {
+        "cont": (monitor) => {
+          monitor.event("RESUME");
+          monitor.end();
+        },
+        "query-status": () => RUNS,
+      },
+    }),
+    outcome: "needs-person",
+    says: /memory and disks are newer/,
+    heard: [...RESUMED, ...SETTLED],
+  },
+];
+
+const ASKS = /: (query-|qom-|human-monitor-command)/;
+const REQUEST = {
+  address: { path: "/run/vm.qmp" },
+  self: ["cprctl"],
+  mode: "cpr-transfer",
+} as const;
+
+/** Makes a host whose script may refer to it. */
+function hostOf(script: Row["script"]): ScriptedHost {
+  const host: ScriptedHost = new ScriptedHost({
+    ...script(() => host),
+    transfers: true,
+  });
+  return host;
+}
+
+/** At no moment may two programs run the guest. */
+function assertNeverTwo(heard: readonly string[]): void {
+  const at = (step: string) => heard.indexOf(step);
+  const resumed = at("destination: cont");
+  if (resumed >= 0) {
+    assert(at("vm: fence") < resumed, "The source was not stopped");
+  }
+  const back = at("vm: SIGCONT");
+  if (back >= 0 && heard.includes("new: SIGKILL")) {
+    assert(at("new: SIGKILL") < back, "Both could go on");
+  }
+}
+
+for (const row of ROWS) {
+  Deno.test(`${row.phase}: ${row.fault}: ${row.outcome}`, async () => {
+    await using host = hostOf(row.script);
+    const report = await update(REQUEST, host.system);
+    const said = report.error?.message ?? report.warnings.join("; ");
+    assertEquals(report.outcome, row.outcome, said);
+    assertMatch(said, row.says);
+    const heard = host.heard.filter((it) => !ASKS.test(it));
+    assertEquals(heard, row.heard);
+    assertNeverTwo(heard);
+    assertEquals(host.left, row.left ?? []);
+    assertEquals(report.phases.some(({ name }) => name === row.phase), true);
+  });
+}
+
+Deno.test("a transfer that succeeds leaves nothing behind", async () => {
+  await using host = hostOf(() => ({}));
+  const report = await update(REQUEST, host.system);
+  assertEquals(report.error, null);
+  assertEquals([report.outcome, report.mode], ["updated", "cpr-transfer"]);
+  assertEquals(
+    report.phases.map(({ name }) => name),
+    CPR_TRANSFER.map(({ name }) => name),
+  );
+  const heard = host.heard.filter((it) => !ASKS.test(it));
+  assertEquals(heard, [...RESUMED, ...SETTLED]);
+  assertEquals(host.left, []);
+});
+
+Deno.test("a source that has ended does not keep the guest from running", async () => {
+  await using host = hostOf(() => ({ endsAtFence: true }));
+  const report = await update(REQUEST, host.system);
+  assertEquals([report.outcome, report.error], ["updated", null]);
+});
+
+Deno.test("a transfer of a VM that keeps changing is given up", async () => {
+  let blocks = 0;
+  await using host = hostOf(() => ({
+    source: { "query-block": () => [{ device: `disk${blocks++}` }] },
+  }));
+  const report = await update(REQUEST, host.system);
+  assertEquals(report.outcome, "rolled-back");
+  assertMatch(report.error?.message ?? "", /changed after the checks/);
+  assertEquals(host.heard.filter((it) => it === "source: migrate").length, 3);
+  assertEquals(host.heard.includes("destination: migrate-incoming"), false);
+});
