@@ -57,7 +57,7 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
   const { requests, rounds, stdout, code } = await update(...words);
   const same = {
     binary: "/opt/q",
-    mode: "cpr-exec",
+    mode: "cpr-exec" as const,
     skipIfCurrent: true,
     allowWeakerConfinement: false,
     timeoutMs: 2000,

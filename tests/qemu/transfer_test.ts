@@ -147,7 +147,7 @@ const TROUBLES: readonly Trouble[] = [
       fixture.replaceBinary(
         adds(fixture.builds.new.binary, "-device", "virtio-rng-pci"),
       ),
-    says: /other PCI devices/,
+    says: /has another VM/,
   },
   {
     name: "the new program has other RAM",

@@ -37,6 +37,7 @@ export const updateCommand = command({
     ["cprctl update --qmp /run/vm/a.qmp", "after a package upgrade"],
     ["cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu", "a custom build"],
     ["cprctl update --qmp /run/vm/a.qmp --force", "although it is not due"],
+    ["cprctl update --qmp /run/vm/a.qmp --mode cpr-transfer", "less downtime"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
     ["cprctl update --all", "every VM of this host"],
     ["cprctl update --all 'web-*' --jobs 4", "VMs by name"],

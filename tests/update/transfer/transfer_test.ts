@@ -191,7 +191,7 @@ const ROWS: readonly Row[] = [
       },
     }),
     outcome: "rolled-back",
-    says: /other PCI devices.*00:04\.0; the VM runs on the old program/,
+    says: /another VM.*00:04\.0.* is new; the VM runs on the old program/,
     heard: [...STOPPED, ...RETURNED],
   },
   {
@@ -213,7 +213,14 @@ const ROWS: readonly Row[] = [
   {
     phase: "verify",
     fault: "the source ends when all is loaded",
-    script: () => ({ source: { "query-pci": ends } }),
+    script: (host) => ({
+      destination: {
+        "query-pci": () => {
+          host().ended = true;
+          return [{ devices: [{ bus: 0, slot: 4, function: 0 }] }];
+        },
+      },
+    }),
     outcome: "needs-person",
     says: /the new one has the VM, paused, as process/,
     heard: STOPPED,
