@@ -90,17 +90,28 @@ async function benchScene(
   };
   await downtimeOf(async (to) => void await updateByHand(vm, to)); // both warm
   using _spinners = new Spinners(scene.spinning ?? 0);
-  const { hand, ours } = await interleave(rounds, {
+  const { hand, ours, beside } = await interleave(rounds, {
     hand: () => downtimeOf(async (to) => void await updateByHand(vm, to)),
     ours: () =>
       downtimeOf(async ({ binary }) => {
         const words = ["--binary", binary];
         phases.add(await updateOf(cprctl?.argv ?? [], vm.files.qmp, words));
       }),
+    beside: () =>
+      downtimeOf(async ({ binary }) => {
+        const words = ["--binary", binary, "--mode", "cpr-transfer"];
+        const { pid_after: pid } = await updateOf(
+          cprctl?.argv ?? [],
+          vm.files.qmp,
+          words,
+        );
+        if (pid !== null) vm.follow(pid);
+      }),
   });
   printTable(MILLISECONDS, [
     { name: "the barest QMP client", series: hand },
     { name: `cprctl update (target ${target} ×)`, series: ours },
+    { name: "cprctl update --mode cpr-transfer", series: beside },
   ]);
   printPhases(phases);
 }

@@ -58,8 +58,11 @@ export function mainClause(report: Report): string {
 
 /** "same pid 4711", "pid 4711 is now 4790"; empty if not known. */
 export function pidClause(
-  { pid_before: before, pid_after: after }: Report,
+  { pid_before: before, pid_after: after, mode, outcome }: Report,
 ): string {
+  if (outcome === "would-update" && mode === "cpr-transfer") {
+    return `another process in place of pid ${before}`;
+  }
   if (after === null) return before === null ? "" : `pid was ${before}`;
   if (before === null) return `pid ${after}`;
   return before === after
@@ -92,12 +95,14 @@ export function programName({ program, version }: Program): string {
   return version === null ? program : `${program} ${version}`;
 }
 
-function was({ from, to }: Report): string {
+function was({ from, to, mode }: Report): string {
   if (to !== null && from.program !== to.program) {
     return `(was ${programName(from)})`;
   }
   return from.version === to?.version
-    ? "(same version, re-executed)"
+    ? mode === "cpr-exec"
+      ? "(same version, re-executed)"
+      : "(same version, another process)"
     : from.version === null
     ? "(previous version unknown)"
     : `(was ${from.version})`;

@@ -1,0 +1,73 @@
+import { assertEquals } from "@std/assert";
+import { CommandLine } from "../../../lib/update/command/command_line.ts";
+import { contendedIn } from "../../../lib/update/preflight/hand_over.ts";
+
+const contended = (...words: string[]) =>
+  contendedIn(CommandLine.parse("QEMU", ["qemu", ...words]));
+
+const HARMLESS: readonly string[][] = [
+  ["-machine", "q35", "-cpu", "host", "-smp", "2", "-m", "1G", "-nodefaults"],
+  ["-object", "memory-backend-memfd,id=ram0,size=1G,share=on"],
+  ["-object", "iothread,id=io0"],
+  ["-drive", "if=virtio,file=a.qcow2", "-blockdev", "raw,node-name=a"],
+  ["-device", "virtio-net-pci,netdev=n", "-netdev", "user,id=n"],
+  ["-nic", "none", "-display", "none", "-vnc", "none", "-vga", "std"],
+  ["-qmp", "unix:/run/a.qmp,server=on,wait=off", "-pidfile", "/run/a.pid"],
+  ["-chardev", "socket,id=c,path=/run/c,server=on,wait=off", "-mon", "c"],
+  ["-chardev", "file,id=c,path=log", "-serial", "chardev:c"],
+  ["-serial", "file:log", "-parallel", "none", "-monitor", "null"],
+  ["-run-with", "async-teardown=on", "-sandbox", "on", "-daemonize"],
+  ["-S", "-incoming", "defer"],
+];
+
+for (const words of HARMLESS) {
+  Deno.test(`two programs can have ${words.join(" ")}`, () => {
+    assertEquals(contended(...words), []);
+  });
+}
+
+const CONTENDED: readonly string[][] = [
+  ["-qmp", "tcp:localhost:4444,server=on"],
+  ["-monitor", "stdio"],
+  ["-serial", "pty"],
+  ["-serial", "stdio"],
+  ["-serial", "mon:stdio"],
+  ["-serial", "unix:/run/peer"],
+  ["-chardev", "socket,id=c,path=/run/c"],
+  ["-chardev", "socket,id=c,path=c,abstract=on,server=on"],
+  ["-chardev", "socket,id=c,port=4444,server=on"],
+  ["-chardev", "socket,id=c,fd=3,server=on"],
+  ["-chardev", "pty,id=c"],
+  ["-chardev", "stdio,id=c"],
+  ["-netdev", "tap,id=n,ifname=tap0"],
+  ["-netdev", "user,id=n,hostfwd=tcp::2222-:22"],
+  ["-netdev", "vhost-user,id=n,chardev=c"],
+  ["-netdev", "passt,id=n"],
+  ["-nic", "tap"],
+  ["-nic", "user,hostfwd=tcp::2222-:22"],
+  ["-vnc", ":1"],
+  ["-spice", "port=5900"],
+  ["-display", "gtk"],
+  ["-nographic"],
+  ["-gdb", "tcp::1234"],
+  ["-s"],
+  ["-device", "vfio-pci,host=1:0.0"],
+  ["-device", "vhost-vsock-pci,guest-cid=3"],
+  ["-device", "usb-host,vendorid=1"],
+  ["-device", "tpm-tis,tpmdev=t"],
+  ["-object", "memory-backend-epc,id=e"],
+  ["-object", "filter-dump,id=f,netdev=n"],
+  ["-object", "pr-manager-helper,id=p,path=p"],
+  ["-tpmdev", "emulator,id=t,chardev=c"],
+  ["-fsdev", "local,id=f,path=/"],
+  ["-audiodev", "pa,id=a"],
+  ["-trace", "file=log"],
+  ["-D", "log"],
+  ["-run-with", "exit-with-parent=on"],
+];
+
+for (const words of CONTENDED) {
+  Deno.test(`two programs would fight for ${words.join(" ")}`, () => {
+    assertEquals(contended(...words), [words.join(" ")]);
+  });
+}
