@@ -136,6 +136,16 @@ export function isValued(
   return "value" in option;
 }
 
+/** An option's syntax: `--json`, `--qmp SOCKET`, `--all [PATTERN]`. */
+export function optionSynopsis(
+  name: string,
+  option: Switch | Valued<unknown>,
+): string {
+  if (!isValued(option)) return `--${name}`;
+  const { value, bare } = option;
+  return `--${name} ${bare === undefined ? value : `[${value}]`}`;
+}
+
 /** Keeps the types of the options and operands for `run`. */
 export function command<
   const O extends Options,
@@ -162,6 +172,11 @@ export function oneOf<Name extends string>(names: readonly Name[]) {
     throw new UsageError(`Expected one of ${names.join(", ")}`);
   };
 }
+
+/** The option of every command. */
+export const HELP_BRIEF = "Print this help and exit";
+/** The additional option of the program. */
+export const VERSION_BRIEF = "Print the version and exit";
 
 /** A table in the program's help and manual page. */
 export interface Section {

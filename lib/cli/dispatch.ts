@@ -53,11 +53,18 @@ export async function dispatch(
       const { runAnsibleModule } = await import("./commands/ansible_module.ts");
       return await runAnsibleModule(rest);
     }
-    const [{ hostProcess }, { contextOf, run }] = await Promise.all([
-      import("./process.ts"),
-      import("./run.ts"),
-    ]);
-    const context = contextOf(process ?? hostProcess());
+    const [{ hostProcess }, { ENGINE }, { programFor }, { run }] = await Promise
+      .all([
+        import("./process.ts"),
+        import("./engine.ts"),
+        import("./program.ts"),
+        import("./run.ts"),
+      ]);
+    const context = {
+      process: process ?? hostProcess(),
+      engine: ENGINE,
+      program: await programFor(first),
+    };
     if (first === PROPOSE_WORD) {
       const { printProposals } = await import("./completions/print.ts");
       return await printProposals(rest, context);

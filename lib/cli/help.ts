@@ -4,18 +4,17 @@ import { unicodeWidth } from "@std/cli";
 import {
   type Command,
   type DefinedCommand,
+  HELP_BRIEF,
   isRaw,
   isValued,
+  optionSynopsis,
   type Program,
   type Switch,
   type Valued,
+  VERSION_BRIEF,
 } from "./command.ts";
 import { columnsOf, padEnd, wrap } from "./wording/columns.ts";
 
-/** The option of every command. */
-export const HELP_BRIEF = "Print this help and exit";
-/** The additional option of the program. */
-export const VERSION_BRIEF = "Print the version and exit";
 /** What ends the options of a command. */
 export const DASHES_BRIEF = "End of options";
 
@@ -97,16 +96,6 @@ function defaultUsage({ options, operands }: DefinedCommand): string {
     ...Object.keys(options).length === 0 ? [] : ["[OPTION]..."],
     ...operands.map(({ name, optional }) => optional ? `[${name}]` : name),
   ].join(" ");
-}
-
-/** An option's syntax: `--json`, `--qmp SOCKET`, `--all [PATTERN]`. */
-export function optionSynopsis(
-  name: string,
-  option: Switch | Valued<unknown>,
-): string {
-  if (!isValued(option)) return `--${name}`;
-  const { value, bare } = option;
-  return `--${name} ${bare === undefined ? value : `[${value}]`}`;
 }
 
 /** With its letter, or room for one: `-v, --verbose`. */

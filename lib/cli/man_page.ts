@@ -7,19 +7,14 @@
 
 import {
   type Command,
+  HELP_BRIEF,
   isRaw,
   type Options,
   type Program,
   type Section,
-} from "./command.ts";
-import {
-  DASHES_BRIEF,
-  HELP_BRIEF,
-  optionMeaning,
-  optionTerm,
-  usageLines,
   VERSION_BRIEF,
-} from "./help.ts";
+} from "./command.ts";
+import { DASHES_BRIEF, optionMeaning, optionTerm, usageLines } from "./help.ts";
 
 /**
  * Writes the page.

@@ -1,43 +1,48 @@
-import type { Program } from "./command.ts";
-import { checkCommand } from "./commands/check.ts";
-import { compatCommand } from "./commands/compat.ts";
-import { completionsCommand } from "./commands/completions.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { execCommand } from "./commands/exec.ts";
-import { helpCommand } from "./commands/help.ts";
-import { inspectCommand } from "./commands/inspect.ts";
-import { listCommand } from "./commands/list.ts";
-import { machineCommand } from "./commands/machine.ts";
-import { manCommand } from "./commands/man.ts";
-import { recoverCommand } from "./commands/recover.ts";
-import { schemaCommand } from "./commands/schema.ts";
-import { updateCommand } from "./commands/update.ts";
-import { versionCommand } from "./commands/version.ts";
+import type { Command, Program } from "./command.ts";
 
-/** All commands, in the order of the help. */
-export const PROGRAM: Program = {
+/** All commands, in the order of the help; each is imported when it is needed. */
+const COMMANDS = new Map<string, () => Promise<Command>>([
+  ["update", async () => (await import("./commands/update.ts")).updateCommand],
+  ["check", async () => (await import("./commands/check.ts")).checkCommand],
+  ["list", async () => (await import("./commands/list.ts")).listCommand],
+  [
+    "recover",
+    async () => (await import("./commands/recover.ts")).recoverCommand,
+  ],
+  [
+    "inspect",
+    async () => (await import("./commands/inspect.ts")).inspectCommand,
+  ],
+  ["diff", async () => (await import("./commands/diff.ts")).diffCommand],
+  ["compat", async () => (await import("./commands/compat.ts")).compatCommand],
+  [
+    "machine",
+    async () => (await import("./commands/machine.ts")).machineCommand,
+  ],
+  ["demo", async () => (await import("./commands/demo.ts")).demoCommand],
+  ["exec", async () => (await import("./commands/exec.ts")).execCommand],
+  ["schema", async () => (await import("./commands/schema.ts")).schemaCommand],
+  [
+    "completions",
+    async () => (await import("./commands/completions.ts")).completionsCommand,
+  ],
+  ["man", async () => (await import("./commands/man.ts")).manCommand],
+  [
+    "version",
+    async () => (await import("./commands/version.ts")).versionCommand,
+  ],
+  ["help", async () => (await import("./commands/help.ts")).helpCommand],
+]);
+
+/** Those that are about all of them. */
+const OVERVIEWS: readonly string[] = ["help", "man"];
+
+/** The program without its commands. */
+const OUTLINE = {
   name: "cprctl",
   brief: "Move a running virtual machine to a new QEMU",
   description: "Move a running virtual machine to a new QEMU in the same " +
     "process, or roll it back.",
-  commands: [
-    updateCommand,
-    checkCommand,
-    listCommand,
-    recoverCommand,
-    inspectCommand,
-    diffCommand,
-    compatCommand,
-    machineCommand,
-    demoCommand,
-    execCommand,
-    schemaCommand,
-    completionsCommand,
-    manCommand,
-    versionCommand,
-    helpCommand,
-  ],
   sections: [
     {
       title: "REQUIREMENTS",
@@ -94,4 +99,31 @@ export const PROGRAM: Program = {
       ],
     },
   ],
-};
+} satisfies Omit<Program, "commands">;
+
+/** The program. */
+export async function wholeProgram(): Promise<Program> {
+  return await programOf([...COMMANDS.values()]);
+}
+
+/**
+ * The program as far as a command line needs it. A start takes as long as it has
+ * code to read, and most starts need one command.
+ *
+ * @param word the first word of the command line
+ */
+export async function programFor(word: string | undefined): Promise<Program> {
+  const only = word === undefined || OVERVIEWS.includes(word)
+    ? undefined
+    : COMMANDS.get(word);
+  return only === undefined ? await wholeProgram() : await programOf([only]);
+}
+
+async function programOf(
+  commands: readonly (() => Promise<Command>)[],
+): Promise<Program> {
+  return {
+    ...OUTLINE,
+    commands: await Promise.all(commands.map((load) => load())),
+  };
+}

@@ -2,9 +2,6 @@
 
 import { CprctlError } from "../errors.ts";
 import type { CliContext } from "./command.ts";
-import { ENGINE } from "./engine.ts";
-import type { CliProcess } from "./process.ts";
-import { PROGRAM } from "./program.ts";
 import { runWords } from "./stricli.ts";
 import { errorText } from "./wording/errors.ts";
 
@@ -20,14 +17,6 @@ class OutputError extends CprctlError {
         "Free some space or write elsewhere; the command itself has finished",
     });
   }
-}
-
-/** The context of commands; tests replace parts of it. */
-export function contextOf(
-  process: CliProcess,
-  engine = ENGINE,
-): CliContext {
-  return { process, engine, program: PROGRAM };
 }
 
 /**

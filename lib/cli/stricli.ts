@@ -33,21 +33,17 @@ import {
   type CliContext,
   type Command,
   type DefinedCommand,
+  HELP_BRIEF,
   isRaw,
   isValued,
   type Operand,
+  optionSynopsis,
   type Program,
   type Switch,
   type Value,
   type Valued,
-} from "./command.ts";
-import {
-  commandHelp,
-  HELP_BRIEF,
-  optionSynopsis,
-  programHelp,
   VERSION_BRIEF,
-} from "./help.ts";
+} from "./command.ts";
 import { errorDocument, errorText, exitCodeOf } from "./wording/errors.ts";
 
 const USAGE_ERROR = 2;
@@ -149,6 +145,7 @@ function applicationOf(
     global: true,
     defaultForRouteMap: true,
     async run() {
+      const { commandHelp, programHelp } = await import("./help.ts");
       process.stdout.write(
         command === undefined
           ? programHelp(program)

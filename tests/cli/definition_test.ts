@@ -1,13 +1,19 @@
 /** What the help, the manual, the completions and the documents say alike. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type DefinedCommand, isRaw } from "../../lib/cli/command.ts";
+import {
+  type DefinedCommand,
+  isRaw,
+  optionSynopsis,
+} from "../../lib/cli/command.ts";
 import { PROPOSE_WORD } from "../../lib/cli/completion_scripts.ts";
-import { optionMeaning, optionSynopsis } from "../../lib/cli/help.ts";
-import { PROGRAM } from "../../lib/cli/program.ts";
+import { optionMeaning } from "../../lib/cli/help.ts";
+import { wholeProgram } from "../../lib/cli/program.ts";
 import { dispatch } from "../../lib/cli/dispatch.ts";
 import { OUTCOMES } from "../../lib/update/error.ts";
 import { capturedProcess } from "../../testing/program/captured.ts";
+
+const PROGRAM = await wholeProgram();
 
 const REPORT = await Deno.readTextFile(
   new URL("../../docs/formats/report.md", import.meta.url),

@@ -2,9 +2,11 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { command, isRaw } from "../../lib/cli/command.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
 import { optionTerm } from "../../lib/cli/help.ts";
-import { PROGRAM } from "../../lib/cli/program.ts";
+import { wholeProgram } from "../../lib/cli/program.ts";
 import { isInstalled, output } from "../../testing/program/tool.ts";
 import { runHere } from "./run_here.ts";
+
+const PROGRAM = await wholeProgram();
 
 async function page(): Promise<string> {
   const { code, stdout } = await runHere(["man"]);

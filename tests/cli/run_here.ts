@@ -1,5 +1,6 @@
 import { ENGINE, type Engine } from "../../lib/cli/engine.ts";
-import { contextOf, run } from "../../lib/cli/run.ts";
+import { wholeProgram } from "../../lib/cli/program.ts";
+import { run } from "../../lib/cli/run.ts";
 import { capturedProcess } from "../../testing/program/captured.ts";
 import type { Ended } from "../../testing/program/program.ts";
 
@@ -14,7 +15,10 @@ export async function runHere(
       throw new Error(`Nothing was to call ${name}`);
     }]),
   );
-  const context = contextOf(process, { ...ENGINE, ...unused, ...engine });
-  const code = await run(words, context);
+  const code = await run(words, {
+    process,
+    engine: { ...ENGINE, ...unused, ...engine },
+    program: await wholeProgram(),
+  });
   return { code, ...process.written };
 }

@@ -8,9 +8,11 @@ import { unicodeWidth } from "@std/cli";
 import { VERSION } from "../../lib/version.ts";
 import { isRaw, isValued } from "../../lib/cli/command.ts";
 import { dispatch } from "../../lib/cli/dispatch.ts";
-import { PROGRAM } from "../../lib/cli/program.ts";
+import { wholeProgram } from "../../lib/cli/program.ts";
 import { capturedProcess } from "../../testing/program/captured.ts";
 import { runCprctl } from "../../testing/program/program.ts";
+
+const PROGRAM = await wholeProgram();
 
 async function outcome(...words: string[]) {
   const process = capturedProcess();

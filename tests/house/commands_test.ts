@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { isRaw, isValued } from "../../lib/cli/command.ts";
-import { PROGRAM } from "../../lib/cli/program.ts";
+import { wholeProgram } from "../../lib/cli/program.ts";
 import { documents } from "./documents.ts";
+
+const PROGRAM = await wholeProgram();
 
 /** Commands that the documents show: cprctl has them, with these options. */
 

@@ -1,6 +1,5 @@
 import { UsageError } from "../../errors.ts";
 import { command, type Operand } from "../command.ts";
-import { commandHelp, programHelp } from "../help.ts";
 
 /** `cprctl help`: the help of a command, or of all. */
 export const helpCommand = command({
@@ -26,6 +25,7 @@ export const helpCommand = command({
         remedy: `Run ${program.name} --help`,
       });
     }
+    const { commandHelp, programHelp } = await import("../help.ts");
     process.stdout.write(
       found === undefined
         ? programHelp(program)

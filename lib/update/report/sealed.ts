@@ -1,4 +1,4 @@
-import { redacted } from "../../cmdline/mod.ts";
+import { redacted } from "../../cmdline/redact.ts";
 import { clipped, mapTexts } from "../../inert.ts";
 
 /** For one text in a report; enough for the lists in a check's detail. */

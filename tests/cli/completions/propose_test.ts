@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { PROPOSE_WORD } from "../../../lib/cli/completion_scripts.ts";
 import { dispatch } from "../../../lib/cli/dispatch.ts";
-import { PROGRAM } from "../../../lib/cli/program.ts";
+import { wholeProgram } from "../../../lib/cli/program.ts";
 import { Lab } from "../../../testing/machine/mod.ts";
 import { capturedProcess } from "../../../testing/program/captured.ts";
+
+const PROGRAM = await wholeProgram();
 
 async function proposed(...words: string[]): Promise<string[]> {
   const process = capturedProcess();
