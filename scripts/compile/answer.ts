@@ -58,7 +58,9 @@ interface Said {
 async function askVersion(program: string): Promise<Said> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-build-" });
   try {
-    const { stdout, stderr } = await new Deno.Command(program, {
+    // It may be named from the folder that the build runs in.
+    const path = await Deno.realPath(program);
+    const { stdout, stderr } = await new Deno.Command(path, {
       args: ["version", "--json"],
       cwd: folder,
       clearEnv: true,
