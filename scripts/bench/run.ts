@@ -29,3 +29,20 @@ export async function timeOf(argv: readonly string[]): Promise<number> {
   await outputOf(argv);
   return performance.now() - start;
 }
+
+/** Says what the words after it took, the shell's own start not included. */
+const TIMED = `TIMEFORMAT='%U %S'; { time "$@" >/dev/null 2>&1; } 2>&1`;
+
+/**
+ * Milliseconds of processor time that a program takes, with its children.
+ *
+ * @param around the words that start a shell where the program is to run
+ */
+export async function processorTimeOf(
+  argv: readonly string[],
+  around: readonly string[],
+): Promise<number> {
+  const shell = [...around, "bash", "-c", TIMED, "bash"];
+  const [user, system] = (await outputOf([...shell, ...argv])).split(" ");
+  return (Number(user) + Number(system)) * 1000;
+}
