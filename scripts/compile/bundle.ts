@@ -1,11 +1,9 @@
 /**
  * All of the program's own code as JavaScript.
  *
- * It is split into files by what is imported when: V8 compiles a file only when
- * it is imported. But Deno reads in every file that could be, so `cprctl exec`,
- * which runs in a guest's downtime and needs a tenth of the code, has a first file
- * of its own. Nothing is minified: a stack trace shall name functions and be of
- * use.
+ * It is split into files by what is imported when: a start that needs a tenth of
+ * the code, as `cprctl exec` in a guest's downtime does, reads no more than that.
+ * Nothing is minified: a stack trace shall name functions and be of use.
  *
  * @module
  */
@@ -19,8 +17,7 @@ const REPOSITORY = new URL("../../", import.meta.url).pathname;
 /** The first file, which imports the others. */
 export const ENTRY = "main.js";
 
-/** Each becomes a file of its own, with the ending .js. */
-const SOURCES = ["main.ts", "exec.ts"];
+const SOURCE = "main.ts";
 
 /** esbuild is fetched from npm the first time. */
 const BUNDLE_TIMEOUT_MS = 120_000;
@@ -44,7 +41,7 @@ export async function bundle(
     ...options.split(" "),
     "--outdir",
     folder,
-    ...SOURCES,
+    SOURCE,
   ], { timeoutMs: BUNDLE_TIMEOUT_MS, cwd: REPOSITORY });
   const names: string[] = [];
   for await (const { name } of Deno.readDir(folder)) names.push(name);

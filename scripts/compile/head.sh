@@ -22,8 +22,8 @@
 # executes nothing, are passed by. The one that unpacks removes other versions
 # from the same place, unless a process runs from them.
 #
-# Between this file's start and Deno's there is nothing but built-in tests and
-# one fork where it runs inside a guest's downtime, with exec as its first word.
+# Between this file's start and Deno's there is nothing but built-in commands, and
+# no fork, where it runs inside a guest's downtime, with exec as its first word.
 # Names begin with cprctl_, lest a variable of the caller's environment change
 # on the way.
 

@@ -21,14 +21,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ["lib/inspect"],
   ["lib/update", "lib/machine"],
   ["lib/cli"],
-  ["main.ts", "exec.ts"],
+  ["main.ts"],
   ["testing"],
   ["scripts"],
   ["tests"],
 ];
 
 /** What is not ffi, which has rights of its own. */
-const PROGRAM = ["lib", "main.ts", "exec.ts"];
+const PROGRAM = ["lib", "main.ts"];
 const EVERYTHING_ELSE = [...PROGRAM, "testing", "scripts", "tests"];
 
 /** The part of the house that a file belongs to, and how high it is. */

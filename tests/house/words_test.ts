@@ -10,7 +10,6 @@ const PLACES = [
   "README.md",
   "deno.json",
   "docs",
-  "exec.ts",
   "ffi",
   "lib",
   "main.ts",

@@ -12,7 +12,7 @@ import { GuestRam, Lab, type Vm } from "../../../testing/machine/mod.ts";
 import { USER } from "../hostile_vm.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
-const SOURCES = ["ffi", "lib", "main.ts", "exec.ts", "deno.json", "deno.lock"];
+const SOURCES = ["ffi", "lib", "main.ts", "deno.json", "deno.lock"];
 const PROGRAMS = new URL("../programs/", import.meta.url).pathname;
 const BACKEND_TIMEOUT_MS = 10_000;
 const LONG_AGO = new Date(0);
