@@ -64,15 +64,34 @@ const STRANGERS: readonly Stranger[] = [
   { magic: "\x04\x22\x4d\x18", what: "compressed by lz4", unpacker: "lz4 -dc" },
 ];
 
-/** The command line that inspects what another program unpacks. */
-export function unpackedBy(unpacker: string, file: string, start = 0): string {
+/** What compressed a file, if another program has to unpack it. */
+export function compressionOf(
+  bytes: Uint8Array,
+): { readonly what: string; readonly unpacker: string } | undefined {
+  const { what, unpacker } = strangerOf(bytes) ?? {};
+  return what === undefined || unpacker === undefined
+    ? undefined
+    : { what, unpacker };
+}
+
+/**
+ * The command line that inspects what another program unpacks.
+ *
+ * @param command that reads standard input
+ */
+export function unpackedBy(
+  unpacker: string,
+  file: string,
+  start = 0,
+  command = "cprctl inspect -",
+): string {
   const path = /^[\w./+:,@-]+$/.test(file)
     ? file
     : `'${file.replaceAll("'", "'\\''")}'`;
   const from = file === "-" ? "" : ` < ${path}`;
   const cut = start === 0 ? "" : `tail -c +${start + 1}${from} | `;
   return `Decompress it: ${cut}${unpacker}${start === 0 ? from : ""} | ` +
-    "cprctl inspect -";
+    command;
 }
 
 /** The format by the first bytes; undefined if unknown. */
@@ -85,7 +104,7 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
 /** The error for a file with an unsupported format. */
 export function strange(file: string, bytes: Uint8Array): InspectError {
   const magic = magicOf(bytes);
-  const known = STRANGERS.find((it) => magic.startsWith(it.magic));
+  const known = strangerOf(bytes);
   const hex = [...magic].map((byte) =>
     byte.charCodeAt(0).toString(16).padStart(2, "0")
   ).join(" ");
@@ -122,6 +141,11 @@ function beginOf(bytes: Uint8Array): number | undefined {
     if (at < 0) return undefined;
     if (BEGIN.every((byte, index) => searched[at + index] === byte)) return at;
   }
+}
+
+function strangerOf(bytes: Uint8Array): Stranger | undefined {
+  const magic = magicOf(bytes);
+  return STRANGERS.find((it) => magic.startsWith(it.magic));
 }
 
 function magicOf(bytes: Uint8Array): string {

@@ -6,6 +6,7 @@ import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
 import { InspectError } from "../error.ts";
+import { compressionOf, unpackedBy } from "../format.ts";
 import { type Dump, parseDump } from "./dump.ts";
 
 /** It takes 50 ms; a cold program on a busy host, seconds. */
@@ -117,9 +118,17 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
 async function readText(file: Fd, name: string): Promise<string> {
   const bytes = bytesOf(file, name);
   const isPacked = GZIP.every((byte, at) => bytes[at] === byte);
-  return new TextDecoder().decode(
-    isPacked ? await unpacked(bytes, name) : bytes,
-  );
+  if (isPacked) return new TextDecoder().decode(await unpacked(bytes, name));
+  const compression = compressionOf(bytes);
+  if (compression !== undefined) {
+    const { what, unpacker } = compression;
+    throw new InspectError(
+      "not-a-dump",
+      `Cannot read "${name}" as the output of -dump-vmstate: it is ${what}`,
+      { remedy: unpackedBy(unpacker, name, 0, "cprctl compat with - for it") },
+    );
+  }
+  return new TextDecoder().decode(bytes);
 }
 
 function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {

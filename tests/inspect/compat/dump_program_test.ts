@@ -103,6 +103,23 @@ Deno.test("a dump is read from a FIFO, and decompressed", () =>
     );
   }));
 
+Deno.test("what only another program decompresses is told with its command", () =>
+  withScript("", async (path) => {
+    await Deno.writeFile(path, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0), {
+      mode: 0o644,
+    });
+    const { message, remedy } = await assertRejects(
+      () => loadDump(path),
+      InspectError,
+      "it is compressed by zstd",
+    );
+    assertEquals(message.includes("-dump-vmstate"), true);
+    assertEquals(
+      remedy,
+      `Decompress it: zstd -dc < ${path} | cprctl compat with - for it`,
+    );
+  }));
+
 Deno.test("a compressed dump is decompressed up to a limit", () =>
   withScript("", async (path) => {
     const zeros = new Blob([new Uint8Array(17 * 1024 * 1024)]).stream();
