@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { compareDumps, loadDump } from "../../lib/inspect/compat/mod.ts";
+import {
+  compareDumps,
+  type Dump,
+  loadDump,
+} from "../../lib/inspect/compat/mod.ts";
+import { output } from "../../testing/program/tool.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import { MACHINES, PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
@@ -18,6 +23,30 @@ for (const machine of ["q35", "pc", "microvm"]) {
     assert(old.types.size > 100, `${old.types.size} types`);
     assertEquals(compareDumps(old, next).findings, []);
     assertEquals(compareDumps(next, old).findings, []);
+  });
+}
+
+/** The lines of `-machine help`: "none   empty machine". */
+async function machineTypes(program: string): Promise<string[]> {
+  const { stdout } = await output([program, "-machine", "help"]);
+  return [...stdout.matchAll(/^(\S+) {2,}/gm)].map(([, name = ""]) => name);
+}
+
+for (const { binary, version } of [builds.old, builds.new]) {
+  Deno.test(`QEMU ${version} loads its own state, on every machine`, async () => {
+    const types = await machineTypes(binary);
+    assert(types.includes("pc-q35-11.1") && types.length > 20, types.join());
+    let first: Dump | undefined;
+    for (const machine of types) {
+      const dump = await loadDump(binary, { machine });
+      assertEquals(compareDumps(dump, dump).findings, [], machine);
+      first ??= dump;
+      // So that it does not matter which machine a dump was made with.
+      assertEquals(compareDumps(first, { ...dump, machine: first.machine }), {
+        findings: [],
+        unseen: [],
+      }, machine);
+    }
   });
 }
 
