@@ -19,7 +19,8 @@ export interface Trial {
 
 /**
  * Every device on every kind of machine, saved by one build and loaded by two
- * others, as the seed has it.
+ * others, as the seed has it; in an order that it has too, so that what comes
+ * first is a sample.
  *
  * @param all saved by each build, and loaded by each other one
  */
@@ -30,7 +31,7 @@ export function trialsOf(
   all: boolean,
 ): Trial[] {
   const random = new Random(seed);
-  return types.flatMap((type) =>
+  const trials = types.flatMap((type) =>
     BOARDS.flatMap((board) => {
       const drawn = random.one(builds);
       return (all ? builds : [drawn]).map((source) => {
@@ -43,6 +44,8 @@ export function trialsOf(
       });
     })
   );
+  return trials.map((trial) => ({ trial, place: random.bits() }))
+    .sort((a, b) => a.place - b.place).map(({ trial }) => trial);
 }
 
 /** The latest machine type that both builds know. */

@@ -76,8 +76,26 @@ export function compareDumps(
     for (const each of queueFindings(old, next, inUse.queues ?? [])) {
       findings.push(each);
     }
+    // QEMU 10.0 brought the command, and its dump has counts.
+    if (inUse.startsSwitchover && !next.hasCounts) {
+      findings.push(commandUnknown());
+    }
   }
   return { findings: grouped(findings), unseen: [...unseen].sort() };
+}
+
+function commandUnknown(): SingleFinding {
+  return {
+    rule: "command-unknown",
+    // A dump that somebody has cut down may have no counts either.
+    grade: "warn",
+    hit: true,
+    vmsd: undefined,
+    field: undefined,
+    detail: "the state has the command SWITCHOVER_START, which QEMU knows " +
+      "from 10.0 on; machine types up to 9.2 save without it",
+    type: undefined,
+  };
 }
 
 /** The first version that refuses queues that are too large. */

@@ -14,7 +14,8 @@ export type Rule =
   | "field-retyped"
   | "field-resized"
   | "padding-resized"
-  | "queue-too-large";
+  | "queue-too-large"
+  | "command-unknown";
 
 /**
  * "refuse": QEMU will fail to load it. "warn": the dumps cannot prove it, since

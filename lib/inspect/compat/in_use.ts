@@ -1,6 +1,7 @@
 /** The devices of a VM, from its stream or its monitor. @module */
 
 import {
+  Command,
   type DecodedStruct,
   hasLayout,
   isStruct,
@@ -31,6 +32,8 @@ export type InUse =
   | {
     readonly sections: ReadonlyMap<string, readonly SentSection[]>;
     readonly queues?: readonly LargeQueue[];
+    /** Whether the command SWITCHOVER_START was sent. */
+    readonly startsSwitchover?: boolean;
   };
 
 /** The descriptions in a stream. */
@@ -132,7 +135,10 @@ export function vmOfStream(path: string): NamedVm {
     );
   }
   const { machine } = decoded.configuration ?? {};
-  return { machine, inUse: sectionsInUse(sections) };
+  const startsSwitchover = decoded.records.some((record) =>
+    record.type === "command" && record.command === Command.SWITCHOVER_START
+  );
+  return { machine, inUse: { ...sectionsInUse(sections), startsSwitchover } };
 }
 
 /**

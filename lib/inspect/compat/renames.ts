@@ -23,6 +23,7 @@ const FIELDS: Readonly<Record<string, readonly Names[]>> = {
   ],
   e1000: [DEV],
   ehci: [["dev", "pcidev"]],
+  esp: [["data_in_ready", "data_ready"], ["ti_cmd", "mig_ti_cmd"]],
   hpet: [["num_timers", "num_timers_save"]],
   "ich9-ahci": [["ahci", "ich9_ahci"]],
   ich9_ahci: [["card", "parent_obj"]],

@@ -9,6 +9,7 @@ import {
   type Rule,
   sectionsInUse,
   typesInUse,
+  vmOfStream,
 } from "../../../lib/inspect/compat/mod.ts";
 import { data } from "../../../testing/data/data.ts";
 import { inputOf } from "../../../testing/streams/streams.ts";
@@ -106,6 +107,22 @@ Deno.test("a device that starts is not missing: its state is in no dump", async 
   assertEquals(other.findings.map(({ rule, hit }) => [rule, hit]), [
     ["type-missing", false],
   ]);
+});
+
+Deno.test("a command that QEMU 7.2 does not know is found", async () => {
+  const path = await Deno.makeTempFile({ prefix: "cprctl-test-" });
+  try {
+    await Deno.writeFile(path, await data("cpr-exec-q35-plain.vm.state"));
+    const { inUse } = vmOfStream(path);
+    assertEquals(compareDumps(real, real, inUse).findings, []);
+    const old = { ...real, hasCounts: false };
+    const { findings } = compareDumps(real, old, inUse);
+    assertEquals(findings.map(({ rule, grade }) => [rule, grade]), [
+      ["command-unknown", "warn"],
+    ]);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("every saved state is loaded by what saved it", async () => {
