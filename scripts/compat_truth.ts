@@ -19,11 +19,12 @@ import { taskOptions } from "./options.ts";
 const HELP = `\
 Hold what "cprctl compat" says against what QEMU 7.2, 10.0 and 11.1 do.
 
-Usage: deno task compat:truth [--seed NUMBER] [--all] [--only DEVICES]
-                              [--keep FOLDER]
+Usage: deno task compat:truth [--seed NUMBER] [--loads NUMBER] [--all]
+                              [--only DEVICES] [--keep FOLDER]
 
-  --seed NUMBER   draw the releases by this seed (default: 1)
-  --all           each release to each other one, for an hour
+  --seed NUMBER   draw devices, machines and releases by this seed (default: 1)
+  --loads NUMBER  number of loads (default: 450, which take ten minutes)
+  --all           every load that there is, for some hours
   --only DEVICES  devices whose names begin so, separated by commas
   --keep FOLDER   keep what was saved; if it is there, start no QEMU and ask
                   compat again
@@ -32,11 +33,13 @@ Prints each prediction that is wrong, and a table. Fails if a load is refused
 that QEMU makes, or for false alarms of 5 % and more.
 `;
 
+const DEFAULT_LOADS = 450;
+/** In the folder that is kept. */
 const LOADS = "loads.json";
 
 async function main(): Promise<number> {
   const { numbers, switches, texts } = taskOptions(HELP, {
-    numbers: ["seed"],
+    numbers: ["seed", "loads"],
     switches: ["all"],
     texts: ["only", "keep"],
   });
@@ -60,13 +63,15 @@ async function main(): Promise<number> {
     for (const load of loads) await predict(load);
   } else {
     const { seed = 1 } = numbers;
+    const all = switches.has("all");
+    const enough = numbers.loads ?? (all ? Infinity : DEFAULT_LOADS);
     const types = await usableTypes(builds, texts.only?.split(",") ?? []);
-    const trials = trialsOf(types, builds, seed, switches.has("all"));
+    const trials = trialsOf(types, builds, seed, all);
     console.log(`seed ${seed}, ${types.length} types of device`);
     const folder = keep ?? await Deno.makeTempDir({ prefix: "cprctl-truth-" });
     await Deno.mkdir(folder, { recursive: true });
     try {
-      await makeLoads(trials, folder, predict);
+      await makeLoads(trials, folder, predict, enough);
       const loads = predicted.map(({ findings: _, ...load }) => load);
       await Deno.writeTextFile(`${folder}/${LOADS}`, JSON.stringify(loads));
     } finally {

@@ -36,26 +36,34 @@ export async function usableTypes(
  *
  * @param folder for saved state
  * @param made is told of each
+ * @param enough no trial begins after so many loads
  */
 export async function makeLoads(
   trials: readonly Trial[],
   folder: string,
   made: (load: Load) => Promise<void>,
+  enough = Infinity,
 ): Promise<void> {
+  let count = 0;
   const sockets = await Deno.makeTempDir({ prefix: "cprctl-truth-" });
   // Ends every QEMU, also if this process is killed.
   await using _reaper = new Reaper(sockets);
   const environment = { [MARK]: sockets };
   const left = [...trials.entries()];
   const work = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    while (count < enough) {
+      const next = left.shift();
+      if (next === undefined) return;
       const [id, trial] = next;
       const place = {
         socket: `${sockets}/${id}`,
         state: `${folder}/${id}`,
         environment,
       };
-      for await (const load of loadsOf(trial, place)) await made(load);
+      for await (const load of loadsOf(trial, place)) {
+        count++;
+        await made(load);
+      }
     }
   };
   await Promise.all(Array.from({ length: JOBS }, work));

@@ -39,10 +39,8 @@ export function judge({ verdict, failure, unseen }: Predicted): Judgement {
 
 /** The section that QEMU did not load: "0000:00:02.0/vga" is vga. */
 function sectionIn(words: string): string | undefined {
-  const match = /(?:of device|section or instance) '(?:[^']*\/)?([^'/]+)'/.exec(
-    words,
-  );
-  return match?.[1];
+  return /(?:of device|section or instance|unsupported version \d+ for) '(?:[^']*\/)?([^'/]+)'/
+    .exec(words)?.[1];
 }
 
 /** Of each hundred loads, so many false alarms at most. */

@@ -67,6 +67,8 @@ Deno.test("a prediction is held against what QEMU did", () => {
   assertEquals(of("compatible", `${words}'ram'`), "unknown");
   const unknown = "Unknown savevm section or instance '0000:00:01.0/ram' 0";
   assertEquals(of("compatible", unknown), "unknown");
+  const version = "savevm: unsupported version 2 for 'ram' v1; load failed";
+  assertEquals(of("compatible", version), "unknown");
 });
 
 Deno.test("one false refusal is too many, and 5 % false alarms", () => {
