@@ -113,18 +113,20 @@ function* queueFindings(
   if (queues.length === 0 || isSameDump(old, next)) return;
   // Dumps had no counts long before.
   if (!next.hasCounts) return;
-  const grade = hasVersion(next.machine, REFUSES_QUEUES) ? "refuse" : "warn";
-  for (const { vmsd, queue, entries, allocated } of queues) {
+  const hasCheck = hasVersion(next.machine, REFUSES_QUEUES);
+  for (const { vmsd, queue, entries, allocated, isDefault } of queues) {
     const types = [...old.types].filter(([, { name }]) => name === vmsd);
     for (const type of types.length === 0 ? [vmsd] : types.map(([it]) => it)) {
       yield {
         rule: "queue-too-large",
-        grade,
+        grade: hasCheck && !isDefault ? "refuse" : "warn",
         hit: true,
         vmsd,
         field: `queue ${queue}`,
         detail: `${entries} entries are sent, and the device allocates ` +
-          `${allocated}: QEMU ${REFUSES_QUEUES.join(".")} refuses it`,
+          `${allocated}${isDefault ? " by default" : ""}: QEMU ${
+            REFUSES_QUEUES.join(".")
+          } refuses it`,
         type,
       };
     }

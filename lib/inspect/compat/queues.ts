@@ -17,12 +17,13 @@ export interface LargeQueue {
   readonly entries: number;
   /** The entries that every QEMU allocates for it. */
   readonly allocated: number;
+  /** Whether an option may have it allocate more. */
+  readonly isDefault: boolean;
 }
 
 /**
  * Entries of a device's first queue; others may have more, as that of free pages
- * of a balloon. What an option decides is not here: disks, SCSI, the data queues
- * of net.
+ * of a balloon. The data queues of net are not here: an option decides.
  */
 const ALLOCATED: Readonly<Record<string, number>> = {
   "virtio-9p": 128,
@@ -33,6 +34,14 @@ const ALLOCATED: Readonly<Record<string, number>> = {
   "virtio-mem": 128,
   "virtio-rng": 8,
 };
+
+/** The same, if no option says otherwise. */
+const ALLOCATED_BY_DEFAULT: Readonly<Record<string, number>> = {
+  "virtio-blk": 256,
+  "virtio-scsi": 256,
+};
+/** What QEMU 10.0 saves for a queue that no driver set up. */
+const NOT_SET_UP = 1024;
 
 const NET = "virtio-net";
 /** The last queue of a network card, behind the pairs. */
@@ -47,21 +56,32 @@ export function largeQueues(
     const { vmsd, fields } = state;
     const device = fields.find(({ type }) => type === "virtio")?.value;
     if (device === undefined || !isStruct(device)) return [];
-    const sizes = sizesOf(device);
-    const isNet = vmsd === NET && sizes.length % 2 === 1;
-    const queue = isNet ? sizes.length - 1 : 0;
-    const allocated = isNet ? NET_CONTROL : ALLOCATED[vmsd];
-    const entries = sizes[queue] ?? 0;
+    const queues = queuesOf(device);
+    const isNet = vmsd === NET && queues.length % 2 === 1;
+    const queue = isNet ? queues.length - 1 : 0;
+    const { entries, isSetUp } = queues[queue] ?? { entries: 0, isSetUp: true };
+    const always = isNet ? NET_CONTROL : ALLOCATED[vmsd];
+    const isDefault = always === undefined && entries === NOT_SET_UP &&
+      !isSetUp;
+    const allocated = isDefault ? ALLOCATED_BY_DEFAULT[vmsd] : always;
     return allocated === undefined || entries <= allocated
       ? []
-      : [{ vmsd, queue, entries, allocated }];
+      : [{ vmsd, queue, entries, allocated, isDefault }];
   });
 }
 
-function sizesOf({ fields }: DecodedStruct): number[] {
+/** The queues of a device: what was sent of each. */
+function queuesOf(
+  { fields }: DecodedStruct,
+): { entries: number; isSetUp: boolean }[] {
   const queues = fields.find(({ name }) => name === "queues")?.value;
   if (!Array.isArray(queues)) return [];
-  return queues.filter(isStruct).map((queue) =>
-    Number(queue.fields.find(({ name }) => name === "num")?.value ?? 0)
-  );
+  return queues.filter(isStruct).map((queue) => {
+    const numberOf = (name: string) =>
+      Number(queue.fields.find((field) => field.name === name)?.value ?? 0);
+    return {
+      entries: numberOf("num"),
+      isSetUp: numberOf("descriptors") !== 0,
+    };
+  });
 }

@@ -52,6 +52,25 @@ Deno.test("of a program that may not have the check it is a warning", async () =
   }
 });
 
+Deno.test("of a queue whose size an option decides it is a warning", async () => {
+  const [old, next] = [await dumpOf("10.0.13"), await dumpOf("11.1.2")];
+  const inUse = await inUseOf("mmio-scsi-qemu-10.0.bin", "virtio-scsi");
+  const { findings } = compareDumps(old, next, inUse);
+  assertEquals(
+    findings.filter(({ hit }) => hit).map(({ rule, grade, detail }) => [
+      rule,
+      grade,
+      detail,
+    ]),
+    [[
+      "queue-too-large",
+      "warn",
+      "1024 entries are sent, and the device allocates 256 by default: QEMU " +
+      "11.1 refuses it",
+    ]],
+  );
+});
+
 Deno.test("a program without counts in its dump is older than the check", async () => {
   const inUse = await inUseOf("pci-rng-qemu-10.0.bin", "virtio-rng");
   const [old, next] = [await dumpOf("10.0.13"), await dumpOf("7.2.22")];
