@@ -22,6 +22,7 @@ import {
   MigrationCapabilities,
   MigrationError,
   type MigrationHost,
+  MigrationNotifiers,
   type MigrationParameters,
   type MigrationStatus,
   OutgoingMigration,
@@ -77,6 +78,7 @@ export class Machine implements MigrationHost {
   ) {
     const { preserved } = environment;
     const registry = preserved ?? new CprRegistry();
+    const notifiers = new MigrationNotifiers();
     const { ram, auxRamShare } = options;
     const blocks = [
       { name: ram.id, size: ram.size, share: ram.share },
@@ -98,8 +100,9 @@ export class Machine implements MigrationHost {
       host: this,
       parameters: this.parameters,
       capabilities: this.capabilities,
+      notifiers,
       blockers: this.blockers,
-      cprExec: new CprExec(registry),
+      cprExec: new CprExec(registry, notifiers),
     });
     this.incoming = new IncomingMigration(
       this,

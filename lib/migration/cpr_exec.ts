@@ -1,10 +1,12 @@
 import type { Fd } from "../../ffi/fd.ts";
 import {
   type CprRegistry,
+  type Environment,
   execWithCprState,
   saveCprState,
 } from "../cpr/mod.ts";
 import { MigrationError } from "./error.ts";
+import type { MigrationNotifiers } from "./notifiers.ts";
 
 /**
  * The additional steps of mode cpr-exec: CPR state is saved when the migration
@@ -13,21 +15,15 @@ import { MigrationError } from "./error.ts";
 export class CprExec {
   #memfd: Fd | undefined;
 
-  constructor(private readonly registry: CprRegistry) {}
-
-  /**
-   * Saves CPR state; the VM still runs.
-   *
-   * @throws {OsError | VmstateError} when it cannot be saved
-   */
-  save(): void {
-    this.#memfd = saveCprState(this.registry);
-  }
-
-  /** Removes what was saved, if anything was. */
-  drop(): void {
-    this.#memfd?.close();
-    this.#memfd = undefined;
+  constructor(
+    private readonly registry: CprRegistry,
+    notifiers: MigrationNotifiers,
+    private readonly environment?: Environment,
+  ) {
+    notifiers.add("cpr-exec", (notice) => {
+      if (notice.type === "setup") this.#memfd = saveCprState(this.registry);
+      if (notice.type === "failed") this.#drop();
+    });
   }
 
   /** Executes the command; returns only by throwing. */
@@ -35,6 +31,11 @@ export class CprExec {
     if (this.#memfd === undefined) {
       throw new MigrationError("no-cpr-state", "CPR state was not saved");
     }
-    execWithCprState(argv, this.registry, this.#memfd);
+    execWithCprState(argv, this.registry, this.#memfd, this.environment);
+  }
+
+  #drop(): void {
+    this.#memfd?.close();
+    this.#memfd = undefined;
   }
 }

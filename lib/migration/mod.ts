@@ -7,6 +7,7 @@ export * from "./error.ts";
 export * from "./global_state.ts";
 export * from "./host.ts";
 export * from "./incoming.ts";
+export * from "./notifiers.ts";
 export * from "./outgoing.ts";
 export * from "./parameters.ts";
 export * from "./run_state.ts";

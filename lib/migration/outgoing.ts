@@ -3,11 +3,11 @@
  * is a task of the main loop.
  *
  * ```
- * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ CPR state ─▶ stop VM ─▶ (reply)
+ * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ notify ─▶ stop VM ─▶ (reply)
  *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
- *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed
+ *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
  *   cpr-exec: execvp ─▶ the new program
- *                    ─▶ on failure: failed, no CPR state, VM as before, but
+ *                    ─▶ on failure: failed ─▶ notify ─▶ VM as before, but
  *                       one that was paused is postmigrate, as in QEMU
  * ```
  *
@@ -26,6 +26,7 @@ import type { MigrationCapabilities } from "./capabilities.ts";
 import type { CprExec } from "./cpr_exec.ts";
 import { MigrationError } from "./error.ts";
 import type { MigrationHost } from "./host.ts";
+import type { MigrationNotifiers } from "./notifiers.ts";
 import type { MigrationMode, MigrationParameters } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
 import { isUnderWay, Migration } from "./status.ts";
@@ -36,6 +37,7 @@ export interface MigrationSetup {
   readonly host: MigrationHost;
   readonly parameters: MigrationParameters;
   readonly capabilities: MigrationCapabilities;
+  readonly notifiers: MigrationNotifiers;
   readonly blockers: MigrationBlockers;
   readonly cprExec: CprExec;
 }
@@ -79,7 +81,7 @@ export class OutgoingMigration extends Migration {
    * @throws {ChannelError} when the target is no file, or cannot be opened
    */
   start(address: MigrationAddress): void {
-    const { host, parameters, cprExec } = this.setup;
+    const { host, parameters, notifiers } = this.setup;
     const mode = parameters.mode;
     this.#refuseUnlessPossible(mode, address);
     this.become("setup");
@@ -93,7 +95,7 @@ export class OutgoingMigration extends Migration {
     };
     this.#attempt = attempt;
     try {
-      if (mode === "cpr-exec") cprExec.save();
+      notifiers.notify(mode, { type: "setup" });
       attempt.stopped = true;
       host.stop("finish-migrate");
     } catch (error) {
@@ -186,10 +188,11 @@ export class OutgoingMigration extends Migration {
   }
 
   #switchOver(attempt: Attempt): void {
-    const { host } = this.setup;
+    const { host, notifiers } = this.setup;
     attempt.stream.writeDevices(attempt.runStateBefore);
     attempt.file.close();
     this.become("completed");
+    notifiers.notify(attempt.mode, { type: "done" });
     host.stop("postmigrate");
     if (attempt.mode === "cpr-exec") {
       // Clients get the event of the completion before the exec.
@@ -245,7 +248,7 @@ export class OutgoingMigration extends Migration {
 
   #release(attempt: Attempt): void {
     attempt.file.close();
-    this.setup.cprExec.drop();
+    this.setup.notifiers.notify(attempt.mode, { type: "failed" });
   }
 
   #end(): void {

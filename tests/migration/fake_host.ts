@@ -6,6 +6,7 @@ import {
   MigrationBlockers,
   MigrationCapabilities,
   type MigrationHost,
+  MigrationNotifiers,
   type MigrationSetup,
   type RunState,
 } from "../../lib/migration/mod.ts";
@@ -79,12 +80,14 @@ export function setupOf(host: FakeHost): MigrationSetup & {
   readonly registry: CprRegistry;
 } {
   const registry = new CprRegistry();
+  const notifiers = new MigrationNotifiers();
   return {
     host,
     registry,
+    notifiers,
     parameters: defaultParameters(),
     capabilities: new MigrationCapabilities(),
     blockers: new MigrationBlockers(),
-    cprExec: new CprExec(registry),
+    cprExec: new CprExec(registry, notifiers),
   };
 }

@@ -7,7 +7,6 @@ import {
   OutgoingMigration,
 } from "../../lib/migration/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
-import { VmstateError } from "../../lib/vmstate/mod.ts";
 import { testWithoutLeaks as test } from "../ffi/leaks.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
 
@@ -275,27 +274,30 @@ test("what is abandoned executes nothing", async () => {
   assertEquals(it.host.log.at(-1), "completed");
 });
 
-test("CPR state that cannot be saved refuses the migration", () => {
+test("a notifier that throws refuses the migration", () => {
   using it = bench();
-  it.setup.registry.save("ram0", 0, 2 ** 40);
-  it.setup.parameters.mode = "cpr-exec";
-  it.setup.parameters["cpr-exec-command"] = [BOGUS];
+  it.setup.notifiers.add("normal", ({ type }) => {
+    if (type === "setup") throw new Error("not now");
+  });
   assertThrows(
     () => it.migration.start(parseUri(`file:${it.file}`)),
-    VmstateError,
-    "does not fit",
+    Error,
+    "not now",
   );
   assertEquals(it.host.log, ["setup", "failed"]);
   assertEquals(it.migration.status, "failed");
 });
 
-test("only mode cpr-exec saves CPR state", () => {
+test("notifiers are called for their own mode only", () => {
   using it = bench();
-  it.setup.registry.save("ram0", 0, 2 ** 40);
+  const heard: string[] = [];
+  for (const mode of ["normal", "cpr-reboot", "cpr-exec"] as const) {
+    it.setup.notifiers.add(mode, ({ type }) => heard.push(`${mode} ${type}`));
+  }
   it.setup.parameters.mode = "cpr-reboot";
   it.migration.start(parseUri(`file:${it.file}`));
   it.host.runTasks();
-  assertEquals(it.migration.status, "completed");
+  assertEquals(heard, ["cpr-reboot setup", "cpr-reboot done"]);
 });
 
 test("a second incoming migration is refused", () => {
