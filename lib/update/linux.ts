@@ -12,6 +12,7 @@ import { CommandLine } from "./command/command_line.ts";
 import { isOfLibvirt } from "./command/obstacles.ts";
 import { RefusedError } from "./error.ts";
 import { readLiveProcess } from "./command/draft.ts";
+import { carryOver } from "./carry/carry.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
 import { transferCommand } from "./command/transfer_command.ts";
 import { preflight } from "./preflight/preflight.ts";
@@ -93,14 +94,23 @@ export const LINUX: System = {
 
   plan: async ({ client, facts, processContext, pinned }, options) => {
     const live = await readLiveProcess(facts.pid);
-    const command = newCommand(facts, live, options.binary);
+    // Before it is read what to carry over, so that later changes are found.
+    const fingerprint = await Fingerprint.take(client, "checked");
+    const carried = await carryOver(client, facts);
+    const now = { ...facts, argv: carried.argv };
+    const command = newCommand(now, live, options.binary);
+    const whole = {
+      ...command,
+      changes: [...carried.changes, ...command.changes],
+    };
     const strict = options.allowWeakerConfinement !== true;
     return {
       ...options.mode === "cpr-transfer"
-        ? transferCommand(command, { facts, cwd: processContext.cwd })
-        : { command },
-      oldArgv: oldCommand(facts, live),
-      fingerprint: await Fingerprint.take(client, "checked"),
+        ? transferCommand(whole, { facts, cwd: processContext.cwd })
+        : { command: whole },
+      carried,
+      oldArgv: oldCommand(now, live),
+      fingerprint,
       sandbox: hasRoomToTry(facts.pid)
         ? new Sandbox(processContext, pinned.files, {
           self: options.self,
@@ -122,12 +132,13 @@ export const LINUX: System = {
 
   runDirectory: (facts) => RunDirectory.create(facts),
 
-  journal: async (directory, pid, settings, handOver) => {
+  journal: async (directory, pid, settings, { carried, handOver }) => {
     const said = await stderrSize(pid);
     return (facts) =>
       writeJournal(directory, {
         vm: recordOf(facts),
         settings: settings.record,
+        carried: carried.commands,
         said,
         handOver,
       });

@@ -9,6 +9,7 @@ import type { Credentials } from "../../ffi/identity.ts";
 import type { ProcessHandle } from "../../ffi/process.ts";
 import type { ConnectOptions, QmpAddress, QmpClient } from "../qmp/mod.ts";
 import type { Fd } from "../../ffi/fd.ts";
+import type { Carried } from "./carry/carried.ts";
 import type { NewCommand } from "./command/new_command.ts";
 import type { HandOver, Move } from "./command/transfer_command.ts";
 import type { Mode } from "./phase.ts";
@@ -74,6 +75,8 @@ export interface LocatedVm {
 /** What to execute, and the fingerprint that finds later changes of the VM. */
 export interface Plan {
   readonly command: NewCommand;
+  /** How what was changed at run time is carried over. */
+  readonly carried: Carried;
   /** The old program's command line, with -incoming, for a rollback. */
   readonly oldArgv: readonly string[];
   /** Only for a cpr-transfer. */
@@ -117,7 +120,7 @@ export interface System {
     directory: RunDirectoryPort,
     pid: number,
     settings: MigrationSettings,
-    handOver?: HandOver,
+    plan: Pick<Plan, "carried" | "handOver">,
   ): Promise<(vm: Facts) => Promise<void>>;
   standby(
     directory: RunDirectoryPort,

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readLiveProcess } from "../../lib/update/command/draft.ts";
+import { carryOver } from "../../lib/update/carry/carry.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
 import { preflight } from "../../lib/update/preflight/preflight.ts";
 import type { Check } from "../../lib/update/preflight/check.ts";
@@ -47,14 +48,19 @@ export async function preflightOf(
   const before = await settings();
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
-  const command = newCommand(facts, await readLiveProcess(facts.pid), binary);
+  const carried = await carryOver(client, facts);
+  const command = newCommand(
+    { ...facts, argv: carried.argv },
+    await readLiveProcess(facts.pid),
+    binary,
+  );
   const context = await readContext(facts.identity, cprctlWords());
   using pinned = await PinnedContext.open(facts.identity, context);
   const sandbox = inSandbox === undefined
     ? undefined
     : new Sandbox(context, pinned.files, { self: cprctlWords(), strict: true });
   const { checks } = await preflight({
-    ...{ client, facts, command, binary, sandbox },
+    ...{ client, facts, carried, command, binary, sandbox },
     oldArgv: known.argv,
     seccomp: context.seccomp,
     namedByOperator: true,
@@ -80,6 +86,14 @@ export function assertWarns(
   ...names: readonly string[]
 ): void {
   assertVerdict(checks, id, "warn", names);
+}
+
+/** Asserts how much of what was changed at run time is carried over. */
+export function assertCarries(
+  checks: ReadonlyMap<string, Check>,
+  what: string,
+): void {
+  assertStringIncludes(checks.get("carried-over")?.detail ?? "", what);
 }
 
 /** Asserts that no check refuses or warns but those that are named. */

@@ -3,6 +3,7 @@
 import type { Fd } from "../../ffi/fd.ts";
 import type { ProcessHandle } from "../../ffi/process.ts";
 import type { QmpClient } from "../../lib/qmp/mod.ts";
+import { nothingCarried } from "../../lib/update/carry/carried.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
 import type {
   StandbyPort,
@@ -113,6 +114,7 @@ export class ScriptedHost implements AsyncDisposable {
         }),
       plan: async ({ client }) => ({
         command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
+        carried: nothingCarried([]),
         oldArgv: ["old"],
         ...this.#script.transfers ? { handOver: HAND_OVER } : {},
         fingerprint: await Fingerprint.take(client, "checked"),

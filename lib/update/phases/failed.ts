@@ -170,11 +170,12 @@ async function runOldProgram(
   context: UpdateContext,
   cause: unknown,
 ): Promise<void> {
-  const { facts, held, process, system, timeoutMs } = context;
+  const { facts, held, plan, process, system, timeoutMs } = context;
   const { settings, standby, startStandby, state } = context.ready;
   const { pid, resume, warnings } = await rollBackVm({
     ...{ facts, process, standby, startStandby, state, settings },
     ...{ system, timeoutMs },
+    commands: plan.carried.commands,
     memory: held.hold,
     queue: held.queue,
     intruder: cause instanceof WrongPeerProblem ? cause.pid : undefined,

@@ -15,7 +15,12 @@ export async function prepare(context: UpdateContext): Promise<void> {
   const { client, facts, plan, request, system } = context;
   const settings = await MigrationSettings.read(client);
   const directory = context.use(await system.runDirectory(facts));
-  const writeJournal = await system.journal(directory, facts.pid, settings);
+  const writeJournal = await system.journal(
+    directory,
+    facts.pid,
+    settings,
+    plan,
+  );
   await writeJournal(facts);
   const startStandby = () => system.standby(directory, context, plan, request);
   const standby = context.use(await startStandby());

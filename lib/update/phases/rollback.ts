@@ -16,6 +16,8 @@ import {
   KILL_TIMEOUT_MS,
 } from "../deadline.ts";
 import { failure, UpdateError, UpdateProblem } from "../error.ts";
+import type { CarriedCommand } from "../carry/carried.ts";
+import { sendCommands } from "../carry/send.ts";
 import { staysInPlace } from "../process/service.ts";
 import type { Preserved } from "../standby/holdings.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
@@ -49,6 +51,8 @@ export interface RollbackInput {
   readonly timeoutMs: number;
   /** The migration settings before the update. */
   readonly settings: MigrationSettings;
+  /** What was changed at run time and is no argument. */
+  readonly commands: readonly CarriedCommand[];
 }
 
 /** The result of a rollback. */
@@ -120,9 +124,11 @@ async function becomeOld(
       "old",
       deadline.left(),
     );
+    const lost = await sendCommands(old.client, input.commands);
     await old.load(`file:${input.state.path}`);
     const page = await restoreTpmPage(old.client, { ...input.facts, pid });
     const warnings = [
+      ...lost,
       ...page === undefined ? [] : [page],
       ...contextLost(input.facts, standby),
       ...await input.system.restoreThreads(

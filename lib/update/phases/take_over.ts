@@ -1,6 +1,7 @@
 /** The phases on the destination: "load", "verify" and "commit". */
 
 import type { UpdateContext } from "../context.ts";
+import { sendCommands } from "../carry/send.ts";
 import { Deadline, SETTLE_TIMEOUT_MS, VERIFY_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
@@ -14,8 +15,11 @@ import { restoreTpmPage } from "../vm/tpm_page.ts";
 
 /** Loads the saved state; the VM stays paused. */
 export async function load(context: UpdateContext): Promise<void> {
-  const { facts, system, ready: { state } } = context;
+  const { facts, plan, system, ready: { state } } = context;
   const destination = destinationOf(context);
+  const { commands } = plan.carried;
+  const [lost] = await sendCommands(destination.client, commands);
+  if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   if (state.restore()) {
     context.warn(
       "The state file was altered while the new program started; it was " +

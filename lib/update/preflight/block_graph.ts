@@ -21,7 +21,7 @@ import {
   blockDevices,
   blockNodes,
   fileUnder,
-} from "./block_devices.ts";
+} from "../vm/block_devices.ts";
 import { problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "../vm/inventory.ts";
 
@@ -30,12 +30,18 @@ export const blockGraph = problemCheck({
   ok: "block nodes are those of the command line",
   remedy: "Bring the block graph back to that of the command line " +
     "(block-commit, blockdev-del) or restart the VM with the present one",
-  async *find({ inventory, running }) {
+  async *find({ carried, inventory, running }) {
+    const called = (name: string) => carried.nodes.get(name) ?? name;
     const named = namedNodes(running);
-    const live = await liveNodes(inventory);
+    const live = await liveNodes(inventory, called);
     for (const node of named) yield* changesOfNamed(node, live);
     yield* addedNodes(running, live);
-    yield* movedDevices(running, named, await blockDevices(inventory));
+    const devices = (await blockDevices(inventory)).map((it) => {
+      const { medium } = it;
+      if (medium === undefined) return it;
+      return { ...it, medium: { ...medium, node: called(medium.node) } };
+    });
+    yield* movedDevices(running, named, devices);
   },
 });
 
@@ -115,17 +121,24 @@ interface LiveNode {
 
 type LiveNodes = ReadonlyMap<string, LiveNode>;
 
-/** Every node of the VM, by its name. */
-async function liveNodes(inventory: Inventory): Promise<LiveNodes> {
+/**
+ * Every node of the VM, by its name.
+ *
+ * @param called the name that the command line gives to one
+ */
+async function liveNodes(
+  inventory: Inventory,
+  called: (name: string) => string,
+): Promise<LiveNodes> {
   const nodes = (await blockNodes(inventory)).map((node): LiveNode => ({
-    name: text(node["node-name"]) ?? "",
+    name: called(text(node["node-name"]) ?? ""),
     driver: text(node["drv"]),
     file: fileUnder(text(node["file"]) ?? ""),
     readOnly: node["ro"] === true,
     children: node["children"] === undefined ? undefined : new Map(
       objectsIn(node["children"]).map((child) => [
         text(child["child"]) ?? "",
-        text(child["node-name"]) ?? "",
+        called(text(child["node-name"]) ?? ""),
       ]),
     ),
   }));

@@ -13,6 +13,7 @@ import {
   terminalLinks,
 } from "../command/command_line.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
+import { BASE, IMPLIED_CHARDEVS } from "../carry/back_ends.ts";
 import { swtpmsAt } from "../process/swtpm.ts";
 import { terminalsIn } from "../vm/terminals.ts";
 import { text } from "../vm/reply.ts";
@@ -27,22 +28,12 @@ import {
   warn,
 } from "./check.ts";
 
-/**
- * Labels that QEMU gives to back ends of other options than -chardev; those
- * with a "#" are implicit.
- */
-const IMPLIED =
-  /^(#.*|(serial|parallel|compat_monitor|vc)\d*(-base)?|gdb|debugcon|qtest|braille)$/;
-
-/** Ends the label of the back end below a multiplexer. */
-const BASE = "-base";
-
 export const chardevs: PreflightCheck = problemCheck({
   id: "chardevs",
   ok: "character devices are those of the command line",
   remedy: "Undo it (chardev-remove, chardev-add, chardev-change), or restart " +
     "the VM with the present ones on its command line",
-  async *find({ inventory, running }) {
+  async *find({ carried, inventory, running }) {
     const named = new Map(
       running.values("chardev").map((it) => [it.get("id") ?? "", it]),
     );
@@ -64,11 +55,14 @@ export const chardevs: PreflightCheck = problemCheck({
       }
       const isBase = label.endsWith(BASE) &&
         named.has(label.slice(0, -BASE.length));
-      if (option !== undefined || IMPLIED.test(label) || isBase) continue;
+      const why = carried.obstacles.get(label);
+      if (option !== undefined || IMPLIED_CHARDEVS.test(label) || isBase) {
+        continue;
+      }
       yield `Character device ${quoted(label)} (${
         quoted(is)
       }) was made at run ` +
-        "time and would be lost";
+        `time and would be lost${why === undefined ? "" : `: ${why}`}`;
     }
     for (const label of named.keys()) {
       if (live.has(label)) continue;

@@ -2,6 +2,7 @@
 
 import { clipped } from "../../inert.ts";
 import type { Json, QmpClient } from "../../qmp/mod.ts";
+import type { Carried } from "../carry/carried.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import type { NewCommand } from "../command/new_command.ts";
 import type { HandOver } from "../command/transfer_command.ts";
@@ -18,6 +19,8 @@ export interface PreflightContext extends Choice {
   readonly command: NewCommand;
   /** Only for a cpr-transfer. */
   readonly handOver?: HandOver | undefined;
+  /** How what was changed at run time is carried over. */
+  readonly carried: Carried;
   /** The command line that starts the old program again in a rollback. */
   readonly oldArgv: readonly string[];
   /** Path of the new program. */
@@ -39,7 +42,7 @@ export interface Prediction {
 export interface CheckContext extends PreflightContext {
   readonly inventory: Inventory;
   readonly files: ProcessFiles;
-  /** The command line that the VM was started with. */
+  /** The command line that makes the VM, with what is carried over. */
   readonly running: CommandLine;
   /** The command line that it is to be started with. */
   readonly next: CommandLine;

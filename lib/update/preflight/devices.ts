@@ -6,6 +6,12 @@
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { isObject } from "../../qmp/mod.ts";
+import {
+  IMPLIED_OBJECTS,
+  POLLING,
+  POLLING_DEFAULTS,
+} from "../carry/back_ends.ts";
+import { isCpu } from "../carry/devices.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { text } from "../vm/reply.ts";
 import {
@@ -19,10 +25,6 @@ import {
   refuse,
 } from "./check.ts";
 import type { QomChild } from "../vm/inventory.ts";
-
-function isCpu(type: string): boolean {
-  return type.endsWith("-cpu");
-}
 
 function isMemory(type: string): boolean {
   return ["pc-dimm", "nvdimm"].includes(type) || /^virtio-p?mem/.test(type);
@@ -38,11 +40,13 @@ export const devices = problemCheck({
   remedy: "Undo it (device_del, device_add), or restart the VM with the " +
     "present devices on its command line",
   async *find(context) {
-    const added = (await context.inventory.hotPlugged())
+    const added = (await leftOver(context))
       .filter(({ type }) => !isCpu(type) && !isMemory(type));
     const gone = await unpluggedDevices(context);
     if (added.length > 0) {
-      const names = joined(added.map(withType));
+      const names = joined(
+        added.map((it) => withType(it) + whyLeft(context, it.path)),
+      );
       yield `Devices were plugged in at run time: ${names}`;
     }
     if (gone.length > 0) {
@@ -50,6 +54,20 @@ export const devices = problemCheck({
     }
   },
 });
+
+/** Devices that were plugged in and are not carried over. */
+async function leftOver(
+  { carried, inventory }: CheckContext,
+): Promise<QomChild[]> {
+  return (await inventory.hotPlugged())
+    .filter(({ path }) => !carried.devices.has(path));
+}
+
+/** Why something is not carried over, if that is known. */
+function whyLeft({ carried }: CheckContext, id: string): string {
+  const why = carried.obstacles.get(id);
+  return why === undefined ? "" : `: ${why}`;
+}
 
 function withType({ name, type }: QomChild): string {
   return `${quoted(name)} (${type})`;
@@ -76,10 +94,11 @@ async function unpluggedDevices(
  */
 export const cpus: PreflightCheck = {
   id: "cpus",
-  async run({ inventory, running }) {
+  async run(context) {
+    const { inventory, running } = context;
     const is = (await inventory.list("query-cpus-fast")).length;
     const was = cpuCount(running);
-    const late = (await inventory.hotPlugged())
+    const late = (await leftOver(context))
       .filter(({ type }) => isCpu(type)).map(({ name }) => name);
     if (is === was && late.length === 0) {
       return ok(`${is} vCPU${is === 1 ? "" : "s"}, as the command line says`);
@@ -116,10 +135,12 @@ export const memoryDevices = problemCheck({
   ok: "memory devices are those of the command line",
   remedy: "Undo it (device_del, qom-set), or restart the VM with the present " +
     "memory on its command line",
-  async *find({ inventory, running }) {
-    for (const { name, type } of await inventory.hotPlugged()) {
+  async *find(context) {
+    const { inventory, running } = context;
+    for (const { name, path, type } of await leftOver(context)) {
       if (!isMemory(type)) continue;
-      yield `Memory ${quoted(name)} was plugged in at run time`;
+      const why = whyLeft(context, path);
+      yield `Memory ${quoted(name)} was plugged in at run time${why}`;
     }
     const named = running.values("device");
     for (const { data } of await inventory.list("query-memory-devices")) {
@@ -137,33 +158,25 @@ export const memoryDevices = problemCheck({
   },
 });
 
-/** QEMU creates these for other options, and will do so again. */
-const IMPLIED = /^monitor-/;
-
 export const objects = problemCheck({
   id: "objects",
   ok: "objects are those of the command line",
   detail: "Objects were made at run time and would be lost",
   remedy: "Remove them (object-del), or restart the VM with them on its " +
     "command line",
-  async find({ inventory, running }) {
+  async find(context) {
+    const { inventory, running } = context;
     const known = new Set(running.all("object", "id"));
     // A machine creates a backend itself if none is given.
     const memory = await inventory.knownProperty("/machine", "memory-backend");
     if (typeof memory === "string") known.add(memory.replace(/^.*\//s, ""));
     return (await inventory.children("/objects"))
-      .filter(({ name, type }) => !known.has(name) && !IMPLIED.test(type))
-      .map(withType);
+      .filter(({ name, type }) =>
+        !known.has(name) && !IMPLIED_OBJECTS.test(type)
+      )
+      .map((it) => withType(it) + whyLeft(context, it.name));
   },
 });
-
-/** Properties of iothreads that can be set at run time. */
-const POLLING = [
-  ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
-  "aio-max-batch",
-];
-/** The one default that is the same in every version. */
-const DEFAULTS: Readonly<Record<string, number>> = { "poll-max-ns": 32_768 };
 
 export const iothreads = problemCheck({
   id: "iothreads",
@@ -180,7 +193,7 @@ export const iothreads = problemCheck({
       const option = named.get(id);
       if (option === undefined) continue; // the check "objects" reports it
       for (const name of POLLING) {
-        const was = option.integer(name) ?? DEFAULTS[name];
+        const was = option.integer(name) ?? POLLING_DEFAULTS[name];
         const is = iothread[name] ?? was;
         if (was === undefined || Number(is) === was) continue;
         yield `${name} of ${quoted(id)} is ${is}, will be ${was}`;

@@ -17,7 +17,7 @@ import {
   blockNodes,
   fileUnder,
   isUrl,
-} from "./block_devices.ts";
+} from "../vm/block_devices.ts";
 import { problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "../vm/inventory.ts";
 

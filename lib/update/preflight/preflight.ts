@@ -34,6 +34,7 @@ import {
   UnlikelyAnswerError,
 } from "../vm/inventory.ts";
 import * as words from "./arguments.ts";
+import { carriedOver } from "./carried.ts";
 import * as newProgram from "./new_program.ts";
 import * as chardevs from "./chardevs.ts";
 import * as connections from "./connections.ts";
@@ -94,7 +95,8 @@ const CHECKS: readonly PreflightCheck[] = [
   chardevs.chardevPeers,
   chardevs.terminals,
   chardevs.tpmServer,
-  // The VM is the one that its command line makes.
+  // The VM is the one that its command line makes, with what is carried over.
+  carriedOver,
   compared(disks.diskImages),
   compared(blockGraph),
   disks.diskFiles,
@@ -146,12 +148,12 @@ export async function preflight(
   observer?: CheckObserver,
 ): Promise<Findings> {
   const predicted: Prediction = { downtimeMs: null };
-  const { client, command, facts } = context;
+  const { carried, client, command, facts } = context;
   const full: CheckContext = {
     ...context,
     inventory: new Inventory(client),
     files: new ProcessFiles(facts.pid),
-    running: CommandLine.parse(facts.program, facts.argv),
+    running: CommandLine.parse(facts.program, carried.argv),
     next: CommandLine.parse(facts.program, command.argv),
     predicted,
   };

@@ -1,13 +1,10 @@
 /** The limits of disks are those of the command line. @module */
 
-import type { OptionValue } from "../../cmdline/mod.ts";
+import { LENGTH } from "../carry/back_ends.ts";
+import { limitChanges, SET_LIMITS } from "../carry/limits.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { asObject } from "../vm/reply.ts";
-import {
-  type BlockDevice,
-  blockDeviceName,
-  blockDevices,
-} from "./block_devices.ts";
+import { blockDeviceName, blockDevices } from "../vm/block_devices.ts";
 import { type PreflightCheck, problemCheck, quoted } from "./check.ts";
 import type { Inventory } from "../vm/inventory.ts";
 
@@ -17,59 +14,22 @@ export const throttling: PreflightCheck = problemCheck({
   detail: (found) => `Limits of disks were changed: ${found}`,
   remedy: "Set the limits of the command line again (block_set_io_throttle, " +
     "qom-set), and the present ones after the update",
-  async *find({ inventory, running }) {
+  async *find({ carried, inventory, running }) {
     const drives = running.values("drive");
+    const set = carried.commands.filter(({ execute }) => execute === SET_LIMITS)
+      .map(({ arguments: { id, device } }) => id ?? device);
     for (const device of await blockDevices(inventory)) {
-      yield* changedLimits(device, drivesOf(device, drives));
+      if (set.includes(device.qdev ?? device.drive)) continue;
+      for (const { name, is, was } of limitChanges(device, drives)) {
+        const disk = quoted(blockDeviceName(device));
+        yield `${name} of ${disk} is ${is}, was ${was}`;
+      }
     }
     yield* changedGroups(inventory, running);
   },
 });
 
-/** A limit's name in query-block and in an old -drive, and in -drive. */
-const LIMITS = [
-  ["bps", "throttling.bps-total"],
-  ["bps_rd", "throttling.bps-read"],
-  ["bps_wr", "throttling.bps-write"],
-  ["iops", "throttling.iops-total"],
-  ["iops_rd", "throttling.iops-read"],
-  ["iops_wr", "throttling.iops-write"],
-] as const;
-
-/** The drives whose limits a device may have. */
-function drivesOf(
-  { drive: name }: BlockDevice,
-  drives: readonly OptionValue[],
-): OptionValue[] {
-  if (name === undefined) return [];
-  const own = drives.find((drive) => drive.get("id") === name);
-  // QEMU made the name up: it is one of those without an id.
-  if (own === undefined) return drives.filter((drive) => !drive.has("id"));
-  const group = own.get("throttling.group");
-  if (group === undefined) return [own];
-  return drives.filter((drive) => drive.get("throttling.group") === group);
-}
-
-function* changedLimits(
-  device: BlockDevice,
-  drives: readonly OptionValue[],
-): Iterable<string> {
-  const { medium } = device;
-  if (medium === undefined) return;
-  for (const [name, key] of LIMITS) {
-    const is = Number(medium.inserted[name] ?? 0);
-    const given = drives
-      .flatMap((drive) => drive.integer(key) ?? drive.integer(name) ?? []);
-    const was = given[0] ?? 0;
-    const isDefault = is === 0 && given.length < drives.length;
-    if (given.includes(is) || isDefault || is === was) continue;
-    yield `${name} of ${quoted(blockDeviceName(device))} is ${is}, was ${was}`;
-  }
-}
-
 const GROUP = "throttle-group";
-/** In seconds, 1 by default; the default of every other limit is none. */
-const LENGTH = /-max-length$/;
 
 /** How qom-set has changed the limits of -object throttle-group. */
 async function* changedGroups(

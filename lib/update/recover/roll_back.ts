@@ -23,7 +23,7 @@ export async function rollBackUnfinished(
   why = reasonFor(unfinished),
 ): Promise<Recovery> {
   const { directory, journal, standby, process, request } = unfinished;
-  const { vm, settings } = journal;
+  const { vm, settings, carried = [] } = journal;
   if (standby === undefined) throw noStandby(unfinished);
   using state = SavedState.open(directory.stateFile);
   state.keep(false);
@@ -53,6 +53,7 @@ export async function rollBackUnfinished(
     state,
     timeoutMs: request.timeoutMs,
     settings: new MigrationSettings(settings),
+    commands: carried,
   });
   const output = await stderr.read();
   return {

@@ -20,6 +20,7 @@
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
 import { UpdateProblem } from "../error.ts";
+import { sendCommands } from "../carry/send.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
 import type { RunDirectory } from "../run/directory.ts";
@@ -46,7 +47,7 @@ export async function rollForward(
   { destination, pid }: RunningProgram,
   unfinished: Unfinished,
 ): Promise<Recovery | string> {
-  const { directory, journal: { vm }, mayHaveRun } = unfinished;
+  const { journal: { vm }, mayHaveRun } = unfinished;
   const { client } = destination;
   let warnings: readonly string[] = [];
   await using urgency = Urgency.of(pid);
@@ -58,7 +59,7 @@ export async function rollForward(
     }
     switch (state) {
       case "inmigrate": {
-        const problem = await loadOnce(destination, directory);
+        const problem = await loadOnce(destination, unfinished);
         if (problem !== undefined) return problem;
         continue;
       }
@@ -123,7 +124,7 @@ async function resume(
  */
 async function loadOnce(
   destination: Destination,
-  directory: RunDirectory,
+  { directory, journal: { carried = [] } }: Unfinished,
 ): Promise<string | undefined> {
   const { client } = destination;
   const { status } = await queryMigrate(client);
@@ -132,6 +133,8 @@ async function loadOnce(
     case "none":
       try {
         makeLoadable(directory);
+        const [problem] = await sendCommands(client, carried);
+        if (problem !== undefined) return problem;
         await destination.load(`file:${directory.stateFile}`);
         return undefined;
       } catch (error) {

@@ -22,6 +22,7 @@ import { readStat } from "../../proc/stat.ts";
 import { ifThereSync } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import type { ProcessName } from "../../proc/process_name.ts";
+import type { CarriedCommand } from "../carry/carried.ts";
 import type { RunDirectory } from "./directory.ts";
 import {
   ForeignJson,
@@ -137,11 +138,16 @@ export interface Journal {
   readonly vm: VmRecord;
   /** The VM's migration settings before the update. */
   readonly settings: SettingsRecord;
+  /** Sent before the state is loaded; absent if nothing is carried over. */
+  readonly carried?: readonly CarriedCommand[] | undefined;
   /** Size in bytes of the VM's standard error; absent if that is no file. */
   readonly said?: number | undefined;
   /** Only of a cpr-transfer. */
   readonly handOver?: HandOver | undefined;
 }
+
+/** The commands that {@linkcode Journal.carried} may have. */
+const CARRIED = ["block_set_io_throttle"];
 
 /** PID_MAX_LIMIT of a 64-bit kernel. For kill(2), 0 and less are groups. */
 const LARGEST_PID = 4_194_304;
@@ -175,6 +181,14 @@ function requireJournal(document: unknown): Journal {
     }
   }
   requireVm(json, json.object(json.root, "vm"));
+  if (json.root["carried"] !== undefined) {
+    for (const command of json.objects(json.root, "carried")) {
+      if (!CARRIED.includes(json.text(command, "execute"))) {
+        throw json.problem(command, "is no command that is carried over");
+      }
+      json.object(command, "arguments");
+    }
+  }
   const settings = json.object(json.root, "settings");
   json.object(settings, "parameters");
   json.objects(settings, "capabilities");

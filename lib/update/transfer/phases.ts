@@ -23,6 +23,7 @@
  * @module
  */
 
+import { sendCommands } from "../carry/send.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
@@ -59,7 +60,7 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
     directory,
     facts.pid,
     settings,
-    handOver,
+    plan,
   );
   await writeJournal(facts);
   const standby = context.use(
@@ -109,6 +110,9 @@ export async function migrateTransfer(context: UpdateContext): Promise<void> {
     pid,
     facts.threads,
   );
+  const { commands } = plan.carried;
+  const [lost] = await sendCommands(destination.client, commands);
+  if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   // Once more after the stop: now it costs no downtime if it differs.
   plan.fingerprint.requireUnchanged(await Fingerprint.take(client, "stopped"));
 }

@@ -13,13 +13,16 @@
  */
 
 import type { Json, JsonObject } from "../../qmp/mod.ts";
+import { GIVEN_NODE } from "../vm/block_devices.ts";
 import { asObject, objectsIn, text } from "../vm/reply.ts";
 import { comparedOfDrive, comparedOfNode } from "./settings.ts";
 import { lasting, LastingNames } from "./lasting.ts";
 import { objectsOf, type View } from "./view.ts";
 
-/** The first character of names that QEMU makes up. */
-const AUTOMATIC = "#";
+/** Whether QEMU made a name up, or cprctl did in its place. */
+function isAutomatic(name: string): boolean {
+  return name.startsWith("#") || name.startsWith(GIVEN_NODE);
+}
 
 /** Drives, each with its device, medium and limits. */
 export const drives: View = {
@@ -100,12 +103,12 @@ function namesOf(
   const queue: string[] = [];
   const give = (node: string, name: string) => {
     if (names.has(node) || !byName.has(node)) return;
-    names.set(node, node.startsWith(AUTOMATIC) ? given.give(name) : node);
+    names.set(node, isAutomatic(node) ? given.give(name) : node);
     queue.push(node);
   };
   for (const drive of objectsIn(drives)) give(rootOf(drive), driveName(drive));
   for (const node of byName.keys()) {
-    if (!node.startsWith(AUTOMATIC)) give(node, node);
+    if (!isAutomatic(node)) give(node, node);
   }
   // Grows while it is read: each node gives names to those below it.
   for (const parent of queue) {

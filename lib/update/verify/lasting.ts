@@ -1,11 +1,14 @@
 /** What stays the same when QEMU starts again. */
 
 import { clipped } from "../../inert.ts";
+import { GIVEN_NODE } from "../vm/block_devices.ts";
 import { isObject, type Json } from "../../qmp/mod.ts";
 
 /** Names of block nodes, and places of devices without an id. */
 const MADE_UP: readonly (readonly [RegExp, string])[] = [
   [/#block\d+/g, "#block"],
+  // A node whose name was made up, once it is on a command line.
+  [new RegExp(`${GIVEN_NODE}[\\w.-]+`, "g"), "#block"],
   [/\bdevice\[\d+\]/g, "device[]"],
 ];
 

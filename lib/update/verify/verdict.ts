@@ -94,6 +94,13 @@ const RULES: readonly Rule[] = [
     why: "about the thread that serves the device, statistics, or a recording",
   },
   {
+    kind: /^Device$/,
+    field: /^port$/,
+    holds: ({ before }) => before === '""',
+    verdict: "host-side",
+    why: "a USB device got a port by default, and is given the same one now",
+  },
+  {
     kind:
       /^(Object|Character device|Drive|Block node|Network back end|Memory backend)$/,
     holds: ({ before }) => before === undefined,

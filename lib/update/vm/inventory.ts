@@ -1,8 +1,8 @@
 import {
+  type Executor,
   isObject,
   type Json,
   type JsonObject,
-  type QmpClient,
 } from "../../qmp/mod.ts";
 import { asArray, ifKnown, text } from "./reply.ts";
 
@@ -36,7 +36,7 @@ export class Inventory {
   readonly #deadline = performance.now() + TOTAL_TIMEOUT_MS;
   readonly #answers = new Map<string, Promise<Json>>();
 
-  constructor(private readonly client: QmpClient) {}
+  constructor(private readonly client: Executor) {}
 
   /**
    * Sends a query, or returns the answer of before.

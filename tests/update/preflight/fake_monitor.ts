@@ -10,6 +10,7 @@ import {
   QmpClient,
   QmpServer,
 } from "../../../lib/qmp/mod.ts";
+import { nothingCarried } from "../../../lib/update/carry/carried.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
 import type {
   Check,
@@ -73,6 +74,7 @@ export async function findings(
     const { checks } = await preflight({
       client,
       facts,
+      carried: nothingCarried(facts.argv),
       binary,
       oldArgv: made.argv,
       sandbox: own?.sandbox,

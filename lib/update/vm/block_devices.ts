@@ -17,8 +17,8 @@ import {
   type JsonObject,
   parseJson,
 } from "../../qmp/mod.ts";
-import { text } from "../vm/reply.ts";
-import type { Inventory } from "../vm/inventory.ts";
+import { text } from "./reply.ts";
+import type { Inventory } from "./inventory.ts";
 
 /** A disk or drive, as the monitor reports it. */
 export interface BlockDevice {
@@ -26,6 +26,8 @@ export interface BlockDevice {
   readonly drive: string | undefined;
   /** Id of the device in front of it, or its path if it has none. */
   readonly device: string | undefined;
+  /** What commands call that device; undefined if there is none. */
+  readonly qdev: string | undefined;
   /** Undefined if no medium is inserted. */
   readonly medium: Medium | undefined;
 }
@@ -39,6 +41,12 @@ export interface Medium {
   readonly inserted: JsonObject;
 }
 
+/**
+ * Begins the name that the command line gives to a node whose name QEMU made
+ * up: a device can only refer to a node by name.
+ */
+export const GIVEN_NODE = "cprctl-node-";
+
 /** Every disk and drive of the VM. */
 export async function blockDevices(
   inventory: Inventory,
@@ -46,6 +54,7 @@ export async function blockDevices(
   return (await inventory.list("query-block")).map((entry) => ({
     drive: text(entry["device"]) || undefined,
     device: deviceIn(text(entry["qdev"])),
+    qdev: text(entry["qdev"]) || undefined,
     medium: mediumIn(entry),
   }));
 }

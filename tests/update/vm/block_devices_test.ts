@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fileUnder } from "../../../lib/update/preflight/block_devices.ts";
+import { fileUnder } from "../../../lib/update/vm/block_devices.ts";
 
 Deno.test("the file under formats and filters", () => {
   for (

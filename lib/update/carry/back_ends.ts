@@ -1,0 +1,223 @@
+/**
+ * What devices refer to: objects, character devices and network back ends.
+ *
+ * @module
+ */
+
+import { keysOf, KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
+import type { JsonObject } from "../../qmp/mod.ts";
+import { asObject, ifKnown, text } from "../vm/reply.ts";
+import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
+import { CannotCarry, type CarryWork } from "./work.ts";
+
+const MADE = "made at run time";
+const REMOVED = "removed at run time";
+const SET = "set at run time";
+
+/** Brings -object, -chardev and -netdev up to date. */
+export async function carryBackEnds(work: CarryWork): Promise<void> {
+  await carryObjects(work);
+  await carryCharacterDevices(work);
+  await carryNetworkBackEnds(work);
+}
+
+/** QEMU creates these for other options, and will do so again. */
+export const IMPLIED_OBJECTS = /^monitor-/;
+
+const MEMORY = ["size", "share", "merge", "dump", "reserve"];
+/** What tells an object of each type, besides its id. */
+const OBJECT_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "iothread": [
+    ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
+    ...["aio-max-batch", "thread-pool-min", "thread-pool-max"],
+  ],
+  "throttle-group": ["limits"],
+  "rng-random": ["filename"],
+  "rng-builtin": [],
+  "memory-backend-ram": MEMORY,
+  "memory-backend-shm": MEMORY,
+  "memory-backend-memfd": [...MEMORY, "hugetlb", "hugetlbsize", "seal"],
+  "memory-backend-file": [
+    ...[...MEMORY, "mem-path", "align", "discard-data", "offset"],
+    ...["pmem", "readonly", "rom"],
+  ],
+};
+
+async function carryObjects(work: CarryWork): Promise<void> {
+  const { draft, inventory } = work;
+  const live = await inventory.children("/objects");
+  work.removeGone("object", new Set(live.map(({ name }) => name)), REMOVED);
+  const machine = await inventory.knownProperty("/machine", "memory-backend");
+  for (const { name, path, type } of live) {
+    const argument = work.argument("object", name);
+    if (argument !== undefined) {
+      const before = keysOf(argument);
+      const now = await settingsNow(work, path, type, before);
+      if (String(now) !== String(before)) draft.setValue(argument, now, SET);
+      continue;
+    }
+    if (IMPLIED_OBJECTS.test(type) || machine === path) continue;
+    await work.attempt(name, async () => {
+      const value = await objectArguments(work, path, type);
+      work.add("object", { "qom-type": type, id: name, ...value }, MADE);
+    });
+  }
+}
+
+async function objectArguments(
+  { inventory }: CarryWork,
+  path: string,
+  type: string,
+): Promise<JsonObject> {
+  const keys = OBJECT_KEYS[type];
+  if (keys === undefined) {
+    throw new CannotCarry(
+      type.startsWith("secret")
+        ? "a secret must not be readable on a command line"
+        : `QEMU does not tell what an object of type "${type}" was made with`,
+    );
+  }
+  const given: JsonObject = {};
+  for (const key of keys) {
+    const value = await inventory.knownProperty(path, key);
+    if (value !== undefined) given[key] = value;
+  }
+  if (given["hugetlb"] === false) delete given["hugetlbsize"];
+  const policy = await inventory.knownProperty(path, "policy");
+  if (policy !== undefined && policy !== "default") {
+    const nodes = await inventory.knownProperty(path, "host-nodes");
+    Object.assign(given, { policy, "host-nodes": nodes ?? [] });
+  }
+  return given;
+}
+
+/** Properties of iothreads that qom-set can change. */
+export const POLLING = [
+  ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
+  "aio-max-batch",
+];
+/** The one default that is the same in every version. */
+export const POLLING_DEFAULTS: Readonly<Record<string, number>> = {
+  "poll-max-ns": 32_768,
+};
+/** In seconds, 1 by default; the default of every other limit is none. */
+export const LENGTH = /-max-length$/;
+
+/** The value of an -object with what was set since the start. */
+async function settingsNow(
+  { inventory }: CarryWork,
+  path: string,
+  type: string,
+  before: OptionValue,
+): Promise<OptionValue> {
+  let value = before;
+  if (type === "iothread") {
+    for (const name of POLLING) {
+      const was = value.integer(name) ?? POLLING_DEFAULTS[name];
+      const is = await inventory.knownProperty(path, name);
+      if (was === undefined || typeof is !== "number" || is === was) continue;
+      value = value.with(name, is);
+    }
+  } else if (type === "throttle-group") {
+    const limits = asObject(await inventory.knownProperty(path, "limits"));
+    for (const [name, is] of Object.entries(limits)) {
+      const key = value.has(`x-${name}`) ? `x-${name}` : `limits.${name}`;
+      const was = value.integer(key) ?? (LENGTH.test(name) ? 1 : 0);
+      if (typeof is === "number" && is !== was) value = value.with(key, is);
+    }
+  }
+  return value;
+}
+
+/**
+ * Labels that QEMU gives to back ends of other options than -chardev; those
+ * with a "#" are implicit.
+ */
+export const IMPLIED_CHARDEVS =
+  /^(#.*|(serial|parallel|compat_monitor|vc)\d*(-base)?|gdb|debugcon|qtest|braille)$/;
+/** Ends the label of the back end below a multiplexer. */
+export const BASE = "-base";
+
+async function carryCharacterDevices(work: CarryWork): Promise<void> {
+  const live = await work.inventory.list("query-chardev");
+  const labels = new Set(live.map(({ label }) => text(label) ?? ""));
+  work.removeGone("chardev", labels, REMOVED);
+  for (const { label, filename } of live) {
+    const id = text(label) ?? "";
+    if (
+      IMPLIED_CHARDEVS.test(id) || id.endsWith(BASE) ||
+      work.argument("chardev", id) !== undefined
+    ) continue;
+    await work.attempt(id, async () => {
+      const value = await chardevArguments(work, id, text(filename) ?? "");
+      work.addText("chardev", String(value), MADE);
+    });
+  }
+}
+
+/** -chardev takes no JSON: what has a meaning in its syntax is not carried. */
+const PLAIN = /^[\w./@+-]+$/;
+
+async function chardevArguments(
+  { inventory }: CarryWork,
+  id: string,
+  filename: string,
+): Promise<OptionValue> {
+  if (!PLAIN.test(id)) throw new CannotCarry("its id is unusual");
+  if (filename === "null") {
+    return KeyvalText.parse("null", "backend").with("id", id);
+  }
+  const address = await inventory.knownProperty(`/chardevs/${id}`, "addr");
+  const { type, path } = asObject(address);
+  const isPlainServer = /^(disconnected:)?unix:[^,]*,server=on( <-> .*)?$/
+    .test(filename);
+  if (
+    isPlainServer && type === "unix" && typeof path === "string" &&
+    PLAIN.test(path)
+  ) {
+    return KeyvalText.parse("socket", "backend").with("id", id)
+      .with("path", path).with("server", true).with("wait", false);
+  }
+  throw new CannotCarry("QEMU does not tell what it was made with");
+}
+
+async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
+  const lines = await ifKnown(work.inventory.human("info network"));
+  if (lines === undefined) return;
+  const live = backEndsIn(lines);
+  work.removeGone("netdev", new Set(live.map(({ name }) => name)), REMOVED);
+  const others = new Set(
+    work.draft.of("nic", "net").flatMap((it) => {
+      const value = keysOf(it);
+      return [value.get("id"), value.get("name")];
+    }),
+  );
+  for (const backEnd of live) {
+    const { name } = backEnd;
+    if (name.startsWith("#") || others.has(name)) continue;
+    if (work.argument("netdev", name) !== undefined) continue;
+    await work.attempt(name, () => {
+      work.add("netdev", netdevArguments(backEnd), MADE);
+      work.unknown.push(
+        `options of network back end "${name}" other than its type`,
+      );
+    });
+  }
+}
+
+const DEFAULT_NET = "10.0.2.0";
+
+function netdevArguments({ name, facts }: BackEnd): JsonObject {
+  const type = facts.get("type");
+  if (type !== "user") {
+    throw new CannotCarry(
+      `QEMU does not tell what a network back end of type "${type}" was ` +
+        "made with",
+    );
+  }
+  if (facts.get("net") !== DEFAULT_NET) {
+    throw new CannotCarry("QEMU does not tell the mask of its network");
+  }
+  const restrict = facts.get("restrict") === "on";
+  return { type, id: name, ...restrict ? { restrict } : {} };
+}

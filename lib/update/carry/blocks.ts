@@ -1,0 +1,336 @@
+/**
+ * Block nodes and media: -blockdev, -drive, and the drive= of each -device.
+ *
+ * ```
+ * at the start            after blockdev-snapshot         on the next command line
+ *
+ * vd0 ─▶ base (qcow2)     vd0 ─▶ over ─▶ base             -blockdev base, -blockdev over,
+ *                                                         -device …,id=vd0,drive=over
+ * ```
+ *
+ * The files are opened by the VM's program alone, with the rights that it has.
+ *
+ * @module
+ */
+
+import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+} from "../../qmp/mod.ts";
+import {
+  type BlockDevice,
+  blockDevices,
+  blockNodes,
+  fileUnder,
+  GIVEN_NODE,
+} from "../vm/block_devices.ts";
+import { asObject, objectsIn, text } from "../vm/reply.ts";
+import { namesNode } from "./devices.ts";
+import { CannotCarry, type CarryWork } from "./work.ts";
+
+const ADDED = "added at run time";
+const REMOVED = "removed at run time";
+const ON_TOP = "the image that is used now";
+const EMPTY = "no medium is inserted";
+
+/** The first character of names that QEMU generates at each start. */
+const GENERATED = "#";
+
+/** Drivers of nodes that are on a file of the host. */
+const ON_FILES = ["file", "host_device", "host_cdrom"];
+/** Formats whose options QEMU reports, or that need none. */
+const FORMATS = ["raw", "qcow2", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc"];
+const WITHOUT_FILE = ["null-co", "null-aio"];
+
+/**
+ * Brings the options of disks up to date.
+ *
+ * @returns names on the command line of nodes that had a generated one
+ */
+export async function carryBlocks(
+  work: CarryWork,
+): Promise<ReadonlyMap<string, string>> {
+  const nodes = new Map(
+    (await blockNodes(work.inventory)).map((node) =>
+      [text(node["node-name"]) ?? "", node] as const
+    ),
+  );
+  const devices = await blockDevices(work.inventory);
+  const blocks = new Blocks(work, nodes);
+  work.removeGone("blockdev", new Set(nodes.keys()), REMOVED, "node-name");
+  for (const name of nodes.keys()) {
+    if (!name.startsWith(GENERATED)) await blocks.carry(name);
+  }
+  for (const device of devices) {
+    if (device.drive !== undefined) await carryDrive(work, device, nodes);
+    else await blocks.carryMedium(device);
+  }
+  work.removeGone(
+    "drive",
+    new Set(devices.map(({ drive }) => drive ?? "")),
+    REMOVED,
+  );
+  return blocks.names;
+}
+
+type LiveNodes = ReadonlyMap<string, JsonObject>;
+
+class Blocks {
+  /** Names of nodes that had a generated one. */
+  readonly names = new Map<string, string>();
+  /** Nodes that are being described: none is below itself. */
+  readonly #begun = new Set<string>();
+
+  constructor(
+    private readonly work: CarryWork,
+    private readonly nodes: LiveNodes,
+  ) {}
+
+  /** Adds a node, after those below it, unless the command line has it. */
+  async carry(live: string, name = live): Promise<void> {
+    if (this.#isThere(name) || this.#begun.has(live)) return;
+    this.#begun.add(live);
+    await this.work.attempt(name, async () => {
+      const described = await this.#describe(live, []);
+      this.work.add("blockdev", { ...described, "node-name": name }, ADDED);
+      if (live !== name) this.names.set(live, name);
+      if (described["discard"] === undefined && !described["read-only"]) {
+        this.work.unknown.push(`discard= of block node "${name}"`);
+      }
+    });
+  }
+
+  /** Gives the -device of a drive its present node. */
+  async carryMedium({ device, medium }: BlockDevice): Promise<void> {
+    const { draft } = this.work;
+    const argument = device === undefined
+      ? undefined
+      : this.work.argument("device", device);
+    if (medium !== undefined && device !== undefined) {
+      const { node } = medium;
+      if (node.startsWith(GENERATED)) {
+        await this.carry(node, GIVEN_NODE + device);
+      }
+    }
+    if (argument === undefined) return;
+    const value = keysOf(argument);
+    if (medium === undefined) {
+      if (value.has("drive")) {
+        draft.setValue(argument, value.without("drive"), EMPTY);
+      }
+      return;
+    }
+    const node = this.names.get(medium.node) ?? medium.node;
+    if (value.get("drive") === node || !this.#isThere(node)) return;
+    draft.setValue(argument, value.with("drive", node), ON_TOP);
+  }
+
+  #isThere(name: string): boolean {
+    return this.work.draft.of("blockdev", "drive")
+      .some((it) => namesNode(it, name));
+  }
+
+  /** A node, with those below it that have no name of their own. */
+  async #describe(name: string, above: readonly string[]): Promise<JsonObject> {
+    const node = this.nodes.get(name);
+    if (node === undefined || above.includes(name)) {
+      throw new CannotCarry("QEMU does not tell what is below it");
+    }
+    const driver = text(node["drv"]) ?? "";
+    const isFormat = FORMATS.includes(driver);
+    if (![...ON_FILES, ...WITHOUT_FILE].includes(driver) && !isFormat) {
+      throw new CannotCarry(
+        `QEMU does not tell how a node with driver "${driver}" was made`,
+      );
+    }
+    if (node["encrypted"] === true) throw new CannotCarry("it is encrypted");
+    const { direct, "no-flush": noFlush } = asObject(node["cache"]);
+    const zeroes = node["detect_zeroes"] ?? "off";
+    const discard = zeroes === "unmap" ? "unmap" : this.#discardBelow(name);
+    return {
+      ...ownOptions(node),
+      driver,
+      "read-only": node["ro"] === true,
+      "cache": { direct: direct === true, "no-flush": noFlush === true },
+      ...zeroes === "off" ? {} : { "detect-zeroes": zeroes },
+      ...discard === undefined ? {} : { discard },
+      ...isFormat ? await this.#childrenOf(node, [...above, name]) : {},
+    };
+  }
+
+  async #childrenOf(
+    node: JsonObject,
+    above: readonly string[],
+  ): Promise<JsonObject> {
+    if (node["children"] === undefined) {
+      throw new CannotCarry("this QEMU does not tell what is below it");
+    }
+    const below: JsonObject = {};
+    for (const child of objectsIn(node["children"])) {
+      const role = text(child["child"]) ?? "";
+      const name = text(child["node-name"]) ?? "";
+      if (role !== "file" && role !== "backing") {
+        throw new CannotCarry(`it has a "${role}"`);
+      }
+      if (name.startsWith(GENERATED)) {
+        below[role] = await this.#describe(name, above);
+        continue;
+      }
+      await this.carry(name);
+      if (!this.#isThere(name)) {
+        throw new CannotCarry(`block node "${name}" cannot be carried`);
+      }
+      below[role] = name;
+    }
+    // Otherwise QEMU would open what the image names.
+    const hasHeader = node["drv"] !== "raw";
+    return hasHeader ? { "backing": null, ...below } : below;
+  }
+
+  /** How the node below that is on the command line discards. */
+  #discardBelow(name: string): string | undefined {
+    const seen = new Set<string>();
+    for (let at: string | undefined = name; at !== undefined;) {
+      if (seen.has(at)) return undefined;
+      seen.add(at);
+      const there = this.work.draft.of("blockdev")
+        .find((it) => keysOf(it).get("node-name") === at);
+      if (there !== undefined) return keysOf(there).get("discard") ?? "ignore";
+      const children = objectsIn(this.nodes.get(at)?.["children"]);
+      at = text(
+        children.find((it) => it["child"] === "backing")?.["node-name"],
+      );
+    }
+    return undefined;
+  }
+}
+
+/** The options of one node that QEMU reports, without those below it. */
+function ownOptions(node: JsonObject): JsonObject {
+  const driver = text(node["drv"]) ?? "";
+  const name = text(node["file"]) ?? "";
+  if (!name.startsWith("json:")) {
+    if (ON_FILES.includes(driver)) return { filename: absolute(name) };
+    return {};
+  }
+  let options: Json;
+  try {
+    options = parseJson(name.slice("json:".length));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CannotCarry("the name of its image is too long for QEMU");
+  }
+  if (!isObject(options) || options["driver"] !== driver) {
+    throw new CannotCarry("QEMU does not tell how it was made");
+  }
+  const own = Object.entries(options).filter(([, value]) =>
+    typeof value !== "object"
+  );
+  const { filename } = options;
+  if (ON_FILES.includes(driver)) absolute(text(filename) ?? "");
+  return Object.fromEntries(own);
+}
+
+/** What begins otherwise may be relative, or have a protocol. */
+function absolute(name: string): string {
+  if (name.startsWith("/") && !name.startsWith("/dev/fdset/")) return name;
+  throw new CannotCarry(`its file has no absolute name: "${name}"`);
+}
+
+/** Keys with which QEMU looks for the image; with others it is not changed. */
+const OF_IMAGE = ["file", "format"];
+const KEPT = [
+  ...["if", "id", "media", "index", "bus", "unit", "cache", "aio", "discard"],
+  ...["werror", "rerror", "read-only", "readonly", "detect-zeroes"],
+  ...["copy-on-read", "serial", "auto-read-only", "node-name"],
+];
+/** Limits do not matter for the image. */
+const LIMIT = /^(throttling\.|bps|iops)/;
+
+/** Gives a -drive its present image. */
+async function carryDrive(
+  work: CarryWork,
+  { drive = "", medium }: BlockDevice,
+  nodes: LiveNodes,
+): Promise<void> {
+  const argument = work.argument("drive", drive);
+  if (argument === undefined) return; // the check "disk-images" reports it
+  const value = keysOf(argument);
+  const named = fileUnder(value.get("file") ?? "") ?? "";
+  if ((medium?.file ?? "") === named) return;
+  await work.attempt(drive, () => {
+    requirePlain(value);
+    if (medium === undefined) {
+      const empty = OF_IMAGE.reduce((it, key) => it.without(key), value);
+      work.draft.setValue(argument, empty, EMPTY);
+    } else setImage(work, argument, nodes, medium.node);
+  });
+}
+
+function setImage(
+  { draft }: CarryWork,
+  argument: Argument,
+  nodes: LiveNodes,
+  name: string,
+): void {
+  const node = nodes.get(name);
+  if (node === undefined) throw new CannotCarry("QEMU does not tell its node");
+  requireOpensAlike(node, nodes);
+  let value = keysOf(argument)
+    .with("file", absolute(text(node["file"]) ?? ""))
+    .with("format", text(node["drv"]) ?? "");
+  if (!name.startsWith(GENERATED)) value = value.with("node-name", name);
+  else value = value.without("node-name");
+  const isReadOnly = node["ro"] === true;
+  const wasReadOnly = value.get("media") === "cdrom" ||
+    (value.boolean("read-only") ?? value.boolean("readonly")) === true;
+  if (isReadOnly !== wasReadOnly) {
+    value = value.without("readonly").with("read-only", isReadOnly);
+  }
+  draft.setValue(argument, value, ON_TOP);
+}
+
+function requirePlain(value: OptionValue): void {
+  const key = value.entries.map(({ key }) => key)
+    .find((it) =>
+      !OF_IMAGE.includes(it) && !KEPT.includes(it) && !LIMIT.test(it)
+    );
+  if (key === undefined) return;
+  throw new CannotCarry(`"${key}" may belong to the image that it had`);
+}
+
+/** The image and those that its header names are the nodes that are in use. */
+function requireOpensAlike(root: JsonObject, nodes: LiveNodes): void {
+  for (let node = root, depth = 0;; depth++) {
+    if (depth > nodes.size || !FORMATS.includes(text(node["drv"]) ?? "")) {
+      throw new CannotCarry("QEMU does not tell how it was made");
+    }
+    const child = (role: string) => {
+      const found = objectsIn(node["children"])
+        .find((it) => it["child"] === role);
+      return nodes.get(text(found?.["node-name"]) ?? "");
+    };
+    const file = child("file");
+    if (file === undefined || !ON_FILES.includes(text(file["drv"]) ?? "")) {
+      throw new CannotCarry("its image is no file");
+    }
+    const image = asObject(node["image"]);
+    const backing = child("backing");
+    const written = text(image["full-backing-filename"]) ??
+      text(image["backing-filename"]);
+    if (backing === undefined && written === undefined) return;
+    if (
+      backing === undefined || written === undefined ||
+      fileUnder(written) !== fileUnder(text(backing["file"]) ?? "") ||
+      image["backing-filename-format"] !== backing["drv"]
+    ) {
+      throw new CannotCarry(
+        "the backing file in its header is not the one in use",
+      );
+    }
+    node = backing;
+  }
+}

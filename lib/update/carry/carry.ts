@@ -1,0 +1,54 @@
+/**
+ * Carries over what was changed in a VM at run time, so that the next program
+ * has the same VM: by arguments where they can say it, else by commands that
+ * are sent before the state is loaded. Whatever is left is refused by the check
+ * of its kind, which compares the VM with the command line that is made here.
+ *
+ * @module
+ */
+
+import { CmdlineError } from "../../cmdline/mod.ts";
+import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
+import { CommandLine, firstOption } from "../command/command_line.ts";
+import { CommandDraft } from "../command/draft.ts";
+import type { Facts } from "../vm/facts.ts";
+import { Inventory, UnlikelyAnswerError } from "../vm/inventory.ts";
+import { carryBackEnds } from "./back_ends.ts";
+import { carryBlocks } from "./blocks.ts";
+import { type Carried, nothingCarried } from "./carried.ts";
+import { carryDevices } from "./devices.ts";
+import { carryLimits } from "./limits.ts";
+import { CarryWork } from "./work.ts";
+
+/** Compares the VM with its command line, and brings that up to date. */
+export async function carryOver(
+  client: Executor,
+  { argv, program }: Pick<Facts, "argv" | "program">,
+): Promise<Carried> {
+  if (program !== "QEMU") return nothingCarried(argv);
+  const first = firstOption(program, argv);
+  try {
+    const running = CommandLine.parse(program, argv);
+    // Part of the VM would come from a file that is not read.
+    if (running.has("readconfig")) return nothingCarried(argv);
+    const draft = new CommandDraft(argv.slice(first));
+    const work = new CarryWork(draft, new Inventory(client));
+    await carryBackEnds(work);
+    const nodes = await carryBlocks(work);
+    await carryDevices(work, nodes);
+    await carryLimits(work, running);
+    const { commands, devices, obstacles, unknown } = work;
+    return {
+      argv: [...argv.slice(0, first), ...draft.words],
+      changes: draft.changes,
+      ...{ commands, devices, nodes, obstacles, unknown },
+    };
+  } catch (error) {
+    // The checks ask the same, and say what is wrong.
+    if (
+      error instanceof CmdlineError || error instanceof QmpCommandError ||
+      error instanceof UnlikelyAnswerError
+    ) return nothingCarried(argv);
+    throw error;
+  }
+}

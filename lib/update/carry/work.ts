@@ -1,0 +1,88 @@
+/** What the parts of the carrying share. @module */
+
+import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
+import { type JsonObject, stringifyJson } from "../../qmp/mod.ts";
+import type { CommandDraft } from "../command/draft.ts";
+import type { Inventory } from "../vm/inventory.ts";
+import type { CarriedCommand } from "./carried.ts";
+
+/** Longer words, or more of them, come from no VM that people run. */
+const MAX_WORD = 64 * 1024;
+const MAX_WORDS = 512;
+
+/** In JSON, what QEMU does not read: NUL, and halves of characters. */
+const NO_TEXT = /\\u(0000|d[89a-f]..)/i;
+
+/** Something that was changed at run time cannot be given to a program. */
+export class CannotCarry extends Error {
+  override readonly name = "CannotCarry";
+}
+
+function noArgument(): CannotCarry {
+  return new CannotCarry("it has a value that is no argument");
+}
+
+/** The command line while it is brought up to date with the VM. */
+export class CarryWork {
+  readonly commands: CarriedCommand[] = [];
+  readonly devices = new Set<string>();
+  readonly obstacles = new Map<string, string>();
+  readonly unknown: string[] = [];
+  readonly #values = new WeakMap<Argument, OptionValue>();
+  #added = 0;
+
+  constructor(readonly draft: CommandDraft, readonly inventory: Inventory) {}
+
+  /** Adds an option in JSON: no name in it can have a meaning of its own. */
+  add(option: string, value: JsonObject, why: string): void {
+    const text = stringifyJson(value);
+    if (NO_TEXT.test(text)) throw noArgument();
+    this.addText(option, text, why);
+  }
+
+  /** Adds an option as QEMU writes it where it takes no JSON. */
+  addText(option: string, value: string, why: string): void {
+    if (!value.isWellFormed() || value.length > MAX_WORD) {
+      throw noArgument();
+    }
+    if (++this.#added > MAX_WORDS) {
+      throw new CannotCarry("more was added than a VM can have");
+    }
+    this.draft.append([`-${option}`, value], why);
+  }
+
+  /** The keys of an argument, parsed once. */
+  valueOf(argument: Argument): OptionValue {
+    return this.#values.getOrInsertComputed(argument, () => keysOf(argument));
+  }
+
+  /** The only argument of an option with this id. */
+  argument(option: string, id: string, key = "id"): Argument | undefined {
+    return this.draft.of(option).find((it) => this.valueOf(it).get(key) === id);
+  }
+
+  /** Removes the arguments whose ids the VM no longer has. */
+  removeGone(
+    option: string,
+    present: ReadonlySet<string>,
+    why: string,
+    key = "id",
+  ): void {
+    for (const argument of this.draft.of(option)) {
+      const id = keysOf(argument).get(key);
+      if (id !== undefined && !present.has(id)) {
+        this.draft.remove(argument, why);
+      }
+    }
+  }
+
+  /** Does one thing; if it cannot be carried, a check refuses it by name. */
+  async attempt(id: string, work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof CannotCarry)) throw error;
+      this.obstacles.set(id, error.message);
+    }
+  }
+}

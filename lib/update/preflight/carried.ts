@@ -1,0 +1,24 @@
+import { joined, ok, type PreflightCheck, quoted, warn } from "./check.ts";
+
+/** Says how what was changed at run time is carried over. */
+export const carriedOver: PreflightCheck = {
+  id: "carried-over",
+  run({ carried: { changes, commands, unknown } }) {
+    const ways = [
+      ...changes.length === 0 ? [] : [`${changes.length} by arguments`],
+      ...commands.map(({ execute, arguments: { id, device } }) =>
+        `${execute} of ${quoted(id ?? device)}`
+      ),
+    ];
+    const detail = ways.length === 0
+      ? "nothing was changed at run time that has to be carried over"
+      : `changes at run time are carried over: ${joined(ways)}`;
+    return unknown.length === 0 ? ok(detail) : warn(
+      `QEMU does not report these, so that they take their defaults: ${
+        joined(unknown)
+      }`,
+      "Leave it if they were not set, else restart the VM with them on its " +
+        "command line",
+    );
+  },
+};

@@ -1,0 +1,312 @@
+/**
+ * A VM that lived: what was changed at run time is there after an update, after
+ * one back, and after a rollback.
+ */
+
+import { assertEquals } from "@std/assert";
+import { isObject, type Json, type JsonObject } from "../../lib/qmp/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
+import { makeImage } from "./disk_image.ts";
+import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
+
+const builds = await qemuBuilds();
+const PATIENCE_MS = 20_000;
+const SIZE = 4 << 20;
+
+/** One way to change a VM, and how to see that it is as it was. */
+interface Life {
+  readonly name: string;
+  readonly extra: readonly string[];
+  readonly changes: (folder: string) => readonly [string, JsonObject][];
+  /** Devices whose properties are compared. */
+  readonly devices?: readonly string[];
+  /** What was unplugged. */
+  readonly gone?: string;
+}
+
+const PORTS = [0, 1, 2, 3].flatMap((port) => [
+  ...["-device", `pcie-root-port,id=root${port},chassis=${port + 1}`],
+]);
+
+function empty(name: string): [string, JsonObject] {
+  return ["blockdev-add", {
+    driver: "null-co",
+    "node-name": name,
+    size: SIZE,
+  }];
+}
+
+const at = (id: string) => `/machine/peripheral/${id}/virtio-backend`;
+const NO_LIMITS = { bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
+
+const LIVES: readonly Life[] = [
+  {
+    name: "devices of every bus were plugged in",
+    extra: [
+      ...PORTS,
+      ...["-device", "qemu-xhci,id=usb", "-device", "virtio-serial-pci,id=ser"],
+      ...["-device", "usb-hub,bus=usb.0,port=1", "-netdev", "user,id=net0"],
+    ],
+    changes: (folder) => [
+      ...["disk0", "disk1", "disk2", "disk3"].map(empty),
+      ["object-add", { "qom-type": "iothread", id: "io0", "poll-max-ns": 5 }],
+      ["object-add", {
+        "qom-type": "rng-random",
+        id: "entropy",
+        filename: "/dev/urandom",
+      }],
+      ["netdev_add", { type: "user", id: "net1" }],
+      ["chardev-add", {
+        id: "agent",
+        backend: {
+          type: "socket",
+          data: {
+            addr: { type: "unix", data: { path: `${folder}/agent` } },
+            server: true,
+            wait: false,
+          },
+        },
+      }],
+      ["device_add", {
+        driver: "virtio-blk-pci",
+        id: "blk",
+        bus: "root0",
+        drive: "disk0",
+        serial: `a "serial", 1`,
+        iothread: "io0",
+      }],
+      ["device_add", { driver: "virtio-scsi-pci", id: "scsi", bus: "root1" }],
+      ["device_add", {
+        driver: "scsi-hd",
+        id: "hd",
+        bus: "scsi.0",
+        lun: 3,
+        drive: "disk1",
+      }],
+      ["device_add", {
+        driver: "nvme",
+        id: "nvme",
+        bus: "root2",
+        drive: "disk2",
+        serial: "n",
+      }],
+      ["device_add", {
+        driver: "virtio-net-pci",
+        id: "nic",
+        bus: "root3",
+        netdev: "net1",
+        mac: "52:54:00:00:00:09",
+      }],
+      ["device_add", { driver: "usb-tablet", id: "tablet", bus: "usb.0" }],
+      ["device_add", { driver: "usb-storage", id: "stick", drive: "disk3" }],
+      ["device_add", {
+        driver: "virtserialport",
+        id: "port",
+        bus: "ser.0",
+        chardev: "agent",
+        name: "org.example",
+      }],
+    ],
+    devices: ["blk", "scsi", "hd", "nvme", "nic", "tablet", "stick", "port"],
+  },
+  {
+    name: "a vCPU and memory were plugged in",
+    extra: ["-m", "64M,slots=2,maxmem=1G", "-smp", "1,maxcpus=2"],
+    changes: () => [
+      ["device_add", {
+        driver: "qemu64-x86_64-cpu",
+        id: "cpu1",
+        "socket-id": 0,
+        "core-id": 1,
+        "thread-id": 0,
+      }],
+      ["object-add", {
+        "qom-type": "memory-backend-memfd",
+        id: "mem1",
+        size: 128 << 20,
+        share: true,
+      }],
+      ["device_add", { driver: "pc-dimm", id: "dimm1", memdev: "mem1" }],
+    ],
+    devices: ["dimm1"],
+  },
+  {
+    name: "a device before others was unplugged",
+    extra: [
+      ...["-device", "qemu-xhci,id=usb", "-device", "usb-tablet,id=gone"],
+      ...["-device", "usb-kbd,id=kept"],
+    ],
+    changes: () => [["device_del", { id: "gone" }]],
+    devices: ["kept"],
+    gone: "gone",
+  },
+  {
+    name: "images, media and limits were changed",
+    extra: [
+      ...["-device", "virtio-scsi-pci,id=scsi"],
+      ...["-drive", "if=none,id=drive,file=a.qcow2,format=qcow2"],
+      ...["-device", "virtio-blk-pci,id=vda,drive=drive"],
+      "-blockdev",
+      JSON.stringify({
+        driver: "qcow2",
+        "node-name": "store",
+        discard: "unmap",
+        file: { driver: "file", filename: "b.qcow2" },
+      }),
+      ...["-device", "virtio-blk-pci,id=vdb,drive=store"],
+      ...["-drive", "if=none,id=cd,media=cdrom,format=raw,file=c.raw"],
+      ...["-device", "scsi-cd,id=tray1,drive=cd"],
+      ...["-device", "scsi-cd,id=tray2"],
+      ...["-drive", "if=none,id=cd3,media=cdrom,format=raw,file=c.raw"],
+      ...["-device", "scsi-cd,id=tray3,drive=cd3"],
+    ],
+    changes: (folder) => [
+      ["blockdev-snapshot-sync", {
+        device: "drive",
+        "snapshot-file": `${folder}/over, a.qcow2`,
+      }],
+      ["blockdev-snapshot-sync", {
+        "node-name": "store",
+        "snapshot-file": `${folder}/over-b.qcow2`,
+        "snapshot-node-name": "over",
+      }],
+      ...["tray1", "tray2"].map((id): [string, JsonObject] => [
+        "blockdev-change-medium",
+        { id, filename: `${folder}/d.raw`, format: "raw" },
+      ]),
+      ["eject", { id: "tray3", force: true }],
+      ["block_set_io_throttle", {
+        id: at("vda"),
+        bps: 1_000_000,
+        iops: 0,
+        ...NO_LIMITS,
+      }],
+      ["block_set_io_throttle", {
+        id: at("vdb"),
+        bps: 0,
+        iops: 77,
+        iops_max: 100,
+        ...NO_LIMITS,
+      }],
+    ],
+  },
+];
+
+async function live({ extra, changes, gone }: Life): Promise<VirtualMachine> {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-images-" });
+  for (const name of ["a.qcow2", "b.qcow2", "c.raw", "d.raw"]) {
+    await makeImage(builds.old, `${folder}/${name}`);
+  }
+  const vm = await VirtualMachine.boot(
+    builds.old,
+    {
+      ...PLAIN,
+      extra: extra.map((word) =>
+        word.replace(/(file=|"filename":")/, `$1${folder}/`)
+      ),
+    },
+    "tcg",
+  );
+  for (const [command, given] of changes(folder)) {
+    await vm.command(command, given);
+  }
+  if (gone !== undefined) {
+    await until(`${gone} is unplugged`, PATIENCE_MS, async () => {
+      const devices = await vm.command("qom-list", {
+        path: "/machine/peripheral",
+      });
+      return !JSON.stringify(devices).includes(`"${gone}"`);
+    });
+  }
+  return vm;
+}
+
+/** The names that QEMU makes differ at each start. */
+const MADE = new Set(["node-name", "children", "qdev", "cache", "hotplugged"]);
+/** What is not known before, and is given afterwards. */
+const GIVEN = new Set(["port"]);
+
+function withoutMade(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutMade);
+  if (!isObject(value)) return typeof value === "bigint" ? `${value}` : value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([key]) => !MADE.has(key))
+      .map(([key, inner]) => [key, withoutMade(inner)]),
+  );
+}
+
+/** What a person can see of what was changed. */
+async function seen(vm: VirtualMachine, devices: readonly string[] = []) {
+  await using qmp = await vm.monitor();
+  const properties: Record<string, Json> = {};
+  for (const id of devices) {
+    const path = `/machine/peripheral/${id}`;
+    const list = await qmp.execute("qom-list", { path });
+    for (const property of Array.isArray(list) ? list : []) {
+      const { name, type } = property as { name: string; type: string };
+      if (type.startsWith("child<") || MADE.has(name) || GIVEN.has(name)) {
+        continue;
+      }
+      properties[`${id}.${name}`] = withoutMade(
+        await qmp.execute("qom-get", { path, property: name }),
+      );
+    }
+  }
+  const human = (line: string) =>
+    qmp.execute("human-monitor-command", { "command-line": line });
+  const asked = async (command: string) =>
+    withoutMade(await qmp.execute(command));
+  return {
+    properties,
+    usb: String(await human("info usb")).split("\n").toSorted(),
+    network: await human("info network"),
+    drives: await asked("query-block"),
+    memory: await asked("query-memory-devices"),
+    iothreads: (await asked("query-iothreads") as JsonObject[])
+      .map((it) => ({ ...it, "thread-id": 0 })),
+    cpus: (await asked("query-cpus-fast") as JsonObject[])
+      .map((it) => ({ ...it, "thread-id": 0 })),
+  };
+}
+
+for (const life of LIVES) {
+  Deno.test(`a VM is the same after updates and a rollback: ${life.name}`, async () => {
+    await using _base = await Base.make();
+    await using vm = await live(life);
+    const before = await seen(vm, life.devices);
+    await move(vm, builds.new);
+    assertEquals(await seen(vm, life.devices), before);
+    // There is nothing left that was changed at run time, but for limits.
+    const argv = await argvOf(vm);
+    await move(vm, builds.old);
+    assertEquals(await seen(vm, life.devices), before);
+    assertEquals((await argvOf(vm)).slice(1), argv.slice(1));
+    await moveAndReturn(vm, builds.new);
+    assertEquals(await seen(vm, life.devices), before);
+  });
+}
+
+Deno.test("a VM that was changed goes back at once if the new program dies", async () => {
+  await using _base = await Base.make();
+  const [life] = LIVES;
+  if (life === undefined) throw new Error("There is no life");
+  await using vm = await live(life);
+  const before = await seen(vm, life.devices);
+  await moveAndReturn(vm, builds.new);
+  assertEquals(await seen(vm, life.devices), before);
+});
+
+Deno.test("what cannot be carried over is refused by name", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
+  await vm.command("object-add", {
+    "qom-type": "secret",
+    id: "key",
+    data: "a",
+  });
+  const report = await tryToMove(vm, builds.new);
+  assertEquals(report.outcome, "refused");
+  assertEquals(report.error?.code, "objects");
+});

@@ -1,0 +1,285 @@
+import { assertEquals } from "@std/assert";
+import {
+  type Executor,
+  type Json,
+  type JsonObject,
+  QmpCommandError,
+} from "../../../lib/qmp/mod.ts";
+import { carryOver } from "../../../lib/update/carry/carry.ts";
+import { sendCommands } from "../../../lib/update/carry/send.ts";
+
+const PROGRAM = "/usr/bin/qemu-system-x86_64";
+
+type Answer = Json | ((args: JsonObject) => Json | undefined);
+
+/** A monitor that refuses what it has no answer for. */
+function monitor(answers: Readonly<Record<string, Answer>>): Executor {
+  return {
+    execute: (command, args = {}) => {
+      const answer = answers[command];
+      const reply = typeof answer === "function" ? answer(args) : answer;
+      return reply === undefined
+        ? Promise.reject(
+          new QmpCommandError(command, "GenericError", "no"),
+        )
+        : Promise.resolve(reply);
+    },
+  };
+}
+
+/** What is known of a VM by QOM path. */
+type Objects = Readonly<Record<string, JsonObject>>;
+
+/** A VM with these objects; a child is a path below another. */
+function vm(objects: Objects, more: Readonly<Record<string, Answer>> = {}) {
+  const all: Objects = { "/objects": {}, "/machine": {}, ...objects };
+  return monitor({
+    "query-chardev": [],
+    "query-named-block-nodes": [],
+    "query-block": [],
+    "human-monitor-command": "",
+    "qom-list": ({ path }) =>
+      Object.entries(all).flatMap(([child, { type }]) => {
+        const end = child.lastIndexOf("/");
+        return child.slice(0, end) === path
+          ? [{ name: child.slice(end + 1), type: `child<${type}>` }]
+          : [];
+      }),
+    "qom-get": ({ path, property }) => all[String(path)]?.[String(property)],
+    "device-list-properties": [],
+    ...more,
+  });
+}
+
+async function carried(client: Executor, ...words: string[]) {
+  const result = await carryOver(client, {
+    argv: [PROGRAM, ...words],
+    program: "QEMU",
+  });
+  return { ...result, words: result.argv.slice(1) };
+}
+
+function disk(id: string, more: JsonObject = {}): Objects {
+  return {
+    [`/machine/peripheral/${id}`]: {
+      type: "virtio-blk-pci",
+      hotplugged: true,
+      parent_bus: "/machine/peripheral/root/root",
+      addr: 0x11,
+      ...more,
+    },
+  };
+}
+
+const PROPERTIES: Json = [
+  { name: "addr", type: "str", "default-value": -1 },
+  { name: "serial", type: "str" },
+  { name: "drive", type: "str" },
+  { name: "bootindex", type: "int32" },
+  { name: "size", type: "uint64" },
+  { name: "queue-size", type: "uint16", "default-value": 256 },
+  { name: "iothread", type: "link<iothread>" },
+  { name: "virtio-backend", type: "child<virtio-blk-device>" },
+];
+
+Deno.test("nothing was changed", async () => {
+  const { words, changes, commands } = await carried(vm({}), "-m", "1G");
+  assertEquals([words, changes, commands], [["-m", "1G"], [], []]);
+});
+
+Deno.test("a device is what differs from the defaults of its type", async () => {
+  const client = vm(
+    disk("late", {
+      ...{ serial: `,"x"=1`, bootindex: -1, size: 7, "queue-size": 128 },
+      ...{ iothread: "/machine/unattached/io", "virtio-backend": "/x" },
+    }),
+    { "device-list-properties": PROPERTIES },
+  );
+  const { words, devices } = await carried(client);
+  assertEquals(words[0], "-device");
+  assertEquals(JSON.parse(words[1] ?? ""), {
+    ...{ driver: "virtio-blk-pci", id: "late", bus: "root", addr: "2.1" },
+    ...{ serial: `,"x"=1`, "queue-size": 128 },
+  });
+  assertEquals([...devices], ["/machine/peripheral/late"]);
+});
+
+Deno.test("the owner of a bus comes before the device on it", async () => {
+  const client = vm({
+    ...disk("a", { parent_bus: "/machine/peripheral/b/b.0" }),
+    ...disk("b"),
+  });
+  const { words } = await carried(client);
+  const ids = words.filter((word) => word !== "-device")
+    .map((word) => JSON.parse(word).id);
+  assertEquals(ids, ["b", "a"]);
+});
+
+Deno.test("buses that are below each other end the search", async () => {
+  const client = vm({
+    ...disk("a", { parent_bus: "/machine/peripheral/b/b.0" }),
+    ...disk("b", { parent_bus: "/machine/peripheral/a/a.0" }),
+  });
+  assertEquals((await carried(client)).devices.size, 2);
+});
+
+Deno.test("a device is left when what it needs is not carried over", async () => {
+  const cases: readonly [JsonObject, string][] = [
+    [{ drive: "gone" }, `block node "gone" cannot be carried`],
+    [{ iothread: "/objects/gone" }, `object "gone" cannot be carried`],
+    [{ serial: "\ud800" }, "it has a value that is no argument"],
+  ];
+  for (const [more, why] of cases) {
+    const client = vm(disk("late", more), {
+      "device-list-properties": PROPERTIES,
+    });
+    const { words, devices, obstacles } = await carried(client);
+    assertEquals([words, devices.size], [[], 0]);
+    assertEquals(obstacles.get("/machine/peripheral/late"), why);
+  }
+});
+
+Deno.test("the devices after one that was unplugged keep their places", async () => {
+  const client = vm({
+    ...disk("kept", { hotplugged: false }),
+    "/machine/peripheral-anon/device[0]": {
+      ...{ type: "virtio-rng-pci", hotplugged: false },
+      ...{ parent_bus: "/machine/q35/pcie.0", addr: 0x18 },
+    },
+  });
+  const { words } = await carried(
+    client,
+    ...["-device", "virtio-rng-pci,id=gone"],
+    ...["-device", "virtio-blk-pci,id=kept,addr=2.1"],
+    ...["-device", "virtio-rng-pci"],
+  );
+  assertEquals(words, [
+    ...["-device", "virtio-blk-pci,id=kept,addr=2.1,bus=root"],
+    ...["-device", "virtio-rng-pci,bus=pcie.0,addr=3.0"],
+  ]);
+});
+
+Deno.test("a device without an id that was unplugged is left to the checks", async () => {
+  const words = ["-device", "virtio-rng-pci", "-device", "usb-kbd,id=gone"];
+  assertEquals((await carried(vm({}), ...words)).words, words);
+});
+
+const STORE = {
+  "node-name": "store",
+  drv: "qcow2",
+  ro: false,
+  cache: { direct: true, "no-flush": false },
+  file: "/s.qcow2",
+  children: [{ child: "file", "node-name": "#block1" }],
+};
+const FILE = {
+  ...{ "node-name": "#block1", drv: "file", ro: false, file: "/s.qcow2" },
+  ...{ cache: { direct: true }, children: [] },
+};
+
+Deno.test("a node is described with those below it", async () => {
+  const { words, unknown } = await carried(
+    vm({}, { "query-named-block-nodes": [STORE, FILE] }),
+  );
+  assertEquals(JSON.parse(words[1] ?? ""), {
+    ...{ driver: "qcow2", "node-name": "store", "read-only": false },
+    ...{ cache: { direct: true, "no-flush": false }, backing: null },
+    file: {
+      ...{ driver: "file", filename: "/s.qcow2", "read-only": false },
+      cache: { direct: true, "no-flush": false },
+    },
+  });
+  assertEquals(unknown, [`discard= of block node "store"`]);
+});
+
+Deno.test("a node that cannot be described is left to the checks", async () => {
+  const cases: readonly (readonly [JsonObject, JsonObject])[] = [
+    [STORE, { ...FILE, file: "relative" }],
+    [STORE, { ...FILE, file: "/dev/fdset/1" }],
+    [STORE, { ...FILE, file: "json:{" }],
+    [STORE, { ...FILE, file: `json:{"driver": "nbd", "filename": "/x"}` }],
+    [STORE, { ...FILE, drv: "nbd" }],
+    [{ ...STORE, encrypted: true }, FILE],
+    [{ ...STORE, drv: "quorum" }, FILE],
+    [{ ...STORE, children: [{ child: "file", "node-name": "store" }] }, FILE],
+    [{ ...STORE, children: [{ child: "data-file", "node-name": "x" }] }, FILE],
+  ];
+  for (const nodes of cases) {
+    const { words, obstacles } = await carried(
+      vm({}, { "query-named-block-nodes": [...nodes] }),
+    );
+    assertEquals([words, obstacles.has("store")], [[], true]);
+  }
+});
+
+Deno.test("the backing file in a header must be the one in use", async () => {
+  const base = { ...STORE, "node-name": "#block2", file: "/base.qcow2" };
+  const top = (image: JsonObject): JsonObject => ({
+    ...{ ...STORE, "node-name": "#block3", file: "/top.qcow2", image },
+    children: [
+      ...STORE.children,
+      { child: "backing", "node-name": "#block2" },
+    ],
+  });
+  const drive = "if=none,id=d,file=/base.qcow2,format=qcow2";
+  const cases: readonly [JsonObject, boolean][] = [
+    [{
+      "full-backing-filename": "/base.qcow2",
+      "backing-filename-format": "qcow2",
+    }, true],
+    [{ "full-backing-filename": "/base.qcow2" }, false],
+    [{
+      "full-backing-filename": "/other.qcow2",
+      "backing-filename-format": "qcow2",
+    }, false],
+    [{}, false],
+  ];
+  for (const [image, follows] of cases) {
+    const { words } = await carried(
+      vm({}, {
+        "query-named-block-nodes": [top(image), base, FILE],
+        "query-block": [{
+          device: "d",
+          inserted: { "node-name": "#block3", file: "/top.qcow2" },
+        }],
+      }),
+      ...["-drive", drive],
+    );
+    assertEquals(
+      words[1],
+      follows ? drive.replace("/base", "/top") : drive,
+      JSON.stringify(image),
+    );
+  }
+});
+
+Deno.test("more than a VM can have is not carried over", async () => {
+  const objects = Object.fromEntries(
+    Array.from({ length: 600 }, (_, at) => [
+      `/objects/io${at}`,
+      { type: "iothread" },
+    ]),
+  );
+  const { words, obstacles } = await carried(vm(objects));
+  assertEquals(words.length, 2 * 512);
+  assertEquals(obstacles.size, 600 - 512);
+});
+
+Deno.test("a command that is refused is said, and the next is sent", async () => {
+  const sent: string[] = [];
+  const client: Executor = {
+    execute: (command, args) => {
+      sent.push(command);
+      return args?.["id"] === "a"
+        ? Promise.reject(
+          new QmpCommandError(command, "GenericError", "no"),
+        )
+        : Promise.resolve({});
+    },
+  };
+  const problems = await sendCommands(
+    client,
+    ["a", "b"].map((id) => ({ execute: "set", arguments: { id } })),
+  );
+  assertEquals([sent.length, problems.length], [2, 1]);
+});
