@@ -23,7 +23,7 @@ Usage: deno task compat:truth [--seed NUMBER] [--loads NUMBER] [--all]
                               [--only DEVICES] [--keep FOLDER]
 
   --seed NUMBER   draw devices, machines and releases by this seed (default: 1)
-  --loads NUMBER  number of loads (default: 450, which take ten minutes)
+  --loads NUMBER  number of loads (default: 450; two busy cores make 20 a minute)
   --all           every load that there is, for some hours
   --only DEVICES  devices whose names begin so, separated by commas
   --keep FOLDER   keep what was saved; if it is there, start no QEMU and ask
