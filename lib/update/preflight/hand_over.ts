@@ -14,6 +14,9 @@ import {
   namedSocket,
 } from "../command/command_line.ts";
 import { shellWords } from "../command/draft.ts";
+import { ifThere } from "../../gone.ts";
+import { readProcText } from "../../proc/file.ts";
+import { readStat } from "../../proc/stat.ts";
 import { staysInPlace } from "../process/service.ts";
 import {
   type CheckContext,
@@ -161,9 +164,30 @@ export const transferProcess: PreflightCheck = problemCheck({
   },
 });
 
+const INIT = 1;
+
+/** The process that started the VM sees its end, and may start it again. */
+export const transferParent: PreflightCheck = problemCheck({
+  id: "transfer-parent",
+  verdict: "warn",
+  ok: "no process waits for the end of the VM's process",
+  detail: (found) => `The VM's process ends, which its parent sees: ${found}`,
+  remedy: "Make sure that the parent does not start the VM again",
+  async find({ facts }: Pick<CheckContext, "facts">) {
+    const { parent } = await readStat(facts.pid);
+    if (parent <= INIT) return []; // or in another pid namespace
+    const name = await ifThere(readProcText(parent, "comm"));
+    // A user's systemd adopts daemons, as init does.
+    return name === undefined || name.trim() === "systemd"
+      ? []
+      : [`process ${parent}, ${quoted(name.trim())}`];
+  },
+});
+
 /** The checks of a cpr-transfer alone. */
 export const HAND_OVER: readonly PreflightCheck[] = [
   transferArguments,
   transferPaths,
   transferProcess,
+  transferParent,
 ];

@@ -1,6 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { spawn } from "../../../ffi/spawn.ts";
+import type { CheckContext } from "../../../lib/update/preflight/check.ts";
 import { CommandLine } from "../../../lib/update/command/command_line.ts";
-import { contendedIn } from "../../../lib/update/preflight/hand_over.ts";
+import {
+  contendedIn,
+  transferParent,
+} from "../../../lib/update/preflight/hand_over.ts";
 
 const contended = (...words: string[]) =>
   contendedIn(CommandLine.parse("QEMU", ["qemu", ...words]));
@@ -71,3 +76,13 @@ for (const words of CONTENDED) {
     assertEquals(contended(...words), [words.join(" ")]);
   });
 }
+
+Deno.test("the process that started the VM is named", async () => {
+  using child = spawn(["/bin/sleep", "1000"], { descriptors: new Map() });
+  const find = (pid: number) =>
+    transferParent.run({ facts: { pid } } as unknown as CheckContext);
+  const { verdict, detail } = await find(child.pid);
+  assertEquals(verdict, "warn");
+  assertMatch(detail, new RegExp(`process ${Deno.pid}, "`));
+  assertEquals((await find(1)).verdict, "ok");
+});
