@@ -92,12 +92,12 @@ export interface Transfer {
   readonly standby: StandbyPort;
   /** What the new program writes to the VM's standard error. */
   readonly stderr: StderrTail;
-  /** Events of the source. */
-  readonly watch: EventWatch;
-  /** How many there were before the switchover. */
-  earlier?: number;
+  /** Events of the source since the switchover began. */
+  watch?: EventWatch;
   /** The new program, once it was started. */
   process?: ProcessHandle;
+  /** The new program before it has the guest's state. */
+  fingerprint?: Fingerprint;
   /** Whether the new program has the whole VM. */
   isLoaded?: boolean;
   /** Warnings: settings of the VM's threads that could not be restored. */

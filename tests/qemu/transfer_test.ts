@@ -10,6 +10,7 @@ import type { Report } from "../../lib/update/report/report.ts";
 import { Base } from "../../testing/program/base.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { GUEST } from "../../testing/qemu/guest.ts";
 import {
   accelerators,
   type Machine,
@@ -60,6 +61,17 @@ async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
   assertEquals(left, []);
 }
 
+/** The guest's counter has 32 bits, and is soon at zero again. */
+async function restartCounter(vm: VirtualMachine): Promise<void> {
+  if (vm.machine.paused) return;
+  await vm.command("stop");
+  {
+    using ram = vm.ram();
+    ram.write(GUEST.counter, new Uint8Array(4));
+  }
+  await vm.command("cont");
+}
+
 async function moveAway(
   machine: Machine,
   accelerator: "kvm" | "tcg",
@@ -68,7 +80,7 @@ async function moveAway(
   if (machine.paused) await vm.command("stop");
   for (const build of [builds.new, builds.old]) {
     const { pid } = vm;
-    // The guest's counter has 32 bits: it is soon at zero again.
+    await restartCounter(vm);
     const witness = await Witness.of(vm);
     const report = await move(vm, build.binary);
     assertEquals([report.outcome, report.mode], ["updated", "cpr-transfer"]);
@@ -90,11 +102,10 @@ async function moveAway(
     assertEquals(await vm.runState(), "running");
     await witness.assertLivesOn();
   }
-  if (machine.paused) await vm.command("cont");
-  const witness = await Witness.of(vm);
-  await witness.assertLivesOn();
   if (machine !== PLAIN) return;
+  await restartCounter(vm);
   // What cpr-exec makes of it is an ordinary command line again.
+  const witness = await Witness.of(vm);
   const { code, stdout, stderr } = await runCprctl([
     ...["update", "--qmp", vm.files.qmp, "--binary", builds.new.binary],
   ]);
@@ -198,6 +209,7 @@ for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
     await assertAlone(vm, vm.pid);
     await witness.assertLivesOn();
     // And it can be moved afterwards.
+    await restartCounter(vm);
     const next = await Witness.of(vm);
     const moved = await move(vm, builds.new.binary);
     vm.follow(moved.pid_after ?? 0);

@@ -25,7 +25,11 @@
 
 import { sendCommands } from "../carry/send.ts";
 import { messageOf } from "../../errors.ts";
-import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
+import {
+  type EventWatch,
+  QmpCommandError,
+  type QmpEvent,
+} from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
 import {
@@ -71,7 +75,6 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
   context.transfer = {
     ...{ handOver, settings, directory, standby },
     stderr: StderrTail.after(streams.stderr),
-    watch: context.use(client.watch(["MIGRATION", "STOP", "RESUME"])),
   };
   await system.warmUp(context, plan, request);
   refuseIfInterrupted(context.signals);
@@ -113,6 +116,8 @@ export async function migrateTransfer(context: UpdateContext): Promise<void> {
   const { commands } = plan.carried;
   const [lost] = await sendCommands(destination.client, commands);
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
+  // The guest still runs: most of the comparison costs no downtime.
+  transfer.fingerprint = await Fingerprint.take(destination.client, "loaded");
   // Once more after the stop: now it costs no downtime if it differs.
   plan.fingerprint.requireUnchanged(await Fingerprint.take(client, "stopped"));
 }
@@ -124,7 +129,8 @@ export async function switchoverTransfer(
   const { client, deadline, system } = context;
   const transfer = transferOf(context);
   const destination = destinationOf(context);
-  transfer.earlier = transfer.watch.seen.length;
+  const watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
+  transfer.watch = context.use(watch);
   const before = await queryStatus(client);
   context.urgency = context.use(
     system.urgency(transfer.process?.pid ?? 0),
@@ -132,7 +138,7 @@ export async function switchoverTransfer(
   const loading = destination.load(`unix:${transfer.handOver.main}`);
   const [loaded, saved] = await Promise.allSettled([
     loading,
-    saveDevices(context, transfer, deadline.left(STEP_TIMEOUT_MS)),
+    saveDevices(context, watch, deadline.left(STEP_TIMEOUT_MS)),
   ]);
   const live = before.running || before.status === "suspended";
   if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
@@ -156,10 +162,12 @@ export async function verifyTransfer(context: UpdateContext): Promise<void> {
     .within(() => verifying.left(deadline.left()));
   const [stopped, loaded] = await Promise.all([
     Fingerprint.take(client, "stopped"),
-    Fingerprint.take(destination, "loaded"),
+    Fingerprint.take(destination, "stopped"),
   ]);
   plan.fingerprint.requireUnchanged(stopped);
-  const differences = plan.fingerprint.updatedBy(stopped).differencesTo(loaded);
+  const before = plan.fingerprint.updatedBy(stopped);
+  const after = transferOf(context).fingerprint?.updatedBy(loaded) ?? loaded;
+  const differences = before.differencesTo(after);
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);
 }
@@ -262,7 +270,7 @@ async function startMigration(
 
 async function saveDevices(
   { client }: UpdateContext,
-  { watch }: Transfer,
+  watch: EventWatch,
   timeoutMs: number,
 ): Promise<void> {
   const status = await nextStatus(watch, ["completed", "failed"], {
@@ -277,10 +285,10 @@ async function saveDevices(
 
 /** The first event of this name since the switchover began. */
 export function seen(
-  { watch, earlier = 0 }: Transfer,
+  { watch }: Transfer,
   wanted: string,
 ): QmpEvent | undefined {
-  return watch.seen.slice(earlier).find(({ name }) => name === wanted);
+  return watch?.seen.find(({ name }) => name === wanted);
 }
 
 function transferOf({ transfer }: UpdateContext): Transfer {

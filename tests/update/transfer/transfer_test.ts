@@ -375,6 +375,21 @@ Deno.test("a transfer that succeeds leaves nothing behind", async () => {
   assertEquals(host.left, []);
 });
 
+Deno.test("a program that does not listen yet is asked again", async () => {
+  let asked = 0;
+  await using host = hostOf(() => ({
+    source: {
+      "migrate": (monitor) => {
+        monitor.migration("setup", "failed");
+        return asked++ === 0 ? new Refusal("x: Connection refused") : {};
+      },
+    },
+  }));
+  const report = await update(REQUEST, host.system);
+  assertEquals([report.outcome, report.error], ["updated", null]);
+  assertEquals(asked, 2);
+});
+
 Deno.test("a source that has ended does not keep the guest from running", async () => {
   await using host = hostOf(() => ({ endsAtFence: true }));
   const report = await update(REQUEST, host.system);
