@@ -15,7 +15,9 @@ export const updateCommand = command({
     "Move a running VM to a new QEMU in the same process: the PID stays the " +
     "same, guest RAM stays in place, and the downtime is about as long as a " +
     "QEMU takes to start. Prints the outcome and where the time went. A VM " +
-    "that already runs the new binary is left alone.\n\n" +
+    "that already runs the new binary is left alone. With --mode cpr-transfer " +
+    "the new QEMU starts as another process beside the running one, which " +
+    "goes on if anything fails.\n\n" +
     "The VM must have been started with aux-ram-share=on and its RAM in a " +
     "memory backend with share=on; cprctl check tells what is missing.\n\n" +
     "With --all, guests are stopped one at a time, and none after an update " +

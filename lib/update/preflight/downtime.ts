@@ -52,8 +52,11 @@ export const downtime: PreflightCheck = {
 };
 
 async function predict(context: CheckContext): Promise<Finding> {
-  const { facts, inventory, predicted } = context;
+  const { facts, handOver, inventory, predicted } = context;
   if (facts.program !== "QEMU") return NOT_QEMU;
+  if (handOver !== undefined) {
+    return skipped("only that of a cpr-exec is known");
+  }
   if (!hasSandbox(context)) return NO_CONFINEMENT;
   const { startMs, failure } = await tryNewProgram(context);
   if (failure !== undefined || startMs === undefined) {
