@@ -14,6 +14,9 @@ export class Refusal {
 /** No answer: the program closes its monitor. */
 export const CLOSES = Symbol("closes");
 
+/** No answer, but to later commands. */
+export const SILENT = Symbol("silent");
+
 /** One program's monitor. */
 export class ScriptedMonitor implements AsyncDisposable {
   readonly #peer = new FakePeer();
@@ -49,6 +52,7 @@ export class ScriptedMonitor implements AsyncDisposable {
     });
     this.#session = await this.#peer.accept();
     this.#serving = this.#serve(this.#session);
+    this.#serving.catch(() => undefined); // a client may hang up on it
     return await connecting;
   }
 
@@ -73,6 +77,7 @@ export class ScriptedMonitor implements AsyncDisposable {
       const answer = this.#answers[execute]?.(this) ??
         (execute.startsWith("query-") || execute === "qom-list" ? [] : {});
       if (answer === CLOSES) return session.close();
+      if (answer === SILENT) continue;
       await this.#send(
         answer instanceof Refusal
           ? { error: { class: "GenericError", desc: answer.desc }, id }

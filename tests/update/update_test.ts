@@ -10,7 +10,7 @@ import {
 } from "../../lib/update/error.ts";
 import { check, CPR_EXEC, update } from "../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "./scripted_host.ts";
-import { type Answer, CLOSES, Refusal } from "./scripted_monitor.ts";
+import { type Answer, CLOSES, Refusal, SILENT } from "./scripted_monitor.ts";
 
 /** A phase that fails, and what has to come of it. */
 interface Row {
@@ -409,6 +409,42 @@ for (const row of ROWS) {
     assertEquals(report.pid_after === null, isOver);
   });
 }
+
+const LIARS: readonly [what: string, answer: () => unknown, says: RegExp][] = [
+  ["does not answer", () => SILENT, /No answer to "query-kvm" .* within/],
+  ["answers too much", () => "x".repeat(9 << 20), /violated the protocol/],
+  ["closes its monitor", () => CLOSES, /ended the connection/],
+];
+
+for (const [what, answer, says] of LIARS) {
+  Deno.test(`a loaded program that ${what} is rolled back in time`, async () => {
+    await using host = new ScriptedHost({
+      destination: { "query-kvm": answer },
+    });
+    const timeoutMs = answer() === SILENT ? 1_000 : undefined;
+    const request = { ...REQUEST, timeoutMs };
+    const { outcome, error } = await update(request, host.system);
+    assertEquals(outcome, "rolled-back", error?.message);
+    assertMatch(error?.message ?? "", says);
+  });
+}
+
+Deno.test("a difference is in the report, whatever becomes of it", async () => {
+  for (
+    const [object, outcome] of [
+      [{ id: "ram0", size: 2, merge: true }, "rolled-back"],
+      [{ id: "ram0", size: 1, merge: false }, "updated"],
+    ] as const
+  ) {
+    await using host = new ScriptedHost({
+      source: { "query-memdev": () => [{ id: "ram0", size: 1, merge: true }] },
+      destination: { "query-memdev": () => [object] },
+    });
+    const report = await update(REQUEST, host.system);
+    assertEquals(report.outcome, outcome, report.error?.message);
+    assertEquals(report.differences.length, 1);
+  }
+});
 
 Deno.test("a successful update leaves nothing behind", async () => {
   await using host = new ScriptedHost({});
