@@ -3,6 +3,7 @@ import {
   accelerators,
   type Machine,
   PLAIN,
+  RICH,
   updateByHand,
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
@@ -45,6 +46,7 @@ const SCENES: readonly Scene[] = [
     spinning: 3,
     target: 0.7,
   },
+  { name: "a dozen devices", machine: RICH, rounds: 6, target: 1.1 },
   { name: "cold", machine: PLAIN, rounds: 6, cold: true, target: 0.6 },
   {
     name: "4 GB, prealloc=on",

@@ -141,6 +141,27 @@ const OTHERS: readonly [what: string, Program, phrases: string[]][] = [
     ['vCPU "2": "avx2" was false, is true'],
   ],
   [
+    "vCPU, of which nothing is told,",
+    qemu({
+      "qom-list-get": ({ paths }) => {
+        if ((paths as string[])[0] !== "/machine") {
+          throw new QmpCommandError("qom-list-get", "GenericError", "no");
+        }
+        return [object({
+          "type": "pc-q35-11.1-machine",
+          "smp": { cores: 2 },
+        })];
+      },
+    }),
+    [
+      'vCPU "0": "has properties" was true, is false',
+      'vCPU "0": "avx2" was false, is none',
+      'vCPU "0": "sse4-1" was true, is none',
+      'vCPU "2": "has properties" was true, is false',
+      'vCPU "2": "avx2" was false, is none',
+    ],
+  ],
+  [
     "number of vCPUs",
     qemu({ "query-cpus-fast": () => [vcpu(0, CPU), vcpu(2, PLUGGED)] }),
     ['vCPU "1" is gone'],

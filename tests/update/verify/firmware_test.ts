@@ -60,4 +60,7 @@ Deno.test("other memory, other files and too large ones are not read", async () 
     "system.flash1": stack.use(memory("vars")),
   }));
   assertEquals([...found.keys()], ["system.flash1"]);
+  const large = stack.use(memory("", 20 << 20));
+  const both = { "system.flash0": large, "system.flash1": large };
+  assertEquals((await hashFirmware(held(both))).size, 1);
 });
