@@ -2,6 +2,7 @@ import { CommandLine, plainTerminals } from "../command/command_line.ts";
 import type { UpdateContext } from "../context.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import { Source } from "../transaction/source.ts";
+import { warmUpHash } from "../verify/firmware.ts";
 import { MigrationSettings } from "../vm/settings.ts";
 
 /**
@@ -34,6 +35,7 @@ export async function prepare(context: UpdateContext): Promise<void> {
   await source.prepare(plan.command.argv);
   await system.warmUp(context, plan, request);
   await plan.fingerprint.warmUp(client);
+  await warmUpHash();
   refuseIfInterrupted(context.signals);
   context.use(await system.keepMemory(facts.pid));
 }

@@ -8,6 +8,7 @@
 
 import type { Fd } from "../../../ffi/fd.ts";
 import { isMemfd } from "../../../ffi/foreign_file.ts";
+import { createMemfd } from "../../../ffi/memfd.ts";
 import type { Hold } from "../transaction/hold.ts";
 import { type Objects, objectsOf } from "./view.ts";
 
@@ -35,6 +36,16 @@ export async function hashFirmware(
   }
   const found = await Promise.all(hashes);
   return objectsOf(found.map(([name, sha256]) => [name, { sha256 }]));
+}
+
+/** Compiles what {@linkcode hashFirmware} executes, and starts its thread. */
+export async function warmUpHash(): Promise<void> {
+  using memory = createMemfd("warm-up", { size: 4096 });
+  const block = { name: "pc.bios", id: 0, descriptor: memory.number };
+  await hashFirmware({
+    cprState: { descriptors: [block], vfioDevices: [] },
+    descriptors: new Map([[memory.number, memory]]),
+  });
 }
 
 /** Undefined if it is too large, or no memory: other files may block. */
