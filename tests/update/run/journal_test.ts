@@ -56,7 +56,18 @@ const DAMAGES: readonly [string, string][] = [
   [journal({ threads: [{ name: "x", cgroups: {} }] }), 'has no "placement"'],
   [journal({ running: "yes" }), '".vm.running" is not a boolean'],
   [journal({ service: { name: "a" } }), 'has no "fate"'],
+  [withCommand("block_set_io_throttle", 1), 'arguments" is not an object'],
+  [withCommand("quit", {}), "no command that is carried over"],
 ];
+
+function withCommand(execute: string, given: unknown): string {
+  const whole = JSON.parse(journal());
+  return JSON.stringify({
+    ...whole,
+    carried: [{ execute, arguments: given }],
+  });
+}
+
 for (const [index, [text, what]] of DAMAGES.entries()) {
   Deno.test(`damage ${index} of a journal is reported: ${what}`, () => {
     assertThrows(() => parseJournal(text), UpdateProblem, what);
