@@ -151,7 +151,7 @@ Deno.test("an overlay on top of a named image is carried over", async () => {
     "snapshot-node-name": "over",
   });
   const checks = await check(vm);
-  assertCarries(checks, "3 by arguments");
+  assertCarries(checks, "4 by arguments");
   assertNothingElse(checks);
 });
 

@@ -35,6 +35,7 @@ const ADDED = "added at run time";
 const REMOVED = "removed at run time";
 const ON_TOP = "the image that is used now";
 const EMPTY = "no medium is inserted";
+const BELOW = "it has become read-only, as an image below an overlay does";
 
 /** The first character of names that QEMU generates at each start. */
 const GENERATED = "#";
@@ -61,6 +62,7 @@ export async function carryBlocks(
   const devices = await blockDevices(work.inventory);
   const blocks = new Blocks(work, nodes);
   work.removeGone("blockdev", new Set(nodes.keys()), REMOVED, "node-name");
+  keepReadOnly(work, nodes);
   for (const name of nodes.keys()) {
     if (!name.startsWith(GENERATED)) await blocks.carry(name);
   }
@@ -74,6 +76,19 @@ export async function carryBlocks(
     REMOVED,
   );
   return blocks.names;
+}
+
+/** Nodes that QEMU has made read-only since the start. */
+function keepReadOnly({ draft }: CarryWork, nodes: LiveNodes): void {
+  for (const argument of draft.of("blockdev")) {
+    const value = keysOf(argument);
+    const node = nodes.get(value.get("node-name") ?? "");
+    // With auto-read-only, QEMU changes it as it is needed.
+    const chosen = value.boolean("read-only") === true ||
+      value.boolean("auto-read-only") === true;
+    if (node?.["ro"] !== true || chosen) continue;
+    draft.setValue(argument, value.with("read-only", true), BELOW);
+  }
 }
 
 type LiveNodes = ReadonlyMap<string, JsonObject>;
