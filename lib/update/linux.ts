@@ -120,15 +120,23 @@ export const LINUX: System = {
     };
   },
 
-  preflight: async ({ client, facts, processContext }, plan, options) =>
-    await preflight({
-      ...{ client, facts, ...plan },
-      binary: options.binary ?? facts.successor,
-      namedByOperator: options.binary !== undefined,
-      seccomp: processContext.seccomp,
-      allowWeakerConfinement: options.allowWeakerConfinement ?? false,
-      maxDowntimeMs: options.maxDowntimeMs,
-    }, options.onCheck),
+  preflight: async (
+    { client, facts, processContext, deadline },
+    plan,
+    options,
+  ) =>
+    await preflight(
+      {
+        ...{ client, facts, ...plan },
+        binary: options.binary ?? facts.successor,
+        namedByOperator: options.binary !== undefined,
+        seccomp: processContext.seccomp,
+        allowWeakerConfinement: options.allowWeakerConfinement ?? false,
+        maxDowntimeMs: options.maxDowntimeMs,
+      },
+      options.onCheck,
+      deadline,
+    ),
 
   runDirectory: (facts) => RunDirectory.create(facts),
 

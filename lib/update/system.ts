@@ -8,6 +8,7 @@
 import type { Credentials } from "../../ffi/identity.ts";
 import type { ProcessHandle } from "../../ffi/process.ts";
 import type { ConnectOptions, QmpAddress, QmpClient } from "../qmp/mod.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Fd } from "../../ffi/fd.ts";
 import type { Carried } from "./carry/carried.ts";
 import type { NewCommand } from "./command/new_command.ts";
@@ -110,7 +111,7 @@ export interface System {
   ): Promise<Pick<LocatedVm, "processContext" | "pinned">>;
   plan(vm: LocatedVm, options: Options): Promise<Plan>;
   preflight(
-    vm: LocatedVm,
+    vm: LocatedVm & { readonly deadline: Deadline },
     plan: Plan,
     options: Options,
   ): Promise<Findings>;

@@ -12,6 +12,7 @@
 
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
+import type { Deadline } from "../deadline.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
@@ -142,10 +143,12 @@ export interface Findings extends Readonly<Prediction> {
  * Runs every check, even after one that refuses: all reasons are reported.
  *
  * @param observer called before each check
+ * @param deadline of all of them together
  */
 export async function preflight(
   context: PreflightContext,
   observer?: CheckObserver,
+  deadline?: Deadline,
 ): Promise<Findings> {
   const predicted: Prediction = { downtimeMs: null };
   const { carried, client, command, facts } = context;
@@ -164,16 +167,21 @@ export async function preflight(
   for (const check of all) {
     const [done, total] = [checks.length, all.length];
     observer?.({ id: check.id, number: done + 1, total });
-    checks.push(reported(check.id, await runCheck(check, full)));
+    checks.push(reported(check.id, await runCheck(check, full, deadline)));
   }
   return { checks, ...predicted };
 }
+
+const NO_TIME = skipped("no time was left for it");
 
 /** What QEMU does not tell, or what we may not see, cannot be checked. */
 async function runCheck(
   check: PreflightCheck,
   context: CheckContext,
+  deadline?: Deadline,
 ): Promise<Finding> {
+  const isLate = () => deadline?.left() === 0;
+  if (isLate()) return NO_TIME;
   try {
     return await check.run(context);
   } catch (error) {
@@ -184,6 +192,8 @@ async function runCheck(
     ) {
       return skipped(`cannot be checked: ${error.message}`);
     }
+    // Whose fault it is that others took so long is not known.
+    if (error instanceof QmpTimeoutError && isLate()) return NO_TIME;
     if (
       error instanceof QmpTimeoutError || error instanceof UnlikelyAnswerError
     ) {

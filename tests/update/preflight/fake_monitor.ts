@@ -11,6 +11,7 @@ import {
   QmpServer,
 } from "../../../lib/qmp/mod.ts";
 import { nothingCarried } from "../../../lib/update/carry/carried.ts";
+import type { Deadline } from "../../../lib/update/deadline.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
 import type {
   Check,
@@ -45,6 +46,7 @@ export async function findings(
     readonly descriptors?: readonly number[];
     /** Whether programs run that are the VM's choice. */
     readonly inSandbox?: true;
+    readonly deadline?: Deadline;
   } = {},
 ): Promise<Map<string, Check>> {
   const folder = await Deno.makeTempDir();
@@ -66,23 +68,33 @@ export async function findings(
     await using client = await QmpClient.connect(address, {
       timeoutMs: CONNECT_MS,
     });
-    const { descriptors, inSandbox, binary = "/nonexistent", ...known } = more;
+    const {
+      descriptors,
+      inSandbox,
+      deadline,
+      binary = "/nonexistent",
+      ...known
+    } = more;
     using own = inSandbox === undefined ? undefined : await ownSandbox();
     const facts = factsOf(words, { address, pid: Deno.pid, ...known });
     const made = newCommand(facts, NOTHING_LIVE, binary);
     const begun: string[] = [];
-    const { checks } = await preflight({
-      client,
-      facts,
-      carried: nothingCarried(facts.argv),
-      binary,
-      oldArgv: made.argv,
-      sandbox: own?.sandbox,
-      namedByOperator: true,
-      seccomp: await readSeccomp(facts.pid, cprctlWords()),
-      allowWeakerConfinement: false,
-      command: descriptors === undefined ? made : { ...made, descriptors },
-    }, ({ id, number }) => begun[number - 1] = id);
+    const { checks } = await preflight(
+      {
+        client,
+        facts,
+        carried: nothingCarried(facts.argv),
+        binary,
+        oldArgv: made.argv,
+        sandbox: own?.sandbox,
+        namedByOperator: true,
+        seccomp: await readSeccomp(facts.pid, cprctlWords()),
+        allowWeakerConfinement: false,
+        command: descriptors === undefined ? made : { ...made, descriptors },
+      },
+      ({ id, number }) => begun[number - 1] = id,
+      deadline,
+    );
     assertEquals(begun, checks.map(({ id }) => id));
     return new Map(checks.map((check) => [check.id, check]));
   } finally {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import type { Json } from "../../../lib/qmp/mod.ts";
+import { Deadline } from "../../../lib/update/deadline.ts";
 import { versionTold } from "../../../lib/update/preflight/new_program.ts";
 import { type Answers, findings } from "./fake_monitor.ts";
 
@@ -44,6 +45,14 @@ Deno.test("a query that a monitor does not support is skipped, with the reason",
     assertEquals(check?.verdict, "skipped", id);
     assert(check?.detail.includes("has not been found"), check?.detail);
   }
+});
+
+Deno.test("a check without time says so, and refuses nothing", async () => {
+  const checks = await findings({}, OPTIONS, { deadline: new Deadline(0) });
+  for (const { verdict, detail } of checks.values()) {
+    assertEquals([verdict, detail], ["skipped", "no time was left for it"]);
+  }
+  assert(checks.size > 50);
 });
 
 Deno.test("a human monitor without networks is no error", async () => {
