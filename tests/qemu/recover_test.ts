@@ -137,7 +137,7 @@ Deno.test("a failed attempt keeps the memory for the next one", async () => {
   await using vm = await boot();
   const witness = await Witness.of(vm);
   const { disk } = vm.files;
-  const order = orderOf(vm, 6_000);
+  const order = orderOf(vm, 30_000);
   const { exitCode, said } = await updateHere(order, async (phase) => {
     if (phase !== "load") return;
     await Deno.rename(disk, `${disk}.away`);
