@@ -8,6 +8,7 @@
  */
 
 import { ifThere } from "../lib/gone.ts";
+import { Reaper } from "../testing/program/reaper.ts";
 import { earlierBuilds, qemuBuilds } from "../testing/qemu/builds/builds.ts";
 import type { Load } from "./compat_truth/load.ts";
 import { trialsOf } from "./compat_truth/plan.ts";
@@ -70,13 +71,11 @@ async function main(): Promise<number> {
     console.log(`seed ${seed}, ${types.length} types of device`);
     const folder = keep ?? await Deno.makeTempDir({ prefix: "cprctl-truth-" });
     await Deno.mkdir(folder, { recursive: true });
-    try {
-      await makeLoads(trials, folder, predict, enough);
-      const loads = predicted.map(({ findings: _, ...load }) => load);
-      await Deno.writeTextFile(`${folder}/${LOADS}`, JSON.stringify(loads));
-    } finally {
-      if (keep === undefined) await Deno.remove(folder, { recursive: true });
-    }
+    // Removes it, also if this process is killed.
+    await using _reaper = keep === undefined ? new Reaper(folder) : undefined;
+    await makeLoads(trials, folder, predict, enough);
+    const loads = predicted.map(({ findings: _, ...load }) => load);
+    await Deno.writeTextFile(`${folder}/${LOADS}`, JSON.stringify(loads));
   }
   console.log(tableOf(predicted));
   return isGood(predicted) ? 0 : 1;
