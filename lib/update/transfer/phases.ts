@@ -41,6 +41,8 @@ import {
 } from "../deadline.ts";
 import { RefusedError, UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
+import { vcpuThreads } from "../process/threads.ts";
+import type { UrgencyPort } from "../system.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { StderrTail } from "../transaction/stderr_tail.ts";
@@ -132,8 +134,12 @@ export async function switchoverTransfer(
   const watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   transfer.watch = context.use(watch);
   const before = await queryStatus(client);
+  const { pid, threads } = context.facts;
   context.urgency = context.use(
-    system.urgency(transfer.process?.pid ?? 0),
+    both(
+      system.urgency(pid, vcpuThreads(threads)),
+      system.urgency(transfer.process?.pid ?? 0),
+    ),
   );
   const loading = destination.load(`unix:${transfer.handOver.main}`);
   const [loaded, saved] = await Promise.allSettled([
@@ -266,6 +272,24 @@ async function startMigration(
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+/** Both programs are waited for while the guest is stopped. */
+function both(one: UrgencyPort, other: UrgencyPort): UrgencyPort {
+  return {
+    endBoost() {
+      one.endBoost();
+      other.endBoost();
+    },
+    end() {
+      one.end();
+      other.end();
+    },
+    async [Symbol.asyncDispose]() {
+      await one[Symbol.asyncDispose]();
+      await other[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function saveDevices(

@@ -146,9 +146,8 @@ async function monitorOf(
 ): Promise<QmpClient> {
   const { client, facts, system } = context;
   try {
-    await client.execute("query-status", undefined, {
-      timeoutMs: limit.left(),
-    });
+    // The update itself may have no time left.
+    await client.within(() => limit.left()).execute("query-status");
     return client;
   } catch (error) {
     if (!(error instanceof QmpClosedError)) throw error;
