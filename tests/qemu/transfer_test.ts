@@ -158,7 +158,7 @@ const TROUBLES: readonly Trouble[] = [
     at: "migrate",
     act: (fixture) => fixture.replaceBinary(HANGS),
     says: /does not listen at/,
-    timeoutMs: 25_000,
+    timeoutMs: 15_000,
   },
   {
     name: "the new program has a device more",
@@ -195,6 +195,7 @@ for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
   Deno.test(`${at}: ${name}: the old one goes on`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
     await using fixture = new Fixture(vm, builds);
+    await restartCounter(vm);
     const witness = await Witness.of(vm);
     const order = { ...orderOf(vm, fixture.binary), timeoutMs };
     const { report, said } = await updateHere(order, (phase) => {

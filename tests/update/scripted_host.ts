@@ -102,7 +102,7 @@ export class ScriptedHost implements AsyncDisposable {
 
   #steps(): System {
     return {
-      connect: (_address, { budget }) => this.#source.connect(budget),
+      connect: () => this.#source.connect(),
       facts: () => Promise.resolve(FACTS),
       isCurrent: () => Promise.resolve(this.#script.current ?? false),
       lock: () => Promise.resolve({ [Symbol.dispose]() {} }),

@@ -45,15 +45,10 @@ export class ScriptedMonitor implements AsyncDisposable {
     this.end = end;
   }
 
-  /**
-   * Starts it, and connects.
-   *
-   * @param budget milliseconds left for each command after that
-   */
-  async connect(budget?: () => number): Promise<QmpClient> {
+  /** Starts it, and connects. */
+  async connect(): Promise<QmpClient> {
     const connecting = QmpClient.connect(this.#peer.address, {
       timeoutMs: 5_000,
-      budget,
     });
     this.#session = await this.#peer.accept();
     this.#serving = this.#serve(this.#session);

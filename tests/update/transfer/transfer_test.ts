@@ -390,19 +390,6 @@ Deno.test("a program that does not listen yet is asked again", async () => {
   assertEquals(asked, 2);
 });
 
-Deno.test("the source goes on although the update has no time left", async () => {
-  await using host = hostOf(() => ({}));
-  const report = await update({ ...REQUEST, timeoutMs: 500 }, {
-    ...host.system,
-    appears: (_path, _process, timeoutMs) =>
-      new Promise((_, reject) => {
-        const late = new UpdateProblem("late", "It is late");
-        setTimeout(() => reject(late), timeoutMs + 1);
-      }),
-  });
-  assertEquals(report.outcome, "rolled-back", report.error?.message);
-});
-
 Deno.test("a source that has ended does not keep the guest from running", async () => {
   await using host = hostOf(() => ({ endsAtFence: true }));
   const report = await update(REQUEST, host.system);
