@@ -41,19 +41,11 @@ const PAGE_BYTES = 65_536;
 
 /** Pins an address space until it is disposed of. */
 export class AddressSpacePin implements AsyncDisposable {
-  readonly #stack: DisposableStack;
-  readonly #faults: WaitableFd;
-  readonly #read: Promise<number>;
-
   private constructor(
-    stack: DisposableStack,
-    faults: WaitableFd,
-    read: Promise<number>,
-  ) {
-    this.#stack = stack;
-    this.#faults = faults;
-    this.#read = read;
-  }
+    private readonly stack: DisposableStack,
+    private readonly faults: WaitableFd,
+    private readonly read: Promise<number>,
+  ) {}
 
   /**
    * Pins the address space of a process.
@@ -72,8 +64,7 @@ export class AddressSpacePin implements AsyncDisposable {
     const memory = stack.use(Fd.open(`/proc/${pid}/mem`, O_RDONLY));
     const page = missingPage(stack);
     const faults = stack.use(new WaitableFd(faultsOf(page)));
-    const read = libc()
-      .pread_on_thread(memory.number, page, 1n, address);
+    const read = libc().pread_on_thread(memory.number, page, 1n, address);
     const pin = new AddressSpacePin(stack.move(), faults, read);
     const end = await Promise.race([
       stalled(faults, timeoutMs),
@@ -87,9 +78,9 @@ export class AddressSpacePin implements AsyncDisposable {
 
   /** Unpins; if there is no other user, waits until the memory is freed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#faults[Symbol.dispose]();
-    await this.#read;
-    this.#stack[Symbol.dispose]();
+    this.faults[Symbol.dispose]();
+    await this.read;
+    this.stack[Symbol.dispose]();
   }
 }
 

@@ -8,7 +8,7 @@ import { cpuTimeIn, usageBuffer } from "./cpu_time.ts";
 import { callRetrying, libc, osError } from "./libc.ts";
 import { pollHere, POLLIN } from "./poll.ts";
 import { PidFd } from "./process.ts";
-import { type SignalName, signalName, SIGNALS } from "./signals.ts";
+import { type SignalName, signalName, signalNumber } from "./signals.ts";
 
 const WNOHANG = 1;
 
@@ -33,7 +33,6 @@ export interface ExitStatus {
  * Disposing kills and reaps it, unless it was {@link release | released}.
  */
 export class Child implements Disposable {
-  readonly pid: number;
   readonly #process: PidFd;
   readonly #usage = usageBuffer();
   #status: ExitStatus | undefined;
@@ -44,12 +43,11 @@ export class Child implements Disposable {
    *
    * @throws {OsError} EMFILE and others; then the child is killed.
    */
-  constructor(pid: number) {
-    this.pid = pid;
+  constructor(readonly pid: number) {
     try {
       this.#process = PidFd.open(pid);
     } catch (error) {
-      libc().kill(pid, SIGNALS.SIGKILL);
+      libc().kill(pid, signalNumber("SIGKILL"));
       reap(pid, 0, this.#usage);
       throw error;
     }
@@ -97,7 +95,7 @@ export class Child implements Disposable {
    */
   killGroup(): void {
     if (this.#disposed || this.#status !== undefined) return;
-    libc().kill(-this.pid, SIGNALS.SIGKILL);
+    libc().kill(-this.pid, signalNumber("SIGKILL"));
   }
 
   /**

@@ -22,9 +22,8 @@ export function environmentVector(
  */
 export function environ(): BigUint64Array<ArrayBuffer> {
   const variable = libc().environ;
-  const vector = variable === null
-    ? null
-    : new Deno.UnsafePointerView(variable).getPointer();
+  const vector = variable &&
+    new Deno.UnsafePointerView(variable).getPointer();
   // C allows no environment at all, after clearenv(3).
   if (vector === null) return cStringVector([]);
   // Its length is not needed: C reads until the null pointer.

@@ -33,7 +33,7 @@ import {
   withOpenFiles,
   withOpenFilesVariable,
 } from "./open_files.ts";
-import { SIGNALS } from "./signals.ts";
+import { signalNumber } from "./signals.ts";
 
 /** Larger than glibc's `struct sigaction`, 152 bytes; all zero is SIG_DFL. */
 const SIGACTION_SIZE = 256;
@@ -74,18 +74,16 @@ export function execvp(
   const openFiles = options.openFiles ?? openFilesAtStart();
   const file = cString(program);
   const words = cStringVector(argv);
-  const environment = options.environment === undefined
-    ? undefined
-    : environmentVector({
-      ...options.environment,
-      ...openFilesVariable(openFiles, options.environment),
-    });
+  const environment = options.environment && environmentVector({
+    ...options.environment,
+    ...openFilesVariable(openFiles, options.environment),
+  });
 
   using _own = environment === undefined
     ? withOpenFilesVariable(openFiles)
     : undefined;
   using _openFiles = withOpenFiles(openFiles);
-  using _sigpipe = withDefaultAction(SIGNALS.SIGPIPE);
+  using _sigpipe = withDefaultAction(signalNumber("SIGPIPE"));
   const result = libc().execvpe(file, words, environment ?? environ());
   check(result, "execvp", program);
   throw new Error(`Cannot execute "${program}": execvp returned ${result}`);

@@ -90,9 +90,7 @@ export interface DuplicateOptions {
 export function duplicate(number: number, options: DuplicateOptions = {}): Fd {
   const { cloexec = true, atLeast = 0 } = options;
   const operation = cloexec ? F_DUPFD_CLOEXEC : F_DUPFD;
-  return Fd.adopt(
-    call("fcntl", [number, operation, atLeast], number),
-  );
+  return Fd.adopt(call("fcntl", [number, operation, atLeast], number));
 }
 
 /**
@@ -128,10 +126,8 @@ export class Fd implements Disposable {
    * @param mode permissions of a file that is created, before the umask
    */
   static open(path: string, flags: number, mode = 0o666): Fd {
-    const name = cString(path);
-    return new Fd(
-      callRetrying("open", [name, flags | O_CLOEXEC | O_NOCTTY, mode], path),
-    );
+    const args = [cString(path), flags | O_CLOEXEC | O_NOCTTY, mode] as const;
+    return new Fd(callRetrying("open", args, path));
   }
 
   /**
@@ -144,9 +140,8 @@ export class Fd implements Disposable {
     path: string,
     flags: number,
   ): Promise<Fd | undefined> {
-    const name = cString(path);
-    const number = await libc()
-      .open_on_thread(name, flags | O_CLOEXEC | O_NOCTTY, 0);
+    const how = flags | O_CLOEXEC | O_NOCTTY;
+    const number = await libc().open_on_thread(cString(path), how, 0);
     return number < 0 ? undefined : new Fd(number);
   }
 

@@ -70,11 +70,8 @@ export interface FileStatus {
  */
 export function fileStatus(number: number): FileStatus {
   const buffer = new Uint8Array(STATX.size);
-  call(
-    "statx",
-    [number, cString(""), AT_EMPTY_PATH, STATX_BASIC_STATS, buffer],
-    number,
-  );
+  const what = [AT_EMPTY_PATH, STATX_BASIC_STATS, buffer] as const;
+  call("statx", [number, cString(""), ...what], number);
   const view = new DataView(buffer.buffer);
   const u32 = (offset: number) => view.getUint32(offset, true);
   const mode = view.getUint16(STATX.mode, true);

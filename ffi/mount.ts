@@ -34,11 +34,8 @@ export function mountTmpfs(path: string, options: TmpfsOptions): void {
   const data = `size=${size},nr_inodes=${files + 1},mode=${mode.toString(8)}`;
   const type = cString("tmpfs");
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  call(
-    "mount",
-    [cString("cprctl"), cString(path), type, flags, cString(data)],
-    path,
-  );
+  const what = [cString("cprctl"), cString(path), type] as const;
+  call("mount", [...what, flags, cString(data)], path);
 }
 
 /**

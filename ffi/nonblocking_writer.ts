@@ -25,14 +25,11 @@ const PIPE_BUF = 4096;
 
 /** Writes to a descriptor only as much as is possible without waiting. */
 export class NonblockingWriter implements Disposable {
-  readonly #fd: Fd;
-  /** Whether a write could wait, so that poll(2) is needed before. */
-  readonly #mayWait: boolean;
-
-  private constructor(fd: Fd, mayWait: boolean) {
-    this.#fd = fd;
-    this.#mayWait = mayWait;
-  }
+  private constructor(
+    private readonly fd: Fd,
+    /** Whether a write could wait, so that poll(2) is needed before. */
+    private readonly mayWait: boolean,
+  ) {}
 
   /** Takes ownership of a descriptor that was opened with O_NONBLOCK. */
   static adopt(fd: Fd): NonblockingWriter {
@@ -68,11 +65,11 @@ export class NonblockingWriter implements Disposable {
   }
 
   #writePiece(piece: Uint8Array): number {
-    if (this.#mayWait) {
-      const [ready] = pollNow([{ fd: this.#fd.number, events: POLLOUT }]);
+    if (this.mayWait) {
+      const [ready] = pollNow([{ fd: this.fd.number, events: POLLOUT }]);
       if (ready === 0) return 0;
     }
-    return ifPossible(() => this.#fd.write(piece), "EAGAIN") ?? 0;
+    return ifPossible(() => this.fd.write(piece), "EAGAIN") ?? 0;
   }
 
   /**
@@ -82,15 +79,13 @@ export class NonblockingWriter implements Disposable {
    * @returns false at the timeout
    */
   async writable(timeoutMs: number): Promise<boolean> {
-    const [ready] = await poll(
-      [{ fd: this.#fd.number, events: POLLOUT }],
-      timeoutMs,
-    );
+    const entry = { fd: this.fd.number, events: POLLOUT };
+    const [ready] = await poll([entry], timeoutMs);
     return ready !== 0;
   }
 
   [Symbol.dispose](): void {
-    this.#fd.close();
+    this.fd.close();
   }
 }
 

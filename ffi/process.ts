@@ -7,7 +7,7 @@
 import { Fd } from "./fd.ts";
 import { call, libc } from "./libc.ts";
 import { POLLIN, pollNow } from "./poll.ts";
-import { type SignalName, SIGNALS } from "./signals.ts";
+import { type SignalName, signalNumber } from "./signals.ts";
 import { WaitableFd } from "./waitable_fd.ts";
 
 export function geteuid(): number {
@@ -18,7 +18,8 @@ export function geteuid(): number {
 export class PidFd implements Disposable {
   readonly #fd: WaitableFd;
 
-  private constructor(
+  /** @param number of a pidfd, owned from now on */
+  constructor(
     /** At the time of opening. */
     readonly pid: number,
     number: number,
@@ -32,11 +33,6 @@ export class PidFd implements Disposable {
    */
   static open(pid: number): PidFd {
     return new PidFd(pid, call("pidfd_open", [pid, 0], `process ${pid}`));
-  }
-
-  /** Takes ownership of a pidfd. */
-  static adopt(pid: number, number: number): PidFd {
-    return new PidFd(pid, number);
   }
 
   /** The number of the descriptor itself. */
@@ -60,7 +56,7 @@ export class PidFd implements Disposable {
    */
   sendSignal(signal: SignalName): void {
     const subject = `${signal} to process ${this.pid}`;
-    const args = [this.number, SIGNALS[signal], null, 0] as const;
+    const args = [this.number, signalNumber(signal), null, 0] as const;
     call("pidfd_send_signal", args, subject);
   }
 

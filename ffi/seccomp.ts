@@ -47,14 +47,14 @@ const MODE_FILTER = 2n;
  * does not stop; ESRCH.
  */
 export function readSeccompFilters(pid: number): Uint8Array<ArrayBuffer>[] {
-  const subject = `process ${pid}`;
-  trace(PTRACE_SEIZE, pid, 0, null, subject);
+  trace(PTRACE_SEIZE, pid);
   try {
-    trace(PTRACE_INTERRUPT, pid, 0, null, subject);
+    trace(PTRACE_INTERRUPT, pid);
     waitForStop(pid);
     return filtersOf(pid);
   } finally {
-    detach(pid);
+    // ESRCH if it has not stopped yet: the end of this process detaches it.
+    ifPossible(() => trace(PTRACE_DETACH, pid), "ESRCH");
   }
 }
 
@@ -81,22 +81,14 @@ function waitForStop(pid: number): void {
   throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
 }
 
-/**
- * ESRCH if it has not stopped yet: then the end of this process detaches it.
- */
-function detach(pid: number): void {
-  ifPossible(() => trace(PTRACE_DETACH, pid, 0, null), "ESRCH");
-}
-
 function trace(
   request: number,
   pid: number,
-  address: number,
-  data: Uint8Array<ArrayBuffer> | null,
-  subject?: string,
+  address = 0,
+  data: Uint8Array<ArrayBuffer> | null = null,
 ): number {
   const args = [request, pid, BigInt(address), data] as const;
-  return call("ptrace", args, subject ?? `process ${pid}`);
+  return call("ptrace", args, `process ${pid}`);
 }
 
 /**
@@ -110,9 +102,6 @@ export function addSeccompFilter(filter: Uint8Array<ArrayBuffer>): void {
   program.setUint16(0, filter.length / INSTRUCTION_SIZE, true);
   program.setBigUint64(8, addressOf(filter), true);
   const bytes = new Uint8Array(program.buffer);
-  call(
-    "prctl",
-    [PR_SET_SECCOMP, MODE_FILTER, addressOf(bytes), 0n, 0n],
-    "seccomp filter",
-  );
+  const args = [MODE_FILTER, addressOf(bytes), 0n, 0n] as const;
+  call("prctl", [PR_SET_SECCOMP, ...args], "seccomp filter");
 }

@@ -69,13 +69,9 @@ export class UnixSocket implements Disposable {
   /** Resolves when receiving continues; undefined while it is not paused. */
   #pause: PromiseWithResolvers<void> | undefined;
 
-  private constructor(fd: Fd) {
-    this.#fd = new WaitableFd(fd);
-  }
-
   /** Takes ownership of a connected socket, blocking or not. */
-  static adopt(fd: Fd): UnixSocket {
-    return new UnixSocket(fd);
+  constructor(fd: Fd) {
+    this.#fd = new WaitableFd(fd);
   }
 
   /** Two sockets connected with each other. */
@@ -137,7 +133,7 @@ export class UnixSocket implements Disposable {
     // Later kernels return ESRCH.
     if (result === -EINVAL) throw osError("ESRCH", "getsockopt", subject);
     check(result, "getsockopt", subject);
-    return PidFd.adopt(pid, number[0] ?? -1);
+    return new PidFd(pid, number[0] ?? -1);
   }
 
   /**
@@ -206,7 +202,7 @@ export class UnixSocket implements Disposable {
     timeoutMs: number,
   ): Promise<Received> {
     const buffer = new Uint8Array(limit);
-    const message = Message.toReceive(buffer, maxDescriptors);
+    const message = new Message(buffer, maxDescriptors);
     const count = await whenReady(this.#fd, {
       call: () => libc().recvmsg(this.number, message.struct, RECEIVE_FLAGS),
       syscall: "recvmsg",
@@ -307,7 +303,7 @@ export class UnixListener implements Disposable {
       events: POLLIN,
       deadline: performance.now() + timeoutMs,
     });
-    return UnixSocket.adopt(Fd.adopt(accepted));
+    return new UnixSocket(Fd.adopt(accepted));
   }
 
   [Symbol.dispose](): void {
@@ -344,16 +340,11 @@ async function whenReady(fd: WaitableFd, attempt: Attempt): Promise<number> {
 }
 
 function newSocket(): Fd {
-  return Fd.adopt(
-    call("socket", [AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0]),
-  );
+  return Fd.adopt(call("socket", [AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0]));
 }
 
 /** `struct sockaddr_un`, without unused bytes. */
-function socketAddress(
-  path: string,
-  syscall: string,
-): Uint8Array<ArrayBuffer> {
+function socketAddress(path: string, syscall: string): Uint8Array<ArrayBuffer> {
   const name = cString(path);
   if (name.length > SUN_PATH_SIZE) throw osError("ENAMETOOLONG", syscall, path);
   const address = new Uint8Array(2 + name.length);

@@ -43,7 +43,8 @@ export class Message {
   readonly struct: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
 
-  private constructor(bytes: Uint8Array<ArrayBuffer>, descriptors: number) {
+  /** A message with room for the bytes and for so many descriptors. */
+  constructor(bytes: Uint8Array<ArrayBuffer>, descriptors: number) {
     const space = descriptors === 0
       ? 0
       : CMSG_HEADER + Math.ceil(descriptors / 2) * 8;
@@ -75,14 +76,6 @@ export class Message {
       view.setInt32(CMSG.data + 4 * index, number, true);
     }
     return message;
-  }
-
-  /** A message with room for the bytes and for so many descriptors. */
-  static toReceive(
-    bytes: Uint8Array<ArrayBuffer>,
-    maxDescriptors: number,
-  ): Message {
-    return new Message(bytes, maxDescriptors);
   }
 
   /** The received descriptors, which are now open in this process. */

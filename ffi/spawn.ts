@@ -17,7 +17,7 @@ import {
   withOpenFiles,
   withOpenFilesVariable,
 } from "./open_files.ts";
-import { SIGNALS } from "./signals.ts";
+import { signalNumber } from "./signals.ts";
 
 /** Larger than glibc's structs, which are opaque: 80, 336 and 128 bytes. */
 const FILE_ACTIONS_SIZE = 256;
@@ -77,9 +77,7 @@ export function spawn(argv: readonly string[], options: SpawnOptions): Child {
   const pid = new Int32Array(new ArrayBuffer(4));
   const file = cString(program);
   const words = cStringVector(argv);
-  const given = options.environment === undefined
-    ? undefined
-    : environmentVector(options.environment);
+  const given = options.environment && environmentVector(options.environment);
   const openFiles = options.openFiles ?? openFilesAtStart();
   using actions = new FileActions();
   using attributes = new Attributes(options.newSession ?? false);
@@ -183,7 +181,7 @@ class Attributes implements Disposable {
     call("sigemptyset", [none]);
     call("sigemptyset", [ignored]);
     // Handlers are reset by the exec anyway, but ignored signals stay ignored.
-    call("sigaddset", [ignored, SIGNALS.SIGPIPE]);
+    call("sigaddset", [ignored, signalNumber("SIGPIPE")]);
     call("posix_spawnattr_init", [this.struct]);
     call("posix_spawnattr_setsigmask", [this.struct, none]);
     call("posix_spawnattr_setsigdefault", [this.struct, ignored]);

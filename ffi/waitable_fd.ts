@@ -14,16 +14,13 @@ import { poll, POLLIN, Waker } from "./poll.ts";
  * poll another file under the same number.
  */
 export class WaitableFd implements Disposable {
-  readonly #fd: Fd;
   /** Created for the first wait. */
   #waker: Waker | undefined;
   #waits = 0;
   #closed = false;
 
   /** @param fd owned from now on */
-  constructor(fd: Fd) {
-    this.#fd = fd;
-  }
+  constructor(private readonly fd: Fd) {}
 
   /**
    * The number; callers must not keep it.
@@ -32,7 +29,7 @@ export class WaitableFd implements Disposable {
    */
   get number(): number {
     if (this.#closed) throw osError("EBADF", "use", "closed descriptor");
-    return this.#fd.number;
+    return this.fd.number;
   }
 
   /**
@@ -62,7 +59,7 @@ export class WaitableFd implements Disposable {
 
   #closeNow(): void {
     this.#waker?.[Symbol.dispose]();
-    this.#fd.close();
+    this.fd.close();
   }
 
   [Symbol.dispose](): void {

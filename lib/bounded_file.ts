@@ -29,8 +29,6 @@ const LONGEST_LINE = 16 * 1024;
 
 /** A file cannot be read, or is too long. */
 export class UnreadableError extends CprctlError {
-  override readonly name = "UnreadableError";
-
   constructor(path: string, why: string) {
     super("unreadable", `Cannot read "${path}": ${why}`, {
       remedy: "Look at the process: it does not behave like a VM",

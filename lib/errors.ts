@@ -31,7 +31,6 @@ export interface ErrorAdvice {
  * before the detail, and end without a period.
  */
 export class CprctlError extends Error {
-  override readonly name: string = "CprctlError";
   /** Exit code of the process when this error ends it. */
   readonly exitCode: number = 1;
   /** What to do next; undefined if there is no advice. */
@@ -44,18 +43,32 @@ export class CprctlError extends Error {
     advice: ErrorAdvice = {},
   ) {
     super(message, advice.cause === undefined ? {} : { cause: advice.cause });
+    this.name = new.target.name;
     this.remedy = advice.remedy;
   }
 }
 
 /** The command line is wrong; nothing was touched. */
 export class UsageError extends CprctlError {
-  override readonly name: string = "UsageError";
   override readonly exitCode: number = 2;
 
   constructor(message: string, advice: ErrorAdvice = {}) {
     super("usage", message, advice);
   }
+}
+
+/**
+ * Handles errors of one class, as in `promise.catch(ifError(…))`; any other is
+ * thrown again.
+ */
+export function ifError<E extends Error, T>(
+  kind: abstract new (...args: never) => E,
+  handle: (error: E) => T,
+): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof kind) return handle(error);
+    throw error;
+  };
 }
 
 /** The message of any thrown value. */

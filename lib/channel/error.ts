@@ -1,6 +1,4 @@
 import { CprctlError } from "../errors.ts";
 
 /** A channel's address is invalid, or it cannot be opened, read or written. */
-export class ChannelError extends CprctlError {
-  override readonly name: string = "ChannelError";
-}
+export class ChannelError extends CprctlError {}

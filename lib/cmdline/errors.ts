@@ -21,7 +21,6 @@ const LONGEST = 2048;
 
 /** A command line in QEMU's option style is invalid; secrets are redacted. */
 export class CmdlineError extends CprctlError {
-  override readonly name: string = "CmdlineError";
   override readonly exitCode: number = 2;
 
   constructor(message: string, advice: ErrorAdvice = {}) {
@@ -31,8 +30,6 @@ export class CmdlineError extends CprctlError {
 
 /** An option is not in the table. */
 export class UnknownOptionError extends CmdlineError {
-  override readonly name = "UnknownOptionError";
-
   constructor(
     /** The word as written. */
     readonly word: string,
@@ -45,8 +42,6 @@ export class UnknownOptionError extends CmdlineError {
 
 /** The last option takes a value and has none. */
 export class MissingValueError extends CmdlineError {
-  override readonly name = "MissingValueError";
-
   constructor(
     /** The word as written. */
     readonly word: string,
@@ -59,8 +54,6 @@ export class MissingValueError extends CmdlineError {
 
 /** A value is neither key=value text nor JSON. */
 export class OptionSyntaxError extends CmdlineError {
-  override readonly name = "OptionSyntaxError";
-
   constructor(
     /** The whole value. */
     readonly text: string,
@@ -74,13 +67,7 @@ export class OptionSyntaxError extends CmdlineError {
 
 /** The value of a key is invalid. */
 export class OptionValueError extends CmdlineError {
-  override readonly name = "OptionValueError";
-
-  constructor(
-    readonly key: string,
-    readonly value: string,
-    detail: string,
-  ) {
+  constructor(readonly key: string, readonly value: string, detail: string) {
     super(`Cannot set "${key}" to "${value}": ${detail}`);
   }
 }

@@ -27,13 +27,11 @@ import { type Entry, OptionValue, type Scalar } from "./option_value.ts";
  * ```
  */
 export class JsonForm extends OptionValue {
-  readonly #text: string;
   readonly #root: JsonObject;
   override readonly entries: readonly Entry[];
 
-  private constructor(text: string) {
+  private constructor(private readonly text: string) {
     super();
-    this.#text = text;
     this.#root = parseJsonObject(text);
     this.entries = [...flatten("", this.#root)];
   }
@@ -49,9 +47,8 @@ export class JsonForm extends OptionValue {
 
   /** @throws {OptionValueError} if a parent of a dotted key is not an object */
   override with(key: string, value: Scalar): JsonForm {
-    const written = typeof value === "string"
-      ? JSON.stringify(value)
-      : String(value);
+    const isText = typeof value === "string";
+    const written = isText ? JSON.stringify(value) : String(value);
     let parent = this.#root;
     const path = key.split(".");
     for (const [depth, name] of path.entries()) {
@@ -89,7 +86,7 @@ export class JsonForm extends OptionValue {
   }
 
   override toString(): string {
-    return this.#text;
+    return this.text;
   }
 
   /** Adds a member at the object's end, with the spacing of its last one. */
@@ -99,18 +96,17 @@ export class JsonForm extends OptionValue {
     if (last === undefined) {
       return this.#splice(parent.start, parent.end, `{${name}: ${written}}`);
     }
-    const colon = this.#text.slice(last.keyEnd, last.value.start);
+    const colon = this.text.slice(last.keyEnd, last.value.start);
     const before = parent.members.at(-2);
     const comma = before === undefined
       ? ", "
-      : this.#text.slice(before.end, last.start);
+      : this.text.slice(before.end, last.start);
     return this.#splice(last.end, last.end, comma + name + colon + written);
   }
 
-  #splice(start: number, end: number, text: string): JsonForm {
-    return new JsonForm(
-      this.#text.slice(0, start) + text + this.#text.slice(end),
-    );
+  #splice(start: number, end: number, by: string): JsonForm {
+    const { text } = this;
+    return new JsonForm(text.slice(0, start) + by + text.slice(end));
   }
 }
 

@@ -34,14 +34,12 @@ interface Item extends Entry {
  * ```
  */
 export class KeyvalText extends OptionValue {
-  readonly #items: readonly Item[];
-  /** A trailing comma. */
-  readonly #tail: "" | ",";
-
-  private constructor(items: readonly Item[], tail: "" | ",") {
+  private constructor(
+    private readonly items: readonly Item[],
+    /** A trailing comma. */
+    private readonly tail: "" | "," = "",
+  ) {
     super();
-    this.#items = items;
-    this.#tail = tail;
   }
 
   /**
@@ -54,53 +52,49 @@ export class KeyvalText extends OptionValue {
     const items: Item[] = [];
     let offset = 0;
     while (offset < text.length) {
-      const item = readItem(
-        text,
-        offset,
-        offset === 0 ? impliedKey : undefined,
-      );
+      const implied = offset === 0 ? impliedKey : undefined;
+      const item = readItem(text, offset, implied);
       items.push(item);
       offset += item.text.length;
       if (text[offset] !== ",") break;
       offset += 1;
       if (offset === text.length) return new KeyvalText(items, ",");
     }
-    return new KeyvalText(items, "");
+    return new KeyvalText(items);
   }
 
   override get entries(): readonly Entry[] {
-    return this.#items;
+    return this.items;
   }
 
   override with(key: string, value: Scalar): KeyvalText {
-    const text = typeof value === "boolean"
-      ? (value ? "on" : "off")
-      : String(value);
-    const index = this.#items.findLastIndex((item) => item.key === key);
-    const old = this.#items[index];
+    const isFlag = typeof value === "boolean";
+    const text = isFlag ? (value ? "on" : "off") : String(value);
+    const index = this.items.findLastIndex((item) => item.key === key);
+    const old = this.items[index];
     if (old === undefined) {
-      return new KeyvalText([...this.#items, pair(key, text)], "");
+      return new KeyvalText([...this.items, pair(key, text)]);
     }
     const item = old.form === "implied" && canBeImplied(text)
       ? { ...old, value: text, text: doubleCommas(text) }
       : pair(key, text);
-    return new KeyvalText(this.#items.with(index, item), this.#tail);
+    return new KeyvalText(this.items.with(index, item), this.tail);
   }
 
   override without(key: string): KeyvalText {
     if (!this.has(key)) return this;
-    const [first, ...rest] = this.#items.filter((item) => item.key !== key);
-    if (first === undefined) return new KeyvalText([], "");
+    const [first, ...rest] = this.items.filter((item) => item.key !== key);
+    if (first === undefined) return new KeyvalText([]);
     // In front, a flag would be parsed as the value of the implied key, and an
     // empty implied value alone as no item.
-    const alone = rest.length === 0 && this.#tail === "";
+    const alone = rest.length === 0 && this.tail === "";
     const mistakable = first.form === "flag" || (first.text === "" && alone);
     const head = mistakable ? pair(first.key, first.value) : first;
-    return new KeyvalText([head, ...rest], this.#tail);
+    return new KeyvalText([head, ...rest], this.tail);
   }
 
   override toString(): string {
-    return this.#items.map((item) => item.text).join(",") + this.#tail;
+    return this.items.map((item) => item.text).join(",") + this.tail;
   }
 }
 
@@ -110,21 +104,13 @@ function readItem(text: string, start: number, impliedKey?: string): Item {
   if (text[stop] === "=") {
     if (word === "") throw new OptionSyntaxError(text, start, "no key");
     const end = endOfText(text, stop + 1);
-    return {
-      form: "pair",
-      key: word,
-      value: halveCommas(text.slice(stop + 1, end)),
-      text: text.slice(start, end),
-    };
+    const value = halveCommas(text.slice(stop + 1, end));
+    return { form: "pair", key: word, value, text: text.slice(start, end) };
   }
   if (impliedKey !== undefined) {
     const written = text.slice(start, endOfText(text, start));
-    return {
-      form: "implied",
-      key: impliedKey,
-      value: halveCommas(written),
-      text: written,
-    };
+    const value = halveCommas(written);
+    return { form: "implied", key: impliedKey, value, text: written };
   }
   if (word === "") throw new OptionSyntaxError(text, start, "no key");
   return word.startsWith("no") && word.length > 2
@@ -134,15 +120,12 @@ function readItem(text: string, start: number, impliedKey?: string): Item {
 
 /** The first comma from `start` that is not doubled, or the end. */
 function endOfText(text: string, start: number): number {
-  let index = start;
-  while (index < text.length) {
-    if (text[index] === ",") {
-      if (text[index + 1] !== ",") return index;
-      index += 1;
-    }
+  for (let index = start; index < text.length; index += 1) {
+    if (text[index] !== ",") continue;
+    if (text[index + 1] !== ",") return index;
     index += 1;
   }
-  return index;
+  return text.length;
 }
 
 function pair(key: string, value: string): Item {

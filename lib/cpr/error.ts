@@ -1,9 +1,7 @@
 import { CprctlError } from "../errors.ts";
 
 /** CPR state is missing or malformed, or names a descriptor that is not open. */
-export class CprError extends CprctlError {
-  override readonly name: string = "CprError";
-}
+export class CprError extends CprctlError {}
 
 /** A descriptor of CPR state is closed, whose entry has this name in quotes. */
 export function notOpen(

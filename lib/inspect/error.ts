@@ -1,6 +1,4 @@
 import { CprctlError } from "../errors.ts";
 
 /** An input cannot be read, or has an unknown format. */
-export class InspectError extends CprctlError {
-  override readonly name: string = "InspectError";
-}
+export class InspectError extends CprctlError {}

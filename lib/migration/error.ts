@@ -1,6 +1,4 @@
 import { CprctlError } from "../errors.ts";
 
 /** A migration cannot start, or has failed. */
-export class MigrationError extends CprctlError {
-  override readonly name: string = "MigrationError";
-}
+export class MigrationError extends CprctlError {}

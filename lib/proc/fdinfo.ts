@@ -33,10 +33,8 @@ export interface DescriptorInfo {
 
 /** Parses the text; missing lines are optional. */
 export function parseFdinfo(text: string): DescriptorInfo {
-  const flags = Number.parseInt(
-    /^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? "0",
-    8,
-  );
+  const [, octal = "0"] = /^flags:\s*([0-7]+)$/m.exec(text) ?? [];
+  const flags = Number.parseInt(octal, 8);
   const terminal = /^tty-index:\s*(\d+)$/m.exec(text)?.[1];
   return {
     flags,

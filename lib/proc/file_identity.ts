@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ifError } from "../errors.ts";
 import type { FileStatus } from "../../ffi/file_status.ts";
 import { foreignStatus } from "../../ffi/foreign_file.ts";
 import { answered } from "../bounded_file.ts";
@@ -47,13 +48,8 @@ export function isSameIdentity<Id extends string | bigint>(
  * @throws {UnreadableError} when its file system hangs
  */
 export async function findFile(path: string): Promise<FoundFile | undefined> {
-  try {
-    const found = answered(path, Deno.stat(path));
-    return await ifThere(
-      found.then((info) => Object.assign(info, { identity: identityAt(path) })),
-    );
-  } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
-  }
+  const found = answered(path, Deno.stat(path));
+  return await ifThere(
+    found.then((info) => Object.assign(info, { identity: identityAt(path) })),
+  ).catch(ifError(Deno.errors.NotADirectory, () => undefined));
 }

@@ -55,7 +55,6 @@ export async function forEachLock(
 export function lockedAs({ dev, ino }: Deno.FileInfo): string {
   // As the C library splits a device number, up to its 32 lower bits.
   const split = [dev >>> 8 & 0xfff, dev & 0xff | dev >>> 12 & 0xfff00];
-  const [major, minor] = split
-    .map((it) => it.toString(16).padStart(2, "0"));
+  const [major, minor] = split.map((it) => it.toString(16).padStart(2, "0"));
   return `${major}:${minor}:${ino}`;
 }

@@ -31,12 +31,7 @@ export function parseMountinfo(text: string): Mount[] {
     const [left = "", right = ""] = line.split(" - ");
     const [, , , root = "", point = ""] = left.split(" ");
     const [type = "", , options = ""] = right.split(" ");
-    return {
-      root: unescape(root),
-      mountPoint: unescape(point),
-      type,
-      options,
-    };
+    return { root: unescape(root), mountPoint: unescape(point), type, options };
   });
 }
 

@@ -14,18 +14,15 @@ export interface OpenFile {
 
 /** The files of a process, as that process sees them. */
 export class ProcessFiles {
-  readonly #pid: number;
   #open: Promise<ReadonlyMap<number, OpenFile>> | undefined;
 
-  constructor(pid: number) {
-    this.#pid = pid;
-  }
+  constructor(private readonly pid: number) {}
 
   /** A path of the process, as this process can reach it. */
   reach(path: string): string {
     return path.startsWith("/")
-      ? `/proc/${this.#pid}/root${path}`
-      : `/proc/${this.#pid}/cwd/${path}`;
+      ? `/proc/${this.pid}/root${path}`
+      : `/proc/${this.pid}/cwd/${path}`;
   }
 
   /** The file at a path of the process; undefined if there is none. */
@@ -40,7 +37,7 @@ export class ProcessFiles {
    * @throws {OsError}
    */
   openToRead(path: string): Fd {
-    using root = openRoot(`/proc/${this.#pid}/root`);
+    using root = openRoot(`/proc/${this.pid}/root`);
     return openForeignFile(path, { followLink: true, root });
   }
 
@@ -59,7 +56,7 @@ export class ProcessFiles {
 
   /** Details of a descriptor; undefined if it is not open. */
   async info(descriptor: number): Promise<DescriptorInfo | undefined> {
-    return await readFdinfo(this.#pid, descriptor);
+    return await readFdinfo(this.pid, descriptor);
   }
 
   /** The locks that the process holds through its descriptors. */
@@ -73,9 +70,9 @@ export class ProcessFiles {
 
   async #readOpen(): Promise<ReadonlyMap<number, OpenFile>> {
     const files = new Map<number, OpenFile>();
-    for (const [number, link] of await readDescriptors(this.#pid)) {
+    for (const [number, link] of await readDescriptors(this.pid)) {
       // Undefined if it was closed after the directory was listed.
-      const info = await findFile(`/proc/${this.#pid}/fd/${number}`);
+      const info = await findFile(`/proc/${this.pid}/fd/${number}`);
       if (info !== undefined) files.set(number, { link, info });
     }
     return files;
@@ -84,8 +81,7 @@ export class ProcessFiles {
 
 /** A block device keeps its number when its node in /dev is created again. */
 function isSameFile(a: FoundFile, b: FoundFile): boolean {
-  if (a.isBlockDevice === true && b.isBlockDevice === true) {
-    return a.rdev === b.rdev;
-  }
-  return isSameIdentity(a.identity, b.identity);
+  return a.isBlockDevice === true && b.isBlockDevice === true
+    ? a.rdev === b.rdev
+    : isSameIdentity(a.identity, b.identity);
 }

@@ -19,9 +19,7 @@ export async function isThere(
 }
 
 /** A pidfd of that process; undefined if it has ended, even if not yet reaped. */
-export async function openNamed(
-  name: ProcessName,
-): Promise<PidFd | undefined> {
+export async function openNamed(name: ProcessName): Promise<PidFd | undefined> {
   using stack = new DisposableStack();
   const process = stack.use(ifThereSync(() => PidFd.open(name.pid)));
   if (!await isThere(name) || process?.hasExited()) return undefined;

@@ -1,3 +1,4 @@
+import { ifError } from "../errors.ts";
 import { ifThere } from "../gone.ts";
 import { readProcText } from "./file.ts";
 
@@ -8,16 +9,13 @@ import { readProcText } from "./file.ts";
 export async function readSecurityLabel(
   pid: number | "self",
 ): Promise<string | undefined> {
-  try {
-    const label = await ifThere(readProcText(pid, "attr/current"));
-    return label?.replace(/[\0\n]+$/, "");
-  } catch (error) {
-    // No security module has a label for it.
-    const isUnlabelled = error instanceof Error && "code" in error &&
-      error.code === "EINVAL";
-    if (isUnlabelled) return undefined;
-    throw error;
-  }
+  const label = await ifThere(readProcText(pid, "attr/current"))
+    .catch(ifError(Error, (error) => {
+      // No security module has a label for it.
+      if ("code" in error && error.code === "EINVAL") return undefined;
+      throw error;
+    }));
+  return label?.replace(/[\0\n]+$/, "");
 }
 
 const ATTRIBUTES = "/proc/thread-self/attr";

@@ -11,8 +11,6 @@ import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** A command fails; the client gets the description as an error reply. */
 export class CommandFailure extends QmpError {
-  override readonly name: string = "CommandFailure";
-
   constructor(
     description: string,
     /** QMP's error class. */

@@ -131,7 +131,6 @@ export class QmpClient implements AsyncDisposable, Executor {
   readonly peer: Peer | null;
   /** Resolves, never rejects, with the reason when the connection ends. */
   readonly closed: Promise<QmpError>;
-  readonly #transport: Transport;
   readonly #wire: Wire;
   readonly #budget: () => number;
   readonly #greeted = Promise.withResolvers<Greeting>();
@@ -147,19 +146,15 @@ export class QmpClient implements AsyncDisposable, Executor {
   #bytes = 0;
 
   private constructor(
-    transport: Transport,
+    private readonly transport: Transport,
     /** Where the monitor listens. */
     readonly address: QmpAddress,
     { maxReplyBytes: maxBytes = MAX_REPLY_BYTES, budget }: ConnectOptions,
   ) {
     this.#budget = budget ?? (() => Infinity);
     this.peer = transport.peer;
-    this.#transport = transport;
-    this.#wire = new Wire(transport, {
-      maxBytes,
-      maxDepth: MAX_DEPTH,
-      maxValues: MAX_VALUES,
-    }, NO_TERMINATOR);
+    const limits = { maxBytes, maxDepth: MAX_DEPTH, maxValues: MAX_VALUES };
+    this.#wire = new Wire(transport, limits, NO_TERMINATOR);
     this.closed = this.#ended.promise;
     // connect() awaits it, unless it has failed by then.
     this.#greeted.promise.catch(() => {});
@@ -214,12 +209,9 @@ export class QmpClient implements AsyncDisposable, Executor {
   ): Promise<QmpClient> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const left = deadline - performance.now();
+      const left = { ...options, timeoutMs: deadline - performance.now() };
       try {
-        return await QmpClient.connect(address, {
-          ...options,
-          timeoutMs: left,
-        });
+        return await QmpClient.connect(address, left);
       } catch (error) {
         if (!isTransient(error)) throw error;
         if (performance.now() + RETRY_MS >= deadline) throw error;
@@ -265,10 +257,8 @@ export class QmpClient implements AsyncDisposable, Executor {
   ): Promise<Json> {
     if (this.#end !== undefined) throw this.#end;
     const { signal, descriptors } = options;
-    const timeoutMs = Math.max(
-      0,
-      Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, budget),
-    );
+    const { timeoutMs: wanted = DEFAULT_TIMEOUT_MS } = options;
+    const timeoutMs = Math.max(0, Math.min(wanted, budget));
     const id = this.#nextId++;
     const request: JsonObject = { execute: command, id };
     if (args !== undefined) request["arguments"] = args;
@@ -295,10 +285,8 @@ export class QmpClient implements AsyncDisposable, Executor {
           ),
       );
     } catch (error) {
-      if (this.#pending.delete(id)) {
-        // The next command would follow a part of this one.
-        if (!sent) this.#finish(this.#asEnd(error));
-      }
+      // The next command would follow a part of this one.
+      if (this.#pending.delete(id) && !sent) this.#finish(this.#asEnd(error));
       throw error;
     }
   }
@@ -346,12 +334,12 @@ export class QmpClient implements AsyncDisposable, Executor {
    * the socket, and when that is full, the monitor blocks.
    */
   pause(): void {
-    if (this.#end === undefined) this.#transport.pause();
+    if (this.#end === undefined) this.transport.pause();
   }
 
   /** Reads again. */
   resume(): void {
-    if (this.#end === undefined) this.#transport.resume();
+    if (this.#end === undefined) this.transport.resume();
   }
 
   /**
@@ -360,18 +348,14 @@ export class QmpClient implements AsyncDisposable, Executor {
    */
   async drain(): Promise<void> {
     this.resume();
-    if (this.#end === undefined) this.#transport.drain();
+    if (this.#end === undefined) this.transport.drain();
     await this.#received;
   }
 
   /** Ends the connection; idempotent. */
   async close(): Promise<void> {
-    this.#finish(
-      new QmpClosedError(
-        "local",
-        `The connection to the monitor "${this.#where}" was closed`,
-      ),
-    );
+    const what = `The connection to the monitor "${this.#where}" was closed`;
+    this.#finish(new QmpClosedError("local", what));
     await this.#received;
   }
 
@@ -389,7 +373,7 @@ export class QmpClient implements AsyncDisposable, Executor {
    */
   #requireLivingPeer(): void {
     if (this.#end !== undefined) throw this.#end;
-    if (this.peer === null || !this.#transport.peerHasEnded()) return;
+    if (this.peer === null || !this.transport.peerHasEnded()) return;
     throw new QmpConnectError(
       "dropped",
       `Cannot connect to the monitor "${this.#where}": process ` +
@@ -407,20 +391,17 @@ export class QmpClient implements AsyncDisposable, Executor {
       for await (const incoming of this.#wire.incoming()) {
         if ("problem" in incoming) {
           const { problem, offset } = incoming;
-          throw this.#violation(
-            `sent invalid data at byte ${offset}: ${problem}`,
-          );
+          const what = `sent invalid data at byte ${offset}: ${problem}`;
+          throw this.#violation(what);
         }
         const { message, bytes, values } = incoming;
         this.#dispatch(message, bytes, bytes + values * BYTES_PER_VALUE);
       }
+      const what = `The monitor "${this.#where}" ended the connection`;
       this.#finish(
         this.#wire.midMessage
           ? this.#violation("ended the connection in the middle of a message")
-          : new QmpClosedError(
-            "eof",
-            `The monitor "${this.#where}" ended the connection`,
-          ),
+          : new QmpClosedError("eof", what),
       );
     } catch (error) {
       this.#finish(this.#asEnd(error));
@@ -467,14 +448,10 @@ export class QmpClient implements AsyncDisposable, Executor {
     this.#bytes += inMemory;
     if (this.#bytes > MAX_BYTES) throw this.#violation("sent too many replies");
     this.#pending.delete(id);
-    if (failure === undefined) {
-      pending.resolve(value);
-    } else {
-      const { errorClass, description } = failure;
-      pending.reject(
-        new QmpCommandError(pending.command, errorClass, description),
-      );
-    }
+    if (failure === undefined) return pending.resolve(value);
+    const { errorClass, description } = failure;
+    const { command, reject } = pending;
+    reject(new QmpCommandError(command, errorClass, description));
   }
 
   /** Ignores a reply to an earlier client; their number and size are bounded. */
@@ -499,13 +476,9 @@ export class QmpClient implements AsyncDisposable, Executor {
 
   #asEnd(cause: unknown): QmpError {
     if (cause instanceof QmpError) return cause;
-    return new QmpClosedError(
-      "reset",
-      `The connection to the monitor "${this.#where}" broke: ${
-        messageOf(cause)
-      }`,
-      { cause },
-    );
+    const what = `The connection to the monitor "${this.#where}" broke`;
+    const message = `${what}: ${messageOf(cause)}`;
+    return new QmpClosedError("reset", message, { cause });
   }
 
   #finish(end: QmpError): void {

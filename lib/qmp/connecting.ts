@@ -35,15 +35,13 @@ import { readSocketQueue, type SocketQueue } from "../proc/net_unix.ts";
 import { isStopped, readStat } from "../proc/stat.ts";
 import { type Patience, within } from "./deadline.ts";
 
-/** Opens a byte stream to a monitor, and explains failures. */
-
 /**
  * Opens a byte stream to a monitor.
  *
  * @param signal aborts a TCP connection attempt
  * @throws {QmpConnectError}
  */
-export async function openTransport(
+async function openTransport(
   address: QmpAddress,
   timeoutMs: number,
   signal: AbortSignal,
@@ -63,45 +61,32 @@ export async function openTransport(
   }
 }
 
-interface Explanation {
-  readonly failure: ConnectFailure;
-  readonly detail: string;
-  readonly remedy?: string;
-}
+/** For a message: why the connection was not made, and what to do. */
+type Explanation = readonly [
+  failure: ConnectFailure,
+  detail: string,
+  remedy?: string,
+];
 
-const DENIED: Explanation = {
-  failure: "denied",
-  detail: "permission denied",
-  remedy: "Run as root or as the owner of the socket",
-};
+const GIVE_PATH = "Give the path of the virtual machine's QMP socket";
+const RUN_AS_OWNER = "Run as root or as the owner of the socket";
+const START = "Start the virtual machine, or give another address";
+const END_OTHERS = "End the other clients of the monitor";
 
 const BY_ERRNO: Readonly<Record<string, Explanation>> = {
-  ENOENT: {
-    failure: "absent",
-    detail: "no such socket",
-    remedy: "Give the path of the virtual machine's QMP socket",
-  },
-  ECONNREFUSED: {
-    failure: "refused",
-    detail: "no process listens there",
-    remedy: "Start the virtual machine, or give another address",
-  },
-  ECONNRESET: { failure: "dropped", detail: "connection reset" },
+  ENOENT: ["absent", "no such socket", GIVE_PATH],
+  ECONNREFUSED: ["refused", "no process listens there", START],
+  ECONNRESET: ["dropped", "connection reset"],
   // The listening socket's backlog is full.
-  ETIMEDOUT: {
-    failure: "busy",
-    detail: "its queue of clients is full",
-    remedy: "End the other clients of the monitor",
-  },
-  EACCES: DENIED,
-  EPERM: DENIED,
+  ETIMEDOUT: ["busy", "its queue of clients is full", END_OTHERS],
+  EACCES: ["denied", "permission denied", RUN_AS_OWNER],
+  EPERM: ["denied", "permission denied", RUN_AS_OWNER],
 };
 
 function connectError(cause: unknown, address: QmpAddress): QmpConnectError {
-  const known = BY_ERRNO[errnoOf(cause) ?? ""];
-  const noSocket = known?.failure === "refused" ? noSocketAt(address) : known;
-  const { failure, detail, remedy }: Explanation = noSocket ?? known ??
-    { failure: "other", detail: messageOf(cause) };
+  const known = BY_ERRNO[errnoOf(cause) ?? ""] ?? ["other", messageOf(cause)];
+  const noSocket = known[0] === "refused" ? noSocketAt(address) : undefined;
+  const [failure, detail, remedy] = noSocket ?? known;
   return new QmpConnectError(
     failure,
     `Cannot connect to the monitor "${showAddress(address)}": ${detail}`,
@@ -119,11 +104,7 @@ function noSocketAt(address: QmpAddress): Explanation | undefined {
     )
   );
   if (status === undefined || status.isSocket) return undefined;
-  return {
-    failure: "refused",
-    detail: `it is ${kindOf(status)}, not a socket`,
-    remedy: "Give the path of the virtual machine's QMP socket",
-  };
+  return ["refused", `it is ${kindOf(status)}, not a socket`, GIVE_PATH];
 }
 
 function errnoOf(cause: unknown): string | undefined {
@@ -139,11 +120,9 @@ async function queueAt(address: QmpAddress): Promise<SocketQueue | undefined> {
   // A path through the root of a process is one of its network namespace.
   const elsewhere = /^\/proc\/(\d+)\/root(\/.*)$/.exec(address.path);
   const [, pid, path = address.path] = elsewhere ?? [];
+  const process = pid === undefined ? "self" : Number(pid);
   try {
-    return await readSocketQueue(
-      pid === undefined ? "self" : Number(pid),
-      path,
-    );
+    return await readSocketQueue(process, path);
   } catch {
     // /proc is absent or not readable: the message names both reasons.
     return undefined;

@@ -47,14 +47,9 @@ export class Conversation {
   /** The current or last reply. */
   #reply: Promise<void> = Promise.resolve();
 
-  constructor(
-    connection: Deno.Conn,
-    private readonly commands: CommandTable,
-  ) {
-    this.#wire = new Wire(new DenoTransport(connection), {
-      maxBytes: MAX_INPUT_BYTES,
-      maxDepth: MAX_DEPTH,
-    }, LINE_END);
+  constructor(connection: Deno.Conn, private readonly commands: CommandTable) {
+    const limits = { maxBytes: MAX_INPUT_BYTES, maxDepth: MAX_DEPTH };
+    this.#wire = new Wire(new DenoTransport(connection), limits, LINE_END);
   }
 
   async serve(greeting: JsonObject): Promise<void> {
@@ -97,9 +92,8 @@ export class Conversation {
   async #answer(incoming: Incoming): Promise<JsonObject> {
     if ("problem" in incoming) {
       const { problem, offset } = incoming;
-      return errorReply(
-        new CommandFailure(`JSON parse error at byte ${offset}: ${problem}`),
-      );
+      const what = `JSON parse error at byte ${offset}: ${problem}`;
+      return errorReply(new CommandFailure(what));
     }
     const { message } = incoming;
     const id: JsonObject = isObject(message) && Object.hasOwn(message, "id")
@@ -118,11 +112,9 @@ export class Conversation {
       if (this.#negotiated) return await runCommand(this.commands, name, args);
       throw notFound(`Expecting capabilities negotiation with '${NEGOTIATE}'`);
     }
-    if (this.#negotiated) {
-      throw notFound(
-        "Capabilities negotiation is already complete, command ignored",
-      );
-    }
+    const again =
+      "Capabilities negotiation is already complete, command ignored";
+    if (this.#negotiated) throw notFound(again);
     const { enable = [] } = args;
     if (!Array.isArray(enable) || enable.length > 0) {
       throw new CommandFailure("This monitor offers no capability to enable");
@@ -133,14 +125,9 @@ export class Conversation {
 }
 
 function errorReply(error: unknown): JsonObject {
-  return {
-    error: {
-      class: error instanceof CommandFailure
-        ? error.errorClass
-        : "GenericError",
-      desc: messageOf(error),
-    },
-  };
+  const isKnown = error instanceof CommandFailure;
+  const errorClass = isKnown ? error.errorClass : "GenericError";
+  return { error: { class: errorClass, desc: messageOf(error) } };
 }
 
 function notFound(description: string): CommandFailure {

@@ -23,9 +23,7 @@
 import { CprctlError, type ErrorAdvice } from "../errors.ts";
 
 /** The base of all errors of a monitor connection. */
-export class QmpError extends CprctlError {
-  override readonly name: string = "QmpError";
-}
+export class QmpError extends CprctlError {}
 
 /** Why a connection was not made. */
 export type ConnectFailure =
@@ -44,8 +42,6 @@ export type ConnectFailure =
 
 /** No monitor answers at the address. */
 export class QmpConnectError extends QmpError {
-  override readonly name: string = "QmpConnectError";
-
   constructor(
     /** The reason, to decide whether to retry. */
     readonly failure: ConnectFailure,
@@ -59,8 +55,6 @@ export class QmpConnectError extends QmpError {
 
 /** The monitor serves another client. */
 export class QmpBusyError extends QmpConnectError {
-  override readonly name: string = "QmpBusyError";
-
   constructor(
     message: string,
     /** The process of the monitor, if it is known. */
@@ -73,8 +67,6 @@ export class QmpBusyError extends QmpConnectError {
 
 /** No reply, event or greeting came in time. */
 export class QmpTimeoutError extends QmpError {
-  override readonly name: string = "QmpTimeoutError";
-
   constructor(message: string, advice?: ErrorAdvice) {
     super("qmp-timeout", message, advice);
   }
@@ -82,8 +74,6 @@ export class QmpTimeoutError extends QmpError {
 
 /** The peer sent something that is not QMP. */
 export class QmpProtocolError extends QmpError {
-  override readonly name: string = "QmpProtocolError";
-
   constructor(message: string, advice?: ErrorAdvice) {
     super("qmp-protocol", message, advice);
   }
@@ -100,8 +90,6 @@ export type CloseReason =
 
 /** The connection ended before the reply or event came. */
 export class QmpClosedError extends QmpError {
-  override readonly name: string = "QmpClosedError";
-
   constructor(
     /** How it ended. */
     readonly reason: CloseReason,
@@ -114,8 +102,6 @@ export class QmpClosedError extends QmpError {
 
 /** The reply to a command is an error. */
 export class QmpCommandError extends QmpError {
-  override readonly name: string = "QmpCommandError";
-
   constructor(
     /** The command's name. */
     readonly command: string,

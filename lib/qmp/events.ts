@@ -88,15 +88,13 @@ export class EventWatch implements Disposable {
   #cursor = 0;
   #end: QmpError | undefined;
   #changed = Promise.withResolvers<void>();
-  readonly #stop: (watch: EventWatch) => void;
 
   /** Use the client's `watch`. */
   constructor(
     names: readonly string[] | undefined,
-    stop: (watch: EventWatch) => void,
+    private readonly stop: (watch: EventWatch) => void,
   ) {
     this.#names = names && new Set(names);
-    this.#stop = stop;
   }
 
   /** Every event recorded so far, oldest first. */
@@ -120,20 +118,15 @@ export class EventWatch implements Disposable {
       ? (event: QmpEvent) => event.name === match
       : match;
     const wanted = typeof match === "string" ? `event "${match}"` : "event";
+    const late = `No ${wanted} came from the monitor within ` +
+      `${Math.ceil(timeoutMs)} ms`;
     const deadline = performance.now() + timeoutMs;
     for (let index = this.#cursor;; index++) {
       while (index >= this.#events.length) {
         if (this.#end !== undefined) throw this.#end;
-        await within(
-          this.#changed.promise,
-          { timeoutMs: deadline - performance.now(), signal },
-          () =>
-            new QmpTimeoutError(
-              `No ${wanted} came from the monitor within ${
-                Math.ceil(timeoutMs)
-              } ms`,
-            ),
-        );
+        const left = { timeoutMs: deadline - performance.now(), signal };
+        const { promise } = this.#changed;
+        await within(promise, left, () => new QmpTimeoutError(late));
       }
       const event = this.#events[index];
       if (event !== undefined && matches(event)) {
@@ -145,7 +138,7 @@ export class EventWatch implements Disposable {
 
   /** Stops recording; recorded events stay available. */
   [Symbol.dispose](): void {
-    this.#stop(this);
+    this.stop(this);
   }
 
   /**

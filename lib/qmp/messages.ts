@@ -76,10 +76,7 @@ export function parseEvent(message: JsonObject): QmpEvent | undefined {
   return {
     name: event,
     data,
-    timestamp: {
-      seconds: Number(seconds),
-      microseconds: Number(microseconds),
-    },
+    timestamp: { seconds: Number(seconds), microseconds: Number(microseconds) },
   };
 }
 

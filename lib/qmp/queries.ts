@@ -121,10 +121,7 @@ export type NameInfo = v.InferOutput<typeof nameInfo>;
 /** The name of the VM, absent without one (`query-name`). */
 export const queryName: Query<NameInfo> = query("query-name", nameInfo);
 
-const cpuInfo = v.object({
-  "cpu-index": count,
-  "thread-id": threadId,
-});
+const cpuInfo = v.object({ "cpu-index": count, "thread-id": threadId });
 export type CpuInfo = v.InferOutput<typeof cpuInfo>;
 
 /** The vCPUs and their threads (`query-cpus-fast`). */

@@ -24,8 +24,6 @@ const PARTING_MS = 1000;
 
 /** A server cannot listen at an address. */
 export class QmpListenError extends QmpError {
-  override readonly name: string = "QmpListenError";
-
   constructor(address: QmpAddress, cause: unknown) {
     super(
       "qmp-listen",
@@ -182,9 +180,8 @@ function bind(address: QmpAddress): Deno.Listener {
 }
 
 function now(): JsonObject {
-  const microseconds = Math.round(
-    (performance.timeOrigin + performance.now()) * 1000,
-  );
+  const milliseconds = performance.timeOrigin + performance.now();
+  const microseconds = Math.round(milliseconds * 1000);
   return {
     seconds: Math.floor(microseconds / 1_000_000),
     microseconds: microseconds % 1_000_000,

@@ -1,6 +1,6 @@
 /** JSON messages over a byte stream, in both directions. */
 
-import { type FrameLimits, JsonFramer } from "./framer.ts";
+import { type Frame, type FrameLimits, JsonFramer } from "./framer.ts";
 import { type Json, parseJson, stringifyJson } from "./json.ts";
 import type { Transport } from "./transport.ts";
 
@@ -46,18 +46,15 @@ export class Wire {
       const chunk = await this.transport.read();
       if (chunk === null) return;
       for (const frame of this.#framer.push(chunk)) {
-        yield frame.kind === "message"
-          ? this.#parse(frame.bytes, frame)
-          : frame;
+        yield frame.kind === "message" ? this.#parse(frame) : frame;
       }
     }
   }
 
   /** Writes one message; resolves when it is in the kernel. */
   send(message: Json, descriptors?: readonly number[]): Promise<void> {
-    const bytes = this.#encoder.encode(
-      stringifyJson(message) + this.terminator,
-    );
+    const text = stringifyJson(message) + this.terminator;
+    const bytes = this.#encoder.encode(text);
     this.backlog += bytes.length;
     this.#written = this.#written.then(async () => {
       await this.transport.write(bytes, descriptors);
@@ -83,18 +80,15 @@ export class Wire {
   }
 
   #parse(
-    bytes: Uint8Array,
-    { offset, values }: { offset: number; values: number },
+    { bytes, offset, values }: Extract<Frame, { kind: "message" }>,
   ): Incoming {
     try {
       const message = parseJson(this.#decoder.decode(bytes));
       return { message, bytes: bytes.length, values, offset };
     } catch (error) {
       // SyntaxError from the parser, TypeError from the decoder.
-      const problem = error instanceof SyntaxError
-        ? error.message
-        : "not UTF-8";
-      return { problem, offset };
+      const isSyntax = error instanceof SyntaxError;
+      return { problem: isSyntax ? error.message : "not UTF-8", offset };
     }
   }
 }

@@ -2,8 +2,6 @@ import { CprctlError, type ErrorAdvice } from "../errors.ts";
 
 /** The bytes of a stream are malformed; carries their offset. */
 export class StreamError extends CprctlError {
-  override readonly name: string = "StreamError";
-
   constructor(
     message: string,
     /** Absolute byte offset in the stream of what is malformed. */
@@ -16,8 +14,6 @@ export class StreamError extends CprctlError {
 
 /** The stream ends in the middle of a value. */
 export class TornStreamError extends StreamError {
-  override readonly name: string = "TornStreamError";
-
   constructor(offset: number, needed: number, available: number) {
     super(
       `Stream ends early: ${needed} bytes needed at offset ${offset}, ` +

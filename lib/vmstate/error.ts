@@ -14,8 +14,6 @@ export interface VmstateLocation {
 
 /** A device's state cannot be loaded or saved; carries the field's location. */
 export class VmstateError extends StreamError {
-  override readonly name: string = "VmstateError";
-
   constructor(
     /** What went wrong, without the location. */
     readonly problem: string,

@@ -271,7 +271,7 @@ Deno.test("a socket that would block its other owners is not blocked on", () =>
     const fd = duplicate(left.number);
     left[Symbol.dispose]();
     fd.setNonblocking(false);
-    using blocking = UnixSocket.adopt(fd);
+    using blocking = new UnixSocket(fd);
     assertEquals(await codeOf(() => blocking.receive(1, 10)), "ETIMEDOUT");
   }));
 

@@ -18,8 +18,6 @@ export type StreamAction = "load" | "decode" | "encode";
 
 /** A migration stream is malformed; with the location. */
 export class MigrationStreamError extends StreamError {
-  override readonly name: string = "MigrationStreamError";
-
   constructor(
     /** What is wrong, without the location. */
     readonly problem: string,

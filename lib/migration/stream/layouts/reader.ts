@@ -11,8 +11,6 @@ import { fieldType, zeroRun } from "../wire_types.ts";
 
 /** Bytes do not have the layout that was expected. */
 export class LayoutError extends StreamError {
-  override readonly name: string = "LayoutError";
-
   constructor(
     /** What does not fit, without the offset. */
     readonly problem: string,
