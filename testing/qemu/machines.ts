@@ -25,6 +25,8 @@ export interface Machine {
   /** Stop the guest before it is moved. */
   readonly paused?: true;
   readonly daemonize?: true;
+  /** With the devices that QEMU adds by itself: a NIC, a CD drive, VGA. */
+  readonly defaults?: true;
   /** Run it as this user, and group of the same number; only root can. */
   readonly user?: number;
   /** What its environment has besides. */
@@ -67,6 +69,7 @@ export const MACHINES: readonly Machine[] = [
   { ...PLAIN, name: "q35, 2 vCPUs", cpus: 2 },
   { ...PLAIN, name: "q35, paused", paused: true },
   { ...PLAIN, name: "q35, daemon", daemonize: true },
+  { ...PLAIN, name: "q35, default devices", defaults: true },
   {
     name: "q35, ide, vga, e1000",
     type: "q35",
@@ -144,7 +147,8 @@ export function argumentsOf(
     ],
     ...["-m", ram],
     ...["-smp", `${machine.cpus ?? 1}`],
-    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    ...machine.defaults ? [] : ["-nodefaults"],
+    ...["-no-user-config", "-display", "none"],
     ...["-qmp", `unix:${files.qmp},server=on,wait=off`],
     ...["-drive", `if=none,id=disk,format=raw,file=${files.disk}`],
     ...machine.extra ?? [],

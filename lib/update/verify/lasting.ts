@@ -4,9 +4,9 @@ import { clipped } from "../../inert.ts";
 import { GIVEN_NODE } from "../vm/block_devices.ts";
 import { isObject, type Json } from "../../qmp/mod.ts";
 
-/** Names of block nodes, and places of devices without an id. */
+/** Names such as "#block123" and "#net45", and places of devices without an id. */
 const MADE_UP: readonly (readonly [RegExp, string])[] = [
-  [/#block\d+/g, "#block"],
+  [/#([a-z]+)\d+/g, "#$1"],
   // A node whose name was made up, once it is on a command line.
   [new RegExp(`${GIVEN_NODE}[\\w.-]+`, "g"), "#block"],
   [/\bdevice\[\d+\]/g, "device[]"],

@@ -3,7 +3,7 @@
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { backEndsIn } from "../vm/info_network.ts";
 import { asObject, objectsIn, text } from "../vm/reply.ts";
-import { lasting } from "./lasting.ts";
+import { lasting, LastingNames, lastingText } from "./lasting.ts";
 import { objectsOf, type View } from "./view.ts";
 
 /** Machine type, topology of the vCPUs, firmware, and what else it was given. */
@@ -79,7 +79,13 @@ export const backEnds: View = {
   from: ["backEnds"],
   of: ({ backEnds }) => {
     const found = new Map<string, JsonObject>();
-    for (const { name, facts } of backEndsIn(linesOf(backEnds))) {
+    const given = new LastingNames();
+    const names = new Map<string, string>();
+    for (const { name: made, facts } of backEndsIn(linesOf(backEnds))) {
+      const name = names.getOrInsertComputed(
+        made,
+        () => given.give(lastingText(made)),
+      );
       const queues = Number(found.get(name)?.["queues"] ?? 0) + 1;
       const { index: _, ...told } = Object.fromEntries(facts);
       found.set(name, { ...told, queues });

@@ -12,6 +12,7 @@
 
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { asArray, asObject, objectsIn, text } from "../vm/reply.ts";
+import { lastingText } from "./lasting.ts";
 import type { QueryName } from "./queries.ts";
 import { objectsOf, type View } from "./view.ts";
 
@@ -36,7 +37,7 @@ export const SETTINGS: readonly View[] = [
 
 /** The children of an object, each with its type. */
 function childrenAs(kind: string, query: QueryName): View {
-  return list(kind, query, ["name"], only("type"));
+  return list(kind, query, ["name"], only("type"), lastingText);
 }
 
 /**
@@ -49,6 +50,7 @@ function list(
   query: QueryName,
   names: readonly string[],
   compared: (element: JsonObject) => Json,
+  rename = (name: string) => name,
 ): View {
   return {
     kind,
@@ -56,7 +58,7 @@ function list(
     of: (replies) =>
       objectsOf(
         objectsIn(replies[query]).map((element) => [
-          names.map((name) => text(element[name])).find(Boolean) ?? "",
+          rename(names.map((name) => text(element[name])).find(Boolean) ?? ""),
           compared(element),
         ]),
       ),

@@ -207,6 +207,23 @@ for (const [what, destination, expected] of OTHERS) {
   });
 }
 
+Deno.test("back ends whose names are made up at each start are the same", async () => {
+  const withNames = (...names: readonly string[]) =>
+    qemu({
+      "human-monitor-command": ({ "command-line": line }) =>
+        line === "info network"
+          ? names.map((name) =>
+            `${name}: index=0,type=user,net=10.0.2.0,restrict=off\r\n`
+          ).join("")
+          : "",
+    });
+  const before = withNames("#net12", "#net13");
+  assertEquals(await phrases(before, withNames("#net104", "#net105")), []);
+  assertEquals(await phrases(before, withNames("#net104")), [
+    'Network back end "#net #2" is gone',
+  ]);
+});
+
 Deno.test("what is fixed is not asked while the guest waits for the stop", async () => {
   const program = qemu();
   await Fingerprint.take(program, "stopped");
