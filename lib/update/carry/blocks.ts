@@ -46,6 +46,11 @@ const ON_FILES = ["file", "host_device", "host_cdrom"];
 const FORMATS = ["raw", "qcow2", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc"];
 const WITHOUT_FILE = ["null-co", "null-aio"];
 
+/** More images than any real chain has. */
+const MAX_DEPTH = 256;
+/** More nodes than are added at run time to any real VM. */
+const MAX_NODES = 1024;
+
 /**
  * Brings the options of disks up to date.
  *
@@ -96,7 +101,7 @@ type LiveNodes = ReadonlyMap<string, JsonObject>;
 class Blocks {
   /** Names of nodes that had a generated one. */
   readonly names = new Map<string, string>();
-  /** Nodes that are being described: none is below itself. */
+  /** Nodes that were described: none is on the command line twice. */
   readonly #begun = new Set<string>();
 
   constructor(
@@ -105,11 +110,10 @@ class Blocks {
   ) {}
 
   /** Adds a node, after those below it, unless the command line has it. */
-  async carry(live: string, name = live): Promise<void> {
-    if (this.#isThere(name) || this.#begun.has(live)) return;
-    this.#begun.add(live);
+  async carry(live: string, name = live, depth = 0): Promise<void> {
+    if (this.#begun.has(live) || this.#isThere(name)) return;
     await this.work.attempt(name, async () => {
-      const described = await this.#describe(live, []);
+      const described = await this.#describe(live, depth);
       this.work.add("blockdev", { ...described, "node-name": name }, ADDED);
       if (live !== name) this.names.set(live, name);
       if (described["discard"] === undefined && !described["read-only"]) {
@@ -149,11 +153,15 @@ class Blocks {
   }
 
   /** A node, with those below it that have no name of their own. */
-  async #describe(name: string, above: readonly string[]): Promise<JsonObject> {
+  async #describe(name: string, depth: number): Promise<JsonObject> {
     const node = this.nodes.get(name);
-    if (node === undefined || above.includes(name)) {
+    if (node === undefined || this.#begun.has(name)) {
       throw new CannotCarry("QEMU does not tell what is below it");
     }
+    if (depth > MAX_DEPTH || this.#begun.size >= MAX_NODES) {
+      throw new CannotCarry("more was added than a VM can have");
+    }
+    this.#begun.add(name);
     const driver = text(node["drv"]) ?? "";
     const isFormat = FORMATS.includes(driver);
     if (![...ON_FILES, ...WITHOUT_FILE].includes(driver) && !isFormat) {
@@ -172,13 +180,13 @@ class Blocks {
       "cache": { direct: direct === true, "no-flush": noFlush === true },
       ...zeroes === "off" ? {} : { "detect-zeroes": zeroes },
       ...discard === undefined ? {} : { discard },
-      ...isFormat ? await this.#childrenOf(node, [...above, name]) : {},
+      ...isFormat ? await this.#childrenOf(node, depth + 1) : {},
     };
   }
 
   async #childrenOf(
     node: JsonObject,
-    above: readonly string[],
+    depth: number,
   ): Promise<JsonObject> {
     if (node["children"] === undefined) {
       throw new CannotCarry("this QEMU does not tell what is below it");
@@ -191,10 +199,10 @@ class Blocks {
         throw new CannotCarry(`it has a "${role}"`);
       }
       if (name.startsWith(GENERATED)) {
-        below[role] = await this.#describe(name, above);
+        below[role] = await this.#describe(name, depth);
         continue;
       }
-      await this.carry(name);
+      await this.carry(name, name, depth);
       if (!this.#isThere(name)) {
         throw new CannotCarry(`block node "${name}" cannot be carried`);
       }
@@ -207,12 +215,9 @@ class Blocks {
 
   /** How the node below that is on the command line discards. */
   #discardBelow(name: string): string | undefined {
-    const seen = new Set<string>();
-    for (let at: string | undefined = name; at !== undefined;) {
-      if (seen.has(at)) return undefined;
-      seen.add(at);
-      const there = this.work.draft.of("blockdev")
-        .find((it) => keysOf(it).get("node-name") === at);
+    let at: string | undefined = name;
+    for (let depth = 0; at !== undefined && depth < MAX_DEPTH; depth++) {
+      const there = this.work.argument("blockdev", at, "node-name");
       if (there !== undefined) return keysOf(there).get("discard") ?? "ignore";
       const children = objectsIn(this.nodes.get(at)?.["children"]);
       at = text(

@@ -192,6 +192,42 @@ Deno.test("a node is described with those below it", async () => {
   assertEquals(unknown, [`discard= of block node "store"`]);
 });
 
+Deno.test("nodes that are below each other many times end the search", async () => {
+  const layers = Array.from({ length: 64 }, (_, at) => ({
+    ...STORE,
+    "node-name": at === 0 ? "store" : `#block${at}`,
+    children: ["file", "backing"].map((child) => ({
+      ...{ child, "node-name": `#block${at + 1}` },
+    })),
+  }));
+  const { obstacles } = await carried(
+    vm({}, {
+      "query-named-block-nodes": [
+        ...layers,
+        { ...FILE, "node-name": "#block64" },
+      ],
+    }),
+  );
+  assertEquals([...obstacles], [
+    ["store", "QEMU does not tell what is below it"],
+  ]);
+});
+
+Deno.test("a chain that is longer than any is left to the checks", async () => {
+  const chain = Array.from({ length: 4000 }, (_, at) => ({
+    ...STORE,
+    "node-name": `n${at}`,
+    children: [{ child: "backing", "node-name": `n${at + 1}` }],
+  }));
+  const { obstacles } = await carried(
+    vm({}, { "query-named-block-nodes": chain }),
+  );
+  assertEquals(
+    obstacles.get("n0"),
+    'block node "n1" cannot be carried',
+  );
+});
+
 Deno.test("a node that cannot be described is left to the checks", async () => {
   const cases: readonly (readonly [JsonObject, JsonObject])[] = [
     [STORE, { ...FILE, file: "relative" }],
