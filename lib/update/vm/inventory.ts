@@ -6,9 +6,7 @@ import {
 } from "../../qmp/mod.ts";
 import { asArray, ifKnown, text } from "./reply.ts";
 
-/** For all questions together, in case the monitor is slow to answer each. */
-const TOTAL_TIMEOUT_MS = 30_000;
-/** For one of them. */
+/** For one query; all of them share the time budget of the connection. */
 const QUERY_TIMEOUT_MS = 10_000;
 
 /** No VM has more of anything; each item may need further queries. */
@@ -33,7 +31,6 @@ export class UnlikelyAnswerError extends Error {
 
 /** What the monitor says about the VM; each query is sent once. */
 export class Inventory {
-  readonly #deadline = performance.now() + TOTAL_TIMEOUT_MS;
   readonly #answers = new Map<string, Promise<Json>>();
 
   constructor(private readonly client: Executor) {}
@@ -45,11 +42,10 @@ export class Inventory {
    */
   ask(command: string, args?: JsonObject): Promise<Json> {
     const key = `${command} ${JSON.stringify(args ?? {})}`;
-    return this.#answers.getOrInsertComputed(key, () => {
-      const left = this.#deadline - performance.now();
-      const timeoutMs = Math.max(1, Math.min(QUERY_TIMEOUT_MS, left));
-      return this.client.execute(command, args, { timeoutMs });
-    });
+    return this.#answers.getOrInsertComputed(
+      key,
+      () => this.client.execute(command, args, { timeoutMs: QUERY_TIMEOUT_MS }),
+    );
   }
 
   /**

@@ -36,7 +36,7 @@ Deno.test("options, where no file is meant", async () => {
     "--json",
     "--licences",
   ]);
-  assertEquals(await proposed("update", "--max"), ["--max-failures"]);
+  assertEquals(await proposed("update", "--max-f"), ["--max-failures"]);
   assertEquals(await proposed("inspect", ""), []);
   assertEquals(await proposed("inspect", "--off"), [
     "--offset",
