@@ -108,6 +108,13 @@ const RULES: readonly Rule[] = [
     why: "no device of the guest uses it",
   },
   {
+    kind: /^Character device$/,
+    // Of "gdbserver": its connection, and the monitor that it serves.
+    holds: ({ name }) => /^(gdb|#chr)$/.test(name),
+    verdict: "host-side",
+    why: "a debugger's, which the guest does not see",
+  },
+  {
     kind: /^Object$/,
     verdict: "host-side",
     why: "the devices that need an object have theirs",
