@@ -65,8 +65,10 @@ async function inOrder(
     if (owner !== undefined) await take(owner);
     ordered.push(device);
   };
-  // QEMU lists them in no order.
-  const sorted = devices.toSorted((a, b) => a.path < b.path ? -1 : 1);
+  // QEMU lists them in no order. Those without an id are numbered.
+  const sorted = devices.toSorted((a, b) =>
+    numberIn(a) - numberIn(b) || (a.path < b.path ? -1 : 1)
+  );
   for (const device of sorted) await take(device);
   return ordered;
 }
@@ -288,6 +290,11 @@ async function usbPorts(
       return port === undefined || id === undefined ? [] : [[id, port]];
     }),
   );
+}
+
+/** Of a device without an id: the first that was made has 0; -1 for others. */
+function numberIn({ path }: QomChild): number {
+  return Number(/\bdevice\[(\d{1,9})\]$/.exec(path)?.[1] ?? -1);
 }
 
 /** Whether a vCPU is of this type. */

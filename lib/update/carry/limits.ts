@@ -2,8 +2,13 @@
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import type { JsonObject } from "../../qmp/mod.ts";
-import { type BlockDevice, blockDevices } from "../vm/block_devices.ts";
+import {
+  type BlockDevice,
+  blockDeviceName,
+  blockDevices,
+} from "../vm/block_devices.ts";
 import type { CommandLine } from "../command/command_line.ts";
+import { LENGTH } from "./back_ends.ts";
 import type { CarryWork } from "./work.ts";
 
 /** Sets all limits of one disk, those that are not given to none. */
@@ -29,27 +34,40 @@ export async function carryLimits(
     const [changed] = limitChanges(device, drives);
     if (changed === undefined) continue;
     const limits = Object.entries(medium.inserted)
-      .filter(([key, value]) => LIMIT.test(key) && typeof value !== "bigint");
-    work.commands.push({
-      execute: SET_LIMITS,
-      arguments: {
-        ...qdev === undefined ? { device: drive ?? "" } : { id: qdev },
-        ...NONE,
-        ...Object.fromEntries(limits),
-      },
-    });
+      .filter(([key, value]) =>
+        LIMIT.test(key) && ["number", "string"].includes(typeof value)
+      );
+    // The check "throttling" refuses what is left.
+    await work.attempt(
+      blockDeviceName(device),
+      () =>
+        work.addCommand(SET_LIMITS, {
+          ...qdev === undefined ? { device: drive ?? "" } : { id: qdev },
+          ...NONE,
+          ...Object.fromEntries(limits),
+        }),
+    );
   }
 }
 
 /** A limit's name in query-block and in an old -drive, and in -drive. */
-const LIMITS = [
-  ["bps", "throttling.bps-total"],
-  ["bps_rd", "throttling.bps-read"],
-  ["bps_wr", "throttling.bps-write"],
-  ["iops", "throttling.iops-total"],
-  ["iops_rd", "throttling.iops-read"],
-  ["iops_wr", "throttling.iops-write"],
-] as const;
+const LIMITS: readonly (readonly [string, string])[] = [
+  ...["bps", "iops"].flatMap((unit) => [
+    ...limitsOf(unit, `throttling.${unit}-total`),
+    ...limitsOf(`${unit}_rd`, `throttling.${unit}-read`),
+    ...limitsOf(`${unit}_wr`, `throttling.${unit}-write`),
+  ]),
+  ["iops_size", "throttling.iops-size"],
+];
+
+/** A limit, and that of bursts with their length. */
+function limitsOf(name: string, key: string) {
+  return [
+    [name, key] as const,
+    [`${name}_max`, `${key}-max`] as const,
+    [`${name}_max_length`, `${key}-max-length`] as const,
+  ];
+}
 
 /** The drives whose limits a device may have. */
 function drivesOf(
@@ -74,11 +92,12 @@ export function* limitChanges(
   const drives = drivesOf(device, all);
   if (medium === undefined) return;
   for (const [name, key] of LIMITS) {
-    const is = Number(medium.inserted[name] ?? 0);
+    const none = LENGTH.test(key) ? 1 : 0;
+    const is = Number(medium.inserted[name] ?? none);
     const given = drives
       .flatMap((drive) => drive.integer(key) ?? drive.integer(name) ?? []);
-    const was = given[0] ?? 0;
-    const isDefault = is === 0 && given.length < drives.length;
+    const was = given[0] ?? none;
+    const isDefault = is === none && given.length < drives.length;
     if (given.includes(is) || isDefault || is === was) continue;
     yield { name, is, was };
   }

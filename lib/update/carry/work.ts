@@ -42,13 +42,23 @@ export class CarryWork {
 
   /** Adds an option as QEMU writes it where it takes no JSON. */
   addText(option: string, value: string, why: string): void {
+    this.#requireLikely(value);
+    this.draft.append([`-${option}`, value], why);
+  }
+
+  /** Adds a command; the journal has it as well. */
+  addCommand(execute: string, given: JsonObject): void {
+    this.#requireLikely(stringifyJson(given));
+    this.commands.push({ execute, arguments: given });
+  }
+
+  #requireLikely(value: string): void {
     if (!value.isWellFormed() || value.length > MAX_WORD) {
       throw noArgument();
     }
     if (++this.#added > MAX_WORDS) {
       throw new CannotCarry("more was added than a VM can have");
     }
-    this.draft.append([`-${option}`, value], why);
   }
 
   /** The keys of an argument, parsed once. */

@@ -115,6 +115,17 @@ Deno.test("the owner of a bus comes before the device on it", async () => {
   assertEquals(ids, ["b", "a"]);
 });
 
+Deno.test("devices without an id keep the order in which they were made", async () => {
+  const client = vm({
+    "/machine/peripheral-anon/device[10]": { type: "b", hotplugged: true },
+    "/machine/peripheral-anon/device[9]": { type: "a", hotplugged: true },
+  });
+  const { words } = await carried(client);
+  const types = words.filter((word) => word !== "-device")
+    .map((word) => JSON.parse(word).driver);
+  assertEquals(types, ["a", "b"]);
+});
+
 Deno.test("buses that are below each other end the search", async () => {
   const client = vm({
     ...disk("a", { parent_bus: "/machine/peripheral/b/b.0" }),
@@ -299,6 +310,47 @@ Deno.test("more than a VM can have is not carried over", async () => {
   const { words, obstacles } = await carried(vm(objects));
   assertEquals(words.length, 2 * 512);
   assertEquals(obstacles.size, 600 - 512);
+});
+
+const LIMITS = ["-drive", "id=d,throttling.iops-total=100"];
+
+function limited(more: JsonObject): Executor {
+  return vm({}, {
+    "query-block": [{
+      device: "d",
+      qdev: "/vd0",
+      inserted: { file: "", iops: 100, group: "d", ...more },
+    }],
+  });
+}
+
+Deno.test("a limit of bursts that was set at run time is carried over", async () => {
+  const cases: readonly [JsonObject, number][] = [
+    [{}, 0],
+    [{ iops_max: 500, iops_max_length: 1 }, 1],
+    [{ iops_size: 4096 }, 1],
+  ];
+  for (const [more, count] of cases) {
+    const { commands } = await carried(limited(more), ...LIMITS);
+    assertEquals(commands.length, count);
+    for (const { execute, arguments: given } of commands) {
+      assertEquals(execute, "block_set_io_throttle");
+      assertEquals(given, {
+        ...{ id: "/vd0", bps: 0, bps_rd: 0, bps_wr: 0 },
+        ...{ iops: 100, iops_rd: 0, iops_wr: 0, group: "d", ...more },
+      });
+    }
+  }
+});
+
+Deno.test("no limit is longer than a journal can have", async () => {
+  const group = "x".repeat(65_537);
+  const { commands, obstacles } = await carried(
+    limited({ iops: 7, group }),
+    ...LIMITS,
+  );
+  assertEquals(commands, []);
+  assertEquals(obstacles.get("d"), "it has a value that is no argument");
 });
 
 Deno.test("a command that is refused is said, and the next is sent", async () => {
