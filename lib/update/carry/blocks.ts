@@ -46,6 +46,8 @@ const ON_FILES = ["file", "host_device", "host_cdrom"];
 const FORMATS = ["raw", "qcow2", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc"];
 const WITHOUT_FILE = ["null-co", "null-aio"];
 
+const DETECT_ZEROES = ["off", "on", "unmap"];
+
 /** More images than any real chain has. */
 const MAX_DEPTH = 256;
 /** More nodes than are added at run time to any real VM. */
@@ -68,6 +70,7 @@ export async function carryBlocks(
   const blocks = new Blocks(work, nodes);
   work.removeGone("blockdev", new Set(nodes.keys()), REMOVED, "node-name");
   keepReadOnly(work, nodes);
+  keepReopened(work, nodes);
   for (const name of nodes.keys()) {
     if (!name.startsWith(GENERATED)) await blocks.carry(name);
   }
@@ -93,6 +96,30 @@ function keepReadOnly({ draft }: CarryWork, nodes: LiveNodes): void {
       value.boolean("auto-read-only") === true;
     if (node?.["ro"] !== true || chosen) continue;
     draft.setValue(argument, value.with("read-only", true), BELOW);
+  }
+}
+
+const REOPENED = "blockdev-reopen has changed it";
+
+/** What QEMU reports of the options that blockdev-reopen can change. */
+function keepReopened({ draft }: CarryWork, nodes: LiveNodes): void {
+  for (const argument of draft.of("blockdev")) {
+    let value = keysOf(argument);
+    const before = String(value);
+    const node = nodes.get(value.get("node-name") ?? "");
+    const cache = asObject(node?.["cache"]);
+    for (const key of ["direct", "no-flush"]) {
+      const was = value.boolean(`cache.${key}`) ?? false;
+      const is = cache[key];
+      if (typeof is !== "boolean" || is === was) continue;
+      value = value.with(`cache.${key}`, is);
+    }
+    const zeroes = text(node?.["detect_zeroes"]) ?? "";
+    if (
+      DETECT_ZEROES.includes(zeroes) &&
+      zeroes !== (value.get("detect-zeroes") ?? "off")
+    ) value = value.with("detect-zeroes", zeroes);
+    if (String(value) !== before) draft.setValue(argument, value, REOPENED);
   }
 }
 

@@ -239,6 +239,34 @@ Deno.test("a chain that is longer than any is left to the checks", async () => {
   );
 });
 
+Deno.test("what a node was reopened with is kept", async () => {
+  const node = {
+    ...{ "node-name": "n", drv: "null-co", ro: false, detect_zeroes: "on" },
+    cache: { direct: true, "no-flush": false },
+  };
+  const client = vm({}, { "query-named-block-nodes": [node] });
+  const text = "driver=null-co,node-name=n";
+  const cases: readonly [string, JsonObject | string][] = [
+    [text, `${text},cache.direct=on,detect-zeroes=on`],
+    [
+      '{"driver": "null-co", "node-name": "n"}',
+      {
+        ...{ driver: "null-co", "node-name": "n" },
+        ...{ cache: { direct: true }, "detect-zeroes": "on" },
+      },
+    ],
+    [
+      `${text},detect-zeroes=on,cache.direct=on`,
+      `${text},detect-zeroes=on,cache.direct=on`,
+    ],
+  ];
+  for (const [before, after] of cases) {
+    const { words } = await carried(client, "-blockdev", before);
+    const word = words[1] ?? "";
+    assertEquals(typeof after === "string" ? word : JSON.parse(word), after);
+  }
+});
+
 Deno.test("a node that cannot be described is left to the checks", async () => {
   const cases: readonly (readonly [JsonObject, JsonObject])[] = [
     [STORE, { ...FILE, file: "relative" }],
