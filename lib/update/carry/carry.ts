@@ -18,7 +18,7 @@ import { carryBlocks } from "./blocks.ts";
 import { type Carried, nothingCarried } from "./carried.ts";
 import { carryDevices } from "./devices.ts";
 import { carryLimits } from "./limits.ts";
-import { CarryWork } from "./work.ts";
+import { CarryWork, isWord } from "./work.ts";
 
 /** Compares the VM with its command line, and brings that up to date. */
 export async function carryOver(
@@ -37,6 +37,7 @@ export async function carryOver(
     const nodes = await carryBlocks(work);
     await carryDevices(work, nodes);
     await carryLimits(work, running);
+    if (!draft.words.every(isWord)) return nothingCarried(argv);
     const { commands, devices, obstacles, unknown } = work;
     return {
       argv: [...argv.slice(0, first), ...draft.words],

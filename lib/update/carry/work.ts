@@ -18,6 +18,12 @@ export class CannotCarry extends Error {
   override readonly name = "CannotCarry";
 }
 
+/** Whether a program can be given it. */
+export function isWord(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0") &&
+    text.length <= MAX_WORD;
+}
+
 function noArgument(): CannotCarry {
   return new CannotCarry("it has a value that is no argument");
 }
@@ -53,9 +59,7 @@ export class CarryWork {
   }
 
   #requireLikely(value: string): void {
-    if (!value.isWellFormed() || value.length > MAX_WORD) {
-      throw noArgument();
-    }
+    if (!isWord(value)) throw noArgument();
     if (++this.#added > MAX_WORDS) {
       throw new CannotCarry("more was added than a VM can have");
     }

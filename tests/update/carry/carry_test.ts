@@ -170,6 +170,18 @@ Deno.test("the devices after one that was unplugged keep their places", async ()
   ]);
 });
 
+Deno.test("no argument is changed to one that cannot be given", async () => {
+  const words = [
+    ...["-device", "virtio-rng-pci,id=gone"],
+    ...["-device", "virtio-blk-pci,id=kept"],
+  ];
+  for (const bus of ["a\0b", "\ud800", "x".repeat(65_537)]) {
+    const kept = { hotplugged: false, parent_bus: `/machine/${bus}` };
+    const { words: after } = await carried(vm(disk("kept", kept)), ...words);
+    assertEquals(after, words);
+  }
+});
+
 Deno.test("a device without an id that was unplugged is left to the checks", async () => {
   const words = ["-device", "virtio-rng-pci", "-device", "usb-kbd,id=gone"];
   assertEquals((await carried(vm({}), ...words)).words, words);
