@@ -146,8 +146,11 @@ const LIVES: readonly Life[] = [
     name: "images, media and limits were changed",
     extra: [
       ...["-device", "virtio-scsi-pci,id=scsi"],
-      ...["-drive", "if=none,id=drive,file=a.qcow2,format=qcow2"],
+      "-drive",
+      "if=none,id=drive,file=a.qcow2,format=qcow2,throttling.bps-total=1000000",
       ...["-device", "virtio-blk-pci,id=vda,drive=drive"],
+      ...["-blockdev", "driver=null-co,node-name=empty"],
+      ...["-device", "virtio-blk-pci,id=vdc,drive=empty"],
       "-blockdev",
       JSON.stringify({
         driver: "qcow2",
@@ -177,9 +180,16 @@ const LIVES: readonly Life[] = [
         { id, filename: `${folder}/d.raw`, format: "raw" },
       ]),
       ["eject", { id: "tray3", force: true }],
+      ["blockdev-reopen", {
+        options: [{
+          ...{ driver: "null-co", "node-name": "empty" },
+          ...{ cache: { "no-flush": true }, "detect-zeroes": "on" },
+        }],
+      }],
       ["block_set_io_throttle", {
         id: at("vda"),
         bps: 1_000_000,
+        bps_max: 2_000_000,
         iops: 0,
         ...NO_LIMITS,
       }],
