@@ -90,6 +90,7 @@ export interface Transfer {
   readonly directory: RunDirectoryPort;
   /** Becomes the new program. */
   readonly standby: StandbyPort;
+  readonly writeJournal: Prepared["writeJournal"];
   /** What the new program writes to the VM's standard error. */
   readonly stderr: StderrTail;
   /** Events of the source since the switchover began. */

@@ -156,11 +156,14 @@ export interface System {
   /**
    * Waits for a file that a process makes; polls.
    *
-   * @throws {UpdateProblem} when the process ends before, or in no time
+   * @param user whose process it is
+   * @throws {UpdateProblem} when the process ends before, or makes none in
+   * time, or another user's file is there
    */
   appears(
     path: string,
     process: ProcessHandle,
+    user: Credentials,
     timeoutMs: number,
   ): Promise<void>;
   /**
@@ -177,8 +180,12 @@ export interface System {
    * @returns a warning for each that could not be renamed
    */
   move(moves: readonly Move[], user: Credentials): string[];
-  /** Removes files, if they are there, with the rights of a VM's user. */
-  remove(paths: readonly string[], user: Credentials): void;
+  /**
+   * Removes files, if they are there, with the rights of a VM's user.
+   *
+   * @returns a warning for each that is still there
+   */
+  remove(paths: readonly string[], user: Credentials): string[];
   /** @throws {UpdateProblem} when no program answers, or a wrong one */
   destination(
     vm: VmRecord,

@@ -46,6 +46,12 @@ export interface Script {
   readonly transfers?: boolean;
   /** The VM's process has ended when it is to be stopped. */
   readonly endsAtFence?: boolean;
+  /** The VM is paused when it is found. */
+  readonly paused?: boolean;
+  /** The end of a process is waited for as long as it lives. */
+  readonly patient?: boolean;
+  /** Another client resumes the guest just before the new program is killed. */
+  readonly resumedAtKill?: boolean;
 }
 
 /** Whatever a phase needs not. */
@@ -72,6 +78,7 @@ export class ScriptedHost implements AsyncDisposable {
   readonly #script: Script;
   readonly #directory = Deno.makeTempDirSync();
   readonly #source: ScriptedMonitor;
+  #destination: ScriptedMonitor | undefined;
   readonly #monitors: AsyncDisposableStack = new AsyncDisposableStack();
 
   constructor(script: Script) {
@@ -102,8 +109,13 @@ export class ScriptedHost implements AsyncDisposable {
 
   #steps(): System {
     return {
-      connect: () => this.#source.connect(),
-      facts: () => Promise.resolve(FACTS),
+      connect: (_address, { budget }) => this.#source.connect(budget),
+      facts: () =>
+        Promise.resolve(
+          this.#script.paused
+            ? { ...FACTS, running: false, runState: "paused" }
+            : FACTS,
+        ),
       isCurrent: () => Promise.resolve(this.#script.current ?? false),
       lock: () => Promise.resolve({ [Symbol.dispose]() {} }),
       open: () => Promise.resolve(this.ended ? undefined : this.#process("vm")),
@@ -168,7 +180,7 @@ export class ScriptedHost implements AsyncDisposable {
         this.heard.push("host: move");
         return [];
       },
-      remove() {},
+      remove: () => [],
       hold: () => ({
         cprState: { descriptors: [], vfioDevices: [] },
         descriptors: new Map<number, Fd>(),
@@ -178,7 +190,7 @@ export class ScriptedHost implements AsyncDisposable {
         hasMemory: () => true,
         [Symbol.dispose]() {},
       }),
-      destination: async (_vm, program) => {
+      destination: async (_vm, program, _timeoutMs, budget) => {
         const isNew = program === "new";
         const { transfers = false } = this.#script;
         if (isNew && this.#script.silent) {
@@ -193,7 +205,8 @@ export class ScriptedHost implements AsyncDisposable {
           isNew ? "destination" : "old",
           answers,
         );
-        const client: QmpClient = await monitor.connect();
+        const client: QmpClient = await monitor.connect(budget);
+        if (isNew) this.#destination = monitor;
         const process = this.#process(
           isNew ? transfers ? "new" : "vm" : "old",
         );
@@ -219,10 +232,15 @@ export class ScriptedHost implements AsyncDisposable {
         this.heard.push(`${name}: ${signal}`);
         if (signal !== "SIGKILL" || this.#script.immortal) return;
         if (name === "vm") this.ended = true;
-        if (name === "new") this.newEnded = true;
+        if (name !== "new") return;
+        if (this.#script.resumedAtKill) this.#destination?.event("RESUME");
+        this.newEnded = true;
       },
       hasExited,
-      exited: () => Promise.resolve(hasExited()),
+      exited: () =>
+        this.#script.patient && !hasExited()
+          ? new Promise(() => {})
+          : Promise.resolve(hasExited()),
       exitStatus: () => undefined,
       [Symbol.dispose]() {},
     };
@@ -246,6 +264,12 @@ export class ScriptedHost implements AsyncDisposable {
         monitor.event("RESUME");
       },
     };
+  }
+
+  /** Whether it is noted that the guest may have run on the new program. */
+  get mayHaveResumed(): boolean {
+    return [...Deno.readDirSync(this.#directory)]
+      .some(({ name }) => name === "resumed");
   }
 
   /** The source stops, and has saved its devices. */

@@ -1,6 +1,6 @@
 /** A QEMU that is a script: it answers as a test says, and notes what it heard. */
 
-import { QmpClient } from "../../lib/qmp/mod.ts";
+import { type ConnectOptions, QmpClient } from "../../lib/qmp/mod.ts";
 import { FakePeer, type Session } from "../qmp/fake_peer.ts";
 
 /** What a command leads to. */
@@ -46,9 +46,10 @@ export class ScriptedMonitor implements AsyncDisposable {
   }
 
   /** Starts it, and connects. */
-  async connect(): Promise<QmpClient> {
+  async connect(budget?: ConnectOptions["budget"]): Promise<QmpClient> {
     const connecting = QmpClient.connect(this.#peer.address, {
       timeoutMs: 5_000,
+      budget,
     });
     this.#session = await this.#peer.accept();
     this.#serving = this.#serve(this.#session);
@@ -74,7 +75,7 @@ export class ScriptedMonitor implements AsyncDisposable {
       if (message === undefined) return;
       const { execute, id } = JSON.parse(message);
       this.#heard.push(`${this.#name}: ${execute}`);
-      const answer = this.#answers[execute]?.(this) ??
+      const answer = await this.#answers[execute]?.(this) ??
         (execute.startsWith("query-") || execute === "qom-list" ? [] : {});
       if (answer === CLOSES) return session.close();
       if (answer === SILENT) continue;

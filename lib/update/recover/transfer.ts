@@ -43,12 +43,7 @@ import { goOn } from "../transfer/go_on.ts";
 import { moveFiles, reconnect, removeFiles } from "../transfer/host.ts";
 import { versionText, type VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
-import {
-  isLive,
-  isReachedByGuest,
-  runPhrase,
-  stoppedPhrase,
-} from "../vm/run_state.ts";
+import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/settings.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -93,17 +88,19 @@ async function rollBack(
   source.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   await using client = await reconnect(vm, limit.left(CONNECT_TIMEOUT_MS));
+  const { how, warnings: found } = await goOn(client, vm, limit);
+  const paths = [cpr, main, ...moves.map(({ from }) => from)];
   const warnings = [
-    ...await goOn(client, vm, limit),
+    ...found,
     ...await new MigrationSettings(settings).restore(client),
+    ...removeFiles(paths, userOf(vm)),
   ];
-  removeFiles([cpr, main, ...moves.map(({ from }) => from)], userOf(vm));
   return {
     vm,
     pid: vm.pid,
     outcome: "recovered",
     message: [
-      `The VM of process ${vm.pid} ${runPhrase(vm)} on ${vm.program} ` +
+      `The VM of process ${vm.pid} ${how} on ${vm.program} ` +
       `${versionText(client.version)}; the update was not done, run it again`,
       ...warnings,
     ].join("; "),
@@ -169,9 +166,7 @@ async function rollForward(
 function moveLeft({ cpr, main, moves }: HandOver, vm: VmRecord): string[] {
   const user = userOf(vm);
   const left = moves.filter(({ from }) => isThere(from));
-  const warnings = moveFiles(left, user);
-  removeFiles([cpr, main], user);
-  return warnings;
+  return [...moveFiles(left, user), ...removeFiles([cpr, main], user)];
 }
 
 function isThere(path: string): boolean {

@@ -9,26 +9,40 @@ import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
 import type { Deadline } from "../deadline.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { activateImages, notLocked } from "../vm/images.ts";
-import { isLive, isReachedByGuest } from "../vm/run_state.ts";
+import {
+  AFTER_MIGRATION,
+  isLive,
+  runPhrase,
+  stoppedPhrase,
+} from "../vm/run_state.ts";
 
 /** The states of a migration that is over. */
 const OVER = ["none", "completed", "failed", "cancelled"];
 /** Between two attempts; an event ends the wait. */
 const RETRY_MS = 20;
 
+/** How the VM is on the source. */
+interface OnSource {
+  /** Whether the guest runs, or is suspended with its clock running. */
+  readonly isLive: boolean;
+  /** Completes "the VM". */
+  readonly how: string;
+  readonly warnings: readonly string[];
+}
+
 /**
  * Cancels the migration if it is under way, and resumes the guest if it ran
- * before. The destination must have ended: only then is no lock of an image in
- * the way, and no second program can run the guest.
+ * before and the migration has stopped it; not if a client or the guest itself
+ * did. The destination must have ended: only then is no lock of an image in the
+ * way, and no second program can run the guest.
  *
- * @returns warnings
  * @throws {QmpError} when the source does not answer, or refuses to resume
  */
 export async function goOn(
   client: QmpClient,
   before: VmRecord,
   limit: Deadline,
-): Promise<string[]> {
+): Promise<OnSource> {
   const monitor = client.within(() => limit.left());
   using watch = client.watch(["MIGRATION", "RESUME"]);
   for (;;) {
@@ -36,12 +50,22 @@ export async function goOn(
     const { running, status } = await queryStatus(monitor);
     const isOver = OVER.includes(migration) && status !== "finish-migrate";
     if (isOver) {
-      if (!isLive(before)) return await keepStopped(client, before);
-      if (running || isReachedByGuest(status)) return [];
+      const now = { running, runState: status };
+      const how = running ? "runs" : stoppedPhrase(status, before);
+      const isDone = running || status !== AFTER_MIGRATION;
+      if (isDone && isLive(before)) {
+        return { isLive: isLive(now), how, warnings: [] };
+      }
+      if (!isLive(before)) {
+        const warnings = running ? [] : await keepStopped(client, before);
+        return { isLive: running, how, warnings };
+      }
     }
     try {
       await monitor.execute(isOver ? "cont" : "migrate_cancel");
-      if (isOver) return [];
+      if (isOver) {
+        return { isLive: true, how: runPhrase(before), warnings: [] };
+      }
     } catch (error) {
       // It is about to end by itself, or to release an image.
       const mayPass = error instanceof QmpCommandError && limit.left() > 0;

@@ -33,14 +33,28 @@ export function standardStreams(process: ProcessHandle): StandardStreams {
   };
 }
 
-/** The kernel tells nobody that a socket is bound: look again and again. */
+/**
+ * The kernel tells nobody that a socket is bound: look again and again. The VM's
+ * RAM will be handed over there: not to another user.
+ */
 export async function appears(
   path: string,
   process: ProcessHandle,
+  { uid }: Credentials,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (ifThereSync(() => Deno.lstatSync(path)) === undefined) {
+  for (;;) {
+    const there = ifThereSync(() => Deno.lstatSync(path));
+    if (there?.isSocket && there.uid === uid) return;
+    if (there !== undefined) {
+      throw new UpdateProblem(
+        "path-taken",
+        `"${path}" is not a socket of the VM's user ${uid}: user ` +
+          `${there.uid} made it`,
+        { remedy: "Look who can write there, and remove it" },
+      );
+    }
     if (await process.exited(POLL_MS)) {
       throw new UpdateProblem(
         "new-program-silent",
@@ -75,15 +89,15 @@ export function moveFiles(
 export function removeFiles(
   paths: readonly string[],
   user: Credentials,
-): void {
-  for (const path of paths) {
+): string[] {
+  return paths.flatMap((path) => {
     try {
       ifThereSync(() => withRightsOf(user, () => Deno.removeSync(path)));
+      return [];
     } catch (error) {
-      // The next update makes it anew.
-      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      return [`"${path}" is in the way: ${messageOf(error)}; remove it`];
     }
-  }
+  });
 }
 
 /** Connects to the monitor of the VM's own process. */

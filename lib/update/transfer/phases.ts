@@ -75,7 +75,7 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
   const streams = context.use(system.standardStreams(process));
   await standby.hold(streams.preserved);
   context.transfer = {
-    ...{ handOver, settings, directory, standby },
+    ...{ handOver, settings, directory, standby, writeJournal },
     stderr: StderrTail.after(streams.stderr),
   };
   await system.warmUp(context, plan, request);
@@ -90,16 +90,18 @@ export async function migrateTransfer(context: UpdateContext): Promise<void> {
   const { client, deadline, facts, plan, system } = context;
   const transfer = transferOf(context);
   await requireMovable(context);
-  context.clock.ignoreObserverErrors();
-  context.touched = true;
   const { cpr, main, monitor, moves } = transfer.handOver;
   const user = facts.identity.credentials;
   // Left by an earlier attempt.
-  system.remove([cpr, main, ...moves.map(({ from }) => from)], user);
+  const paths = [cpr, main, ...moves.map(({ from }) => from)];
+  const [kept] = system.remove(paths, user);
+  if (kept !== undefined) throw new UpdateProblem("path-taken", kept);
+  context.clock.ignoreObserverErrors();
+  context.touched = true;
   await MigrationSettings.forTransfer().set(client);
   const process = transfer.process = context.use(await transfer.standby.go());
   const { pid } = process;
-  await system.appears(cpr, process, deadline.left());
+  await system.appears(cpr, process, user, deadline.left());
   context.use(await system.lock(pid));
   await startMigration(context, transfer);
   const destination = context.destination = await system.destination(
@@ -134,6 +136,12 @@ export async function switchoverTransfer(
   const watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   transfer.watch = context.use(watch);
   const before = await queryStatus(client);
+  const { status: runState, running: isRunning } = before;
+  // A rollback, or recover, has to know what a client did meanwhile.
+  if (runState !== context.facts.runState) {
+    context.facts = { ...context.facts, runState, running: isRunning };
+    await transfer.writeJournal(context.facts);
+  }
   const { pid, threads } = context.facts;
   context.urgency = context.use(
     both(
@@ -219,7 +227,7 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
   const { moves, cpr, main } = transfer.handOver;
   const user = facts.identity.credentials;
   warnings.push(...system.move(moves, user));
-  system.remove([cpr, main], user);
+  warnings.push(...system.remove([cpr, main], user));
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = destination.client.within(() => settling.left());
   warnings.push(...await transfer.settings.restoreAll(monitor));

@@ -32,7 +32,6 @@ import {
 } from "../error.ts";
 import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
-import { runPhrase } from "../vm/run_state.ts";
 import { goOn } from "./go_on.ts";
 import { endSource, seen } from "./phases.ts";
 
@@ -57,22 +56,29 @@ async function outcomeOf(
   transfer: Transfer,
   cause: unknown,
 ): Promise<UpdateError> {
-  const { facts, process, shutdown } = context;
-  if (cause instanceof UpdateError || await context.destination?.hasRun()) {
-    await endSource(context);
-    return cause instanceof UpdateError ? cause : hasRun(cause);
-  }
-  await context.leaveDestination();
+  const { destination, facts, process, shutdown } = context;
+  if (await destination?.hasRun()) return await onDestination(context, cause);
   await context.clock.begin("rollback");
   const problem = await reasonOf(transfer, cause);
   await transfer.stderr.end();
-  const isGone = cause instanceof QmpClosedError
-    ? await process.exited(END_TIMEOUT_MS)
-    : process.hasExited();
+  // Whose monitor has closed? The guest is stopped: the first end tells.
+  if (cause instanceof QmpClosedError) {
+    await Promise.race(
+      [process, transfer.process ?? process].map((it) =>
+        it.exited(END_TIMEOUT_MS)
+      ),
+    );
+  }
+  const isGone = process.hasExited();
   if (isGone && transfer.isLoaded && transfer.process?.hasExited() === false) {
     return onlyDestination(context, transfer, problem);
   }
-  if (!await endDestination(transfer)) return stuck(transfer, problem);
+  const ended = await endDestination(transfer);
+  // All that it has said: another client may have resumed the guest meanwhile.
+  await destination?.client.drain();
+  if (await destination?.hasRun()) return await onDestination(context, cause);
+  forgetResumption(transfer.directory);
+  if (!ended) return stuck(transfer, problem);
   if (isGone) {
     const { pid } = facts;
     return shutdown.why === undefined
@@ -88,9 +94,9 @@ async function outcomeOf(
       )
       : shutDown("stopped", pid, shutdown.why, cause);
   }
-  forgetResumption(transfer.directory);
+  let how: string;
   try {
-    await resumeSource(context, transfer);
+    how = await resumeSource(context, transfer);
   } catch (error) {
     return failure(
       "stopped",
@@ -108,35 +114,46 @@ async function outcomeOf(
     "moved",
     "source",
     "rolled-back",
-    `${reason}; the VM ${runPhrase(facts)} on the old program`,
+    `${reason}; the VM ${how} on the old program`,
     { remedy: remedyOf(cause) ?? AGAIN, cause },
   );
 }
 
-/** The source goes on; restores its settings, and tidies up. */
+/**
+ * The source goes on; restores its settings, and tidies up.
+ *
+ * @returns how: completes "the VM"
+ */
 async function resumeSource(
   context: UpdateContext,
   transfer: Transfer,
-): Promise<void> {
+): Promise<string> {
   const { handOver, settings } = transfer;
   const { facts, process, system } = context;
   process.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   const client = context.client = await monitorOf(context, limit);
   using resumptions = client.watch(["RESUME"]);
-  context.warn(...await goOn(client, facts, limit));
-  if (context.stop !== undefined) {
+  const { how, isLive, warnings } = await goOn(client, facts, limit);
+  context.warn(...warnings);
+  // It may have stopped the guest only now.
+  context.stop ??= seen(transfer, "STOP");
+  if (context.stop !== undefined && isLive) {
     // The source may have resumed the guest by itself.
     context.resume = seen(transfer, "RESUME") ??
       await resumptions.next("RESUME", { timeoutMs: limit.left() });
   }
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  const problems = await settings
+    .restore(client.within(() => settling.left()));
+  if (problems.length > 0) transfer.directory.leave();
   context.warn(
-    ...await settings.restore(client.within(() => settling.left())),
+    ...problems.map((it) => `${it}; cprctl recover will restore them`),
   );
   const { cpr, main, moves } = handOver;
   const paths = [cpr, main, ...moves.map(({ from }) => from)];
-  system.remove(paths, facts.identity.credentials);
+  context.warn(...system.remove(paths, facts.identity.credentials));
+  return how;
 }
 
 /** The source's monitor; the commit has closed the connection. */
@@ -174,7 +191,13 @@ async function reasonOf(
     : messageOf(cause);
 }
 
-function hasRun(cause: unknown): UpdateError {
+/** Its memory and disks are newer than the source, which must not go on. */
+async function onDestination(
+  context: UpdateContext,
+  cause: unknown,
+): Promise<UpdateError> {
+  await endSource(context);
+  if (cause instanceof UpdateError) return cause;
   return failure(
     "moved",
     "ran",

@@ -78,7 +78,7 @@ export function canBeLoaded(state: string): boolean {
 }
 
 /** The source after a migration; also after a failed exec of a paused VM. */
-const AFTER_MIGRATION = "postmigrate";
+export const AFTER_MIGRATION = "postmigrate";
 
 /** Completes "the VM", for one that is in the run state of before. */
 export function runPhrase(

@@ -1,7 +1,11 @@
 /** What a cpr-transfer comes to, by the phase that fails and what is left. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Outcome, UpdateProblem } from "../../../lib/update/error.ts";
+import {
+  type Outcome,
+  RefusedError,
+  UpdateProblem,
+} from "../../../lib/update/error.ts";
 import { CPR_TRANSFER, update } from "../../../lib/update/update.ts";
 import { type Script, ScriptedHost } from "../scripted_host.ts";
 import {
@@ -52,6 +56,24 @@ interface Row {
 }
 
 const RUNS = { status: "running", running: true };
+const PAUSED = { status: "paused", running: false };
+
+/** Succeeds once, for the VM's process. */
+function lockedSecond(): () => never {
+  let asked = 0;
+  const lock = () => {
+    if (asked++ > 0) throw new RefusedError("locked", "It is locked");
+    return Promise.resolve({ [Symbol.dispose]() {} });
+  };
+  return lock as () => never;
+}
+
+/** Hours pass: no time is left for the update. */
+function timePasses(): Disposable {
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + 3_600_000;
+  return { [Symbol.dispose]: () => void (performance.now = now) };
+}
 
 const ends: Answer = (monitor: ScriptedMonitor) => {
   monitor.end();
@@ -109,6 +131,39 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "migrate",
+    fault: "a file is in the way",
+    script: () => ({ fails: { remove: (() => ["It stays"]) as () => never } }),
+    outcome: "refused",
+    says: /^It stays$/,
+    heard: HELD,
+  },
+  {
+    phase: "migrate",
+    fault: "another cprctl works on the new process",
+    script: () => ({ fails: { lock: lockedSecond() } }),
+    outcome: "rolled-back",
+    says: /^It is locked; the VM runs on the old program$/,
+    heard: [...STARTED, ...ENDED, ...SETTINGS],
+  },
+  {
+    phase: "migrate",
+    fault: "a client pauses the VM, and the new program does not answer",
+    script: (host) => ({
+      silent: true,
+      source: {
+        "migrate": (monitor) => {
+          host().sourceState = PAUSED;
+          host().sourceMigration = "setup";
+          monitor.event("STOP");
+        },
+      },
+    }),
+    outcome: "rolled-back",
+    says: /^Nothing answers; the VM is paused on the old program$/,
+    heard: [...MIGRATED, ...CANCELLED],
+  },
+  {
+    phase: "migrate",
     fault: "the VM's process ends",
     script: () => ({ source: { "migrate": ends } }),
     outcome: "needs-person",
@@ -150,6 +205,69 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "switchover",
+    fault: "the settings cannot be restored",
+    script: (host) => ({
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp();
+          monitor.migration("failed");
+        },
+      },
+      source: {
+        "migrate-set-parameters": () =>
+          host().sourceMigration === "none" ? {} : new Refusal("No"),
+      },
+    }),
+    outcome: "rolled-back",
+    says: /the VM runs on the old program/,
+    heard: [...STOPPED, ...RETURNED],
+    left: ["directory"],
+  },
+  {
+    phase: "switchover",
+    fault: "a client has resumed the VM, and the state is refused",
+    script: (host) => ({
+      paused: true,
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp();
+          monitor.migration("failed");
+        },
+      },
+    }),
+    outcome: "rolled-back",
+    says: /the VM runs on the old program/,
+    heard: [...STOPPED, ...RETURNED],
+  },
+  {
+    phase: "switchover",
+    fault: "the state of a paused VM is refused",
+    script: (host) => ({
+      paused: true,
+      source: {
+        "migrate": (monitor) => {
+          host().sourceState = PAUSED;
+          monitor.migration("setup");
+        },
+      },
+      destination: {
+        "migrate-incoming": (monitor) => {
+          host().hangUp();
+          monitor.migration("failed");
+        },
+      },
+    }),
+    outcome: "rolled-back",
+    says: /is stopped, as before, in run state "postmigrate" instead of/,
+    heard: [
+      ...STOPPED,
+      ...ENDED,
+      "source: blockdev-set-active",
+      ...SETTINGS,
+    ],
+  },
+  {
+    phase: "switchover",
     fault: "the source cannot save its devices",
     script: (host) => ({
       destination: {
@@ -170,6 +288,8 @@ const ROWS: readonly Row[] = [
     phase: "switchover",
     fault: "the new program ends",
     script: (host) => ({
+      // The end of the source is not waited for: the guest is stopped.
+      patient: true,
       destination: {
         "migrate-incoming": (monitor) => {
           host().hangUp();
@@ -208,6 +328,20 @@ const ROWS: readonly Row[] = [
     outcome: "needs-person",
     says: /has run on the new program/,
     heard: [...STOPPED, "vm: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "verify",
+    fault: "another client resumes the guest just before it is rolled back",
+    script: () => ({
+      resumedAtKill: true,
+      destination: {
+        "query-pci": () => [{ devices: [{ bus: 0, slot: 4, function: 0 }] }],
+      },
+    }),
+    outcome: "needs-person",
+    says: /has run on the new program/,
+    heard: [...STOPPED, "new: SIGKILL", "vm: SIGKILL"],
     left: ["directory"],
   },
   {
@@ -357,6 +491,10 @@ for (const row of ROWS) {
     assertEquals(heard, row.heard);
     assertNeverTwo(heard);
     assertEquals(host.left, row.left ?? []);
+    // Otherwise recover would not let the source go on.
+    const hasRun = report.outcome === "updated" ||
+      heard.includes("vm: SIGKILL");
+    assertEquals(host.mayHaveResumed && !hasRun, false);
     assertEquals(report.phases.some(({ name }) => name === row.phase), true);
   });
 }
@@ -373,6 +511,32 @@ Deno.test("a transfer that succeeds leaves nothing behind", async () => {
   const heard = host.heard.filter((it) => !ASKS.test(it));
   assertEquals(heard, [...RESUMED, ...SETTLED]);
   assertEquals(host.left, []);
+});
+
+Deno.test("the source goes on also when no time is left", async () => {
+  await using stack = new AsyncDisposableStack();
+  const host = stack.use(hostOf((host) => ({
+    source: {
+      // Later than a wait that has no time at all.
+      "query-status": () =>
+        new Promise((resolve) =>
+          setTimeout(() => resolve(host().sourceState), 20)
+        ),
+    },
+    destination: {
+      "migrate-incoming": (monitor) => {
+        host().hangUp();
+        stack.use(timePasses());
+        monitor.migration("failed");
+      },
+    },
+  })));
+  const report = await update(REQUEST, host.system);
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  assertMatch(report.error?.message ?? "", /the VM runs on the old program/);
+  const heard = host.heard.filter((it) => !ASKS.test(it));
+  assertEquals(heard, [...STOPPED, ...RETURNED]);
+  assertEquals(report.warnings, []);
 });
 
 Deno.test("a program that does not listen yet is asked again", async () => {
