@@ -7,16 +7,20 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
+import { exists } from "../../testing/program/exists.ts";
 import { OwnInit } from "../../testing/program/own_init.ts";
 import type { Ended } from "../../testing/program/run.ts";
+import { until } from "../../testing/program/until.ts";
 import { bootDisk } from "../../testing/qemu/guest.ts";
 import { bareDebian, canMakeDebian } from "./harness/bare_debian.ts";
 import { Guest } from "./harness/guest.ts";
 import {
   block,
   blocks,
+  named,
   shownBelow,
   typed,
+  untaken,
   withoutDeno,
 } from "./harness/pages.ts";
 import { STRANGER, StrangerHost } from "./harness/stranger_host.ts";
@@ -29,6 +33,7 @@ const REPOSITORY = await Deno.readTextFile(
   new URL("harness/repository.sh", import.meta.url),
 );
 const DISK_BYTES = 1 << 20;
+const TIMEOUT_MS = 60_000;
 
 /**
  * The path is RHEL's, without the folder where cprctl is. Root of a container
@@ -37,6 +42,9 @@ const DISK_BYTES = 1 << 20;
 const SUDOERS = `Defaults secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
 Defaults rlimit_core=default
 ${STRANGER} ALL=(ALL) NOPASSWD: ALL`;
+
+/** The guests count all the time; what the test waits for goes before. */
+const IDLE = "nice --adjustment=5";
 
 /** Passes every check, and crashes when it is to take a VM over. */
 const CRASHING = `#!/bin/sh
@@ -131,7 +139,7 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
       assertEnd(
         await root(`cd /run/vm
         qemu-img convert -O qcow2 /srv/disk.img ${name}.qcow2
-        ${line.replaceAll("web", name)} >${name}.log 2>&1 &`),
+        ${IDLE} ${line.replaceAll("web", name)} >${name}.log 2>&1 &`),
       );
     }
     web = await Guest.at(socket("web"));
@@ -172,43 +180,6 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     assertEnd(await root("cprctl recover"));
   });
 
-  await step("every command of the table", async () => {
-    const table = await Deno.readTextFile(
-      new URL("../../README.md", import.meta.url),
-    );
-    const rows = [...table.matchAll(/^\| `cprctl ([a-z]+) ?([^`]*)`/gm)];
-    const save = "-machine virt,aux-ram-share=on -monitor stdio -object " +
-      "memory-backend-memfd,id=ram0,size=64M,share=on";
-    const saved = `printf '%s\\n' 'migrate file:/tmp/vm.state' quit |
-      cprctl machine ${save} >/tmp/machine.log`;
-    const dump = "qemu-system-x86_64 -M q35 -accel tcg -dump-vmstate";
-    /** Arguments for each placeholder of the table. */
-    const values: Readonly<Record<string, string>> = {
-      "--qmp SOCKET": "--qmp /run/vm/web.qmp --force",
-      FILE: "/tmp/vm.state",
-      "-- COMMAND…": "-- true",
-      SHELL: "zsh",
-      "…": save,
-    };
-    /** Those that end otherwise: nothing was handed over. */
-    const ends: Readonly<Record<string, number>> = { exec: 5 };
-    assertEnd(await root(`${saved}\n${dump} /tmp/vm.json`));
-    assert(rows.length >= 14, `${rows.length}`);
-    for (const [, name = "", words = ""] of rows) {
-      let args = values[words] ?? words;
-      if (name === "check") args = "--qmp /run/vm/web.qmp";
-      if (name === "update") continue; // QEMU is one that crashes now
-      if (name === "diff") args = "/tmp/vm.state /tmp/vm.state";
-      if (name === "compat") args = "/tmp/vm.json /tmp/vm.json";
-      const said = await root(`echo quit | cprctl ${name} ${args}`);
-      assertEquals(
-        [name, said.code],
-        [name, ends[name] ?? 0],
-        said.stdout + said.stderr,
-      );
-    }
-  });
-
   await step("the Debian package", async () => {
     assertEnd(await root("rm /usr/local/bin/cprctl"));
     const said = await inClone(await block(OPERATING, "Debian package"));
@@ -233,16 +204,100 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     }
   });
 
+  await step("an existing VM, without a restart of the guest", async () => {
+    const move = "/run/vm/move";
+    const heading = "An existing VM, without a restart of the guest";
+    const options = "-name web2 -accel kvm -cpu host " +
+      "-drive file=web2.qcow2,if=virtio";
+    const start = async (line: string) => {
+      const script = `cd /run/vm\n${IDLE} ${accelerated(line).trim()}`;
+      assertEnd(await root(`${script} >>web2.log 2>&1 &`));
+    };
+    assertEnd(
+      await root(`cd /run/vm
+      qemu-img convert -O qcow2 /srv/disk.img web2.qcow2
+      mkfifo typed`),
+    );
+    // Both ends: the monitor outlives each that types into it.
+    await start(
+      `qemu-system-x86_64 ${options} -m 2G -machine q35 -monitor stdio <>typed`,
+    );
+    await start((await block(OPERATING, heading)).replace("…", options));
+    await until("it waits", TIMEOUT_MS, () => exists(host.path(move)));
+    assertEnd(
+      await root(`cd /run/vm
+      printf '%s\\n' 'migrate unix:${move}' 'info migrate' quit >typed
+      tail --pid="$(pgrep --full 'monitor [s]tdio')" --follow /dev/null
+      grep -i 'status:.*completed' web2.log`),
+    );
+    const web2 = await Guest.at(socket("web2"));
+    await upgrade();
+    assertEnd(await root("cprctl update --qmp /run/vm/web2.qmp"));
+    await web2.assertLivesOn();
+    assertEquals(await web2.executable(), "/usr/bin/qemu-system-x86_64");
+  });
+
+  await step("every command that the text names", async () => {
+    const machine = "-machine virt,aux-ram-share=on -monitor stdio -object " +
+      "memory-backend-memfd,id=ram0,size=64M,share=on";
+    assertEnd(
+      await root(`cd /tmp
+      printf '%s\\n' 'migrate file:/tmp/vm.state' quit |
+        cprctl machine ${machine} >machine.log
+      qemu-system-x86_64 -M q35 -accel tcg -dump-vmstate vm.json`),
+    );
+    /** For each placeholder; the first that is there. */
+    const values: readonly (readonly [string, string])[] = [
+      ["compat OLD NEW", "compat vm.json vm.json"],
+      ["OLD NEW", "vm.state vm.state"],
+      ["SOCKET", "/run/vm/web.qmp"],
+      ["FILE.prom", "metrics.prom"],
+      ["FILE", "vm.state"],
+      ["PID", "1"],
+      ["DOCUMENT", "list"],
+      ["SHELL", "zsh"],
+      ["COMMAND…", "true"],
+      ["COMMAND", "true"],
+      ["…", machine],
+    ];
+    /** Those that end otherwise: nothing was handed over, none waits. */
+    const ends: Readonly<Record<string, number>> = {
+      "cprctl exec -- true": 5,
+      "cprctl inspect --pid 1": 1,
+    };
+    const all = await named([README, "docs"]);
+    // A name alone is no command line where one follows it elsewhere.
+    const lines = all.filter((it) => !all.some((x) => x.startsWith(`${it} `)));
+    assert(lines.length > 20, `${lines.length}`);
+    for (const line of lines) {
+      const filled = values.reduce(
+        (text, [name, value]) => text.replace(name, value),
+        line,
+      );
+      const { code, stdout, stderr } = await root(
+        `cd /tmp\necho quit | ${filled}`,
+      );
+      assertEquals(
+        [filled, code],
+        [filled, ends[filled] ?? 0],
+        stdout + stderr,
+      );
+    }
+    for (const guest of [web, db]) await guest.assertLivesOn();
+  });
+
   await step("under systemd", async () => {
     const settings = accelerated(await block(SYSTEMD, "Under systemd"));
     assertEnd(
       await root(`
-      for name in web db; do
+      for name in web web2 db; do
         pkill --full "name $name "
       done
       mkdir /etc/qemu
       cp /run/vm/web.qcow2 /srv
       cp /usr/share/doc/cprctl/examples/qemu@.service /etc/systemd/system
+      mkdir /etc/systemd/system/qemu@.service.d
+      printf '[Service]\\nNice=5\\n' >/etc/systemd/system/qemu@.service.d/idle.conf
       systemctl daemon-reload
       cat >/etc/qemu/web.conf <<'END'\n${settings}END`),
     );
@@ -318,5 +373,12 @@ END`),
     const again = await inClone(play);
     assertEnd(again);
     assert(/changed=0/.test(again.stdout), again.stdout);
+  });
+
+  await step("nothing that documents show was left out", async () => {
+    // tests/machine/e2e/by_hand_test.ts types this one on a terminal.
+    const byHand = "docs/by-hand.md: ";
+    const left = await untaken([README, "docs", "scripts"]);
+    assertEquals(left.filter((it) => !it.startsWith(byHand)), []);
   });
 });

@@ -18,11 +18,11 @@ const SUITE = "trixie";
 /** Where a QEMU is that knows cpr-exec. */
 const NEWER = `${SUITE}-backports`;
 const PACKAGES = [
-  ..."ansible-core ca-certificates git nodejs npm procps python3-apt".split(
-    " ",
-  ),
+  ..."ansible-core ca-certificates git nodejs procps python3-apt".split(" "),
   ..."qemu-system-x86 qemu-utils sudo systemd systemd-sysv".split(" "),
 ];
+/** As Node has it; Debian's own is 350 packages. */
+const NPM = "npm@10";
 const TIMEOUT_MS = 900_000;
 
 /** Whether one can be made here. */
@@ -61,6 +61,12 @@ export async function bareDebian(): Promise<string> {
     ...[SUITE, work],
     ...[SUITE, NEWER].map((suite) => `deb ${mirror} ${suite} main`),
   ], { timeoutMs: TIMEOUT_MS });
+  await run(
+    ["npm", "install", "--global", "--prefix", `${work}/usr/local`, NPM],
+    { timeoutMs: TIMEOUT_MS },
+  );
   await Deno.rename(work, home); // all of it or nothing
   return home;
 }
+
+if (import.meta.main && canMakeDebian()) await bareDebian();

@@ -1,5 +1,7 @@
 /** The commands that a page of documentation shows, to be run as they stand. */
 
+import { documents } from "../../house/documents.ts";
+
 const ROOT = new URL("../../../", import.meta.url);
 
 /** The text of the code blocks below a heading, up to the next heading. */
@@ -11,6 +13,9 @@ export async function blocks(page: string, heading: string): Promise<string[]> {
     .map(([, block = ""]) => block);
 }
 
+/** Blocks that somebody took to run them. */
+const taken = new Set<string>();
+
 /** One of them, the first being 0. */
 export async function block(
   page: string,
@@ -21,7 +26,32 @@ export async function block(
   if (found === undefined) {
     throw new Error(`${page} has no block ${index} at "${heading}"`);
   }
+  taken.add(found);
   return found;
+}
+
+/** Blocks of commands in pages that nobody has taken yet. */
+export async function untaken(pages: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { page, text } of documents(pages)) {
+    for (
+      const [, it = ""] of text.matchAll(/^```(?:sh|console)\n([^]*?)^```$/gm)
+    ) {
+      if (!taken.has(it)) found.push(`${page}: ${it}`);
+    }
+  }
+  return found;
+}
+
+/** The commands of cprctl that the text of pages names, each once. */
+export async function named(pages: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for await (const { text } of documents(pages)) {
+    for (const [, it = ""] of text.matchAll(/`(cprctl [a-z][^`]*)`/g)) {
+      found.add(it.replaceAll(/\s+/g, " "));
+    }
+  }
+  return [...found];
 }
 
 /** What a person types in a session with prompts. */

@@ -135,7 +135,8 @@ export class StrangerHost implements AsyncDisposable {
     return this.#init.run(["--all", "--root"], [
       ...become,
       ...words,
-      `set -e; cd "$HOME"\n${script}`,
+      // Packages are installed here: never on this machine.
+      `[ -e /srv/source ] || exit; set -e; cd "$HOME"\n${script}`,
     ], STEP_TIMEOUT_MS);
   }
 
