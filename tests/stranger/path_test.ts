@@ -127,7 +127,10 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
   });
 
   await step("install", async () => {
-    assertEnd(await inClone(await block(README, "Install")));
+    const install = await block(README, "Install");
+    const compile = withoutDeno(await block(OPERATING, "One file"));
+    assertStringIncludes(install, compile);
+    assertEnd(await inClone(install));
     const said = await root("cprctl version");
     assertEquals(said.stdout, `cprctl ${VERSION}\n`, said.stderr);
     assertEnd(await inClone("cd dist && sha256sum --check cprctl.sha256"));
@@ -232,7 +235,9 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     );
     const web2 = await Guest.at(socket("web2"));
     await upgrade();
-    assertEnd(await root("cprctl update --qmp /run/vm/web2.qmp"));
+    const within = await block(OPERATING, "Predicted downtime");
+    const inTime = within.replace("a.qmp", "web2.qmp").replace("200", "600000");
+    assertEnd(await root(inTime));
     await web2.assertLivesOn();
     assertEquals(await web2.executable(), "/usr/bin/qemu-system-x86_64");
   });
