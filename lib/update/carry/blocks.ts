@@ -28,7 +28,6 @@ import {
   GIVEN_NODE,
 } from "../vm/block_devices.ts";
 import { asObject, objectsIn, text } from "../vm/reply.ts";
-import { namesNode } from "./devices.ts";
 import { CannotCarry, type CarryWork } from "./work.ts";
 
 const ADDED = "added at run time";
@@ -175,8 +174,7 @@ class Blocks {
   }
 
   #isThere(name: string): boolean {
-    return this.work.draft.of("blockdev", "drive")
-      .some((it) => namesNode(it, name));
+    return this.work.nodes.has(name);
   }
 
   /** A node, with those below it that have no name of their own. */
@@ -244,8 +242,10 @@ class Blocks {
   #discardBelow(name: string): string | undefined {
     let at: string | undefined = name;
     for (let depth = 0; at !== undefined && depth < MAX_DEPTH; depth++) {
-      const there = this.work.argument("blockdev", at, "node-name");
-      if (there !== undefined) return keysOf(there).get("discard") ?? "ignore";
+      const there = this.work.nodes.get(at);
+      if (there?.get("node-name") === at) {
+        return there.get("discard") ?? "ignore";
+      }
       const children = objectsIn(this.nodes.get(at)?.["children"]);
       at = text(
         children.find((it) => it["child"] === "backing")?.["node-name"],

@@ -20,6 +20,9 @@ import { carryDevices } from "./devices.ts";
 import { carryLimits } from "./limits.ts";
 import { CarryWork, isWord } from "./work.ts";
 
+/** Each is looked at for each thing that a VM has; no real VM has so many. */
+const MAX_ARGUMENTS = 2048;
+
 /** Compares the VM with its command line, and brings that up to date. */
 export async function carryOver(
   client: Executor,
@@ -32,6 +35,7 @@ export async function carryOver(
     // Part of the VM would come from a file that is not read.
     if (running.has("readconfig")) return nothingCarried(argv);
     const draft = new CommandDraft(argv.slice(first));
+    if (draft.arguments.length > MAX_ARGUMENTS) return nothingCarried(argv);
     const work = new CarryWork(draft, new Inventory(client));
     await carryBackEnds(work);
     const nodes = await carryBlocks(work);

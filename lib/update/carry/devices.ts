@@ -251,11 +251,9 @@ class DeviceReader {
 
   #node(name: string): string {
     const node = this.nodes.get(name) ?? name;
-    const { draft } = this.work;
-    const isThere =
-      draft.of("drive").some((it) => keysOf(it).get("id") === node) ||
-      draft.of("blockdev").some((it) => namesNode(it, node));
-    if (isThere) return node;
+    if (this.work.argument("drive", node) || this.work.nodes.has(node)) {
+      return node;
+    }
     throw new CannotCarry(`block node "${node}" cannot be carried`);
   }
 
@@ -308,13 +306,6 @@ function isUsb(
 ): boolean {
   // Every other bus has addresses.
   return bus !== undefined && !place.some(([key]) => PLACE.includes(key));
-}
-
-/** Whether a -blockdev makes a node of this name. */
-export function namesNode(argument: Argument, node: string): boolean {
-  return keysOf(argument).entries.some(({ key, value }) =>
-    /(^|\.)node-name$/.test(key) && value === node
-  );
 }
 
 function isSame(a: Json, b: Json): boolean {

@@ -35,6 +35,10 @@ export class CarryWork {
   readonly obstacles = new Map<string, string>();
   readonly unknown: string[] = [];
   readonly #values = new WeakMap<Argument, OptionValue>();
+  readonly #nodeNames = new WeakMap<Argument, readonly string[]>();
+  #nodes: ReadonlyMap<string, OptionValue> = new Map();
+  /** The arguments that they were found in; an edit replaces the array. */
+  #nodesOf: readonly Argument[] | undefined;
   #added = 0;
 
   constructor(readonly draft: CommandDraft, readonly inventory: Inventory) {}
@@ -70,6 +74,23 @@ export class CarryWork {
     return this.#values.getOrInsertComputed(argument, () => keysOf(argument));
   }
 
+  /** The -blockdev or -drive of each block node on the command line. */
+  get nodes(): ReadonlyMap<string, OptionValue> {
+    const { draft } = this;
+    if (this.#nodesOf !== draft.arguments) {
+      this.#nodesOf = draft.arguments;
+      this.#nodes = new Map(
+        draft.of("blockdev", "drive").flatMap((argument) =>
+          this.#nodeNames.getOrInsertComputed(
+            argument,
+            () => nodeNames(this.valueOf(argument)),
+          ).map((name) => [name, this.valueOf(argument)] as const)
+        ),
+      );
+    }
+    return this.#nodes;
+  }
+
   /** The only argument of an option with this id. */
   argument(option: string, id: string, key = "id"): Argument | undefined {
     return this.draft.of(option).find((it) => this.valueOf(it).get(key) === id);
@@ -99,4 +120,10 @@ export class CarryWork {
       this.obstacles.set(id, error.message);
     }
   }
+}
+
+/** The nodes that an option makes: its own, and those it has inside. */
+function nodeNames({ entries }: OptionValue): string[] {
+  return entries.filter(({ key }) => /(^|\.)node-name$/.test(key))
+    .map(({ value }) => value);
 }

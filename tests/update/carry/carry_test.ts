@@ -364,6 +364,16 @@ function limited(more: JsonObject): Executor {
   });
 }
 
+Deno.test("a command line that is longer than any is left to the checks", async () => {
+  const objects = (count: number) =>
+    Array.from({ length: count }, (_, at) => ["-object", `iothread,id=io${at}`])
+      .flat();
+  const few = await carried(vm({}), ...objects(3));
+  assertEquals([few.words.length, few.changes.length], [0, 3]);
+  const many = await carried(vm({}), ...objects(3000));
+  assertEquals([many.words.length, many.changes.length], [6000, 0]);
+});
+
 Deno.test("a limit of bursts that was set at run time is carried over", async () => {
   const cases: readonly [JsonObject, number][] = [
     [{}, 0],
