@@ -152,13 +152,18 @@ export const transferProcess: PreflightCheck = problemCheck({
         Promise.all(links.map((link) => Deno.readLink(`/proc/${it}/${link}`)))
       ),
     );
+    const service = facts.service?.name;
+    const starter = service && await starterOf(facts.pid);
     return [
       ...String(theirs) === String(ours)
         ? []
         : ["it is in another root directory or container"],
       ...staysInPlace(facts)
         ? []
-        : [`the service "${facts.service?.name}" ends with its main process`],
+        : [`the service "${service}" ends with its main process`],
+      ...starter
+        ? [`the service "${service}" may end with ${starter}, which started it`]
+        : [],
       ...facts.tpmPage === undefined ? [] : ["it has a TPM"],
     ];
   },
@@ -174,15 +179,20 @@ export const transferParent: PreflightCheck = problemCheck({
   detail: (found) => `The VM's process ends, which its parent sees: ${found}`,
   remedy: "Make sure that the parent does not start the VM again",
   async find({ facts }: Pick<CheckContext, "facts">) {
-    const { parent } = await readStat(facts.pid);
-    if (parent <= INIT) return []; // or in another pid namespace
-    const name = await ifThere(readProcText(parent, "comm"));
-    // A user's systemd adopts daemons, as init does.
-    return name === undefined || name.trim() === "systemd"
-      ? []
-      : [`process ${parent}, ${quoted(name.trim())}`];
+    const starter = await starterOf(facts.pid);
+    return starter === undefined ? [] : [starter];
   },
 });
+
+/** The process that started another one and sees its end, if any does. */
+async function starterOf(pid: number): Promise<string | undefined> {
+  const { parent } = await readStat(pid);
+  if (parent <= INIT) return; // or in another pid namespace
+  const name = await ifThere(readProcText(parent, "comm"));
+  // A user's systemd adopts daemons, as init does.
+  if (name === undefined || name.trim() === "systemd") return;
+  return `process ${parent}, ${quoted(name.trim())}`;
+}
 
 /** The checks of a cpr-transfer alone. */
 export const HAND_OVER: readonly PreflightCheck[] = [

@@ -1,3 +1,4 @@
+import type { Service } from "../../../lib/update/process/service.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { spawn } from "../../../ffi/spawn.ts";
 import type { CheckContext } from "../../../lib/update/preflight/check.ts";
@@ -5,6 +6,7 @@ import { CommandLine } from "../../../lib/update/command/command_line.ts";
 import {
   contendedIn,
   transferParent,
+  transferProcess,
 } from "../../../lib/update/preflight/hand_over.ts";
 
 const contended = (...words: string[]) =>
@@ -76,6 +78,18 @@ for (const words of CONTENDED) {
     assertEquals(contended(...words), [words.join(" ")]);
   });
 }
+
+Deno.test("a service that may end with what started the VM is refused", async () => {
+  using child = spawn(["/bin/sleep", "1000"], { descriptors: new Map() });
+  const find = (service?: Service) =>
+    transferProcess.run(
+      { facts: { pid: child.pid, service } } as unknown as CheckContext,
+    );
+  assertEquals((await find()).verdict, "ok");
+  const { verdict, detail } = await find({ name: "vm", fate: "stays" });
+  assertEquals(verdict, "refuse");
+  assertMatch(detail, /the service "vm" may end with process \d+, ".*", which/);
+});
 
 Deno.test("the process that started the VM is named", async () => {
   using child = spawn(["/bin/sleep", "1000"], { descriptors: new Map() });
