@@ -9,6 +9,7 @@ export {
 } from "./diff_ram.ts";
 export * from "./error.ts";
 export * from "./extract_ram.ts";
+export * from "./find_fields.ts";
 export * from "./input.ts";
 export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";

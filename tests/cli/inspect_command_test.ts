@@ -67,6 +67,31 @@ Deno.test("one section is drawn alone", async (t) => {
   assertStringIncludes(missing.stderr, 'Cannot find section "cpu:9"');
 });
 
+Deno.test("fields are found by their path or value, in whatever case", async () => {
+  const bytes = await data("cpr-exec-pc-rich.vm.state");
+  const found = async (...words: string[]) => {
+    const { code, stdout, stderr } = await inspect(bytes, ...words);
+    assertEquals([code, stderr], [0, ""], words.join(" "));
+    return stdout.trimEnd().split("\n");
+  };
+  assertEquals(await found("--section", "cpu:1", "--grep", "CLOCK_msr"), [
+    "cpu:1  env.wall_clock_msr  0",
+  ]);
+  assertEquals(
+    await found("--section", "virtio-blk", "--grep", "[0].num", "--offsets"),
+    ["17772  0000:00:03.0/virtio-blk:0  virtio.queues[0].num  256 (0x100)"],
+  );
+  for (const line of await found("--grep", "not armed")) {
+    assert(line.endsWith("  not armed"), line);
+  }
+  const none = await inspect(bytes, "--grep", "absent");
+  assertEquals([none.code, none.stdout], [1, ""]);
+  assertStringIncludes(none.stderr, 'Cannot find "absent" in any field');
+  const json = await inspect(bytes, "--grep", "msr", "--json");
+  assertEquals(json.code, 2);
+  assertStringIncludes(json.stderr, "Cannot combine --grep and --json");
+});
+
 Deno.test("CPR state is drawn as a table", async (t) => {
   const bytes = await data("cpr-exec-q35-plain.qcpr");
   const { code, stdout } = await inspect(bytes);

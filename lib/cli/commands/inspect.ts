@@ -24,6 +24,10 @@ export const inspectCommand = command({
       brief: "Show the CPR state of this process instead of a file",
     } satisfies Valued<number>,
     section: textValue("NAMES", `Show these sections alone: ${SECTION_NAMES}`),
+    grep: textValue(
+      "TEXT",
+      "Show the fields alone whose path or value contains TEXT, one a line",
+    ),
     offset: {
       value: "BYTES",
       parse: parseOffset,
@@ -44,6 +48,7 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state", "everything, repetitions once"],
     ["cprctl inspect vm.state --section cpu:1", "one vCPU"],
     ["cprctl inspect vm.state --section 'cpu,virtio*'", "several sections"],
+    ["cprctl inspect vm.state --grep msr", "fields by name"],
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],

@@ -3,9 +3,12 @@
 import { CprctlError, UsageError } from "../../errors.ts";
 import {
   extractRam,
+  fieldsWith,
+  type FoundField,
   type Input,
   inspect,
   type InspectedSection,
+  InspectError,
   type Inspection,
   openCprState,
   openInput,
@@ -18,6 +21,7 @@ import {
 import type { CliProcess } from "../process.ts";
 import {
   renderCprState,
+  renderFound,
   renderSections,
   renderSummary,
   renderWorkDone,
@@ -28,6 +32,7 @@ import { ProgressLine } from "../terminal/progress_line.ts";
 export interface InspectFlags {
   readonly pid: number | undefined;
   readonly section: string | undefined;
+  readonly grep: string | undefined;
   readonly offset: number | undefined;
   readonly offsets: boolean;
   readonly json: boolean;
@@ -147,8 +152,11 @@ function work(
 
 function chosen(
   inspection: Inspection,
-  { section, "extract-ram": folder }: InspectFlags,
+  { section, grep, json, "extract-ram": folder }: InspectFlags,
 ): readonly InspectedSection[] {
+  if (grep !== undefined && json) {
+    throw new UsageError("Cannot combine --grep and --json");
+  }
   if (inspection.format === "migration-stream") {
     return section === undefined
       ? inspection.sections
@@ -157,10 +165,25 @@ function chosen(
   if (section !== undefined) {
     throw new UsageError("Cannot select a section: CPR state has none");
   }
+  if (grep !== undefined) {
+    throw new UsageError("Cannot select fields: CPR state has none");
+  }
   if (folder !== undefined) {
     throw new UsageError("Cannot extract RAM: CPR state has none");
   }
   return [];
+}
+
+/** @throws {InspectError} when there is none */
+function found(
+  sections: readonly InspectedSection[],
+  text: string,
+): readonly FoundField[] {
+  const fields = sections.flatMap((section) => [...fieldsWith(section, text)]);
+  if (fields.length > 0) return fields;
+  throw new InspectError("no-field", `Cannot find "${text}" in any field`, {
+    remedy: "Inspect without --grep: it shows all of them",
+  });
 }
 
 function* rendered(
@@ -172,6 +195,9 @@ function* rendered(
   const look = { ...process.look, offsets: flags.offsets };
   if (inspection.format === "cpr-state") {
     return yield* renderCprState(inspection, look);
+  }
+  if (flags.grep !== undefined) {
+    return yield* renderFound(found(sections, flags.grep), look);
   }
   if (flags.section === undefined) yield* renderSummary(inspection, look);
   yield* renderSections(sections, look);

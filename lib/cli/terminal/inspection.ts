@@ -2,6 +2,7 @@
 
 import {
   type CprStateInspection,
+  type FoundField,
   type InspectedSection,
   scalarText,
   type StreamInspection,
@@ -206,6 +207,23 @@ function* renderState(
     const rest = text === "" ? "" : `  ${printable(text)}`;
     const shown = rest === "" ? name : padEnd(name, width);
     yield `${place(offset)}${paint(shown, "busy")}${rest}\n`;
+  }
+}
+
+/** Fields, one a line, with their sections. */
+export function* renderFound(
+  fields: readonly FoundField[],
+  look: InspectLook,
+): Generator<string> {
+  const paint = painter(look.colour);
+  const rows = fields.map(({ offset, section, path, text }) => [
+    ...look.offsets ? [String(offset ?? "")] : [],
+    ...[printable(section), printable(path), printable(text)],
+  ]);
+  for (const row of aligned(rows, look.offsets ? [0] : [])) {
+    const [text = "", path = "", ...before] = row.toReversed();
+    const place = before.reverse().map((it) => paint(it, "faint"));
+    yield `${[...place, paint(path, "busy"), text].join("  ").trimEnd()}\n`;
   }
 }
 
