@@ -14,7 +14,7 @@ import {
   namedSocket,
 } from "../command/command_line.ts";
 import { shellWords } from "../command/draft.ts";
-import { ifThere } from "../../gone.ts";
+import { ifThere, ifThereSync } from "../../gone.ts";
 import { readProcText } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
 import { staysInPlace } from "../process/service.ts";
@@ -127,17 +127,32 @@ export const transferPaths: PreflightCheck = problemCheck({
   find({ handOver }) {
     if (handOver === undefined) return [];
     const { moves, monitor, cpr, main } = handOver;
-    const long = [monitor, cpr, main, ...moves.map(({ from }) => from)]
-      .filter((it) => new TextEncoder().encode(it).length > LONGEST_PATH);
+    const paths = [monitor, cpr, main, ...moves.map(({ from }) => from)];
+    const long = paths.filter((it) =>
+      new TextEncoder().encode(it).length > LONGEST_PATH
+    );
+    const folders = new Set(paths.map((it) => it.replace(/\/[^/]*$/, "/")));
     const isMoved = moves.some(({ from }) => from === monitor);
     return [
       ...long.map((it) => `${quoted(it)} is too long for a unix socket`),
+      ...[...folders].filter(isAnyones).map((it) =>
+        `any user can put another socket into ${quoted(it)}`
+      ),
       ...isMoved ? [] : [
         `The monitor ${quoted(monitor)} is not at a path of the command line`,
       ],
     ];
   },
 });
+
+const WRITABLE_BY_ALL = 0o002;
+const STICKY = 0o1000;
+
+/** Whether any user can replace the files of others in a folder. */
+function isAnyones(folder: string): boolean {
+  const mode = ifThereSync(() => Deno.statSync(folder))?.mode ?? 0;
+  return (mode & WRITABLE_BY_ALL) !== 0 && (mode & STICKY) === 0;
+}
 
 /** Nobody depends on the VM's process, and another one can be like it. */
 export const transferProcess: PreflightCheck = problemCheck({

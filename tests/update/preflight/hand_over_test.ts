@@ -6,6 +6,7 @@ import { CommandLine } from "../../../lib/update/command/command_line.ts";
 import {
   contendedIn,
   transferParent,
+  transferPaths,
   transferProcess,
 } from "../../../lib/update/preflight/hand_over.ts";
 
@@ -78,6 +79,32 @@ for (const words of CONTENDED) {
     assertEquals(contended(...words), [words.join(" ")]);
   });
 }
+
+Deno.test("sockets are not made where any user could replace them", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
+  const monitor = `${folder}/qmp.cprctl`;
+  const [cpr, main] = [`${folder}/qmp.cpr`, `${folder}/qmp.main`];
+  const moves = [{ from: monitor, to: `${folder}/qmp` }];
+  const handOver = { monitor, cpr, main, moves };
+  const find = async (mode: number) => {
+    await Deno.chmod(folder, mode);
+    const { verdict, detail } = await transferPaths.run(
+      { handOver } as unknown as CheckContext,
+    );
+    return `${verdict}: ${detail.replace(folder, "FOLDER")}`;
+  };
+  try {
+    for (const mode of [0o700, 0o755, 0o1777]) {
+      assertMatch(await find(mode), /^ok/);
+    }
+    assertEquals(
+      await find(0o777),
+      'refuse: any user can put another socket into "FOLDER/"',
+    );
+  } finally {
+    await Deno.remove(folder);
+  }
+});
 
 Deno.test("a service that may end with what started the VM is refused", async () => {
   using child = spawn(["/bin/sleep", "1000"], { descriptors: new Map() });
