@@ -85,10 +85,10 @@ Deno.test("compat: the same state is loaded, and asked for once", async () => {
   assertEquals(dumps, [1, 1]);
 });
 
-Deno.test("compat: a type that the new program does not tell is a warning", async () => {
-  const [missing, detail] = await verdict({ rtc: OLD.rtc });
-  assertEquals(missing, "warn");
-  assertStringIncludes(detail, `"uart": the new program has no such type`);
+// A dump has no device that registers its state by hand: the check
+// "new-devices" says whether the program has the type.
+Deno.test("compat: a type that the new program's dump lacks proves nothing", async () => {
+  assertEquals((await verdict({ rtc: OLD.rtc }))[0], "ok");
 });
 
 Deno.test("compat: what QEMU refuses is refused", async () => {
