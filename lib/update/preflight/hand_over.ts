@@ -136,7 +136,7 @@ export const transferPaths: PreflightCheck = problemCheck({
     return [
       ...long.map((it) => `${quoted(it)} is too long for a unix socket`),
       ...[...folders].filter(isAnyones).map((it) =>
-        `any user can put another socket into ${quoted(it)}`
+        `every user can put another socket into ${quoted(it)}`
       ),
       ...isMoved ? [] : [
         `The monitor ${quoted(monitor)} is not at a path of the command line`,

@@ -99,7 +99,7 @@ Deno.test("sockets are not made where any user could replace them", async () => 
     }
     assertEquals(
       await find(0o777),
-      'refuse: any user can put another socket into "FOLDER/"',
+      'refuse: every user can put another socket into "FOLDER/"',
     );
   } finally {
     await Deno.remove(folder);
