@@ -6,11 +6,11 @@
  * measured on this host by the check "new-options".
  *
  * ```
- * downtime = start × (2.55 + 0.1 for each vCPU + 0.1 for each device)
+ * downtime = start × (3.4 + 0.1 for each vCPU + 0.05 for each device)
  * ```
  *
- * The factors are those of QEMU 11.1 on an x86 host, where the truth was within
- * a quarter of it, also beside other load. The size of guest RAM does not
+ * The factors are those of QEMU 11.1 on an x86 host without KVM, where the truth
+ * was within a half of it, also beside other load. The size of guest RAM does not
  * matter: it stays in place, and the old address space is kept until the guest
  * runs.
  *
@@ -28,7 +28,7 @@ import {
 import { NO_CONFINEMENT, NOT_QEMU } from "./new_program.ts";
 import { hasSandbox, tryNewProgram } from "./trials.ts";
 
-const STARTS = { machine: 2.55, vcpu: 0.1, device: 0.1 } as const;
+const STARTS = { machine: 3.4, vcpu: 0.1, device: 0.05 } as const;
 
 /** The guest is not stopped for longer than the operator accepts. */
 export const downtime: PreflightCheck = {
