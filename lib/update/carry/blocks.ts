@@ -137,7 +137,7 @@ class Blocks {
 
   /** Adds a node, after those below it, unless the command line has it. */
   async carry(live: string, name = live, depth = 0): Promise<void> {
-    if (this.#begun.has(live) || this.#isThere(name)) return;
+    if (this.#begun.has(live) || this.work.nodes.has(name)) return;
     await this.work.attempt(name, async () => {
       const described = await this.#describe(live, depth);
       this.work.add("blockdev", { ...described, "node-name": name }, ADDED);
@@ -169,12 +169,8 @@ class Blocks {
       return;
     }
     const node = this.names.get(medium.node) ?? medium.node;
-    if (value.get("drive") === node || !this.#isThere(node)) return;
+    if (value.get("drive") === node || !this.work.nodes.has(node)) return;
     draft.setValue(argument, value.with("drive", node), ON_TOP);
-  }
-
-  #isThere(name: string): boolean {
-    return this.work.nodes.has(name);
   }
 
   /** A node, with those below it that have no name of their own. */
@@ -228,7 +224,7 @@ class Blocks {
         continue;
       }
       await this.carry(name, name, depth);
-      if (!this.#isThere(name)) {
+      if (!this.work.nodes.has(name)) {
         throw new CannotCarry(`block node "${name}" cannot be carried`);
       }
       below[role] = name;

@@ -104,7 +104,7 @@ export class CarryWork {
     key = "id",
   ): void {
     for (const argument of this.draft.of(option)) {
-      const id = keysOf(argument).get(key);
+      const id = this.valueOf(argument).get(key);
       if (id !== undefined && !present.has(id)) {
         this.draft.remove(argument, why);
       }
