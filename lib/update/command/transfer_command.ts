@@ -29,6 +29,11 @@ export interface HandOver {
   readonly moves: readonly Move[];
 }
 
+/** What the new program makes: all of it is removed if it does not commit. */
+export function pathsOf({ cpr, main, moves }: HandOver): string[] {
+  return [cpr, main, ...moves.map(({ from }) => from)];
+}
+
 /** The command line, and how it hands the VM over. */
 export interface TransferCommand {
   readonly command: NewCommand;

@@ -10,11 +10,8 @@ import { readStat } from "../../proc/stat.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
-import {
-  ANOTHER_STANDBY_TIMEOUT_MS,
-  Deadline,
-  KILL_TIMEOUT_MS,
-} from "../deadline.ts";
+import { ANOTHER_STANDBY_TIMEOUT_MS, Deadline } from "../deadline.ts";
+import { killProcess } from "../process/ending.ts";
 import { failure, UpdateError, UpdateProblem } from "../error.ts";
 import type { CarriedCommand } from "../carry/carried.ts";
 import { sendCommands } from "../carry/send.ts";
@@ -244,10 +241,8 @@ async function endProcesses(
   if (isChild) await endProcess(other);
 }
 
-/** SIGKILL, never `quit`: that would mark persistent bitmaps inconsistent. */
 async function endProcess(process: ProcessHandle): Promise<void> {
-  if (!process.hasExited()) process.sendSignal("SIGKILL");
-  if (await process.exited(KILL_TIMEOUT_MS)) return;
+  if (await killProcess(process)) return;
   throw failure(
     "moved",
     "stuck",

@@ -14,6 +14,7 @@ import {
   namedSocket,
 } from "../command/command_line.ts";
 import { shellWords } from "../command/draft.ts";
+import { pathsOf } from "../command/transfer_command.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { readProcText } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
@@ -126,8 +127,8 @@ export const transferPaths: PreflightCheck = problemCheck({
   remedy: USE_EXEC,
   find({ handOver }) {
     if (handOver === undefined) return [];
-    const { moves, monitor, cpr, main } = handOver;
-    const paths = [monitor, cpr, main, ...moves.map(({ from }) => from)];
+    const { moves, monitor } = handOver;
+    const paths = [monitor, ...pathsOf(handOver)];
     const long = paths.filter((it) =>
       new TextEncoder().encode(it).length > LONGEST_PATH
     );

@@ -1,9 +1,10 @@
-/** How a process is stopped, and how it ended. */
+/** How a process is stopped or killed, and how it ended. */
 
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
 import { ifThereSync } from "../../gone.ts";
 import { isStopped, readStat } from "../../proc/stat.ts";
+import { KILL_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { signalName } from "../../../ffi/signals.ts";
 import { ifVisible } from "../../proc/file.ts";
@@ -42,6 +43,17 @@ async function areStopped(process: ProcessHandle): Promise<boolean> {
   } catch {
     return false; // a thread ended meanwhile: look again
   }
+}
+
+/**
+ * Kills a VM's process and waits for its end. SIGKILL, never `quit`: that would
+ * mark persistent bitmaps inconsistent.
+ *
+ * @returns false if it does not end
+ */
+export async function killProcess(process: ProcessHandle): Promise<boolean> {
+  if (!process.hasExited()) process.sendSignal("SIGKILL");
+  return await process.exited(KILL_TIMEOUT_MS);
 }
 
 /**

@@ -20,15 +20,14 @@ import { messageOf } from "../../errors.ts";
 import { QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import { openNamed } from "../../proc/process_name.ts";
-import type { HandOver } from "../command/transfer_command.ts";
+import { type HandOver, pathsOf } from "../command/transfer_command.ts";
 import {
   CONNECT_TIMEOUT_MS,
   Deadline,
-  KILL_TIMEOUT_MS,
   RESUME_TIMEOUT_MS,
 } from "../deadline.ts";
 import { NeedsPersonError } from "../error.ts";
-import { stopProcess } from "../process/ending.ts";
+import { killProcess, stopProcess } from "../process/ending.ts";
 import { isOwnedBy } from "../process/identity.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import {
@@ -82,18 +81,17 @@ export async function recoverTransfer(
 /** The new process has ended: the source goes on. */
 async function rollBack(
   { vm, settings }: Journal,
-  { cpr, main, moves }: HandOver,
+  handOver: HandOver,
   source: PidFd,
 ): Promise<Recovery> {
   source.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   await using client = await reconnect(vm, limit.left(CONNECT_TIMEOUT_MS));
   const { how, warnings: found } = await goOn(client, vm, limit);
-  const paths = [cpr, main, ...moves.map(({ from }) => from)];
   const warnings = [
     ...found,
     ...await new MigrationSettings(settings).restore(client),
-    ...removeFiles(paths, userOf(vm)),
+    ...removeFiles(pathsOf(handOver), userOf(vm)),
   ];
   return {
     vm,
@@ -212,8 +210,7 @@ async function connect(
 }
 
 async function end(process: PidFd): Promise<void> {
-  if (!process.hasExited()) process.sendSignal("SIGKILL");
-  if (await process.exited(KILL_TIMEOUT_MS)) return;
+  if (await killProcess(process)) return;
   throw new NeedsPersonError(
     "process-stuck",
     `Process ${process.pid} does not end on SIGKILL`,

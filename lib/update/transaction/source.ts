@@ -22,14 +22,7 @@ import {
   RESUME_TIMEOUT_MS,
   STEP_TIMEOUT_MS,
 } from "../deadline.ts";
-import {
-  CANCELLED,
-  ENDED,
-  failure,
-  RefusedError,
-  shutDown,
-  UpdateError,
-} from "../error.ts";
+import { CANCELLED, ENDED, failure, shutDown, UpdateError } from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
 import { MigrationSettings } from "../vm/settings.ts";
 import {
@@ -40,10 +33,9 @@ import {
 } from "../vm/events.ts";
 import { closeTerminals } from "../vm/terminals.ts";
 import {
-  canBeMoved,
   isLive,
   isReachedByGuest,
-  remedyFor,
+  requireStillMovable,
   stoppedPhrase,
 } from "../vm/run_state.ts";
 
@@ -88,13 +80,7 @@ export class Source implements Disposable {
    */
   async requireMovable(): Promise<void> {
     const { runState } = beforeOf(await queryStatus(this.needs.client));
-    if (canBeMoved(runState)) return;
-    throw new RefusedError(
-      "run-state",
-      `The VM went into run state "${runState}" after the checks; it was not ` +
-        "touched",
-      { remedy: remedyFor(runState) },
-    );
+    requireStillMovable(runState);
   }
 
   /**

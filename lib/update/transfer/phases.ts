@@ -31,15 +31,16 @@ import {
   type QmpEvent,
 } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
+import { pathsOf } from "../command/transfer_command.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
 import {
   Deadline,
-  KILL_TIMEOUT_MS,
   SETTLE_TIMEOUT_MS,
   STEP_TIMEOUT_MS,
   VERIFY_TIMEOUT_MS,
 } from "../deadline.ts";
-import { RefusedError, UpdateProblem } from "../error.ts";
+import { UpdateProblem } from "../error.ts";
+import { killProcess } from "../process/ending.ts";
 import { noteResumption } from "../run/journal.ts";
 import { vcpuThreads } from "../process/threads.ts";
 import type { UrgencyPort } from "../system.ts";
@@ -49,7 +50,7 @@ import { StderrTail } from "../transaction/stderr_tail.ts";
 import { failureOf, nextStatus } from "../vm/events.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
 import { findingsOf, requireSameVm } from "../verify/verdict.ts";
-import { canBeMoved, isLive, remedyFor } from "../vm/run_state.ts";
+import { isLive, requireStillMovable } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/settings.ts";
 
 /** Between two attempts to reach the new program. */
@@ -89,12 +90,11 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
 export async function migrateTransfer(context: UpdateContext): Promise<void> {
   const { client, deadline, facts, plan, system } = context;
   const transfer = transferOf(context);
-  await requireMovable(context);
-  const { cpr, main, monitor, moves } = transfer.handOver;
+  requireStillMovable((await queryStatus(client)).status);
+  const { cpr, monitor } = transfer.handOver;
   const user = facts.identity.credentials;
   // Left by an earlier attempt.
-  const paths = [cpr, main, ...moves.map(({ from }) => from)];
-  const [kept] = system.remove(paths, user);
+  const [kept] = system.remove(pathsOf(transfer.handOver), user);
   if (kept !== undefined) throw new UpdateProblem("path-taken", kept);
   context.clock.ignoreObserverErrors();
   context.touched = true;
@@ -218,7 +218,7 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
     await destination.requireStable();
   }
   const warnings = [...transfer.placing ?? []];
-  if (!await endSource(context)) {
+  if (!await killProcess(process)) {
     warnings.push(
       `Process ${process.pid}, which had the VM, does not end on SIGKILL; it ` +
         "is stopped and cannot run the guest",
@@ -235,25 +235,6 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
   await destination.requireStable();
   context.pidAfter = transfer.process?.pid;
   context.warn(...warnings);
-}
-
-/** @returns false if it does not end */
-export async function endSource(
-  { process }: Pick<UpdateContext, "process">,
-): Promise<boolean> {
-  if (!process.hasExited()) process.sendSignal("SIGKILL");
-  return await process.exited(KILL_TIMEOUT_MS);
-}
-
-async function requireMovable({ client }: UpdateContext): Promise<void> {
-  const { status } = await queryStatus(client);
-  if (canBeMoved(status)) return;
-  throw new RefusedError(
-    "run-state",
-    `The VM went into run state "${status}" after the checks; it was not ` +
-      "touched",
-    { remedy: remedyFor(status) },
-  );
 }
 
 /** The new program has bound its socket, but may not listen there yet. */

@@ -18,7 +18,6 @@ import type { Transfer, UpdateContext } from "../context.ts";
 import {
   Deadline,
   END_TIMEOUT_MS,
-  KILL_TIMEOUT_MS,
   RESUME_TIMEOUT_MS,
   SETTLE_TIMEOUT_MS,
 } from "../deadline.ts";
@@ -30,10 +29,11 @@ import {
   shutDown,
   UpdateError,
 } from "../error.ts";
-import { howItEnded } from "../process/ending.ts";
+import { pathsOf } from "../command/transfer_command.ts";
+import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { goOn } from "./go_on.ts";
-import { endSource, seen } from "./phases.ts";
+import { seen } from "./phases.ts";
 
 const AGAIN = "Fix the cause, then run the same command again";
 const LOOK = "Look at the VM before anything else";
@@ -73,7 +73,9 @@ async function outcomeOf(
   if (isGone && transfer.isLoaded && transfer.process?.hasExited() === false) {
     return onlyDestination(context, transfer, problem);
   }
-  const ended = await endDestination(transfer);
+  // Without a process, the standby ends with cprctl.
+  const ended = transfer.process === undefined ||
+    await killProcess(transfer.process);
   // All that it has said: another client may have resumed the guest meanwhile.
   await destination?.client.drain();
   if (await destination?.hasRun()) return await onDestination(context, cause);
@@ -150,8 +152,7 @@ async function resumeSource(
   context.warn(
     ...problems.map((it) => `${it}; cprctl recover will restore them`),
   );
-  const { cpr, main, moves } = handOver;
-  const paths = [cpr, main, ...moves.map(({ from }) => from)];
+  const paths = pathsOf(handOver);
   context.warn(...system.remove(paths, facts.identity.credentials));
   return how;
 }
@@ -172,13 +173,6 @@ async function monitorOf(
   return context.use(await system.reconnect(facts, limit.left()));
 }
 
-/** @returns false if it does not end */
-async function endDestination({ process }: Transfer): Promise<boolean> {
-  if (process === undefined) return true; // the standby ends with cprctl
-  if (!process.hasExited()) process.sendSignal("SIGKILL");
-  return await process.exited(KILL_TIMEOUT_MS);
-}
-
 /** What went wrong; behind a closed connection, why the process ended. */
 async function reasonOf(
   { process }: Transfer,
@@ -196,7 +190,7 @@ async function onDestination(
   context: UpdateContext,
   cause: unknown,
 ): Promise<UpdateError> {
-  await endSource(context);
+  await killProcess(context.process);
   if (cause instanceof UpdateError) return cause;
   return failure(
     "moved",

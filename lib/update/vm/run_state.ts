@@ -1,5 +1,6 @@
 /** QEMU's run states. */
 
+import { RefusedError } from "../error.ts";
 import type { VmRecord } from "./facts.ts";
 
 /** The guest is suspended (S3); an event wakes it up. */
@@ -61,6 +62,21 @@ export function remedyFor(state: string): string {
     default:
       return "Wait until it is running or paused";
   }
+}
+
+/**
+ * The last check of the run state before the VM is touched.
+ *
+ * @throws {RefusedError} when it cannot be moved in this run state
+ */
+export function requireStillMovable(state: string): void {
+  if (canBeMoved(state)) return;
+  throw new RefusedError(
+    "run-state",
+    `The VM went into run state "${state}" after the checks; it was not ` +
+      "touched",
+    { remedy: remedyFor(state) },
+  );
 }
 
 /** QEMU has a transition from "inmigrate" to these, and aborts at any other. */
