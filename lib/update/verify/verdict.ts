@@ -110,9 +110,9 @@ const RULES: readonly Rule[] = [
   {
     kind: /^Character device$/,
     // Of "gdbserver": its connection, and the monitor that it serves.
-    holds: ({ name }) => /^(gdb|#chr)$/.test(name),
+    holds: ({ name }) => /^(gdb|#chr|compat_monitor\d+(-base)?)$/.test(name),
     verdict: "host-side",
-    why: "a debugger's, which the guest does not see",
+    why: "a monitor's or a debugger's, which the guest does not see",
   },
   {
     kind: /^Object$/,
