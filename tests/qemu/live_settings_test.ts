@@ -29,7 +29,9 @@ async function settingsOf(vm: VirtualMachine) {
     path: "/machine/peripheral/named",
     property: POLLING,
   });
-  return { thresholds: thresholds.sort(), polling };
+  const parameters = await vm.command("query-migrate-parameters");
+  const capabilities = await vm.command("query-migrate-capabilities");
+  return { thresholds: thresholds.sort(), polling, parameters, capabilities };
 }
 
 async function bootWithSettings(): Promise<VirtualMachine> {
@@ -60,11 +62,22 @@ async function bootWithSettings(): Promise<VirtualMachine> {
     property: POLLING,
     value: SECONDS,
   });
+  // Each of the first two is refused without the other.
+  await vm.command("migrate-set-parameters", {
+    "cpu-throttle-initial": 3,
+    "max-cpu-throttle": 5,
+    "max-bandwidth": 1 << 20,
+    "multifd-compression": "zlib",
+  });
+  await vm.command("migrate-set-capabilities", {
+    capabilities: ["xbzrle", "validate-uuid"]
+      .map((capability) => ({ capability, state: true })),
+  });
   return vm;
 }
 
 for (const outcome of ["updated", "rolled-back"] as const) {
-  Deno.test(`write thresholds and a balloon's polling are restored when the VM is ${outcome}`, async () => {
+  Deno.test(`migration settings, write thresholds and a balloon's polling are restored when the VM is ${outcome}`, async () => {
     await using _base = await Base.make();
     await using vm = await bootWithSettings();
     const before = await settingsOf(vm);

@@ -7,15 +7,18 @@
 
 import {
   type Executor,
+  isObject,
   type Json,
   type JsonObject,
   QmpError,
+  stringifyJson,
 } from "../../qmp/mod.ts";
-import { asArray, asObject, ifKnown, objectsIn, text } from "./reply.ts";
+import { asObject, ifKnown, objectsIn, text } from "./reply.ts";
 import { peripherals } from "./peripherals.ts";
 import { readTerminals, restoreTerminals, type Terminal } from "./terminals.ts";
 
-const PARAMETERS = ["mode", "cpr-exec-command"] as const;
+/** What an update changes on the source. */
+const PARAMETERS: readonly string[] = ["mode", "cpr-exec-command"];
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 
 /** Migration settings as the monitor takes them. Plain data. */
@@ -26,30 +29,16 @@ export interface SettingsRecord {
   readonly live: LiveRecord;
 }
 
-/** The migration settings that an update changes, to be restored after it. */
+/** The migration settings of a VM, to be restored after an update. */
 export class MigrationSettings {
   constructor(readonly record: SettingsRecord) {}
 
   /** Reads the current settings of a VM. */
   static async read(client: Executor): Promise<MigrationSettings> {
-    const parameters = asObject(
-      await client.execute("query-migrate-parameters"),
-    );
-    const capabilities = asArray(
-      await client.execute("query-migrate-capabilities"),
-    ).map(asObject);
     return new MigrationSettings({
       live: await readLiveSettings(client),
-      parameters: Object.fromEntries(PARAMETERS.flatMap((name) => {
-        const value = parameters[name];
-        return value === undefined ? [] : [[name, value]];
-      })),
-      capabilities: CAPABILITIES.map((capability) => ({
-        capability,
-        state: capabilities.some((it) =>
-          it["capability"] === capability && it["state"] === true
-        ),
-      })),
+      parameters: await parametersOf(client),
+      capabilities: await capabilitiesOf(client),
     });
   }
 
@@ -88,19 +77,25 @@ export class MigrationSettings {
   }
 
   /**
-   * Restores the migration settings. A failure is only a warning: the VM is
-   * where it belongs.
+   * Restores on the source what the update changed. A failure is only a
+   * warning: the VM is where it belongs.
    *
    * @returns the warnings
    */
   async restore(client: Executor): Promise<string[]> {
-    try {
-      await this.set(client);
-      return [];
-    } catch (error) {
-      if (!(error instanceof QmpError)) throw error;
-      return [`Migration settings could not be restored: ${error.message}`];
-    }
+    const { live, parameters, capabilities } = this.record;
+    const changed = new MigrationSettings({
+      live,
+      parameters: Object.fromEntries(
+        Object.entries(parameters).filter(([name]) =>
+          PARAMETERS.includes(name)
+        ),
+      ),
+      capabilities: capabilities.filter((it) =>
+        CAPABILITIES.some((name) => name === asObject(it)["capability"])
+      ),
+    });
+    return await attempt("Migration settings", () => changed.set(client));
   }
 
   /**
@@ -112,12 +107,56 @@ export class MigrationSettings {
     return await restoreTerminals(client, this.record.live.terminals ?? []);
   }
 
-  /** The same on another program, with the live settings. */
+  /** Restores all settings on another program, which has its defaults. */
   async restoreAll(client: Executor): Promise<string[]> {
     return [
-      ...await this.restore(client),
+      ...await attempt("Migration settings", () => this.#setDiffering(client)),
       ...await restoreLiveSettings(client, this.record.live),
     ];
+  }
+
+  /** Leaves alone what is as it was: another version may not know it. */
+  async #setDiffering(client: Executor): Promise<void> {
+    const parameters = await parametersOf(client);
+    const capabilities = await capabilitiesOf(client);
+    await new MigrationSettings({
+      ...this.record,
+      parameters: Object.fromEntries(
+        Object.entries(this.record.parameters).filter(([name, value]) =>
+          !isSame(value, parameters[name])
+        ),
+      ),
+      capabilities: this.record.capabilities.filter((it) =>
+        !capabilities.some((now) => isSame(it, now))
+      ),
+    }).set(client);
+  }
+}
+
+function isSame(one: Json, other: Json | undefined): boolean {
+  return other !== undefined && stringifyJson(one) === stringifyJson(other);
+}
+
+async function parametersOf(client: Executor): Promise<JsonObject> {
+  const reply = await client.execute("query-migrate-parameters");
+  return isObject(reply) ? reply : {};
+}
+
+async function capabilitiesOf(client: Executor): Promise<JsonObject[]> {
+  return objectsIn(await client.execute("query-migrate-capabilities"));
+}
+
+/** @returns a warning if it fails */
+async function attempt(
+  what: string,
+  work: () => Promise<unknown>,
+): Promise<string[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    return [`${what} could not be restored: ${error.message}`];
   }
 }
 
@@ -173,25 +212,20 @@ async function restoreLiveSettings(
   { writeThresholds, balloons, terminals = [] }: LiveRecord,
 ): Promise<string[]> {
   const warnings = await restoreTerminals(client, terminals);
-  const attempt = async (what: string, work: () => Promise<unknown>) => {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof QmpError)) throw error;
-      warnings.push(`${what} could not be restored: ${error.message}`);
-    }
-  };
   for (const threshold of writeThresholds) {
-    await attempt(
-      `The write threshold of block node "${threshold.node}"`,
-      () => setThreshold(client, threshold),
+    warnings.push(
+      ...await attempt(
+        `The write threshold of block node "${threshold.node}"`,
+        () => setThreshold(client, threshold),
+      ),
     );
   }
-  for (const { path, seconds } of balloons) {
-    await attempt(
-      `The polling interval of balloon "${path}"`,
-      () =>
-        client.execute("qom-set", { path, property: POLLING, value: seconds }),
+  for (const { path, seconds: value } of balloons) {
+    warnings.push(
+      ...await attempt(
+        `The polling interval of balloon "${path}"`,
+        () => client.execute("qom-set", { path, property: POLLING, value }),
+      ),
     );
   }
   return warnings;
