@@ -177,6 +177,7 @@ export class Fd implements Disposable {
     return getCloexec(this.number);
   }
 
+  /** Sets whether exec closes it. */
   setCloexec(on: boolean): void {
     setCloexec(this.number, on);
   }
@@ -271,7 +272,7 @@ export class Fd implements Disposable {
   }
 
   /** Moves the offset, in bytes, and returns the new one. */
-  seek(offset: number, whence: keyof typeof WHENCE = "set"): number {
+  seek(offset: number, whence: "set" | "current" | "end" = "set"): number {
     const number = this.number;
     return call("lseek", [number, BigInt(offset), WHENCE[whence]], number);
   }
@@ -281,6 +282,7 @@ export class Fd implements Disposable {
     callRetrying("ftruncate", [this.number, BigInt(size)], this.#number);
   }
 
+  /** Its status. */
   stat(): FileStatus {
     return fileStatus(this.number);
   }
@@ -354,6 +356,7 @@ export class Fd implements Disposable {
     ifPossible(() => call("close", [number], number), "EINTR");
   }
 
+  /** See {@linkcode close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -43,23 +43,33 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [S_IFBLK, "a block device"],
 ]);
 
+/** What statx(2) tells about a file. */
 export interface FileStatus {
   /** Device of the file system, as `makedev` composes it. */
   readonly dev: bigint;
+  /** Number of the inode on that device. */
   readonly ino: bigint;
   /** Type and permissions. */
   readonly mode: number;
   /** In bytes. */
   readonly size: number;
+  /** Owner. */
   readonly uid: number;
+  /** Group. */
   readonly gid: number;
+  /** Number of names that it has. */
   readonly nlink: number;
   /** The device of a device node. */
   readonly rdev: bigint;
+  /** Whether it is a regular file. */
   readonly isFile: boolean;
+  /** Whether it is a directory. */
   readonly isDirectory: boolean;
+  /** Whether it is a FIFO, named or not. */
   readonly isFifo: boolean;
+  /** Whether it is a socket. */
   readonly isSocket: boolean;
+  /** Whether it is a character device, such as a terminal. */
   readonly isCharacterDevice: boolean;
 }
 

@@ -36,6 +36,7 @@ export class CprctlError extends Error {
   /** What to do next; undefined if there is no advice. */
   readonly remedy: string | undefined;
 
+  /** The message says what failed, and why. */
   constructor(
     /** Stable, kebab-case; part of the JSON report. */
     readonly code: string,
@@ -50,8 +51,10 @@ export class CprctlError extends Error {
 
 /** The command line is wrong; nothing was touched. */
 export class UsageError extends CprctlError {
+  /** That of a wrong command line. */
   override readonly exitCode: number = 2;
 
+  /** Its code is `usage`. */
   constructor(message: string, advice: ErrorAdvice = {}) {
     super("usage", message, advice);
   }

@@ -31,16 +31,16 @@ export type MigrationAddress =
   | SocketAddress;
 
 /** One type of socket, with fields of its own. */
-type Socket<Type extends string, Field extends string> =
+export type SocketOf<Type extends string, Field extends string> =
   & { readonly transport: "socket"; readonly type: Type }
   & Readonly<Record<Field, string>>;
 
 /** The socket transports; port numbers are strings, as in QMP. */
 export type SocketAddress =
-  | Socket<"fd", "str">
-  | Socket<"unix", "path">
-  | Socket<"inet", "host" | "port">
-  | Socket<"vsock", "cid" | "port">;
+  | SocketOf<"fd", "str">
+  | SocketOf<"unix", "path">
+  | SocketOf<"inet", "host" | "port">
+  | SocketOf<"vsock", "cid" | "port">;
 
 /**
  * Parses a migration URI.

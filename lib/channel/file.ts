@@ -14,7 +14,7 @@ import { ChannelError } from "./error.ts";
 const MODE = 0o600;
 
 /** Addresses whose data can still be read after the writer has exited. */
-type FileAddress =
+export type FileAddress =
   | Extract<MigrationAddress, { transport: "file" }>
   | Extract<MigrationAddress, { type: "fd" }>;
 
@@ -41,12 +41,16 @@ export function fileAddress(address: MigrationAddress): FileAddress {
 }
 
 /** A regular file with a stream, in either direction. */
-class ChannelFile implements Disposable {
+export abstract class ChannelFile implements Disposable {
+  /** Takes over the open file. */
   protected constructor(
+    /** Where it is, for messages. */
     protected readonly address: MigrationAddress,
+    /** The open file, which this object closes. */
     protected readonly file: Fd,
   ) {}
 
+  /** Runs an action; an error of the system becomes a ChannelError. */
   protected explained<T>(verb: string, action: () => T): T {
     try {
       return action();
@@ -60,6 +64,7 @@ class ChannelFile implements Disposable {
     this.file.close();
   }
 
+  /** See {@linkcode close}. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -116,7 +121,11 @@ export class OutgoingFile extends ChannelFile {
 
 /** A regular file that a stream is read from; see {@linkcode OutgoingFile}. */
 export class IncomingFile extends ChannelFile {
-  /** @throws {ChannelError} when it cannot be opened or is not a regular file */
+  /**
+   * Opens a file, by path or as an inherited descriptor.
+   *
+   * @throws {ChannelError} when it cannot be opened or is not a regular file
+   */
   static open(address: MigrationAddress): IncomingFile {
     return new IncomingFile(address, open(address, O_RDONLY, "Could not open"));
   }

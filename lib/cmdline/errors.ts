@@ -21,8 +21,10 @@ const LONGEST = 2048;
 
 /** A command line in QEMU's option style is invalid; secrets are redacted. */
 export class CmdlineError extends CprctlError {
+  /** That of a wrong command line. */
   override readonly exitCode: number = 2;
 
+  /** Clips a message, and hides the secrets in it. */
   constructor(message: string, advice: ErrorAdvice = {}) {
     super("cmdline", redacted(clipped(message, LONGEST)), advice);
   }
@@ -30,6 +32,7 @@ export class CmdlineError extends CprctlError {
 
 /** An option is not in the table. */
 export class UnknownOptionError extends CmdlineError {
+  /** Names the option. */
   constructor(
     /** The word as written. */
     readonly word: string,
@@ -42,6 +45,7 @@ export class UnknownOptionError extends CmdlineError {
 
 /** The last option takes a value and has none. */
 export class MissingValueError extends CmdlineError {
+  /** Names the option. */
   constructor(
     /** The word as written. */
     readonly word: string,
@@ -54,6 +58,7 @@ export class MissingValueError extends CmdlineError {
 
 /** A value is neither key=value text nor JSON. */
 export class OptionSyntaxError extends CmdlineError {
+  /** Names the place in the text; `detail` says what was expected. */
   constructor(
     /** The whole value. */
     readonly text: string,
@@ -67,7 +72,14 @@ export class OptionSyntaxError extends CmdlineError {
 
 /** The value of a key is invalid. */
 export class OptionValueError extends CmdlineError {
-  constructor(readonly key: string, readonly value: string, detail: string) {
+  /** Names the key and its value; `detail` says why it is invalid. */
+  constructor(
+    /** The key as written. */
+    readonly key: string,
+    /** Its value as written. */
+    readonly value: string,
+    detail: string,
+  ) {
     super(`Cannot set "${key}" to "${value}": ${detail}`);
   }
 }

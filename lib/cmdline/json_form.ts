@@ -28,6 +28,7 @@ import { type Entry, OptionValue, type Scalar } from "./option_value.ts";
  */
 export class JsonForm extends OptionValue {
   readonly #root: JsonObject;
+  /** Every key with its value, nested keys dotted. */
   override readonly entries: readonly Entry[];
 
   private constructor(private readonly text: string) {
@@ -45,7 +46,11 @@ export class JsonForm extends OptionValue {
     return new JsonForm(text);
   }
 
-  /** @throws {OptionValueError} if a parent of a dotted key is not an object */
+  /**
+   * A copy in which `key` has this value.
+   *
+   * @throws {OptionValueError} if a parent of a dotted key is not an object
+   */
   override with(key: string, value: Scalar): JsonForm {
     const isText = typeof value === "string";
     const written = isText ? JSON.stringify(value) : String(value);
@@ -66,6 +71,7 @@ export class JsonForm extends OptionValue {
     throw new OptionValueError(key, String(value), "its parent holds no keys");
   }
 
+  /** A copy without `key`; this object if there is no such key. */
   override without(key: string): JsonForm {
     let parent = this.#root;
     const path = key.split(".");
@@ -85,6 +91,7 @@ export class JsonForm extends OptionValue {
     return this.#splice(start, member.end, "");
   }
 
+  /** The text, as JSON. */
   override toString(): string {
     return this.text;
   }

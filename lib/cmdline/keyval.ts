@@ -63,10 +63,12 @@ export class KeyvalText extends OptionValue {
     return new KeyvalText(items);
   }
 
+  /** Every key with its value, in the order written. */
   override get entries(): readonly Entry[] {
     return this.items;
   }
 
+  /** A copy in which `key` has this value, in the form that it had. */
   override with(key: string, value: Scalar): KeyvalText {
     const isFlag = typeof value === "boolean";
     const text = isFlag ? (value ? "on" : "off") : String(value);
@@ -81,6 +83,7 @@ export class KeyvalText extends OptionValue {
     return new KeyvalText(this.items.with(index, item), this.tail);
   }
 
+  /** A copy without `key`; this object if there is no such key. */
   override without(key: string): KeyvalText {
     if (!this.has(key)) return this;
     const [first, ...rest] = this.items.filter((item) => item.key !== key);
@@ -93,6 +96,7 @@ export class KeyvalText extends OptionValue {
     return new KeyvalText([head, ...rest], this.tail);
   }
 
+  /** The text, as key=value. */
   override toString(): string {
     return this.items.map((item) => item.text).join(",") + this.tail;
   }

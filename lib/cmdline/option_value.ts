@@ -13,7 +13,9 @@ export type Scalar = string | number | bigint | boolean;
 
 /** One key with its value, as key=value text would write both. */
 export interface Entry {
+  /** The key; dotted if it is nested. */
   readonly key: string;
+  /** Its value, without doubled commas. */
   readonly value: string;
 }
 

@@ -38,8 +38,11 @@ const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
 /** An environment, such as `Deno.env`. */
 export interface Environment {
+  /** The value of a variable. */
   get(name: string): string | undefined;
+  /** Removes a variable. */
   delete(name: string): void;
+  /** All variables. */
   toObject(): Record<string, string>;
 }
 

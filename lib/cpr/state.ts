@@ -51,14 +51,19 @@ export interface CprDescriptor {
 
 /** A preserved vfio device. */
 export interface CprVfioDevice {
+  /** Name of the device. */
   readonly name: string;
+  /** Its id in iommufd. */
   readonly deviceId: number;
+  /** The id of its I/O address space. */
   readonly ioasId: number;
+  /** The id of its hardware page table. */
   readonly hwptId: number;
 }
 
 /** The table. */
 export interface CprState {
+  /** The preserved descriptors. */
   readonly descriptors: readonly CprDescriptor[];
   /** Undefined if the writer has no such subsection (QEMU 10.0). */
   readonly vfioDevices?: readonly CprVfioDevice[];
@@ -210,6 +215,7 @@ export function decodeCprState(
 
 /** A table that is meant for another program. */
 export interface ForeignCprState {
+  /** The preserved descriptors. */
   readonly descriptors: readonly CprDescriptor[];
   /** Why {@linkcode decodeCprState} refuses it; undefined if it does not. */
   readonly oddity?: string;

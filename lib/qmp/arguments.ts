@@ -11,6 +11,7 @@ import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** A command fails; the client gets the description as an error reply. */
 export class CommandFailure extends QmpError {
+  /** The description is what the client gets. */
   constructor(
     description: string,
     /** QMP's error class. */
@@ -36,7 +37,8 @@ export interface ArgumentType<T> {
 /** The arguments of a command, or the members of an object. */
 export type Members = { readonly [name: string]: ArgumentType<unknown> };
 
-type OptionalNames<M extends Members> = {
+/** The names of members that may be omitted. */
+export type OptionalNames<M extends Members> = {
   [N in keyof M]: M[N] extends { optional: true } ? N : never;
 }[keyof M];
 

@@ -359,6 +359,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     await this.#received;
   }
 
+  /** See {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

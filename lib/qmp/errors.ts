@@ -42,6 +42,7 @@ export type ConnectFailure =
 
 /** No monitor answers at the address. */
 export class QmpConnectError extends QmpError {
+  /** Subclasses give a code of their own. */
   constructor(
     /** The reason, to decide whether to retry. */
     readonly failure: ConnectFailure,
@@ -55,6 +56,7 @@ export class QmpConnectError extends QmpError {
 
 /** The monitor serves another client. */
 export class QmpBusyError extends QmpConnectError {
+  /** The failure is `busy`, the code `qmp-busy`. */
   constructor(
     message: string,
     /** The process of the monitor, if it is known. */
@@ -67,6 +69,7 @@ export class QmpBusyError extends QmpConnectError {
 
 /** No reply, event or greeting came in time. */
 export class QmpTimeoutError extends QmpError {
+  /** The message says what did not come, and within which time. */
   constructor(message: string, advice?: ErrorAdvice) {
     super("qmp-timeout", message, advice);
   }
@@ -74,6 +77,7 @@ export class QmpTimeoutError extends QmpError {
 
 /** The peer sent something that is not QMP. */
 export class QmpProtocolError extends QmpError {
+  /** The message says what the peer sent. */
   constructor(message: string, advice?: ErrorAdvice) {
     super("qmp-protocol", message, advice);
   }
@@ -90,6 +94,7 @@ export type CloseReason =
 
 /** The connection ended before the reply or event came. */
 export class QmpClosedError extends QmpError {
+  /** The message says what was waited for. */
   constructor(
     /** How it ended. */
     readonly reason: CloseReason,
@@ -102,6 +107,7 @@ export class QmpClosedError extends QmpError {
 
 /** The reply to a command is an error. */
 export class QmpCommandError extends QmpError {
+  /** Takes over what the error reply says. */
   constructor(
     /** The command's name. */
     readonly command: string,

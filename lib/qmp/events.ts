@@ -6,6 +6,7 @@ import type { JsonObject } from "./json.ts";
 
 /** The time of an event, by the host's real-time clock. */
 export interface QmpTimestamp {
+  /** Since 1970; -1 if the host's clock cannot be read. */
   readonly seconds: number;
   /** 0 to 999 999. */
   readonly microseconds: number;
@@ -17,6 +18,7 @@ export interface QmpEvent {
   readonly name: string;
   /** Empty if the event has no data. */
   readonly data: JsonObject;
+  /** When it was sent. */
   readonly timestamp: QmpTimestamp;
 }
 

@@ -9,6 +9,11 @@ export interface ExecuteOptions extends Partial<Patience> {
 
 /** Runs commands: a client, or a server in this process. */
 export interface Executor {
+  /**
+   * Runs a command.
+   *
+   * @returns the value of its reply
+   */
   execute(
     command: string,
     args?: JsonObject,

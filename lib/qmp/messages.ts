@@ -12,8 +12,11 @@ const MAX_CAPABILITIES = 64;
 
 /** A version of QEMU. */
 export interface QemuVersion {
+  /** 11 of 11.1.2. */
   readonly major: number;
+  /** 1 of 11.1.2. */
   readonly minor: number;
+  /** 2 of 11.1.2. */
   readonly micro: number;
   /** The distribution's version, such as "Debian 1:11.1.2+ds-3"; or "". */
   readonly package: string;
@@ -21,6 +24,7 @@ export interface QemuVersion {
 
 /** The first message of a monitor. */
 export interface Greeting {
+  /** The version of the program that greets. */
   readonly version: QemuVersion;
   /** Such as "oob". */
   readonly capabilities: readonly string[];

@@ -24,6 +24,7 @@ const PARTING_MS = 1000;
 
 /** A server cannot listen at an address. */
 export class QmpListenError extends QmpError {
+  /** The cause says why the address cannot be used. */
   constructor(address: QmpAddress, cause: unknown) {
     super(
       "qmp-listen",
@@ -66,6 +67,7 @@ export class QmpServer implements AsyncDisposable {
   readonly #clients = new Set<Conversation>();
   readonly #serving: Promise<void>[] = [];
 
+  /** Serves nobody before {@linkcode listen}. */
   constructor(
     { version, commands }: { version: QemuVersion; commands: CommandTable },
   ) {
@@ -140,6 +142,7 @@ export class QmpServer implements AsyncDisposable {
     await Promise.all(this.#serving);
   }
 
+  /** See {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

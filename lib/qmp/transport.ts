@@ -16,8 +16,11 @@ export type QmpAddress =
 
 /** The peer credentials of a unix socket. */
 export interface Peer {
+  /** Process that called connect(2) or listen(2). */
   readonly pid: number;
+  /** Its effective user. */
   readonly uid: number;
+  /** Its effective group. */
   readonly gid: number;
 }
 

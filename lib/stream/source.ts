@@ -26,6 +26,8 @@ export class Source {
   #position = 0;
 
   /**
+   * Reads from the first byte on.
+   *
    * @param bytes the stream; not copied
    * @param options.base absolute offset of the first byte, for messages
    */

@@ -21,8 +21,9 @@ import { arrayEntries, describeValue, pointerEntries } from "./vmdesc.ts";
  */
 const MAXIMUM_EMPTY_ELEMENTS = 65_536;
 
-/** Marker bytes of pointers: in place of a null, and before an element. */
+/** Marker byte of a pointer, in place of a null. */
 export const POINTER_NULL = 0x30;
+/** Marker byte of a pointer, before its element. */
 export const POINTER_PRESENT = 0x31;
 
 function needElements(

@@ -15,17 +15,25 @@ import { InvalidValue } from "./error.ts";
 
 /** One description with the fields and subsections that were sent. */
 export interface VmsdEntry {
+  /** Name of the description. */
   readonly vmsd_name: string;
+  /** Version that was sent. */
   readonly version: number;
+  /** Its fields, in wire order. */
   readonly fields: readonly NamedFieldEntry[];
+  /** Its subsections, if any were sent. */
   readonly subsections?: readonly VmsdEntry[];
 }
 
 /** A field of vmdesc, without its name. */
 export interface FieldEntry {
+  /** Number of equal elements that this entry stands for. */
   readonly array_len?: number;
+  /** Index of an element that has an entry of its own. */
   readonly index?: number;
+  /** QEMU's name of the encoding. */
   readonly type: string;
+  /** The description of a struct. */
   readonly struct?: VmsdEntry;
   /** The description of a list or tmp, whose members are the field's own. */
   readonly inline?: VmsdEntry;
@@ -35,6 +43,7 @@ export interface FieldEntry {
 
 /** A field of vmdesc. */
 export interface NamedFieldEntry extends FieldEntry {
+  /** Name of the field in QEMU's source. */
   readonly name: string;
 }
 
@@ -46,7 +55,9 @@ export type Siblings = Readonly<Record<string, unknown>>;
  * SCM_RIGHTS in cpr-transfer. It depends on the channel, not the description.
  */
 export interface DescriptorCodec {
+  /** Reads one descriptor. */
   load(source: Source): number;
+  /** Writes one descriptor. */
   save(sink: Sink, descriptor: number): void;
 }
 
@@ -69,7 +80,9 @@ export interface Codec<T> {
   readonly minimumSize: number;
   /** The value of a field that is not in the stream. */
   initial(): T;
+  /** Reads one value. */
   load(source: Source, context: StateContext, siblings: Siblings): T;
+  /** Writes one value. */
   save(sink: Sink, value: T, context: StateContext, siblings: Siblings): void;
   /** The vmdesc entries of a value; default: one entry of the saved size. */
   describe?(value: T, context: StateContext, siblings: Siblings): FieldEntry[];
@@ -94,6 +107,7 @@ export interface FieldOptions {
 
 /** A codec in its place in a description. */
 export interface Field<T> extends FieldOptions {
+  /** How its value is encoded. */
   readonly codec: Codec<T>;
 }
 

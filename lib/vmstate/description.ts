@@ -17,16 +17,19 @@ export type Fields = Readonly<Record<string, Field<unknown>>>;
 /** Subsections by the name of the property that holds their value. */
 export type Subsections = Readonly<Record<string, VmState<object>>>;
 
-type FieldValue<F> = F extends { readonly codec: Codec<infer T> } ? T : never;
+/** The type of a field's value. */
+export type FieldValue<F> = F extends { readonly codec: Codec<infer T> } ? T
+  : never;
 
 /** The struct that fields describe; fields without a value are left out. */
-type FieldValues<F extends Fields> = {
+export type FieldValues<F extends Fields> = {
   -readonly [
     K in keyof F as [FieldValue<F[K]>] extends [void] ? never : K
   ]: FieldValue<F[K]>;
 };
 
-type SubsectionValues<S extends Subsections> = {
+/** The values of subsections, of those that were sent. */
+export type SubsectionValues<S extends Subsections> = {
   [K in keyof S]?: Value<S[K]> | undefined;
 };
 
@@ -35,6 +38,7 @@ export type Value<D> = D extends VmState<infer V> ? V : never;
 
 /** The version that a description saves, and the oldest that it loads. */
 export interface Versions {
+  /** The version that is saved. */
   readonly version: number;
   /** Default: the version itself. */
   readonly minimumVersion?: number;
@@ -53,10 +57,15 @@ export interface Hooks<V> {
 
 /** A description of the state of one device, or of a part of one. */
 export interface VmState<V extends object> extends Hooks<V> {
+  /** QEMU's name of it. */
   readonly name: string;
+  /** The version that is saved. */
   readonly version: number;
+  /** The oldest version that is loaded. */
   readonly minimumVersion: number;
+  /** Its fields, in wire order. */
   readonly fields: readonly NamedField[];
+  /** Its subsections, in wire order. */
   readonly subsections: readonly NamedSubsection[];
   /** Minimum bytes of a body, in any version. */
   readonly minimumSize: number;
@@ -64,12 +73,15 @@ export interface VmState<V extends object> extends Hooks<V> {
 
 /** A field, with the property of its value. */
 export interface NamedField extends Field<unknown> {
+  /** The property. */
   readonly name: string;
 }
 
 /** A subsection, with the property of its value. */
 export interface NamedSubsection {
+  /** The property. */
   readonly property: string;
+  /** Its description. */
   readonly state: VmState<object>;
   /** Whether it is sent; default: if it has a value. */
   needed?(parent: object): boolean;
@@ -80,6 +92,7 @@ export interface VmStateOptions<
   F extends Fields,
   S extends Subsections,
 > extends Hooks<FieldValues<F> & SubsectionValues<S>> {
+  /** Its subsections, by the property of their value. */
   readonly subsections?: S;
   /** Whether each subsection is sent; default: if it has a value. */
   readonly needed?: {

@@ -14,9 +14,11 @@ export interface VmstateLocation {
 
 /** A device's state cannot be loaded or saved; carries the field's location. */
 export class VmstateError extends StreamError {
+  /** The message has the location before the problem. */
   constructor(
     /** What went wrong, without the location. */
     readonly problem: string,
+    /** Where it went wrong. */
     readonly location: VmstateLocation,
     options: { action?: "load" | "save"; cause?: unknown } = {},
   ) {
@@ -30,6 +32,7 @@ export class VmstateError extends StreamError {
 
 /** Thrown by codecs and hooks; the caller adds section, field and offset. */
 export class InvalidValue extends Error {
+  /** The class, as in other errors. */
   override readonly name = "InvalidValue";
 }
 

@@ -5,6 +5,7 @@ export { initialValue } from "./body.ts";
 export * from "./bytes.ts";
 export {
   type Codec,
+  type Count,
   type DescriptorCodec,
   type Field,
   field,

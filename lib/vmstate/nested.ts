@@ -233,7 +233,9 @@ export const qlist = <V extends object>(
 
 /** One node of a tree. */
 export interface TreeNode<K, V> {
+  /** What it is sorted by. */
   readonly key: K;
+  /** What it holds. */
   readonly value: V;
 }
 

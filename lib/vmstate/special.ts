@@ -219,7 +219,9 @@ export interface ScsiRequest {
   readonly retry: boolean;
   /** 16 bytes. */
   readonly cdb: Uint8Array;
+  /** The initiator's number of the request. */
   readonly tag: number;
+  /** The logical unit that it is for. */
   readonly lun: number;
 }
 

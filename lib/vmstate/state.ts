@@ -14,6 +14,7 @@ export const plainDescriptors: DescriptorCodec = {
 export interface StateOptions {
   /** Section idstr; default: the description's name. */
   readonly section?: string;
+  /** Instance id of the section. */
   readonly instance?: number;
   /** Version on the wire; default: the description's own. */
   readonly version?: number;

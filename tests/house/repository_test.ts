@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { output } from "../../testing/program/tool.ts";
 import { VERSION } from "../../lib/version.ts";
 import { sourceFiles } from "./source_files.ts";
 
@@ -9,8 +10,9 @@ interface Task {
   readonly description: string;
 }
 
-const { version, tasks, imports }: {
+const { version, exports, tasks, imports }: {
   readonly version: string;
+  readonly exports: Readonly<Record<string, string>>;
   readonly tasks: Readonly<Record<string, Task>>;
   readonly imports: Readonly<Record<string, string>>;
 } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
@@ -25,6 +27,18 @@ Deno.test("every task says what it does", () => {
   for (const [name, { description }] of Object.entries(tasks)) {
     assert(description?.length > 0, name);
   }
+});
+
+/** Runs this Deno at the root of the repository. */
+const deno = (...words: readonly string[]) =>
+  output([Deno.execPath(), ...words], { cwd: ROOT.pathname });
+
+Deno.test("all that the library exports is documented, and its types too", async () => {
+  await deno("doc", "--lint", ...Object.values(exports));
+});
+
+Deno.test("the library can be published", async () => {
+  await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
 });
 
 Deno.test("every package is pinned to one version", () => {
