@@ -116,7 +116,7 @@ export function kindOf({ mode }: FileStatus): string {
  * │major 31…12│minor 31…8 │major… │minor 7…0│
  * ```
  */
-function makedev(major: number, minor: number): bigint {
+export function makedev(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return (high & 0xfffff000n) << 32n | (low & 0xffffff00n) << 12n |
     (high & 0xfffn) << 8n | low & 0xffn;

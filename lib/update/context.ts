@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Fd } from "../../ffi/fd.ts";
 import type { ProcessHandle } from "../../ffi/process.ts";
 import {
   type EventWatch,
@@ -171,6 +172,8 @@ export class UpdateContext implements AsyncDisposable {
 
   // From the phase "hold" on.
   held!: Held;
+  /** Tap queues that the source had detached. */
+  readonly attachedQueues: Fd[] = [];
   ram: HoldPort["ram"] | undefined;
 
   // From the phase "switchover" on.

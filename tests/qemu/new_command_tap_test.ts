@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   type Accelerator,
@@ -76,26 +76,6 @@ for (const accelerator of await accelerators(builds.old)) {
     });
   }
 }
-
-Deno.test({
-  name: "a tap interface with two queues is refused",
-  ignore: problem !== undefined,
-  async fn() {
-    const netdev = `tap,id=n,queues=2,ifname=${NAME},${QUIET}`;
-    await using vm = await VirtualMachine.boot(builds.old, {
-      ...PLAIN,
-      extra: [
-        ...["-netdev", netdev],
-        ...["-device", "virtio-net-pci,netdev=n,mq=on,vectors=6"],
-      ],
-    }, "tcg");
-    const witness = await Witness.of(vm);
-    const { outcome, error } = await tryToMove(vm, builds.new);
-    assertEquals([outcome, error?.code], ["refused", "new-command"]);
-    assertStringIncludes(error?.message ?? "", netdev);
-    await witness.assertLivesOn();
-  },
-});
 
 Deno.test({
   name: "a tap interface is unchanged by a rollback",

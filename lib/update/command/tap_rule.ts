@@ -5,11 +5,8 @@
  *
  * ```
  * tap,id=net0,ifname=vm0,script=no,vhost=on   ->   tap,id=net0,vhost=on,fd=11
+ * tap,id=net0,ifname=vm0,queues=2             ->   tap,id=net0,fds=11:12
  * ```
- *
- * QEMU detaches queues that the guest does not use, assumes that the queues it
- * is given are attached, and aborts if it cannot detach one. An interface with
- * several queues is therefore always refused.
  *
  * @module
  */
@@ -40,8 +37,6 @@ const OF_OPENING = [
 const REMEDY = "Restart the VM with an ifname of its own for each tap " +
   "interface, or with descriptors of them (fd=)";
 
-const ONE_QUEUE = "Restart the VM with one queue for each tap interface";
-
 /** Gives the new program the tap interfaces that the running one has open. */
 export const handOverTaps: Rule = (draft, { live }) => {
   const wanted = draft.of(...OPTIONS).filter(opensTap);
@@ -58,19 +53,7 @@ export const handOverTaps: Rule = (draft, { live }) => {
   for (const argument of wanted) {
     handOver(draft, argument, claims.get(argument));
   }
-  for (const argument of draft.of(...OPTIONS)) {
-    if (keysOf(argument).get("fds")?.includes(":")) {
-      refuseQueues(draft, argument);
-    }
-  }
 };
-
-function refuseQueues(draft: CommandDraft, argument: Argument): void {
-  draft.refuse(
-    `The tap interface of "${shellWords(argument.words)}" has several queues`,
-    ONE_QUEUE,
-  );
-}
 
 function opensTap(argument: Argument): boolean {
   const value = keysOf(argument);
@@ -113,27 +96,30 @@ function handOver(
   argument: Argument,
   queues: readonly TapQueue[] = [],
 ): void {
-  const [queue, ...more] = queues;
+  const value = keysOf(argument);
   const name = shellWords(argument.words);
-  if (queue === undefined) {
-    draft.refuse(`Cannot tell which descriptor belongs to "${name}"`, REMEDY);
-  } else if (more.length > 0) {
-    refuseQueues(draft, argument);
-  } else if (queue.closesOnExec) {
+  const [queue] = queues;
+  if (queue === undefined || queues.length !== (value.integer("queues") ?? 1)) {
+    draft.refuse(`Cannot tell which descriptors belong to "${name}"`, REMEDY);
+  } else if (queues.some(({ closesOnExec }) => closesOnExec)) {
     draft.refuse(`The tap interface of "${name}" is closed by exec`, REMEDY);
   } else {
-    const value = keysOf(argument);
     draft.setValue(
       argument,
-      withDescriptor(value, queue),
+      withDescriptors(value, queues),
       reasonFor(value, queue),
     );
   }
 }
 
-function withDescriptor(value: OptionValue, queue: TapQueue): OptionValue {
+function withDescriptors(
+  value: OptionValue,
+  queues: readonly TapQueue[],
+): OptionValue {
+  const key = queues.length === 1 ? "fd" : "fds";
+  const numbers = queues.map(({ descriptor }) => descriptor).join(":");
   const rest = OF_OPENING.reduce((left, key) => left.without(key), value)
-    .with("fd", String(queue.descriptor));
+    .with(key, numbers);
   return rest.get("type") === "tap" ? rest : rest.with("type", "tap");
 }
 

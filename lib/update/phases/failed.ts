@@ -11,6 +11,7 @@
  * @module
  */
 
+import { detachQueue } from "../../../ffi/tap_queue.ts";
 import { codeOf, messageOf, remedyOf } from "../../errors.ts";
 import { QmpClosedError } from "../../qmp/mod.ts";
 import type { UpdateContext } from "../context.ts";
@@ -253,6 +254,8 @@ async function settle(
   // After a rollback the settings were restored on the new process already.
   if (pidAfter !== undefined || shutdown.why !== undefined) return;
   if (context.process.hasExited()) return;
+  // The source goes on, and takes them to be detached.
+  context.attachedQueues.forEach(detachQueue);
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = client.within(() => settling.left());
   const problems = await settings.restore(monitor);

@@ -1,6 +1,8 @@
 /** The phases on the source that stop the guest and move the VM. */
 
+import { attachQueue } from "../../../ffi/tap_queue.ts";
 import type { UpdateContext } from "../context.ts";
+import { noteQueue } from "../run/journal.ts";
 import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
 import { STDERR, StderrTail } from "../transaction/stderr_tail.ts";
 import { vcpuThreads } from "../process/threads.ts";
@@ -34,11 +36,13 @@ export async function migrate(context: UpdateContext): Promise<void> {
  * Duplicates the VM's descriptors into this process and the standby: from here
  * on the RAM outlives the VM's process. Then the last checks: the process is
  * still the same, no client changed the VM, and no RAMBlock would be lost.
+ * Finally attaches the tap queues that the guest does not use: the new program
+ * assumes that they are attached, and aborts if it cannot detach them.
  */
 export async function hold(context: UpdateContext): Promise<void> {
   await readFirmwarePage(context);
   const { pending, facts, plan, process, system } = context;
-  const { standby, state, writeJournal } = context.ready;
+  const { directory, standby, state, writeJournal } = context.ready;
   system.requireSame(facts.identity);
   const hold = context.use(system.hold(process, plan.command.descriptors));
   // Again: the process may have executed another program in between.
@@ -55,6 +59,11 @@ export async function hold(context: UpdateContext): Promise<void> {
   const isNews = facts.runState !== context.found.runState ||
     facts.tpmPage !== undefined;
   if (isNews) await writeJournal(facts);
+  for (const [number, fd] of hold.descriptors) {
+    if (!attachQueue(fd)) continue;
+    context.attachedQueues.push(fd);
+    noteQueue(directory, number);
+  }
   context.held = {
     hold,
     fingerprint: plan.fingerprint.updatedBy(stopped),

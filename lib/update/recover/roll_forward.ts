@@ -17,6 +17,7 @@
  * @module
  */
 
+import { detachQueue } from "../../../ffi/tap_queue.ts";
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
 import { UpdateProblem } from "../error.ts";
@@ -24,7 +25,11 @@ import { sendCommands } from "../carry/send.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
 import type { RunDirectory } from "../run/directory.ts";
-import { forgetResumption, noteResumption } from "../run/journal.ts";
+import {
+  forgetResumption,
+  noteResumption,
+  readQueues,
+} from "../run/journal.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
@@ -44,6 +49,33 @@ import { STEP_TIMEOUT_MS } from "../deadline.ts";
  * @returns why that is not possible, if the VM has to be rolled back
  */
 export async function rollForward(
+  program: RunningProgram,
+  unfinished: Unfinished,
+): Promise<Recovery | string> {
+  const recovery = await goOn(program, unfinished);
+  if (typeof recovery !== "string") detachQueues(program, unfinished);
+  return recovery;
+}
+
+/** If the source goes on, it takes these tap queues to be detached. */
+function detachQueues(
+  { pid }: RunningProgram,
+  { directory, journal: { vm }, process }: Unfinished,
+): void {
+  if (pid !== vm.pid || process === undefined || !isSource(vm)) return;
+  for (const number of readQueues(directory)) {
+    using queue = process.getFd(number);
+    detachQueue(queue);
+  }
+}
+
+/** Whether the VM's process still executes the old program. */
+function isSource(vm: VmRecord): boolean {
+  const { image } = ifThereSync(() => readStatSync(vm.pid)) ?? {};
+  return image === vm.image;
+}
+
+async function goOn(
   { destination, pid }: RunningProgram,
   unfinished: Unfinished,
 ): Promise<Recovery | string> {
@@ -89,11 +121,8 @@ export async function rollForward(
 
 /** "runs on QEMU 11.1.3"; and what to do if it still is the old program. */
 function programPhrase({ version }: QmpClient, vm: VmRecord): string {
-  const { image } = ifThereSync(() => readStatSync(vm.pid)) ?? {};
   const runs = `runs on ${vm.program} ${versionText(version)}`;
-  return image === vm.image
-    ? `${runs}; the update was not done, run it again`
-    : runs;
+  return isSource(vm) ? `${runs}; the update was not done, run it again` : runs;
 }
 
 /** Resumes the guest; a rollback stays possible if it has not run for sure. */

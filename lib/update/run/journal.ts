@@ -8,6 +8,8 @@
  *                rollback one of them is the VM
  * resumed        exists once the guest may have been resumed: then the saved
  *                state may be older than its memory
+ * queues         numbers of the tap queues that were attached for the new
+ *                program, one a line; the source does not use them
  * state/         a file system of its own if the VM's user is another one
  *   vm.state     written by the VM
  * standby.log    errors of the standby
@@ -37,6 +39,7 @@ const STANDBY_LINE = /^([1-9]\d{0,8}) (\d+)$/;
 const JOURNAL_FILE = "journal.json";
 const STANDBYS_FILE = "standbys";
 const RESUMED_FILE = "resumed";
+const QUEUES_FILE = "queues";
 const OWNER_ONLY = 0o600;
 /** A VM with 1000 vCPUs needs half of it, for its threads. */
 const LONGEST = 4 * 1024 * 1024;
@@ -121,6 +124,23 @@ export function forgetResumption({ path }: Pick<RunDirectory, "path">): void {
 export function mayHaveResumed({ path }: RunDirectory): boolean {
   return ifThereSync(() => foreignStatus(`${path}/${RESUMED_FILE}`)) !==
     undefined;
+}
+
+/** Records that a tap queue was attached; runs within the downtime. */
+export function noteQueue(
+  { path }: Pick<RunDirectory, "path">,
+  descriptor: number,
+): void {
+  Deno.writeTextFileSync(`${path}/${QUEUES_FILE}`, `${descriptor}\n`, {
+    append: true,
+    mode: OWNER_ONLY,
+  });
+}
+
+/** The descriptors of the tap queues that were attached. */
+export function readQueues({ path }: Pick<RunDirectory, "path">): number[] {
+  const text = readIfThere(`${path}/${QUEUES_FILE}`) ?? "";
+  return text.split("\n").filter((line) => /^\d{1,9}$/.test(line)).map(Number);
 }
 
 /** Undefined if there is no such file. */

@@ -17,6 +17,7 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
+import { attachQueue } from "../../../ffi/tap_queue.ts";
 import { UnixListener, type UnixSocket } from "../../../ffi/socket.ts";
 import { SCM_MAX_FD } from "../../../ffi/socket_message.ts";
 import {
@@ -170,6 +171,8 @@ class StandbyProcess {
     const numbered = new Map(
       [...this.#numbered].map(([number, fd]) => [number, clear(fd)]),
     );
+    // The new program may have detached some, which the old one would abort on.
+    numbered.forEach(attachQueue);
     const cpr = this.#cpr.map((entry) => ({ ...entry, fd: clear(entry.fd) }));
     const state = moveAside(createMemfd(CPR_EXEC_STATE), wanted);
     state.writeAll(encodeCprState({

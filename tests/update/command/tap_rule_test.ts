@@ -24,7 +24,7 @@ const cases: readonly [string[], string[]][] = [
     "-netdev",
     "tap,id=n,vhost=on,fd=11",
   ]],
-  [["-netdev", "tap,id=n,queues=2,ifname=vm1,vnet_hdr=on,sndbuf=0"], [
+  [["-netdev", "tap,id=n,queues=1,ifname=vm1,vnet_hdr=on,sndbuf=0"], [
     "-netdev",
     "tap,id=n,sndbuf=0,fd=12",
   ]],
@@ -80,8 +80,8 @@ function problemsOf(words: string[], taps: TapQueue[]): string[] {
 Deno.test("an interface that cannot be identified is refused", () => {
   const words = ["-netdev", "tap,id=n", "-netdev", "bridge,id=m"];
   const expected = [
-    'refuse: Cannot tell which descriptor belongs to "-netdev tap,id=n"',
-    'refuse: Cannot tell which descriptor belongs to "-netdev bridge,id=m"',
+    'refuse: Cannot tell which descriptors belong to "-netdev tap,id=n"',
+    'refuse: Cannot tell which descriptors belong to "-netdev bridge,id=m"',
   ];
   const [a, b] = [tap("tap0", 11), tap("tap1", 12)];
   assertEquals(problemsOf(words, [...a, ...b]), expected);
@@ -93,15 +93,22 @@ Deno.test("an interface that cannot be identified is refused", () => {
   );
 });
 
-Deno.test("an interface with several queues is refused", () => {
-  const refused = (words: string) =>
-    `refuse: The tap interface of "-netdev ${words}" has several queues`;
-  for (const words of ["tap,id=n,ifname=vm0,queues=2", "tap,id=n,fds=11:12"]) {
+Deno.test("an interface with several queues keeps them in order", () => {
+  const taps = live(...tap("vm0", 11, 12, 13));
+  assertEquals(
+    after(["-netdev", "tap,id=n,ifname=vm0,queues=3,vhost=on"], taps),
+    ["-netdev", "tap,id=n,vhost=on,fds=11:12:13"],
+  );
+  const named = ["-netdev", "tap,id=n,fds=11:12:13"];
+  assertEquals(after(named, taps), named);
+});
+
+Deno.test("an interface with more or fewer queues than it was given is refused", () => {
+  for (const words of ["tap,id=n,ifname=vm0,queues=3", "tap,id=n,ifname=vm0"]) {
     assertEquals(problemsOf(["-netdev", words], tap("vm0", 11, 12)), [
-      refused(words),
+      `refuse: Cannot tell which descriptors belong to "-netdev ${words}"`,
     ]);
   }
-  assertEquals(problemsOf(["-netdev", "tap,id=n,fds=11"], tap("vm0", 11)), []);
 });
 
 Deno.test("an interface that exec would close is refused", () => {
