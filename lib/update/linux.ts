@@ -96,7 +96,7 @@ export const LINUX: System = {
     const live = await readLiveProcess(facts.pid);
     // Before it is read what to carry over, so that later changes are found.
     const fingerprint = await Fingerprint.take(client, "checked");
-    const carried = await carryOver(client, facts);
+    const carried = await carryOver(client, facts, live);
     const now = { ...facts, argv: carried.argv };
     const command = newCommand(now, live, options.binary);
     const whole = {
@@ -179,7 +179,7 @@ export const LINUX: System = {
   restoreThreads,
   requireSame: requireSameNow,
   requireSameUser,
-  hold: (process, descriptors) => Hold.take(process, descriptors),
+  hold: Hold.take,
   standardStreams,
   appears,
   reconnect,

@@ -150,7 +150,11 @@ export interface System {
   requireSame(identity: Identity): void;
   /** The same for its user alone, after an exec. */
   requireSameUser(identity: Identity): void;
-  hold(process: ProcessHandle, descriptors: readonly number[]): HoldPort;
+  hold(
+    process: ProcessHandle,
+    named: readonly number[],
+    sent: readonly number[],
+  ): HoldPort;
   /** Duplicates of a process's standard streams, by their numbers. */
   standardStreams(process: ProcessHandle): StandardStreams;
   /**

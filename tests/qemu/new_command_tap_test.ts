@@ -8,14 +8,13 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { bringUp, whyNoTaps } from "../../testing/qemu/tap.ts";
 import { argvOf, move, tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 /** Interfaces of this run alone; a name has at most 15 characters. */
 const NAME = `cp${Deno.pid}`;
 const QUIET = "script=no,downscript=no";
-/** IFF_UP, BROADCAST and MULTICAST. */
-const UP = "0x1003";
 
 /** A machine with a network card of which the interface is named so. */
 interface Card {
@@ -62,7 +61,7 @@ const CARDS: readonly Card[] = [
   },
 ];
 
-const problem = await whyNot();
+const problem = whyNoTaps();
 if (problem !== undefined) {
   console.log(`Without tap interfaces: ${problem}`);
 }
@@ -85,9 +84,9 @@ Deno.test({
       ...PLAIN,
       extra: ["-netdev", `tap,id=n,ifname=${NAME},${QUIET}`, ...DEVICE],
     }, "tcg");
-    const taps = tapsOf(vm);
+    const taps = numberedTaps(vm);
     const carrier = () => Deno.readTextFile(`/sys/class/net/${NAME}/carrier`);
-    await Deno.writeTextFile(`/sys/class/net/${NAME}/flags`, UP);
+    await bringUp(NAME);
     const witness = await Witness.of(vm);
     const binary = `${vm.folder}/bad`;
     // Good for every question, and for nothing else.
@@ -100,12 +99,12 @@ exec "${builds.new.binary}" "$@"
     const report = await tryToMove(vm, { ...builds.new, binary });
     assertEquals(report.outcome, "rolled-back", report.error?.message);
     vm.follow(report.pid_after ?? 0);
-    assertEquals(tapsOf(vm), taps);
+    assertEquals(numberedTaps(vm), taps);
     assertEquals(await carrier(), "1\n");
     await witness.assertLivesOn();
 
     await move(vm, builds.new);
-    assertEquals(tapsOf(vm), taps);
+    assertEquals(numberedTaps(vm), taps);
     assertEquals(await carrier(), "1\n");
     await witness.assertLivesOn();
   },
@@ -116,13 +115,13 @@ async function staysAsItIs(card: Card, accelerator: Accelerator) {
     ...PLAIN,
     extra: card.words,
   }, accelerator);
-  const taps = tapsOf(vm);
+  const taps = numberedTaps(vm);
   const number = String(taps[0]?.number);
   const name = taps[0]?.interface ?? "";
   assertEquals(name, card.interface ?? name);
   const link = `/sys/class/net/${name}`;
   // Only an interface that is up tells whether somebody has its other end.
-  await Deno.writeTextFile(`${link}/flags`, UP);
+  await bringUp(name);
   const index = await Deno.readTextFile(`${link}/ifindex`);
   const witness = await Witness.of(vm);
 
@@ -133,13 +132,13 @@ async function staysAsItIs(card: Card, accelerator: Accelerator) {
     const words = card.after.map((word) => word.replace(/\bN\b/, number));
     const first = argv.findIndex((word) => word === words[0]);
     assertEquals(argv.slice(first, first + words.length), words);
-    assertEquals(tapsOf(vm), taps);
+    assertEquals(numberedTaps(vm), taps);
     assertEquals(await Deno.readTextFile(`${link}/ifindex`), index);
     assertEquals(await Deno.readTextFile(`${link}/carrier`), "1\n");
   }
 }
 
-function tapsOf(vm: VirtualMachine) {
+function numberedTaps(vm: VirtualMachine) {
   return openDescriptors(vm.pid)
     .filter(({ target }) => target === "/dev/net/tun")
     .map(({ number }) => ({
@@ -148,18 +147,4 @@ function tapsOf(vm: VirtualMachine) {
         Deno.readTextFileSync(`/proc/${vm.pid}/fdinfo/${number}`),
       )?.[1],
     })).sort((a, b) => a.number - b.number);
-}
-
-/** Why there can be no tap interfaces; undefined where there can. */
-async function whyNot(): Promise<string | undefined> {
-  try {
-    await using vm = await VirtualMachine.start(builds.old, {
-      ...PLAIN,
-      extra: ["-netdev", `tap,id=n,ifname=${NAME},${QUIET}`],
-    }, "tcg");
-    await Deno.writeTextFile(`/sys/class/net/${NAME}/flags`, UP);
-    return vm.pid > 0 ? undefined : "";
-  } catch (error) {
-    return error instanceof Error ? error.message.trim() : String(error);
-  }
 }

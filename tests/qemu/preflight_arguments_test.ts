@@ -1,10 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Fd } from "../../ffi/fd.ts";
-import { O_RDONLY } from "../../ffi/open_flags.ts";
-import {
-  type QemuBuild,
-  qemuBuilds,
-} from "../../testing/qemu/builds/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import {
   assertNothingElse,
@@ -56,39 +51,6 @@ Deno.test("a seccomp filter that QEMU did not install itself is kept", async () 
   const sandbox = checks.get("sandbox");
   assertEquals(sandbox?.verdict, "ok");
   assertStringIncludes(sandbox?.detail ?? "", "under its seccomp filter");
-});
-
-Deno.test("-add-fd is refused", () =>
-  inFolder(async (folder) => {
-    // QEMU takes no standard descriptor: a wrapper opens another one.
-    const binary = `${folder}/qemu`;
-    const script = `#!/bin/sh\nexec "${builds.old.binary}" "$@" 7</dev/null\n`;
-    await Deno.writeTextFile(binary, script, { mode: 0o755 });
-    const build: QemuBuild = { ...builds.old, binary };
-    const extra = ["-add-fd", "fd=7,set=1"];
-    await using vm = await VirtualMachine.start(
-      build,
-      { ...PLAIN, extra },
-      "tcg",
-    );
-    const checks = await check(vm);
-    assertRefuses(checks, "arguments", "-add-fd");
-    assertRefuses(checks, "fd-sets", "/dev/fdset/1");
-    assertNothingElse(checks, "arguments", "fd-sets");
-  }));
-
-Deno.test("descriptors that were added are refused", async () => {
-  await using vm = await start();
-  {
-    await using qmp = await vm.monitor();
-    using file = Fd.open("/dev/null", O_RDONLY);
-    await qmp.execute("add-fd", { "fdset-id": 5 }, {
-      descriptors: [file.number],
-    });
-  }
-  const checks = await check(vm);
-  assertRefuses(checks, "fd-sets", "/dev/fdset/5");
-  assertNothingElse(checks, "fd-sets");
 });
 
 Deno.test("a VM that ends with its parent is reported", async () => {

@@ -48,10 +48,11 @@ export async function preflightOf(
   const before = await settings();
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
-  const carried = await carryOver(client, facts);
+  const live = await readLiveProcess(facts.pid);
+  const carried = await carryOver(client, facts, live);
   const command = newCommand(
     { ...facts, argv: carried.argv },
-    await readLiveProcess(facts.pid),
+    live,
     binary,
   );
   const context = await readContext(facts.identity, cprctlWords());

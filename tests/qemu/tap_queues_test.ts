@@ -8,6 +8,7 @@ import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
+import { attachedQueues, whyNoTaps } from "../../testing/qemu/tap.ts";
 import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
 import { move, moveAndReturn, tryToMove, valueOf } from "./moved.ts";
 
@@ -28,23 +29,10 @@ function boot(): Promise<VirtualMachine> {
   }, "tcg");
 }
 
-/** How many queues get packets: the kernel has a folder for each. */
-function attached(): number {
-  return [...Deno.readDirSync(`/sys/class/net/${NAME}/queues`)]
-    .filter(({ name }) => name.startsWith("tx-")).length;
-}
+const attached = () => attachedQueues(NAME);
 
-const problem = await whyNot();
+const problem = whyNoTaps();
 if (problem !== undefined) console.log(`Without tap interfaces: ${problem}`);
-
-async function whyNot(): Promise<string | undefined> {
-  try {
-    await using _vm = await boot();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message.trim() : String(error);
-  }
-}
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: problem !== undefined, fn });

@@ -192,12 +192,13 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
       return [value.get("id"), value.get("name")];
     }),
   );
-  for (const backEnd of live) {
-    const { name } = backEnd;
+  for (const [name, queues] of Map.groupBy(live, (it) => it.name)) {
     if (name.startsWith("#") || others.has(name)) continue;
     if (work.argument("netdev", name) !== undefined) continue;
     await work.attempt(name, () => {
-      work.add("netdev", netdevArguments(backEnd), MADE);
+      const [{ facts }] = queues as [BackEnd];
+      if (facts.get("type") === "tap") carryTap(work, name, queues);
+      else work.add("netdev", userArguments(name, facts), MADE);
       work.unknown.push(
         `options of network back end "${name}" other than its type`,
       );
@@ -205,9 +206,54 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
   }
 }
 
+/**
+ * A tap interface stays open over the exec if QEMU opened it; one that QEMU was
+ * given over a monitor does not, so that it is sent again.
+ */
+function carryTap(
+  work: CarryWork,
+  id: string,
+  queues: readonly BackEnd[],
+): void {
+  if (work.live.hasVhostNet) {
+    throw new CannotCarry("QEMU does not tell whether it uses vhost");
+  }
+  const type = "tap";
+  const [first] = queues;
+  const name = first?.facts.get("ifname");
+  if (name !== undefined) {
+    // The descriptors take the place of these.
+    const options = {
+      ifname: name,
+      downscript: first?.facts.get("downscript") ?? "no",
+      queues: queues.length,
+    };
+    work.add("netdev", { type, id, ...options }, MADE);
+    return;
+  }
+  const numbers = queues.map(({ facts }) => Number(facts.get("fd") ?? NaN));
+  const open = numbers.map((number) =>
+    work.live.taps.find(({ descriptor }) => descriptor === number)
+  );
+  if (open.includes(undefined)) {
+    throw new CannotCarry("QEMU does not tell which interface it uses");
+  }
+  const key = numbers.length === 1 ? "fd" : "fds";
+  if (open.every((it) => it?.closesOnExec === false)) {
+    work.add("netdev", { type, id, [key]: numbers.join(":") }, MADE);
+    return;
+  }
+  const names = numbers.map((number) => `cprctl-${number}`);
+  for (const [at, number] of numbers.entries()) {
+    work.addCommand("getfd", { fdname: names[at] ?? "" }, number);
+  }
+  work.addCommand("netdev_add", { type, id, [key]: names.join(":") });
+  work.sentNetdevs.add(id);
+}
+
 const DEFAULT_NET = "10.0.2.0";
 
-function netdevArguments({ name, facts }: BackEnd): JsonObject {
+function userArguments(id: string, facts: BackEnd["facts"]): JsonObject {
   const type = facts.get("type");
   if (type !== "user") {
     throw new CannotCarry(
@@ -219,5 +265,5 @@ function netdevArguments({ name, facts }: BackEnd): JsonObject {
     throw new CannotCarry("QEMU does not tell the mask of its network");
   }
   const restrict = facts.get("restrict") === "on";
-  return { type, id: name, ...restrict ? { restrict } : {} };
+  return { type, id, ...restrict ? { restrict } : {} };
 }

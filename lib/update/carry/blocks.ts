@@ -24,6 +24,7 @@ import {
   type BlockDevice,
   blockDevices,
   blockNodes,
+  DESCRIPTORS,
   fileUnder,
   GIVEN_NODE,
 } from "../vm/block_devices.ts";
@@ -140,12 +141,25 @@ class Blocks {
     if (this.#begun.has(live) || this.work.nodes.has(name)) return;
     await this.work.attempt(name, async () => {
       const described = await this.#describe(live, depth);
-      this.work.add("blockdev", { ...described, "node-name": name }, ADDED);
+      const node = { ...described, "node-name": name };
+      if (this.#needsSent(node)) {
+        this.work.addCommand("blockdev-add", node);
+        this.work.sentNodes.add(name);
+      } else this.work.add("blockdev", node, ADDED);
       if (live !== name) this.names.set(live, name);
       if (described["discard"] === undefined && !described["read-only"]) {
         this.work.unknown.push(`discard= of block node "${name}"`);
       }
     });
+  }
+
+  /** Whether it is on a descriptor that arguments cannot name. */
+  #needsSent(node: JsonObject): boolean {
+    const { sentNodes, sentSets } = this.work;
+    return Object.entries(node).some(([key, value]) =>
+      isObject(value) ? this.#needsSent(value) : typeof value === "string" &&
+        (key === "filename" ? sentSets : sentNodes).has(value)
+    );
   }
 
   /** Gives the -device of a drive its present node. */
@@ -195,7 +209,7 @@ class Blocks {
     const zeroes = node["detect_zeroes"] ?? "off";
     const discard = zeroes === "unmap" ? "unmap" : this.#discardBelow(name);
     return {
-      ...ownOptions(node),
+      ...ownOptions(node, this.work.sentSets),
       driver,
       "read-only": node["ro"] === true,
       "cache": { direct: direct === true, "no-flush": noFlush === true },
@@ -224,7 +238,7 @@ class Blocks {
         continue;
       }
       await this.carry(name, name, depth);
-      if (!this.work.nodes.has(name)) {
+      if (!this.work.nodes.has(name) && !this.work.sentNodes.has(name)) {
         throw new CannotCarry(`block node "${name}" cannot be carried`);
       }
       below[role] = name;
@@ -252,11 +266,14 @@ class Blocks {
 }
 
 /** The options of one node that QEMU reports, without those below it. */
-function ownOptions(node: JsonObject): JsonObject {
+function ownOptions(
+  node: JsonObject,
+  sets: ReadonlySet<string>,
+): JsonObject {
   const driver = text(node["drv"]) ?? "";
   const name = text(node["file"]) ?? "";
   if (!name.startsWith("json:")) {
-    if (ON_FILES.includes(driver)) return { filename: absolute(name) };
+    if (ON_FILES.includes(driver)) return { filename: absolute(name, sets) };
     return {};
   }
   let options: Json;
@@ -273,13 +290,21 @@ function ownOptions(node: JsonObject): JsonObject {
     typeof value !== "object"
   );
   const { filename } = options;
-  if (ON_FILES.includes(driver)) absolute(text(filename) ?? "");
+  if (ON_FILES.includes(driver)) absolute(text(filename) ?? "", sets);
   return Object.fromEntries(own);
 }
 
-/** What begins otherwise may be relative, or have a protocol. */
-function absolute(name: string): string {
-  if (name.startsWith("/") && !name.startsWith("/dev/fdset/")) return name;
+/**
+ * What begins otherwise may be relative, or have a protocol.
+ *
+ * @param sets descriptor sets that the next program has
+ */
+function absolute(
+  name: string,
+  sets: ReadonlySet<string> = new Set<string>(),
+): string {
+  if (sets.has(name)) return name;
+  if (name.startsWith("/") && !name.startsWith(DESCRIPTORS)) return name;
   throw new CannotCarry(`its file has no absolute name: "${name}"`);
 }
 

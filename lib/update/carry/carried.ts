@@ -12,6 +12,13 @@ import type { CommandChange } from "../command/draft.ts";
 export interface CarriedCommand {
   readonly execute: string;
   readonly arguments: JsonObject;
+  /** Number of the VM's descriptor that is sent with it. */
+  readonly descriptor?: number;
+}
+
+/** The descriptors of the VM that are sent with commands. */
+export function sentDescriptors(commands: readonly CarriedCommand[]): number[] {
+  return commands.flatMap(({ descriptor }) => descriptor ?? []);
 }
 
 /** How the next program gets the VM as it is now, not as it was started. */

@@ -10,12 +10,13 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import { CommandLine, firstOption } from "../command/command_line.ts";
-import { CommandDraft } from "../command/draft.ts";
+import { CommandDraft, type LiveProcess } from "../command/draft.ts";
 import type { Facts } from "../vm/facts.ts";
 import { Inventory, UnlikelyAnswerError } from "../vm/inventory.ts";
 import { carryBackEnds } from "./back_ends.ts";
 import { carryBlocks } from "./blocks.ts";
 import { type Carried, nothingCarried } from "./carried.ts";
+import { carryDescriptorSets } from "./descriptor_sets.ts";
 import { carryDevices } from "./devices.ts";
 import { carryLimits } from "./limits.ts";
 import { CarryWork, isWord } from "./work.ts";
@@ -27,6 +28,7 @@ const MAX_ARGUMENTS = 2048;
 export async function carryOver(
   client: Executor,
   { argv, program }: Pick<Facts, "argv" | "program">,
+  live: LiveProcess,
 ): Promise<Carried> {
   if (program !== "QEMU") return nothingCarried(argv);
   const first = firstOption(program, argv);
@@ -36,7 +38,8 @@ export async function carryOver(
     if (running.has("readconfig")) return nothingCarried(argv);
     const draft = new CommandDraft(argv.slice(first));
     if (draft.arguments.length > MAX_ARGUMENTS) return nothingCarried(argv);
-    const work = new CarryWork(draft, new Inventory(client));
+    const work = new CarryWork(draft, new Inventory(client), live);
+    await carryDescriptorSets(work);
     await carryBackEnds(work);
     const nodes = await carryBlocks(work);
     await carryDevices(work, nodes);

@@ -44,7 +44,11 @@ export async function carryDevices(
   await removeUnplugged(work, reader, early);
   for (const device of await inOrder(reader, late)) {
     await work.attempt(device.path, async () => {
-      work.add("device", await reader.argumentsOf(device), PLUGGED);
+      const { keys, needsSent } = await reader.read(device);
+      if (needsSent) {
+        work.addCommand("device_add", keys);
+        work.sentDevices.add(device.path);
+      } else work.add("device", keys, PLUGGED);
       work.devices.add(device.path);
     });
   }
@@ -127,6 +131,9 @@ const MADE = new Set(["attached", "busnr", "size", "smart_critical_warning"]);
 const NO_BOOT_ORDER = -1;
 
 class DeviceReader {
+  /** Whether the device depends on something that commands make. */
+  #needsSent = false;
+
   constructor(
     private readonly work: CarryWork,
     /** Block nodes that have another name on the command line. */
@@ -158,8 +165,16 @@ class DeviceReader {
     return place;
   }
 
-  /** The keys that make a device that was plugged in. */
-  async argumentsOf(device: QomChild): Promise<JsonObject> {
+  /** How to make a device that was plugged in. */
+  async read(
+    device: QomChild,
+  ): Promise<{ readonly keys: JsonObject; readonly needsSent: boolean }> {
+    this.#needsSent = false;
+    const keys = await this.#keysOf(device);
+    return { keys, needsSent: this.#needsSent };
+  }
+
+  async #keysOf(device: QomChild): Promise<JsonObject> {
     const { name, path, type } = device;
     const id = path.startsWith(NAMED) ? { id: name } : {};
     if (isCpu(type)) {
@@ -181,8 +196,9 @@ class DeviceReader {
 
   /** The bus belongs to a device that the next program has as well. */
   #requireOwner(bus: string | undefined): void {
-    const owner = this.work.obstacles.keys()
-      .find((path) => bus?.startsWith(`${path}/`));
+    const isIn = (path: string) => bus?.startsWith(`${path}/`) === true;
+    if (this.work.sentDevices.values().some(isIn)) this.#needsSent = true;
+    const owner = this.work.obstacles.keys().find(isIn);
     if (owner === undefined) return;
     throw new CannotCarry(`it is on a bus of "${nameIn(owner)}"`);
   }
@@ -235,7 +251,9 @@ class DeviceReader {
     if (typeof value !== "string" || value === "") return undefined;
     if (kind.startsWith("link<")) return this.#linked(value);
     if (name === "drive") return this.#node(value);
-    if (name === "netdev") this.#require(["netdev", "nic"], value);
+    if (name === "netdev" && this.work.sentNetdevs.has(value)) {
+      this.#needsSent = true;
+    } else if (name === "netdev") this.#require(["netdev", "nic"], value);
     if (name === "chardev") this.#require(["chardev"], value);
     return kind === "str" ? value : undefined;
   }
@@ -252,6 +270,10 @@ class DeviceReader {
   #node(name: string): string {
     const node = this.nodes.get(name) ?? name;
     if (this.work.argument("drive", node) || this.work.nodes.has(node)) {
+      return node;
+    }
+    if (this.work.sentNodes.has(node)) {
+      this.#needsSent = true;
       return node;
     }
     throw new CannotCarry(`block node "${node}" cannot be carried`);

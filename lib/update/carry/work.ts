@@ -2,7 +2,7 @@
 
 import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
 import { type JsonObject, stringifyJson } from "../../qmp/mod.ts";
-import type { CommandDraft } from "../command/draft.ts";
+import type { CommandDraft, LiveProcess } from "../command/draft.ts";
 import type { Inventory } from "../vm/inventory.ts";
 import type { CarriedCommand } from "./carried.ts";
 
@@ -34,6 +34,14 @@ export class CarryWork {
   readonly devices = new Set<string>();
   readonly obstacles = new Map<string, string>();
   readonly unknown: string[] = [];
+  /** Descriptor sets by path, which the next program has later than files. */
+  readonly sentSets = new Set<string>();
+  /** Ids of back ends that commands make, as arguments cannot. */
+  readonly sentNetdevs = new Set<string>();
+  /** Names of such block nodes. */
+  readonly sentNodes = new Set<string>();
+  /** QOM paths of devices that depend on them. */
+  readonly sentDevices = new Set<string>();
   readonly #values = new WeakMap<Argument, OptionValue>();
   readonly #nodeNames = new WeakMap<Argument, readonly string[]>();
   #nodes: ReadonlyMap<string, OptionValue> = new Map();
@@ -41,7 +49,11 @@ export class CarryWork {
   #nodesOf: readonly Argument[] | undefined;
   #added = 0;
 
-  constructor(readonly draft: CommandDraft, readonly inventory: Inventory) {}
+  constructor(
+    readonly draft: CommandDraft,
+    readonly inventory: Inventory,
+    readonly live: LiveProcess,
+  ) {}
 
   /** Adds an option in JSON: no name in it can have a meaning of its own. */
   add(option: string, value: JsonObject, why: string): void {
@@ -57,9 +69,12 @@ export class CarryWork {
   }
 
   /** Adds a command; the journal has it as well. */
-  addCommand(execute: string, given: JsonObject): void {
+  addCommand(execute: string, given: JsonObject, descriptor?: number): void {
     this.#requireLikely(stringifyJson(given));
-    this.commands.push({ execute, arguments: given });
+    this.commands.push({
+      ...{ execute, arguments: given },
+      ...descriptor === undefined ? {} : { descriptor },
+    });
   }
 
   #requireLikely(value: string): void {

@@ -26,23 +26,33 @@ export interface LiveProcess {
   readonly taps: readonly TapQueue[];
   /** Where file systems of huge pages are mounted. */
   readonly hugePageMounts: readonly string[];
+  /** Whether vhost-net is in use, or was before an exec. */
+  readonly hasVhostNet: boolean;
 }
 
 const TUN = "/dev/net/tun";
+const VHOST_NET = "/dev/vhost-net";
 const HUGE_PAGES = "hugetlbfs";
 
 /** Reads it from /proc. */
 export async function readLiveProcess(pid: number): Promise<LiveProcess> {
-  const [taps, mounts] = await Promise.all([
-    readTaps(pid),
+  const [links, mounts] = await Promise.all([
+    readDescriptors(pid),
     readMountinfo(pid),
   ]);
-  return { taps, hugePageMounts: hugePageMounts(mounts) };
+  return {
+    taps: await readTaps(pid, links),
+    hugePageMounts: hugePageMounts(mounts),
+    hasVhostNet: [...links].some(([, link]) => link === VHOST_NET),
+  };
 }
 
-async function readTaps(pid: number): Promise<TapQueue[]> {
+async function readTaps(
+  pid: number,
+  all: Iterable<readonly [number, string]>,
+): Promise<TapQueue[]> {
   const taps: TapQueue[] = [];
-  const links = [...await readDescriptors(pid)].sort(([a], [b]) => a - b);
+  const links = [...all].sort(([a], [b]) => a - b);
   for (const [descriptor, link] of links) {
     if (link !== TUN) continue;
     const info = await readFdinfo(pid, descriptor);

@@ -45,10 +45,6 @@ const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
         line.values("drive").some((it) => it.boolean("snapshot") === true),
     ],
     [
-      "-add-fd: its descriptor is closed in the new program, which then exits",
-      (line) => line.has("add-fd"),
-    ],
-    [
       "-preconfig: the new program would wait to be configured",
       (line) => line.has("preconfig"),
     ],

@@ -61,6 +61,24 @@ const keepGenerationId: Rule = (draft, { facts: { generationId } }) => {
   }
 };
 
+const VHOST_KEYS = ["vhostfd", "vhostfds"];
+
+/**
+ * vhost works on the memory of the program that opened it or was given it
+ * first, and refuses any other.
+ */
+const refuseVhostDescriptors: Rule = (draft) => {
+  for (const argument of draft.of("netdev", "nic", "net", "device")) {
+    const value = keysOf(argument);
+    if (!VHOST_KEYS.some((key) => value.has(key))) continue;
+    draft.refuse(
+      `The vhost descriptor of "${shellWords(argument.words)}" cannot be ` +
+        "used by another program",
+      "Restart the VM with vhost=on instead, so that it is opened again",
+    );
+  }
+};
+
 /** Removes options, whatever their values. */
 function removes(options: readonly string[], why: string): Rule {
   return (draft) => {
@@ -237,6 +255,7 @@ export const RULES: readonly Rule[] = [
   returnPaths,
   allocateNothing,
   handOverTaps,
+  refuseVhostDescriptors,
   appendLogs,
   startServersWithoutWaiting,
   warnOfEmptied,

@@ -16,7 +16,7 @@ import { failure, UpdateError, UpdateProblem } from "../error.ts";
 import type { CarriedCommand } from "../carry/carried.ts";
 import { sendCommands } from "../carry/send.ts";
 import { staysInPlace } from "../process/service.ts";
-import type { Preserved } from "../standby/holdings.ts";
+import { type Preserved, sentAmong } from "../standby/holdings.ts";
 import type { StandbyPort, StatePort, System } from "../system.ts";
 import type { VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
@@ -121,7 +121,11 @@ async function becomeOld(
       "old",
       deadline.left(),
     );
-    const lost = await sendCommands(old.client, input.commands);
+    const lost = await sendCommands(
+      old.client,
+      input.commands,
+      sentAmong(input.memory.preserved),
+    );
     await old.load(`file:${input.state.path}`);
     const page = await restoreTpmPage(old.client, { ...input.facts, pid });
     const warnings = [

@@ -1,6 +1,7 @@
 /** The phases on the source that stop the guest and move the VM. */
 
 import { attachQueue } from "../../../ffi/tap_queue.ts";
+import { sentDescriptors } from "../carry/carried.ts";
 import type { UpdateContext } from "../context.ts";
 import { noteQueue } from "../run/journal.ts";
 import { HeldConnections, MonitorQueue } from "../transaction/connections.ts";
@@ -44,7 +45,10 @@ export async function hold(context: UpdateContext): Promise<void> {
   const { pending, facts, plan, process, system } = context;
   const { directory, standby, state, writeJournal } = context.ready;
   system.requireSame(facts.identity);
-  const hold = context.use(system.hold(process, plan.command.descriptors));
+  const sent = sentDescriptors(plan.carried.commands);
+  const hold = context.use(
+    system.hold(process, plan.command.descriptors, sent),
+  );
   // Again: the process may have executed another program in between.
   system.requireSame(facts.identity);
   context.ram = hold.ram;

@@ -5,6 +5,7 @@ import { sendCommands } from "../carry/send.ts";
 import { Deadline, SETTLE_TIMEOUT_MS, VERIFY_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { noteResumption } from "../run/journal.ts";
+import { sentAmong } from "../standby/holdings.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { differencesBetween } from "../verify/difference.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
@@ -15,10 +16,13 @@ import { restoreTpmPage } from "../vm/tpm_page.ts";
 
 /** Loads the saved state; the VM stays paused. */
 export async function load(context: UpdateContext): Promise<void> {
-  const { facts, plan, system, ready: { state } } = context;
+  const { facts, held, plan, system, ready: { state } } = context;
   const destination = destinationOf(context);
-  const { commands } = plan.carried;
-  const [lost] = await sendCommands(destination.client, commands);
+  const [lost] = await sendCommands(
+    destination.client,
+    plan.carried.commands,
+    sentAmong(held.hold.preserved),
+  );
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   if (state.restore()) {
     context.warn(

@@ -5,14 +5,16 @@
  */
 
 import { readWhole } from "../../bounded_file.ts";
+import { sentDescriptors } from "../carry/carried.ts";
+import { shellWords } from "../command/draft.ts";
 import { hazardsOn } from "../command/obstacles.ts";
 import { MAXIMUM_WORDS } from "../../proc/cmdline.ts";
+import { DESCRIPTORS } from "../vm/block_devices.ts";
 import {
   joined,
   ok,
   type PreflightCheck,
   problemCheck,
-  quoted,
   refuse,
   skipped,
   warn,
@@ -88,16 +90,26 @@ export const commandArguments: PreflightCheck = problemCheck({
   find: ({ next }) => hazardsOn(next),
 });
 
-/** Descriptors that arguments name are open and stay open over an exec. */
+/**
+ * Descriptors that arguments name are open and stay open over an exec; those
+ * that are sent to the new program are open.
+ */
 export const descriptors: PreflightCheck = problemCheck({
   id: "descriptors",
-  ok: ({ command }) =>
-    command.descriptors.length === 0
+  ok: ({ carried, command }) => {
+    const sent = sentDescriptors(carried.commands).length;
+    const named = command.descriptors.length === 0
       ? "no argument names a descriptor"
-      : "descriptors that arguments name stay open",
+      : "descriptors that arguments name stay open";
+    return sent === 0 ? named : `${named}; ${sent} are sent`;
+  },
   detail: (found) => `The new command line cannot be used: ${found}`,
   remedy: "Restart the VM with arguments that name no descriptors",
-  async *find({ command, files }) {
+  async *find({ carried, command, files }) {
+    for (const number of sentDescriptors(carried.commands)) {
+      if (await files.info(number) !== undefined) continue;
+      yield `Descriptor ${number}, which is to be sent to it, is not open`;
+    }
     for (const number of command.descriptors) {
       const closes = (await files.info(number))?.closesOnExec;
       if (closes === false) continue;
@@ -107,16 +119,19 @@ export const descriptors: PreflightCheck = problemCheck({
   },
 });
 
-/** No descriptors that may be in use were given to the VM at run time. */
+/**
+ * Descriptors that were given to the VM in sets are sent to the new program,
+ * which has opened the files of its command line by then.
+ */
 export const fdSets: PreflightCheck = problemCheck({
   id: "fd-sets",
-  ok: "no descriptor sets were added",
-  detail: (found) => `Descriptor sets would be lost: ${found}`,
-  remedy: "Remove them (remove-fd) and add them again after the update",
-  async find({ inventory }) {
-    return (await inventory.list("query-fdsets"))
-      .map((set) => quoted(`/dev/fdset/${set["fdset-id"]}`));
-  },
+  ok: "descriptors in sets are sent to the new program",
+  detail: (found) => `Descriptor sets come too late: ${found}`,
+  remedy: "Restart the VM with files that it opens itself",
+  find: ({ next }) =>
+    next.uses.filter(({ option, value = "" }) =>
+      option === "add-fd" || value.includes(DESCRIPTORS)
+    ).map(({ words }) => `the new program needs ${shellWords(words)} to start`),
 });
 
 /** Reports what cannot be checked. */

@@ -13,6 +13,7 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
+import type { Carried } from "../carry/carried.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { objectsIn, text } from "../vm/reply.ts";
 import {
@@ -35,7 +36,7 @@ export const blockGraph = problemCheck({
     const named = namedNodes(running);
     const live = await liveNodes(inventory, called);
     for (const node of named) yield* changesOfNamed(node, live);
-    yield* addedNodes(running, live);
+    yield* addedNodes(running, live, sentNodes(carried));
     const devices = (await blockDevices(inventory)).map((it) => {
       const { medium } = it;
       if (medium === undefined) return it;
@@ -204,18 +205,29 @@ function* changesOfChildren(
 const AUTOMATIC = "#";
 
 /** Nodes whose names are not on the command line. */
-function addedNodes(commandLine: CommandLine, nodes: LiveNodes): string[] {
-  const known = new Set(
-    commandLine.values("blockdev", "drive").flatMap(({ entries }) =>
+function addedNodes(
+  commandLine: CommandLine,
+  nodes: LiveNodes,
+  sent: readonly unknown[],
+): string[] {
+  const known = new Set([
+    ...commandLine.values("blockdev", "drive").flatMap(({ entries }) =>
       entries.filter(({ key }) => /(^|\.)node-name$/.test(key))
         .map(({ value }) => value)
     ),
-  );
+    ...sent,
+  ]);
   return [...nodes.values()]
     .filter(({ name }) => !name.startsWith(AUTOMATIC) && !known.has(name))
     .map(({ name, file = "no file" }) =>
       `Node ${quoted(name)} (${quoted(file)}) was added at run time`
     );
+}
+
+/** The names of nodes that commands add to the new program. */
+function sentNodes({ commands }: Carried): unknown[] {
+  return commands.filter(({ execute }) => execute === "blockdev-add")
+    .map(({ arguments: given }) => given["node-name"]);
 }
 
 /** Such as "drive" of a disk, "driveA" of a floppy, "pflash0" of a machine. */

@@ -1,3 +1,4 @@
+import { DESCRIPTORS } from "../vm/block_devices.ts";
 import { joined, ok, type PreflightCheck, quoted, warn } from "./check.ts";
 
 /** Says how what was changed at run time is carried over. */
@@ -6,9 +7,12 @@ export const carriedOver: PreflightCheck = {
   run({ carried: { changes, commands, unknown } }) {
     const ways = [
       ...changes.length === 0 ? [] : [`${changes.length} by arguments`],
-      ...commands.map(({ execute, arguments: { id, device } }) =>
-        `${execute} of ${quoted(id ?? device)}`
-      ),
+      ...commands.map(({ execute, arguments: given }) => {
+        const set = given["fdset-id"];
+        const name = given["id"] ?? given["device"] ?? given["node-name"] ??
+          given["fdname"] ?? (set === undefined ? "" : `${DESCRIPTORS}${set}`);
+        return `${execute} of ${quoted(name)}`;
+      }),
     ];
     const detail = ways.length === 0
       ? "nothing was changed at run time that has to be carried over"

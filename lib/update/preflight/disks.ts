@@ -15,6 +15,7 @@ import {
   blockDeviceName,
   blockDevices,
   blockNodes,
+  DESCRIPTORS,
   fileUnder,
   isUrl,
 } from "../vm/block_devices.ts";
@@ -145,9 +146,6 @@ function changeOfDrive(drive: BlockDevice, wanted: string): string {
   return `Drive ${quoted(blockDeviceName(drive))} ${is}, but the command ` +
     `line names ${wanted}`;
 }
-
-/** Names of descriptors, not of files. */
-const DESCRIPTORS = "/dev/fdset/";
 
 /**
  * The files, without duplicates, that block nodes with these drivers are on.

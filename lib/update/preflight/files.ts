@@ -16,6 +16,7 @@ import {
   quoted,
   refuse,
 } from "./check.ts";
+import { DESCRIPTORS } from "../vm/block_devices.ts";
 import type { Inventory } from "../vm/inventory.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { O_ACCMODE } from "../../../ffi/open_flags.ts";
@@ -117,7 +118,8 @@ export const argumentFolders: PreflightCheck = problemCheck({
     `Folders that arguments name are no longer there: ${found}`,
   remedy: "Make them again: the new program makes files in them at its start",
   async *find({ next, files }) {
-    for (const folder of new Set(madeFiles(next).map(folderOf))) {
+    const made = madeFiles(next).filter((it) => !it.startsWith(DESCRIPTORS));
+    for (const folder of new Set(made.map(folderOf))) {
       const info = await files.stat(folder);
       // A working directory is found even if it has been deleted.
       if (info === undefined || info.nlink === 0) yield quoted(folder);

@@ -7,6 +7,7 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
+import { sentDescriptors } from "../carry/carried.ts";
 import {
   type CommandLine,
   DEVICE_OPTIONS,
@@ -88,9 +89,11 @@ export const transferArguments: PreflightCheck = problemCheck({
     `Two programs cannot have this at the same time, as in a cpr-transfer: ` +
     found,
   remedy: USE_EXEC,
-  find: ({ next, command }) => [
+  find: ({ next, command, carried }) => [
     ...contendedIn(next),
-    ...command.descriptors.map((it) => `descriptor ${it} of the process`),
+    ...[...command.descriptors, ...sentDescriptors(carried.commands)].map((
+      it,
+    ) => `descriptor ${it} of the process`),
   ],
 });
 

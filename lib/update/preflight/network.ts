@@ -18,15 +18,24 @@ export const netdevs = problemCheck({
   detail: "Network back ends differ from those of the command line",
   remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
     "present ones on its command line",
-  async find({ inventory, running }) {
+  async find({ carried, inventory, running }) {
     const live = backEndsIn(await inventory.human("info network"));
     const named = running.values("netdev");
     const names = named.map((it) => it.get("id") ?? "");
-    const known = new Set([...names, ...namesOfNics(running)]);
+    const sent = carried.commands.filter(({ execute }) =>
+      execute === "netdev_add"
+    ).map(({ arguments: { id } }) => id);
+    const known = new Set([...names, ...namesOfNics(running), ...sent]);
+    const added = live.map(({ name }) => name)
+      .filter((name) => !name.startsWith(AUTOMATIC) && !known.has(name));
+    const why = (name: string) => {
+      const obstacle = carried.obstacles.get(name);
+      return obstacle === undefined ? "" : `: ${obstacle}`;
+    };
     return [
-      ...live.filter(({ name }) =>
-        !name.startsWith(AUTOMATIC) && !known.has(name)
-      ).map(({ name }) => `${quoted(name)} was made at run time`),
+      ...new Set(added).values().map((name) =>
+        `${quoted(name)} was made at run time${why(name)}`
+      ),
       ...names.filter((name) => !live.some((it) => it.name === name))
         .map((name) => `${quoted(name)} was removed at run time`),
       ...named.flatMap((option) =>

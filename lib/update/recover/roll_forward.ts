@@ -21,6 +21,7 @@ import { detachQueue } from "../../../ffi/tap_queue.ts";
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
 import { UpdateProblem } from "../error.ts";
+import { sentDescriptors } from "../carry/carried.ts";
 import { sendCommands } from "../carry/send.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
@@ -30,6 +31,7 @@ import {
   noteResumption,
   readQueues,
 } from "../run/journal.ts";
+import { sentAmong } from "../standby/holdings.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { SavedState } from "../transaction/saved_state.ts";
 import { notLocked } from "../vm/images.ts";
@@ -153,7 +155,7 @@ async function resume(
  */
 async function loadOnce(
   destination: Destination,
-  { directory, journal: { carried = [] } }: Unfinished,
+  { directory, journal: { carried = [] }, standby }: Unfinished,
 ): Promise<string | undefined> {
   const { client } = destination;
   const { status } = await queryMigrate(client);
@@ -162,7 +164,14 @@ async function loadOnce(
     case "none":
       try {
         makeLoadable(directory);
-        const [problem] = await sendCommands(client, carried);
+        using holdings = sentDescriptors(carried).length === 0
+          ? undefined
+          : await standby?.duplicate();
+        const [problem] = await sendCommands(
+          client,
+          carried,
+          sentAmong(holdings?.preserved ?? []),
+        );
         if (problem !== undefined) return problem;
         await destination.load(`file:${directory.stateFile}`);
         return undefined;

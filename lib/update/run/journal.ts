@@ -167,7 +167,10 @@ export interface Journal {
 }
 
 /** The commands that {@linkcode Journal.carried} may have. */
-const CARRIED = ["block_set_io_throttle"];
+const CARRIED = [
+  ...["add-fd", "getfd", "netdev_add", "blockdev-add", "device_add"],
+  "block_set_io_throttle",
+];
 
 /** PID_MAX_LIMIT of a 64-bit kernel. For kill(2), 0 and less are groups. */
 const LARGEST_PID = 4_194_304;
@@ -207,6 +210,9 @@ function requireJournal(document: unknown): Journal {
         throw json.problem(command, "is no command that is carried over");
       }
       json.object(command, "arguments");
+      if (command["descriptor"] !== undefined) {
+        json.count(command, "descriptor");
+      }
     }
   }
   const settings = json.object(json.root, "settings");

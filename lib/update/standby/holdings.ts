@@ -14,6 +14,17 @@ export interface Preserved {
   readonly fd: Fd;
 }
 
+/** Those that are sent to a monitor, by their numbers in the VM's process. */
+export function sentAmong(
+  preserved: readonly Preserved[],
+): ReadonlyMap<number, Fd> {
+  return new Map(
+    preserved.flatMap(({ role, fd }) =>
+      "sent" in role ? [[role.sent, fd] as const] : []
+    ),
+  );
+}
+
 /**
  * Duplicates of everything that a standby has. With them this process can start
  * another standby if the first one fails to become the old program.

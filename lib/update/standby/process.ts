@@ -70,6 +70,8 @@ class StandbyProcess {
   readonly #cpr: (Omit<CprDescriptor, "descriptor"> & { fd: Fd })[] = [];
   /** Descriptors that have to be open at a given number. */
   readonly #numbered = new Map<number, Fd>();
+  /** Descriptors for the monitor of the program; kept for another standby. */
+  readonly #sent = new Map<number, Fd>();
 
   constructor(private readonly order: StandbyOrder) {
     this.#listener = UnixListener.adopt(order.path, adopt(order.listener));
@@ -136,6 +138,7 @@ class StandbyProcess {
       if (entry === undefined) continue;
       const moved = moveAside(fd);
       if ("number" in entry) this.#numbered.set(entry.number, moved);
+      else if ("sent" in entry) this.#sent.set(entry.sent, moved);
       else this.#cpr.push({ ...entry, fd: moved });
     }
   }
@@ -145,6 +148,7 @@ class StandbyProcess {
     const roles: Preserved[] = [
       ...this.#cpr.map(({ name, id, fd }) => ({ role: { name, id }, fd })),
       ...[...this.#numbered].map(([number, fd]) => ({ role: { number }, fd })),
+      ...[...this.#sent].map(([sent, fd]) => ({ role: { sent }, fd })),
     ];
     const { context, groups, argv } = this.order;
     const { executable, cwd, namespaces, modules } = this.#files;
@@ -172,7 +176,7 @@ class StandbyProcess {
       [...this.#numbered].map(([number, fd]) => [number, clear(fd)]),
     );
     // The new program may have detached some, which the old one would abort on.
-    numbered.forEach(attachQueue);
+    [...numbered.values(), ...this.#sent.values()].forEach(attachQueue);
     const cpr = this.#cpr.map((entry) => ({ ...entry, fd: clear(entry.fd) }));
     const state = moveAside(createMemfd(CPR_EXEC_STATE), wanted);
     state.writeAll(encodeCprState({

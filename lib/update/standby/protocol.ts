@@ -104,10 +104,14 @@ export type ModuleName = Pick<MappedModule, "name" | "path">;
 /** A module with the descriptor of its file. */
 type ModuleOrder = ModuleName & { readonly file: number };
 
-/** The role of a descriptor: in CPR state, or at a fixed number. */
+/**
+ * The role of a descriptor: in CPR state, at a fixed number, or sent to the
+ * program's monitor; for that one, its number in the VM's process.
+ */
 export type Role =
   | { readonly name: string; readonly id: number }
-  | { readonly number: number };
+  | { readonly number: number }
+  | { readonly sent: number };
 
 /**
  * A request to a standby, one JSON object a line.

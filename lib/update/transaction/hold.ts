@@ -32,6 +32,8 @@ export class Hold implements Disposable {
     readonly cprState: CprState,
     /** By their number in the VM's process. */
     readonly descriptors: ReadonlyMap<number, Fd>,
+    /** Those among them that are sent over a monitor. */
+    private readonly sent: ReadonlySet<number>,
     /** The guest RAM among them. */
     readonly ram: PreservedRam,
   ) {}
@@ -41,10 +43,15 @@ export class Hold implements Disposable {
    * the guest is stopped.
    *
    * @param named descriptors that its command line names
+   * @param sent descriptors that are sent to the next program's monitor
    * @throws {UpdateProblem} when there is no CPR state, or it is not valid
    * @throws {OsError} EPERM without the right to trace the process
    */
-  static take(process: ProcessHandle, named: readonly number[]): Hold {
+  static take(
+    process: ProcessHandle,
+    named: readonly number[],
+    sent: readonly number[] = [],
+  ): Hold {
     const cprState = readState(process.pid);
     using stack = new DisposableStack();
     const descriptors = new Map<number, Fd>();
@@ -64,12 +71,12 @@ export class Hold implements Disposable {
       blocks++;
       bytes += status.size;
     }
-    for (const number of [...STANDARD_STREAMS, ...named]) {
+    for (const number of [...STANDARD_STREAMS, ...named, ...sent]) {
       if (descriptors.has(number)) continue;
       descriptors.set(number, stack.use(duplicateFrom(process, number)));
     }
     stack.move();
-    return new Hold(cprState, descriptors, { blocks, bytes });
+    return new Hold(cprState, descriptors, new Set(sent), { blocks, bytes });
   }
 
   /** All descriptors, as a standby takes them. */
@@ -82,7 +89,10 @@ export class Hold implements Disposable {
         fd: this.#at(descriptor),
       })),
       ...[...this.descriptors].filter(([number]) => !named.has(number))
-        .map(([number, fd]): Preserved => ({ role: { number }, fd })),
+        .map(([number, fd]): Preserved => ({
+          role: this.sent.has(number) ? { sent: number } : { number },
+          fd,
+        })),
     ];
   }
 

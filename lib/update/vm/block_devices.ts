@@ -47,6 +47,9 @@ export interface Medium {
  */
 export const GIVEN_NODE = "cprctl-node-";
 
+/** Begins the names of descriptors that clients gave to the VM. */
+export const DESCRIPTORS = "/dev/fdset/";
+
 /** Every disk and drive of the VM. */
 export async function blockDevices(
   inventory: Inventory,

@@ -7,6 +7,8 @@ import {
 } from "../../../lib/qmp/mod.ts";
 import { carryOver } from "../../../lib/update/carry/carry.ts";
 import { sendCommands } from "../../../lib/update/carry/send.ts";
+import type { LiveProcess } from "../../../lib/update/command/draft.ts";
+import { NOTHING_LIVE } from "../command/vm.ts";
 
 const PROGRAM = "/usr/bin/qemu-system-x86_64";
 
@@ -37,6 +39,7 @@ function vm(objects: Objects, more: Readonly<Record<string, Answer>> = {}) {
     "query-chardev": [],
     "query-named-block-nodes": [],
     "query-block": [],
+    "query-fdsets": [],
     "human-monitor-command": "",
     "qom-list": ({ path }) =>
       Object.entries(all).flatMap(([child, { type }]) => {
@@ -52,10 +55,16 @@ function vm(objects: Objects, more: Readonly<Record<string, Answer>> = {}) {
 }
 
 async function carried(client: Executor, ...words: string[]) {
-  const result = await carryOver(client, {
-    argv: [PROGRAM, ...words],
-    program: "QEMU",
-  });
+  return await carriedBy(NOTHING_LIVE, client, ...words);
+}
+
+async function carriedBy(
+  live: LiveProcess,
+  client: Executor,
+  ...words: string[]
+) {
+  const vm = { argv: [PROGRAM, ...words], program: "QEMU" } as const;
+  const result = await carryOver(client, vm, live);
   return { ...result, words: result.argv.slice(1) };
 }
 
@@ -420,4 +429,97 @@ Deno.test("a command that is refused is said, and the next is sent", async () =>
     ["a", "b"].map((id) => ({ execute: "set", arguments: { id } })),
   );
   assertEquals([sent.length, problems.length], [2, 1]);
+});
+
+/** A VM with back ends, as "info network" prints them. */
+function network(...lines: string[]) {
+  return vm({}, { "human-monitor-command": lines.join("\r\n") });
+}
+
+function taps(closesOnExec: boolean, ...descriptors: number[]): LiveProcess {
+  return {
+    ...NOTHING_LIVE,
+    taps: descriptors.map((descriptor) => ({
+      ...{ descriptor, interface: "t", closesOnExec },
+    })),
+  };
+}
+
+Deno.test("a tap interface that stays open is an argument", async () => {
+  const byName = network(
+    "n: index=0,type=tap,ifname=t,script=/up,downscript=/down",
+    "n: index=1,type=tap,ifname=t,script=/up,downscript=/down",
+  );
+  const { words, commands } = await carried(byName);
+  assertEquals([words[0], JSON.parse(words[1] ?? ""), commands], [
+    "-netdev",
+    { type: "tap", id: "n", ifname: "t", downscript: "/down", queues: 2 },
+    [],
+  ]);
+  const byNumber = network("n: index=0,type=tap,fd=7");
+  const named = await carriedBy(taps(false, 7), byNumber);
+  assertEquals(JSON.parse(named.words[1] ?? ""), {
+    ...{ type: "tap", id: "n", fd: "7" },
+  });
+  assertEquals(named.commands, []);
+});
+
+Deno.test("a tap interface that exec would close is sent", async () => {
+  const client = network(
+    "n: index=0,type=tap,fd=7",
+    "n: index=1,type=tap,fd=9",
+  );
+  const { words, commands } = await carriedBy(taps(true, 7, 9), client);
+  assertEquals(words, []);
+  assertEquals(commands, [
+    {
+      execute: "getfd",
+      arguments: { fdname: "cprctl-7" },
+      descriptor: 7,
+    },
+    {
+      execute: "getfd",
+      arguments: { fdname: "cprctl-9" },
+      descriptor: 9,
+    },
+    {
+      execute: "netdev_add",
+      arguments: { type: "tap", id: "n", fds: "cprctl-7:cprctl-9" },
+    },
+  ]);
+});
+
+Deno.test("a tap interface of which too little is known is left to the check", async () => {
+  const byName = "n: index=0,type=tap,ifname=t,script=no,downscript=no";
+  const cases: readonly (readonly [LiveProcess, string])[] = [
+    [{ ...taps(false, 7), hasVhostNet: true }, byName],
+    [taps(true, 7), "n: index=0,type=tap,fd=8"],
+    [taps(true, 7), "n: index=0,type=tap,helper=/h"],
+  ];
+  for (const [live, line] of cases) {
+    const { words, commands, obstacles } = await carriedBy(
+      live,
+      network(line),
+    );
+    assertEquals([words, commands, obstacles.has("n")], [[], [], true]);
+  }
+});
+
+Deno.test("a descriptor set is sent, and no longer an argument", async () => {
+  const client = vm({}, {
+    "query-fdsets": [{
+      "fdset-id": 3,
+      fds: [{ fd: 7, opaque: "o" }, { fd: 9 }],
+    }],
+  });
+  const { words, commands } = await carried(client, "-add-fd", "fd=5,set=3");
+  assertEquals(words, []);
+  assertEquals(commands, [
+    {
+      execute: "add-fd",
+      arguments: { "fdset-id": 3, opaque: "o" },
+      descriptor: 7,
+    },
+    { execute: "add-fd", arguments: { "fdset-id": 3 }, descriptor: 9 },
+  ]);
 });

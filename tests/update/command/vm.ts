@@ -47,7 +47,11 @@ export function factsOf(
   };
 }
 
-export const NOTHING_LIVE: LiveProcess = { taps: [], hugePageMounts: [] };
+export const NOTHING_LIVE: LiveProcess = {
+  taps: [],
+  hugePageMounts: [],
+  hasVhostNet: false,
+};
 
 /** What every new command line ends with. */
 export const WAITING = ["-S", "-incoming", "defer"];

@@ -65,3 +65,15 @@ Deno.test("a descriptor that is not open any more is refused", async () => {
   assertEquals(verdict, "refuse");
   assertStringIncludes(detail, "is not open");
 });
+
+Deno.test("a descriptor that is sent has to be open, and may close on exec", async () => {
+  const finding = async (sent: number) =>
+    (await findings({}, [], { sent })).get("descriptors");
+  using fd = Fd.open("/dev/null", O_RDONLY);
+  assertEquals((await finding(fd.number))?.verdict, "ok");
+  for (const sent of [NEVER_OPEN, NaN]) {
+    const { verdict, detail = "" } = await finding(sent) ?? {};
+    assertEquals(verdict, "refuse");
+    assertStringIncludes(detail, `Descriptor ${sent}`);
+  }
+});

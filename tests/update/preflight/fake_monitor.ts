@@ -44,6 +44,8 @@ export async function findings(
   words: readonly string[] = [],
   more: Partial<Facts> & Partial<Pick<PreflightContext, "binary">> & {
     readonly descriptors?: readonly number[];
+    /** A descriptor that is sent with a command. */
+    readonly sent?: number;
     /** Whether programs run that are the VM's choice. */
     readonly inSandbox?: true;
     readonly deadline?: Deadline;
@@ -70,6 +72,7 @@ export async function findings(
     });
     const {
       descriptors,
+      sent,
       inSandbox,
       deadline,
       binary = "/nonexistent",
@@ -83,7 +86,14 @@ export async function findings(
       {
         client,
         facts,
-        carried: nothingCarried(facts.argv),
+        carried: {
+          ...nothingCarried(facts.argv),
+          commands: sent === undefined ? [] : [{
+            execute: "getfd",
+            arguments: { fdname: "sent" },
+            descriptor: sent,
+          }],
+        },
         binary,
         oldArgv: made.argv,
         sandbox: own?.sandbox,

@@ -1,0 +1,24 @@
+/** Descriptors that clients gave the VM in sets, as for /dev/fdset/1. */
+
+import { objectsIn, text } from "../vm/reply.ts";
+import type { CarryWork } from "./work.ts";
+
+const SENT = "its descriptor is sent to the new program";
+
+/** Sends every descriptor again: QEMU's own duplicates are closed by exec. */
+export async function carryDescriptorSets(work: CarryWork): Promise<void> {
+  for (const set of await work.inventory.list("query-fdsets")) {
+    const id = Number(set["fdset-id"]);
+    for (const { fd, opaque } of objectsIn(set["fds"])) {
+      const description = text(opaque);
+      work.addCommand("add-fd", {
+        "fdset-id": id,
+        ...description === undefined ? {} : { opaque: description },
+      }, Number(fd));
+    }
+    work.sentSets.add(`/dev/fdset/${id}`);
+  }
+  for (const argument of work.draft.of("add-fd")) {
+    work.draft.remove(argument, SENT);
+  }
+}
