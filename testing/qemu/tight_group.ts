@@ -5,14 +5,14 @@ import type { QemuBuild } from "./builds/builds.ts";
 import { PLAIN, until, VirtualMachine } from "./mod.ts";
 
 /** What a hierarchy calls the limit and the use. */
-interface Names {
+export interface MemoryHierarchy {
   readonly parent: string;
   readonly limit: string;
   readonly usage: string;
 }
 
 /** Where groups with a limit can be made; undefined where they cannot. */
-function hierarchy(): Names | undefined {
+export function memoryHierarchy(): MemoryHierarchy | undefined {
   if (Deno.uid() !== 0) return undefined;
   const mounts = cgroupMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
   const version1 = folderOf(mounts, "memory", "/");
@@ -32,7 +32,7 @@ function hierarchy(): Names | undefined {
   return { parent: version2, limit: "memory.max", usage: "memory.current" };
 }
 
-const PLACE = hierarchy();
+const PLACE = memoryHierarchy();
 const TIMEOUT_MS = 20_000;
 
 /** The group and the VM in it. */
@@ -43,7 +43,7 @@ export class TightGroup implements AsyncDisposable {
   private constructor(
     readonly vm: VirtualMachine,
     readonly folder: string,
-    readonly names: Names,
+    readonly names: MemoryHierarchy,
   ) {}
 
   /** Boots the VM; the group has no limit yet. */

@@ -1,12 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { validateReport } from "../../testing/update/report.ts";
-import {
-  type QemuBuild,
-  qemuBuilds,
-} from "../../testing/qemu/builds/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import { LinuxMachine } from "./harness/mod.ts";
 import { Load } from "./harness/load.ts";
+import { programThatDies } from "./harness/program_that_dies.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 120_000;
@@ -37,14 +35,3 @@ Deno.test("a Linux guest under load is updated twenty times, and rolled back ten
   }
   await load.finish();
 });
-
-/** Answers every question, and ends where it is to take a VM over. */
-async function programThatDies(folder: string, build: QemuBuild) {
-  const path = `${folder}/dies`;
-  const script = `#!/bin/sh
-case "$*" in *"-incoming defer") exit 3 ;; esac
-exec "${build.binary}" "$@"
-`;
-  await Deno.writeTextFile(path, script, { mode: 0o755 });
-  return path;
-}

@@ -21,7 +21,8 @@ const DISK_BYTES = 64 << 20;
 const SMALL_DISK_BYTES = 24 << 20;
 const HOST = "10.0.2.2";
 const GUEST = "10.0.2.15";
-const TAP = "tap0";
+/** The interface that leads to the guest. */
+export const TAP = "tap0";
 
 /** Executes what follows in a network of its own, with what it says in a file. */
 const LAUNCH = 'exec "$@" >"$0" 2>&1';
@@ -36,6 +37,14 @@ export interface LinuxMachineOptions {
   readonly drive?: string;
   /** Has the disk on a small tmpfs of its own, which only root can make. */
   readonly smallDisk?: true;
+  /** Where QEMU finds the disk's image, if that is not where it is made. */
+  readonly diskPath?: (folder: string) => string;
+  /** The network back end; an interface that QEMU opens unless given. */
+  readonly netdev?: string;
+  /** More of the network card's -device, such as "mq=on". */
+  readonly nic?: string;
+  /** Executes what follows it, in a mount namespace of its own. */
+  readonly launcher?: (folder: string) => readonly string[];
   /** Prepares the folder before the start. */
   readonly prepare?: (folder: string) => Promise<void>;
 }
@@ -83,7 +92,10 @@ export class LinuxMachine implements AsyncDisposable {
       await vm.#makeDiskFolder(options);
       await options.prepare?.(folder);
       await vm.#makeDisk(build, options);
-      await vm.#start([
+      const { launcher } = options;
+      const alone = launcher === undefined ? [] : ["--mount"];
+      await vm.#start(["--net", ...alone], [
+        ...launcher?.(folder) ?? [],
         build.binary,
         ...vm.#argumentsOf(options),
         ...["-kernel", kernel, "-initrd", initrd],
@@ -186,7 +198,10 @@ export class LinuxMachine implements AsyncDisposable {
 
   #argumentsOf(options: LinuxMachineOptions): string[] {
     const { extra = [], cpus = 1, format = "raw", drive = "" } = options;
-    const disk = `if=none,id=disk,format=${format},file=${this.files.disk}`;
+    const { netdev = `ifname=${TAP},script=no,downscript=no` } = options;
+    const nic = "virtio-net-pci,id=eth0,netdev=net";
+    const image = options.diskPath?.(this.folder) ?? this.files.disk;
+    const disk = `if=none,id=disk,format=${format},file=${image}`;
     return [
       ...["-machine", "q35,accel=tcg,aux-ram-share=on,memory-backend=ram0"],
       ...["-object", "memory-backend-memfd,id=ram0,size=256M,share=on"],
@@ -199,17 +214,20 @@ export class LinuxMachine implements AsyncDisposable {
       ...["-device", "isa-serial,chardev=a"],
       ...["-drive", drive === "" ? disk : `${disk},${drive}`],
       ...["-device", "virtio-blk-pci,id=vda,drive=disk"],
-      ...["-netdev", `tap,id=net,ifname=${TAP},script=no,downscript=no`],
-      ...["-device", "virtio-net-pci,id=eth0,netdev=net"],
+      ...["-netdev", `tap,id=net,${netdev}`],
+      ...["-device", options.nic === undefined ? nic : `${nic},${options.nic}`],
       ...["-device", "virtio-rng-pci", "-device", "virtio-balloon-pci,id=b"],
       ...extra,
     ];
   }
 
-  async #start(argv: readonly string[]): Promise<void> {
+  async #start(
+    namespaces: readonly string[],
+    argv: readonly string[],
+  ): Promise<void> {
     const log = `${this.folder}/qemu.log`;
     this.#child = new Deno.Command("unshare", {
-      args: ["--net", "/bin/sh", "-c", LAUNCH, log, ...argv],
+      args: [...namespaces, "/bin/sh", "-c", LAUNCH, log, ...argv],
       cwd: this.folder,
       env: { [MARK]: this.folder },
       stdin: "null",
