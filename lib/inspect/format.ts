@@ -16,12 +16,19 @@ const MAGICS: Readonly<Record<Format, string>> = {
   "cpr-state": "QCPR",
 };
 
-/** Another known format, and how to get the stream that may be in it. */
-interface Stranger {
-  readonly magic: string;
+/** How a file is compressed. */
+export interface Compression {
   readonly what: string;
   /** The command that unpacks it. */
-  readonly unpacker?: string;
+  readonly unpacker: string;
+  /** If it can be decompressed here. */
+  readonly format?: "gzip" | "zstd" | undefined;
+}
+
+/** Another known format, and how to get the stream that may be in it. */
+interface Stranger extends Partial<Compression> {
+  readonly magic: string;
+  readonly what: string;
   readonly remedy?: string;
 }
 
@@ -52,11 +59,17 @@ const STRANGERS: readonly Stranger[] = [
     magic: "VMA\0",
     what: "a Proxmox backup",
   },
-  { magic: "\x1f\x8b", what: "compressed by gzip", unpacker: "gunzip -c" },
+  {
+    magic: "\x1f\x8b",
+    what: "compressed by gzip",
+    unpacker: "gunzip -c",
+    format: "gzip",
+  },
   {
     magic: "\x28\xb5\x2f\xfd",
     what: "compressed by zstd",
     unpacker: "zstd -dc",
+    format: "zstd",
   },
   { magic: "\xfd7zX", what: "compressed by xz", unpacker: "xz -dc" },
   { magic: "BZh", what: "compressed by bzip2", unpacker: "bzip2 -dc" },
@@ -64,14 +77,12 @@ const STRANGERS: readonly Stranger[] = [
   { magic: "\x04\x22\x4d\x18", what: "compressed by lz4", unpacker: "lz4 -dc" },
 ];
 
-/** What compressed a file, if another program has to unpack it. */
-export function compressionOf(
-  bytes: Uint8Array,
-): { readonly what: string; readonly unpacker: string } | undefined {
-  const { what, unpacker } = strangerOf(bytes) ?? {};
+/** How a file is compressed; undefined if it is not. */
+export function compressionOf(bytes: Uint8Array): Compression | undefined {
+  const { what, unpacker, format } = strangerOf(bytes) ?? {};
   return what === undefined || unpacker === undefined
     ? undefined
-    : { what, unpacker };
+    : { what, unpacker, format };
 }
 
 /**
@@ -101,8 +112,16 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
   return magic === MAGICS["cpr-state"] ? "cpr-state" : undefined;
 }
 
-/** The error for a file with an unsupported format. */
-export function strange(file: string, bytes: Uint8Array): InspectError {
+/**
+ * The error for a file with an unsupported format.
+ *
+ * @param start of the bytes in the file
+ */
+export function strange(
+  file: string,
+  bytes: Uint8Array,
+  start = 0,
+): InspectError {
   const magic = magicOf(bytes);
   const known = strangerOf(bytes);
   const hex = [...magic].map((byte) =>
@@ -116,9 +135,9 @@ export function strange(file: string, bytes: Uint8Array): InspectError {
       `"${MAGICS["cpr-state"]}"`;
   const begin = known === undefined ? beginOf(bytes) : undefined;
   const remedy = begin !== undefined
-    ? `A stream begins later: give --offset ${begin}`
+    ? `A stream begins later: give --offset ${start + begin}`
     : known?.unpacker !== undefined
-    ? unpackedBy(known.unpacker, file)
+    ? unpackedBy(known.unpacker, file, start)
     : known?.remedy;
   return new InspectError(
     "unknown-format",

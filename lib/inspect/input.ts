@@ -1,23 +1,11 @@
-import { duplicate, Fd } from "../../ffi/fd.ts";
-import { openForeignFile, openForeignMemfd } from "../../ffi/foreign_file.ts";
+/** The bytes to inspect, wherever they come from. @module */
+
+import { Fd } from "../../ffi/fd.ts";
 import { OsError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/open_flags.ts";
-import { isGone } from "../gone.ts";
-import { findDescriptor } from "../proc/descriptors.ts";
-import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { InspectError } from "./error.ts";
-import {
-  formatOf,
-  LARGEST_CPR_STATE,
-  MAGIC_SIZE,
-  unpackedBy,
-} from "./format.ts";
-import {
-  mayBeSaveImage,
-  SAVE_IMAGE_HEADER,
-  saveImageOf,
-} from "./save_image.ts";
+import { MAGIC_SIZE } from "./format.ts";
 
 /** The bytes to inspect, in memory or mapped. */
 export interface Input extends Disposable {
@@ -35,146 +23,25 @@ export interface Input extends Disposable {
  * inspection kills this process (SIGBUS), and a small file may still be
  * written. Larger files are mapped, so that unneeded guest pages are not read.
  */
-const LARGEST_READ = 64 * 1024 * 1024;
-/** Bytes of one read from a pipe. */
-const PIPE_PIECE = 1024 * 1024;
-/** The descriptor of standard input. */
-const STANDARD_INPUT = 0;
+export const LARGEST_READ = 64 * 1024 * 1024;
 
-/**
- * Opens a file or FIFO; "-" is standard input. Waits for the writer of a FIFO;
- * a large input from a pipe is copied to a file without a name.
- *
- * @param options.start number of bytes to skip
- * @throws {InspectError} when it cannot be read, or ends before `start`
- */
-export function openInput(
-  path: string,
-  { start = 0 }: { readonly start?: number | undefined } = {},
-): Input {
-  try {
-    using file = path === "-"
-      ? duplicate(STANDARD_INPUT)
-      : openForeignFile(path, { followLink: true, orFifo: true });
-    const input = inputOf(file, path, start);
-    return start === 0 ? streamIn(input) : input;
-  } catch (error) {
-    throw explained(error, path);
-  }
-}
-
-/** The stream in a file of virsh save; any other file itself. */
-function streamIn(input: Input): Input {
-  const image = saveImageOf(input.bytes);
-  if (image === undefined) return input;
-  const { start, unpacker } = image;
-  const { name, bytes } = input;
-  try {
-    if (unpacker !== undefined) {
-      throw new InspectError(
-        "packed",
-        `Cannot inspect "${name}": it is a file of virsh save, compressed`,
-        { remedy: unpackedBy(unpacker, name, start) },
-      );
-    }
-    if (start > bytes.length) throw tooShort(name, start, bytes.length);
-    return {
-      name,
-      bytes: bytes.subarray(start),
-      start,
-      passed: (offset) => input.passed(start + offset),
-      [Symbol.dispose]: () => input[Symbol.dispose](),
-    };
-  } catch (error) {
-    input[Symbol.dispose]();
-    throw error;
-  }
-}
-
-/**
- * Opens the CPR state of a process right before or after its exec.
- *
- * @throws {InspectError} when it has none, or may not be examined
- */
-export function openCprState(pid: number): Input {
-  const number = cprStateOf(pid);
-  const name = `process ${pid}`;
-  try {
-    using file = openForeignMemfd(pid, number);
-    // Not mapped: the other process could truncate it.
-    return inMemory(name, file.readAll(LARGEST_CPR_STATE));
-  } catch (error) {
-    throw explained(error, name);
-  }
-}
-
-function cprStateOf(pid: number): number {
-  try {
-    const number = findDescriptor(pid, `/memfd:${CPR_EXEC_STATE} (deleted)`);
-    if (number !== undefined) return number;
-  } catch (error) {
-    if (isGone(error)) {
-      throw new InspectError("no-process", `Cannot find process "${pid}"`);
-    }
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new InspectError(
-      "no-permission",
-      `Cannot examine process "${pid}": permission denied`,
-      { remedy: "Run it as the process's user, or as root" },
-    );
-  }
-  throw new InspectError(
-    "no-cpr-state",
-    `Cannot find CPR state in process "${pid}": it exists only ` +
-      "during a cpr-exec",
-    { remedy: "Inspect it while query-migrate reports pre-switchover" },
-  );
-}
-
-function inputOf(file: Fd, name: string, start: number): Input {
-  const { isFile, size } = file.stat();
-  if (!isFile) {
-    skip(file, name, start);
-    return fromPipe(file, name, start);
-  }
-  if (start > size) throw tooShort(name, start, size);
-  if (size > LARGEST_READ) return mapped(file, name, size, start);
-  // The file position is shared with its owner.
-  file.seek(0);
-  const bytes = file.readAll(2 * LARGEST_READ);
-  return inMemory(name, bytes.subarray(start), start);
-}
-
-/** Skips the first bytes of a pipe. */
-function skip(pipe: Fd, name: string, count: number): void {
-  const piece = new Uint8Array(Math.min(count, PIPE_PIECE));
-  for (let done = 0; done < count;) {
-    const read = fill(pipe, piece.subarray(0, count - done));
-    if (read === 0) throw tooShort(name, count, done);
-    done += read;
-  }
-}
-
-function tooShort(name: string, start: number, size: number): InspectError {
-  return new InspectError(
-    "too-short",
-    `Cannot read "${name}" from offset ${start} on: it has ${size} bytes`,
-  );
-}
-
-function inMemory(name: string, bytes: Uint8Array, start = 0): Input {
+/** Bytes in memory. */
+export function inMemory(name: string, bytes: Uint8Array, start = 0): Input {
   return { name, bytes, start, passed() {}, [Symbol.dispose]() {} };
 }
 
-/** @param start of the input in the file */
-function mapped(
-  file: Fd,
+/**
+ * Bytes that are mapped; the mapping is given back with the input.
+ *
+ * @param start of the input in the mapping
+ * @param startInFile of the input in the file
+ */
+export function mapped(
+  mapping: Mapping,
   name: string,
-  length: number,
-  start: number,
+  start = 0,
   startInFile = start,
 ): Input {
-  const mapping = Mapping.map(file, { length, shared: true, writable: false });
   let released = 0;
   return {
     name,
@@ -188,66 +55,86 @@ function mapped(
   };
 }
 
-/** Reads only the first bytes if the format is unknown. */
-function fromPipe(file: Fd, name: string, startInFile: number): Input {
-  const start = new Uint8Array(LARGEST_READ);
-  let begun = fill(file, start.subarray(0, MAGIC_SIZE));
-  if (mayBeSaveImage(start)) {
-    begun += fill(file, start.subarray(begun, SAVE_IMAGE_HEADER));
-  }
-  const image = saveImageOf(start);
-  const isWanted = formatOf(start) !== undefined ||
-    (image !== undefined && image.unpacker === undefined);
-  if (!isWanted) return inMemory(name, start.subarray(0, begun), startInFile);
-  const length = begun + fill(file, start.subarray(begun));
-  return length < start.length
-    ? inMemory(name, start.slice(0, length), startInFile)
-    : spooled(file, start, name, startInFile);
-}
-
-/** Reads until the buffer is full, or at EOF; returns the number of bytes. */
-function fill(file: Fd, into: Uint8Array): number {
-  let length = 0;
-  while (length < into.length) {
-    const count = file.read(into.subarray(length));
-    if (count === 0) break;
-    length += count;
-  }
-  return length;
-}
-
-/** Copies the first bytes and the rest of the pipe to a file, and maps it. */
-function spooled(
-  pipe: Fd,
-  start: Uint8Array,
-  name: string,
-  startInFile: number,
-): Input {
-  using file = withoutName();
-  const keep = (bytes: Uint8Array) => {
-    try {
-      file.writeAll(bytes);
-    } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-      throw new InspectError(
-        "unkept",
-        `Cannot store the input from "${name}": ${error.description}`,
-        {
-          remedy:
-            "Name a folder with room for the stream in TMPDIR, or write " +
-            "the stream to a file and name that",
-        },
-      );
-    }
+/**
+ * The rest of an input.
+ *
+ * @throws {InspectError} when it ends before
+ */
+export function restOf(input: Input, offset: number): Input {
+  const { name, bytes, start = 0 } = input;
+  if (offset > bytes.length) throw tooShort(name, offset, bytes.length);
+  return {
+    name,
+    bytes: bytes.subarray(offset),
+    start: start + offset,
+    passed: (passed) => input.passed(offset + passed),
+    [Symbol.dispose]: () => input[Symbol.dispose](),
   };
-  keep(start);
-  const piece = new Uint8Array(PIPE_PIECE);
-  for (;;) {
-    const count = fill(pipe, piece);
-    if (count === 0) break;
-    keep(piece.subarray(0, count));
+}
+
+/** The error for a file that ends before the stream in it. */
+export function tooShort(
+  name: string,
+  start: number,
+  size: number,
+): InspectError {
+  return new InspectError(
+    "too-short",
+    `Cannot read "${name}" from offset ${start} on: it has ${size} bytes`,
+  );
+}
+
+/**
+ * Takes bytes that come in pieces: in memory, or in a file without a name if
+ * there are more than {@linkcode LARGEST_READ}.
+ *
+ * @param isWanted whether to go on after the first {@linkcode MAGIC_SIZE} bytes
+ * @throws {InspectError} when there is no room for them
+ */
+export async function gathered(
+  name: string,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  isWanted: (magic: Uint8Array) => boolean,
+  startInFile = 0,
+): Promise<Input> {
+  using stack = new DisposableStack();
+  const memory = new Uint8Array(LARGEST_READ);
+  let file: Fd | undefined;
+  let length = 0;
+  for await (const piece of pieces) {
+    const before = length;
+    length += piece.length;
+    if (file === undefined && length > memory.length) {
+      file = stack.use(withoutName());
+      store(file, memory.subarray(0, before), name);
+    }
+    if (file === undefined) memory.set(piece, before);
+    else store(file, piece, name);
+    if (before >= MAGIC_SIZE || length < MAGIC_SIZE) continue;
+    const magic = memory.slice(0, MAGIC_SIZE);
+    if (!isWanted(magic)) return inMemory(name, magic, startInFile);
   }
-  return mapped(file, name, file.stat().size, 0, startInFile);
+  if (file === undefined) {
+    return inMemory(name, memory.slice(0, length), startInFile);
+  }
+  const how = { length, shared: true, writable: false };
+  return mapped(Mapping.map(file, how), name, 0, startInFile);
+}
+
+function store(file: Fd, bytes: Uint8Array, name: string): void {
+  try {
+    file.writeAll(bytes);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new InspectError(
+      "unkept",
+      `Cannot store the input from "${name}": ${error.description}`,
+      {
+        remedy: "Name a folder with room for the stream in TMPDIR, or write " +
+          "the stream to a file and name that",
+      },
+    );
+  }
 }
 
 /** A file without a name. */
@@ -258,12 +145,4 @@ function withoutName(): Fd {
   } finally {
     Deno.removeSync(path);
   }
-}
-
-function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof OsError)) return error;
-  const why = error.code === "EFBIG"
-    ? "it is too large"
-    : `${error.description} (${error.code})`;
-  return new InspectError("unreadable", `Cannot read "${name}": ${why}`);
 }

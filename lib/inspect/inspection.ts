@@ -87,7 +87,9 @@ export function inspect(
   progress: (offset: number) => void = () => {},
 ): Inspection {
   const format = formatOf(input.bytes);
-  if (format === undefined) throw strange(input.name, input.bytes);
+  if (format === undefined) {
+    throw strange(input.name, input.bytes, input.start);
+  }
   if (format === "cpr-state") return inspectCprState(input);
   const { decoded, problem } = decodeStreamUpToProblem(input.bytes, {
     file: input.name,

@@ -10,7 +10,8 @@ export {
 export * from "./error.ts";
 export * from "./extract_ram.ts";
 export * from "./find_fields.ts";
-export * from "./input.ts";
+export type { Input } from "./input.ts";
+export * from "./open_input.ts";
 export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";
 export type { Leaf, Scalar } from "./members.ts";

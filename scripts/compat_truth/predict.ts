@@ -32,7 +32,7 @@ export class Predictor {
       this.#dumpOf(source, machine),
       this.#dumpOf(destination, machine),
     ]);
-    const { inUse } = vmOfStream(state);
+    const { inUse } = await vmOfStream(state);
     const found = compareDumps(old, next, inUse);
     return {
       ...load,

@@ -111,8 +111,12 @@ export function withRam(): Uint8Array {
   );
 }
 
-/** One block of which pages 0 and 2 are there. */
-export function mappedRam(): Uint8Array {
+/**
+ * One block of which pages 0 and 2 are there.
+ *
+ * @param start of the stream in its file
+ */
+export function mappedRam(start = 0): Uint8Array {
   const before = joined(HEADER, configuration("mapped-ram"));
   const payload = 1 + 4 + 4 + 4 + 4;
   const sink = new Sink();
@@ -120,9 +124,9 @@ export function mappedRam(): Uint8Array {
   const bitmap = before.length + payload + sink.offset + 28;
   sink.u32(1);
   sink.size64(PAGE_SIZE);
-  sink.size64(bitmap);
+  sink.size64(start + bitmap);
   const pages = Math.ceil((bitmap + 8) / PAGE_SIZE) * PAGE_SIZE;
-  sink.size64(pages);
+  sink.size64(start + pages);
   // Bits beyond the last page mean nothing.
   sink.bytes(Uint8Array.of(0b1111_0101, 0xff, 0, 0, 0, 0, 0, 0));
   sink.zeros(pages - bitmap - 8);

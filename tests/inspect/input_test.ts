@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createMemfd } from "../../ffi/memfd.ts";
 import { CPR_EXEC_STATE } from "../../lib/cpr/mod.ts";
 import {
@@ -16,7 +16,7 @@ Deno.test("a file is read from its start to its end", () =>
   inFolder(async (folder) => {
     const path = `${folder}/x`;
     await Deno.writeFile(path, Uint8Array.of(1, 2, 3));
-    using input = openInput(path);
+    using input = await openInput(path);
     assertEquals([input.name, [...input.bytes]], [path, [1, 2, 3]]);
   }));
 
@@ -25,7 +25,7 @@ Deno.test("a large file is mapped, and its memory given back", () =>
     const path = `${folder}/x`;
     await Deno.writeFile(path, Uint8Array.of(7));
     await Deno.truncate(path, LARGE);
-    using input = openInput(path);
+    using input = await openInput(path);
     assertEquals([input.bytes.length, input.bytes[0]], [LARGE, 7]);
     input.passed(LARGE);
     input.passed(5);
@@ -48,7 +48,7 @@ async function piped(
       signal: AbortSignal.timeout(10_000),
     }).output();
     assertEquals(success, true);
-    using input = openInput(path, { start });
+    using input = await openInput(path, { start });
     assertEquals(input.name, path);
     look(input.bytes);
   });
@@ -68,14 +68,15 @@ Deno.test("what comes through a FIFO is kept in a file if it is much", () =>
   }));
 
 Deno.test("of a FIFO with another format no more than its magic is read", () =>
-  piped("printf '\\037\\213\\010\\0'; exec cat /dev/zero", (bytes) => {
-    assertEquals([...bytes], [0x1f, 0x8b, 8, 0]);
+  piped("printf 'BZh9'; exec cat /dev/zero", (bytes) => {
+    assertEquals(new TextDecoder().decode(bytes), "BZh9");
   }));
 
 Deno.test("what cannot be read is said with its reason", () =>
-  inFolder((folder) => {
-    assertThrows(() => openInput(`${folder}/no`), InspectError, "(ENOENT)");
-    assertThrows(() => openInput(folder), InspectError, "(EISDIR)");
+  inFolder(async (folder) => {
+    const no = `${folder}/no`;
+    await assertRejects(() => openInput(no), InspectError, "(ENOENT)");
+    await assertRejects(() => openInput(folder), InspectError, "(EISDIR)");
   }));
 
 Deno.test("a process's CPR state is found among its descriptors", async () => {
@@ -110,15 +111,15 @@ Deno.test("a stream is read from an offset on, with what counts from there", () 
     const path = `${folder}/x`;
     const before = new Uint8Array(4096).fill(9);
     await Deno.writeFile(path, Uint8Array.of(...before, 1, 2));
-    using input = openInput(path, { start: before.length });
+    using input = await openInput(path, { start: before.length });
     assertEquals([input.start, [...input.bytes]], [4096, [1, 2]]);
-    assertThrows(
+    await assertRejects(
       () => openInput(path, { start: 4099 }),
       InspectError,
       `Cannot read "${path}" from offset 4099 on: it has 4098 bytes`,
     );
     await Deno.truncate(path, LARGE);
-    using large = openInput(path, { start: 4096 });
+    using large = await openInput(path, { start: 4096 });
     assertEquals([large.bytes.length, large.bytes[1]], [LARGE - 4096, 2]);
     large.passed(LARGE - 4096);
     assertEquals(large.bytes[0], 1);

@@ -1,14 +1,15 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   inspect,
   InspectError,
   openInput,
   verify,
 } from "../../lib/inspect/mod.ts";
-import { saveImageOf } from "../../lib/inspect/save_image.ts";
+import { streamOfSaveImage } from "../../lib/inspect/save_image.ts";
 import { joined } from "../../testing/streams/foreign.ts";
 import { inFolder } from "./folder.ts";
-import { withRam } from "../../testing/streams/streams.ts";
+import { mappedRam, withRam } from "../../testing/streams/streams.ts";
 
 const XML = new TextEncoder().encode("<domstatus/>\0\0\0");
 
@@ -35,7 +36,7 @@ Deno.test("the stream in a file of virsh save is read where it is", () =>
       for (const magic of ["LibvirtQemudSave", "LibvirtQemudPart"]) {
         const bytes = joined(header(0, { isLittle, magic }), withRam());
         await Deno.writeFile(path, bytes);
-        using input = openInput(path);
+        using input = await openInput(path);
         assertEquals([input.start, input.bytes], [START, withRam()]);
         const inspection = inspect(input);
         assertEquals(verify(inspection, input).bytes, withRam().length);
@@ -53,33 +54,55 @@ Deno.test("one that comes through a pipe is read as well", () =>
       signal: AbortSignal.timeout(10_000),
     }).output();
     assert(success);
-    using input = openInput(`${folder}/f`);
+    using input = await openInput(`${folder}/f`);
     assertEquals(input.bytes, withRam());
   }));
 
-Deno.test("a compressed one is named with what makes it readable", () =>
+const COMPRESS = { 1: gzipSync, 5: zstdCompressSync } as const;
+
+Deno.test("a compressed one is decompressed", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/vm.save`;
+    for (const [format, compress] of Object.entries(COMPRESS)) {
+      const bytes = joined(header(Number(format)), compress(withRam()));
+      await Deno.writeFile(path, bytes);
+      using input = await openInput(path);
+      assertEquals([input.start, input.bytes], [0, withRam()]);
+    }
+  }));
+
+Deno.test("a sparse one has its pages where they are in the file", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/vm.save`;
+    await Deno.writeFile(path, joined(header(6), mappedRam(START)));
+    using input = await openInput(path);
+    const inspection = inspect(input);
+    assert(inspection.format === "migration-stream");
+    assertEquals(inspection.problem, undefined);
+    assertEquals(inspection.ram.map(({ pages }) => pages), [2]);
+  }));
+
+Deno.test("one that only another program decompresses is named with it", () =>
   inFolder(async (folder) => {
     const path = `${folder}/it's.save`;
-    await Deno.writeFile(path, joined(header(5), [1, 2, 3]));
-    const error = assertThrows(() => openInput(path), InspectError);
+    await Deno.writeFile(path, joined(header(3), [0xfd, 0x37, 0x7a, 0x58]));
+    using input = await openInput(path);
+    const error = assertThrows(() => inspect(input), InspectError);
     assertEquals(
       error.remedy,
       `Decompress it: tail -c +${START + 1} < '${folder}/it'\\''s.save' | ` +
-        "zstd -dc | cprctl inspect -",
+        "xz -dc | cprctl inspect -",
     );
   }));
 
 Deno.test("a header that cannot be leads nowhere", () =>
   inFolder(async (folder) => {
-    assertEquals(saveImageOf(header(0).subarray(0, 91)), undefined);
-    assertEquals(saveImageOf(header(9)), undefined);
-    assertEquals(
-      saveImageOf(header(0, { magic: "LibvirtQemudLike" })),
-      undefined,
-    );
+    assertEquals(streamOfSaveImage(header(0).subarray(0, 91)), undefined);
+    const like = header(0, { magic: "LibvirtQemudLike" });
+    assertEquals(streamOfSaveImage(like), undefined);
     const path = `${folder}/vm.save`;
     await Deno.writeFile(path, header(0, { length: 0xffff_ffff }));
-    assertThrows(
+    await assertRejects(
       () => openInput(path),
       InspectError,
       `from offset ${92 + 0xffff_ffff} on: it has ${START} bytes`,

@@ -93,9 +93,9 @@ for (const build of [builds.old, builds.new]) {
       const path = `${vm.folder}/vm.state`;
       await form.prepare?.(vm);
       await saveTo(vm, path, capabilities, form.passes);
-      const inspection = isReadWhole(path, capabilities);
+      const inspection = await isReadWhole(path, capabilities);
       form.check?.(inspection);
-      if (form.isLive === undefined) hasTheMemory(vm, path);
+      if (form.isLive === undefined) await hasTheMemory(vm, path);
     });
   }
 
@@ -104,18 +104,18 @@ for (const build of [builds.old, builds.new]) {
       await using vm = await VirtualMachine.start(build, machine, accelerator);
       const path = `${vm.folder}/vm.state`;
       await saveTo(vm, path);
-      const { sections } = isReadWhole(path);
+      const { sections } = await isReadWhole(path);
       const cpus = sections.filter(({ name }) => name === "cpu");
       assertEquals(cpus.length, machine.cpus ?? 1);
     });
   }
 }
 
-function isReadWhole(
+async function isReadWhole(
   path: string,
   capabilities: readonly string[] = [],
-): StreamInspection {
-  using input = openInput(path);
+): Promise<StreamInspection> {
+  using input = await openInput(path);
   const inspection = inspect(input);
   assert(inspection.format === "migration-stream");
   const { problem, decoded, sections, undescribed } = inspection;
@@ -133,8 +133,11 @@ function isReadWhole(
 }
 
 /** Holds what is extracted against the memory that the VM still has. */
-function hasTheMemory(vm: VirtualMachine, path: string): void {
-  using input = openInput(path);
+async function hasTheMemory(
+  vm: VirtualMachine,
+  path: string,
+): Promise<void> {
+  using input = await openInput(path);
   const inspection = inspect(input);
   assert(inspection.format === "migration-stream");
   const folder = `${vm.folder}/ram`;

@@ -90,7 +90,7 @@ async function readTwice(
   save: (vm: VirtualMachine, path: string) => Promise<string>,
 ): Promise<void> {
   await using vm = await VirtualMachine.start(build, machine, "tcg");
-  using input = openInput(await save(vm, `${vm.folder}/saved.state`));
+  using input = await openInput(await save(vm, `${vm.folder}/saved.state`));
   const leaves = assertSameReading(input);
   assert(leaves > (machine === RICH ? 100_000 : 400), `${leaves} leaves`);
 }

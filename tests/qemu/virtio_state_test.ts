@@ -46,7 +46,7 @@ for (const build of [builds.old, builds.new]) {
       await using vm = await VirtualMachine.boot(build, machine, accelerator);
       const path = `${vm.folder}/vm.state`;
       await saveTo(vm, path);
-      const devices = decoded(path);
+      const devices = await decoded(path);
       await using qmp = await vm.monitor();
       const said = await queuesSaid(qmp);
       assertEquals([...devices.keys()].toSorted(), [...said.keys()].toSorted());
@@ -169,8 +169,8 @@ interface Device {
 }
 
 /** By the names of their descriptions. */
-function decoded(path: string): Map<string, Device> {
-  using input = openInput(path);
+async function decoded(path: string): Promise<Map<string, Device>> {
+  using input = await openInput(path);
   const inspection = inspect(input);
   assert(inspection.format === "migration-stream");
   const found = new Map<string, Device>();

@@ -32,6 +32,6 @@ export const diffCommand = command({
   ],
   async run({ process }, options, old, now) {
     const { presentDiff } = await import("../present/diff.ts");
-    presentDiff(process, options, old, now);
+    await presentDiff(process, options, old, now);
   },
 });

@@ -69,6 +69,6 @@ async function namedVm(
       remedy: "Name the VM by one of them",
     });
   }
-  if (stream !== undefined) return vmOfStream(stream);
+  if (stream !== undefined) return await vmOfStream(stream);
   return qmp === undefined ? undefined : await vmOfMonitor(qmp);
 }

@@ -33,16 +33,16 @@ const [DIFFERENT, INCOMPARABLE] = [1, 2];
  *
  * @throws {DiffTrouble} when they cannot be compared
  */
-export function presentDiff(
+export async function presentDiff(
   process: CliProcess,
   options: DiffChoice & { readonly json: boolean },
   old: string,
   now: string,
-): void {
+): Promise<void> {
   using stack = new DisposableStack();
   let difference: Difference;
   try {
-    difference = compared(process, stack, options, old, now);
+    difference = await compared(process, stack, options, old, now);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new DiffTrouble(error);
@@ -54,17 +54,17 @@ export function presentDiff(
   else if (!isSame(difference)) process.exitCode = DIFFERENT;
 }
 
-function compared(
+async function compared(
   process: CliProcess,
   stack: DisposableStack,
   choice: DiffChoice,
-  ...files: readonly [string, string]
-): Difference {
-  const [old, now] = files.map((file) => {
-    const input = stack.use(openInput(file));
+  old: string,
+  now: string,
+): Promise<Difference> {
+  const look = async (file: string) => {
+    const input = stack.use(await openInput(file));
     using line = new ProgressLine(process, input.bytes.length);
     return inspect(input, (offset) => line.show(offset));
-  });
-  if (old === undefined || now === undefined) throw new TypeError("Two files");
-  return diff(old, now, choice);
+  };
+  return diff(await look(old), await look(now), choice);
 }

@@ -46,16 +46,16 @@ export interface InspectFlags {
  * @throws {UsageError} unless exactly one is given
  * @throws the stream's problem, after everything before it was printed
  */
-export function presentInspection(
+export async function presentInspection(
   process: CliProcess,
   flags: InspectFlags,
   file: string | undefined,
-): void {
+): Promise<void> {
   const write = (text: string) => process.stdout.write(text);
   using stack = new DisposableStack();
   let looked: Looked;
   try {
-    looked = look(process, stack, flags, file);
+    looked = await look(process, stack, flags, file);
   } catch (error) {
     const isAboutFile = error instanceof CprctlError &&
       !(error instanceof UsageError);
@@ -86,13 +86,13 @@ interface Looked {
 }
 
 /** Checks first whether all requests are possible. */
-function look(
+async function look(
   process: CliProcess,
   stack: DisposableStack,
   flags: InspectFlags,
   file: string | undefined,
-): Looked {
-  const input = stack.use(open(flags, file));
+): Promise<Looked> {
+  const input = stack.use(await open(flags, file));
   const passes = 1 + Number(flags.verify) +
     Number(flags["extract-ram"] !== undefined);
   using line = new ProgressLine(process, input.bytes.length, passes);
@@ -106,16 +106,16 @@ function problemOf(inspection: Inspection): Error | undefined {
   return inspection.format === "cpr-state" ? undefined : inspection.problem;
 }
 
-function open(
+async function open(
   { pid, offset: start }: InspectFlags,
   file: string | undefined,
-): Input {
+): Promise<Input> {
   if (pid !== undefined && start !== undefined) {
     throw new UsageError("Cannot combine --offset and --pid");
   }
   if (pid !== undefined && file === undefined) return openCprState(pid);
   if (pid === undefined && file !== undefined) {
-    return openInput(file, { start });
+    return await openInput(file, { start });
   }
   throw new UsageError(
     pid === undefined ? "No input was given" : "Cannot combine FILE and --pid",

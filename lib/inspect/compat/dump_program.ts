@@ -5,6 +5,7 @@ import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { type BriefEnd, type BriefRun, runBriefly } from "../../brief_run.ts";
+import { decompressed } from "../decompress.ts";
 import { InspectError } from "../error.ts";
 import { compressionOf, unpackedBy } from "../format.ts";
 import { type Dump, parseDump } from "./dump.ts";
@@ -21,7 +22,6 @@ const EXECUTABLE_BITS = 0o111;
 /** The first bytes of programs: ELF, and scripts. */
 const PROGRAMS = [[0x7f, 0x45, 0x4c, 0x46], [0x23, 0x21]] as const;
 const LONGEST_MAGIC = 4;
-const GZIP = [0x1f, 0x8b] as const;
 /** The descriptor of standard input. */
 const STANDARD_INPUT = 0;
 /** The descriptor for the dump, in the program. */
@@ -117,52 +117,36 @@ async function statusOf(path: string): Promise<Deno.FileInfo> {
 /** Reads all of an open file or pipe, and decompresses it. */
 async function readText(file: Fd, name: string): Promise<string> {
   const bytes = bytesOf(file, name);
-  const isPacked = GZIP.every((byte, at) => bytes[at] === byte);
-  if (isPacked) return new TextDecoder().decode(await unpacked(bytes, name));
   const compression = compressionOf(bytes);
-  if (compression !== undefined) {
-    const { what, unpacker } = compression;
+  if (compression === undefined) return new TextDecoder().decode(bytes);
+  const { what, unpacker, format } = compression;
+  const reader = "cprctl compat with - for it";
+  if (format === undefined) {
     throw new InspectError(
       "not-a-dump",
       `Cannot read "${name}" as the output of -dump-vmstate: it is ${what}`,
-      { remedy: unpackedBy(unpacker, name, 0, "cprctl compat with - for it") },
+      { remedy: unpackedBy(unpacker, name, 0, reader) },
     );
   }
-  return new TextDecoder().decode(bytes);
+  const decoder = new TextDecoder();
+  let text = "";
+  const how = { name, reader };
+  for await (
+    const piece of decompressed(bytes, { ...compression, format }, how)
+  ) {
+    text += decoder.decode(piece, { stream: true });
+    if (text.length > MAXIMUM_SIZE) {
+      throw new InspectError(
+        "not-a-dump",
+        `Cannot read "${name}": it is too large for a dump`,
+      );
+    }
+  }
+  return text + decoder.decode();
 }
 
 function bytesOf(file: Fd, name: string): Uint8Array<ArrayBuffer> {
   return readable(name, () => file.readAll(MAXIMUM_SIZE));
-}
-
-/** Decompresses gzip, up to the limit of a dump. */
-async function unpacked(
-  packed: Uint8Array<ArrayBuffer>,
-  name: string,
-): Promise<Uint8Array> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  try {
-    const stream = new Blob([packed]).stream()
-      .pipeThrough(new DecompressionStream("gzip"));
-    for await (const piece of stream) {
-      length += piece.length;
-      if (length > MAXIMUM_SIZE) {
-        throw new InspectError(
-          "not-a-dump",
-          `Cannot read "${name}": it is too large for a dump`,
-        );
-      }
-      pieces.push(piece);
-    }
-  } catch (error) {
-    if (error instanceof InspectError || !(error instanceof Error)) throw error;
-    throw new InspectError(
-      "unreadable",
-      `Cannot decompress "${name}": ${error.message}`,
-    );
-  }
-  return await new Blob(pieces).bytes();
 }
 
 /** @throws {InspectError} if a system call fails */

@@ -14,7 +14,7 @@ import {
   showAddress,
 } from "../../qmp/mod.ts";
 import { InspectError } from "../error.ts";
-import { openInput } from "../input.ts";
+import { openInput } from "../open_input.ts";
 import { type LargeQueue, largeQueues } from "./queues.ts";
 
 /** A section in a stream, or several that look the same. */
@@ -116,8 +116,8 @@ const TIMEOUT_MS = 10_000;
  * @throws {InspectError} when the file is not a stream
  * @throws {MigrationStreamError} when the stream is damaged
  */
-export function vmOfStream(path: string): NamedVm {
-  using input = openInput(path);
+export async function vmOfStream(path: string): Promise<NamedVm> {
+  using input = await openInput(path);
   const inspection = inspect(input);
   if (inspection.format !== "migration-stream") {
     throw new InspectError(

@@ -7,7 +7,7 @@ import { inspect, openInput, writeJson } from "../../../lib/inspect/mod.ts";
 
 const [path = ""] = Deno.args;
 const start = performance.now();
-using input = openInput(path);
+using input = await openInput(path);
 const inspection = inspect(input);
 if (inspection.format === "migration-stream") {
   if (inspection.problem !== undefined) throw inspection.problem;

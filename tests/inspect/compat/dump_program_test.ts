@@ -1,3 +1,4 @@
+import { zstdCompressSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
 import { InspectError } from "../../../lib/inspect/mod.ts";
 import { dumpOf, loadDump } from "../../../lib/inspect/compat/mod.ts";
@@ -95,6 +96,8 @@ Deno.test("a dump is read from a FIFO, and decompressed", () =>
     }).output();
     assertEquals(success, true);
     assertEquals((await loadDump(`${path}.fifo`)).machine, "box-1.0");
+    await Deno.writeFile(`${path}.zst`, zstdCompressSync(TEXT));
+    assertEquals((await loadDump(`${path}.zst`)).machine, "box-1.0");
     await Deno.writeFile(`${path}.cut`, Uint8Array.of(0x1f, 0x8b, 8, 0));
     await assertRejects(
       () => loadDump(`${path}.cut`),
@@ -105,18 +108,16 @@ Deno.test("a dump is read from a FIFO, and decompressed", () =>
 
 Deno.test("what only another program decompresses is told with its command", () =>
   withScript("", async (path) => {
-    await Deno.writeFile(path, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0), {
-      mode: 0o644,
-    });
+    await Deno.writeTextFile(path, "BZh9", { mode: 0o644 });
     const { message, remedy } = await assertRejects(
       () => loadDump(path),
       InspectError,
-      "it is compressed by zstd",
+      "it is compressed by bzip2",
     );
     assertEquals(message.includes("-dump-vmstate"), true);
     assertEquals(
       remedy,
-      `Decompress it: zstd -dc < ${path} | cprctl compat with - for it`,
+      `Decompress it: bzip2 -dc < ${path} | cprctl compat with - for it`,
     );
   }));
 

@@ -113,7 +113,7 @@ Deno.test("a command that QEMU 7.2 does not know is found", async () => {
   const path = await Deno.makeTempFile({ prefix: "cprctl-test-" });
   try {
     await Deno.writeFile(path, await data("cpr-exec-q35-plain.vm.state"));
-    const { inUse } = vmOfStream(path);
+    const { inUse } = await vmOfStream(path);
     assertEquals(compareDumps(real, real, inUse).findings, []);
     const old = { ...real, hasCounts: false };
     const { findings } = compareDumps(real, old, inUse);
