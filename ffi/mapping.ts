@@ -11,6 +11,10 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const NO_FILE = -1;
 const MADV_DONTNEED = 4;
 /** A multiple of every page size, and the size of the kernel's fault-around. */
 const RELEASE_UNIT = 64 * 1024;
@@ -27,6 +31,14 @@ export interface MappingOptions {
    * write to a mapping that is not writable ends the process by SIGSEGV.
    */
   readonly writable: boolean;
+}
+
+/** A part of a file. */
+export interface MappedPart {
+  /** In bytes; for all but the last part, a multiple of the page size. */
+  readonly length: number;
+  /** A multiple of the page size; undefined for zeros in place of a part. */
+  readonly offset: number | undefined;
 }
 
 /**
@@ -68,10 +80,7 @@ export class Mapping implements Disposable {
     const { length, offset = 0, shared, writable } = options;
     const status = fd.stat();
     if (status.isFile && offset + length > status.size) {
-      throw new RangeError(
-        `Cannot map ${length} bytes at ${offset} of "descriptor ${fd.number}": ` +
-          `the file has ${status.size}`,
-      );
+      throw beyondEnd(fd, length, offset, status.size);
     }
     const address = libc().mmap(
       0n,
@@ -83,6 +92,49 @@ export class Mapping implements Disposable {
     );
     check(Number(address), "mmap", fd.number);
     return new Mapping(address, length);
+  }
+
+  /**
+   * Maps parts of a file one after another, to be read only.
+   *
+   * @param parts at least one
+   * @throws {RangeError} as {@link map}
+   * @throws {OsError} as {@link map}; ENOMEM also for too many parts
+   */
+  static mapParts(fd: Fd, parts: readonly MappedPart[]): Mapping {
+    const { size } = fd.stat();
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const zeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    const address = libc().mmap(
+      0n,
+      BigInt(length),
+      PROT_READ,
+      zeros,
+      NO_FILE,
+      0n,
+    );
+    check(Number(address), "mmap", fd.number);
+    using undo = new DisposableStack();
+    const mapping = undo.use(new Mapping(address, length));
+    let at = 0n;
+    for (const part of parts) {
+      const { length, offset } = part;
+      if (offset !== undefined) {
+        if (offset + length > size) throw beyondEnd(fd, length, offset, size);
+        const mapped = libc().mmap(
+          address + at,
+          BigInt(length),
+          PROT_READ,
+          MAP_SHARED | MAP_FIXED,
+          fd.number,
+          BigInt(offset),
+        );
+        check(Number(mapped), "mmap", fd.number);
+      }
+      at += BigInt(length);
+    }
+    undo.move();
+    return mapping;
   }
 
   /**
@@ -142,4 +194,16 @@ export class Mapping implements Disposable {
     this.#buffer.transfer(0);
     call("munmap", [this.address, BigInt(this.length)]);
   }
+}
+
+function beyondEnd(
+  fd: Fd,
+  length: number,
+  offset: number,
+  size: number,
+): RangeError {
+  return new RangeError(
+    `Cannot map ${length} bytes at ${offset} of "descriptor ${fd.number}": ` +
+      `the file has ${size}`,
+  );
 }

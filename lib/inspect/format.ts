@@ -32,6 +32,11 @@ interface Stranger extends Partial<Compression> {
   readonly remedy?: string;
 }
 
+/** Another way to what is in a qcow2 image. */
+export const LOAD_SNAPSHOT =
+  "Load the snapshot into a QEMU that stays paused (-S -loadvm NAME), " +
+  "and migrate it to a file";
+
 /** Other formats that users may try, by their first bytes. */
 const STRANGERS: readonly Stranger[] = [
   {
@@ -45,10 +50,8 @@ const STRANGERS: readonly Stranger[] = [
   },
   {
     magic: "QFI\xfb",
-    what: "a qcow2 image",
-    remedy:
-      "Load the snapshot into a QEMU that stays paused (-S -loadvm NAME), " +
-      "and migrate it to a file",
+    what: "a qcow2 image, which has to be a file of its own",
+    remedy: LOAD_SNAPSHOT,
   },
   {
     magic: "\x7fELF",

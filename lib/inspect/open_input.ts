@@ -3,6 +3,7 @@
  *
  * ```
  * FILE ─▶ [gzip, zstd] ─▶ [virsh save] ─▶ [gzip, zstd] ─▶ stream
+ *      ─▶ qcow2, snapshot ─▶ stream
  * ```
  *
  * @module
@@ -32,6 +33,7 @@ import {
   restOf,
   tooShort,
 } from "./input.ts";
+import { isQcow2, openSnapshot } from "./qcow2.ts";
 import { mayBeSaveImage, streamOfSaveImage } from "./save_image.ts";
 
 /** Bytes of one read from a pipe. */
@@ -41,22 +43,39 @@ const STANDARD_INPUT = 0;
 /** More layers would be made to have no end. */
 const MOST_LAYERS = 3;
 
+/** Where in a file the stream is. */
+export interface InputOptions {
+  /** Number of bytes to skip. */
+  readonly start?: number | undefined;
+  /** Name or id of a snapshot in a qcow2 image. */
+  readonly snapshot?: string | undefined;
+}
+
 /**
  * Opens a file or FIFO; "-" is standard input. Waits for the writer of a FIFO;
  * a large input from a pipe, and a compressed one, is copied to a file without
  * a name.
  *
- * @param options.start number of bytes to skip
  * @throws {InspectError} when it cannot be read, or ends before `start`
  */
 export async function openInput(
   path: string,
-  { start = 0 }: { readonly start?: number | undefined } = {},
+  { start = 0, snapshot }: InputOptions = {},
 ): Promise<Input> {
   try {
     using file = path === "-"
       ? duplicate(STANDARD_INPUT)
       : openForeignFile(path, { followLink: true, orFifo: true });
+    const { isFile } = file.stat();
+    if (isFile && start === 0 && isQcow2(file)) {
+      return openSnapshot(file, path, snapshot);
+    }
+    if (snapshot !== undefined) {
+      throw new InspectError(
+        "no-snapshot",
+        `Cannot find snapshots in "${path}": it is not a qcow2 image`,
+      );
+    }
     return await streamIn(await inputOf(file, path, start));
   } catch (error) {
     throw explained(error, path);

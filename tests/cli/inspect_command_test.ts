@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dispatch } from "../../lib/cli/dispatch.ts";
+import { qcow2 } from "../../testing/streams/qcow2.ts";
 import { data } from "../../testing/data/data.ts";
 import { joined } from "../../testing/streams/foreign.ts";
 import {
@@ -216,6 +217,14 @@ Deno.test("a stream is inspected from an offset on", async () => {
   for (const wrong of ["-1", "1.5", "x", ""]) {
     assertEquals((await inspect(bytes, "--offset", wrong)).code, 2, wrong);
   }
+});
+
+Deno.test("a snapshot in a qcow2 image is inspected by its name", async () => {
+  const state = withRam();
+  const image = qcow2([{ name: "a", state }, { name: "b", state }]);
+  const { stdout } = await inspect(image, "--snapshot", "b", "--json");
+  assertEquals(JSON.parse(stdout).size, state.length);
+  assertStringIncludes((await inspect(image)).stderr, "--snapshot: a, b");
 });
 
 Deno.test("memory is not extracted to a folder without a name", async () => {

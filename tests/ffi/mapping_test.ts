@@ -52,6 +52,28 @@ Deno.test("a part is mapped at its offset, with a length of its own", () =>
     assertEquals(mapping.bytes[9], 42);
   }));
 
+Deno.test("parts of a file are mapped one after another, with zeros between", () =>
+  withoutLeaks(() => {
+    using fd = createMemfd("parts", { size: 3 * 4096 });
+    for (const page of [0, 1, 2]) {
+      fd.pwrite(Uint8Array.of(page + 1), page * 4096);
+    }
+    using mapping = Mapping.mapParts(fd, [
+      { length: 4096, offset: 2 * 4096 },
+      { length: 8192, offset: undefined },
+      { length: 10, offset: 0 },
+    ]);
+    const { bytes } = mapping;
+    assertEquals(bytes.length, 3 * 4096 + 10);
+    assertEquals([bytes[0], bytes[4096], bytes[3 * 4096]], [3, 0, 1]);
+    assertEquals(mapping.release(0, bytes.length) <= bytes.length, true);
+    assertEquals([bytes[0], bytes[3 * 4096]], [3, 1]);
+    const beyond = [{ length: 4097, offset: 8192 }];
+    assertThrows(() => Mapping.mapParts(fd, beyond), RangeError, "has 12288");
+    const odd = [{ length: 4096, offset: 1 }];
+    assertThrows(() => Mapping.mapParts(fd, odd), OsError, "EINVAL");
+  }));
+
 Deno.test("a mapping outlives its descriptor", () =>
   withoutLeaks(() => {
     const fd = createMemfd("outlived", { size: 4096 });

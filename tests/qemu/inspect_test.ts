@@ -15,8 +15,12 @@ import {
   saveTo,
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
+import { until } from "../../testing/program/until.ts";
+import { makeImage } from "./disk_image.ts";
 
 const builds = await qemuBuilds();
+
+const PATIENCE_MS = 30_000;
 
 /** How a stream is made that looks in a way of its own. */
 interface Form {
@@ -111,11 +115,36 @@ for (const build of [builds.old, builds.new]) {
   }
 }
 
+Deno.test("snapshots in a qcow2 image are read by their names", async () => {
+  const accelerator = (await accelerators(builds.new))[0] ?? "tcg";
+  await using vm = await VirtualMachine.start(builds.new, PLAIN, accelerator);
+  const path = await makeImage(builds.new, `${vm.folder}/disk.qcow2`);
+  await using qmp = await vm.monitor();
+  const file = { driver: "file", filename: path };
+  await qmp.execute("blockdev-add", {
+    ...{ driver: "qcow2", "node-name": "saved", file },
+  });
+  for (const tag of ["first", "second"]) {
+    const id = { "job-id": tag, tag, vmstate: "saved", devices: ["saved"] };
+    await qmp.execute("snapshot-save", id);
+    await until("the snapshot is saved", PATIENCE_MS, async () => {
+      const jobs = await qmp.execute("query-jobs");
+      return JSON.stringify(jobs).includes('"concluded"');
+    });
+    await qmp.execute("job-dismiss", { id: tag });
+  }
+  for (const snapshot of ["first", "2"]) {
+    const { ram } = await isReadWhole(path, [], snapshot);
+    assert(ram.some(({ name, pages }) => name === "ram0" && pages > 0));
+  }
+});
+
 async function isReadWhole(
   path: string,
   capabilities: readonly string[] = [],
+  snapshot?: string,
 ): Promise<StreamInspection> {
-  using input = await openInput(path);
+  using input = await openInput(path, { snapshot });
   const inspection = inspect(input);
   assert(inspection.format === "migration-stream");
   const { problem, decoded, sections, undescribed } = inspection;

@@ -9,8 +9,8 @@ export const inspectCommand = command({
   brief: "Show the contents of a VM's saved state, field by field",
   description:
     "Show the contents of a migration stream (QEMU 2.8 and later, with or " +
-    "without guest memory, mapped-ram included), of a virsh save file, or of " +
-    "CPR state; gzip and zstd are decompressed. FILE may be a FIFO, and - is " +
+    "without guest memory, mapped-ram included), of a virsh save file, of a " +
+    "snapshot in a qcow2 image, or of CPR state; gzip and zstd are decompressed. FILE may be a FIFO, and - is " +
     "standard input. Input from a pipe and decompressed input beyond 64 MiB is " +
     "stored in TMPDIR while it is read; a file beyond 64 MiB is mapped into " +
     "memory, so do not truncate it meanwhile. Virtio devices, PCI configuration space and MSI-X, which QEMU " +
@@ -33,6 +33,11 @@ export const inspectCommand = command({
       parse: parseOffset,
       brief: "Where in the file the stream begins (default: at its start)",
     } satisfies Valued<number>,
+    snapshot: textValue(
+      "NAME",
+      "Show the VM state of this snapshot, if FILE is a qcow2 image with " +
+        "several",
+    ),
     offsets: { brief: "Begin each line with its offset in the stream" },
     json: JSON_OPTION,
     verify: { brief: "Encode what was decoded and compare every byte" },
@@ -53,6 +58,7 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],
     ["cprctl inspect vm.state --offset 4096", "a stream at an offset"],
+    ["cprctl inspect disk.qcow2 --snapshot boot", "what savevm saved"],
     ["cprctl inspect --pid 4711", "CPR state of a waiting process"],
   ],
   async run({ process }, options, file) {

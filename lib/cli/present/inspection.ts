@@ -34,6 +34,7 @@ export interface InspectFlags {
   readonly section: string | undefined;
   readonly grep: string | undefined;
   readonly offset: number | undefined;
+  readonly snapshot: string | undefined;
   readonly offsets: boolean;
   readonly json: boolean;
   readonly verify: boolean;
@@ -107,15 +108,16 @@ function problemOf(inspection: Inspection): Error | undefined {
 }
 
 async function open(
-  { pid, offset: start }: InspectFlags,
+  { pid, offset: start, snapshot }: InspectFlags,
   file: string | undefined,
 ): Promise<Input> {
-  if (pid !== undefined && start !== undefined) {
-    throw new UsageError("Cannot combine --offset and --pid");
+  if (pid !== undefined && (start ?? snapshot) !== undefined) {
+    const option = start === undefined ? "--snapshot" : "--offset";
+    throw new UsageError(`Cannot combine ${option} and --pid`);
   }
   if (pid !== undefined && file === undefined) return openCprState(pid);
   if (pid === undefined && file !== undefined) {
-    return await openInput(file, { start });
+    return await openInput(file, { start, snapshot });
   }
   throw new UsageError(
     pid === undefined ? "No input was given" : "Cannot combine FILE and --pid",
