@@ -71,7 +71,7 @@ export async function hold(context: UpdateContext): Promise<void> {
   context.held = {
     hold,
     fingerprint: plan.fingerprint.updatedBy(stopped),
-    firmware: awaitedLater(hashFirmware(hold)),
+    firmware: awaitedLater(hashFirmware(hold, context.facts.machine)),
     connections: context.use(
       HeldConnections.take(process, await pending.connections),
     ),

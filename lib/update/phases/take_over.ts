@@ -58,7 +58,7 @@ export async function load(context: UpdateContext): Promise<void> {
 export async function verify(context: UpdateContext): Promise<void> {
   const { held, loaded, report } = context;
   // Read while the program answers.
-  const firmware = await hashFirmware(held.hold);
+  const firmware = await hashFirmware(held.hold, context.facts.machine);
   const differences = [
     ...held.fingerprint.differencesTo(await loaded.fingerprint),
     ...differencesBetween("Firmware", await held.firmware, firmware),

@@ -14,21 +14,31 @@ import { type Objects, objectsOf } from "./view.ts";
 
 /** Firmware and the ROMs of PCI devices; others belong to the guest as well. */
 const FIRMWARE = /^(pc\.bios|system\.flash\d+|.+\/.+\.rom)$/;
+const BIOS = "pc.bios";
+/**
+ * Here the firmware is RAM to which it writes, and KVM as well: its clock is
+ * there, which goes on while the guest is stopped.
+ */
+const WRITES_BIOS = /^(microvm|isapc)/;
 /** Of all together; those of QEMU have some hundred KiB each. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
 /**
  * Hashes the firmware. It is read synchronously, since the guest is stopped, and
  * hashed on another thread.
+ *
+ * @param machine its type
  */
 export async function hashFirmware(
   { cprState, descriptors }: Pick<Hold, "cprState" | "descriptors">,
+  machine = "",
 ): Promise<Objects> {
   let left = MOST_BYTES;
   const hashes: Promise<readonly [string, string]>[] = [];
   for (const { name, descriptor } of cprState.descriptors) {
     const fd = descriptors.get(descriptor);
     if (fd === undefined || !FIRMWARE.test(name)) continue;
+    if (name === BIOS && WRITES_BIOS.test(machine)) continue;
     const contents = contentsOf(fd, left);
     if (contents === undefined) continue;
     left -= contents.length;
@@ -41,7 +51,7 @@ export async function hashFirmware(
 /** Compiles what {@linkcode hashFirmware} executes, and starts its thread. */
 export async function warmUpHash(): Promise<void> {
   using memory = createMemfd("warm-up", { size: 4096 });
-  const block = { name: "pc.bios", id: 0, descriptor: memory.number };
+  const block = { name: BIOS, id: 0, descriptor: memory.number };
   await hashFirmware({
     cprState: { descriptors: [block], vfioDevices: [] },
     descriptors: new Map([[memory.number, memory]]),

@@ -64,3 +64,16 @@ Deno.test("other memory, other files and too large ones are not read", async () 
   const both = { "system.flash0": large, "system.flash1": large };
   assertEquals((await hashFirmware(held(both))).size, 1);
 });
+
+Deno.test("firmware that the guest writes is not compared", async () => {
+  using stack = new DisposableStack();
+  const blocks = {
+    "pc.bios": stack.use(memory("bios")),
+    "0000:00:02.0/vga.rom": stack.use(memory("rom")),
+  };
+  for (
+    const [machine, count] of [["microvm", 1], ["pc-q35-11.1", 2]] as const
+  ) {
+    assertEquals((await hashFirmware(held(blocks), machine)).size, count);
+  }
+});
