@@ -33,6 +33,8 @@ export interface ProcessStatus {
   readonly ids: readonly number[];
   /** Bytes of its private memory and of its page tables. */
   readonly ownBytes: number;
+  /** Bytes of all memory that it uses, also of what was swapped out. */
+  readonly residentBytes: number;
 }
 
 /** Value of Seccomp for filters; 1 is strict mode. */
@@ -72,6 +74,7 @@ export function parseStatus(text: string): ProcessStatus {
       : 0,
     ids: numbers(lines.get("NSpid") ?? ""),
     ownBytes: bytes("RssAnon") + bytes("VmPTE"),
+    residentBytes: bytes("VmRSS") + bytes("VmSwap"),
   };
 }
 

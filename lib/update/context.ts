@@ -15,6 +15,7 @@ import {
   type QmpEvent,
 } from "../qmp/mod.ts";
 import type { HandOver } from "./command/transfer_command.ts";
+import type { StatusInfo } from "../qmp/queries.ts";
 import { Deadline } from "./deadline.ts";
 import {
   PhaseClock,
@@ -83,6 +84,16 @@ export interface Prepared {
   readonly terminals: readonly string[];
 }
 
+/** The migration that copies a VM's RAM. */
+export interface Copied {
+  /** The run state of the source before the migration stopped it. */
+  before: StatusInfo;
+  /** The destination loads all of it. */
+  readonly loaded: Promise<void>;
+  /** Whether the source has saved all of it. */
+  isSaved: boolean;
+}
+
 /** A cpr-transfer: what `prepare` makes, and what later phases add. */
 export interface Transfer {
   readonly handOver: HandOver;
@@ -100,6 +111,8 @@ export interface Transfer {
   process?: ProcessHandle;
   /** The new program before it has the guest's state. */
   fingerprint?: Fingerprint;
+  /** Only while RAM is copied. */
+  copied?: Copied;
   /** Whether the new program has the whole VM. */
   isLoaded?: boolean;
   /** Warnings: settings of the VM's threads that could not be restored. */

@@ -51,6 +51,7 @@ import { readAhead, warmUp } from "./transaction/warm_up.ts";
 import { SavedState } from "./transaction/saved_state.ts";
 import { stderrSize } from "./transaction/stderr_tail.ts";
 import { gatherFacts, recordOf } from "./vm/facts.ts";
+import { objectsIn, text } from "./vm/reply.ts";
 import { Fingerprint } from "./verify/fingerprint.ts";
 
 /** This host. */
@@ -105,9 +106,12 @@ export const LINUX: System = {
     };
     const strict = options.allowWeakerConfinement !== true;
     return {
-      ...options.mode === "cpr-transfer"
-        ? transferCommand(whole, { facts, cwd: processContext.cwd })
-        : { command: whole },
+      ...options.mode === undefined || options.mode === "cpr-exec"
+        ? { command: whole }
+        : transferCommand(whole, {
+          ...{ facts, cwd: processContext.cwd },
+          ram: options.mode === "live" ? await ramOf(client) : undefined,
+        }),
       carried,
       oldArgv: oldCommand(now, live),
       fingerprint,
@@ -127,7 +131,7 @@ export const LINUX: System = {
   ) =>
     await preflight(
       {
-        ...{ client, facts, ...plan },
+        ...{ client, facts, ...plan, mode: options.mode },
         binary: options.binary ?? facts.successor,
         namedByOperator: options.binary !== undefined,
         seccomp: processContext.seccomp,
@@ -189,6 +193,12 @@ export const LINUX: System = {
   destination: (vm, program, timeoutMs, budget) =>
     Destination.connect(vm, program, timeoutMs, budget),
 };
+
+/** The ids of a VM's memory backends. */
+async function ramOf(client: QmpClient): Promise<string[]> {
+  return objectsIn(await client.execute("query-memdev"))
+    .flatMap(({ id }) => text(id) ?? []);
+}
 
 /** A VM in the midst of an update may execute the new program already. */
 async function requireFinished(pid: number): Promise<void> {

@@ -1,7 +1,10 @@
 import { messageOf } from "../errors.ts";
 
-/** How an update moves a VM: in its process, or into another one. */
-export const MODES = ["cpr-exec", "cpr-transfer"] as const;
+/**
+ * How an update moves a VM: in its process; into another one, which gets its
+ * RAM; or into another one, to which its RAM is copied.
+ */
+export const MODES = ["cpr-exec", "cpr-transfer", "live"] as const;
 export type Mode = typeof MODES[number];
 
 /** The phases of an update, in order. */

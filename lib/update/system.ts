@@ -80,7 +80,7 @@ export interface Plan {
   readonly carried: Carried;
   /** The old program's command line, with -incoming, for a rollback. */
   readonly oldArgv: readonly string[];
-  /** Only for a cpr-transfer. */
+  /** Only to another process. */
   readonly handOver?: HandOver | undefined;
   /** Taken before the checks. */
   readonly fingerprint: Fingerprint;

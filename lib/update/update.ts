@@ -36,6 +36,7 @@ import type { Mode, PhaseName } from "./phase.ts";
 import { addFailure, type Draft, type Report } from "./report/report.ts";
 import { versionTold } from "./preflight/new_program.ts";
 import type { System } from "./system.ts";
+import { migrateLive, switchoverLive } from "./transfer/live.ts";
 import {
   commitTransfer,
   migrateTransfer,
@@ -81,9 +82,17 @@ export const CPR_TRANSFER: readonly Phase[] = [
   { name: "commit", run: commitTransfer, recourse: "return" },
 ];
 
+/** The phases of an ordinary live migration on this host. */
+export const LIVE: readonly Phase[] = CPR_TRANSFER.map((phase) => {
+  if (phase.name === "migrate") return { ...phase, run: migrateLive };
+  if (phase.name === "switchover") return { ...phase, run: switchoverLive };
+  return phase;
+});
+
 const PHASES_BY: Readonly<Record<Mode, readonly Phase[]>> = {
   "cpr-exec": CPR_EXEC,
   "cpr-transfer": CPR_TRANSFER,
+  "live": LIVE,
 };
 
 /** How often an update starts over when another client changed the VM. */

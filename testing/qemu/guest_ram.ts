@@ -1,4 +1,9 @@
-/** Guest RAM, seen from outside through the memfd that backs it. */
+/**
+ * Guest RAM, seen from outside: through the memfd that backs it, or in the
+ * memory of the process where it is anonymous.
+ *
+ * @module
+ */
 
 import { openDescriptors } from "./descriptors.ts";
 import { GUEST } from "./guest.ts";
@@ -11,23 +16,47 @@ export interface PortWrite {
   readonly value: number;
 }
 
+/** All machines with anonymous RAM have this much. */
+const ANONYMOUS_BYTES = 64 * 1024 ** 2;
 /** As memory-backend-memfd names its file. */
 const BACKING = "/memfd:memory-backend-memfd";
+
+/** A part of a process's memory. */
+interface Range {
+  readonly start: number;
+  readonly size: number;
+}
+
+/** Where the anonymous RAM is: no other mapping has just this size. */
+function anonymousRam(pid: number): Range {
+  const lines = Deno.readTextFileSync(`/proc/${pid}/maps`).split("\n");
+  const sizes = lines.flatMap((line): Range[] => {
+    const [, from, to] = /^(\w+)-(\w+) rw-p \d+ 00:00 0\s*$/.exec(line) ?? [];
+    const [start, end] = [from, to].map((it) => Number.parseInt(it ?? "", 16));
+    if (start === undefined || end === undefined) return [];
+    return [{ start, size: end - start }];
+  });
+  const range = sizes.find(({ size }) => size === ANONYMOUS_BYTES);
+  if (range !== undefined) return range;
+  throw new Error(`Cannot find guest RAM in process ${pid}`);
+}
 
 /** The main RAM of a QEMU process, from guest physical address 0 on. */
 export class GuestRam implements Disposable {
   readonly #file: Deno.FsFile;
-  /** Tells whether two processes have the same RAM. */
-  readonly inode: number;
+  /** Tells whether two processes have the same RAM; null if anonymous. */
+  readonly inode: number | null;
   /** Bytes. */
   readonly size: number;
+  /** Of guest physical address 0 in the file. */
+  readonly #start: number;
 
-  private constructor(file: Deno.FsFile) {
+  private constructor(file: Deno.FsFile, range?: Range) {
     this.#file = file;
     const { ino, size } = file.statSync();
-    if (ino === null) throw new Error("Cannot tell the RAM's inode");
-    this.inode = ino;
-    this.size = size;
+    this.inode = range === undefined ? ino : null;
+    this.size = range?.size ?? size;
+    this.#start = range?.start ?? 0;
   }
 
   /**
@@ -36,23 +65,23 @@ export class GuestRam implements Disposable {
    * @param known inode of the one to choose where devices have memory as well;
    * unless it is there, the first that the process opened
    */
-  static open(pid: number, known?: number): GuestRam {
+  static open(pid: number, known?: number | null): GuestRam {
     const paths = openDescriptors(pid)
       .filter(({ target }) => target.startsWith(BACKING))
       .sort((a, b) => a.number - b.number)
       .map(({ number }) => `/proc/${pid}/fd/${number}`);
     const path = paths.find((it) => Deno.statSync(it).ino === known) ??
       paths[0];
-    if (path === undefined) {
-      throw new Error(`Cannot find guest RAM in process ${pid}`);
-    }
-    return new GuestRam(Deno.openSync(path, { read: true, write: true }));
+    const access = { read: true, write: true };
+    if (path !== undefined) return new GuestRam(Deno.openSync(path, access));
+    const range = anonymousRam(pid);
+    return new GuestRam(Deno.openSync(`/proc/${pid}/mem`, access), range);
   }
 
   /** A copy of `length` bytes from a guest physical address on. */
   read(address: number, length: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(length);
-    this.#file.seekSync(address, Deno.SeekMode.Start);
+    this.#file.seekSync(this.#start + address, Deno.SeekMode.Start);
     let done = 0;
     while (done < length) {
       const got = this.#file.readSync(bytes.subarray(done));
@@ -64,7 +93,7 @@ export class GuestRam implements Disposable {
 
   /** Writes behind the guest's back. */
   write(address: number, bytes: Uint8Array): void {
-    this.#file.seekSync(address, Deno.SeekMode.Start);
+    this.#file.seekSync(this.#start + address, Deno.SeekMode.Start);
     let done = 0;
     while (done < bytes.length) {
       done += this.#file.writeSync(bytes.subarray(done));

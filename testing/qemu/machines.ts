@@ -18,6 +18,8 @@ export interface Machine {
   /** More arguments. */
   readonly extra?: readonly string[];
   readonly cpus?: number;
+  /** With RAM that no update preserves, as QEMU makes it unless it is told. */
+  readonly anonymous?: true;
   /** Size of guest RAM, such as "4G"; small unless said. */
   readonly ram?: string;
   /** Have every page of guest RAM made at the start. */
@@ -138,13 +140,14 @@ export function argumentsOf(
 ): string[] {
   const ram = machine.ram ?? "64M";
   const prealloc = machine.prealloc ? ",prealloc=on" : "";
+  const type = `${machine.type},accel=${accelerator}`;
+  const shared = [
+    ...["-machine", `${type},aux-ram-share=on,memory-backend=ram0`],
+    "-object",
+    `memory-backend-memfd,id=ram0,size=${ram},share=on${prealloc}`,
+  ];
   return [
-    "-machine",
-    `${machine.type},accel=${accelerator},aux-ram-share=on,memory-backend=ram0`,
-    ...[
-      "-object",
-      `memory-backend-memfd,id=ram0,size=${ram},share=on${prealloc}`,
-    ],
+    ...machine.anonymous ? ["-machine", type] : shared,
     ...["-m", ram],
     ...["-smp", `${machine.cpus ?? 1}`],
     ...machine.defaults ? [] : ["-nodefaults"],

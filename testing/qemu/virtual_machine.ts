@@ -39,7 +39,7 @@ export class VirtualMachine implements AsyncDisposable {
   readonly #reaper: Reaper;
   #child: Deno.ChildProcess | undefined;
   #pid = 0;
-  #ramInode: number | undefined;
+  #ramInode: number | null = null;
 
   private constructor(
     folder: string,

@@ -15,6 +15,7 @@ FDSize:\t64
 Groups:\t4 27 
 NSpid:\t4711\t12
 VmRSS:\t   90 kB
+VmSwap:\t   7 kB
 RssAnon:\t     3 kB
 RssShmem:\t  80 kB
 VmPTE:\t   2 kB
@@ -45,6 +46,7 @@ Deno.test("what a process is and may do is read", () => {
     seccompFilters: 3,
     ids: [4711, 12],
     ownBytes: 5 * 1024,
+    residentBytes: 97 * 1024,
   });
 });
 

@@ -19,7 +19,9 @@ export const updateCommand = command({
     "the new QEMU starts as another process beside the running one, which " +
     "goes on if anything fails.\n\n" +
     "The VM must have been started with aux-ram-share=on and its RAM in a " +
-    "memory backend with share=on; cprctl check tells what is missing.\n\n" +
+    "memory backend with share=on; cprctl check tells what is missing. With " +
+    "--mode live the RAM of any VM is copied to such a backend, in another " +
+    "process, while the guest runs.\n\n" +
     "With --all, guests are stopped one at a time, and none after an update " +
     "has failed (see --max-failures). The exit status is that of the worst " +
     "result.",
@@ -40,6 +42,7 @@ export const updateCommand = command({
     ["cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu", "a custom build"],
     ["cprctl update --qmp /run/vm/a.qmp --force", "although it is not due"],
     ["cprctl update --qmp /run/vm/a.qmp --mode cpr-transfer", "less downtime"],
+    ["cprctl update --qmp /run/vm/a.qmp --mode live", "RAM was not shared"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
     ["cprctl update --all", "every VM of this host"],
     ["cprctl update --all 'web-*' --jobs 4", "VMs by name"],

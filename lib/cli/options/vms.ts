@@ -43,8 +43,9 @@ export const VM_OPTIONS = {
     parse: parseMode,
     default: "cpr-exec",
     propose: () => Promise.resolve(MODES),
-    brief: "How the VM is moved: cpr-exec keeps its process, cpr-transfer " +
-      "starts another one beside it, with less downtime",
+    brief: "How the VM is moved: cpr-exec keeps its process; cpr-transfer " +
+      "starts another one beside it, with less downtime; live copies the RAM " +
+      "of a VM that was started without shared RAM",
   } satisfies Valued<Mode>,
   force: { brief: "Update even if the VM already runs this binary" },
   "allow-weaker-confinement": WEAKER_OPTION,
@@ -141,7 +142,7 @@ export function parseCount(text: string): number {
 function parseMode(text: string): Mode {
   const mode = MODES.find((it) => it === text);
   if (mode !== undefined) return mode;
-  throw new UsageError(`Expected ${MODES.join(" or ")}`);
+  throw new UsageError(`Expected ${MODES.join(", ")}`);
 }
 
 function parseSeconds(text: string): number {

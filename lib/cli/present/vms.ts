@@ -64,6 +64,7 @@ export async function workOnVms(
       engine.workOnHost({
         ...target,
         watcher,
+        mode: values.mode,
         jobs: jobs ?? USUAL[what].jobs,
         maxFailures: maxFailures ?? USUAL[what].maxFailures,
         work: ({ qmp: path }, observer) => work({ path }, { observer }),

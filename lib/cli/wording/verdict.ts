@@ -60,7 +60,7 @@ export function mainClause(report: Report): string {
 export function pidClause(
   { pid_before: before, pid_after: after, mode, outcome }: Report,
 ): string {
-  if (outcome === "would-update" && mode === "cpr-transfer") {
+  if (outcome === "would-update" && mode !== "cpr-exec") {
     return `another process in place of pid ${before}`;
   }
   if (after === null) return before === null ? "" : `pid was ${before}`;

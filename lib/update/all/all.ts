@@ -20,7 +20,12 @@ import { type ListedVm, listVms, NO_MONITOR } from "../host/list.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { Obstacle } from "../command/obstacles.ts";
-import { type PhaseName, type PhaseObserver, round } from "../phase.ts";
+import {
+  type Mode,
+  type PhaseName,
+  type PhaseObserver,
+  round,
+} from "../phase.ts";
 import {
   addFailure,
   blankReport,
@@ -84,6 +89,7 @@ interface AllRequest {
   readonly jobs: number;
   /** After this many failures no other VM is touched. */
   readonly maxFailures: number;
+  readonly mode?: Mode | undefined;
   readonly work: Work;
   readonly watcher?: AllWatcher | undefined;
 }
@@ -151,7 +157,8 @@ class FleetRun {
     const waiting = this.request.vms.entries();
     const worker = async () => {
       for (const [place, vm] of waiting) {
-        const why = obstacleOf(vm) ?? this.#reasonToStop();
+        const why = obstacleOf(vm, this.request.mode) ??
+          this.#reasonToStop();
         if (why !== undefined) this.leaveOut(vm, why);
         else if (hasMonitor(vm)) await this.#workOn(vm, place);
       }
@@ -220,9 +227,11 @@ class FleetRun {
   }
 }
 
-function obstacleOf(vm: ListedVm): Obstacle | undefined {
+function obstacleOf(vm: ListedVm, mode?: Mode): Obstacle | undefined {
   const { obstacle: text, obstacle_code: code } = vm;
-  if (text !== null && code !== null) return { code, text };
+  // A copy of the RAM can be in a back end of another kind.
+  const isCopied = mode === "live" && code === "memory-backends";
+  if (text !== null && code !== null && !isCopied) return { code, text };
   return hasMonitor(vm) ? undefined : NO_MONITOR;
 }
 

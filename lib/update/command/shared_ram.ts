@@ -4,13 +4,15 @@
  * @module
  */
 
-import { KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
-import type { CommandLine } from "./command_line.ts";
-import { shellWords } from "./draft.ts";
+import { keysOf, KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
+import { CommandLine } from "./command_line.ts";
+import { type CommandDraft, shellWords } from "./draft.ts";
 
 const BACKEND = "memory-backend-";
 /** Back ends whose RAM is shared unless share=off is given. */
 const SHARED_BY_DEFAULT = ["memfd", "shm", "epc"];
+/** A back end whose RAM is anonymous memory. */
+const PRIVATE = `${BACKEND}ram`;
 /** The id of a back end that is to be added. */
 const NEW_ID = "ram0";
 /** QEMU's default, in MiB. */
@@ -66,6 +68,47 @@ export function sharingWords(line: CommandLine): string {
     ...["-machine", String(machine)],
     ...objects.flatMap((it) => ["-object", String(it)]),
   ]);
+}
+
+const SHARED = "an update in place needs shared RAM";
+
+/**
+ * Has all RAM shared, for a program to which it is copied.
+ *
+ * @param ids of the memory backends of the running program, with the one that
+ * it made itself: QEMU calls the RAM like its back end
+ * @throws {CmdlineError} when the command line cannot be parsed
+ */
+export function shareRam(
+  draft: CommandDraft,
+  program: string,
+  ids: readonly string[],
+): void {
+  const line = CommandLine.parse("QEMU", [program, ...draft.words]);
+  const named = new Set(backendsOf(line).map((it) => it.get("id") ?? ""));
+  for (const argument of draft.of("object")) {
+    const backend = keysOf(argument);
+    const type = backend.get("qom-type") ?? "";
+    if (!type.startsWith(BACKEND) || isShared(backend)) continue;
+    const shared = backend.with("share", "on");
+    draft.setValue(
+      argument,
+      type === PRIVATE ? shared.with("qom-type", `${BACKEND}memfd`) : shared,
+      SHARED,
+    );
+  }
+  const own = ids.find((id) => !named.has(id));
+  const isMade = hasDefaultRam(line) && own !== undefined;
+  if (isMade) {
+    const size = sizeOf(line);
+    draft.append(
+      ["-object", `${BACKEND}memfd,id=${own},size=${size},share=on`],
+      SHARED,
+    );
+  }
+  if (!isMade && sharesAuxiliary(line)) return;
+  const backend = isMade ? `,memory-backend=${own}` : "";
+  draft.append(["-machine", `aux-ram-share=on${backend}`], SHARED);
 }
 
 function backendsOf(line: CommandLine): OptionValue[] {

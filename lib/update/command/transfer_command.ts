@@ -1,7 +1,8 @@
 /**
- * The command line of a program that starts beside the running one, for a
- * cpr-transfer: that of {@linkcode newCommand}, with paths of its own and with
- * the channel for CPR state, on which it waits before it makes any device.
+ * The command line of a program that starts beside the running one: that of
+ * {@linkcode newCommand}, with paths of its own. In a cpr-transfer it has the
+ * channel for CPR state, on which it waits before it makes any device; for a
+ * live migration its RAM is shared.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { RefusedError } from "../error.ts";
 import type { Facts } from "../vm/facts.ts";
 import { CommandDraft } from "./draft.ts";
 import type { NewCommand } from "./new_command.ts";
+import { shareRam } from "./shared_ram.ts";
 import { asideOf, setPathsAside } from "./set_aside.ts";
 
 /** A path at which the new program takes the VM's place. */
@@ -48,12 +50,18 @@ export interface TransferCommand {
  */
 export function transferCommand(
   { argv: [program = "", ...words], ...command }: NewCommand,
-  { facts, cwd }: { readonly facts: Facts; readonly cwd: string },
+  { facts, cwd, ram }: {
+    readonly facts: Facts;
+    readonly cwd: string;
+    /** Ids of the memory backends whose RAM is to be copied. */
+    readonly ram?: readonly string[] | undefined;
+  },
 ): TransferCommand {
   if (facts.program !== "QEMU" || !("path" in facts.address)) {
     throw new RefusedError(
       "transfer-process",
-      "Only a QEMU with a monitor on a unix socket can be moved by cpr-transfer",
+      "Only a QEMU with a monitor on a unix socket can be moved to another " +
+        "process",
       { remedy: "Update it with --mode cpr-exec" },
     );
   }
@@ -69,14 +77,18 @@ export function transferCommand(
     main: `${monitor}.main`,
     moves,
   };
-  const channel = {
-    "channel-type": "cpr",
-    "addr": { transport: "socket", type: "unix", path: handOver.cpr },
-  };
-  draft.append(
-    ["-incoming", JSON.stringify(channel)],
-    "the channel on which the VM's RAM is handed over, while the guest runs",
-  );
+  if (ram === undefined) {
+    const channel = {
+      "channel-type": "cpr",
+      "addr": { transport: "socket", type: "unix", path: handOver.cpr },
+    };
+    draft.append(
+      ["-incoming", JSON.stringify(channel)],
+      "the channel on which the VM's RAM is handed over, while the guest runs",
+    );
+  } else {
+    shareRam(draft, program, ram);
+  }
   return {
     command: {
       ...command,

@@ -9,6 +9,7 @@ import type { HandOver } from "../command/transfer_command.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import { ALLOW_WEAKER, type Seccomp } from "../standby/confinement.ts";
+import type { Mode } from "../phase.ts";
 import type { Facts } from "../vm/facts.ts";
 import type { Inventory } from "../vm/inventory.ts";
 
@@ -17,7 +18,9 @@ export interface PreflightContext extends Choice {
   readonly client: QmpClient;
   readonly facts: Facts;
   readonly command: NewCommand;
-  /** Only for a cpr-transfer. */
+  /** Default: cpr-exec. */
+  readonly mode?: Mode | undefined;
+  /** Only to another process. */
   readonly handOver?: HandOver | undefined;
   /** How what was changed at run time is carried over. */
   readonly carried: Carried;

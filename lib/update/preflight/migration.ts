@@ -7,11 +7,14 @@
 
 import { remedyOf } from "../../errors.ts";
 import { type QmpClient, QmpCommandError } from "../../qmp/mod.ts";
+import { readStatus } from "../../proc/status.ts";
+import type { Mode } from "../phase.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { asArray, asObject, text } from "../vm/reply.ts";
 import { canBeMoved, remedyFor } from "../vm/run_state.ts";
 import {
   type CheckContext,
+  type Finding,
   joined,
   listed,
   ok,
@@ -24,6 +27,7 @@ import {
 } from "./check.ts";
 import type { Inventory, QomChild } from "../vm/inventory.ts";
 import {
+  availableBytes,
   hasRoomToTry,
   memoryRoom as readMemoryRoom,
   START_BYTES,
@@ -130,13 +134,14 @@ export const stateRoom: PreflightCheck = {
  * What blocks a migration depends on its mode. RAM that cannot be preserved
  * blocks cpr-transfer only: cpr-exec loses it silently.
  */
-const MODES = ["cpr-transfer", "cpr-exec"];
+const MODES: readonly Mode[] = ["cpr-transfer", "cpr-exec"];
 
 /** Nothing blocks a migration. The mode is restored at once. */
 export const blockers: PreflightCheck = {
   id: "blockers",
   async run(context) {
-    const { client, inventory } = context;
+    const { client, inventory, mode: wanted } = context;
+    if (wanted === "live") return await normalBlockers(context);
     if (await activeMigration(inventory) !== undefined) {
       return skipped("a migration is under way, and its mode is not ours");
     }
@@ -167,6 +172,16 @@ export const blockers: PreflightCheck = {
   },
 };
 
+/** What blocks a migration in the current mode, which is the normal one. */
+async function normalBlockers({ inventory }: CheckContext): Promise<Finding> {
+  const found = asObject(await inventory.ask("query-migrate"));
+  const reasons = asArray(found["blocked-reasons"]).map(String);
+  return reasons.length === 0 ? ok("nothing blocks a migration") : refuse(
+    `QEMU blocks a migration: ${joined(reasons)}`,
+    UNBLOCK,
+  );
+}
+
 async function blockersIn(client: QmpClient, mode: string): Promise<string[]> {
   try {
     await client.execute("migrate-set-parameters", { mode });
@@ -187,9 +202,11 @@ function blockerRemedy(
 ): string {
   return reasons.every((reason) => OF_RAM.test(reason))
     ? sharingRemedy(context)
-    : "Unplug or end what blocks it, or let the VM keep its program until it " +
-      "is shut down";
+    : UNBLOCK;
 }
+
+const UNBLOCK = "Unplug or end what blocks it, or let the VM keep its " +
+  "program until it is shut down";
 
 const MIB = 1024 ** 2;
 
@@ -238,9 +255,54 @@ export const memoryBackends: PreflightCheck = problemCheck({
   find: lostRam,
 });
 
+/** The new program can have all RAM in shared memory: a copy of it. */
+export const copiedRam: PreflightCheck = problemCheck({
+  id: "memory-backends",
+  ok: "all RAM can be copied to shared memory",
+  remedy: "Shut the guest down, and restart the VM with shared RAM",
+  async *find({ inventory, running }) {
+    const children = await inventory.children("/objects");
+    const enclaves = children.filter(({ type }) => type === ENCLAVE)
+      .map(({ name }) => name);
+    if (enclaves.length > 0) {
+      yield `RAM of SGX enclaves cannot be copied: ${listed(enclaves)}`;
+    }
+    const files = running.values("object").filter((it) =>
+      it.get("qom-type") === "memory-backend-file" &&
+      it.boolean("share") !== true
+    ).map((it) => it.get("id") ?? "");
+    if (files.length > 0) {
+      yield `RAM is a private copy of a file, which a shared one would change: ` +
+        listed(files);
+    }
+    if (running.has("mem-path")) {
+      yield "RAM is a private copy of the file of -mem-path";
+    }
+  },
+});
+
+/** There is room for the RAM twice, until the old program has ended. */
+export const copyRoom: PreflightCheck = {
+  id: "copy-room",
+  async run({ facts }) {
+    const { residentBytes } = await readStatus(facts.pid);
+    const needed = Math.ceil((residentBytes + 2 * START_BYTES) / MIB);
+    const host = availableBytes(await Deno.readTextFile("/proc/meminfo"));
+    const room = readMemoryRoom(facts.pid)?.left ?? Infinity;
+    const left = Math.floor(Math.min(host, room) / MIB);
+    const says = `${needed} MiB are needed until the old program has ended`;
+    return left >= needed ? ok(says) : refuse(
+      `${says}, and ${left} MiB are left on the host or in the VM's control ` +
+        "group",
+      "Free memory, or raise the group's limit for the update",
+    );
+  },
+};
+
 /** Names the VM's own options, changed so that all RAM is shared. */
 function sharingRemedy({ running }: CheckContext): string {
-  return `Restart the VM once with ${sharingWords(running)}`;
+  return `Restart the VM once with ${sharingWords(running)}, or copy its RAM ` +
+    "to shared memory while it runs, with --mode live";
 }
 
 /** RAM that cannot be preserved, each in a phrase. */

@@ -14,6 +14,7 @@ import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../qmp/mod.ts";
 import type { Deadline } from "../deadline.ts";
 import { CommandLine } from "../command/command_line.ts";
+import type { Mode } from "../phase.ts";
 import { RefusedError } from "../error.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { blockGraph } from "./block_graph.ts";
@@ -120,6 +121,18 @@ const CHECKS: readonly PreflightCheck[] = [
   words.blindSpots,
 ];
 
+/** The checks of each way to move a VM. */
+const CHECKS_BY: Readonly<Record<Mode, readonly PreflightCheck[]>> = {
+  "cpr-exec": CHECKS,
+  "cpr-transfer": [...CHECKS, ...HAND_OVER],
+  "live": [
+    ...CHECKS.filter((it) => it !== migration.cprExec).map((it) =>
+      it === migration.memoryBackends ? migration.copiedRam : it
+    ),
+    ...[migration.copyRoom, ...HAND_OVER],
+  ],
+};
+
 /**
  * A check that compares the VM with its command line. With -readconfig, which
  * the check "arguments" refuses, part of the VM comes from a file.
@@ -160,9 +173,7 @@ export async function preflight(
     next: CommandLine.parse(facts.program, command.argv),
     predicted,
   };
-  const all = context.handOver === undefined
-    ? CHECKS
-    : [...CHECKS, ...HAND_OVER];
+  const all = CHECKS_BY[context.mode ?? "cpr-exec"];
   const checks: Check[] = [];
   for (const check of all) {
     const [done, total] = [checks.length, all.length];

@@ -170,7 +170,17 @@ function content(folder: string, name: string): string | undefined {
 }
 
 function freeSwap(meminfo: string): number {
-  return Number(/^SwapFree:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? 0) * 1024;
+  return bytesIn(meminfo, "SwapFree");
+}
+
+/** Bytes that programs can use without others being swapped out. */
+export function availableBytes(meminfo: string): number {
+  return bytesIn(meminfo, "MemAvailable");
+}
+
+function bytesIn(meminfo: string, name: string): number {
+  const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(meminfo);
+  return Number(line?.[1] ?? 0) * 1024;
 }
 
 function above(path: string): string {

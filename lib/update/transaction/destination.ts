@@ -129,15 +129,38 @@ export class Destination implements AsyncDisposable {
    * @throws {UpdateProblem} when the program refuses it
    */
   async load(uri: string): Promise<void> {
-    using watch = this.client.watch(["MIGRATION"]);
-    if (!this.#hasEvents) await enableEvents(this.client);
-    this.#hasEvents = true;
-    await this.client.execute("migrate-incoming", {
-      uri,
-      "exit-on-error": false,
-    });
+    await (await this.startLoad(uri, STEP_TIMEOUT_MS)).loaded;
+  }
+
+  /**
+   * Starts to load the state: the program listens at `uri` when this returns.
+   *
+   * @param timeoutMs until all of it is loaded
+   * @returns a promise that fails when the program refuses the state
+   */
+  async startLoad(
+    uri: string,
+    timeoutMs: number,
+  ): Promise<{ readonly loaded: Promise<void> }> {
+    const watch = this.client.watch(["MIGRATION"]);
+    try {
+      if (!this.#hasEvents) await enableEvents(this.client);
+      this.#hasEvents = true;
+      await this.client.execute("migrate-incoming", {
+        uri,
+        "exit-on-error": false,
+      });
+    } catch (error) {
+      watch[Symbol.dispose]();
+      throw error;
+    }
+    return { loaded: this.#requireLoaded(watch, timeoutMs) };
+  }
+
+  async #requireLoaded(events: EventWatch, timeoutMs: number): Promise<void> {
+    using watch = events;
     const status = await nextStatus(watch, ["completed", "failed"], {
-      timeoutMs: STEP_TIMEOUT_MS,
+      timeoutMs,
     });
     if (status === "completed") return;
     throw new UpdateProblem(

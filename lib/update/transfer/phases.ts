@@ -30,7 +30,8 @@ import {
   QmpCommandError,
   type QmpEvent,
 } from "../../qmp/mod.ts";
-import { queryStatus } from "../../qmp/queries.ts";
+import { queryStatus, type StatusInfo } from "../../qmp/queries.ts";
+import type { ProcessHandle } from "../../../ffi/process.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
 import {
@@ -88,24 +89,42 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
  * The new program is complete when this returns.
  */
 export async function migrateTransfer(context: UpdateContext): Promise<void> {
-  const { client, deadline, facts, plan, system } = context;
+  const { deadline, facts, system } = context;
+  const transfer = transferOf(context);
+  const process = await startNew(context, MigrationSettings.forTransfer());
+  const user = facts.identity.credentials;
+  await system.appears(transfer.handOver.cpr, process, user, deadline.left());
+  await startMigration(context, transfer);
+  await prepareNew(context);
+}
+
+/** Starts the new program. From here on a failure has to end it. */
+export async function startNew(
+  context: UpdateContext,
+  settings: MigrationSettings,
+): Promise<ProcessHandle> {
+  const { client, facts, system } = context;
   const transfer = transferOf(context);
   requireStillMovable((await queryStatus(client)).status);
-  const { cpr, monitor } = transfer.handOver;
-  const user = facts.identity.credentials;
   // Left by an earlier attempt.
+  const user = facts.identity.credentials;
   const [kept] = system.remove(pathsOf(transfer.handOver), user);
   if (kept !== undefined) throw new UpdateProblem("path-taken", kept);
   context.clock.ignoreObserverErrors();
   context.touched = true;
-  await MigrationSettings.forTransfer().set(client);
+  await settings.set(client);
   const process = transfer.process = context.use(await transfer.standby.go());
-  const { pid } = process;
-  await system.appears(cpr, process, user, deadline.left());
-  context.use(await system.lock(pid));
-  await startMigration(context, transfer);
+  context.use(await system.lock(process.pid));
+  return process;
+}
+
+/** Makes the new program complete, and compares it with the VM as it runs. */
+export async function prepareNew(context: UpdateContext): Promise<Destination> {
+  const { client, deadline, facts, plan, system } = context;
+  const transfer = transferOf(context);
+  const pid = transfer.process?.pid ?? 0;
   const destination = context.destination = await system.destination(
-    { ...facts, pid, address: { path: monitor } },
+    { ...facts, pid, address: { path: transfer.handOver.monitor } },
     "new",
     deadline.left(),
     () => deadline.left(),
@@ -124,36 +143,62 @@ export async function migrateTransfer(context: UpdateContext): Promise<void> {
   transfer.fingerprint = await Fingerprint.take(destination.client, "loaded");
   // Once more after the stop: now it costs no downtime if it differs.
   plan.fingerprint.requireUnchanged(await Fingerprint.take(client, "stopped"));
+  return destination;
 }
 
 /** Stops the guest; the source saves its devices, the destination loads them. */
 export async function switchoverTransfer(
   context: UpdateContext,
 ): Promise<void> {
-  const { client, deadline, system } = context;
+  const { client, deadline } = context;
   const transfer = transferOf(context);
   const destination = destinationOf(context);
   const watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
   transfer.watch = context.use(watch);
   const before = await queryStatus(client);
-  const { status: runState, running: isRunning } = before;
-  // A rollback, or recover, has to know what a client did meanwhile.
-  if (runState !== context.facts.runState) {
-    context.facts = { ...context.facts, runState, running: isRunning };
-    await transfer.writeJournal(context.facts);
-  }
-  const { pid, threads } = context.facts;
-  context.urgency = context.use(
-    both(
-      system.urgency(pid, vcpuThreads(threads)),
-      system.urgency(transfer.process?.pid ?? 0),
-    ),
-  );
+  await noteRunState(context, before);
+  hurry(context);
   const loading = destination.load(`unix:${transfer.handOver.main}`);
-  const [loaded, saved] = await Promise.allSettled([
+  await settle(context, before, [
     loading,
     saveDevices(context, watch, deadline.left(STEP_TIMEOUT_MS)),
   ]);
+}
+
+/** A rollback, or recover, has to know what a client did meanwhile. */
+export async function noteRunState(
+  context: UpdateContext,
+  { status: runState, running }: StatusInfo,
+): Promise<void> {
+  if (runState === context.facts.runState) return;
+  context.facts = { ...context.facts, runState, running };
+  await transferOf(context).writeJournal(context.facts);
+}
+
+/** Gives both programs the CPU, since the guest waits for them. */
+export function hurry(context: UpdateContext): void {
+  const { facts: { pid, threads }, system } = context;
+  context.urgency = context.use(
+    both(
+      system.urgency(pid, vcpuThreads(threads)),
+      system.urgency(transferOf(context).process?.pid ?? 0),
+    ),
+  );
+}
+
+/**
+ * Waits until the source has saved the devices, and the destination loaded them.
+ *
+ * @param before the run state in which the source was stopped
+ */
+export async function settle(
+  context: UpdateContext,
+  before: StatusInfo,
+  [loading, saving]: readonly [Promise<void>, Promise<void>],
+): Promise<void> {
+  const transfer = transferOf(context);
+  const destination = destinationOf(context);
+  const [loaded, saved] = await Promise.allSettled([loading, saving]);
   const live = before.running || before.status === "suspended";
   if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
   // The destination knows best why it did not load.
@@ -196,7 +241,7 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
   // All that the source has said is in the socket; another client may have
   // resumed it before the fence.
   await client.drain();
-  if (seen(transfer, "RESUME") !== undefined) {
+  if (resumed(transfer) !== undefined) {
     throw new UpdateProblem(
       "resumed-on-source",
       "Another client resumed the guest on the old program",
@@ -281,7 +326,7 @@ function both(one: UrgencyPort, other: UrgencyPort): UrgencyPort {
   };
 }
 
-async function saveDevices(
+export async function saveDevices(
   { client }: UpdateContext,
   watch: EventWatch,
   timeoutMs: number,
@@ -296,15 +341,22 @@ async function saveDevices(
   );
 }
 
-/** The first event of this name since the switchover began. */
+/** The last event of this name. */
 export function seen(
   { watch }: Transfer,
   wanted: string,
 ): QmpEvent | undefined {
-  return watch?.seen.find(({ name }) => name === wanted);
+  return watch?.seen.findLast(({ name }) => name === wanted);
 }
 
-function transferOf({ transfer }: UpdateContext): Transfer {
+/** Whether the source was resumed after it was stopped for the last time. */
+export function resumed({ watch }: Transfer): QmpEvent | undefined {
+  const events = watch?.seen ?? [];
+  const stop = events.findLastIndex(({ name }) => name === "STOP");
+  return events.slice(stop + 1).find(({ name }) => name === "RESUME");
+}
+
+export function transferOf({ transfer }: UpdateContext): Transfer {
   if (transfer === undefined) throw new Error("There is no transfer");
   return transfer;
 }

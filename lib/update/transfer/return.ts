@@ -33,7 +33,7 @@ import { pathsOf } from "../command/transfer_command.ts";
 import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { goOn } from "./go_on.ts";
-import { seen } from "./phases.ts";
+import { resumed, seen } from "./phases.ts";
 
 const AGAIN = "Fix the cause, then run the same command again";
 const LOOK = "Look at the VM before anything else";
@@ -142,7 +142,7 @@ async function resumeSource(
   context.stop ??= seen(transfer, "STOP");
   if (context.stop !== undefined && isLive) {
     // The source may have resumed the guest by itself.
-    context.resume = seen(transfer, "RESUME") ??
+    context.resume = resumed(transfer) ??
       await resumptions.next("RESUME", { timeoutMs: limit.left() });
   }
   const settling = new Deadline(SETTLE_TIMEOUT_MS);

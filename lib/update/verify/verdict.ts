@@ -69,7 +69,7 @@ const RULES: readonly Rule[] = [
   {
     kind: /^Machine$/,
     field:
-      /^(dump-guest-core|mem-merge|suppress-vmdesc|dumpdtb|x-change-vmfd-on-reset)$/,
+      /^(dump-guest-core|mem-merge|suppress-vmdesc|dumpdtb|x-change-vmfd-on-reset|memory-backend)$/,
     verdict: "host-side",
     why: "about the memory of the process, dumps and saved states",
   },
@@ -78,6 +78,21 @@ const RULES: readonly Rule[] = [
     field: /^(prealloc|reserve|merge|dump|policy|host-nodes.*)$/,
     verdict: "host-side",
     why: "about how the host provides the memory, which is there already",
+  },
+  {
+    kind: /^(Machine|Memory backend)$/,
+    field: /^(aux-ram-)?share$/,
+    holds: ({ after }) => after === "true",
+    verdict: "host-side",
+    why: "shared memory can be preserved, private memory cannot",
+  },
+  {
+    kind: /^Object$/,
+    field: /^type$/,
+    holds: ({ before = "", after = "" }) =>
+      [before, after].every((it) => it.includes("<memory-backend-")),
+    verdict: "host-side",
+    why: "about where the host keeps the memory",
   },
   {
     kind: /^Network back end$/,

@@ -96,6 +96,9 @@ export function canBeLoaded(state: string): boolean {
 /** The source after a migration; also after a failed exec of a paused VM. */
 export const AFTER_MIGRATION = "postmigrate";
 
+/** Of a source whose guest the migration has stopped. */
+export const FINISHING: readonly string[] = ["finish-migrate", AFTER_MIGRATION];
+
 /** Completes "the VM", for one that is in the run state of before. */
 export function runPhrase(
   { running, runState }: Pick<VmRecord, "running" | "runState">,

@@ -18,7 +18,11 @@ import { peripherals } from "./peripherals.ts";
 import { readTerminals, restoreTerminals, type Terminal } from "./terminals.ts";
 
 /** What an update changes on the source. */
-const PARAMETERS: readonly string[] = ["mode", "cpr-exec-command"];
+const PARAMETERS: readonly string[] = [
+  ...["mode", "cpr-exec-command", "max-bandwidth"],
+];
+/** Bytes per second, more than any memory has. */
+const UNLIMITED = 2 ** 40;
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 
 /** Migration settings as the monitor takes them. Plain data. */
@@ -63,6 +67,23 @@ export class MigrationSettings {
         capability,
         state: capability === "events",
       })),
+    });
+  }
+
+  /**
+   * The settings for a live migration on this host: as fast as it can, since
+   * memory that the guest writes meanwhile is copied again.
+   */
+  static forLive({ record }: MigrationSettings): MigrationSettings {
+    const { parameters, capabilities } = MigrationSettings.forTransfer().record;
+    const hasModes = record.parameters["mode"] !== undefined;
+    return new MigrationSettings({
+      live: { writeThresholds: [], balloons: [] },
+      parameters: {
+        ...hasModes ? { ...parameters, "mode": "normal" } : {},
+        "max-bandwidth": UNLIMITED,
+      },
+      capabilities,
     });
   }
 

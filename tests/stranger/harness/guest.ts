@@ -8,7 +8,7 @@ const TIMEOUT_MS = 60_000;
 
 /** What a guest has that no update may change. */
 interface Seen {
-  readonly inode: number;
+  readonly inode: number | null;
   readonly boots: number;
 }
 

@@ -107,6 +107,23 @@ Deno.test("jobs run in parallel, and one guest at a time is stopped", async () =
   }
 });
 
+Deno.test("RAM that is not shared is in the way unless it is copied", async () => {
+  const [vm, other] = vms(2);
+  if (vm === undefined || other === undefined) throw new Error("No VM");
+  const text = "its RAM is not shared";
+  const listed = [
+    { ...vm, obstacle: text, obstacle_code: "memory-backends" },
+    { ...other, obstacle: "its sandbox", obstacle_code: "sandbox" },
+  ];
+  for (const [mode, worked] of [["live", 1], ["cpr-transfer", 0]] as const) {
+    const { results, left_out } = await workOnAll({
+      ...{ vms: listed, jobs: 1, maxFailures: 1, mode },
+      work: new Fake().work,
+    });
+    assertEquals([results.length, left_out.length], [worked, 2 - worked]);
+  }
+});
+
 Deno.test("after too many failures no other VM is touched", async () => {
   for (const outcome of ["rolled-back", "needs-person"] as const) {
     for (const [maxFailures, failing] of [[1, [2]], [2, [2, 4]]] as const) {

@@ -65,6 +65,16 @@ const CASES: readonly [
   ["Memory backend", { size: 1 }, { size: 2 }, "seen-by-guest"],
   ["Memory backend", { share: true }, { share: false }, "seen-by-guest"],
   ["Memory backend", { prealloc: true }, { prealloc: false }, "host-side"],
+  ["Memory backend", { share: false }, { share: true }, "host-side"],
+  [
+    "Object",
+    { type: "child<memory-backend-ram>" },
+    { type: "child<memory-backend-memfd>" },
+    "host-side",
+  ],
+  ["Object", { type: "child<memory-backend-ram>" }, {
+    type: "child<secret>",
+  }, "seen-by-guest"],
   ["Memory device", undefined, { type: "dimm" }, "seen-by-guest"],
   ["Network back end", { type: "tap" }, { type: "user" }, "seen-by-guest"],
   ["Network back end", { ifname: "a" }, { ifname: "b" }, "host-side"],

@@ -1,0 +1,114 @@
+/**
+ * The phases in which an update by live migration differs from a cpr-transfer:
+ * the VM's RAM is copied to the new program while the guest runs. So it can be
+ * anonymous memory, and comes to lie in shared memory.
+ *
+ * @module
+ */
+
+import { within } from "../../qmp/deadline.ts";
+import { queryStatus } from "../../qmp/queries.ts";
+import { QmpTimeoutError } from "../../qmp/mod.ts";
+import type { UpdateContext } from "../context.ts";
+import { STEP_TIMEOUT_MS } from "../deadline.ts";
+import { UpdateProblem } from "../error.ts";
+import { failureOf, statusOf } from "../vm/events.ts";
+import { FINISHING, requireStillMovable } from "../vm/run_state.ts";
+import { MigrationSettings } from "../vm/settings.ts";
+import {
+  hurry,
+  noteRunState,
+  prepareNew,
+  saveDevices,
+  settle,
+  startNew,
+  transferOf,
+} from "./phases.ts";
+
+/** Starts the new program, and copies the RAM until the guest is stopped. */
+export async function migrateLive(context: UpdateContext): Promise<void> {
+  const { client, deadline } = context;
+  const transfer = transferOf(context);
+  await startNew(context, MigrationSettings.forLive(transfer.settings));
+  const destination = await prepareNew(context);
+  transfer.watch = context.use(client.watch(["MIGRATION", "STOP", "RESUME"]));
+  const before = await queryStatus(client);
+  const uri = `unix:${transfer.handOver.main}`;
+  const { loaded } = await destination.startLoad(uri, deadline.left());
+  loaded.catch(() => undefined); // awaited in `switchover`, if it comes to that
+  transfer.copied = { before, loaded, isSaved: false };
+  await client.execute("migrate", { uri });
+  while (await isCopying(context));
+}
+
+/** Waits for the next event; whether the source goes on copying after it. */
+async function isCopying(context: UpdateContext): Promise<boolean> {
+  const { client, deadline, timeoutMs } = context;
+  const { copied, watch } = transferOf(context);
+  if (copied === undefined || watch === undefined) return false;
+  const event = await watch.next(
+    (it) => ["completed", "failed", undefined].includes(statusOf(it)),
+    { timeoutMs: deadline.left() },
+  ).catch((error) => {
+    throw error instanceof QmpTimeoutError ? tooSlow(timeoutMs, error) : error;
+  });
+  const status = statusOf(event);
+  if (status === "failed") {
+    const failed = new UpdateProblem(
+      "migration-failed",
+      `The migration failed: ${await failureOf(client)}`,
+    );
+    // The destination knows best why.
+    await within(copied.loaded, { timeoutMs: STEP_TIMEOUT_MS }, () => failed);
+    throw failed;
+  }
+  // The guest was stopped before.
+  if (status === "completed") copied.isSaved = true;
+  if (copied.isSaved) return false;
+  // Another client, or the guest, may stop it as well.
+  const now = await queryStatus(client);
+  if (FINISHING.includes(now.status)) return false;
+  requireStillMovable(now.status);
+  copied.before = now;
+  return true;
+}
+
+function tooSlow(timeoutMs: number, cause: unknown): UpdateProblem {
+  return new UpdateProblem(
+    "not-copied",
+    `The VM's memory was not copied within ${timeoutMs} ms`,
+    {
+      remedy:
+        "Give a longer --timeout; a guest that writes its memory faster " +
+        "than it is copied has to write less for a while",
+      cause,
+    },
+  );
+}
+
+/** The source saves its devices, and the destination loads them. */
+export async function switchoverLive(context: UpdateContext): Promise<void> {
+  const { deadline } = context;
+  const { copied, watch } = transferOf(context);
+  if (copied === undefined || watch === undefined) {
+    throw new Error("Nothing was copied");
+  }
+  const { before, isSaved, loaded } = copied;
+  hurry(context);
+  const timeoutMs = deadline.left(STEP_TIMEOUT_MS);
+  const loading = within(
+    loaded,
+    { timeoutMs },
+    () =>
+      new UpdateProblem(
+        "load-failed",
+        `The new program did not load the state within ${timeoutMs} ms`,
+      ),
+  );
+  loading.catch(() => undefined); // awaited below
+  await noteRunState(context, before);
+  await settle(context, before, [
+    loading,
+    isSaved ? Promise.resolve() : saveDevices(context, watch, timeoutMs),
+  ]);
+}

@@ -1,0 +1,180 @@
+/** Live: a VM whose RAM no update preserves gets a process with shared RAM. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import type { PhaseName } from "../../lib/update/phase.ts";
+import { LINUX } from "../../lib/update/linux.ts";
+import type { System } from "../../lib/update/system.ts";
+import { update } from "../../lib/update/update.ts";
+import { recover } from "../../lib/update/recover/recover.ts";
+import type { Report } from "../../lib/update/report/report.ts";
+import { Base } from "../../testing/program/base.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  accelerators,
+  commandOfAnother,
+  type Machine,
+  MACHINES,
+  PLAIN,
+  SECOND_MONITOR,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
+import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
+import { membersOf } from "../../testing/update/members.ts";
+import { validateReport } from "../../testing/update/report.ts";
+
+const builds = await qemuBuilds();
+const TIMEOUT_MS = 30_000;
+const all = await accelerators(builds.old);
+const [FIRST = "tcg"] = all;
+const AT: readonly PhaseName[] = ["migrate", "switchover", "verify", "commit"];
+const ANONYMOUS: Machine = { ...PLAIN, anonymous: true };
+
+function orderOf(vm: VirtualMachine, binary = builds.new.binary) {
+  const mode = "live" as const;
+  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS, mode };
+}
+
+async function updated(...options: string[]): Promise<Report> {
+  const words = ["update", "--json", ...options];
+  const { code, stdout, stderr } = await runCprctl(words);
+  assertEquals(code, 0, `${stdout}${stderr}`);
+  return validateReport(JSON.parse(stdout));
+}
+
+async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
+  assertEquals(membersOf(vm.folder).map(({ pid }) => pid), [vm.pid]);
+  assertEquals(await runDirectories(before), []);
+  const left = [...Deno.readDirSync(vm.folder)].map(({ name }) => name)
+    .filter((name) => /\.(cprctl|cpr|main)$/.test(name));
+  assertEquals(left, []);
+}
+
+for (const [at, machine] of MACHINES.entries()) {
+  const accelerator = all[at % all.length] ?? FIRST;
+  Deno.test(`RAM is copied, then kept: ${machine.name} (${accelerator})`, async () => {
+    await using vm = await VirtualMachine.boot(
+      builds.old,
+      { ...machine, anonymous: true },
+      accelerator,
+    );
+    if (machine.paused) await vm.command("stop");
+    const { pid } = vm;
+    const witness = await Witness.of(vm);
+    const target = ["--qmp", vm.files.qmp, "--binary", builds.new.binary];
+    const report = await updated("--mode", "live", ...target);
+    assertEquals([report.outcome, report.mode], ["updated", "live"]);
+    assertEquals(report.warnings, []);
+    assertEquals(report.downtime_ms === null, machine.paused === true);
+    vm.follow(report.pid_after ?? 0);
+    assertEquals([vm.pid === pid, vm.executable()], [
+      false,
+      builds.new.binary,
+    ]);
+    await assertAlone(vm, pid);
+    await assertOn(vm, witness);
+
+    // From now on its RAM is preserved.
+    const next = await Witness.of(vm);
+    const back = ["--qmp", vm.files.qmp, "--binary", builds.old.binary];
+    const inPlace = await updated(...back);
+    assertEquals(inPlace.mode, "cpr-exec");
+    assertEquals(vm.executable(), builds.old.binary);
+    await assertOn(vm, next);
+  });
+}
+
+async function assertOn(vm: VirtualMachine, witness: Witness): Promise<void> {
+  if (vm.machine.paused) return await witness.assertStandsStill();
+  assertEquals(await vm.runState(), "running");
+  await witness.assertLivesOn();
+}
+
+for (const at of AT) {
+  Deno.test(`${at}: the new program is killed: the old one goes on`, async () => {
+    await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
+    await using fixture = new Fixture(vm, builds);
+    const witness = await Witness.of(vm);
+    const order = orderOf(vm, fixture.binary);
+    const { report, said } = await updateHere(order, (phase) => {
+      if (phase !== at) return Promise.resolve();
+      const others = membersOf(vm.folder).filter(({ pid }) => pid !== vm.pid);
+      if (others.length === 0) Deno.removeSync(fixture.binary);
+      for (const { pid } of others) Deno.kill(pid, "SIGKILL");
+      return Promise.resolve();
+    });
+    assertEquals(report?.outcome, "rolled-back", said);
+    assertMatch(said, /process \d+ ended|monitor|does not start/);
+    assertEquals(report?.pid_after, vm.pid);
+    await assertAlone(vm, vm.pid);
+    await assertOn(vm, witness);
+  });
+
+  Deno.test(`${at}: cprctl is killed: recover completes it`, async () => {
+    await using _base = await Base.make();
+    await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
+    const witness = await Witness.of(vm);
+    await using cprctl = Cprctl.start(orderOf(vm));
+    await cprctl.run((phase) => {
+      if (phase === at) cprctl.kill("SIGKILL");
+      return Promise.resolve();
+    });
+    const before = vm.pid;
+    const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+    assertEquals(recovery?.outcome, "recovered", recovery?.message);
+    vm.follow(recovery?.pid ?? 0);
+    await assertAlone(vm, before);
+    await assertOn(vm, witness);
+  });
+}
+
+/** LINUX, with something that is done just before the RAM is copied. */
+function before(act: () => Promise<void>): System {
+  return {
+    ...LINUX,
+    destination: async (...args) => {
+      const destination = await LINUX.destination(...args);
+      const startLoad = destination.startLoad.bind(destination);
+      destination.startLoad = async (...args) => {
+        const loading = await startLoad(...args);
+        await act();
+        return loading;
+      };
+      return destination;
+    },
+  };
+}
+
+Deno.test("a guest that another client pauses meanwhile stays paused", async () => {
+  const machine = { ...ANONYMOUS, extra: SECOND_MONITOR };
+  await using vm = await VirtualMachine.boot(builds.old, machine, FIRST);
+  const { qmp, ...order } = orderOf(vm);
+  const report = await update(
+    { ...order, address: { path: qmp }, self: SELF },
+    before(async () => void await commandOfAnother(vm, "stop")),
+  );
+  assertEquals(report.outcome, "updated", report.error?.message);
+  vm.follow(report.pid_after ?? 0);
+  assertEquals(await vm.runState(), "paused");
+});
+
+Deno.test("a copy that does not end is given up, and the guest runs on", async () => {
+  await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
+  const witness = await Witness.of(vm);
+  const { qmp, ...order } = orderOf(vm);
+  const report = await update(
+    { ...order, timeoutMs: 10_000, address: { path: qmp }, self: SELF },
+    before(() => {
+      const [other] = membersOf(vm.folder).filter(({ pid }) => pid !== vm.pid);
+      Deno.kill(other?.pid ?? 0, "SIGSTOP");
+      return Promise.resolve();
+    }),
+  );
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  assertMatch(report.error?.message ?? "", /memory was not copied within/);
+  assertEquals(report.downtime_ms, null);
+  await assertAlone(vm, vm.pid);
+  await assertOn(vm, witness);
+});
