@@ -165,7 +165,7 @@ export async function describeVm(
     const executable = await readExecutable(pid);
     const { path } = executable;
     const successor = await successorOf(pid, process.argv, executable);
-    const state = successor !== path
+    const state = successor.isOther
       ? "replaced"
       : executable.replaced
       ? await stateOf(pid, path)

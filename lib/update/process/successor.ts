@@ -15,34 +15,41 @@ export function isNamedQemu(path = ""): boolean {
   return QEMU.test(path.slice(path.lastIndexOf("/") + 1));
 }
 
+/** The program that a VM would be started with now. */
+export interface Successor {
+  /** Its path, as the VM sees it. */
+  readonly path: string;
+  /** Whether a link leads to another file than the one that runs. */
+  readonly isOther: boolean;
+}
+
 /**
- * The path of the program that the VM would be started with now. It is the path
- * of the running program, unless QEMU was started through a link, as with
- * versioned installations, and the link leads to another QEMU now. If the first
- * word differs from the program for any other reason, a wrapper was used.
- *
- * @returns a path as the VM sees it
+ * The program that the VM would be started with now: the path of the running
+ * one or, if QEMU was started through a link, as with versioned installations,
+ * that link, so that it can lead to another QEMU later. QEMU also has other
+ * defaults by the name `kvm`. If the first word differs from the program for
+ * any other reason, a wrapper was used.
  */
 export async function successorOf(
   pid: number,
   [word = ""]: readonly string[],
   { path, ...running }: Pick<Executable, "path" | "dev" | "ino">,
-): Promise<string> {
+): Promise<Successor> {
+  const itself = { path, isOther: false };
   const first = await startedAs(pid, word);
   if (first === undefined || first === path || !isNamedQemu(path)) {
-    return path;
+    return itself;
   }
   const present = await findFile(`/proc/${pid}/root${first}`);
-  if (present === undefined || isSameIdentity(present.identity, running)) {
-    return path;
-  }
   // Links are resolved in our root here, so it must have the VM's files.
   const ours = await findFile(first);
   if (
-    ours === undefined || !isSameIdentity(ours.identity, present.identity)
-  ) return path;
+    present === undefined || ours === undefined ||
+    !isSameIdentity(ours.identity, present.identity)
+  ) return itself;
   const target = await ifThere(Deno.realPath(first));
-  return target !== first && isNamedQemu(target) ? first : path;
+  if (target === first || !isNamedQemu(target)) return itself;
+  return { path: first, isOther: !isSameIdentity(present.identity, running) };
 }
 
 /**

@@ -122,7 +122,7 @@ export async function gatherFacts(client: QmpClient): Promise<Facts> {
   return {
     address: absolute(client.address),
     ...{ identity, pid, startTime, image, executable, argv },
-    successor: await successorOf(pid, argv, executable),
+    successor: (await successorOf(pid, argv, executable)).path,
     owner: { uid, gid },
     program: client.version.package.startsWith("cprctl") ? "cprctl" : "QEMU",
     version: client.version,

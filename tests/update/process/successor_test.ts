@@ -1,12 +1,21 @@
 import { assertEquals } from "@std/assert";
 import { readExecutable } from "../../../lib/proc/executable.ts";
-import { successorOf } from "../../../lib/update/process/successor.ts";
+import {
+  type Successor,
+  successorOf,
+} from "../../../lib/update/process/successor.ts";
 import { until } from "../../../testing/program/until.ts";
 
 const NAME = "qemu-system-x86_64";
 
-/** Starts a program by a link in a folder, which then leads to another one. */
-async function moved(word: (folder: string) => string): Promise<string> {
+/**
+ * Starts a program by a link in a folder, which then leads to another one.
+ *
+ * @returns what it would be started with before and after that
+ */
+async function moved(
+  word: (folder: string) => string,
+): Promise<[Successor, Successor]> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
   try {
     for (const version of ["old", "new"]) {
@@ -27,22 +36,36 @@ async function moved(word: (folder: string) => string): Promise<string> {
       async () => (await readExecutable(child.pid)).path === old,
     );
     const executable = await readExecutable(child.pid);
-    assertEquals(await successorOf(child.pid, argv, executable), old);
+    const look = async () => {
+      const found = await successorOf(child.pid, argv, executable);
+      return { ...found, path: found.path.replace(folder, "FOLDER") };
+    };
+    const before = await look();
     await Deno.rename(`${folder}/next`, `${folder}/qemu`);
-    const successor = await successorOf(child.pid, argv, executable);
+    const after = await look();
     child.kill("SIGKILL");
-    return successor.replace(folder, "FOLDER");
+    return [before, after];
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-Deno.test("a link leads to the successor, absolute or not", async () => {
-  assertEquals(await moved((folder) => `${folder}/qemu`), "FOLDER/qemu");
-  assertEquals(await moved(() => "./qemu"), "FOLDER/qemu");
-  assertEquals(await moved(() => "new//../qemu"), "FOLDER/new/../qemu");
+Deno.test("a link stays the way to the program, absolute or not", async () => {
+  for (
+    const [word, path] of [
+      [(folder: string) => `${folder}/qemu`, "FOLDER/qemu"],
+      [() => "./qemu", "FOLDER/qemu"],
+      [() => "new//../qemu", "FOLDER/new/../qemu"],
+    ] as const
+  ) {
+    assertEquals(await moved(word), [
+      { path, isOther: false },
+      { path, isOther: true },
+    ]);
+  }
 });
 
 Deno.test("what a name in PATH leads to now is not guessed", async () => {
-  assertEquals(await moved(() => "qemu"), `FOLDER/old/${NAME}`);
+  const itself = { path: `FOLDER/old/${NAME}`, isOther: false };
+  assertEquals(await moved(() => "qemu"), [itself, itself]);
 });
