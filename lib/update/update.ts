@@ -199,7 +199,7 @@ function reportOf(
   if (report === undefined) throw error;
   // A new program that has answered its monitor has told its version itself.
   if (report.to?.version === null) {
-    report.to.version = versionTold(report.checks);
+    report.to = { ...report.to, ...versionTold(report.checks) };
   }
   if (error !== undefined) addFailure(report, error);
   else if (report.outcome !== "up-to-date") report.outcome = success;

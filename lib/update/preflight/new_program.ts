@@ -5,7 +5,7 @@
  * @module
  */
 
-import { knowsCprExec } from "../vm/facts.ts";
+import { knowsCprExec, type Program } from "../vm/facts.ts";
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
 import {
@@ -141,7 +141,7 @@ export const NO_CONFINEMENT = skipped(
 );
 
 const VERSION = ["-version"];
-const VERSION_OF = /^QEMU emulator version ([\d.]+)/;
+const VERSION_OF = /^QEMU emulator version ([\d.]+)(?: \((.+)\))?/;
 const QEMU = /^QEMU emulator version (\d+)\.(\d+)/;
 
 const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
@@ -154,12 +154,14 @@ export const newProgram: PreflightCheck = {
       await judge(context, VERSION, (it) => judgeVersion(context.binary, it)),
 };
 
-/** The version that the new program told; null if it was not asked. */
-export function versionTold(checks: readonly Check[]): string | null {
+/** The version and package that the new program told; null if not asked. */
+export function versionTold(
+  checks: readonly Check[],
+): Pick<Program, "version" | "package"> {
   const told = checks.find(({ id }) => id === newProgram.id);
-  return told?.verdict === "ok"
-    ? VERSION_OF.exec(told.detail)?.[1] ?? null
-    : null;
+  const [, version = null, packaged = null] =
+    told?.verdict === "ok" && VERSION_OF.exec(told.detail) || [];
+  return { version, package: packaged };
 }
 
 function judgeVersion(binary: string, printed: string): Finding {

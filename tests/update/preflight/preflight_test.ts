@@ -128,8 +128,16 @@ Deno.test("the version of the new program is what it told", () => {
   const told = (verdict: "ok" | "refuse", detail: string) =>
     versionTold([{ id: "new-program", verdict, detail, remedy: null }]);
   const line = "QEMU emulator version 11.1.3 (Debian 1:11.1.3+ds-1)";
-  assertEquals(told("ok", line), "11.1.3");
-  assertEquals(told("refuse", line), null);
-  assertEquals(told("ok", "something else"), null);
-  assertEquals(versionTold([]), null);
+  const nothing = { version: null, package: null };
+  assertEquals(told("ok", line), {
+    version: "11.1.3",
+    package: "Debian 1:11.1.3+ds-1",
+  });
+  assertEquals(told("ok", "QEMU emulator version 11.1.3"), {
+    version: "11.1.3",
+    package: null,
+  });
+  assertEquals(told("refuse", line), nothing);
+  assertEquals(told("ok", "something else"), nothing);
+  assertEquals(versionTold([]), nothing);
 });
