@@ -6,11 +6,14 @@
 
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
-import { POLLIN, pollNow } from "./poll.ts";
+import { POLLHUP, POLLIN, pollNow } from "./poll.ts";
 import { socketOption } from "./socket.ts";
 
 const SO_ACCEPTCONN = 30;
+const SO_DOMAIN = 39;
 const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_CLOEXEC = 0o2000000;
 /** `struct sockaddr_un`: the family, then a path of 108 bytes at most. */
 const ADDRESS_SIZE = 110;
@@ -56,4 +59,13 @@ export function endWaiting({ number }: Fd, limit: number): void {
  */
 export function shutDown(socket: Fd): void {
   libc().shutdown(socket.number, SHUT_RDWR);
+}
+
+/** Whether it is a TCP connection that is shut down in both directions. */
+export function isShutDown({ number }: Fd): boolean {
+  const domain = new Int32Array(1);
+  const asked = socketOption(number, SO_DOMAIN, domain);
+  if (asked < 0 || ![AF_INET, AF_INET6].includes(domain[0] ?? 0)) return false;
+  const [events = 0] = pollNow([{ fd: number, events: 0 }]);
+  return (events & POLLHUP) !== 0;
 }

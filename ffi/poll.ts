@@ -9,6 +9,7 @@ import { call, callRetrying, libc } from "./libc.ts";
 
 export const POLLIN = 0x001;
 export const POLLOUT = 0x004;
+export const POLLHUP = 0x010;
 
 /** `struct pollfd { int fd; short events, revents; }` */
 const POLLFD_SIZE = 8;

@@ -175,6 +175,9 @@ export class UpdateContext implements AsyncDisposable {
   /** The same of a cpr-transfer. */
   transfer: Transfer | undefined;
 
+  /** Descriptors of earlier programs that the new one closes. */
+  leftOpen: readonly number[] = [];
+
   // From the phase "migrate" on.
   /** Whether the VM may have been stopped. */
   touched = false;

@@ -25,6 +25,7 @@ import {
 import { stopProcess } from "./process/ending.ts";
 import { hasRoomToTry } from "./process/memory_room.ts";
 import { openNamed } from "../proc/process_name.ts";
+import { leftOpen } from "./vm/left_open.ts";
 import { OldMemory } from "./process/old_memory.ts";
 import { isSameIdentity } from "../proc/file_identity.ts";
 import { lastingGroups } from "./process/service.ts";
@@ -52,6 +53,7 @@ import { SavedState } from "./transaction/saved_state.ts";
 import { stderrSize } from "./transaction/stderr_tail.ts";
 import { gatherFacts, recordOf } from "./vm/facts.ts";
 import { objectsIn, text } from "./vm/reply.ts";
+import { readTerminals } from "./vm/terminals.ts";
 import { Fingerprint } from "./verify/fingerprint.ts";
 
 /** This host. */
@@ -167,6 +169,15 @@ export const LINUX: System = {
       self: options.self,
       strict: options.allowWeakerConfinement !== true,
     }),
+
+  leftOpen: async ({ client, facts, process }, { command }) =>
+    facts.program === "QEMU"
+      ? await leftOpen(
+        process,
+        command.descriptors,
+        await readTerminals(client),
+      )
+      : [],
 
   state: (path) => SavedState.open(path),
 

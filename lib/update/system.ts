@@ -129,6 +129,11 @@ export interface System {
     plan: Plan,
     options: Options,
   ): Promise<StandbyPort>;
+  /** Descriptors that earlier programs of the VM left open. */
+  leftOpen(
+    vm: LocatedVm & { readonly process: ProcessHandle },
+    plan: Plan,
+  ): Promise<readonly number[]>;
   state(path: string): StatePort;
   /** Reads the new program into the page cache, and warms up cprctl itself. */
   warmUp(vm: LocatedVm, plan: Plan, options: Options): Promise<void>;

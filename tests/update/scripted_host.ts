@@ -152,6 +152,7 @@ export class ScriptedHost implements AsyncDisposable {
         }),
       journal: () => Promise.resolve(() => Promise.resolve()),
       standby: () => Promise.resolve(this.#standby()),
+      leftOpen: () => Promise.resolve([]),
       state: (path) => this.#state(path),
       warmUp: () => Promise.resolve(),
       keepMemory: () =>

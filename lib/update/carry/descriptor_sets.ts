@@ -1,14 +1,18 @@
 /** Descriptors that clients gave the VM in sets, as for /dev/fdset/1. */
 
+import { keysOf } from "../../cmdline/mod.ts";
+import { CLOSED_SET } from "../vm/left_open.ts";
 import { objectsIn, text } from "../vm/reply.ts";
 import type { CarryWork } from "./work.ts";
 
 const SENT = "its descriptor is sent to the new program";
+const CLOSED = "the program has closed what it names";
 
 /** Sends every descriptor again: QEMU's own duplicates are closed by exec. */
 export async function carryDescriptorSets(work: CarryWork): Promise<void> {
   for (const set of await work.inventory.list("query-fdsets")) {
     const id = Number(set["fdset-id"]);
+    if (id === CLOSED_SET) continue;
     for (const { fd, opaque } of objectsIn(set["fds"])) {
       const description = text(opaque);
       work.addCommand("add-fd", {
@@ -19,6 +23,7 @@ export async function carryDescriptorSets(work: CarryWork): Promise<void> {
     work.sentSets.add(`/dev/fdset/${id}`);
   }
   for (const argument of work.draft.of("add-fd")) {
-    work.draft.remove(argument, SENT);
+    const isClosed = keysOf(argument).integer("set") === CLOSED_SET;
+    work.draft.remove(argument, isClosed ? CLOSED : SENT);
   }
 }

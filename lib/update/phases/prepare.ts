@@ -1,5 +1,6 @@
 import { CommandLine, plainTerminals } from "../command/command_line.ts";
 import type { UpdateContext } from "../context.ts";
+import { withClosed } from "../vm/left_open.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import { Source } from "../transaction/source.ts";
 import { warmUpHash } from "../verify/firmware.ts";
@@ -32,7 +33,8 @@ export async function prepare(context: UpdateContext): Promise<void> {
     ...{ settings, directory, standby, startStandby, writeJournal },
     ...{ state, source, terminals },
   };
-  await source.prepare(plan.command.argv);
+  const left = context.leftOpen = await system.leftOpen(context, plan);
+  await source.prepare(withClosed(plan.command.argv, left));
   await system.warmUp(context, plan, request);
   await plan.fingerprint.warmUp(client);
   await warmUpHash();

@@ -12,8 +12,8 @@ import {
   namedSocket,
   terminalLinks,
 } from "../command/command_line.ts";
-import type { ProcessFiles } from "../../proc/process_files.ts";
 import { BASE, IMPLIED_CHARDEVS } from "../carry/back_ends.ts";
+import { unusedTerminals } from "../vm/left_open.ts";
 import { swtpmsAt } from "../process/swtpm.ts";
 import { terminalsIn } from "../vm/terminals.ts";
 import { text } from "../vm/reply.ts";
@@ -224,8 +224,8 @@ async function judgeTpmServer(
 }
 
 /**
- * The VM's pseudo-terminals can be opened again, and earlier programs left none
- * open.
+ * The VM's pseudo-terminals can be opened again; those that earlier programs
+ * left open are closed.
  */
 export const terminals: PreflightCheck = {
   id: "terminals",
@@ -240,16 +240,11 @@ export const terminals: PreflightCheck = {
       );
     }
     const used = terminalsIn(await inventory.list("query-chardev"));
-    const left = await countUnused(
-      files,
-      new Set(used.map(({ path }) => Number(path.split("/").at(-1)))),
-    );
+    const left = (await unusedTerminals(files, used)).length;
     if (left > 0) {
-      return warn(
-        "Earlier programs left pseudo-terminals open in the process that no " +
-          `device uses: ${left}`,
-        "Leave them, or restart the VM when convenient: they end with the " +
-          "process",
+      return ok(
+        "terminals that earlier programs left open, and that the new program " +
+          `closes: ${left}`,
       );
     }
     return ok(
@@ -259,17 +254,3 @@ export const terminals: PreflightCheck = {
     );
   },
 };
-
-/** How many terminals are open, other than these. */
-async function countUnused(
-  files: ProcessFiles,
-  used: ReadonlySet<number>,
-): Promise<number> {
-  let count = 0;
-  for (const [number, { link }] of await files.open()) {
-    if (!link.endsWith("/ptmx")) continue;
-    const index = (await files.info(number))?.terminal;
-    if (index !== undefined && !used.has(index)) count++;
-  }
-  return count;
-}

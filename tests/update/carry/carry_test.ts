@@ -8,6 +8,7 @@ import {
 import { carryOver } from "../../../lib/update/carry/carry.ts";
 import { sendCommands } from "../../../lib/update/carry/send.ts";
 import type { LiveProcess } from "../../../lib/update/command/draft.ts";
+import { CLOSED_SET } from "../../../lib/update/vm/left_open.ts";
 import { NOTHING_LIVE } from "../command/vm.ts";
 
 const PROGRAM = "/usr/bin/qemu-system-x86_64";
@@ -522,4 +523,17 @@ Deno.test("a descriptor set is sent, and no longer an argument", async () => {
     },
     { execute: "add-fd", arguments: { "fdset-id": 3 }, descriptor: 9 },
   ]);
+});
+
+Deno.test("a set of what was left open is neither sent nor kept", async () => {
+  const client = vm({}, {
+    "query-fdsets": [{ "fdset-id": CLOSED_SET, fds: [{ fd: 7 }] }],
+  });
+  const { words, commands, changes } = await carried(
+    client,
+    "-add-fd",
+    `fd=5,set=${CLOSED_SET}`,
+  );
+  assertEquals([words, commands], [[], []]);
+  assertEquals(changes[0]?.why, "the program has closed what it names");
 });
