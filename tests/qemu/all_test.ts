@@ -10,7 +10,7 @@ import { accelerators, Crowd } from "../../testing/qemu/mod.ts";
 const builds = await qemuBuilds();
 const [accelerator = "tcg"] = await accelerators(builds.old);
 
-const CROWD = 8;
+const CROWD = 5;
 const TIMEOUT_MS = 240_000;
 /** This one starts nothing but for the preflight. */
 const BROKEN = `#!/bin/sh

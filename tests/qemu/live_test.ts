@@ -52,7 +52,12 @@ async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
   assertEquals(left, []);
 }
 
-for (const [at, machine] of MACHINES.entries()) {
+const COPIED = MACHINES.filter(({ name }) =>
+  /^(q35, (virtio-blk|paused|daemon|every virtio|default devices)|pc, ide|microvm, virtio-blk)$/
+    .test(name)
+);
+
+for (const [at, machine] of COPIED.entries()) {
   const accelerator = all[at % all.length] ?? FIRST;
   Deno.test(`RAM is copied, then kept: ${machine.name} (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(
