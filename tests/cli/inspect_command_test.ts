@@ -39,6 +39,15 @@ async function cprctl(
 const inspect = (bytes: Uint8Array, ...words: string[]) =>
   cprctl({ "vm.state": bytes }, "inspect", "FOLDER/vm.state", ...words);
 
+Deno.test("without a file or a process there is nothing to inspect", async () => {
+  assertEquals(await cprctl({}, "inspect"), {
+    code: 2,
+    stdout: "",
+    stderr: "error: No input was given\n" +
+      "  try: Name a state file, or a process with --pid\n",
+  });
+});
+
 Deno.test("a stream is drawn as a tree", async (t) => {
   const { code, stdout, stderr } = await inspect(withRam());
   assertEquals([code, stderr], [0, ""]);
