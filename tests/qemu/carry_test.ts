@@ -4,12 +4,13 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { isObject, type Json, type JsonObject } from "../../lib/qmp/mod.ts";
+import type { JsonObject } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { makeImage } from "./disk_image.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
+import { seen } from "./seen.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 20_000;
@@ -204,21 +205,23 @@ const LIVES: readonly Life[] = [
   },
 ];
 
-async function live({ extra, changes, gone }: Life): Promise<VirtualMachine> {
+/** Boots and changes it. The images are in a folder that goes with the VM. */
+async function live(
+  { extra, changes, gone }: Life,
+  stack: AsyncDisposableStack,
+): Promise<VirtualMachine> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-images-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
   for (const name of ["a.qcow2", "b.qcow2", "c.raw", "d.raw"]) {
     await makeImage(builds.old, `${folder}/${name}`);
   }
-  const vm = await VirtualMachine.boot(
-    builds.old,
-    {
-      ...PLAIN,
-      extra: extra.map((word) =>
-        word.replace(/(file=|"filename":")/, `$1${folder}/`)
-      ),
-    },
-    "tcg",
-  );
+  const machine = {
+    ...PLAIN,
+    extra: extra.map((word) =>
+      word.replace(/(file=|"filename":")/, `$1${folder}/`)
+    ),
+  };
+  const vm = stack.use(await VirtualMachine.boot(builds.old, machine, "tcg"));
   for (const [command, given] of changes(folder)) {
     await vm.command(command, given);
   }
@@ -233,58 +236,11 @@ async function live({ extra, changes, gone }: Life): Promise<VirtualMachine> {
   return vm;
 }
 
-/** The names that QEMU makes differ at each start. */
-const MADE = new Set(["node-name", "children", "qdev", "cache", "hotplugged"]);
-/** What is not known before, and is given afterwards. */
-const GIVEN = new Set(["port"]);
-
-function withoutMade(value: Json): Json {
-  if (Array.isArray(value)) return value.map(withoutMade);
-  if (!isObject(value)) return typeof value === "bigint" ? `${value}` : value;
-  return Object.fromEntries(
-    Object.entries(value).filter(([key]) => !MADE.has(key))
-      .map(([key, inner]) => [key, withoutMade(inner)]),
-  );
-}
-
-/** What a person can see of what was changed. */
-async function seen(vm: VirtualMachine, devices: readonly string[] = []) {
-  await using qmp = await vm.monitor();
-  const properties: Record<string, Json> = {};
-  for (const id of devices) {
-    const path = `/machine/peripheral/${id}`;
-    const list = await qmp.execute("qom-list", { path });
-    for (const property of Array.isArray(list) ? list : []) {
-      const { name, type } = property as { name: string; type: string };
-      if (type.startsWith("child<") || MADE.has(name) || GIVEN.has(name)) {
-        continue;
-      }
-      properties[`${id}.${name}`] = withoutMade(
-        await qmp.execute("qom-get", { path, property: name }),
-      );
-    }
-  }
-  const human = (line: string) =>
-    qmp.execute("human-monitor-command", { "command-line": line });
-  const asked = async (command: string) =>
-    withoutMade(await qmp.execute(command));
-  return {
-    properties,
-    usb: String(await human("info usb")).split("\n").toSorted(),
-    network: await human("info network"),
-    drives: await asked("query-block"),
-    memory: await asked("query-memory-devices"),
-    iothreads: (await asked("query-iothreads") as JsonObject[])
-      .map((it) => ({ ...it, "thread-id": 0 })),
-    cpus: (await asked("query-cpus-fast") as JsonObject[])
-      .map((it) => ({ ...it, "thread-id": 0 })),
-  };
-}
-
 for (const life of LIVES) {
   Deno.test(`a VM is the same after updates and a rollback: ${life.name}`, async () => {
     await using _base = await Base.make();
-    await using vm = await live(life);
+    await using stack = new AsyncDisposableStack();
+    const vm = await live(life, stack);
     const before = await seen(vm, life.devices);
     await move(vm, builds.new);
     assertEquals(await seen(vm, life.devices), before);
@@ -302,7 +258,8 @@ Deno.test("a VM that was changed goes back at once if the new program dies", asy
   await using _base = await Base.make();
   const [life] = LIVES;
   if (life === undefined) throw new Error("There is no life");
-  await using vm = await live(life);
+  await using stack = new AsyncDisposableStack();
+  const vm = await live(life, stack);
   const before = await seen(vm, life.devices);
   await moveAndReturn(vm, builds.new);
   assertEquals(await seen(vm, life.devices), before);
