@@ -3,16 +3,18 @@
  * when it executes another program, so that they are sent to that one again.
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import type { JsonObject } from "../../lib/qmp/mod.ts";
+import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import {
   openDescriptors,
   PLAIN,
+  SECOND_MONITOR,
+  secondMonitor,
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
@@ -171,6 +173,37 @@ for (const at of ["load", "commit"] as const) {
     }
   });
 }
+
+Deno.test("what a client adds after the checks is carried over as well", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(
+    builds.old,
+    { ...PLAIN, extra: SECOND_MONITOR },
+    "tcg",
+  );
+  let isAdded = false;
+  const report = await tryToMove(vm, builds.new, async (phase) => {
+    if (phase !== "migrate" || isAdded) return;
+    isAdded = true;
+    await using other = await QmpClient.connect(secondMonitor(vm.folder), {
+      timeoutMs: TIMEOUT_MS,
+    });
+    using file = Fd.open("/dev/null", O_RDONLY);
+    await other.execute("add-fd", { "fdset-id": 6 }, {
+      descriptors: [file.number],
+    });
+    await other.execute("netdev_add", { type: "user", id: "late" });
+  });
+  assertEquals(report.outcome, "updated", report.error?.message);
+  const sets = await vm.command("query-fdsets") as JsonObject[];
+  assertEquals(sets.map((set) => set["fdset-id"]), [6]);
+  const network = await vm.command("human-monitor-command", {
+    "command-line": "info network",
+  });
+  assertMatch(String(network), /^late: /m);
+  assertMatch(report.warnings.join("\n"), /Descriptor set/);
+  assertMatch(report.warnings.join("\n"), /Network back end/);
+});
 
 Deno.test("a file that the new program opens at its start cannot be sent", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-passed-" });

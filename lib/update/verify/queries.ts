@@ -7,7 +7,7 @@
  */
 
 import type { Executor, Json } from "../../qmp/mod.ts";
-import { askHuman, ifKnown, objectsIn, text } from "../vm/reply.ts";
+import { ifKnown, objectsIn, text } from "../vm/reply.ts";
 import { readObjects, valuesOf } from "./qom.ts";
 
 type Ask = (client: Executor) => Promise<Json>;
@@ -25,6 +25,7 @@ const QUERIES = {
   nodes: command("query-named-block-nodes", { flat: true }),
   jobs: command("query-jobs"),
   exports: command("query-block-exports"),
+  descriptorSets: command("query-fdsets"),
   devices: list("/machine/peripheral"),
   unnamedDevices: list("/machine/peripheral-anon"),
   objects: list("/objects"),
@@ -52,12 +53,13 @@ const FIXED: readonly QueryName[] = [
 /** An administrator changes these. */
 const SETTINGS: readonly QueryName[] = [
   ...["drives", "nodes", "jobs", "exports"] as const,
+  ...["backEnds", "descriptorSets"] as const,
   ...["devices", "unnamedDevices", "objects", "chardevs"] as const,
 ];
 
 /** The guest changes these as well. */
 const STATE: readonly QueryName[] = [
-  ...["memoryDevices", "deviceTree", "pci", "backEnds"] as const,
+  ...["memoryDevices", "deviceTree", "pci"] as const,
 ];
 
 /** What is asked when; what is fixed need not be asked while the guest waits. */
@@ -66,7 +68,7 @@ export const MOMENTS = {
   stopped: [...SETTINGS, ...STATE],
   loaded: [
     ...[...FIXED, ...STATE],
-    ...["drives", "nodes", "objects", "chardevs"] as const,
+    ...["drives", "nodes", "backEnds", "objects", "chardevs"] as const,
   ],
 } as const satisfies Readonly<Record<string, readonly QueryName[]>>;
 
@@ -94,7 +96,7 @@ function list(path: string): Ask {
 }
 
 function human(line: string): Ask {
-  return async (client) => await askHuman(client, line) || null;
+  return command("human-monitor-command", { "command-line": line });
 }
 
 /** Hot-plugged vCPUs have their own properties; the others share theirs. */

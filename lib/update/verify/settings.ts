@@ -13,6 +13,7 @@
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
 import { asArray, asObject, objectsIn, text } from "../vm/reply.ts";
 import { lastingText } from "./lasting.ts";
+import { backEnds } from "./machine.ts";
 import type { QueryName } from "./queries.ts";
 import { objectsOf, type View } from "./view.ts";
 
@@ -28,6 +29,18 @@ export const SETTINGS: readonly View[] = [
   list("Block node", "nodes", ["node-name"], comparedOfNode),
   // A job's progress and status change by themselves.
   list("Job", "jobs", ["id"], only("type")),
+  backEnds,
+  {
+    kind: "Descriptor set",
+    from: ["descriptorSets"],
+    of: ({ descriptorSets }) =>
+      objectsOf(
+        objectsIn(descriptorSets).map((set) => [
+          String(set["fdset-id"]),
+          objectsIn(set["fds"]),
+        ]),
+      ),
+  },
   list("Export", "exports", ["id"], only("type", "node-name")),
   // Hot-plugged vCPUs and memory are devices as well.
   childrenAs("Device", "devices"),
