@@ -69,6 +69,9 @@ Deno.test("a QEMU started by a link moves to where the link leads now", async ()
     await using vm = await VirtualMachine.boot(linked, PLAIN, "tcg");
     const before = await run("update", vm);
     assertEquals([before.code, before.report.outcome], [0, "up-to-date"]);
+    // As after a library was replaced: the link can still lead elsewhere later.
+    const forced = await run("update", vm, "--force");
+    assertEquals(forced.report.outcome, "updated", forced.stdout);
 
     await Deno.symlink(builds.new.binary, other);
     await Deno.rename(other, link);

@@ -73,7 +73,7 @@ pre { margin: .5rem 0 0; padding: .5rem .75rem; background: var(--fill); white-s
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.5rem 1.25rem; margin-top: 2.5rem; }
 .figures dt { color: var(--soft); font-size: .875rem; }
 .figures dd { font-size: 1.5rem; line-height: 1.35; letter-spacing: -.01em; }
-.figures dd.note { font-size: .875rem; letter-spacing: 0; }
+.figures dd.note { font-size: .875rem; letter-spacing: 0; text-wrap: balance; }
 
 svg { display: block; overflow: visible; }
 svg.rows {
