@@ -33,36 +33,63 @@ export interface VmdescPlace {
   readonly text: Uint8Array;
 }
 
+/** Larger than any vmdesc. */
+const LARGEST = 16 * 1024 * 1024;
+/** More than all devices of a VM, and little of a sparse file. */
+const SEARCHED = 256 * 1024 * 1024;
+
 /**
- * Searches the vmdesc record backwards from the end of a stream, since sections
- * have no length. Prefers one that ends with the stream, else takes the last.
+ * Searches the vmdesc record, since sections have no length: the one that ends
+ * with the stream, else the first one. After a stream there may be anything, as
+ * what a volume held before.
  *
- * @param start the first offset that it can have; limits the search
+ * @param start the first offset that it can have, of a device
  */
 export function findVmdesc(
   stream: Uint8Array,
   start: number,
 ): VmdescPlace | undefined {
-  let inside: VmdescPlace | undefined;
-  // Guest memory before it may be a sparse file of any size.
-  const searched = stream.subarray(start);
-  // JSON text cannot contain the type byte: candidates do not overlap.
-  let at = stream.length - HEADER - SHORTEST;
-  while (at > start) {
-    at = start + searched.lastIndexOf(RecordType.VMDESCRIPTION, at - start);
-    if (at <= start) break;
-    const place = placeAt(stream, at);
-    if (place !== undefined) {
-      if (at + HEADER + place.text.length === stream.length) return place;
-      inside ??= place;
-    }
-    at--;
-  }
-  return inside;
+  return lastVmdesc(stream, start) ?? firstVmdesc(stream, start);
 }
 
-/** Larger than any vmdesc; guest memory before it is not searched. */
-const LARGEST = 16 * 1024 * 1024;
+/** The vmdesc record that ends with a stream. */
+function lastVmdesc(
+  stream: Uint8Array,
+  start: number,
+): VmdescPlace | undefined {
+  // Guest memory before it may be a sparse file of any size.
+  const least = Math.max(start, stream.length - LARGEST);
+  const searched = stream.subarray(least);
+  // JSON text cannot contain the type byte: candidates do not overlap.
+  let at = searched.length - HEADER - SHORTEST;
+  while (at > 0) {
+    at = searched.lastIndexOf(RecordType.VMDESCRIPTION, at);
+    if (at <= 0) break;
+    const place = placeAt(stream, least + at);
+    if (place !== undefined && endOf(place) === stream.length) return place;
+    at--;
+  }
+  return undefined;
+}
+
+function firstVmdesc(
+  stream: Uint8Array,
+  start: number,
+): VmdescPlace | undefined {
+  const searched = stream.subarray(start, start + SEARCHED);
+  const last = searched.length - HEADER - SHORTEST;
+  for (let at = 1;; at++) {
+    at = searched.indexOf(RecordType.VMDESCRIPTION, at);
+    if (at < 0 || at > last) return undefined;
+    const place = placeAt(stream, start + at);
+    if (place !== undefined) return place;
+  }
+}
+
+function endOf({ offset, text }: VmdescPlace): number {
+  return offset + HEADER + text.length;
+}
+
 /** Only the configuration, which is small, comes before the page size. */
 const BEFORE_DEVICES = 4096;
 /** Decodes any byte; the search is for ASCII. */
@@ -78,11 +105,9 @@ export function findPageSize(
   stream: Uint8Array,
   start: number,
 ): number | undefined {
-  const place = findVmdesc(stream, Math.max(start, stream.length - LARGEST));
+  const place = lastVmdesc(stream, start);
   if (place === undefined) return undefined;
-  const { offset, text } = place;
-  if (offset + HEADER + text.length !== stream.length) return undefined;
-  const begin = latin1.decode(text.subarray(0, BEFORE_DEVICES));
+  const begin = latin1.decode(place.text.subarray(0, BEFORE_DEVICES));
   const bits = Math.log2(
     Number(/"page_size"\s{0,8}:\s{0,8}(\d{1,6})\s{0,8}[,}]/.exec(begin)?.[1]),
   );
@@ -104,6 +129,11 @@ function placeAt(stream: Uint8Array, at: number): VmdescPlace | undefined {
     : undefined;
 }
 
+/**
+ * The longest are the storage keys of a guest of s390x, a byte for each page:
+ * those of 1 TiB.
+ */
+const LONGEST_SECTION = 256 * 1024 * 1024;
 /** Type byte and section id. */
 const FOOTER_SIZE = 5;
 /** idstr: bus paths and names, in printable ASCII. */
@@ -122,13 +152,15 @@ export function findSectionEnd(
   started: ReadonlyMap<number, unknown>,
 ): number | undefined {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
-  const last = stream.length - FOOTER_SIZE;
-  for (let at = start;; at++) {
-    at = stream.indexOf(RecordType.SECTION_FOOTER, at);
-    if (at < 0 || at > last) return undefined;
-    const isEnd = view.getUint32(at + 1) === sectionId &&
-      beginsRecord(stream, at + FOOTER_SIZE, started);
-    if (isEnd) return at;
+  const searched = stream.subarray(start, start + LONGEST_SECTION);
+  const last = searched.length - FOOTER_SIZE;
+  for (let size = 0;; size++) {
+    size = searched.indexOf(RecordType.SECTION_FOOTER, size);
+    if (size < 0 || size > last) return undefined;
+    const end = start + size;
+    const isEnd = view.getUint32(end + 1) === sectionId &&
+      beginsRecord(stream, end + FOOTER_SIZE, started);
+    if (isEnd) return end;
   }
 }
 

@@ -18,6 +18,7 @@ import {
   bytes,
   configuration,
   device,
+  deviceStream,
   EOF,
   EOS,
   footer,
@@ -516,6 +517,15 @@ Deno.test("bytes after the stream are kept", () => {
     const trailing = Uint8Array.of(1, 6, 0, 0, 0, 1);
     assertEquals(decoded(joined(stream, trailing)).trailing, trailing);
   }
+});
+
+Deno.test("the end of another stream, left in a volume, is not taken for its own", () => {
+  const field = { name: "x", type: "uint8", size: 1 };
+  const stream = deviceStream([5], device([field]));
+  const older = deviceStream([5, 6], device([field, { ...field, name: "y" }]));
+  const trailing = joined(new Uint8Array(1000), older, [0]);
+  const { records, trailing: kept } = decoded(joined(stream, trailing));
+  assertEquals([records.length, kept], [1, trailing]);
 });
 
 Deno.test("commands are kept, a package unopened", () => {
