@@ -45,9 +45,10 @@ const LONGEST_NAME = 200;
 /**
  * Writes the RAM into a directory, which is created if needed. No file is
  * replaced, and none is written outside the directory; if one cannot be
- * written, none is left. Files get their names at the end, so that nothing is
- * left if the process is killed, for example by SIGBUS when its mapped stream
- * is truncated.
+ * written, none is left. Files get their names at the end, so that nothing
+ * looks whole if the process is killed, for example by SIGBUS when its mapped
+ * stream is truncated: at most files NAME.part are left, where files cannot be
+ * without a name.
  *
  * @param progress called with the number of bytes of the stream that are done
  * @throws {MigrationStreamError} when the stream is damaged
@@ -69,35 +70,49 @@ export function extractRam(
   const batch = new Uint8Array(BATCH);
   makeFolder(folder);
   using open = new DisposableStack();
-  const nameless: { path: string; file: Fd }[] = [];
+  const finished: { path: string; publish: () => void }[] = [];
   const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
-    const path = `${folder}/${names.take(fileName(block))}`;
+    const name = names.take(fileName(block));
+    const path = `${folder}/${name}`;
     // An early check; a file that appears later is noticed as well.
-    explaining(path, () => {
-      const found = ifThereSync(() => Deno.lstatSync(path));
-      if (found !== undefined) throw osError("EEXIST", "open", path);
-    });
+    refuseExisting(path);
     using closing = new DisposableStack();
-    let file = nameless.length < MOST_NAMELESS
+    let file = finished.length < MOST_NAMELESS
       ? createNameless(folder)
       : undefined;
     if (file === undefined) {
-      file = explaining(path, () => Fd.open(path, NEW_FILE, FILE_MODE));
-      undo.defer(() => Deno.removeSync(path));
+      const part = `${folder}/${names.take(`${name}.part`)}`;
+      file = explaining(part, () => Fd.open(part, NEW_FILE, FILE_MODE));
+      undo.defer(() => ifThereSync(() => Deno.removeSync(part)));
       closing.use(file);
-    } else nameless.push({ path, file: open.use(file) });
+      const publish = () => {
+        refuseExisting(path);
+        Deno.renameSync(part, path);
+      };
+      finished.push({ path, publish });
+    } else {
+      const nameless = open.use(file);
+      finished.push({ path, publish: () => nameless.link(path) });
+    }
     const writer = new BlockWriter(path, file, pages.pageSize, batch);
     explaining(path, () => file.truncate(size));
     writePages(pages, input.bytes, writer, passed);
     return { block, path, size, written: writer.written };
   });
-  for (const { path, file } of nameless) {
-    explaining(path, () => file.link(path));
+  for (const { path, publish } of finished) {
+    explaining(path, publish);
     undo.defer(() => Deno.removeSync(path));
   }
   undo.move();
   return extracted;
+}
+
+function refuseExisting(path: string): void {
+  explaining(path, () => {
+    const found = ifThereSync(() => Deno.lstatSync(path));
+    if (found !== undefined) throw osError("EEXIST", "open", path);
+  });
 }
 
 /** Undefined if the file system does not support O_TMPFILE. */

@@ -168,20 +168,38 @@ Deno.test("a stream of many blocks has few files open", () =>
     }
   }));
 
-Deno.test("nothing is left where the stream's owner cuts it off meanwhile", () =>
-  inFolder(async (folder) => {
+/** What is left of `count` blocks if the stream is cut off after `done`. */
+async function leftOf(count: number, done: number): Promise<string[]> {
+  let left: string[] = [];
+  await inFolder(async (folder) => {
     const stream = `${folder}/stream`;
     // Large enough to be mapped, and to be beyond what was read ahead.
-    const names = Array.from({ length: 3 }, (_, index) => `r${index}`);
+    const names = Array.from({ length: count }, (_, index) => `r${index}`);
     await Deno.writeFile(stream, blocks(...names));
     await Deno.truncate(stream, 65 * 1024 ** 2);
     const program = new URL("programs/extract_cut_off.ts", import.meta.url);
+    const words = [program.pathname, stream, folder, `${done}`];
     const { code, signal } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", program.pathname, stream, folder],
+      args: ["run", "-A", "--no-check", ...words],
+      signal: AbortSignal.timeout(60_000),
     }).output();
     assertEquals([code, signal], [135, "SIGBUS"]);
-    assertEquals([...Deno.readDirSync(`${folder}/ram`)], []);
-  }));
+    left = [...Deno.readDirSync(`${folder}/ram`)].map(({ name }) => name);
+  });
+  return left;
+}
+
+Deno.test("nothing is left where the stream's owner cuts it off meanwhile", async () => {
+  assertEquals(await leftOf(3, 1), []);
+});
+
+Deno.test("nothing that looks whole is left of many blocks", async () => {
+  assertEquals((await leftOf(70, 66)).sort(), [
+    "r64.part",
+    "r65.part",
+    "r66.part",
+  ]);
+});
 
 Deno.test("a difference that leads out of its page is refused", () =>
   inFolder((folder) => {
