@@ -55,6 +55,8 @@ export interface Options {
   readonly allowWeakerConfinement?: boolean | undefined;
   /** In milliseconds; a VM that would be stopped for longer is refused. */
   readonly maxDowntimeMs?: number | undefined;
+  /** Whether to wait for jobs that work on the VM's disks. */
+  readonly waitJobs?: boolean | undefined;
   /** Is told which check runs. */
   readonly onCheck?: CheckObserver | undefined;
 }

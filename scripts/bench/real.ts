@@ -116,6 +116,11 @@ async function benchScene(
     { name: "cprctl update --mode cpr-transfer", series: beside },
   ]);
   printPhases(phases);
+  const { predicted, reported } = phases;
+  printTable(MILLISECONDS, [
+    { name: "the reported downtime", series: reported },
+    { name: "as it was predicted", series: predicted },
+  ]);
 }
 
 async function guestRuns(vm: VirtualMachine): Promise<void> {

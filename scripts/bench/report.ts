@@ -39,8 +39,14 @@ export async function updateOf(
 export class PhaseSeries {
   readonly #phases = new Map<PhaseName, Series>();
 
-  /** Adds the phases of one update. */
-  add({ phases }: Report): void {
+  /** The downtime as the checks predicted it, and as the report tells it. */
+  readonly predicted = new Series();
+  readonly reported = new Series();
+
+  /** Adds one update. */
+  add({ phases, ...report }: Report): void {
+    this.predicted.add(report.downtime_predicted_ms ?? NaN);
+    this.reported.add(report.downtime_ms ?? NaN);
     for (const { name, duration_ms } of phases) {
       const series = this.#phases.get(name) ?? new Series();
       this.#phases.set(name, series);

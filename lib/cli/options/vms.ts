@@ -61,6 +61,9 @@ export const VM_OPTIONS = {
     brief: "Refuse if the guest would be stopped for longer than that many " +
       "milliseconds",
   } satisfies Valued<number>,
+  "wait-jobs": {
+    brief: "Wait, within the time limit, until no job works on the VM's disks",
+  },
   verbose: { short: "v", brief: "Also print the checks that passed" },
   json: JSON_OPTION,
   report: REPORT_OPTION,
@@ -102,6 +105,7 @@ export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
     allowWeakerConfinement: values["allow-weaker-confinement"],
     timeoutMs: values.timeout * 1000,
     maxDowntimeMs: values["max-downtime"],
+    waitJobs: values["wait-jobs"],
     self: selfCommand(),
   };
 }

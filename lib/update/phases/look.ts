@@ -14,6 +14,7 @@ import { requireNoRefusal } from "../preflight/preflight.ts";
 import { draftOf } from "../report/report.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
 import type { Facts } from "../vm/facts.ts";
+import { waitForJobs } from "../vm/block_jobs.ts";
 import { ShutdownWatch } from "../vm/events.ts";
 
 /**
@@ -53,7 +54,8 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
  * @throws {RefusedError} naming the checks that failed
  */
 export async function preflight(context: UpdateContext): Promise<void> {
-  const { request, system } = context;
+  const { client, deadline, request, system } = context;
+  if (request.waitJobs === true) await waitForJobs(client, deadline);
   const plan = context.plan = await system.plan(context, request);
   const { report } = context;
   if (report === undefined) return;

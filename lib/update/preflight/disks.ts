@@ -9,6 +9,7 @@ import type { OptionValue } from "../../cmdline/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { type FileLock, forEachLock, lockedAs } from "../../proc/locks.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
+import { unfinishedJobs } from "../vm/block_jobs.ts";
 import { objectsIn, text } from "../vm/reply.ts";
 import {
   type BlockDevice,
@@ -248,19 +249,16 @@ function lockKey(lock: FileLock): string {
   return `${lock.file} ${lock.first} ${lock.last}`;
 }
 
-/** States of a job that has finished and waits to be dismissed. */
-const FINISHED = ["concluded", "null"];
-
 /** No job works on the disks: an exec drops it silently. */
 export const blockJobs = problemCheck({
   id: "block-jobs",
   ok: "no block job runs",
   detail: "Block jobs run",
   remedy:
-    "Wait for them, or complete or cancel them (job-complete, job-cancel)",
+    "Wait for them (--wait-jobs), or complete or cancel them (job-complete, " +
+    "job-cancel)",
   async find({ inventory }) {
-    return (await inventory.list("query-jobs"))
-      .filter(({ status }) => !FINISHED.includes(text(status) ?? ""))
+    return unfinishedJobs(await inventory.list("query-jobs"))
       .map(({ id, type, status }) =>
         `${quoted(id)} (${text(type)}, ${text(status)})`
       );
