@@ -18,8 +18,10 @@ Deno.test("locks on bytes are read, and those that are waited for are not", () =
 
 Deno.test("a file is named as the kernel names it", async () => {
   const mounts = await Deno.readTextFile("/proc/self/mountinfo");
-  // id parent major:minor root point …
-  const numbers = /^\d+ \d+ (\d+):(\d+) \S+ \/proc /m.exec(mounts);
+  // id parent major:minor root point …; what was mounted last is on top.
+  const numbers = [
+    ...mounts.matchAll(/^\d+ \d+ (\d+):(\d+) \S+ \/proc /gm),
+  ].at(-1);
   const [major, minor] = (numbers ?? []).slice(1)
     .map((it) => Number(it).toString(16).padStart(2, "0"));
   const info = await Deno.stat("/proc");
