@@ -62,6 +62,7 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
     allowWeakerConfinement: false,
     timeoutMs: 2000,
     maxDowntimeMs: undefined,
+    waitJobs: false,
     self: selfCommand(),
   };
   assertEquals(requests, [
@@ -171,13 +172,14 @@ Deno.test("the options become a request", async () => {
       allowWeakerConfinement: false,
       timeoutMs: 60_000,
       maxDowntimeMs: undefined,
+      waitJobs: false,
       self: selfCommand(),
     },
   ]);
   const full = await update(
     ...["--qmp", "localhost:4444", "--binary", "/opt/q", "--timeout", "1.5"],
     ...["--json", "--force", "--allow-weaker-confinement"],
-    ...["--max-downtime", "200"],
+    ...["--max-downtime", "200", "--wait-jobs"],
   );
   assertEquals(full.requests, [
     {
@@ -188,6 +190,7 @@ Deno.test("the options become a request", async () => {
       allowWeakerConfinement: true,
       timeoutMs: 1500,
       maxDowntimeMs: 200,
+      waitJobs: true,
       self: selfCommand(),
     },
   ]);
@@ -210,6 +213,7 @@ Deno.test("check takes the options of update, and updates nothing", async () => 
     allowWeakerConfinement: false,
     timeoutMs: 7_000,
     maxDowntimeMs: undefined,
+    waitJobs: false,
     self: selfCommand(),
   }]);
   assertEquals(code, 0);
