@@ -86,7 +86,13 @@ const inspected = {
   file: v.string(),
   size: count,
   verified: v.optional(
-    v.strictObject({ bytes: count, not_understood: count }),
+    v.strictObject({
+      bytes: count,
+      not_understood: count,
+      not_understood_in: v.array(
+        v.strictObject({ section: v.string(), instance: count, bytes: count }),
+      ),
+    }),
   ),
   extracted: v.optional(v.array(v.strictObject({
     block: v.string(),

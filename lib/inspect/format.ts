@@ -50,7 +50,7 @@ const STRANGERS: readonly Stranger[] = [
   },
   {
     magic: "QFI\xfb",
-    what: "a qcow2 image, which has to be a file of its own",
+    what: "a qcow2 image",
     remedy: LOAD_SNAPSHOT,
   },
   {

@@ -20,7 +20,8 @@
  * have no fields. Only if they apply, there are also `undescribed` {offset,
  * size}, `error` {message, section, instance,
  * field, offset}, `not_decoded` [{field, reason}] of a section, `xbzrle_pages`, `compressed_pages` and `address` of a block,
- * `verified` {bytes, not_understood} and `extracted` [{block, path, size,
+ * `verified` {bytes, not_understood, not_understood_in: [{section, instance,
+ * bytes}]} and `extracted` [{block, path, size,
  * written}].
  *
  * If the inspection fails, the document is {schema, file, error}.
@@ -88,6 +89,7 @@ export function writeJson(
     verified: verdict && {
       bytes: verdict.bytes,
       not_understood: verdict.notUnderstood,
+      not_understood_in: verdict.places.map((place) => ({ ...place })),
     },
     extracted: extracted?.map(({ block, path, size, written }) => ({
       block,

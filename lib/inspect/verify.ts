@@ -11,6 +11,7 @@ import {
   encodeParts,
   hasUnknownParts,
   isStruct,
+  RAM_SECTION,
 } from "../migration/stream/mod.ts";
 import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
@@ -22,6 +23,15 @@ export interface Verdict {
   readonly bytes: number;
   /** Those of them that were not decoded. */
   readonly notUnderstood: number;
+  /** The sections that have such bytes. */
+  readonly places: readonly NotUnderstood[];
+}
+
+/** Bytes of a section that were not decoded. */
+export interface NotUnderstood {
+  readonly section: string;
+  readonly instance: number;
+  readonly bytes: number;
 }
 
 /**
@@ -42,13 +52,15 @@ export function verify(
       ? encodeCprState(state, transferredDescriptors(() => 0))
       : encodeCprState(state);
     compare([bytes], input, progress);
-    return { bytes: input.bytes.length, notUnderstood: 0 };
+    return { bytes: input.bytes.length, notUnderstood: 0, places: [] };
   }
   if (inspection.problem !== undefined) throw inspection.problem;
   compare(encodeParts(inspection.decoded), input, progress);
+  const places = placesOf(inspection);
   return {
     bytes: input.bytes.length,
-    notUnderstood: notUnderstood(inspection),
+    notUnderstood: elsewhere(inspection) + sumOf(places),
+    places,
   };
 }
 
@@ -84,20 +96,33 @@ function different({ name }: Input, offset: number): InspectError {
   );
 }
 
-function notUnderstood(
-  { sections, packages, undescribed, decoded }: StreamInspection,
+/** Bytes that are not understood, and are in no section. */
+function elsewhere(
+  { packages, undescribed, decoded }: StreamInspection,
 ): number {
   let bytes = (undescribed?.size ?? 0) + decoded.trailing.length;
   for (const record of decoded.records) {
-    if (record.type === "opaque") bytes += record.size;
-    else if (record.type === "command") bytes += record.packaged?.length ?? 0;
+    if (record.type === "command") bytes += record.packaged?.length ?? 0;
   }
   // The payloads of sections in a package are counted with all sections.
   for (const { read } of packages) bytes -= read;
-  for (const { state } of sections) {
-    if (state !== undefined) bytes += unknownIn("", state);
-  }
   return bytes;
+}
+
+/** The sections with bytes that are not understood, in stream order. */
+function placesOf({ sections }: StreamInspection): NotUnderstood[] {
+  return sections.flatMap(({ name: section, instanceId, state, size }) => {
+    const bytes = state !== undefined
+      ? unknownIn("", state)
+      : section === RAM_SECTION.name
+      ? 0
+      : size;
+    return bytes > 0 ? [{ section, instance: instanceId, bytes }] : [];
+  });
+}
+
+function sumOf(places: readonly NotUnderstood[]): number {
+  return places.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** Bytes of a value that are not described. */

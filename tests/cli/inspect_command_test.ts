@@ -160,7 +160,10 @@ Deno.test("a stream is verified", async () => {
   assertEquals(JSON.parse(json.stdout).verified, {
     bytes: bytes.length,
     not_understood: 0,
+    not_understood_in: [],
   });
+  const { stdout: said } = await inspect(withOpaque(), "--verify");
+  assertStringIncludes(said, "\n  dirty-bitmap 0: 9 bytes\n");
 });
 
 Deno.test("nothing is done where a part of it cannot be", async () => {

@@ -17,7 +17,11 @@ function verdict(bytes: Uint8Array) {
 
 Deno.test("what was decoded encodes to the same bytes", async () => {
   for (const bytes of [everyType(), withRam()]) {
-    assertEquals(verdict(bytes), { bytes: bytes.length, notUnderstood: 0 });
+    assertEquals(verdict(bytes), {
+      bytes: bytes.length,
+      notUnderstood: 0,
+      places: [],
+    });
   }
   for (const name of [...STREAMS, "cpr-transfer-q35.qcpr"]) {
     const bytes = await data(name);
@@ -26,10 +30,17 @@ Deno.test("what was decoded encodes to the same bytes", async () => {
 });
 
 Deno.test("bytes that nothing describes are counted", async () => {
-  const { notUnderstood } = verdict(await data("cpr-exec-pc-rich.vm.state"));
+  const rich = await data("cpr-exec-pc-rich.vm.state");
+  const { notUnderstood, places } = verdict(rich);
   const slirp = 3 * 131;
   const scsiRequests = 2;
   assertEquals(notUnderstood, slirp + scsiRequests);
+  assertEquals(places.map(({ section, bytes }) => `${section} ${bytes}`), [
+    ...["slirp 131", "slirp 131", "slirp 131"],
+    ...["0000:00:04.0/0:0:0/scsi-disk 1", "0000:00:0b.0/3/0:0:0/scsi-disk 1"],
+  ]);
+  const [opaque] = verdict(withOpaque()).places;
+  assertEquals(opaque, { section: "dirty-bitmap", instance: 0, bytes: 9 });
   assertEquals(verdict(withOpaque()).notUnderstood, 5 + 3 + 1);
 });
 

@@ -261,12 +261,15 @@ export function renderWorkDone(
   const paint = painter(look.colour);
   let text = "";
   if (verdict !== undefined) {
-    const { bytes, notUnderstood } = verdict;
+    const { bytes, notUnderstood, places } = verdict;
     const but = notUnderstood === 0
       ? ""
       : `; ${notUnderstood} of them are not described and were kept as they are`;
     text += `${paint("verified", "good")}: ${printable(file)}: all ${bytes} ` +
       `bytes are encoded back unchanged${but}\n`;
+    for (const { section, instance, bytes } of places) {
+      text += `  ${printable(`${section} ${instance}`)}: ${sizeText(bytes)}\n`;
+    }
   }
   for (const { block, path, size, written } of extracted ?? []) {
     text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +
