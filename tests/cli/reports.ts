@@ -174,7 +174,8 @@ export const refused: Report = {
       id: "memory-backends",
       verdict: "refuse",
       detail: 'RAM is not shared (share=off) and would be lost: "ram0"',
-      remedy: "Restart the VM once with " +
+      remedy: "Copy its RAM to shared memory while it runs, with --mode " +
+        "live, or restart the VM once with " +
         "-machine q35,accel=kvm,memory-backend=ram0,aux-ram-share=on " +
         "-object memory-backend-memfd,id=ram0,size=128M,share=on",
     },

@@ -1,4 +1,5 @@
 import { assertMatch } from "@std/assert";
+import { partsOfRemedy } from "../../lib/cli/wording/refusals.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
 import {
@@ -21,6 +22,13 @@ function startOn(
   return VirtualMachine.start(builds.old, { ...PLAIN, extra }, "tcg");
 }
 
+/** The options of the remedy, as they are shown below it. */
+function toPaste(
+  checks: Awaited<ReturnType<typeof preflightOf>>,
+): readonly string[] {
+  return partsOfRemedy(checks.get("memory-backends")?.remedy ?? "").options;
+}
+
 for (
   const backend of [
     "memory-backend-memfd,share=off",
@@ -34,8 +42,8 @@ for (
     assertRefuses(checks, "memory-backends", `"mine"`, "share=off");
     assertNothingElse(checks, "memory-backends");
     assertMatch(
-      checks.get("memory-backends")?.remedy ?? "",
-      /-machine q35,.*memory-backend=mine -object .*share=on(,|$)/,
+      toPaste(checks).join("\n"),
+      /^-machine q35,.*memory-backend=mine\n-object .*share=on(,|$)/,
     );
   });
 }
@@ -56,6 +64,7 @@ Deno.test("RAM of the firmware that is not shared is refused", async () => {
   const checks = await preflightOf(vm, builds.new.binary);
   assertRefuses(checks, "memory-backends", "aux-ram-share=off");
   assertNothingElse(checks, "memory-backends");
+  assertMatch(toPaste(checks).join("\n"), /^-machine q35,\S+$/);
 });
 
 Deno.test("RAM in a file passes while the file has its name", async () => {

@@ -3,8 +3,8 @@
 import type { Check } from "../../update/preflight/check.ts";
 import type { Report } from "../../update/report/report.ts";
 
-/** Two options with values or more, at the end of a sentence. */
-const ENDS_IN_OPTIONS = /^(.*?)((?: -\w[\w-]* [^ -]\S*){2,})$/;
+/** Options with values, at the end of a sentence. */
+const ENDS_IN_OPTIONS = /^(.*?)((?: -\w[\w-]* [^ -]\S*)+)$/;
 
 /** The checks that refuse. */
 export function refusalsOf({ checks }: Pick<Report, "checks">): Check[] {

@@ -299,10 +299,13 @@ export const copyRoom: PreflightCheck = {
   },
 };
 
-/** Names the VM's own options, changed so that all RAM is shared. */
+/**
+ * Names the VM's own options, changed so that all RAM is shared. They come
+ * last, where they are shown as text to paste.
+ */
 function sharingRemedy({ running }: CheckContext): string {
-  return `Restart the VM once with ${sharingWords(running)}, or copy its RAM ` +
-    "to shared memory while it runs, with --mode live";
+  return "Copy its RAM to shared memory while it runs, with --mode live, or " +
+    `restart the VM once with ${sharingWords(running)}`;
 }
 
 /** RAM that cannot be preserved, each in a phrase. */
