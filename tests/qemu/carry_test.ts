@@ -23,11 +23,12 @@ interface Life {
   readonly changes: (folder: string) => readonly [string, JsonObject][];
   /** Devices whose properties are compared. */
   readonly devices?: readonly string[];
+  readonly objects?: readonly string[];
   /** What was unplugged. */
   readonly gone?: string;
 }
 
-const PORTS = [0, 1, 2, 3].flatMap((port) => [
+const PORTS = [0, 1, 2, 3, 4].flatMap((port) => [
   ...["-device", `pcie-root-port,id=root${port},chassis=${port + 1}`],
 ]);
 
@@ -100,6 +101,7 @@ const LIVES: readonly Life[] = [
         netdev: "net1",
         mac: "52:54:00:00:00:09",
       }],
+      ["device_add", { driver: "qemu-xhci", id: "usb2", bus: "root4" }],
       ["device_add", { driver: "usb-tablet", id: "tablet", bus: "usb.0" }],
       ["device_add", { driver: "usb-storage", id: "stick", drive: "disk3" }],
       ["device_add", {
@@ -110,7 +112,17 @@ const LIVES: readonly Life[] = [
         name: "org.example",
       }],
     ],
-    devices: ["blk", "scsi", "hd", "nvme", "nic", "tablet", "stick", "port"],
+    devices: [
+      "blk",
+      "scsi",
+      "hd",
+      "nvme",
+      "nic",
+      "usb2",
+      "tablet",
+      "stick",
+      "port",
+    ],
   },
   {
     name: "a vCPU and memory were plugged in",
@@ -132,6 +144,45 @@ const LIVES: readonly Life[] = [
       ["device_add", { driver: "pc-dimm", id: "dimm1", memdev: "mem1" }],
     ],
     devices: ["dimm1"],
+  },
+  {
+    name: "user networks before others were removed",
+    extra: [...PORTS, "-netdev", "user,id=first", "-netdev", "user,id=second"],
+    changes: () => [
+      ["netdev_add", { type: "user", id: "z", restrict: true }],
+      ["netdev_add", { type: "user", id: "y" }],
+      ["netdev_add", { type: "user", id: "x" }],
+      ["device_add", {
+        driver: "virtio-net-pci",
+        id: "nic",
+        bus: "root0",
+        netdev: "x",
+      }],
+      ["netdev_del", { id: "first" }],
+      ["netdev_del", { id: "y" }],
+    ],
+    devices: ["nic"],
+  },
+  {
+    name: "objects of the command line were set",
+    extra: [
+      ...["-object", "iothread,id=io0,poll-max-ns=7"],
+      ...["-object", "throttle-group,id=group,x-iops-total=1000"],
+    ],
+    changes: () => [
+      ...["poll-shrink", "poll-weight", "thread-pool-max"].map(
+        (property): [string, JsonObject] => ["qom-set", {
+          path: "/objects/io0",
+          ...{ property, value: 9 },
+        }],
+      ),
+      ["qom-set", {
+        path: "/objects/group",
+        property: "limits",
+        value: { "iops-total": 500, "bps-total": 7, "bps-total-max": 9 },
+      }],
+    ],
+    objects: ["io0", "group"],
   },
   {
     name: "a device before others was unplugged",
@@ -241,16 +292,16 @@ for (const life of LIVES) {
     await using _base = await Base.make();
     await using stack = new AsyncDisposableStack();
     const vm = await live(life, stack);
-    const before = await seen(vm, life.devices);
+    const before = await seen(vm, life.devices, life.objects);
     await move(vm, builds.new);
-    assertEquals(await seen(vm, life.devices), before);
+    assertEquals(await seen(vm, life.devices, life.objects), before);
     // There is nothing left that was changed at run time, but for limits.
     const argv = await argvOf(vm);
     await move(vm, builds.old);
-    assertEquals(await seen(vm, life.devices), before);
+    assertEquals(await seen(vm, life.devices, life.objects), before);
     assertEquals((await argvOf(vm)).slice(1), argv.slice(1));
     await moveAndReturn(vm, builds.new);
-    assertEquals(await seen(vm, life.devices), before);
+    assertEquals(await seen(vm, life.devices, life.objects), before);
   });
 }
 
@@ -260,9 +311,9 @@ Deno.test("a VM that was changed goes back at once if the new program dies", asy
   if (life === undefined) throw new Error("There is no life");
   await using stack = new AsyncDisposableStack();
   const vm = await live(life, stack);
-  const before = await seen(vm, life.devices);
+  const before = await seen(vm, life.devices, life.objects);
   await moveAndReturn(vm, builds.new);
-  assertEquals(await seen(vm, life.devices), before);
+  assertEquals(await seen(vm, life.devices, life.objects), before);
 });
 
 Deno.test("what cannot be carried over is refused by name", async () => {
@@ -276,4 +327,14 @@ Deno.test("what cannot be carried over is refused by name", async () => {
   const report = await tryToMove(vm, builds.new);
   assertEquals(report.outcome, "refused");
   assertEquals(report.error?.code, "objects");
+});
+
+Deno.test("a user network beside the default one is refused by name", async () => {
+  await using _base = await Base.make();
+  const machine = { ...PLAIN, defaults: true } as const;
+  await using vm = await VirtualMachine.start(builds.old, machine, "tcg");
+  await vm.command("netdev_add", { type: "user", id: "late" });
+  const report = await tryToMove(vm, builds.new);
+  assertEquals(report.outcome, "refused");
+  assertEquals(report.error?.code, "netdevs");
 });

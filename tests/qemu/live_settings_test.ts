@@ -99,3 +99,34 @@ for (const outcome of ["updated", "rolled-back"] as const) {
     assertEquals(await settingsOf(vm), before);
   });
 }
+
+Deno.test("block nodes that no device uses are active or not, as before", async () => {
+  await using _base = await Base.make();
+  const node = (name: string) => [
+    ...["-blockdev", `driver=null-co,size=1048576,node-name=${name}`],
+  ];
+  await using vm = await VirtualMachine.boot(builds.new, {
+    ...PLAIN,
+    extra: [
+      ...[...node("used"), ...node("spare"), ...node("inactive")],
+      ...["-device", "virtio-blk-pci,id=disk1,drive=used"],
+    ],
+  }, "tcg");
+  await vm.command("blockdev-snapshot-sync", {
+    ...{ "node-name": "used", "snapshot-node-name": "overlay" },
+    "snapshot-file": `${vm.folder}/overlay.qcow2`,
+  });
+  await vm.command("blockdev-set-active", {
+    ...{ "node-name": "inactive", active: false },
+  });
+  const activities = async () =>
+    (await nodes(vm)).filter(isObject)
+      .filter((it) => !String(it["node-name"]).startsWith("#"))
+      .map((it) => `${it["node-name"]}: ${it["active"]}`).sort();
+  const before = await activities();
+  const { binary } = builds.old;
+  const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
+  const { report, said } = await updateHere(order, () => Promise.resolve());
+  assertEquals(report?.outcome, "updated", said);
+  assertEquals(await activities(), before);
+});

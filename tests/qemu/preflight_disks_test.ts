@@ -298,6 +298,7 @@ Deno.test("exports and bitmaps that were added are found, nodes and limits carri
     node: "store",
     name: "since-monday",
   });
+  await vm.command("block-dirty-bitmap-add", { node: "extra", name: "unused" });
   await vm.command("nbd-server-start", {
     addr: { type: "unix", data: { path: images.path("nbd.sock") } },
   });
@@ -318,7 +319,8 @@ Deno.test("exports and bitmaps that were added are found, nodes and limits carri
   const checks = await check(vm);
   assertWarns(checks, "carried-over", `discard= of block node "extra"`);
   assertRefuses(checks, "block-exports", `"export1"`);
-  assertWarns(checks, "dirty-bitmaps", `"since-monday"`, `"vd"`);
+  assertRefuses(checks, "dirty-bitmaps", `"since-monday" of "store"`);
+  assertRefuses(checks, "dirty-bitmaps", `"unused" of "extra"`);
   assertNothingElse(
     checks,
     "carried-over",

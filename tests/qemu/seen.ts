@@ -21,11 +21,15 @@ function withoutMade(value: Json): Json {
 export async function seen(
   vm: VirtualMachine,
   devices: readonly string[] = [],
+  objects: readonly string[] = [],
 ) {
   await using qmp = await vm.monitor();
   const properties: Record<string, Json> = {};
-  for (const id of devices) {
-    const path = `/machine/peripheral/${id}`;
+  const paths = [
+    ...devices.map((id) => [id, `/machine/peripheral/${id}`] as const),
+    ...objects.map((id) => [id, `/objects/${id}`] as const),
+  ];
+  for (const [id, path] of paths) {
     const list = await qmp.execute("qom-list", { path });
     for (const property of Array.isArray(list) ? list : []) {
       const { name, type } = property as { name: string; type: string };

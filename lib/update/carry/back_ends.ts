@@ -91,15 +91,23 @@ async function objectArguments(
   return given;
 }
 
-/** Properties of iothreads that qom-set can change. */
-export const POLLING = [
-  ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
-  "aio-max-batch",
-];
-/** The one default that is the same in every version. */
-export const POLLING_DEFAULTS: Readonly<Record<string, number>> = {
-  "poll-max-ns": 32_768,
-};
+/**
+ * The defaults of what qom-set can change in an iothread.
+ *
+ * @param hasWeight whether it has the property poll-weight: the versions that
+ * brought it also have other defaults
+ */
+export function iothreadDefaults(
+  hasWeight: boolean,
+): Readonly<Record<string, number>> {
+  return {
+    "poll-max-ns": 32_768,
+    ...hasWeight
+      ? { "poll-grow": 2, "poll-shrink": 2, "poll-weight": 3 }
+      : { "poll-grow": 0, "poll-shrink": 0 },
+    ...{ "aio-max-batch": 0, "thread-pool-min": 0, "thread-pool-max": 64 },
+  };
+}
 /** In seconds, 1 by default; the default of every other limit is none. */
 export const LENGTH = /-max-length$/;
 
@@ -112,16 +120,21 @@ async function settingsNow(
 ): Promise<OptionValue> {
   let value = before;
   if (type === "iothread") {
-    for (const name of POLLING) {
-      const was = value.integer(name) ?? POLLING_DEFAULTS[name];
+    const weight = await inventory.knownProperty(path, "poll-weight");
+    const defaults = iothreadDefaults(weight !== undefined);
+    for (const [name, standard] of Object.entries(defaults)) {
       const is = await inventory.knownProperty(path, name);
-      if (was === undefined || typeof is !== "number" || is === was) continue;
-      value = value.with(name, is);
+      if (typeof is !== "number") continue;
+      if (is !== (value.integer(name) ?? standard)) {
+        value = value.with(name, is);
+      }
     }
   } else if (type === "throttle-group") {
     const limits = asObject(await inventory.knownProperty(path, "limits"));
     for (const [name, is] of Object.entries(limits)) {
-      const key = value.has(`x-${name}`) ? `x-${name}` : `limits.${name}`;
+      // QEMU reads no nested keys here unless the option is JSON.
+      const nested = `limits.${name}`;
+      const key = value.has(nested) ? nested : `x-${name}`;
       const was = value.integer(key) ?? (LENGTH.test(name) ? 1 : 0);
       if (typeof is === "number" && is !== was) value = value.with(key, is);
     }
@@ -184,7 +197,7 @@ async function chardevArguments(
 async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
   const lines = await ifKnown(work.inventory.human("info network"));
   if (lines === undefined) return;
-  const live = backEndsIn(lines);
+  const live = await inOrder(work, backEndsIn(lines));
   work.removeGone("netdev", new Set(live.map(({ name }) => name)), REMOVED);
   const others = new Set(
     work.draft.of("nic", "net").flatMap((it) => {
@@ -192,13 +205,21 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
       return [value.get("id"), value.get("name")];
     }),
   );
+  const isLater = ({ name, facts }: BackEnd) =>
+    facts.get("type") === USER && (name.startsWith("#") || others.has(name));
+  const hasNone = work.draft.of("netdev", "nic", "net").length === 0;
   for (const [name, queues] of Map.groupBy(live, (it) => it.name)) {
     if (name.startsWith("#") || others.has(name)) continue;
     if (work.argument("netdev", name) !== undefined) continue;
     await work.attempt(name, () => {
       const [{ facts }] = queues as [BackEnd];
-      if (facts.get("type") === "tap") carryTap(work, name, queues);
-      else work.add("netdev", userArguments(name, facts), MADE);
+      const isTap = facts.get("type") === "tap";
+      // QEMU makes all -netdev before these, and drops the default network.
+      if ((!isTap || hasNone) && live.some(isLater)) {
+        throw new CannotCarry("the VM has a user network without -netdev");
+      }
+      if (isTap) carryTap(work, name, queues);
+      else work.addText("netdev", String(userArguments(name, facts)), MADE);
       work.unknown.push(
         `options of network back end "${name}" other than its type`,
       );
@@ -251,11 +272,29 @@ function carryTap(
   work.sentNetdevs.add(id);
 }
 
+const USER = "user";
+/** Above the connections of a user network. */
+const USER_NETWORK = /^\w+ -?\d+ \((.+)\):$/;
+
+/**
+ * User networks have no names in a saved state: the destination has to make
+ * them in the same order.
+ */
+async function inOrder(
+  { inventory }: CarryWork,
+  live: readonly BackEnd[],
+): Promise<BackEnd[]> {
+  const lines = await ifKnown(inventory.human("info usernet")) ?? [];
+  const names = lines.flatMap((line) => USER_NETWORK.exec(line)?.[1] ?? []);
+  return live.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+}
+
 const DEFAULT_NET = "10.0.2.0";
 
-function userArguments(id: string, facts: BackEnd["facts"]): JsonObject {
+/** As text: QEMU makes all back ends in JSON before those. */
+function userArguments(id: string, facts: BackEnd["facts"]): OptionValue {
   const type = facts.get("type");
-  if (type !== "user") {
+  if (type !== USER) {
     throw new CannotCarry(
       `QEMU does not tell what a network back end of type "${type}" was ` +
         "made with",
@@ -264,6 +303,6 @@ function userArguments(id: string, facts: BackEnd["facts"]): JsonObject {
   if (facts.get("net") !== DEFAULT_NET) {
     throw new CannotCarry("QEMU does not tell the mask of its network");
   }
-  const restrict = facts.get("restrict") === "on";
-  return { type, id, ...restrict ? { restrict } : {} };
+  const value = KeyvalText.parse(USER, "type").with("id", id);
+  return facts.get("restrict") === "on" ? value.with("restrict", true) : value;
 }

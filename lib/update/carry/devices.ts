@@ -231,7 +231,7 @@ class DeviceReader {
         : await inventory.knownProperty(path, name);
       if (value === undefined) continue;
       const given = property["default-value"] === undefined
-        ? this.#withoutDefault(name, kind, value)
+        ? this.#withoutDefault(path, name, kind, value)
         : isSame(value, property["default-value"])
         ? undefined
         : value;
@@ -241,7 +241,12 @@ class DeviceReader {
   }
 
   /** A value whose default is not known; undefined if it was not given. */
-  #withoutDefault(name: string, kind: string, value: Json): Json | undefined {
+  #withoutDefault(
+    path: string,
+    name: string,
+    kind: string,
+    value: Json,
+  ): Json | undefined {
     // An empty name keeps a type from loading the ROM that it has by default.
     if (name === "romfile") return value;
     if (name === "bootindex") {
@@ -249,6 +254,8 @@ class DeviceReader {
     }
     if (Array.isArray(value)) return value.length === 0 ? undefined : value;
     if (typeof value !== "string" || value === "") return undefined;
+    // A host controller of USB has a part that leads back to it.
+    if (value === path) return undefined;
     if (kind.startsWith("link<")) return this.#linked(value);
     if (name === "drive") return this.#node(value);
     if (name === "netdev" && this.work.sentNetdevs.has(value)) {

@@ -6,11 +6,7 @@
 
 import type { OptionValue } from "../../cmdline/mod.ts";
 import { isObject } from "../../qmp/mod.ts";
-import {
-  IMPLIED_OBJECTS,
-  POLLING,
-  POLLING_DEFAULTS,
-} from "../carry/back_ends.ts";
+import { IMPLIED_OBJECTS, iothreadDefaults } from "../carry/back_ends.ts";
 import { isCpu } from "../carry/devices.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { text } from "../vm/reply.ts";
@@ -192,10 +188,11 @@ export const iothreads = problemCheck({
       const id = text(iothread["id"]) ?? "";
       const option = named.get(id);
       if (option === undefined) continue; // the check "objects" reports it
-      for (const name of POLLING) {
-        const was = option.integer(name) ?? POLLING_DEFAULTS[name];
+      const defaults = iothreadDefaults(iothread["poll-weight"] !== undefined);
+      for (const [name, standard] of Object.entries(defaults)) {
+        const was = option.integer(name) ?? standard;
         const is = iothread[name] ?? was;
-        if (was === undefined || Number(is) === was) continue;
+        if (Number(is) === was) continue;
         yield `${name} of ${quoted(id)} is ${is}, will be ${was}`;
       }
     }

@@ -280,17 +280,17 @@ export const blockExports = problemCheck({
  */
 export const dirtyBitmaps = problemCheck({
   id: "dirty-bitmaps",
-  verdict: "warn",
   ok: "no dirty bitmap is lost",
-  detail: "Dirty bitmaps are only in memory and will be lost",
-  remedy: "Make the next backup a full one",
-  async find({ inventory }) {
-    return (await blockDevices(inventory)).flatMap((device) =>
-      objectsIn(device.medium?.inserted["dirty-bitmaps"])
+  detail: "Dirty bitmaps are only in memory and would be lost",
+  remedy:
+    "Remove them (block-dirty-bitmap-remove); the next backup has to be " +
+    "a full one",
+  find: async ({ inventory }) =>
+    (await blockNodes(inventory)).flatMap((node) =>
+      objectsIn(node["dirty-bitmaps"])
         .filter(({ persistent }) => persistent !== true)
         // A job's own bitmap has no name and ends with the job.
         .flatMap(({ name }) => text(name) || [])
-        .map((name) => `${quoted(name)} of ${quoted(blockDeviceName(device))}`)
-    );
-  },
+        .map((name) => `${quoted(name)} of ${quoted(node["node-name"])}`)
+    ),
 });

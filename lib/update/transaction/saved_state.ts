@@ -42,6 +42,8 @@ export class SavedState implements Disposable {
   #setup: Uint8Array<ArrayBuffer> = new Uint8Array();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #runState: SavedRunState | undefined;
+  /** Whether `#bytes` differ from what QEMU wrote. */
+  #adjusted = false;
 
   /** @param file the file at the path, open for reading and writing */
   constructor(readonly path: string, private readonly file: Fd) {}
@@ -106,7 +108,7 @@ export class SavedState implements Disposable {
     if (bytes.length >= this.#setup.length) bytes.set(this.#setup);
     const unverified = this.#verify(bytes, completed);
     this.#bytes = bytes;
-    if (this.#runState?.replaced === true) this.#write(bytes);
+    if (this.#adjusted) this.#write(bytes);
     return unverified;
   }
 
@@ -121,6 +123,8 @@ export class SavedState implements Disposable {
         maximumRecords: MAXIMUM_RECORDS,
       });
       this.#runState = settleRunState(bytes, records);
+      const isRenumbered = renumberUserNetworks(bytes, records);
+      this.#adjusted = isRenumbered || this.#runState?.replaced === true;
       if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
       return vmdesc === undefined
         ? "it has no description of itself"
@@ -280,4 +284,29 @@ function findText(records: readonly DecodedRecord[]) {
     return record.state.fields.find(({ name }) => name === "runstate");
   }
   return undefined;
+}
+
+const USER_NETWORK = "slirp";
+/** Of a section's header: its type, id, and the size of its name. */
+const BEFORE_NAME = 1 + 4 + 1;
+
+/**
+ * QEMU numbers user networks as they are made. After netdev_del the later ones
+ * keep their numbers; the destination has all of them from 0 on, in the same
+ * order.
+ *
+ * @returns whether bytes were changed
+ */
+function renumberUserNetworks(
+  bytes: Uint8Array<ArrayBuffer>,
+  records: readonly DecodedRecord[],
+): boolean {
+  const networks = records.filter((record) => record.type === "full")
+    .filter(({ name }) => name === USER_NETWORK)
+    .sort((a, b) => a.instanceId - b.instanceId);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  for (const [number, { offset, name }] of networks.entries()) {
+    view.setUint32(offset + BEFORE_NAME + name.length, number);
+  }
+  return networks.some(({ instanceId }, number) => instanceId !== number);
 }

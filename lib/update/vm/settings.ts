@@ -203,6 +203,8 @@ interface LiveRecord {
   readonly balloons: readonly BalloonPolling[];
   /** Absent in the journal of an older cprctl. */
   readonly terminals?: readonly Terminal[];
+  /** Names of block nodes that a client had made inactive. */
+  readonly inactive?: readonly string[];
 }
 
 const POLLING = "guest-stats-polling-interval";
@@ -216,10 +218,13 @@ const GENERATED = "#";
 async function readLiveSettings(
   client: Executor,
 ): Promise<LiveRecord> {
+  const nodes = await blockNodes(client);
   return {
-    writeThresholds: thresholdsOf(await blockNodes(client)).slice(0, MAXIMUM),
+    writeThresholds: thresholdsOf(nodes).slice(0, MAXIMUM),
     balloons: await readBalloons(client),
     terminals: await readTerminals(client),
+    inactive: activities(nodes).filter(({ active }) => !active)
+      .map(({ name }) => name).slice(0, MAXIMUM),
   };
 }
 
@@ -230,9 +235,10 @@ async function readLiveSettings(
  */
 async function restoreLiveSettings(
   client: Executor,
-  { writeThresholds, balloons, terminals = [] }: LiveRecord,
+  { writeThresholds, balloons, terminals = [], inactive = [] }: LiveRecord,
 ): Promise<string[]> {
   const warnings = await restoreTerminals(client, terminals);
+  warnings.push(...await restoreActivities(client, inactive));
   for (const threshold of writeThresholds) {
     warnings.push(
       ...await attempt(
@@ -250,6 +256,41 @@ async function restoreLiveSettings(
     );
   }
   return warnings;
+}
+
+/** QEMU 11.1.2 may leave nodes inactive that no device uses. */
+async function restoreActivities(
+  client: Executor,
+  inactive: readonly string[],
+): Promise<string[]> {
+  const nodes = activities(await blockNodes(client));
+  // Those of a VM that is paused become active when it runs.
+  if (!nodes.some(({ active }) => active)) return [];
+  const warnings: string[] = [];
+  for (const { name, active: is } of nodes) {
+    const active = !inactive.includes(name);
+    if (is === active) continue;
+    const given = { "node-name": name, active };
+    warnings.push(
+      ...await attempt(
+        `That block node "${name}" is ${active ? "active" : "inactive"}`,
+        () => client.execute("blockdev-set-active", given),
+      ),
+    );
+  }
+  return warnings;
+}
+
+/** Nodes that have a name of the user's; QEMU 10.0 and later tell it. */
+function activities(
+  nodes: readonly JsonObject[],
+): { name: string; active: boolean }[] {
+  return nodes.flatMap((node) => {
+    const { active } = node;
+    const name = text(node["node-name"]) ?? GENERATED;
+    if (name.startsWith(GENERATED) || typeof active !== "boolean") return [];
+    return [{ name, active }];
+  });
 }
 
 async function setThreshold(
