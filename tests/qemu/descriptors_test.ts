@@ -7,6 +7,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
+import { update } from "../../lib/update/update.ts";
 import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
@@ -173,6 +174,26 @@ for (const at of ["load", "commit"] as const) {
     }
   });
 }
+
+Deno.test("two programs cannot have a descriptor that was sent to one", async () => {
+  await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
+  {
+    await using qmp = await vm.monitor();
+    using file = Fd.open("/dev/null", O_RDONLY);
+    await qmp.execute("add-fd", {}, { descriptors: [file.number] });
+  }
+  for (const mode of ["cpr-transfer", "live"] as const) {
+    const report = await update({
+      address: { path: vm.files.qmp },
+      binary: builds.new.binary,
+      timeoutMs: TIMEOUT_MS,
+      self: SELF,
+      mode,
+    });
+    const { outcome, error } = report;
+    assertEquals([outcome, error?.code], ["refused", "transfer-arguments"]);
+  }
+});
 
 Deno.test("what a client adds after the checks is carried over as well", async () => {
   await using _base = await Base.make();

@@ -58,13 +58,18 @@ const DAMAGES: readonly [string, string][] = [
   [journal({ service: { name: "a" } }), 'has no "fate"'],
   [withCommand("block_set_io_throttle", 1), 'arguments" is not an object'],
   [withCommand("quit", {}), "no command that is carried over"],
+  [withCommand("getfd", {}, -1), 'descriptor" is not a count'],
 ];
 
-function withCommand(execute: string, given: unknown): string {
+function withCommand(
+  execute: string,
+  given: unknown,
+  descriptor?: number,
+): string {
   const whole = JSON.parse(journal());
   return JSON.stringify({
     ...whole,
-    carried: [{ execute, arguments: given }],
+    carried: [{ execute, arguments: given, descriptor }],
   });
 }
 
