@@ -54,6 +54,7 @@ import { stderrSize } from "./transaction/stderr_tail.ts";
 import { gatherFacts, recordOf } from "./vm/facts.ts";
 import { objectsIn, text } from "./vm/reply.ts";
 import { readTerminals } from "./vm/terminals.ts";
+import { userConnections } from "./vm/user_connections.ts";
 import { Fingerprint } from "./verify/fingerprint.ts";
 
 /** This host. */
@@ -170,14 +171,13 @@ export const LINUX: System = {
       strict: options.allowWeakerConfinement !== true,
     }),
 
-  leftOpen: async ({ client, facts, process }, { command }) =>
-    facts.program === "QEMU"
-      ? await leftOpen(
-        process,
-        command.descriptors,
-        await readTerminals(client),
-      )
-      : [],
+  leftOpen: async ({ client, facts, process }, { command }) => {
+    if (facts.program !== "QEMU") return [];
+    // One that ends just now will be closed at any time.
+    const connections = await userConnections(client);
+    const inUse = [...command.descriptors, ...connections];
+    return await leftOpen(process, inUse, await readTerminals(client));
+  },
 
   state: (path) => SavedState.open(path),
 

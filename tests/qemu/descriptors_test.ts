@@ -195,6 +195,29 @@ Deno.test("two programs cannot have a descriptor that was sent to one", async ()
   }
 });
 
+Deno.test("a block node whose descriptor was removed is refused", async () => {
+  await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
+  const path = await makeImage(builds.old, `${vm.folder}/passed.raw`);
+  {
+    await using qmp = await vm.monitor();
+    using writable = Fd.open(path, O_RDWR);
+    using readable = Fd.open(path, O_RDONLY);
+    const numbers: JsonObject[] = [];
+    for (const { number } of [writable, readable]) {
+      const set = { "fdset-id": 3 };
+      const added = await qmp.execute("add-fd", set, { descriptors: [number] });
+      numbers.push(added as JsonObject);
+    }
+    await qmp.execute("blockdev-add", {
+      ...{ driver: "file", filename: "/dev/fdset/3", "node-name": "passed" },
+    });
+    await qmp.execute("remove-fd", numbers[0]);
+  }
+  const report = await tryToMove(vm, builds.new);
+  assertEquals([report.outcome, report.error?.code], ["refused", "fd-sets"]);
+  assertMatch(report.error?.message ?? "", /has no writable descriptor/);
+});
+
 Deno.test("what a client adds after the checks is carried over as well", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(

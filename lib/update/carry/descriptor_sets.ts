@@ -2,6 +2,7 @@
 
 import { keysOf } from "../../cmdline/mod.ts";
 import { CLOSED_SET } from "../vm/left_open.ts";
+import { DESCRIPTORS } from "../vm/block_devices.ts";
 import { objectsIn, text } from "../vm/reply.ts";
 import type { CarryWork } from "./work.ts";
 
@@ -20,7 +21,7 @@ export async function carryDescriptorSets(work: CarryWork): Promise<void> {
         ...description === undefined ? {} : { opaque: description },
       }, Number(fd));
     }
-    work.sentSets.add(`/dev/fdset/${id}`);
+    work.sentSets.add(`${DESCRIPTORS}${id}`);
   }
   for (const argument of work.draft.of("add-fd")) {
     const isClosed = keysOf(argument).integer("set") === CLOSED_SET;

@@ -4,17 +4,20 @@
  * @module
  */
 
+import { O_ACCMODE, O_RDONLY, O_RDWR } from "../../../ffi/open_flags.ts";
 import { readWhole } from "../../bounded_file.ts";
 import { sentDescriptors } from "../carry/carried.ts";
 import { shellWords } from "../command/draft.ts";
 import { hazardsOn } from "../command/obstacles.ts";
 import { MAXIMUM_WORDS } from "../../proc/cmdline.ts";
+import { isObject, type JsonObject } from "../../qmp/mod.ts";
 import { DESCRIPTORS } from "../vm/block_devices.ts";
 import {
   joined,
   ok,
   type PreflightCheck,
   problemCheck,
+  quoted,
   refuse,
   skipped,
   warn,
@@ -126,13 +129,40 @@ export const descriptors: PreflightCheck = problemCheck({
 export const fdSets: PreflightCheck = problemCheck({
   id: "fd-sets",
   ok: "descriptors in sets are sent to the new program",
-  detail: (found) => `Descriptor sets come too late: ${found}`,
+  detail: (found) => `Descriptor sets cannot be sent as needed: ${found}`,
   remedy: "Restart the VM with files that it opens itself",
-  find: ({ next }) =>
-    next.uses.filter(({ option, value = "" }) =>
-      option === "add-fd" || value.includes(DESCRIPTORS)
-    ).map(({ words }) => `the new program needs ${shellWords(words)} to start`),
+  async *find({ carried: { commands }, files, next }) {
+    for (const { option, value = "", words } of next.uses) {
+      if (option !== "add-fd" && !value.includes(DESCRIPTORS)) continue;
+      yield `the new program needs ${shellWords(words)} to start`;
+    }
+    const sent = new Set<string>();
+    for (const { execute, arguments: given, descriptor } of commands) {
+      if (execute !== "add-fd" || descriptor === undefined) continue;
+      const { flags = 0 } = await files.info(descriptor) ?? {};
+      sent.add(`${DESCRIPTORS}${given["fdset-id"]} ${flags & O_ACCMODE}`);
+    }
+    for (const { execute, arguments: node } of commands) {
+      if (execute !== "blockdev-add") continue;
+      for (const { filename, access } of filesIn(node)) {
+        if (!filename.startsWith(DESCRIPTORS)) continue;
+        if (sent.has(`${filename} ${access}`)) continue;
+        const how = access === O_RDWR ? "writable" : "read-only";
+        yield `${quoted(filename)} has no ${how} descriptor any more`;
+      }
+    }
+  },
 });
+
+/** The files of a node and of those in it, and how each is opened. */
+function filesIn(node: JsonObject): { filename: string; access: number }[] {
+  const { filename } = node;
+  const access = node["read-only"] === true ? O_RDONLY : O_RDWR;
+  return [
+    ...typeof filename === "string" ? [{ filename, access }] : [],
+    ...Object.values(node).filter(isObject).flatMap(filesIn),
+  ];
+}
 
 /** Reports what cannot be checked. */
 export const blindSpots: PreflightCheck = {

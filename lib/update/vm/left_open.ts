@@ -28,17 +28,21 @@ export const CLOSED_SET = 2_000_000_000;
 /** More are left for the next update. */
 const MAXIMUM = 256;
 
-/** The descriptors that the next program is to close. */
+/**
+ * The descriptors that the next program is to close.
+ *
+ * @param inUse those that the next program uses, or this one may close
+ */
 export async function leftOpen(
   process: ProcessHandle,
-  named: readonly number[],
+  inUse: readonly number[],
   terminals: readonly Terminal[],
 ): Promise<number[]> {
   const files = new ProcessFiles(process.pid);
   const left = await unusedTerminals(files, terminals);
   for (const [number, { link }] of await files.open()) {
     const isKnown = VHOST.includes(link) || link.startsWith(SOCKETS);
-    if (!isKnown || named.includes(number)) continue;
+    if (!isKnown || inUse.includes(number)) continue;
     if ((await files.info(number))?.closesOnExec !== false) continue;
     if (VHOST.includes(link) || isEnded(process, number)) left.push(number);
   }
