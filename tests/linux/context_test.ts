@@ -23,8 +23,11 @@ import { programThatDies } from "./harness/program_that_dies.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 120_000;
-const QUEUES = 2;
+/** More than the guest uses: it has one for each vCPU. */
+const QUEUES = 4;
+const VCPUS = 2;
 const FIRST = 77;
+const NUMBERS = Array.from({ length: QUEUES }, (_, index) => FIRST + index);
 const USER = 1000;
 /** Connections enough for each queue to have some. */
 const CONNECTIONS = 4;
@@ -137,10 +140,10 @@ Deno.test({
     const folders = (folder: string) => [folder, group?.folder ?? ""];
     const deno = [Deno.execPath(), "run", "--quiet", "--allow-all"];
     await using vm = await LinuxMachine.boot(builds.old, {
-      cpus: 2,
+      cpus: VCPUS,
       diskPath: (folder) => `${folder}/private/disk.img`,
-      netdev: `fds=${FIRST}:${FIRST + 1}`,
-      nic: "mq=on,vectors=6",
+      netdev: `fds=${NUMBERS.join(":")}`,
+      nic: "mq=on,vectors=10",
       extra: ["-object", "iothread,id=io0"],
       launcher: (folder) => [
         ...["/bin/sh", "-c", ENTER, "sh", ...folders(folder)],
@@ -159,7 +162,7 @@ Deno.test({
     const load = new Load(vm, first);
     await pinThreads(vm);
     const before = await contextOf(vm, group);
-    assertEquals(before.queues.match(/tx-/g)?.length, QUEUES);
+    assertEquals(before.queues.match(/tx-/g)?.length, VCPUS);
     const steps = [
       [builds.new.binary, "updated"],
       [dies, "rolled-back"],
