@@ -1,5 +1,7 @@
+import { globExpression } from "../glob.ts";
 import type { InspectedSection } from "./inspection.ts";
-import { treeOf } from "./tree.ts";
+import { visitLeaves } from "./members.ts";
+import { scalarText, treeOf } from "./tree.ts";
 
 /** A field that was looked for. */
 export interface FoundField {
@@ -8,6 +10,8 @@ export interface FoundField {
   /** From the section down, such as "env.segs[0].base". */
   readonly path: string;
   readonly text: string;
+  /** The value, if it is bytes that are to be shown in full. */
+  readonly bytes?: Uint8Array;
   /** Stream offset; undefined if not known. */
   readonly offset: number | undefined;
 }
@@ -30,4 +34,38 @@ export function* fieldsWith(
       yield { section, path, text, offset };
     }
   }
+}
+
+/**
+ * The fields with a path, such as "env.segs[0]", and all that is in them.
+ *
+ * @param wanted with * and ?; several with commas
+ */
+export function fieldsAt(
+  section: InspectedSection,
+  wanted: string,
+): readonly FoundField[] {
+  const patterns = wanted.split(",").map(globExpression);
+  const named = `${section.name}:${section.instanceId}`;
+  const found: FoundField[] = [];
+  visitLeaves(section, (path, { type, value }, offset) => {
+    const isWanted = placesIn(path).some((place) =>
+      patterns.some((pattern) => pattern.test(place))
+    );
+    if (!isWanted) return;
+    const field = { section: named, path, offset };
+    found.push(
+      value instanceof Uint8Array
+        ? { ...field, text: `${value.length} bytes`, bytes: value }
+        : { ...field, text: scalarText(type, value) },
+    );
+  });
+  return found;
+}
+
+/** A path, and those of what it is in: "a[0].b", "a[0]", "a". */
+function placesIn(path: string): string[] {
+  return [...path.matchAll(/(?=[.[])|$/g)].map(({ index }) =>
+    path.slice(0, index)
+  );
 }

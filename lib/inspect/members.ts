@@ -56,39 +56,63 @@ export interface Leaf {
   readonly value: Scalar;
 }
 
+/** Type byte, id, length of the name, instance and version of a section. */
+const HEADER_SIZE = 1 + 4 + 1 + 4 + 4;
+const encoder = new TextEncoder();
+
+/** Takes a leaf, with its stream offset if that is known. */
+type Visit = (path: string, leaf: Leaf, offset: number | undefined) => void;
+
 /** The leaves of a section by their paths, such as `sq[3].head`. */
-export function leavesOf({ state }: InspectedSection): Map<string, Leaf> {
+export function leavesOf(section: InspectedSection): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  if (state instanceof Uint8Array) {
-    leaves.set("data", { type: "buffer", value: state });
-  } else if (state !== undefined) addStruct(leaves, "", state);
+  visitLeaves(section, (path, leaf) => leaves.set(path, leaf));
   return leaves;
 }
 
-type Leaves = Map<string, Leaf>;
+/** Visits the leaves of a section, in wire order. */
+export function visitLeaves(
+  { name, offset, state }: InspectedSection,
+  visit: Visit,
+): void {
+  if (state instanceof Uint8Array) {
+    const start = offset + HEADER_SIZE + encoder.encode(name).length;
+    visit("data", { type: "buffer", value: state }, start);
+  } else if (state !== undefined) visitStruct(visit, "", state);
+}
 
-function addStruct(leaves: Leaves, path: string, struct: DecodedStruct): void {
+function visitStruct(visit: Visit, path: string, struct: DecodedStruct): void {
   const { fields, subsections } = membersOf(struct);
   const prefix = path === "" ? "" : `${path}.`;
   for (const { key, field } of fields) {
-    addValue(leaves, prefix + key, field.type, field.value);
+    const { type, value, offset, size } = field;
+    const step = Array.isArray(value) && !field.hasMarkers
+      ? size / value.length
+      : 0;
+    visitValue(visit, prefix + key, type, value, offset, step);
   }
   for (const { key, struct: sub } of subsections) {
-    addStruct(leaves, prefix + key, sub);
+    visitStruct(visit, prefix + key, sub);
   }
 }
 
-function addValue(
-  leaves: Leaves,
+/** @param step bytes of each element; 0 if they have no fixed size */
+function visitValue(
+  visit: Visit,
   path: string,
   type: string,
   value: DecodedValue,
+  offset: number | undefined,
+  step: number,
 ): void {
-  if (isStruct(value)) addStruct(leaves, path, value);
-  else if (!Array.isArray(value)) leaves.set(path, { type, value });
+  if (isStruct(value)) visitStruct(visit, path, value);
+  else if (!Array.isArray(value)) visit(path, { type, value }, offset);
   else {
     for (const [index, element] of value.entries()) {
-      addValue(leaves, `${path}[${index}]`, type, element);
+      const at = step === 0 || offset === undefined
+        ? undefined
+        : offset + index * step;
+      visitValue(visit, `${path}[${index}]`, type, element, at, 0);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Decodes, shows, compares and verifies state files. @module */
 
+export * from "./description.ts";
 export * from "./diff.ts";
 export * from "./diff_json.ts";
 export {

@@ -38,7 +38,9 @@ export interface TreeLine {
 const SHOWN_BYTES = 24;
 /** The most runs of equal elements that are shown of a list. */
 const SHOWN_RUNS = 16;
-/** From here on integers are shown in hex, too. */
+/** From here on hex differs from decimal, and is shown as well. */
+const TWO_WAYS = 10n;
+/** A list with a number from here on is of registers or addresses. */
 const LARGE = 256n;
 const NOT_ARMED = -1n;
 /** Text with the NULs that fill up its buffer. */
@@ -134,6 +136,7 @@ function* runsOf(
 /** The elements in order, with counts of equal ones. */
 function listText(type: string, values: readonly DecodedValue[]): string {
   const texts: string[] = [];
+  const inHex = type !== "timer" && values.some(isLarge);
   for (const { first, count } of runsOf(values)) {
     if (texts.length === SHOWN_RUNS) {
       texts.push(`… ${values.length - first} more`);
@@ -143,18 +146,26 @@ function listText(type: string, values: readonly DecodedValue[]): string {
     if (value === undefined || isStruct(value)) continue;
     const text = Array.isArray(value)
       ? `(${listText(type, value)})`
-      : elementText(type, value);
+      : elementText(type, value, inHex);
     texts.push(count === 1 ? text : `${text} ×${count}`);
   }
   return texts.join(", ");
 }
 
-/** An element of a list: large numbers, such as addresses, only in hex. */
-function elementText(type: string, value: Scalar): string {
-  if (type.includes(":")) return scalarText(type, value);
-  const isLarge = (typeof value === "number" || typeof value === "bigint") &&
-    BigInt(value) >= LARGE && type !== "timer";
-  return isLarge ? hexText(value) : scalarText(type, value);
+function isLarge(value: DecodedValue): boolean {
+  return isInteger(value) && value >= LARGE;
+}
+
+function isInteger(value: DecodedValue): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+/** An element of a list: in one way, as its neighbours. */
+function elementText(type: string, value: Scalar, inHex: boolean): string {
+  if (!isInteger(value) || type === "timer" || type.includes(":")) {
+    return scalarText(type, value);
+  }
+  return inHex && value >= TWO_WAYS ? hexText(value) : String(value);
 }
 
 /** A value in one line. */
@@ -172,7 +183,9 @@ export function scalarText(type: string, value: Scalar): string {
   }
   const meaning = meaningOf(type, value);
   if (meaning !== undefined) return meaningText(value, meaning);
-  return BigInt(value) < LARGE ? String(value) : `${value} (${hexText(value)})`;
+  return BigInt(value) < TWO_WAYS
+    ? String(value)
+    : `${value} (${hexText(value)})`;
 }
 
 /** 0xf: ACKNOWLEDGE, DRIVER; 0x1af4: Red Hat; 0xfebc0000. */

@@ -5,6 +5,7 @@ import { data } from "../../testing/data/data.ts";
 import { joined } from "../../testing/streams/foreign.ts";
 import {
   everyType,
+  postcopy,
   withOpaque,
   withRam,
 } from "../../testing/streams/streams.ts";
@@ -100,6 +101,30 @@ Deno.test("fields are found by their path or value, in whatever case", async () 
   const json = await inspect(bytes, "--grep", "msr", "--json");
   assertEquals(json.code, 2);
   assertStringIncludes(json.stderr, "Cannot combine --grep and --json");
+});
+
+Deno.test("fields are found by their path, and bytes are dumped", async () => {
+  const { code, stdout } = await inspect(everyType(), "--field", "raw,small");
+  assertEquals([code, stdout.split("\n").slice(0, 3)], [0, [
+    "dev:0  small  -2",
+    "dev:0  raw    2 bytes",
+    `  0000004a  ca fe${" ".repeat(42)}  |..|`,
+  ]]);
+  const none = await inspect(everyType(), "--field", "no");
+  assertStringIncludes(none.stderr, 'Cannot find a field "no"');
+});
+
+Deno.test("a stream is described without its values", async () => {
+  const words = ["--desc", "--section", "dev"];
+  const { code, stdout } = await inspect(everyType(), ...words);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "dev 0: dev, version 1\n  flag: bool, 1 byte\n");
+  const none = await inspect(postcopy(), "--desc");
+  assertStringIncludes(none.stderr, "it has no vmdesc");
+  const two = await inspect(everyType(), "--desc", "--json");
+  assertStringIncludes(two.stderr, "Cannot combine --desc and --json");
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  assertEquals((await inspect(state, "--desc")).code, 2);
 });
 
 Deno.test("CPR state is drawn as a table", async (t) => {

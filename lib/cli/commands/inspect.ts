@@ -28,6 +28,14 @@ export const inspectCommand = command({
       "TEXT",
       "Show the fields alone whose path or value contains TEXT, one a line",
     ),
+    field: textValue(
+      "PATHS",
+      "Show the fields alone with this path, with * and ?, and all in them; " +
+        "several with commas; bytes as by hexdump",
+    ),
+    desc: {
+      brief: "Show what is sent without the values, as vmdesc tells it",
+    },
     offset: {
       value: "BYTES",
       parse: parseOffset,
@@ -54,6 +62,8 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state --section cpu:1", "one vCPU"],
     ["cprctl inspect vm.state --section 'cpu,virtio*'", "several sections"],
     ["cprctl inspect vm.state --grep msr", "fields by name"],
+    ["cprctl inspect vm.state --field 'env.segs[*].base'", "by their paths"],
+    ["cprctl inspect vm.state --desc", "fields, types and versions"],
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],

@@ -3,6 +3,7 @@
 import { CprctlError, UsageError } from "../../errors.ts";
 import {
   extractRam,
+  fieldsAt,
   fieldsWith,
   type FoundField,
   type Input,
@@ -13,14 +14,17 @@ import {
   openCprState,
   openInput,
   selectSections,
+  type StreamInspection,
   verify,
   type WorkDone,
   writeErrorJson,
   writeJson,
 } from "../../inspect/mod.ts";
+import type { DeviceDescription } from "../../migration/stream/mod.ts";
 import type { CliProcess } from "../process.ts";
 import {
   renderCprState,
+  renderDescription,
   renderFound,
   renderSections,
   renderSummary,
@@ -33,6 +37,8 @@ export interface InspectFlags {
   readonly pid: number | undefined;
   readonly section: string | undefined;
   readonly grep: string | undefined;
+  readonly field: string | undefined;
+  readonly desc: boolean;
   readonly offset: number | undefined;
   readonly snapshot: string | undefined;
   readonly offsets: boolean;
@@ -154,10 +160,12 @@ function work(
 
 function chosen(
   inspection: Inspection,
-  { section, grep, json, "extract-ram": folder }: InspectFlags,
+  { section, grep, field, desc, json, "extract-ram": folder }: InspectFlags,
 ): readonly InspectedSection[] {
-  if (grep !== undefined && json) {
-    throw new UsageError("Cannot combine --grep and --json");
+  const [one, another] = Object.entries({ grep, field, desc, json })
+    .filter(([, given]) => given !== undefined && given !== false);
+  if (one !== undefined && another !== undefined) {
+    throw new UsageError(`Cannot combine --${one[0]} and --${another[0]}`);
   }
   if (inspection.format === "migration-stream") {
     return section === undefined
@@ -167,7 +175,7 @@ function chosen(
   if (section !== undefined) {
     throw new UsageError("Cannot select a section: CPR state has none");
   }
-  if (grep !== undefined) {
+  if ((grep ?? field) !== undefined || desc) {
     throw new UsageError("Cannot select fields: CPR state has none");
   }
   if (folder !== undefined) {
@@ -180,12 +188,36 @@ function chosen(
 function found(
   sections: readonly InspectedSection[],
   text: string,
+  how: typeof fieldsWith | typeof fieldsAt,
 ): readonly FoundField[] {
-  const fields = sections.flatMap((section) => [...fieldsWith(section, text)]);
+  const fields = sections.flatMap((section) => [...how(section, text)]);
   if (fields.length > 0) return fields;
-  throw new InspectError("no-field", `Cannot find "${text}" in any field`, {
-    remedy: "Inspect without --grep: it shows all of them",
-  });
+  throw new InspectError(
+    "no-field",
+    how === fieldsAt
+      ? `Cannot find a field "${text}"`
+      : `Cannot find "${text}" in any field`,
+    { remedy: "Inspect without --grep and --field: it shows all of them" },
+  );
+}
+
+/**
+ * The descriptions of the sections.
+ *
+ * @throws {InspectError} when the stream has none
+ */
+function described(
+  { file, decoded: { vmdesc } }: StreamInspection,
+  section: string | undefined,
+): readonly DeviceDescription[] {
+  if (vmdesc === undefined) {
+    throw new InspectError(
+      "undescribed",
+      `Cannot describe "${file}": it has no vmdesc`,
+    );
+  }
+  const { devices } = vmdesc.description;
+  return section === undefined ? devices : selectSections(devices, section);
 }
 
 function* rendered(
@@ -199,7 +231,13 @@ function* rendered(
     return yield* renderCprState(inspection, look);
   }
   if (flags.grep !== undefined) {
-    return yield* renderFound(found(sections, flags.grep), look);
+    return yield* renderFound(found(sections, flags.grep, fieldsWith), look);
+  }
+  if (flags.field !== undefined) {
+    return yield* renderFound(found(sections, flags.field, fieldsAt), look);
+  }
+  if (flags.desc) {
+    return yield* renderDescription(described(inspection, flags.section));
   }
   if (flags.section === undefined) yield* renderSummary(inspection, look);
   yield* renderSections(sections, look);

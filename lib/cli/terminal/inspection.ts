@@ -2,6 +2,7 @@
 
 import {
   type CprStateInspection,
+  descriptionOf,
   type FoundField,
   type InspectedSection,
   scalarText,
@@ -13,6 +14,7 @@ import {
 import {
   Command,
   type CommandRecord,
+  type DeviceDescription,
   RAM_SECTION,
   type RamBlockStatistics,
 } from "../../migration/stream/mod.ts";
@@ -20,6 +22,7 @@ import type { Look } from "../process.ts";
 import { aligned, columnsOf, padEnd, padStart } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
 import { printable } from "../../inert.ts";
+import { hexdump } from "./hexdump.ts";
 import { type Paint, painter } from "./paint.ts";
 
 /** The most columns of a field's name, with its indent. */
@@ -216,14 +219,27 @@ export function* renderFound(
   look: InspectLook,
 ): Generator<string> {
   const paint = painter(look.colour);
+  const dumps = fields.map(({ bytes, offset }) =>
+    bytes === undefined ? [] : hexdump(bytes, offset ?? 0)
+  );
   const rows = fields.map(({ offset, section, path, text }) => [
     ...look.offsets ? [String(offset ?? "")] : [],
     ...[printable(section), printable(path), printable(text)],
   ]);
-  for (const row of aligned(rows, look.offsets ? [0] : [])) {
+  for (const [index, row] of aligned(rows, look.offsets ? [0] : []).entries()) {
     const [text = "", path = "", ...before] = row.toReversed();
     const place = before.reverse().map((it) => paint(it, "faint"));
     yield `${[...place, paint(path, "busy"), text].join("  ").trimEnd()}\n`;
+    for (const line of dumps[index] ?? []) yield `  ${line}\n`;
+  }
+}
+
+/** The vmdesc of devices. */
+export function* renderDescription(
+  devices: readonly DeviceDescription[],
+): Generator<string> {
+  for (const device of devices) {
+    for (const line of descriptionOf(device)) yield `${printable(line)}\n`;
   }
 }
 
