@@ -216,11 +216,18 @@ const LIVES: readonly Life[] = [
       ...["-device", "scsi-cd,id=tray2"],
       ...["-drive", "if=none,id=cd3,media=cdrom,format=raw,file=c.raw"],
       ...["-device", "scsi-cd,id=tray3,drive=cd3"],
+      ...["-drive", "if=none,id=cd4,media=cdrom,format=raw,file=c.raw"],
+      ...["-device", "scsi-cd,id=tray4,drive=cd4"],
     ],
     changes: (folder) => [
       ["blockdev-snapshot-sync", {
         device: "drive",
         "snapshot-file": `${folder}/over, a.qcow2`,
+      }],
+      ["blockdev-snapshot-sync", {
+        device: "drive",
+        "snapshot-file": `${folder}/over-2.qcow2`,
+        "snapshot-node-name": "named",
       }],
       ["blockdev-snapshot-sync", {
         "node-name": "store",
@@ -232,6 +239,13 @@ const LIVES: readonly Life[] = [
         { id, filename: `${folder}/d.raw`, format: "raw" },
       ]),
       ["eject", { id: "tray3", force: true }],
+      ["blockdev-open-tray", { id: "tray4", force: true }],
+      ["blockdev-remove-medium", { id: "tray4" }],
+      ["blockdev-add", {
+        ...{ driver: "raw", "node-name": "disc", "read-only": true },
+        file: { driver: "file", filename: `${folder}/d.raw` },
+      }],
+      ["blockdev-insert-medium", { id: "tray4", "node-name": "disc" }],
       ["blockdev-reopen", {
         options: [{
           ...{ driver: "null-co", "node-name": "empty" },

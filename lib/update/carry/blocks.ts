@@ -71,12 +71,14 @@ export async function carryBlocks(
   work.removeGone("blockdev", new Set(nodes.keys()), REMOVED, "node-name");
   keepReadOnly(work, nodes);
   keepReopened(work, nodes);
+  const drives = devices.filter(({ drive }) => drive !== undefined);
+  // First, as a -drive may make a node of the user's.
+  for (const drive of drives) await carryDrive(work, drive, nodes);
   for (const name of nodes.keys()) {
     if (!name.startsWith(GENERATED)) await blocks.carry(name);
   }
   for (const device of devices) {
-    if (device.drive !== undefined) await carryDrive(work, device, nodes);
-    else await blocks.carryMedium(device);
+    if (device.drive === undefined) await blocks.carryMedium(device);
   }
   work.removeGone(
     "drive",
@@ -379,7 +381,11 @@ function requireOpensAlike(root: JsonObject, nodes: LiveNodes): void {
     const child = (role: string) => {
       const found = objectsIn(node["children"])
         .find((it) => it["child"] === role);
-      return nodes.get(text(found?.["node-name"]) ?? "");
+      const name = text(found?.["node-name"]) ?? GENERATED;
+      if (!name.startsWith(GENERATED)) {
+        throw new CannotCarry(`-drive cannot name node "${name}" below it`);
+      }
+      return nodes.get(name);
     };
     const file = child("file");
     if (file === undefined || !ON_FILES.includes(text(file["drv"]) ?? "")) {

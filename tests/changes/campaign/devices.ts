@@ -81,7 +81,6 @@ const PCI: Plans = {
   }),
   "virtio-serial-pci": () => ({ kind: "port bus", given: { max_ports: 4 } }),
   "virtio-keyboard-pci": plain,
-  "edu": plain,
   "qemu-xhci": plain,
   "ivshmem-plain": async (it) => {
     const id = await memory(it);

@@ -284,20 +284,6 @@ export const REFUSED_DISKS: readonly Change[] = [
     },
   },
   {
-    name: "a job that waits to be dismissed",
-    apply: async (it) => {
-      const id = it.name("job");
-      await it.run("blockdev-create", {
-        "job-id": id,
-        options: { driver: "file", filename: it.path(".raw"), size: 512 },
-      });
-      await it.until("the job has ended", async () => {
-        const jobs = await it.vm.command("query-jobs");
-        return JSON.stringify(jobs).includes('"concluded"');
-      });
-    },
-  },
-  {
     name: "an NBD export",
     apply: async (it) => {
       const path = `${it.images}/${it.name("nbd")}`;
