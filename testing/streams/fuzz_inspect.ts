@@ -7,6 +7,8 @@ import { assert } from "@std/assert";
 import { renderDiff } from "../../lib/cli/terminal/diff.ts";
 import {
   renderCprState,
+  renderDescription,
+  renderFound,
   renderSections,
   renderSummary,
 } from "../../lib/cli/terminal/inspection.ts";
@@ -14,6 +16,7 @@ import { sectionsInUse } from "../../lib/inspect/compat/mod.ts";
 import {
   diff,
   extractRam,
+  fieldsAt,
   inspect,
   InspectError,
   type Inspection,
@@ -112,8 +115,12 @@ function show(inspection: Inspection): void {
     for (const _ of renderCprState(inspection, LOOK));
     return;
   }
-  const { sections } = inspection;
+  const { sections, decoded } = inspection;
   writeJson(inspection, sections, none);
+  for (const section of sections) {
+    for (const _ of renderFound(fieldsAt(section, "*"), LOOK));
+  }
+  for (const _ of renderDescription(decoded.vmdesc?.description.devices ?? []));
   for (const _ of renderSummary(inspection, LOOK));
   for (const _ of renderSections(sections, LOOK));
   for (const { state } of sections) {

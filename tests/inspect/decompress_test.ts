@@ -49,7 +49,9 @@ Deno.test("one that comes through a pipe is decompressed as well", () =>
   }));
 
 Deno.test("what was compressed is named if it is no state, and not kept", async () => {
-  for (const bytes of [new Uint8Array(1024 ** 3), gzipSync(gzipSync("x"))]) {
+  for (
+    const bytes of [new Uint8Array(64 * 1024 ** 2), gzipSync(gzipSync("x"))]
+  ) {
     const read = await opened(gzipSync(bytes));
     assert(read.length < 100, "more than its magic is read");
     const input = {

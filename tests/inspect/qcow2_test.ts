@@ -1,10 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   inspect,
   InspectError,
   openInput,
   verify,
 } from "../../lib/inspect/mod.ts";
+import { StreamError } from "../../lib/stream/mod.ts";
+import { Random } from "../../testing/streams/fuzz_decode.ts";
 import {
   CLUSTER,
   type ImageChanges,
@@ -139,3 +141,31 @@ Deno.test("what has no snapshots is said", async () => {
     );
   });
 });
+
+Deno.test("whatever is broken in an image, it is opened or refused", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/disk.qcow2`;
+    const image = qcow2([BOOT, { ...BOOT, name: "later" }]);
+    const random = new Random(7);
+    const outcomes = { opened: 0, refused: 0 };
+    for (let run = 0; run < 1000; run++) {
+      const broken = image.slice();
+      // The header, the table of snapshots, and the entries of L1 and L2.
+      for (let left = 1 + random.below(3); left > 0; left--) {
+        const start = random.one([8, CLUSTER, image.length - 2 * CLUSTER]);
+        broken[start + random.below(96)] = random.below(256);
+      }
+      await Deno.writeFile(path, broken);
+      try {
+        using input = await openInput(path, { snapshot: "boot" });
+        inspect(input);
+        outcomes.opened++;
+      } catch (error) {
+        const isTyped = error instanceof InspectError ||
+          error instanceof StreamError;
+        if (!isTyped) throw error;
+        outcomes.refused++;
+      }
+    }
+    assert(outcomes.opened > 50 && outcomes.refused > 50);
+  }));
