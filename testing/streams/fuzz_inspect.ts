@@ -8,7 +8,6 @@ import { renderDiff } from "../../lib/cli/terminal/diff.ts";
 import {
   renderCprState,
   renderDescription,
-  renderFound,
   renderSections,
   renderSummary,
 } from "../../lib/cli/terminal/inspection.ts";
@@ -117,9 +116,7 @@ function show(inspection: Inspection): void {
   }
   const { sections, decoded } = inspection;
   writeJson(inspection, sections, none);
-  for (const section of sections) {
-    for (const _ of renderFound(fieldsAt(section, "*"), LOOK));
-  }
+  for (const section of sections) fieldsAt(section, "*");
   for (const _ of renderDescription(decoded.vmdesc?.description.devices ?? []));
   for (const _ of renderSummary(inspection, LOOK));
   for (const _ of renderSections(sections, LOOK));
