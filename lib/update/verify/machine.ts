@@ -21,7 +21,7 @@ export const machine: View = {
 
 /** What the host could not offer, states of the guest, and other names. */
 const NOT_SEEN =
-  /^(filtered-features|unavailable-features|crash-information|realized|hotplugged|hotpluggable|parent_bus|type|lbr_fmt)$/;
+  /^(filtered-features|unavailable-features|full-cpuid-auto-level|crash-information|realized|hotplugged|hotpluggable|parent_bus|type|lbr_fmt)$/;
 
 /** vCPUs with their model, place, and every feature. */
 export const vcpus: View = {
@@ -30,7 +30,7 @@ export const vcpus: View = {
   of: ({ vcpus }) =>
     objectsOf(
       objectsIn(vcpus).map((vcpu) => [String(vcpu["cpu-index"]), {
-        "type": vcpu["qom-type"] ?? null,
+        "type": vcpu["qom-type"] ?? asObject(vcpu["cpu"])["type"] ?? null,
         "props": vcpu["props"] ?? null,
         // Without them, every feature would look like one that is not there.
         "has properties": vcpu["cpu"] !== undefined,
@@ -44,9 +44,21 @@ function featuresOf(cpu: Partial<JsonObject>): JsonObject {
   const features: JsonObject = {};
   for (const [name, value] of Object.entries(cpu)) {
     if (value === undefined || NOT_SEEN.test(name)) continue;
-    features[name.replaceAll("_", "-")] = value;
+    if (name === "feature-words") Object.assign(features, cpuidWords(value));
+    else features[name.replaceAll("_", "-")] = value;
   }
   return features;
+}
+
+/** Those with a bit set: which there are, and their order, differ by version. */
+function cpuidWords(words: Json): JsonObject {
+  return Object.fromEntries(
+    objectsIn(words).filter(({ features }) => features !== 0).map((word) => {
+      const { "cpuid-input-eax": eax, "cpuid-input-ecx": ecx } = word;
+      const leaf = [eax, ecx ?? []].flat().join(".");
+      return [`CPUID ${leaf} ${word["cpuid-register"]}`, word["features"] ?? 0];
+    }),
+  );
 }
 
 /** Memory backends. */

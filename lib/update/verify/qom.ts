@@ -15,9 +15,8 @@ export interface QomProperty {
 }
 
 /**
- * Reads all properties of objects in one round trip. Every QEMU that knows
- * cpr-exec has the command; it takes some 0.3 ms for a PCI device, and 2 ms for
- * a vCPU.
+ * Reads all properties of objects in one round trip, if QEMU has the command:
+ * since 11.0. It takes some 0.3 ms for a PCI device, and 2 ms for a vCPU.
  *
  * @param paths of objects; where one of them does not exist, QEMU refuses all
  * @returns an object for each path, in their order; none if QEMU refuses
@@ -27,14 +26,45 @@ export async function readObjects(
   paths: readonly string[],
 ): Promise<QomObject[]> {
   if (paths.length === 0) return [];
-  const reply = client.execute("qom-list-get", { paths: [...paths] });
-  return objectsIn(await ifKnown(reply)).map(({ properties }) =>
+  const reply = await ifKnown(
+    client.execute("qom-list-get", { paths: [...paths] }),
+  );
+  if (reply === undefined) {
+    const objects = await Promise.all(
+      paths.map((path) => readObject(client, path)),
+    );
+    return objects.every((it) => it !== undefined) ? objects : [];
+  }
+  return objectsIn(reply).map(({ properties }) =>
     new Map(
       objectsIn(properties).map(({ name, type, value }) => [
         text(name) ?? "",
         { type: text(type) ?? "", value },
       ]),
     )
+  );
+}
+
+/** The same for an older QEMU: property by property. */
+async function readObject(
+  client: Executor,
+  path: string,
+): Promise<QomObject | undefined> {
+  const reply = await ifKnown(client.execute("qom-list", { path }));
+  if (reply === undefined) return undefined;
+  return new Map(
+    await Promise.all(
+      objectsIn(reply).map(async (each): Promise<[string, QomProperty]> => {
+        const [name, type] = [
+          text(each["name"]) ?? "",
+          text(each["type"]) ?? "",
+        ];
+        const value = REFERENCE.test(type)
+          ? undefined
+          : await ifKnown(client.execute("qom-get", { path, property: name }));
+        return [name, { type, value }];
+      }),
+    ),
   );
 }
 

@@ -116,6 +116,21 @@ const RULES: readonly Rule[] = [
     why: "a USB device got a port by default, and is given the same one now",
   },
   {
+    kind: /^Device$/,
+    field: /^rombar$/,
+    holds: ({ before = "", after = "" }) =>
+      [before, after].every((it) => /^"?-?1 /.test(it)),
+    verdict: "new-version",
+    why: "whether a ROM has a BAR; by default it has one where there is a ROM",
+  },
+  {
+    kind: /^Block node$/,
+    field: /^children/,
+    holds: ({ before }) => before === undefined,
+    verdict: "new-version",
+    why: "the old version does not tell the nodes below a node",
+  },
+  {
     kind:
       /^(Object|Character device|Drive|Block node|Network back end|Memory backend)$/,
     holds: ({ before }) => before === undefined,
@@ -151,23 +166,29 @@ function isAbout({ kind, field, holds }: Rule, it: Difference): boolean {
   return holds?.(it) ?? true;
 }
 
-/** Whether a value is a feature that a vCPU has; "x-" are no features. */
+/** Switches of a vCPU that are no features. */
+const SWITCH = /^(x|legacy)-/;
+
+/** Whether a value is a feature that a vCPU has, or a CPUID word with some. */
 function isFeature(
   { kind, field = "" }: Pick<Difference, "kind" | "field">,
   value: string | undefined,
 ): boolean {
-  return kind === "vCPU" && value === "true" && !field.startsWith("x-");
+  if (kind !== "vCPU") return false;
+  return WORD.test(field) || value === "true" && !SWITCH.test(field);
 }
 
 /** The models whose features depend on host and QEMU. */
 const OF_HOST = /^"(host|max)-/;
-const WORD = /^feature-words\[\d+\]\.features$/;
+const WORD = /^CPUID /;
 const LEVEL = /^(min-)?x?level2?$/;
 
 /** Whether a vCPU that offers what the host offers has lost nothing. */
 function isMoreOfHost({ object, field = "", before, after }: Difference) {
   if (!OF_HOST.test(object?.get("type") ?? "")) return false;
+  if (before === undefined && WORD.test(field)) return true;
   if (before === "false" || before === undefined) return after === "true";
+  if (after === undefined) return false;
   const [was, is] = [Number(before), Number(after)];
   if (LEVEL.test(field)) return was < is;
   // Unsigned numbers of 32 bits.

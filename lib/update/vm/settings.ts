@@ -144,12 +144,16 @@ export class MigrationSettings {
       ...this.record,
       parameters: Object.fromEntries(
         Object.entries(this.record.parameters).filter(([name, value]) =>
-          !isSame(value, parameters[name])
+          parameters[name] !== undefined && !isSame(value, parameters[name])
         ),
       ),
       capabilities: this.record.capabilities.filter((it) =>
-        !capabilities.some((now) => isSame(it, now))
-      ),
+        // Off may mean that another version does not know it.
+        asObject(it)["state"] === true ||
+        capabilities.some((now) =>
+          asObject(now)["capability"] === asObject(it)["capability"]
+        )
+      ).filter((it) => !capabilities.some((now) => isSame(it, now))),
     }).set(client);
   }
 }

@@ -152,6 +152,14 @@ const OTHERS: readonly [what: string, Program, phrases: string[]][] = [
           "smp": { cores: 2 },
         })];
       },
+      "qom-list": ({ path }) => {
+        if (path === CPU) {
+          throw new QmpCommandError("qom-list", "GenericError", "no");
+        }
+        return path === "/chardevs"
+          ? [{ name: "c", type: "child<chardev-null>" }]
+          : [];
+      },
     }),
     [
       'vCPU "0": "has properties" was true, is false',
@@ -293,3 +301,31 @@ for (const answer of NONSENSE) {
       .requireUnchanged(await Fingerprint.take(liar, "stopped"));
   });
 }
+
+Deno.test("an older QEMU is asked for each property", async () => {
+  const cpu: Record<string, Json> = { type: "a", avx2: true };
+  const older = qemu({
+    "qom-list-get": () => {
+      throw new QmpCommandError("qom-list-get", "CommandNotFound", "no");
+    },
+    "qom-list": ({ path }) =>
+      path === CPU || path === PLUGGED
+        ? [
+          ...Object.keys(cpu).map((name) => ({ name, type: "bool" })),
+          { name: "parent", type: "link<device>" },
+        ]
+        : [],
+    "qom-get": ({ property }) => cpu[String(property)] ?? null,
+  });
+  const newer = qemu({}, {
+    [CPU]: object({ ...cpu, avx2: false }),
+    [PLUGGED]: object(cpu),
+  });
+  const before = await taken(older);
+  const after = await Fingerprint.take(newer, "loaded");
+  assertEquals(
+    before.differencesTo(after).filter(({ kind }) => kind === "vCPU")
+      .map(({ field, before, after }) => [field, before, after]),
+    [["avx2", "true", "false"]],
+  );
+});

@@ -54,6 +54,20 @@ const CASES: readonly [
   ["vCPU", { ...HOST, level: 13 }, { ...HOST, level: 31 }, "new-version"],
   ["vCPU", { ...HOST, level: 31 }, { ...HOST, level: 13 }, "seen-by-guest"],
   ["vCPU", { ...HOST, stepping: 1 }, { ...HOST, stepping: 2 }, "seen-by-guest"],
+  ["vCPU", HOST, words(1), "new-version"],
+  ["vCPU", words(1), HOST, "seen-by-guest"],
+  ["vCPU", KVM64, { ...KVM64, "CPUID 7.0 EBX": 1 }, "seen-by-guest"],
+  ["vCPU", { ...KVM64, "CPUID 7.0 EBX": 1 }, KVM64, "seen-by-guest"],
+  ["vCPU", KVM64, { ...KVM64, "legacy-cache": true }, "new-version"],
+  ["Device", { rombar: "1 (0x1)" }, { rombar: "-1 (0xff)" }, "new-version"],
+  ["Device", { rombar: "0 (0x0)" }, { rombar: "-1 (0xff)" }, "seen-by-guest"],
+  ["Block node", {}, { children: { file: "a" } }, "new-version"],
+  [
+    "Block node",
+    { children: { file: "a" } },
+    { children: { file: "b" } },
+    "seen-by-guest",
+  ],
   ["vCPU", words(2 ** 31), words(2 ** 31 + 1), "new-version"],
   ["vCPU", words(2 ** 31 + 1), words(2 ** 31), "seen-by-guest"],
   ["vCPU", KVM64, { ...KVM64, "x-new": true }, "new-version"],
@@ -92,7 +106,7 @@ const CASES: readonly [
 ];
 
 function words(features: number): JsonObject {
-  return { ...HOST, "feature-words": [{ features }] };
+  return { ...HOST, "CPUID 7.0 EBX": features };
 }
 
 for (const [kind, before, after, verdict] of CASES) {
