@@ -9,7 +9,7 @@ import { recover } from "../../lib/update/recover/recover.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { Base } from "../../testing/program/base.ts";
 import { runCprctl } from "../../testing/program/program.ts";
-import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { earlierBuilds, qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
   commandOfAnother,
@@ -88,6 +88,20 @@ for (const [at, machine] of COPIED.entries()) {
     assertEquals(inPlace.mode, "cpr-exec");
     assertEquals(vm.executable(), builds.old.binary);
     await assertOn(vm, next);
+  });
+}
+
+for (const build of await earlierBuilds()) {
+  Deno.test(`the RAM of a VM of QEMU ${build.version} is copied to ${builds.new.version}`, async () => {
+    await using vm = await VirtualMachine.boot(build, ANONYMOUS, "tcg");
+    const witness = await Witness.of(vm);
+    const target = ["--qmp", vm.files.qmp, "--binary", builds.new.binary];
+    const report = await updated("--mode", "live", ...target);
+    assertEquals(report.outcome, "updated");
+    assertEquals(report.warnings, []);
+    vm.follow(report.pid_after ?? 0);
+    assertEquals(await vm.version(), builds.new.version);
+    await assertOn(vm, witness);
   });
 }
 

@@ -29,13 +29,18 @@ export const vcpus: View = {
   from: ["vcpus"],
   of: ({ vcpus }) =>
     objectsOf(
-      objectsIn(vcpus).map((vcpu) => [String(vcpu["cpu-index"]), {
-        "type": vcpu["qom-type"] ?? asObject(vcpu["cpu"])["type"] ?? null,
-        "props": vcpu["props"] ?? null,
-        // Without them, every feature would look like one that is not there.
-        "has properties": vcpu["cpu"] !== undefined,
-        ...featuresOf(asObject(vcpu["cpu"])),
-      }]),
+      objectsIn(vcpus).map((vcpu) => {
+        const cpu = asObject(vcpu["cpu"]);
+        const type = vcpu["qom-type"] ?? cpu["type"];
+        return [String(vcpu["cpu-index"]), {
+          // QEMU before 10.1 tells that of none but the first.
+          ...type === undefined ? {} : { type },
+          "props": vcpu["props"] ?? null,
+          // Without them, every feature would look like one that is not there.
+          "has properties": vcpu["cpu"] !== undefined,
+          ...featuresOf(cpu),
+        }];
+      }),
     ),
 };
 

@@ -124,6 +124,13 @@ const RULES: readonly Rule[] = [
     why: "whether a ROM has a BAR; by default it has one where there is a ROM",
   },
   {
+    kind: /^Drive$/,
+    holds: ({ object, after }) =>
+      after === undefined && object?.get("medium") === "false",
+    verdict: "host-side",
+    why: "it is empty; the device that it is in would be named as well",
+  },
+  {
     kind: /^Block node$/,
     field: /^children/,
     holds: ({ before }) => before === undefined,

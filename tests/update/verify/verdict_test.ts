@@ -61,6 +61,8 @@ const CASES: readonly [
   ["vCPU", KVM64, { ...KVM64, "legacy-cache": true }, "new-version"],
   ["Device", { rombar: "1 (0x1)" }, { rombar: "-1 (0xff)" }, "new-version"],
   ["Device", { rombar: "0 (0x0)" }, { rombar: "-1 (0xff)" }, "seen-by-guest"],
+  ["Drive", { medium: false }, undefined, "host-side"],
+  ["Drive", { medium: true }, undefined, "seen-by-guest"],
   ["Block node", {}, { children: { file: "a" } }, "new-version"],
   [
     "Block node",
