@@ -44,6 +44,8 @@ export interface Script {
   readonly immortal?: boolean;
   /** Another program takes over, in a process of its own. */
   readonly transfers?: boolean;
+  /** RAM is copied: what is saved is loaded by and by. */
+  readonly copies?: boolean;
   /** The VM's process has ended when it is to be stopped. */
   readonly endsAtFence?: boolean;
   /** The VM is paused when it is found. */
@@ -79,6 +81,7 @@ export class ScriptedHost implements AsyncDisposable {
   readonly #directory = Deno.makeTempDirSync();
   readonly #source: ScriptedMonitor;
   #destination: ScriptedMonitor | undefined;
+  #load: (() => void) | undefined;
   readonly #monitors: AsyncDisposableStack = new AsyncDisposableStack();
 
   constructor(script: Script) {
@@ -193,21 +196,25 @@ export class ScriptedHost implements AsyncDisposable {
       }),
       destination: async (_vm, program, _timeoutMs, budget) => {
         const isNew = program === "new";
-        const { transfers = false } = this.#script;
+        const { copies, transfers = false } = this.#script;
         if (isNew && this.#script.silent) {
           throw new UpdateProblem("silent", "Nothing answers");
         }
         const script = isNew ? this.#script.destination : this.#script.old;
-        const usual = destination(() => {
+        const load = destination(() => {
           if (transfers) this.hangUp();
         });
+        const usual = copies ? { ...load, "migrate-incoming": () => {} } : load;
         const answers = { ...usual, ...script };
         const monitor = this.#monitor(
           isNew ? "destination" : "old",
           answers,
         );
         const client: QmpClient = await monitor.connect(budget);
-        if (isNew) this.#destination = monitor;
+        if (isNew) {
+          this.#destination = monitor;
+          this.#load = () => void load["migrate-incoming"]?.(monitor);
+        }
         const process = this.#process(
           isNew ? transfers ? "new" : "vm" : "old",
         );
@@ -279,6 +286,16 @@ export class ScriptedHost implements AsyncDisposable {
     this.sourceMigration = status;
     this.#source.event("STOP");
     this.#source.migration("active", "device", status);
+  }
+
+  /** The source stops, and the destination has loaded all of it. */
+  completeCopy(): void {
+    this.#load?.();
+  }
+
+  /** The destination cannot load it. */
+  refuseCopy(): void {
+    this.#destination?.migration("failed");
   }
 
   /** The source resumes its guest, whoever told it. */
