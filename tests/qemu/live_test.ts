@@ -20,8 +20,9 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { assertAlone } from "./nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
-import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
+import { Fixture } from "../../testing/update/fixture.ts";
 import { membersOf } from "../../testing/update/members.ts";
 import { validateReport } from "../../testing/update/report.ts";
 
@@ -42,14 +43,6 @@ async function updated(...options: string[]): Promise<Report> {
   const { code, stdout, stderr } = await runCprctl(words);
   assertEquals(code, 0, `${stdout}${stderr}`);
   return validateReport(JSON.parse(stdout));
-}
-
-async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
-  assertEquals(membersOf(vm.folder).map(({ pid }) => pid), [vm.pid]);
-  assertEquals(await runDirectories(before), []);
-  const left = [...Deno.readDirSync(vm.folder)].map(({ name }) => name)
-    .filter((name) => /\.(cprctl|cpr|main)$/.test(name));
-  assertEquals(left, []);
 }
 
 const COPIED = MACHINES.filter(({ name }) =>

@@ -19,6 +19,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { assertAlone } from "./nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
 import { membersOf } from "../../testing/update/members.ts";
@@ -51,15 +52,6 @@ function newProcess(vm: VirtualMachine): number | undefined {
   return membersOf(vm.folder).find((it) =>
     it.pid !== vm.pid && it.executable === builds.new.binary
   )?.pid;
-}
-
-/** Nothing is left beside the VM and its own files. */
-async function assertAlone(vm: VirtualMachine, before: number): Promise<void> {
-  assertEquals(membersOf(vm.folder).map(({ pid }) => pid), [vm.pid]);
-  assertEquals(await runDirectories(before), []);
-  const left = [...Deno.readDirSync(vm.folder)].map(({ name }) => name)
-    .filter((name) => /\.(cprctl|cpr|main)$/.test(name));
-  assertEquals(left, []);
 }
 
 /** The guest's counter has 32 bits, and is soon at zero again. */
