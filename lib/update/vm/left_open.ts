@@ -15,7 +15,7 @@ import { isShutDown } from "../../../ffi/foreign_socket.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { ifThereSync } from "../../gone.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
+import { type Executor, QmpError } from "../../qmp/mod.ts";
 import type { Terminal } from "./terminals.ts";
 
 /** Of these, every program opens its own; none closes one that is in use. */
@@ -86,6 +86,7 @@ export async function removeClosed(client: Executor): Promise<void> {
   try {
     await client.execute("remove-fd", { "fdset-id": CLOSED_SET });
   } catch (error) {
-    if (!(error instanceof QmpCommandError)) throw error;
+    // Whether the program has ended is for others to find out.
+    if (!(error instanceof QmpError)) throw error;
   }
 }

@@ -267,22 +267,24 @@ async function restoreActivities(
   client: Executor,
   inactive: readonly string[],
 ): Promise<string[]> {
-  const nodes = activities(await blockNodes(client));
-  // Those of a VM that is paused become active when it runs.
-  if (!nodes.some(({ active }) => active)) return [];
   const warnings: string[] = [];
-  for (const { name, active: is } of nodes) {
-    const active = !inactive.includes(name);
-    if (is === active) continue;
-    const given = { "node-name": name, active };
-    warnings.push(
-      ...await attempt(
-        `That block node "${name}" is ${active ? "active" : "inactive"}`,
-        () => client.execute("blockdev-set-active", given),
-      ),
-    );
-  }
-  return warnings;
+  const problems = await attempt("Whether block nodes are active", async () => {
+    const nodes = activities(await blockNodes(client));
+    // Those of a VM that is paused become active when it runs.
+    if (!nodes.some(({ active }) => active)) return;
+    for (const { name, active: is } of nodes) {
+      const active = !inactive.includes(name);
+      if (is === active) continue;
+      const given = { "node-name": name, active };
+      warnings.push(
+        ...await attempt(
+          `That block node "${name}" is ${active ? "active" : "inactive"}`,
+          () => client.execute("blockdev-set-active", given),
+        ),
+      );
+    }
+  });
+  return [...problems, ...warnings];
 }
 
 /** Nodes that have a name of the user's; QEMU 10.0 and later tell it. */

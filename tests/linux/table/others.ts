@@ -67,7 +67,8 @@ export const OTHERS: readonly Action[] = [
         "DEVICE_DELETED",
         () => vm.agent.run(`echo 0 >"$(${SLOT})power"`),
       ),
-    outcomes: ["refused", "rolled-back"],
+    // Found when the guest is stopped, the update starts over without it.
+    outcomes: ["updated", "refused", "rolled-back"],
     says: /pluggable/,
     runState: "running",
     after: answers,
