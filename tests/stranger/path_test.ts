@@ -225,6 +225,9 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     const within = await block(OPERATING, "Predicted downtime");
     const inTime = within.replace("a.qmp", "web2.qmp").replace("200", "600000");
     assertEnd(await root(inTime));
+    const waits = await block(OPERATING, "Backups and other jobs");
+    await upgrade();
+    assertEnd(await root(waits.replace("a.qmp", "web2.qmp")));
     await web2.assertLivesOn();
     assertEquals(await web2.executable(), "/usr/bin/qemu-system-x86_64");
   });
@@ -236,7 +239,10 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
       await root(`cd /tmp
       printf '%s\\n' 'migrate file:/tmp/vm.state' quit |
         cprctl machine ${machine} >machine.log
-      qemu-system-x86_64 -M q35 -accel tcg -dump-vmstate vm.json`),
+      qemu-system-x86_64 -M q35 -accel tcg -dump-vmstate vm.json
+      cp vm.state before.state
+      cp vm.state after.state
+      ${await block("docs/inspect.md", "What `inspect` shows")}`),
     );
     /** For each placeholder; the first that is there. */
     const values: readonly (readonly [string, string])[] = [
