@@ -6,11 +6,12 @@
  * measured on this host by the check "new-options".
  *
  * ```
- * downtime = start × (3.4 + 0.1 for each vCPU + 0.05 for each device)
+ * downtime = start × (4 + 0.12 for each vCPU + 0.06 for each device)
+ *            with KVM, 1.3 times that
  * ```
  *
- * The factors are those of QEMU 11.1 on an x86 host without KVM, where the truth
- * was within a half of it, also beside other load. The size of guest RAM does not
+ * The factors are those of QEMU 11.1 on x86 hosts, where the truth was within a
+ * half of it, also beside other load. The size of guest RAM does not
  * matter: it stays in place, and the old address space is kept until the guest
  * runs.
  *
@@ -25,10 +26,11 @@ import {
   refuse,
   skipped,
 } from "./check.ts";
+import { asObject } from "../vm/reply.ts";
 import { NO_CONFINEMENT, NOT_QEMU } from "./new_program.ts";
 import { hasSandbox, tryNewProgram } from "./trials.ts";
 
-const STARTS = { machine: 3.4, vcpu: 0.1, device: 0.05 } as const;
+const STARTS = { machine: 4, vcpu: 0.12, device: 0.06, kvm: 1.3 } as const;
 
 /** The guest is not stopped for longer than the operator accepts. */
 export const downtime: PreflightCheck = {
@@ -64,8 +66,10 @@ async function predict(context: CheckContext): Promise<Finding> {
   }
   const vcpus = await inventory.list("query-cpus-fast");
   const devices = await inventory.devices();
-  const { machine, vcpu, device } = STARTS;
+  const { enabled } = asObject(await inventory.ask("query-kvm"));
+  const { machine, vcpu, device, kvm } = STARTS;
   const starts = machine + vcpu * vcpus.length + device * devices.length;
-  predicted.downtimeMs = Math.round(startMs * starts);
+  const factor = enabled === true ? kvm : 1;
+  predicted.downtimeMs = Math.round(startMs * starts * factor);
   return ok(`about ${predicted.downtimeMs} ms`);
 }
