@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseMaps } from "../../lib/proc/maps.ts";
 import { openDescriptors } from "./descriptors.ts";
 import { GUEST } from "./guest.ts";
 import { until } from "../program/until.ts";
@@ -29,15 +30,14 @@ interface Range {
 
 /** Where the anonymous RAM is: no other mapping has just this size. */
 function anonymousRam(pid: number): Range {
-  const lines = Deno.readTextFileSync(`/proc/${pid}/maps`).split("\n");
-  const sizes = lines.flatMap((line): Range[] => {
-    const [, from, to] = /^(\w+)-(\w+) rw-p \d+ 00:00 0\s*$/.exec(line) ?? [];
-    const [start, end] = [from, to].map((it) => Number.parseInt(it ?? "", 16));
-    if (start === undefined || end === undefined) return [];
-    return [{ start, size: end - start }];
-  });
-  const range = sizes.find(({ size }) => size === ANONYMOUS_BYTES);
-  if (range !== undefined) return range;
+  const text = Deno.readTextFileSync(`/proc/${pid}/maps`);
+  for (const { start, end, permissions, path } of parseMaps(text)) {
+    const size = Number(end - start);
+    const isPlain = permissions === "rw-p" && path === "";
+    if (isPlain && size === ANONYMOUS_BYTES) {
+      return { start: Number(start), size };
+    }
+  }
   throw new Error(`Cannot find guest RAM in process ${pid}`);
 }
 

@@ -4,6 +4,7 @@ import { inspect, InspectError, openInput } from "../../lib/inspect/mod.ts";
 import { joined } from "../../testing/streams/foreign.ts";
 import { withRam } from "../../testing/streams/streams.ts";
 import { inFolder } from "./folder.ts";
+import { makeFifo } from "./fifo.ts";
 
 /** What is read of a file with these bytes. */
 async function opened(bytes: Uint8Array): Promise<Uint8Array> {
@@ -37,13 +38,7 @@ Deno.test("a large one is kept in a file, and mapped", async () => {
 Deno.test("one that comes through a pipe is decompressed as well", () =>
   inFolder(async (folder) => {
     await Deno.writeFile(`${folder}/state.gz`, gzipSync(withRam()));
-    const { success } = await new Deno.Command("/bin/sh", {
-      args: ["-c", 'mkfifo "$0/f" && (cat "$0/state.gz" > "$0/f" &)', folder],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(10_000),
-    }).output();
-    assert(success);
+    await makeFifo(`${folder}/f`, 'cat "$1"', `${folder}/state.gz`);
     using input = await openInput(`${folder}/f`);
     assertEquals(input.bytes, withRam());
   }));

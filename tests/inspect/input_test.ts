@@ -9,6 +9,7 @@ import {
 } from "../../lib/inspect/mod.ts";
 import { data } from "../../testing/data/data.ts";
 import { inFolder } from "./folder.ts";
+import { makeFifo } from "./fifo.ts";
 
 const LARGE = 65 * 1024 * 1024;
 
@@ -40,14 +41,7 @@ async function piped(
 ): Promise<void> {
   await inFolder(async (folder) => {
     const path = `${folder}/fifo`;
-    const script = `mkfifo "$0" && ((${command}) > "$0" &)`;
-    const { success } = await new Deno.Command("/bin/sh", {
-      args: ["-c", script, path],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(10_000),
-    }).output();
-    assertEquals(success, true);
+    await makeFifo(path, command);
     using input = await openInput(path, { start });
     assertEquals(input.name, path);
     look(input.bytes);

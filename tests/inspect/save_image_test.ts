@@ -10,6 +10,7 @@ import { streamOfSaveImage } from "../../lib/inspect/save_image.ts";
 import { joined } from "../../testing/streams/foreign.ts";
 import { inFolder } from "./folder.ts";
 import { mappedRam, withRam } from "../../testing/streams/streams.ts";
+import { makeFifo } from "./fifo.ts";
 
 const XML = new TextEncoder().encode("<domstatus/>\0\0\0");
 
@@ -47,13 +48,7 @@ Deno.test("the stream in a file of virsh save is read where it is", () =>
 Deno.test("one that comes through a pipe is read as well", () =>
   inFolder(async (folder) => {
     await Deno.writeFile(`${folder}/vm.save`, joined(header(0), withRam()));
-    const { success } = await new Deno.Command("/bin/sh", {
-      args: ["-c", 'mkfifo "$0/f" && (cat "$0/vm.save" > "$0/f" &)', folder],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(10_000),
-    }).output();
-    assert(success);
+    await makeFifo(`${folder}/f`, 'cat "$1"', `${folder}/vm.save`);
     using input = await openInput(`${folder}/f`);
     assertEquals(input.bytes, withRam());
   }));

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { InspectError } from "../../../lib/inspect/mod.ts";
 import { dumpOf, loadDump } from "../../../lib/inspect/compat/mod.ts";
 import { dumpText, vmsd } from "./dumps.ts";
+import { makeFifo } from "../fifo.ts";
 
 const TEXT = dumpText({ uart: vmsd("uart", []) });
 /** The words are: -machine MACHINE -dump-vmstate FILE. */
@@ -88,13 +89,7 @@ Deno.test("a dump is read from a FIFO, and decompressed", () =>
       .pipeThrough(new CompressionStream("gzip"));
     await Deno.writeFile(`${path}.gz`, packed);
     assertEquals((await loadDump(`${path}.gz`)).machine, "box-1.0");
-    const { success } = await new Deno.Command("/bin/sh", {
-      args: ["-c", 'mkfifo "$0.fifo" && (cat "$0.gz" > "$0.fifo" &)', path],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(10_000),
-    }).output();
-    assertEquals(success, true);
+    await makeFifo(`${path}.fifo`, 'cat "$1"', `${path}.gz`);
     assertEquals((await loadDump(`${path}.fifo`)).machine, "box-1.0");
     await Deno.writeFile(`${path}.zst`, zstdCompressSync(TEXT));
     assertEquals((await loadDump(`${path}.zst`)).machine, "box-1.0");
