@@ -9,9 +9,9 @@ export const compatCommand = command({
   brief: "List device state of an old QEMU that a new one could not load",
   description:
     "Compare the device state of two QEMUs. OLD and NEW are programs, which " +
-    "are run with -dump-vmstate, or files that -dump-vmstate wrote, compressed " +
-    "by gzip or zstd or not; they may be pipes, and - is standard input. By default all " +
-    "device types are compared; --stream and --qmp limit this to the devices " +
+    "are run with -dump-vmstate, or files that -dump-vmstate wrote, " +
+    "compressed by gzip or zstd or not; they may be pipes, and - is standard " +
+    "input. By default all device types are compared; --stream and --qmp limit this to the devices " +
     "of one VM. What QEMU itself would refuse is marked refuse. What the " +
     "dumps cannot decide is marked warn: they hold sizes in memory, not on " +
     "the wire. Exit status 0 means that nothing was found, which is no proof; " +

@@ -10,12 +10,13 @@ export const inspectCommand = command({
   description:
     "Show the contents of a migration stream (QEMU 2.8 and later, with or " +
     "without guest memory, mapped-ram included), of a virsh save file, of a " +
-    "snapshot in a qcow2 image, or of CPR state; gzip and zstd are decompressed. FILE may be a FIFO, and - is " +
-    "standard input. Input from a pipe and decompressed input beyond 64 MiB is " +
-    "stored in TMPDIR while it is read; a file beyond 64 MiB is mapped into " +
-    "memory, so do not truncate it meanwhile. Virtio devices, PCI configuration space and MSI-X, which QEMU " +
-    "does not describe, are decoded as well. A damaged stream is shown up to " +
-    "the damage, and the exit status is 1.",
+    "snapshot in a qcow2 image, or of CPR state; gzip and zstd are " +
+    "decompressed. FILE may be a FIFO, and - is standard input. Input from a " +
+    "pipe and decompressed input beyond 64 MiB is stored in TMPDIR while it " +
+    "is read; a file beyond 64 MiB is mapped into memory, so do not truncate " +
+    "it meanwhile. Virtio devices, PCI configuration space and MSI-X, which " +
+    "QEMU does not describe, are decoded as well. A damaged stream is shown " +
+    "up to the damage, and the exit status is 1.",
   options: {
     pid: {
       value: "PID",

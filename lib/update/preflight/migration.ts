@@ -261,9 +261,7 @@ export const copiedRam: PreflightCheck = problemCheck({
   ok: "all RAM can be copied to shared memory",
   remedy: "Shut the guest down, and restart the VM with shared RAM",
   async *find({ inventory, running }) {
-    const children = await inventory.children("/objects");
-    const enclaves = children.filter(({ type }) => type === ENCLAVE)
-      .map(({ name }) => name);
+    const enclaves = enclavesAmong(await inventory.children("/objects"));
     if (enclaves.length > 0) {
       yield `RAM of SGX enclaves cannot be copied: ${listed(enclaves)}`;
     }
@@ -318,8 +316,7 @@ async function* lostRam(context: CheckContext): AsyncIterable<string> {
     .map(({ id }) => text(id) ?? "without id");
   // A QEMU older than cpr-exec has no such property.
   const auxiliary = await inventory.knownProperty("/machine", "aux-ram-share");
-  const enclaves = backends.filter(({ type }) => type === ENCLAVE)
-    .map(({ name }) => name);
+  const enclaves = enclavesAmong(backends);
   if (unshared.length > 0) {
     const names = listed(unshared);
     yield `RAM is not shared (share=off) and would be lost: ${names}`;
@@ -331,6 +328,11 @@ async function* lostRam(context: CheckContext): AsyncIterable<string> {
     yield `RAM of SGX enclaves cannot be handed over: ${listed(enclaves)}`;
   }
   yield* backendsWithoutFile(context, backends);
+}
+
+function enclavesAmong(objects: readonly QomChild[]): string[] {
+  return objects.filter(({ type }) => type === ENCLAVE)
+    .map(({ name }) => name);
 }
 
 /** The new program opens the file by its name: it must be the one in use. */

@@ -29,8 +29,9 @@ import {
 export async function migrateLive(context: UpdateContext): Promise<void> {
   const { client, deadline } = context;
   const transfer = transferOf(context);
-  await startNew(context, MigrationSettings.forLive(transfer.settings));
-  const destination = await prepareNew(context);
+  const settings = MigrationSettings.forLive(transfer.settings);
+  const process = await startNew(context, settings);
+  const destination = await prepareNew(context, process);
   transfer.watch = context.use(client.watch(["MIGRATION", "STOP", "RESUME"]));
   const before = await queryStatus(client);
   const uri = `unix:${transfer.handOver.main}`;
@@ -62,9 +63,11 @@ async function isCopying(context: UpdateContext): Promise<boolean> {
     await within(copied.loaded, { timeoutMs: STEP_TIMEOUT_MS }, () => failed);
     throw failed;
   }
-  // The guest was stopped before.
-  if (status === "completed") copied.isSaved = true;
-  if (copied.isSaved) return false;
+  if (status === "completed") {
+    // The guest was stopped before.
+    copied.isSaved = true;
+    return false;
+  }
   // Another client, or the guest, may stop it as well.
   const now = await queryStatus(client);
   if (FINISHING.includes(now.status)) return false;

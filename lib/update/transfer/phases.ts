@@ -95,7 +95,7 @@ export async function migrateTransfer(context: UpdateContext): Promise<void> {
   const user = facts.identity.credentials;
   await system.appears(transfer.handOver.cpr, process, user, deadline.left());
   await startMigration(context, transfer);
-  await prepareNew(context);
+  await prepareNew(context, process);
 }
 
 /** Starts the new program. From here on a failure has to end it. */
@@ -119,10 +119,12 @@ export async function startNew(
 }
 
 /** Makes the new program complete, and compares it with the VM as it runs. */
-export async function prepareNew(context: UpdateContext): Promise<Destination> {
+export async function prepareNew(
+  context: UpdateContext,
+  { pid }: ProcessHandle,
+): Promise<Destination> {
   const { client, deadline, facts, plan, system } = context;
   const transfer = transferOf(context);
-  const pid = transfer.process?.pid ?? 0;
   const destination = context.destination = await system.destination(
     { ...facts, pid, address: { path: transfer.handOver.monitor } },
     "new",
@@ -199,7 +201,7 @@ export async function settle(
   const transfer = transferOf(context);
   const destination = destinationOf(context);
   const [loaded, saved] = await Promise.allSettled([loading, saving]);
-  const live = before.running || before.status === "suspended";
+  const live = isLive({ ...before, runState: before.status });
   if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
   // The destination knows best why it did not load.
   if (loaded.status === "rejected") throw loaded.reason;

@@ -23,6 +23,7 @@ const PARAMETERS: readonly string[] = [
 ];
 /** Bytes per second, more than any memory has. */
 const UNLIMITED = 2 ** 40;
+const NOTHING_LIVE: LiveRecord = { writeThresholds: [], balloons: [] };
 const CAPABILITIES = ["events", "pause-before-switchover"] as const;
 
 /** Migration settings as the monitor takes them. Plain data. */
@@ -49,7 +50,7 @@ export class MigrationSettings {
   /** The settings for an update: cpr-exec with pause-before-switchover. */
   static forUpdate(command: readonly string[]): MigrationSettings {
     return new MigrationSettings({
-      live: { writeThresholds: [], balloons: [] },
+      live: NOTHING_LIVE,
       parameters: { "mode": "cpr-exec", "cpr-exec-command": [...command] },
       capabilities: CAPABILITIES.map((capability) => ({
         capability,
@@ -61,7 +62,7 @@ export class MigrationSettings {
   /** The settings for a cpr-transfer. */
   static forTransfer(): MigrationSettings {
     return new MigrationSettings({
-      live: { writeThresholds: [], balloons: [] },
+      live: NOTHING_LIVE,
       parameters: { "mode": "cpr-transfer" },
       capabilities: CAPABILITIES.map((capability) => ({
         capability,
@@ -78,7 +79,7 @@ export class MigrationSettings {
     const { parameters, capabilities } = MigrationSettings.forTransfer().record;
     const hasModes = record.parameters["mode"] !== undefined;
     return new MigrationSettings({
-      live: { writeThresholds: [], balloons: [] },
+      live: NOTHING_LIVE,
       parameters: {
         ...hasModes ? { ...parameters, "mode": "normal" } : {},
         "max-bandwidth": UNLIMITED,
@@ -147,13 +148,14 @@ export class MigrationSettings {
           parameters[name] !== undefined && !isSame(value, parameters[name])
         ),
       ),
-      capabilities: this.record.capabilities.filter((it) =>
+      capabilities: this.record.capabilities.filter((it) => {
+        const { capability, state } = asObject(it);
+        const now = capabilities.find((now) =>
+          now["capability"] === capability
+        );
         // Off may mean that another version does not know it.
-        asObject(it)["state"] === true ||
-        capabilities.some((now) =>
-          asObject(now)["capability"] === asObject(it)["capability"]
-        )
-      ).filter((it) => !capabilities.some((now) => isSame(it, now))),
+        return now === undefined ? state === true : !isSame(it, now);
+      }),
     }).set(client);
   }
 }
