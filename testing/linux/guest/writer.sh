@@ -15,7 +15,8 @@ until [ -e /run/writer-stops ]; do
     mv /data/new "/data/$slot"; then
     sha256sum </run/block >"/run/sums/$slot"
     n=$((n + 1))
-    echo "$n" >/run/written
+    # A reader must not find it empty.
+    echo "$n" >/run/counted && mv /run/counted /run/written
   else
     echo "cannot write $slot" >>/run/errors
   fi
