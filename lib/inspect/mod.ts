@@ -11,6 +11,7 @@ export {
 export * from "./error.ts";
 export * from "./extract_ram.ts";
 export * from "./find_fields.ts";
+export * from "./find_page.ts";
 export type { Input } from "./input.ts";
 export * from "./open_input.ts";
 export * from "./inspection.ts";

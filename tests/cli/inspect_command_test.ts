@@ -114,6 +114,22 @@ Deno.test("fields are found by their path, and bytes are dumped", async () => {
   assertStringIncludes(none.stderr, 'Cannot find a field "no"');
 });
 
+Deno.test("a page is dumped with what it comes from", async () => {
+  const { code, stdout } = await inspect(withRam(), "--page", "ram0:0x2010");
+  assertEquals([code, stdout.split("\n").slice(0, 5)], [0, [
+    "ram0 at 0x2000  4096 bytes",
+    "  page at offset 4216, replaced later",
+    "  zero page at offset 12424",
+    "",
+    `  00002000  ${"00 ".repeat(16)} |${".".repeat(16)}|`,
+  ]]);
+  for (const wrong of ["ram0", ":1", "ram0:", "ram0:x"]) {
+    assertEquals((await inspect(withRam(), "--page", wrong)).code, 2, wrong);
+  }
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  assertEquals((await inspect(state, "--page", "ram0:0")).code, 2);
+});
+
 Deno.test("a stream is described without its values", async () => {
   const words = ["--desc", "--section", "dev"];
   const { code, stdout } = await inspect(everyType(), ...words);

@@ -1,4 +1,5 @@
 import { UsageError } from "../../errors.ts";
+import type { PagePlace } from "../../inspect/mod.ts";
 import { command, textOperand, textValue, type Valued } from "../command.ts";
 import { ofVms } from "../options/vms.ts";
 import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
@@ -34,6 +35,12 @@ export const inspectCommand = command({
       "Show the fields alone with this path, with * and ?, and all in them; " +
         "several with commas; bytes as by hexdump",
     ),
+    page: {
+      value: "BLOCK:OFFSET",
+      parse: parsePage,
+      brief: "Show the page of guest memory alone that holds this byte of a " +
+        "RAMBlock, and the records that it comes from",
+    } satisfies Valued<PagePlace>,
     desc: {
       brief: "Show what is sent without the values, as vmdesc tells it",
     },
@@ -64,6 +71,7 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state --section 'cpu,virtio*'", "several sections"],
     ["cprctl inspect vm.state --grep msr", "fields by name"],
     ["cprctl inspect vm.state --field 'env.segs[*].base'", "by their paths"],
+    ["cprctl inspect vm.state --page pc.ram:0x7c00", "a page of the guest"],
     ["cprctl inspect vm.state --desc", "fields, types and versions"],
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
@@ -83,6 +91,14 @@ function parseOffset(text: string): number {
     throw new UsageError("Expected a number of bytes");
   }
   return Number(text);
+}
+
+/** Names of blocks may contain colons. */
+function parsePage(text: string): PagePlace {
+  const colon = text.lastIndexOf(":");
+  if (colon < 1) throw new UsageError("Expected BLOCK:OFFSET");
+  const offset = parseOffset(text.slice(colon + 1));
+  return { block: text.slice(0, colon), offset };
 }
 
 function parsePid(text: string): number {

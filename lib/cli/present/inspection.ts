@@ -5,6 +5,7 @@ import {
   extractRam,
   fieldsAt,
   fieldsWith,
+  findPage,
   type FoundField,
   type Input,
   inspect,
@@ -13,6 +14,7 @@ import {
   type Inspection,
   openCprState,
   openInput,
+  type PagePlace,
   selectSections,
   type StreamInspection,
   verify,
@@ -22,6 +24,7 @@ import {
 } from "../../inspect/mod.ts";
 import type { DeviceDescription } from "../../migration/stream/mod.ts";
 import type { CliProcess } from "../process.ts";
+import { renderGuestPage } from "../terminal/guest_page.ts";
 import {
   renderCprState,
   renderDescription,
@@ -38,6 +41,7 @@ export interface InspectFlags {
   readonly section: string | undefined;
   readonly grep: string | undefined;
   readonly field: string | undefined;
+  readonly page: PagePlace | undefined;
   readonly desc: boolean;
   readonly offset: number | undefined;
   readonly snapshot: string | undefined;
@@ -160,9 +164,10 @@ function work(
 
 function chosen(
   inspection: Inspection,
-  { section, grep, field, desc, json, "extract-ram": folder }: InspectFlags,
+  { section, grep, field, page, desc, json, "extract-ram": folder }:
+    InspectFlags,
 ): readonly InspectedSection[] {
-  const [one, another] = Object.entries({ grep, field, desc, json })
+  const [one, another] = Object.entries({ grep, field, page, desc, json })
     .filter(([, given]) => given !== undefined && given !== false);
   if (one !== undefined && another !== undefined) {
     throw new UsageError(`Cannot combine --${one[0]} and --${another[0]}`);
@@ -177,6 +182,9 @@ function chosen(
   }
   if ((grep ?? field) !== undefined || desc) {
     throw new UsageError("Cannot select fields: CPR state has none");
+  }
+  if (page !== undefined) {
+    throw new UsageError("Cannot show a page: CPR state has none");
   }
   if (folder !== undefined) {
     throw new UsageError("Cannot extract RAM: CPR state has none");
@@ -235,6 +243,9 @@ function* rendered(
   }
   if (flags.field !== undefined) {
     return yield* renderFound(found(sections, flags.field, fieldsAt), look);
+  }
+  if (flags.page !== undefined) {
+    return yield* renderGuestPage(findPage(inspection, flags.page), look);
   }
   if (flags.desc) {
     return yield* renderDescription(described(inspection, flags.section));
