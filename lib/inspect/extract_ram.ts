@@ -5,20 +5,17 @@
  * @module
  */
 
-import { Fd } from "../../ffi/fd.ts";
-import { OsError, osError } from "../../ffi/libc.ts";
-import {
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDWR,
-  O_TMPFILE,
-} from "../../ffi/open_flags.ts";
-import { ifThereSync } from "../gone.ts";
+import type { Fd } from "../../ffi/fd.ts";
 import { InspectError } from "./error.ts";
 import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { Input } from "./input.ts";
 import type { StreamInspection } from "./inspection.ts";
+import {
+  explaining,
+  namelessFile,
+  type NewFile,
+  partialFile,
+} from "./new_file.ts";
 import { UniqueNames } from "./unique_names.ts";
 
 /** A file that was written. */
@@ -32,8 +29,6 @@ export interface ExtractedBlock {
 }
 
 /** Guest memory is private. */
-const NEW_FILE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** They stay open; a hostile stream may have more than any VM. */
 const MOST_NAMELESS = 64;
@@ -45,10 +40,7 @@ const LONGEST_NAME = 200;
 /**
  * Writes the RAM into a directory, which is created if needed. No file is
  * replaced, and none is written outside the directory; if one cannot be
- * written, none is left. Files get their names at the end, so that nothing
- * looks whole if the process is killed, for example by SIGBUS when its mapped
- * stream is truncated: at most files NAME.part are left, where files cannot be
- * without a name.
+ * written, none is left. Files get their names at the end.
  *
  * @param progress called with the number of bytes of the stream that are done
  * @throws {MigrationStreamError} when the stream is damaged
@@ -70,60 +62,33 @@ export function extractRam(
   const batch = new Uint8Array(BATCH);
   makeFolder(folder);
   using open = new DisposableStack();
-  const finished: { path: string; publish: () => void }[] = [];
+  const finished: { path: string; made: NewFile }[] = [];
   const extracted = finalPages(inspection).map((pages) => {
     const { name: block, usedLength: size } = pages.block;
     const name = names.take(fileName(block));
     const path = `${folder}/${name}`;
-    // An early check; a file that appears later is noticed as well.
-    refuseExisting(path);
     using closing = new DisposableStack();
-    let file = finished.length < MOST_NAMELESS
-      ? createNameless(folder)
+    const nameless = finished.length < MOST_NAMELESS
+      ? namelessFile(path, open)
       : undefined;
-    if (file === undefined) {
-      const part = `${folder}/${names.take(`${name}.part`)}`;
-      file = explaining(part, () => Fd.open(part, NEW_FILE, FILE_MODE));
-      undo.defer(() => ifThereSync(() => Deno.removeSync(part)));
-      closing.use(file);
-      const publish = () => {
-        refuseExisting(path);
-        Deno.renameSync(part, path);
-      };
-      finished.push({ path, publish });
-    } else {
-      const nameless = open.use(file);
-      finished.push({ path, publish: () => nameless.link(path) });
-    }
+    const made = nameless ??
+      partialFile(path, `${folder}/${names.take(`${name}.part`)}`, {
+        stack: closing,
+        undo,
+      });
+    finished.push({ path, made });
+    const { file } = made;
     const writer = new BlockWriter(path, file, pages.pageSize, batch);
     explaining(path, () => file.truncate(size));
     writePages(pages, input.bytes, writer, passed);
     return { block, path, size, written: writer.written };
   });
-  for (const { path, publish } of finished) {
-    explaining(path, publish);
+  for (const { path, made } of finished) {
+    made.publish();
     undo.defer(() => Deno.removeSync(path));
   }
   undo.move();
   return extracted;
-}
-
-function refuseExisting(path: string): void {
-  explaining(path, () => {
-    const found = ifThereSync(() => Deno.lstatSync(path));
-    if (found !== undefined) throw osError("EEXIST", "open", path);
-  });
-}
-
-/** Undefined if the file system does not support O_TMPFILE. */
-function createNameless(folder: string): Fd | undefined {
-  try {
-    return Fd.open(folder, O_TMPFILE | O_RDWR, FILE_MODE);
-  } catch (error) {
-    const unknown = ["EOPNOTSUPP", "EISDIR", "ENOENT", "EINVAL"];
-    if (error instanceof OsError && unknown.includes(error.code)) return;
-    throw explained(folder, error);
-  }
 }
 
 function makeFolder(folder: string): void {
@@ -207,23 +172,4 @@ class BlockWriter {
     this.written += bytes.length;
     this.#length = 0;
   }
-}
-
-function explaining<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw explained(path, error);
-  }
-}
-
-function explained(path: string, error: unknown): unknown {
-  if (!(error instanceof OsError)) return error;
-  return new InspectError(
-    "unwritable",
-    `Cannot write "${path}": ${error.description} (${error.code})`,
-    error.code === "EEXIST"
-      ? { remedy: "Give a directory that is empty or does not exist" }
-      : {},
-  );
 }

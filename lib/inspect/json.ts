@@ -52,12 +52,15 @@ import type {
 } from "./inspection.ts";
 import { type Json, writeJsonText } from "./json_text.ts";
 import { type Member, membersOf, reasonsOf, type Scalar } from "./members.ts";
+import type { FieldChange } from "./set_field.ts";
 import type { Verdict } from "./verify.ts";
 
 /** Further actions of the command. */
 export interface WorkDone {
   readonly verdict?: Verdict;
   readonly extracted?: readonly ExtractedBlock[];
+  /** A copy that was written to a file; not in JSON. */
+  readonly changed?: { readonly field: FieldChange; readonly path: string };
   /** The error that ended them. */
   readonly failure?: CprctlError;
 }

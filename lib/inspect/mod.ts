@@ -18,6 +18,7 @@ export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";
 export type { Leaf, Scalar } from "./members.ts";
 export { selectSections } from "./select_sections.ts";
+export * from "./set_field.ts";
 export * from "./tree.ts";
 export { uuidText } from "../migration/stream/mod.ts";
 export * from "./verify.ts";

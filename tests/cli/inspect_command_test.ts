@@ -130,6 +130,31 @@ Deno.test("a page is dumped with what it comes from", async () => {
   assertEquals((await inspect(state, "--page", "ram0:0")).code, 2);
 });
 
+Deno.test("a changed copy is written to a new file", async () => {
+  const words = ["--set", "x=0x10", "--output", "FOLDER/new"];
+  const { code, stdout, stderr } = await inspect(withRam(), ...words);
+  const place = withRam().lastIndexOf(5, withRam().lastIndexOf(0x7e));
+  assertEquals([code, stderr, stdout], [
+    0,
+    "",
+    `dev:0  x  5 → 16 (0x10), at offset ${place} of "FOLDER/new"\n`,
+  ]);
+  const over = ["--set", "x=1", "--output", "FOLDER/vm.state"];
+  const refused = await inspect(withRam(), ...over);
+  assertEquals([refused.code, refused.stdout], [1, ""]);
+  assertStringIncludes(refused.stderr, "no file is replaced");
+  for (
+    const wrong of [
+      ["--set", "x=1"],
+      ["--output", "FOLDER/new"],
+      ["--set", "x", "--output", "FOLDER/new"],
+      [...words, "--json"],
+    ]
+  ) assertEquals((await inspect(withRam(), ...wrong)).code, 2, wrong.join(" "));
+  const state = await data("cpr-exec-q35-plain.qcpr");
+  assertEquals((await inspect(state, ...words)).code, 2);
+});
+
 Deno.test("a stream is described without its values", async () => {
   const words = ["--desc", "--section", "dev"];
   const { code, stdout } = await inspect(everyType(), ...words);

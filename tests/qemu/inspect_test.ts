@@ -1,10 +1,13 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  changeOfField,
   extractRam,
   inspect,
   openInput,
+  selectSections,
   type StreamInspection,
   verify,
+  writeChanged,
 } from "../../lib/inspect/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
@@ -114,6 +117,46 @@ for (const build of [builds.old, builds.new]) {
     });
   }
 }
+
+Deno.test("QEMU loads a stream with a changed field, and has its value", async () => {
+  const accelerator = (await accelerators(builds.new))[0] ?? "tcg";
+  const paused = ["-S"];
+  await using old = await VirtualMachine.start(
+    builds.new,
+    { ...PLAIN, extra: paused },
+    accelerator,
+  );
+  const [before, after] = ["before", "after"].map((it) =>
+    `${old.folder}/${it}`
+  );
+  assert(before !== undefined && after !== undefined);
+  await saveTo(old, before);
+  using input = await openInput(before);
+  const inspection = inspect(input);
+  assert(inspection.format === "migration-stream");
+  const sections = selectSections(inspection.sections, "cpu:0");
+  const change = changeOfField(inspection, sections, {
+    path: "env.regs[3]",
+    text: "0x11223344",
+  });
+  writeChanged(input, change, after);
+  await using now = await VirtualMachine.start(
+    builds.new,
+    { ...PLAIN, extra: [...paused, "-incoming", "defer"] },
+    accelerator,
+  );
+  await using qmp = await now.monitor();
+  await qmp.execute("migrate-incoming", { uri: `file:${after}` });
+  await until("the stream is loaded", PATIENCE_MS, async () => {
+    const reply = JSON.stringify(await qmp.execute("query-migrate"));
+    assert(!reply.includes('"failed"'), reply);
+    return reply.includes('"completed"');
+  });
+  const registers = await qmp.execute("human-monitor-command", {
+    "command-line": "info registers",
+  });
+  assertStringIncludes(String(registers), "EBX=11223344");
+});
 
 Deno.test("snapshots in a qcow2 image are read by their names", async () => {
   const accelerator = (await accelerators(builds.new))[0] ?? "tcg";

@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.ts";
-import type { PagePlace } from "../../inspect/mod.ts";
+import type { FieldValue, PagePlace } from "../../inspect/mod.ts";
 import { command, textOperand, textValue, type Valued } from "../command.ts";
 import { ofVms } from "../options/vms.ts";
 import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
@@ -44,6 +44,13 @@ export const inspectCommand = command({
     desc: {
       brief: "Show what is sent without the values, as vmdesc tells it",
     },
+    set: {
+      value: "PATH=VALUE",
+      parse: parseFieldValue,
+      brief: "Write a copy of the stream, in which the field with this path " +
+        "has another value: an integer, true, false, or as many bytes in hex",
+    } satisfies Valued<FieldValue>,
+    output: textValue("FILE", "Write the copy to FILE, a new file"),
     offset: {
       value: "BYTES",
       parse: parseOffset,
@@ -76,6 +83,7 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],
+    ["cprctl inspect a.state --set x=1 --output b.state", "a changed copy"],
     ["cprctl inspect vm.state --offset 4096", "a stream at an offset"],
     ["cprctl inspect disk.qcow2 --snapshot boot", "what savevm saved"],
     ["cprctl inspect --pid 4711", "CPR state of a waiting process"],
@@ -99,6 +107,13 @@ function parsePage(text: string): PagePlace {
   if (colon < 1) throw new UsageError("Expected BLOCK:OFFSET");
   const offset = parseOffset(text.slice(colon + 1));
   return { block: text.slice(0, colon), offset };
+}
+
+/** Paths have no equals sign, but names of other senders may. */
+function parseFieldValue(text: string): FieldValue {
+  const sign = text.lastIndexOf("=");
+  if (sign < 1) throw new UsageError("Expected PATH=VALUE");
+  return { path: text.slice(0, sign), text: text.slice(sign + 1) };
 }
 
 function parsePid(text: string): number {

@@ -2,9 +2,11 @@
 
 import { CprctlError, UsageError } from "../../errors.ts";
 import {
+  changeOfField,
   extractRam,
   fieldsAt,
   fieldsWith,
+  type FieldValue,
   findPage,
   type FoundField,
   type Input,
@@ -19,6 +21,7 @@ import {
   type StreamInspection,
   verify,
   type WorkDone,
+  writeChanged,
   writeErrorJson,
   writeJson,
 } from "../../inspect/mod.ts";
@@ -43,6 +46,8 @@ export interface InspectFlags {
   readonly field: string | undefined;
   readonly page: PagePlace | undefined;
   readonly desc: boolean;
+  readonly set: FieldValue | undefined;
+  readonly output: string | undefined;
   readonly offset: number | undefined;
   readonly snapshot: string | undefined;
   readonly offsets: boolean;
@@ -105,11 +110,12 @@ async function look(
 ): Promise<Looked> {
   const input = stack.use(await open(flags, file));
   const passes = 1 + Number(flags.verify) +
-    Number(flags["extract-ram"] !== undefined);
+    Number(flags["extract-ram"] !== undefined) +
+    Number(flags.set !== undefined);
   using line = new ProgressLine(process, input.bytes.length, passes);
   const inspection = inspect(input, (offset) => line.show(offset));
   const sections = chosen(inspection, flags);
-  const done = work(inspection, input, flags, line);
+  const done = work(inspection, sections, input, flags, line);
   return { inspection, sections, done };
 }
 
@@ -138,12 +144,13 @@ async function open(
 /** The additional actions, as far as possible. */
 function work(
   inspection: Inspection,
+  sections: readonly InspectedSection[],
   input: Input,
   flags: InspectFlags,
   line: ProgressLine,
 ): WorkDone {
   const progress = (offset: number) => line.show(offset);
-  const folder = flags["extract-ram"];
+  const { set, output, "extract-ram": folder } = flags;
   let done: WorkDone = {};
   try {
     if (flags.verify) {
@@ -155,6 +162,13 @@ function work(
       const extracted = extractRam(inspection, input, folder, progress);
       done = { ...done, extracted };
     }
+    const isSet = set !== undefined && output !== undefined;
+    if (isSet && inspection.format !== "cpr-state") {
+      line.nextPass();
+      const field = changeOfField(inspection, sections, set);
+      writeChanged(input, field, output, progress);
+      done = { ...done, changed: { field, path: output } };
+    }
     return done;
   } catch (error) {
     if (!(error instanceof CprctlError)) throw error;
@@ -164,13 +178,16 @@ function work(
 
 function chosen(
   inspection: Inspection,
-  { section, grep, field, page, desc, json, "extract-ram": folder }:
-    InspectFlags,
+  flags: InspectFlags,
 ): readonly InspectedSection[] {
-  const [one, another] = Object.entries({ grep, field, page, desc, json })
+  const { section, grep, field, page, desc, json, set, output } = flags;
+  const [one, another] = Object.entries({ grep, field, page, desc, json, set })
     .filter(([, given]) => given !== undefined && given !== false);
   if (one !== undefined && another !== undefined) {
     throw new UsageError(`Cannot combine --${one[0]} and --${another[0]}`);
+  }
+  if ((set === undefined) !== (output === undefined)) {
+    throw new UsageError("Give --set and --output together");
   }
   if (inspection.format === "migration-stream") {
     return section === undefined
@@ -180,13 +197,13 @@ function chosen(
   if (section !== undefined) {
     throw new UsageError("Cannot select a section: CPR state has none");
   }
-  if ((grep ?? field) !== undefined || desc) {
+  if ((grep ?? field ?? set) !== undefined || desc) {
     throw new UsageError("Cannot select fields: CPR state has none");
   }
   if (page !== undefined) {
     throw new UsageError("Cannot show a page: CPR state has none");
   }
-  if (folder !== undefined) {
+  if (flags["extract-ram"] !== undefined) {
     throw new UsageError("Cannot extract RAM: CPR state has none");
   }
   return [];

@@ -268,10 +268,10 @@ export function* renderCprState(
   }
 }
 
-/** The outcome of `--verify` and `--extract-ram`. */
+/** The outcome of `--verify`, `--extract-ram` and `--set`. */
 export function renderWorkDone(
   file: string,
-  { verdict, extracted }: WorkDone,
+  { verdict, extracted, changed }: WorkDone,
   look: Look,
 ): string {
   const paint = painter(look.colour);
@@ -290,6 +290,12 @@ export function renderWorkDone(
   for (const { block, path, size, written } of extracted ?? []) {
     text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +
       `, ${formatSize(written)} written\n`;
+  }
+  if (changed !== undefined) {
+    const { field, path } = changed;
+    text += `${printable(`${field.section}  ${field.path}`)}  ${
+      printable(`${field.old} → ${field.new}`)
+    }, at offset ${field.offset} of "${printable(path)}"\n`;
   }
   return text;
 }

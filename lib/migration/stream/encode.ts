@@ -181,7 +181,12 @@ function encodeField(sink: Sink, field: DecodedField): void {
   }
 }
 
-function encodeValue(sink: Sink, type: string, value: DecodedValue): void {
+/** Writes a value of a type of vmdesc or of a layout. */
+export function encodeValue(
+  sink: Sink,
+  type: string,
+  value: DecodedValue,
+): void {
   if (isStruct(value)) encodeBody(sink, value);
   // Bytes are bytes, whatever vmdesc says they are.
   else if (value instanceof Uint8Array) sink.bytes(value);
