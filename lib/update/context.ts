@@ -50,6 +50,7 @@ import type { StderrTail } from "./transaction/stderr_tail.ts";
 import { type Facts, programOf } from "./vm/facts.ts";
 import type { MigrationSettings } from "./vm/settings.ts";
 import type { ShutdownWatch } from "./vm/events.ts";
+import type { Difference } from "./verify/difference.ts";
 import type { Fingerprint } from "./verify/fingerprint.ts";
 import type { Objects } from "./verify/view.ts";
 
@@ -110,13 +111,22 @@ export interface Transfer {
   /** The new program, once it was started. */
   process?: ProcessHandle;
   /** The new program before it has the guest's state. */
-  fingerprint?: Fingerprint;
+  made?: Made;
+  /** The VM as it was stopped. */
+  source?: Promise<Fingerprint>;
   /** Only while RAM is copied. */
   copied?: Copied;
   /** Whether the new program has the whole VM. */
   isLoaded?: boolean;
   /** Warnings: settings of the VM's threads that could not be restored. */
   placing?: readonly string[];
+}
+
+/** A new program beside the VM's own. */
+export interface Made {
+  readonly fingerprint: Fingerprint;
+  /** Of what no guest's state changes. */
+  readonly differences: readonly Difference[];
 }
 
 /** Queries sent right behind `migrate`: their replies cost no extra time. */

@@ -97,6 +97,7 @@ export async function switchover(context: UpdateContext): Promise<void> {
     ),
   );
   const kept = keepState(context);
+  held.fingerprint.prepareComparison();
   const { client } = context.destination = await connecting;
   system.requireSameUser(context.facts.identity);
   if (kept.error !== undefined) throw kept.error;

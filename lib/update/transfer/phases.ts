@@ -123,7 +123,7 @@ export async function prepareNew(
   context: UpdateContext,
   { pid }: ProcessHandle,
 ): Promise<Destination> {
-  const { client, deadline, facts, plan, system } = context;
+  const { client, deadline, facts, plan, report, system } = context;
   const transfer = transferOf(context);
   const destination = context.destination = await system.destination(
     { ...facts, pid, address: { path: transfer.handOver.monitor } },
@@ -142,9 +142,14 @@ export async function prepareNew(
   const [lost] = await sendCommands(destination.client, commands);
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   // The guest still runs: most of the comparison costs no downtime.
-  transfer.fingerprint = await Fingerprint.take(destination.client, "loaded");
+  const fingerprint = await Fingerprint.take(destination.client, "loaded");
+  const differences = plan.fingerprint.differencesTo(fingerprint, ["fixed"]);
+  if (report !== undefined) report.differences = findingsOf(differences);
+  requireSameVm(differences);
+  transfer.made = { fingerprint, differences };
   // Once more after the stop: now it costs no downtime if it differs.
   plan.fingerprint.requireUnchanged(await Fingerprint.take(client, "stopped"));
+  await plan.fingerprint.warmUp(client);
   return destination;
 }
 
@@ -200,6 +205,9 @@ export async function settle(
 ): Promise<void> {
   const transfer = transferOf(context);
   const destination = destinationOf(context);
+  // The source answers while the destination loads.
+  const source = saving.then(() => describeSource(context));
+  source.catch(() => undefined); // awaited in `verify`
   const [loaded, saved] = await Promise.allSettled([loading, saving]);
   const live = isLive({ ...before, runState: before.status });
   if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
@@ -208,27 +216,42 @@ export async function settle(
   if (saved.status === "rejected") throw saved.reason;
   const now = await queryStatus(destination.client);
   transfer.isLoaded = true;
+  transfer.source = source;
   // The guest may have stopped by itself just before it was stopped.
   const isAsBefore = live && now.status === "paused";
   const { status, running } = isAsBefore ? before : now;
   context.facts = { ...context.facts, runState: status, running };
 }
 
+/** The VM as it was stopped; what the destination shall be compared with. */
+async function describeSource(
+  { client, plan }: UpdateContext,
+): Promise<Fingerprint> {
+  const stopped = await Fingerprint.take(client, "stopped");
+  plan.fingerprint.requireUnchanged(stopped);
+  const fingerprint = plan.fingerprint.updatedBy(stopped);
+  fingerprint.prepareComparison();
+  return fingerprint;
+}
+
 /** Compares the VM with what it was, and with what is on the source. */
 export async function verifyTransfer(context: UpdateContext): Promise<void> {
-  const { client, deadline, plan, report } = context;
+  const { deadline, report } = context;
+  const { made, source } = transferOf(context);
+  if (made === undefined) throw new Error("There is no fingerprint");
   const verifying = new Deadline(VERIFY_TIMEOUT_MS);
   // The guest is stopped: a program that hangs must not delay it for long.
   const destination = destinationOf(context).client
     .within(() => verifying.left(deadline.left()));
-  const [stopped, loaded] = await Promise.all([
-    Fingerprint.take(client, "stopped"),
-    Fingerprint.take(destination, "stopped"),
-  ]);
-  plan.fingerprint.requireUnchanged(stopped);
-  const before = plan.fingerprint.updatedBy(stopped);
-  const after = transferOf(context).fingerprint?.updatedBy(loaded) ?? loaded;
-  const differences = before.differencesTo(after);
+  const loaded = Fingerprint.take(destination, "moved");
+  loaded.catch(() => undefined); // awaited below
+  const before = await source;
+  if (before === undefined) throw new Error("The source was not asked");
+  const after = made.fingerprint.updatedBy(await loaded);
+  const differences = [
+    ...made.differences,
+    ...before.differencesTo(after, ["changing"]),
+  ];
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);
 }

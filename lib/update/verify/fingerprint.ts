@@ -29,7 +29,7 @@ import {
 } from "./machine.ts";
 import { askAll, MOMENTS, type Replies } from "./queries.ts";
 import { chardevs, objects, SETTINGS } from "./settings.ts";
-import type { View } from "./view.ts";
+import type { Objects, View } from "./view.ts";
 
 /** The VM was changed after the checks. */
 export class VmChangedProblem extends UpdateProblem {
@@ -37,14 +37,27 @@ export class VmChangedProblem extends UpdateProblem {
 }
 
 /** What a new program must have as the old one had it. */
-const VM: readonly View[] = [
-  ...[machine, vcpus, memoryBackends, memoryDevices, devices, pciDevices],
-  ...[drives, blockNodes, backEnds],
-  ...[objects, chardevs],
-];
+const VM = {
+  /** The program and its command line alone decide on it. */
+  fixed: [machine, vcpus, memoryBackends],
+  changing: [
+    ...[memoryDevices, devices, pciDevices],
+    ...[drives, blockNodes, backEnds],
+    ...[objects, chardevs],
+  ],
+} as const satisfies Readonly<Record<string, readonly View[]>>;
+
+/** A part of what is compared. */
+export type Part = keyof typeof VM;
+const ALL: readonly Part[] = ["fixed", "changing"];
+
+/** Until the runtime has compiled what is executed often. */
+const WARM_UP_ROUNDS = 4;
 
 /** A VM at one moment. */
 export class Fingerprint {
+  readonly #objects = new Map<View, Objects>();
+
   private constructor(private readonly replies: Replies) {}
 
   /** Sends all queries of a moment at once: the guest may be stopped. */
@@ -84,25 +97,58 @@ export class Fingerprint {
    * first time takes several times as long as the next.
    */
   async warmUp(client: Executor): Promise<void> {
-    this.differencesTo(await Fingerprint.take(client, "loaded"));
+    const later = await Fingerprint.take(client, "loaded");
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+      // A fingerprint reads its replies only once.
+      const before = new Fingerprint(later.replies);
+      const after = new Fingerprint(later.replies);
+      for (const view of partsOf(ALL)) before.#compare(view, after);
+    }
   }
 
-  /** Compares everything with the VM on another program. */
-  differencesTo(later: Fingerprint): Difference[] {
-    return this.#differences(later, VM);
+  /** Does the part of {@linkcode differencesTo} that needs no later one. */
+  prepareComparison(): void {
+    for (const view of partsOf(ALL)) this.#objectsOf(view);
+  }
+
+  /** Compares everything, or a part, with the VM on another program. */
+  differencesTo(
+    later: Fingerprint,
+    parts: readonly Part[] = ALL,
+  ): Difference[] {
+    return this.#differences(later, partsOf(parts));
   }
 
   #differences(later: Fingerprint, views: readonly View[]): Difference[] {
-    return views.flatMap(({ kind, from, of }) => {
-      const before = from.map((name) => this.replies[name] ?? null);
-      const after = from.map((name) => later.replies[name] ?? null);
+    return views.flatMap((view) => {
+      const before = view.from.map((name) => this.replies[name] ?? null);
+      const after = view.from.map((name) => later.replies[name] ?? null);
       // What the old program does not tell cannot be compared.
       if (before[0] === null || isSame(before, after)) return [];
-      return [
-        ...differencesBetween(kind, of(this.replies), of(later.replies)),
-      ];
+      return this.#compare(view, later);
     });
   }
+
+  #compare(view: View, later: Fingerprint): Difference[] {
+    return [
+      ...differencesBetween(
+        view.kind,
+        this.#objectsOf(view),
+        later.#objectsOf(view),
+      ),
+    ];
+  }
+
+  #objectsOf(view: View): Objects {
+    return this.#objects.getOrInsertComputed(
+      view,
+      () => view.of(this.replies),
+    );
+  }
+}
+
+function partsOf(parts: readonly Part[]): readonly View[] {
+  return parts.flatMap((part): readonly View[] => VM[part]);
 }
 
 /** Most replies are the same in every value, which is quickly found out. */

@@ -20,8 +20,11 @@ export const machine: View = {
 };
 
 /** What the host could not offer, states of the guest, and other names. */
-const NOT_SEEN =
-  /^(filtered-features|unavailable-features|full-cpuid-auto-level|crash-information|realized|hotplugged|hotpluggable|parent_bus|type|lbr_fmt)$/;
+const NOT_SEEN = new Set([
+  ...["filtered-features", "unavailable-features", "full-cpuid-auto-level"],
+  ...["crash-information", "realized", "hotplugged", "hotpluggable"],
+  ...["parent_bus", "type", "lbr_fmt"],
+]);
 
 /** vCPUs with their model, place, and every feature. */
 export const vcpus: View = {
@@ -48,7 +51,7 @@ export const vcpus: View = {
 function featuresOf(cpu: Partial<JsonObject>): JsonObject {
   const features: JsonObject = {};
   for (const [name, value] of Object.entries(cpu)) {
-    if (value === undefined || NOT_SEEN.test(name)) continue;
+    if (value === undefined || NOT_SEEN.has(name)) continue;
     if (name === "feature-words") Object.assign(features, cpuidWords(value));
     else features[name.replaceAll("_", "-")] = value;
   }

@@ -37,19 +37,21 @@ export function objectsOf(
  * is identified by it rather than by its index.
  */
 export function flatten(value: Json): Fields {
-  return new Map(walk(value, ""));
+  const fields = new Map<string, string>();
+  walk(value, "", fields);
+  return fields;
 }
 
-function* walk(value: Json, path: string): Iterable<[string, string]> {
+function walk(value: Json, path: string, fields: Map<string, string>): void {
   if (Array.isArray(value)) {
     for (const [index, element] of value.entries()) {
-      yield* walk(element, `${path}[${nameOf(element) ?? index}]`);
+      walk(element, `${path}[${nameOf(element) ?? index}]`, fields);
     }
   } else if (isObject(value)) {
     for (const [key, member] of Object.entries(value)) {
-      yield* walk(member, path === "" ? key : `${path}.${key}`);
+      walk(member, path === "" ? key : `${path}.${key}`, fields);
     }
-  } else yield [path, shown(value)];
+  } else fields.set(path, shown(value));
 }
 
 function nameOf(element: Json): string | undefined {

@@ -131,6 +131,17 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "migrate",
+    fault: "the new program was made with other memory",
+    script: () => ({
+      source: { "query-memdev": () => [{ id: "ram0", size: 2 }] },
+      destination: { "query-memdev": () => [{ id: "ram0", size: 3 }] },
+    }),
+    outcome: "rolled-back",
+    says: /another VM.*"size" was 2, is 3; the VM runs on the old program/,
+    heard: [...MIGRATED, ...CANCELLED],
+  },
+  {
+    phase: "migrate",
     fault: "a file is in the way",
     script: () => ({ fails: { remove: (() => ["It stays"]) as () => never } }),
     outcome: "refused",
