@@ -16,6 +16,8 @@ const STATX = {
   mode: 28,
   ino: 32,
   fileSize: 40,
+  changeSeconds: 96,
+  changeNanoseconds: 104,
   rdevMajor: 128,
   rdevMinor: 132,
   devMajor: 136,
@@ -53,6 +55,11 @@ export interface FileStatus {
   readonly mode: number;
   /** In bytes. */
   readonly size: number;
+  /**
+   * When its contents, owner or permissions changed last, in milliseconds since
+   * 1970: no user can set this time.
+   */
+  readonly changed: number;
   /** Owner. */
   readonly uid: number;
   /** Group. */
@@ -91,6 +98,8 @@ export function fileStatus(number: number): FileStatus {
     ino: view.getBigUint64(STATX.ino, true),
     mode,
     size: Number(view.getBigUint64(STATX.fileSize, true)),
+    changed: Number(view.getBigInt64(STATX.changeSeconds, true)) * 1000 +
+      u32(STATX.changeNanoseconds) / 1e6,
     uid: u32(STATX.uid),
     gid: u32(STATX.gid),
     nlink: u32(STATX.nlink),

@@ -5,6 +5,7 @@
  * CmdlineError                 exit code 2
  * ├── UnknownOptionError       no such option
  * ├── MissingValueError        the last option lacks its value
+ * ├── ConfigFileError          a line of a -readconfig file, with its number
  * ├── OptionSyntaxError        neither key=value text nor JSON, with the offset
  * └── OptionValueError         a key's value is invalid
  * ```
@@ -53,6 +54,20 @@ export class MissingValueError extends CmdlineError {
     readonly index: number,
   ) {
     super(`Cannot parse option "${word}": requires an argument`);
+  }
+}
+
+/** A line of a -readconfig file cannot be read. */
+export class ConfigFileError extends CmdlineError {
+  /** Names the line; `detail` says what is wrong with it. */
+  constructor(
+    /** The line as written. */
+    readonly line: string,
+    /** From 1. */
+    readonly number: number,
+    detail: string,
+  ) {
+    super(`Cannot parse line ${number}, "${clipped(line, 200)}": ${detail}`);
   }
 }
 

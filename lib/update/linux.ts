@@ -13,9 +13,11 @@ import { isOfLibvirt } from "./command/obstacles.ts";
 import { RefusedError } from "./error.ts";
 import { readLiveProcess } from "./command/draft.ts";
 import { carryOver } from "./carry/carry.ts";
+import { expandConfigFiles } from "./command/config_file.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
 import { transferCommand } from "./command/transfer_command.ts";
 import { preflight } from "./preflight/preflight.ts";
+import { knownOptions } from "./programs/options.ts";
 import { ProcessFiles } from "../proc/process_files.ts";
 import {
   requireSame,
@@ -98,44 +100,53 @@ export const LINUX: System = {
 
   plan: async ({ client, facts, processContext, pinned }, options) => {
     const live = await readLiveProcess(facts.pid);
+    const strict = options.allowWeakerConfinement !== true;
+    const sandbox = hasRoomToTry(facts.pid)
+      ? new Sandbox(processContext, pinned.files, {
+        self: options.self,
+        strict,
+      })
+      : undefined;
+    const known = await knownOptions(facts, sandbox);
+    const expanded = await expandConfigFiles({ ...facts, options: known });
+    const started = { ...facts, argv: expanded.argv, options: known };
     // Before it is read what to carry over, so that later changes are found.
     const fingerprint = await Fingerprint.take(client, "checked");
-    const carried = await carryOver(client, facts, live);
-    const now = { ...facts, argv: carried.argv };
+    const carried = await carryOver(client, started, live);
+    const now = { ...started, argv: carried.argv };
     const command = newCommand(now, live, options.binary);
     const whole = {
       ...command,
-      changes: [...carried.changes, ...command.changes],
+      changes: [
+        ...expanded.changes,
+        ...carried.changes,
+        ...command.changes,
+      ],
     };
-    const strict = options.allowWeakerConfinement !== true;
     return {
+      facts: started,
       ...options.mode === undefined || options.mode === "cpr-exec"
         ? { command: whole }
         : transferCommand(whole, {
-          ...{ facts, cwd: processContext.cwd },
+          ...{ facts: now, cwd: processContext.cwd },
           ram: options.mode === "live" ? await ramOf(client) : undefined,
         }),
       carried,
       oldArgv: oldCommand(now, live),
       fingerprint,
-      sandbox: hasRoomToTry(facts.pid)
-        ? new Sandbox(processContext, pinned.files, {
-          self: options.self,
-          strict,
-        })
-        : undefined,
+      sandbox,
     };
   },
 
   preflight: async (
-    { client, facts, processContext, deadline },
+    { client, processContext, deadline },
     plan,
     options,
   ) =>
     await preflight(
       {
-        ...{ client, facts, ...plan, mode: options.mode },
-        binary: options.binary ?? facts.successor,
+        ...{ client, ...plan, mode: options.mode },
+        binary: options.binary ?? plan.facts.successor,
         namedByOperator: options.binary !== undefined,
         seccomp: processContext.seccomp,
         allowWeakerConfinement: options.allowWeakerConfinement ?? false,
@@ -230,7 +241,7 @@ async function requireFinished(pid: number): Promise<void> {
 async function requireNoLibvirt(pid: number): Promise<void> {
   const argv = await ifThere(readCommandLine(pid)) ?? [];
   try {
-    if (!isOfLibvirt(CommandLine.parse("QEMU", argv))) return;
+    if (!isOfLibvirt(CommandLine.guess("QEMU", argv))) return;
   } catch (error) {
     if (error instanceof CmdlineError) return;
     throw error;

@@ -77,6 +77,8 @@ export interface LocatedVm {
 
 /** What to execute, and the fingerprint that finds later changes of the VM. */
 export interface Plan {
+  /** With the options of the VM's program, and no file of options. */
+  readonly facts: Facts;
   readonly command: NewCommand;
   /** How what was changed at run time is carried over. */
   readonly carried: Carried;

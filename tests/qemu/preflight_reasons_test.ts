@@ -31,35 +31,6 @@ Deno.test("a chardev that several share is no change", async () => {
   assertEquals(await notOk(vm), []);
 });
 
-Deno.test("options from a configuration file are no change", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "cprctl-config-" });
-  try {
-    const file = `${folder}/vm.cfg`;
-    await Deno.writeTextFile(
-      file,
-      `[object "rng"]
-  qom-type = "rng-builtin"
-[chardev "late"]
-  backend = "null"
-[drive "cd"]
-  if = "none"
-  media = "cdrom"
-  driver = "null-co"
-[device "cdrom"]
-  driver = "scsi-cd"
-  drive = "cd"
-  bus = "scsi.0"
-`,
-    );
-    await using vm = await start([
-      ...["-device", "virtio-scsi-pci,id=scsi", "-readconfig", file],
-    ]);
-    assertEquals(await notOk(vm), ["arguments"]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
-
 Deno.test("clients whose connections will end are named", async () => {
   await using vm = await start([
     ...["-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"],

@@ -127,7 +127,8 @@ export class ScriptedHost implements AsyncDisposable {
           processContext: absent(),
           pinned: { ...absent<object>(), [Symbol.dispose]() {} } as never,
         }),
-      plan: async ({ client }) => ({
+      plan: async ({ client, facts }) => ({
+        facts,
         command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
         carried: nothingCarried([]),
         oldArgv: ["old"],

@@ -27,16 +27,14 @@ const MAX_ARGUMENTS = 2048;
 /** Compares the VM with its command line, and brings that up to date. */
 export async function carryOver(
   client: Executor,
-  { argv, program }: Pick<Facts, "argv" | "program">,
+  { argv, program, options }: Pick<Facts, "argv" | "program" | "options">,
   live: LiveProcess,
 ): Promise<Carried> {
   if (program !== "QEMU") return nothingCarried(argv);
   const first = firstOption(program, argv);
   try {
-    const running = CommandLine.parse(program, argv);
-    // Part of the VM would come from a file that is not read.
-    if (running.has("readconfig")) return nothingCarried(argv);
-    const draft = new CommandDraft(argv.slice(first));
+    const running = CommandLine.parse(program, argv, options);
+    const draft = new CommandDraft(argv.slice(first), options);
     if (draft.arguments.length > MAX_ARGUMENTS) return nothingCarried(argv);
     const work = new CarryWork(draft, new Inventory(client), live);
     await carryDescriptorSets(work);

@@ -2,8 +2,10 @@ import {
   type Argument,
   keysOf,
   KeyvalText,
+  type OptionTable,
   type OptionValue,
   parseArguments,
+  QEMU_OPTIONS,
 } from "../../cmdline/mod.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
@@ -19,11 +21,33 @@ export class CommandLine {
   }
 
   /** @throws {CmdlineError} when an option is not known */
-  static parse(program: ProgramName, argv: readonly string[]): CommandLine {
+  static parse(
+    program: ProgramName,
+    argv: readonly string[],
+    options?: OptionTable,
+  ): CommandLine {
     return new CommandLine(
       program,
-      parseArguments(argv.slice(firstOption(program, argv))),
+      parseArguments(argv.slice(firstOption(program, argv)), options),
     );
+  }
+
+  /**
+   * The same where the program cannot be asked: an option that only it knows is
+   * taken to have a value if the next word is no option.
+   *
+   * @throws {CmdlineError} when the last option lacks its value
+   */
+  static guess(program: ProgramName, argv: readonly string[]): CommandLine {
+    const isOption = (word = "-") => word.startsWith("-");
+    const guessed = argv.filter(isOption).map((word) =>
+      [
+        word.replace(/^--?/, ""),
+        { takesValue: !isOption(argv[argv.indexOf(word) + 1]) },
+      ] as const
+    );
+    const options = new Map([...guessed, ...QEMU_OPTIONS]);
+    return CommandLine.parse(program, argv, options);
   }
 
   /** Every use of an option, in order. */

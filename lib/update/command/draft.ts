@@ -4,6 +4,7 @@ import { readDescriptors } from "../../proc/descriptors.ts";
 import {
   type Argument,
   keysOf,
+  type OptionTable,
   type OptionValue,
   parseArguments,
   redactedWord,
@@ -108,9 +109,15 @@ export class CommandDraft {
   readonly #changes: CommandChange[] = [];
   readonly #problems: CommandProblem[] = [];
 
-  /** @throws {CmdlineError} when the words cannot be read */
-  constructor(words: readonly string[]) {
-    this.#arguments = parseArguments(words);
+  readonly #options: OptionTable | undefined;
+
+  /**
+   * @param options that the program knows; default: QEMU's own
+   * @throws {CmdlineError} when the words cannot be read
+   */
+  constructor(words: readonly string[], options?: OptionTable) {
+    this.#options = options;
+    this.#arguments = this.#parse(words);
   }
 
   /** The current arguments. */
@@ -139,7 +146,7 @@ export class CommandDraft {
   /** Replaces an argument with other words, or removes it if there are none. */
   replace(argument: Argument, words: readonly string[], why: string): void {
     this.#arguments = this.#arguments.flatMap((each) =>
-      each === argument ? parseArguments(words) : [each]
+      each === argument ? this.#parse(words) : [each]
     );
     this.#note(argument.words, words, why);
   }
@@ -163,7 +170,7 @@ export class CommandDraft {
 
   /** Adds words at the end. */
   append(words: readonly string[], why: string): void {
-    this.#arguments = [...this.#arguments, ...parseArguments(words)];
+    this.#arguments = [...this.#arguments, ...this.#parse(words)];
     this.#note([], words, why);
   }
 
@@ -175,6 +182,10 @@ export class CommandDraft {
   /** Records a side effect of starting the new program. */
   warn(detail: string, remedy: string): void {
     this.#problems.push({ verdict: "warn", detail, remedy });
+  }
+
+  #parse(words: readonly string[]): Argument[] {
+    return parseArguments(words, this.#options);
   }
 
   #note(from: readonly string[], to: readonly string[], why: string): void {

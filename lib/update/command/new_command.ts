@@ -65,7 +65,7 @@ const PARENT = "exit-with-parent";
 export function oldCommand(facts: Facts, live: LiveProcess): readonly string[] {
   if (facts.program === "cprctl") return newCommand(facts, live).argv;
   const [program = "", ...words] = newCommand(facts, live, facts.argv[0]).argv;
-  const draft = new CommandDraft(words);
+  const draft = new CommandDraft(words, facts.options);
   for (const argument of draft.of("run-with")) {
     if (!keysOf(argument).has(PARENT)) continue;
     draft.removeKey(argument, PARENT, "the parent is another process");
@@ -105,7 +105,7 @@ function applyRules(
 ): CommandDraft {
   try {
     // The embedded machine's options are a subset of QEMU's.
-    const draft = new CommandDraft(words);
+    const draft = new CommandDraft(words, facts.options);
     for (const rule of RULES) rule(draft, { facts, live });
     return draft;
   } catch (error) {

@@ -48,10 +48,6 @@ const HAZARDS: readonly [what: string, isIn: (line: CommandLine) => boolean][] =
       "-preconfig: the new program would wait to be configured",
       (line) => line.has("preconfig"),
     ],
-    [
-      "-readconfig: what its file gave the VM cannot be compared",
-      (line) => line.has("readconfig"),
-    ],
   ];
 
 /** Arguments that cannot be used again, each with the reason. */
@@ -69,6 +65,12 @@ export function obstacleOn(line: CommandLine): Obstacle | undefined {
     return {
       code: "libvirt",
       text: "it is managed by libvirt, which is not supported",
+    };
+  }
+  if (line.has("readconfig")) {
+    return {
+      code: "readconfig",
+      text: "the file of its -readconfig cannot be read, or has changed",
     };
   }
   const [hazard] = hazardsOn(line);

@@ -5,6 +5,7 @@ import {
   keysOf,
   KeyvalText,
   type OptionValue,
+  QEMU_OPTIONS,
 } from "../../cmdline/mod.ts";
 import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
 import { returnPaths } from "./set_aside.ts";
@@ -34,10 +35,12 @@ const pinMachineType: Rule = (draft, { facts: { machine } }) => {
   }
   const value = keysOf(argument);
   const type = value.get("type");
-  if (type === machine) return;
+  // Proxmox reads its own version back from what follows the "+".
+  const [, version = ""] = /^[^+]+(\+.*)$/.exec(type ?? "") ?? [];
+  if (type === `${machine}${version}`) return;
   draft.setValue(
     argument,
-    value.with("type", machine),
+    value.with("type", `${machine}${version}`),
     `${type} is an alias, and the VM is ${machine}`,
   );
 };
@@ -161,11 +164,29 @@ const warnOfEmptied: Rule = (draft) => {
   }
 };
 
-/** -loadvm would revert the guest and its disks to a snapshot. */
+/**
+ * -loadvm would revert the guest and its disks to a snapshot, and Proxmox's
+ * -loadstate the guest to an earlier state.
+ */
 const loadNoSnapshot = removes(
-  ["loadvm"],
+  ["loadvm", "loadstate"],
   "the VM's state is that of the running one",
 );
+
+/** Options of patched QEMUs that only name the VM. */
+const NAMES = ["id"];
+
+/** Warns about options that only a patched QEMU knows. */
+const warnOfUnknown: Rule = (draft) => {
+  for (const { option, words } of draft.arguments) {
+    if (QEMU_OPTIONS.has(option) || NAMES.includes(option)) continue;
+    draft.warn(
+      `The new program is given "${shellWords(words)}" again, which is no ` +
+        "option of QEMU's own",
+      "Make sure that it does no harm to a VM that runs",
+    );
+  }
+};
 
 const removeEarlierWait = removes(
   ["S", "incoming"],
@@ -260,6 +281,7 @@ export const RULES: readonly Rule[] = [
   startServersWithoutWaiting,
   warnOfEmptied,
   loadNoSnapshot,
+  warnOfUnknown,
   removeEarlierWait,
   waitForState,
 ];

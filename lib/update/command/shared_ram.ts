@@ -84,7 +84,7 @@ export function shareRam(
   program: string,
   ids: readonly string[],
 ): void {
-  const line = CommandLine.parse("QEMU", [program, ...draft.words]);
+  const line = CommandLine.guess("QEMU", [program, ...draft.words]);
   const named = new Set(backendsOf(line).map((it) => it.get("id") ?? ""));
   for (const argument of draft.of("object")) {
     const backend = keysOf(argument);

@@ -66,7 +66,7 @@ export function transferCommand(
     );
   }
   const monitor = Deno.realPathSync(facts.address.path);
-  const draft = new CommandDraft(words);
+  const draft = new CommandDraft(words, facts.options);
   const moves = setPathsAside(draft).map((path) => {
     const to = path.startsWith("/") ? path : `${cwd}/${path}`;
     return { from: asideOf(to), to };

@@ -8,10 +8,13 @@
 
 import { findFile } from "../../proc/file_identity.ts";
 import { isGone } from "../../gone.ts";
+import { isHidden } from "../../proc/file.ts";
+import { RefusedError } from "../error.ts";
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
+import { expandConfigFiles } from "../command/config_file.ts";
 import { placeOf } from "../command/set_aside.ts";
 import { CommandLine } from "../command/command_line.ts";
 import { type Obstacle, obstacleOn } from "../command/obstacles.ts";
@@ -109,7 +112,7 @@ const PARALLEL = 32;
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
   const processes = await findVmProcesses();
-  const { found } = processes;
+  const found = await Promise.all(processes.found.map(withConfigFiles));
   let { unreadable } = processes;
   const vms: ListedVm[] = [];
   const skipped = [...processes.skipped];
@@ -127,6 +130,18 @@ export async function listVms(request: ListRequest): Promise<HostList> {
   vms.sort((a, b) => a.pid - b.pid);
   skipped.sort((a, b) => a.pid - b.pid);
   return { schema: LIST_SCHEMA, vms, unreadable, skipped };
+}
+
+/** The same process, with the options in its files of -readconfig. */
+async function withConfigFiles(process: VmProcess): Promise<VmProcess> {
+  try {
+    const { argv } = await expandConfigFiles(process);
+    return { ...process, argv };
+  } catch (error) {
+    // The option stays, and is the obstacle.
+    if (error instanceof RefusedError || isHidden(error)) return process;
+    throw error;
+  }
 }
 
 /** An error with one process must not end the list. */
@@ -218,7 +233,7 @@ interface FromCommandLine {
 
 function readOptions({ program, argv }: VmProcess): FromCommandLine {
   try {
-    const line = CommandLine.parse(program, argv);
+    const line = CommandLine.guess(program, argv);
     const name = line.values("name").at(-1)?.get("guest");
     const [socket] = monitorSockets(line);
     const obstacle = obstacleOn(line);

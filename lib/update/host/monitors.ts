@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { OptionValue } from "../../cmdline/mod.ts";
 import { type CommandLine, namedSocket } from "../command/command_line.ts";
 import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
@@ -23,6 +24,8 @@ export function monitorSockets(line: CommandLine): MonitorSocket[] {
   return sockets.sort((a, b) => Number("other" in a) - Number("other" in b));
 }
 
+const CHARDEV = /^chardev:(.*)$/;
+
 /** -qmp unix:PATH,server=on */
 function fromQmpOptions(line: CommandLine): MonitorSocket[] {
   return line.texts("qmp", "qmp-pretty").flatMap((value): MonitorSocket[] => {
@@ -35,17 +38,28 @@ function fromQmpOptions(line: CommandLine): MonitorSocket[] {
   });
 }
 
-/** -chardev socket,id=ID,path=PATH,server=on -mon chardev=ID,mode=control */
+/**
+ * -chardev socket,id=ID,path=PATH,server=on with -mon chardev=ID,mode=control
+ * or -qmp chardev:ID
+ */
 function fromChardevs(line: CommandLine): MonitorSocket[] {
   const chardevs = line.values("chardev");
-  return line.values("mon").flatMap((monitor): MonitorSocket[] => {
-    if (monitor.get("mode") !== "control") return [];
-    const id = monitor.get("chardev");
+  const ids = [
+    ...line.where("mon", "mode", "control").map((it) => it.get("chardev")),
+    ...line.texts("qmp", "qmp-pretty").map((it) => CHARDEV.exec(it)?.[1]),
+  ];
+  return ids.flatMap((id): MonitorSocket[] => {
+    if (id === undefined) return [];
     const chardev = chardevs.find((it) => it.get("id") === id);
-    if (chardev?.get("backend") !== "socket") return [];
+    if (chardev?.get("backend") !== "socket" || !listens(chardev)) return [];
     const path = chardev.get("path");
     return [path === undefined ? { other: chardev.toString() } : { path }];
   });
+}
+
+/** Proxmox has a monitor that connects to a daemon instead. */
+function listens(chardev: OptionValue): boolean {
+  return chardev.boolean("server") ?? chardev.toString().startsWith("{");
 }
 
 /** Other users of the host may have a hundred thousand sockets. */

@@ -44,12 +44,14 @@ export async function prepare(context: UpdateContext): Promise<void> {
 
 /** QEMU leaks the descriptor of a pty over an exec: those are closed before. */
 function terminalsToClose(
-  { facts }: UpdateContext,
+  { plan: { facts } }: UpdateContext,
   { record }: MigrationSettings,
 ): string[] {
   const { terminals = [] } = record.live;
   if (terminals.length === 0) return [];
   const there = new Set(terminals.map(({ device }) => device));
-  return plainTerminals(CommandLine.parse(facts.program, facts.argv))
+  return plainTerminals(
+    CommandLine.parse(facts.program, facts.argv, facts.options),
+  )
     .filter((it) => there.has(it));
 }

@@ -99,23 +99,23 @@ const CHECKS: readonly PreflightCheck[] = [
   chardevs.tpmServer,
   // The VM is the one that its command line makes, with what is carried over.
   carriedOver,
-  compared(disks.diskImages),
-  compared(blockGraph),
+  disks.diskImages,
+  blockGraph,
   disks.diskFiles,
   disks.imageLocks,
   disks.blockJobs,
   disks.blockExports,
   disks.dirtyBitmaps,
-  compared(throttling),
-  compared(devices.devices),
-  compared(devices.cpus),
-  compared(devices.memoryDevices),
-  compared(devices.objects),
-  compared(devices.iothreads),
-  compared(network.netdevs),
-  compared(network.hostForwards),
-  compared(chardevs.chardevs),
-  compared(connections.displays),
+  throttling,
+  devices.devices,
+  devices.cpus,
+  devices.memoryDevices,
+  devices.objects,
+  devices.iothreads,
+  network.netdevs,
+  network.hostForwards,
+  chardevs.chardevs,
+  connections.displays,
   connections.clients,
   downtime,
   words.blindSpots,
@@ -132,20 +132,6 @@ const CHECKS_BY: Readonly<Record<Mode, readonly PreflightCheck[]>> = {
     ...[migration.copyRoom, ...HAND_OVER],
   ],
 };
-
-/**
- * A check that compares the VM with its command line. With -readconfig, which
- * the check "arguments" refuses, part of the VM comes from a file.
- */
-function compared({ id, run }: PreflightCheck): PreflightCheck {
-  return {
-    id,
-    run: (context) =>
-      context.running.has("readconfig")
-        ? skipped("the file of -readconfig is not read")
-        : run(context),
-  };
-}
 
 /** What all checks found. */
 export interface Findings extends Readonly<Prediction> {
@@ -169,8 +155,8 @@ export async function preflight(
     ...context,
     inventory: new Inventory(client),
     files: new ProcessFiles(facts.pid),
-    running: CommandLine.parse(facts.program, carried.argv),
-    next: CommandLine.parse(facts.program, command.argv),
+    running: CommandLine.parse(facts.program, carried.argv, facts.options),
+    next: CommandLine.parse(facts.program, command.argv, facts.options),
     predicted,
   };
   const all = CHECKS_BY[context.mode ?? "cpr-exec"];

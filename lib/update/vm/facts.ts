@@ -4,6 +4,7 @@ import type {
   QmpAddress,
   QmpClient,
 } from "../../qmp/mod.ts";
+import type { OptionTable } from "../../cmdline/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { RefusedError } from "../error.ts";
 import { identify, type Identity } from "../process/identity.ts";
@@ -71,6 +72,8 @@ export interface VmRecord {
 export interface Facts extends VmRecord {
   readonly identity: Identity;
   readonly argv: readonly string[];
+  /** The options that its program knows; default: QEMU's own. */
+  readonly options?: OptionTable | undefined;
   /** Path of the program that the VM would be started with now. */
   readonly successor: string;
   /** RAMBlocks in named shared files: the destination opens them by name. */
@@ -86,6 +89,7 @@ export function recordOf(facts: Facts): VmRecord {
   const {
     identity: _identity,
     argv: _argv,
+    options: _options,
     successor: _successor,
     ramFiles: _files,
     deviceMemory: _memory,

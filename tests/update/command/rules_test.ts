@@ -1,12 +1,39 @@
 import { assertEquals } from "@std/assert";
+import { QEMU_OPTIONS } from "../../../lib/cmdline/mod.ts";
 import { newCommand } from "../../../lib/update/command/new_command.ts";
 import { shellWords } from "../../../lib/update/command/draft.ts";
 import { after, factsOf, MACHINE, NOTHING_LIVE, WAITING } from "./vm.ts";
+
+const OPTIONS = new Map([
+  ...QEMU_OPTIONS,
+  ...["id", "loadstate", "state-of"].map((name) =>
+    [name, { takesValue: true }] as const
+  ),
+]);
+const PATCHED = ["-id", "100", "-usb", "-loadstate", "/state"];
 
 Deno.test("options of the last start are removed", () => {
   const stale = ["-S", "-incoming", "file:/x", "--incoming", "defer"];
   assertEquals(after(["-usb", ...stale, "-m", "1G"]), ["-usb", "-m", "1G"]);
   assertEquals(after(["-loadvm", "snap"]), []);
+  assertEquals(after(PATCHED, NOTHING_LIVE, { options: OPTIONS }), [
+    ...["-id", "100", "-usb"],
+  ]);
+});
+
+Deno.test("options that only a patched QEMU knows are kept, with a warning", () => {
+  const facts = factsOf(["-id", "100", "-state-of", "/x"], {
+    options: OPTIONS,
+  });
+  const { argv, problems } = newCommand(facts, NOTHING_LIVE);
+  assertEquals(argv.slice(1, 5), ["-id", "100", "-state-of", "/x"]);
+  assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
+    [
+      "warn",
+      'The new program is given "-state-of /x" again, which is no option of ' +
+      "QEMU's own",
+    ],
+  ]);
 });
 
 Deno.test("a daemon does not fork again, and keeps its pid file", () => {
@@ -37,6 +64,11 @@ const machineTypes: readonly [string[], string[]][] = [
   [["-M", "q35", "-machine", "accel=tcg"], [
     ...["-M", MACHINE, "-machine", "accel=tcg"],
   ]],
+  [["-machine", "hpet=off,type=q35+pve0"], [
+    "-machine",
+    `hpet=off,type=${MACHINE}+pve0`,
+  ]],
+  [["-machine", `${MACHINE}+pve0`], ["-machine", `${MACHINE}+pve0`]],
   [["-M", "pc", "-M", "q35"], ["-M", "pc", "-M", MACHINE]],
   [["-machine", "accel=tcg"], ["-machine", "accel=tcg", "-machine", MACHINE]],
   [[], ["-machine", MACHINE]],

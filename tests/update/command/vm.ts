@@ -60,8 +60,9 @@ export const WAITING = ["-S", "-incoming", "defer"];
 export function after(
   words: readonly string[],
   live: LiveProcess = NOTHING_LIVE,
+  more: Partial<Facts> = {},
 ): string[] {
   const machine = ["-machine", MACHINE];
-  const { argv } = newCommand(factsOf([...machine, ...words]), live);
+  const { argv } = newCommand(factsOf([...machine, ...words], more), live);
   return argv.slice(1 + machine.length, -WAITING.length);
 }

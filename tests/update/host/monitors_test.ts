@@ -16,6 +16,10 @@ Deno.test("monitors on a path are found in every form", () => {
       ...["-mon", "chardev=m,mode=control"],
     ],
     [
+      ...["-chardev", `socket,id=m,path=${path},server=on`],
+      ...["-qmp", "chardev:m"],
+    ],
+    [
       ...["-mon", "m,mode=control,pretty=on"],
       ...["-chardev", `{"backend":"socket","id":"m","path":"${path}"}`],
     ],
@@ -29,6 +33,13 @@ Deno.test("other sockets are no QMP monitors", () => {
   assertEquals(socketsOf("-qmp", "stdio"), []);
   assertEquals(
     socketsOf("-chardev", "socket,id=m,path=/a", "-mon", "chardev=m"),
+    [],
+  );
+  assertEquals(
+    socketsOf(
+      ...["-chardev", "socket,id=m,path=/a,reconnect-ms=5000"],
+      ...["-mon", "chardev=m,mode=control"],
+    ),
     [],
   );
   assertEquals(
