@@ -39,3 +39,10 @@ export function ifThereSync<T>(action: () => T): T | undefined {
     throw error;
   }
 }
+
+/** Removes the socket file of a program that was killed, or that exec'd. */
+export function removeDeadSocket(path: string): void {
+  ifThereSync(() => {
+    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+  });
+}

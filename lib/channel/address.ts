@@ -35,11 +35,15 @@ export type SocketOf<Type extends string, Field extends string> =
   & { readonly transport: "socket"; readonly type: Type }
   & Readonly<Record<Field, string>>;
 
-/** The socket transports; port numbers are strings, as in QMP. */
-export type SocketAddress =
-  | SocketOf<"fd", "str">
+/** The addresses that can be listened at; port numbers are strings. */
+export type NetAddress =
   | SocketOf<"unix", "path">
-  | SocketOf<"inet", "host" | "port">
+  | SocketOf<"inet", "host" | "port">;
+
+/** The socket transports, as in QMP. */
+export type SocketAddress =
+  | NetAddress
+  | SocketOf<"fd", "str">
   | SocketOf<"vsock", "cid" | "port">;
 
 /**
@@ -74,7 +78,7 @@ export function parseUri(uri: string): MigrationAddress {
     case "unix":
       return { transport: "socket", type: "unix", path: rest };
     case "tcp": {
-      const [host, port] = hostAndPort(uri, rest);
+      const [host, port] = hostAndPort(uri, rest, 0);
       return { transport: "socket", type: "inet", host, port };
     }
     case "vsock": {
@@ -110,11 +114,16 @@ function parseFile(uri: string, rest: string): MigrationAddress {
   return { transport: "file", filename: rest.slice(0, comma), offset };
 }
 
-function hostAndPort(uri: string, rest: string): [string, string] {
+/** An IPv6 address is in brackets; without a host it is any address. */
+function hostAndPort(
+  uri: string,
+  rest: string,
+  shortestHost = 1,
+): [string, string] {
   const colon = rest.lastIndexOf(":");
-  const host = rest.slice(0, Math.max(colon, 0));
+  const host = rest.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, "$1");
   const port = rest.slice(colon + 1);
-  if (colon <= 0 || port === "") {
+  if (colon < shortestHost || port === "") {
     throw new ChannelError(
       "bad-uri",
       `Migration URI "${uri}" has no host and port`,
@@ -128,7 +137,7 @@ function unknown(uri: string): ChannelError {
   return new ChannelError(
     "bad-uri",
     `Unknown migration protocol: "${uri}"`,
-    { remedy: "Use file:PATH" },
+    { remedy: "Use file:, fd:, exec:, unix: or tcp:" },
   );
 }
 
@@ -170,7 +179,9 @@ function formatSocket(address: SocketAddress): string {
     case "unix":
       return `unix:${address.path}`;
     case "inet":
-      return `tcp:${address.host}:${address.port}`;
+      return address.host.includes(":")
+        ? `tcp:[${address.host}]:${address.port}`
+        : `tcp:${address.host}:${address.port}`;
     case "vsock":
       return `vsock:${address.cid}:${address.port}`;
   }

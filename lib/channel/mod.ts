@@ -1,5 +1,6 @@
-/** Migration channels: their addresses, and files. @module */
+/** Migration channels, and their addresses. @module */
 
+export type { Fd } from "../../ffi/fd.ts";
 export * from "./address.ts";
+export * from "./channel.ts";
 export * from "./error.ts";
-export * from "./file.ts";

@@ -28,9 +28,10 @@ import {
   OutgoingMigration,
   type RunState,
 } from "../migration/mod.ts";
-import type { MigrationAddress } from "../channel/mod.ts";
+import { Channel, type Fd, type MigrationAddress } from "../channel/mod.ts";
 import type { JsonObject } from "../qmp/mod.ts";
 import { Board } from "./board.ts";
+import { RAM_BASE } from "./cpu/mod.ts";
 import { AUX_RAM } from "./devices/mod.ts";
 import type { MainLoop } from "./main_loop.ts";
 import { AUX_RAM_NAME, MACHINE_TYPE, type MachineOptions } from "./options.ts";
@@ -67,7 +68,17 @@ export class Machine implements MigrationHost {
   readonly outgoing: OutgoingMigration;
   readonly incoming: IncomingMigration;
   readonly board: Board;
+  /** Descriptors that clients have passed by `getfd`. */
+  readonly descriptors = new Map<string, Fd>();
+  readonly #channelOptions = {
+    takeDescriptor: (name: string) => {
+      const fd = this.descriptors.get(name);
+      this.descriptors.delete(name);
+      return fd;
+    },
+  };
   readonly #ram: readonly RamBlock[];
+  #incomingChannel: Channel | undefined;
   #runState: RunState;
   /** Whether `cont` was called before the machine could start. */
   #autostart: boolean;
@@ -81,21 +92,36 @@ export class Machine implements MigrationHost {
     const notifiers = new MigrationNotifiers();
     const { ram, auxRamShare } = options;
     const blocks = [
-      { name: ram.id, size: ram.size, share: ram.share },
+      {
+        name: ram.id,
+        size: ram.size,
+        share: ram.share,
+        path: ram.path,
+        guestAddress: RAM_BASE,
+      },
       // Preserved with aux-ram-share=on only.
-      { name: AUX_RAM_NAME, size: AUX_RAM.size, share: auxRamShare },
+      {
+        name: AUX_RAM_NAME,
+        size: AUX_RAM.size,
+        share: auxRamShare,
+        guestAddress: AUX_RAM.base,
+      },
     ];
     const origin = preserved === undefined ? "new" : "preserved";
     this.#ram = makeRam(blocks, origin, registry, this.blockers);
+    const [main, aux] = [this.#block(ram.id), this.#block(AUX_RAM_NAME)];
     this.board = new Board({
       loop: environment.loop,
-      ram: this.#block(ram.id).bytes,
-      auxRam: this.#block(AUX_RAM_NAME).bytes,
+      ram: main.bytes,
+      dirty: main.dirty,
+      auxRam: aux.bytes,
+      auxDirty: aux.dirty,
       serial: environment.serial,
       onPowerOff: () => this.#powerOff(),
     });
-    // RAM that was handed over contains the guest program.
-    if (preserved === undefined) this.board.loadProgram();
+    const isIncoming = options.incoming.length > 0;
+    // RAM of an incoming machine contains the program, or gets it.
+    if (!isIncoming) this.board.loadProgram();
     this.outgoing = new OutgoingMigration({
       host: this,
       parameters: this.parameters,
@@ -103,12 +129,13 @@ export class Machine implements MigrationHost {
       notifiers,
       blockers: this.blockers,
       cprExec: new CprExec(registry, notifiers),
+      channelOptions: this.#channelOptions,
     });
     this.incoming = new IncomingMigration(
       this,
       preserved === undefined ? "stream" : "preserved",
+      this.capabilities,
     );
-    const isIncoming = options.incoming.length > 0;
     this.#runState = isIncoming ? "inmigrate" : "prelaunch";
     this.#autostart = !options.startStopped;
   }
@@ -143,10 +170,11 @@ export class Machine implements MigrationHost {
   }
 
   /**
-   * Begins the incoming migration: from the main loop, after the reply.
+   * Begins the incoming migration.
    *
    * @param exitOnError end the process when it fails, as QEMU does
    * @throws {MigrationError} when this machine does not wait for one
+   * @throws {ChannelError} when the channel cannot be opened
    */
   startIncoming(address: MigrationAddress, exitOnError: boolean): void {
     if (this.options.incoming.length === 0) {
@@ -155,19 +183,22 @@ export class Machine implements MigrationHost {
     if (this.incoming.status !== "none") {
       throw badState("The incoming migration has already been started");
     }
-    this.defer(() => this.#load(address, exitOnError));
+    const channel = Channel.open(address, "incoming", this.#channelOptions);
+    this.#incomingChannel = channel;
+    this.incoming.load(channel).then(
+      (state) => {
+        if (state === "running" && this.#autostart) this.#start();
+        else this.#runState = state === "running" ? "paused" : state;
+      },
+      (error) => {
+        if (exitOnError) this.environment.die(error);
+      },
+    );
   }
 
-  #load(address: MigrationAddress, exitOnError: boolean): void {
-    let state: RunState;
-    try {
-      state = this.incoming.load(address);
-    } catch (error) {
-      if (exitOnError) this.environment.die(error);
-      return;
-    }
-    if (state === "running" && this.#autostart) this.#start();
-    else this.#runState = state === "running" ? "paused" : state;
+  /** Where it waits for a stream; undefined if it does not. */
+  get listensAt(): Channel["listensAt"] {
+    return this.#incomingChannel?.listensAt;
   }
 
   /** Resolves when no migration is active. */
@@ -188,7 +219,7 @@ export class Machine implements MigrationHost {
    */
   cont(): void {
     // Also until the exec: the guest would repeat what it does until then.
-    if (this.outgoing.underWay) {
+    if (this.outgoing.hasStopped) {
       throw badState("Migration is not finalized yet");
     }
     switch (this.#runState) {

@@ -31,6 +31,8 @@ export interface RamBackend {
   readonly size: number;
   /** Whether it is shared memory, which can be preserved. */
   readonly share: boolean;
+  /** Its file; undefined if it is a memfd. */
+  readonly path: string | undefined;
   /** False for RAM of -m, whose name a new process does not know. */
   readonly named: boolean;
 }
@@ -88,7 +90,7 @@ const TABLE: OptionTable = new Map([
 const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["machine", ["type", "aux-ram-share", "memory-backend"]],
   ["m", ["size"]],
-  ["object", ["qom-type", "id", "size", "share"]],
+  ["object", ["qom-type", "id", "size", "share", "mem-path"]],
   ["name", ["guest"]],
   ["chardev", ["backend", "id", "path", "append"]],
 ]);
@@ -104,6 +106,9 @@ Usage: cprctl machine [OPTION]...
                   aux-ram-share=on lets RAM without a backend be preserved
   -object memory-backend-memfd,id=ID,size=SIZE[,share=on|off]
                   guest RAM; share=on (the default) lets it be preserved
+  -object memory-backend-file,id=ID,size=SIZE,mem-path=FILE[,share=on|off]
+                  guest RAM in a file; with share=on (the default is off) a
+                  later process finds it there: for cpr-reboot
   -m SIZE         guest RAM without a backend (default 16M)
   -name NAME      name of the virtual machine
   -uuid UUID      its identity
@@ -116,8 +121,9 @@ Usage: cprctl machine [OPTION]...
                   the guest's serial port; output not read at once is lost
   -chardev file,id=ID,path=PATH[,append=on|off]
                   a file for -serial
-  -incoming file:PATH[,offset=N]|defer
-                  load the state of another machine, now or by migrate-incoming
+  -incoming URI   load the state of another machine: file:PATH[,offset=N],
+                  fd:NUMBER, exec:COMMAND, unix:PATH, tcp:HOST:PORT, a channel
+                  in JSON, or defer to wait for migrate-incoming
   -S              do not start the guest; "cont" does
   -pidfile FILE   write the PID to FILE
   -display none   accepted and ignored, as is -nodefaults
@@ -206,6 +212,7 @@ function parseRam(
     id: `${MACHINE_TYPE}.ram`,
     size: checkRamSize(size),
     share: false,
+    path: undefined,
     named: false,
   };
 }
@@ -213,9 +220,11 @@ function parseRam(
 function parseBackend(argument: Argument): RamBackend {
   const value = keys(argument);
   const type = value.get("qom-type") ?? "";
-  if (type !== "memory-backend-memfd") {
-    throw expected("object", type, '"memory-backend-memfd"');
+  const isFile = type === "memory-backend-file";
+  if (!isFile && type !== "memory-backend-memfd") {
+    throw expected("object", type, "memory-backend-memfd or -file");
   }
+  const path = isFile ? value.require("mem-path") : undefined;
   const size = value.size("size");
   if (size === undefined) {
     throw new OptionValueError("size", "", "an object needs a size");
@@ -227,7 +236,9 @@ function parseBackend(argument: Argument): RamBackend {
   return {
     id,
     size: checkRamSize(size),
-    share: value.boolean("share") ?? true,
+    // The defaults are QEMU's.
+    share: value.boolean("share") ?? !isFile,
+    path,
     named: true,
   };
 }

@@ -2,8 +2,10 @@ import { Fd } from "../../ffi/fd.ts";
 import { fileStatus } from "../../ffi/file_status.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { createMemfd } from "../../ffi/memfd.ts";
+import { O_CREAT, O_RDWR } from "../../ffi/open_flags.ts";
 import { CprError, type CprRegistry } from "../cpr/mod.ts";
 import type { MigrationBlockers } from "../migration/mod.ts";
+import { PAGE_BITS } from "./cpu/mod.ts";
 
 /** Options of {@linkcode RamBlock}. */
 export interface RamBlockOptions {
@@ -11,9 +13,16 @@ export interface RamBlockOptions {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Whether writes are visible to other processes with its memfd. */
+  /** Whether writes are visible to other processes with its memfd or file. */
   readonly share: boolean;
+  /** Its file, which each process opens by itself; else it is a memfd. */
+  readonly path?: string | undefined;
+  /** Guest physical address. */
+  readonly guestAddress: number;
 }
+
+/** Only the owner may read a VM's memory. */
+const FILE_MODE = 0o600;
 
 const SAME_OPTIONS = "Start the new program with the same memory options";
 
@@ -30,9 +39,12 @@ export function makeRam(
   registry: CprRegistry,
   blockers: MigrationBlockers,
 ): RamBlock[] {
-  const make = origin === "new" ? RamBlock.create : RamBlock.takeOver;
   using made = new DisposableStack();
-  const ram = blocks.map((block) => made.use(make(block, registry)));
+  const ram = blocks.map((block) => {
+    const isNew = origin === "new" || block.path !== undefined;
+    const make = isNew ? RamBlock.create : RamBlock.takeOver;
+    return made.use(make(block, registry));
+  });
   if (origin === "preserved") refuseOthers(registry, blocks);
   for (const { name, share } of blocks) {
     if (!share) blockers.add(["cpr-transfer", "cpr-exec"], notShared(name));
@@ -63,13 +75,17 @@ function notShared(name: string): string {
 }
 
 /**
- * A piece of guest memory: a memfd mapped into this process. A shared one is
- * preserved over cpr-exec: the new process finds its memfd and maps it again,
+ * A piece of guest memory: a memfd or file mapped into this process. A shared
+ * memfd is preserved over cpr-exec: the new process finds it and maps it again,
  * at another address, with everything in it.
  */
 export class RamBlock implements Disposable {
   readonly name: string;
   readonly share: boolean;
+  readonly isSharedFile: boolean;
+  readonly guestAddress: number;
+  /** A byte for each page, which is 1 if the guest has written to the page. */
+  readonly dirty: Uint8Array;
   readonly #mapping: Mapping;
 
   private constructor(
@@ -79,6 +95,9 @@ export class RamBlock implements Disposable {
   ) {
     this.name = options.name;
     this.share = options.share;
+    this.isSharedFile = options.share && options.path !== undefined;
+    this.guestAddress = options.guestAddress;
+    this.dirty = new Uint8Array(options.size >>> PAGE_BITS);
     this.#mapping = Mapping.map(memfd, {
       length: options.size,
       shared: options.share,
@@ -87,15 +106,17 @@ export class RamBlock implements Disposable {
   }
 
   /**
-   * Creates a block of zeros.
+   * Creates a block of zeros, or maps a file with what is in it.
    *
-   * @throws {OsError} when there is no memory
+   * @throws {OsError} when there is no memory, or the file cannot be used
    */
   static create(options: RamBlockOptions, registry: CprRegistry): RamBlock {
-    const { name, size, share } = options;
+    const { name, size, share, path } = options;
     using made = new DisposableStack();
-    const memfd = made.use(createMemfd(name, { size }));
-    if (share) {
+    const memfd = made.use(
+      path === undefined ? createMemfd(name, { size }) : openFile(path, size),
+    );
+    if (share && path === undefined) {
       registry.save(name, 0, memfd.number);
       made.defer(() => registry.delete(name, 0));
     }
@@ -153,6 +174,15 @@ export class RamBlock implements Disposable {
     this.#mapping[Symbol.dispose]();
     this.memfd.close();
   }
+}
+
+/** A file that has at least so many bytes. */
+function openFile(path: string, size: number): Fd {
+  using made = new DisposableStack();
+  const file = made.use(Fd.open(path, O_RDWR | O_CREAT, FILE_MODE));
+  if (file.stat().size < size) file.truncate(size);
+  made.move();
+  return file;
 }
 
 /** Detects mixed-up descriptors: a memfd has the name of its block. */

@@ -12,8 +12,12 @@ const CAPABILITIES = `
 const SUPPORTED = [
   "events",
   "pause-before-switchover",
+  "x-ignore-shared",
   "validate-uuid",
 ] as const;
+
+/** Those that change the layout of the stream, and are named in it. */
+const OF_THE_LAYOUT = ["x-ignore-shared"] as const;
 
 export type MigrationCapability = typeof SUPPORTED[number];
 
@@ -24,6 +28,11 @@ export class MigrationCapabilities {
   /** True if a capability is on. */
   has(capability: MigrationCapability): boolean {
     return this.#on.has(capability);
+  }
+
+  /** Those that are named in the stream; both sides must have the same. */
+  get ofTheLayout(): string[] {
+    return OF_THE_LAYOUT.filter((it) => this.has(it));
   }
 
   /**

@@ -9,6 +9,12 @@ export interface RamBlockInfo {
   readonly usedLength: number;
   /** The whole block, as the guest sees it. */
   readonly bytes: Uint8Array;
+  /** A byte for each page, which is 1 if the guest has written to the page. */
+  readonly dirty: Uint8Array;
+  /** Guest physical address. */
+  readonly guestAddress: number;
+  /** Whether it is a shared file: x-ignore-shared leaves its pages out. */
+  readonly isSharedFile: boolean;
 }
 
 /** A device whose state is a section of the stream. */

@@ -1,15 +1,19 @@
 /**
- * The source: from `migrate` to the exec, or back to a running VM. Every step
- * is a task of the main loop.
+ * The source: from `migrate` to the exec, or back to a running VM.
  *
  * ```
- * migrate ─▶ checks ─▶ open file ─▶ setup ─▶ notify ─▶ stop VM ─▶ (reply)
- *   active ─▶ header, configuration, RAM ─▶ [pre-switchover ⏸ continue]
+ * migrate ─▶ checks ─▶ open channel ─▶ setup ─▶ notify ─▶ (reply) ─▶ connect
+ *   active ─▶ header, configuration, RAMBlock list
+ *     normal: RAM, as often as the guest writes to it, until little is left
+ *   stop VM ─▶ the last of RAM ─▶ [pre-switchover ⏸ continue]
  *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
  *   cpr-exec: execvp ─▶ the new program
  *                    ─▶ on failure: failed ─▶ notify ─▶ VM as before, but
  *                       one that was paused is postmigrate, as in QEMU
  * ```
+ *
+ * The CPR modes stop the VM before the reply. In cpr-transfer that waits until
+ * the destination listens, which it tells by closing the cpr channel.
  *
  * @module
  */
@@ -17,9 +21,10 @@
 import { OsError } from "../../ffi/libc.ts";
 import { asError } from "../errors.ts";
 import {
-  fileAddress,
+  Channel,
+  type ChannelOptions,
   type MigrationAddress,
-  OutgoingFile,
+  requireFile,
 } from "../channel/mod.ts";
 import type { MigrationBlockers } from "./blockers.ts";
 import type { MigrationCapabilities } from "./capabilities.ts";
@@ -27,10 +32,11 @@ import type { CprExec } from "./cpr_exec.ts";
 import { MigrationError } from "./error.ts";
 import type { MigrationHost } from "./host.ts";
 import type { MigrationNotifiers } from "./notifiers.ts";
+import { OutgoingStream, PAGE_SIZE } from "./outgoing_stream.ts";
+import { Pace } from "./pace.ts";
 import type { MigrationMode, MigrationParameters } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
 import { isUnderWay, Migration } from "./status.ts";
-import { OutgoingStream } from "./outgoing_stream.ts";
 
 /** The parts of a machine that its migrations use. */
 export interface MigrationSetup {
@@ -40,15 +46,35 @@ export interface MigrationSetup {
   readonly notifiers: MigrationNotifiers;
   readonly blockers: MigrationBlockers;
   readonly cprExec: CprExec;
+  readonly channelOptions: ChannelOptions;
+}
+
+/** Where a migration goes. */
+export interface Channels {
+  readonly main: MigrationAddress;
+  /** Where the destination of cpr-transfer waits for CPR state. */
+  readonly cpr?: MigrationAddress | undefined;
 }
 
 /** One migration. */
 interface Attempt {
   readonly mode: MigrationMode;
-  readonly runStateBefore: RunState;
-  readonly file: OutgoingFile;
+  readonly channel: Channel;
   readonly stream: OutgoingStream;
-  stopped: boolean;
+  readonly continued: PromiseWithResolvers<void>;
+  /** Dirty pages were looked for so many times. */
+  passes: number;
+  /** What the VM did when it was stopped; undefined until then. */
+  runStateBefore: RunState | undefined;
+}
+
+/** The progress of guest RAM, as in query-migrate. */
+export interface RamProgress {
+  readonly transferred: number;
+  readonly remaining: number;
+  readonly total: number;
+  readonly "dirty-sync-count": number;
+  readonly "page-size": number;
 }
 
 /** The outgoing migrations of a machine, one at a time. */
@@ -65,6 +91,23 @@ export class OutgoingMigration extends Migration {
     return this.#attempt !== undefined;
   }
 
+  /** The progress of guest RAM; undefined while there is no migration. */
+  get ram(): RamProgress | undefined {
+    if (this.#attempt === undefined) return undefined;
+    const { stream, passes } = this.#attempt;
+    const { transferred, remaining, total } = stream;
+    return {
+      ...{ transferred, remaining, total },
+      "dirty-sync-count": passes,
+      "page-size": PAGE_SIZE,
+    };
+  }
+
+  /** Whether it has stopped the VM. */
+  get hasStopped(): boolean {
+    return this.#attempt?.runStateBefore !== undefined;
+  }
+
   /** Resolves at the end of the migration, or in pre-switchover. */
   settled(): Promise<void> {
     if (!this.underWay || this.status === "pre-switchover") {
@@ -74,35 +117,35 @@ export class OutgoingMigration extends Migration {
   }
 
   /**
-   * Begins a migration. In the CPR modes the VM is stopped when this returns;
-   * the main loop does the rest.
+   * Begins a migration; the rest follows by itself. In the modes cpr-reboot and
+   * cpr-exec the VM is stopped when this returns.
    *
    * @throws {MigrationError} when it cannot begin; the VM is unchanged
-   * @throws {ChannelError} when the target is no file, or cannot be opened
+   * @throws {ChannelError} when the channel cannot be opened
    */
-  start(address: MigrationAddress): void {
-    const { host, parameters, notifiers } = this.setup;
-    const mode = parameters.mode;
-    this.#refuseUnlessPossible(mode, address);
+  start(channels: Channels): void {
+    const { host, notifiers, capabilities } = this.setup;
+    const { mode } = this.setup.parameters;
+    this.#refuseUnlessPossible(mode, channels);
     this.become("setup");
-    const file = this.#open(address);
+    const channel = this.#open(channels.main);
     const attempt: Attempt = {
       mode,
-      runStateBefore: host.runState,
-      file,
-      stream: new OutgoingStream(host, file, this.setup.capabilities),
-      stopped: false,
+      channel,
+      stream: new OutgoingStream(host, channel, capabilities, mode),
+      continued: Promise.withResolvers(),
+      passes: 1,
+      runStateBefore: undefined,
     };
     this.#attempt = attempt;
     try {
       notifiers.notify(mode, { type: "setup" });
-      attempt.stopped = true;
-      host.stop("finish-migrate");
+      if (mode !== "normal") this.#stop(attempt);
     } catch (error) {
       this.#fail(attempt, error);
       throw error;
     }
-    host.defer(() => this.#step(attempt, () => this.#begin(attempt)));
+    host.defer(() => this.#run(attempt));
   }
 
   /**
@@ -119,9 +162,7 @@ export class OutgoingMigration extends Migration {
       );
     }
     this.become("device");
-    this.setup.host.defer(() =>
-      this.#step(attempt, () => this.#switchOver(attempt))
-    );
+    attempt.continued.resolve();
   }
 
   /** Cancels the migration; the VM continues as before. */
@@ -142,7 +183,7 @@ export class OutgoingMigration extends Migration {
     this.#end();
   }
 
-  #refuseUnlessPossible(mode: MigrationMode, address: MigrationAddress): void {
+  #refuseUnlessPossible(mode: MigrationMode, channels: Channels): void {
     const { host, parameters, blockers } = this.setup;
     if (this.#attempt !== undefined) {
       throw refuse("There's a migration process in progress");
@@ -158,48 +199,87 @@ export class OutgoingMigration extends Migration {
     if (mode === "cpr-transfer") {
       throw refuse("Missing 'cpr' migration channel");
     }
-    if (mode === "cpr-exec" && parameters["cpr-exec-command"].length === 0) {
-      throw noCommand();
-    }
-    fileAddress(address);
+    if (mode !== "cpr-exec") return;
+    if (parameters["cpr-exec-command"].length === 0) throw noCommand();
+    requireFile(channels.main);
   }
 
-  #open(address: MigrationAddress): OutgoingFile {
+  #open(address: MigrationAddress): Channel {
     try {
-      return OutgoingFile.open(address);
+      return Channel.open(address, "outgoing", this.setup.channelOptions);
     } catch (error) {
       this.fail(error);
       throw error;
     }
   }
 
-  #begin(attempt: Attempt): void {
-    const { host, capabilities } = this.setup;
-    this.become("active");
-    attempt.stream.writeSetup(attempt.mode);
-    host.emitPass(2);
-    if (capabilities.has("pause-before-switchover")) {
-      this.become("pre-switchover");
-      this.#settle();
-    } else {
-      this.become("device");
-      this.#switchOver(attempt);
+  async #run(attempt: Attempt): Promise<void> {
+    try {
+      await this.#save(attempt);
+    } catch (error) {
+      if (this.#attempt === attempt) this.#fail(attempt, error);
     }
   }
 
-  #switchOver(attempt: Attempt): void {
-    const { host, notifiers } = this.setup;
-    attempt.stream.writeDevices(attempt.runStateBefore);
-    attempt.file.close();
+  /** @throws also when the attempt was cancelled meanwhile */
+  async #save(attempt: Attempt): Promise<void> {
+    const { host, capabilities, notifiers } = this.setup;
+    const { mode, channel, stream } = attempt;
+    const inTurn = <T>(work: Promise<T>) => this.#inTurn(attempt, work);
+    await inTurn(channel.connect());
+    this.become("active");
+    await inTurn(stream.writeSetup());
+    if (mode === "normal") await this.#converge(attempt);
+    this.#stop(attempt);
+    await stream.writeDirtyPages(() => inTurn(Promise.resolve()));
+    await inTurn(Promise.resolve());
+    host.emitPass(++attempt.passes);
+    if (capabilities.has("pause-before-switchover")) {
+      this.become("pre-switchover");
+      this.#settle();
+      await inTurn(attempt.continued.promise);
+    } else this.become("device");
+    await inTurn(stream.writeDevices(attempt.runStateBefore ?? "paused"));
+    await inTurn(channel.finish());
     this.become("completed");
-    notifiers.notify(attempt.mode, { type: "done" });
+    notifiers.notify(mode, { type: "done" });
     host.stop("postmigrate");
-    if (attempt.mode === "cpr-exec") {
+    if (mode === "cpr-exec") {
       // Clients get the event of the completion before the exec.
-      host.flush().then(() => this.#step(attempt, () => this.#exec()));
-    } else {
-      this.#end();
+      await inTurn(host.flush());
+      this.#exec();
+    } else this.#end();
+  }
+
+  /** Sends RAM until what is left takes no longer than `downtime-limit`. */
+  async #converge(attempt: Attempt): Promise<void> {
+    const { host, parameters } = this.setup;
+    const { stream } = attempt;
+    for (;;) {
+      const pace = new Pace(parameters, () => stream.transferred);
+      const keepPace = async () => {
+        do await this.#inTurn(attempt, pace.rest()); while (pace.isAhead);
+      };
+      await stream.writeDirtyPages(keepPace);
+      await keepPace();
+      host.emitPass(++attempt.passes);
+      if (pace.leftIsShort(stream.remaining)) return;
     }
+  }
+
+  /** Stops the VM, unless that was done. */
+  #stop(attempt: Attempt): void {
+    if (attempt.runStateBefore !== undefined) return;
+    const { host } = this.setup;
+    attempt.runStateBefore = host.runState;
+    host.stop("finish-migrate");
+  }
+
+  /** Awaits a step of an attempt that goes on only if it still is the one. */
+  async #inTurn<T>(attempt: Attempt, work: Promise<T>): Promise<T> {
+    const result = await work;
+    if (this.#attempt === attempt) return result;
+    throw new MigrationError("cancelled", "The migration has ended");
   }
 
   #exec(): void {
@@ -220,16 +300,6 @@ export class OutgoingMigration extends Migration {
     }
   }
 
-  /** Runs one task of an attempt, unless that has ended. */
-  #step(attempt: Attempt, task: () => void): void {
-    if (this.#attempt !== attempt) return;
-    try {
-      task();
-    } catch (error) {
-      this.#fail(attempt, error);
-    }
-  }
-
   #fail(attempt: Attempt, error: unknown): void {
     this.fail(error);
     this.#undo(attempt);
@@ -238,16 +308,16 @@ export class OutgoingMigration extends Migration {
 
   #undo(attempt: Attempt): void {
     this.#release(attempt);
-    if (!attempt.stopped) return;
     const { host } = this.setup;
     const { runStateBefore: before } = attempt;
+    if (before === undefined) return;
     if (before === "running" || host.runState === "finish-migrate") {
       host.resume(before);
     }
   }
 
   #release(attempt: Attempt): void {
-    attempt.file.close();
+    attempt.channel.close();
     this.setup.notifiers.notify(attempt.mode, { type: "failed" });
   }
 

@@ -1,47 +1,106 @@
-import type { OutgoingFile } from "../channel/mod.ts";
+import type { Channel } from "../channel/mod.ts";
 import { Sink } from "../stream/mod.ts";
 import type { MigrationCapabilities } from "./capabilities.ts";
 import { globalState, globalStateOf } from "./global_state.ts";
-import type { MigrationHost } from "./host.ts";
+import type { MigrationHost, RamBlockInfo } from "./host.ts";
 import type { MigrationMode } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
 import { Command, StreamWriter, uuidBytes } from "./stream/mod.ts";
 
-const PAGE_SIZE = 4096;
+export const PAGE_SIZE = 4096;
 
 /** RAM is section 1; devices follow, globalstate is last. */
 const RAM_SECTION_ID = 1;
 
-/** Writes the stream of a machine to a file, in QEMU's order. */
+/** Bytes that are collected before they are written to the channel. */
+const PIECE = 256 * 1024;
+
+/** Writes the stream of a machine to a channel, in QEMU's order. */
 export class OutgoingStream {
   readonly #sink = new Sink();
   readonly #writer = new StreamWriter(this.#sink);
+  /** The blocks whose pages are sent. */
+  readonly #sent: readonly RamBlockInfo[];
 
   constructor(
     private readonly host: MigrationHost,
-    private readonly file: OutgoingFile,
+    private readonly channel: Channel,
     private readonly capabilities: MigrationCapabilities,
-  ) {}
+    mode: MigrationMode,
+  ) {
+    const isPreserved = mode === "cpr-exec" || mode === "cpr-transfer";
+    const ignoresFiles = capabilities.has("x-ignore-shared");
+    this.#sent = isPreserved
+      ? []
+      : host.ramBlocks().filter((it) => !(ignoresFiles && it.isSharedFile));
+    for (const { dirty } of this.#sent) dirty.fill(1);
+  }
 
-  /** Header, configuration, RAMBlock list, and RAM unless it is preserved. */
-  writeSetup(mode: MigrationMode): void {
+  /** Bytes of the stream so far. */
+  get transferred(): number {
+    return this.#sink.offset;
+  }
+
+  /** Bytes of RAM that are still to be sent. */
+  get remaining(): number {
+    return this.#sent.reduce(
+      (sum, { dirty }) =>
+        dirty.reduce((pages, isDirty) => pages + isDirty, sum),
+      0,
+    ) * PAGE_SIZE;
+  }
+
+  /** Bytes of RAM in the stream, each page counted once. */
+  get total(): number {
+    return this.#sent.reduce((sum, { usedLength }) => sum + usedLength, 0);
+  }
+
+  /** Header, configuration, and RAMBlock list. */
+  async writeSetup(): Promise<void> {
     const { machineType, uuid } = this.host;
     const sendUuid = uuid !== undefined &&
       this.capabilities.has("validate-uuid");
     this.#writer.header();
     this.#writer.configuration({
       machine: machineType,
+      capabilities: this.capabilities.ofTheLayout,
       ...sendUuid ? { uuid: uuidBytes(uuid) } : {},
     });
+    const hasAddresses = this.capabilities.has("x-ignore-shared");
     const blocks = this.host.ramBlocks()
-      .map(({ name, usedLength }) => ({ name, usedLength }));
+      .map(({ name, usedLength, guestAddress }) => ({
+        name,
+        usedLength,
+        ...hasAddresses ? { address: BigInt(guestAddress) } : {},
+      }));
     this.#writer.ramSetup(blocks, RAM_SECTION_ID);
-    if (mode !== "cpr-exec" && mode !== "cpr-transfer") this.#writeRam();
-    this.#flush();
+    await this.#flush();
+  }
+
+  /**
+   * Sends every page that was written to since it was last sent.
+   *
+   * @param pace awaited after each piece; throws if the migration has ended
+   */
+  async writeDirtyPages(pace: () => Promise<void>): Promise<void> {
+    for (const { name, bytes, dirty } of this.#sent) {
+      for (let page = dirty.indexOf(1); page >= 0;) {
+        const offset = page * PAGE_SIZE;
+        dirty[page] = 0;
+        const end = offset + PAGE_SIZE;
+        this.#writer.page(name, offset, bytes.subarray(offset, end));
+        if (this.#sink.length >= PIECE) {
+          await this.#flush();
+          await pace();
+        }
+        page = dirty.indexOf(1, page + 1);
+      }
+    }
+    await this.#flush();
   }
 
   /** The end of RAM, every device, globalstate, and vmdesc. */
-  writeDevices(runState: RunState): void {
+  async writeDevices(runState: RunState): Promise<void> {
     this.#writer.command(Command.SWITCHOVER_START);
     this.#writer.ramEnd();
     let sectionId = RAM_SECTION_ID;
@@ -62,19 +121,10 @@ export class OutgoingStream {
       value: globalStateOf(runState),
     });
     this.#writer.end();
-    this.#flush();
+    await this.#flush();
   }
 
-  #writeRam(): void {
-    for (const { name, bytes } of this.host.ramBlocks()) {
-      for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) {
-        const page = bytes.subarray(offset, offset + PAGE_SIZE);
-        this.#writer.page(name, offset, page);
-      }
-    }
-  }
-
-  #flush(): void {
-    this.file.write(this.#sink.drain());
+  #flush(): Promise<void> {
+    return this.channel.write(this.#sink.drain());
   }
 }

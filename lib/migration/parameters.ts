@@ -12,9 +12,9 @@ export interface MigrationParameters {
   mode: MigrationMode;
   /** argv of the program to execute in mode cpr-exec. */
   "cpr-exec-command": readonly string[];
-  /** Bytes a second; without effect, a file needs no limit. */
+  /** Bytes a second while the guest runs; 0 is no limit. */
   "max-bandwidth": number | bigint;
-  /** Milliseconds; without effect. */
+  /** Milliseconds that the last of RAM may take, while the guest is stopped. */
   "downtime-limit": number | bigint;
 }
 

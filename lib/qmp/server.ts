@@ -11,7 +11,7 @@
  * @module
  */
 
-import { ifThereSync } from "../gone.ts";
+import { removeDeadSocket } from "../gone.ts";
 import { messageOf } from "../errors.ts";
 import { type QmpAddress, showAddress } from "./transport.ts";
 import { type CommandTable, Conversation, runCommand } from "./conversation.ts";
@@ -174,12 +174,8 @@ function bind(address: QmpAddress): Deno.Listener {
   if (!("path" in address)) {
     return Deno.listen({ hostname: address.host, port: address.port });
   }
-  const { path } = address;
-  // The socket file of a program that was killed, or that exec'd.
-  ifThereSync(() => {
-    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
-  });
-  return Deno.listen({ transport: "unix", path });
+  removeDeadSocket(address.path);
+  return Deno.listen({ transport: "unix", path: address.path });
 }
 
 function now(): JsonObject {

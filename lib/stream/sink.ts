@@ -27,6 +27,11 @@ export class Sink {
     return this.#drained + this.#length;
   }
 
+  /** Number of bytes written and not yet drained. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** A copy of the bytes written and not yet drained. */
   toBytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);

@@ -7,8 +7,8 @@ import {
   parseMachineOptions,
 } from "../../lib/machine/options.ts";
 import {
+  applyStream,
   type DeviceEntry,
-  IncomingMigration,
   type RunState,
 } from "../../lib/migration/mod.ts";
 import { Sink, Source } from "../../lib/stream/mod.ts";
@@ -99,13 +99,8 @@ export class Bench implements Disposable {
    * @returns the run state that it says
    */
   load(stream: Uint8Array<ArrayBuffer>): RunState {
-    using file = createMemfd("stream");
-    file.writeAll(stream);
-    return new IncomingMigration(this.#machine, "preserved").load({
-      transport: "socket",
-      type: "fd",
-      str: `${file.number}`,
-    });
+    const { capabilities } = this.#machine;
+    return applyStream(stream, this.#machine, "preserved", capabilities);
   }
 
   /** Contents of a block. */

@@ -16,9 +16,12 @@ const ADDRESSES: readonly [string, MigrationAddress][] = [
   ["tcp:[::1]:44", {
     transport: "socket",
     type: "inet",
-    host: "[::1]",
+    host: "::1",
     port: "44",
   }],
+  ["tcp:h:1", { transport: "socket", type: "inet", host: "h", port: "1" }],
+  // Any address of this host, as in QEMU.
+  ["tcp::1", { transport: "socket", type: "inet", host: "", port: "1" }],
   ["vsock:3:1", { transport: "socket", type: "vsock", cid: "3", port: "1" }],
   ["rdma:h:1", { transport: "rdma", host: "h", port: "1" }],
 ];
@@ -42,7 +45,7 @@ Deno.test("offsets may be hexadecimal or carry a unit", () => {
 });
 
 Deno.test("a malformed URI is refused with a remedy", () => {
-  const bad = ["", "file", "file:", "bogus:x", "tcp:host", "tcp::1", "tcp:h:"];
+  const bad = ["", "file", "file:", "bogus:x", "tcp:host", "tcp:h:", "rdma::1"];
   for (const uri of [...bad, "file:/x,offset=zz", "file:/x,offset=-1"]) {
     const error = assertThrows(() => parseUri(uri), ChannelError);
     assertEquals(error.remedy === undefined, false, uri);

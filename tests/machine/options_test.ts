@@ -10,6 +10,7 @@ Deno.test("what is said is understood, what is not said is QEMU's default", () =
     id: "virt.ram",
     size: 16 * MIB,
     share: false,
+    path: undefined,
     named: false,
   });
   assertEquals([nothing.auxRamShare, nothing.monitor], [false, false]);
@@ -22,7 +23,13 @@ Deno.test("what is said is understood, what is not said is QEMU's default", () =
     ...["-chardev", "file,id=log,path=/var/log,append=on"],
     ...["-display", "none", "-nodefaults"],
   ]);
-  assertEquals(much.ram, { id: "b", size: 2 * MIB, share: false, named: true });
+  assertEquals(much.ram, {
+    id: "b",
+    size: 2 * MIB,
+    share: false,
+    path: undefined,
+    named: true,
+  });
   assertEquals(much.serial, { type: "file", path: "/var/log", append: true });
   assertEquals([much.name, much.startStopped], ["one", true]);
 });

@@ -7,8 +7,9 @@ import { makeRam, type RamBlock } from "../../lib/machine/ram.ts";
 import { MigrationBlockers } from "../../lib/migration/mod.ts";
 import { withoutLeaks } from "../ffi/leaks.ts";
 
-const RAM = { name: "ram0", size: 8192, share: true };
-const AUX = { name: "virt.aux", size: 4096, share: true };
+const guestAddress = 0;
+const RAM = { name: "ram0", size: 8192, share: true, guestAddress };
+const AUX = { name: "virt.aux", size: 4096, share: true, guestAddress };
 
 interface HandedOver {
   readonly name: string;

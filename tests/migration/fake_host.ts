@@ -20,12 +20,31 @@ export class FakeHost implements MigrationHost {
   uuid: string | undefined;
   runState: RunState = "running";
   readonly log: string[] = [];
-  readonly ram = new Uint8Array(8192);
+  readonly ram: Uint8Array<ArrayBuffer>;
+  readonly dirty: Uint8Array;
+  isSharedFile = false;
+  /** What the guest does in a pass over its RAM. */
+  onPass: (pass: number) => void = () => {};
   device: Value<typeof counterState> = { count: 42 };
-  #tasks: (() => void)[] = [];
+
+  constructor(pages = 2) {
+    this.ram = new Uint8Array(pages * 4096);
+    this.dirty = new Uint8Array(pages);
+  }
+
+  /** A store of the guest. */
+  store(place: number, value: number): void {
+    this.ram[place] = value;
+    this.dirty[Math.floor(place / 4096)] = 1;
+  }
 
   ramBlocks() {
-    return [{ name: "ram0", usedLength: this.ram.length, bytes: this.ram }];
+    const { ram: bytes, dirty, isSharedFile } = this;
+    const usedLength = bytes.length;
+    const guestAddress = 0x8000_0000;
+    return [
+      { name: "ram0", usedLength, bytes, dirty, guestAddress, isSharedFile },
+    ];
   }
 
   devices(): DeviceEntry[] {
@@ -57,21 +76,15 @@ export class FakeHost implements MigrationHost {
 
   emitPass(pass: number): void {
     this.log.push(`pass ${pass}`);
+    this.onPass(pass);
   }
 
   defer(task: () => void): void {
-    this.#tasks.push(task);
+    queueMicrotask(task);
   }
 
   flush(): Promise<void> {
     return Promise.resolve();
-  }
-
-  /** Runs what was deferred, and what that defers. */
-  runTasks(): void {
-    for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) {
-      task();
-    }
   }
 }
 
@@ -89,5 +102,6 @@ export function setupOf(host: FakeHost): MigrationSetup & {
     capabilities: new MigrationCapabilities(),
     blockers: new MigrationBlockers(),
     cprExec: new CprExec(registry, notifiers),
+    channelOptions: { timeoutMs: 100 },
   };
 }

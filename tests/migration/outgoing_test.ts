@@ -1,8 +1,15 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { createMemfd } from "../../ffi/memfd.ts";
-import { ChannelError, parseUri } from "../../lib/channel/mod.ts";
+import { Channel, ChannelError, parseUri } from "../../lib/channel/mod.ts";
 import {
   IncomingMigration,
+  MigrationCapabilities,
   MigrationError,
   OutgoingMigration,
 } from "../../lib/migration/mod.ts";
@@ -14,9 +21,8 @@ const BOGUS = "/nonexistent/program";
 const PAUSE = [{ capability: "pause-before-switchover", state: true }];
 
 /** A machine that is about to migrate, and a file to migrate to. */
-function bench() {
+function bench(host = new FakeHost()) {
   const directory = Deno.makeTempDirSync();
-  const host = new FakeHost();
   const setup = setupOf(host);
   return {
     host,
@@ -25,6 +31,19 @@ function bench() {
     file: `${directory}/vm.state`,
     [Symbol.dispose]: () => Deno.removeSync(directory, { recursive: true }),
   };
+}
+
+/** Loads a stream into a machine. */
+async function load(
+  host: FakeHost,
+  uri: string,
+  origin: "stream" | "preserved" = "stream",
+  capabilities = new MigrationCapabilities(),
+) {
+  const incoming = new IncomingMigration(host, origin, capabilities);
+  const state = incoming.load(Channel.open(parseUri(uri), "incoming"));
+  await state.catch(() => assertEquals(incoming.status, "failed"));
+  return await state;
 }
 
 /** Descriptors of this process that are CPR state. */
@@ -40,45 +59,41 @@ function stateDescriptors(): number {
   }).length;
 }
 
-test("mode normal: the events come in QEMU's order and the file loads", () => {
+test("mode normal: the events come in QEMU's order and the file loads", async () => {
   using it = bench();
   it.host.ram[5000] = 7;
-  it.migration.start(parseUri(`file:${it.file}`));
-  assertEquals(it.host.log, ["setup", "STOP"]);
-  it.host.runTasks();
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  assertEquals(it.host.log, ["setup"]);
+  await it.migration.settled();
   assertEquals(it.host.log, [
-    ...["setup", "STOP", "active", "pass 2", "device", "completed"],
+    ...["setup", "active", "pass 2", "STOP", "pass 3", "device", "completed"],
   ]);
   assertEquals(it.host.runState, "postmigrate");
 
   const other = new FakeHost();
   other.runState = "inmigrate";
   other.device = { count: 0 };
-  const incoming = new IncomingMigration(other, "stream");
-  assertEquals(incoming.load(parseUri(`file:${it.file}`)), "running");
+  assertEquals(await load(other, `file:${it.file}`), "running");
   assertEquals(other.device, { count: 42 });
   assertEquals(other.ram, it.host.ram);
 });
 
-test("a file with an offset keeps what is before it", () => {
+test("a file with an offset keeps what is before it", async () => {
   using it = bench();
   Deno.writeTextFileSync(it.file, "head and more");
-  const address = parseUri(`file:${it.file},offset=5`);
-  it.migration.start(address);
-  it.host.runTasks();
+  const uri = `file:${it.file},offset=5`;
+  it.migration.start({ main: parseUri(uri) });
+  await it.migration.settled();
   assertEquals(Deno.readTextFileSync(it.file).slice(0, 9), "head QEVM");
   const other = new FakeHost();
-  assertEquals(
-    new IncomingMigration(other, "stream").load(address),
-    "running",
-  );
+  assertEquals(await load(other, uri), "running");
 });
 
 test("cpr-exec without a command is refused before the VM stops", () => {
   using it = bench();
   it.setup.parameters.mode = "cpr-exec";
   assertThrows(
-    () => it.migration.start(parseUri(`file:${it.file}`)),
+    () => it.migration.start({ main: parseUri(`file:${it.file}`) }),
     MigrationError,
     "cpr-exec mode requires setting cpr-exec-command",
   );
@@ -91,7 +106,7 @@ test("what cannot take all data is refused in words, at once", () => {
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
   for (const uri of ["exec:cat", "unix:/x", "tcp:h:1", "vsock:1:2"]) {
     assertThrows(
-      () => it.migration.start(parseUri(uri)),
+      () => it.migration.start({ main: parseUri(uri) }),
       ChannelError,
       "not a file",
     );
@@ -102,7 +117,7 @@ test("what cannot take all data is refused in words, at once", () => {
   assert(made.success);
   for (const path of [fifo, "/dev/null", Deno.cwd()]) {
     assertThrows(
-      () => it.migration.start(parseUri(`file:${path}`)),
+      () => it.migration.start({ main: parseUri(`file:${path}`) }),
       ChannelError,
     );
     assertEquals(it.host.log.splice(0), ["setup", "failed"]);
@@ -110,9 +125,10 @@ test("what cannot take all data is refused in words, at once", () => {
   assertEquals(it.host.runState, "running");
 });
 
-test("a file that cannot be made is a migration that failed", () => {
+test("a file that cannot be made is a migration that failed", async () => {
   using it = bench();
-  const start = () => it.migration.start(parseUri("file:/nonexistent/state"));
+  const start = () =>
+    it.migration.start({ main: parseUri("file:/nonexistent/state") });
   for (let attempt = 0; attempt < 2; attempt++) {
     const error = assertThrows(start, ChannelError, "Could not create");
     assertEquals(it.migration.status, "failed");
@@ -120,9 +136,9 @@ test("a file that cannot be made is a migration that failed", () => {
     assertEquals(it.migration.underWay, false);
     assertEquals(it.host.log.splice(0), ["setup", "failed"]);
   }
-  it.migration.start(parseUri(`file:${it.file}`));
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
   assertEquals(it.migration.failure, undefined);
-  it.host.runTasks();
+  await it.migration.settled();
 });
 
 test("every blocker of the mode is named", () => {
@@ -130,7 +146,7 @@ test("every blocker of the mode is named", () => {
   it.setup.blockers.add(["cpr-exec"], "first reason");
   it.setup.blockers.add(["cpr-exec", "normal"], "second reason");
   it.setup.parameters.mode = "cpr-exec";
-  const start = () => it.migration.start(parseUri(`file:${it.file}`));
+  const start = () => it.migration.start({ main: parseUri(`file:${it.file}`) });
   assertThrows(start, MigrationError, "first reason; second reason");
   assertEquals(it.setup.blockers.reasons("normal"), ["second reason"]);
 });
@@ -141,9 +157,8 @@ test("an exec that fails leads from completed to failed and the VM runs", async 
   it.setup.registry.save("ram0", 0, block.number);
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
-  it.migration.start(parseUri(`file:${it.file}`));
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
   assertEquals(stateDescriptors(), 1);
-  it.host.runTasks();
   await it.migration.settled();
   assertEquals(it.host.log, [
     ...["setup", "STOP", "active", "pass 2", "device", "completed"],
@@ -164,8 +179,7 @@ test("a VM that did not run is postmigrate after a failed exec, as in QEMU", asy
     it.host.runState = before;
     it.setup.parameters.mode = "cpr-exec";
     it.setup.parameters["cpr-exec-command"] = [BOGUS];
-    it.migration.start(parseUri(`file:${it.file}`));
-    it.host.runTasks();
+    it.migration.start({ main: parseUri(`file:${it.file}`) });
     await it.migration.settled();
     assertEquals(it.migration.status, "failed");
     assertEquals(it.host.runState, "postmigrate");
@@ -173,12 +187,12 @@ test("a VM that did not run is postmigrate after a failed exec, as in QEMU", asy
   }
 });
 
-test("a VM that did not run is as it was when the exec was not reached", () => {
+test("a VM that did not run is as it was when the exec was not reached", async () => {
   using it = bench();
   it.host.runState = "paused";
   it.setup.capabilities.set(PAUSE);
-  it.migration.start(parseUri(`file:${it.file}`));
-  it.host.runTasks();
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
   assertEquals(it.host.runState, "finish-migrate");
   it.migration.cancel();
   assertEquals(it.host.runState, "paused");
@@ -189,10 +203,10 @@ test("pre-switchover waits for continue, and can be cancelled", async () => {
   it.setup.capabilities.set(PAUSE);
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = ["/bin/true"];
-  const start = () => it.migration.start(parseUri(`file:${it.file}`));
+  const start = () => it.migration.start({ main: parseUri(`file:${it.file}`) });
   start();
   assertThrows(start, MigrationError, "in progress");
-  it.host.runTasks();
+  await it.migration.settled();
   assertEquals(it.migration.status, "pre-switchover");
   it.migration.cancel();
   assertEquals(it.host.log.slice(-3), ["cancelling", "RESUME", "cancelled"]);
@@ -201,10 +215,9 @@ test("pre-switchover waits for continue, and can be cancelled", async () => {
 
   // And again; the command may be replaced while it waits.
   start();
-  it.host.runTasks();
+  await it.migration.settled();
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
   it.migration.continue();
-  it.host.runTasks();
   await it.migration.settled();
   assert(it.migration.failure?.message.includes(BOGUS));
   assertEquals(it.host.runState, "running");
@@ -212,10 +225,9 @@ test("pre-switchover waits for continue, and can be cancelled", async () => {
   // Or taken away.
   it.setup.parameters["cpr-exec-command"] = ["/bin/true"];
   start();
-  it.host.runTasks();
+  await it.migration.settled();
   it.setup.parameters["cpr-exec-command"] = [];
   it.migration.continue();
-  it.host.runTasks();
   await it.migration.settled();
   assertEquals(
     it.migration.failure?.message,
@@ -224,14 +236,14 @@ test("pre-switchover waits for continue, and can be cancelled", async () => {
   assertEquals(it.host.runState, "running");
 });
 
-test("a second migrate-continue is refused and harms nothing", () => {
+test("a second migrate-continue is refused and harms nothing", async () => {
   using it = bench();
   it.setup.capabilities.set(PAUSE);
-  it.migration.start(parseUri(`file:${it.file}`));
-  it.host.runTasks();
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
   it.migration.continue();
   assertThrows(() => it.migration.continue(), MigrationError, "device");
-  it.host.runTasks();
+  await it.migration.settled();
   assertEquals(it.migration.status, "completed");
 });
 
@@ -244,14 +256,14 @@ test("a migration is settled in a pause and at its end, not before", async () =>
     order.push(`${what} in ${it.migration.status}`);
   };
   await note("settled", it.migration.settled());
-  it.migration.start(parseUri(`file:${it.file}`));
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
   assertEquals(it.migration.underWay, true);
   const paused = note("settled", it.migration.settled());
-  it.host.runTasks();
+  await it.migration.settled();
   await paused;
   it.migration.continue();
   const ended = note("settled", it.migration.settled());
-  it.host.runTasks();
+  await it.migration.settled();
   await ended;
   assertEquals(it.migration.underWay, false);
   assertEquals(order, [
@@ -265,13 +277,146 @@ test("what is abandoned executes nothing", async () => {
   using it = bench();
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
-  it.migration.start(parseUri(`file:${it.file}`));
-  it.host.runTasks();
-  // Completed, and about to execute once the monitors are flushed.
-  it.migration.abandon();
-  await it.migration.settled();
-  await it.host.flush();
+  const flushed = Promise.withResolvers<void>();
+  it.host.flush = () => {
+    // Completed, and about to execute once the monitors are flushed.
+    it.migration.abandon();
+    flushed.resolve();
+    return Promise.resolve();
+  };
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await flushed.promise;
+  await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(it.host.log.at(-1), "completed");
+});
+
+/** Loads the stream into another machine, whose RAM must be the same then. */
+async function assertLoads(host: FakeHost, uri: string): Promise<void> {
+  const other = new FakeHost(host.dirty.length);
+  assertEquals(await load(other, uri), "running");
+  assertEquals(other.ram, host.ram);
+}
+
+test("what the guest writes while it runs is sent again", async () => {
+  using it = bench(new FakeHost(300));
+  it.setup.parameters["downtime-limit"] = 0;
+  it.host.onPass = (pass) => {
+    if (pass < 5) it.host.store(4096 * pass + 1, pass);
+  };
+  it.host.store(0, 1);
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
+  assertEquals(it.migration.ram, undefined);
+  assertEquals(it.host.log, [
+    ...["setup", "active", "pass 2", "pass 3", "pass 4", "pass 5"],
+    ...["STOP", "pass 6", "device", "completed"],
+  ]);
+  await assertLoads(it.host, `file:${it.file}`);
+});
+
+test("a guest that writes too much is not stopped; a cancel leaves it alone", async () => {
+  using it = bench(new FakeHost(300));
+  it.setup.parameters["downtime-limit"] = 0;
+  const { promise: busy, resolve } = Promise.withResolvers<void>();
+  it.host.onPass = (pass) => {
+    it.host.store(4096 * (pass % 300), pass);
+    if (pass === 20) resolve();
+  };
+  const start = () => it.migration.start({ main: parseUri(`file:${it.file}`) });
+  start();
+  await busy;
+  assertEquals(it.migration.status, "active");
+  assertEquals(it.migration.ram?.["dirty-sync-count"], 20);
+  it.migration.cancel();
+  assertEquals(it.migration.status, "cancelled");
+  assertEquals(it.host.runState, "running");
+  assert(!it.host.log.includes("STOP"));
+
+  // And again, with a longer downtime than that last page takes.
+  it.setup.parameters["downtime-limit"] = 10_000;
+  start();
+  await it.migration.settled();
+  assertEquals(it.migration.status, "completed");
+  await assertLoads(it.host, `file:${it.file}`);
+});
+
+test("max-bandwidth is kept to, and a cancel ends the wait for it", async () => {
+  using it = bench(new FakeHost(300));
+  for (let page = 0; page < 300; page++) it.host.store(4096 * page, 1);
+  it.setup.parameters["max-bandwidth"] = 1;
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  const { promise: later, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 100);
+  await later;
+  assertEquals(it.migration.status, "active");
+  assert((it.migration.ram?.remaining ?? 0) > 0);
+  it.migration.cancel();
+  await it.migration.settled();
+  assertEquals(it.host.runState, "running");
+});
+
+test("a peer that hangs or ends fails the migration, which can be repeated", async () => {
+  using it = bench(new FakeHost(4096));
+  it.host.ram.fill(1);
+  const uri = `unix:${it.file}.sock`;
+  for (const way of ["hangs", "ends"] as const) {
+    using peer = Channel.open(parseUri(uri), "incoming");
+    it.migration.start({ main: parseUri(uri) });
+    await peer.connect();
+    if (way === "ends") peer.close();
+    await it.migration.settled();
+    assertEquals(it.migration.status, "failed");
+    const why = way === "hangs" ? /timed out/ : /Broken pipe|reset/;
+    assertMatch(it.migration.failure?.message ?? "", why);
+    assertEquals(it.host.runState, "running");
+  }
+  it.migration.start({ main: parseUri(uri) });
+  await it.migration.settled();
+  assertEquals(
+    it.migration.failure?.message,
+    `Failed to connect to "${uri}": No such file or directory`,
+  );
+  assert(!it.host.log.includes("STOP"));
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
+  await assertLoads(it.host, `file:${it.file}`);
+});
+
+test("a peer that hangs at the last moment lets the VM run again", async () => {
+  using it = bench(new FakeHost(4096));
+  it.host.ram.fill(1);
+  it.setup.parameters.mode = "cpr-reboot";
+  const uri = `unix:${it.file}.sock`;
+  using peer = Channel.open(parseUri(uri), "incoming");
+  it.migration.start({ main: parseUri(uri) });
+  await peer.connect();
+  await it.migration.settled();
+  assertEquals(it.migration.status, "failed");
+  assertEquals(it.host.log, [
+    ...["setup", "STOP", "active", "failed", "RESUME"],
+  ]);
+});
+
+test("x-ignore-shared leaves out a shared file, and must be on at both ends", async () => {
+  using it = bench(new FakeHost(300));
+  it.host.ram.fill(1);
+  it.host.isSharedFile = true;
+  it.setup.capabilities.set([{ capability: "x-ignore-shared", state: true }]);
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
+  assert(Deno.statSync(it.file).size < 4096);
+
+  const other = new FakeHost(300);
+  other.isSharedFile = true;
+  const without = () => load(other, `file:${it.file}`);
+  await assertRejects(without, StreamError, '"x-ignore-shared" is off here');
+  const { capabilities } = it.setup;
+  const loaded = () => load(other, `file:${it.file}`, "stream", capabilities);
+  assertEquals(await loaded(), "running");
+  assert(other.ram.every((byte) => byte === 0));
+  // Its RAM would be all zero.
+  other.isSharedFile = false;
+  await assertRejects(loaded, StreamError, 'RAM block "ram0" never came');
 });
 
 test("a notifier that throws refuses the migration", () => {
@@ -280,7 +425,7 @@ test("a notifier that throws refuses the migration", () => {
     if (type === "setup") throw new Error("not now");
   });
   assertThrows(
-    () => it.migration.start(parseUri(`file:${it.file}`)),
+    () => it.migration.start({ main: parseUri(`file:${it.file}`) }),
     Error,
     "not now",
   );
@@ -288,39 +433,43 @@ test("a notifier that throws refuses the migration", () => {
   assertEquals(it.migration.status, "failed");
 });
 
-test("notifiers are called for their own mode only", () => {
+test("notifiers are called for their own mode only", async () => {
   using it = bench();
   const heard: string[] = [];
   for (const mode of ["normal", "cpr-reboot", "cpr-exec"] as const) {
     it.setup.notifiers.add(mode, ({ type }) => heard.push(`${mode} ${type}`));
   }
   it.setup.parameters.mode = "cpr-reboot";
-  it.migration.start(parseUri(`file:${it.file}`));
-  it.host.runTasks();
+  it.migration.start({ main: parseUri(`file:${it.file}`) });
+  await it.migration.settled();
   assertEquals(heard, ["cpr-reboot setup", "cpr-reboot done"]);
 });
 
-test("a second incoming migration is refused", () => {
+test("a second incoming migration is refused", async () => {
   using it = bench();
-  const incoming = new IncomingMigration(it.host, "preserved");
-  const load = () => incoming.load(parseUri(`file:${it.file}`));
-  assertThrows(load, ChannelError, "Could not open");
+  Deno.writeTextFileSync(it.file, "no stream");
+  const address = parseUri(`file:${it.file}`);
+  const { capabilities } = it.setup;
+  const incoming = new IncomingMigration(it.host, "preserved", capabilities);
+  const load = () => incoming.load(Channel.open(address, "incoming"));
+  await assertRejects(load, StreamError, "not a migration stream");
   assertEquals(incoming.status, "failed");
-  assertThrows(load, MigrationError, "already been started");
+  using channel = Channel.open(address, "incoming");
+  const again = () => incoming.load(channel);
+  await assertRejects(again, MigrationError, "already been started");
 });
 
-test("a file that is no stream is refused by its start, however large", () => {
+test("a file that is no stream is refused by its start, however large", async () => {
   using it = bench();
-  const load = () =>
-    new IncomingMigration(it.host, "stream").load(parseUri(`file:${it.file}`));
+  const again = () => load(it.host, `file:${it.file}`);
   Deno.writeFileSync(it.file, new Uint8Array());
   Deno.truncateSync(it.file, 2 ** 40);
-  assertThrows(load, StreamError, "offset 0: not a migration stream");
+  await assertRejects(again, StreamError, "offset 0: not a migration stream");
   Deno.writeTextFileSync(it.file, "QEVM");
-  assertThrows(load, StreamError, "offset 4: the stream ends here");
+  await assertRejects(again, StreamError, "offset 4: the stream ends here");
 });
 
-test("a stream may be no longer than RAM and devices make it", () => {
+test("a stream may be no longer than RAM and devices make it", async () => {
   using it = bench();
   Deno.writeFileSync(
     it.file,
@@ -328,12 +477,10 @@ test("a stream may be no longer than RAM and devices make it", () => {
   );
   Deno.truncateSync(it.file, 2 ** 40);
   for (const origin of ["stream", "preserved"] as const) {
-    const incoming = new IncomingMigration(it.host, origin);
-    assertThrows(
-      () => incoming.load(parseUri(`file:${it.file}`)),
+    await assertRejects(
+      () => load(it.host, `file:${it.file}`, origin),
       ChannelError,
-      "File too large",
+      "The stream is too long",
     );
-    assertEquals(incoming.status, "failed");
   }
 });

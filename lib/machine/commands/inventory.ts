@@ -94,7 +94,12 @@ function propertiesOf(machine: Machine, path: string): Map<string, Property> {
 function objects(machine: Machine): Map<string, Map<string, Property>> {
   const { ram, auxRamShare } = machine.options;
   const backends: [string, Property][] = ram.named
-    ? [[ram.id, { type: "child<memory-backend-memfd>", value: ram.id }]]
+    ? [[ram.id, {
+      type: `child<memory-backend-${
+        ram.path === undefined ? "memfd" : "file"
+      }>`,
+      value: ram.id,
+    }]]
     : [];
   return new Map([
     [

@@ -1,9 +1,5 @@
 import { type MigrationAddress, parseUri } from "../../channel/mod.ts";
-import {
-  type IncomingMigration,
-  MIGRATION_MODES,
-  type OutgoingMigration,
-} from "../../migration/mod.ts";
+import { MIGRATION_MODES } from "../../migration/mod.ts";
 import {
   anything,
   type Arguments,
@@ -58,7 +54,7 @@ function warnOfCprChannel(machine: Machine, { channels = [] }: Target): void {
 /** Migration: parameters, capabilities, both directions. */
 export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
   migrate: command(TARGET, (target) => {
-    machine.outgoing.start(mainAddress(target));
+    machine.outgoing.start({ main: mainAddress(target) });
     warnOfCprChannel(machine, target);
   }),
   "migrate-incoming": command(
@@ -101,7 +97,7 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
     },
   ),
   "query-migrate": command({}, () => ({
-    ...statusOf(machine.outgoing, machine.incoming),
+    ...statusOf(machine),
     ...blockedReasons(machine),
   })),
   "query-migrate-parameters": command({}, () => ({
@@ -112,14 +108,14 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
 });
 
 /** Empty before the first migration, as in QEMU. */
-function statusOf(
-  outgoing: OutgoingMigration,
-  incoming: IncomingMigration,
-): JsonObject {
+function statusOf({ outgoing, incoming, listensAt }: Machine): JsonObject {
   const last = outgoing.status === "none" ? incoming : outgoing;
   if (last.status === "none") return {};
+  const { transport: _, ...listens } = listensAt ?? {};
   return {
     status: last.status,
+    ...outgoing.ram === undefined ? {} : { ram: { ...outgoing.ram } },
+    ...listensAt === undefined ? {} : { "socket-address": [listens] },
     ...last.failure === undefined ? {} : { "error-desc": last.failure.message },
   };
 }

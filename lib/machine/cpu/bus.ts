@@ -4,6 +4,9 @@ export const RAM_BASE = 0x8000_0000;
 /** Up to the end of the 32-bit physical address space. */
 export const MAXIMUM_RAM = 0x8000_0000;
 
+/** log2 of the page size of {@linkcode HartBus.dirty}. */
+export const PAGE_BITS = 12;
+
 /** Bytes of an access. */
 export type Width = 1 | 2 | 4;
 
@@ -14,6 +17,9 @@ export interface HartBus {
    * directly. Size and offset in its buffer are multiples of 4.
    */
   readonly ram: Uint8Array;
+
+  /** Set to 1 for each page of 4096 bytes of RAM that is written to. */
+  readonly dirty?: Uint8Array;
 
   /**
    * Reads outside of RAM, at a multiple of the width.

@@ -26,7 +26,13 @@ import {
   integerOperation,
   multiplyDivide,
 } from "./arithmetic.ts";
-import { type HartBus, MAXIMUM_RAM, RAM_BASE, type Width } from "./bus.ts";
+import {
+  type HartBus,
+  MAXIMUM_RAM,
+  PAGE_BITS,
+  RAM_BASE,
+  type Width,
+} from "./bus.ts";
 import { ControlRegisters } from "./control.ts";
 import { CAUSE } from "./csr.ts";
 import { type HartState, resetTrap } from "./state.ts";
@@ -54,6 +60,7 @@ export class Hart {
   readonly #bytes: Uint8Array;
   readonly #halves: Uint16Array;
   readonly #words: Int32Array;
+  readonly #dirty: Uint8Array;
   #pc = 0;
   #waiting = false;
   #reservation: number | undefined;
@@ -71,6 +78,7 @@ export class Hart {
     this.#bytes = bus.ram;
     this.#halves = new Uint16Array(buffer, byteOffset, length / 2);
     this.#words = new Int32Array(buffer, byteOffset, length / 4);
+    this.#dirty = bus.dirty ?? new Uint8Array((length >>> PAGE_BITS) + 1);
     this.reset();
   }
 
@@ -127,6 +135,7 @@ export class Hart {
 
     const x = this.#x;
     const words = this.#words;
+    const dirty = this.#dirty;
     const size = this.#bytes.length;
     const control = this.#control;
     let pc = this.#pc;
@@ -193,6 +202,7 @@ export class Hart {
           const place = (address ^ RAM_BASE) >>> 0;
           if (funct3 === 2 && (address & 3) === 0 && place < size) {
             words[place >>> 2] = b;
+            dirty[place >>> PAGE_BITS] = 1;
           } else cause = this.#store(funct3, address, b);
           lookAtInterrupts = place >= size;
           break;
@@ -314,6 +324,7 @@ export class Hart {
       const answered = this.#bus.store(address >>> 0, width, value);
       return answered ? -1 : CAUSE.storeFault;
     }
+    this.#dirty[place >>> PAGE_BITS] = 1;
     if (width === 1) this.#bytes[place] = value;
     else if (width === 2) this.#halves[place >>> 1] = value;
     else this.#words[place >>> 2] = value;
@@ -355,13 +366,18 @@ export class Hart {
     } else if (isStoreConditional) {
       const succeeds = this.#reservation === address >>> 0;
       this.#reservation = undefined;
-      if (succeeds) this.#words[place >>> 2] = result;
+      if (succeeds) this.#setWord(place, result);
       this.#x[rd] = succeeds ? 0 : 1;
     } else {
-      this.#words[place >>> 2] = result;
+      this.#setWord(place, result);
       this.#x[rd] = memory;
     }
     return -1;
+  }
+
+  #setWord(place: number, value: number): void {
+    this.#words[place >>> 2] = value;
+    this.#dirty[place >>> PAGE_BITS] = 1;
   }
 
   /** ECALL, EBREAK and the CSR instructions. */

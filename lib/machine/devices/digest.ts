@@ -20,6 +20,7 @@
  */
 
 import {
+  PAGE_BITS,
   RAM_BASE,
   requireAtMost,
   requireClear,
@@ -113,7 +114,12 @@ export class DigestEngine extends StatefulDevice<DigestState>
   implements Device {
   readonly #ram: DataView;
 
-  constructor(private readonly clock: Clock, ram: Uint8Array) {
+  /** @param dirty set to 1 for each page of RAM that is written to */
+  constructor(
+    private readonly clock: Clock,
+    ram: Uint8Array,
+    private readonly dirty?: Uint8Array,
+  ) {
     super(() => initialValue(digestState));
     this.#ram = new DataView(ram.buffer, ram.byteOffset, ram.length);
   }
@@ -211,7 +217,9 @@ export class DigestEngine extends StatefulDevice<DigestState>
     }
     const { address, length, result } = request;
     const value = digestOf(this.#ram, address - RAM_BASE, length);
-    this.#ram.setInt32(result - RAM_BASE, value, true);
+    const place = result - RAM_BASE;
+    this.#ram.setInt32(place, value, true);
+    if (this.dirty !== undefined) this.dirty[place >>> PAGE_BITS] = 1;
     this.state.completed = (this.state.completed + 1) >>> 0;
     this.state.interrupt = true;
   }

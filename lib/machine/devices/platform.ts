@@ -26,6 +26,10 @@ export interface PlatformOptions {
   readonly ram: Uint8Array;
   /** Auxiliary RAM, of the memory map's size. */
   readonly auxRam: Uint8Array;
+  /** Set to 1 for each page of RAM that is written to; see {@linkcode Hart}. */
+  readonly dirty?: Uint8Array;
+  /** The same for auxiliary RAM. */
+  readonly auxDirty?: Uint8Array;
   readonly clock: Clock;
   /** Receives each byte that the guest sends over its serial port. */
   readonly serial: (byte: number) => void;
@@ -42,13 +46,13 @@ export class Platform {
 
   /** @throws {RangeError} when the size of a memory is not supported */
   constructor(options: PlatformOptions) {
-    const { ram, auxRam, clock, serial } = options;
+    const { ram, auxRam, dirty, auxDirty, clock, serial } = options;
     if (auxRam.length !== AUX_RAM.size) {
       throw new RangeError(`Auxiliary RAM has ${AUX_RAM.size} bytes`);
     }
     this.#clint = new Clint(clock);
     this.#uart = new Uart(clock, serial);
-    this.#digest = new DigestEngine(clock, ram);
+    this.#digest = new DigestEngine(clock, ram, dirty);
 
     const space = new AddressSpace();
     space.attach(FINISHER, this.#finisher);
@@ -56,11 +60,12 @@ export class Platform {
     space.attach(PLIC, this.#plic);
     space.attach(UART, this.#uart);
     space.attach(DIGEST, this.#digest);
-    space.attach(AUX_RAM, new MemoryWindow(auxRam));
+    space.attach(AUX_RAM, new MemoryWindow(auxRam, auxDirty));
 
     const finisher = this.#finisher;
     this.#hart = new Hart({
       ram,
+      ...dirty === undefined ? {} : { dirty },
       load: (address, width) => space.load(address, width),
       store: (address, width, value) => space.store(address, width, value),
       interrupts: () => this.#interrupts(),

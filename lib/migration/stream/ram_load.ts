@@ -4,10 +4,16 @@ import type { PageRun } from "./page_runs.ts";
 import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
+/** A block of this machine. */
+export interface IncomingBlock extends Pick<RamBlock, "name" | "usedLength"> {
+  /** Whether its pages are not in the stream: x-ignore-shared. */
+  readonly isLeftOut?: boolean;
+}
+
 /** The guest RAM that a stream is loaded into. */
 export interface IncomingRam {
   /** Blocks of this machine; the stream must list exactly these. */
-  readonly blocks: readonly Pick<RamBlock, "name" | "usedLength">[];
+  readonly blocks: readonly IncomingBlock[];
   /**
    * Receives a page. Without it the stream must have no pages, because RAM is
    * preserved; with it, the stream must have every page.
@@ -96,10 +102,16 @@ export class RamLoad {
       return `RAM block "${missing.name}" is not in the stream`;
     }
     if (this.target.page === undefined) return undefined;
-    this.#arrived = blocks.map(({ usedLength }) =>
-      new Uint8Array(Math.floor(usedLength / pageSize))
+    this.#arrived = blocks.map(({ name, usedLength }) =>
+      this.#isLeftOut(name)
+        ? new Uint8Array()
+        : new Uint8Array(Math.floor(usedLength / pageSize))
     );
     return undefined;
+  }
+
+  #isLeftOut(name: string): boolean {
+    return this.target.blocks.some((it) => it.name === name && it.isLeftOut);
   }
 
   #pagesProblem({ pages }: RamSection): string | undefined {
@@ -107,6 +119,10 @@ export class RamLoad {
       if (kind === RamFlag.MULTIFD_FLUSH) continue;
       if (this.target.page === undefined) {
         return "a page came, but this mode keeps RAM in place";
+      }
+      const name = this.#blocks[block]?.name ?? "";
+      if (this.#isLeftOut(name)) {
+        return `a page came of RAM block "${name}", which is a shared file`;
       }
       if (kind === RamFlag.XBZRLE) return "XBZRLE was not agreed upon";
       if (kind === RamFlag.COMPRESS) {

@@ -202,8 +202,8 @@ class HandOver implements Disposable {
     assert(registry !== undefined);
     const { ram: { id: name, size, share } } = optionsOf(this.#captured);
     const blocks = [
-      { name, size, share },
-      { name: "virt.aux", size: AUX_RAM.size, share: true },
+      { name, size, share, guestAddress: 0 },
+      { name: "virt.aux", size: AUX_RAM.size, share: true, guestAddress: 0 },
     ];
     const blockers = new MigrationBlockers();
     for (const block of makeRam(blocks, "preserved", registry, blockers)) {

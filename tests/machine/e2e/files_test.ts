@@ -7,7 +7,6 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createMemfd } from "../../../ffi/memfd.ts";
 import type { QmpClient } from "../../../lib/qmp/mod.ts";
 import {
   ask,
@@ -34,7 +33,6 @@ async function moveTo(
   lab: Lab,
   uri: string,
   mode: string,
-  look: (old: Vm) => void = () => {},
 ): Promise<void> {
   const old = lab.start();
   const oldQmp = await old.connect();
@@ -42,7 +40,6 @@ async function moveTo(
   await oldRam.ticked(5);
   await oldQmp.execute("migrate-set-parameters", { mode });
   await save(oldQmp, uri);
-  look(old);
   const before = await oldRam.digest();
 
   const fresh = lab.start({ more: ["-incoming", uri, "-S"] });
@@ -78,17 +75,6 @@ Deno.test("a file with an offset keeps what comes before it", async () => {
   await moveTo(lab, `file:${file},offset=4`, "normal");
   const bytes = await Deno.readFile(file);
   assertEquals(new TextDecoder().decode(bytes.subarray(0, 8)), "0123QEVM");
-});
-
-Deno.test("a file may be a descriptor that both processes inherit", async () => {
-  await using lab = await Lab.open();
-  using memfd = createMemfd("stream", { cloexec: false });
-  await moveTo(lab, `fd:${memfd.number}`, "normal", (old) => {
-    // It was written from its start, and not closed.
-    const stream = Deno.readFileSync(`/proc/${old.pid}/fd/${memfd.number}`);
-    assertEquals(new TextDecoder().decode(stream.subarray(0, 4)), "QEVM");
-    assert(stream.length > 32 * 1024);
-  });
 });
 
 Deno.test("a stream without RAM is refused by a machine that has none", async () => {
