@@ -12,11 +12,12 @@ import { CommandLine } from "./command/command_line.ts";
 import { isOfLibvirt } from "./command/obstacles.ts";
 import { RefusedError } from "./error.ts";
 import { readLiveProcess } from "./command/draft.ts";
+import { wayBy } from "./command/way.ts";
 import { carryOver } from "./carry/carry.ts";
 import { expandConfigFiles } from "./command/config_file.ts";
 import { newCommand, oldCommand } from "./command/new_command.ts";
-import { transferCommand } from "./command/transfer_command.ts";
 import { preflight } from "./preflight/preflight.ts";
+import { betterWay } from "./preflight/mode.ts";
 import { knownOptions } from "./programs/options.ts";
 import { ProcessFiles } from "../proc/process_files.ts";
 import {
@@ -123,14 +124,16 @@ export const LINUX: System = {
         ...command.changes,
       ],
     };
+    const { mode = "cpr-exec" } = options;
+    const wanted = {
+      ...{ command: whole, facts: now, cwd: processContext.cwd },
+      ramOf: () => ramOf(client),
+    };
     return {
       facts: started,
-      ...options.mode === undefined || options.mode === "cpr-exec"
-        ? { command: whole }
-        : transferCommand(whole, {
-          ...{ facts: now, cwd: processContext.cwd },
-          ram: options.mode === "live" ? await ramOf(client) : undefined,
-        }),
+      ...mode === "auto"
+        ? await betterWay({ ...wanted, carried })
+        : await wayBy({ ...wanted, mode }),
       carried,
       oldArgv: oldCommand(now, live),
       fingerprint,
@@ -145,7 +148,7 @@ export const LINUX: System = {
   ) =>
     await preflight(
       {
-        ...{ client, ...plan, mode: options.mode },
+        ...{ client, ...plan },
         binary: options.binary ?? plan.facts.successor,
         namedByOperator: options.binary !== undefined,
         seccomp: processContext.seccomp,

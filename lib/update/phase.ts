@@ -7,6 +7,10 @@ import { messageOf } from "../errors.ts";
 export const MODES = ["cpr-exec", "cpr-transfer", "live"] as const;
 export type Mode = typeof MODES[number];
 
+/** What an operator can ask for: a way, or the better one for each VM. */
+export const MODE_CHOICES = ["auto", ...MODES] as const;
+export type ModeChoice = typeof MODE_CHOICES[number];
+
 /** The phases of an update, in order. */
 export const PHASES = [
   "facts",

@@ -11,9 +11,9 @@ import type { ConnectOptions, QmpAddress, QmpClient } from "../qmp/mod.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Fd } from "../../ffi/fd.ts";
 import type { Carried } from "./carry/carried.ts";
-import type { NewCommand } from "./command/new_command.ts";
-import type { HandOver, Move } from "./command/transfer_command.ts";
-import type { Mode } from "./phase.ts";
+import type { Move } from "./command/transfer_command.ts";
+import type { ModeChoice } from "./phase.ts";
+import type { Way } from "./command/way.ts";
 import type { Identity } from "./process/identity.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
@@ -46,7 +46,7 @@ export type UrgencyPort = Public<Urgency>;
 /** The operator's options for an update. */
 export interface Options {
   /** Default: cpr-exec. */
-  readonly mode?: Mode | undefined;
+  readonly mode?: ModeChoice | undefined;
   /** The program to move to; default: the path of the running one. */
   readonly binary?: string | undefined;
   /** The command that starts cprctl itself, for standby and sandbox. */
@@ -76,16 +76,13 @@ export interface LocatedVm {
 }
 
 /** What to execute, and the fingerprint that finds later changes of the VM. */
-export interface Plan {
+export interface Plan extends Way {
   /** With the options of the VM's program, and no file of options. */
   readonly facts: Facts;
-  readonly command: NewCommand;
   /** How what was changed at run time is carried over. */
   readonly carried: Carried;
   /** The old program's command line, with -incoming, for a rollback. */
   readonly oldArgv: readonly string[];
-  /** Only to another process. */
-  readonly handOver?: HandOver | undefined;
   /** Taken before the checks. */
   readonly fingerprint: Fingerprint;
   /** Undefined if the VM's memory cgroup has no room for trial runs. */

@@ -58,10 +58,15 @@ export interface Phase {
   readonly recourse?: Recourse;
 }
 
-/** The phases of an update by cpr-exec, in their order. */
-export const CPR_EXEC: readonly Phase[] = [
+/** What every update begins with: the checks choose the mode. */
+const LOOK: readonly Phase[] = [
   { name: "facts", run: facts },
   { name: "preflight", run: preflight },
+];
+
+/** The phases of an update by cpr-exec, in their order. */
+export const CPR_EXEC: readonly Phase[] = [
+  ...LOOK,
   { name: "prepare", run: prepare },
   { name: "migrate", run: migrate, recourse: "cancel" },
   { name: "hold", run: hold, recourse: "cancel" },
@@ -73,8 +78,7 @@ export const CPR_EXEC: readonly Phase[] = [
 
 /** The phases of an update by cpr-transfer: the guest waits from the fifth on. */
 export const CPR_TRANSFER: readonly Phase[] = [
-  { name: "facts", run: facts },
-  { name: "preflight", run: preflight },
+  ...LOOK,
   { name: "prepare", run: prepareTransfer },
   { name: "migrate", run: migrateTransfer, recourse: "return" },
   { name: "switchover", run: switchoverTransfer, recourse: "return" },
@@ -174,8 +178,7 @@ async function run(
   until: PhaseName,
   last?: () => Promise<void>,
 ): Promise<unknown> {
-  const { mode = "cpr-exec" } = context.request;
-  for (const { name, run, recourse } of PHASES_BY[mode]) {
+  for (const { name, run, recourse } of phasesOf(context)) {
     try {
       await context.clock.begin(name);
       if (await run(context) === "done") break;
@@ -187,6 +190,12 @@ async function run(
     }
   }
   return undefined;
+}
+
+/** The mode is known once the checks have been made. */
+function* phasesOf(context: UpdateContext): Iterable<Phase> {
+  yield* LOOK;
+  yield* PHASES_BY[context.plan.mode].slice(LOOK.length);
 }
 
 /** @throws the error of an update that failed before its VM was known */

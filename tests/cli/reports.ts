@@ -28,6 +28,7 @@ const BASE: Report = {
     exe: "/usr/bin/qemu-system-x86_64",
   },
   downtime_ms: 91.3,
+  mode_why: null,
   downtime_predicted_ms: 88,
   downtime_start_ms: 74.1,
   phases: [
@@ -102,6 +103,7 @@ export const demonstrated: Report = {
 /** A downtime that is short beside the whole. */
 export const slowlyPrepared: Report = {
   ...BASE,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: 4074.1,
   phases: BASE.phases.map((phase) =>
@@ -119,6 +121,7 @@ export const slowlyPrepared: Report = {
 export const pausedAllAlong: Report = {
   ...BASE,
   downtime_ms: null,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: null,
 };
@@ -130,6 +133,7 @@ export const upToDate: Report = {
   changed: false,
   from: { ...BASE.from, version: "11.1.3" },
   downtime_ms: null,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 1),
@@ -145,6 +149,7 @@ export const wouldUpdate: Report = {
   checks: updated.checks,
   command_changes: updated.command_changes,
   downtime_ms: null,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),
@@ -158,6 +163,7 @@ export const refused: Report = {
   changed: false,
   to: null,
   downtime_ms: null,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: BASE.phases.slice(0, 2),

@@ -61,6 +61,7 @@ export async function preflightOf(
     ? undefined
     : new Sandbox(context, pinned.files, { self: cprctlWords(), strict: true });
   const { checks } = await preflight({
+    mode: "cpr-exec",
     ...{ client, facts, carried, command, binary, sandbox },
     oldArgv: known.argv,
     seccomp: context.seccomp,

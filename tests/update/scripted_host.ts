@@ -127,8 +127,9 @@ export class ScriptedHost implements AsyncDisposable {
           processContext: absent(),
           pinned: { ...absent<object>(), [Symbol.dispose]() {} } as never,
         }),
-      plan: async ({ client, facts }) => ({
+      plan: async ({ client, facts }, { mode = "cpr-exec" }) => ({
         facts,
+        mode: mode === "auto" ? "cpr-transfer" : mode,
         command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
         carried: nothingCarried([]),
         oldArgv: ["old"],

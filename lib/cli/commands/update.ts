@@ -17,7 +17,8 @@ export const updateCommand = command({
     "QEMU takes to start. Prints the outcome and where the time went. A VM " +
     "that already runs the new binary is left alone. With --mode cpr-transfer " +
     "the new QEMU starts as another process beside the running one, which " +
-    "goes on if anything fails.\n\n" +
+    "goes on if anything fails; --mode auto does that where nobody depends " +
+    "on the process.\n\n" +
     "The VM must have been started with aux-ram-share=on and its RAM in a " +
     "memory backend with share=on; cprctl check tells what is missing. With " +
     "--mode live the RAM of any VM is copied to such a backend, in another " +
@@ -41,7 +42,10 @@ export const updateCommand = command({
     ["cprctl update --qmp /run/vm/a.qmp", "after a package upgrade"],
     ["cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu", "a custom build"],
     ["cprctl update --qmp /run/vm/a.qmp --force", "although it is not due"],
-    ["cprctl update --qmp /run/vm/a.qmp --mode cpr-transfer", "less downtime"],
+    [
+      "cprctl update --qmp /run/vm/a.qmp --mode auto",
+      "less downtime",
+    ],
     ["cprctl update --qmp /run/vm/a.qmp --mode live", "RAM was not shared"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
     ["cprctl update --all", "every VM of this host"],

@@ -3,7 +3,7 @@
 import { UsageError } from "../../errors.ts";
 import type { QmpAddress } from "../../qmp/mod.ts";
 import type { ListedVm } from "../../update/host/list.ts";
-import { type Mode, MODES } from "../../update/phase.ts";
+import { MODE_CHOICES, type ModeChoice } from "../../update/phase.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import {
   type CliContext,
@@ -42,11 +42,12 @@ export const VM_OPTIONS = {
     value: "MODE",
     parse: parseMode,
     default: "cpr-exec",
-    propose: () => Promise.resolve(MODES),
+    propose: () => Promise.resolve(MODE_CHOICES),
     brief: "How the VM is moved: cpr-exec keeps its process; cpr-transfer " +
-      "starts another one beside it, with less downtime; live copies the RAM " +
-      "of a VM that was started without shared RAM",
-  } satisfies Valued<Mode>,
+      "starts another one beside it, with less downtime; auto is " +
+      "cpr-transfer where that is possible, else cpr-exec; live copies the " +
+      "RAM of a VM that was started without shared RAM",
+  } satisfies Valued<ModeChoice>,
   force: { brief: "Update even if the VM already runs this binary" },
   "allow-weaker-confinement": WEAKER_OPTION,
   timeout: {
@@ -143,10 +144,10 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
-function parseMode(text: string): Mode {
-  const mode = MODES.find((it) => it === text);
+function parseMode(text: string): ModeChoice {
+  const mode = MODE_CHOICES.find((it) => it === text);
   if (mode !== undefined) return mode;
-  throw new UsageError(`Expected ${MODES.join(", ")}`);
+  throw new UsageError(`Expected ${MODE_CHOICES.join(", ")}`);
 }
 
 function parseSeconds(text: string): number {

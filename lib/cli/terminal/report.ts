@@ -57,6 +57,7 @@ class ReportText {
   parts(report: Report): string[] {
     return [
       this.#verdict(report),
+      this.#mode(report),
       refusalsOf(report).map((it) => this.#check(it)).join("\n"),
       this.#timeline(report),
       this.#memory(report),
@@ -76,6 +77,10 @@ class ReportText {
   #verdict(report: Report): string {
     const [word, tone] = VERDICTS[report.outcome];
     return this.#led(`${word}:`, tone, sentence(report));
+  }
+
+  #mode({ mode, mode_why: why }: Report): string {
+    return why === null ? "" : this.#led(`  ${mode}:`, "faint", why);
   }
 
   #timeline(report: Report): string {

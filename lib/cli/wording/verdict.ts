@@ -70,8 +70,12 @@ export function pidClause(
     : `pid ${before} is now ${after}`;
 }
 
-/** "downtime 91.3 ms"; empty if the guest was not stopped. */
+/** "downtime 91.3 ms", or "about 90 ms"; empty if the guest is not stopped. */
 export function downtimeClause(report: Report): string {
+  const predicted = report.downtime_predicted_ms;
+  if (report.outcome === "would-update" && predicted !== null) {
+    return `downtime about ${formatDuration(predicted)}`;
+  }
   if (report.downtime_ms !== null) {
     return `downtime ${formatDuration(report.downtime_ms)}`;
   }

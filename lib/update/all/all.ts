@@ -21,7 +21,7 @@ import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { Obstacle } from "../command/obstacles.ts";
 import {
-  type Mode,
+  type ModeChoice,
   type PhaseName,
   type PhaseObserver,
   round,
@@ -89,7 +89,7 @@ interface AllRequest {
   readonly jobs: number;
   /** After this many failures no other VM is touched. */
   readonly maxFailures: number;
-  readonly mode?: Mode | undefined;
+  readonly mode?: ModeChoice | undefined;
   readonly work: Work;
   readonly watcher?: AllWatcher | undefined;
 }
@@ -227,7 +227,7 @@ class FleetRun {
   }
 }
 
-function obstacleOf(vm: ListedVm, mode?: Mode): Obstacle | undefined {
+function obstacleOf(vm: ListedVm, mode?: ModeChoice): Obstacle | undefined {
   const { obstacle: text, obstacle_code: code } = vm;
   // A copy of the RAM can be in a back end of another kind.
   const isCopied = mode === "live" && code === "memory-backends";

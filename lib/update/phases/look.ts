@@ -30,7 +30,6 @@ export async function facts(context: UpdateContext): Promise<"done" | void> {
   context.shutdown = context.use(new ShutdownWatch(context.client));
   const facts = context.facts = context.found = await factsOf(context);
   const report = context.report = draftOf(facts);
-  if (request.mode !== undefined) report.mode = request.mode;
   context.signals = context.use(new DeferredSignals());
   const { binary = facts.successor, skipIfCurrent } = request;
   if (skipIfCurrent === true && await system.isCurrent(facts, binary)) {
@@ -59,6 +58,8 @@ export async function preflight(context: UpdateContext): Promise<void> {
   const plan = context.plan = await system.plan(context, request);
   const { report } = context;
   if (report === undefined) return;
+  report.mode = plan.mode;
+  report.mode_why = plan.why ?? null;
   report.command_changes = [...plan.command.changes];
   report.to = {
     ...report.from,

@@ -4,24 +4,17 @@ import { clipped } from "../../inert.ts";
 import type { Json, QmpClient } from "../../qmp/mod.ts";
 import type { Carried } from "../carry/carried.ts";
 import type { CommandLine } from "../command/command_line.ts";
-import type { NewCommand } from "../command/new_command.ts";
-import type { HandOver } from "../command/transfer_command.ts";
 import type { ProcessFiles } from "../../proc/process_files.ts";
 import type { Choice } from "../programs/safe_run.ts";
 import { ALLOW_WEAKER, type Seccomp } from "../standby/confinement.ts";
-import type { Mode } from "../phase.ts";
+import type { Way } from "../command/way.ts";
 import type { Facts } from "../vm/facts.ts";
 import type { Inventory } from "../vm/inventory.ts";
 
 /** The update that is to be checked. */
-export interface PreflightContext extends Choice {
+export interface PreflightContext extends Choice, Way {
   readonly client: QmpClient;
   readonly facts: Facts;
-  readonly command: NewCommand;
-  /** Default: cpr-exec. */
-  readonly mode?: Mode | undefined;
-  /** Only to another process. */
-  readonly handOver?: HandOver | undefined;
   /** How what was changed at run time is carried over. */
   readonly carried: Carried;
   /** The command line that starts the old program again in a rollback. */
@@ -83,10 +76,10 @@ export type Finding =
   };
 
 /** One check of the preflight. */
-export interface PreflightCheck {
+export interface PreflightCheck<Context = CheckContext> {
   /** Stable, kebab-case: part of the report. */
   readonly id: string;
-  run(context: CheckContext): Finding | Promise<Finding>;
+  run(context: Context): Finding | Promise<Finding>;
 }
 
 export function ok(detail: string): Finding {
@@ -119,31 +112,32 @@ export function weaker(
     : refuse(detail, `${remedy}; or accept it with ${ALLOW_WEAKER}`);
 }
 
-type Words = string | ((context: CheckContext) => string);
+type Words<Context> = string | ((context: Context) => string);
 /** A phrase for each problem; a boolean where `detail` says everything. */
 type Found = boolean | Iterable<string>;
 
 /** A check that looks for problems, and lists all that it finds. */
-interface ProblemSearch {
+interface ProblemSearch<Context> {
   readonly id: string;
   /** The verdict if it finds anything; default: refuse. */
   readonly verdict?: "warn" | "refuse";
   /** The detail if it finds nothing. */
-  readonly ok: Words;
+  readonly ok: Words<Context>;
   /** Comes before the list of what it found; or puts that in a sentence. */
   readonly detail?: string | ((found: string) => string);
-  readonly remedy: Words;
-  find(context: CheckContext): Found | Promise<Found> | AsyncIterable<string>;
+  readonly remedy: Words<Context>;
+  find(context: Context): Found | Promise<Found> | AsyncIterable<string>;
 }
 
 /** Makes a check of a search for problems. */
-export function problemCheck(
-  { id, verdict = "refuse", find, detail, ...words }: ProblemSearch,
-): PreflightCheck {
+export function problemCheck<Context = CheckContext>(
+  { id, verdict = "refuse", find, detail, ...words }: ProblemSearch<Context>,
+): PreflightCheck<Context> {
   return {
     id,
     async run(context) {
-      const say = (it: Words) => typeof it === "string" ? it : it(context);
+      const say = (it: Words<Context>) =>
+        typeof it === "string" ? it : it(context);
       const found = await find(context);
       const phrases = typeof found === "boolean"
         ? []

@@ -27,6 +27,12 @@ import {
   quoted,
 } from "./check.ts";
 
+/** What these checks look at. */
+export type HandOverContext = Pick<
+  CheckContext,
+  "carried" | "command" | "facts" | "handOver" | "next"
+>;
+
 const USE_EXEC = "Update it with --mode cpr-exec";
 
 /** Options that only describe the guest, or files that are locked or read. */
@@ -82,7 +88,7 @@ function isUnixServer(socket: OptionValue): boolean {
 }
 
 /** Nothing on the command line is a thing that two programs would fight for. */
-export const transferArguments: PreflightCheck = problemCheck({
+export const transferArguments = problemCheck<HandOverContext>({
   id: "transfer-arguments",
   ok: "two programs can have everything that the command line names",
   detail: (found) =>
@@ -124,7 +130,7 @@ function isFreeDevice(option: string, value: string): boolean {
 const LONGEST_PATH = 107;
 
 /** The new program can listen next to where the VM does. */
-export const transferPaths: PreflightCheck = problemCheck({
+export const transferPaths = problemCheck<HandOverContext>({
   id: "transfer-paths",
   ok: "the new program can listen next to where the VM does",
   remedy: USE_EXEC,
@@ -159,12 +165,12 @@ function isAnyones(folder: string): boolean {
 }
 
 /** Nobody depends on the VM's process, and another one can be like it. */
-export const transferProcess: PreflightCheck = problemCheck({
+export const transferProcess = problemCheck<HandOverContext>({
   id: "transfer-process",
   ok: "the VM can get another process",
   detail: (found) => `The VM cannot get another process: ${found}`,
   remedy: USE_EXEC,
-  async find({ facts }: CheckContext) {
+  async find({ facts }) {
     const links = ["root", "ns/mnt", "ns/pid"];
     const [theirs, ours] = await Promise.all(
       [facts.pid, "self"].map((it) =>
@@ -191,13 +197,13 @@ export const transferProcess: PreflightCheck = problemCheck({
 const INIT = 1;
 
 /** The process that started the VM sees its end, and may start it again. */
-export const transferParent: PreflightCheck = problemCheck({
+export const transferParent = problemCheck<HandOverContext>({
   id: "transfer-parent",
   verdict: "warn",
   ok: "no process waits for the end of the VM's process",
   detail: (found) => `The VM's process ends, which its parent sees: ${found}`,
   remedy: "Make sure that the parent does not start the VM again",
-  async find({ facts }: Pick<CheckContext, "facts">) {
+  async find({ facts }) {
     const starter = await starterOf(facts.pid);
     return starter === undefined ? [] : [starter];
   },
@@ -214,7 +220,7 @@ async function starterOf(pid: number): Promise<string | undefined> {
 }
 
 /** The checks of a cpr-transfer alone. */
-export const HAND_OVER: readonly PreflightCheck[] = [
+export const HAND_OVER: readonly PreflightCheck<HandOverContext>[] = [
   transferArguments,
   transferPaths,
   transferProcess,

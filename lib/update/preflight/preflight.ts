@@ -159,7 +159,7 @@ export async function preflight(
     next: CommandLine.parse(facts.program, command.argv, facts.options),
     predicted,
   };
-  const all = CHECKS_BY[context.mode ?? "cpr-exec"];
+  const all = CHECKS_BY[context.mode];
   const checks: Check[] = [];
   for (const check of all) {
     const [done, total] = [checks.length, all.length];

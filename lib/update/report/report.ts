@@ -136,6 +136,10 @@ export const reportSchema = v.strictObject({
   pid_before: v.nullable(pid),
   pid_after: v.nullable(pid),
   mode: v.picklist(MODES),
+  mode_why: v.pipe(
+    v.nullable(v.string()),
+    v.description("why --mode auto chose it; null where it was given"),
+  ),
   from: programSchema,
   to: v.nullable(programSchema),
   downtime_ms: v.pipe(
@@ -206,6 +210,7 @@ export function blankReport() {
     outcome: "needs-person",
     changed: false,
     mode: "cpr-exec",
+    mode_why: null,
     to: null,
     downtime_ms: null,
     downtime_predicted_ms: null,

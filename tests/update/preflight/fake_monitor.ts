@@ -84,6 +84,7 @@ export async function findings(
     const begun: string[] = [];
     const { checks } = await preflight(
       {
+        mode: "cpr-exec",
         client,
         facts,
         carried: {

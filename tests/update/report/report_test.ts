@@ -14,6 +14,7 @@ const REFUSED: Report = {
   from: { program: "QEMU", version: "11.1.2", package: null, exe: null },
   to: null,
   downtime_ms: null,
+  mode_why: null,
   downtime_predicted_ms: null,
   downtime_start_ms: null,
   phases: [{ name: "facts", start_ms: 0, duration_ms: 1.5 }],
