@@ -148,10 +148,12 @@ export interface Held {
   readonly firmware: Promise<Objects>;
 }
 
-/** Queries sent to the destination as soon as it loads the state. */
+/** Queries sent to the destination: their replies are awaited in `verify`. */
 export interface Loaded {
   /** Warnings: settings of the VM's threads that could not be restored. */
   readonly placing: Promise<string[]>;
+  /** Of what no guest's state changes. */
+  readonly fixed: Promise<readonly Difference[]>;
   readonly fingerprint: Promise<Fingerprint>;
 }
 

@@ -8,7 +8,7 @@ import { removeClosed } from "../vm/left_open.ts";
 import { noteResumption } from "../run/journal.ts";
 import { sentAmong } from "../standby/holdings.ts";
 import type { Destination } from "../transaction/destination.ts";
-import { differencesBetween } from "../verify/difference.ts";
+import { type Difference, differencesBetween } from "../verify/difference.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
 import { hashFirmware } from "../verify/firmware.ts";
 import { findingsOf, requireSameVm } from "../verify/verdict.ts";
@@ -25,6 +25,9 @@ export async function load(context: UpdateContext): Promise<void> {
     sentAmong(held.hold.preserved),
   );
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
+  // Compared while the program loads, which changes none of this.
+  const fixed = differencesAtStart(context, destination);
+  fixed.catch(() => undefined); // awaited in `verify`
   if (state.restore()) {
     context.warn(
       "The state file was altered while the new program started; it was " +
@@ -48,7 +51,16 @@ export async function load(context: UpdateContext): Promise<void> {
     "loaded",
   );
   fingerprint.catch(() => undefined); // awaited in `verify`
-  context.loaded = { placing, fingerprint };
+  context.loaded = { placing, fixed, fingerprint };
+}
+
+/** Compares what the program and its command line alone decide on. */
+async function differencesAtStart(
+  { held: { fingerprint } }: UpdateContext,
+  { client }: Destination,
+): Promise<Difference[]> {
+  const started = await Fingerprint.take(client, "started", fingerprint);
+  return fingerprint.differencesTo(started, ["fixed"]);
 }
 
 /**
@@ -61,7 +73,8 @@ export async function verify(context: UpdateContext): Promise<void> {
   // Read while the program answers.
   const firmware = await hashFirmware(held.hold, context.facts.machine);
   const differences = [
-    ...held.fingerprint.differencesTo(await loaded.fingerprint),
+    ...await loaded.fixed,
+    ...held.fingerprint.differencesTo(await loaded.fingerprint, ["changing"]),
     ...differencesBetween("Firmware", await held.firmware, firmware),
   ];
   if (report !== undefined) report.differences = findingsOf(differences);

@@ -142,7 +142,7 @@ export async function prepareNew(
   const [lost] = await sendCommands(destination.client, commands);
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   // The guest still runs: most of the comparison costs no downtime.
-  const fingerprint = await Fingerprint.take(destination.client, "loaded");
+  const fingerprint = await Fingerprint.ofNew(destination.client);
   const differences = plan.fingerprint.differencesTo(fingerprint, ["fixed"]);
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);
@@ -229,9 +229,7 @@ async function describeSource(
 ): Promise<Fingerprint> {
   const stopped = await Fingerprint.take(client, "stopped");
   plan.fingerprint.requireUnchanged(stopped);
-  const fingerprint = plan.fingerprint.updatedBy(stopped);
-  fingerprint.prepareComparison();
-  return fingerprint;
+  return plan.fingerprint.updatedBy(stopped);
 }
 
 /** Compares the VM with what it was, and with what is on the source. */

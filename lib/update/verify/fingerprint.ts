@@ -1,11 +1,12 @@
 /**
- * A description of a VM at one moment. It is taken three times:
+ * A description of a VM at one moment. It is taken four times:
  *
  * ```
  * moment    on           compared with   a difference
  * checked   source
  * stopped   source       checked         a client changed the VM: starts over
- * loaded    destination  both            the guest would see it: rolls back
+ * started   destination  checked         the guest would see it: rolls back
+ * loaded    destination  both            the same
  * ```
  *
  * @module
@@ -60,12 +61,27 @@ export class Fingerprint {
 
   private constructor(private readonly replies: Replies) {}
 
-  /** Sends all queries of a moment at once: the guest may be stopped. */
+  /**
+   * Sends all queries of a moment at once: the guest may be stopped.
+   *
+   * @param like of the same VM
+   */
   static async take(
     client: Executor,
     moment: keyof typeof MOMENTS,
+    like?: Fingerprint,
   ): Promise<Fingerprint> {
-    return new Fingerprint(await askAll(client, MOMENTS[moment]));
+    const replies = await askAll(client, MOMENTS[moment], like?.replies);
+    return new Fingerprint(replies);
+  }
+
+  /** What a new program has before it has the guest's state. */
+  static async ofNew(client: Executor): Promise<Fingerprint> {
+    const [started, loaded] = await Promise.all([
+      Fingerprint.take(client, "started"),
+      Fingerprint.take(client, "loaded"),
+    ]);
+    return started.updatedBy(loaded);
   }
 
   /** This one, with what a later one has. */
@@ -97,7 +113,7 @@ export class Fingerprint {
    * first time takes several times as long as the next.
    */
   async warmUp(client: Executor): Promise<void> {
-    const later = await Fingerprint.take(client, "loaded");
+    const later = await Fingerprint.ofNew(client);
     for (let round = 0; round < WARM_UP_ROUNDS; round++) {
       // A fingerprint reads its replies only once.
       const before = new Fingerprint(later.replies);

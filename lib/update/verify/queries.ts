@@ -6,11 +6,16 @@
  * @module
  */
 
-import type { Executor, Json } from "../../qmp/mod.ts";
+import type { Executor, Json, JsonObject } from "../../qmp/mod.ts";
 import { ifKnown, objectsIn, text } from "../vm/reply.ts";
 import { listOf, readObjects, readTogether, valuesOf } from "./qom.ts";
 
-type Ask = (client: Executor) => Promise<Json>;
+/**
+ * Sends a query.
+ *
+ * @param vcpus the paths that vCPUs probably have
+ */
+type Ask = (client: Executor, vcpus: readonly string[]) => Promise<Json>;
 
 /** Objects of the QOM tree, by their paths. */
 const OBJECTS = {
@@ -68,22 +73,29 @@ const STATE: readonly QueryName[] = [
 export const MOMENTS = {
   checked: [...SETTINGS, ...FIXED],
   stopped: [...SETTINGS, ...STATE],
+  started: FIXED,
   loaded: [
-    ...[...FIXED, ...STATE],
+    ...STATE,
     ...["drives", "nodes", "backEnds", "objects", "chardevs"] as const,
   ],
   moved: STATE,
 } as const satisfies Readonly<Record<string, readonly QueryName[]>>;
 
-/** Sends the queries of a moment. */
+/**
+ * Sends the queries of a moment.
+ *
+ * @param like of the same VM: where it has its vCPUs is asked right away
+ */
 export async function askAll(
   client: Executor,
   names: readonly QueryName[],
+  like: Replies = {},
 ): Promise<Replies> {
+  const vcpus = pathsToRead(objectsIn(like.vcpus));
   const [objects, ...others] = await Promise.all([
     askObjects(client, names.filter(isObjectName)),
     ...names.filter((name) => !isObjectName(name))
-      .map(async (name) => [name, await QUERIES[name](client)] as const),
+      .map(async (name) => [name, await QUERIES[name](client, vcpus)] as const),
   ]);
   return Object.fromEntries([...objects, ...others]);
 }
@@ -105,7 +117,7 @@ async function askObjects(
         const object = found?.[index];
         return [
           name,
-          object ? listOf(object) : await list(OBJECTS[name])(client),
+          object ? listOf(object) : await list(client, OBJECTS[name]),
         ];
       }
       const [machine] = found?.slice(index) ??
@@ -123,8 +135,8 @@ function command(
     await ifKnown(client.execute(name, options && { ...options })) ?? null;
 }
 
-function list(path: string): Ask {
-  return command("qom-list", { path });
+async function list(client: Executor, path: string): Promise<Json> {
+  return await ifKnown(client.execute("qom-list", { path })) ?? null;
 }
 
 function human(line: string): Ask {
@@ -135,20 +147,35 @@ function human(line: string): Ask {
 const PLUGGED = /^\/machine\/peripheral(-anon)?\//;
 
 /** The vCPUs, each with its properties as `cpu` if they may be its own. */
-async function asVcpus(client: Executor): Promise<Json> {
-  const reply = await ifKnown(client.execute("query-cpus-fast"));
+async function asVcpus(
+  client: Executor,
+  expected: readonly string[],
+): Promise<Json> {
+  const [reply, early] = await Promise.all([
+    ifKnown(client.execute("query-cpus-fast")),
+    expected.length === 0 ? undefined : readTogether(client, expected),
+  ]);
   if (reply === undefined) return null;
   const vcpus = objectsIn(reply);
-  const first = vcpus.find((it) => !PLUGGED.test(pathOf(it)));
-  const read = vcpus.filter((it) => it === first || PLUGGED.test(pathOf(it)));
-  const objects = await readObjects(client, read.map(pathOf));
+  const paths = pathsToRead(vcpus);
+  const isExpected = paths.join() === expected.join();
+  const objects = isExpected && early !== undefined
+    ? early
+    : await readObjects(client, paths);
   return vcpus.map((vcpu) => {
-    const object = objects[read.indexOf(vcpu)];
+    const object = objects[paths.indexOf(pathOf(vcpu))];
     const { "thread-id": _, ...rest } = vcpu;
     return object === undefined ? rest : { ...rest, cpu: valuesOf(object) };
   });
 }
 
-function pathOf(vcpu: Readonly<Record<string, Json>>): string {
+/** The paths of the vCPUs whose properties may be their own. */
+function pathsToRead(vcpus: readonly JsonObject[]): string[] {
+  const first = vcpus.find((it) => !PLUGGED.test(pathOf(it)));
+  return vcpus.filter((it) => it === first || PLUGGED.test(pathOf(it)))
+    .map(pathOf);
+}
+
+function pathOf(vcpu: JsonObject): string {
   return text(vcpu["qom-path"]) ?? "";
 }
