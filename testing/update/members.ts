@@ -1,6 +1,7 @@
 /** The processes of a VM of the suite, whatever they became. */
 
 import { isGone } from "../../lib/gone.ts";
+import type { QemuBuilds } from "../qemu/builds/builds.ts";
 import { MARK } from "../program/reaper.ts";
 
 /** A process that was started for a VM, or descends from one. */
@@ -8,6 +9,16 @@ export interface Member {
   readonly pid: number;
   /** Path of the file that it executes. */
   readonly executable: string;
+}
+
+/** The process of a new program that runs beside that of the VM. */
+export function newProcess(
+  { folder, pid }: { readonly folder: string; readonly pid: number },
+  builds: QemuBuilds,
+): number | undefined {
+  return membersOf(folder).find((it) =>
+    it.pid !== pid && it.executable === builds.new.binary
+  )?.pid;
 }
 
 /** Every process that carries the mark of a VM's folder. */

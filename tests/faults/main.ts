@@ -1,6 +1,7 @@
 /** `deno task faults`: random faults in a row, or the table of docs/faults.md. */
 
 import { taskOptions } from "../../scripts/options.ts";
+import type { Mode } from "../../lib/update/phase.ts";
 import {
   type QemuBuilds,
   qemuBuilds,
@@ -24,6 +25,7 @@ Usage: deno task faults [OPTION]...
   --seed NUMBER   repeat the rounds of this seed (default: another each time)
   --count NUMBER  number of rounds (default: 200)
   --only NUMBER   this round of the seed alone
+  --transfer      of updates by cpr-transfer, not by cpr-exec
   --markdown      every fault once, as the table of docs/faults.md
 `;
 
@@ -33,12 +35,13 @@ interface Options {
   readonly seed: number;
   readonly rounds: readonly number[];
   readonly markdown: boolean;
+  readonly mode: Mode;
 }
 
 function parse(): Options {
   const { numbers, switches } = taskOptions(HELP, {
     numbers: ["seed", "count", "only"],
-    switches: ["markdown"],
+    switches: ["markdown", "transfer"],
   });
   const { seed = Date.now() % 2 ** 31, count = DEFAULT_COUNT, only } = numbers;
   return {
@@ -47,18 +50,19 @@ function parse(): Options {
       ? Array.from({ length: count }, (_, number) => number)
       : [only],
     markdown: switches.has("markdown"),
+    mode: switches.has("transfer") ? "cpr-transfer" : "cpr-exec",
   };
 }
 
 async function campaign(
-  { seed, rounds }: Options,
+  { seed, rounds, mode }: Options,
   available: readonly Accelerator[],
   builds: QemuBuilds,
 ): Promise<boolean> {
   console.log(`Seed ${seed}, ${rounds.length} rounds`);
   const played: Played[] = [];
   for (const number of rounds) {
-    const done = await play(round(seed, number, available, builds));
+    const done = await play(round(seed, number, available, builds, mode));
     played.push(done);
     console.log(lineOf(done));
     if (done.result instanceof Error && rounds.length === 1) {

@@ -22,7 +22,7 @@ import {
 import { assertAlone } from "./nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
-import { membersOf } from "../../testing/update/members.ts";
+import { newProcess } from "../../testing/update/members.ts";
 import { validateReport } from "../../testing/update/report.ts";
 import { adds, EXITS, HANGS } from "../faults/harness/bad_programs.ts";
 
@@ -45,13 +45,6 @@ async function move(vm: VirtualMachine, binary: string): Promise<Report> {
   ]);
   assertEquals(code, 0, `${stdout}${stderr}`);
   return validateReport(JSON.parse(stdout));
-}
-
-/** The process of the new program. */
-function newProcess(vm: VirtualMachine): number | undefined {
-  return membersOf(vm.folder).find((it) =>
-    it.pid !== vm.pid && it.executable === builds.new.binary
-  )?.pid;
 }
 
 /** The guest's counter has 32 bits, and is soon at zero again. */
@@ -128,7 +121,7 @@ interface Trouble {
 }
 
 const kill = (signal: Deno.Signal) => ({ vm }: Fixture) => {
-  const pid = newProcess(vm);
+  const pid = newProcess(vm, builds);
   assert(pid !== undefined, "There is no new program");
   Deno.kill(pid, signal);
 };
@@ -283,7 +276,9 @@ for (const fails of [false, true]) {
         return destination;
       },
       reconnect: (...args) => {
-        const others = newProcess(vm) === undefined ? "is gone" : "is there";
+        const others = newProcess(vm, builds) === undefined
+          ? "is gone"
+          : "is there";
         seen.push(`the old one goes on, and the new one ${others}`);
         return LINUX.reconnect(...args);
       },

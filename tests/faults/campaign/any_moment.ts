@@ -2,21 +2,20 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { PidFd } from "../../../ffi/process.ts";
-import type { PhaseName } from "../../../lib/update/phase.ts";
+import type { Mode, PhaseName } from "../../../lib/update/phase.ts";
+import {
+  CPR_EXEC,
+  CPR_TRANSFER,
+  type Phase,
+} from "../../../lib/update/update.ts";
 import { SELF } from "../../../testing/update/cprctl.ts";
 import type { Action, Fault } from "../harness/fault.ts";
 import type { Fixture } from "../../../testing/update/fixture.ts";
+import { newProcess } from "../../../testing/update/members.ts";
 import type { Random } from "../../../testing/random.ts";
 
-const PHASES: readonly PhaseName[] = [
-  "preflight",
-  "prepare",
-  "migrate",
-  "hold",
-  "switchover",
-  "load",
-  "commit",
-];
+const phasesOf = (phases: readonly Phase[]): readonly PhaseName[] =>
+  phases.map(({ name }) => name).filter((it) => it !== "facts");
 
 /** As long as the longest phase takes. */
 const MAXIMUM_DELAY_MS = 80;
@@ -28,6 +27,8 @@ const END_TIMEOUT_MS = 10_000;
 
 interface Injection {
   readonly name: string;
+  /** Whether it may take away all that there is of the VM. */
+  readonly mayEnd?: true;
   readonly apart?: true;
   readonly inject: (fixture: Fixture, random: Random) => void | Promise<void>;
   /** When the update is over. */
@@ -60,6 +61,7 @@ function signal(pid: number, signal: Deno.Signal): void {
 const TIMED_FAULTS: readonly Injection[] = [
   {
     name: "VM's process is killed",
+    mayEnd: true,
     inject: ({ vm }) => kill(vm.pid),
   },
   {
@@ -77,6 +79,7 @@ const TIMED_FAULTS: readonly Injection[] = [
   },
   {
     name: "cprctl is killed, then the VM's process",
+    mayEnd: true,
     apart: true,
     inject: async ({ cprctl, vm }, random) => {
       cprctl?.kill("SIGKILL");
@@ -92,6 +95,7 @@ const TIMED_FAULTS: readonly Injection[] = [
   },
   {
     name: "cprctl and the VM's process are killed, and recover twice",
+    mayEnd: true,
     apart: true,
     inject: async ({ cprctl, vm }) => {
       cprctl?.kill("SIGKILL");
@@ -115,6 +119,37 @@ const TIMED_FAULTS: readonly Injection[] = [
   },
 ];
 
+/** What can happen to the process of a new program beside the VM's. */
+const NEW_PROCESS_FAULTS: readonly Injection[] = [
+  {
+    name: "new process is killed",
+    inject: async ({ vm, builds }) => {
+      const pid = newProcess(vm, builds);
+      if (pid !== undefined) await kill(pid);
+    },
+  },
+  {
+    name: "new process is stopped for a while",
+    inject: async ({ vm, builds }, random) => {
+      const pid = newProcess(vm, builds);
+      if (pid === undefined) return;
+      signal(pid, "SIGSTOP");
+      await pause(random.below(MAXIMUM_STOP_MS));
+      signal(pid, "SIGCONT");
+    },
+  },
+  {
+    name: "cprctl and the new process are killed, and recover twice",
+    apart: true,
+    inject: async ({ cprctl, vm, builds }) => {
+      cprctl?.kill("SIGKILL");
+      const pid = newProcess(vm, builds);
+      if (pid !== undefined) await kill(pid);
+    },
+    after: recoverKilledTwice,
+  },
+];
+
 /** `cprctl recover`, killed at any moment, twice. */
 async function recoverKilledTwice(random: Random): Promise<void> {
   const [program = "", ...words] = SELF;
@@ -135,9 +170,12 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 /** One such fault, decided by chance. */
-export function anyMoment(random: Random): Fault {
-  const { name, apart, inject, after } = random.one(TIMED_FAULTS);
-  const phase = random.one(PHASES);
+export function anyMoment(random: Random, mode: Mode): Fault {
+  const [faults, phases] = mode === "cpr-exec"
+    ? [TIMED_FAULTS, CPR_EXEC]
+    : [[...TIMED_FAULTS, ...NEW_PROCESS_FAULTS], CPR_TRANSFER];
+  const { name, apart, inject, after, mayEnd = false } = random.one(faults);
+  const phase = random.one(phasesOf(phases));
   const delay = random.below(MAXIMUM_DELAY_MS);
   let injected: Promise<void> | undefined;
   const begin: Action = (fixture) => {
@@ -153,5 +191,6 @@ export function anyMoment(random: Random): Fault {
       await after?.(random);
     },
     expected: "whatever is true",
+    mayEnd,
   };
 }

@@ -2,15 +2,41 @@
 
 import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import { type Accelerator, MACHINES } from "../../../testing/qemu/mod.ts";
+import type { Mode, PhaseName } from "../../../lib/update/phase.ts";
 import type { Fault } from "../harness/fault.ts";
 import { inject, type Result, type Target } from "../harness/inject.ts";
 import { updated } from "../harness/expected.ts";
 import { FAULTS } from "../table/mod.ts";
+import { STATE_FILE } from "../table/surroundings.ts";
 import { anyMoment } from "./any_moment.ts";
 import { Random } from "../../../testing/random.ts";
 
 /** Nothing goes wrong. */
 const NONE: Fault = { name: "none", when: "", expected: [updated(/^$/)] };
+
+/** The phases of a cpr-transfer that are like those of a cpr-exec. */
+const LIKE: Readonly<Partial<Record<PhaseName, PhaseName>>> = {
+  hold: "switchover",
+  load: "verify",
+};
+
+/**
+ * A fault of the table in a cpr-transfer, which ends otherwise, and in a VM
+ * that either program has. It has no state file.
+ */
+function inTransfer(fault: Fault): Fault {
+  const { at = {}, expected } = fault;
+  const moved = Object.entries(at).map(([phase, action]) => [
+    LIKE[phase as PhaseName] ?? phase,
+    action,
+  ]);
+  const mayEnd = expected !== "whatever is true" &&
+    expected.some(({ vm }) => vm === "ended");
+  return {
+    ...{ ...fault, at: Object.fromEntries(moved), mayEnd },
+    expected: "whatever is true",
+  };
+}
 
 /** Keeps the numbers of two rounds apart. */
 const STRIDE = 0x9e3779b9;
@@ -28,24 +54,29 @@ export function round(
   number: number,
   accelerators: readonly Accelerator[],
   { old, new: fresh }: QemuBuilds,
+  mode: Mode,
 ): Round {
   const random = new Random(seed ^ Math.imul(number + 1, STRIDE));
   const machine = random.one(MACHINES);
   const isRoot = Deno.uid() === 0;
-  const fitting = FAULTS.filter(({ fits, root }) =>
+  const table = mode === "cpr-exec"
+    ? FAULTS
+    : FAULTS.filter((it) => !STATE_FILE.includes(it)).map(inTransfer);
+  const fitting = table.filter(({ fits, root }) =>
     (fits?.(machine) ?? true) && (isRoot || !root)
   );
   const kind = random.fraction();
   const fault = kind < 0.1
     ? NONE
     : kind < 0.5
-    ? anyMoment(random)
+    ? anyMoment(random, mode)
     : random.one(fitting);
   const forward = random.fraction() < 0.5;
   return {
     number,
     fault,
     target: {
+      mode,
       machine,
       accelerator: random.one(accelerators),
       builds: forward ? { old, new: fresh } : { old: fresh, new: old },

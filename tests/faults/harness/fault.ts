@@ -54,6 +54,8 @@ export interface Fault {
   readonly after?: Action;
   /** Any of them is right; a fault at any moment has no certain end. */
   readonly expected: readonly Expected[] | "whatever is true";
+  /** Whether it may take away all that there is of the VM. */
+  readonly mayEnd?: boolean;
   /** Whether a machine can meet this fault; every one unless given. */
   readonly fits?: (machine: Machine) => boolean;
   /** Part of the short form. */

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../../lib/update/recover/recover.ts";
+import type { Mode } from "../../../lib/update/phase.ts";
 import type { QemuBuilds } from "../../../testing/qemu/builds/builds.ts";
 import {
   type Accelerator,
@@ -44,6 +45,8 @@ export interface Target {
   readonly accelerator: Accelerator;
   /** It is moved from the old to the new one. */
   readonly builds: QemuBuilds;
+  /** Default: cpr-exec. */
+  readonly mode?: Mode | undefined;
 }
 
 /** What came of a fault. */
@@ -66,7 +69,7 @@ export interface Result {
  */
 export async function inject(
   fault: Fault,
-  { machine, accelerator, builds }: Target,
+  { machine, accelerator, builds, mode }: Target,
 ): Promise<Result> {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(
@@ -78,9 +81,9 @@ export async function inject(
   const settings = await migrationSettings(vm);
   const witness = await Witness.of(vm);
   const pidBefore = vm.pid;
-  const ending = await updateUnder(fault, vm, builds);
+  const ending = await updateUnder(fault, vm, builds, mode);
   const { outcome, side } = fault.expected === "whatever is true"
-    ? await truth(ending, vm, builds)
+    ? await truth(fault, ending, vm, builds)
     : await expected(fault.expected, ending, pidBefore);
   assertExitCode(outcome, ending);
   if (side === "ended") await assertEnded(vm.folder, pidBefore);
@@ -108,10 +111,12 @@ async function updateUnder(
   fault: Fault,
   vm: VirtualMachine,
   builds: QemuBuilds,
+  mode?: Mode,
 ): Promise<Ending> {
   await using fixture = new Fixture(vm, builds);
   await fault.before?.(fixture);
   const order = {
+    mode,
     qmp: vm.files.qmp,
     binary: fixture.binary,
     timeoutMs: fault.timeoutMs ?? TIMEOUT_MS,
@@ -157,6 +162,7 @@ function outcomeOf({ report, exitCode }: Ending): Expected["outcome"] {
  * says has to be true.
  */
 async function truth(
+  { mayEnd }: Fault,
   ending: Ending,
   vm: VirtualMachine,
   builds: QemuBuilds,
@@ -181,6 +187,7 @@ async function truth(
     possible.includes(side),
     `The VM is "${side}" after "${outcome}": ${ending.said}`,
   );
+  assert(side !== "ended" || mayEnd, `The VM was lost: ${ending.said}`);
   return { outcome, side };
 }
 
