@@ -1,7 +1,5 @@
 /** Faults that inject at any moment, not only between two phases. */
 
-import { OsError } from "../../../ffi/libc.ts";
-import { PidFd } from "../../../ffi/process.ts";
 import type { Mode, PhaseName } from "../../../lib/update/phase.ts";
 import {
   CPR_EXEC,
@@ -11,7 +9,7 @@ import {
 import { SELF } from "../../../testing/update/cprctl.ts";
 import type { Action, Fault } from "../harness/fault.ts";
 import type { Fixture } from "../../../testing/update/fixture.ts";
-import { newProcess } from "../../../testing/update/members.ts";
+import { kill, newProcess } from "../../../testing/update/members.ts";
 import type { Random } from "../../../testing/random.ts";
 
 const phasesOf = (phases: readonly Phase[]): readonly PhaseName[] =>
@@ -23,7 +21,6 @@ const MAXIMUM_DELAY_MS = 80;
 const MAXIMUM_STOP_MS = 1_000;
 /** By then `cprctl recover` has done the most of its work, if not all. */
 const MAXIMUM_RECOVERY_MS = 1_500;
-const END_TIMEOUT_MS = 10_000;
 
 interface Injection {
   readonly name: string;
@@ -33,20 +30,6 @@ interface Injection {
   readonly inject: (fixture: Fixture, random: Random) => void | Promise<void>;
   /** When the update is over. */
   readonly after?: (random: Random) => Promise<void>;
-}
-
-/** Kills a process, and waits until what it was is gone. */
-async function kill(pid: number): Promise<void> {
-  let process: PidFd;
-  try {
-    process = PidFd.open(pid);
-  } catch (error) {
-    if (error instanceof OsError && error.code === "ESRCH") return;
-    throw error;
-  }
-  using victim = process;
-  if (!victim.hasExited()) victim.sendSignal("SIGKILL");
-  if (!await victim.exited(END_TIMEOUT_MS)) throw new Error(`${pid} lives on`);
 }
 
 /** Does something to a process that may have ended. */
@@ -123,6 +106,7 @@ const TIMED_FAULTS: readonly Injection[] = [
 const NEW_PROCESS_FAULTS: readonly Injection[] = [
   {
     name: "new process is killed",
+    mayEnd: true, // it may have run the guest
     inject: async ({ vm, builds }) => {
       const pid = newProcess(vm, builds);
       if (pid !== undefined) await kill(pid);
@@ -140,6 +124,7 @@ const NEW_PROCESS_FAULTS: readonly Injection[] = [
   },
   {
     name: "cprctl and the new process are killed, and recover twice",
+    mayEnd: true,
     apart: true,
     inject: async ({ cprctl, vm, builds }) => {
       cprctl?.kill("SIGKILL");

@@ -31,7 +31,7 @@ import {
   type Fault,
   type VmLocation,
 } from "./fault.ts";
-import { membersOf } from "../../../testing/update/members.ts";
+import { kill, membersOf } from "../../../testing/update/members.ts";
 import { Fixture } from "../../../testing/update/fixture.ts";
 import { migrationSettings } from "./settings.ts";
 import { withoutLeaks } from "./without_leaks.ts";
@@ -82,7 +82,7 @@ export async function inject(
   const witness = await Witness.of(vm);
   const pidBefore = vm.pid;
   const ending = await updateUnder(fault, vm, builds, mode);
-  const { outcome, side } = fault.expected === "whatever is true"
+  const { outcome, side, said } = fault.expected === "whatever is true"
     ? await truth(fault, ending, vm, builds)
     : await expected(fault.expected, ending, pidBefore);
   assertExitCode(outcome, ending);
@@ -92,7 +92,7 @@ export async function inject(
     const told = ending.report?.pid_after ?? vm.pid;
     // A person's, or recover's, doing is not in the report any more.
     if (outcome !== "needs-person") assertEquals(told, vm.pid);
-    await assertRuns(vm, side, builds, witness, ending.said);
+    await assertRuns(vm, side, builds, witness, said);
     await assertSettings(vm, settings);
   }
   await assertNothingLeft(pidBefore);
@@ -102,7 +102,7 @@ export async function inject(
     outcome,
     side,
     exitCode: ending.exitCode,
-    said: ending.said,
+    said,
     downtimeMs: ending.report?.downtime_ms ?? null,
   };
 }
@@ -137,6 +137,8 @@ async function updateUnder(
 interface Finish {
   readonly outcome: Expected["outcome"];
   readonly side: VmLocation;
+  /** What cprctl said of it. */
+  readonly said: string;
 }
 
 /** The one of the ends that an update came to. */
@@ -149,7 +151,7 @@ async function expected(
   const end = possible.find((end) => end.outcome === outcome);
   assert(end !== undefined, `The update ended as "${outcome}": ${ending.said}`);
   assertMatch(ending.said, end.says);
-  return { outcome, side: await afterRecovery(end, pid) };
+  return { outcome, side: await afterRecovery(end, pid), said: ending.said };
 }
 
 function outcomeOf({ report, exitCode }: Ending): Expected["outcome"] {
@@ -168,8 +170,12 @@ async function truth(
   builds: QemuBuilds,
 ): Promise<Finish> {
   const outcome = outcomeOf(ending);
-  if (outcome === "none" || outcome === "needs-person") {
-    await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  const recovered = outcome === "none" || outcome === "needs-person"
+    ? await recover({ timeoutMs: TIMEOUT_MS, self: SELF })
+    : [];
+  const said = [ending.said, ...recovered.map((it) => it.message)].join("; ");
+  if (recovered.some(({ outcome }) => outcome === "needs-person")) {
+    await endNamed(vm.folder, said);
   }
   const [member] = membersOf(vm.folder);
   const side = member === undefined
@@ -185,10 +191,18 @@ async function truth(
   const possible = says[outcome] ?? ["old", "new", "ended"];
   assert(
     possible.includes(side),
-    `The VM is "${side}" after "${outcome}": ${ending.said}`,
+    `The VM is "${side}" after "${outcome}": ${said}`,
   );
-  assert(side !== "ended" || mayEnd, `The VM was lost: ${ending.said}`);
-  return { outcome, side };
+  assert(side !== "ended" || mayEnd, `The VM was lost: ${said}`);
+  return { outcome, side, said };
+}
+
+/** What a person does with processes that do not have the whole VM. */
+async function endNamed(folder: string, said: string): Promise<void> {
+  for (const { pid } of membersOf(folder)) {
+    assertMatch(said, new RegExp(`\\b${pid}\\b`), "It is not named");
+    await kill(pid);
+  }
 }
 
 function assertExitCode(
