@@ -95,7 +95,7 @@ async function give(vm: VirtualMachine): Promise<void> {
     file: { driver: "file", filename: "/dev/fdset/3" },
   });
   await qmp.execute("device_add", {
-    ...{ driver: "virtio-blk-pci", id: "disk", bus: "b1", drive: "passed" },
+    ...{ driver: "virtio-blk-pci", id: "vdb", bus: "b1", drive: "passed" },
   });
   for (const name of [ONE, TWO, OWN]) await bringUp(name);
 }

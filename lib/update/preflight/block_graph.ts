@@ -36,13 +36,22 @@ export const blockGraph = problemCheck({
     const named = namedNodes(running);
     const live = await liveNodes(inventory, called);
     for (const node of named) yield* changesOfNamed(node, live);
-    yield* addedNodes(running, live, sentNodes(carried));
+    yield* addedNodes(
+      running,
+      live,
+      sentBy(carried, "blockdev-add", "node-name"),
+    );
     const devices = (await blockDevices(inventory)).map((it) => {
       const { medium } = it;
       if (medium === undefined) return it;
       return { ...it, medium: { ...medium, node: called(medium.node) } };
     });
-    yield* movedDevices(running, named, devices);
+    const sent = new Set(sentBy(carried, "device_add", "id"));
+    yield* movedDevices(
+      running,
+      named,
+      devices.filter(({ device }) => !sent.has(device)),
+    );
   },
 });
 
@@ -224,10 +233,10 @@ function addedNodes(
     );
 }
 
-/** The names of nodes that commands add to the new program. */
-function sentNodes({ commands }: Carried): unknown[] {
-  return commands.filter(({ execute }) => execute === "blockdev-add")
-    .map(({ arguments: given }) => given["node-name"]);
+/** The names of what commands of one kind add to the new program. */
+function sentBy({ commands }: Carried, command: string, key: string) {
+  return commands.filter(({ execute }) => execute === command)
+    .map(({ arguments: given }): unknown => given[key]);
 }
 
 /** Such as "drive" of a disk, "driveA" of a floppy, "pflash0" of a machine. */

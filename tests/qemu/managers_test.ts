@@ -1,0 +1,223 @@
+/** VMs with the command lines of managers are rolled back, and updated. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Fd } from "../../ffi/fd.ts";
+import { O_RDWR } from "../../ffi/open_flags.ts";
+import type { JsonObject } from "../../lib/qmp/mod.ts";
+import { QmpClient } from "../../lib/qmp/mod.ts";
+import { listVms } from "../../lib/update/host/list.ts";
+import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { Base } from "../../testing/program/base.ts";
+import {
+  ganeti,
+  incus,
+  incusConfig,
+  incusMonitor,
+  type ManagerFiles,
+  microvmNix,
+  proxmox,
+  proxmoxEvents,
+  quickemu,
+} from "../../testing/qemu/managers.ts";
+import {
+  type Machine,
+  until,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
+import { patchedQemu } from "../../testing/qemu/patched_qemu.ts";
+import { openTap, whyNoTaps } from "../../testing/qemu/tap.ts";
+import { makeImage } from "./disk_image.ts";
+import { argvOf, move, moveAndReturn } from "./moved.ts";
+
+const builds = await qemuBuilds();
+const PATIENCE_MS = 30_000;
+const BOOT_MS = 240_000;
+/** Out of the way of what a program opens. */
+const TAP_NUMBER = 91;
+
+const problem = whyNoTaps();
+if (problem !== undefined) console.log(`Without tap interfaces: ${problem}`);
+
+let made = 0;
+
+/** Runs with what a manager would have made. */
+function test(
+  name: string,
+  fn: (files: ManagerFiles) => Promise<void>,
+): void {
+  const ignore = problem !== undefined;
+  Deno.test({
+    name,
+    ignore,
+    async fn() {
+      await using _base = await Base.make();
+      const folder = await Deno.makeTempDir({ prefix: "cprctl-manager-" });
+      try {
+        for (const script of ["up", "down"]) {
+          await Deno.writeTextFile(
+            `${folder}/${script}`,
+            `#!/bin/sh\necho ${script} "$1" >>${folder}/scripts\n`,
+            { mode: 0o755 },
+          );
+        }
+        await makeImage(builds.old, `${folder}/disk.raw`);
+        await makeImage(builds.old, `${folder}/disk.qcow2`);
+        await fn({ folder, tap: `cm${Deno.pid}${made++}` });
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+/** There and back, then there; the guest does not notice. */
+async function goesBackAndForth(
+  vm: VirtualMachine,
+  next: QemuBuild,
+): Promise<void> {
+  const witness = await Witness.of(vm);
+  await moveAndReturn(vm, next);
+  await witness.assertLivesOn();
+  const report = await move(vm, next);
+  await witness.assertLivesOn();
+  assertEquals(
+    report.differences.filter(({ verdict }) => verdict === "seen-by-guest"),
+    [],
+  );
+}
+
+async function listed(vm: VirtualMachine) {
+  const { vms } = await listVms({ asksMonitors: false });
+  return vms.find(({ pid }) => pid === vm.pid);
+}
+
+const boot = (build: QemuBuild, machine: Machine) =>
+  VirtualMachine.boot(build, machine, "tcg");
+
+test("a VM of Proxmox", async (files) => {
+  const { folder } = files;
+  await using before = patchedQemu(builds.old);
+  await using after = patchedQemu(builds.new);
+  using events = Deno.listen({
+    transport: "unix",
+    path: proxmoxEvents(folder),
+  });
+  let connections = 0;
+  const daemon = (async () => {
+    for await (const connection of events) {
+      connections++;
+      // It reads events until the VM hangs up.
+      connection.readable.pipeTo(new WritableStream()).catch(() => {});
+    }
+  })();
+  await using vm = await boot(before.build, proxmox(files));
+  const polling = "guest-stats-polling-interval";
+  const path = "/machine/peripheral/balloon0";
+  await vm.command("qom-set", { path, property: polling, value: 2 });
+  await vm.command("set_password", { protocol: "vnc", password: "secret" });
+  const generation = await vm.command("query-vm-generation-id");
+  assertEquals(
+    [(await listed(vm))?.obstacle, (await listed(vm))?.qmp],
+    [null, vm.files.qmp],
+  );
+  await until("the daemon has its monitor", PATIENCE_MS, () => connections > 0);
+
+  await goesBackAndForth(vm, after.build);
+
+  const argv = await argvOf(vm);
+  assertEquals(argv.slice(argv.indexOf("-id"), argv.indexOf("-id") + 2), [
+    ...["-id", "100"],
+  ]);
+  assertEquals(argv.includes("-loadstate"), false);
+  assertEquals(
+    await Deno.readTextFile(`${folder}/scripts`),
+    `up ${files.tap}\n`,
+  );
+  assertEquals(await vm.command("query-vm-generation-id"), generation);
+  assertEquals(await vm.command("qom-get", { path, property: polling }), 2);
+  assertEquals(Number(await Deno.readTextFile(vm.files.pidfile)), vm.pid);
+  await until("the daemon has it again", PATIENCE_MS, () => connections > 2);
+  events.close();
+  await daemon.catch(() => {});
+});
+
+/** Builds the rest of a VM as Incus does, then starts its guest. */
+async function buildByMonitor(
+  qmp: QmpClient,
+  { folder, tap }: ManagerFiles,
+): Promise<void> {
+  const send = (execute: string, given: JsonObject, fd: Fd) =>
+    qmp.execute(execute, given, { descriptors: [fd.number] });
+  using queue = openTap(tap);
+  using image = Fd.open(`${folder}/disk.raw`, O_RDWR);
+  await qmp.execute("device_add", {
+    ...{ driver: "max-x86_64-cpu", id: "cpu1" },
+    ...{ "socket-id": 0, "core-id": 1, "thread-id": 0 },
+  });
+  await send("add-fd", { "fdset-id": 1, opaque: "rdwr:incus_data" }, image);
+  await qmp.execute("blockdev-add", {
+    ...{ driver: "file", "node-name": "incus_data" },
+    ...{ filename: "/dev/fdset/1", aio: "threads", locking: "off" },
+    ...{ cache: { direct: false, "no-flush": false }, discard: "unmap" },
+  });
+  await qmp.execute("device_add", {
+    ...{ driver: "virtio-blk-pci", id: "dev-incus_data", serial: "incus_data" },
+    ...{ drive: "incus_data", bus: "qemu_pcie0", addr: "00.0" },
+  });
+  await send("getfd", { fdname: "eth0.0" }, queue);
+  await qmp.execute("netdev_add", {
+    ...{ type: "tap", id: "incus_eth0", vhost: false, fds: "eth0.0" },
+  });
+  await qmp.execute("device_add", {
+    ...{ driver: "virtio-net-pci", id: "dev-incus_eth0", netdev: "incus_eth0" },
+    ...{ mac: "10:66:6a:01:02:03", bus: "qemu_pcie1", addr: "00.0" },
+  });
+  await qmp.execute("cont");
+}
+
+test("a VM of Incus, by a second monitor", async (files) => {
+  const { folder } = files;
+  await Deno.writeTextFile(`${folder}/qemu.conf`, incusConfig(folder));
+  await using vm = await VirtualMachine.start(builds.old, incus(files), "tcg");
+  // Incus holds it for good.
+  await using held = await QmpClient.connect({ path: incusMonitor(folder) }, {
+    timeoutMs: PATIENCE_MS,
+  });
+  await buildByMonitor(held, files);
+  using ram = vm.ram();
+  await ram.counterMoves(BOOT_MS);
+  assertEquals((await listed(vm))?.obstacle, null);
+  await goesBackAndForth(vm, builds.new);
+});
+
+test("a VM of Ganeti", async (files) => {
+  const program = new URL(
+    "../../testing/linux/programs/pass_taps.ts",
+    import.meta.url,
+  ).pathname;
+  const { folder, tap } = files;
+  const deno = [Deno.execPath(), "run", "--quiet", "--allow-all", program];
+  const wrapper = `${folder}/kvm`;
+  const words = [...deno, tap, `${TAP_NUMBER}`, "1", builds.old.binary];
+  await Deno.writeTextFile(
+    wrapper,
+    `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`,
+    { mode: 0o755 },
+  );
+  const build = { ...builds.old, binary: wrapper };
+  await using vm = await boot(build, ganeti(files, TAP_NUMBER));
+  await goesBackAndForth(vm, builds.new);
+  assert((await argvOf(vm)).includes(`type=tap,id=nic-0,fd=${TAP_NUMBER}`));
+});
+
+test("a VM of microvm.nix", async (files) => {
+  await using vm = await boot(builds.old, microvmNix(files));
+  await goesBackAndForth(vm, builds.new);
+});
+
+test("a VM of quickemu, with a QMP monitor", async (files) => {
+  await using vm = await boot(builds.old, quickemu(files));
+  await goesBackAndForth(vm, builds.new);
+});
