@@ -28,13 +28,11 @@ import {
   decodeForeignCprState,
   encodeCprState,
   type ForeignCprState,
+  MAXIMUM_STATE_SIZE,
 } from "./state.ts";
 
 /** The name of the environment variable, and of the memfd. */
 export const CPR_EXEC_STATE = "QEMU_CPR_EXEC_STATE";
-
-/** A table with a 1024-byte name for every descriptor of a process. */
-const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
 /** An environment, such as `Deno.env`. */
 export interface Environment {

@@ -6,3 +6,4 @@ export { CprError } from "./error.ts";
 export * from "./handover.ts";
 export * from "./registry.ts";
 export * from "./state.ts";
+export * from "./transfer.ts";

@@ -39,6 +39,9 @@ const VERSION = 1;
 /** RAMBlock names have at most 255 bytes and a NUL; vfio names are shorter. */
 const MAXIMUM_NAME_SIZE = 1024;
 
+/** Bytes of a table with such a name for every descriptor of a process. */
+export const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
+
 /** One preserved descriptor. */
 export interface CprDescriptor {
   /** RAMBlock or device name. */

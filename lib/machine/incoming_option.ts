@@ -7,25 +7,28 @@ import { readAddress } from "./commands/address.ts";
 export interface Incoming {
   /** The address of the stream; undefined if none is given. */
   readonly main: MigrationAddress | "defer" | undefined;
-  /** Whether a cpr channel is given, which only cpr-transfer needs. */
-  readonly cpr: boolean;
+  /** Where CPR state of cpr-transfer comes. */
+  readonly cpr: MigrationAddress | undefined;
 }
 
 /**
  * Parses the values of -incoming: each a URI, "defer", or a channel in JSON. The
- * last main channel counts.
+ * last of each kind counts.
  *
  * @throws {CprctlError} when one is none of these
  */
 export function readIncoming(texts: readonly string[]): Incoming {
   let main: Incoming["main"];
-  let cpr = false;
+  let cpr: Incoming["cpr"];
   for (const text of texts) {
     const channel = text.startsWith("{") ? channelOf(text) : undefined;
     if (text === "defer") main = text;
     else if (channel === undefined) main = parseUri(text);
-    else if (channel.type === "cpr") cpr = true;
-    else main = readAddress(channel.addr, "incoming.addr");
+    else {
+      const address = readAddress(channel.addr, "incoming.addr");
+      if (channel.type === "cpr") cpr = address;
+      else main = address;
+    }
   }
   return { main, cpr };
 }

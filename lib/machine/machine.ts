@@ -52,8 +52,10 @@ export interface MachineEnvironment {
   readonly die: (error: unknown) => void;
   /** Resolves when all events have been written to the clients. */
   readonly flush: () => Promise<void>;
-  /** CPR state of the old process; undefined on a first start. */
+  /** CPR state of the source; undefined on a first start. */
   readonly preserved: CprRegistry | undefined;
+  /** Called when the machine waits for the stream of a migration. */
+  readonly onListening: () => void;
 }
 
 function badState(message: string): MigrationError {
@@ -129,6 +131,7 @@ export class Machine implements MigrationHost {
       notifiers,
       blockers: this.blockers,
       cprExec: new CprExec(registry, notifiers),
+      registry,
       channelOptions: this.#channelOptions,
     });
     this.incoming = new IncomingMigration(
@@ -185,6 +188,7 @@ export class Machine implements MigrationHost {
     }
     const channel = Channel.open(address, "incoming", this.#channelOptions);
     this.#incomingChannel = channel;
+    this.environment.onListening();
     this.incoming.load(channel).then(
       (state) => {
         if (state === "running" && this.#autostart) this.#start();

@@ -15,7 +15,9 @@ import { CprError, type CprRegistry, takeCprState } from "../cpr/mod.ts";
 import { QmpServer } from "../qmp/mod.ts";
 import { VERSION } from "../version.ts";
 import { programVersion } from "./commands/status.ts";
+import { CprChannel } from "../migration/mod.ts";
 import { commandTable } from "./commands/table.ts";
+import { CprIncoming } from "./cpr_incoming.ts";
 import { readIncoming } from "./incoming_option.ts";
 import { Machine } from "./machine.ts";
 import { MainLoop } from "./main_loop.ts";
@@ -55,18 +57,25 @@ export async function runMachine(words: readonly string[]): Promise<number> {
     console.log(`cprctl machine, version ${VERSION}`);
     return 0;
   }
-  const preserved = takeCprState();
+  const executed = takeCprState();
   const options = parseMachineOptions(words);
-  refuseReset(preserved, options);
-  return await new MachineProcess(options, preserved).run();
+  const { cpr } = readIncoming(options.incoming);
+  if (executed !== undefined) {
+    refuseReset(options);
+    if (cpr !== undefined) {
+      warn("ignoring cpr channel for migration mode cpr-exec");
+    }
+    return await new MachineProcess(options, executed).run();
+  }
+  using transfer = cpr === undefined
+    ? undefined
+    : await CprIncoming.receive(CprChannel.pathOf(cpr));
+  return await new MachineProcess(options, transfer?.registry, transfer).run();
 }
 
 /** QEMU would boot the guest again in the RAM that was handed over. */
-function refuseReset(
-  preserved: CprRegistry | undefined,
-  options: MachineOptions,
-): void {
-  if (preserved === undefined || options.incoming.length > 0) return;
+function refuseReset(options: MachineOptions): void {
+  if (options.incoming.length > 0) return;
   throw new CprError(
     "cpr-no-incoming",
     "A machine was handed over, but -incoming is missing: " +
@@ -86,6 +95,7 @@ class MachineProcess {
   constructor(
     private readonly options: MachineOptions,
     preserved: CprRegistry | undefined,
+    transfer?: CprIncoming,
   ) {
     this.#machine = new Machine(options, {
       loop: this.#loop,
@@ -99,6 +109,7 @@ class MachineProcess {
         return this.#server.flush(FLUSH_TIMEOUT_MS);
       },
       preserved,
+      onListening: () => transfer?.hangUp(),
     });
     this.#server = new QmpServer({
       version: programVersion(),
@@ -132,10 +143,7 @@ class MachineProcess {
 
   /** Loads the state of -incoming, or starts the guest. */
   #begin(): void {
-    const { main, cpr } = readIncoming(this.options.incoming);
-    if (cpr) {
-      this.#machine.warn("ignoring cpr channel for migration mode cpr-exec");
-    }
+    const { main } = readIncoming(this.options.incoming);
     if (main === undefined) this.#machine.launch();
     else if (main !== "defer") this.#machine.startIncoming(main, true);
   }

@@ -3,6 +3,7 @@
 export * from "./blockers.ts";
 export * from "./capabilities.ts";
 export * from "./cpr_exec.ts";
+export * from "./cpr_transfer.ts";
 export * from "./error.ts";
 export * from "./global_state.ts";
 export * from "./host.ts";

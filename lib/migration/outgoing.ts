@@ -28,7 +28,9 @@ import {
 } from "../channel/mod.ts";
 import type { MigrationBlockers } from "./blockers.ts";
 import type { MigrationCapabilities } from "./capabilities.ts";
+import type { CprRegistry } from "../cpr/mod.ts";
 import type { CprExec } from "./cpr_exec.ts";
+import { CprChannel } from "./cpr_transfer.ts";
 import { MigrationError } from "./error.ts";
 import type { MigrationHost } from "./host.ts";
 import type { MigrationNotifiers } from "./notifiers.ts";
@@ -46,6 +48,7 @@ export interface MigrationSetup {
   readonly notifiers: MigrationNotifiers;
   readonly blockers: MigrationBlockers;
   readonly cprExec: CprExec;
+  readonly registry: CprRegistry;
   readonly channelOptions: ChannelOptions;
 }
 
@@ -62,6 +65,8 @@ interface Attempt {
   readonly channel: Channel;
   readonly stream: OutgoingStream;
   readonly continued: PromiseWithResolvers<void>;
+  /** In cpr-transfer, once CPR state was sent. */
+  cprChannel: CprChannel | undefined;
   /** Dirty pages were looked for so many times. */
   passes: number;
   /** What the VM did when it was stopped; undefined until then. */
@@ -120,10 +125,11 @@ export class OutgoingMigration extends Migration {
    * Begins a migration; the rest follows by itself. In the modes cpr-reboot and
    * cpr-exec the VM is stopped when this returns.
    *
+   * @returns when CPR state is sent, in cpr-transfer; rejects if it cannot be
    * @throws {MigrationError} when it cannot begin; the VM is unchanged
    * @throws {ChannelError} when the channel cannot be opened
    */
-  start(channels: Channels): void {
+  start(channels: Channels): Promise<void> {
     const { host, notifiers, capabilities } = this.setup;
     const { mode } = this.setup.parameters;
     this.#refuseUnlessPossible(mode, channels);
@@ -134,18 +140,39 @@ export class OutgoingMigration extends Migration {
       channel,
       stream: new OutgoingStream(host, channel, capabilities, mode),
       continued: Promise.withResolvers(),
+      cprChannel: undefined,
       passes: 1,
       runStateBefore: undefined,
     };
     this.#attempt = attempt;
     try {
       notifiers.notify(mode, { type: "setup" });
+      if (mode === "cpr-transfer") return this.#handOver(attempt, channels.cpr);
       if (mode !== "normal") this.#stop(attempt);
     } catch (error) {
       this.#fail(attempt, error);
       throw error;
     }
     host.defer(() => this.#run(attempt));
+    return Promise.resolve();
+  }
+
+  async #handOver(
+    attempt: Attempt,
+    address: MigrationAddress | undefined,
+  ): Promise<void> {
+    const path = CprChannel.pathOf(address);
+    const handing = CprChannel.handOver(path, this.setup.registry);
+    try {
+      const cprChannel = await handing;
+      attempt.cprChannel = cprChannel;
+      await this.#inTurn(attempt, Promise.resolve());
+      this.setup.host.defer(() => this.#run(attempt));
+    } catch (error) {
+      if (this.#attempt === attempt) this.#fail(attempt, error);
+      else attempt.cprChannel?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**
@@ -196,9 +223,7 @@ export class OutgoingMigration extends Migration {
     }
     const reasons = blockers.reasons(mode);
     if (reasons.length > 0) throw refuse(reasons.join("; "));
-    if (mode === "cpr-transfer") {
-      throw refuse("Missing 'cpr' migration channel");
-    }
+    if (mode === "cpr-transfer") CprChannel.pathOf(channels.cpr);
     if (mode !== "cpr-exec") return;
     if (parameters["cpr-exec-command"].length === 0) throw noCommand();
     requireFile(channels.main);
@@ -226,7 +251,11 @@ export class OutgoingMigration extends Migration {
     const { host, capabilities, notifiers } = this.setup;
     const { mode, channel, stream } = attempt;
     const inTurn = <T>(work: Promise<T>) => this.#inTurn(attempt, work);
+    if (attempt.cprChannel !== undefined) {
+      await inTurn(attempt.cprChannel.hungUp());
+    }
     await inTurn(channel.connect());
+    if (mode !== "normal") this.#stop(attempt);
     this.become("active");
     await inTurn(stream.writeSetup());
     if (mode === "normal") await this.#converge(attempt);
@@ -241,6 +270,7 @@ export class OutgoingMigration extends Migration {
     } else this.become("device");
     await inTurn(stream.writeDevices(attempt.runStateBefore ?? "paused"));
     await inTurn(channel.finish());
+    attempt.cprChannel?.[Symbol.dispose]();
     this.become("completed");
     notifiers.notify(mode, { type: "done" });
     host.stop("postmigrate");
@@ -318,6 +348,7 @@ export class OutgoingMigration extends Migration {
 
   #release(attempt: Attempt): void {
     attempt.channel.close();
+    attempt.cprChannel?.[Symbol.dispose]();
     this.setup.notifiers.notify(attempt.mode, { type: "failed" });
   }
 

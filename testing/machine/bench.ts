@@ -67,6 +67,7 @@ export class Bench implements Disposable {
       loop: this.#loop,
       serial: () => {},
       onEvent: () => {},
+      onListening: () => {},
       warn: () => {},
       die: () => {},
       flush: () => Promise.resolve(),

@@ -4,14 +4,18 @@ import { readIncoming } from "../../lib/machine/incoming_option.ts";
 
 const FILE = { transport: "file", filename: "/x", offset: 0 } as const;
 const CHANNEL = `{"channel-type":"main","addr":${JSON.stringify(FILE)}}`;
-const CPR = '{"channel-type":"cpr","addr":{"transport":"socket"}}';
+const UNIX = { transport: "socket", type: "unix", path: "/y" } as const;
+const CPR = `{"channel-type":"cpr","addr":${JSON.stringify(UNIX)}}`;
 
 Deno.test("a URI, a channel, and nothing yet", () => {
-  assertEquals(readIncoming([]), { main: undefined, cpr: false });
-  assertEquals(readIncoming(["defer"]), { main: "defer", cpr: false });
-  assertEquals(readIncoming(["file:/x"]), { main: FILE, cpr: false });
-  assertEquals(readIncoming([CHANNEL, CPR]), { main: FILE, cpr: true });
-  assertEquals(readIncoming(["defer", CHANNEL]), { main: FILE, cpr: false });
+  assertEquals(readIncoming([]), { main: undefined, cpr: undefined });
+  assertEquals(readIncoming(["defer"]), { main: "defer", cpr: undefined });
+  assertEquals(readIncoming(["file:/x"]), { main: FILE, cpr: undefined });
+  assertEquals(readIncoming([CHANNEL, CPR]), { main: FILE, cpr: UNIX });
+  assertEquals(readIncoming(["defer", CHANNEL]), {
+    main: FILE,
+    cpr: undefined,
+  });
 });
 
 Deno.test("what is none of these is refused by its option", () => {

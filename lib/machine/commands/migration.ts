@@ -1,5 +1,5 @@
-import { type MigrationAddress, parseUri } from "../../channel/mod.ts";
-import { MIGRATION_MODES } from "../../migration/mod.ts";
+import { parseUri } from "../../channel/mod.ts";
+import { type Channels, MIGRATION_MODES } from "../../migration/mod.ts";
 import {
   anything,
   type Arguments,
@@ -28,24 +28,25 @@ const TARGET = {
 };
 type Target = Arguments<typeof TARGET>;
 
-/** The main channel; cpr-exec does not use a cpr channel. */
-function mainAddress({ uri, channels = [] }: Target): MigrationAddress {
+/** The channels of a target: one main channel, and a cpr channel. */
+function channelsOf({ uri, channels = [] }: Target): Channels {
   if ((uri === undefined) === (channels.length === 0)) {
     throw new CommandFailure("Need either 'uri' or 'channels' argument");
   }
-  if (uri !== undefined) return parseUri(uri);
-  const [main, another] = channels.filter(({ "channel-type": type }) =>
-    type === "main"
-  );
+  if (uri !== undefined) return { main: parseUri(uri) };
+  const addresses = (wanted: string) =>
+    channels.filter(({ "channel-type": type }) => type === wanted)
+      .map(({ addr }) => readAddress(addr, "channels[].addr"));
+  const [main, another] = addresses("main");
   if (main === undefined || another !== undefined) {
     throw new CommandFailure("Need exactly one 'main' migration channel");
   }
-  return readAddress(main.addr, "channels[].addr");
+  return { main, cpr: addresses("cpr").at(-1) };
 }
 
 /** Warns the operator of a channel that is not used. */
-function warnOfCprChannel(machine: Machine, { channels = [] }: Target): void {
-  if (channels.every(({ "channel-type": type }) => type === "main")) return;
+function warnOfCprChannel(machine: Machine, { cpr }: Channels): void {
+  if (cpr === undefined) return;
   machine.warn(
     `ignoring cpr channel for migration mode ${machine.parameters.mode}`,
   );
@@ -53,16 +54,19 @@ function warnOfCprChannel(machine: Machine, { channels = [] }: Target): void {
 
 /** Migration: parameters, capabilities, both directions. */
 export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
-  migrate: command(TARGET, (target) => {
-    machine.outgoing.start({ main: mainAddress(target) });
-    warnOfCprChannel(machine, target);
+  migrate: command(TARGET, async (target) => {
+    const channels = channelsOf(target);
+    const { mode } = machine.parameters;
+    const started = machine.outgoing.start(channels);
+    if (mode !== "cpr-transfer") warnOfCprChannel(machine, channels);
+    await started;
   }),
   "migrate-incoming": command(
     { ...TARGET, "exit-on-error": optional(flag()) },
     (target) => {
-      const exitOnError = target["exit-on-error"] ?? true;
-      machine.startIncoming(mainAddress(target), exitOnError);
-      warnOfCprChannel(machine, target);
+      const channels = channelsOf(target);
+      machine.startIncoming(channels.main, target["exit-on-error"] ?? true);
+      warnOfCprChannel(machine, channels);
     },
   ),
   "migrate-continue": command(
