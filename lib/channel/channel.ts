@@ -40,6 +40,9 @@ import { ChannelError } from "./error.ts";
 /** Only the owner may read a VM's state. */
 const MODE = 0o600;
 
+/** QEMU's words for it. */
+const CONNECTING = "Failed to connect to";
+
 /** Bytes of one read or write. */
 const PIECE = 64 * 1024;
 
@@ -125,7 +128,7 @@ export class Channel implements Disposable {
   async connect(): Promise<void> {
     const limit = this.direction === "incoming" ? Infinity : this.#timeoutMs;
     await this.#explained(
-      "Failed to connect to",
+      CONNECTING,
       limit,
       () => this.endpoint.connect?.(),
     );
@@ -340,6 +343,9 @@ function failure(
   reason: string,
   cause: unknown,
 ): ChannelError {
-  const message = `${what} "${formatUri(address)}": ${reason}`;
+  const uri = formatUri(address);
+  const message = what === CONNECTING
+    ? `${CONNECTING} '${uri.slice(uri.indexOf(":") + 1)}': ${reason}`
+    : `${what} "${uri}": ${reason}`;
   return new ChannelError("channel-io", message, { cause });
 }

@@ -45,7 +45,7 @@ export class CprChannel implements Disposable {
       if (!(error instanceof OsError)) throw error;
       throw new MigrationError(
         "cpr-transfer",
-        `Failed to connect to "${path}": ${error.description}`,
+        `Failed to connect to '${path}': ${error.description}`,
         { cause: error },
       );
     }

@@ -12,8 +12,9 @@
  *                       one that was paused is postmigrate, as in QEMU
  * ```
  *
- * The CPR modes stop the VM before the reply. In cpr-transfer that waits until
- * the destination listens, which it tells by closing the cpr channel.
+ * The CPR modes stop the VM once they are connected: with a file, before the
+ * reply. In cpr-transfer the source connects when the destination listens, which
+ * that tells by closing the cpr channel.
  *
  * @module
  */
@@ -123,7 +124,7 @@ export class OutgoingMigration extends Migration {
 
   /**
    * Begins a migration; the rest follows by itself. In the modes cpr-reboot and
-   * cpr-exec the VM is stopped when this returns.
+   * cpr-exec, a VM that goes to a file is stopped when this returns.
    *
    * @returns when CPR state is sent, in cpr-transfer; rejects if it cannot be
    * @throws {MigrationError} when it cannot begin; the VM is unchanged
@@ -148,7 +149,9 @@ export class OutgoingMigration extends Migration {
     try {
       notifiers.notify(mode, { type: "setup" });
       if (mode === "cpr-transfer") return this.#handOver(attempt, channels.cpr);
-      if (mode !== "normal") this.#stop(attempt);
+      // A peer that cannot be reached costs the guest nothing.
+      const connectsAtOnce = channels.main.transport === "file";
+      if (mode !== "normal" && connectsAtOnce) this.#stop(attempt);
     } catch (error) {
       this.#fail(attempt, error);
       throw error;
@@ -223,7 +226,10 @@ export class OutgoingMigration extends Migration {
     }
     const reasons = blockers.reasons(mode);
     if (reasons.length > 0) throw refuse(reasons.join("; "));
-    if (mode === "cpr-transfer") CprChannel.pathOf(channels.cpr);
+    if (mode === "cpr-transfer") {
+      CprChannel.pathOf(channels.cpr);
+      if (channels.main.transport === "file") throw notAConnection();
+    }
     if (mode !== "cpr-exec") return;
     if (parameters["cpr-exec-command"].length === 0) throw noCommand();
     requireFile(channels.main);
@@ -262,7 +268,7 @@ export class OutgoingMigration extends Migration {
     this.#stop(attempt);
     await stream.writeDirtyPages(() => inTurn(Promise.resolve()));
     await inTurn(Promise.resolve());
-    host.emitPass(++attempt.passes);
+    if (mode !== "normal") host.emitPass(++attempt.passes);
     if (capabilities.has("pause-before-switchover")) {
       this.become("pre-switchover");
       this.#settle();
@@ -367,6 +373,14 @@ function noCommand(): MigrationError {
   return refuse(
     "cpr-exec mode requires setting cpr-exec-command",
     'Run "migrate_set_parameter cpr-exec-command ARGV… -incoming URI"',
+  );
+}
+
+function notAConnection(): MigrationError {
+  return refuse(
+    "The main channel of cpr-transfer is a file: the destination would read " +
+      "it before it is written",
+    "Use unix:PATH",
   );
 }
 

@@ -16,6 +16,7 @@ export const DATA = RAM_BASE + 0x800;
 /** RAM, one word of "device" at address 0x1000, and lines to pull. */
 export class TestBus implements HartBus {
   readonly ram = new Uint8Array(4096);
+  readonly dirty = new Uint8Array(1);
   lines = 0;
   ticks = 0n;
   stopRequested = false;
@@ -71,6 +72,15 @@ export class TestHart {
       x[register(name)] = value;
     }
     this.hart.restore({ ...state, x, pc: values.pc ?? state.pc });
+  }
+
+  /** Which of the program's instructions have made the page dirty. */
+  dirtySteps(): number[] {
+    return Array.from({ length: this.#length }, () => {
+      this.bus.dirty.fill(0);
+      this.run(1);
+      return this.bus.dirty[0] ?? NaN;
+    });
   }
 
   /** Runs as many steps as the last program loaded has instructions. */

@@ -29,7 +29,7 @@ Deno.test("memory: stores touch just their bytes", () => {
     sh t1, 6(t0)
   `);
   hart.set({ x: { t0: DATA, t1: 0x1234_5678 } });
-  hart.run();
+  assertEquals(hart.dirtySteps(), [1, 1, 1]);
   assertEquals(
     [...hart.bus.ram.subarray(0x7fc, 0x80c)],
     [0x78, 0x56, 0x34, 0x12, 0, 0x78, 0, 0, 0, 0, 0x78, 0x56, 0, 0, 0, 0],
@@ -114,7 +114,7 @@ for (const [name, program, memory, operand, after] of ATOMICS) {
     const hart = new TestHart(program);
     hart.setWord(DATA, memory);
     hart.set({ x: { t0: DATA, t1: operand } });
-    hart.run();
+    assertEquals(hart.dirtySteps(), [1]);
     assertEquals([hart.word(DATA), hart.x("a0")], [after, memory]);
   });
 }
@@ -129,6 +129,10 @@ Deno.test("memory: sc stores once after lr, and not without", () => {
     addi t0, t0, 4
     sc.w a4, t1, (t0)
   `);
+  hart.set({ x: { t0: DATA, t1: 2 } });
+  // Only the one that stores makes the page dirty.
+  assertEquals(hart.dirtySteps(), [0, 0, 1, 0, 0, 0, 0]);
+  hart.set({ pc: 0x8000_0000 });
   hart.setWord(DATA, 1);
   hart.set({ x: { t0: DATA, t1: 2 } });
   hart.run(1);

@@ -50,12 +50,15 @@ Deno.test("address space: ranges cannot overlap, or reach into RAM", () => {
 
 Deno.test("memory window: bytes, halves and words, little-endian", () => {
   const bytes = Uint8Array.of(9, 0xff, 0xfe, 0xfd, 0xfc, 9);
-  const device = new MemoryWindow(bytes.subarray(1, 5));
+  const dirty = new Uint8Array(1);
+  const device = new MemoryWindow(bytes.subarray(1, 5), dirty);
   assertEquals(
     [device.read(0, 1), device.read(2, 2), device.read(0, 4)],
     [0xff, 0xfcfd, 0xfcfd_feff | 0],
   );
+  assertEquals(dirty[0], 0);
   device.write(1, 1, 0x101);
+  assertEquals(dirty[0], 1);
   device.write(2, 2, 0x2_0302);
   assertEquals([...bytes], [9, 0xff, 1, 2, 3, 9]);
   device.write(0, 4, 0x0403_0201);

@@ -15,7 +15,8 @@ const { address, length, result, submit, status, completed } = DIGEST_REGISTER;
 class TestEngine {
   readonly clock = new TestClock();
   readonly ram = new Uint8Array(4096);
-  engine = new DigestEngine(this.clock.read, this.ram);
+  readonly dirty = new Uint8Array(1);
+  engine = new DigestEngine(this.clock.read, this.ram, this.dirty);
 
   request(at: number, size: number, to: number): void {
     this.engine.write(address, 4, at);
@@ -51,8 +52,10 @@ Deno.test("digest: takes its time, then writes, counts and interrupts", () => {
   engine.clock.now = 1999n;
   assertEquals([engine.get(status), engine.engine.interrupt], [1, false]);
   assertEquals(engine.word(RAM_BASE + 0x100), 0);
+  assertEquals(engine.dirty[0], 0);
   engine.clock.now = 2000n;
   assertEquals(engine.engine.interrupt, true);
+  assertEquals(engine.dirty[0], 1);
   assertEquals(engine.get(status), DIGEST_STATUS.interrupt);
   assertEquals(engine.get(completed), 1);
   assertEquals(

@@ -170,7 +170,7 @@ Deno.test("what cannot be transferred is refused in QEMU's words", async () => {
       { channels: [pair.main, { "channel-type": "cpr", addr: file }] },
       "Bad cpr channel address; must be unix",
     ],
-    [pair.channels, `Failed to connect to "${lab.path("cpr.sock")}": No such`],
+    [pair.channels, `Failed to connect to '${lab.path("cpr.sock")}': No such`],
   ];
   for (const [args, words] of cases) {
     const migrate = () => qmp.execute("migrate", args);
