@@ -14,8 +14,7 @@ import { poll, POLLIN, Waker } from "./poll.ts";
  * poll another file under the same number.
  */
 export class WaitableFd implements Disposable {
-  /** Created for the first wait. */
-  #waker: Waker | undefined;
+  readonly #waker = new Waker();
   #waits = 0;
   #closed = false;
 
@@ -41,7 +40,6 @@ export class WaitableFd implements Disposable {
    */
   async wait(events: number, timeoutMs: number): Promise<number> {
     const fd = this.number;
-    this.#waker ??= new Waker();
     const entries = [
       { fd, events },
       { fd: this.#waker.number, events: POLLIN },
@@ -58,7 +56,7 @@ export class WaitableFd implements Disposable {
   }
 
   #closeNow(): void {
-    this.#waker?.[Symbol.dispose]();
+    this.#waker[Symbol.dispose]();
     this.fd.close();
   }
 
@@ -66,6 +64,6 @@ export class WaitableFd implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#waits === 0) this.#closeNow();
-    else this.#waker?.wake();
+    else this.#waker.wake();
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Fd } from "../../ffi/fd.ts";
 import { QmpError } from "./errors.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
@@ -252,6 +253,12 @@ export function optional<T>(
   return { ...type, optional: true };
 }
 
+/**
+ * Takes a descriptor that the client has sent with the command, which the caller
+ * owns then; undefined if there is none.
+ */
+export type TakeDescriptor = () => Fd | undefined;
+
 /** A command of a server. */
 export interface Command {
   /**
@@ -260,7 +267,7 @@ export interface Command {
    * @throws {CommandFailure} for invalid arguments; anything that the command
    *   throws
    */
-  run(args: JsonObject): Promise<Json>;
+  run(args: JsonObject, takeDescriptor?: TakeDescriptor): Promise<Json>;
 }
 
 /**
@@ -282,11 +289,15 @@ export interface Command {
  */
 export function command<M extends Members>(
   members: M,
-  run: (args: Arguments<M>) => Json | void | Promise<Json | void>,
+  run: (
+    args: Arguments<M>,
+    takeDescriptor: TakeDescriptor,
+  ) => Json | void | Promise<Json | void>,
 ): Command {
   return {
-    async run(args) {
-      const answer = await run(readMembers(members, args, ""));
+    async run(args, takeDescriptor = () => undefined) {
+      const given = readMembers(members, args, "");
+      const answer = await run(given, takeDescriptor);
       return answer === undefined ? {} : answer;
     },
   };

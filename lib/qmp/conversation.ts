@@ -1,9 +1,13 @@
 /** A client of the server: its messages, the replies to them, and events. */
 
 import { messageOf } from "../errors.ts";
-import { type Command, CommandFailure } from "./arguments.ts";
+import {
+  type Command,
+  CommandFailure,
+  type TakeDescriptor,
+} from "./arguments.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
-import { DenoTransport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 import { type Incoming, Wire } from "./wire.ts";
 
 /** The commands of a monitor by name. */
@@ -31,12 +35,13 @@ export function runCommand(
   commands: CommandTable,
   name: string,
   args: JsonObject,
+  takeDescriptor?: TakeDescriptor,
 ): Promise<Json> {
   const command = commands.get(name);
   if (command === undefined) {
     throw notFound(`The command ${name} has not been found`);
   }
-  return command.run(args);
+  return command.run(args, takeDescriptor);
 }
 
 /** One connection; it begins with the negotiation. */
@@ -47,9 +52,12 @@ export class Conversation {
   /** The current or last reply. */
   #reply: Promise<void> = Promise.resolve();
 
-  constructor(connection: Deno.Conn, private readonly commands: CommandTable) {
+  constructor(
+    private readonly transport: Transport,
+    private readonly commands: CommandTable,
+  ) {
     const limits = { maxBytes: MAX_INPUT_BYTES, maxDepth: MAX_DEPTH };
-    this.#wire = new Wire(new DenoTransport(connection), limits, LINE_END);
+    this.#wire = new Wire(transport, limits, LINE_END);
   }
 
   async serve(greeting: JsonObject): Promise<void> {
@@ -109,7 +117,10 @@ export class Conversation {
 
   async #run(name: string, args: JsonObject): Promise<Json> {
     if (name !== NEGOTIATE) {
-      if (this.#negotiated) return await runCommand(this.commands, name, args);
+      const take = () => this.transport.takeDescriptor?.();
+      if (this.#negotiated) {
+        return await runCommand(this.commands, name, args, take);
+      }
       throw notFound(`Expecting capabilities negotiation with '${NEGOTIATE}'`);
     }
     const again =

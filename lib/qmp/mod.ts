@@ -1,5 +1,7 @@
 /** QMP, QEMU's monitor protocol: client and server. */
 
+export type { DuplicateOptions, Fd } from "../../ffi/fd.ts";
+export type { FileStatus } from "../../ffi/file_status.ts";
 export * from "./arguments.ts";
 export { type ConnectOptions, QmpClient } from "./client.ts";
 export type { CommandTable } from "./conversation.ts";

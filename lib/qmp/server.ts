@@ -11,9 +11,16 @@
  * @module
  */
 
+import { UnixListener } from "../../ffi/socket.ts";
 import { removeDeadSocket } from "../gone.ts";
 import { messageOf } from "../errors.ts";
-import { type QmpAddress, showAddress } from "./transport.ts";
+import {
+  DenoTransport,
+  type QmpAddress,
+  showAddress,
+  type Transport,
+  UnixServerTransport,
+} from "./transport.ts";
 import { type CommandTable, Conversation, runCommand } from "./conversation.ts";
 import { QmpError } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -32,6 +39,13 @@ export class QmpListenError extends QmpError {
       { cause },
     );
   }
+}
+
+/** A listening socket. Closing it ends a pending accept. */
+interface Listener {
+  readonly address: QmpAddress;
+  accept(): Promise<Transport>;
+  close(): void;
 }
 
 /** A listening socket of a server. */
@@ -63,7 +77,7 @@ export interface Listening {
 export class QmpServer implements AsyncDisposable {
   readonly #commands: CommandTable;
   readonly #greeting: JsonObject;
-  readonly #listeners = new Set<Deno.Listener>();
+  readonly #listeners = new Set<Listener>();
   readonly #clients = new Set<Conversation>();
   readonly #serving: Promise<void>[] = [];
 
@@ -84,7 +98,7 @@ export class QmpServer implements AsyncDisposable {
    * @throws {QmpListenError} if it cannot listen there
    */
   listen(address: QmpAddress): Listening {
-    let listener: Deno.Listener;
+    let listener: Listener;
     try {
       listener = bind(address);
     } catch (error) {
@@ -93,12 +107,7 @@ export class QmpServer implements AsyncDisposable {
     this.#listeners.add(listener);
     const connected = Promise.withResolvers<void>();
     this.#serving.push(this.#serve(listener, connected.resolve));
-    return {
-      address: listener.addr.transport === "tcp"
-        ? { host: listener.addr.hostname, port: listener.addr.port }
-        : address,
-      connected: connected.promise,
-    };
+    return { address: listener.address, connected: connected.promise };
   }
 
   /**
@@ -147,16 +156,28 @@ export class QmpServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #serve(listener: Deno.Listener, connected: () => void): Promise<void> {
-    for await (const connection of listener) {
+  async #serve(listener: Listener, connected: () => void): Promise<void> {
+    for (;;) {
+      const transport = await this.#accept(listener);
+      if (transport === undefined) return;
       connected();
-      // Accepted while the monitor was closing.
-      if (!this.#listeners.has(listener)) return connection.close();
-      const client = new Conversation(connection, this.#commands);
+      const client = new Conversation(transport, this.#commands);
       this.#clients.add(client);
       await client.serve(this.#greeting);
       this.#clients.delete(client);
     }
+  }
+
+  /** Undefined once the monitor is closing. */
+  async #accept(listener: Listener): Promise<Transport | undefined> {
+    try {
+      const transport = await listener.accept();
+      if (this.#listeners.has(listener)) return transport;
+      transport.close();
+    } catch (error) {
+      if (this.#listeners.has(listener)) throw error;
+    }
+    return undefined;
   }
 }
 
@@ -170,12 +191,28 @@ async function atMost(
   clearTimeout(timer);
 }
 
-function bind(address: QmpAddress): Deno.Listener {
+function bind(address: QmpAddress): Listener {
   if (!("path" in address)) {
-    return Deno.listen({ hostname: address.host, port: address.port });
+    const { host: hostname, port } = address;
+    const listener = Deno.listen({ hostname, port });
+    return {
+      address: { host: listener.addr.hostname, port: listener.addr.port },
+      accept: async () => new DenoTransport(await listener.accept()),
+      close: () => listener.close(),
+    };
   }
-  removeDeadSocket(address.path);
-  return Deno.listen({ transport: "unix", path: address.path });
+  const { path } = address;
+  removeDeadSocket(path);
+  const listener = UnixListener.listen(path);
+  return {
+    address,
+    accept: async () =>
+      new UnixServerTransport(await listener.accept(Infinity)),
+    close() {
+      listener[Symbol.dispose]();
+      removeDeadSocket(path);
+    },
+  };
 }
 
 function now(): JsonObject {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Fd } from "../../ffi/fd.ts";
 import type { UnixSocket } from "../../ffi/socket.ts";
 
 /** A byte stream between a monitor and its client. */
@@ -38,6 +39,8 @@ export interface Transport {
    * @param descriptors sent with the first byte; unix sockets only
    */
   write(bytes: Uint8Array, descriptors?: readonly number[]): Promise<void>;
+  /** Takes a descriptor that came with the last bytes, if there is one. */
+  takeDescriptor?(): Fd | undefined;
   /** Stops reading until {@linkcode resume}. */
   pause(): void;
   resume(): void;
@@ -129,7 +132,7 @@ const FOR_EVER_MS = Infinity;
 export class UnixTransport implements Transport {
   readonly peer: Peer | null;
 
-  constructor(private readonly socket: UnixSocket) {
+  constructor(protected readonly socket: UnixSocket) {
     const peer = socket.peerCredentials();
     // 0 is a process outside this pid namespace.
     this.peer = peer.pid === 0 ? null : peer;
@@ -165,5 +168,34 @@ export class UnixTransport implements Transport {
 
   close(): void {
     this.socket[Symbol.dispose]();
+  }
+}
+
+/** The server's end of a unix socket, which takes descriptors. */
+export class UnixServerTransport extends UnixTransport {
+  #passed: Fd[] = [];
+
+  /** As in QEMU, descriptors that no command took are closed. */
+  override async read(): Promise<Uint8Array | null> {
+    const { bytes, descriptors } = await this.socket.receiveWithDescriptors(
+      READ_BYTES,
+      FOR_EVER_MS,
+    );
+    if (descriptors.length > 0) this.#drop();
+    this.#passed.push(...descriptors);
+    return bytes.length === 0 ? null : bytes;
+  }
+
+  takeDescriptor(): Fd | undefined {
+    return this.#passed.shift();
+  }
+
+  override close(): void {
+    this.#drop();
+    super.close();
+  }
+
+  #drop(): void {
+    for (const fd of this.#passed.splice(0)) fd.close();
   }
 }

@@ -69,6 +69,14 @@ export const MIGRATION_COMMANDS: CommandGroup = ({ machine }) => ({
       warnOfCprChannel(machine, channels);
     },
   ),
+  getfd: command({ fdname: text() }, ({ fdname }, takeDescriptor) => {
+    const fd = takeDescriptor();
+    if (fd === undefined) {
+      throw new CommandFailure("No file descriptor supplied via SCM_RIGHTS");
+    }
+    machine.descriptors.get(fdname)?.close();
+    machine.descriptors.set(fdname, fd);
+  }),
   "migrate-continue": command(
     { state: oneOf("pre-switchover") },
     () => machine.outgoing.continue(),

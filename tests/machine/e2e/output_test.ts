@@ -71,6 +71,8 @@ Deno.test("a full disk under the serial log costs its bytes and no more", async 
   });
   const qmp = await vm.connect();
   using ram = new GuestRam(vm.pid);
+  // The program sets itself up before the first tick.
+  await ram.ticked();
   ram.set("printEvery", 1);
   await ram.ticked(5);
   await qmp.execute("quit");
@@ -91,6 +93,8 @@ Deno.test("a serial log that nobody reads on keeps neither guest nor monitor", a
   });
   const qmp = await vm.connect();
   using ram = new GuestRam(vm.pid);
+  // The program sets itself up before the first tick.
+  await ram.ticked();
   ram.set("printEvery", 1);
   await ram.ticked(5);
   assertEquals(await runState(qmp), "running");
@@ -113,6 +117,8 @@ Deno.test("a serial log may lose its reader", async () => {
   const qmp = await vm.connect();
   pipe[Symbol.dispose]();
   using ram = new GuestRam(vm.pid);
+  // The program sets itself up before the first tick.
+  await ram.ticked();
   ram.set("printEvery", 1);
   await ram.ticked(5);
   await qmp.execute("quit");
@@ -130,6 +136,8 @@ Deno.test("a FIFO as a serial log waits for no reader, and one may come", async 
   const vm = lab.start({ more: ["-serial", `file:${path}`] });
   await vm.connect();
   using ram = new GuestRam(vm.pid);
+  // The program sets itself up before the first tick.
+  await ram.ticked();
   ram.set("printEvery", 1);
   await ram.ticked(5);
   using reader = await Deno.open(path, { read: true });
