@@ -10,11 +10,11 @@ import { MARK, Reaper } from "./reaper.ts";
 import type { Ended } from "./run.ts";
 import { inTime, until } from "./until.ts";
 
-/** What becomes process 1. */
+/** What becomes process 1, unless another program is named. */
 const SYSTEMD = "/systemd";
 const TIMEOUT_MS = 30_000;
 
-/** A systemd that is process 1. */
+/** A process 1, such as a systemd. */
 export class OwnInit implements AsyncDisposable {
   readonly folder: string;
   /** Its control group. */
@@ -58,17 +58,19 @@ export class OwnInit implements AsyncDisposable {
    * Starts one.
    *
    * @param folder is removed at its end
-   * @param script for /bin/sh in the namespaces; executes systemd
+   * @param script for /bin/sh in the namespaces; executes the program
    * @param words of the script
+   * @param program how the path of its executable ends
    */
   static async start(
     folder: string,
     script: string,
     words: string[],
+    program = SYSTEMD,
   ): Promise<OwnInit> {
     const init = new OwnInit(folder, script, words);
     try {
-      await until("systemd starts", TIMEOUT_MS, () => init.#isSystemd());
+      await until("process 1 starts", TIMEOUT_MS, () => init.#is(program));
       return init;
     } catch (error) {
       await init[Symbol.asyncDispose]();
@@ -99,7 +101,7 @@ export class OwnInit implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reaper[Symbol.asyncDispose]();
-    await inTime("systemd is gone", TIMEOUT_MS, this.#child.status);
+    await inTime("process 1 is gone", TIMEOUT_MS, this.#child.status);
     await until("its group is empty", TIMEOUT_MS, () =>
       /^populated 0$/m.test(
         Deno.readTextFileSync(`${this.group}/cgroup.events`),
@@ -107,11 +109,11 @@ export class OwnInit implements AsyncDisposable {
     removeGroup(this.group);
   }
 
-  #isSystemd(): boolean {
+  #is(program: string): boolean {
     const path = `/proc/${this.#child.pid}/task/${this.#child.pid}/children`;
     this.#pid = Number(Deno.readTextFileSync(path).trimEnd());
     return this.#pid !== 0 &&
-      Deno.readLinkSync(`/proc/${this.#pid}/exe`).endsWith(SYSTEMD);
+      Deno.readLinkSync(`/proc/${this.#pid}/exe`).endsWith(program);
   }
 }
 
