@@ -2,6 +2,7 @@
 
 import type { AllReport } from "../update/all/all_report.ts";
 import type { HostRequest } from "../update/all/all.ts";
+import type { OfDomain } from "../update/domain.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
@@ -12,6 +13,8 @@ import type { CheckRequest, UpdateRequest } from "../update/update.ts";
 export interface Engine {
   readonly update: (request: UpdateRequest) => Promise<Report>;
   readonly check: (request: CheckRequest) => Promise<Report>;
+  readonly updateDomain: (request: OfDomain<UpdateRequest>) => Promise<Report>;
+  readonly checkDomain: (request: OfDomain<CheckRequest>) => Promise<Report>;
   readonly workOnHost: (request: HostRequest) => Promise<AllReport>;
   readonly listVms: (request: ListRequest) => Promise<HostList>;
   readonly recover: (request: RecoverRequest) => Promise<Recovery[]>;
@@ -27,6 +30,10 @@ export const ENGINE: Engine = {
     (await import("../update/update.ts")).update(request),
   check: async (request) =>
     (await import("../update/update.ts")).check(request),
+  updateDomain: async (request) =>
+    (await import("../update/domain.ts")).updateDomain(request),
+  checkDomain: async (request) =>
+    (await import("../update/domain.ts")).checkDomain(request),
   workOnHost: async (request) =>
     (await import("../update/all/all.ts")).workOnHost(request),
   listVms: async (request) =>

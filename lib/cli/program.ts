@@ -54,8 +54,12 @@ const OUTLINE = {
           "Shared: -machine with aux-ram-share=on, and a memory backend with " +
           "share=on",
         ],
-        ["monitor", "A QMP socket that no other client is connected to"],
-        ["refused", "VMs that libvirt manages, and VMs with VFIO devices"],
+        [
+          "monitor",
+          "A QMP socket that no other client is connected to; domains of " +
+          "libvirt are named by --domain",
+        ],
+        ["refused", "VMs with VFIO devices"],
       ],
     },
     {

@@ -38,6 +38,7 @@ const listSchema = v.strictObject({
       "whether an update would change the program or its libraries",
     ),
     qmp: described(text, "for --qmp"),
+    domain: described(text, "for --domain"),
     updatable: v.boolean(),
     obstacle: described(text, "the first known obstacle to an update"),
     obstacle_code: described(text, "its stable name"),

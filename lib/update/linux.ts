@@ -148,7 +148,7 @@ export const LINUX: System = {
   ) =>
     await preflight(
       {
-        ...{ client, ...plan },
+        ...{ client, ...plan, domain: options.domain },
         binary: options.binary ?? plan.facts.successor,
         namedByOperator: options.binary !== undefined,
         seccomp: processContext.seccomp,
@@ -251,9 +251,7 @@ async function requireNoLibvirt(pid: number): Promise<void> {
   }
   throw new RefusedError(
     "libvirt",
-    `Process ${pid} is a VM that libvirt manages, which is not supported`,
-    {
-      remedy: "Update it with libvirt, such as by virsh managedsave and start",
-    },
+    `Process ${pid} is a VM that libvirt manages`,
+    { remedy: "Give --domain NAME in place of --qmp" },
   );
 }

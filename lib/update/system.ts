@@ -47,6 +47,8 @@ export type UrgencyPort = Public<Urgency>;
 export interface Options {
   /** Default: cpr-exec. */
   readonly mode?: ModeChoice | undefined;
+  /** The VM's domain, if libvirt manages it and its daemon is stopped. */
+  readonly domain?: string | undefined;
   /** The program to move to; default: the path of the running one. */
   readonly binary?: string | undefined;
   /** The command that starts cprctl itself, for standby and sandbox. */
@@ -100,7 +102,10 @@ export interface System {
    *
    * @throws {RefusedError} when it does, but an update of it is not finished
    */
-  isCurrent(facts: Facts, binary: string): Promise<boolean>;
+  isCurrent(
+    facts: Pick<Facts, "pid" | "executable">,
+    binary: string,
+  ): Promise<boolean>;
   /** @throws {RefusedError} when another cprctl works on the VM */
   lock(pid: number): Promise<Disposable>;
   /** A pidfd of the VM's process; undefined if it has ended. */

@@ -34,6 +34,7 @@ Deno.test("a QEMU is listed with what its monitor says", async () => {
       replaced_libraries: [],
       due: false,
       qmp: vm.files.qmp,
+      domain: null,
       updatable: true,
       obstacle: null,
       obstacle_code: null,

@@ -18,6 +18,7 @@ export const checkCommand = command({
     ["cprctl check --qmp /run/vm/a.qmp", "before an update"],
     ["cprctl check --qmp /run/vm/a.qmp -v", "every check"],
     ["cprctl check --qmp /run/vm/a.qmp --json", "for a program to read"],
+    ["cprctl check --domain web", "a domain of libvirt"],
     ["cprctl check --all", "every VM of this host"],
   ],
   async run(context, options) {

@@ -23,6 +23,8 @@ export const updateCommand = command({
     "memory backend with share=on; cprctl check tells what is missing. With " +
     "--mode live the RAM of any VM is copied to such a backend, in another " +
     "process, while the guest runs.\n\n" +
+    "With --domain, libvirt's daemon is stopped meanwhile, so that it does " +
+    "not take the exec for the end of the VM. Other domains run on.\n\n" +
     "With --all, guests are stopped one at a time, and none after an update " +
     "has failed (see --max-failures). The exit status is that of the worst " +
     "result.",
@@ -48,6 +50,7 @@ export const updateCommand = command({
     ],
     ["cprctl update --qmp /run/vm/a.qmp --mode live", "RAM was not shared"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
+    ["cprctl update --domain web", "a domain of libvirt"],
     ["cprctl update --all", "every VM of this host"],
     ["cprctl update --all 'web-*' --jobs 4", "VMs by name"],
     ["cprctl update --all --metrics cprctl.prom", "for Prometheus"],

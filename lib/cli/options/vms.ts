@@ -26,6 +26,12 @@ export const VM_OPTIONS = {
     propose: (context) => ofVms(context, ({ qmp }) => qmp),
     brief: "QMP socket of the VM: a path, or HOST:PORT",
   } satisfies Valued<QmpAddress>,
+  domain: {
+    value: "NAME",
+    parse: String,
+    propose: (context) => ofVms(context, ({ domain }) => domain),
+    brief: "Domain of libvirt; its daemon is stopped meanwhile",
+  } satisfies Valued<string>,
   all: {
     value: "PATTERN",
     parse: String,
@@ -82,6 +88,7 @@ export function jobsOption(usual: number): Valued<number> {
 /** The synopsis of the commands with these options. */
 export const VM_USAGE = [
   "--qmp SOCKET [OPTION]...",
+  "--domain NAME [OPTION]...",
   "--all [PATTERN] [OPTION]...",
 ] as const;
 
@@ -111,24 +118,33 @@ export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
   };
 }
 
-/** One VM, or all with a matching name. */
-export type Target =
+/** How one VM is named. */
+export type OneVm =
   | { readonly address: QmpAddress }
-  | { readonly pattern: string };
+  | { readonly domain: string };
+
+/** One VM, or all with a matching name. */
+export type Target = OneVm | { readonly pattern: string };
 
 /**
  * The target of these options.
  *
  * @throws {UsageError} unless exactly one is given
  */
-export function targetOf({ qmp, all }: VmValues): Target {
-  if (qmp !== undefined && all === undefined) return { address: qmp };
-  if (qmp === undefined && all !== undefined) return { pattern: all };
+export function targetOf({ qmp, domain, all }: VmValues): Target {
+  const targets: Target[] = [];
+  if (qmp !== undefined) targets.push({ address: qmp });
+  if (domain !== undefined) targets.push({ domain });
+  if (all !== undefined) targets.push({ pattern: all });
+  const [target, second] = targets;
+  if (target !== undefined && second === undefined) return target;
   throw new UsageError(
-    qmp === undefined
+    target === undefined
       ? "No VM was named"
-      : "Cannot combine --qmp and --all: one names a single VM, the other many",
-    { remedy: "Give either --qmp SOCKET or --all [PATTERN]" },
+      : "Cannot combine --qmp, --domain and --all",
+    {
+      remedy: "Give either --qmp SOCKET, --domain NAME or --all [PATTERN]",
+    },
   );
 }
 

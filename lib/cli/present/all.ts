@@ -84,5 +84,5 @@ class Lines {
 }
 
 function nameOf({ name, qmp }: Candidate): string {
-  return name ?? qmp;
+  return name ?? qmp ?? "";
 }

@@ -1,11 +1,16 @@
 /** Updates or checks VMs, and prints the results. */
 
 import { CprctlError, UsageError } from "../../errors.ts";
-import type { QmpAddress } from "../../qmp/mod.ts";
 import type { Report } from "../../update/report/report.ts";
 import type { UpdateRequest } from "../../update/update.ts";
 import type { CliContext } from "../command.ts";
-import { ALL, requestOf, targetOf, type VmValues } from "../options/vms.ts";
+import {
+  ALL,
+  type OneVm,
+  requestOf,
+  targetOf,
+  type VmValues,
+} from "../options/vms.ts";
 
 /** How to work on many VMs; undefined for the defaults. */
 export interface FleetOptions {
@@ -36,23 +41,30 @@ export async function workOnVms(
   const { jobs, "max-failures": maxFailures } = values;
   const request = requestOf(values);
   const work = (
-    address: QmpAddress,
+    vm: OneVm,
     watcher: Pick<UpdateRequest, "observer" | "onCheck">,
-  ) =>
-    what === "check"
-      ? engine.check({ ...request, address, ...watcher, always: true })
-      : engine.update({ ...request, address, ...watcher });
-  if ("address" in target) {
+  ) => {
+    const wanted = { ...request, ...watcher, always: true };
+    if ("domain" in vm) {
+      return what === "check"
+        ? engine.checkDomain({ ...wanted, ...vm })
+        : engine.updateDomain({ ...request, ...watcher, ...vm });
+    }
+    return what === "check"
+      ? engine.check({ ...wanted, ...vm })
+      : engine.update({ ...request, ...watcher, ...vm });
+  };
+  if (!("pattern" in target)) {
     if (jobs !== undefined || maxFailures !== undefined) {
       throw new UsageError("Cannot use --jobs or --max-failures with one VM", {
-        remedy: "Leave them out, or give --all in place of --qmp",
+        remedy: "Leave them out, or give --all in place of one VM",
       });
     }
     const { presentUpdate } = await import("./report.ts");
     const report = await presentUpdate(
       process,
       { ...values, view: what },
-      (observer, onCheck) => work(target.address, { observer, onCheck }),
+      (observer, onCheck) => work(target, { observer, onCheck }),
     );
     return [report];
   }
@@ -67,7 +79,10 @@ export async function workOnVms(
         mode: values.mode,
         jobs: jobs ?? USUAL[what].jobs,
         maxFailures: maxFailures ?? USUAL[what].maxFailures,
-        work: ({ qmp: path }, observer) => work({ path }, { observer }),
+        work: ({ qmp, domain }, observer) =>
+          work(domain === null ? { address: { path: qmp } } : { domain }, {
+            observer,
+          }),
       }),
   );
   const others = summary.unreadable;

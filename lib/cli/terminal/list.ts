@@ -49,7 +49,7 @@ function table(
 }
 
 function cells(vm: ListedVm, withPath: boolean): string[] {
-  const { pid, name, status, version, binary_state, qmp } = vm;
+  const { pid, name, status, version, binary_state, qmp, domain } = vm;
   const binary = withPath
     ? vm.binary
     : vm.binary.slice(vm.binary.lastIndexOf("/") + 1);
@@ -60,7 +60,7 @@ function cells(vm: ListedVm, withPath: boolean): string[] {
     verdict(vm)[0],
     status ?? NOTHING,
     version ?? NOTHING,
-    qmp ?? NOTHING,
+    qmp ?? (domain === null ? NOTHING : "libvirt"),
     isSame || !withPath ? binary : `${binary} (${binary_state})`,
   ].map(printable);
 }

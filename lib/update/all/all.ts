@@ -63,8 +63,12 @@ export async function workOnHost(
   });
 }
 
-/** A VM with a monitor. */
-export type Candidate = ListedVm & { readonly qmp: string };
+/** A VM with a monitor, or a domain of libvirt. */
+export type Candidate =
+  & ListedVm
+  & ({ readonly qmp: string; readonly domain: null } | {
+    readonly domain: string;
+  });
 
 /** Works on one VM. */
 export type Work = (vm: Candidate, observer: PhaseObserver) => Promise<Report>;
@@ -160,7 +164,7 @@ class FleetRun {
         const why = obstacleOf(vm, this.request.mode) ??
           this.#reasonToStop();
         if (why !== undefined) this.leaveOut(vm, why);
-        else if (hasMonitor(vm)) await this.#workOn(vm, place);
+        else if (canBeReached(vm)) await this.#workOn(vm, place);
       }
     };
     const jobs = Math.max(1, this.request.jobs);
@@ -169,7 +173,10 @@ class FleetRun {
 
   async #workOn(vm: Candidate, place: number): Promise<void> {
     const { work, watcher } = this.request;
-    let held = await this.#lock.shared();
+    // Others that wait for their turn would prolong the absence of a daemon.
+    const begin = () =>
+      vm.domain === null ? this.#lock.shared() : this.#lock.exclusive();
+    let held = await begin();
     const start = performance.now();
     let hasBegun = false;
     try {
@@ -182,7 +189,7 @@ class FleetRun {
           } else if (phase === START && hasBegun) {
             // The update starts over.
             held[Symbol.dispose]();
-            held = await this.#lock.shared();
+            held = await begin();
           }
           hasBegun = true;
           watcher?.phase?.(vm, phase);
@@ -232,11 +239,11 @@ function obstacleOf(vm: ListedVm, mode?: ModeChoice): Obstacle | undefined {
   // A copy of the RAM can be in a back end of another kind.
   const isCopied = mode === "live" && code === "memory-backends";
   if (text !== null && code !== null && !isCopied) return { code, text };
-  return hasMonitor(vm) ? undefined : NO_MONITOR;
+  return canBeReached(vm) ? undefined : NO_MONITOR;
 }
 
-function hasMonitor(vm: ListedVm): vm is Candidate {
-  return vm.qmp !== null;
+function canBeReached(vm: ListedVm): vm is Candidate {
+  return vm.qmp !== null || vm.domain !== null;
 }
 
 /** Reports also a VM that could not be reached. */

@@ -64,9 +64,14 @@ export function obstacleOn(line: CommandLine): Obstacle | undefined {
   if (isOfLibvirt(line)) {
     return {
       code: "libvirt",
-      text: "it is managed by libvirt, which is not supported",
+      text: "libvirt manages it, but not its system daemon on this host",
     };
   }
+  return domainObstacleOn(line);
+}
+
+/** The same for a VM whose libvirt can be stopped meanwhile. */
+export function domainObstacleOn(line: CommandLine): Obstacle | undefined {
   if (line.has("readconfig")) {
     return {
       code: "readconfig",

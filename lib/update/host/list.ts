@@ -17,7 +17,13 @@ import { queryName, queryStatus } from "../../qmp/queries.ts";
 import { expandConfigFiles } from "../command/config_file.ts";
 import { placeOf } from "../command/set_aside.ts";
 import { CommandLine } from "../command/command_line.ts";
-import { type Obstacle, obstacleOn } from "../command/obstacles.ts";
+import {
+  domainObstacleOn,
+  isOfLibvirt,
+  type Obstacle,
+  obstacleOn,
+} from "../command/obstacles.ts";
+import { domainOf } from "../libvirt/domain.ts";
 import { replacedLibraries, successorOf } from "../process/successor.ts";
 import { clipped } from "../../inert.ts";
 import { readExecutable } from "../../proc/executable.ts";
@@ -58,6 +64,8 @@ export interface ListedVm {
   readonly due: boolean;
   /** For `--qmp`; null without a suitable monitor. */
   readonly qmp: string | null;
+  /** For `--domain`; null unless the system daemon of libvirt manages it. */
+  readonly domain: string | null;
   /** Whether there is no known obstacle. */
   readonly updatable: boolean;
   /** The first known obstacle to an update. */
@@ -187,13 +195,12 @@ export async function describeVm(
       : "same";
     const libraries = await replacedLibraries(pid);
     const options = readOptions(process);
-    const qmp = options.monitor === undefined
+    const domain = options.domain ?? null;
+    const qmp = options.monitor === undefined || domain !== null
       ? null
       : await reachable(pid, placeOf(options.monitor));
     const isOwn = () => sockets.has(pid, options.monitor ?? "");
-    const reply = qmp === null
-      ? {}
-      : await askUnlessLocked(qmp, pid, request, isOwn);
+    const reply = await askUnlessLocked(qmp, pid, request, isOwn);
     const obstacle = options.obstacle ?? reply.obstacle;
     const name = reply.name ?? options.name;
     return {
@@ -207,6 +214,7 @@ export async function describeVm(
       replaced_libraries: libraries.map(sealedText),
       due: state !== "same" || libraries.length > 0,
       qmp,
+      domain,
       updatable: obstacle === undefined,
       obstacle: obstacle === undefined ? null : sealedText(obstacle.text),
       obstacle_code: obstacle?.code ?? null,
@@ -228,13 +236,20 @@ interface FromCommandLine {
   readonly name?: string | undefined;
   /** Path of the QMP socket, as the VM sees it. */
   readonly monitor?: string;
+  /** Name of the domain of libvirt. */
+  readonly domain?: string;
   readonly obstacle?: Obstacle | undefined;
 }
 
-function readOptions({ program, argv }: VmProcess): FromCommandLine {
+function readOptions({ pid, program, argv }: VmProcess): FromCommandLine {
   try {
     const line = CommandLine.guess(program, argv);
     const name = line.values("name").at(-1)?.get("guest");
+    const domain = isOfLibvirt(line) ? domainOf(name ?? "", pid) : undefined;
+    if (domain !== undefined) {
+      const obstacle = domainObstacleOn(line);
+      return { name, domain: domain.name, obstacle };
+    }
     const [socket] = monitorSockets(line);
     const obstacle = obstacleOn(line);
     if (socket !== undefined && "path" in socket) {
@@ -281,7 +296,7 @@ interface FromMonitor {
  * to the downtime.
  */
 async function askUnlessLocked(
-  path: string,
+  path: string | null,
   pid: number,
   { asksMonitors, timeoutMs = MONITOR_TIMEOUT_MS }: ListRequest,
   isOwn: () => Promise<boolean>,
@@ -293,7 +308,7 @@ async function askUnlessLocked(
         "cprctl recover",
     );
   }
-  if (!asksMonitors) return {};
+  if (!asksMonitors || path === null) return {};
   // The command line may name the socket of another process.
   return await isOwn() ? await askMonitor(path, pid, timeoutMs) : obstructed(
     OBSTACLES.OTHER_LISTENER,

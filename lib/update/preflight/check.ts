@@ -15,6 +15,8 @@ import type { Inventory } from "../vm/inventory.ts";
 export interface PreflightContext extends Choice, Way {
   readonly client: QmpClient;
   readonly facts: Facts;
+  /** The VM's domain, if libvirt manages it and its daemon is stopped. */
+  readonly domain?: string | undefined;
   /** How what was changed at run time is carried over. */
   readonly carried: Carried;
   /** The command line that starts the old program again in a rollback. */

@@ -62,14 +62,15 @@ function accessDenied(pid: number, what: string): Finding {
 /** No libvirt watches the VM: it would take the exec for the VM's end. */
 export const libvirt: PreflightCheck = {
   id: "libvirt",
-  run({ running }) {
-    return isOfLibvirt(running)
+  run({ running, domain }) {
+    if (!isOfLibvirt(running)) return ok("no libvirt manages the VM");
+    return domain === undefined
       ? refuse(
         "The VM is managed by libvirt, which ends a VM whose monitor " +
           "connection closes, as it does at an exec",
-        "Update it with libvirt, such as by virsh managedsave and start",
+        "Give --domain NAME in place of --qmp",
       )
-      : ok("no libvirt manages the VM");
+      : ok(`libvirt's daemon is stopped while "${domain}" is updated`);
   },
 };
 

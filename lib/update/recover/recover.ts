@@ -16,6 +16,9 @@ import { QmpClosedError } from "../../qmp/mod.ts";
 import { Deadline } from "../deadline.ts";
 import { isOver, ShutDownError, UpdateProblem } from "../error.ts";
 import { openNamed } from "../../proc/process_name.ts";
+import { DaemonAway } from "../libvirt/away.ts";
+import { startWords } from "../libvirt/daemon.ts";
+import { stateOnceConnected } from "../libvirt/virsh.ts";
 import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";
@@ -62,7 +65,42 @@ export async function recover(request: RecoverRequest): Promise<Recovery[]> {
     }
   }));
   await VmLock.tidy();
-  return recoveries.filter((it) => it !== undefined);
+  const found = recoveries.filter((it) => it !== undefined);
+  const daemon = await startDaemon(found);
+  return daemon === undefined ? found : [...found, daemon];
+}
+
+/**
+ * Starts libvirt's daemon if a killed cprctl has left it stopped.
+ *
+ * @param recoveries of this run, which may have rolled back its domain
+ */
+async function startDaemon(
+  recoveries: readonly Recovery[],
+): Promise<Recovery | undefined> {
+  using away = await DaemonAway.left();
+  if (away === undefined) return undefined;
+  const { domain } = away;
+  const found = recoveries.find(({ vm }) => vm.pid === domain.pid);
+  const vm = found?.vm ?? domain;
+  const pid = found?.pid ?? domain.pid;
+  try {
+    if (await away.isNeeded()) {
+      throw new UpdateProblem(
+        "libvirt-daemon",
+        "libvirt's daemon stays stopped, since it would end the domain " +
+          `"${domain.name}", which was not recovered; to give up the domain, ` +
+          `run: ${startWords(away.daemon)}`,
+      );
+    }
+    await away.start(pid);
+    const state = await stateOnceConnected(domain.name);
+    const message = "libvirt's daemon was started again; it says " +
+      `"${state}" of the domain "${domain.name}"`;
+    return { vm, pid, outcome: "recovered", message };
+  } catch (error) {
+    return needsPerson(vm, error);
+  }
 }
 
 /** Undefined if another cprctl works on the VM, or nothing was touched. */

@@ -43,6 +43,7 @@ Deno.test("a machine is listed with what its monitor says", async () => {
     replaced_libraries: [],
     due: false,
     qmp: vm.qmpPath,
+    domain: null,
     updatable: true,
     obstacle: null,
     obstacle_code: null,

@@ -67,7 +67,7 @@ Deno.test("while a guest stands still, no other monitor is read", async () => {
     maxFailures: 2,
     work: async (vm, observer) => {
       const report = await update({
-        address: { path: vm.qmp },
+        address: { path: vm.qmp ?? "" },
         observer,
         timeoutMs: DEADLINE_MS,
         self: selfCommand(),

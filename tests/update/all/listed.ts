@@ -13,6 +13,7 @@ export function listed(vm: Partial<ListedVm> & { pid: number }): ListedVm {
     replaced_libraries: [],
     due: binary_state !== "same",
     qmp: `/run/${vm.pid}.qmp`,
+    domain: null,
     updatable: obstacle === null,
     obstacle,
     obstacle_code: obstacle === null ? null : "sandbox",

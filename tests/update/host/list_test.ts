@@ -52,6 +52,7 @@ Deno.test("a replaced or deleted binary is noticed", async () => {
       replaced_libraries: [],
       due: false,
       qmp: null,
+      domain: null,
       updatable: false,
       obstacle: "it was started without aux-ram-share=on",
       obstacle_code: "memory-backends",
@@ -186,7 +187,7 @@ Deno.test("obstacles on the command line need no monitor", async () => {
     [
       [...shared, ...libvirt],
       "libvirt",
-      "it is managed by libvirt, which is not supported",
+      "libvirt manages it, but not its system daemon on this host",
     ],
     [
       ["-no-such", "-m"],

@@ -1,0 +1,194 @@
+/**
+ * Updates a domain of libvirt. Its daemon is stopped from before the checks,
+ * which need the monitor, until the update is over.
+ *
+ * @module
+ */
+
+import { ifError, messageOf } from "../errors.ts";
+import { readCommandLine } from "../proc/cmdline.ts";
+import { readExecutable } from "../proc/executable.ts";
+import { draftOfListed } from "./all/all.ts";
+import { CommandLine } from "./command/command_line.ts";
+import type { UpdateRequest } from "./context.ts";
+import { NeedsPersonError, RefusedError, UpdateProblem } from "./error.ts";
+import { describeVm } from "./host/list.ts";
+import { DaemonAway } from "./libvirt/away.ts";
+import { startWords } from "./libvirt/daemon.ts";
+import { type Domain, findDomain } from "./libvirt/domain.ts";
+import { domainNeeds } from "./libvirt/needs.ts";
+import { domainState, stateOnceConnected } from "./libvirt/virsh.ts";
+import { LINUX } from "./linux.ts";
+import { successorOf } from "./process/successor.ts";
+import { addFailure, type Draft, type Report } from "./report/report.ts";
+import { sealed } from "./report/sealed.ts";
+import type { Options, System } from "./system.ts";
+import { DeferredSignals } from "./transaction/deferred_signals.ts";
+import { check, type CheckRequest, update } from "./update.ts";
+
+/** A request for a domain: its monitor follows from its name. */
+export type OfDomain<Request extends UpdateRequest> =
+  & Omit<Request, "address">
+  & { readonly domain: string };
+
+/**
+ * Updates a domain, and makes sure that libvirt finds it again.
+ *
+ * @throws {RefusedError} when there is no such domain, or it lacks what an
+ * update needs: nothing was touched
+ */
+export async function updateDomain(
+  request: OfDomain<UpdateRequest>,
+): Promise<Report> {
+  const domain = findDomain(request.domain);
+  const wanted = { ...request, ...inPlace(request) };
+  return await upToDate(domain, request) ??
+    await withoutDaemon(
+      domain,
+      (address, system) => update({ ...wanted, address }, system),
+    );
+}
+
+/** Reports what an update of a domain would do; stops the daemon as well. */
+export async function checkDomain(
+  request: OfDomain<CheckRequest>,
+): Promise<Report> {
+  const wanted = { ...request, ...inPlace(request) };
+  return await withoutDaemon(
+    findDomain(request.domain),
+    (address, system) => check({ ...wanted, address }, system),
+  );
+}
+
+/**
+ * libvirt has passed descriptors to the process, which another one would lack.
+ *
+ * @throws {RefusedError} when another mode is wanted
+ */
+function inPlace({ mode = "auto" }: Options): Pick<Options, "mode"> {
+  if (mode === "auto" || mode === "cpr-exec") return { mode: "cpr-exec" };
+  throw new RefusedError(
+    "libvirt",
+    `Cannot update a domain by ${mode}: libvirt knows its process, and has ` +
+      "passed descriptors to it",
+    { remedy: "Leave out --mode" },
+  );
+}
+
+/** The report of a domain that executes the program: no daemon is stopped. */
+async function upToDate(
+  { pid }: Domain,
+  { skipIfCurrent, binary }: OfDomain<UpdateRequest>,
+): Promise<Report | undefined> {
+  if (skipIfCurrent !== true) return undefined;
+  const argv = await readCommandLine(pid);
+  const executable = await readExecutable(pid);
+  const wanted = binary ?? (await successorOf(pid, argv, executable)).path;
+  if (!await LINUX.isCurrent({ pid, executable }, wanted)) return undefined;
+  const listed = await describeVm({ pid, program: "QEMU", argv }, {
+    asksMonitors: false,
+  });
+  if (typeof listed !== "object") return undefined;
+  const report = draftOfListed(listed);
+  report.outcome = "up-to-date";
+  report.to = report.from;
+  return sealed(report);
+}
+
+async function withoutDaemon(
+  domain: Domain,
+  work: (address: { path: string }, system: System) => Promise<Report>,
+): Promise<Report> {
+  await requireNothing(domain);
+  using away = await DaemonAway.of(domain);
+  const before = await domainState(domain.name).catch(
+    ifError(UpdateProblem, refuse),
+  );
+  using _signals = new DeferredSignals();
+  await away.stop().catch(ifError(UpdateProblem, refuse));
+  let report: Draft;
+  try {
+    report = await work({ path: domain.monitor }, systemOf(domain));
+  } catch (error) {
+    await away.start();
+    throw error;
+  }
+  if (report.outcome === "needs-person" && await away.isNeeded()) {
+    report.warnings = [
+      ...report.warnings,
+      "libvirt's daemon stays stopped until cprctl recover succeeds, since it " +
+      "would end the domain; to give up the domain, run: " +
+      startWords(away.daemon),
+    ];
+    return sealed(report);
+  }
+  try {
+    await away.start(report.pid_after ?? domain.pid);
+    if (report.pid_after === null) return report;
+    await requireState(domain, before);
+  } catch (error) {
+    addFailure(report, notFound(domain, report, error));
+  }
+  return sealed(report);
+}
+
+/** Nothing was touched yet. */
+function refuse({ code, message, remedy }: UpdateProblem): never {
+  throw new RefusedError(code, message, { remedy });
+}
+
+/** The host, with the monitor of that very process alone. */
+function systemOf({ name, pid }: Domain): System {
+  return {
+    ...LINUX,
+    connect: async (address, patience) => {
+      const client = await LINUX.connect(address, patience);
+      const { peer } = client;
+      if (peer?.pid === pid) return client;
+      await client[Symbol.asyncDispose]();
+      throw new RefusedError(
+        "other-listener",
+        `Process ${peer?.pid} answers at the monitor of domain "${name}", ` +
+          `whose process is ${pid}`,
+        { remedy: "Find out why, before anything else" },
+      );
+    },
+  };
+}
+
+/** @throws {RefusedError} naming all that the domain lacks */
+async function requireNothing({ name, pid }: Domain): Promise<void> {
+  const line = CommandLine.parse("QEMU", await readCommandLine(pid));
+  const needs = domainNeeds(line);
+  const [first] = needs;
+  if (first === undefined) return;
+  throw new RefusedError(
+    first.code,
+    `The domain "${name}" ${needs.map(({ why }) => why).join(", and ")}`,
+    {
+      remedy: `Put ${needs.map(({ paste }) => paste).join(", and ")}; then ` +
+        "shut the domain down once, and start it",
+    },
+  );
+}
+
+/** @throws {NeedsPersonError} when libvirt says something else than before */
+async function requireState({ name }: Domain, before: string): Promise<void> {
+  const state = await stateOnceConnected(name);
+  if (state === before) return;
+  throw new Error(`libvirt says "${state}", and said "${before}" before`);
+}
+
+function notFound(
+  { name }: Domain,
+  { outcome, error }: Report,
+  cause: unknown,
+): NeedsPersonError {
+  const first = error === null ? "" : `; before: ${error.message}`;
+  return new NeedsPersonError(
+    "libvirt-state",
+    `The VM is "${outcome}", but libvirt does not manage the domain ` +
+      `"${name}" as before: ${messageOf(cause)}${first}`,
+    { remedy: "Run virsh domstate, and see the log of libvirt's daemon" },
+  );
+}

@@ -1,0 +1,143 @@
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { cprctlWords } from "../../testing/program/program.ts";
+import { validateReport } from "../../testing/update/report.ts";
+import { EMULATOR, LibvirtHost } from "./harness/libvirt_host.ts";
+
+const DRIVER = new URL("./programs/killed.ts", import.meta.url).pathname;
+const ignore = !LibvirtHost.isPossible;
+
+/** Fails once it is executed in the place of a QEMU. */
+const BAD = `#!/bin/sh
+[ -n "$QEMU_CPR_EXEC_STATE" ] && exit 3
+exec ${EMULATOR} "$@"
+`;
+
+Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
+  await using host = await LibvirtHost.start();
+  await host.boot("a");
+  await host.boot("b");
+  const before = await host.pid("a");
+  const other = await host.pid("b");
+
+  /** libvirt manages the domain, and everything it does with it works. */
+  const assertManaged = async (name: string) => {
+    assertEquals(await host.virsh(`domstate ${name}`), "running");
+    assertEquals(await host.virsh(`domcontrol ${name}`), "ok");
+    await host.virsh(`suspend ${name}`);
+    assertEquals(await host.virsh(`domstate ${name}`), "paused");
+    await host.virsh(`resume ${name}`);
+    await host.virsh(`domblkstat ${name} vda`);
+    await host.virsh(`domifstat ${name} tap-${name}`);
+    const terminal = await host.virsh(`ttyconsole ${name}`);
+    assertMatch(
+      await host.virsh(`qemu-monitor-command ${name} --hmp info chardev`),
+      new RegExp(`charserial0: filename=pty:${terminal}$`, "m"),
+    );
+  };
+
+  await t.step("a domain is listed, and checked", async () => {
+    const { vms } = JSON.parse((await host.cprctl("list --json")).stdout);
+    assertEquals(
+      vms.map(({ domain, updatable }: Record<string, unknown>) => [
+        domain,
+        updatable,
+      ]),
+      [["a", true], ["b", true]],
+    );
+    const { code, stdout } = await host.cprctl("check --domain a");
+    assertEquals(code, 0, stdout);
+    await assertManaged("a");
+  });
+
+  await t.step("nothing stops the daemon for a current one", async () => {
+    const daemon = await host.daemon();
+    const { code, stdout } = await host.cprctl("update --domain a");
+    assertEquals(code, 0);
+    assertMatch(stdout, /up to date/);
+    assertEquals(await host.daemon(), daemon);
+  });
+
+  await t.step("an update keeps process, terminal and libvirt", async () => {
+    await host.install("new");
+    const terminal = await host.virsh("ttyconsole a");
+    const { code, stdout } = await host.cprctl("update --domain a --json");
+    assertEquals(code, 0, stdout);
+    const report = validateReport(JSON.parse(stdout));
+    assertEquals(report.outcome, "updated");
+    assertEquals(report.to?.version, host.builds.new.version);
+    assertEquals(await host.pid("a"), before);
+    await assertManaged("a");
+    assertEquals(await host.virsh("ttyconsole a"), terminal);
+  });
+
+  await t.step("the other domain has not noticed", async () => {
+    assertEquals(await host.pid("b"), other);
+    await assertManaged("b");
+  });
+
+  await t.step("disks and interfaces are plugged in afterwards", async () => {
+    await host.root("truncate -s 8M /var/lib/libvirt/images/c.img");
+    await host.virsh(
+      "attach-disk a /var/lib/libvirt/images/c.img vdc --subdriver raw",
+    );
+    await host.write(
+      "/root/c.xml",
+      "<interface type='ethernet'><target dev='tap-c'/>" +
+        "<model type='virtio'/></interface>",
+    );
+    await host.virsh("attach-device a /root/c.xml");
+    const { code, stdout } = await host.cprctl("update --domain a --force");
+    assertEquals(code, 0, stdout);
+    await assertManaged("a");
+    await host.virsh("domblkstat a vdc");
+  });
+
+  await t.step("a rollback tells libvirt the new process", async () => {
+    await host.write("/root/bad", BAD);
+    await host.root("chmod 755 /root /root/bad");
+    const { code, stdout } = await host.cprctl(
+      "update --domain b --binary /root/bad",
+    );
+    assertEquals(code, 4, stdout);
+    const pid = await host.pid("b");
+    assertNotEquals(pid, other);
+    await host.root(`[ ! -e /proc/${other}/exe ] && [ -e /proc/${pid}/exe ]`);
+    await assertManaged("b");
+  });
+
+  for (const phase of ["preflight", "switchover", "commit"]) {
+    await t.step(`recover after SIGKILL at ${phase}`, async () => {
+      const deno = Deno.execPath();
+      const self = cprctlWords().join(" ");
+      await host.run(
+        `${deno} run --quiet --allow-all ${DRIVER} a ${phase} ${self}`,
+      );
+      await host.root("[ ! -e /run/libvirtd.pid ]");
+      const refused = await host.cprctl("update --domain b");
+      assertEquals(refused.code, 3, refused.stdout);
+      const { code: recovered, stdout } = await host.cprctl("recover");
+      assertEquals(recovered, 0, stdout);
+      await assertManaged("a");
+      await assertManaged("b");
+    });
+  }
+
+  await t.step("libvirt ends what it manages", async () => {
+    for (const name of ["a", "b"]) {
+      const pid = await host.pid(name);
+      await host.virsh(`destroy ${name}`);
+      await host.root(`[ ! -e /proc/${pid}/exe ]`);
+    }
+  });
+
+  await t.step("what a domain needs is said before anything", async () => {
+    await host.boot("d", { shared: false });
+    const daemon = await host.daemon();
+    const { code, stderr } = await host.cprctl("update --domain d --force");
+    assertEquals(code, 3);
+    const text = stderr.replaceAll(/\s+/g, " ");
+    assertMatch(text, /<memoryBacking><source type='memfd'\/>/);
+    assertMatch(text, /<qemu:arg value='aux-ram-share=on'\/>/);
+    assertEquals(await host.daemon(), daemon);
+  });
+});

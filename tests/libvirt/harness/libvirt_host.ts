@@ -1,0 +1,215 @@
+/**
+ * A host of its own with libvirt's daemon and QEMU: a Debian without systemd,
+ * in namespaces and on a network of its own. Its files are the folder's, its
+ * changes in memory; nothing is left of it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { canMakeDebian, debian } from "../../../testing/program/debian.ts";
+import { OwnInit } from "../../../testing/program/own_init.ts";
+import { cprctlWords } from "../../../testing/program/program.ts";
+import type { Ended } from "../../../testing/program/run.ts";
+import { until } from "../../../testing/program/until.ts";
+import {
+  type QemuBuilds,
+  qemuBuilds,
+  toolOf,
+} from "../../../testing/qemu/builds/builds.ts";
+import { domainXml } from "./domain_xml.ts";
+
+const SOURCE = new URL("../../../", import.meta.url).pathname;
+const TIMEOUT_MS = 60_000;
+
+/** Process 1: it reaps, and ends nothing. */
+const SHELL = "/bash";
+
+/**
+ * There is no /dev/kvm: asking it what it can do takes libvirt half a minute
+ * where it is emulated.
+ */
+const START = `set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 none /mnt
+cd /mnt
+mkdir above work host
+mount -t overlay none -o "lowerdir=$1,upperdir=above,workdir=work" host
+cd host
+shift
+mount -t proc proc proc
+mount -t cgroup2 cgroup2 sys/fs/cgroup 2>/dev/null || true
+mount -t tmpfs -o mode=755 none dev
+mkdir dev/net dev/pts dev/shm
+for name in null zero full random urandom tty net/tun; do
+  : >"dev/$name"
+  mount --bind "/dev/$name" "dev/$name"
+done
+mount -t devpts -o newinstance,ptmxmode=666 none dev/pts
+mount -t tmpfs -o mode=1777 none dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+mount -t tmpfs -o mode=755 none run
+mount -t tmpfs -o mode=1777 none tmp
+for folder do
+  mkdir -p "./$folder"
+  mount --bind "$folder" "./$folder"
+done
+mkdir -p srv/outside
+pivot_root . srv/outside
+umount -l /srv/outside
+exec unshare --net /bin/bash -c '
+  mount -t sysfs -o ro sysfs /sys
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  ip link set lo up
+  sleep infinity & wait'`;
+
+/** What libvirt's defaults do not allow, and where they log. */
+const CONFIGURE = `
+rm -f /usr/bin/qemu-system-*
+printf 'seccomp_sandbox = 0\\nstdio_handler = "file"\\n' >>/etc/libvirt/qemu.conf
+printf 'auth_unix_rw = "none"\\nunix_sock_group = "root"\\n' \\
+  >>/etc/libvirt/libvirtd.conf
+mkdir -p /var/lib/libvirt/images
+libvirtd --daemon`;
+
+/** How a domain is made. */
+export interface DomainOptions {
+  /** Whether its RAM is shared; true by default. */
+  readonly shared?: boolean;
+}
+
+/** A running host. */
+export class LibvirtHost implements AsyncDisposable {
+  readonly #init: OwnInit;
+
+  private constructor(readonly builds: QemuBuilds, init: OwnInit) {
+    this.#init = init;
+  }
+
+  /** Whether this machine lets the suite have one. */
+  static get isPossible(): boolean {
+    return canMakeDebian() && OwnInit.isPossible;
+  }
+
+  /** Starts it, with the older QEMU at {@linkcode EMULATOR}. */
+  static async start(): Promise<LibvirtHost> {
+    const builds = await qemuBuilds();
+    const root = await debian({
+      name: "libvirt",
+      suites: ["forky"],
+      packages: [
+        ..."iproute2 libvirt-clients libvirt-daemon".split(" "),
+        ..."libvirt-daemon-driver-qemu qemu-system-x86".split(" "),
+      ],
+    });
+    const folders = new Set([
+      SOURCE,
+      ...cprctlWords().slice(0, 1).map(folderOf),
+      folderOf(Deno.execPath()),
+      await denoFolder(),
+      folderOf(folderOf(folderOf(folderOf(builds.old.binary)))),
+    ]);
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-libvirt-" });
+    const host = new LibvirtHost(
+      builds,
+      await OwnInit.start(folder, START, [root, ...folders], SHELL),
+    );
+    try {
+      await host.install("old");
+      await host.root(CONFIGURE);
+      await until(
+        "libvirt answers",
+        TIMEOUT_MS,
+        async () => (await host.run("virsh list")).code === 0,
+      );
+      return host;
+    } catch (error) {
+      await host[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Puts a QEMU where the domains are started from. */
+  async install(build: "old" | "new"): Promise<void> {
+    await this.root(`ln -sfn ${this.builds[build].binary} ${EMULATOR}`);
+  }
+
+  /** Defines and starts a domain with all that domains usually have. */
+  async boot(name: string, { shared = true }: DomainOptions = {}) {
+    const images = `/var/lib/libvirt/images/${name}`;
+    const tool = toolOf(this.builds.old, "qemu-img");
+    await this.write(`/root/${name}.xml`, domainXml(name, EMULATOR, shared));
+    await this.root(`
+${tool} create -q -f qcow2 ${images}-a.qcow2 64M
+truncate -s 16M ${images}-b.img
+virsh define /root/${name}.xml
+virsh start ${name}`);
+  }
+
+  /** Writes a file of the host. */
+  async write(path: string, text: string): Promise<void> {
+    await Deno.writeTextFile(`/proc/${this.#init.pid}/root${path}`, text);
+  }
+
+  /** What virsh says, which has to succeed. */
+  async virsh(command: string): Promise<string> {
+    return (await this.root(`virsh ${command}`)).trim();
+  }
+
+  /** The process of a domain, inside. */
+  async pid(name: string): Promise<number> {
+    return Number(await this.root(`cat /run/libvirt/qemu/${name}.pid`));
+  }
+
+  /** The process of the daemon, inside. */
+  async daemon(): Promise<number> {
+    return Number(await this.root("cat /run/libvirtd.pid"));
+  }
+
+  /** Runs cprctl. */
+  async cprctl(words: string): Promise<Ended> {
+    return await this.run(`${cprctlWords().join(" ")} ${words}`);
+  }
+
+  /** What a script prints, which has to succeed. */
+  async root(script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.run(`set -e\n${script}`);
+    assertEquals(code, 0, `${script}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  /** Runs a script of the shell. */
+  async run(script: string): Promise<Ended> {
+    const path = "/usr/sbin:/usr/bin:/sbin:/bin";
+    const variables = [
+      ...["HOME=/root", "LC_ALL=C.UTF-8", "NO_COLOR=1"],
+      `PATH=${path}:${folderOf(Deno.execPath())}`,
+      `DENO_DIR=${await denoFolder()}`,
+    ];
+    return await this.#init.run(["--all", "--root"], [
+      ...["env", "-i", ...variables, "/bin/sh", "-c"],
+      `cd /root || exit; ${script}`,
+    ], TIMEOUT_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#init[Symbol.asyncDispose]();
+  }
+}
+
+/** From where domains are started. */
+export const EMULATOR = "/usr/local/bin/qemu";
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** Where the runtime keeps the packages that it has fetched. */
+async function denoFolder(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json"],
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
