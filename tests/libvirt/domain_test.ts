@@ -1,19 +1,13 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { cprctlWords } from "../../testing/program/program.ts";
 import { validateReport } from "../../testing/update/report.ts";
-import { EMULATOR, LibvirtHost } from "./harness/libvirt_host.ts";
+import { LibvirtHost } from "./harness/libvirt_host.ts";
 
 const DRIVER = new URL("./programs/killed.ts", import.meta.url).pathname;
 const ignore = !LibvirtHost.isPossible;
 
-/** Fails once it is executed in the place of a QEMU. */
-const BAD = `#!/bin/sh
-[ -n "$QEMU_CPR_EXEC_STATE" ] && exit 3
-exec ${EMULATOR} "$@"
-`;
-
 Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
-  await using host = await LibvirtHost.start();
+  await using host = await LibvirtHost.start("bash");
   await host.boot("a");
   await host.boot("b");
   const before = await host.pid("a");
@@ -93,10 +87,9 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
   });
 
   await t.step("a rollback tells libvirt the new process", async () => {
-    await host.write("/root/bad", BAD);
-    await host.root("chmod 755 /root /root/bad");
+    const bad = await host.installBad();
     const { code, stdout } = await host.cprctl(
-      "update --domain b --binary /root/bad",
+      `update --domain b --binary ${bad}`,
     );
     assertEquals(code, 4, stdout);
     const pid = await host.pid("b");

@@ -1,6 +1,6 @@
 /**
- * A host of its own with libvirt's daemon and QEMU: a Debian without systemd,
- * in namespaces and on a network of its own. Its files are the folder's, its
+ * A host of its own with libvirt's daemon and QEMU: a Debian with or without
+ * systemd, in namespaces and on a network of its own. Its files are the folder's, its
  * changes in memory; nothing is left of it.
  *
  * @module
@@ -22,8 +22,16 @@ import { domainXml } from "./domain_xml.ts";
 const SOURCE = new URL("../../../", import.meta.url).pathname;
 const TIMEOUT_MS = 60_000;
 
-/** Process 1: it reaps, and ends nothing. */
-const SHELL = "/bash";
+/** What process 1 can be, and how it is started. */
+const INITS = {
+  /** It reaps, and ends nothing. */
+  bash: "sleep infinity & wait",
+  systemd: "exec env -i container=cprctl PATH=/usr/sbin:/usr/bin " +
+    "/usr/lib/systemd/systemd --system --unit=basic.target",
+} as const;
+
+/** The name of a process 1. */
+export type Init = keyof typeof INITS;
 
 /**
  * There is no /dev/kvm: asking it what it can do takes libvirt half a minute
@@ -36,7 +44,8 @@ cd /mnt
 mkdir above work host
 mount -t overlay none -o "lowerdir=$1,upperdir=above,workdir=work" host
 cd host
-shift
+export CPRCTL_INIT="$2"
+shift 2
 mount -t proc proc proc
 mount -t cgroup2 cgroup2 sys/fs/cgroup 2>/dev/null || true
 mount -t tmpfs -o mode=755 none dev
@@ -62,7 +71,7 @@ exec unshare --net /bin/bash -c '
   mount -t sysfs -o ro sysfs /sys
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
   ip link set lo up
-  sleep infinity & wait'`;
+  eval "$CPRCTL_INIT"'`;
 
 /** What libvirt's defaults do not allow, and where they log. */
 const CONFIGURE = `
@@ -70,8 +79,15 @@ rm -f /usr/bin/qemu-system-*
 printf 'seccomp_sandbox = 0\\nstdio_handler = "file"\\n' >>/etc/libvirt/qemu.conf
 printf 'auth_unix_rw = "none"\\nunix_sock_group = "root"\\n' \\
   >>/etc/libvirt/libvirtd.conf
-mkdir -p /var/lib/libvirt/images
-libvirtd --daemon`;
+mkdir -p /var/lib/libvirt/images`;
+
+const UNITS = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket " +
+  "libvirtd.service";
+/** How the daemon is started. */
+const DAEMONS: Readonly<Record<Init, string>> = {
+  bash: "libvirtd --daemon",
+  systemd: `systemctl start ${UNITS}`,
+};
 
 /** How a domain is made. */
 export interface DomainOptions {
@@ -93,7 +109,7 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   /** Starts it, with the older QEMU at {@linkcode EMULATOR}. */
-  static async start(): Promise<LibvirtHost> {
+  static async start(init: Init): Promise<LibvirtHost> {
     const builds = await qemuBuilds();
     const root = await debian({
       name: "libvirt",
@@ -113,11 +129,21 @@ export class LibvirtHost implements AsyncDisposable {
     const folder = await Deno.makeTempDir({ prefix: "cprctl-libvirt-" });
     const host = new LibvirtHost(
       builds,
-      await OwnInit.start(folder, START, [root, ...folders], SHELL),
+      await OwnInit.start(
+        folder,
+        START,
+        [root, INITS[init], ...folders],
+        `/${init}`,
+      ),
     );
     try {
       await host.install("old");
       await host.root(CONFIGURE);
+      await until(
+        "process 1 answers",
+        TIMEOUT_MS,
+        async () => (await host.run(DAEMONS[init])).code === 0,
+      );
       await until(
         "libvirt answers",
         TIMEOUT_MS,
@@ -133,6 +159,18 @@ export class LibvirtHost implements AsyncDisposable {
   /** Puts a QEMU where the domains are started from. */
   async install(build: "old" | "new"): Promise<void> {
     await this.root(`ln -sfn ${this.builds[build].binary} ${EMULATOR}`);
+  }
+
+  /** Makes a program that fails once it is executed in the place of a QEMU. */
+  async installBad(): Promise<string> {
+    const path = "/usr/local/bin/bad-qemu";
+    await this.write(
+      path,
+      `#!/bin/sh\n[ -n "$QEMU_CPR_EXEC_STATE" ] && exit 3\n` +
+        `exec ${EMULATOR} "$@"\n`,
+    );
+    await this.root(`chmod 755 ${path}`);
+    return path;
   }
 
   /** Defines and starts a domain with all that domains usually have. */
