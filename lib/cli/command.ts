@@ -15,6 +15,8 @@ export interface CliContext {
   readonly process: CliProcess;
   readonly engine: Engine;
   readonly program: Program;
+  /** The words after `--`, for a command that takes a command line. */
+  readonly commandLine?: readonly string[] | undefined;
 }
 
 /** An option without a value. */
@@ -100,6 +102,8 @@ export interface Definition<
   readonly options: O;
   readonly operands: P;
   readonly examples: readonly Example[];
+  /** Whether a whole command line may follow `--`. */
+  readonly takesCommandLine?: true;
   /** Runs the command; imports its modules lazily. */
   run(
     context: CliContext,

@@ -4,6 +4,7 @@ import type { AllReport } from "../update/all/all_report.ts";
 import type { HostRequest } from "../update/all/all.ts";
 import type { OfDomain } from "../update/domain.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
+import type { PrepareDocument } from "../update/managers/prepare.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
 import type { PhaseObserver } from "../update/phase.ts";
@@ -17,6 +18,10 @@ export interface Engine {
   readonly checkDomain: (request: OfDomain<CheckRequest>) => Promise<Report>;
   readonly workOnHost: (request: HostRequest) => Promise<AllReport>;
   readonly listVms: (request: ListRequest) => Promise<HostList>;
+  readonly prepareVms: (pattern?: string) => Promise<PrepareDocument>;
+  readonly prepareCommand: (
+    argv: readonly string[],
+  ) => Promise<PrepareDocument>;
   readonly recover: (request: RecoverRequest) => Promise<Recovery[]>;
   readonly demonstrate: (
     self: readonly string[],
@@ -38,6 +43,10 @@ export const ENGINE: Engine = {
     (await import("../update/all/all.ts")).workOnHost(request),
   listVms: async (request) =>
     (await import("../update/host/list.ts")).listVms(request),
+  prepareVms: async (pattern) =>
+    (await import("../update/managers/prepare.ts")).prepareVms(pattern),
+  prepareCommand: async (argv) =>
+    (await import("../update/managers/prepare.ts")).prepareCommand(argv),
   recover: async (request) =>
     (await import("../update/recover/recover.ts")).recover(request),
   demonstrate: async (self, observer) =>

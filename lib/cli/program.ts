@@ -6,6 +6,10 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ["check", async () => (await import("./commands/check.ts")).checkCommand],
   ["list", async () => (await import("./commands/list.ts")).listCommand],
   [
+    "prepare",
+    async () => (await import("./commands/prepare.ts")).prepareCommand,
+  ],
+  [
     "recover",
     async () => (await import("./commands/recover.ts")).recoverCommand,
   ],

@@ -9,6 +9,10 @@ import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { allReportSchema } from "../update/all/all_report.ts";
 import { type HostList, LIST_SCHEMA } from "../update/host/list.ts";
+import {
+  PREPARE_SCHEMA,
+  type PrepareDocument,
+} from "../update/managers/prepare.ts";
 import { RECOVERY_SCHEMA } from "../update/recover/recovery.ts";
 import { errorDocumentSchema, reportSchema } from "../update/report/report.ts";
 import type { VersionInfo } from "./version_info.ts";
@@ -46,6 +50,25 @@ const listSchema = v.strictObject({
   unreadable: described(count, "the number of further VMs, of other users"),
   skipped: v.array(v.strictObject({ pid, why: v.string() })),
 }) satisfies v.GenericSchema<unknown, HostList>;
+
+const prepareSchema = v.strictObject({
+  schema: v.literal(PREPARE_SCHEMA),
+  vms: v.array(v.strictObject({
+    pid: described(v.nullable(pid), "null for a command line after --"),
+    name: text,
+    manager: v.string(),
+    ready: v.boolean(),
+    needs: v.array(v.strictObject({ code: v.string(), text: v.string() })),
+    add: described(
+      v.array(v.strictObject({
+        file: v.string(),
+        lines: v.array(v.string()),
+      })),
+      "what to add for the next start, and where",
+    ),
+  })),
+  unreadable: described(count, "the number of further VMs, of other users"),
+}) satisfies v.GenericSchema<unknown, PrepareDocument>;
 
 const recoverySchema = v.strictObject({
   schema: v.literal(RECOVERY_SCHEMA),
@@ -238,6 +261,7 @@ const SCHEMAS = {
   report: [reportSchema],
   all: [allReportSchema],
   list: [listSchema],
+  prepare: [prepareSchema],
   recover: [recoverySchema],
   inspect: [streamSchema, cprStateSchema, unreadSchema],
   diff: [diffSchema],

@@ -81,7 +81,14 @@ export async function runWords(
     process.stderr.write(`${show(error)}\n`);
     return exitCodeOf(error);
   }
-  await run(applicationOf(context, command, show), words, context);
+  const end = words.indexOf("--");
+  const isTaken = end >= 0 && command !== undefined && !isRaw(command) &&
+    command.takesCommandLine === true;
+  await run(
+    applicationOf(context, command, show),
+    isTaken ? words.slice(0, end) : words,
+    isTaken ? { ...context, commandLine: words.slice(end + 1) } : context,
+  );
   const code = process.exitCode ?? ExitCode.InternalError;
   if (code >= 0) return code;
   // Codes below zero come from the library.

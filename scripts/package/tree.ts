@@ -24,6 +24,7 @@ import { changelog, copyright, OVERRIDES } from "./control.ts";
 
 const HERE = new URL("./", import.meta.url);
 const UNITS = new URL("../systemd/", import.meta.url);
+const HOOKS = new URL("../apt/", import.meta.url);
 
 const HOME = "usr/lib/cprctl";
 const DOC = "usr/share/doc/cprctl";
@@ -67,6 +68,7 @@ export async function makeTree(root: string, it: Contents): Promise<void> {
     await Deno.readFile(new URL("default", HERE)),
   );
   await putUnits(root);
+  await putHooks(root);
   await putWords(root, `${folder}/${ENTRY}`);
   await put(root, `${DOC}/copyright`, copyright(it.components));
   await putZipped(
@@ -87,6 +89,15 @@ async function putUnits(root: string): Promise<void> {
     } else if (name.endsWith(".conf")) {
       await put(root, `usr/lib/tmpfiles.d/${name}`, text);
     }
+  }
+}
+
+/** Samples for apt and needrestart. */
+async function putHooks(root: string): Promise<void> {
+  for await (const { name } of Deno.readDir(HOOKS)) {
+    const text = (await Deno.readTextFile(new URL(name, HOOKS)))
+      .replaceAll(BY_HAND, INSTALLED);
+    await put(root, `${DOC}/examples/${name}`, text);
   }
 }
 

@@ -51,6 +51,7 @@ export function proxmox({ folder, tap }: ManagerFiles): Machine {
   };
   return {
     name: "Proxmox",
+    anonymous: true,
     type: "pc",
     disk: "virtio-blk-pci,bus=pci.0,addr=0xa",
     daemonize: true,
@@ -116,6 +117,19 @@ value = "1"
 [boot-opts]
 strict = "on"
 
+[memory]
+size = "64M"
+
+[object "mem0"]
+qom-type = "memory-backend-memfd"
+size = "64M"
+share = "on"
+
+[numa]
+type = "node"
+nodeid = "0"
+memdev = "mem0"
+
 # Console
 [chardev "console"]
 backend = "ringbuf"
@@ -172,6 +186,7 @@ rng = "qemu_rng"
 export function incus({ folder }: ManagerFiles): Machine {
   return {
     name: "Incus",
+    anonymous: true,
     type: "q35",
     disk: "virtio-blk-pci,addr=0x6",
     daemonize: true,
@@ -199,6 +214,7 @@ export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
   };
   return {
     name: "Ganeti",
+    anonymous: true,
     type: "pc",
     disk: "virtio-blk-pci,addr=0xa",
     daemonize: true,
@@ -207,7 +223,7 @@ export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
       ...["-name", "g1.example.org"],
       ...["-device", "virtio-balloon,id=balloon,bus=pci.0,addr=0x2"],
       ...["-D", `${folder}/g1.log`, "-boot", "c"],
-      ...["-monitor", `unix:${folder}/g1.monitor,server,nowait`],
+      ...["-monitor", `unix:${folder}/ganeti/g1.monitor,server,nowait`],
       ...["-serial", `unix:${folder}/g1.serial,server,nowait`],
       ...["-vnc", `unix:${folder}/g1.vnc`, "-cpu", "qemu64"],
       ...["-uuid", "0d1e2f3a-4b5c-4d6e-8f7a-9b0c1d2e3f4a"],
@@ -229,6 +245,7 @@ export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
 export function microvmNix({ folder, tap }: ManagerFiles): Machine {
   return {
     name: "microvm.nix",
+    anonymous: true,
     type: "microvm,acpi=on,mem-merge=on,pcie=on,pic=off,pit=off,rtc=on,usb=off",
     disk: "virtio-blk-device",
     cpus: 2,
@@ -254,6 +271,7 @@ export function microvmNix({ folder, tap }: ManagerFiles): Machine {
 export function quickemu({ folder }: ManagerFiles): Machine {
   return {
     name: "quickemu",
+    anonymous: true,
     type: "q35,smm=off,vmport=off",
     disk: "virtio-blk-pci",
     extra: [

@@ -187,7 +187,7 @@ Deno.test("every document has a schema, and no other has", async () => {
     ? schemaCommand.operands
     : [];
   const names = operand?.brief.match(/\w+(?=,| \()/g) ?? [];
-  assertEquals(names.length, 8);
+  assertEquals(names.length, 9);
   for (const name of names) {
     const { stdout, code } = await runHere(["schema", name]);
     assertEquals(code, 0);

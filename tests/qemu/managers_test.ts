@@ -6,6 +6,12 @@ import { O_RDWR } from "../../ffi/open_flags.ts";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { listVms } from "../../lib/update/host/list.ts";
+import type {
+  PrepareDocument,
+  PreparedVm,
+} from "../../lib/update/managers/prepare.ts";
+import { runCprctl } from "../../testing/program/program.ts";
+import { apply } from "../../testing/qemu/prepared.ts";
 import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
@@ -29,7 +35,7 @@ import {
 import { patchedQemu } from "../../testing/qemu/patched_qemu.ts";
 import { openTap, whyNoTaps } from "../../testing/qemu/tap.ts";
 import { makeImage } from "./disk_image.ts";
-import { argvOf, move, moveAndReturn } from "./moved.ts";
+import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 30_000;
@@ -93,8 +99,51 @@ async function listed(vm: VirtualMachine) {
   return vms.find(({ pid }) => pid === vm.pid);
 }
 
-const boot = (build: QemuBuild, machine: Machine) =>
-  VirtualMachine.boot(build, machine, "tcg");
+/** What prepare says of a VM that runs. */
+async function prepared(vm: VirtualMachine): Promise<PreparedVm> {
+  const { code, stdout } = await runCprctl(["prepare", "--json"]);
+  const { vms } = JSON.parse(stdout) as PrepareDocument;
+  const found = vms.find(({ pid }) => pid === vm.pid);
+  assert(found !== undefined, stdout);
+  assertEquals(code, vms.every(({ ready }) => ready) ? 0 : 3);
+  return found;
+}
+
+/**
+ * Starts a VM as its manager does, and asserts that it is refused; then again
+ * with the lines that prepare prints.
+ *
+ * @param codes what prepare says that it needs
+ */
+async function startPrepared(
+  build: QemuBuild,
+  machine: Machine,
+  next: QemuBuild,
+  codes: readonly string[],
+  configure: (text: string) => Promise<void> = () => Promise.resolve(),
+): Promise<VirtualMachine> {
+  let lines: PreparedVm;
+  {
+    await using vm = await VirtualMachine.start(build, machine, "tcg");
+    lines = await prepared(vm);
+    assertEquals(lines.manager, machine.name);
+    assertEquals(lines.needs.map(({ code }) => code), codes);
+    const { outcome, error } = await tryToMove(vm, next);
+    assertEquals([outcome, error?.code], ["refused", "memory-backends"]);
+  }
+  const { words, config } = apply(lines);
+  await configure(config);
+  const extra = [...machine.extra ?? [], ...words];
+  const vm = await VirtualMachine.start(build, { ...machine, extra }, "tcg");
+  const { ready, needs } = await prepared(vm);
+  assertEquals([ready, needs], [true, []]);
+  return vm;
+}
+
+async function boots(vm: VirtualMachine): Promise<void> {
+  using ram = vm.ram();
+  await ram.counterMoves(BOOT_MS);
+}
 
 test("a VM of Proxmox", async (files) => {
   const { folder } = files;
@@ -112,7 +161,13 @@ test("a VM of Proxmox", async (files) => {
       connection.readable.pipeTo(new WritableStream()).catch(() => {});
     }
   })();
-  await using vm = await boot(before.build, proxmox(files));
+  await using vm = await startPrepared(
+    before.build,
+    proxmox(files),
+    after.build,
+    ["memory-backends"],
+  );
+  await boots(vm);
   const polling = "guest-stats-polling-interval";
   const path = "/machine/peripheral/balloon0";
   await vm.command("qom-set", { path, property: polling, value: 2 });
@@ -133,7 +188,8 @@ test("a VM of Proxmox", async (files) => {
   assertEquals(argv.includes("-loadstate"), false);
   assertEquals(
     await Deno.readTextFile(`${folder}/scripts`),
-    `up ${files.tap}\n`,
+    // One of each of the two starts: no program that takes over runs it.
+    `up ${files.tap}\n`.repeat(2),
   );
   assertEquals(await vm.command("query-vm-generation-id"), generation);
   assertEquals(await vm.command("qom-get", { path, property: polling }), 2);
@@ -179,15 +235,25 @@ async function buildByMonitor(
 
 test("a VM of Incus, by a second monitor", async (files) => {
   const { folder } = files;
-  await Deno.writeTextFile(`${folder}/qemu.conf`, incusConfig(folder));
-  await using vm = await VirtualMachine.start(builds.old, incus(files), "tcg");
+  const configure = (more: string) =>
+    Deno.writeTextFile(
+      `${folder}/qemu.conf`,
+      `${incusConfig(folder)}\n${more}`,
+    );
+  await configure("");
+  await using vm = await startPrepared(
+    builds.old,
+    incus(files),
+    builds.new,
+    ["memory-backends"],
+    configure,
+  );
   // Incus holds it for good.
   await using held = await QmpClient.connect({ path: incusMonitor(folder) }, {
     timeoutMs: PATIENCE_MS,
   });
   await buildByMonitor(held, files);
-  using ram = vm.ram();
-  await ram.counterMoves(BOOT_MS);
+  await boots(vm);
   assertEquals((await listed(vm))?.obstacle, null);
   await goesBackAndForth(vm, builds.new);
 });
@@ -206,18 +272,36 @@ test("a VM of Ganeti", async (files) => {
     `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`,
     { mode: 0o755 },
   );
-  const build = { ...builds.old, binary: wrapper };
-  await using vm = await boot(build, ganeti(files, TAP_NUMBER));
+  await Deno.mkdir(`${folder}/ganeti`);
+  await using vm = await startPrepared(
+    { ...builds.old, binary: wrapper },
+    ganeti(files, TAP_NUMBER),
+    builds.new,
+    ["memory-backends"],
+  );
+  await boots(vm);
   await goesBackAndForth(vm, builds.new);
   assert((await argvOf(vm)).includes(`type=tap,id=nic-0,fd=${TAP_NUMBER}`));
 });
 
 test("a VM of microvm.nix", async (files) => {
-  await using vm = await boot(builds.old, microvmNix(files));
+  await using vm = await startPrepared(
+    builds.old,
+    microvmNix(files),
+    builds.new,
+    ["memory-backends"],
+  );
+  await boots(vm);
   await goesBackAndForth(vm, builds.new);
 });
 
 test("a VM of quickemu, with a QMP monitor", async (files) => {
-  await using vm = await boot(builds.old, quickemu(files));
+  await using vm = await startPrepared(
+    builds.old,
+    quickemu(files),
+    builds.new,
+    ["memory-backends"],
+  );
+  await boots(vm);
   await goesBackAndForth(vm, builds.new);
 });

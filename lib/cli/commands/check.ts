@@ -1,3 +1,4 @@
+import { UsageError } from "../../errors.ts";
 import { command } from "../command.ts";
 import { jobsOption, VM_OPTIONS, VM_USAGE } from "../options/vms.ts";
 
@@ -10,8 +11,10 @@ export const checkCommand = command({
     "what refuses or warns, with a remedy, and how the command line would " +
     "change; also for a VM that runs the new binary already. Exit status 0 " +
     "means that an update would go ahead or has nothing to do, 3 that it " +
-    "would be refused.",
-  usage: VM_USAGE,
+    "would be refused.\n\nAfter --, a command line of QEMU is judged before " +
+    "anything runs, as cprctl prepare judges that of a VM.",
+  usage: [...VM_USAGE, "[--json] -- QEMU ARGUMENT..."],
+  takesCommandLine: true,
   options: { ...VM_OPTIONS, jobs: jobsOption(4) },
   operands: [],
   examples: [
@@ -20,8 +23,19 @@ export const checkCommand = command({
     ["cprctl check --qmp /run/vm/a.qmp --json", "for a program to read"],
     ["cprctl check --domain web", "a domain of libvirt"],
     ["cprctl check --all", "every VM of this host"],
+    ["cprctl check -- qemu-system-x86_64 -m 2G", "a VM before it is started"],
   ],
   async run(context, options) {
+    const { commandLine, engine, process } = context;
+    if (commandLine !== undefined) {
+      if (commandLine.length === 0) {
+        throw new UsageError("Expected a command line of QEMU after --");
+      }
+      const { presentPrepared } = await import("../present/prepared.ts");
+      const judged = await engine.prepareCommand(commandLine);
+      presentPrepared(process, options.json, judged);
+      return;
+    }
     const { workOnVms } = await import("../present/vms.ts");
     await workOnVms(context, options, "check");
   },

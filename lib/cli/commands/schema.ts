@@ -7,6 +7,7 @@ const DOCUMENTS: readonly DocumentName[] = [
   "report",
   "all",
   "list",
+  "prepare",
   "recover",
   "inspect",
   "diff",

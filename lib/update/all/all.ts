@@ -16,7 +16,8 @@
  */
 
 import { globExpression } from "../../glob.ts";
-import { type ListedVm, listVms, NO_MONITOR } from "../host/list.ts";
+import { type ListedVm, listVms } from "../host/list.ts";
+import { NO_MONITOR } from "../host/monitors.ts";
 import { type AllReport, allReport, type LeftOut } from "./all_report.ts";
 import { CANCELLED, ENDED_UNTOUCHED, RefusedError } from "../error.ts";
 import type { Obstacle } from "../command/obstacles.ts";

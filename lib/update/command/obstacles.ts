@@ -56,43 +56,58 @@ export function hazardsOn(line: CommandLine): string[] {
 }
 
 /**
- * The first obstacle on a command line.
+ * Every obstacle on a command line.
  *
  * @throws {CmdlineError} when it cannot be parsed
  */
-export function obstacleOn(line: CommandLine): Obstacle | undefined {
+export function* obstaclesOn(line: CommandLine): Iterable<Obstacle> {
   if (isOfLibvirt(line)) {
-    return {
+    yield {
       code: "libvirt",
       text: "libvirt manages it, but not its system daemon on this host",
     };
   }
-  return domainObstacleOn(line);
+  yield* domainObstaclesOn(line);
 }
 
 /** The same for a VM whose libvirt can be stopped meanwhile. */
-export function domainObstacleOn(line: CommandLine): Obstacle | undefined {
+export function* domainObstaclesOn(line: CommandLine): Iterable<Obstacle> {
   if (line.has("readconfig")) {
-    return {
+    yield {
       code: "readconfig",
       text: "the file of its -readconfig cannot be read, or has changed",
     };
   }
-  const [hazard] = hazardsOn(line);
-  if (hazard !== undefined) {
-    return {
+  for (const hazard of hazardsOn(line)) {
+    yield {
       code: "arguments",
       text: `its arguments cannot be used again: ${hazard}`,
     };
   }
   if (deniesSpawn(line)) {
-    return {
+    yield {
       code: "sandbox",
       text: "its sandbox does not let it execute programs (spawn=deny)",
     };
   }
   const ram = unsharedRam(line);
-  return ram === undefined ? undefined : { code: "memory-backends", text: ram };
+  if (ram !== undefined) yield { code: "memory-backends", text: ram };
+}
+
+/**
+ * The first obstacle on a command line.
+ *
+ * @throws {CmdlineError} when it cannot be parsed
+ */
+export function obstacleOn(line: CommandLine): Obstacle | undefined {
+  const [first] = obstaclesOn(line);
+  return first;
+}
+
+/** The first one for a VM whose libvirt can be stopped meanwhile. */
+export function domainObstacleOn(line: CommandLine): Obstacle | undefined {
+  const [first] = domainObstaclesOn(line);
+  return first;
 }
 
 function unsharedRam(line: CommandLine): string | undefined {

@@ -57,17 +57,46 @@ export function sharingWords(line: CommandLine): string {
   let machine = merged(line.values("machine")).with("aux-ram-share", "on");
   if (hasDefaultRam(line)) {
     machine = machine.with("memory-backend", NEW_ID);
-    objects.push(
-      KeyvalText.parse(
-        `${BACKEND}memfd,id=${NEW_ID},size=${sizeOf(line)},share=on`,
-        "qom-type",
-      ),
-    );
+    objects.push(KeyvalText.parse(newBackend(line), "qom-type"));
   }
   return shellWords([
     ...["-machine", String(machine)],
     ...objects.flatMap((it) => ["-object", String(it)]),
   ]);
+}
+
+/** Options that make a VM's RAM shared at its next start. */
+export interface SharingOptions {
+  /** What comes after all others: QEMU merges -machine. */
+  readonly add: readonly string[];
+  /** What takes the place of the options with the same ids. */
+  readonly change: readonly string[];
+}
+
+/**
+ * The same for a manager that can only add options.
+ *
+ * @throws {CmdlineError} when the command line cannot be parsed
+ */
+export function sharingOptions(line: CommandLine): SharingOptions {
+  const makesRam = hasDefaultRam(line);
+  const machine = [
+    ...sharesAuxiliary(line) ? [] : ["aux-ram-share=on"],
+    ...makesRam ? [`memory-backend=${NEW_ID}`] : [],
+  ];
+  const changed = backendsOf(line).filter((it) => !isShared(it))
+    .map((it) => it.with("share", "on"));
+  return {
+    add: [
+      ...machine.length === 0 ? [] : ["-machine", machine.join(",")],
+      ...makesRam ? ["-object", newBackend(line)] : [],
+    ],
+    change: changed.flatMap((it) => ["-object", String(it)]),
+  };
+}
+
+function newBackend(line: CommandLine): string {
+  return `${BACKEND}memfd,id=${NEW_ID},size=${sizeOf(line)},share=on`;
 }
 
 const SHARED = "an update in place needs shared RAM";

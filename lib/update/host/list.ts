@@ -31,7 +31,11 @@ import { sealedText } from "../report/sealed.ts";
 import { VmLock } from "../run/lock.ts";
 import { knowsCprExec, type ProgramName, versionText } from "../vm/facts.ts";
 import { canBeMoved } from "../vm/run_state.ts";
-import { ListeningSockets, monitorSockets } from "./monitors.ts";
+import {
+  ListeningSockets,
+  monitorObstacle,
+  monitorSockets,
+} from "./monitors.ts";
 import {
   findVmProcesses,
   type SkippedProcess,
@@ -81,12 +85,6 @@ const OBSTACLES = {
   OTHER_LISTENER: "other-listener",
   BUSY: "qmp-busy",
 } as const;
-
-/** There is nothing to drive an update by. */
-export const NO_MONITOR: Obstacle = {
-  code: "no-monitor",
-  text: "it has no QMP socket",
-};
 
 /** All virtual machines that were found. */
 export interface HostList {
@@ -141,7 +139,9 @@ export async function listVms(request: ListRequest): Promise<HostList> {
 }
 
 /** The same process, with the options in its files of -readconfig. */
-async function withConfigFiles(process: VmProcess): Promise<VmProcess> {
+export async function withConfigFiles(
+  process: VmProcess,
+): Promise<VmProcess> {
   try {
     const { argv } = await expandConfigFiles(process);
     return { ...process, argv };
@@ -250,16 +250,12 @@ function readOptions({ pid, program, argv }: VmProcess): FromCommandLine {
       const obstacle = domainObstacleOn(line);
       return { name, domain: domain.name, obstacle };
     }
-    const [socket] = monitorSockets(line);
-    const obstacle = obstacleOn(line);
-    if (socket !== undefined && "path" in socket) {
-      return { name, monitor: socket.path, obstacle };
-    }
-    if (socket === undefined) {
-      return { name, obstacle: obstacle ?? NO_MONITOR };
-    }
-    const text = `its monitor is not a unix socket path: ${socket.other}`;
-    return { name, obstacle: obstacle ?? { ...NO_MONITOR, text } };
+    const sockets = monitorSockets(line);
+    const [socket] = sockets;
+    const obstacle = obstacleOn(line) ?? monitorObstacle(sockets);
+    return socket !== undefined && "path" in socket
+      ? { name, monitor: socket.path, obstacle }
+      : { name, obstacle };
   } catch (error) {
     if (!(error instanceof CmdlineError)) throw error;
     const code = OBSTACLES.COMMAND_LINE;

@@ -7,6 +7,7 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
+import type { Obstacle } from "../command/obstacles.ts";
 import { type CommandLine, namedSocket } from "../command/command_line.ts";
 import { forEachUnixSocket } from "../../proc/net_unix.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
@@ -22,6 +23,22 @@ export type MonitorSocket =
 export function monitorSockets(line: CommandLine): MonitorSocket[] {
   const sockets = [...fromQmpOptions(line), ...fromChardevs(line)];
   return sockets.sort((a, b) => Number("other" in a) - Number("other" in b));
+}
+
+/** There is nothing to drive an update by. */
+export const NO_MONITOR: Obstacle = {
+  code: "no-monitor",
+  text: "it has no QMP socket",
+};
+
+/** Why none of these can be used. */
+export function monitorObstacle(
+  [socket]: readonly MonitorSocket[],
+): Obstacle | undefined {
+  if (socket === undefined) return NO_MONITOR;
+  if ("path" in socket) return undefined;
+  const text = `its monitor is not a unix socket path: ${socket.other}`;
+  return { ...NO_MONITOR, text };
 }
 
 const CHARDEV = /^chardev:(.*)$/;

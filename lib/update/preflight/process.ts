@@ -11,7 +11,7 @@ import { ifPossible } from "../../../ffi/libc.ts";
 import { readCgroups } from "../../proc/cgroup.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 import { deniesSpawn, isOfLibvirt } from "../command/obstacles.ts";
-import { lastingGroups } from "../process/service.ts";
+import { lastingGroups, unitProblem } from "../process/service.ts";
 import {
   type CheckContext,
   type Finding,
@@ -74,40 +74,22 @@ export const libvirt: PreflightCheck = {
   },
 };
 
-const EXIT_TYPE = "Set ExitType=cgroup in the unit, and run systemctl " +
-  "daemon-reload";
-
 /** In a rollback the VM's process ends: its unit must not end with it. */
 export const service: PreflightCheck = {
   id: "service",
   async run(context) {
     const { service } = context.facts;
     if (service === undefined) return ok("the VM is no service of systemd");
-    const name = `"${service.name}"`;
-    switch (service.fate) {
-      case "stays":
-        return ok(`the service ${name} does not end with the VM's process`);
-      case "ends":
-        return await leavesService(
-          context,
-          `The service ${name} ends with its main process: after a rollback ` +
-            "the VM would run outside of it",
-          EXIT_TYPE,
-        );
-      case "restarts":
-        return refuse(
-          `The service ${name} starts anew when its main process ends: it ` +
-            "would start a second VM during a rollback",
-          EXIT_TYPE,
-        );
-      case "unknown":
-        return await leavesService(
-          context,
-          `Systemd does not say whether the service ${name} ends with its ` +
-            "main process: after a rollback the VM might run outside of it",
-          "Make sure that the unit has ExitType=cgroup",
-        );
+    const problem = unitProblem(service);
+    if (problem === undefined) {
+      return ok(
+        `the service "${service.name}" does not end with the VM's process`,
+      );
     }
+    const { detail, remedy, restarts } = problem;
+    return restarts
+      ? refuse(detail, remedy)
+      : await leavesService(context, detail, remedy);
   },
 };
 

@@ -96,6 +96,47 @@ export function placeOf(groups: Cgroups): UnitPlace | undefined {
   return undefined;
 }
 
+const EXIT_TYPE = "Set ExitType=cgroup in the unit, and run systemctl " +
+  "daemon-reload";
+
+/** A service that does not outlive the VM's process, as in a rollback. */
+export interface UnitProblem {
+  readonly detail: string;
+  readonly remedy: string;
+  /** Whether systemd would start a second VM. */
+  readonly restarts: boolean;
+}
+
+/** What is wrong with a service; undefined if it stays. */
+export function unitProblem({ name, fate }: Service): UnitProblem | undefined {
+  switch (fate) {
+    case "stays":
+      return undefined;
+    case "ends":
+      return {
+        restarts: false,
+        detail: `The service "${name}" ends with its main process: after a ` +
+          "rollback the VM would run outside of it",
+        remedy: EXIT_TYPE,
+      };
+    case "restarts":
+      return {
+        restarts: true,
+        detail: `The service "${name}" starts anew when its main process ` +
+          "ends: it would start a second VM during a rollback",
+        remedy: EXIT_TYPE,
+      };
+    case "unknown":
+      return {
+        restarts: false,
+        detail: `Systemd does not say whether the service "${name}" ends ` +
+          "with its main process: after a rollback the VM might run outside " +
+          "of it",
+        remedy: "Make sure that the unit has ExitType=cgroup",
+      };
+  }
+}
+
 /** What systemd says about a service; empty if it says nothing. */
 async function show(
   { name, user }: UnitPlace,

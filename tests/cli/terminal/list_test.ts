@@ -86,6 +86,26 @@ Deno.test("one line a VM", async (t) => {
   );
 });
 
+Deno.test("only outdated VMs are listed for hooks", async () => {
+  const requests: ListRequest[] = [];
+  const list = (host: HostList, ...words: string[]) =>
+    runHere(["list", "--outdated", ...words], {
+      listVms: (request) => {
+        requests.push(request);
+        return Promise.resolve(host);
+      },
+    });
+  const some = await list(HOST);
+  assertEquals(some.code, 3);
+  const rows = some.stdout.split("\n").filter((it) => /^ *\d+ {2}/.test(it));
+  assertEquals(rows.map((it) => Number.parseInt(it)), [812, 81234, 813]);
+  assertEquals(requests, [{ asksMonitors: false }]);
+  const json = JSON.parse((await list(HOST, "--json")).stdout);
+  assertEquals(json.vms.length, 3);
+  const none = await list({ ...HOST, vms: [GUEST] });
+  assertEquals([none.code, none.stdout], [0, ""]);
+});
+
 Deno.test("names of any script stand in columns", () => {
   const names = ["guest0", "数据库一号", "cafe\u0301", "🐧-1", "ﾃﾞｰﾀ"];
   const vms = names.map((name) => ({ ...GUEST, name }));
