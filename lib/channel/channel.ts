@@ -166,6 +166,43 @@ export class Channel implements Disposable {
     }
   }
 
+  /** Start of the stream in its file; undefined if it is not a file. */
+  get fileOffset(): number | undefined {
+    return this.address.transport === "file" ? this.address.offset : undefined;
+  }
+
+  /**
+   * Has the stream go on later in its file.
+   *
+   * @throws {ChannelError} when it is not a file
+   */
+  skip(count: number): void {
+    this.#inFile((file) => file.seek(count, "current"));
+  }
+
+  /**
+   * Writes bytes elsewhere in the file.
+   *
+   * @throws {ChannelError} when it is not a file, or on a full disk
+   */
+  writeAt(bytes: Uint8Array, offset: number): void {
+    this.#inFile((file) => {
+      for (let done = 0; done < bytes.length;) {
+        done += file.pwrite(bytes.subarray(done), offset + done);
+      }
+    });
+  }
+
+  #inFile(action: (file: Fd) => void): void {
+    const { file } = this.endpoint;
+    if (file === undefined) throw notAFile(this.address);
+    try {
+      action(file);
+    } catch (error) {
+      throw explain(error, this.address, "Could not write");
+    }
+  }
+
   /**
    * Ends the stream and closes the channel; a command must end with success.
    *

@@ -19,6 +19,8 @@ export interface Endpoint {
   /** Ends the stream, after all of it. */
   finish?(timeoutMs: number): Promise<void>;
   close(): void;
+  /** The file, of a file. */
+  readonly file?: Fd;
   /** Where it listens; undefined if it does not. */
   readonly listensAt?: NetAddress | undefined;
 }
@@ -170,7 +172,7 @@ const [STDIN, STDOUT, STDERR] = [0, 1, 2] as const;
 /** A regular file, which never waits. */
 export class FileEndpoint implements Endpoint {
   /** @param file owned from now on, at the start of the stream */
-  constructor(private readonly file: Fd) {}
+  constructor(readonly file: Fd) {}
 
   read(into: Uint8Array): Promise<number | null> {
     return Promise.try(() => this.file.read(into) || null);

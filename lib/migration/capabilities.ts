@@ -14,10 +14,11 @@ const SUPPORTED = [
   "pause-before-switchover",
   "x-ignore-shared",
   "validate-uuid",
+  "mapped-ram",
 ] as const;
 
 /** Those that change the layout of the stream, and are named in it. */
-const OF_THE_LAYOUT = ["x-ignore-shared"] as const;
+const OF_THE_LAYOUT = ["x-ignore-shared", "mapped-ram"] as const;
 
 export type MigrationCapability = typeof SUPPORTED[number];
 

@@ -67,6 +67,7 @@ export class IncomingMigration extends Migration {
         this.host,
         this.ramOrigin,
         this.capabilities,
+        channel.fileOffset,
       );
       this.become("completed");
       return runState;
@@ -116,6 +117,7 @@ export function applyStream(
   host: MigrationHost,
   ramOrigin: RamOrigin,
   capabilities: MigrationCapabilities,
+  fileOffset?: number,
 ): RunState {
   const ignoresFiles = capabilities.has("x-ignore-shared");
   const ram = host.ramBlocks();
@@ -128,6 +130,7 @@ export function applyStream(
   loadStream(bytes, {
     machine: host.machineType,
     capabilities: capabilities.ofTheLayout,
+    fileOffset,
     ...host.uuid === undefined ? {} : { uuid: uuidBytes(host.uuid) },
     ram: ramOrigin === "preserved" ? { blocks } : {
       blocks,

@@ -230,6 +230,14 @@ export class OutgoingMigration extends Migration {
       CprChannel.pathOf(channels.cpr);
       if (channels.main.transport === "file") throw notAConnection();
     }
+    if (this.setup.capabilities.has("mapped-ram")) {
+      if (channels.main.transport !== "file") {
+        throw refuse("Migration requires seekable transport (e.g. file)");
+      }
+      if (mode === "cpr-exec") {
+        throw refuse("Cannot use mapped-ram with cpr-exec");
+      }
+    }
     if (mode !== "cpr-exec") return;
     if (parameters["cpr-exec-command"].length === 0) throw noCommand();
     requireFile(channels.main);

@@ -5,7 +5,14 @@ import { globalState, globalStateOf } from "./global_state.ts";
 import type { MigrationHost, RamBlockInfo } from "./host.ts";
 import type { MigrationMode } from "./parameters.ts";
 import type { RunState } from "./run_state.ts";
-import { Command, StreamWriter, uuidBytes } from "./stream/mod.ts";
+import {
+  Command,
+  isZero,
+  type MappedBlock,
+  type RamBlock,
+  StreamWriter,
+  uuidBytes,
+} from "./stream/mod.ts";
 
 export const PAGE_SIZE = 4096;
 
@@ -19,6 +26,8 @@ const PIECE = 256 * 1024;
 export class OutgoingStream {
   readonly #sink = new Sink();
   readonly #writer = new StreamWriter(this.#sink);
+  /** With mapped-ram, where the pages of each block are. */
+  readonly #mapped = new Map<string, MappedBlock & { bitmap: Uint8Array }>();
   /** The blocks whose pages are sent. */
   readonly #sent: readonly RamBlockInfo[];
 
@@ -73,8 +82,29 @@ export class OutgoingStream {
         usedLength,
         ...hasAddresses ? { address: BigInt(guestAddress) } : {},
       }));
-    this.#writer.ramSetup(blocks, RAM_SECTION_ID);
+    if (this.capabilities.has("mapped-ram")) await this.#mapRam(blocks);
+    else this.#writer.ramSetup(blocks, RAM_SECTION_ID);
     await this.#flush();
+  }
+
+  /** The list with room for the pages of each block. */
+  async #mapRam(blocks: readonly RamBlock[]): Promise<void> {
+    const { fileOffset = 0 } = this.channel;
+    const isKept = ({ name }: RamBlock) =>
+      this.#sent.some((block) => block.name === name);
+    for (
+      const { name, mapped, size, length } of this.#writer.ramSetupMapped(
+        blocks,
+        RAM_SECTION_ID,
+        fileOffset,
+        isKept,
+      )
+    ) {
+      await this.#flush();
+      this.channel.skip(length);
+      this.#sink.skip(length);
+      this.#mapped.set(name, { ...mapped, bitmap: new Uint8Array(size) });
+    }
   }
 
   /**
@@ -87,8 +117,11 @@ export class OutgoingStream {
       for (let page = dirty.indexOf(1); page >= 0;) {
         const offset = page * PAGE_SIZE;
         dirty[page] = 0;
-        const end = offset + PAGE_SIZE;
-        this.#writer.page(name, offset, bytes.subarray(offset, end));
+        this.#sendPage(
+          name,
+          offset,
+          bytes.subarray(offset, offset + PAGE_SIZE),
+        );
         if (this.#sink.length >= PIECE) {
           await this.#flush();
           await pace();
@@ -99,8 +132,24 @@ export class OutgoingStream {
     await this.#flush();
   }
 
+  #sendPage(name: string, offset: number, bytes: Uint8Array): void {
+    const mapped = this.#mapped.get(name);
+    if (mapped === undefined) return this.#writer.page(name, offset, bytes);
+    const { bitmap, pagesOffset } = mapped;
+    const page = offset / PAGE_SIZE;
+    const bit = 1 << page % 8;
+    const at = Math.floor(page / 8);
+    const before = bitmap[at] ?? 0;
+    // A page of zeros is a hole.
+    bitmap[at] = isZero(bytes) ? before & ~bit : before | bit;
+    if (!isZero(bytes)) this.channel.writeAt(bytes, pagesOffset + offset);
+  }
+
   /** The end of RAM, every device, globalstate, and vmdesc. */
   async writeDevices(runState: RunState): Promise<void> {
+    for (const { bitmap, bitmapOffset } of this.#mapped.values()) {
+      this.channel.writeAt(bitmap, bitmapOffset);
+    }
     this.#writer.command(Command.SWITCHOVER_START);
     this.#writer.ramEnd();
     let sectionId = RAM_SECTION_ID;

@@ -48,6 +48,14 @@ export class Sink {
     return bytes;
   }
 
+  /**
+   * Counts bytes that are in the stream without being written here: after a
+   * drain.
+   */
+  skip(count: number): void {
+    this.#drained += count;
+  }
+
   /** One byte, 0 to 255. */
   u8(value: number): void {
     const at = this.#reserve(1, value, 0, 0xff);

@@ -13,6 +13,7 @@ import {
   MigrationError,
   OutgoingMigration,
 } from "../../lib/migration/mod.ts";
+import { decodeStream, mappedRuns } from "../../lib/migration/stream/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
 import { testWithoutLeaks as test } from "../ffi/leaks.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
@@ -431,6 +432,79 @@ test("x-ignore-shared leaves out a shared file, and must be on at both ends", as
   // Its RAM would be all zero.
   other.isSharedFile = false;
   await assertRejects(loaded, StreamError, 'RAM block "ram0" never came');
+});
+
+test("with mapped-ram each page has its place in the file", async () => {
+  for (const offset of [0, 5000]) {
+    using it = bench(new FakeHost(300));
+    const uri = `file:${it.file},offset=${offset}`;
+    it.setup.capabilities.set([{ capability: "mapped-ram", state: true }]);
+    it.setup.parameters["downtime-limit"] = 0;
+    it.host.store(4096 * 7, 1);
+    it.host.store(4096 * 299, 2);
+    // One page becomes zero again, another is written at last.
+    it.host.onPass = (pass) => {
+      if (pass === 2) it.host.store(4096 * 7, 0);
+      if (pass === 3) it.host.store(4096 * 8 + 1, 3);
+    };
+    await it.migration.start({ main: parseUri(uri) });
+    await it.migration.settled();
+    assertEquals(it.migration.failure, undefined);
+
+    const stream = Deno.readFileSync(it.file).subarray(offset);
+    const { records } = decodeStream(stream, { fileOffset: offset });
+    const [start] = records;
+    assert(start?.type === "start");
+    const [block] = start.blocks ?? [];
+    assert(block?.mapped !== undefined);
+    assertEquals((block.mapped.pagesOffset + offset) % 0x10_0000, 0);
+    assertEquals([...mappedRuns(stream, block, block.mapped)], [
+      { first: 8, count: 1 },
+      { first: 299, count: 1 },
+    ]);
+    // Mostly holes.
+    const { blocks } = Deno.statSync(it.file);
+    assert((blocks ?? Infinity) * 512 < 100_000);
+
+    const other = new FakeHost(300);
+    other.ram.fill(9);
+    const { capabilities } = it.setup;
+    assertEquals(await load(other, uri, "stream", capabilities), "running");
+    assertEquals(other.ram, it.host.ram);
+    const without = () => load(other, uri);
+    await assertRejects(without, StreamError, '"mapped-ram" is off here');
+  }
+});
+
+test("mapped-ram leaves out a shared file too, and needs a file", async () => {
+  using it = bench(new FakeHost(300));
+  it.host.ram.fill(1);
+  it.host.isSharedFile = true;
+  it.setup.capabilities.set(["x-ignore-shared", "mapped-ram"].map(
+    (capability) => ({ capability, state: true }),
+  ));
+  const refused = (uri: string, words: string) =>
+    assertThrows(
+      () => it.migration.start({ main: parseUri(uri) }),
+      MigrationError,
+      words,
+    );
+  for (const uri of ["unix:/x", "exec:cat", "tcp:h:1"]) {
+    refused(uri, "Migration requires seekable transport (e.g. file)");
+  }
+  const uri = `file:${it.file}`;
+  it.setup.parameters.mode = "cpr-exec";
+  refused(uri, "Cannot use mapped-ram with cpr-exec");
+  it.setup.parameters.mode = "cpr-reboot";
+  await it.migration.start({ main: parseUri(uri) });
+  await it.migration.settled();
+  assertEquals(it.migration.failure, undefined);
+  assert(Deno.statSync(it.file).size < 4096);
+  const other = new FakeHost(300);
+  other.isSharedFile = true;
+  const { capabilities } = it.setup;
+  assertEquals(await load(other, uri, "stream", capabilities), "running");
+  assert(other.ram.every((byte) => byte === 0));
 });
 
 test("a notifier that throws refuses the migration", () => {

@@ -21,6 +21,7 @@ import {
   isKept,
   mappedBitmapSize,
   type RamBlock,
+  writeMappedHeader,
   writeRamBlock,
 } from "./ram_block.ts";
 import {
@@ -101,16 +102,13 @@ class RamEncoder {
     const { mapped } = block;
     if (mapped === undefined) return;
     const sink = this.sink;
-    sink.u32(mapped.version);
-    sink.size64(mapped.pageSize);
-    if (!isKept(mapped)) {
-      sink.size64(0);
-      sink.size64(0);
-      return;
-    }
+    if (!isKept(mapped)) return writeMappedHeader(sink, mapped);
     const { fileOffset } = this.decoded.layout;
-    sink.size64(mapped.bitmapOffset + fileOffset);
-    sink.size64(mapped.pagesOffset + fileOffset);
+    writeMappedHeader(sink, {
+      ...mapped,
+      bitmapOffset: mapped.bitmapOffset + fileOffset,
+      pagesOffset: mapped.pagesOffset + fileOffset,
+    });
     const bitmap = mapped.bitmapOffset;
     const gap = bitmap + mappedBitmapSize(block, mapped.pageSize);
     yield sink.drain();

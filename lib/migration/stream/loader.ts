@@ -44,6 +44,8 @@ export interface LoadTarget {
   /** Every device of this machine; each must be in the stream, once. */
   readonly entries: readonly SaveStateEntry[];
   readonly ram: IncomingRam;
+  /** Start of the stream in its file; mapped-ram has offsets in the file. */
+  readonly fileOffset?: number | undefined;
 }
 
 /**
@@ -56,7 +58,9 @@ export interface LoadTarget {
  * field and offset
  */
 export function loadStream(stream: Uint8Array, target: LoadTarget): void {
-  const load = new StreamLoad(decodeStream(stream, { action: "load" }), target);
+  const { fileOffset } = target;
+  const decoded = decodeStream(stream, { action: "load", fileOffset });
+  const load = new StreamLoad(decoded, target);
   load.check();
   load.apply();
 }

@@ -243,6 +243,40 @@ function readMappedBlock(
   return { version, pageSize, bitmapOffset, pagesOffset };
 }
 
+/** Writes the header of a block's mapped-ram part, with offsets in the file. */
+export function writeMappedHeader(sink: Sink, mapped: MappedBlock): void {
+  sink.u32(mapped.version);
+  sink.size64(mapped.pageSize);
+  sink.size64(mapped.bitmapOffset);
+  sink.size64(mapped.pagesOffset);
+}
+
+/** Bytes of {@linkcode writeMappedHeader}. */
+const MAPPED_HEADER = 28;
+/** Pages begin at a multiple of it. */
+const MAPPED_ALIGNMENT = 0x10_0000;
+
+/** Where QEMU puts a block's pages, if its header is at an offset in the file. */
+export function placeMapped(block: RamBlock, at: number): MappedBlock {
+  const { pageSize } = PLAIN_RAM_LAYOUT;
+  const bitmapOffset = at + MAPPED_HEADER;
+  const end = bitmapOffset + mappedBitmapSize(block, pageSize);
+  return {
+    version: MAPPED_VERSION,
+    pageSize,
+    bitmapOffset,
+    pagesOffset: Math.ceil(end / MAPPED_ALIGNMENT) * MAPPED_ALIGNMENT,
+  };
+}
+
+/** That of a block whose pages are left out. */
+export const NOT_KEPT: MappedBlock = {
+  version: MAPPED_VERSION,
+  pageSize: PLAIN_RAM_LAYOUT.pageSize,
+  bitmapOffset: 0,
+  pagesOffset: 0,
+};
+
 /** Writes a block without its mapped-ram part. */
 export function writeRamBlock(sink: Sink, block: RamBlock): void {
   sink.countedString(block.name);

@@ -1,7 +1,12 @@
 import type { DecodedStream, RamSection } from "./decoded.ts";
 import { hex, problemAt, problemIn } from "./error.ts";
 import type { PageRun } from "./page_runs.ts";
-import { PLAIN_RAM_LAYOUT, type RamBlock } from "./ram_block.ts";
+import {
+  isKept,
+  mappedRuns,
+  PLAIN_RAM_LAYOUT,
+  type RamBlock,
+} from "./ram_block.ts";
 import { RamFlag } from "./ram_records.ts";
 
 /** A block of this machine. */
@@ -68,8 +73,27 @@ export class RamLoad {
 
   /** Applies the pages. */
   apply(): void {
+    for (const block of this.#blocks) this.#applyMapped(block);
     for (const { pages } of this.#sections) {
       for (const run of pages) this.#apply(run);
+    }
+  }
+
+  /** With mapped-ram a page that is not in the file is zero. */
+  #applyMapped(block: RamBlock): void {
+    const { name, usedLength, mapped } = block;
+    if (mapped === undefined || !isKept(mapped)) return;
+    const { input } = this.stream;
+    const put = (page: number, bytes: Uint8Array) =>
+      this.target.page?.(name, page * pageSize, bytes);
+    for (let page = 0; page < usedLength / pageSize; page++) {
+      put(page, ZERO_PAGE);
+    }
+    for (const { first, count } of mappedRuns(input, block, mapped)) {
+      for (let page = first; page < first + count; page++) {
+        const at = mapped.pagesOffset + page * pageSize;
+        put(page, input.subarray(at, at + pageSize));
+      }
     }
   }
 
@@ -95,6 +119,13 @@ export class RamLoad {
           `stream and ${hex(own.usedLength)} here`;
       }
     }
+    for (const { name, mapped } of blocks) {
+      if (mapped === undefined || !isKept(mapped)) continue;
+      if (mapped.pageSize !== pageSize) {
+        return `RAM block "${name}" has pages of ${mapped.pageSize} bytes`;
+      }
+      if (this.#isLeftOut(name)) return pagesOfSharedFile(name);
+    }
     const missing = this.target.blocks.find(({ name }) =>
       !blocks.some((block) => block.name === name)
     );
@@ -102,10 +133,11 @@ export class RamLoad {
       return `RAM block "${missing.name}" is not in the stream`;
     }
     if (this.target.page === undefined) return undefined;
-    this.#arrived = blocks.map(({ name, usedLength }) =>
+    this.#arrived = blocks.map(({ name, usedLength, mapped }) =>
       this.#isLeftOut(name)
         ? new Uint8Array()
         : new Uint8Array(Math.floor(usedLength / pageSize))
+          .fill(mapped !== undefined && isKept(mapped) ? 1 : 0)
     );
     return undefined;
   }
@@ -121,9 +153,7 @@ export class RamLoad {
         return "a page came, but this mode keeps RAM in place";
       }
       const name = this.#blocks[block]?.name ?? "";
-      if (this.#isLeftOut(name)) {
-        return `a page came of RAM block "${name}", which is a shared file`;
-      }
+      if (this.#isLeftOut(name)) return pagesOfSharedFile(name);
       if (kind === RamFlag.XBZRLE) return "XBZRLE was not agreed upon";
       if (kind === RamFlag.COMPRESS) {
         return "compressed pages were not agreed upon";
@@ -133,4 +163,8 @@ export class RamLoad {
     }
     return undefined;
   }
+}
+
+function pagesOfSharedFile(name: string): string {
+  return `pages came of RAM block "${name}", which is a shared file`;
 }

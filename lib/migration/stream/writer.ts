@@ -21,7 +21,16 @@ import {
   configurationState,
   writeConfiguration,
 } from "./configuration.ts";
-import { PLAIN_RAM_LAYOUT, type RamBlock, writeRamBlock } from "./ram_block.ts";
+import {
+  mappedBitmapSize,
+  type MappedBlock,
+  NOT_KEPT,
+  placeMapped,
+  PLAIN_RAM_LAYOUT,
+  type RamBlock,
+  writeMappedHeader,
+  writeRamBlock,
+} from "./ram_block.ts";
 import { RamFlag, writePageWord, writeTotal } from "./ram_records.ts";
 import { qemuJson } from "./vmdesc_text.ts";
 
@@ -34,6 +43,17 @@ export interface OutgoingSection<V extends object> {
   readonly instanceId: number;
   readonly state: VmState<V>;
   readonly value: V;
+}
+
+/** Room in the file for a block with mapped-ram. */
+export interface MappedRoom {
+  readonly name: string;
+  /** Offsets in the file. */
+  readonly mapped: MappedBlock;
+  /** Bytes of the bitmap. */
+  readonly size: number;
+  /** Bytes of bitmap, gap and pages. */
+  readonly length: number;
 }
 
 /**
@@ -90,6 +110,46 @@ export class StreamWriter {
    * low bits of the total are flags
    */
   ramSetup(blocks: readonly RamBlock[], sectionId = 1): void {
+    this.#ramList(blocks, sectionId);
+    for (const block of blocks) writeRamBlock(this.sink, block);
+    this.#ramFooter();
+  }
+
+  /**
+   * The same with mapped-ram, in a file: after each block that is returned the
+   * stream goes on `length` bytes later, behind the bitmap and the pages.
+   *
+   * @param fileOffset start of the stream in its file
+   * @param isKept whether the pages of a block are in the file
+   */
+  *ramSetupMapped(
+    blocks: readonly RamBlock[],
+    sectionId: number,
+    fileOffset: number,
+    isKept: (block: RamBlock) => boolean,
+  ): Generator<MappedRoom, void> {
+    this.#ramList(blocks, sectionId);
+    for (const block of blocks) {
+      writeRamBlock(this.sink, block);
+      if (!isKept(block)) {
+        writeMappedHeader(this.sink, NOT_KEPT);
+        continue;
+      }
+      const { name, usedLength } = block;
+      const mapped = placeMapped(block, fileOffset + this.sink.offset);
+      writeMappedHeader(this.sink, mapped);
+      const end = mapped.pagesOffset + usedLength;
+      yield {
+        name,
+        mapped,
+        size: mappedBitmapSize(block, mapped.pageSize),
+        length: end - mapped.bitmapOffset,
+      };
+    }
+    this.#ramFooter();
+  }
+
+  #ramList(blocks: readonly RamBlock[], sectionId: number): void {
     for (const { name, usedLength } of blocks) {
       if (usedLength % PLAIN_RAM_LAYOUT.pageSize !== 0) {
         throw new RangeError(`RAM block "${name}" is not whole pages`);
@@ -98,8 +158,6 @@ export class StreamWriter {
     this.#ramSectionId = sectionId;
     this.#ramHeader("start");
     writeTotal(this.sink, blocks);
-    for (const block of blocks) writeRamBlock(this.sink, block);
-    this.#ramFooter();
   }
 
   /**
@@ -194,7 +252,7 @@ export class StreamWriter {
 }
 
 /** Compares words if the page is aligned. */
-function isZero(page: Uint8Array): boolean {
+export function isZero(page: Uint8Array): boolean {
   if (page.byteOffset % 4 !== 0 || page.length % 4 !== 0) {
     return page.every((byte) => byte === 0);
   }

@@ -87,15 +87,34 @@ Deno.test("a machine says where it listens, and on a hung source it waits", asyn
 
 Deno.test("a stream with RAM is verified to its last byte", async () => {
   await using lab = await Lab.open();
-  const vm = lab.start();
-  const qmp = await vm.connect();
-  await enable(qmp, "events");
-  using watch = qmp.watch();
   const path = lab.path("state");
-  await qmp.execute("migrate", { uri: `exec:cat > ${path}` });
-  await reached(watch, "completed");
-  const { code, stdout, stderr } = await runCprctl([
-    ...["inspect", "--verify", path],
-  ]);
-  assertEquals(code, 0, stdout + stderr);
+  const ways: [string, string[]][] = [
+    [`exec:cat > ${path}`, []],
+    [`file:${path}`, ["mapped-ram", "x-ignore-shared"]],
+  ];
+  for (const [uri, capabilities] of ways) {
+    const vm = lab.start();
+    const qmp = await vm.connect();
+    await enable(qmp, "events", ...capabilities);
+    using watch = qmp.watch();
+    await qmp.execute("migrate", { uri });
+    await reached(watch, "completed");
+    using ram = new GuestRam(vm.pid);
+    const digest = await ram.digest();
+    const { code, stdout, stderr } = await runCprctl([
+      ...["inspect", "--verify", path],
+    ]);
+    assertEquals(code, 0, stdout + stderr);
+    const fresh = lab.start({ more: ["-incoming", "defer", "-S"] });
+    const there = await fresh.connect();
+    await enable(there, ...capabilities);
+    await there.execute("migrate-incoming", { uri: `file:${path}` });
+    await until(
+      "it is loaded",
+      DEADLINE_MS,
+      async () => await ask(there, "query-migrate", "status") === "completed",
+    );
+    using same = new GuestRam(fresh.pid);
+    assertEquals(await same.digest(), digest);
+  }
 });

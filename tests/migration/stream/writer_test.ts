@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { StreamWriter } from "../../../lib/migration/stream/mod.ts";
+import { Sink } from "../../../lib/stream/mod.ts";
 import { VmstateError } from "../../../lib/vmstate/mod.ts";
 import {
   clock,
@@ -179,4 +180,24 @@ Deno.test("the description is spelled as QEMU spells it", () => {
       '"vmsd_name": "clock", "version": 1, "fields": [{"name": "alarms", ' +
       '"array_len": 2, "type": "timer", "size": 8}]}]}',
   );
+});
+
+Deno.test("with mapped-ram bitmap and pages are where QEMU puts them", () => {
+  const sink = new Sink();
+  // Up to the record of pc.ram in a file of QEMU 11.1.
+  sink.zeros(74);
+  const writer = new StreamWriter(sink);
+  const blocks = [
+    { name: "pc.ram", usedLength: 0x80_0000 },
+    { name: "/rom@etc/acpi/tables", usedLength: 0x2_0000 },
+  ];
+  const places: [number, number][] = [];
+  for (
+    const { mapped, length } of writer.ramSetupMapped(blocks, 2, 0, () => true)
+  ) {
+    places.push([mapped.bitmapOffset, mapped.pagesOffset]);
+    sink.drain();
+    sink.skip(length);
+  }
+  assertEquals(places, [[142, 0x10_0000], [9_437_241, 10_485_760]]);
 });
