@@ -39,13 +39,11 @@ export class CommandLine {
    * @throws {CmdlineError} when the last option lacks its value
    */
   static guess(program: ProgramName, argv: readonly string[]): CommandLine {
-    const isOption = (word = "-") => word.startsWith("-");
-    const guessed = argv.filter(isOption).map((word) =>
-      [
-        word.replace(/^--?/, ""),
-        { takesValue: !isOption(argv[argv.indexOf(word) + 1]) },
-      ] as const
-    );
+    const guessed = argv.flatMap((word, at) => {
+      const name = /^--?(.+)/.exec(word)?.[1];
+      const takesValue = argv[at + 1]?.startsWith("-") === false;
+      return name === undefined ? [] : [[name, { takesValue }] as const];
+    });
     const options = new Map([...guessed, ...QEMU_OPTIONS]);
     return CommandLine.parse(program, argv, options);
   }

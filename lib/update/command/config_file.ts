@@ -5,7 +5,8 @@
  *
  * The VM may have put anything at that path. It is read with the rights of the
  * VM's user, in the VM's root, and only if it is a regular file of limited
- * size.
+ * size. Where a user's process serves a file system, it is not read: that
+ * process could keep us waiting.
  *
  * @module
  */
@@ -19,6 +20,7 @@ import {
   type OptionTable,
   parseArguments,
 } from "../../cmdline/mod.ts";
+import { readMountinfo } from "../../proc/mountinfo.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { readStat } from "../../proc/stat.ts";
 import { readStatus } from "../../proc/status.ts";
@@ -92,6 +94,8 @@ async function optionsIn(path: string, pid: number): Promise<string[]> {
       ? path
       : `${await Deno.readLink(`/proc/${pid}/cwd`)}/${path}`;
     const files = new ProcessFiles(pid);
+    const server = await userFileSystem(pid);
+    if (server !== undefined) throw refused(path, server);
     // A file system that hangs is found here, where there is a deadline.
     await files.stat(absolute);
     const user = credentialsOf(await readStatus(pid), pid);
@@ -111,6 +115,21 @@ async function optionsIn(path: string, pid: number): Promise<string[]> {
     ) throw refused(path, error.message, error);
     throw error;
   }
+}
+
+const FUSE = /^fuse/;
+const SERVED_BY_ROOT = /(^|,)user_id=0(,|$)/;
+
+/** Why a read in the VM's root may wait for another user's process. */
+async function userFileSystem(pid: number): Promise<string | undefined> {
+  const users = ["self", pid].map((it) => Deno.readLink(`/proc/${it}/ns/user`));
+  const [ours, theirs] = await Promise.all(users);
+  if (ours !== theirs) return "the VM is in another user namespace";
+  const mount = (await readMountinfo(pid)).find(({ type, options }) =>
+    FUSE.test(type) && !SERVED_BY_ROOT.test(options)
+  );
+  return mount &&
+    `a user's process serves the file system at "${mount.mountPoint}"`;
 }
 
 function refused(path: string, why: string, cause?: Error): RefusedError {

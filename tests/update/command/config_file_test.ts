@@ -1,7 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { expandConfigFiles } from "../../../lib/update/command/config_file.ts";
+import { exists } from "../../../testing/program/exists.ts";
+import { until } from "../../../testing/program/until.ts";
 import { RefusedError } from "../../../lib/update/error.ts";
 
+const PATIENCE_MS = 20_000;
 const FILE = '[device "d"]\ndriver = "e1000"\n';
 const WORDS = ["-device", "driver=e1000,id=d"];
 
@@ -10,13 +13,15 @@ async function withProcess(
   make: (folder: string) => Promise<void>,
   run: (argv: (path: string) => Promise<string[]>) => Promise<void>,
   user?: number,
+  before: readonly string[] = [],
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-config-" });
   await Deno.chmod(folder, 0o755);
   await make(folder);
   await using stack = new AsyncDisposableStack();
-  const child = new Deno.Command("sleep", {
-    args: ["60"],
+  const [program = "", ...args] = [...before, "sleep", "60"];
+  const child = new Deno.Command(program, {
+    args,
     cwd: folder,
     ...user === undefined ? {} : { uid: user, gid: user },
   }).spawn();
@@ -24,6 +29,10 @@ async function withProcess(
     child.kill("SIGKILL");
     await child.status;
     await Deno.remove(folder, { recursive: true });
+  });
+  await until("it sleeps", PATIENCE_MS, async () => {
+    const name = await Deno.readTextFile(`/proc/${child.pid}/comm`);
+    return name === "sleep\n";
   });
   await run(async (path) => {
     const argv = ["qemu", "-S", "-readconfig", path, "-usb"];
@@ -90,5 +99,33 @@ Deno.test({
       },
       (argv) => assertRefused(argv("vm.conf"), "Permission denied"),
       1000,
+    ),
+});
+
+const MOUNT = `mkdir served && exec 9<>/dev/fuse &&
+mount -i -t fuse -o fd=9,rootmode=40000,user_id=1000,group_id=1000 none served &&
+exec "$@"`;
+
+Deno.test({
+  name: "nothing is read where a user's process serves a file system",
+  ignore: Deno.uid() !== 0 || !exists("/dev/fuse"),
+  fn: () =>
+    withProcess(
+      write,
+      (argv) => assertRefused(argv("vm.conf"), "/served"),
+      undefined,
+      ["unshare", "--mount", "/bin/sh", "-c", MOUNT, "sh"],
+    ),
+});
+
+Deno.test({
+  name: "nothing is read in another user namespace",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withProcess(
+      write,
+      (argv) => assertRefused(argv("vm.conf"), "user namespace"),
+      undefined,
+      ["unshare", "--user"],
     ),
 });
