@@ -139,6 +139,7 @@ export class Command implements Endpoint {
       : [pipe.reader, pipe.writer, STDOUT];
     this.#child = spawn(args, {
       descriptors: new Map([[STDERR, STDERR], [number, theirs.number]]),
+      newSession: true,
     });
     this.#stream = new DescriptorStream(ours.dup());
   }
@@ -163,6 +164,8 @@ export class Command implements Endpoint {
 
   close(): void {
     this.#stream.close();
+    // What the shell has started ends with it.
+    this.#child.killGroup();
     this.#child[Symbol.dispose]();
   }
 }

@@ -195,9 +195,18 @@ export class Machine implements MigrationHost {
         else this.#runState = state === "running" ? "paused" : state;
       },
       (error) => {
-        if (exitOnError) this.environment.die(error);
+        const isAbandoned = this.#incomingChannel !== channel;
+        if (exitOnError && !isAbandoned) this.environment.die(error);
       },
     );
+  }
+
+  /** Ends both migrations, as the process ends: nothing is executed. */
+  abandonMigrations(): void {
+    this.outgoing.abandon();
+    const channel = this.#incomingChannel;
+    this.#incomingChannel = undefined;
+    channel?.close();
   }
 
   /** Where it waits for a stream; undefined if it does not. */

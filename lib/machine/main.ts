@@ -158,8 +158,8 @@ class MachineProcess {
 
   /** Ends the process after the current tasks, without an exec. */
   #quit(): void {
-    this.#machine.outgoing.abandon();
     this.#loop.defer(() => this.#ended.resolve(0));
+    this.#machine.abandonMigrations();
   }
 
   readonly #execute: MonitorTarget["execute"] = (command, args) =>

@@ -118,3 +118,22 @@ Deno.test("a stream with RAM is verified to its last byte", async () => {
     assertEquals(await same.digest(), digest);
   }
 });
+
+Deno.test("a machine that waits for a stream can be ended", async () => {
+  await using lab = await Lab.open();
+  const uris = [
+    "tcp:127.0.0.1:0",
+    `unix:${lab.path("s")}`,
+    "exec:sleep 1000",
+  ];
+  for (const uri of uris) {
+    const vm = lab.start({ more: ["-incoming", uri] });
+    const qmp = await vm.connect();
+    assertEquals(await runState(qmp), "inmigrate");
+    await qmp.execute("quit");
+    assertEquals((await vm.ended()).code, 0);
+    assertEquals(vm.stderr.text, "");
+  }
+  const files = [...Deno.readDirSync(lab.folder)].map(({ name }) => name);
+  assertEquals(files.filter((name) => name === "s"), []);
+});
