@@ -213,6 +213,10 @@ const LIVES: readonly Life[] = [
       ...["-device", "virtio-blk-pci,id=vdb,drive=store"],
       ...["-drive", "if=none,id=cd,media=cdrom,format=raw,file=c.raw"],
       ...["-device", "scsi-cd,id=tray1,drive=cd"],
+      "-drive",
+      "if=none,id=cd5,media=cdrom,format=raw,file=c.raw,node-name=disc5," +
+      "cache=unsafe,discard=unmap,auto-read-only=on,read-only=on",
+      ...["-device", "scsi-cd,id=tray5,drive=cd5"],
       ...["-device", "scsi-cd,id=tray2"],
       ...["-drive", "if=none,id=cd3,media=cdrom,format=raw,file=c.raw"],
       ...["-device", "scsi-cd,id=tray3,drive=cd3"],
@@ -239,6 +243,7 @@ const LIVES: readonly Life[] = [
         { id, filename: `${folder}/d.raw`, format: "raw" },
       ]),
       ["eject", { id: "tray3", force: true }],
+      ["eject", { id: "tray5", force: true }],
       ["blockdev-open-tray", { id: "tray4", force: true }],
       ["blockdev-remove-medium", { id: "tray4" }],
       ["blockdev-add", {
@@ -328,6 +333,36 @@ Deno.test("a VM that was changed goes back at once if the new program dies", asy
   const before = await seen(vm, life.devices, life.objects);
   await moveAndReturn(vm, builds.new);
   assertEquals(await seen(vm, life.devices, life.objects), before);
+});
+
+Deno.test("an image that took its overlay in again is writable again", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, {
+    ...PLAIN,
+    extra: [
+      ...["-blockdev", "driver=null-co,size=4194304,node-name=base"],
+      ...["-device", "virtio-blk-pci,id=vd,drive=base"],
+    ],
+  }, "tcg");
+  await vm.command("blockdev-snapshot-sync", {
+    ...{ "node-name": "base", "snapshot-node-name": "over" },
+    "snapshot-file": `${vm.folder}/over.qcow2`,
+  });
+  await move(vm, builds.new);
+  await vm.command("block-commit", { "job-id": "commit", device: "over" });
+  const jobs = async () =>
+    await vm.command("query-jobs") as readonly JsonObject[];
+  await until(
+    "the job is ready",
+    PATIENCE_MS,
+    async () => (await jobs()).some(({ status }) => status === "ready"),
+  );
+  await vm.command("job-complete", { id: "commit" });
+  await until("no job", PATIENCE_MS, async () => (await jobs()).length === 0);
+  const before = await seen(vm);
+  await moveAndReturn(vm, builds.old);
+  await move(vm, builds.old);
+  assertEquals(await seen(vm), before);
 });
 
 Deno.test("what cannot be carried over is refused by name", async () => {

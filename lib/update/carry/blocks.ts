@@ -36,6 +36,7 @@ const REMOVED = "removed at run time";
 const ON_TOP = "the image that is used now";
 const EMPTY = "no medium is inserted";
 const BELOW = "it has become read-only, as an image below an overlay does";
+const WRITABLE = "it has become writable, as one does that took an overlay in";
 
 /** The first character of names that QEMU generates at each start. */
 const GENERATED = "#";
@@ -88,7 +89,7 @@ export async function carryBlocks(
   return blocks.names;
 }
 
-/** Nodes that QEMU has made read-only since the start. */
+/** Nodes that QEMU has made read-only, or writable, since the start. */
 function keepReadOnly({ draft }: CarryWork, nodes: LiveNodes): void {
   for (const argument of draft.of("blockdev")) {
     const value = keysOf(argument);
@@ -96,9 +97,32 @@ function keepReadOnly({ draft }: CarryWork, nodes: LiveNodes): void {
     // With auto-read-only, QEMU changes it as it is needed.
     const chosen = value.boolean("read-only") === true ||
       value.boolean("auto-read-only") === true;
-    if (node?.["ro"] !== true || chosen) continue;
-    draft.setValue(argument, value.with("read-only", true), BELOW);
+    if (node?.["ro"] === true && !chosen) {
+      draft.setValue(argument, value.with("read-only", true), BELOW);
+    } else if (node !== undefined) {
+      const now = writableNow(value, "", node, nodes);
+      if (now !== value) draft.setValue(argument, now, WRITABLE);
+    }
   }
+}
+
+/** Also for the nodes that the option makes below this one. */
+function writableNow(
+  value: OptionValue,
+  prefix: string,
+  node: JsonObject,
+  nodes: LiveNodes,
+): OptionValue {
+  const key = `${prefix}read-only`;
+  const isChanged = node["ro"] === false && value.boolean(key) === true;
+  return objectsIn(node["children"]).reduce((now, child) => {
+    const below = `${prefix}${text(child["child"])}.`;
+    const live = nodes.get(text(child["node-name"]) ?? "");
+    const isMade = now.entries.some(({ key }) => key.startsWith(below));
+    return isMade && live !== undefined
+      ? writableNow(now, below, live, nodes)
+      : now;
+  }, isChanged ? value.with(key, false) : value);
 }
 
 const REOPENED = "blockdev-reopen has changed it";
@@ -317,6 +341,11 @@ const KEPT = [
   ...["werror", "rerror", "read-only", "readonly", "detect-zeroes"],
   ...["copy-on-read", "serial", "auto-read-only", "node-name"],
 ];
+/** With one of these, QEMU does not start an empty drive. */
+const OF_MEDIUM = [
+  ...[...OF_IMAGE, "node-name"],
+  ...["cache", "discard", "auto-read-only", "serial"],
+];
 /** Limits do not matter for the image. */
 const LIMIT = /^(throttling\.|bps|iops)/;
 
@@ -334,8 +363,12 @@ async function carryDrive(
   await work.attempt(drive, () => {
     requirePlain(value);
     if (medium === undefined) {
-      const empty = OF_IMAGE.reduce((it, key) => it.without(key), value);
+      const empty = OF_MEDIUM.reduce((it, key) => it.without(key), value);
       work.draft.setValue(argument, empty, EMPTY);
+      for (const key of ["cache", "discard"]) {
+        if (!value.has(key)) continue;
+        work.unknown.push(`${key}= of the next medium in drive "${drive}"`);
+      }
     } else setImage(work, argument, nodes, medium.node);
   });
 }

@@ -6,6 +6,7 @@
  */
 
 import type { OptionValue } from "../../cmdline/mod.ts";
+import type { JsonObject, QemuVersion } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { type FileLock, forEachLock, lockedAs } from "../../proc/locks.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
@@ -281,16 +282,56 @@ export const blockExports = problemCheck({
 export const dirtyBitmaps = problemCheck({
   id: "dirty-bitmaps",
   ok: "no dirty bitmap is lost",
-  detail: "Dirty bitmaps are only in memory and would be lost",
+  detail: "Dirty bitmaps would be lost",
   remedy:
     "Remove them (block-dirty-bitmap-remove); the next backup has to be " +
     "a full one",
-  find: async ({ inventory }) =>
-    (await blockNodes(inventory)).flatMap((node) =>
+  async find({ facts, inventory }) {
+    const nodes = await blockNodes(inventory);
+    const used = await namesBelowDevices(nodes, inventory);
+    const isStored = (node: JsonObject) =>
+      used.has(text(node["node-name"]) ?? "") || storesUnused(facts.version);
+    return nodes.flatMap((node) =>
       objectsIn(node["dirty-bitmaps"])
-        .filter(({ persistent }) => persistent !== true)
+        .filter(({ persistent }) => persistent !== true || !isStored(node))
         // A job's own bitmap has no name and ends with the job.
-        .flatMap(({ name }) => text(name) || [])
-        .map((name) => `${quoted(name)} of ${quoted(node["node-name"])}`)
-    ),
+        .filter(({ name }) => text(name))
+        .map(({ name, persistent }) =>
+          `${quoted(name)} of ${quoted(node["node-name"])} (${
+            persistent === true
+              ? "QEMU before 11.1.3 may not store those of a node that no " +
+                "device uses"
+              : "only in memory"
+          })`
+        )
+    );
+  },
 });
+
+/** Whether a migration stores the bitmaps of nodes that no device uses. */
+function storesUnused({ major, minor, micro }: QemuVersion): boolean {
+  const [has, since] = [[major, minor, micro], [11, 1, 3]];
+  const at = has.findIndex((number, index) => number !== since[index]);
+  return at < 0 || (has[at] ?? 0) > (since[at] ?? 0);
+}
+
+/** Names of the nodes that are in drives and devices, and of those below. */
+async function namesBelowDevices(
+  nodes: readonly JsonObject[],
+  inventory: Inventory,
+): Promise<ReadonlySet<string>> {
+  const below = new Map(
+    nodes.map((node) => [
+      text(node["node-name"]),
+      objectsIn(node["children"]).map((it) => text(it["node-name"]) ?? ""),
+    ]),
+  );
+  const roots = (await blockDevices(inventory))
+    .flatMap(({ medium }) => medium?.node ?? []);
+  const names = new Set(roots);
+  // Grows while it is read.
+  for (const name of names) {
+    for (const child of below.get(name) ?? []) names.add(child);
+  }
+  return names;
+}

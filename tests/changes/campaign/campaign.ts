@@ -26,7 +26,7 @@ import {
 } from "./changed_vm.ts";
 import { describe } from "./description.ts";
 import { DEVICES, REFUSED_DEVICES } from "./devices.ts";
-import { DISKS, REFUSED_DISKS } from "./disks.ts";
+import { bitmapsLost, DISKS, REFUSED_DISKS } from "./disks.ts";
 import { REFUSED_SETTINGS, SETTINGS } from "./settings.ts";
 
 const CARRIED: readonly (readonly Change[])[] = [
@@ -161,17 +161,24 @@ async function finish(
   const here = vm.vm.executable();
   const next = here === builds.old.binary ? builds.new : builds.old;
   const witness = await Witness.of(vm.vm);
+  const lost = here === builds.old.binary ? await bitmapsLost(vm) : undefined;
+  const refusals = [refusal, lost].filter((it) => it !== undefined);
   let said = "";
-  if (refusal !== undefined) {
+  if (refusals.length > 0) {
+    const checks = refusals.map(({ check }) => check);
     const before = await describe(vm.vm);
     const report = reportOf(await update(vm, next));
     assertEquals(report.outcome, "refused", errorOf(report));
-    assertEquals(refusing(report), [refusal.check], errorOf(report));
+    assertEquals(
+      new Set(refusing(report)),
+      new Set(checks),
+      errorOf(report),
+    );
     assertEquals(vm.vm.executable(), here);
     assertSame(await describe(vm.vm), before);
     await witness.assertLivesOn();
-    await refusal.undo();
-    said = `refused by "${refusal.check}", then `;
+    for (const { undo } of refusals) await undo();
+    said = `refused by "${[...new Set(checks)].join('", "')}", then `;
   }
   const before = await describe(vm.vm);
   const kill = vm.chance(ROLLED_BACK_SHARE)

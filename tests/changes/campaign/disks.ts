@@ -1,7 +1,7 @@
 /** Block nodes, images, media, limits and jobs. */
 
 import { isObject, type JsonObject } from "../../../lib/qmp/mod.ts";
-import type { Change, ChangedVm } from "./changed_vm.ts";
+import type { Change, ChangedVm, Refusal } from "./changed_vm.ts";
 
 const SIZE = 4 << 20;
 
@@ -264,6 +264,39 @@ export const DISKS: readonly Change[] = [
       }),
   },
 ];
+
+/**
+ * Persistent bitmaps of nodes that no device uses any more: QEMU 11.1.2 loses
+ * them, and the update is refused.
+ */
+export async function bitmapsLost(it: ChangedVm): Promise<Refusal | undefined> {
+  const list = await it.vm.command("query-named-block-nodes", { flat: true });
+  const nodes = (Array.isArray(list) ? list : []).filter(isObject);
+  const used = new Set(
+    (await drives(it)).map(({ inserted }) =>
+      isObject(inserted) ? inserted["node-name"] : undefined
+    ),
+  );
+  for (const name of used) {
+    const children = nodes.find((it) => it["node-name"] === name)?.["children"];
+    for (const child of Array.isArray(children) ? children : []) {
+      if (isObject(child)) used.add(child["node-name"]);
+    }
+  }
+  const lost = nodes.filter((it) => !used.has(it["node-name"]))
+    .flatMap(({ "node-name": node = "", "dirty-bitmaps": bitmaps }) =>
+      (Array.isArray(bitmaps) ? bitmaps : []).filter(isObject)
+        .filter(({ persistent }) => persistent === true)
+        .map(({ name = "" }) => ({ node, name }))
+    );
+  if (lost.length === 0) return undefined;
+  const undo = async () => {
+    for (const bitmap of lost) {
+      await it.run("block-dirty-bitmap-remove", bitmap);
+    }
+  };
+  return { check: "dirty-bitmaps", undo };
+}
 
 /** Those that are refused by name. */
 export const REFUSED_DISKS: readonly Change[] = [

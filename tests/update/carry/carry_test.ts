@@ -537,3 +537,20 @@ Deno.test("a set of what was left open is neither sent nor kept", async () => {
   assertEquals([words, commands], [[], []]);
   assertEquals(changes[0]?.why, "the program has closed what it names");
 });
+
+Deno.test("nodes that have become writable stay so, also those inside", async () => {
+  const child = { child: "file", "node-name": "#block1" };
+  const client = vm({}, {
+    "query-named-block-nodes": [
+      { "node-name": "disk", drv: "raw", ro: false, children: [child] },
+      { "node-name": "#block1", drv: "file", file: "/a", ro: false },
+    ],
+  });
+  const node = (readOnly: boolean) =>
+    JSON.stringify({
+      ...{ driver: "raw", "node-name": "disk", "read-only": readOnly },
+      file: { driver: "file", filename: "/a", "read-only": readOnly },
+    });
+  const { words } = await carried(client, "-blockdev", node(true));
+  assertEquals(JSON.parse(words[1] ?? ""), JSON.parse(node(false)));
+});
