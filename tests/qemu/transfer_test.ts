@@ -224,6 +224,27 @@ for (const at of AT) {
   });
 }
 
+Deno.test("cprctl and the source are killed: recover spares the new one", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
+  const witness = await Witness.of(vm);
+  await using cprctl = Cprctl.start(orderOf(vm));
+  const before = vm.pid;
+  await cprctl.run((phase) => {
+    if (phase === "commit") {
+      cprctl.kill("SIGKILL");
+      Deno.kill(before, "SIGKILL"); // it takes a while to end
+    }
+    return Promise.resolve();
+  });
+  const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
+  assertEquals(recovery?.outcome, "recovered", recovery?.message);
+  vm.follow(recovery?.pid ?? 0);
+  assertEquals(vm.executable(), builds.new.binary);
+  await assertAlone(vm, before);
+  await witness.assertLivesOn();
+});
+
 Deno.test("the guest may have run: recover goes on with the new one alone", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);

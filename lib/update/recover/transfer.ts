@@ -61,7 +61,8 @@ export async function recoverTransfer(
     if (next === undefined) throw mayHaveRun(vm, source);
     return await rollForward(directory, journal, handOver, source, next);
   }
-  if (source !== undefined) {
+  // One that was just killed takes a while to end, and must not cost the other.
+  if (source !== undefined && await stopProcess(source)) {
     if (next !== undefined) await end(next);
     forgetResumption(directory);
     return await rollBack(journal, handOver, source);
@@ -144,8 +145,9 @@ async function rollForward(
       if (problem !== undefined) warnings.push(notLocked(problem));
     }
   }
-  if (source !== undefined) await end(source);
+  // Before the end of the source, at which systemd reads the pidfile.
   warnings.push(...moveLeft(handOver, vm));
+  if (source !== undefined) await end(source);
   warnings.push(...await new MigrationSettings(settings).restoreAll(client));
   await destination.requireStable();
   return {

@@ -28,6 +28,7 @@ import {
   isOver,
   shutDown,
   UpdateError,
+  UpdateProblem,
 } from "../error.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import { howItEnded, killProcess } from "../process/ending.ts";
@@ -69,8 +70,10 @@ async function outcomeOf(
       ),
     );
   }
-  const isGone = process.hasExited();
-  if (isGone && transfer.isLoaded && transfer.process?.hasExited() === false) {
+  const isWhole = transfer.isLoaded === true &&
+    transfer.process?.hasExited() === false;
+  const isGone = isWhole ? await isEnding(context) : process.hasExited();
+  if (isGone && isWhole) {
     return onlyDestination(context, transfer, problem);
   }
   // Without a process, the standby ends with cprctl.
@@ -119,6 +122,16 @@ async function outcomeOf(
     `${reason}; the VM ${how} on the old program`,
     { remedy: remedyOf(cause) ?? AGAIN, cause },
   );
+}
+
+/** A source that was just killed takes a while to end. */
+async function isEnding({ process, system }: UpdateContext): Promise<boolean> {
+  try {
+    return !await system.fence(process);
+  } catch (error) {
+    if (error instanceof UpdateProblem) return false; // it hangs in the kernel
+    throw error;
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Fault } from "../harness/fault.ts";
 import { inject, type Result, type Target } from "../harness/inject.ts";
 import { updated } from "../harness/expected.ts";
 import { FAULTS } from "../table/mod.ts";
-import { STATE_FILE } from "../table/surroundings.ts";
+import { OLD_PROGRAM, STATE_FILE } from "../table/surroundings.ts";
 import { anyMoment } from "./any_moment.ts";
 import { Random } from "../../../testing/random.ts";
 
@@ -22,7 +22,7 @@ const LIKE: Readonly<Partial<Record<PhaseName, PhaseName>>> = {
 
 /**
  * A fault of the table in a cpr-transfer, which ends otherwise, and in a VM
- * that either program has. It has no state file.
+ * that either program has.
  */
 function inTransfer(fault: Fault): Fault {
   const { at = {}, expected } = fault;
@@ -37,6 +37,9 @@ function inTransfer(fault: Fault): Fault {
     expected: "whatever is true",
   };
 }
+
+/** There is no state file in a cpr-transfer, and no rollback to a new start. */
+const OF_CPR_EXEC = [...STATE_FILE, ...OLD_PROGRAM];
 
 /** Keeps the numbers of two rounds apart. */
 const STRIDE = 0x9e3779b9;
@@ -61,7 +64,7 @@ export function round(
   const isRoot = Deno.uid() === 0;
   const table = mode === "cpr-exec"
     ? FAULTS
-    : FAULTS.filter((it) => !STATE_FILE.includes(it)).map(inTransfer);
+    : FAULTS.filter((it) => !OF_CPR_EXEC.includes(it)).map(inTransfer);
   const fitting = table.filter(({ fits, root }) =>
     (fits?.(machine) ?? true) && (isRoot || !root)
   );

@@ -21,7 +21,7 @@ const CANCELLED = [...ENDED, "source: migrate_cancel", ...SETTINGS];
 const RETURNED = [...ENDED, "source: cont", ...SETTINGS];
 const COMMITTED = [
   ...[...COPYING, "vm: fence", "destination: cont"],
-  ...["vm: SIGKILL", "host: move", "destination: migrate-set-parameters"],
+  ...["host: move", "vm: SIGKILL", "destination: migrate-set-parameters"],
   "destination: migrate-set-capabilities",
 ];
 const PAUSED = { status: "paused", running: false };
@@ -126,7 +126,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /another VM.*00:04\.0.* is new; the VM runs on the old program/,
-    heard: [...COPYING, ...RETURNED],
+    heard: [...COPYING, "vm: fence", ...RETURNED],
   },
 ];
 

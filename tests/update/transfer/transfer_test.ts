@@ -31,11 +31,12 @@ const STOPPED = [
   "destination: migrate-set-capabilities",
   "destination: migrate-incoming",
 ];
-const FENCED = [...STOPPED, "vm: fence"];
+const FENCE = ["vm: fence"];
+const FENCED = [...STOPPED, ...FENCE];
 const RESUMED = [...FENCED, "destination: cont"];
 const SETTLED = [
-  "vm: SIGKILL",
   "host: move",
+  "vm: SIGKILL",
   "destination: migrate-set-parameters",
   "destination: migrate-set-capabilities",
 ];
@@ -323,7 +324,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /another VM.*00:04\.0.* is new; the VM runs on the old program/,
-    heard: [...STOPPED, ...RETURNED],
+    heard: [...FENCED, ...RETURNED],
   },
   {
     phase: "verify",
@@ -352,7 +353,21 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /has run on the new program/,
-    heard: [...STOPPED, "new: SIGKILL", "vm: SIGKILL"],
+    heard: [...FENCED, "new: SIGKILL", "vm: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "verify",
+    fault: "the source was killed and is about to end",
+    script: () => ({
+      endsAtFence: true,
+      destination: {
+        "query-pci": () => [{ devices: [{ bus: 0, slot: 4, function: 0 }] }],
+      },
+    }),
+    outcome: "needs-person",
+    says: /old program.* has ended, and the new one has the VM, paused/,
+    heard: FENCED,
     left: ["directory"],
   },
   {
@@ -368,7 +383,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /the new one has the VM, paused, as process/,
-    heard: STOPPED,
+    heard: FENCED,
     left: ["directory"],
   },
   {
@@ -392,7 +407,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /resumed the guest on the old program; the VM runs on the old/,
-    heard: [...FENCED, ...ENDED, ...SETTINGS],
+    heard: [...FENCED, ...FENCE, ...ENDED, ...SETTINGS],
   },
   {
     phase: "commit",
@@ -402,7 +417,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /failed: Failed to lock; the VM runs on the old program/,
-    heard: [...RESUMED, ...RETURNED],
+    heard: [...RESUMED, ...FENCE, ...RETURNED],
   },
   {
     phase: "commit",
@@ -427,7 +442,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /does not end on SIGKILL.*Failed to lock/,
-    heard: [...RESUMED, "new: SIGKILL"],
+    heard: [...RESUMED, ...FENCE, "new: SIGKILL"],
     left: ["directory"],
   },
   {
