@@ -31,7 +31,7 @@ import { openNamed } from "../proc/process_name.ts";
 import { leftOpen } from "./vm/left_open.ts";
 import { OldMemory } from "./process/old_memory.ts";
 import { isSameIdentity } from "../proc/file_identity.ts";
-import { lastingGroups } from "./process/service.ts";
+import { followsPidFile, lastingGroups } from "./process/service.ts";
 import { replacedLibraries } from "./process/successor.ts";
 import { restoreThreads } from "./process/threads.ts";
 import { Urgency } from "./process/urgency.ts";
@@ -177,7 +177,9 @@ export const LINUX: System = {
     Standby.start({
       directory: path,
       context: processContext,
-      groups: lastingGroups(facts, processContext.cgroups),
+      groups: followsPidFile(facts, plan.handOver?.moves)
+        ? processContext.cgroups
+        : lastingGroups(facts, processContext.cgroups),
       files: pinned.files,
       argv: plan.handOver === undefined ? plan.oldArgv : plan.command.argv,
       isNew: plan.handOver !== undefined,

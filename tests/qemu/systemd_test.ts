@@ -307,6 +307,41 @@ Deno.test("a unit that would start a second VM is refused until it is fixed", {
   await witness.assertLivesOn();
 });
 
+const PIDFILE = "/run/qemu/%i/qemu.pid";
+const BY_PIDFILE = {
+  "Type=exec": `Type=forking\nPIDFile=${PIDFILE}`,
+  "ExitType=cgroup": "",
+  "$OPTIONS": `$OPTIONS -daemonize -pidfile ${PIDFILE}`,
+};
+
+Deno.test("a unit follows its pidfile to another process", {
+  ignore,
+}, async () => {
+  await using vm = await UnitVm.boot(BY_PIDFILE);
+  const witness = await Witness.of(vm);
+  for (const build of [builds.new, builds.old]) {
+    const before = await vm.state();
+    const { code, report } = await vm.update(build.binary, "--mode", "auto");
+    assertEquals(
+      [code, report.mode],
+      [0, "cpr-transfer"],
+      report.mode_why ?? "",
+    );
+    assertEquals([report.warnings, verdictOf(report)], [[], "ok"]);
+    await until(
+      "systemd has noticed",
+      TIMEOUT_MS,
+      async () => (await vm.state()).mainPid !== before.mainPid,
+    );
+    const mainPid = `${report.pid_after}`;
+    assertEquals(await vm.state(), { ...before, mainPid });
+    assertEquals(vm.executable(), build.binary);
+    await witness.assertLivesOn();
+  }
+  const { code } = await vm.systemd.run("systemctl", "stop", UNIT);
+  assertEquals([code, vm.systemd.processesOf(SLICE, UNIT)], [0, []]);
+});
+
 function verdictOf({ checks }: Report): string | undefined {
   return checks.find(({ id }) => id === "service")?.verdict;
 }

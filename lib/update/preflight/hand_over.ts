@@ -19,7 +19,7 @@ import { pathsOf } from "../command/transfer_command.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { readProcText } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
-import { staysInPlace } from "../process/service.ts";
+import { followsPidFile, staysInPlace } from "../process/service.ts";
 import {
   type CheckContext,
   type PreflightCheck,
@@ -170,7 +170,7 @@ export const transferProcess = problemCheck<HandOverContext>({
   ok: "the VM can get another process",
   detail: (found) => `The VM cannot get another process: ${found}`,
   remedy: USE_EXEC,
-  async find({ facts }) {
+  async find({ facts, handOver }) {
     const links = ["root", "ns/mnt", "ns/pid"];
     const [theirs, ours] = await Promise.all(
       [facts.pid, "self"].map((it) =>
@@ -183,7 +183,7 @@ export const transferProcess = problemCheck<HandOverContext>({
       ...String(theirs) === String(ours)
         ? []
         : ["it is in another root directory or container"],
-      ...staysInPlace(facts)
+      ...staysInPlace(facts) || followsPidFile(facts, handOver?.moves)
         ? []
         : [`the service "${service}" ends with its main process`],
       ...starter

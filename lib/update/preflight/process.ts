@@ -11,7 +11,11 @@ import { ifPossible } from "../../../ffi/libc.ts";
 import { readCgroups } from "../../proc/cgroup.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
 import { deniesSpawn, isOfLibvirt } from "../command/obstacles.ts";
-import { lastingGroups, unitProblem } from "../process/service.ts";
+import {
+  followsPidFile,
+  lastingGroups,
+  unitProblem,
+} from "../process/service.ts";
 import {
   type CheckContext,
   type Finding,
@@ -78,13 +82,15 @@ export const libvirt: PreflightCheck = {
 export const service: PreflightCheck = {
   id: "service",
   async run(context) {
-    const { service } = context.facts;
+    const { facts: { service }, handOver } = context;
     if (service === undefined) return ok("the VM is no service of systemd");
+    const name = `"${service.name}"`;
+    if (followsPidFile(context.facts, handOver?.moves)) {
+      return ok(`the service ${name} finds its main process by its PIDFile=`);
+    }
     const problem = unitProblem(service);
     if (problem === undefined) {
-      return ok(
-        `the service "${service.name}" does not end with the VM's process`,
-      );
+      return ok(`the service ${name} does not end with the VM's process`);
     }
     const { detail, remedy, restarts } = problem;
     return restarts

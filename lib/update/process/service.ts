@@ -24,6 +24,8 @@ export interface Service {
   readonly name: string;
   /** What happens to it when the VM's process is killed. */
   readonly fate: ServiceFate;
+  /** Where systemd looks for another main process when this one ends. */
+  readonly pidFile?: string | undefined;
 }
 
 /** Whether the next process of a VM can be in the same service. */
@@ -31,6 +33,19 @@ export function staysInPlace(
   { service }: { readonly service: Service | undefined },
 ): boolean {
   return service === undefined || service.fate === "stays";
+}
+
+/**
+ * Whether systemd takes the VM's next process for the main one: that one has
+ * put itself into the unit's PIDFile= by the time this one ends.
+ *
+ * @param moves what the next process takes over at the paths of this one
+ */
+export function followsPidFile(
+  { service }: { readonly service: Service | undefined },
+  moves: readonly { readonly to: string }[] = [],
+): boolean {
+  return moves.some(({ to }) => to === service?.pidFile);
 }
 
 /**
@@ -54,7 +69,13 @@ const BY_SYSTEMD = ["", "name=systemd"];
 const BOOTED = "/run/systemd/system";
 
 const TIMEOUT_MS = 2_000;
-const PROPERTIES = ["ControlGroup", "MainPID", "ExitType", "Restart"];
+const PROPERTIES = [
+  "ControlGroup",
+  "MainPID",
+  "ExitType",
+  "Restart",
+  "PIDFile",
+];
 
 /** Values of Restart= that do nothing after a SIGKILL. */
 const NO_RESTART = ["no", "on-success", "on-watchdog"];
@@ -64,7 +85,11 @@ export async function readService(pid: number): Promise<Service | undefined> {
   const place = placeOf(await readCgroups(pid));
   if (place === undefined || !await isBooted()) return undefined;
   const said = await show(place);
-  return { name: place.name, fate: fateOf(said, place, pid) };
+  return {
+    name: place.name,
+    fate: fateOf(said, place, pid),
+    pidFile: said.get("PIDFile"),
+  };
 }
 
 /** Without systemd, a group does not end with its main process. */

@@ -43,6 +43,7 @@ import {
 import { UpdateProblem } from "../error.ts";
 import { killProcess } from "../process/ending.ts";
 import { noteResumption } from "../run/journal.ts";
+import { staysInPlace } from "../process/service.ts";
 import { vcpuThreads } from "../process/threads.ts";
 import type { UrgencyPort } from "../system.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
@@ -286,15 +287,22 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
     await destination.requireStable();
   }
   const warnings = [...transfer.placing ?? []];
-  if (!await killProcess(process)) {
+  const { moves, cpr, main } = transfer.handOver;
+  const user = facts.identity.credentials;
+  // Before the end of the source, at which systemd reads the pidfile.
+  const unmoved = system.move(moves, user);
+  warnings.push(...unmoved);
+  if (unmoved.length > 0 && !staysInPlace(facts)) {
+    warnings.push(
+      `Process ${process.pid}, which had the VM, is stopped and was not ended: ` +
+        `the service "${facts.service?.name}" would end with it`,
+    );
+  } else if (!await killProcess(process)) {
     warnings.push(
       `Process ${process.pid}, which had the VM, does not end on SIGKILL; it ` +
         "is stopped and cannot run the guest",
     );
   }
-  const { moves, cpr, main } = transfer.handOver;
-  const user = facts.identity.credentials;
-  warnings.push(...system.move(moves, user));
   warnings.push(...system.remove([cpr, main], user));
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = destination.client.within(() => settling.left());
