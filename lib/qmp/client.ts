@@ -91,6 +91,8 @@ export interface ConnectOptions extends Patience {
    * no limit but a command's own.
    */
   readonly budget?: (() => number) | undefined;
+  /** Opens the stream; default: a socket to the address. */
+  readonly open?: (() => Promise<Transport>) | undefined;
   /** The longest message that is read; default: 8 MiB. */
   readonly maxReplyBytes?: number;
 }
@@ -178,7 +180,8 @@ export class QmpClient implements AsyncDisposable, Executor {
       timeoutMs: deadline - performance.now(),
       signal: patience.signal,
     });
-    const transport = await openOrExplain(address, patience);
+    const transport = await (patience.open?.() ??
+      openOrExplain(address, patience));
     const client = new QmpClient(transport, address, patience);
     try {
       await within(client.#greeted.promise, left(), () => new Silence());

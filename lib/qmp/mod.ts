@@ -15,4 +15,4 @@ export type { Json, JsonObject } from "./json.ts";
 export type { Greeting, QemuVersion } from "./messages.ts";
 export { type Listening, QmpListenError, QmpServer } from "./server.ts";
 export { showAddress } from "./transport.ts";
-export type { Peer, QmpAddress } from "./transport.ts";
+export type { Peer, QmpAddress, Transport } from "./transport.ts";

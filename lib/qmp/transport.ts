@@ -43,6 +43,7 @@ export interface Transport {
   takeDescriptor?(): Fd | undefined;
   /** Stops reading until {@linkcode resume}. */
   pause(): void;
+  /** Reads again. */
   resume(): void;
   /** Ends the stream after the bytes received until now. */
   drain(): void;

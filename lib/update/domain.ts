@@ -1,11 +1,12 @@
 /**
- * Updates a domain of libvirt. Its daemon is stopped from before the checks,
- * which need the monitor, until the update is over.
+ * Updates a domain of libvirt. The checks ask its monitor through libvirt's
+ * daemon. Then the daemon is stopped until the update is over.
  *
  * @module
  */
 
 import { ifError, messageOf } from "../errors.ts";
+import { QmpClient } from "../qmp/mod.ts";
 import { readCommandLine } from "../proc/cmdline.ts";
 import { readExecutable } from "../proc/executable.ts";
 import { draftOfListed } from "./all/all.ts";
@@ -16,9 +17,11 @@ import { describeVm } from "./host/list.ts";
 import { DaemonAway } from "./libvirt/away.ts";
 import { startWords } from "./libvirt/daemon.ts";
 import { type Domain, findDomain } from "./libvirt/domain.ts";
+import { DomainMonitor, requirePeer } from "./libvirt/monitor.ts";
 import { domainNeeds } from "./libvirt/needs.ts";
 import { domainState, stateOnceConnected } from "./libvirt/virsh.ts";
 import { LINUX } from "./linux.ts";
+import type { PhaseName } from "./phase.ts";
 import { successorOf } from "./process/successor.ts";
 import { addFailure, type Draft, type Report } from "./report/report.ts";
 import { sealed } from "./report/sealed.ts";
@@ -31,6 +34,9 @@ export type OfDomain<Request extends UpdateRequest> =
   & Omit<Request, "address">
   & { readonly domain: string };
 
+/** The first phase that needs the monitor for itself. */
+const FIRST: PhaseName = "prepare";
+
 /**
  * Updates a domain, and makes sure that libvirt finds it again.
  *
@@ -42,22 +48,41 @@ export async function updateDomain(
 ): Promise<Report> {
   const domain = findDomain(request.domain);
   const wanted = { ...request, ...inPlace(request) };
-  return await upToDate(domain, request) ??
-    await withoutDaemon(
-      domain,
-      (address, system) => update({ ...wanted, address }, system),
-    );
+  const current = await upToDate(domain, request);
+  if (current !== undefined) return current;
+  await requireNothing(domain);
+  using away = await DaemonAway.of(domain);
+  const before = await ofLibvirt(domainState(domain.name));
+  using _signals = new DeferredSignals();
+  const monitor = new MonitorOfDomain(domain);
+  const observer = async (phase: PhaseName) => {
+    if (phase === FIRST && !away.isStopped) {
+      await ofLibvirt(away.stop());
+      await monitor.goDirect();
+    }
+    await request.observer?.(phase);
+  };
+  const address = { path: domain.monitor };
+  let report: Draft;
+  try {
+    report = await update({ ...wanted, address, observer }, monitor.system);
+  } catch (error) {
+    if (away.isStopped) await away.start();
+    throw error;
+  }
+  if (away.isStopped) await startAgain(away, report, before);
+  return sealed(report);
 }
 
-/** Reports what an update of a domain would do; stops the daemon as well. */
+/** Reports what an update of a domain would do. */
 export async function checkDomain(
   request: OfDomain<CheckRequest>,
 ): Promise<Report> {
+  const domain = findDomain(request.domain);
   const wanted = { ...request, ...inPlace(request) };
-  return await withoutDaemon(
-    findDomain(request.domain),
-    (address, system) => check({ ...wanted, address }, system),
-  );
+  await requireNothing(domain);
+  const { system } = new MonitorOfDomain(domain);
+  return await check({ ...wanted, address: { path: domain.monitor } }, system);
 }
 
 /**
@@ -95,65 +120,69 @@ async function upToDate(
   return sealed(report);
 }
 
-async function withoutDaemon(
-  domain: Domain,
-  work: (address: { path: string }, system: System) => Promise<Report>,
-): Promise<Report> {
-  await requireNothing(domain);
-  using away = await DaemonAway.of(domain);
-  const before = await domainState(domain.name).catch(
-    ifError(UpdateProblem, refuse),
-  );
-  using _signals = new DeferredSignals();
-  await away.stop().catch(ifError(UpdateProblem, refuse));
-  let report: Draft;
-  try {
-    report = await work({ path: domain.monitor }, systemOf(domain));
-  } catch (error) {
-    await away.start();
-    throw error;
-  }
+/** Starts the daemon, and asks it for the domain. */
+async function startAgain(
+  away: DaemonAway,
+  report: Draft,
+  before: string,
+): Promise<void> {
+  const { domain, daemon } = away;
   if (report.outcome === "needs-person" && await away.isNeeded()) {
     report.warnings = [
       ...report.warnings,
       "libvirt's daemon stays stopped until cprctl recover succeeds, since it " +
-      "would end the domain; to give up the domain, run: " +
-      startWords(away.daemon),
+      `would end the domain; to give up the domain, run: ${startWords(daemon)}`,
     ];
-    return sealed(report);
+    return;
   }
   try {
     await away.start(report.pid_after ?? domain.pid);
-    if (report.pid_after === null) return report;
-    await requireState(domain, before);
+    if (report.pid_after !== null) await requireState(domain, before);
   } catch (error) {
     addFailure(report, notFound(domain, report, error));
   }
-  return sealed(report);
 }
 
-/** Nothing was touched yet. */
-function refuse({ code, message, remedy }: UpdateProblem): never {
-  throw new RefusedError(code, message, { remedy });
+/** What libvirt is asked for before anything was touched. */
+async function ofLibvirt<T>(work: Promise<T>): Promise<T> {
+  return await work.catch(
+    ifError(UpdateProblem, ({ code, message, remedy }) => {
+      throw new RefusedError(code, message, { remedy });
+    }),
+  );
 }
 
-/** The host, with the monitor of that very process alone. */
-function systemOf({ name, pid }: Domain): System {
-  return {
+/** The host, with a domain's monitor, through libvirt or not. */
+class MonitorOfDomain {
+  #stream: DomainMonitor | undefined;
+  #isDirect = false;
+
+  constructor(private readonly domain: Domain) {}
+
+  readonly system: System = {
     ...LINUX,
     connect: async (address, patience) => {
-      const client = await LINUX.connect(address, patience);
-      const { peer } = client;
-      if (peer?.pid === pid) return client;
-      await client[Symbol.asyncDispose]();
-      throw new RefusedError(
-        "other-listener",
-        `Process ${peer?.pid} answers at the monitor of domain "${name}", ` +
-          `whose process is ${pid}`,
-        { remedy: "Find out why, before anything else" },
-      );
+      if (this.#isDirect) { // the update starts over
+        const client = await LINUX.connect(address, patience);
+        try {
+          requirePeer(this.domain, client.peer);
+          return client;
+        } catch (error) {
+          await client.close();
+          throw error;
+        }
+      }
+      const stream = this.#stream = await DomainMonitor.open(this.domain);
+      const open = () => Promise.resolve(stream);
+      return await QmpClient.connect(address, { ...patience, open });
     },
   };
+
+  /** Leaves libvirt, whose daemon has ended. */
+  async goDirect(): Promise<void> {
+    this.#isDirect = true;
+    await this.#stream?.direct();
+  }
 }
 
 /** @throws {RefusedError} naming all that the domain lacks */

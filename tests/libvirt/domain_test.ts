@@ -38,8 +38,10 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
       ]),
       [["a", true], ["b", true]],
     );
+    const daemon = await host.daemon();
     const { code, stdout } = await host.cprctl("check --domain a");
     assertEquals(code, 0, stdout);
+    assertEquals(await host.daemon(), daemon);
     await assertManaged("a");
   });
 
@@ -98,7 +100,7 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
     await assertManaged("b");
   });
 
-  for (const phase of ["preflight", "switchover", "commit"]) {
+  for (const phase of ["prepare", "switchover", "commit"]) {
     await t.step(`recover after SIGKILL at ${phase}`, async () => {
       const deno = Deno.execPath();
       const self = cprctlWords().join(" ");

@@ -23,8 +23,8 @@ export const updateCommand = command({
     "memory backend with share=on; cprctl check tells what is missing. With " +
     "--mode live the RAM of any VM is copied to such a backend, in another " +
     "process, while the guest runs.\n\n" +
-    "With --domain, libvirt's daemon is stopped meanwhile, so that it does " +
-    "not take the exec for the end of the VM. Other domains run on.\n\n" +
+    "With --domain, libvirt's daemon is stopped for a second or two, so that " +
+    "it does not take the exec for the end of the VM. Other domains run on.\n\n" +
     "With --all, guests are stopped one at a time, and none after an update " +
     "has failed (see --max-failures). The exit status is that of the worst " +
     "result.",

@@ -30,7 +30,7 @@ export const VM_OPTIONS = {
     value: "NAME",
     parse: String,
     propose: (context) => ofVms(context, ({ domain }) => domain),
-    brief: "Domain of libvirt; its daemon is stopped meanwhile",
+    brief: "Domain of libvirt",
   } satisfies Valued<string>,
   all: {
     value: "PATTERN",

@@ -38,6 +38,9 @@ interface Note {
 
 /** A daemon that is stopped for an update, or was left stopped by one. */
 export class DaemonAway implements Disposable {
+  /** Whether it is stopped now. */
+  isStopped = false;
+
   private constructor(
     private readonly base: string,
     private readonly lock: Fd,
@@ -78,6 +81,7 @@ export class DaemonAway implements Disposable {
   async stop(): Promise<void> {
     const { base, domain, daemon } = this;
     await writeNote(base, { schema: SCHEMA, domain, daemon });
+    this.isStopped = true;
     try {
       await stopDaemon(daemon);
     } catch (error) {
@@ -122,6 +126,7 @@ export class DaemonAway implements Disposable {
     } finally {
       await startDaemon(this.daemon);
       Deno.removeSync(`${this.base}/${NOTE}`);
+      this.isStopped = false;
     }
   }
 

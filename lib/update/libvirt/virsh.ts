@@ -5,7 +5,8 @@ import { Deadline } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { output } from "./programs.ts";
 
-const URI = "qemu:///system";
+/** Of the system daemon on this host. */
+export const URI = "qemu:///system";
 const QUERY_TIMEOUT_MS = 10_000;
 /** A daemon that has just started connects to every domain first. */
 const READY_TIMEOUT_MS = 30_000;
