@@ -165,12 +165,11 @@ export class OutgoingMigration extends Migration {
     address: MigrationAddress | undefined,
   ): Promise<void> {
     const path = CprChannel.pathOf(address);
-    const handing = CprChannel.handOver(path, this.setup.registry);
     try {
-      const cprChannel = await handing;
-      attempt.cprChannel = cprChannel;
-      await this.#inTurn(attempt, Promise.resolve());
-      this.setup.host.defer(() => this.#run(attempt));
+      const { registry, host } = this.setup;
+      attempt.cprChannel = await CprChannel.handOver(path, registry);
+      this.#checkTurn(attempt);
+      host.defer(() => this.#run(attempt));
     } catch (error) {
       if (this.#attempt === attempt) this.#fail(attempt, error);
       else attempt.cprChannel?.[Symbol.dispose]();
@@ -274,8 +273,7 @@ export class OutgoingMigration extends Migration {
     await inTurn(stream.writeSetup());
     if (mode === "normal") await this.#converge(attempt);
     this.#stop(attempt);
-    await stream.writeDirtyPages(() => inTurn(Promise.resolve()));
-    await inTurn(Promise.resolve());
+    await inTurn(stream.writeDirtyPages(() => this.#checkTurn(attempt)));
     if (mode !== "normal") host.emitPass(++attempt.passes);
     if (capabilities.has("pause-before-switchover")) {
       this.become("pre-switchover");
@@ -322,7 +320,12 @@ export class OutgoingMigration extends Migration {
   /** Awaits a step of an attempt that goes on only if it still is the one. */
   async #inTurn<T>(attempt: Attempt, work: Promise<T>): Promise<T> {
     const result = await work;
-    if (this.#attempt === attempt) return result;
+    this.#checkTurn(attempt);
+    return result;
+  }
+
+  #checkTurn(attempt: Attempt): void {
+    if (this.#attempt === attempt) return;
     throw new MigrationError("cancelled", "The migration has ended");
   }
 

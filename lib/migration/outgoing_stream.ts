@@ -112,7 +112,7 @@ export class OutgoingStream {
    *
    * @param pace awaited after each piece; throws if the migration has ended
    */
-  async writeDirtyPages(pace: () => Promise<void>): Promise<void> {
+  async writeDirtyPages(pace: () => void | Promise<void>): Promise<void> {
     for (const { name, bytes, dirty } of this.#sent) {
       for (let page = dirty.indexOf(1); page >= 0;) {
         const offset = page * PAGE_SIZE;
