@@ -3,7 +3,7 @@
  * one back, and after a rollback.
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
@@ -333,6 +333,29 @@ Deno.test("a VM that was changed goes back at once if the new program dies", asy
   const before = await seen(vm, life.devices, life.objects);
   await moveAndReturn(vm, builds.new);
   assertEquals(await seen(vm, life.devices, life.objects), before);
+});
+
+Deno.test("a user network that was made again keeps its place among others", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, {
+    ...PLAIN,
+    extra: [
+      ...["a", "b", "c"].flatMap((id) => ["-netdev", `user,id=${id}`]),
+      ...["-device", "virtio-net-pci,netdev=b"],
+    ],
+  }, "tcg");
+  await vm.command("netdev_del", { id: "a" });
+  await vm.command("netdev_add", { type: "user", id: "a", restrict: true });
+  const human = async (line: string) =>
+    String(await vm.command("human-monitor-command", { "command-line": line }));
+  const networks = async () =>
+    (await human("info usernet")).match(/(?<=\()\w+(?=\))/g);
+  assertEquals(await networks(), ["b", "c", "a"]);
+  await moveAndReturn(vm, builds.new);
+  assertEquals(await networks(), ["b", "c", "a"]);
+  await move(vm, builds.new);
+  assertEquals(await networks(), ["b", "c", "a"]);
+  assertMatch(await human("info network"), /^a: .*restrict=on/m);
 });
 
 Deno.test("an image that took its overlay in again is writable again", async () => {

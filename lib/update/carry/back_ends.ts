@@ -4,7 +4,12 @@
  * @module
  */
 
-import { keysOf, KeyvalText, type OptionValue } from "../../cmdline/mod.ts";
+import {
+  type Argument,
+  keysOf,
+  KeyvalText,
+  type OptionValue,
+} from "../../cmdline/mod.ts";
 import type { JsonObject } from "../../qmp/mod.ts";
 import { asObject, ifKnown, text } from "../vm/reply.ts";
 import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
@@ -13,6 +18,7 @@ import { CannotCarry, type CarryWork } from "./work.ts";
 const MADE = "made at run time";
 const REMOVED = "removed at run time";
 const SET = "set at run time";
+const REMADE = "removed, and made again at run time";
 
 /** Brings -object, -chardev and -netdev up to date. */
 export async function carryBackEnds(work: CarryWork): Promise<void> {
@@ -197,13 +203,20 @@ async function chardevArguments(
 async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
   const lines = await ifKnown(work.inventory.human("info network"));
   if (lines === undefined) return;
-  const live = await inOrder(work, backEndsIn(lines));
+  const userNetworks = await userNetworksOf(work);
+  const live = backEndsIn(lines).toSorted((a, b) =>
+    userNetworks.indexOf(a.name) - userNetworks.indexOf(b.name)
+  );
   work.removeGone("netdev", new Set(live.map(({ name }) => name)), REMOVED);
   const others = new Set(
     work.draft.of("nic", "net").flatMap((it) => {
       const value = keysOf(it);
       return [value.get("id"), value.get("name")];
     }),
+  );
+  removeRemade(
+    work,
+    userNetworks.filter((it) => !it.startsWith("#") && !others.has(it)),
   );
   const isLater = ({ name, facts }: BackEnd) =>
     facts.get("type") === USER && (name.startsWith("#") || others.has(name));
@@ -224,6 +237,28 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
         `options of network back end "${name}" other than its type`,
       );
     });
+  }
+}
+
+/**
+ * Removes the arguments of user networks that were removed, and made again with
+ * the same id: they come after all others now, and may have other options.
+ *
+ * @param names in the order in which they were made
+ */
+function removeRemade(work: CarryWork, names: readonly string[]): void {
+  // QEMU makes all in JSON before the others.
+  const inJson = (argument: Argument) => argument.words[1]?.startsWith("{");
+  let next = work.draft.of("netdev").toSorted((a, b) =>
+    Number(inJson(b) ?? false) - Number(inJson(a) ?? false)
+  );
+  let isNew = false;
+  for (const name of names) {
+    const argument = work.argument("netdev", name);
+    const place = argument === undefined ? -1 : next.indexOf(argument);
+    isNew ||= place < 0;
+    next = next.slice(place + 1);
+    if (isNew && argument !== undefined) work.draft.remove(argument, REMADE);
   }
 }
 
@@ -277,16 +312,12 @@ const USER = "user";
 const USER_NETWORK = /^\w+ -?\d+ \((.+)\):$/;
 
 /**
- * User networks have no names in a saved state: the destination has to make
- * them in the same order.
+ * The names of user networks, as they were made: they have none in a saved
+ * state, so that the destination has to make them in the same order.
  */
-async function inOrder(
-  { inventory }: CarryWork,
-  live: readonly BackEnd[],
-): Promise<BackEnd[]> {
+async function userNetworksOf({ inventory }: CarryWork): Promise<string[]> {
   const lines = await ifKnown(inventory.human("info usernet")) ?? [];
-  const names = lines.flatMap((line) => USER_NETWORK.exec(line)?.[1] ?? []);
-  return live.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+  return lines.flatMap((line) => USER_NETWORK.exec(line)?.[1] ?? []);
 }
 
 const DEFAULT_NET = "10.0.2.0";
