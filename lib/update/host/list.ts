@@ -118,7 +118,7 @@ const PARALLEL = 32;
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
   const processes = await findVmProcesses();
-  const found = await Promise.all(processes.found.map(withConfigFiles));
+  const found = await expanded(processes.found);
   let { unreadable } = processes;
   const vms: ListedVm[] = [];
   const skipped = [...processes.skipped];
@@ -136,6 +136,21 @@ export async function listVms(request: ListRequest): Promise<HostList> {
   vms.sort((a, b) => a.pid - b.pid);
   skipped.sort((a, b) => a.pid - b.pid);
   return { schema: LIST_SCHEMA, vms, unreadable, skipped };
+}
+
+/** The processes, with the options in their files of -readconfig. */
+async function expanded(
+  processes: readonly VmProcess[],
+): Promise<readonly VmProcess[]> {
+  const all = [...processes];
+  const waiting = all.entries();
+  const worker = async () => {
+    for (const [at, process] of waiting) {
+      all[at] = await withConfigFiles(process);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  return all;
 }
 
 /** The same process, with the options in its files of -readconfig. */

@@ -52,7 +52,8 @@ export interface PrepareDocument {
 /** Judges the VMs of this host whose names match. */
 export async function prepareVms(pattern?: string): Promise<PrepareDocument> {
   const { found, unreadable } = await findVmProcesses();
-  const judged = await Promise.all(found.map(judgeProcess));
+  const judged: (PreparedVm | undefined)[] = [];
+  for (const process of found) judged.push(await judgeProcess(process));
   const wanted = globExpression(pattern ?? "*");
   const vms = judged.filter((it) => it !== undefined)
     .filter(({ name }) => wanted.test(name ?? ""));
