@@ -2,12 +2,15 @@
 
 import { assertEquals } from "@std/assert";
 import { optionsInHelp, QEMU_OPTIONS } from "../../lib/cmdline/mod.ts";
+import { update } from "../../lib/update/update.ts";
+import { cprctlWords } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { patchedQemu } from "../../testing/qemu/patched_qemu.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
+const TIMEOUT_MS = 60_000;
 const MACHINE = {
   ...PLAIN,
   extra: ["-id", "100", "-loadstate", "/no/such/state"],
@@ -52,3 +55,34 @@ Deno.test("a QEMU without these options is refused", async () => {
   assertEquals([outcome, error?.code], ["refused", "new-options"]);
   assertEquals(error?.message.includes("-id: invalid option"), true);
 });
+
+for (const mode of ["cpr-transfer", "live"] as const) {
+  Deno.test(`another process gets the same options, by ${mode}`, async () => {
+    await using before = patchedQemu(builds.old);
+    await using after = patchedQemu(builds.new);
+    const file = `${before.folder}/vm.conf`;
+    await Deno.writeTextFile(
+      file,
+      '[device "rng"]\ndriver = "virtio-rng-pci"\n',
+    );
+    await using vm = await VirtualMachine.start(before.build, {
+      ...MACHINE,
+      ...mode === "live" ? { anonymous: true } : {},
+      extra: [...MACHINE.extra, "-readconfig", file],
+    }, "tcg");
+    const { outcome, error, pid_after } = await update({
+      address: { path: vm.files.qmp },
+      binary: after.build.binary,
+      timeoutMs: TIMEOUT_MS,
+      self: cprctlWords(),
+      mode,
+    });
+    assertEquals(outcome, "updated", error?.message);
+    vm.follow(pid_after ?? 0);
+    const argv = await argvOf(vm);
+    assertEquals(argv.filter((it) => /^-(id|loadstate|readconfig)/.test(it)), [
+      "-id",
+    ]);
+    assertEquals(argv.includes("driver=virtio-rng-pci,id=rng"), true);
+  });
+}

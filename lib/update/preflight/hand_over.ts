@@ -42,7 +42,7 @@ const HARMLESS = words(`
   initrd append dtb pflash drive blockdev hda hdb hdc hdd cdrom fda fdb sd
   mtdblock option-rom vga k L msg overcommit sandbox action no-shutdown
   no-reboot watchdog-action only-migratable usb S incoming daemonize pidfile
-  mon seed g compat
+  mon seed g compat id
 `);
 
 /** Options of which some values are allowed. */

@@ -11,7 +11,7 @@ import {
 } from "../../../lib/update/preflight/hand_over.ts";
 
 const contended = (...words: string[]) =>
-  contendedIn(CommandLine.parse("QEMU", ["qemu", ...words]));
+  contendedIn(CommandLine.guess("QEMU", ["qemu", ...words]));
 
 const HARMLESS: readonly string[][] = [
   ["-machine", "q35", "-cpu", "host", "-smp", "2", "-m", "1G", "-nodefaults"],
@@ -25,7 +25,7 @@ const HARMLESS: readonly string[][] = [
   ["-chardev", "file,id=c,path=log", "-serial", "chardev:c"],
   ["-serial", "file:log", "-parallel", "none", "-monitor", "null"],
   ["-run-with", "async-teardown=on", "-sandbox", "on", "-daemonize"],
-  ["-S", "-incoming", "defer"],
+  ["-S", "-incoming", "defer", "-id", "100"],
 ];
 
 for (const words of HARMLESS) {
@@ -35,6 +35,7 @@ for (const words of HARMLESS) {
 }
 
 const CONTENDED: readonly string[][] = [
+  ["-only-a-patched-qemu-knows", "it"],
   ["-qmp", "tcp:localhost:4444,server=on"],
   ["-monitor", "stdio"],
   ["-serial", "pty"],
