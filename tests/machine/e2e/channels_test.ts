@@ -53,6 +53,8 @@ Deno.test("a guest moves through a pipe whose ends are passed by getfd", async (
   pipe[Symbol.dispose]();
   await enable(qmp, "events");
   using watch = qmp.watch();
+  const wrong = () => there.execute("migrate-incoming", { uri: "fd:other" });
+  await assertRejects(wrong, QmpCommandError, "'other' has not been found");
   await there.execute("migrate-incoming", { uri: "fd:mig" });
   await there.close();
   await qmp.execute("migrate", { uri: "fd:mig" });
