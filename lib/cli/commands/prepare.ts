@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
 import { JSON_OPTION } from "../options/shared.ts";
+import { ofVms } from "../options/vms.ts";
 
 /** `cprctl prepare`: what VMs need to be updatable. */
 export const prepareCommand = command({
@@ -16,6 +17,7 @@ export const prepareCommand = command({
     name: "PATTERN",
     optional: true,
     parse: String,
+    propose: (context) => ofVms(context, ({ name }) => name),
     brief: "Only VMs whose names match, with * and ?",
   }],
   examples: [
