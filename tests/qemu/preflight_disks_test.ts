@@ -166,6 +166,23 @@ Deno.test("an overlay on a drive without an id is refused", async () => {
   assertRefuses(checks, "disk-images", "over.qcow2", "hdb.raw");
 });
 
+Deno.test("a job that was not dismissed is only a warning", async () => {
+  await using vm = await start(["from", "to"].flatMap((name) => [
+    ...["-blockdev", `null-co,node-name=${name},size=65536`],
+  ]));
+  await vm.command("blockdev-backup", {
+    ...{ "job-id": "backup", device: "from", target: "to", sync: "full" },
+    "auto-dismiss": false,
+  });
+  await until("the job is concluded", PATIENCE_MS, async () => {
+    const jobs = await vm.command("query-jobs") as { status: string }[];
+    return jobs[0]?.status === "concluded";
+  });
+  const checks = await check(vm);
+  assertWarns(checks, "concluded-jobs", `"backup" (backup, without an error)`);
+  assertNothingElse(checks, "concluded-jobs");
+});
+
 Deno.test("a mirror is refused while it runs, and carried over after the pivot", async () => {
   await using images = new Images();
   const data = await images.make("data.raw");

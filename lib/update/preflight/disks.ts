@@ -10,7 +10,7 @@ import type { JsonObject, QemuVersion } from "../../qmp/mod.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { type FileLock, forEachLock, lockedAs } from "../../proc/locks.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
-import { unfinishedJobs } from "../vm/block_jobs.ts";
+import { concludedJobs, unfinishedJobs } from "../vm/block_jobs.ts";
 import { objectsIn, text } from "../vm/reply.ts";
 import {
   type BlockDevice,
@@ -262,6 +262,21 @@ export const blockJobs = problemCheck({
     return unfinishedJobs(await inventory.list("query-jobs"))
       .map(({ id, type, status }) =>
         `${quoted(id)} (${text(type)}, ${text(status)})`
+      );
+  },
+});
+
+/** The result of a job that was not dismissed is only in memory. */
+export const concludedBlockJobs = problemCheck({
+  id: "concluded-jobs",
+  verdict: "warn",
+  ok: "no finished job waits to be dismissed",
+  detail: "Jobs have finished, and an update forgets their results",
+  remedy: "Look at them (query-jobs) and dismiss them (job-dismiss) before",
+  async find({ inventory }) {
+    return concludedJobs(await inventory.list("query-jobs"))
+      .map(({ id, type, error }) =>
+        `${quoted(id)} (${text(type)}, ${text(error) ?? "without an error"})`
       );
   },
 });

@@ -104,6 +104,7 @@ const CHECKS: readonly PreflightCheck[] = [
   disks.diskFiles,
   disks.imageLocks,
   disks.blockJobs,
+  disks.concludedBlockJobs,
   disks.blockExports,
   disks.dirtyBitmaps,
   throttling,

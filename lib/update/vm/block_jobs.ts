@@ -9,13 +9,19 @@ import {
 import type { Deadline } from "../deadline.ts";
 import { ifKnown, objectsIn, text } from "./reply.ts";
 
-/** States of a job that has finished and waits to be dismissed. */
-const FINISHED = ["concluded", "null"];
+/** A job that has finished and waits to be dismissed. */
+const CONCLUDED = "concluded";
+const FINISHED = [CONCLUDED, "null"];
 
 /** The jobs in a reply to query-jobs that have not finished. */
 export function unfinishedJobs(reply: Json | undefined): JsonObject[] {
   return objectsIn(reply)
     .filter(({ status }) => !FINISHED.includes(text(status) ?? ""));
+}
+
+/** The jobs in a reply to query-jobs whose result nobody has taken yet. */
+export function concludedJobs(reply: Json | undefined): JsonObject[] {
+  return objectsIn(reply).filter(({ status }) => status === CONCLUDED);
 }
 
 /** Waits until no job is left, or no time: then a check names them. */
