@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { cprctlWords } from "../../testing/program/program.ts";
+import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "../../testing/update/report.ts";
 import { LibvirtHost } from "./harness/libvirt_host.ts";
 
@@ -29,6 +30,13 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
     );
   };
 
+  /** An update whose cprctl is killed at the beginning of a phase. */
+  const killedAt = async (name: string, phase: string) => {
+    const self = cprctlWords().join(" ");
+    const driver = `${Deno.execPath()} run --quiet --allow-all ${DRIVER}`;
+    await host.run(`${driver} ${name} ${phase} ${self}`);
+  };
+
   await t.step("a domain is listed, and checked", async () => {
     const { vms } = JSON.parse((await host.cprctl("list --json")).stdout);
     assertEquals(
@@ -43,6 +51,22 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
     assertEquals(code, 0, stdout);
     assertEquals(await host.daemon(), daemon);
     await assertManaged("a");
+  });
+
+  await t.step("a domain is what root's file of its name says", async () => {
+    const folder = "/run/libvirt/qemu";
+    await host.root(`cp ${folder}/a.xml ${folder}/other.xml
+sed s,\\<name\\>a\\<,\\<name\\>theirs\\<, ${folder}/a.xml >${folder}/theirs.xml
+chown libvirt-qemu ${folder}/theirs.xml`);
+    for (const name of ["other", "theirs", "none", "../qemu/a", ""]) {
+      const { code, stderr } = await host.cprctl(`check --domain '${name}'`);
+      assertEquals(code, 3, name);
+      assertMatch(stderr, /Cannot find a running domain/, name);
+    }
+    await host.root(`chown root ${folder}/theirs.xml`);
+    const { code, stderr } = await host.cprctl("check --domain theirs");
+    assertEquals([code, /Cannot find/.test(stderr)], [3, false], stderr);
+    await host.root(`rm ${folder}/other.xml ${folder}/theirs.xml`);
   });
 
   await t.step("nothing stops the daemon for a current one", async () => {
@@ -102,11 +126,7 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
 
   for (const phase of ["prepare", "switchover", "commit"]) {
     await t.step(`recover after SIGKILL at ${phase}`, async () => {
-      const deno = Deno.execPath();
-      const self = cprctlWords().join(" ");
-      await host.run(
-        `${deno} run --quiet --allow-all ${DRIVER} a ${phase} ${self}`,
-      );
+      await killedAt("a", phase);
       await host.root("[ ! -e /run/libvirtd.pid ]");
       const refused = await host.cprctl("update --domain b");
       assertEquals(refused.code, 3, refused.stdout);
@@ -116,6 +136,53 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
       await assertManaged("b");
     });
   }
+
+  await t.step("all domains are updated", async () => {
+    const { code, stdout } = await host.cprctl("update --all --json");
+    assertEquals(code, 0, stdout);
+    const { results } = JSON.parse(stdout);
+    assertEquals(
+      results.map(({ vm, outcome }: Report) => [vm.name, outcome]).sort(),
+      [["a", "up-to-date"], ["b", "updated"]],
+    );
+    await assertManaged("b");
+  });
+
+  await t.step("a daemon that does not start is an error", async () => {
+    const program = "/usr/sbin/libvirtd";
+    await host.root(`cp -p ${program} ${program}.away
+printf '#!/bin/sh\nexit 1\n' >${program}.new
+chmod 755 ${program}.new
+mv ${program}.new ${program}`);
+    const { code, stdout } = await host.cprctl("update --domain a --force");
+    assertEquals(code, 5, stdout);
+    assertMatch(stdout, /libvirtd --daemon" ended with code 1/);
+    await host.root(`mv ${program}.away ${program}`);
+    const recovered = await host.cprctl("recover");
+    assertEquals(recovered.code, 0, recovered.stdout);
+    await assertManaged("a");
+  });
+
+  await t.step("the daemon waits for what cannot be recovered", async () => {
+    await killedAt("b", "switchover");
+    // The VM, and the standby process that has its memory.
+    const pid = await host.pid("b");
+    await host.root(
+      `kill -9 ${pid} $(cut -d" " -f1 /run/cprctl/${pid}-*/standbys)`,
+    );
+    const { code, stdout } = await host.cprctl("recover");
+    assertEquals(code, 5, stdout);
+    assertMatch(stdout.replaceAll(/\s+/g, " "), /run: \S*libvirtd --daemon/);
+    await host.root("[ ! -e /run/libvirtd.pid ]");
+    await host.root(
+      `rm -r /run/cprctl/${pid}-*`,
+    );
+    const given = await host.cprctl("recover");
+    assertEquals(given.code, 0, given.stdout);
+    assertEquals(await host.virsh("domstate b"), "shut off");
+    await assertManaged("a");
+    await host.virsh("start b");
+  });
 
   await t.step("libvirt ends what it manages", async () => {
     for (const name of ["a", "b"]) {
