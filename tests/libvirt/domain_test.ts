@@ -56,9 +56,9 @@ Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
   await t.step("a domain is what root's file of its name says", async () => {
     const folder = "/run/libvirt/qemu";
     await host.root(`cp ${folder}/a.xml ${folder}/other.xml
-sed s,\\<name\\>a\\<,\\<name\\>theirs\\<, ${folder}/a.xml >${folder}/theirs.xml
+sed 's,<name>a<,<name>theirs<,' ${folder}/a.xml >${folder}/theirs.xml
 chown libvirt-qemu ${folder}/theirs.xml`);
-    for (const name of ["other", "theirs", "none", "../qemu/a", ""]) {
+    for (const name of ["other", "theirs", "none", "../qemu/a"]) {
       const { code, stderr } = await host.cprctl(`check --domain '${name}'`);
       assertEquals(code, 3, name);
       assertMatch(stderr, /Cannot find a running domain/, name);
