@@ -1,6 +1,6 @@
 /** VMs with the command lines of managers are rolled back, and updated. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDWR } from "../../ffi/open_flags.ts";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
@@ -130,6 +130,7 @@ async function startPrepared(
     assertEquals(lines.needs.map(({ code }) => code), codes);
     const { outcome, error } = await tryToMove(vm, next);
     assertEquals([outcome, error?.code], ["refused", "memory-backends"]);
+    assertStringIncludes(error?.remedy ?? "", "cprctl prepare");
   }
   const { words, config } = apply(lines);
   await configure(config);

@@ -303,7 +303,8 @@ export const copyRoom: PreflightCheck = {
  */
 function sharingRemedy({ running }: CheckContext): string {
   return "Copy its RAM to shared memory while it runs, with --mode live, or " +
-    `restart the VM once with ${sharingWords(running)}`;
+    "restart the VM once (cprctl prepare says how its manager takes that) " +
+    `with ${sharingWords(running)}`;
 }
 
 /** RAM that cannot be preserved, each in a phrase. */
