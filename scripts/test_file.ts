@@ -23,6 +23,7 @@ const LONG = [
   "tests/changes",
   "tests/attack",
   "tests/faults/qemu/short_test.ts",
+  "tests/libvirt",
   "tests/ansible",
 ];
 

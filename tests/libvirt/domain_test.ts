@@ -120,7 +120,8 @@ chown libvirt-qemu ${folder}/theirs.xml`);
     assertEquals(code, 4, stdout);
     const pid = await host.pid("b");
     assertNotEquals(pid, other);
-    await host.root(`[ ! -e /proc/${other}/exe ] && [ -e /proc/${pid}/exe ]`);
+    await host.root(`[ ! -e /proc/${other}/exe ] && [ -e /proc/${pid}/exe ]
+grep "<domstatus .*pid='${pid}'" /run/libvirt/qemu/b.xml`);
     await assertManaged("b");
   });
 
