@@ -66,14 +66,18 @@ const keepGenerationId: Rule = (draft, { facts: { generationId } }) => {
 
 const VHOST_KEYS = ["vhostfd", "vhostfds"];
 
+/** Whether an interface uses a vhost descriptor that was passed to QEMU. */
+export function passesVhost(value: OptionValue): boolean {
+  return VHOST_KEYS.some((key) => value.has(key));
+}
+
 /**
  * vhost works on the memory of the program that opened it or was given it
  * first, and refuses any other.
  */
 const refuseVhostDescriptors: Rule = (draft) => {
   for (const argument of draft.of("netdev", "nic", "net", "device")) {
-    const value = keysOf(argument);
-    if (!VHOST_KEYS.some((key) => value.has(key))) continue;
+    if (!passesVhost(keysOf(argument))) continue;
     draft.refuse(
       `The vhost descriptor of "${shellWords(argument.words)}" cannot be ` +
         "used by another program",

@@ -7,6 +7,7 @@
 
 import type { CommandLine } from "../command/command_line.ts";
 import { deniesSpawn } from "../command/obstacles.ts";
+import { passesVhost } from "../command/rules.ts";
 import {
   hasDefaultRam,
   sharesAuxiliary,
@@ -50,6 +51,13 @@ export function domainNeeds(line: CommandLine): Need[] {
       code: "sandbox",
       why: "may not execute another program (-sandbox spawn=deny)",
       paste: "seccomp_sandbox = 0 into /etc/libvirt/qemu.conf",
+    });
+  }
+  if (line.values("netdev").some(passesVhost)) {
+    needs.push({
+      code: "new-command",
+      why: "has an interface with vhost, which another program cannot use",
+      paste: "<driver name='qemu'/> into each <interface>",
     });
   }
   return needs;

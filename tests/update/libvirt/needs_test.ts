@@ -9,6 +9,11 @@ const SANDBOX = [
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 ];
 
+const VHOST = [
+  "-netdev",
+  '{"type":"tap","fd":"22","vhost":true,"vhostfd":"24","id":"hostnet0"}',
+];
+
 function backend(share: boolean): string[] {
   const type = share ? "memory-backend-memfd" : "memory-backend-ram";
   return [
@@ -22,7 +27,7 @@ function needsOf(...words: string[]): string[] {
     .map(({ paste }) => /^<?([\w:]+)/.exec(paste)?.[1] ?? "");
 }
 
-Deno.test("a domain needs shared RAM and no sandbox", () => {
+Deno.test("a domain needs shared RAM, no sandbox and no vhost", () => {
   assertEquals(needsOf(...MACHINE, ...backend(true), ...AUXILIARY), []);
   assertEquals(needsOf(...MACHINE, ...backend(true)), ["qemu:commandline"]);
   assertEquals(
@@ -32,6 +37,10 @@ Deno.test("a domain needs shared RAM and no sandbox", () => {
   assertEquals(
     needsOf(...MACHINE, ...backend(true), ...AUXILIARY, ...SANDBOX),
     ["seccomp_sandbox"],
+  );
+  assertEquals(
+    needsOf(...MACHINE, ...backend(true), ...AUXILIARY, ...VHOST),
+    ["driver"],
   );
   assertEquals(
     needsOf(...MACHINE, ...backend(false), ...SANDBOX),
