@@ -191,12 +191,13 @@ async function requireNothing({ name, pid }: Domain): Promise<void> {
   const needs = domainNeeds(line);
   const [first] = needs;
   if (first === undefined) return;
+  const lines = needs.map(({ text, file }) => `${text} into ${file}`);
   throw new RefusedError(
     first.code,
     `The domain "${name}" ${needs.map(({ why }) => why).join(", and ")}`,
     {
-      remedy: `Put ${needs.map(({ paste }) => paste).join(", and ")}; then ` +
-        "shut the domain down once, and start it",
+      remedy: `Put ${lines.join(", and ")}; then shut the domain down once, ` +
+        "and start it",
     },
   );
 }

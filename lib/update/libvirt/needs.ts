@@ -20,8 +20,9 @@ export interface Need {
   readonly code: string;
   /** Completes "the domain". */
   readonly why: string;
-  /** Completes "put". */
-  readonly paste: string;
+  /** To be pasted into the file. */
+  readonly text: string;
+  readonly file: string;
 }
 
 const NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0";
@@ -33,31 +34,35 @@ export function domainNeeds(line: CommandLine): Need[] {
     needs.push({
       code: "memory-backends",
       why: "was started with RAM that is not shared",
-      paste: "<memoryBacking><source type='memfd'/>" +
-        "<access mode='shared'/></memoryBacking> into <domain>",
+      text: "<memoryBacking><source type='memfd'/>" +
+        "<access mode='shared'/></memoryBacking>",
+      file: "<domain>",
     });
   }
   if (!sharesAuxiliary(line)) {
     needs.push({
       code: "memory-backends",
       why: "was started without aux-ram-share=on",
-      paste: `<qemu:commandline xmlns:qemu='${NAMESPACE}'>` +
+      text: `<qemu:commandline xmlns:qemu='${NAMESPACE}'>` +
         "<qemu:arg value='-machine'/><qemu:arg value='aux-ram-share=on'/>" +
-        "</qemu:commandline> into <domain>",
+        "</qemu:commandline>",
+      file: "<domain>",
     });
   }
   if (deniesSpawn(line)) {
     needs.push({
       code: "sandbox",
       why: "may not execute another program (-sandbox spawn=deny)",
-      paste: "seccomp_sandbox = 0 into /etc/libvirt/qemu.conf",
+      text: "seccomp_sandbox = 0",
+      file: "/etc/libvirt/qemu.conf",
     });
   }
   if (line.values("netdev").some(passesVhost)) {
     needs.push({
       code: "new-command",
       why: "has an interface with vhost, which another program cannot use",
-      paste: "<driver name='qemu'/> into each <interface>",
+      text: "<driver name='qemu'/>",
+      file: "each <interface>",
     });
   }
   return needs;

@@ -170,10 +170,7 @@ function judgeDomain(
     manager,
     ready: needs.length === 0,
     needs: needs.map(({ code, text }) => ({ code, text: sealedText(text) })),
-    add: lacks.map(({ paste }) => {
-      const [line = "", file = ""] = paste.split(" into ");
-      return { file, lines: [line] };
-    }),
+    add: lacks.map(({ text, file }) => ({ file, lines: [text] })),
   };
 }
 

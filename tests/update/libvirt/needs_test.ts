@@ -24,7 +24,7 @@ function backend(share: boolean): string[] {
 
 function needsOf(...words: string[]): string[] {
   return domainNeeds(CommandLine.parse("QEMU", ["qemu", ...words]))
-    .map(({ paste }) => /^<?([\w:]+)/.exec(paste)?.[1] ?? "");
+    .map(({ text }) => /^<?([\w:]+)/.exec(text)?.[1] ?? "");
 }
 
 Deno.test("a domain needs shared RAM, no sandbox and no vhost", () => {
