@@ -49,7 +49,7 @@ export function writeDiffJson(
     ram: {
       blocks: ram.map(({ name, old, new: now, pages }) => ({
         name,
-        change: changeOf(old, now),
+        change: kindOfChange(old, now),
         old: blockJson(old),
         new: blockJson(now),
         differing_pages: pages?.changed ?? null,
@@ -64,7 +64,7 @@ export function writeDiffJson(
 function fieldJson({ path, old, new: now }: FieldDifference): Json {
   return {
     path,
-    change: changeOf(old, now),
+    change: kindOfChange(old, now),
     old: old && leafJson(old),
     new: now && leafJson(now),
   };
@@ -87,7 +87,7 @@ function blockJson(block: RamBlockStatistics | undefined): Json {
 }
 
 /** How one of two values differs from the other; undefined is not there. */
-export function changeOf(
+export function kindOfChange(
   old: unknown,
   now: unknown,
 ): "added" | "removed" | "changed" {

@@ -52,6 +52,24 @@ Deno.test("nothing is printed where nothing differs", async () => {
   assertEquals([code, JSON.parse(stdout).same], [0, true]);
 });
 
+Deno.test("a page is written as well, and not over a state", async () => {
+  const now = withRam();
+  now[now.lastIndexOf(5, now.lastIndexOf(0x7e))] = 12;
+  const plain = await diff(withRam(), now);
+  await inFolder(async (folder) => {
+    const path = `${folder}/diff.html`;
+    const { code, stdout } = await diff(withRam(), now, "--report", path);
+    assertEquals([code, stdout], [1, plain.stdout]);
+    assertStringIncludes(await Deno.readTextFile(path), "1 section differs");
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    await Deno.writeFile(path, now);
+    const process = capturedProcess();
+    const words = ["diff", path, path, "--report", path];
+    assertEquals(await dispatch(words, process), 2);
+    assertEquals(await Deno.readFile(path), now);
+  });
+});
+
 Deno.test("what differs is printed, and the exit code is 1", async (t) => {
   const old = await data("cpr-exec-q35-plain.vm.state");
   const { code, stdout } = await diff(

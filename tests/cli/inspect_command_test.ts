@@ -155,6 +155,32 @@ Deno.test("a changed copy is written to a new file", async () => {
   assertEquals((await inspect(state, ...words)).code, 2);
 });
 
+Deno.test("a page is written in place of the text, and not over the stream", async () => {
+  const { code, stdout, stderr } = await inspect(
+    withRam(),
+    ...["--report", "FOLDER/vm.html"],
+  );
+  assertEquals([code, stdout, stderr], [0, "", ""]);
+  const over = await inspect(withRam(), "--report", "FOLDER/vm.state");
+  assertEquals([over.code, over.stdout], [2, ""]);
+  assertStringIncludes(over.stderr, "Cannot write the report over");
+  const two = await inspect(withRam(), "--report", "FOLDER/x", "--json");
+  assertEquals(two.code, 2);
+});
+
+Deno.test("so many lines are shown, and no more", async () => {
+  const all = await inspect(withRam());
+  const few = await inspect(withRam(), "--limit", "3");
+  assertEquals(
+    few.stdout,
+    `${all.stdout.split("\n").slice(0, 3).join("\n")}\n` +
+      "… and more (--limit 3)\n",
+  );
+  assertEquals((await inspect(withRam(), "--limit", "0")).code, 2);
+  const whole = await inspect(withRam(), "--limit", "1000");
+  assertEquals(whole.stdout, all.stdout);
+});
+
 Deno.test("a stream is described without its values", async () => {
   const words = ["--desc", "--section", "dev"];
   const { code, stdout } = await inspect(everyType(), ...words);

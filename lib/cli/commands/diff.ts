@@ -1,5 +1,10 @@
 import { command, textOperand, textValue } from "../command.ts";
-import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
+import {
+  JSON_OPTION,
+  LIMIT_OPTION,
+  REPORT_OPTION,
+  SECTION_NAMES,
+} from "../options/shared.ts";
 
 /** `cprctl diff`: compare two saved states. */
 export const diffCommand = command({
@@ -20,6 +25,8 @@ export const diffCommand = command({
     ),
     ignore: textValue("NAMES", "Do not compare these sections"),
     json: JSON_OPTION,
+    limit: LIMIT_OPTION,
+    report: REPORT_OPTION,
   },
   operands: [
     textOperand("OLD", "The old state"),
@@ -28,6 +35,7 @@ export const diffCommand = command({
   examples: [
     ["cprctl diff old.state new.state", "prints nothing if they are equal"],
     ["cprctl diff old.state new.state --ignore 'timer,ram'", "devices alone"],
+    ["cprctl diff old.state new.state --report diff.html", "for a browser"],
     ["cprctl diff old.state new.state --json", "for a program to read"],
   ],
   async run({ process }, options, old, now) {

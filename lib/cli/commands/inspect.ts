@@ -2,7 +2,12 @@ import { UsageError } from "../../errors.ts";
 import type { FieldValue, PagePlace } from "../../inspect/mod.ts";
 import { command, textOperand, textValue, type Valued } from "../command.ts";
 import { ofVms } from "../options/vms.ts";
-import { JSON_OPTION, SECTION_NAMES } from "../options/shared.ts";
+import {
+  JSON_OPTION,
+  LIMIT_OPTION,
+  REPORT_OPTION,
+  SECTION_NAMES,
+} from "../options/shared.ts";
 
 /** `cprctl inspect`: what is in a VM's saved state. */
 export const inspectCommand = command({
@@ -63,6 +68,11 @@ export const inspectCommand = command({
     ),
     offsets: { brief: "Begin each line with its offset in the stream" },
     json: JSON_OPTION,
+    limit: LIMIT_OPTION,
+    report: {
+      ...REPORT_OPTION,
+      brief: "Write what is shown to FILE instead, as an HTML page",
+    },
     verify: { brief: "Encode what was decoded and compare every byte" },
     "extract-ram": textValue(
       "FOLDER",
@@ -81,6 +91,7 @@ export const inspectCommand = command({
     ["cprctl inspect vm.state --page pc.ram:0x7c00", "a page of the guest"],
     ["cprctl inspect vm.state --desc", "fields, types and versions"],
     ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
+    ["cprctl inspect vm.state --report vm.html", "for a browser"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],
     ["cprctl inspect a.state --set x=1 --output b.state", "a changed copy"],

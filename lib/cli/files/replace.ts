@@ -11,7 +11,9 @@ import { ifThere } from "../../gone.ts";
 import { CprctlError, messageOf } from "../../errors.ts";
 
 /** Readable for others, such as a web server, subject to the umask. */
-const MODE = 0o644;
+const PUBLIC = 0o644;
+/** The state of a VM is private. */
+export const PRIVATE = 0o600;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const PERMISSIONS = 0o777;
 
@@ -44,13 +46,18 @@ async function permissionsOf(path: string): Promise<number | undefined> {
  * Replaces a file atomically. It keeps its permissions; a new one gets those of
  * the umask.
  *
+ * @param mode of a new file
  * @throws {TypeError} for anything but a regular file
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(
+  path: string,
+  text: string,
+  mode = PUBLIC,
+): Promise<void> {
   const permissions = await permissionsOf(path);
   const draft = `${path}.${crypto.randomUUID()}.new`;
   try {
-    using file = Fd.open(draft, NEW, MODE);
+    using file = Fd.open(draft, NEW, mode);
     if (permissions !== undefined) file.chmod(permissions);
     file.writeAll(new TextEncoder().encode(text));
     // Replaces whatever is there now, even a link.

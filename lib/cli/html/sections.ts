@@ -16,14 +16,8 @@ import {
 } from "../wording/refusals.ts";
 import { totalTime } from "../wording/time_window.ts";
 import { programName } from "../wording/verdict.ts";
+import { type Figure, figuresOf } from "./figures.ts";
 import { type Markup, markup, NOTHING } from "./markup.ts";
-
-/** A figure with its name and a note. */
-interface Figure {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-}
 
 /** Whether an update touched the VM. */
 export function wasTouched({ outcome }: Report): boolean {
@@ -33,20 +27,12 @@ export function wasTouched({ outcome }: Report): boolean {
 
 /** The most important figures, without those that are not known. */
 export function figuresList(report: Report): Markup {
-  const figures = [
+  return figuresOf([
     downtimeFigure(report),
     processFigure(report),
     memoryFigure(report),
     timeFigure(report),
-  ].filter((figure) => figure !== undefined);
-  if (figures.length === 0) return NOTHING;
-  return markup`<dl class="figures">
-${figures.map(figureItem)}</dl>`;
-}
-
-function figureItem({ name, value, note }: Figure): Markup {
-  return markup`<div><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>
-`;
+  ]);
 }
 
 function downtimeFigure(

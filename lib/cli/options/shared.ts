@@ -23,12 +23,29 @@ export const REPORT_OPTION: Valued<string> = {
   brief: "Also write the report to FILE as an HTML page",
 };
 
+/** Rows of a page unless others are asked for: what a browser shows at once. */
+export const PAGE_ROWS = 20_000;
+
+/** The lines of a state. */
+export const LIMIT_OPTION: Valued<number> = {
+  value: "LINES",
+  parse: parseLines,
+  brief:
+    `Show so many lines at most; in the report of --report, ${PAGE_ROWS} ` +
+    "if it is not given",
+};
+
 /** Metrics of this host. */
 export const METRICS_OPTION: Valued<string> = {
   value: "FILE",
   parse: parseMetricsFile,
   brief: "Also write metrics for node_exporter to FILE, a name ending in .prom",
 };
+
+function parseLines(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new UsageError("Expected a number of lines, from 1 to 9999999");
+}
 
 /** Standard output is used already. */
 function parseReportFile(path: string): string {

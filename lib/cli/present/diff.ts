@@ -11,9 +11,18 @@ import {
   openInput,
   writeDiffJson,
 } from "../../inspect/mod.ts";
+import { PAGE_ROWS } from "../options/shared.ts";
 import type { CliProcess } from "../process.ts";
 import { renderDiff } from "../terminal/diff.ts";
+import { limited } from "../terminal/limited.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
+
+/** The options of `cprctl diff`. */
+export interface DiffFlags extends DiffChoice {
+  readonly json: boolean;
+  readonly limit: number | undefined;
+  readonly report: string | undefined;
+}
 
 /** Exit code 2, as for diff(1), since 1 means a difference. */
 class DiffTrouble extends CprctlError {
@@ -35,21 +44,34 @@ const [DIFFERENT, INCOMPARABLE] = [1, 2];
  */
 export async function presentDiff(
   process: CliProcess,
-  options: DiffChoice & { readonly json: boolean },
+  options: DiffFlags,
   old: string,
   now: string,
 ): Promise<void> {
+  if (options.report !== undefined) {
+    const { refuseInput } = await import("../files/state_page.ts");
+    refuseInput(options.report, [old, now]);
+  }
   using stack = new DisposableStack();
   let difference: Difference;
+  const { limit, report } = options;
   try {
     difference = await compared(process, stack, options, old, now);
+    if (report !== undefined) {
+      const { writeDiffPage } = await import("../files/state_page.ts");
+      const page = { difference, old, new: now, limit: limit ?? PAGE_ROWS };
+      await writeDiffPage(report, page);
+    }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new DiffTrouble(error);
   }
   const write = (text: string) => process.stdout.write(text);
   if (options.json) writeDiffJson(difference, { old, new: now }, write);
-  else for (const text of renderDiff(difference, process.look)) write(text);
+  else {
+    const texts = renderDiff(difference, process.look);
+    for (const text of limited(texts, limit)) write(text);
+  }
   if (difference.ram.some(isIncomparable)) process.exitCode = INCOMPARABLE;
   else if (!isSame(difference)) process.exitCode = DIFFERENT;
 }

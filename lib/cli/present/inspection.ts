@@ -26,6 +26,7 @@ import {
   writeJson,
 } from "../../inspect/mod.ts";
 import type { DeviceDescription } from "../../migration/stream/mod.ts";
+import { PAGE_ROWS } from "../options/shared.ts";
 import type { CliProcess } from "../process.ts";
 import { renderGuestPage } from "../terminal/guest_page.ts";
 import {
@@ -36,6 +37,7 @@ import {
   renderSummary,
   renderWorkDone,
 } from "../terminal/inspection.ts";
+import { limited } from "../terminal/limited.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** The options of `cprctl inspect`. */
@@ -52,6 +54,8 @@ export interface InspectFlags {
   readonly snapshot: string | undefined;
   readonly offsets: boolean;
   readonly json: boolean;
+  readonly limit: number | undefined;
+  readonly report: string | undefined;
   readonly verify: boolean;
   readonly "extract-ram": string | undefined;
 }
@@ -68,6 +72,10 @@ export async function presentInspection(
   file: string | undefined,
 ): Promise<void> {
   const write = (text: string) => process.stdout.write(text);
+  if (flags.report !== undefined && file !== undefined) {
+    const { refuseInput } = await import("../files/state_page.ts");
+    refuseInput(flags.report, [file]);
+  }
   using stack = new DisposableStack();
   let looked: Looked;
   try {
@@ -81,15 +89,19 @@ export async function presentInspection(
     throw error;
   }
   const { inspection, sections, done } = looked;
+  if (flags.report !== undefined) {
+    const { writeStatePage } = await import("../files/state_page.ts");
+    const limit = flags.limit ?? PAGE_ROWS;
+    await writeStatePage(flags.report, { inspection, sections, limit });
+  }
   const { failure, ...work } = done;
   const problem = problemOf(inspection) ?? failure;
   if (flags.json) writeJson(inspection, sections, write, done);
   else if (Object.keys(work).length > 0) {
     write(renderWorkDone(inspection.file, work, process.look));
-  } else if (failure === undefined) {
-    for (const text of rendered(inspection, sections, process, flags)) {
-      write(text);
-    }
+  } else if (failure === undefined && flags.report === undefined) {
+    const texts = rendered(inspection, sections, process, flags);
+    for (const text of limited(texts, flags.limit)) write(text);
   }
   if (problem !== undefined) throw problem;
 }
@@ -180,8 +192,9 @@ function chosen(
   inspection: Inspection,
   flags: InspectFlags,
 ): readonly InspectedSection[] {
-  const { section, grep, field, page, desc, json, set, output } = flags;
-  const [one, another] = Object.entries({ grep, field, page, desc, json, set })
+  const { section, grep, field, page, desc, json, report, set, output } = flags;
+  const alone = { grep, field, page, desc, json, report, set };
+  const [one, another] = Object.entries(alone)
     .filter(([, given]) => given !== undefined && given !== false);
   if (one !== undefined && another !== undefined) {
     throw new UsageError(`Cannot combine --${one[0]} and --${another[0]}`);
