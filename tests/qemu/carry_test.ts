@@ -358,6 +358,64 @@ Deno.test("a user network that was made again keeps its place among others", asy
   assertMatch(await human("info network"), /^a: .*restrict=on/m);
 });
 
+Deno.test("a medium is carried over after one that was carried over before", async () => {
+  await using _base = await Base.make();
+  await using vm = await VirtualMachine.boot(builds.old, {
+    ...PLAIN,
+    extra: [
+      ...["-device", "virtio-scsi-pci", "-device", "scsi-cd,id=tray"],
+    ],
+  }, "tcg");
+  for (const [name, build] of [["a", builds.new], ["b", builds.old]] as const) {
+    const filename = await makeImage(builds.old, `${vm.folder}/${name}.raw`);
+    await vm.command("blockdev-change-medium", { id: "tray", filename });
+    await move(vm, build);
+    const drives = await vm.command("query-block") as readonly JsonObject[];
+    const tray = drives.find(({ qdev }) => qdev === "tray")?.["inserted"];
+    assertEquals((tray as JsonObject | undefined)?.["file"], filename);
+  }
+});
+
+for (
+  const [closed, first] of [["is closed", moveAndReturn], [
+    "is another's",
+  ]] as const
+) {
+  Deno.test(`a VM without a ROM whose descriptor ${closed} stays where it is`, async () => {
+    await using _base = await Base.make();
+    await using vm = await VirtualMachine.boot(builds.old, {
+      ...PLAIN,
+      extra: [
+        ...["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"],
+        ...["-device", "pcie-root-port,id=root0,chassis=1,slot=1"],
+        ...["-netdev", "user,id=net"],
+      ],
+    }, "tcg");
+    const nic = { driver: "e1000e", id: "nic", netdev: "net", bus: "root0" };
+    await vm.command("device_add", nic);
+    await first?.(vm, builds.new);
+    await vm.command("device_del", { id: "nic" });
+    const names = async () =>
+      (await vm.command("qom-list", {
+        path: "/machine/peripheral",
+      }) as JsonObject[])
+        .map(({ name }) => name);
+    await until(
+      "it is unplugged",
+      PATIENCE_MS,
+      async () => !(await names()).includes("nic"),
+    );
+    const { pid } = vm;
+    const report = await tryToMove(vm, builds.new);
+    assertEquals(report.error?.code, "cancelled", report.error?.message);
+    assertMatch(
+      report.error?.message ?? "",
+      /names ".*\/e1000e\.rom" in CPR state/,
+    );
+    assertEquals([report.outcome, report.pid_after], ["rolled-back", pid]);
+  });
+}
+
 Deno.test("an image that took its overlay in again is writable again", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, {

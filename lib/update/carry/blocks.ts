@@ -197,7 +197,7 @@ class Blocks {
     if (medium !== undefined && device !== undefined) {
       const { node } = medium;
       if (node.startsWith(GENERATED)) {
-        await this.carry(node, GIVEN_NODE + device);
+        await this.carry(node, this.#freeName(GIVEN_NODE + device));
       }
     }
     if (argument === undefined) return;
@@ -211,6 +211,15 @@ class Blocks {
     const node = this.names.get(medium.node) ?? medium.node;
     if (value.get("drive") === node || !this.work.nodes.has(node)) return;
     draft.setValue(argument, value.with("drive", node), ON_TOP);
+  }
+
+  /** An earlier medium may still be there under the name. */
+  #freeName(wanted: string): string {
+    let name = wanted;
+    for (let number = 2; this.nodes.has(name); number++) {
+      name = `${wanted}-${number}`;
+    }
+    return name;
   }
 
   /** A node, with those below it that have no name of their own. */

@@ -64,7 +64,7 @@ export class Hold implements Disposable {
           `CPR state names descriptor ${descriptor} twice, also for "${name}"`,
         );
       }
-      const held = stack.use(duplicateFrom(process, descriptor));
+      const held = stack.use(duplicateNamed(process, name, descriptor));
       descriptors.set(descriptor, held);
       const status = held.stat();
       if (!status.isFile) continue;
@@ -124,6 +124,44 @@ export class Hold implements Disposable {
   [Symbol.dispose](): void {
     for (const held of this.descriptors.values()) held.close();
   }
+}
+
+/** ROMs of PCI devices. */
+const ROM = /\/.+\.rom$/;
+const MEMFD = /^\/memfd:(.*) \(deleted\)$/;
+
+/**
+ * Duplicates a descriptor of CPR state. QEMU leaves the ROM of a PCI device in
+ * there when the device is unplugged, and aborts after the exec: the descriptor
+ * is closed, or it has become another file's.
+ *
+ * @throws {UpdateProblem} when it is not what CPR state says
+ */
+function duplicateNamed(
+  process: ProcessHandle,
+  name: string,
+  number: number,
+): Fd {
+  const held = ifPossible(() => duplicateFrom(process, number), "EBADF");
+  if (held !== undefined && !isOfAnother(process.pid, name, number)) {
+    return held;
+  }
+  held?.close();
+  throw new UpdateProblem(
+    "ram-left-over",
+    `QEMU still names "${name}" in CPR state, whose memory is gone: ` +
+      "a PCI device with a ROM was unplugged",
+    {
+      remedy: "Move the VM with --mode live, or restart it",
+    },
+  );
+}
+
+function isOfAnother(pid: number, name: string, number: number): boolean {
+  if (!ROM.test(name)) return false;
+  const target = Deno.readLinkSync(`/proc/${pid}/fd/${number}`);
+  const memfd = MEMFD.exec(target)?.[1];
+  return memfd === undefined ? !target.startsWith("/") : !name.endsWith(memfd);
 }
 
 /**
