@@ -1,5 +1,6 @@
 /** Breaks states and looks into them, in a worker that is watched. @module */
 
+import { ownCpuTime } from "../ffi/cpu_time.ts";
 import type { FuzzReport } from "../testing/streams/fuzz_decode.ts";
 import { taskOptions } from "./options.ts";
 
@@ -13,9 +14,12 @@ Usage: deno task fuzz [--seed NUMBER] [--runs NUMBER]
 `;
 
 const DEFAULT_RUNS = 10_000;
-/** No state of some hundred kilobytes may take longer. */
+/**
+ * No state of some hundred kilobytes may take more. Of CPU time, which the load
+ * of the host does not change.
+ */
 const SLOWEST_MS = 1000;
-/** A run that hangs is not waited for. */
+/** A run that does not end is not waited for. Of CPU time as well. */
 const HANG_MS = 20_000;
 /** Beyond what the program takes before the first run. */
 const MOST_MEMORY = 256 * 1024 * 1024;
@@ -67,7 +71,9 @@ function verdict(ended: FuzzAnswer, memory: number): number {
   const megabytes = (memory / 1024 / 1024).toFixed(0);
   console.log(
     `${decoded} decoded, ${refused} refused; the slowest took ` +
-      `${slowestMs.toFixed(0)} ms; ${megabytes} MiB of memory at most`,
+      `${
+        slowestMs.toFixed(0)
+      } ms of CPU time; ${megabytes} MiB of memory at most`,
   );
   if (slowestMs > SLOWEST_MS) {
     console.error(`Cannot accept a run of ${slowestMs.toFixed(0)} ms`);
@@ -85,13 +91,13 @@ class Watch {
 
   constructor(at: Int32Array<SharedArrayBuffer>, before: number) {
     let run = -1;
-    let since = performance.now();
+    let since = ownCpuTime();
     const { promise, resolve } = Promise.withResolvers<FuzzAnswer>();
     this.trouble = promise;
     this.#timer = setInterval(() => {
       const now = Atomics.load(at, 0);
-      if (now !== run) [run, since] = [now, performance.now()];
-      if (performance.now() - since > HANG_MS) {
+      if (now !== run) [run, since] = [now, ownCpuTime()];
+      if (ownCpuTime() - since > HANG_MS) {
         resolve({ failure: `Run ${run} hangs` });
       }
       this.memory = Math.max(this.memory, Deno.memoryUsage().rss - before);
