@@ -5,6 +5,7 @@ import type { HostRequest } from "../update/all/all.ts";
 import type { OfDomain } from "../update/domain.ts";
 import type { HostList, ListRequest } from "../update/host/list.ts";
 import type { PrepareDocument } from "../update/managers/prepare.ts";
+import type { StandStill } from "../update/measure/stand_still.ts";
 import type { RecoverRequest, Recovery } from "../update/recover/recover.ts";
 import type { Report } from "../update/report/report.ts";
 import type { PhaseObserver } from "../update/phase.ts";
@@ -22,6 +23,10 @@ export interface Engine {
   readonly prepareCommand: (
     argv: readonly string[],
   ) => Promise<PrepareDocument>;
+  readonly measure: (
+    pid: number,
+    command: readonly string[],
+  ) => Promise<StandStill>;
   readonly recover: (request: RecoverRequest) => Promise<Recovery[]>;
   readonly demonstrate: (
     self: readonly string[],
@@ -47,6 +52,9 @@ export const ENGINE: Engine = {
     (await import("../update/managers/prepare.ts")).prepareVms(pattern),
   prepareCommand: async (argv) =>
     (await import("../update/managers/prepare.ts")).prepareCommand(argv),
+  measure: async (pid, command) =>
+    (await import("../update/measure/stand_still.ts"))
+      .measureStandStill(pid, command),
   recover: async (request) =>
     (await import("../update/recover/recover.ts")).recover(request),
   demonstrate: async (self, observer) =>

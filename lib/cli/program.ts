@@ -10,6 +10,10 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
     async () => (await import("./commands/prepare.ts")).prepareCommand,
   ],
   [
+    "measure",
+    async () => (await import("./commands/measure.ts")).measureCommand,
+  ],
+  [
     "recover",
     async () => (await import("./commands/recover.ts")).recoverCommand,
   ],

@@ -1,0 +1,84 @@
+/**
+ * Measures from outside how long a guest stands still while a command runs. It
+ * asks no monitor: what QEMU says of the downtime can be compared with it.
+ *
+ * @module
+ */
+
+import type { Fd } from "../../../ffi/fd.ts";
+import { PidFd } from "../../../ffi/process.ts";
+import { CprctlError } from "../../errors.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
+import { OwnPriority } from "../process/own_priority.ts";
+import { findChangingWord, wordAt } from "./changing_word.ts";
+
+/** How often the guest is looked at. */
+const INTERVAL_MS = 0.2;
+/** Then the command's end is noticed. */
+const BURST_MS = 20;
+
+/** What was measured; in milliseconds. */
+export interface StandStill {
+  /** The longest time without a change in the guest's RAM. */
+  readonly longestMs: number;
+  /** How often it changes while the guest runs: the error of the above. */
+  readonly everyMs: number;
+  readonly command: Deno.CommandStatus;
+}
+
+/**
+ * Runs a command, with this process's standard streams.
+ *
+ * @throws {CprctlError} when the guest's RAM cannot be read, or stands still
+ */
+export async function measureStandStill(
+  pid: number,
+  [program = "", ...args]: readonly string[],
+): Promise<StandStill> {
+  using ram = await openRam(pid);
+  const { offset, everyMs } = await findChangingWord(ram);
+  const child = new Deno.Command(program, { args }).spawn();
+  let command: Deno.CommandStatus | undefined;
+  child.status.then((status) => command = status);
+  // An update runs QEMU at such a priority: it would not be looked at meanwhile.
+  using _priority = OwnPriority.raise();
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  let [last, changedAt, longestMs] = [
+    wordAt(ram, offset),
+    performance.now(),
+    0,
+  ];
+  while (command === undefined) {
+    const end = performance.now() + BURST_MS;
+    for (let now = performance.now(); now < end; now = performance.now()) {
+      const word = wordAt(ram, offset);
+      if (word !== last) {
+        longestMs = Math.max(longestMs, now - changedAt);
+        [last, changedAt] = [word, now];
+      }
+      // A timer of the event loop is five times as coarse.
+      Atomics.wait(sleeper, 0, 0, INTERVAL_MS);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  longestMs = Math.max(longestMs, performance.now() - changedAt);
+  return { longestMs, everyMs: Math.max(everyMs, INTERVAL_MS), command };
+}
+
+/** The largest of the files that a VM's shared memory is in. */
+async function openRam(pid: number): Promise<Fd> {
+  using process = PidFd.open(pid);
+  using candidates = new DisposableStack();
+  let largest: Fd | undefined;
+  for (const [number, target] of await readDescriptors(pid)) {
+    if (!target.startsWith("/memfd:")) continue;
+    const fd = candidates.use(process.getFd(number));
+    if (fd.stat().size > (largest?.stat().size ?? 0)) largest = fd;
+  }
+  if (largest !== undefined) return largest.dup();
+  throw new CprctlError(
+    "memory-backends",
+    `Process ${pid} has no RAM in a memfd, in which it could be looked at`,
+    { remedy: `Run cprctl prepare to see what a VM must be started with` },
+  );
+}
