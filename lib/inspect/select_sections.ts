@@ -1,6 +1,7 @@
 /**
  * Sections by their names. A name is complete, or its last part: "virtio-net"
- * for "0000:00:03.0/virtio-net". It may be a shell pattern, and NAME:INSTANCE
+ * for "0000:00:03.0/virtio-net", or what is before it: a PCI address stands for
+ * all sections of the device, also without its domain: "00:03.0". It may be a shell pattern, and NAME:INSTANCE
  * stands for one instance; commas separate several. Names of sections may
  * contain colons.
  *
@@ -12,6 +13,9 @@ import { InspectError } from "./error.ts";
 
 /** More names would not help. */
 const MAX_SIMILAR = 5;
+
+/** QEMU's machines have one PCI domain. */
+const DOMAIN = "0000:";
 
 /** What has the name of a section. */
 interface Named {
@@ -75,11 +79,12 @@ function named<Section extends Named>(
   sections: readonly Section[],
   wanted: string,
 ): readonly Section[] {
-  const [whole, part] = [globExpression(wanted), globExpression(`*/${wanted}`)];
+  const forms = [wanted, `*/${wanted}`, `${wanted}/*`, `${DOMAIN}${wanted}/*`]
+    .map(globExpression);
   const exact = sections.filter(({ name }) => name === wanted);
   return exact.length > 0
     ? exact
-    : sections.filter(({ name }) => whole.test(name) || part.test(name));
+    : sections.filter(({ name }) => forms.some((form) => form.test(name)));
 }
 
 function noSection(sections: readonly Named[], wanted: string): InspectError {

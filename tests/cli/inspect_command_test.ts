@@ -78,6 +78,22 @@ Deno.test("one section is drawn alone", async (t) => {
   assertStringIncludes(missing.stderr, 'Cannot find section "cpu:9"');
 });
 
+Deno.test("a PCI address stands for the sections of its device", async () => {
+  const bytes = await data("cpr-exec-pc-rich.vm.state");
+  const names = async (section: string) => {
+    const words = ["--section", section, "--json"];
+    const { stdout } = await inspect(bytes, ...words);
+    const { sections } = JSON.parse(stdout);
+    return sections?.map(({ name }: { name: string }) => name);
+  };
+  const blk = ["0000:00:03.0/virtio-blk"];
+  assertEquals(await names("0000:00:03.0"), blk);
+  assertEquals(await names("00:03.0"), blk);
+  assertEquals(await names("00:03.0,virtio-blk"), blk);
+  assertEquals(await names("03.0"), undefined);
+  assertEquals(await names("cpu:1"), ["cpu"]);
+});
+
 Deno.test("fields are found by their path or value, in whatever case", async () => {
   const bytes = await data("cpr-exec-pc-rich.vm.state");
   const found = async (...words: string[]) => {

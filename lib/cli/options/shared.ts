@@ -9,7 +9,8 @@ export const JSON_OPTION: Switch = { brief: "Print one JSON document" };
 
 /** How sections are named. */
 export const SECTION_NAMES =
-  "NAME, its last part or NAME:INSTANCE, with * and ?; several with commas";
+  "NAME, its last part, NAME:INSTANCE or a PCI address, with * and ?; several " +
+  "with commas";
 
 /** Accept a weaker confinement. */
 export const WEAKER_OPTION: Switch = {
