@@ -31,6 +31,8 @@ export interface ProcessStatus {
   readonly seccompFilters: number;
   /** Its id in our pid namespace, and in each nested one down to its own. */
   readonly ids: readonly number[];
+  /** No descriptor ever had this number, or a higher one. */
+  readonly descriptorSlots: number;
   /** Bytes of its private memory and of its page tables. */
   readonly ownBytes: number;
   /** Bytes of all memory that it uses, also of what was swapped out. */
@@ -73,6 +75,7 @@ export function parseStatus(text: string): ProcessStatus {
       ? Number(lines.get("Seccomp_filters") ?? 1)
       : 0,
     ids: numbers(lines.get("NSpid") ?? ""),
+    descriptorSlots: Number(lines.get("FDSize") ?? 0),
     ownBytes: bytes("RssAnon") + bytes("VmPTE"),
     residentBytes: bytes("VmRSS") + bytes("VmSwap"),
   };

@@ -110,6 +110,8 @@ export interface Transfer {
   watch?: EventWatch;
   /** The new program, once it was started. */
   process?: ProcessHandle;
+  /** How many places of closed descriptors were filled on the source. */
+  fillers?: number;
   /** The new program before it has the guest's state. */
   made?: Made;
   /** The VM as it was stopped. */

@@ -42,6 +42,7 @@ import { PinnedContext, readContext } from "./standby/process_context.ts";
 import { Sandbox } from "./standby/sandbox.ts";
 import { Standby } from "./standby/standby.ts";
 import type { System } from "./system.ts";
+import { countClosed } from "./transfer/closed_descriptors.ts";
 import {
   appears,
   moveFiles,
@@ -214,6 +215,7 @@ export const LINUX: System = {
   standardStreams,
   appears,
   reconnect,
+  countClosed,
   fence: stopProcess,
   move: moveFiles,
   remove: removeFiles,

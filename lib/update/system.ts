@@ -187,6 +187,8 @@ export interface System {
    * @throws {UpdateProblem} when another process answers
    */
   reconnect(vm: VmRecord, timeoutMs: number): Promise<QmpClient>;
+  /** How many descriptors a process may have closed. */
+  countClosed(pid: number): Promise<number>;
   /** Stops a process; false if it has ended. */
   fence(process: ProcessHandle): Promise<boolean>;
   /**

@@ -45,6 +45,7 @@ Deno.test("what a process is and may do is read", () => {
     },
     seccompFilters: 3,
     ids: [4711, 12],
+    descriptorSlots: 64,
     ownBytes: 5 * 1024,
     residentBytes: 97 * 1024,
   });

@@ -48,6 +48,8 @@ export interface Script {
   readonly copies?: boolean;
   /** The VM's process has ended when it is to be stopped. */
   readonly endsAtFence?: boolean;
+  /** How many descriptors of the VM may be closed. */
+  readonly closed?: number;
   /** The VM is paused when it is found. */
   readonly paused?: boolean;
   /** The end of a process is waited for as long as it lives. */
@@ -177,6 +179,7 @@ export class ScriptedHost implements AsyncDisposable {
       }),
       appears: () => Promise.resolve(),
       reconnect: () => this.#source.connect(),
+      countClosed: () => Promise.resolve(this.#script.closed ?? 0),
       fence: () => {
         if (this.#script.endsAtFence) this.ended = true;
         this.heard.push("vm: fence");

@@ -43,6 +43,7 @@ import {
 import { UpdateProblem } from "../error.ts";
 import { killProcess } from "../process/ending.ts";
 import { noteResumption } from "../run/journal.ts";
+import { fillClosed } from "./closed_descriptors.ts";
 import { staysInPlace } from "../process/service.ts";
 import { vcpuThreads } from "../process/threads.ts";
 import type { UrgencyPort } from "../system.ts";
@@ -90,11 +91,13 @@ export async function prepareTransfer(context: UpdateContext): Promise<void> {
  * The new program is complete when this returns.
  */
 export async function migrateTransfer(context: UpdateContext): Promise<void> {
-  const { deadline, facts, system } = context;
+  const { client, deadline, facts, system } = context;
   const transfer = transferOf(context);
   const process = await startNew(context, MigrationSettings.forTransfer());
   const user = facts.identity.credentials;
   await system.appears(transfer.handOver.cpr, process, user, deadline.left());
+  transfer.fillers = await system.countClosed(facts.pid);
+  await fillClosed(client, transfer.fillers);
   await startMigration(context, transfer);
   await prepareNew(context, process);
 }

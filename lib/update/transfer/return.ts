@@ -33,6 +33,7 @@ import {
 import { pathsOf } from "../command/transfer_command.ts";
 import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
+import { closeFillers } from "./closed_descriptors.ts";
 import { goOn } from "./go_on.ts";
 import { resumed, seen } from "./phases.ts";
 
@@ -159,8 +160,9 @@ async function resumeSource(
       await resumptions.next("RESUME", { timeoutMs: limit.left() });
   }
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
-  const problems = await settings
-    .restore(client.within(() => settling.left()));
+  const monitor = client.within(() => settling.left());
+  await closeFillers(monitor, transfer.fillers ?? 0);
+  const problems = await settings.restore(monitor);
   if (problems.length > 0) transfer.directory.leave();
   context.warn(
     ...problems.map((it) => `${it}; cprctl recover will restore them`),

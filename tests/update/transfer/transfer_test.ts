@@ -539,6 +539,30 @@ Deno.test("a transfer that succeeds leaves nothing behind", async () => {
   assertEquals(host.left, []);
 });
 
+Deno.test("places of closed descriptors are filled until the source goes on", async () => {
+  const fill = ["source: getfd", "source: getfd"];
+  const empty = ["source: closefd", "source: closefd"];
+  const without = (heard: readonly string[]) =>
+    heard.filter((it) => !ASKS.test(it));
+  {
+    await using host = hostOf(() => ({ closed: 2 }));
+    const report = await update(REQUEST, host.system);
+    assertEquals(report.outcome, "updated", report.error?.message);
+    const heard = [...STARTED, ...fill, ...RESUMED.slice(STARTED.length)];
+    assertEquals(without(host.heard), [...heard, ...SETTLED]);
+  }
+  await using host = hostOf(() => ({
+    closed: 2,
+    source: { "migrate": () => new Refusal("It is broken") },
+  }));
+  const report = await update(REQUEST, host.system);
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  assertEquals(without(host.heard), [
+    ...[...STARTED, ...fill, "source: migrate"],
+    ...[...ENDED, ...empty, ...SETTINGS],
+  ]);
+});
+
 Deno.test("the source goes on also when no time is left", async () => {
   await using stack = new AsyncDisposableStack();
   const host = stack.use(hostOf((host) => ({

@@ -1,0 +1,69 @@
+/**
+ * When a PCI device is unplugged, QEMU leaves the descriptor of its ROM in CPR
+ * state, and closes it. A cpr-transfer then fails to send that descriptor, at
+ * which QEMU 11.1 ends with a segmentation fault: the VM would be lost. So the
+ * source gets /dev/null in the place of every descriptor that may have been
+ * closed; the new program has no use for what it is sent.
+ *
+ * @module
+ */
+
+import { Fd } from "../../../ffi/fd.ts";
+import { O_RDWR } from "../../../ffi/open_flags.ts";
+import { readDescriptors } from "../../proc/descriptors.ts";
+import { readStatus } from "../../proc/status.ts";
+import type { Executor } from "../../qmp/mod.ts";
+import { UpdateProblem } from "../error.ts";
+import { ifKnown } from "../vm/reply.ts";
+
+/** With them, a process is still below the usual limit of 1024. */
+const MOST = 512;
+
+const nameOf = (number: number) => `cprctl-filler-${number}`;
+
+/**
+ * How many descriptors a process may have closed. Its table is as large as it
+ * ever had to be: a number beyond it was never in use.
+ */
+export async function countClosed(pid: number): Promise<number> {
+  const { descriptorSlots } = await readStatus(pid);
+  const open = await readDescriptors(pid);
+  return descriptorSlots - [...open.keys()]
+    .filter((number) => number < descriptorSlots).length;
+}
+
+/**
+ * Fills that many places. A new descriptor gets the lowest number there is.
+ *
+ * @throws {UpdateProblem} when they are more than a process may have open
+ */
+export async function fillClosed(
+  source: Executor,
+  count: number,
+): Promise<void> {
+  if (count > MOST) {
+    throw new UpdateProblem(
+      "closed-descriptors",
+      `The VM's process once had ${count} descriptors more than it has now, ` +
+        "each of which CPR state may still name",
+      { remedy: "Update it with --mode cpr-exec" },
+    );
+  }
+  using nothing = Fd.open("/dev/null", O_RDWR);
+  for (let number = 0; number < count; number++) {
+    // One at a time: QEMU keeps the descriptors of one message alone.
+    await source.execute("getfd", { fdname: nameOf(number) }, {
+      descriptors: [nothing.number],
+    });
+  }
+}
+
+/** Closes them again. */
+export async function closeFillers(
+  source: Executor,
+  count: number,
+): Promise<void> {
+  for (let number = 0; number < count; number++) {
+    await ifKnown(source.execute("closefd", { fdname: nameOf(number) }));
+  }
+}
