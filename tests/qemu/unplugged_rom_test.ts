@@ -37,6 +37,13 @@ Deno.test("a cpr-transfer of a VM without its ROM does not end it", async () => 
     return !there.some(({ name }) => name === "nic");
   });
   const witness = await Witness.of(vm);
+  console.log(
+    "X",
+    [...Deno.readDirSync(`/proc/${vm.pid}/fd`)].map((e) => Number(e.name)).sort(
+      (a, b) => a - b,
+    ).join(" "),
+    Deno.readTextFileSync(`/proc/${vm.pid}/status`).match(/FDSize.*/)?.[0],
+  );
   for (const build of [builds.new, builds.old]) {
     const report = await update({
       address: { path: vm.files.qmp },
