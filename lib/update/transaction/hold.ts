@@ -142,6 +142,7 @@ function duplicateNamed(
   name: string,
   number: number,
 ): Fd {
+  if (!ROM.test(name)) return duplicateFrom(process, number);
   const held = ifPossible(() => duplicateFrom(process, number), "EBADF");
   if (held !== undefined && !isOfAnother(process.pid, name, number)) {
     return held;
@@ -151,14 +152,11 @@ function duplicateNamed(
     "ram-left-over",
     `QEMU still names "${name}" in CPR state, whose memory is gone: ` +
       "a PCI device with a ROM was unplugged",
-    {
-      remedy: "Move the VM with --mode live, or restart it",
-    },
+    { remedy: "Move the VM with --mode cpr-transfer or live" },
   );
 }
 
 function isOfAnother(pid: number, name: string, number: number): boolean {
-  if (!ROM.test(name)) return false;
   const target = Deno.readLinkSync(`/proc/${pid}/fd/${number}`);
   const memfd = MEMFD.exec(target)?.[1];
   return memfd === undefined ? !target.startsWith("/") : !name.endsWith(memfd);
