@@ -20,6 +20,7 @@ const SHORT = [
 /** Those that need QEMU or Ansible. */
 const LONG = [
   "tests/qemu",
+  "tests/transfer",
   "tests/changes",
   "tests/attack",
   "tests/faults/qemu/short_test.ts",

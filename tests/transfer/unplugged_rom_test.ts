@@ -12,7 +12,7 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 
-import { moveAndReturn } from "./moved.ts";
+import { moveAndReturn } from "../qemu/moved.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 20_000;

@@ -20,7 +20,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
-import { assertAlone } from "./nothing_left.ts";
+import { assertAlone } from "../qemu/nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { Fixture } from "../../testing/update/fixture.ts";
 import { membersOf } from "../../testing/update/members.ts";

@@ -19,7 +19,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
-import { assertAlone } from "./nothing_left.ts";
+import { assertAlone } from "../qemu/nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
 import { newProcess } from "../../testing/update/members.ts";
