@@ -228,6 +228,13 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     const waits = await block(OPERATING, "Backups and other jobs");
     await upgrade();
     assertEnd(await root(waits.replace("a.qmp", "web2.qmp")));
+    const measures = await block(OPERATING, "Predicted downtime", 1);
+    assertEnd(
+      await root(
+        measures.replace("a.qmp", "web2.qmp")
+          .replace("4711", "$(pgrep --full '[n]ame web2 ')"),
+      ),
+    );
     await web2.assertLivesOn();
     assertEquals(await web2.executable(), "/usr/bin/qemu-system-x86_64");
   });
@@ -264,6 +271,7 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     const ends: Readonly<Record<string, number>> = {
       "cprctl exec -- true": 5,
       "cprctl inspect --pid 1": 1,
+      "cprctl measure --pid 1 -- true": 1,
     };
     const all = await named([README, "docs"]);
     // A name alone is no command line where one follows it elsewhere.
