@@ -271,6 +271,7 @@ Deno.test("a stranger's path", { ignore: !isPossible }, async (t) => {
     const ends: Readonly<Record<string, number>> = {
       "cprctl exec -- true": 5,
       "cprctl inspect --pid 1": 1,
+      "cprctl list --outdated": 3,
       "cprctl measure --pid 1 -- true": 1,
     };
     const all = await named([README, "docs"]);
