@@ -33,6 +33,7 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { patchedQemu } from "../../testing/qemu/patched_qemu.ts";
+import { exists } from "../../testing/program/exists.ts";
 import { openTap, whyNoTaps } from "../../testing/qemu/tap.ts";
 import { makeImage } from "./disk_image.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
@@ -279,6 +280,13 @@ test("a VM of Ganeti", async (files) => {
     ganeti(files, TAP_NUMBER),
     builds.new,
     ["memory-backends"],
+    // The kernel takes it away some time after the process has ended.
+    () =>
+      until(
+        "the tap interface is free",
+        BOOT_MS,
+        () => !exists(`/sys/class/net/${tap}`),
+      ),
   );
   await boots(vm);
   await goesBackAndForth(vm, builds.new);
