@@ -6,9 +6,9 @@
  * measured on this host by the check "new-options".
  *
  * ```
- * downtime = start × (4 + 0.12 for each vCPU + 0.06 for each device)
+ * downtime = start × (3 + 0.12 for each vCPU + 0.06 for each device)
  *            with KVM, 1.3 times that
- *            by cpr-transfer, 0.37 times that
+ *            by cpr-transfer, 0.24 times that
  * ```
  *
  * The factors are those of QEMU 11.1 on x86 hosts, where the truth was within a
@@ -31,9 +31,9 @@ import { asObject } from "../vm/reply.ts";
 import { NO_CONFINEMENT, NOT_QEMU } from "./new_program.ts";
 import { hasSandbox, tryNewProgram } from "./trials.ts";
 
-const STARTS = { machine: 4, vcpu: 0.12, device: 0.06, kvm: 1.3 } as const;
+const STARTS = { machine: 3, vcpu: 0.12, device: 0.06, kvm: 1.3 } as const;
 /** The new program has started when the guest stops. */
-const TRANSFER = 0.37;
+const TRANSFER = 0.24;
 
 /** The guest is not stopped for longer than the operator accepts. */
 export const downtime: PreflightCheck = {
