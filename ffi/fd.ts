@@ -251,6 +251,17 @@ export class Fd implements Disposable {
     return this.#moveAt("pread", into, offset);
   }
 
+  /** Like {@link pread}, until the buffer is full or the file ends. */
+  preadAll(into: Uint8Array, offset: number): number {
+    let done = 0;
+    while (done < into.length) {
+      const count = this.pread(into.subarray(done), offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
   /**
    * Like {@link write}, at a given offset and without moving the file's own.
    */

@@ -232,10 +232,8 @@ class Image {
       throw this.#malformed(`a table at ${offset}, after its end`);
     }
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const count = this.file.pread(bytes.subarray(done), offset + done);
-      if (count === 0) throw this.#malformed("no end that stays");
-      done += count;
+    if (this.file.preadAll(bytes, offset) < length) {
+      throw this.#malformed("no end that stays");
     }
     return new Source(bytes, { base: offset });
   }

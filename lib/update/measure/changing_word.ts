@@ -54,9 +54,9 @@ async function wordsThatChange(ram: Fd): Promise<number[]> {
   ];
   const found: number[] = [];
   for (let at = 0; at < size; at += WINDOW_BYTES) {
-    const length = readAt(ram, before, at);
+    const length = ram.preadAll(before, at);
     await pause(PAUSE_MS);
-    readAt(ram, after, at);
+    ram.preadAll(after, at);
     const [was, is] = [before, after].map((it) =>
       new BigUint64Array(it.buffer, 0, Math.floor(length / WORD_BYTES))
     );
@@ -92,19 +92,8 @@ const wordBytes = new Uint8Array(word.buffer);
 
 /** The word at an offset; as before where the file has become shorter. */
 export function wordAt(ram: Fd, offset: number): bigint {
-  readAt(ram, wordBytes, offset);
+  ram.preadAll(wordBytes, offset);
   return word[0] ?? 0n;
-}
-
-/** Reads as much as there is. */
-function readAt(ram: Fd, into: Uint8Array, offset: number): number {
-  let done = 0;
-  while (done < into.length) {
-    const count = ram.pread(into.subarray(done), offset + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
 }
 
 function pause(milliseconds: number): Promise<void> {

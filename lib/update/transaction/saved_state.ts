@@ -180,18 +180,7 @@ export class SavedState implements Disposable {
   /** Reads from the start, at most so many bytes. */
   #read(limit: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(Math.min(this.#size(), limit));
-    return bytes.subarray(0, this.#fill(bytes, 0));
-  }
-
-  /** Reads from an offset until the buffer is full, or the file ends. */
-  #fill(into: Uint8Array<ArrayBuffer>, offset: number): number {
-    let length = 0;
-    while (length < into.length) {
-      const count = this.file.pread(into.subarray(length), offset + length);
-      if (count === 0) break;
-      length += count;
-    }
-    return length;
+    return bytes.subarray(0, this.file.preadAll(bytes, 0));
   }
 
   /** Whether the file has exactly these bytes; runs within the downtime. */
@@ -201,7 +190,7 @@ export class SavedState implements Disposable {
     for (let at = 0; at < bytes.length; at += piece.length) {
       const expected = bytes.subarray(at, at + piece.length);
       const found = piece.subarray(0, expected.length);
-      if (this.#fill(found, at) < found.length) return false;
+      if (this.file.preadAll(found, at) < found.length) return false;
       if (!equal(found, expected)) return false;
     }
     return true;
