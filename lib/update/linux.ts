@@ -31,7 +31,7 @@ import { openNamed } from "../proc/process_name.ts";
 import { leftOpen } from "./vm/left_open.ts";
 import { OldMemory } from "./process/old_memory.ts";
 import { isSameIdentity } from "../proc/file_identity.ts";
-import { followsPidFile, lastingGroups } from "./process/service.ts";
+import { lastingGroups } from "./process/service.ts";
 import { replacedLibraries } from "./process/successor.ts";
 import { restoreThreads } from "./process/threads.ts";
 import { Urgency } from "./process/urgency.ts";
@@ -178,9 +178,11 @@ export const LINUX: System = {
     Standby.start({
       directory: path,
       context: processContext,
-      groups: followsPidFile(facts, plan.handOver?.moves)
-        ? processContext.cgroups
-        : lastingGroups(facts, processContext.cgroups),
+      groups: lastingGroups(
+        facts,
+        processContext.cgroups,
+        plan.handOver?.moves,
+      ),
       files: pinned.files,
       argv: plan.handOver === undefined ? plan.oldArgv : plan.command.argv,
       isNew: plan.handOver !== undefined,

@@ -19,7 +19,7 @@ import { pathsOf } from "../command/transfer_command.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { readProcText } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
-import { followsPidFile, staysInPlace } from "../process/service.ts";
+import { staysInPlace } from "../process/service.ts";
 import {
   type CheckContext,
   type PreflightCheck,
@@ -183,7 +183,7 @@ export const transferProcess = problemCheck<HandOverContext>({
       ...String(theirs) === String(ours)
         ? []
         : ["it is in another root directory or container"],
-      ...staysInPlace(facts) || followsPidFile(facts, handOver?.moves)
+      ...staysInPlace(facts, handOver?.moves)
         ? []
         : [`the service "${service}" ends with its main process`],
       ...starter

@@ -28,22 +28,28 @@ export interface Service {
   readonly pidFile?: string | undefined;
 }
 
+/** A VM that may be in a service. */
+interface Served {
+  readonly service: Service | undefined;
+}
+
+/** What the next process of a VM takes over at the paths of this one. */
+type Moves = readonly { readonly to: string }[];
+
 /** Whether the next process of a VM can be in the same service. */
-export function staysInPlace(
-  { service }: { readonly service: Service | undefined },
-): boolean {
-  return service === undefined || service.fate === "stays";
+export function staysInPlace(vm: Served, moves?: Moves): boolean {
+  const { service } = vm;
+  return service === undefined || service.fate === "stays" ||
+    followsPidFile(vm, moves);
 }
 
 /**
  * Whether systemd takes the VM's next process for the main one: that one has
  * put itself into the unit's PIDFile= by the time this one ends.
- *
- * @param moves what the next process takes over at the paths of this one
  */
 export function followsPidFile(
-  { service }: { readonly service: Service | undefined },
-  moves: readonly { readonly to: string }[] = [],
+  { service }: Served,
+  moves: Moves = [],
 ): boolean {
   return moves.some(({ to }) => to === service?.pidFile);
 }
@@ -54,10 +60,11 @@ export function followsPidFile(
  * processes in them.
  */
 export function lastingGroups(
-  vm: { readonly service: Service | undefined },
+  vm: Served,
   groups: Cgroups,
+  moves?: Moves,
 ): Cgroups {
-  if (staysInPlace(vm)) return groups;
+  if (staysInPlace(vm, moves)) return groups;
   return Object.fromEntries(
     Object.entries(groups).filter(([name]) => !BY_SYSTEMD.includes(name)),
   );
