@@ -17,12 +17,11 @@ import { readExecutable } from "../../proc/executable.ts";
 import { isThere } from "../../proc/process_name.ts";
 import { readStat } from "../../proc/stat.ts";
 import { RefusedError, UpdateProblem } from "../error.ts";
+import { isBooted } from "../process/service.ts";
 import { output } from "./programs.ts";
 
 const DAEMONS = ["virtqemud", "libvirtd"] as const;
 const SOCKETS = ["", "-ro", "-admin", "-tcp", "-tls"];
-/** Exists if systemd runs the host. */
-const BOOTED = "/run/systemd/system";
 const TIMEOUT_MS = 30_000;
 
 /** How the daemon was run. Plain data, for the note. */
@@ -119,7 +118,7 @@ async function runs([program = ""]: readonly string[]): Promise<boolean> {
 
 /** The active units, services and sockets, of systemd. */
 async function activeUnits(): Promise<string[]> {
-  if ((await ifThere(Deno.stat(BOOTED)))?.isDirectory !== true) return [];
+  if (!await isBooted()) return [];
   const wanted = DAEMONS.flatMap((name) => [
     `${name}.service`,
     ...SOCKETS.map((it) => `${name}${it}.socket`),

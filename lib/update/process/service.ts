@@ -99,8 +99,8 @@ export async function readService(pid: number): Promise<Service | undefined> {
   };
 }
 
-/** Without systemd, a group does not end with its main process. */
-async function isBooted(): Promise<boolean> {
+/** Whether systemd runs the host; else no group ends with its main process. */
+export async function isBooted(): Promise<boolean> {
   return (await ifThere(Deno.stat(BOOTED)))?.isDirectory === true;
 }
 
