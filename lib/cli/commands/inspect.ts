@@ -5,6 +5,7 @@ import { ofVms } from "../options/vms.ts";
 import {
   JSON_OPTION,
   LIMIT_OPTION,
+  parsePid,
   REPORT_OPTION,
   SECTION_NAMES,
 } from "../options/shared.ts";
@@ -125,9 +126,4 @@ function parseFieldValue(text: string): FieldValue {
   const sign = text.lastIndexOf("=");
   if (sign < 1) throw new UsageError("Expected PATH=VALUE");
   return { path: text.slice(0, sign), text: text.slice(sign + 1) };
-}
-
-function parsePid(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError("Expected a PID");
-  return Number(text);
 }

@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { command, type Valued } from "../command.ts";
+import { parsePid } from "../options/shared.ts";
 
 /** `cprctl measure`: the downtime, as seen from outside. */
 export const measureCommand = command({
@@ -43,10 +44,3 @@ export const measureCommand = command({
     process.exitCode = command.code;
   },
 });
-
-function parsePid(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) {
-    throw new UsageError("Expected the number of a process");
-  }
-  return Number(text);
-}

@@ -43,6 +43,16 @@ export const METRICS_OPTION: Valued<string> = {
   brief: "Also write metrics for node_exporter to FILE, a name ending in .prom",
 };
 
+/**
+ * Parses the number of a process.
+ *
+ * @throws {UsageError}
+ */
+export function parsePid(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError("Expected a PID");
+  return Number(text);
+}
+
 function parseLines(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
   throw new UsageError("Expected a number of lines, from 1 to 9999999");
