@@ -11,22 +11,20 @@
  */
 
 import { Fd } from "../../../ffi/fd.ts";
-import { readForeignFile } from "../../../ffi/foreign_file.ts";
 import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/open_flags.ts";
 import {
   ForeignJson,
   type ForeignObject,
   pathText,
 } from "../../foreign_json.ts";
-import { ifThereSync } from "../../gone.ts";
 import { RefusedError, UpdateProblem } from "../error.ts";
 import { baseDirectory, RunDirectory } from "../run/directory.ts";
+import { OWNER_ONLY, readOwnFile, writeOwnFile } from "../run/own_file.ts";
 import { type Daemon, findDaemon, startDaemon, stopDaemon } from "./daemon.ts";
 import { type Domain, writePid } from "./domain.ts";
 
 const LOCK = "libvirt.lock";
 const NOTE = "libvirt.json";
-const LONGEST = 4 * 1024 * 1024;
 const SCHEMA = 1;
 
 /** What the note says. */
@@ -80,7 +78,8 @@ export class DaemonAway implements Disposable {
   /** Stops the daemon. */
   async stop(): Promise<void> {
     const { base, domain, daemon } = this;
-    await writeNote(base, { schema: SCHEMA, domain, daemon });
+    const note: Note = { schema: SCHEMA, domain, daemon };
+    await writeOwnFile(`${base}/${NOTE}`, JSON.stringify(note));
     this.isStopped = true;
     try {
       await stopDaemon(daemon);
@@ -137,23 +136,15 @@ export class DaemonAway implements Disposable {
 
 function tryLock(base: string): Fd | undefined {
   const flags = O_RDWR | O_CREAT | O_NOFOLLOW;
-  const lock = Fd.open(`${base}/${LOCK}`, flags, 0o600);
+  const lock = Fd.open(`${base}/${LOCK}`, flags, OWNER_ONLY);
   if (lock.tryLock()) return lock;
   lock.close();
   return undefined;
 }
 
-async function writeNote(base: string, note: Note): Promise<void> {
-  const draft = `${base}/${NOTE}.new`;
-  await Deno.writeTextFile(draft, JSON.stringify(note), { mode: 0o600 });
-  await Deno.rename(draft, `${base}/${NOTE}`);
-}
-
 /** @throws {UpdateProblem} when it is damaged */
 function readNote(base: string): Note | undefined {
-  const text = ifThereSync(() =>
-    new TextDecoder().decode(readForeignFile(`${base}/${NOTE}`, LONGEST))
-  );
+  const text = readOwnFile(`${base}/${NOTE}`);
   if (text === undefined) return undefined;
   const damaged = (why: string) =>
     new UpdateProblem("note-damaged", `"${base}/${NOTE}" is damaged: ${why}`);

@@ -19,13 +19,14 @@
  * @module
  */
 
-import { foreignStatus, readForeignFile } from "../../../ffi/foreign_file.ts";
+import { foreignStatus } from "../../../ffi/foreign_file.ts";
 import { readStat } from "../../proc/stat.ts";
 import { ifThereSync } from "../../gone.ts";
 import { UpdateProblem } from "../error.ts";
 import type { ProcessName } from "../../proc/process_name.ts";
 import type { CarriedCommand } from "../carry/carried.ts";
 import type { RunDirectory } from "./directory.ts";
+import { OWNER_ONLY, readOwnFile, writeOwnFile } from "./own_file.ts";
 import {
   ForeignJson,
   type ForeignObject,
@@ -40,9 +41,6 @@ const JOURNAL_FILE = "journal.json";
 const STANDBYS_FILE = "standbys";
 const RESUMED_FILE = "resumed";
 const QUEUES_FILE = "queues";
-const OWNER_ONLY = 0o600;
-/** A VM with 1000 vCPUs needs half of it, for its threads. */
-const LONGEST = 4 * 1024 * 1024;
 
 /** Writes the journal atomically. */
 export async function writeJournal(
@@ -50,9 +48,7 @@ export async function writeJournal(
   journal: Omit<Journal, "schema">,
 ): Promise<void> {
   const text = JSON.stringify({ schema: JOURNAL_SCHEMA, ...journal });
-  const draft = `${directory.path}/${JOURNAL_FILE}.new`;
-  await Deno.writeTextFile(draft, text, { mode: OWNER_ONLY });
-  await Deno.rename(draft, `${directory.path}/${JOURNAL_FILE}`);
+  await writeOwnFile(`${directory.path}/${JOURNAL_FILE}`, text);
 }
 
 /**
@@ -64,7 +60,7 @@ export async function writeJournal(
  * @throws {OsError} when it is no regular file, or too large
  */
 export function readJournal(directory: RunDirectory): Journal | undefined {
-  const text = readIfThere(`${directory.path}/${JOURNAL_FILE}`);
+  const text = readOwnFile(`${directory.path}/${JOURNAL_FILE}`);
   return text === undefined ? undefined : parseJournal(text);
 }
 
@@ -97,7 +93,7 @@ export async function noteStandby(
 
 /** Every standby that was recorded. */
 export function readStandbys({ path }: RunDirectory): ProcessName[] {
-  const text = readIfThere(`${path}/${STANDBYS_FILE}`) ?? "";
+  const text = readOwnFile(`${path}/${STANDBYS_FILE}`) ?? "";
   return text.split("\n").filter((line) => line !== "").map((line) => {
     const [, pid, startTime = ""] = STANDBY_LINE.exec(line) ?? [];
     if (pid !== undefined) return { pid: Number(pid), startTime };
@@ -139,17 +135,11 @@ export function noteQueue(
 
 /** The descriptors of the tap queues that were attached. */
 export function readQueues({ path }: Pick<RunDirectory, "path">): number[] {
-  const text = readIfThere(`${path}/${QUEUES_FILE}`) ?? "";
+  const text = readOwnFile(`${path}/${QUEUES_FILE}`) ?? "";
   return text.split("\n").filter((line) => /^\d{1,9}$/.test(line)).map(Number);
 }
 
 /** Undefined if there is no such file. */
-function readIfThere(path: string): string | undefined {
-  return ifThereSync(() =>
-    new TextDecoder().decode(readForeignFile(path, LONGEST))
-  );
-}
-
 const JOURNAL_SCHEMA = 1;
 
 /** What `cprctl recover` needs to complete an update. */
