@@ -11,6 +11,7 @@ import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { makeImage } from "./disk_image.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
 import { seen } from "./seen.ts";
+import { bootWithoutRom } from "./unplugged_rom.ts";
 
 const builds = await qemuBuilds();
 const PATIENCE_MS = 20_000;
@@ -383,27 +384,9 @@ for (
 ) {
   Deno.test(`a VM without a ROM whose descriptor ${closed} stays where it is`, async () => {
     await using _base = await Base.make();
-    await using vm = await VirtualMachine.boot(builds.old, {
-      ...PLAIN,
-      extra: [
-        ...["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"],
-        ...["-device", "pcie-root-port,id=root0,chassis=1,slot=1"],
-        ...["-netdev", "user,id=net"],
-      ],
-    }, "tcg");
-    const nic = { driver: "e1000e", id: "nic", netdev: "net", bus: "root0" };
-    await vm.command("device_add", nic);
-    await first?.(vm, builds.new);
-    await vm.command("device_del", { id: "nic" });
-    const names = async () =>
-      (await vm.command("qom-list", {
-        path: "/machine/peripheral",
-      }) as JsonObject[])
-        .map(({ name }) => name);
-    await until(
-      "it is unplugged",
-      PATIENCE_MS,
-      async () => !(await names()).includes("nic"),
+    await using vm = await bootWithoutRom(
+      builds.old,
+      (vm) => Promise.resolve(first?.(vm, builds.new)),
     );
     const { pid } = vm;
     const report = await tryToMove(vm, builds.new);
