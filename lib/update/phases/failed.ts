@@ -82,12 +82,14 @@ async function refuse(
 ): Promise<UpdateError> {
   const refusal = refusalOf(cause);
   if (context.report === undefined) return refusal;
-  const { facts: { pid }, shutdown: { why } } = context;
-  // What a check found stands, even if the process ends now.
-  const isFinding = cause instanceof UpdateError && cause.code !== ENDED &&
-    why === undefined;
-  if (isFinding || !await hasEnded(context)) return refusal;
+  const { facts: { pid }, shutdown } = context;
+  const isFinding = cause instanceof UpdateError && cause.code !== ENDED;
+  const isEnding = !isFinding || shutdown.why !== undefined;
+  if (!await hasEnded(context, isEnding ? END_TIMEOUT_MS : 0)) return refusal;
+  const why = await shutdown.whyItEnded();
   if (why !== undefined) return shutDown("untouched", pid, why, cause);
+  // What a check found stands, even if the process ends now.
+  if (isFinding) return refusal;
   return failure(
     "untouched",
     "nothing",
@@ -110,10 +112,13 @@ function refusalOf(cause: unknown): UpdateError {
   );
 }
 
-/** Whether the process has ended, or is about to. */
-async function hasEnded({ facts, system }: UpdateContext): Promise<boolean> {
+/** Whether the process has ended, or does so in this time. */
+async function hasEnded(
+  { facts, system }: UpdateContext,
+  timeoutMs: number,
+): Promise<boolean> {
   using process = await system.open(facts);
-  return process === undefined || await process.exited(END_TIMEOUT_MS);
+  return process === undefined || await process.exited(timeoutMs);
 }
 
 async function cancel(
@@ -142,8 +147,10 @@ async function rollBack(
   };
   forgetResumption(directory);
   if (!state.complete && keepState(context).error !== undefined) {
-    const { why } = context.shutdown;
-    return why !== undefined && process.hasExited()
+    const why = process.hasExited()
+      ? await context.shutdown.whyItEnded()
+      : undefined;
+    return why !== undefined
       ? shutDown("moved", context.facts.pid, why, cause)
       : torn(context, await reason(), cause);
   }

@@ -225,8 +225,7 @@ export class Destination implements AsyncDisposable {
       if (!ended) return; // it ran at its last reply
     }
     const { pid } = this.process;
-    await this.client.drain();
-    const { why } = this.#shutdown;
+    const why = await this.#shutdown.whyItEnded();
     if (why !== undefined) throw shutDown("moved", pid, why);
     const how = await howItEnded(this.process);
     if (this.resumptions.seen.length === 0) {

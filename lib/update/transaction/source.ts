@@ -223,7 +223,7 @@ export class Source implements Disposable {
   async #lost(reason: string, cause: unknown): Promise<UpdateError> {
     const { pid } = this.needs.facts;
     if (await this.needs.process.exited(END_TIMEOUT_MS)) {
-      const { why } = this.needs.shutdown;
+      const why = await this.needs.shutdown.whyItEnded();
       if (why !== undefined) return shutDown("stopped", pid, why, cause);
       return failure(
         "stopped",

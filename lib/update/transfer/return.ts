@@ -87,7 +87,8 @@ async function outcomeOf(
   if (!ended) return stuck(transfer, problem);
   if (isGone) {
     const { pid } = facts;
-    return shutdown.why === undefined
+    const why = await shutdown.whyItEnded();
+    return why === undefined
       ? failure(
         "stopped",
         "nothing",
@@ -98,7 +99,7 @@ async function outcomeOf(
           `VM: ${problem}`,
         { remedy: "Find out what ended it, and start the VM again", cause },
       )
-      : shutDown("stopped", pid, shutdown.why, cause);
+      : shutDown("stopped", pid, why, cause);
   }
   let how: string;
   try {

@@ -48,11 +48,20 @@ const REASONS: Readonly<Record<string, string>> = {
 export class ShutdownWatch implements Disposable {
   readonly #watch: EventWatch;
 
-  constructor(client: QmpClient) {
+  constructor(private readonly client: QmpClient) {
     this.#watch = client.watch(["SHUTDOWN"]);
   }
 
-  /** Completes "The VM was shut down:"; undefined if it was not. */
+  /**
+   * {@linkcode why} of a process that has ended: its last events may be unread.
+   * Ends the connection.
+   */
+  async whyItEnded(): Promise<string | undefined> {
+    await this.client.drain();
+    return this.why;
+  }
+
+  /** Completes "The VM was shut down:"; undefined if it is not known to be. */
   get why(): string | undefined {
     for (const { data } of this.#watch.seen) {
       const reason = text(data["reason"]) ?? "";
