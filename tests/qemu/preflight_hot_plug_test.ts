@@ -198,7 +198,7 @@ Deno.test("network back ends of every form pass, and replaced ones are refused",
   assertRefuses(
     checks,
     "netdevs",
-    ...[`"late" was made at run time`, `"n3" was replaced`],
+    ...[`"late" was made at run time`, `"n3" was made at run time`],
   );
   assertWarns(checks, "host-forwards", "4", "3");
   assertNothingElse(checks, "netdevs", "host-forwards");
