@@ -74,7 +74,7 @@ export function hostProcess(): CliProcess {
   const stderr = output(Deno.stderr, 2, preferences);
   const debug = (Deno.env.get("CPRCTL_DEBUG") ?? "") !== "";
   const look = {
-    width: stdout.isTerminal ? consoleWidth() : DEFAULT_WIDTH,
+    width: widthOf(stdout.isTerminal ? Deno.consoleSize().columns : 0),
     colour: stdout.getColorDepth() > 1,
     unicode: preferences.unicode,
   };
@@ -166,7 +166,12 @@ function isWithoutReader(error: unknown): boolean {
     error instanceof Error && "code" in error && error.code === "EIO";
 }
 
-function consoleWidth(): number {
-  const { columns } = Deno.consoleSize();
-  return Math.max(MIN_WIDTH, Math.min(MAX_WIDTH, columns));
+/**
+ * The width to draw for.
+ *
+ * @param columns of the terminal; a serial console reports 0
+ */
+export function widthOf(columns: number): number {
+  const known = columns === 0 ? DEFAULT_WIDTH : columns;
+  return Math.max(MIN_WIDTH, Math.min(MAX_WIDTH, known));
 }

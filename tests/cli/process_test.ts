@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { inAscii, preferencesOf } from "../../lib/cli/process.ts";
+import { inAscii, preferencesOf, widthOf } from "../../lib/cli/process.ts";
 
 const preferences = (variables: Readonly<Record<string, string>>) =>
   preferencesOf((name) => variables[name] ?? "");
@@ -27,4 +27,8 @@ Deno.test("a locale that is not UTF-8 is drawn for in ASCII", () => {
 
 Deno.test("a terminal without UTF-8 gets ASCII for what is drawn", () => {
   assertEquals(inAscii("a → b, 2 ×3 …\n"), "a > b, 2 x3 ...\n");
+});
+
+Deno.test("a serial console, which has no width, is drawn for as usual", () => {
+  assertEquals([0, 20, 60, 300].map(widthOf), [80, 48, 60, 100]);
 });
