@@ -14,7 +14,6 @@ import {
   type DecodedStruct,
   decodeStreamUpToProblem,
   type MigrationStreamError,
-  openPackage,
   type Package,
   type RamBlockStatistics,
   ramStatistics,
@@ -102,7 +101,10 @@ export function inspect(
     },
   });
   const { opaqueTail } = decoded;
-  const packages = packagesOf(decoded);
+  const { records } = decoded;
+  const packages = records.flatMap((record) =>
+    record.type === "command" ? record.package ?? [] : []
+  );
   return {
     format: "migration-stream",
     file: input.name,
@@ -110,7 +112,9 @@ export function inspect(
     decoded,
     sections: [
       ...sectionsOf(decoded),
-      ...packages.flatMap(({ sections }) => sections),
+      ...packages.flatMap(({ records }) =>
+        records.filter((record) => record.type === "full")
+      ),
     ],
     packages,
     ram: ramStatistics(decoded),
@@ -119,15 +123,6 @@ export function inspect(
       : { offset: opaqueTail.offset, size: opaqueTail.bytes.length },
     problem,
   };
-}
-
-function packagesOf({ input, records, hasFooters }: DecodedStream): Package[] {
-  if (!hasFooters) return [];
-  return records.flatMap((record) => {
-    if (record.type !== "command" || record.packaged === undefined) return [];
-    const { byteOffset, length } = record.packaged;
-    return [openPackage(input, byteOffset - input.byteOffset, length)];
-  });
 }
 
 /** A section in parts is listed once, with the sum of its parts. */

@@ -98,14 +98,13 @@ function different({ name }: Input, offset: number): InspectError {
 
 /** Bytes that are not understood, and are in no section. */
 function elsewhere(
-  { packages, undescribed, decoded }: StreamInspection,
+  { undescribed, decoded }: StreamInspection,
 ): number {
   let bytes = (undescribed?.size ?? 0) + decoded.trailing.length;
   for (const record of decoded.records) {
-    if (record.type === "command") bytes += record.packaged?.length ?? 0;
+    if (record.type !== "command") continue;
+    bytes += (record.package?.rest ?? record.packaged)?.length ?? 0;
   }
-  // The payloads of sections in a package are counted with all sections.
-  for (const { read } of packages) bytes -= read;
   return bytes;
 }
 

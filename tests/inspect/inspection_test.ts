@@ -9,8 +9,11 @@ import {
   inspect,
   InspectError,
   selectSections,
+  type StreamInspection,
+  treeOf,
   verify,
 } from "../../lib/inspect/mod.ts";
+import { isStruct } from "../../lib/migration/stream/mod.ts";
 import { Sink, StreamError } from "../../lib/stream/mod.ts";
 import { data } from "../../testing/data/data.ts";
 import {
@@ -159,6 +162,50 @@ Deno.test("the devices of a postcopy are found in its package", () => {
   assertEquals(verify(inspection, input).notUnderstood, 1);
 });
 
+Deno.test("virtio devices are decoded where there is no vmdesc, in a package as well", async () => {
+  const bytes = await data("cpr-exec-pc-rich.vm.state");
+  const described = inspected(bytes);
+  const { records, vmdesc } = described.decoded;
+  assert(vmdesc !== undefined);
+  const expected = virtioOf(described);
+  assertEquals(expected.length, 6);
+  const end = vmdesc.offset;
+  const undescribed = bytes.subarray(0, end);
+  const devices = records.find(({ type }) => type === "full")?.offset ?? end;
+  const inner = bytes.subarray(devices, end - EOF.length);
+  const packaged = new Sink();
+  packaged.bytes(bytes.subarray(0, devices));
+  packaged.bytes(Uint8Array.of(8, 0, 7, 0, 4));
+  packaged.u32(inner.length);
+  packaged.bytes(inner);
+  packaged.u8(0);
+  for (const without of [undescribed, packaged.toBytes()]) {
+    const inspection = inspected(without);
+    assertEquals(inspection.sections.length, described.sections.length);
+    assertEquals(virtioOf(inspection), expected);
+    const { places } = verify(inspection, inputOf(without));
+    assert(!places.some(({ section }) => section.includes("virtio")));
+  }
+});
+
+function inspected(bytes: Uint8Array): StreamInspection {
+  const inspection = inspect(inputOf(bytes));
+  assert(inspection.format === "migration-stream");
+  assertEquals(inspection.problem, undefined);
+  return inspection;
+}
+
+/** The text of the sections with virtio, as the offsets differ. */
+function virtioOf({ sections }: StreamInspection): unknown[] {
+  return sections.flatMap(({ name, state }) => {
+    if (state === undefined || !isStruct(state)) return [];
+    if (!state.fields.some(({ type }) => type === "virtio")) return [];
+    const lines = [...treeOf(state)].map(({ name, text }) => [name, text]);
+    assert(lines.length > 50);
+    return [[name, state.vmsd, state.version, lines]];
+  });
+}
+
 Deno.test("a package that is cut is opened as far as it goes", () => {
   const known = joined(section(4, 7, "dev", 1, [5]), footer(7));
   const listen = [8, 0, 4, 0, 0];
@@ -175,7 +222,11 @@ Deno.test("a package that is cut is opened as far as it goes", () => {
   assert(inspection.format === "migration-stream");
   assertEquals(inspection.sections.map(({ name }) => name), ["ram", "dev"]);
   const [found] = inspection.packages;
-  assertEquals(found?.commands.map(({ command }) => command), [4, 4]);
+  assertEquals(found?.records.map((it) => it.type), [
+    "command",
+    "full",
+    "command",
+  ]);
   // The payload, and what is nothing.
   assertEquals(verify(inspection, input).notUnderstood, 1 + unknown.length);
 });

@@ -66,7 +66,9 @@ export function* renderSummary(
   if (uuid !== undefined) yield label(paint, "uuid", uuidText(uuid));
   const commands = [
     ...records.filter((record) => record.type === "command"),
-    ...inspection.packages.flatMap(({ commands }) => commands),
+    ...inspection.packages.flatMap(({ records }) =>
+      records.filter((record) => record.type === "command")
+    ),
   ].sort((a, b) => a.offset - b.offset);
   if (commands.length > 0) {
     const shown = commands.slice(0, SHOWN_COMMANDS).map(commandText);
@@ -81,7 +83,7 @@ export function* renderSummary(
     vmdesc !== undefined
       ? `at ${vmdesc.offset}`
       : problem === undefined
-      ? "none: the contents of the sections are unknown"
+      ? "none: fields are known of virtio devices alone"
       : "not reached",
   );
   if (trailing.length > 0) {

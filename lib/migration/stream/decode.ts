@@ -1,7 +1,7 @@
 import { type Source, StreamError, TornStreamError } from "../../stream/mod.ts";
 import { VmstateError } from "../../vmstate/mod.ts";
 import { RAM_SECTION, RecordType } from "./framing.ts";
-import { FieldDecoder } from "./decode_fields.ts";
+import { FieldDecoder, type HandWritten } from "./decode_fields.ts";
 import type {
   DecodedRecord,
   DecodedStream,
@@ -12,10 +12,12 @@ import { DescribedDevices, type VmsdDescription } from "./vmdesc.ts";
 import { MigrationStreamError, type StreamAction } from "./error.ts";
 import { LayoutDecoder } from "./layouts/layouts.ts";
 import { findVmdesc } from "./find_places.ts";
+import { openPackage } from "./packaged.ts";
 import { PageRuns } from "./page_runs.ts";
 import type { RamBlock } from "./ram_block.ts";
 import { RamReader, type RamVisitor } from "./ram_records.ts";
 import {
+  type CommandRecord,
   type PieceHead,
   type RecordOptions,
   RecordReader,
@@ -91,6 +93,7 @@ const BIG_ENDIAN_MACHINES: readonly string[] = ["pseries", "s390"];
 class StreamDecoder {
   readonly #reader: RecordReader;
   readonly #source: Source;
+  readonly #handWritten: HandWritten | undefined;
   readonly #fields: FieldDecoder;
   #nextPassed = PASSED_STEP;
   readonly #records: DecodedRecord[] = [];
@@ -108,13 +111,13 @@ class StreamDecoder {
     this.#reader = new RecordReader(stream, options);
     this.#source = this.#reader.source;
     const budget = Math.min(stream.length, MOST_VALUES) + SPARE_VALUES;
-    const handWritten = options.layouts === true
+    this.#handWritten = options.layouts === true
       ? {
         layouts: new LayoutDecoder(),
         isBigEndian: () => this.#isBigEndian(),
       }
       : undefined;
-    this.#fields = new FieldDecoder(this.#source, budget, handWritten);
+    this.#fields = new FieldDecoder(this.#source, budget, this.#handWritten);
   }
 
   /** @returns why it cannot be read further; undefined at its end */
@@ -123,7 +126,7 @@ class StreamDecoder {
     try {
       reader.begin();
       for (const record of reader) {
-        if (record.type === "command") this.#records.push(record);
+        if (record.type === "command") this.#command(record);
         else if (record.type === "full") {
           if (!this.#canTell(record)) return this.#leaveTail();
           this.#add(this.#device(record));
@@ -249,6 +252,20 @@ class StreamDecoder {
     };
   }
 
+  #command(record: CommandRecord): void {
+    const { packaged } = record;
+    const isOpened = packaged !== undefined &&
+      this.#handWritten !== undefined && this.#reader.hasFooters !== false;
+    if (!isOpened) return void this.#records.push(record);
+    const opened = openPackage(
+      this.stream,
+      packaged.byteOffset - this.stream.byteOffset,
+      packaged.length,
+      (...section) => this.#undescribed(...section),
+    );
+    this.#records.push({ ...record, package: opened });
+  }
+
   #opaque(head: PieceHead): OpaqueSection {
     const bytes = this.#reader.undescribed();
     const { type: piece } = head;
@@ -263,12 +280,25 @@ class StreamDecoder {
 
   #state(head: SectionHead, start: number): DeviceSection["state"] {
     const device = this.#devices?.next(head, start);
-    if (device === undefined) return this.#reader.undescribed();
+    if (device === undefined) {
+      return this.#undescribed(head, this.#reader.undescribed(), start);
+    }
     const { vmsd, size, hasNull } = device;
     if (vmsd === undefined || this.options.action === "load") {
       return this.#source.bytes(size);
     }
     return hasNull ? this.#bodyOrBytes(vmsd, start) : this.#fields.body(vmsd);
+  }
+
+  /** The state of a section without a description. */
+  #undescribed(
+    head: SectionHead,
+    bytes: Uint8Array,
+    offset: number,
+  ): DeviceSection["state"] {
+    const { layouts, isBigEndian } = this.#handWritten ?? {};
+    const isBig = isBigEndian?.() ?? false;
+    return layouts?.section(head, bytes, offset, isBig) ?? bytes;
   }
 
   /** A state that does not match vmdesc is left as bytes, up to its footer. */

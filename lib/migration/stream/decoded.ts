@@ -78,12 +78,23 @@ export interface OpaqueSection extends Omit<PieceHead, "type"> {
   readonly bytes: Uint8Array;
 }
 
+/** The payload of a PACKAGED command, as far as it can be decoded. */
+export interface Package {
+  readonly records: readonly (CommandRecord | DeviceSection)[];
+  readonly rest: Uint8Array;
+}
+
+/** A command; PACKAGED is opened if layouts are decoded. */
+export interface DecodedCommand extends CommandRecord {
+  readonly package?: Package;
+}
+
 /** A record between configuration and EOF, in order. */
 export type DecodedRecord =
   | DeviceSection
   | RamSection
   | OpaqueSection
-  | CommandRecord;
+  | DecodedCommand;
 
 /** A decoded stream; encodes to the same bytes. */
 export interface DecodedStream {

@@ -9,10 +9,12 @@ import {
 } from "./framing.ts";
 import { writeConfiguration } from "./configuration.ts";
 import {
+  type DecodedCommand,
   type DecodedField,
   type DecodedStream,
   type DecodedStruct,
   type DecodedValue,
+  type DeviceSection,
   isStruct,
   type RamSection,
 } from "./decoded.ts";
@@ -42,22 +44,19 @@ export function* encodeParts(
   const { configuration, opaqueTail, vmdesc, trailing } = decoded;
   if (configuration !== undefined) writeConfiguration(sink, configuration);
   const ram = new RamEncoder(decoded, sink);
+  const { hasFooters } = decoded;
   for (const record of decoded.records) {
-    if (record.type === "command") {
-      writeCommand(sink, record);
-      if (record.packaged !== undefined) sink.bytes(record.packaged);
-      continue;
+    if (record.type === "command") encodeCommand(sink, record);
+    else if (record.type === "full") encodeDevice(sink, record, hasFooters);
+    else {
+      const { type } = record;
+      writeSectionHeader(sink, type === "opaque" ? record.piece : type, record);
+      if (record.type === "opaque") {
+        yield sink.drain();
+        yield record.bytes;
+      } else yield* ram.section(record);
+      if (hasFooters) writeSectionFooter(sink, record.sectionId);
     }
-    const { type } = record;
-    writeSectionHeader(sink, type === "opaque" ? record.piece : type, record);
-    if (record.type === "full") {
-      if (record.state instanceof Uint8Array) sink.bytes(record.state);
-      else encodeBody(sink, record.state);
-    } else if (record.type === "opaque") {
-      yield sink.drain();
-      yield record.bytes;
-    } else yield* ram.section(record);
-    if (decoded.hasFooters) writeSectionFooter(sink, record.sectionId);
   }
   if (opaqueTail !== undefined) sink.bytes(opaqueTail.bytes);
   else {
@@ -65,6 +64,28 @@ export function* encodeParts(
     sink.bytes(trailing);
   }
   yield sink.drain();
+}
+
+function encodeCommand(sink: Sink, command: DecodedCommand): void {
+  writeCommand(sink, command);
+  const { package: opened, packaged } = command;
+  for (const record of opened?.records ?? []) {
+    if (record.type === "command") encodeCommand(sink, record);
+    else encodeDevice(sink, record, true);
+  }
+  const rest = opened?.rest ?? packaged;
+  if (rest !== undefined) sink.bytes(rest);
+}
+
+function encodeDevice(
+  sink: Sink,
+  section: DeviceSection,
+  hasFooters: boolean,
+): void {
+  writeSectionHeader(sink, section.type, section);
+  if (section.state instanceof Uint8Array) sink.bytes(section.state);
+  else encodeBody(sink, section.state);
+  if (hasFooters) writeSectionFooter(sink, section.sectionId);
 }
 
 /** Minimum size of a part, in bytes. */

@@ -9,7 +9,6 @@ export * from "./framing.ts";
 export { hasLayout } from "./layouts/layouts.ts";
 export * from "./layouts/meanings.ts";
 export * from "./loader.ts";
-export * from "./packaged.ts";
 export * from "./page_runs.ts";
 export * from "./ram_block.ts";
 export * from "./ram_load.ts";

@@ -11,43 +11,42 @@
  */
 
 import { StreamError } from "../../stream/mod.ts";
-import type { DeviceSection } from "./decoded.ts";
-import { type CommandRecord, RecordReader } from "./records.ts";
-
-/** A package, as far as it can be decoded. */
-export interface Package {
-  readonly commands: readonly CommandRecord[];
-  readonly sections: readonly DeviceSection[];
-  /** Number of bytes that were decoded. */
-  readonly read: number;
-}
+import type { DeviceSection, Package } from "./decoded.ts";
+import { RecordReader, type SectionHead } from "./records.ts";
 
 /**
- * Decodes a package.
+ * Decodes a package as far as it can be.
  *
  * @param offset of the package in the stream
+ * @param stateOf decodes the payload of a section, which is at an offset
  */
 export function openPackage(
   stream: Uint8Array,
   offset: number,
   size: number,
+  stateOf: (
+    head: SectionHead,
+    bytes: Uint8Array,
+    offset: number,
+  ) => DeviceSection["state"],
 ): Package {
   const bytes = stream.subarray(0, offset + size);
   const reader = new RecordReader(bytes, { start: offset });
-  const commands: CommandRecord[] = [];
-  const sections: DeviceSection[] = [];
+  const records: Package["records"][number][] = [];
   try {
     for (const record of reader) {
-      if (record.type === "command") commands.push(record);
+      if (record.type === "command") records.push(record);
       else if (record.type === "full") {
-        const state = reader.undescribed();
+        const start = reader.source.offset;
+        const payload = reader.undescribed();
         reader.end();
-        sections.push({ ...record, size: state.length, state });
+        const state = stateOf(record, payload, start);
+        records.push({ ...record, size: payload.length, state });
       } else break;
     }
   } catch (error) {
     // The rest cannot be decoded.
     if (!(error instanceof StreamError)) throw error;
   }
-  return { commands, sections, read: reader.offset - offset };
+  return { records, rest: bytes.subarray(reader.offset) };
 }

@@ -6,7 +6,8 @@
  */
 
 import { Source, StreamError } from "../../../stream/mod.ts";
-import type { DecodedValue } from "../decoded.ts";
+import { type DecodedStruct, type DecodedValue, isStruct } from "../decoded.ts";
+import type { SectionHeader } from "../framing.ts";
 import { readMsix, vectorsIn } from "./msix.ts";
 import { PCI_CONFIG_SIZES, readPciConfig } from "./pci_config.ts";
 import { LayoutError, LayoutReader } from "./reader.ts";
@@ -50,6 +51,8 @@ export function hasLayout(type: string): boolean {
  * memory than its bytes in the stream.
  */
 const MOST_VALUES = 500_000;
+/** Descriptions with one field, which is the whole state. */
+const VIRTIO_NAME = /^(virtio|vhost)-/;
 const TOO_MANY = "the stream has too many values";
 
 /** Decodes the layouts of one stream. */
@@ -84,6 +87,35 @@ export class LayoutDecoder {
         : "it ends too early";
       return { value: bytes, reason };
     }
+  }
+
+  /**
+   * The state of a section without a description, if its name tells that it is
+   * a virtio device's.
+   *
+   * @param offset of the bytes in the stream
+   */
+  section(
+    { name, version }: SectionHeader,
+    bytes: Uint8Array,
+    offset: number,
+    isBigEndian: boolean,
+  ): DecodedStruct | undefined {
+    const vmsd = name.slice(name.lastIndexOf("/") + 1);
+    if (!VIRTIO_NAME.test(vmsd)) return undefined;
+    const context = { vmsd, isBigEndian };
+    const { value } = this.decode("virtio", bytes, offset, context);
+    if (!isStruct(value)) return undefined;
+    const field = {
+      name: "virtio",
+      type: "virtio",
+      isArray: false,
+      hasMarkers: false,
+      offset,
+      size: bytes.length,
+      value,
+    };
+    return { vmsd, version, fields: [field], subsections: [] };
   }
 
   #spend(count: number, offset: number): void {
