@@ -166,13 +166,13 @@ async function explainSilence(
   if (queue === undefined) {
     return silent(
       "another client holds it, or the process hangs",
-      "End the other clients, and see whether the process runs",
+      "End the other clients, and check that the process runs",
     );
   }
   if (queue.waiting === 0) {
     return silent(
       "it accepted the connection, then stayed silent",
-      "Give the socket of a QMP monitor, and see whether the process runs",
+      "Give the socket of a QMP monitor, and check that the process runs",
     );
   }
   if (queue.accepted === 0) {

@@ -112,7 +112,7 @@ class DemoMachine implements AsyncDisposable {
       this.#ended = true;
       throw new CprctlError(
         "demo-ended",
-        `The machine of the demonstration ended with exit code ${code}`,
+        `The demo's machine ended with exit code ${code}`,
       );
     });
     // Raced while the machine is observed; avoids an unhandled rejection later.

@@ -94,8 +94,8 @@ function inPlace({ mode = "auto" }: Options): Pick<Options, "mode"> {
   if (mode === "auto" || mode === "cpr-exec") return { mode: "cpr-exec" };
   throw new RefusedError(
     "libvirt",
-    `Cannot update a domain by ${mode}: libvirt knows its process, and has ` +
-      "passed descriptors to it",
+    `Cannot update a domain by ${mode}: libvirt expects the same process, to ` +
+      "which it passed descriptors",
     { remedy: "Leave out --mode" },
   );
 }
@@ -196,8 +196,8 @@ async function requireNothing({ name, pid }: Domain): Promise<void> {
     first.code,
     `The domain "${name}" ${needs.map(({ why }) => why).join(", and ")}`,
     {
-      remedy: `Put ${lines.join(", and ")}; then shut the domain down once, ` +
-        "and start it",
+      remedy: `Put ${lines.join(", and ")}; then shut the domain down and ` +
+        "start it again",
     },
   );
 }
@@ -206,7 +206,9 @@ async function requireNothing({ name, pid }: Domain): Promise<void> {
 async function requireState({ name }: Domain, before: string): Promise<void> {
   const state = await stateOnceConnected(name);
   if (state === before) return;
-  throw new Error(`libvirt says "${state}", and said "${before}" before`);
+  throw new Error(
+    `libvirt reports "${state}", and reported "${before}" before`,
+  );
 }
 
 function notFound(
@@ -219,6 +221,6 @@ function notFound(
     "libvirt-state",
     `The VM is "${outcome}", but libvirt does not manage the domain ` +
       `"${name}" as before: ${messageOf(cause)}${first}`,
-    { remedy: "Run virsh domstate, and see the log of libvirt's daemon" },
+    { remedy: "Run virsh domstate, and read the log of libvirt's daemon" },
   );
 }

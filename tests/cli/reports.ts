@@ -248,12 +248,12 @@ export const anotherVm: Report = {
   ],
   error: {
     code: "another-vm",
-    message: "The new program has another VM than the old one: " +
+    message: "The new program does not have the same VM: " +
       'Device "net0/virtio-net-device": "mac" was "52:54:00:12:34:56", is ' +
       '"52:54:00:12:34:57"; Device "rng1" is new; the VM runs on the old ' +
       "program, as process 4790",
     remedy: "Have the new program start with the same machine, devices and " +
-      "images, and look whether a wrapper or a changed file is in between",
+      "images; look for a wrapper or a changed file in between",
     qemu: null,
   },
 };

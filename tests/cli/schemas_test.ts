@@ -50,7 +50,7 @@ const ENGINE: Partial<Engine> = {
         outcome: "needs-person",
         message: "Process 8 is gone",
         code: "process-gone",
-        remedy: "Start the VM anew",
+        remedy: "Start the VM again",
       },
     ]),
 };
@@ -112,7 +112,7 @@ Deno.test("what is printed of VMs is as its schema says", async () => {
           outcome: "needs-person",
           code: "process-gone",
           message: "Process 8 is gone",
-          remedy: "Start the VM anew",
+          remedy: "Start the VM again",
         },
       ],
     },

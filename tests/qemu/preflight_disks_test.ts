@@ -371,7 +371,7 @@ Deno.test("an image that was replaced or deleted is refused", async () => {
     checks,
     "disk-files",
     `"${a}" is another file`,
-    `"${b}" is no longer there`,
+    `"${b}" no longer exists`,
   );
   assertNothingElse(checks, "disk-files");
 });

@@ -156,7 +156,7 @@ Deno.test("objects that were made are carried over, and secrets refused by name"
     });
   }
   const checks = await check(vm);
-  assertRefuses(checks, "objects", `"late" (secret)`, "must not be readable");
+  assertRefuses(checks, "objects", `"late" (secret)`, "anyone could read");
   assertCarries(checks, "4 by arguments");
   assertNothingElse(checks, "objects");
 });
@@ -198,7 +198,7 @@ Deno.test("network back ends of every form pass, and replaced ones are refused",
   assertRefuses(
     checks,
     "netdevs",
-    ...[`"late" was made at run time`, `"n3" was made at run time`],
+    ...[`"late" was created at run time`, `"n3" was created at run time`],
   );
   assertWarns(checks, "host-forwards", "4", "3");
   assertNothingElse(checks, "netdevs", "host-forwards");

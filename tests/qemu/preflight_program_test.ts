@@ -79,7 +79,7 @@ const PROGRAMS: readonly Program[] = [
   {
     name: "a QEMU without cpr-exec",
     content: "#!/bin/sh\necho 'QEMU emulator version 10.1.5 (Debian)'\n",
-    refused: ["new-program", "does not know cpr-exec", "10.1.5"],
+    refused: ["new-program", "does not support cpr-exec", "10.1.5"],
   },
   {
     name: "a QEMU that crashes with its modules",

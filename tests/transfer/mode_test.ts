@@ -22,7 +22,7 @@ const CHOICES: readonly { machine: Machine; mode: string; why: RegExp }[] = [
   {
     machine: { ...PLAIN, name: "another process waits for it" },
     mode: "cpr-exec",
-    why: /^The VM's process ends, which its parent sees: process /,
+    why: /^The VM's process will end, and its parent sees it: process /,
   },
   {
     machine: {
@@ -32,7 +32,7 @@ const CHOICES: readonly { machine: Machine; mode: string; why: RegExp }[] = [
       extra: ["-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22"],
     },
     mode: "cpr-exec",
-    why: /^Two programs cannot have this .*hostfwd/,
+    why: /^Two programs cannot have this open .*hostfwd/,
   },
 ];
 

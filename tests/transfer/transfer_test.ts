@@ -153,7 +153,7 @@ const TROUBLES: readonly Trouble[] = [
       fixture.replaceBinary(
         adds(fixture.builds.new.binary, "-device", "virtio-rng-pci"),
       ),
-    says: /has another VM/,
+    says: /does not have the same VM/,
   },
   {
     name: "the new program has other RAM",

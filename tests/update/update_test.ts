@@ -277,7 +277,7 @@ const ROWS: readonly Row[] = [
     failure: ["moved", "saved"],
     outcome: "rolled-back",
     says:
-      /another VM .*PCI device "00:04\.0" is new; the VM runs on the old program/,
+      /same VM: .*PCI device "00:04\.0" is new; the VM runs on the old program/,
     heard: [...LOADED, ...ROLLED_BACK],
   },
   {

@@ -15,10 +15,10 @@ import { asObject, ifKnown, text } from "../vm/reply.ts";
 import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
 import { CannotCarry, type CarryWork } from "./work.ts";
 
-const MADE = "made at run time";
+const MADE = "created at run time";
 const REMOVED = "removed at run time";
 const SET = "set at run time";
-const REMADE = "removed, and made again at run time";
+const REMADE = "removed, and created again at run time";
 
 /** Brings -object, -chardev and -netdev up to date. */
 export async function carryBackEnds(work: CarryWork): Promise<void> {
@@ -79,8 +79,8 @@ async function objectArguments(
   if (keys === undefined) {
     throw new CannotCarry(
       type.startsWith("secret")
-        ? "a secret must not be readable on a command line"
-        : `QEMU does not tell what an object of type "${type}" was made with`,
+        ? "anyone could read a secret on a command line"
+        : `QEMU does not report the options of an object of type "${type}"`,
     );
   }
   const given: JsonObject = {};
@@ -197,7 +197,7 @@ async function chardevArguments(
     return KeyvalText.parse("socket", "backend").with("id", id)
       .with("path", path).with("server", true).with("wait", false);
   }
-  throw new CannotCarry("QEMU does not tell what it was made with");
+  throw new CannotCarry("QEMU does not report its options");
 }
 
 async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
@@ -272,7 +272,7 @@ function carryTap(
   queues: readonly BackEnd[],
 ): void {
   if (work.live.hasVhostNet) {
-    throw new CannotCarry("QEMU does not tell whether it uses vhost");
+    throw new CannotCarry("QEMU does not report whether it uses vhost");
   }
   const type = "tap";
   const [first] = queues;
@@ -292,7 +292,7 @@ function carryTap(
     work.live.taps.find(({ descriptor }) => descriptor === number)
   );
   if (open.includes(undefined)) {
-    throw new CannotCarry("QEMU does not tell which interface it uses");
+    throw new CannotCarry("QEMU does not report which interface it uses");
   }
   const key = numbers.length === 1 ? "fd" : "fds";
   if (open.every((it) => it?.closesOnExec === false)) {
@@ -327,12 +327,12 @@ function userArguments(id: string, facts: BackEnd["facts"]): OptionValue {
   const type = facts.get("type");
   if (type !== USER) {
     throw new CannotCarry(
-      `QEMU does not tell what a network back end of type "${type}" was ` +
-        "made with",
+      "QEMU does not report the options of a network back end of type " +
+        `"${type}"`,
     );
   }
   if (facts.get("net") !== DEFAULT_NET) {
-    throw new CannotCarry("QEMU does not tell the mask of its network");
+    throw new CannotCarry("QEMU does not report the mask of its network");
   }
   const value = KeyvalText.parse(USER, "type").with("id", id);
   return facts.get("restrict") === "on" ? value.with("restrict", true) : value;

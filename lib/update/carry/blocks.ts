@@ -35,8 +35,8 @@ const ADDED = "added at run time";
 const REMOVED = "removed at run time";
 const ON_TOP = "the image that is used now";
 const EMPTY = "no medium is inserted";
-const BELOW = "it has become read-only, as an image below an overlay does";
-const WRITABLE = "it has become writable, as one does that took an overlay in";
+const BELOW = "it is now read-only, as an image below an overlay is";
+const WRITABLE = "it is now writable: an overlay was committed into it";
 
 /** The first character of names that QEMU generates at each start. */
 const GENERATED = "#";
@@ -125,7 +125,7 @@ function writableNow(
   }, isChanged ? value.with(key, false) : value);
 }
 
-const REOPENED = "blockdev-reopen has changed it";
+const REOPENED = "changed by blockdev-reopen";
 
 /** What QEMU reports of the options that blockdev-reopen can change. */
 function keepReopened({ draft }: CarryWork, nodes: LiveNodes): void {
@@ -226,7 +226,7 @@ class Blocks {
   async #describe(name: string, depth: number): Promise<JsonObject> {
     const node = this.nodes.get(name);
     if (node === undefined || this.#begun.has(name)) {
-      throw new CannotCarry("QEMU does not tell what is below it");
+      throw new CannotCarry("QEMU does not report what is below it");
     }
     if (depth > MAX_DEPTH || this.#begun.size >= MAX_NODES) {
       throw new CannotCarry("more was added than a VM can have");
@@ -236,7 +236,7 @@ class Blocks {
     const isFormat = FORMATS.includes(driver);
     if (![...ON_FILES, ...WITHOUT_FILE].includes(driver) && !isFormat) {
       throw new CannotCarry(
-        `QEMU does not tell how a node with driver "${driver}" was made`,
+        `QEMU does not report the options of a node with driver "${driver}"`,
       );
     }
     if (node["encrypted"] === true) throw new CannotCarry("it is encrypted");
@@ -259,7 +259,7 @@ class Blocks {
     depth: number,
   ): Promise<JsonObject> {
     if (node["children"] === undefined) {
-      throw new CannotCarry("this QEMU does not tell what is below it");
+      throw new CannotCarry("this QEMU does not report what is below it");
     }
     const below: JsonObject = {};
     for (const child of objectsIn(node["children"])) {
@@ -274,7 +274,7 @@ class Blocks {
       }
       await this.carry(name, name, depth);
       if (!this.work.nodes.has(name) && !this.work.sentNodes.has(name)) {
-        throw new CannotCarry(`block node "${name}" cannot be carried`);
+        throw new CannotCarry(`block node "${name}" cannot be carried over`);
       }
       below[role] = name;
     }
@@ -319,7 +319,7 @@ function ownOptions(
     throw new CannotCarry("the name of its image is too long for QEMU");
   }
   if (!isObject(options) || options["driver"] !== driver) {
-    throw new CannotCarry("QEMU does not tell how it was made");
+    throw new CannotCarry("QEMU does not report its options");
   }
   const own = Object.entries(options).filter(([, value]) =>
     typeof value !== "object"
@@ -389,7 +389,9 @@ function setImage(
   name: string,
 ): void {
   const node = nodes.get(name);
-  if (node === undefined) throw new CannotCarry("QEMU does not tell its node");
+  if (node === undefined) {
+    throw new CannotCarry("QEMU does not report its node");
+  }
   requireOpensAlike(node, nodes);
   let value = keysOf(argument)
     .with("file", absolute(text(node["file"]) ?? ""))
@@ -418,7 +420,7 @@ function requirePlain(value: OptionValue): void {
 function requireOpensAlike(root: JsonObject, nodes: LiveNodes): void {
   for (let node = root, depth = 0;; depth++) {
     if (depth > nodes.size || !FORMATS.includes(text(node["drv"]) ?? "")) {
-      throw new CannotCarry("QEMU does not tell how it was made");
+      throw new CannotCarry("QEMU does not report its options");
     }
     const child = (role: string) => {
       const found = objectsIn(node["children"])
@@ -431,7 +433,7 @@ function requireOpensAlike(root: JsonObject, nodes: LiveNodes): void {
     };
     const file = child("file");
     if (file === undefined || !ON_FILES.includes(text(file["drv"]) ?? "")) {
-      throw new CannotCarry("its image is no file");
+      throw new CannotCarry("its image is not a file");
     }
     const image = asObject(node["image"]);
     const backing = child("backing");

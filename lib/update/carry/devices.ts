@@ -21,7 +21,7 @@ import { CannotCarry, type CarryWork } from "./work.ts";
 
 const PLUGGED = "plugged in at run time";
 const UNPLUGGED = "unplugged at run time";
-const PINNED = "a device before it was unplugged: it keeps its address";
+const PINNED = "a device before it was unplugged; this one keeps its address";
 
 const NAMED = "/machine/peripheral/";
 const ANONYMOUS = "/machine/peripheral-anon/";
@@ -205,14 +205,14 @@ class DeviceReader {
 
   #requirePort({ name, path }: QomChild): void {
     if (path.startsWith(NAMED) && this.ports.has(name)) return;
-    throw new CannotCarry("QEMU does not tell which USB port it is on");
+    throw new CannotCarry("QEMU does not report which USB port it is on");
   }
 
   async #topologyOf(path: string): Promise<JsonObject> {
     const slots = await this.work.inventory.list("query-hotpluggable-cpus");
     const { props } = slots.find((it) => it["qom-path"] === path) ?? {};
     if (isObject(props)) return props;
-    throw new CannotCarry("QEMU does not tell where it is");
+    throw new CannotCarry("QEMU does not report where it is");
   }
 
   /** The properties that differ from the defaults of the type. */
@@ -283,12 +283,12 @@ class DeviceReader {
       this.#needsSent = true;
       return node;
     }
-    throw new CannotCarry(`block node "${node}" cannot be carried`);
+    throw new CannotCarry(`block node "${node}" cannot be carried over`);
   }
 
   #require(options: readonly string[], id: string): void {
     if (options.some((it) => this.work.argument(it, id) !== undefined)) return;
-    throw new CannotCarry(`${options[0]} "${id}" cannot be carried`);
+    throw new CannotCarry(`${options[0]} "${id}" cannot be carried over`);
   }
 
   /** usb-storage hands its drive on to a disk that it makes. */

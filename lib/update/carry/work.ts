@@ -25,7 +25,7 @@ export function isWord(text: string): boolean {
 }
 
 function noArgument(): CannotCarry {
-  return new CannotCarry("it has a value that is no argument");
+  return new CannotCarry("it has a value that no argument can give");
 }
 
 /** The command line while it is brought up to date with the VM. */

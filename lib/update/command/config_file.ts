@@ -82,7 +82,7 @@ export async function expandConfigFiles(
     changes.push({
       from: shellWords(words),
       to: shellWords(found),
-      why: "these are the options in that file, which may change",
+      why: "these are the options in that file, which may change later",
     });
   }
   return { argv: [...argv.slice(0, first), ...whole], changes };
@@ -129,7 +129,7 @@ async function userFileSystem(pid: number): Promise<string | undefined> {
     FUSE.test(type) && !SERVED_BY_ROOT.test(options)
   );
   return mount &&
-    `a user's process serves the file system at "${mount.mountPoint}"`;
+    `a user's process serves the file system at "${mount.mountPoint}" (FUSE)`;
 }
 
 function refused(path: string, why: string, cause?: Error): RefusedError {
@@ -137,8 +137,9 @@ function refused(path: string, why: string, cause?: Error): RefusedError {
     "readconfig",
     `Cannot tell what -readconfig "${path}" gave the VM: ${why}`,
     {
-      remedy: "Restart the VM with that file, and leave the file as it is " +
-        "then, readable for the VM's user",
+      remedy:
+        "Restart the VM, and from then on leave that file unchanged and " +
+        "readable for the VM's user",
       ...cause === undefined ? {} : { cause },
     },
   );

@@ -64,7 +64,7 @@ export function* obstaclesOn(line: CommandLine): Iterable<Obstacle> {
   if (isOfLibvirt(line)) {
     yield {
       code: "libvirt",
-      text: "libvirt manages it, but not its system daemon on this host",
+      text: "libvirt manages it, but not the system daemon of this host",
     };
   }
   yield* domainObstaclesOn(line);
@@ -81,7 +81,7 @@ export function* domainObstaclesOn(line: CommandLine): Iterable<Obstacle> {
   for (const hazard of hazardsOn(line)) {
     yield {
       code: "arguments",
-      text: `its arguments cannot be used again: ${hazard}`,
+      text: `its arguments cannot be reused: ${hazard}`,
     };
   }
   if (deniesSpawn(line)) {

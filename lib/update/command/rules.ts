@@ -29,7 +29,7 @@ const pinMachineType: Rule = (draft, { facts: { machine } }) => {
   if (argument === undefined) {
     draft.append(
       ["-machine", machine],
-      "the default machine type may be another in the new program",
+      "the default machine type may differ in the new program",
     );
     return;
   }
@@ -96,13 +96,13 @@ function removes(options: readonly string[], why: string): Rule {
 /** A daemon stays one over an exec; becoming one again would fork. */
 const stayDaemon = removes(
   ["daemonize"],
-  "the process is a daemon already and would get another pid",
+  "the process is a daemon already, and would get another pid",
 );
 
 /** What a process keeps over an exec, and usually may not do twice. */
 const DONE_BY_PROCESS: Readonly<Record<string, string>> = {
-  user: "the process runs as that user already and may not change again",
-  chroot: "the process is inside that directory already",
+  user: "the process runs as that user already, and may not change again",
+  chroot: "the process is in that root directory already",
 };
 
 /** The process has already changed its user and its root. */
@@ -161,9 +161,9 @@ const warnOfEmptied: Rule = (draft) => {
   ];
   for (const argument of emptied) {
     draft.warn(
-      `The new program empties what "${shellWords(argument.words)}" has ` +
-        "written, at its start",
-      "Copy it if it is needed",
+      `What "${shellWords(argument.words)}" has written will be lost: it is ` +
+        "empty when the new program starts",
+      "Copy it first if it is needed",
     );
   }
 };
@@ -174,7 +174,7 @@ const warnOfEmptied: Rule = (draft) => {
  */
 const loadNoSnapshot = removes(
   ["loadvm", "loadstate"],
-  "the VM's state is that of the running one",
+  "the state comes from the running VM",
 );
 
 /** Options of patched QEMUs that only name the VM. */
@@ -185,9 +185,11 @@ const warnOfUnknown: Rule = (draft) => {
   for (const { option, words } of draft.arguments) {
     if (QEMU_OPTIONS.has(option) || NAMES.includes(option)) continue;
     draft.warn(
-      `The new program is given "${shellWords(words)}" again, which is no ` +
-        "option of QEMU's own",
-      "Make sure that it does no harm to a VM that runs",
+      `The new program is given "${
+        shellWords(words)
+      }" again, which is not an ` +
+        "option of upstream QEMU",
+      "Make sure that the option is harmless for a running VM",
     );
   }
 };
@@ -205,7 +207,7 @@ const waitForState: Rule = (draft) =>
       "only after the last check",
   );
 
-const KEPT = "the present content of the file would be lost";
+const KEPT = "the current contents of the file would be lost";
 
 /** Keeps what character devices have written to files. */
 const appendLogs: Rule = (draft) => {

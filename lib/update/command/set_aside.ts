@@ -34,7 +34,7 @@ export function asideOf(path: string): string {
 
 /** The next program makes its sockets and pidfile where clients find them. */
 export const returnPaths: Rule = (draft) => {
-  editPaths(draft, placeOf, "the last update moved it to that path");
+  editPaths(draft, placeOf, "the last update renamed it to that path");
 };
 
 /** The new program makes its sockets and pidfile next to the VM's. */
@@ -42,7 +42,7 @@ export function setPathsAside(draft: CommandDraft): string[] {
   return editPaths(
     draft,
     asideOf,
-    "the VM has that path until the commit, when this one takes its place",
+    "the old program has that path until the commit; then this one is renamed",
   );
 }
 

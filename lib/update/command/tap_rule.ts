@@ -34,8 +34,8 @@ const OF_OPENING = [
   "vnet_hdr",
 ];
 
-const REMEDY = "Restart the VM with an ifname of its own for each tap " +
-  "interface, or with descriptors of them (fd=)";
+const REMEDY = "Restart the VM with a separate ifname for each tap " +
+  "interface, or with its descriptors (fd=)";
 
 /** Gives the new program the tap interfaces that the running one has open. */
 export const handOverTaps: Rule = (draft, { live }) => {

@@ -52,7 +52,7 @@ export async function findDaemon(): Promise<Daemon> {
   throw new RefusedError(
     "libvirt-daemon",
     "Cannot find libvirt's daemon: neither virtqemud nor libvirtd runs",
-    { remedy: "Start it, so that it can say afterwards how the domain is" },
+    { remedy: "Start it: cprctl asks it for the domain's state" },
   );
 }
 
@@ -150,7 +150,7 @@ async function findProcess(name: string): Promise<Daemon | undefined> {
     throw new RefusedError(
       "libvirt-daemon",
       `Cannot stop process ${pid}, the daemon of libvirt: it was not started ` +
-        "with --daemon, so that something else would start it again",
+        "with --daemon, so something else would restart it",
       { remedy: "Run it as a service of systemd, or with --daemon" },
     );
   }

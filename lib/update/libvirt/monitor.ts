@@ -183,7 +183,7 @@ function silent({ name }: Domain): RefusedError {
   return new RefusedError(
     "libvirt-monitor",
     `The monitor of domain "${name}" does not answer`,
-    { remedy: "See whether virsh domcontrol has it" },
+    { remedy: "Check that virsh domcontrol prints ok for the domain" },
   );
 }
 

@@ -60,7 +60,7 @@ export function domainNeeds(line: CommandLine): Need[] {
   if (line.values("netdev").some(passesVhost)) {
     needs.push({
       code: "new-command",
-      why: "has an interface with vhost, which another program cannot use",
+      why: "has an interface with vhost-net, which another program cannot use",
       text: "<driver name='qemu'/>",
       file: "each <interface>",
     });

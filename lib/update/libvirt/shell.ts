@@ -119,7 +119,7 @@ export class VirshShell {
       `libvirt does not pass commands on to the domain's monitor: ${
         why.replace(/^error: /, "")
       }`,
-      { remedy: "See whether virsh domcontrol says ok of the domain" },
+      { remedy: "Check that virsh domcontrol prints ok for the domain" },
     );
     for (const { reject } of this.#waiting.splice(0)) reject(this.#error);
   }

@@ -40,7 +40,7 @@ export async function findChangingWord(ram: Fd): Promise<ChangingWord> {
     throw new CprctlError(
       "guest-stands-still",
       "Nothing changes in the RAM of the guest: it is stopped, or idle",
-      { remedy: "Let the guest do something, and measure again" },
+      { remedy: "Keep the guest busy, and measure again" },
     );
   }
   return { offset, everyMs: ROUNDS * ROUND_MS / most };

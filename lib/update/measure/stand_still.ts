@@ -78,7 +78,7 @@ async function openRam(pid: number): Promise<Fd> {
   if (largest !== undefined) return largest.dup();
   throw new CprctlError(
     "memory-backends",
-    `Process ${pid} has no RAM in a memfd, in which it could be looked at`,
+    `Process ${pid} has no RAM in a memfd, so it cannot be measured`,
     { remedy: `Run cprctl prepare to see what a VM must be started with` },
   );
 }

@@ -199,7 +199,7 @@ function resumed(cause: unknown): UpdateError {
     "ran",
     "resumed-meanwhile",
     `${messageOf(cause)}; another client resumed the guest on the new ` +
-      "program, so that it cannot be rolled back",
+      "program, so it cannot be rolled back",
     { remedy: "Look at the VM before anything else", cause },
   );
 }
@@ -214,7 +214,7 @@ function torn(
     "torn",
     "state-incomplete",
     `${reason}; the VM's process ${pid} had not saved the devices yet, so ` +
-      "that the VM cannot be rolled back",
+      "the VM cannot be rolled back",
     { remedy: "Look at the process before anything else", cause },
   );
 }

@@ -117,6 +117,6 @@ function requireTime(deadline: Deadline): void {
   throw new RefusedError(
     "no-time-left",
     `The checks of the VM were not complete within ${deadline.timeoutMs} ms`,
-    { remedy: "See whether its process hangs, or give a longer --timeout" },
+    { remedy: "Check whether its process hangs, or give a longer --timeout" },
   );
 }

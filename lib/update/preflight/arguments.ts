@@ -49,8 +49,8 @@ export const encoding: PreflightCheck = {
     return variable === undefined
       ? ok("the command line is valid UTF-8")
       : warn(
-        "The environment has bytes that are not UTF-8, which would be others " +
-          `after a rollback, in "${variable}"`,
+        "The environment has bytes that are not UTF-8, which a rollback would " +
+          `change, in "${variable}"`,
         "Restart the VM without that variable if its program needs it",
       );
   },
@@ -87,8 +87,8 @@ export const newCommandLine: PreflightCheck = {
 
 export const commandArguments: PreflightCheck = problemCheck({
   id: "arguments",
-  ok: "every argument can be used again",
-  detail: (found) => `Arguments cannot be used again: ${found}`,
+  ok: "every argument can be reused",
+  detail: (found) => `Arguments cannot be reused: ${found}`,
   remedy: "Restart the VM without them",
   find: ({ next }) => hazardsOn(next),
 });
@@ -148,7 +148,7 @@ export const fdSets: PreflightCheck = problemCheck({
         if (!filename.startsWith(DESCRIPTORS)) continue;
         if (sent.has(`${filename} ${access}`)) continue;
         const how = access === O_RDWR ? "writable" : "read-only";
-        yield `${quoted(filename)} has no ${how} descriptor any more`;
+        yield `${quoted(filename)} no longer has a ${how} descriptor`;
       }
     }
   },

@@ -30,7 +30,7 @@ export const blockGraph = problemCheck({
   id: "block-nodes",
   ok: "block nodes are those of the command line",
   remedy: "Bring the block graph back to that of the command line " +
-    "(block-commit, blockdev-del) or restart the VM with the present one",
+    "(block-commit, blockdev-del) or restart the VM with the current one",
   async *find({ carried, inventory, running }) {
     const called = (name: string) => carried.nodes.get(name) ?? name;
     const named = namedNodes(running);

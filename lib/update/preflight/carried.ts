@@ -18,10 +18,10 @@ export const carriedOver: PreflightCheck = {
       ? "nothing was changed at run time that has to be carried over"
       : `changes at run time are carried over: ${joined(ways)}`;
     return unknown.length === 0 ? ok(detail) : warn(
-      `QEMU does not report these, so that they take their defaults: ${
+      `QEMU does not report these, so they get their defaults: ${
         joined(unknown)
       }`,
-      "Leave it if they were not set, else restart the VM with them on its " +
+      "Ignore this if none was set; otherwise restart the VM with them on its " +
         "command line",
     );
   },

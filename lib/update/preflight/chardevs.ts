@@ -32,7 +32,7 @@ export const chardevs: PreflightCheck = problemCheck({
   id: "chardevs",
   ok: "character devices are those of the command line",
   remedy: "Undo it (chardev-remove, chardev-add, chardev-change), or restart " +
-    "the VM with the present ones on its command line",
+    "the VM with the current ones on its command line",
   async *find({ carried, inventory, running }) {
     const named = new Map(
       running.values("chardev").map((it) => [it.get("id") ?? "", it]),
@@ -198,7 +198,7 @@ async function judgeTpmServer(
   path: string,
   { facts, files }: CheckContext,
 ): Promise<Finding> {
-  const remedy = "Start the VM with a swtpm that was started without " +
+  const remedy = "Restart the VM with a swtpm that was started without " +
     "--terminate";
   const socket = await files.stat(path);
   if (socket === undefined) return ok("the check chardev-peers reports on it");
@@ -233,9 +233,9 @@ export const terminals: PreflightCheck = {
     const [link] = terminalLinks(next);
     if (link !== undefined) {
       return refuse(
-        `${quoted(link)} is a link to a terminal, which QEMU makes at its ` +
-          "start and only where nothing is: a program that was killed leaves " +
-          "it there, so that a rollback would fail",
+        `QEMU creates the link ${quoted(link)} to a terminal when it starts, ` +
+          "and fails if it exists: a killed program leaves it behind, so a " +
+          "rollback would fail",
         "Restart the VM without path= at its pty character device",
       );
     }

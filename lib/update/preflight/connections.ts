@@ -27,7 +27,7 @@ export const clients: PreflightCheck = {
     return ok(
       connected.length === 0
         ? "no client has a connection that would end"
-        : "these connections will end, and can be made again at once: " +
+        : "these connections will end; clients can reconnect at once: " +
           joined(connected),
     );
   },

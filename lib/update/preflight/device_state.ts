@@ -63,7 +63,7 @@ async function unlessNoDump(find: () => Promise<Finding>): Promise<Finding> {
 }
 
 const COMPAT_REMEDY = "Move to another release, or restart the VM on this " +
-  "one; cprctl compat tells more";
+  "one; cprctl compat shows more";
 
 function compatFinding(compatibility: Compatibility): Finding {
   const hits = compatibility.findings.filter(({ hit }) => hit === true);
@@ -71,7 +71,7 @@ function compatFinding(compatibility: Compatibility): Finding {
     case "compatible":
       return ok(
         "the new program loads the state of every device in use, as far as " +
-          "-dump-vmstate tells",
+          "-dump-vmstate shows",
       );
     case "doubtful":
       return warn(

@@ -34,7 +34,7 @@ export const devices = problemCheck({
   id: "devices",
   ok: "devices are those of the command line",
   remedy: "Undo it (device_del, device_add), or restart the VM with the " +
-    "present devices on its command line",
+    "current devices on its command line",
   async *find(context) {
     const added = (await leftOver(context))
       .filter(({ type }) => !isCpu(type) && !isMemory(type));
@@ -103,9 +103,9 @@ export const cpus: PreflightCheck = {
       ? ""
       : `; plugged in at run time: ${listed(late)}`;
     return refuse(
-      `The VM has ${is} vCPUs, and its command line makes ${was}${plugged}`,
+      `The VM has ${is} vCPUs, but its command line gives it ${was}${plugged}`,
       "Unplug the vCPUs that were plugged in (device_del), or restart the " +
-        "VM with the present number in -smp",
+        "VM with the current number in -smp",
     );
   },
 };
@@ -129,7 +129,7 @@ function cpuCount(commandLine: CommandLine): number {
 export const memoryDevices = problemCheck({
   id: "memory-devices",
   ok: "memory devices are those of the command line",
-  remedy: "Undo it (device_del, qom-set), or restart the VM with the present " +
+  remedy: "Undo it (device_del, qom-set), or restart the VM with the current " +
     "memory on its command line",
   async *find(context) {
     const { inventory, running } = context;
@@ -149,7 +149,7 @@ export const memoryDevices = problemCheck({
       const was = device.size("requested-size") ?? 0;
       if (Number(is) === was) continue;
       const name = quoted(id);
-      yield `Memory ${name} has a requested size of ${is} bytes, was ${was}`;
+      yield `Memory ${name} has a requested size of ${is} bytes, and had ${was}`;
     }
   },
 });
@@ -157,7 +157,7 @@ export const memoryDevices = problemCheck({
 export const objects = problemCheck({
   id: "objects",
   ok: "objects are those of the command line",
-  detail: "Objects were made at run time and would be lost",
+  detail: "Objects were created at run time and would be lost",
   remedy: "Remove them (object-del), or restart the VM with them on its " +
     "command line",
   async find(context) {

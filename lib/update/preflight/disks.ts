@@ -33,7 +33,7 @@ export const diskImages = problemCheck({
   id: "disk-images",
   ok: "every drive is on the image that its command line names",
   remedy: "Bring the VM back onto its named images (block-commit, " +
-    "drive-mirror, blockdev-change-medium) or restart it with the present ones",
+    "drive-mirror, blockdev-change-medium) or restart it with the current ones",
   async find({ inventory, running }) {
     const drives = (await blockDevices(inventory))
       .filter(({ drive }) => drive !== undefined);
@@ -175,12 +175,12 @@ const ON_FILES = ["file", "host_device", "host_cdrom"];
 export const diskFiles = problemCheck({
   id: "disk-files",
   ok: "every image is found by its name",
-  remedy: "Put the file that the VM uses back at its name",
+  remedy: "Rename the file that the VM uses back to its old path",
   async *find({ inventory, files }) {
     for (const name of await imageNames(inventory, ON_FILES)) {
       const file = await files.stat(name);
       const image = `Image ${quoted(name)}`;
-      if (file === undefined) yield `${image} is no longer there`;
+      if (file === undefined) yield `${image} no longer exists`;
       else if (!await files.hasOpen(file)) {
         yield `${image} is another file than the one that the VM uses`;
       }
@@ -272,7 +272,7 @@ export const concludedBlockJobs = problemCheck({
   verdict: "warn",
   ok: "no finished job waits to be dismissed",
   detail: "Jobs have finished, and an update forgets their results",
-  remedy: "Look at them (query-jobs) and dismiss them (job-dismiss) before",
+  remedy: "Look at them first (query-jobs), and dismiss them (job-dismiss)",
   async find({ inventory }) {
     return concludedJobs(await inventory.list("query-jobs"))
       .map(({ id, type, error }) =>

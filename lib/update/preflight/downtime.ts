@@ -52,7 +52,7 @@ export const downtime: PreflightCheck = {
     return downtimeMs <= limit ? finding : refuse(
       `The guest would be stopped for about ${downtimeMs} ms, longer than ` +
         `${limit} ms`,
-      "Update it when that is acceptable, with a larger --max-downtime",
+      "Give a larger --max-downtime once that is acceptable",
     );
   },
 };
@@ -61,7 +61,7 @@ async function predict(context: CheckContext): Promise<Finding> {
   const { facts, inventory, mode, predicted, why } = context;
   if (facts.program !== "QEMU") return NOT_QEMU;
   if (mode === "live") {
-    return skipped("it depends on how fast the guest changes its RAM");
+    return skipped("it depends on how fast the guest writes its RAM");
   }
   if (!hasSandbox(context)) return NO_CONFINEMENT;
   const { startMs, failure } = await tryNewProgram(context);

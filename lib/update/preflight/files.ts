@@ -50,9 +50,9 @@ const DUMP = "filter-dump";
 
 export const argumentFiles: PreflightCheck = problemCheck({
   id: "argument-files",
-  ok: "files that arguments name are there",
-  detail: (found) => `Files that arguments name are no longer there: ${found}`,
-  remedy: "Put them back: the new program reads them at its start",
+  ok: "the files that arguments name exist",
+  detail: (found) => `Files that arguments name no longer exist: ${found}`,
+  remedy: "Put them back: the new program reads them when it starts",
   async *find({ next, files }) {
     for (const name of new Set(readFiles(next))) {
       // A name without a folder may be one of QEMU's own files.
@@ -113,10 +113,10 @@ function chardevPaths(
  */
 export const argumentFolders: PreflightCheck = problemCheck({
   id: "argument-folders",
-  ok: "folders that arguments name are there",
-  detail: (found) =>
-    `Folders that arguments name are no longer there: ${found}`,
-  remedy: "Make them again: the new program makes files in them at its start",
+  ok: "the folders that arguments name exist",
+  detail: (found) => `Folders that arguments name no longer exist: ${found}`,
+  remedy:
+    "Create them again: the new program makes files in them when it starts",
   async *find({ next, files }) {
     const made = madeFiles(next).filter((it) => !it.startsWith(DESCRIPTORS));
     for (const folder of new Set(made.map(folderOf))) {

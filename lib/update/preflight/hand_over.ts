@@ -87,12 +87,12 @@ function isUnixServer(socket: OptionValue): boolean {
     socket.boolean("abstract") !== true;
 }
 
-/** Nothing on the command line is a thing that two programs would fight for. */
+/** Nothing on the command line can be open in only one program at a time. */
 export const transferArguments = problemCheck<HandOverContext>({
   id: "transfer-arguments",
-  ok: "two programs can have everything that the command line names",
+  ok: "both programs can open what the command line names",
   detail: (found) =>
-    `Two programs cannot have this at the same time, as in a cpr-transfer: ` +
+    `Two programs cannot have this open at once, as cpr-transfer needs: ` +
     found,
   remedy: USE_EXEC,
   find: ({ next, command, carried }) => [
@@ -129,10 +129,10 @@ function isFreeDevice(option: string, value: string): boolean {
 /** The longest path of a unix socket, in bytes (sun_path, with its NUL). */
 const LONGEST_PATH = 107;
 
-/** The new program can listen next to where the VM does. */
+/** The new program can make its sockets next to those of the VM. */
 export const transferPaths = problemCheck<HandOverContext>({
   id: "transfer-paths",
-  ok: "the new program can listen next to where the VM does",
+  ok: "the new program can listen next to the VM's sockets",
   remedy: USE_EXEC,
   find({ handOver }) {
     if (handOver === undefined) return [];
@@ -146,7 +146,7 @@ export const transferPaths = problemCheck<HandOverContext>({
     return [
       ...long.map((it) => `${quoted(it)} is too long for a unix socket`),
       ...[...folders].filter(isAnyones).map((it) =>
-        `every user can put another socket into ${quoted(it)}`
+        `every user can replace a socket in ${quoted(it)}`
       ),
       ...isMoved ? [] : [
         `The monitor ${quoted(monitor)} is not at a path of the command line`,
@@ -167,8 +167,8 @@ function isAnyones(folder: string): boolean {
 /** Nobody depends on the VM's process, and another one can be like it. */
 export const transferProcess = problemCheck<HandOverContext>({
   id: "transfer-process",
-  ok: "the VM can get another process",
-  detail: (found) => `The VM cannot get another process: ${found}`,
+  ok: "the VM can move to another process",
+  detail: (found) => `The VM cannot move to another process: ${found}`,
   remedy: USE_EXEC,
   async find({ facts, handOver }) {
     const links = ["root", "ns/mnt", "ns/pid"];
@@ -200,8 +200,9 @@ const INIT = 1;
 export const transferParent = problemCheck<HandOverContext>({
   id: "transfer-parent",
   verdict: "warn",
-  ok: "no process waits for the end of the VM's process",
-  detail: (found) => `The VM's process ends, which its parent sees: ${found}`,
+  ok: "no other process waits for the VM's process to end",
+  detail: (found) =>
+    `The VM's process will end, and its parent sees it: ${found}`,
   remedy: "Make sure that the parent does not start the VM again",
   async find({ facts }) {
     const starter = await starterOf(facts.pid);

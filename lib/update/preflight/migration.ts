@@ -42,10 +42,10 @@ export const cprExec: PreflightCheck = {
     const reply = asObject(await inventory.ask("query-migrate-parameters"));
     return reply["cpr-exec-command"] === undefined
       ? refuse(
-        "The running program does not know migration mode cpr-exec",
+        "The running program does not support migration mode cpr-exec",
         "Restart the VM once on QEMU 10.2 or later",
       )
-      : ok("the running program knows cpr-exec");
+      : ok("the running program supports cpr-exec");
   },
 };
 
@@ -64,8 +64,8 @@ export const migrationIdle: PreflightCheck = {
   id: "migration-idle",
   async run({ inventory }) {
     const status = await activeMigration(inventory);
-    return status === undefined ? ok("no migration is under way") : refuse(
-      `A migration is under way: ${quoted(status)}`,
+    return status === undefined ? ok("no migration is in progress") : refuse(
+      `A migration is in progress: ${quoted(status)}`,
       "Wait until it ends, or cancel it with migrate_cancel",
     );
   },
@@ -100,10 +100,10 @@ const HARMFUL = [
 /** No migration capability is on that is incompatible with cpr-exec. */
 export const capabilities: PreflightCheck = problemCheck({
   id: "capabilities",
-  ok: "every capability that is on works with cpr-exec",
+  ok: "every enabled migration capability works with cpr-exec",
   detail: (found) =>
-    `Migration capabilities do not work with cpr-exec: ${found}`,
-  remedy: "Switch them off with migrate-set-capabilities",
+    `Enabled migration capabilities do not work with cpr-exec: ${found}`,
+  remedy: "Disable them with migrate-set-capabilities",
   async find({ inventory }) {
     return (await inventory.list("query-migrate-capabilities"))
       .filter(({ state }) => state === true)
@@ -143,7 +143,7 @@ export const blockers: PreflightCheck = {
     const { client, inventory, mode: wanted } = context;
     if (wanted === "live") return await normalBlockers(context);
     if (await activeMigration(inventory) !== undefined) {
-      return skipped("a migration is under way, and its mode is not ours");
+      return skipped("another migration is in progress");
     }
     const reply = asObject(await inventory.ask("query-migrate-parameters"));
     const mode = text(reply["mode"]) ?? "normal";
@@ -160,14 +160,14 @@ export const blockers: PreflightCheck = {
     const reasons = [...found].filter((it) => !isKnown || !OF_RAM.test(it));
     if (reasons.length > 0) {
       return refuse(
-        `QEMU blocks a migration: ${joined(reasons)}`,
+        `QEMU blocks migration: ${joined(reasons)}`,
         blockerRemedy(reasons, context),
       );
     }
     return ok(
       isKnown
-        ? "nothing but the VM's RAM blocks a migration"
-        : "nothing blocks a migration, and all RAM can be preserved",
+        ? "nothing but the VM's RAM blocks migration"
+        : "nothing blocks migration, and all RAM can be preserved",
     );
   },
 };
@@ -176,8 +176,8 @@ export const blockers: PreflightCheck = {
 async function normalBlockers({ inventory }: CheckContext): Promise<Finding> {
   const found = asObject(await inventory.ask("query-migrate"));
   const reasons = asArray(found["blocked-reasons"]).map(String);
-  return reasons.length === 0 ? ok("nothing blocks a migration") : refuse(
-    `QEMU blocks a migration: ${joined(reasons)}`,
+  return reasons.length === 0 ? ok("nothing blocks migration") : refuse(
+    `QEMU blocks migration: ${joined(reasons)}`,
     UNBLOCK,
   );
 }
@@ -205,7 +205,7 @@ function blockerRemedy(
     : UNBLOCK;
 }
 
-const UNBLOCK = "Unplug or end what blocks it, or let the VM keep its " +
+const UNBLOCK = "Unplug or end what blocks it, or leave the VM on the old " +
   "program until it is shut down";
 
 const MIB = 1024 ** 2;
@@ -228,15 +228,15 @@ export const memoryRoom: PreflightCheck = {
     if (hasRoomToTry(facts.pid)) return ok(says);
     if (room.left >= START_BYTES) {
       return warn(
-        `${says}: not enough to try programs there beforehand`,
-        "Raise the group's limit of memory for the update",
+        `${says}: not enough to try the programs there first`,
+        "Raise the group's memory limit for the update",
       );
     }
     const needed = START_BYTES / MIB;
     return refuse(
-      `${says}, and a program that starts takes up to ${needed} MiB for a ` +
-        "moment: the kernel would kill it",
-      `Raise the group's limit of memory by ${needed - left} MiB or more`,
+      `${says}, but a QEMU that starts may need ${needed} MiB for a moment: ` +
+        "the kernel would kill it",
+      `Raise the group's memory limit by ${needed - left} MiB or more`,
     );
   },
 };
@@ -270,11 +270,11 @@ export const copiedRam: PreflightCheck = problemCheck({
       it.boolean("share") !== true
     ).map((it) => it.get("id") ?? "");
     if (files.length > 0) {
-      yield `RAM is a private copy of a file, which a shared one would change: ` +
-        listed(files);
+      yield `RAM is a private mapping of a file (share=off), and shared RAM ` +
+        `would change that file: ${listed(files)}`;
     }
     if (running.has("mem-path")) {
-      yield "RAM is a private copy of the file of -mem-path";
+      yield "RAM is a private mapping of the file of -mem-path";
     }
   },
 });
@@ -290,8 +290,8 @@ export const copyRoom: PreflightCheck = {
     const left = Math.floor(Math.min(host, room) / MIB);
     const says = `${needed} MiB are needed until the old program has ended`;
     return left >= needed ? ok(says) : refuse(
-      `${says}, and ${left} MiB are left on the host or in the VM's control ` +
-        "group",
+      `${says}, but only ${left} MiB are left on the host or in the VM's ` +
+        "control group",
       "Free memory, or raise the group's limit for the update",
     );
   },
@@ -303,7 +303,7 @@ export const copyRoom: PreflightCheck = {
  */
 function sharingRemedy({ running }: CheckContext): string {
   return "Copy its RAM to shared memory while it runs, with --mode live, or " +
-    "restart the VM once (cprctl prepare says how its manager takes that) " +
+    "restart the VM once (cprctl prepare says where the options go) " +
     `with ${sharingWords(running)}`;
 }
 
@@ -358,11 +358,11 @@ export const tpmPage: PreflightCheck = {
   async run({ client, facts }) {
     if (facts.tpmPage === undefined) return ok("the VM has no TPM");
     return await canPreserveTpmPage(client, facts)
-      ? ok("the TPM's page of requests to the firmware can be preserved")
+      ? ok("the TPM's physical presence interface can be preserved")
       : refuse(
-        "The TPM's page of requests to the firmware (physical presence " +
-          "interface) is not empty, which QEMU would not preserve, and " +
-          "cprctl has no right to write the memory of the VM's process",
+        "The memory of the TPM's physical presence interface is not empty: " +
+          "QEMU does not preserve it, and cprctl may not write the memory of " +
+          "the VM's process",
         "Run cprctl as root, or shut the guest down and start the VM on the " +
           "new program",
       );

@@ -17,7 +17,7 @@ export const netdevs = problemCheck({
   ok: "network back ends are those of the command line",
   detail: "Network back ends differ from those of the command line",
   remedy: "Undo it (netdev_del, netdev_add), or restart the VM with the " +
-    "present ones on its command line",
+    "current ones on its command line",
   async find({ carried, inventory, running }) {
     const live = backEndsIn(await inventory.human("info network"));
     const named = running.values("netdev");
@@ -34,7 +34,7 @@ export const netdevs = problemCheck({
     };
     return [
       ...new Set(added).values().map((name) =>
-        `${quoted(name)} was made at run time${why(name)}`
+        `${quoted(name)} was created at run time${why(name)}`
       ),
       ...names.filter((name) => !live.some((it) => it.name === name))
         .map((name) => `${quoted(name)} was removed at run time`),

@@ -24,7 +24,7 @@ import { printedBy, ProbeError } from "../programs/probe.ts";
 import { asObject } from "../vm/reply.ts";
 
 const EXECUTABLE_BITS = 0o111;
-const BINARY_REMEDY = "Name an executable file for this machine with --binary";
+const BINARY_REMEDY = "Name an executable file for this host with --binary";
 
 /**
  * The new program is a file that the kernel can execute. A file that is
@@ -91,7 +91,7 @@ async function checkFormat(
   using old = openForeignFile(`/proc/${facts.pid}/exe`, { followLink: true });
   const running = readFormat(old);
   return running.kind === "elf" && running.machine !== format.machine
-    ? refuse(`New binary ${name} is for another machine`, BINARY_REMEDY)
+    ? refuse(`New binary ${name} is for another architecture`, BINARY_REMEDY)
     : ok(`${name} is executable`);
 }
 
@@ -173,7 +173,7 @@ function judgeVersion(binary: string, printed: string): Finding {
   const knows = knowsCprExec({ major: Number(major), minor: Number(minor) });
   return knows
     ? ok(line)
-    : refuse(`The new program does not know cpr-exec: ${line}`, REMEDY);
+    : refuse(`The new program does not support cpr-exec: ${line}`, REMEDY);
 }
 
 /** The new program has the VM's machine type. */

@@ -170,9 +170,9 @@ export async function preflight(
   return { checks, ...predicted };
 }
 
-const NO_TIME = skipped("no time was left for it");
+const NO_TIME = skipped("there was no time left for it");
 
-/** What QEMU does not tell, or what we may not see, cannot be checked. */
+/** What QEMU does not report, or cprctl may not see, cannot be checked. */
 async function runCheck(
   check: PreflightCheck,
   context: CheckContext,
@@ -190,7 +190,7 @@ async function runCheck(
     ) {
       return skipped(`cannot be checked: ${error.message}`);
     }
-    // Whose fault it is that others took so long is not known.
+    // Earlier checks may have used up the time: not this one's fault.
     if (error instanceof QmpTimeoutError && isLate()) return NO_TIME;
     if (
       error instanceof QmpTimeoutError || error instanceof UnlikelyAnswerError

@@ -10,10 +10,10 @@ import type { Inventory } from "../vm/inventory.ts";
 
 export const throttling: PreflightCheck = problemCheck({
   id: "throttling",
-  ok: "the limits of disks are those of the command line",
-  detail: (found) => `Limits of disks were changed: ${found}`,
+  ok: "the I/O limits of disks are those of the command line",
+  detail: (found) => `I/O limits of disks were changed: ${found}`,
   remedy: "Set the limits of the command line again (block_set_io_throttle, " +
-    "qom-set), and the present ones after the update",
+    "qom-set), and the current ones again after the update",
   async *find({ carried, inventory, running }) {
     const drives = running.values("drive");
     const set = carried.commands.filter(({ execute }) => execute === SET_LIMITS)

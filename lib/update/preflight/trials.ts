@@ -30,8 +30,8 @@ import { NO_CONFINEMENT, NOT_QEMU, obstacleToAsking } from "./new_program.ts";
 /** A program repeats its complaint for every module and option. */
 const MAX_LINE = 500;
 
-const MEMORY_REMEDY = "See whether the VM's control group has memory left " +
-  "for a second QEMU that starts";
+const MEMORY_REMEDY = "Check that the VM's control group has memory left " +
+  "for a second QEMU to start";
 
 /** The old program starts again if the VM has to be rolled back. */
 export const wayBack: PreflightCheck = {
@@ -73,7 +73,7 @@ export const newOptions: PreflightCheck = {
       tryNewProgram(context),
     ]);
     if (end.failure !== undefined) {
-      const what = "The new program does not take its options";
+      const what = "The new program does not accept its options";
       return failedTrial(what, end, remedy);
     }
     const unknown = await unknownKeys(context, old.answers, end.answers);

@@ -154,8 +154,8 @@ export function unitProblem({ name, fate }: Service): UnitProblem | undefined {
     case "restarts":
       return {
         restarts: true,
-        detail: `The service "${name}" starts anew when its main process ` +
-          "ends: it would start a second VM during a rollback",
+        detail: `The service "${name}" restarts when its main process ends: ` +
+          "systemd would start a second VM during a rollback",
         remedy: EXIT_TYPE,
       };
     case "unknown":

@@ -93,7 +93,7 @@ export async function restoreThreads(
       : successors.get(before) ?? tid;
     if (successor !== tid) {
       return [
-        `The ${name} shared a thread, and has its own now: its settings are not restored`,
+        `The ${name} shared a thread, and now has its own: its settings are not restored`,
       ];
     }
     if (before !== undefined) successors.set(before, tid);

@@ -143,8 +143,8 @@ function requireNotRun(unfinished: Unfinished): undefined {
       " and may have resumed the guest: the VM's memory and disks may be " +
       "newer than the saved state, so it is not rolled back",
     {
-      remedy: "Look at the VM before anything else; if it is to be started " +
-        `anew, end process ${standby.pid}, which holds its old memory`,
+      remedy: "Look at the VM before anything else; before it is started " +
+        `again, end process ${standby.pid}, which holds its old memory`,
     },
   );
 }
@@ -158,10 +158,10 @@ function stranger(
     : `end process ${standby.pid}, which holds the old memory, and `;
   return new NeedsPersonError(
     "stranger",
-    `Process ${pid} answers at the monitor, which is not the process of the ` +
+    `Process ${pid} answers at the monitor, and does not belong to the ` +
       "unfinished update",
     {
-      remedy: `If the VM was started anew, ${kept}remove "${directory.path}"`,
+      remedy: `If the VM was restarted, ${kept}remove "${directory.path}"`,
     },
   );
 }

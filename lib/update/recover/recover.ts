@@ -95,8 +95,8 @@ async function startDaemon(
     }
     await away.start(pid);
     const state = await stateOnceConnected(domain.name);
-    const message = "libvirt's daemon was started again; it says " +
-      `"${state}" of the domain "${domain.name}"`;
+    const message = "libvirt's daemon was started again; it reports the " +
+      `domain "${domain.name}" as "${state}"`;
     return { vm, pid, outcome: "recovered", message };
   } catch (error) {
     return needsPerson(vm, error);

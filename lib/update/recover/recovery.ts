@@ -93,7 +93,7 @@ export function noStandby(
       "process-gone",
       `Process ${vm.pid} is gone, and the VM's memory with it`,
       {
-        remedy: `Start the VM anew, then remove "${directory.path}", which ` +
+        remedy: `Start the VM again, then remove "${directory.path}", which ` +
           "has only the state of its devices",
       },
     )

@@ -72,7 +72,7 @@ export async function recoverTransfer(
       "process-gone",
       `Process ${vm.pid} is gone, and the VM's memory with it`,
       {
-        remedy: `Start the VM anew, then remove "${directory.path}"`,
+        remedy: `Start the VM again, then remove "${directory.path}"`,
       },
     );
   }
@@ -125,8 +125,8 @@ async function rollForward(
     throw new NeedsPersonError(
       "process-gone",
       `Process ${vm.pid} is gone, and process ${next.pid} has the VM's ` +
-        "memory, but not its devices",
-      { remedy: "Start the VM anew, then end that process" },
+        "memory, but not the state of its devices",
+      { remedy: "Start the VM again, then end that process" },
     );
   }
   const warnings: string[] = [];
@@ -230,7 +230,7 @@ function userOf({ owner }: VmRecord) {
 function stranger({ peer }: QmpClient, { pid }: VmRecord): NeedsPersonError {
   return new NeedsPersonError(
     "stranger",
-    `Process ${peer?.pid} answers at the monitor, which is not one of the ` +
+    `Process ${peer?.pid} answers at the monitor, and does not belong to the ` +
       `unfinished update of process ${pid}`,
     { remedy: "Look at the VM before anything else" },
   );
@@ -244,12 +244,12 @@ function mayHaveRun(
     "may-have-run",
     `The new program of the VM of process ${pid} is gone and may have run the ` +
       "guest: its memory and disks may be newer than the devices in the old " +
-      "program, which does not go on therefore",
+      "program, so that one is not resumed",
     {
       remedy: "Look at the VM before anything else" +
         (source === undefined
           ? ""
-          : `; if it is to be started anew, end process ${pid}`),
+          : `; before it is started again, end process ${pid}`),
     },
   );
 }

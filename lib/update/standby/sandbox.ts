@@ -165,7 +165,7 @@ export function runInSandbox(args: readonly string[]): never {
   if (order.strict && problem !== undefined) {
     throw new UpdateProblem(
       "not-confined",
-      `Cannot confine the program like the VM: ${problem}`,
+      `Cannot confine the program as the VM is confined: ${problem}`,
     );
   }
   const files = adoptFiles(order);

@@ -310,11 +310,11 @@ function ranAndEnded(how: string): UpdateError {
     "ended-after-resume",
     `${
       capital(how)
-    }; the guest had just been resumed on it, so that its memory and disks ` +
-      "are newer than the saved state and it cannot be rolled back",
+    }; the guest had just been resumed on it, so its memory and disks are ` +
+      "newer than the saved state, and it cannot be rolled back",
     {
       remedy:
-        "Find out what ended the process, then start the VM anew by its " +
+        "Find out what ended the process, then start the VM again by its " +
         "unit or manager, as after a power failure: on the old program, if " +
         "the new one is at fault",
     },

@@ -150,8 +150,8 @@ function duplicateNamed(
   held?.close();
   throw new UpdateProblem(
     "ram-left-over",
-    `QEMU still names "${name}" in CPR state, whose memory is gone: ` +
-      "a PCI device with a ROM was unplugged",
+    `CPR state still has "${name}", whose memory is gone: a PCI device with ` +
+      "a ROM was unplugged",
     { remedy: "Move the VM with --mode cpr-transfer or live" },
   );
 }

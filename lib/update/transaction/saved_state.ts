@@ -126,9 +126,7 @@ export class SavedState implements Disposable {
       const isRenumbered = renumberUserNetworks(bytes, records);
       this.#adjusted = isRenumbered || this.#runState?.replaced === true;
       if (trailing.length > 0) return `${trailing.length} bytes follow its end`;
-      return vmdesc === undefined
-        ? "it has no description of itself"
-        : undefined;
+      return vmdesc === undefined ? "it has no vmdesc" : undefined;
     } catch (error) {
       if (!completed || !(error instanceof StreamError)) throw error;
       return error.message;

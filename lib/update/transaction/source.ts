@@ -229,8 +229,8 @@ export class Source implements Disposable {
         "stopped",
         "nothing",
         ENDED,
-        `Process ${pid} ended before it had saved the devices, and the VM ` +
-          `with it: ${reason}`,
+        `Process ${pid} ended before it had saved the devices, so the VM is ` +
+          `lost: ${reason}`,
         { remedy: "Find out what ended it, and start the VM again", cause },
       );
     }

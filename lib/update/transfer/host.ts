@@ -52,7 +52,7 @@ export async function appears(
         "path-taken",
         `"${path}" is not a socket of the VM's user ${uid}: user ` +
           `${there.uid} made it`,
-        { remedy: "Look who can write there, and remove it" },
+        { remedy: "Find out who can write there, and remove it" },
       );
     }
     if (await process.exited(POLL_MS)) {

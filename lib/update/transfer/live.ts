@@ -82,8 +82,8 @@ function tooSlow(timeoutMs: number, cause: unknown): UpdateProblem {
     `The VM's memory was not copied within ${timeoutMs} ms`,
     {
       remedy:
-        "Give a longer --timeout; a guest that writes its memory faster " +
-        "than it is copied has to write less for a while",
+        "Give a longer --timeout, or try when the guest writes less: its " +
+        "memory has to be copied faster than it changes",
       cause,
     },
   );

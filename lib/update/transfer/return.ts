@@ -109,7 +109,7 @@ async function outcomeOf(
       "stopped",
       "silent",
       "source-lost",
-      `The old program, process ${facts.pid}, does not go on: ${
+      `The old program, process ${facts.pid}, does not resume: ${
         messageOf(error)
       }; the update had failed before: ${problem}`,
       { remedy: "Fix the cause, then run cprctl recover", cause: error },
@@ -212,8 +212,8 @@ async function onDestination(
     "moved",
     "ran",
     "resumed-meanwhile",
-    `${messageOf(cause)}; the guest has run on the new program, so that it ` +
-      "cannot be rolled back",
+    `${messageOf(cause)}; the guest has run on the new program, so it cannot ` +
+      "be rolled back",
     { remedy: LOOK, cause },
   );
 }
@@ -239,7 +239,7 @@ function stuck({ process }: Transfer, problem: string): UpdateError {
     "stuck",
     "process-stuck",
     `Process ${process?.pid} does not end on SIGKILL; until it has ended, the ` +
-      `old program cannot go on: ${problem}`,
+      `old program cannot resume the guest: ${problem}`,
     {
       remedy: "Find out what it waits for in the kernel, then run cprctl " +
         "recover",

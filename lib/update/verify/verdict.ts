@@ -16,8 +16,8 @@ import {
 /** Who or what a difference matters to. */
 export const VERDICTS = {
   "seen-by-guest": "the guest would notice it: the VM is rolled back",
-  "new-version": "the new version of QEMU has brought it",
-  "host-side": "only the host has to do with it",
+  "new-version": "it is new in this version of QEMU",
+  "host-side": "it concerns only the host",
 } as const satisfies Readonly<Record<string, string>>;
 
 /** What a difference means. */
@@ -46,8 +46,8 @@ const RULES: readonly Rule[] = [
     holds: ({ before, ...it }) =>
       before === undefined && !isFeature(it, it.after),
     verdict: "new-version",
-    why: "the old version does not know this property; a machine type with a " +
-      "version sets it so that the guest sees no change",
+    why: "the old version does not have this property; a versioned machine " +
+      "type sets it so that the guest sees no change",
   },
   {
     kind: /^(Machine|vCPU|Device)$/,
@@ -56,7 +56,7 @@ const RULES: readonly Rule[] = [
       after === undefined && !isFeature(it, it.before),
     verdict: "new-version",
     why:
-      "the new version no longer has this property: nothing can be set by it",
+      "the new version no longer has this property, so it has no effect there",
   },
   {
     kind: /^vCPU$/,
@@ -71,13 +71,14 @@ const RULES: readonly Rule[] = [
     field:
       /^(dump-guest-core|mem-merge|suppress-vmdesc|dumpdtb|x-change-vmfd-on-reset|memory-backend)$/,
     verdict: "host-side",
-    why: "about the memory of the process, dumps and saved states",
+    why: "it concerns the memory of the process, dumps and saved states",
   },
   {
     kind: /^Memory backend$/,
     field: /^(prealloc|reserve|merge|dump|policy|host-nodes.*)$/,
     verdict: "host-side",
-    why: "about how the host provides the memory, which is there already",
+    why:
+      "it concerns how the host allocates memory, which is allocated already",
   },
   {
     kind: /^(Machine|Memory backend)$/,
@@ -92,21 +93,21 @@ const RULES: readonly Rule[] = [
     holds: ({ before = "", after = "" }) =>
       [before, after].every((it) => it.includes("<memory-backend-")),
     verdict: "host-side",
-    why: "about where the host keeps the memory",
+    why: "it concerns where the host keeps the memory",
   },
   {
     kind: /^Network back end$/,
     field: /^(?!type$|net$|restrict$|queues$)/,
     verdict: "host-side",
-    why:
-      "how QEMU reaches the same kind of back end, such as by the number of " +
-      "a descriptor instead of a name",
+    why: "it concerns how QEMU opens the same kind of back end, such as by a " +
+      "descriptor instead of by name",
   },
   {
     kind: /^Device$/,
     field: /^(iothread.*|account-(invalid|failed)|stats-intervals.*|pcap)$/,
     verdict: "host-side",
-    why: "about the thread that serves the device, statistics, or a recording",
+    why:
+      "it concerns the thread that serves the device, statistics, or a recording",
   },
   {
     kind: /^Device$/,
@@ -121,21 +122,21 @@ const RULES: readonly Rule[] = [
     holds: ({ before = "", after = "" }) =>
       [before, after].every((it) => /^"?-?1 /.test(it)),
     verdict: "new-version",
-    why: "whether a ROM has a BAR; by default it has one where there is a ROM",
+    why: "whether a ROM has a BAR: by default it has one if there is a ROM",
   },
   {
     kind: /^Drive$/,
     holds: ({ object, after }) =>
       after === undefined && object?.get("medium") === "false",
     verdict: "host-side",
-    why: "it is empty; the device that it is in would be named as well",
+    why: "it is empty; a device that it belongs to would be listed as well",
   },
   {
     kind: /^Block node$/,
     field: /^children/,
     holds: ({ before }) => before === undefined,
     verdict: "new-version",
-    why: "the old version does not tell the nodes below a node",
+    why: "the old version does not report the nodes below a node",
   },
   {
     kind:
@@ -149,12 +150,12 @@ const RULES: readonly Rule[] = [
     // Of "gdbserver": its connection, and the monitor that it serves.
     holds: ({ name }) => /^(gdb|#chr|compat_monitor\d+(-base)?)$/.test(name),
     verdict: "host-side",
-    why: "a monitor's or a debugger's, which the guest does not see",
+    why: "it belongs to a monitor or a debugger, which the guest does not see",
   },
   {
     kind: /^Object$/,
     verdict: "host-side",
-    why: "the devices that need an object have theirs",
+    why: "every device that needs such an object has one",
   },
 ];
 
@@ -245,10 +246,10 @@ export function requireSameVm(differences: readonly Difference[]): void {
   if (seen.length === 0) return;
   throw new OtherVmProblem(
     "another-vm",
-    `The new program has another VM than the old one: ${phraseOfAll(seen)}`,
+    `The new program does not have the same VM: ${phraseOfAll(seen)}`,
     {
       remedy: "Have the new program start with the same machine, devices and " +
-        "images, and look whether a wrapper or a changed file is in between",
+        "images; look for a wrapper or a changed file in between",
     },
   );
 }

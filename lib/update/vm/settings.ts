@@ -270,7 +270,7 @@ async function restoreActivities(
   inactive: readonly string[],
 ): Promise<string[]> {
   const warnings: string[] = [];
-  const problems = await attempt("Whether block nodes are active", async () => {
+  const problems = await attempt("Inactive block nodes", async () => {
     const nodes = activities(await blockNodes(client));
     // Those of a VM that is paused become active when it runs.
     if (!nodes.some(({ active }) => active)) return;
@@ -280,7 +280,7 @@ async function restoreActivities(
       const given = { "node-name": name, active };
       warnings.push(
         ...await attempt(
-          `That block node "${name}" is ${active ? "active" : "inactive"}`,
+          `The ${active ? "active" : "inactive"} state of block node "${name}"`,
           () => client.execute("blockdev-set-active", given),
         ),
       );

@@ -114,8 +114,7 @@ export async function restoreTpmPage(
     if (!isExpected) throw error;
     why = messageOf(error);
   }
-  return "The TPM's page of requests to the firmware cannot be restored: " +
-    why;
+  return `The TPM's physical presence interface cannot be restored: ${why}`;
 }
 
 /** EIO: nothing is mapped there. */

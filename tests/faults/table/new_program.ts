@@ -103,7 +103,7 @@ const BAD: readonly Bad[] = [
   {
     name: "has an extra device",
     put: putMade((it) => adds(it, ...RNG)),
-    refused: /does not take its options/,
+    refused: /does not accept its options/,
     // QEMU loads that without a word.
     rolledBack: /another VM.*Device "virtio-rng-pci 00:0\S+" is new/,
     fits: ({ type }) => type !== "microvm",

@@ -146,9 +146,9 @@ Deno.test("buses that are below each other end the search", async () => {
 
 Deno.test("a device is left when what it needs is not carried over", async () => {
   const cases: readonly [JsonObject, string][] = [
-    [{ drive: "gone" }, `block node "gone" cannot be carried`],
-    [{ iothread: "/objects/gone" }, `object "gone" cannot be carried`],
-    [{ serial: "\ud800" }, "it has a value that is no argument"],
+    [{ drive: "gone" }, `block node "gone" cannot be carried over`],
+    [{ iothread: "/objects/gone" }, `object "gone" cannot be carried over`],
+    [{ serial: "\ud800" }, "it has a value that no argument can give"],
   ];
   for (const [more, why] of cases) {
     const client = vm(disk("late", more), {
@@ -242,7 +242,7 @@ Deno.test("nodes that are below each other many times end the search", async () 
     }),
   );
   assertEquals([...obstacles], [
-    ["store", "QEMU does not tell what is below it"],
+    ["store", "QEMU does not report what is below it"],
   ]);
 });
 
@@ -257,7 +257,7 @@ Deno.test("a chain that is longer than any is left to the checks", async () => {
   );
   assertEquals(
     obstacles.get("n0"),
-    'block node "n1" cannot be carried',
+    'block node "n1" cannot be carried over',
   );
 });
 
@@ -410,7 +410,7 @@ Deno.test("no limit is longer than a journal can have", async () => {
     ...LIMITS,
   );
   assertEquals(commands, []);
-  assertEquals(obstacles.get("d"), "it has a value that is no argument");
+  assertEquals(obstacles.get("d"), "it has a value that no argument can give");
 });
 
 Deno.test("a command that is refused is said, and the next is sent", async () => {

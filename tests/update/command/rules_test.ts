@@ -30,8 +30,8 @@ Deno.test("options that only a patched QEMU knows are kept, with a warning", () 
   assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
     [
       "warn",
-      'The new program is given "-state-of /x" again, which is no option of ' +
-      "QEMU's own",
+      'The new program is given "-state-of /x" again, which is not an option ' +
+      "of upstream QEMU",
     ],
   ]);
 });
@@ -100,10 +100,8 @@ for (const words of emptied) {
     assertEquals(problems.map(({ verdict, detail }) => [verdict, detail]), [
       [
         "warn",
-        `The new program empties what "${
-          shellWords(words)
-        }" has written, at its ` +
-        "start",
+        `What "${shellWords(words)}" has written will be lost: it is empty ` +
+        "when the new program starts",
       ],
     ]);
   });

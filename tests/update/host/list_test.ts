@@ -187,7 +187,7 @@ Deno.test("obstacles on the command line need no monitor", async () => {
     [
       [...shared, ...libvirt],
       "libvirt",
-      "libvirt manages it, but not its system daemon on this host",
+      "libvirt manages it, but not the system daemon of this host",
     ],
     [
       ["-no-such", "-m"],

@@ -29,7 +29,7 @@ const HARMLESS: readonly string[][] = [
 ];
 
 for (const words of HARMLESS) {
-  Deno.test(`two programs can have ${words.join(" ")}`, () => {
+  Deno.test(`two programs can have ${words.join(" ")} open`, () => {
     assertEquals(contended(...words), []);
   });
 }
@@ -100,7 +100,7 @@ Deno.test("sockets are not made where any user could replace them", async () => 
     }
     assertEquals(
       await find(0o777),
-      'refuse: every user can put another socket into "FOLDER/"',
+      'refuse: every user can replace a socket in "FOLDER/"',
     );
   } finally {
     await Deno.remove(folder);

@@ -50,7 +50,10 @@ Deno.test("a query that a monitor does not support is skipped, with the reason",
 Deno.test("a check without time says so, and refuses nothing", async () => {
   const checks = await findings({}, OPTIONS, { deadline: new Deadline(0) });
   for (const { verdict, detail } of checks.values()) {
-    assertEquals([verdict, detail], ["skipped", "no time was left for it"]);
+    assertEquals([verdict, detail], [
+      "skipped",
+      "there was no time left for it",
+    ]);
   }
   assert(checks.size > 50);
 });

@@ -161,6 +161,6 @@ Deno.test("a placement is restored on one thread only", async () => {
       Deno.pid,
       records,
     ),
-    ["The vCPU 1 shared a thread, and has its own now: its settings are not restored"],
+    ["The vCPU 1 shared a thread, and now has its own: its settings are not restored"],
   );
 });

@@ -125,7 +125,7 @@ const ROWS: readonly Row[] = [
       },
     }),
     outcome: "rolled-back",
-    says: /another VM.*00:04\.0.* is new; the VM runs on the old program/,
+    says: /same VM: .*00:04\.0.* is new; the VM runs on the old program/,
     heard: [...COPYING, "vm: fence", ...RETURNED],
   },
 ];

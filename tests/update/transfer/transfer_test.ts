@@ -138,7 +138,7 @@ const ROWS: readonly Row[] = [
       destination: { "query-memdev": () => [{ id: "ram0", size: 3 }] },
     }),
     outcome: "rolled-back",
-    says: /another VM.*"size" was 2, is 3; the VM runs on the old program/,
+    says: /same VM: .*"size" was 2, is 3; the VM runs on the old program/,
     heard: [...MIGRATED, ...CANCELLED],
   },
   {
@@ -323,7 +323,7 @@ const ROWS: readonly Row[] = [
       },
     }),
     outcome: "rolled-back",
-    says: /another VM.*00:04\.0.* is new; the VM runs on the old program/,
+    says: /same VM: .*00:04\.0.* is new; the VM runs on the old program/,
     heard: [...FENCED, ...RETURNED],
   },
   {

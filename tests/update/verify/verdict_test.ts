@@ -143,7 +143,7 @@ Deno.test("what the guest would see is named, before and after", () => {
   assertEquals(error.code, "another-vm");
   assertEquals(
     error.message,
-    "The new program has another VM than the old one: " +
+    "The new program does not have the same VM: " +
       'Device "x": "serial" was "a", is "b"; Device "x" is new',
   );
   assertEquals(
