@@ -83,9 +83,7 @@ export function configWords(
     group.keys.set(key, value);
   }
   return groups.flatMap(({ option, id, keys }) => {
-    let value = KeyvalText.parse("");
-    for (const [key, text] of keys) value = value.with(key, text);
-    if (id !== undefined) value = value.with("id", id);
-    return [`-${option}`, value.toString()];
+    if (id !== undefined) keys.set("id", id);
+    return [`-${option}`, KeyvalText.of(keys).toString()];
   });
 }

@@ -8,7 +8,12 @@
  */
 
 import { OptionSyntaxError, OptionValueError } from "./errors.ts";
-import { type Entry, OptionValue, type Scalar } from "./option_value.ts";
+import {
+  type Entry,
+  MOST_KEYS,
+  OptionValue,
+  type Scalar,
+} from "./option_value.ts";
 
 /**
  * An option's value as JSON; edits keep the rest of its text.
@@ -35,12 +40,15 @@ export class JsonForm extends OptionValue {
     super();
     this.#root = parseJsonObject(text);
     this.entries = [...flatten("", this.#root)];
+    if (this.entries.length > MOST_KEYS) {
+      throw new OptionSyntaxError(text, 0, "too many keys");
+    }
   }
 
   /**
    * Parses a JSON object.
    *
-   * @throws {OptionSyntaxError} if the text is not one
+   * @throws {OptionSyntaxError} if the text is not one, or has too many keys
    */
   static parse(text: string): JsonForm {
     return new JsonForm(text);

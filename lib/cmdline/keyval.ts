@@ -12,7 +12,12 @@
  */
 
 import { OptionSyntaxError } from "./errors.ts";
-import { type Entry, OptionValue, type Scalar } from "./option_value.ts";
+import {
+  type Entry,
+  MOST_KEYS,
+  OptionValue,
+  type Scalar,
+} from "./option_value.ts";
 
 interface Item extends Entry {
   readonly form: "implied" | "pair" | "flag";
@@ -46,13 +51,16 @@ export class KeyvalText extends OptionValue {
    * Parses `text`.
    *
    * @param impliedKey key of a first item without a key
-   * @throws {OptionSyntaxError} if an item has no key
+   * @throws {OptionSyntaxError} if an item has no key, or there are too many
    */
   static parse(text: string, impliedKey?: string): KeyvalText {
     const items: Item[] = [];
     let offset = 0;
     while (offset < text.length) {
       const implied = offset === 0 ? impliedKey : undefined;
+      if (items.length === MOST_KEYS) {
+        throw new OptionSyntaxError(text, offset, "too many keys");
+      }
       const item = readItem(text, offset, implied);
       items.push(item);
       offset += item.text.length;
@@ -61,6 +69,22 @@ export class KeyvalText extends OptionValue {
       if (offset === text.length) return new KeyvalText(items, ",");
     }
     return new KeyvalText(items);
+  }
+
+  /** A value with these keys, the first one implied if it can be. */
+  static of(
+    keys: Iterable<readonly [string, string]>,
+    impliedKey?: string,
+  ): KeyvalText {
+    return new KeyvalText(
+      Array.from(
+        keys,
+        ([key, value], at) =>
+          at === 0 && key === impliedKey && canBeImplied(value)
+            ? implied(key, value)
+            : pair(key, value),
+      ),
+    );
   }
 
   /** Every key with its value, in the order written. */
@@ -78,7 +102,7 @@ export class KeyvalText extends OptionValue {
       return new KeyvalText([...this.items, pair(key, text)]);
     }
     const item = old.form === "implied" && canBeImplied(text)
-      ? { ...old, value: text, text: doubleCommas(text) }
+      ? implied(key, text)
       : pair(key, text);
     return new KeyvalText(this.items.with(index, item), this.tail);
   }
@@ -134,6 +158,10 @@ function endOfText(text: string, start: number): number {
 
 function pair(key: string, value: string): Item {
   return { form: "pair", key, value, text: `${key}=${doubleCommas(value)}` };
+}
+
+function implied(key: string, value: string): Item {
+  return { form: "implied", key, value, text: doubleCommas(value) };
 }
 
 /** Whether a text without its key would be parsed as a value. */

@@ -8,6 +8,12 @@ import {
   type SizeUnit,
 } from "./scalars.ts";
 
+/**
+ * The most keys that a value may have. It bounds the time to edit one, which
+ * may be another user's; a user network with a thousand ports has as many.
+ */
+export const MOST_KEYS = 8 * 1024;
+
 /** A value that a key can be set to. */
 export type Scalar = string | number | bigint | boolean;
 

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { MOST_KEYS } from "../../lib/cmdline/option_value.ts";
 import {
+  JsonForm,
   KeyvalText,
   OptionSyntaxError,
   OptionValueError,
@@ -172,3 +174,11 @@ function others(value: KeyvalText, name: string): string[][] {
   return value.entries.filter((entry) => entry.key !== name)
     .map((entry) => [entry.key, entry.value]);
 }
+
+Deno.test("a value has a limited number of keys", () => {
+  const text = (count: number) => Array(count).fill("a=1").join(",");
+  assertEquals(KeyvalText.parse(text(MOST_KEYS)).entries.length, MOST_KEYS);
+  assertThrows(() => KeyvalText.parse(text(MOST_KEYS + 1)), OptionSyntaxError);
+  const json = `{"a":[${Array(MOST_KEYS + 1).fill(1).join()}]}`;
+  assertThrows(() => JsonForm.parse(json), OptionSyntaxError);
+});

@@ -152,9 +152,13 @@ function isShared(backend: OptionValue): boolean {
 
 /** QEMU merges the values of all -machine options, too. */
 function merged(values: readonly OptionValue[]): OptionValue {
-  const [first = KeyvalText.parse(""), ...others] = values;
-  return others.flatMap(({ entries }) => entries)
-    .reduce((all, { key, value }) => all.with(key, value), first);
+  const [first = KeyvalText.of([]), ...others] = values;
+  if (others.length === 0) return first;
+  const entries = values.flatMap((it) => it.entries);
+  return KeyvalText.of(
+    new Map(entries.map(({ key, value }) => [key, value])),
+    "type",
+  );
 }
 
 /** A number alone is in MiB for -m, and in bytes for an object. */

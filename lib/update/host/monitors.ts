@@ -60,14 +60,14 @@ function fromQmpOptions(line: CommandLine): MonitorSocket[] {
  * or -qmp chardev:ID
  */
 function fromChardevs(line: CommandLine): MonitorSocket[] {
-  const chardevs = line.values("chardev");
+  const chardevs = Map.groupBy(line.values("chardev"), (it) => it.get("id"));
   const ids = [
     ...line.where("mon", "mode", "control").map((it) => it.get("chardev")),
     ...line.texts("qmp", "qmp-pretty").map((it) => CHARDEV.exec(it)?.[1]),
   ];
   return ids.flatMap((id): MonitorSocket[] => {
     if (id === undefined) return [];
-    const chardev = chardevs.find((it) => it.get("id") === id);
+    const [chardev] = chardevs.get(id) ?? [];
     if (chardev?.get("backend") !== "socket" || !listens(chardev)) return [];
     const path = chardev.get("path");
     return [path === undefined ? { other: chardev.toString() } : { path }];
