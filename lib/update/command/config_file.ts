@@ -31,8 +31,9 @@ import { firstOption } from "./command_line.ts";
 import { type CommandChange, shellWords } from "./draft.ts";
 
 const OPTION = "readconfig";
-/** The files of managers have some 10 kB. */
+/** All files of a VM have fewer; those of managers have some 10 kB. */
 const MAX_BYTES = 256 * 1024;
+const MAX_FILES = 16;
 
 /** A running VM's command line. */
 export interface StartedVm {
@@ -72,13 +73,19 @@ export async function expandConfigFiles(
   }
   const changes: CommandChange[] = [];
   const whole: string[] = [];
+  let left = MAX_BYTES;
   for (const { option, value = "", words } of parsed) {
     if (option !== OPTION) {
       whole.push(...words);
       continue;
     }
-    const found = await optionsIn(value, pid);
-    whole.push(...found);
+    if (changes.length === MAX_FILES) {
+      throw refused(value, `the VM has more than ${MAX_FILES} such files`);
+    }
+    const text = await contentsOf(value, pid, left);
+    left -= text.length;
+    const found = optionsIn(value, text);
+    for (const word of found) whole.push(word);
     changes.push({
       from: shellWords(words),
       to: shellWords(found),
@@ -88,7 +95,21 @@ export async function expandConfigFiles(
   return { argv: [...argv.slice(0, first), ...whole], changes };
 }
 
-async function optionsIn(path: string, pid: number): Promise<string[]> {
+function optionsIn(path: string, text: string): string[] {
+  try {
+    return configWords(text);
+  } catch (error) {
+    if (!(error instanceof CmdlineError)) throw error;
+    throw refused(path, error.message, error);
+  }
+}
+
+/** @param limit the most bytes to read */
+async function contentsOf(
+  path: string,
+  pid: number,
+  limit: number,
+): Promise<string> {
   try {
     const absolute = path.startsWith("/")
       ? path
@@ -102,17 +123,16 @@ async function optionsIn(path: string, pid: number): Promise<string[]> {
     const latest = await latestStart(pid);
     using root = openRoot(`/proc/${pid}/root`);
     using file = openForeignFile(absolute, { root, followLink: true, user });
-    const bytes = file.readAll(MAX_BYTES);
+    const bytes = file.readAll(limit);
     // Looked at afterwards, so that no change is missed.
     if (file.stat().changed > latest) {
       throw refused(path, "it was changed after the VM was started");
     }
-    return configWords(new TextDecoder().decode(bytes));
+    return new TextDecoder().decode(bytes);
   } catch (error) {
-    if (
-      error instanceof OsError || error instanceof UnreadableError ||
-      error instanceof CmdlineError
-    ) throw refused(path, error.message, error);
+    if (error instanceof OsError || error instanceof UnreadableError) {
+      throw refused(path, error.message, error);
+    }
     throw error;
   }
 }

@@ -8,13 +8,10 @@
 
 import { findFile } from "../../proc/file_identity.ts";
 import { isGone } from "../../gone.ts";
-import { isHidden } from "../../proc/file.ts";
-import { RefusedError } from "../error.ts";
 import { messageOf } from "../../errors.ts";
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { QmpClient, QmpConnectError, QmpError } from "../../qmp/mod.ts";
 import { queryName, queryStatus } from "../../qmp/queries.ts";
-import { expandConfigFiles } from "../command/config_file.ts";
 import { placeOf } from "../command/set_aside.ts";
 import { CommandLine } from "../command/command_line.ts";
 import {
@@ -118,7 +115,7 @@ const PARALLEL = 32;
 /** Lists the virtual machines of this host. */
 export async function listVms(request: ListRequest): Promise<HostList> {
   const processes = await findVmProcesses();
-  const found = await expanded(processes.found);
+  const { found } = processes;
   let { unreadable } = processes;
   const vms: ListedVm[] = [];
   const skipped = [...processes.skipped];
@@ -136,35 +133,6 @@ export async function listVms(request: ListRequest): Promise<HostList> {
   vms.sort((a, b) => a.pid - b.pid);
   skipped.sort((a, b) => a.pid - b.pid);
   return { schema: LIST_SCHEMA, vms, unreadable, skipped };
-}
-
-/** The processes, with the options in their files of -readconfig. */
-async function expanded(
-  processes: readonly VmProcess[],
-): Promise<readonly VmProcess[]> {
-  const all = [...processes];
-  const waiting = all.entries();
-  const worker = async () => {
-    for (const [at, process] of waiting) {
-      all[at] = await withConfigFiles(process);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  return all;
-}
-
-/** The same process, with the options in its files of -readconfig. */
-export async function withConfigFiles(
-  process: VmProcess,
-): Promise<VmProcess> {
-  try {
-    const { argv } = await expandConfigFiles(process);
-    return { ...process, argv };
-  } catch (error) {
-    // The option stays, and is the obstacle.
-    if (error instanceof RefusedError || isHidden(error)) return process;
-    throw error;
-  }
 }
 
 /** An error with one process must not end the list. */

@@ -9,6 +9,8 @@ import { isHidden, readProcText } from "../../proc/file.ts";
 import { UnreadableError } from "../../bounded_file.ts";
 import { beginCommandLine } from "../../proc/cmdline.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
+import { expandConfigFiles } from "../command/config_file.ts";
+import { RefusedError } from "../error.ts";
 import { isNamedQemu } from "../process/successor.ts";
 import type { ProgramName } from "../vm/facts.ts";
 
@@ -16,6 +18,7 @@ import type { ProgramName } from "../vm/facts.ts";
 export interface VmProcess {
   readonly pid: number;
   readonly program: ProgramName;
+  /** With the options in its files of -readconfig. */
   readonly argv: readonly string[];
 }
 
@@ -119,14 +122,27 @@ class Search implements VmProcesses {
     const name = await readProcText(pid, "comm");
     if (TEARDOWN.test(name.trimEnd())) return undefined;
     if (!whole) return "its command line is too long for a VM";
-    const bytes = argv.reduce((sum, { length }) => sum + length + 1, 0) +
+    const vm = await withConfigFiles({ pid, program, argv });
+    const bytes = vm.argv.reduce((sum, { length }) => sum + length + 1, 0) +
       (this.#bytes.get(uid) ?? 0);
     if (bytes > BYTES_PER_USER) {
       return `the command lines of user ${uid} have more than ` +
         `${BYTES_PER_USER} bytes in total`;
     }
     this.#bytes.set(uid, bytes);
-    return { pid, program, argv };
+    return vm;
+  }
+}
+
+/** The same process, with the options in its files of -readconfig. */
+async function withConfigFiles(process: VmProcess): Promise<VmProcess> {
+  try {
+    const { argv } = await expandConfigFiles(process);
+    return { ...process, argv };
+  } catch (error) {
+    // The option stays, and is the obstacle.
+    if (error instanceof RefusedError || isHidden(error)) return process;
+    throw error;
   }
 }
 

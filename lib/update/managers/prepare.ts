@@ -19,7 +19,6 @@ import {
 import { domainNeeds } from "../libvirt/needs.ts";
 import { domainOf } from "../libvirt/domain.ts";
 import { sharingOptions } from "../command/shared_ram.ts";
-import { withConfigFiles } from "../host/list.ts";
 import { monitorObstacle, monitorSockets } from "../host/monitors.ts";
 import { findVmProcesses, type VmProcess } from "../host/processes.ts";
 import { readService, type Service, unitProblem } from "../process/service.ts";
@@ -71,8 +70,7 @@ async function judgeProcess(
   process: VmProcess,
 ): Promise<PreparedVm | undefined> {
   try {
-    const { pid, program, argv } = await withConfigFiles(process);
-    return judge({ pid, program, argv, service: await readService(pid) });
+    return judge({ ...process, service: await readService(process.pid) });
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;

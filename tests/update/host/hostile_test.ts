@@ -135,6 +135,60 @@ Deno.test({
     ),
 });
 
+const KIB = 1024;
+/** Starts VMs, as many as the first argument says, each with the others. */
+const CROWD = `mkfifo "$0/begun" "$0/never"
+exec 3<>"$0/begun" 4<>"$0/never"
+echo 'echo begun >&3; read it <&4' >"$0/wait"
+count=$1; shift
+for _ in $(seq "$count"); do
+  bash -c 'exec -a qemu-system-x86_64 sh "$@"' bash "$0/wait" "$@" &
+done
+for _ in $(seq "$count"); do read it <&3; done
+echo $$
+read it
+kill $(jobs -p)`;
+
+/** VMs with files of -readconfig, beside an honest one. */
+async function withFiles(
+  count: number,
+  filesEach: number,
+  content: string,
+): Promise<HostList> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/vm.conf`;
+    await Deno.writeTextFile(file, content);
+    using vm = honest(folder);
+    const files = Array(filesEach).fill(["-readconfig", file]).flat();
+    await using _hostile = await Staying.start(
+      ["bash", "-c", CROWD, folder, String(count), ...files],
+    );
+    const { list, peakMiB } = await listed();
+    assert(list.vms.some(({ pid }) => pid === vm.pid), "the honest VM");
+    assert(peakMiB < MOST_MIB, `it took ${peakMiB} MiB`);
+    return list;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the files of a VM have a limit together", async () => {
+  const keys = Array.from({ length: 25_000 }, (_, at) => `k${at}=""`);
+  const { vms } = await withFiles(1, 2000, `[machine]\n${keys.join("\n")}`);
+  assert(vms.some((it) => it.obstacle_code === "readconfig"));
+});
+
+Deno.test("the files of all VMs of a user have a limit together", async () => {
+  const line = `k="${"x".repeat(KIB - 10)}"\n`;
+  const group = `[machine]\n${line}`;
+  const { skipped } = await withFiles(80, 1, group.repeat(250));
+  assert(
+    skipped.some(({ why }) => why.includes("the command lines of user")),
+    "all were kept",
+  );
+});
+
 Deno.test("the descriptors of a process are limited", async () => {
   const more = MAXIMUM_DESCRIPTORS + 10;
   const script = `
