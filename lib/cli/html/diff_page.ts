@@ -91,34 +91,37 @@ function figures({ configuration, sections, ram }: Difference): Figure[] {
     ? "none added or removed"
     : `${counts.added} added, ${counts.removed} removed`;
   return [
-    { name: "Fields", value: String(fields), note: "changed" },
+    { name: "Fields", value: String(fields), note: "differ" },
     { name: "Sections", value: String(counts.changed), note: others },
     {
       name: "Pages",
       value: String(pages),
-      note: pages === 0 ? "memory is the same" : "of guest memory differ",
+      note: pages > 0
+        ? "of guest memory differ"
+        : ram.length > 0
+        ? "could be compared"
+        : "memory is the same",
     },
   ];
 }
 
-const MARKS = {
-  added: "+",
-  removed: "−",
-  changed: "~",
-} as const;
+const MARKS = { added: "+", removed: "−" } as const;
 
 function sectionArticle(
   { name, instanceId, change, fields }: SectionDifference,
   rows: Rows,
 ): Markup {
-  const about = change === "changed" ? NOTHING : markup` <b>${change}</b>`;
   const instance = instanceId === 0 ? NOTHING : `instance ${instanceId}`;
+  if (change !== "changed") {
+    return markup`<p class="row ${change}"><span class="name">${
+      signed(MARKS[change], name)
+    }</span> <span class="note">${instance} <b>${change}</b></span></p>
+`;
+  }
   const shown = [...rows.fill(fields, fieldRow)];
-  return markup`<details open="" class="${change}">
-<summary><span class="name">${
-    signed(MARKS[change], name)
-  }</span> <span class="note">${instance}${about}</span><span class="size">${
-    fields.length === 0 ? NOTHING : counted(fields.length, "field")
+  return markup`<details open="">
+<summary><span class="name">${name}</span> <span class="note">${instance}</span><span class="size">${
+    counted(fields.length, "field")
   }</span></summary>
 ${
     shown.length === 0 ? NOTHING : markup`<table>
@@ -143,19 +146,23 @@ function fieldRow(field: FieldDifference): Markup {
     : markup`<td>${valueOf(from, hex[0])}</td><td>${
       valueOf(to, hex[1])
     }${more}</td>`;
-  return markup`<tr class="${kind}"><th scope="row"><code>${field.path}</code></th>${values}</tr>
+  return markup`<tr class="${kind}"><th scope="row"><code>${
+    breakable(field.path)
+  }</code></th>${values}</tr>
 `;
+}
+
+/** A path that is broken between its names. */
+function breakable(path: string): Markup {
+  const [first = "", ...rest] = path.split(/(?<=[./])/);
+  return markup`${first}${rest.map((it) => markup`<wbr>${it}`)}`;
 }
 
 function valueOf(text: string | undefined, hex: string | undefined): Markup {
   if (text === undefined) return markup`–`;
   return markup`<code>${text}</code>${
-    hex === undefined ? NOTHING : noteOf(hex)
+    hex === undefined ? NOTHING : markup` <code class="hex">${hex}</code>`
   }`;
-}
-
-function noteOf(text: string): Markup {
-  return markup`<span class="note">${text}</span>`;
 }
 
 function memorySection(ram: Difference["ram"], rows: Rows): Markup {

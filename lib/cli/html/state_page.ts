@@ -123,7 +123,7 @@ interface Part {
 }
 
 function partsSection(inspection: StreamInspection): Markup {
-  const { size, sections, decoded, undescribed } = inspection;
+  const { size, sections, decoded, undescribed, problem } = inspection;
   const devices = sizeOf(devicesOf(sections));
   const known: Part[] = [
     { name: "Guest memory", tone: "memory", bytes: sizeOf(sections) - devices },
@@ -136,7 +136,14 @@ function partsSection(inspection: StreamInspection): Markup {
     { name: "Not read", tone: "unread", bytes: undescribed?.size ?? 0 },
   ];
   const rest = size - known.reduce((sum, { bytes }) => sum + bytes, 0);
-  const all = [...known, { name: "The rest", tone: "rest", bytes: rest }];
+  const all = [
+    ...known,
+    {
+      name: problem === undefined ? "The rest" : "The rest, not read",
+      tone: problem === undefined ? "rest" : "unread",
+      bytes: rest,
+    },
+  ];
   const parts = all.filter(({ bytes }) => bytes > 0);
   return markup`<section class="parts"><h3>By size</h3>
 ${stackedBar(parts)}
@@ -173,19 +180,35 @@ function percent(share: number): string {
 function memorySection({ ram, decoded }: StreamInspection, rows: Rows): Markup {
   if (ram.length === 0) return NOTHING;
   const { pageSize } = decoded.layout;
-  const shown = [...rows.fill(ram, (block) => blockRow(block, pageSize))];
+  const isSent = ram.some(({ sentBytes, zeroPages }) =>
+    sentBytes + zeroPages > 0
+  );
+  const pagesOf = (block: RamBlockStatistics) =>
+    isSent ? pagesCell(block, pageSize) : NOTHING;
+  const shown = [...rows.fill(ram, (block) => blockRow(block, pagesOf(block)))];
+  const head = isSent
+    ? markup`<th scope="col" class="pages">Pages</th>`
+    : NOTHING;
   return markup`<section class="memory"><h3>Guest memory</h3>
 <table>
-<thead><tr><th scope="col">RAMBlock</th><th scope="col" class="pages">Pages</th><th scope="col" class="figure">Size</th></tr></thead>
+<thead><tr><th scope="col">RAMBlock</th>${head}<th scope="col" class="figure">Size</th></tr></thead>
 <tbody>
 ${shown}</tbody>
 </table>
 ${leftOut(ram.length - shown.length, rows)}</section>`;
 }
 
+function blockRow({ name, size }: RamBlockStatistics, pages: Markup): Markup {
+  return markup`<tr>
+<th scope="row"><code>${name}</code></th>
+${pages}<td class="figure">${formatSize(size)}</td>
+</tr>
+`;
+}
+
 /** Pages that are sent again are counted again. */
-function blockRow(block: RamBlockStatistics, pageSize: number): Markup {
-  const { name, size, pages, zeroPages, xbzrlePages, compressedPages } = block;
+function pagesCell(block: RamBlockStatistics, pageSize: number): Markup {
+  const { size, pages, zeroPages, xbzrlePages, compressedPages } = block;
   const content = pages + xbzrlePages + compressedPages;
   const most = Math.max(Math.ceil(size / pageSize), content + zeroPages);
   const parts = [
@@ -197,13 +220,10 @@ function blockRow(block: RamBlockStatistics, pageSize: number): Markup {
     ...content === 0 ? [] : [`${content} with content`],
     ...zeroPages === 0 ? [] : [`${zeroPages} of zeros`],
   ];
-  return markup`<tr>
-<th scope="row"><code>${name}</code></th>
-<td class="pages">${stackedBar(parts)}<span class="note">${
-    told.length === 0 ? "none sent" : told.join(", ")
-  }</span></td>
-<td class="figure">${formatSize(size)}</td>
-</tr>
+  const isSent = told.length > 0;
+  return markup`<td class="pages">${
+    isSent ? stackedBar(parts) : NOTHING
+  }<span class="note">${isSent ? told.join(", ") : "none sent"}</span></td>
 `;
 }
 
@@ -212,6 +232,7 @@ function sectionsSection(
   rows: Rows,
 ): Markup {
   const devices = devicesOf(sections);
+  if (devices.length === 0) return NOTHING;
   const largest = devices.reduce((most, { size }) => Math.max(most, size), 1);
   const shown = [
     ...rows.fill(devices, (section) => sectionItem(section, largest, rows)),
@@ -220,18 +241,25 @@ function sectionsSection(
 ${shown}${leftOut(devices.length - shown.length, rows)}</section>`;
 }
 
+/** A smaller share would be a dot. */
+const VISIBLE = 0.02;
+
 function sectionItem(
   section: InspectedSection,
   largest: number,
   rows: Rows,
 ): Markup {
   const { name, instanceId, version, size, offset } = section;
-  const share = percent(size / largest);
+  const share = percent(size < largest * VISIBLE ? 0 : size / largest);
   return markup`<details>
-<summary style="--share: ${share}"><span class="name">${name}</span> <span class="note">${
+<summary><span class="name">${name}</span> <span class="note">${
     instanceId === 0 ? NOTHING : `instance ${instanceId}`
-  }</span><span class="size">${formatSize(size)}</span></summary>
-<p class="note">Version ${version}, ${size} bytes from offset ${offset} on</p>
+  }</span><span class="size" style="--share: ${share}">${
+    formatSize(size)
+  }</span></summary>
+<p class="note">Version ${version}, ${
+    size === 1 ? "1 byte" : `${size} bytes`
+  } at offset ${offset}</p>
 ${fieldsOf(section, rows)}
 </details>
 `;

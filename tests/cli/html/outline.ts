@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 
 /** Elements that have no content and no end. */
-const VOID = new Set(["meta", "!DOCTYPE"]);
+const VOID = new Set(["meta", "wbr", "!DOCTYPE"]);
 /** Elements whose content is no markup. */
 const RAW = new Set(["style", "script"]);
 

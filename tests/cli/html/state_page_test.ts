@@ -32,6 +32,9 @@ Deno.test("a stream, CPR state, and what is damaged", async (t) => {
   const damaged = page(withRam().slice(0, 4200));
   assertStringIncludes(damaged, "Damaged");
   assertStringIncludes(damaged, '<section class="error">');
+  assert(!damaged.includes("<h3>Devices"));
+  const unsent = page(await data("cpr-exec-q35-plain.vm.state"));
+  assert(page(withRam()).includes(">Pages<") && !unsent.includes(">Pages<"));
 });
 
 Deno.test("a difference, and none", async (t) => {
@@ -39,17 +42,28 @@ Deno.test("a difference, and none", async (t) => {
   now[now.lastIndexOf(5, now.lastIndexOf(0x7e))] = 12;
   await t.assertSnapshot(outlineOf(diffPage(withRam(), now)));
   assertStringIncludes(diffPage(now, now), "No difference");
-  assertStringIncludes(diffPage(withRam(), everyType()), 'class="removed"');
+  assertStringIncludes(diffPage(withRam(), everyType()), 'tr class="removed"');
+  assertStringIncludes(diffPage(withRam(), now), "memory is the same");
+  // A page of a block that one of them has alone is not compared.
+  const renamed = renamedBlock(new TextEncoder().encode("/rom@etc/y"));
+  const other = diffPage(withRam(), renamed);
+  assertStringIncludes(other, "Guest memory differs");
+  assert(!other.includes("memory is the same"));
 });
+
+/** With another name of ten bytes for a block. */
+function renamedBlock(name: Uint8Array): Uint8Array {
+  const bytes = withRam();
+  const text = new TextDecoder("latin1").decode(bytes);
+  for (const { index } of text.matchAll(/\/rom@etc\/x/g)) {
+    bytes.set(name, index);
+  }
+  return bytes;
+}
 
 Deno.test("names and values of a stream are text on its page", () => {
   const evil = "<script>alert(1)</script>";
-  const bytes = withRam();
-  const text = new TextDecoder("latin1").decode(bytes);
-  const hostile = new TextEncoder().encode('"><b>&\u001b[xy');
-  for (const { index } of text.matchAll(/\/rom@etc\/x/g)) {
-    bytes.set(hostile, index);
-  }
+  const bytes = renamedBlock(new TextEncoder().encode('"><b>&\u001b[xy'));
   for (const text of [page(bytes, 1000, evil), diffPage(withRam(), bytes)]) {
     assert(!text.includes("<script>") && !text.includes("<b>&"));
     assert(!text.includes("\u001b"));
@@ -72,6 +86,7 @@ Deno.test("a page has no more rows than it may", async () => {
   assertStringIncludes(few, "more are left out (--limit 50)");
   const other = await data("cpr-exec-q35-plain.vm.state");
   const difference = diffPage(bytes, other, 50);
+  assertStringIncludes(difference, 'class="row removed"');
   assert(rows(difference) < 120);
   assertStringIncludes(difference, "more are left out (--limit 50)");
 });
