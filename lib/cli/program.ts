@@ -64,8 +64,8 @@ const OUTLINE = {
         ],
         [
           "monitor",
-          "A QMP socket that no other client is connected to; domains of " +
-          "libvirt are named by --domain",
+          "A QMP socket that no other client is connected to; for libvirt " +
+          "domains, use --domain",
         ],
         ["refused", "VMs with VFIO devices"],
       ],
@@ -94,8 +94,8 @@ const OUTLINE = {
       rows: [
         [
           "/run/cprctl",
-          "Updates of root in progress or left unfinished; other users have " +
-          "theirs in XDG_RUNTIME_DIR, units of systemd in RUNTIME_DIRECTORY",
+          "Root's updates in progress or left unfinished; other users have " +
+          "theirs in XDG_RUNTIME_DIR, systemd units in RUNTIME_DIRECTORY",
         ],
         [
           "/var/cache/cprctl",

@@ -17,7 +17,7 @@ const BACKING = "/memfd:memory-backend-memfd";
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
- * Sees from outside for how long a guest stands still: a thread of its own
+ * Sees from outside for how long a guest is stopped: a thread of its own
  * looks every half millisecond at what the guest counts. The same for whoever updates the
  * VM, and whatever QEMU says of the downtime.
  */

@@ -216,7 +216,7 @@ export const rolledBack: Report = {
   },
 };
 
-/** The new program had another VM than the old one. */
+/** The new program did not have the same VM as the old one. */
 export const anotherVm: Report = {
   ...rolledBack,
   phases: [

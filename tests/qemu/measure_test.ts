@@ -11,7 +11,7 @@ const builds = await qemuBuilds();
 const EVENTS_MS = 2;
 
 for (const mode of ["cpr-exec", "cpr-transfer"]) {
-  Deno.test(`the guest stands still for as long as ${mode} says`, async () => {
+  Deno.test(`the guest is stopped for as long as ${mode} says`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
     const witness = await Witness.of(vm);
     const { code, stdout, stderr } = await runCprctl([

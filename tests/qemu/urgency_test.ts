@@ -1,4 +1,4 @@
-/** A VM whose guest stood still is scheduled afterwards as it was before. */
+/** A VM whose guest was stopped is scheduled afterwards as it was before. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import {
@@ -71,7 +71,7 @@ async function assertAsBefore(
   }
 }
 
-/** Cancels while the guest stands still, since a device was added meanwhile. */
+/** Cancels while the guest is stopped, since a device was added meanwhile. */
 async function startOver(vm: VirtualMachine): Promise<void> {
   const order = {
     qmp: vm.files.qmp,
@@ -89,7 +89,7 @@ async function startOver(vm: VirtualMachine): Promise<void> {
   assertMatch(said, /^Started over: .*"late" is new/m);
 }
 
-/** Kills cprctl while the guest stands still; recover ends its update. */
+/** Kills cprctl while the guest is stopped; recover ends its update. */
 async function killAndRecover(vm: VirtualMachine): Promise<void> {
   await using cprctl = Cprctl.start({
     qmp: vm.files.qmp,

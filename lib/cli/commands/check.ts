@@ -11,8 +11,8 @@ export const checkCommand = command({
     "what refuses or warns, with a remedy, and how the command line would " +
     "change; also for a VM that runs the new binary already. Exit status 0 " +
     "means that an update would go ahead or has nothing to do, 3 that it " +
-    "would be refused.\n\nAfter --, a command line of QEMU is judged before " +
-    "anything runs, as cprctl prepare judges that of a VM.",
+    "would be refused.\n\nWith -- and a command line of QEMU, check that " +
+    "command line as cprctl prepare does, before a VM is started with it.",
   usage: [...VM_USAGE, "[--json] -- QEMU ARGUMENT..."],
   takesCommandLine: true,
   options: { ...VM_OPTIONS, jobs: jobsOption(4) },
@@ -20,8 +20,8 @@ export const checkCommand = command({
   examples: [
     ["cprctl check --qmp /run/vm/a.qmp", "before an update"],
     ["cprctl check --qmp /run/vm/a.qmp -v", "every check"],
-    ["cprctl check --qmp /run/vm/a.qmp --json", "for a program to read"],
-    ["cprctl check --domain web", "a domain of libvirt"],
+    ["cprctl check --qmp /run/vm/a.qmp --json", "for a script"],
+    ["cprctl check --domain web", "a libvirt domain"],
     ["cprctl check --all", "every VM of this host"],
     ["cprctl check -- qemu-system-x86_64 -m 2G", "a VM before it is started"],
   ],

@@ -37,7 +37,7 @@ export const compatCommand = command({
     ["cprctl compat qemu-11.1 qemu-11.2", "all device types"],
     ["cprctl compat old.json new.json --stream vm.state", "those saved there"],
     ["cprctl compat OLD NEW --qmp /run/vm/a.qmp", "those of a running VM"],
-    ["cprctl compat OLD NEW --json | jq .verdict", "for a program to read"],
+    ["cprctl compat OLD NEW --json | jq .verdict", "for a script"],
   ],
   async run({ process }, options, old, next) {
     const { presentCompat } = await import("../present/compat.ts");

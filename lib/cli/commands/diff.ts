@@ -20,7 +20,7 @@ export const diffCommand = command({
   options: {
     section: textValue(
       "NAMES",
-      `Compare these sections alone: ${SECTION_NAMES}; ram and configuration ` +
+      `Compare only these sections: ${SECTION_NAMES}; ram and configuration ` +
         "are names, too",
     ),
     ignore: textValue("NAMES", "Do not compare these sections"),
@@ -34,9 +34,9 @@ export const diffCommand = command({
   ],
   examples: [
     ["cprctl diff old.state new.state", "prints nothing if they are equal"],
-    ["cprctl diff old.state new.state --ignore 'timer,ram'", "devices alone"],
+    ["cprctl diff old.state new.state --ignore 'timer,ram'", "devices only"],
     ["cprctl diff old.state new.state --report diff.html", "for a browser"],
-    ["cprctl diff old.state new.state --json", "for a program to read"],
+    ["cprctl diff old.state new.state --json", "for a script"],
   ],
   async run({ process }, options, old, now) {
     const { presentDiff } = await import("../present/diff.ts");

@@ -20,8 +20,8 @@ export const inspectCommand = command({
     "snapshot in a qcow2 image, or of CPR state; gzip and zstd are " +
     "decompressed. FILE may be a FIFO, and - is standard input. Input from a " +
     "pipe and decompressed input beyond 64 MiB is stored in TMPDIR while it " +
-    "is read; a file beyond 64 MiB is mapped into memory, so do not truncate " +
-    "it meanwhile. Virtio devices, PCI configuration space and MSI-X, which " +
+    "is read; a file beyond 64 MiB is mapped into memory: do not truncate it " +
+    "while it is read. Virtio devices, PCI configuration space and MSI-X, which " +
     "QEMU does not describe, are decoded as well. A damaged stream is shown " +
     "up to the damage, and the exit status is 1.",
   options: {
@@ -31,30 +31,30 @@ export const inspectCommand = command({
       propose: (context) => ofVms(context, ({ pid }) => `${pid}`),
       brief: "Show the CPR state of this process instead of a file",
     } satisfies Valued<number>,
-    section: textValue("NAMES", `Show these sections alone: ${SECTION_NAMES}`),
+    section: textValue("NAMES", `Show only these sections: ${SECTION_NAMES}`),
     grep: textValue(
       "TEXT",
-      "Show the fields alone whose path or value contains TEXT, one a line",
+      "Show only fields whose path or value contains TEXT, one per line",
     ),
     field: textValue(
       "PATHS",
-      "Show the fields alone with this path, with * and ?, and all in them; " +
-        "several with commas; bytes as by hexdump",
+      "Show only fields with this path, and all that is in them, with * and " +
+        "?; several with commas; bytes as by hexdump",
     ),
     page: {
       value: "BLOCK:OFFSET",
       parse: parsePage,
-      brief: "Show the page of guest memory alone that holds this byte of a " +
+      brief: "Show only the page of guest memory that holds this byte of a " +
         "RAMBlock, and the records that it comes from",
     } satisfies Valued<PagePlace>,
     desc: {
-      brief: "Show what is sent without the values, as vmdesc tells it",
+      brief: "Show the fields without their values, as vmdesc describes them",
     },
     set: {
       value: "PATH=VALUE",
       parse: parseFieldValue,
       brief: "Write a copy of the stream, in which the field with this path " +
-        "has another value: an integer, true, false, or as many bytes in hex",
+        "has another value: an integer, true, false, or bytes in hex",
     } satisfies Valued<FieldValue>,
     output: textValue("FILE", "Write the copy to FILE, a new file"),
     offset: {
@@ -84,14 +84,14 @@ export const inspectCommand = command({
     { ...textOperand("FILE", "The state file"), optional: true },
   ],
   examples: [
-    ["cprctl inspect vm.state", "everything, repetitions once"],
+    ["cprctl inspect vm.state", "everything, repeated values once"],
     ["cprctl inspect vm.state --section cpu:1", "one vCPU"],
     ["cprctl inspect vm.state --section 'cpu,virtio*'", "several sections"],
     ["cprctl inspect vm.state --grep msr", "fields by name"],
     ["cprctl inspect vm.state --field 'env.segs[*].base'", "by their paths"],
     ["cprctl inspect vm.state --page pc.ram:0x7c00", "a page of the guest"],
     ["cprctl inspect vm.state --desc", "fields, types and versions"],
-    ["cprctl inspect vm.state --json | jq .ram", "for a program to read"],
+    ["cprctl inspect vm.state --json | jq .ram", "for a script"],
     ["cprctl inspect vm.state --report vm.html", "for a browser"],
     ["cprctl inspect vm.state --verify", "re-encode and compare"],
     ["cprctl inspect vm.state --extract-ram ram/", "guest memory"],

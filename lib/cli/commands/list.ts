@@ -13,12 +13,11 @@ export const listCommand = command({
     "List the QEMU processes and embedded machines of this host: what they " +
     "run, whether it or a library has been replaced since, and any obvious " +
     "reason why they cannot be updated. Changes nothing; each monitor is " +
-    "asked for name, version and status. cprctl check tells whether an " +
-    "update would really work.\n\nWith --outdated, as hooks of package " +
-    "managers want it: only VMs that run a binary or libraries that are no " +
-    "longer on disk; monitors are not queried, and nothing is printed if " +
-    "there are none. Exit status 0 means that there are none, 3 that there " +
-    "are some.",
+    "asked for name, version and status. cprctl check shows whether an " +
+    "update would really work.\n\nWith --outdated, for hooks of package " +
+    "managers: only VMs that run a binary or libraries that are no longer " +
+    "on disk. Monitors are not queried, and nothing is printed if there are " +
+    "none. Exit status 0 means that there are none, 3 that there are some.",
   options: {
     "no-qmp": {
       brief: "Do not query the monitors: version and status stay unknown",
@@ -34,7 +33,7 @@ export const listCommand = command({
     ["cprctl list", "all VMs that you may see"],
     ["cprctl list --no-qmp", "without querying the monitors"],
     ["cprctl list --outdated", "after an upgrade of packages"],
-    ["cprctl list --json", "for a program to read"],
+    ["cprctl list --json", "for a script"],
     ["cprctl list --metrics cprctl.prom", "for Prometheus"],
   ],
   async run({ process, engine }, options) {

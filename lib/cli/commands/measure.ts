@@ -5,13 +5,13 @@ import { parsePid } from "../options/shared.ts";
 /** `cprctl measure`: the downtime, as seen from outside. */
 export const measureCommand = command({
   name: "measure",
-  brief: "Measure how long a guest stands still while a command runs",
+  brief: "Measure how long a guest is stopped while a command runs",
   description:
     "Run a command, and watch a word of guest RAM that changes all the time: " +
-    "the longest time for which it does not is how long the guest stood " +
-    "still. No monitor is asked, so that the downtime which an update reports " +
-    "can be compared with it. The guest should be busy: an idle one stands " +
-    "still as well. Exit status is that of the command.",
+    "the longest time without a change is how long the guest was stopped. No " +
+    "monitor is asked, so this is independent of the downtime that an update " +
+    "reports. The guest must be busy: one that is idle changes nothing " +
+    "either. The exit status is that of the command.",
   usage: ["--pid PID -- COMMAND [ARGUMENT]..."],
   takesCommandLine: true,
   options: {
@@ -38,8 +38,8 @@ export const measureCommand = command({
       commandLine,
     );
     process.stderr.write(
-      `The guest stood still for ${longestMs.toFixed(1)} ms at most; ` +
-        `it changes its RAM every ${everyMs.toFixed(1)} ms otherwise\n`,
+      `The guest was stopped for ${longestMs.toFixed(1)} ms at most; ` +
+        `otherwise its RAM changes every ${everyMs.toFixed(1)} ms\n`,
     );
     process.exitCode = command.code;
   },

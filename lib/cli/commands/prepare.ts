@@ -7,10 +7,10 @@ export const prepareCommand = command({
   name: "prepare",
   brief: "Print what VMs must be started with to be updatable",
   description:
-    "Judge the command lines of this host's VMs, name what manages each, and " +
+    "Check the command lines of this host's VMs, name what manages each, and " +
     "print the lines to add for its next planned restart, with the file they " +
-    "go into. Nothing is run, and no monitor is asked; cprctl check tells " +
-    "more about a VM that is ready. Exit status 0 means that every VM is " +
+    "go into. Nothing is run, and no monitor is queried; cprctl check finds " +
+    "more in a VM that is ready. Exit status 0 means that every VM is " +
     "ready, 3 that some are not.",
   options: { json: JSON_OPTION },
   operands: [{
@@ -23,7 +23,7 @@ export const prepareCommand = command({
   examples: [
     ["cprctl prepare", "every VM that you may see"],
     ["cprctl prepare 'web-*'", "some of them"],
-    ["cprctl prepare --json", "for a program to read"],
+    ["cprctl prepare --json", "for a script"],
   ],
   async run({ process, engine }, { json }, pattern) {
     const { presentPrepared } = await import("../present/prepared.ts");

@@ -21,7 +21,7 @@ export const recoverCommand = command({
   operands: [],
   examples: [
     ["cprctl recover", "after cprctl was killed"],
-    ["cprctl recover --json", "for a program to read"],
+    ["cprctl recover --json", "for a script"],
   ],
   async run({ process, engine }, options) {
     const { presentRecovery } = await import("../present/recovery.ts");

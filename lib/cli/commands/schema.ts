@@ -21,9 +21,9 @@ export const schemaCommand = command({
   brief: "Print the JSON Schema of what --json prints",
   description:
     "Print the JSON Schema (draft 2020-12) of a document that is printed with " +
-    "--json: report is that of update, check and demo with one VM, all that " +
-    "of update and check with --all; the others are named as their commands. " +
-    "Each schema allows the document of an error, too.",
+    "--json: report is printed by update, check and demo for one VM, all by " +
+    "update and check with --all; each other one is named as its command. " +
+    "Every schema also allows the document of an error.",
   options: {},
   operands: [
     {

@@ -13,18 +13,19 @@ export const updateCommand = command({
   brief: "Move a running VM to a new QEMU",
   description:
     "Move a running VM to a new QEMU in the same process: the PID stays the " +
-    "same, guest RAM stays in place, and the downtime is about as long as a " +
+    "same, guest RAM stays in place, and the downtime is about as long as " +
     "QEMU takes to start. Prints the outcome and where the time went. A VM " +
     "that already runs the new binary is left alone. With --mode cpr-transfer " +
     "the new QEMU starts as another process beside the running one, which " +
-    "goes on if anything fails; --mode auto does that where nobody depends " +
+    "keeps the VM if anything fails; --mode auto does that if nothing depends " +
     "on the process.\n\n" +
     "The VM must have been started with aux-ram-share=on and its RAM in a " +
-    "memory backend with share=on; cprctl check tells what is missing. With " +
+    "memory backend with share=on; cprctl check shows what is missing. With " +
     "--mode live the RAM of any VM is copied to such a backend, in another " +
     "process, while the guest runs.\n\n" +
-    "With --domain, libvirt's daemon is stopped for a second or two, so that " +
-    "it does not take the exec for the end of the VM. Other domains run on.\n\n" +
+    "With --domain, libvirt's daemon is stopped for a second or two, because " +
+    "it would take the exec for the end of the VM. Other domains keep " +
+    "running.\n\n" +
     "With --all, guests are stopped one at a time, and none after an update " +
     "has failed (see --max-failures). The exit status is that of the worst " +
     "result.",
@@ -43,14 +44,14 @@ export const updateCommand = command({
   examples: [
     ["cprctl update --qmp /run/vm/a.qmp", "after a package upgrade"],
     ["cprctl update --qmp /run/vm/a.qmp --binary /opt/qemu", "a custom build"],
-    ["cprctl update --qmp /run/vm/a.qmp --force", "although it is not due"],
+    ["cprctl update --qmp /run/vm/a.qmp --force", "even if it is not due"],
     [
       "cprctl update --qmp /run/vm/a.qmp --mode auto",
       "less downtime",
     ],
-    ["cprctl update --qmp /run/vm/a.qmp --mode live", "RAM was not shared"],
+    ["cprctl update --qmp /run/vm/a.qmp --mode live", "RAM not shared yet"],
     ["cprctl update --qmp /run/vm/a.qmp --report a.html", "keep a record"],
-    ["cprctl update --domain web", "a domain of libvirt"],
+    ["cprctl update --domain web", "a libvirt domain"],
     ["cprctl update --all", "every VM of this host"],
     ["cprctl update --all 'web-*' --jobs 4", "VMs by name"],
     ["cprctl update --all --metrics cprctl.prom", "for Prometheus"],

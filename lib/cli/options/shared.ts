@@ -32,8 +32,7 @@ export const LIMIT_OPTION: Valued<number> = {
   value: "LINES",
   parse: parseLines,
   brief:
-    `Show so many lines at most; in the report of --report, ${PAGE_ROWS} ` +
-    "if it is not given",
+    `Show at most that many lines (default: all; with --report, ${PAGE_ROWS})`,
 };
 
 /** Metrics of this host. */

@@ -30,7 +30,7 @@ export const VM_OPTIONS = {
     value: "NAME",
     parse: String,
     propose: (context) => ofVms(context, ({ domain }) => domain),
-    brief: "Domain of libvirt",
+    brief: "Name of a libvirt domain",
   } satisfies Valued<string>,
   all: {
     value: "PATTERN",
@@ -65,11 +65,11 @@ export const VM_OPTIONS = {
   "max-downtime": {
     value: "MS",
     parse: parseMilliseconds,
-    brief: "Refuse if the guest would be stopped for longer than that many " +
+    brief: "Refuse if the predicted downtime is longer than that many " +
       "milliseconds",
   } satisfies Valued<number>,
   "wait-jobs": {
-    brief: "Wait, within the time limit, until no job works on the VM's disks",
+    brief: "Wait, within the time limit, until no job runs on the VM's disks",
   },
   verbose: { short: "v", brief: "Also print the checks that passed" },
   json: JSON_OPTION,

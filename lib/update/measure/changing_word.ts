@@ -29,7 +29,7 @@ export interface ChangingWord {
 /**
  * Finds the word that changes the most often of those that come first.
  *
- * @throws {CprctlError} when none does: the guest stands still
+ * @throws {CprctlError} when none does: the guest is stopped or idle
  */
 export async function findChangingWord(ram: Fd): Promise<ChangingWord> {
   const words = await wordsThatChange(ram);

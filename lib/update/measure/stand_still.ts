@@ -1,5 +1,5 @@
 /**
- * Measures from outside how long a guest stands still while a command runs. It
+ * Measures from outside how long a guest is stopped while a command runs. It
  * asks no monitor: what QEMU says of the downtime can be compared with it.
  *
  * @module
@@ -29,7 +29,7 @@ export interface StandStill {
 /**
  * Runs a command, with this process's standard streams.
  *
- * @throws {CprctlError} when the guest's RAM cannot be read, or stands still
+ * @throws {CprctlError} when the guest's RAM cannot be read, or does not change
  */
 export async function measureStandStill(
   pid: number,

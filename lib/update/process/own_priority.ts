@@ -1,5 +1,5 @@
 /**
- * The priority of this process's own threads while a guest stands still.
+ * The priority of this process's own threads while a guest is stopped.
  *
  * @module
  */

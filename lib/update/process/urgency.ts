@@ -1,9 +1,9 @@
 /**
- * Priority for what a guest that stands still waits for: the threads of this
+ * Priority for what a stopped guest waits for: the threads of this
  * process, and those of the VM's process, which are boosted.
  *
  * On a host whose cores are taken, the new program would wait for its turn at
- * every step, and so would its answers. For as long as the guest stands still
+ * every step, and so would its answers. For as long as the guest is stopped
  * both come before whatever is not of real time. Nothing that the VM's process
  * has is changed: a boost ends with this process, or after a moment unless
  * it is renewed, and is not inherited by what the VM's process starts.

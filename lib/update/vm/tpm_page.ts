@@ -24,7 +24,7 @@ export interface TpmPage {
   /** Guest physical address. */
   readonly address: number;
   readonly bytes: number;
-  /** In hex, once the guest stands still. */
+  /** In hex, once the guest is stopped. */
   readonly contents?: string | undefined;
 }
 

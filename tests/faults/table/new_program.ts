@@ -105,7 +105,7 @@ const BAD: readonly Bad[] = [
     put: putMade((it) => adds(it, ...RNG)),
     refused: /does not accept its options/,
     // QEMU loads that without a word.
-    rolledBack: /another VM.*Device "virtio-rng-pci 00:0\S+" is new/,
+    rolledBack: /same VM: .*Device "virtio-rng-pci 00:0\S+" is new/,
     fits: ({ type }) => type !== "microvm",
     short: true,
   },

@@ -1,4 +1,4 @@
-/** Machines that are updated side by side: while one stands still, the other waits. */
+/** Machines that are updated side by side: while one is stopped, the other waits. */
 
 import { assert, assertEquals } from "@std/assert";
 import { selfCommand } from "../../../lib/cli/self.ts";
@@ -48,7 +48,7 @@ async function makeEvents(path: string): Promise<void> {
   }
 }
 
-Deno.test("while a guest stands still, no other monitor is read", async () => {
+Deno.test("while a guest is stopped, no other monitor is read", async () => {
   await using lab = await Lab.open();
   const other = (at: number) => lab.path(`other-${at}.qmp`);
   const vms = [0, 1].map((at) =>
