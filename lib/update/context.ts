@@ -57,6 +57,11 @@ import type { Objects } from "./verify/view.ts";
 /** Which VM to update, and how. */
 export interface UpdateRequest extends Options {
   readonly address: QmpAddress;
+  /**
+   * The VM's process, where it is known. Its user may have the path of its
+   * monitor lead to another VM's by now.
+   */
+  readonly pid?: number | undefined;
   /** Skip a VM that executes that very file already. */
   readonly skipIfCurrent?: boolean | undefined;
   readonly observer?: PhaseObserver | undefined;

@@ -66,8 +66,8 @@ Deno.test("with --all each VM is asked for, with the same options", async (t) =>
     self: selfCommand(),
   };
   assertEquals(requests, [
-    { address: { path: "/run/7.qmp" }, ...same },
-    { address: { path: "/run/9.qmp" }, ...same },
+    { address: { path: "/run/7.qmp" }, pid: 7, ...same },
+    { address: { path: "/run/9.qmp" }, pid: 9, ...same },
   ]);
   assertEquals(
     rounds.map((it) => [it.pattern, it.jobs, it.maxFailures]),

@@ -464,6 +464,21 @@ Deno.test("a successful update leaves nothing behind", async () => {
   assertEquals(host.left, []);
 });
 
+Deno.test("another process at the monitor is not the VM", async () => {
+  await using host = new ScriptedHost({});
+  const error = await assertRejects(
+    () => update({ ...REQUEST, pid: Deno.pid + 1 }, host.system),
+    RefusedError,
+  );
+  assertEquals(error.code, "other-listener");
+  assertEquals(host.heard, []);
+  const { outcome } = await update(
+    { ...REQUEST, pid: Deno.pid },
+    host.system,
+  );
+  assertEquals(outcome, "updated");
+});
+
 Deno.test("an update of a VM that keeps changing is given up", async () => {
   let blocks = 0;
   await using host = new ScriptedHost({

@@ -120,7 +120,7 @@ export function requestOf(values: VmValues): Omit<UpdateRequest, "address"> {
 
 /** How one VM is named. */
 export type OneVm =
-  | { readonly address: QmpAddress }
+  | { readonly address: QmpAddress; readonly pid?: number }
   | { readonly domain: string };
 
 /** One VM, or all with a matching name. */

@@ -79,10 +79,11 @@ export async function workOnVms(
         mode: values.mode,
         jobs: jobs ?? USUAL[what].jobs,
         maxFailures: maxFailures ?? USUAL[what].maxFailures,
-        work: ({ qmp, domain }, observer) =>
-          work(domain === null ? { address: { path: qmp } } : { domain }, {
-            observer,
-          }),
+        work: ({ pid, qmp, domain }, observer) =>
+          work(
+            domain === null ? { address: { path: qmp }, pid } : { domain },
+            { observer },
+          ),
       }),
   );
   const others = summary.unreadable;

@@ -27,6 +27,7 @@ import { ShutdownWatch } from "../vm/events.ts";
 export async function facts(context: UpdateContext): Promise<"done" | void> {
   const { request, system } = context;
   context.client = context.use(await connect(context));
+  requireProcess(context.client, request.pid);
   context.shutdown = context.use(new ShutdownWatch(context.client));
   const facts = context.facts = context.found = await factsOf(context);
   const report = context.report = draftOf(facts);
@@ -85,6 +86,16 @@ async function connect(context: UpdateContext): Promise<QmpClient> {
     const { code, message, remedy } = error;
     throw new RefusedError(code, message, { remedy, cause: error });
   }
+}
+
+/** @throws {RefusedError} when the monitor is another process's */
+function requireProcess({ peer }: QmpClient, pid = peer?.pid): void {
+  if (peer?.pid === pid) return;
+  throw new RefusedError(
+    "other-listener",
+    `Process ${peer?.pid} answers at the monitor of process ${pid}`,
+    { remedy: "Look at the VM: it may have been restarted" },
+  );
 }
 
 async function factsOf({ client, system }: UpdateContext): Promise<Facts> {
