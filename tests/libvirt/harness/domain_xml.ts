@@ -34,6 +34,7 @@ export function domainXml(
     <disk type='file' device='disk'>
       <driver name='qemu' type='raw' iothread='1'/>
       <source file='${images}-b.img'/><target dev='vdb' bus='virtio'/>
+      <boot order='1'/>
     </disk>
     <interface type='ethernet'>
       <target dev='tap-${name}'/><model type='virtio'/>

@@ -18,9 +18,12 @@ import {
   toolOf,
 } from "../../../testing/qemu/builds/builds.ts";
 import { domainXml } from "./domain_xml.ts";
+import { bootDisk } from "./guest.ts";
 
 const SOURCE = new URL("../../../", import.meta.url).pathname;
 const TIMEOUT_MS = 60_000;
+const CONSOLE_S = 30;
+const DISK_BYTES = 16 << 20;
 
 /** What process 1 can be, and how it is started. */
 const INITS = {
@@ -79,7 +82,7 @@ rm -f /usr/bin/qemu-system-*
 printf 'seccomp_sandbox = 0\\nstdio_handler = "file"\\n' >>/etc/libvirt/qemu.conf
 printf 'auth_unix_rw = "none"\\nunix_sock_group = "root"\\n' \\
   >>/etc/libvirt/libvirtd.conf
-mkdir -p /var/lib/libvirt/images`;
+mkdir -p /var/lib/libvirt/images /run/lock`;
 
 const UNITS = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket " +
   "libvirtd.service";
@@ -178,16 +181,40 @@ export class LibvirtHost implements AsyncDisposable {
     const images = `/var/lib/libvirt/images/${name}`;
     const tool = toolOf(this.builds.old, "qemu-img");
     await this.write(`/root/${name}.xml`, domainXml(name, EMULATOR, shared));
+    await this.write(`${images}-b.img`, bootDisk(DISK_BYTES));
     await this.root(`
 ${tool} create -q -f qcow2 ${images}-a.qcow2 64M
-truncate -s 16M ${images}-b.img
 virsh define /root/${name}.xml
 virsh start ${name}`);
   }
 
   /** Writes a file of the host. */
-  async write(path: string, text: string): Promise<void> {
-    await Deno.writeTextFile(`/proc/${this.#init.pid}/root${path}`, text);
+  async write(path: string, content: string | Uint8Array): Promise<void> {
+    const bytes = typeof content === "string"
+      ? new TextEncoder().encode(content)
+      : content;
+    await Deno.writeFile(`/proc/${this.#init.pid}/root${path}`, bytes);
+  }
+
+  /** What the guest answers to a character on the terminal; "" if nothing. */
+  async say(name: string, character: string): Promise<string> {
+    const answer = await this.root(`cd "$(mktemp -d)"
+mkfifo keys
+timeout ${CONSOLE_S} script -qec 'virsh console ${name}' /dev/null <keys >screen &
+exec 3>keys
+eventually() {
+  for _ in $(seq 100); do
+    if "$@"; then return; fi
+    sleep 0.05
+  done
+}
+eventually grep -q ^Escape screen
+printf '${character}' >&3
+answer() { sed '1,/^Escape/d' screen | grep .; }
+eventually answer
+printf '\\035' >&3
+wait`);
+    return answer.trim();
   }
 
   /** What virsh says, which has to succeed. */
