@@ -8,7 +8,8 @@
  * @module
  */
 
-import { foreignStatus, readForeignFile } from "../../../ffi/foreign_file.ts";
+import { openForeignFile } from "../../../ffi/foreign_file.ts";
+import { ifPossible } from "../../../ffi/libc.ts";
 import { ifThereSync } from "../../gone.ts";
 import { RefusedError, UpdateProblem } from "../error.ts";
 
@@ -92,10 +93,20 @@ function pathOf(name: string): string {
 /** Undefined if there is none of root's. */
 function readStatus(name: string): string | undefined {
   if (name === "" || name.includes("/")) return undefined;
-  return ifThereSync(() => {
-    if (foreignStatus(pathOf(name)).uid !== ROOT) return undefined;
-    return new TextDecoder().decode(readForeignFile(pathOf(name), LONGEST));
-  });
+  return readRootsFile(pathOf(name));
+}
+
+/** What openForeignFile() fails with where no file of libvirt's can be. */
+const NO_FILE = ["EINVAL", "EISDIR", "EAGAIN"];
+
+/** The text of a file; undefined if there is none, or it is not root's. */
+export function readRootsFile(path: string): string | undefined {
+  using file = ifThereSync(() =>
+    ifPossible(() => openForeignFile(path), ...NO_FILE)
+  );
+  // Of the file that is open: another one may be at the path by now.
+  if (file?.stat().uid !== ROOT) return undefined;
+  return new TextDecoder().decode(file.readAll(LONGEST));
 }
 
 const STATUS = /<domstatus\s[^>]*>/;

@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { parseStatus } from "../../../lib/update/libvirt/domain.ts";
+import {
+  parseStatus,
+  readRootsFile,
+} from "../../../lib/update/libvirt/domain.ts";
 
 /** What libvirt 12.8 writes, shortened. */
 const STATUS = `<!--
@@ -40,4 +43,49 @@ Deno.test("what lacks one of them is no status", () => {
   ) {
     assertEquals(parseStatus(STATUS.replace(from, to)), undefined, from);
   }
+});
+
+/** Puts one of two files at a path, then the other one, all the time. */
+const SWAP = `chdir shift; $| = 1; print "begun\n";
+for (;;) { for (qw(roots theirs)) { link $_, "new"; rename "new", "at" } }`;
+
+Deno.test({
+  name: "whoever swaps files is not believed for root's",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    for (const name of ["roots", "theirs"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, name);
+    }
+    await Deno.chown(`${folder}/theirs`, 65534, 65534);
+    await Deno.link(`${folder}/theirs`, `${folder}/at`);
+    const swapper = new Deno.Command("perl", {
+      args: ["-e", SWAP, folder],
+      stdout: "piped",
+    }).spawn();
+    try {
+      const reader = swapper.stdout.getReader();
+      await reader.read();
+      const found = new Set<string | undefined>();
+      for (let tries = 0; tries < 5_000; tries++) {
+        found.add(readRootsFile(`${folder}/at`));
+      }
+      await reader.cancel();
+      assertEquals(found, new Set(["roots", undefined]));
+    } finally {
+      swapper.kill("SIGKILL");
+      await swapper.status;
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("what is no file is not root's", async () => {
+  const folder = await Deno.makeTempDir();
+  await new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).output();
+  await Deno.symlink("fifo", `${folder}/link`);
+  for (const name of ["", "fifo", "link", "none"]) {
+    assertEquals(readRootsFile(`${folder}/${name}`), undefined, name);
+  }
+  await Deno.remove(folder, { recursive: true });
 });
