@@ -20,7 +20,7 @@ import {
   parseJson,
   stringifyJson,
 } from "../../qmp/json.ts";
-import { within } from "../../qmp/deadline.ts";
+import { type Patience, within } from "../../qmp/deadline.ts";
 import { CONNECT_TIMEOUT_MS } from "../deadline.ts";
 import { RefusedError } from "../error.ts";
 import { readOwner } from "../../proc/processes.ts";
@@ -79,13 +79,18 @@ export class DomainMonitor implements Transport {
    *
    * @throws {RefusedError} when another process answers there
    */
-  async direct(): Promise<void> {
+  async direct(patience: Patience = PATIENCE): Promise<void> {
     await this.shell[Symbol.asyncDispose]();
     const { monitor: path } = this.domain;
-    const direct = await openOrExplain({ path }, PATIENCE);
+    const direct = await openOrExplain({ path }, patience);
     try {
       requirePeer(this.domain, direct.peer);
-      await this.#skipGreeting(direct);
+      // The daemon is stopped meanwhile, and a VM may never end its greeting.
+      await within(
+        this.#skipGreeting(direct),
+        patience,
+        () => silent(this.domain),
+      );
       const negotiate = { execute: NEGOTIATE, id: OWN_ID };
       await direct.write(this.#encoder.encode(stringifyJson(negotiate)));
     } catch (error) {
@@ -99,11 +104,7 @@ export class DomainMonitor implements Transport {
   /** The client has had one, and a monitor greets with one line. */
   async #skipGreeting(direct: Transport): Promise<void> {
     for (;;) {
-      const bytes = await within(
-        direct.read(),
-        PATIENCE,
-        () => silent(this.domain),
-      );
+      const bytes = await direct.read();
       if (bytes === null) throw silent(this.domain);
       const end = bytes.indexOf(LINE_FEED);
       if (end < 0) continue;
