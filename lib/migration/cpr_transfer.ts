@@ -5,7 +5,7 @@ import { type CprRegistry, sendCprState } from "../cpr/mod.ts";
 import { ifError } from "../errors.ts";
 import { MigrationError } from "./error.ts";
 
-/** Time limit for a destination that takes no CPR state. */
+/** Time limit for sending CPR state. */
 const TIMEOUT_MS = 10_000;
 
 /** The cpr channel of a source, which has sent its CPR state there. */

@@ -29,7 +29,10 @@ const HEADER_SIZE = 8;
 /** Larger than the state of all devices, with vmdesc. */
 const MAXIMUM_STATE_SIZE = 64 * 1024 * 1024;
 
-/** How often a running guest's RAM may come. */
+/**
+ * How many times the size of RAM a stream may have: a running guest's is
+ * resent.
+ */
 const MAXIMUM_PASSES = 16;
 
 /** The one incoming migration of a machine. */

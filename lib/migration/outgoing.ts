@@ -4,7 +4,7 @@
  * ```
  * migrate ─▶ checks ─▶ open channel ─▶ setup ─▶ notify ─▶ (reply) ─▶ connect
  *   active ─▶ header, configuration, RAMBlock list
- *     normal: RAM, as often as the guest writes to it, until little is left
+ *     normal: RAM, again where the guest writes to it, until little is left
  *   stop VM ─▶ the last of RAM ─▶ [pre-switchover ⏸ continue]
  *   device ─▶ device sections, EOF, vmdesc ─▶ close ─▶ completed ─▶ notify
  *   cpr-exec: execvp ─▶ the new program
@@ -13,8 +13,8 @@
  * ```
  *
  * The CPR modes stop the VM once they are connected: with a file, before the
- * reply. In cpr-transfer the source connects when the destination listens, which
- * that tells by closing the cpr channel.
+ * reply. In cpr-transfer the source connects when the destination listens,
+ * which the destination signals by closing the cpr channel.
  *
  * @module
  */
@@ -68,7 +68,7 @@ interface Attempt {
   readonly continued: PromiseWithResolvers<void>;
   /** In cpr-transfer, once CPR state was sent. */
   cprChannel: CprChannel | undefined;
-  /** Dirty pages were looked for so many times. */
+  /** How many times dirty pages were collected. */
   passes: number;
   /** What the VM did when it was stopped; undefined until then. */
   runStateBefore: RunState | undefined;

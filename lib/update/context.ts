@@ -58,8 +58,8 @@ import type { Objects } from "./verify/view.ts";
 export interface UpdateRequest extends Options {
   readonly address: QmpAddress;
   /**
-   * The VM's process, where it is known. Its user may have the path of its
-   * monitor lead to another VM's by now.
+   * The VM's process, if known: by now its user may have pointed the path of
+   * its monitor at another VM.
    */
   readonly pid?: number | undefined;
   /** Skip a VM that executes that very file already. */
@@ -115,7 +115,7 @@ export interface Transfer {
   watch?: EventWatch;
   /** The new program, once it was started. */
   process?: ProcessHandle;
-  /** How many places of closed descriptors were filled on the source. */
+  /** Number of descriptors that replace closed ones on the source. */
   fillers?: number;
   /** The new program before it has the guest's state. */
   made?: Made;
@@ -132,7 +132,7 @@ export interface Transfer {
 /** A new program beside the VM's own. */
 export interface Made {
   readonly fingerprint: Fingerprint;
-  /** Of what no guest's state changes. */
+  /** Differences in what loading a state does not change. */
   readonly differences: readonly Difference[];
 }
 
@@ -159,7 +159,7 @@ export interface Held {
 export interface Loaded {
   /** Warnings: settings of the VM's threads that could not be restored. */
   readonly placing: Promise<string[]>;
-  /** Of what no guest's state changes. */
+  /** Differences in what loading a state does not change. */
   readonly fixed: Promise<readonly Difference[]>;
   readonly fingerprint: Promise<Fingerprint>;
 }
@@ -191,7 +191,7 @@ export class UpdateContext implements AsyncDisposable {
   /** From the phase "prepare" on. */
   prepared: Prepared | undefined;
 
-  /** The same of a cpr-transfer. */
+  /** The same for a cpr-transfer. */
   transfer: Transfer | undefined;
 
   /** Descriptors of earlier programs that the new one closes. */

@@ -139,7 +139,7 @@ class DemoMachine implements AsyncDisposable {
   }
 }
 
-/** Waits until the guest has made so many ticks, then observes it. */
+/** Waits until the guest has made that many ticks, then observes it. */
 async function observe(
   address: QmpAddress,
   ticks: bigint,

@@ -143,7 +143,7 @@ async function startAgain(
   }
 }
 
-/** What libvirt is asked for before anything was touched. */
+/** Turns a failure of libvirt into a refusal: nothing was touched yet. */
 async function ofLibvirt<T>(work: Promise<T>): Promise<T> {
   return await work.catch(
     ifError(UpdateProblem, ({ code, message, remedy }) => {
@@ -152,7 +152,7 @@ async function ofLibvirt<T>(work: Promise<T>): Promise<T> {
   );
 }
 
-/** The host, with a domain's monitor, through libvirt or not. */
+/** This host, with the domain's monitor reached through libvirt or directly. */
 class MonitorOfDomain {
   #stream: DomainMonitor | undefined;
   #isDirect = false;

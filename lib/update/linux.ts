@@ -112,7 +112,7 @@ export const LINUX: System = {
     const known = await knownOptions(facts, sandbox);
     const expanded = await expandConfigFiles({ ...facts, options: known });
     const started = { ...facts, argv: expanded.argv, options: known };
-    // Before it is read what to carry over, so that later changes are found.
+    // Taken before carryOver() reads the VM, so that later changes are found.
     const fingerprint = await Fingerprint.take(client, "checked");
     const carried = await carryOver(client, started, live);
     const now = { ...started, argv: carried.argv };
@@ -192,7 +192,7 @@ export const LINUX: System = {
 
   leftOpen: async ({ client, facts, process }, { command }) => {
     if (facts.program !== "QEMU") return [];
-    // One that ends just now will be closed at any time.
+    // The program may close one of these at any moment, so leave them out.
     const connections = await userConnections(client);
     const inUse = [...command.descriptors, ...connections];
     return await leftOpen(process, inUse, await readTerminals(client));

@@ -105,8 +105,8 @@ const NEW_STARTS = 2;
 /** Which VM to check, and how. */
 export interface CheckRequest extends UpdateRequest {
   /**
-   * Whether every check runs also for a VM that executes the wanted program
-   * already, which an update may skip: it may never be able to leave it.
+   * Whether to run every check even if the VM already executes the wanted
+   * program. An update would skip it, but the next one might be refused.
    */
   readonly always?: boolean | undefined;
   /** Called with the command line that an update would execute. */
@@ -206,7 +206,7 @@ function reportOf(
 ): Draft {
   const { report } = context;
   if (report === undefined) throw error;
-  // A new program that has answered its monitor has told its version itself.
+  // If the new program's monitor has answered, it has given the version.
   if (report.to?.version === null) {
     report.to = { ...report.to, ...versionTold(report.checks) };
   }

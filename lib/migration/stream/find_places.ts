@@ -1,7 +1,7 @@
 /**
  * Finds places in a stream that is not decoded: its vmdesc, and the end of a
- * section without a description. A section has no length, but its footer repeats
- * its id, and after it a record begins, or the stream ends:
+ * section without a description. A section has no length, but its footer
+ * repeats its id, and after it a record begins, or the stream ends:
  *
  * ```
  * 04 id name instance version  payload ?  7e id  04 …        the next section
@@ -39,9 +39,9 @@ const LARGEST = 16 * 1024 * 1024;
 const SEARCHED = 256 * 1024 * 1024;
 
 /**
- * Searches the vmdesc record, since sections have no length: the one that ends
- * with the stream, else the first one. After a stream there may be anything, as
- * what a volume held before.
+ * Searches for the vmdesc record, since sections have no length: the one that
+ * ends with the stream, else the first one. Anything may follow a stream, such
+ * as what a volume held before.
  *
  * @param start the first offset that it can have, of a device
  */

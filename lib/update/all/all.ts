@@ -174,7 +174,8 @@ class FleetRun {
 
   async #workOn(vm: Candidate, place: number): Promise<void> {
     const { work, watcher } = this.request;
-    // Others that wait for their turn would prolong the absence of a daemon.
+    // Alone from the start: libvirt's daemon must not stay stopped while other
+    // VMs have their turn.
     const begin = () =>
       vm.domain === null ? this.#lock.shared() : this.#lock.exclusive();
     let held = await begin();

@@ -31,7 +31,7 @@ export async function carryBackEnds(work: CarryWork): Promise<void> {
 export const IMPLIED_OBJECTS = /^monitor-/;
 
 const MEMORY = ["size", "share", "merge", "dump", "reserve"];
-/** What tells an object of each type, besides its id. */
+/** The properties that describe an object of each type, besides its id. */
 const OBJECT_KEYS: Readonly<Record<string, readonly string[]>> = {
   "iothread": [
     ...["poll-max-ns", "poll-grow", "poll-shrink", "poll-weight"],
@@ -174,7 +174,7 @@ async function carryCharacterDevices(work: CarryWork): Promise<void> {
   }
 }
 
-/** -chardev takes no JSON: what has a meaning in its syntax is not carried. */
+/** -chardev takes no JSON, so an id with special characters is refused. */
 const PLAIN = /^[\w./@+-]+$/;
 
 async function chardevArguments(
@@ -247,7 +247,7 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
  * @param names in the order in which they were made
  */
 function removeRemade(work: CarryWork, names: readonly string[]): void {
-  // QEMU makes all in JSON before the others.
+  // QEMU creates those given in JSON before the others.
   const inJson = (argument: Argument) => argument.words[1]?.startsWith("{");
   let next = work.draft.of("netdev").toSorted((a, b) =>
     Number(inJson(b) ?? false) - Number(inJson(a) ?? false)
@@ -263,8 +263,8 @@ function removeRemade(work: CarryWork, names: readonly string[]): void {
 }
 
 /**
- * A tap interface stays open over the exec if QEMU opened it; one that QEMU was
- * given over a monitor does not, so that it is sent again.
+ * A tap interface stays open over the exec if QEMU opened it. One that QEMU was
+ * given over a monitor does not, so it is sent again.
  */
 function carryTap(
   work: CarryWork,
@@ -308,12 +308,12 @@ function carryTap(
 }
 
 const USER = "user";
-/** Above the connections of a user network. */
+/** The heading above the connections of a user network. */
 const USER_NETWORK = /^\w+ -?\d+ \((.+)\):$/;
 
 /**
- * The names of user networks, as they were made: they have none in a saved
- * state, so that the destination has to make them in the same order.
+ * The names of user networks in the order of their creation. A saved state does
+ * not name them, so the destination has to create them in the same order.
  */
 async function userNetworksOf({ inventory }: CarryWork): Promise<string[]> {
   const lines = await ifKnown(inventory.human("info usernet")) ?? [];

@@ -73,7 +73,7 @@ export async function carryBlocks(
   keepReadOnly(work, nodes);
   keepReopened(work, nodes);
   const drives = devices.filter(({ drive }) => drive !== undefined);
-  // First, as a -drive may make a node of the user's.
+  // First, because a -drive may create a node that has a name.
   for (const drive of drives) await carryDrive(work, drive, nodes);
   for (const name of nodes.keys()) {
     if (!name.startsWith(GENERATED)) await blocks.carry(name);
@@ -213,7 +213,7 @@ class Blocks {
     draft.setValue(argument, value.with("drive", node), ON_TOP);
   }
 
-  /** An earlier medium may still be there under the name. */
+  /** A free name; the node of an earlier medium may still have this one. */
   #freeName(wanted: string): string {
     let name = wanted;
     for (let number = 2; this.nodes.has(name); number++) {

@@ -21,7 +21,9 @@ import { carryDevices } from "./devices.ts";
 import { carryLimits } from "./limits.ts";
 import { CarryWork, isWord } from "./work.ts";
 
-/** Each is looked at for each thing that a VM has; no real VM has so many. */
+/**
+ * No real VM has more; the time grows with this times the number of objects.
+ */
 const MAX_ARGUMENTS = 2048;
 
 /** Compares the VM with its command line, and brings that up to date. */
@@ -50,7 +52,7 @@ export async function carryOver(
       ...{ commands, devices, nodes, obstacles, unknown },
     };
   } catch (error) {
-    // The checks ask the same, and say what is wrong.
+    // The checks run into the same error, and report it.
     if (
       error instanceof CmdlineError || error instanceof QmpCommandError ||
       error instanceof UnlikelyAnswerError

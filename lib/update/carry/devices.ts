@@ -1,9 +1,9 @@
 /**
  * Devices, vCPUs and memory that were plugged in or unplugged at run time.
  *
- * QEMU does not keep what `device_add` was given. The properties of the device
- * tell it: those that differ from the defaults of its type make the same device
- * from `-device`, together with its bus and its address there.
+ * QEMU does not keep the arguments of `device_add`. They are derived from the
+ * device's properties: `-device` with those that differ from the defaults of
+ * its type, and with its bus and address, creates the same device.
  *
  * @module
  */
@@ -78,8 +78,9 @@ async function inOrder(
 }
 
 /**
- * A device without an address on the command line gets the next free one. Once
- * another is gone from the line, its place would be free.
+ * Removes unplugged devices from the command line. A device without an address
+ * there gets the next free one, so the remaining ones are given their present
+ * addresses: otherwise they could move to the place of a removed device.
  */
 async function removeUnplugged(
   work: CarryWork,

@@ -1,4 +1,4 @@
-/** What the parts of the carrying share. @module */
+/** Shared by the files that carry changes over. @module */
 
 import { type Argument, keysOf, type OptionValue } from "../../cmdline/mod.ts";
 import { type JsonObject, stringifyJson } from "../../qmp/mod.ts";
@@ -6,7 +6,7 @@ import type { CommandDraft, LiveProcess } from "../command/draft.ts";
 import type { Inventory } from "../vm/inventory.ts";
 import type { CarriedCommand } from "./carried.ts";
 
-/** Longer words, or more of them, come from no VM that people run. */
+/** No real VM has longer words, or more of them. */
 const MAX_WORD = 64 * 1024;
 const MAX_WORDS = 512;
 

@@ -67,7 +67,7 @@ export async function expandConfigFiles(
   try {
     parsed = parseArguments(words, options);
   } catch (error) {
-    // Whoever reads the command line next says the same.
+    // Reported by the next function that parses the command line.
     if (error instanceof CmdlineError) return asIs;
     throw error;
   }

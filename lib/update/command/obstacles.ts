@@ -70,7 +70,7 @@ export function* obstaclesOn(line: CommandLine): Iterable<Obstacle> {
   yield* domainObstaclesOn(line);
 }
 
-/** The same for a VM whose libvirt can be stopped meanwhile. */
+/** The same for a VM whose libvirt daemon can be stopped for the update. */
 export function* domainObstaclesOn(line: CommandLine): Iterable<Obstacle> {
   if (line.has("readconfig")) {
     yield {
@@ -104,7 +104,9 @@ export function obstacleOn(line: CommandLine): Obstacle | undefined {
   return first;
 }
 
-/** The first one for a VM whose libvirt can be stopped meanwhile. */
+/**
+ * The first one for a VM whose libvirt daemon can be stopped for the update.
+ */
 export function domainObstacleOn(line: CommandLine): Obstacle | undefined {
   const [first] = domainObstaclesOn(line);
   return first;

@@ -1,5 +1,5 @@
 /**
- * The paths at which two programs cannot be at once: the unix sockets at which
+ * Paths that two programs cannot use at once: the unix sockets at which
  * the VM listens, and its pidfile. In a cpr-transfer both programs run side by
  * side, so the new one is started with paths of its own, next to the VM's, and
  * takes their place when it has the VM:

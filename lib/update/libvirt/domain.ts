@@ -90,13 +90,13 @@ function pathOf(name: string): string {
   return `${FOLDER}/${name}.xml`;
 }
 
-/** Undefined if there is none of root's. */
+/** Undefined if root has no such file. */
 function readStatus(name: string): string | undefined {
   if (name === "" || name.includes("/")) return undefined;
   return readRootsFile(pathOf(name));
 }
 
-/** What openForeignFile() fails with where no file of libvirt's can be. */
+/** Errors of openForeignFile() for what cannot be a file of libvirt. */
 const NO_FILE = ["EINVAL", "EISDIR", "EAGAIN"];
 
 /** The text of a file; undefined if there is none, or it is not root's. */
@@ -104,7 +104,7 @@ export function readRootsFile(path: string): string | undefined {
   using file = ifThereSync(() =>
     ifPossible(() => openForeignFile(path), ...NO_FILE)
   );
-  // Of the file that is open: another one may be at the path by now.
+  // Checks the open file: another one may be at the path by now.
   if (file?.stat().uid !== ROOT) return undefined;
   return new TextDecoder().decode(file.readAll(LONGEST));
 }

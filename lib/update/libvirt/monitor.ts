@@ -27,9 +27,9 @@ import { readOwner } from "../../proc/processes.ts";
 import type { Domain } from "./domain.ts";
 import { VirshShell } from "./shell.ts";
 
-/** The negotiation is libvirt's; the client is told that it has succeeded. */
+/** libvirt has negotiated already: the client gets an empty success. */
 const NEGOTIATE = "qmp_capabilities";
-/** Of a command that no client sent: its reply is ignored. */
+/** The id of our own commands: their replies do not go to the client. */
 const OWN_ID = "cprctl";
 const LINE_FEED = 10;
 const PATIENCE = { timeoutMs: CONNECT_TIMEOUT_MS };

@@ -16,7 +16,7 @@ import { URI } from "./virsh.ts";
 
 /** libvirt passes on strings of 4 MiB. */
 const LONGEST_LINE = 8 * 1024 * 1024;
-/** On each reply that libvirt passes on, and on no echo of a command. */
+/** The id of a reply that libvirt passes on; an echoed command has none. */
 const ID = /^libvirt-\d+$/;
 
 /** A virsh that passes commands on to the monitor of one domain. */
@@ -125,12 +125,14 @@ export class VirshShell {
   }
 }
 
-/** One word for the shell of virsh. */
+/** Quotes a word for the shell of virsh. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** JSON without what the shell, or its editor, might take for its own. */
+/**
+ * JSON without characters that virsh's shell or line editor would interpret.
+ */
 function asAscii(json: string): string {
   return json.replaceAll(
     /[^\x20-\x7e]|'/g,

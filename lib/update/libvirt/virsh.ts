@@ -1,4 +1,4 @@
-/** What libvirt says about a domain, as virsh tells it. @module */
+/** What libvirt reports about a domain, read by virsh. @module */
 
 import { messageOf } from "../../errors.ts";
 import { Deadline } from "../deadline.ts";

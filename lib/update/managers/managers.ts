@@ -49,7 +49,7 @@ const EDITED = {
 /** A word in quotes of a shell, whatever is in it. */
 const quotedWord = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Each tells its own VMs, and returns how it is given options. */
+/** Each recognizes its own VMs, and returns how it is given options. */
 const MANAGERS: readonly ((it: Started) => Manager | undefined)[] = [
   ({ line }) =>
     isOfLibvirt(line)
@@ -64,8 +64,8 @@ const MANAGERS: readonly ((it: Started) => Manager | undefined)[] = [
 
 /** The manager of a VM. */
 export function managerOf(it: Started): Manager {
-  for (const tell of MANAGERS) {
-    const manager = tell(it);
+  for (const recognize of MANAGERS) {
+    const manager = recognize(it);
     if (manager !== undefined) return manager;
   }
   const { unit } = it;
@@ -190,7 +190,9 @@ function quickemu({ line, name = "NAME" }: Started): Manager | undefined {
   };
 }
 
-/** The folder of the monitor that a manager holds: it may make sockets there. */
+/**
+ * The folder of the monitor that a manager holds: it may make sockets there.
+ */
 export function monitorFolder(line: CommandLine): string | undefined {
   const [socket] = monitorSockets(line);
   if (socket === undefined || !("path" in socket)) return undefined;

@@ -12,16 +12,16 @@ import { readDescriptors } from "../../proc/descriptors.ts";
 import { OwnPriority } from "../process/own_priority.ts";
 import { findChangingWord, wordAt } from "./changing_word.ts";
 
-/** How often the guest is looked at. */
+/** Between two reads of the word. */
 const INTERVAL_MS = 0.2;
-/** Then the command's end is noticed. */
+/** After that the event loop runs, which notices the command's end. */
 const BURST_MS = 20;
 
 /** What was measured; in milliseconds. */
 export interface StandStill {
   /** The longest time without a change in the guest's RAM. */
   readonly longestMs: number;
-  /** How often it changes while the guest runs: the error of the above. */
+  /** How often it changes while the guest runs: the precision of the above. */
   readonly everyMs: number;
   readonly command: Deno.CommandStatus;
 }
@@ -40,7 +40,7 @@ export async function measureStandStill(
   const child = new Deno.Command(program, { args }).spawn();
   let command: Deno.CommandStatus | undefined;
   child.status.then((status) => command = status);
-  // An update runs QEMU at such a priority: it would not be looked at meanwhile.
+  // An update gives QEMU this priority, and would keep us from reading.
   using _priority = OwnPriority.raise();
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   let [last, changedAt, longestMs] = [

@@ -5,7 +5,7 @@
  * refuse      nothing was touched; finds out whether the VM is still there
  * cancel      cancels the migration; the VM resumes on the source
  * roll back   ends the destination; the standby becomes the old program
- * return      ends the destination; the source goes on (cpr-transfer)
+ * return      ends the destination; the source resumes (cpr-transfer)
  * ```
  *
  * @module
@@ -261,7 +261,7 @@ async function settle(
   // After a rollback the settings were restored on the new process already.
   if (pidAfter !== undefined || shutdown.why !== undefined) return;
   if (context.process.hasExited()) return;
-  // The source goes on, and takes them to be detached.
+  // The source resumes, and expects them to be detached.
   context.attachedQueues.forEach(detachQueue);
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = client.within(() => settling.left());

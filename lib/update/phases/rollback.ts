@@ -154,7 +154,7 @@ async function becomeOld(
   }
 }
 
-/** What of the process context the new process does not have. */
+/** The parts of the process context that the new process lacks. */
 function contextLost(facts: VmRecord, standby: StandbyPort): string[] {
   const problems = standby.problems.map((it) => `The process lost its ${it}`);
   if (staysInPlace(facts)) return problems;

@@ -54,7 +54,7 @@ export async function load(context: UpdateContext): Promise<void> {
   context.loaded = { placing, fixed, fingerprint };
 }
 
-/** Compares what the program and its command line alone decide on. */
+/** Compares what depends only on the program and its command line. */
 async function differencesAtStart(
   { held: { fingerprint } }: UpdateContext,
   { client }: Destination,

@@ -43,7 +43,7 @@ export const chardevs: PreflightCheck = problemCheck({
       ),
     );
     for (const [label, own] of live) {
-      // For a multiplexer, the back end below it tells.
+      // For a multiplexer, the back end below it is compared.
       const is = live.get(`${label}${BASE}`) ?? own;
       const option = named.get(label);
       const path = option?.get("backend") === "socket"

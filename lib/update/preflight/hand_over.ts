@@ -1,6 +1,6 @@
 /**
  * What only a cpr-transfer needs: two programs run side by side for a moment,
- * so that nothing of the VM may be open twice, and the VM gets another process.
+ * so nothing of the VM may be open twice, and the VM gets another process.
  * Only options that are known to be harmless twice are allowed.
  *
  * @module
@@ -164,7 +164,9 @@ function isAnyones(folder: string): boolean {
   return (mode & WRITABLE_BY_ALL) !== 0 && (mode & STICKY) === 0;
 }
 
-/** Nobody depends on the VM's process, and another one can be like it. */
+/**
+ * Nothing depends on the VM's process, and another one can have its context.
+ */
 export const transferProcess = problemCheck<HandOverContext>({
   id: "transfer-process",
   ok: "the VM can move to another process",

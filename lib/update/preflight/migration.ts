@@ -35,7 +35,7 @@ import {
 import { canPreserveTpmPage } from "../vm/tpm_page.ts";
 import { sharingWords } from "../command/shared_ram.ts";
 
-/** The running program knows migration mode cpr-exec. */
+/** The running program supports migration mode cpr-exec. */
 export const cprExec: PreflightCheck = {
   id: "cpr-exec",
   async run({ inventory }) {
@@ -59,7 +59,7 @@ export const runState: PreflightCheck = {
   },
 };
 
-/** No migration or snapshot of the VM is under way. */
+/** No migration or snapshot of the VM is in progress. */
 export const migrationIdle: PreflightCheck = {
   id: "migration-idle",
   async run({ inventory }) {
@@ -71,10 +71,10 @@ export const migrationIdle: PreflightCheck = {
   },
 };
 
-/** The states of a migration that is not under way. */
+/** The states of a migration that is not in progress. */
 const IDLE = ["none", "completed", "failed", "cancelled"];
 
-/** The status of a migration that is under way. */
+/** The status of a migration that is in progress. */
 async function activeMigration(
   inventory: Inventory,
 ): Promise<string | undefined> {

@@ -13,8 +13,8 @@ export interface Movable extends Omit<Wanted, "mode"> {
 }
 
 /**
- * cpr-transfer, unless somebody would notice that the VM has another process,
- * or two processes could not have all that the VM has: else cpr-exec.
+ * cpr-transfer, unless something depends on the VM's process, or two processes
+ * could not have open all that the VM has; then cpr-exec.
  */
 export async function betterWay(vm: Movable): Promise<Way> {
   const against = await againstTransfer(vm);

@@ -57,7 +57,7 @@ function namesOfNics(commandLine: CommandLine): string[] {
 
 const USER = "user";
 
-/** Whether another back end has the name by now, as far as QEMU tells. */
+/** Whether another back end has the name by now, as far as QEMU reports it. */
 function wasReplaced(option: OptionValue, { facts }: BackEnd): boolean {
   const type = facts.get("type");
   if (type === undefined) return false;

@@ -146,7 +146,7 @@ const QEMU = /^QEMU emulator version (\d+)\.(\d+)/;
 
 const REMEDY = "Name a QEMU 10.2 or later of the same target with --binary";
 
-/** The new program is a QEMU that knows cpr-exec. */
+/** The new program is a QEMU that supports cpr-exec. */
 export const newProgram: PreflightCheck = {
   id: "new-program",
   run: async (context) =>
@@ -270,7 +270,7 @@ function deviceNames(printed: string): ReadonlySet<string> {
 }
 
 /**
- * A finding about what the new program prints. One that tells its version and
+ * A finding about what the new program prints. One that prints its version and
  * then fails cannot run a VM either: its modules may be another build's.
  */
 async function judgePrinted(

@@ -15,7 +15,9 @@ import { readThreadIds } from "../../proc/processes.ts";
 const SCHED_FIFO = 1;
 const SCHED_RR = 2;
 const SCHED_DEADLINE = 6;
-/** The least there is: whatever else on the host is of real time goes before. */
+/**
+ * The lowest real-time priority: other real-time threads of the host go first.
+ */
 const PRIORITY = 1;
 /**
  * Of the thread that runs JavaScript. A thread that is boosted to the priority
@@ -28,15 +30,14 @@ const SCRIPT_THREAD = Number(
   Deno.readLinkSync("/proc/thread-self").split("/").at(-1),
 );
 
-/** Raised for as long as one of these is there: a process may serve many VMs. */
+/** The number of objects that keep the threads raised: one for each VM. */
 let users = 0;
-/** What each thread had that was raised. */
+/** The scheduling of each raised thread before that. */
 const before = new Map<number, Scheduling>();
 
 /**
- * Raises every thread of this process above whatever is not of real time.
- * Threads that it starts meanwhile are found by {@link raiseNew}; its children are
- * not raised.
+ * Gives every thread of this process real-time priority. {@link raiseNew} finds
+ * threads that are started later; child processes are not raised.
  */
 export class OwnPriority implements Disposable {
   #disposed = false;
@@ -69,10 +70,10 @@ export class OwnPriority implements Disposable {
   }
 }
 
-/** Raises the threads that have been started since. */
+/** Raises threads that were started since then. */
 export function raiseNew(): void {
   for (const tid of readThreadIds("self")) {
-    // It may have ended; or there is no right to more of them.
+    // It may have ended, or we may not raise any more.
     ifPossible(() => raise(tid));
   }
 }
@@ -91,13 +92,13 @@ export function lowerOthers(): void {
 function raise(tid: number): void {
   if (before.has(tid)) return;
   const had = getScheduling(tid);
-  // Real time already: as the host's administrator has it.
+  // Leaves a real-time thread as the administrator has set it.
   if (![SCHED_FIFO, SCHED_RR, SCHED_DEADLINE].includes(had.policy)) {
     setScheduling(tid, {
       ...had,
       policy: SCHED_RR,
       priority: tid === SCRIPT_THREAD ? SCRIPT_PRIORITY : PRIORITY,
-      // What it starts or executes meanwhile does not keep it.
+      // Not inherited by what the thread starts.
       resetOnFork: true,
     });
   }
@@ -105,7 +106,8 @@ function raise(tid: number): void {
 }
 
 function putBack(tid: number, had: Scheduling): void {
-  // To take that mark off takes a right that real time does not take.
+  // Clearing reset-on-fork needs CAP_SYS_NICE, which RLIMIT_RTPRIO does not
+  // give.
   for (const resetOnFork of [had.resetOnFork, true]) {
     try {
       return setScheduling(tid, { ...had, resetOnFork });

@@ -16,7 +16,7 @@ export type ServiceFate =
   | "ends"
   /** The same, and systemd starts it again. */
   | "restarts"
-  /** Systemd does not tell. */
+  /** systemd does not say. */
   | "unknown";
 
 /** A service. Plain data. */

@@ -1,12 +1,12 @@
 /**
- * Priority for what a stopped guest waits for: the threads of this
- * process, and those of the VM's process, which are boosted.
+ * Priority for what a stopped guest waits for: the threads of this process, and
+ * those of the VM's process, which are boosted.
  *
- * On a host whose cores are taken, the new program would wait for its turn at
- * every step, and so would its answers. For as long as the guest is stopped
- * both come before whatever is not of real time. Nothing that the VM's process
- * has is changed: a boost ends with this process, or after a moment unless
- * it is renewed, and is not inherited by what the VM's process starts.
+ * On a busy host, the new program would wait for a core at every step, and so
+ * would this process. While the guest is stopped, both have real-time priority.
+ * The VM's own scheduling attributes do not change: a boost ends with this
+ * process, or after a moment unless it is renewed, and is not inherited by what
+ * the VM's process starts.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import { lowerOthers, OwnPriority, raiseNew } from "./own_priority.ts";
 
 /** Duration of one boost. */
 const BOOST_MS = 50;
-/** A boost that is over by then does not end: its waiting thread has no core. */
+/** A boost that has not ended by then: its waiting thread gets no core. */
 const OVERDUE_MS = 60;
 /** Between two looks for threads that have been started. */
 const LOOK_MS = 1;
 /**
- * Of all VMs together, main threads aside: a boost keeps one of the 32 threads
- * that the runtime has for calls that wait, and every socket needs one.
+ * For all VMs together, without main threads: a boost takes one of the 32
+ * threads that the runtime has for blocking calls, and every socket needs one.
  */
 const MAXIMUM_BOOSTS = 10;
 /** A VM that takes longer is no more urgent than others. */
@@ -155,8 +155,8 @@ class Work {
     boosts.add(boost);
     const end = await this.#booster.boost(tid, BOOST_MS);
     boosts.delete(boost);
-    // An exec ends a boost, and for some milliseconds afterwards the kernel takes
-    // none; another thread that is refused has ended.
+    // An exec ends a boost, and for some milliseconds afterwards the kernel
+    // takes none; another thread that is refused has ended.
     if (end !== "refused" || isMain) this.#boosted.delete(tid);
     if (end === "released") this.#wake(); // the guest waits for it
   }

@@ -25,7 +25,7 @@ const MAX_HELP = 1024 * 1024;
 
 /**
  * The options with which the VM's command line is read. Its program is only
- * asked where QEMU's own options are not enough, and tells none if nothing can
+ * asked where QEMU's own options are not enough, and lists none if nothing can
  * be run in the VM's confinement.
  */
 export async function knownOptions(

@@ -97,7 +97,7 @@ function notAtAll(namedByOperator: boolean): SafeWay {
   };
 }
 
-/** What tells a file at a path from one that takes its place. */
+/** What distinguishes a file at a path from one that replaces it. */
 export async function fileKey(path: string): Promise<string> {
   const { dev, ino, mtime, size } = await Deno.stat(path);
   return JSON.stringify([dev, ino, mtime, size]);

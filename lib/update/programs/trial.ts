@@ -39,7 +39,7 @@ const MAX_OUTPUT = 4 * 1024 * 1024;
 /** For what it prints to stderr, in UTF-16 units. */
 const MAX_COMPLAINT = 64 * 1024;
 
-/** Of a number of milliseconds. */
+/** Longest text of a number of milliseconds. */
 const MAX_DIGITS = 32;
 
 const QUESTIONING: readonly string[] = [
@@ -71,7 +71,7 @@ export interface Answers {
   properties(type: string): ReadonlySet<string> | undefined;
   /** Its error message about a type that it does not know. */
   complaint(type: string): string | undefined;
-  /** The options of a kind of network backend; undefined if it tells none. */
+  /** The options of a kind of network backend; undefined if it lists none. */
   netdevOptions(kind: string): ReadonlySet<string> | undefined;
 }
 

@@ -1,13 +1,13 @@
 /**
- * Completes an update by cpr-transfer whose cprctl was killed. Two processes may
- * have the VM; the note `resumed` says whether the new one may have run it:
+ * Completes an update by cpr-transfer whose cprctl was killed. Two processes
+ * may have the VM; the note `resumed` says whether the new one may have run it:
  *
  * ```
  * resumed  the old process  the new process        what is done
- * no       is there         ended, if it is there  the old one goes on
- * no       has ended        has the VM, paused     the new one goes on
- * no       has ended        has not                needs person
- * yes      is ended         answers                the new one goes on
+ * no       runs             killed, if it runs     the old one resumes
+ * no       has ended        has the VM, paused     the new one resumes
+ * no       has ended        does not have it       needs person
+ * yes      killed           answers                the new one resumes
  * yes                       does not, or ended     needs person
  * ```
  *
@@ -61,7 +61,8 @@ export async function recoverTransfer(
     if (next === undefined) throw mayHaveRun(vm, source);
     return await rollForward(directory, journal, handOver, source, next);
   }
-  // One that was just killed takes a while to end, and must not cost the other.
+  // A source that was just killed takes a while to end. It would be taken for
+  // alive, and the new process ended because of it: so see whether it stops.
   if (source !== undefined && await stopProcess(source)) {
     if (next !== undefined) await end(next);
     forgetResumption(directory);
@@ -79,7 +80,7 @@ export async function recoverTransfer(
   return await rollForward(directory, journal, handOver, undefined, next);
 }
 
-/** The new process has ended: the source goes on. */
+/** The new process has ended: the source resumes. */
 async function rollBack(
   { vm, settings }: Journal,
   handOver: HandOver,

@@ -63,9 +63,7 @@ export function readOrder<Kind extends Order>(number: number): Kind {
   return JSON.parse(text) as Kind;
 }
 
-/**
- * The part of an order that tells the files of a context, once given numbers.
- */
+/** The part of an order with the files of a context, by their numbers. */
 export function orderFiles(
   { cwd, namespaces, modules }: ContextFiles,
   give: (number: number) => number,
@@ -80,7 +78,7 @@ export function orderFiles(
   };
 }
 
-/** Takes the files that an order tells. */
+/** Takes the files that an order names. */
 export function adoptFiles(
   { cwd, namespaces, modules }: Order,
 ): Omit<ContextFiles, "executable"> {

@@ -15,14 +15,16 @@ import { readStatus } from "../../proc/status.ts";
 import type { Executor } from "../../qmp/mod.ts";
 import { ifKnown } from "../vm/reply.ts";
 
-/** More are hardly closed at once, of those that were opened last. */
+/**
+ * Closed descriptors are looked for up to this far above the highest open one.
+ */
 const ABOVE_HIGHEST = 64;
 
 const nameOf = (number: number) => `cprctl-filler-${number}`;
 
 /**
- * How many descriptors a process may have closed. Its table is as large as it
- * ever had to be, and larger if the process that started it had more.
+ * How many descriptors a process may have closed. Its table never shrinks, and
+ * may have been inherited from a process that had more.
  */
 export async function countClosed(pid: number): Promise<number> {
   const { descriptorSlots } = await readStatus(pid);
@@ -31,14 +33,14 @@ export async function countClosed(pid: number): Promise<number> {
   return end - open.length;
 }
 
-/** Fills that many places. A new descriptor gets the lowest number there is. */
+/** Opens that many. A new descriptor gets the lowest free number. */
 export async function fillClosed(
   source: Executor,
   count: number,
 ): Promise<void> {
   using nothing = Fd.open("/dev/null", O_RDWR);
   for (let number = 0; number < count; number++) {
-    // One at a time: QEMU keeps the descriptors of one message alone.
+    // One at a time: QEMU keeps only the descriptors of the last message.
     await source.execute("getfd", { fdname: nameOf(number) }, {
       descriptors: [nothing.number],
     });

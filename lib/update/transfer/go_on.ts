@@ -1,4 +1,4 @@
-/** Has the source of a cpr-transfer go on with the VM. */
+/** Resumes the VM on the source of a cpr-transfer. */
 
 import {
   type QmpClient,
@@ -31,10 +31,10 @@ interface OnSource {
 }
 
 /**
- * Cancels the migration if it is under way, and resumes the guest if it ran
- * before and the migration has stopped it; not if a client or the guest itself
- * did. The destination must have ended: only then is no lock of an image in the
- * way, and no second program can run the guest.
+ * Cancels the migration if it is in progress. Resumes the guest if it ran
+ * before and the migration has stopped it, but not if a client or the guest
+ * itself did. The destination must have ended: otherwise it could hold a lock
+ * on an image, and two programs could run the guest.
  *
  * @throws {QmpError} when the source does not answer, or refuses to resume
  */
@@ -67,7 +67,7 @@ export async function goOn(
         return { isLive: true, how: runPhrase(before), warnings: [] };
       }
     } catch (error) {
-      // It is about to end by itself, or to release an image.
+      // The migration may be ending by itself, or an image be released soon.
       const mayPass = error instanceof QmpCommandError && limit.left() > 0;
       if (!mayPass) throw error;
     }

@@ -34,8 +34,8 @@ export function standardStreams(process: ProcessHandle): StandardStreams {
 }
 
 /**
- * The kernel tells nobody that a socket is bound: look again and again. The VM's
- * RAM will be handed over there: not to another user.
+ * Polls, since the kernel has no notification for a bound socket. The VM's RAM
+ * is handed over there, so a socket of another user is refused.
  */
 export async function appears(
   path: string,

@@ -1,7 +1,7 @@
 /**
  * The phases in which an update by live migration differs from a cpr-transfer:
- * the VM's RAM is copied to the new program while the guest runs. So it can be
- * anonymous memory, and comes to lie in shared memory.
+ * the VM's RAM is copied to the new program while the guest runs. So it may be
+ * anonymous memory on the source; on the destination it is shared memory.
  *
  * @module
  */
@@ -36,13 +36,13 @@ export async function migrateLive(context: UpdateContext): Promise<void> {
   const before = await queryStatus(client);
   const uri = `unix:${transfer.handOver.main}`;
   const { loaded } = await destination.startLoad(uri, deadline.left());
-  loaded.catch(() => undefined); // awaited in `switchover`, if it comes to that
+  loaded.catch(() => undefined); // awaited in `switchover`
   transfer.copied = { before, loaded, isSaved: false };
   await client.execute("migrate", { uri });
   while (await isCopying(context));
 }
 
-/** Waits for the next event; whether the source goes on copying after it. */
+/** Waits for the next event; returns whether the source is still copying. */
 async function isCopying(context: UpdateContext): Promise<boolean> {
   const { client, deadline, timeoutMs } = context;
   const { copied, watch } = transferOf(context);

@@ -10,15 +10,15 @@
  * phase        migrate           switchover        verify  commit
  * ```
  *
- * Never do both run. QEMU itself prevents that only by the locks of writable
- * images, which a VM need not have. Until the commit only the source may run
- * the guest: after its migration it is stopped, and a failure ends the
- * destination, before the source is told to go on. In the commit the source is
- * stopped by SIGSTOP before the destination gets `cont`. It is not ended then:
- * if `cont` fails, the destination is ended and the source goes on. So at any
- * moment there is one of them that can go on, and one at most that may. Once
- * RESUME has come, the source is ended: by SIGKILL, since `quit` would touch
- * images that are no longer its own.
+ * The two must never run at once. QEMU itself prevents that only by the locks
+ * of writable images, which a VM need not have. Until the commit only the
+ * source may run the guest: its migration stops it, and after a failure the
+ * destination is killed before the source resumes. In the commit the source is
+ * stopped by SIGSTOP before the destination gets `cont`. It is not killed yet:
+ * if `cont` fails, the destination is killed and the source resumes. So at any
+ * moment one of them can run the guest, and at most one may. Once RESUME has
+ * come, the source is killed: by SIGKILL, since `quit` would touch images that
+ * belong to the destination.
  *
  * @module
  */
@@ -157,7 +157,9 @@ export async function prepareNew(
   return destination;
 }
 
-/** Stops the guest; the source saves its devices, the destination loads them. */
+/**
+ * Stops the guest; the source saves its devices, the destination loads them.
+ */
 export async function switchoverTransfer(
   context: UpdateContext,
 ): Promise<void> {
@@ -198,7 +200,8 @@ export function hurry(context: UpdateContext): void {
 }
 
 /**
- * Waits until the source has saved the devices, and the destination loaded them.
+ * Waits until the source has saved the devices, and the destination loaded
+ * them.
  *
  * @param before the run state in which the source was stopped
  */
@@ -286,7 +289,7 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
         `The new program cannot use the VM's images: ${problem}`,
       );
     }
-    // Its guest has not run: while the source is there, it can go on.
+    // Its guest has not run: as long as the source exists, it can resume.
     await destination.requireStable();
   }
   const warnings = [...transfer.placing ?? []];

@@ -1,12 +1,12 @@
 /**
- * What a failure of a cpr-transfer leads to: the destination is ended, and the
- * source, which still has everything, goes on.
+ * What a failure of a cpr-transfer leads to: the destination is killed, and the
+ * source, which still has everything, resumes.
  *
  * ```
- * the guest has run on the destination   the source is ended   needs person
+ * the guest has run on the destination   the source is killed  needs person
  * the source has ended, all is loaded    both are left alone   needs person
  * the source has ended before that       nothing is left       needs person
- * otherwise                              the source goes on    rolled back
+ * otherwise                              the source resumes    rolled back
  * ```
  *
  * @module
@@ -40,7 +40,7 @@ import { resumed, seen } from "./phases.ts";
 const AGAIN = "Fix the cause, then run the same command again";
 const LOOK = "Look at the VM before anything else";
 
-/** Ends the destination; the source goes on. */
+/** Ends the destination; the source resumes. */
 export async function returnToSource(
   context: UpdateContext,
   cause: unknown,
@@ -63,7 +63,7 @@ async function outcomeOf(
   await context.clock.begin("rollback");
   const problem = await reasonOf(transfer, cause);
   await transfer.stderr.end();
-  // Whose monitor has closed? The guest is stopped: the first end tells.
+  // Finds out which of the two has closed its monitor: the one that ends.
   if (cause instanceof QmpClosedError) {
     await Promise.race(
       [process, transfer.process ?? process].map((it) =>
@@ -137,7 +137,7 @@ async function isEnding({ process, system }: UpdateContext): Promise<boolean> {
 }
 
 /**
- * The source goes on; restores its settings, and tidies up.
+ * Resumes the source, restores its settings, and cleans up.
  *
  * @returns how: completes "the VM"
  */
@@ -201,7 +201,7 @@ async function reasonOf(
     : messageOf(cause);
 }
 
-/** Its memory and disks are newer than the source, which must not go on. */
+/** Its memory and disks are newer than the source, which must not resume. */
 async function onDestination(
   context: UpdateContext,
   cause: unknown,

@@ -139,7 +139,7 @@ export class Fingerprint {
     return views.flatMap((view) => {
       const before = view.from.map((name) => this.replies[name] ?? null);
       const after = view.from.map((name) => later.replies[name] ?? null);
-      // What the old program does not tell cannot be compared.
+      // What the old program does not report cannot be compared.
       if (before[0] === null || isSame(before, after)) return [];
       return this.#compare(view, later);
     });

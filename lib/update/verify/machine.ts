@@ -6,7 +6,9 @@ import { asObject, objectsIn, text } from "../vm/reply.ts";
 import { lasting, LastingNames, lastingText } from "./lasting.ts";
 import { objectsOf, type View } from "./view.ts";
 
-/** Machine type, topology of the vCPUs, firmware, and what else it was given. */
+/**
+ * Machine type, topology of the vCPUs, firmware, and what else it was given.
+ */
 export const machine: View = {
   kind: "Machine",
   from: ["machine", "accelerator"],
@@ -36,7 +38,7 @@ export const vcpus: View = {
         const cpu = asObject(vcpu["cpu"]);
         const type = vcpu["qom-type"] ?? cpu["type"];
         return [String(vcpu["cpu-index"]), {
-          // QEMU before 10.1 tells that of none but the first.
+          // QEMU before 10.1 reports that only for the first.
           ...type === undefined ? {} : { type },
           "props": vcpu["props"] ?? null,
           // Without them, every feature would look like one that is not there.
@@ -58,7 +60,9 @@ function featuresOf(cpu: Partial<JsonObject>): JsonObject {
   return features;
 }
 
-/** Those with a bit set: which there are, and their order, differ by version. */
+/**
+ * Those with a bit set: which there are, and their order, differ by version.
+ */
 function cpuidWords(words: Json): JsonObject {
   return Object.fromEntries(
     objectsIn(words).filter(({ features }) => features !== 0).map((word) => {

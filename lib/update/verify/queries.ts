@@ -52,7 +52,7 @@ type ObjectName = keyof typeof OBJECTS;
  */
 export type Replies = Readonly<Partial<Record<QueryName, Json>>>;
 
-/** Nobody changes these. */
+/** These stay the same during an update. */
 const FIXED: readonly QueryName[] = [
   ...["machine", "accelerator", "vcpus", "memoryBackends"] as const,
 ];
@@ -69,7 +69,9 @@ const STATE: readonly QueryName[] = [
   ...["memoryDevices", "deviceTree", "pci"] as const,
 ];
 
-/** What is asked when; what is fixed need not be asked while the guest waits. */
+/**
+ * What is asked when; what is fixed need not be asked while the guest waits.
+ */
 export const MOMENTS = {
   checked: [...SETTINGS, ...FIXED],
   stopped: [...SETTINGS, ...STATE],

@@ -3,8 +3,8 @@
  * compared between the checks and the stop, when another client may have used
  * the monitor.
  *
- * What the guest itself changes is left out: it writes, so that images grow; it
- * negotiates caching, opens trays, crosses write thresholds, fills disks. So is
+ * What the guest itself changes is left out: the size of images that it writes
+ * to, caching that it negotiates, trays, write thresholds, full disks. So is
  * what is stored in an image: the new program reads it as well.
  *
  * @module

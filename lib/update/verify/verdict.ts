@@ -213,12 +213,12 @@ export interface Finding extends Judgement {
   readonly after: string | null;
 }
 
-/** The new program has another VM than the old one had. */
+/** The new program does not have the same VM as the old one. */
 class OtherVmProblem extends UpdateProblem {
   override readonly name = "OtherVmProblem";
 }
 
-/** More of them tell nothing new, and the VM chooses how many there are. */
+/** More would not help, and the VM chooses how many there are. */
 const MOST_REPORTED = 100;
 
 /** Differences for the report, those first that the guest would see. */

@@ -187,7 +187,7 @@ export function versionText(version: QemuVersion): string {
   return `${version.major}.${version.minor}.${version.micro}`;
 }
 
-/** Whether QEMU of this version knows cpr-exec, which came with QEMU 10.2. */
+/** Whether this version of QEMU supports cpr-exec: 10.2 and later do. */
 export function knowsCprExec(
   { major, minor }: Pick<QemuVersion, "major" | "minor">,
 ): boolean {

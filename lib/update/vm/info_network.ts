@@ -1,7 +1,7 @@
 /**
  * The network back ends in `info network` of the human monitor: no QMP query
- * tells them. A port of a hub stands before its peer, or alone, and a back end
- * below the device that it belongs to, or alone:
+ * reports them. A port of a hub stands before its peer, or alone, and a back
+ * end below the device that it belongs to, or alone:
  *
  * ```
  * hub 0

@@ -1,6 +1,6 @@
 /**
  * Descriptors that a VM's earlier programs left open: QEMU opens some without
- * close-on-exec, so that they stay in its process over every exec, unused.
+ * close-on-exec, so they stay in its process over every exec, unused.
  *
  * The next program closes them: it duplicates the descriptors of -add-fd into a
  * descriptor set, closes them, and removes the set when it is told to. What is

@@ -289,7 +289,7 @@ async function restoreActivities(
   return [...problems, ...warnings];
 }
 
-/** Nodes that have a name of the user's; QEMU 10.0 and later tell it. */
+/** Nodes that the user has named; QEMU 10.0 and later report whether active. */
 function activities(
   nodes: readonly JsonObject[],
 ): { name: string; active: boolean }[] {

@@ -90,7 +90,7 @@ export class LayoutDecoder {
   }
 
   /**
-   * The state of a section without a description, if its name tells that it is
+   * The state of a section without a description, if its name says that it is
    * a virtio device's.
    *
    * @param offset of the bytes in the stream
