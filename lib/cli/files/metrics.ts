@@ -31,10 +31,20 @@ export async function writeMetricsFile(
     await lock(folder);
     const history = History.read(textOf(path));
     for (const report of reports) history.add(report, new Date());
-    await replaceFile(path, renderMetrics(host, history));
+    const text = renderMetrics(host, history);
+    // It could not be read again; the history would be lost.
+    if (text.length > MAX_BYTES) throw tooManyVms(host);
+    await replaceFile(path, text);
   } catch (error) {
     throw new UnwrittenFileError("metrics-file", path, error);
   }
+}
+
+function tooManyVms({ vms }: HostList): CprctlError {
+  return new CprctlError(
+    "metrics-too-long",
+    `The metrics of ${vms.length} VMs have more than ${MAX_BYTES} bytes`,
+  );
 }
 
 /** Locks the directory itself, so that no lock file is left. */
