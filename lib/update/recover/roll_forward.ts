@@ -20,7 +20,8 @@
 import { detachQueue } from "../../../ffi/tap_queue.ts";
 import { type QmpClient, QmpCommandError, QmpError } from "../../qmp/mod.ts";
 import { queryMigrate, queryStatus } from "../../qmp/queries.ts";
-import { UpdateProblem } from "../error.ts";
+import { Deadline, STEP_TIMEOUT_MS } from "../deadline.ts";
+import { NeedsPersonError, UpdateProblem } from "../error.ts";
 import { sentDescriptors } from "../carry/carried.ts";
 import { sendCommands } from "../carry/send.ts";
 import { restoreThreads } from "../process/threads.ts";
@@ -43,7 +44,6 @@ import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
 import { restoreTpmPage } from "../vm/tpm_page.ts";
 import type { RunningProgram } from "./find_program.ts";
 import { recovered, type Recovery, type Unfinished } from "./recovery.ts";
-import { STEP_TIMEOUT_MS } from "../deadline.ts";
 
 /**
  * Rolls the VM forward.
@@ -81,11 +81,12 @@ async function goOn(
   { destination, pid }: RunningProgram,
   unfinished: Unfinished,
 ): Promise<Recovery | string> {
-  const { journal: { vm }, mayHaveRun } = unfinished;
+  const { journal: { vm }, mayHaveRun, request } = unfinished;
   const { client } = destination;
   let warnings: readonly string[] = [];
   await using urgency = Urgency.of(pid);
-  for (;;) {
+  const deadline = new Deadline(request.timeoutMs);
+  do {
     const { running, status: state } = await queryStatus(client);
     if (running) {
       const runs = pid === vm.pid ? programPhrase(client, vm) : "runs";
@@ -118,7 +119,13 @@ async function goOn(
         await resume(destination, unfinished, state);
         await destination.requireStable();
     }
-  }
+    // Each time it may claim another state.
+  } while (deadline.left() > 0);
+  throw new NeedsPersonError(
+    "unsettled",
+    `Process ${pid} has the VM, and does not stay in any state`,
+    { remedy: "Look at the process before anything else" },
+  );
 }
 
 /** "runs on QEMU 11.1.3"; and what to do if it still is the old program. */
