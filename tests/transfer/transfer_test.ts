@@ -1,6 +1,7 @@
 /** cpr-transfer: another process takes the VM over, or the VM's own goes on. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ifThereSync } from "../../lib/gone.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { LINUX } from "../../lib/update/linux.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
@@ -204,11 +205,20 @@ for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
   });
 }
 
+/** How often a process has /dev/null open, which closed descriptors become. */
+function nullsOf(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return Deno.readDirSync(folder).filter(({ name }) =>
+    ifThereSync(() => Deno.readLinkSync(`${folder}/${name}`)) === "/dev/null"
+  ).toArray().length;
+}
+
 for (const at of AT) {
   Deno.test(`cprctl is killed at ${at}: recover completes it`, async () => {
     await using _base = await Base.make();
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
     const witness = await Witness.of(vm);
+    const nulls = nullsOf(vm.pid);
     await using cprctl = Cprctl.start(orderOf(vm));
     await cprctl.run((phase) => {
       if (phase === at) cprctl.kill("SIGKILL");
@@ -218,6 +228,7 @@ for (const at of AT) {
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
     assertEquals(recovery?.outcome, "recovered", recovery?.message);
     vm.follow(recovery?.pid ?? 0);
+    if (vm.pid === before) assertEquals(nullsOf(before), nulls);
     assertEquals(await vm.runState(), "running");
     await assertAlone(vm, before);
     await witness.assertLivesOn();

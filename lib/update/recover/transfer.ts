@@ -25,6 +25,7 @@ import {
   CONNECT_TIMEOUT_MS,
   Deadline,
   RESUME_TIMEOUT_MS,
+  SETTLE_TIMEOUT_MS,
 } from "../deadline.ts";
 import { NeedsPersonError } from "../error.ts";
 import { killProcess, stopProcess } from "../process/ending.ts";
@@ -38,6 +39,7 @@ import {
   readStandbys,
 } from "../run/journal.ts";
 import { Destination } from "../transaction/destination.ts";
+import { closeFillers } from "../transfer/closed_descriptors.ts";
 import { goOn } from "../transfer/go_on.ts";
 import { moveFiles, reconnect, removeFiles } from "../transfer/host.ts";
 import { versionText, type VmRecord } from "../vm/facts.ts";
@@ -90,6 +92,8 @@ async function rollBack(
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   await using client = await reconnect(vm, limit.left(CONNECT_TIMEOUT_MS));
   const { how, warnings: found } = await goOn(client, vm, limit);
+  const settling = new Deadline(SETTLE_TIMEOUT_MS);
+  await closeFillers(client.within(() => settling.left()));
   const warnings = [
     ...found,
     ...await new MigrationSettings(settings).restore(client),

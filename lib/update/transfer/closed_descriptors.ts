@@ -47,12 +47,14 @@ export async function fillClosed(
   }
 }
 
-/** Closes them again. */
+/** Closes them again, up to the first one that is not there. */
 export async function closeFillers(
   source: Executor,
-  count: number,
+  count = Infinity,
 ): Promise<void> {
   for (let number = 0; number < count; number++) {
-    await ifKnown(source.execute("closefd", { fdname: nameOf(number) }));
+    const fdname = nameOf(number);
+    const closed = await ifKnown(source.execute("closefd", { fdname }));
+    if (closed === undefined) return;
   }
 }
