@@ -26,7 +26,7 @@ Deno.test(
   "updates and rollbacks of a domain in a row",
   { ignore },
   async (t) => {
-    await using host = await LibvirtHost.start("bash");
+    await using host = await LibvirtHost.start("bash", "virtqemud");
     const bad = await host.installBad();
     await host.boot("a");
     assertEquals(await host.say("a", "a"), BOOTED.once);

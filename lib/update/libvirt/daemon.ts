@@ -116,7 +116,10 @@ async function runs([program = ""]: readonly string[]): Promise<boolean> {
   return name !== undefined && await pidOf(name) !== undefined;
 }
 
-/** The active units, services and sockets, of systemd. */
+/**
+ * The active units, services and sockets, of systemd. A socket may start its
+ * service at any time, as the checks do, so that both count.
+ */
 async function activeUnits(): Promise<string[]> {
   if (!await isBooted()) return [];
   const wanted = DAEMONS.flatMap((name) => [
@@ -129,9 +132,12 @@ async function activeUnits(): Promise<string[]> {
     ["show", ...properties, "--", ...wanted],
     TIMEOUT_MS,
   );
-  return said.split("\n\n")
+  const active = said.split("\n\n")
     .filter((it) => /^ActiveState=active$/m.test(it))
     .flatMap((it) => /^Id=(.+)$/m.exec(it)?.[1] ?? []);
+  const services = DAEMONS.filter((name) => active.includes(`${name}.socket`))
+    .map((name) => `${name}.service`);
+  return [...new Set([...active, ...services])];
 }
 
 async function findProcess(name: string): Promise<Daemon | undefined> {

@@ -84,13 +84,29 @@ printf 'auth_unix_rw = "none"\\nunix_sock_group = "root"\\n' \\
   >>/etc/libvirt/libvirtd.conf
 mkdir -p /var/lib/libvirt/images /run/lock`;
 
-const UNITS = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket " +
-  "libvirtd.service";
+/** Which daemon manages the domains. */
+export type Daemon = "libvirtd" | "virtqemud";
+
+/** Debian has no virtqemud: here it is a libvirtd with another name. */
+const MAKE_VIRTQEMUD = `
+cp /usr/sbin/libvirtd /usr/sbin/virtqemud
+cd /usr/lib/systemd/system
+for unit in libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket; do
+  sed "s/libvirtd/virtqemud/; s,/libvirt-,/virtqemud-,
+    s/^\\[Socket\\]/&\\nFileDescriptorName=$unit/" $unit >virtqemud\${unit#libvirtd}
+done`;
+
 /** How the daemon is started. */
-const DAEMONS: Readonly<Record<Init, string>> = {
-  bash: "libvirtd --daemon",
-  systemd: `systemctl start ${UNITS}`,
+const DAEMONS: Readonly<Record<Init, (daemon: Daemon) => string>> = {
+  bash: (daemon) => `${daemon} --daemon --pid-file /run/${daemon}.pid`,
+  systemd: (daemon) => `systemctl start ${unitsOf(daemon)}`,
 };
+
+/** Its units. */
+export function unitsOf(daemon: Daemon): string {
+  return `${daemon}.socket ${daemon}-ro.socket ${daemon}-admin.socket ` +
+    `${daemon}.service`;
+}
 
 /** How a domain is made. */
 export interface DomainOptions {
@@ -102,7 +118,11 @@ export interface DomainOptions {
 export class LibvirtHost implements AsyncDisposable {
   readonly #init: OwnInit;
 
-  private constructor(readonly builds: QemuBuilds, init: OwnInit) {
+  private constructor(
+    readonly builds: QemuBuilds,
+    init: OwnInit,
+    private readonly daemonName: Daemon,
+  ) {
     this.#init = init;
   }
 
@@ -112,7 +132,10 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   /** Starts it, with the older QEMU at {@linkcode EMULATOR}. */
-  static async start(init: Init): Promise<LibvirtHost> {
+  static async start(
+    init: Init,
+    daemon: Daemon = "libvirtd",
+  ): Promise<LibvirtHost> {
     const builds = await qemuBuilds();
     const root = await debian({
       name: "libvirt",
@@ -138,14 +161,15 @@ export class LibvirtHost implements AsyncDisposable {
         [root, INITS[init], ...folders],
         `/${init}`,
       ),
+      daemon,
     );
     try {
       await host.install("old");
-      await host.root(CONFIGURE);
+      await host.root(CONFIGURE + MAKE_VIRTQEMUD);
       await until(
         "process 1 answers",
         TIMEOUT_MS,
-        async () => (await host.run(DAEMONS[init])).code === 0,
+        async () => (await host.run(DAEMONS[init](daemon))).code === 0,
       );
       await until(
         "libvirt answers",
@@ -229,7 +253,7 @@ wait`);
 
   /** The process of the daemon, inside. */
   async daemon(): Promise<number> {
-    return Number(await this.root("cat /run/libvirtd.pid"));
+    return Number(await this.root(`cat /run/${this.daemonName}.pid`));
   }
 
   /** Runs cprctl. */
@@ -249,6 +273,7 @@ wait`);
     const path = "/usr/sbin:/usr/bin:/sbin:/bin";
     const variables = [
       ...["HOME=/root", "LC_ALL=C.UTF-8", "NO_COLOR=1"],
+      "LIBVIRT_DEFAULT_URI=qemu:///system",
       `PATH=${path}:${folderOf(Deno.execPath())}`,
       `DENO_DIR=${await denoFolder()}`,
     ];
