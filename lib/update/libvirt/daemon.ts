@@ -14,6 +14,7 @@ import { ifThere, ifThereSync } from "../../gone.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
 import { parseEnvironment, readEnvironment } from "../../proc/environ.ts";
 import { readExecutable } from "../../proc/executable.ts";
+import { readOwner } from "../../proc/processes.ts";
 import { isThere } from "../../proc/process_name.ts";
 import { readStat } from "../../proc/stat.ts";
 import { RefusedError, UpdateProblem } from "../error.ts";
@@ -23,6 +24,7 @@ import { output } from "./programs.ts";
 const DAEMONS = ["virtqemud", "libvirtd"] as const;
 const SOCKETS = ["", "-ro", "-admin", "-tcp", "-tls"];
 const TIMEOUT_MS = 30_000;
+const ROOT = 0;
 
 /** How the daemon was run. Plain data, for the note. */
 export type Daemon =
@@ -167,11 +169,20 @@ async function findProcess(name: string): Promise<Daemon | undefined> {
   };
 }
 
-/** The daemon of a name, by the file that it writes; undefined if none runs. */
-async function pidOf(name: string): Promise<number | undefined> {
-  const text = await ifThere(Deno.readTextFile(`/run/${name}.pid`));
+/**
+ * The daemon of a name, by the file that it writes; undefined if none runs. A
+ * file that it left may name a process of any user by now, who would choose
+ * what root starts.
+ */
+export async function pidOf(
+  name: string,
+  folder = "/run",
+): Promise<number | undefined> {
+  const text = await ifThere(Deno.readTextFile(`${folder}/${name}.pid`));
   const pid = Number(text?.trim());
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
+  const owner = await ifThere(readOwner(pid));
+  if (owner?.uid !== ROOT) return undefined;
   const executable = await ifThere(readExecutable(pid));
   return executable?.path.endsWith(`/${name}`) ? pid : undefined;
 }
