@@ -8,9 +8,12 @@
 
 import type { Fd } from "../../../ffi/fd.ts";
 import { CprctlError } from "../../errors.ts";
+import { Deadline } from "../deadline.ts";
 
 const WORD_BYTES = 8;
 const WINDOW_BYTES = 32 << 20;
+/** For some gigabytes; a process may make its file as large as it likes. */
+const SEARCH_TIMEOUT_MS = 60_000;
 /** Between two looks at the same window. */
 const PAUSE_MS = 20;
 /** A busy guest changes thousands: these are enough to choose from. */
@@ -29,10 +32,13 @@ export interface ChangingWord {
 /**
  * Finds the word that changes the most often of those that come first.
  *
- * @throws {CprctlError} when none does: the guest is stopped or idle
+ * @throws {CprctlError} when none does in time: the guest is stopped or idle
  */
-export async function findChangingWord(ram: Fd): Promise<ChangingWord> {
-  const words = await wordsThatChange(ram);
+export async function findChangingWord(
+  ram: Fd,
+  timeoutMs = SEARCH_TIMEOUT_MS,
+): Promise<ChangingWord> {
+  const words = await wordsThatChange(ram, new Deadline(timeoutMs));
   const changes = await countChanges(ram, words);
   const most = Math.max(0, ...changes);
   const offset = words[changes.indexOf(most)];
@@ -46,14 +52,17 @@ export async function findChangingWord(ram: Fd): Promise<ChangingWord> {
   return { offset, everyMs: ROUNDS * ROUND_MS / most };
 }
 
-async function wordsThatChange(ram: Fd): Promise<number[]> {
+async function wordsThatChange(
+  ram: Fd,
+  deadline: Deadline,
+): Promise<number[]> {
   const { size } = ram.stat();
   const [before, after] = [
     new Uint8Array(WINDOW_BYTES),
     new Uint8Array(WINDOW_BYTES),
   ];
   const found: number[] = [];
-  for (let at = 0; at < size; at += WINDOW_BYTES) {
+  for (let at = 0; at < size && deadline.left() > 0; at += WINDOW_BYTES) {
     const length = ram.preadAll(before, at);
     await pause(PAUSE_MS);
     ram.preadAll(after, at);
