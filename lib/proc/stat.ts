@@ -55,16 +55,16 @@ export function isStopped({ state }: ProcessStat): boolean {
   return state === "T" || state === "t";
 }
 
-/** Reads the line of a process, or of one of its threads. */
-export async function readStat(
-  pid: number,
-  thread?: number,
-): Promise<ProcessStat> {
-  const name = thread === undefined ? "stat" : `task/${thread}/stat`;
-  return parseStat(await readProcText(pid, name));
+/** Reads the line of a process. */
+export async function readStat(pid: number): Promise<ProcessStat> {
+  return parseStat(await readProcText(pid, "stat"));
 }
 
-/** The same, synchronously: the kernel has all of it and never waits. */
-export function readStatSync(pid: number): ProcessStat {
-  return parseStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+/**
+ * The same, or of one of its threads, synchronously: the kernel has all of it
+ * and never waits.
+ */
+export function readStatSync(pid: number, thread?: number): ProcessStat {
+  const name = thread === undefined ? "stat" : `task/${thread}/stat`;
+  return parseStat(Deno.readTextFileSync(`/proc/${pid}/${name}`));
 }

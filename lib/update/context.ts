@@ -119,8 +119,10 @@ export interface Transfer {
   fillers?: number;
   /** The new program before it has the guest's state. */
   made?: Made;
-  /** The VM as it was stopped. */
-  source?: Promise<Fingerprint>;
+  /** The VM as it was stopped, and as it was loaded. */
+  both?: Readonly<Record<"source" | "loaded", Promise<Fingerprint>>>;
+  /** Fulfilled when the source is stopped, and had not resumed the guest. */
+  fence?: Promise<void>;
   /** Only while RAM is copied. */
   copied?: Copied;
   /** Whether the new program has the whole VM. */

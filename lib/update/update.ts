@@ -41,9 +41,9 @@ import {
   commitTransfer,
   migrateTransfer,
   prepareTransfer,
-  switchoverTransfer,
   verifyTransfer,
 } from "./transfer/phases.ts";
+import { switchoverTransfer } from "./transfer/switchover.ts";
 import { refuseIfInterrupted } from "./transaction/deferred_signals.ts";
 import { VmChangedProblem } from "./verify/fingerprint.ts";
 

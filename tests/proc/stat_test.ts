@@ -36,5 +36,5 @@ Deno.test("a process that a signal or a debugger stopped is told", () => {
 Deno.test("this process is read, and its main thread", async () => {
   const { startTime, image } = readStatSync(Deno.pid);
   assertEquals((await readStat(Deno.pid)).image, image);
-  assertEquals((await readStat(Deno.pid, Deno.pid)).startTime, startTime);
+  assertEquals(readStatSync(Deno.pid, Deno.pid).startTime, startTime);
 });

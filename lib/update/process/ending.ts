@@ -3,7 +3,7 @@
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { threadIdsOf } from "../../proc/processes.ts";
 import { ifThereSync } from "../../gone.ts";
-import { isStopped, readStat } from "../../proc/stat.ts";
+import { isStopped, readStat, readStatSync } from "../../proc/stat.ts";
 import { KILL_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { signalName } from "../../../ffi/signals.ts";
@@ -12,6 +12,13 @@ import { ifVisible } from "../../proc/file.ts";
 /** A process stops or ends only once it leaves the kernel. */
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 1;
+/** Between two looks whether somebody has stopped a process. */
+const LOOK_MS = 5;
+/** Most have stopped by then. */
+const SOON_MS = 2;
+const SHORT_POLL_MS = 0.05;
+/** Nobody changes it. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Stops a process, which may be about to end.
@@ -21,11 +28,15 @@ const POLL_MS = 1;
  */
 export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   ifThereSync(() => process.sendSignal("SIGSTOP"));
-  const deadline = performance.now() + TIMEOUT_MS;
-  while (performance.now() < deadline) {
+  const start = performance.now();
+  for (;;) {
     if (process.hasExited()) return false;
-    if (await areStopped(process)) return true;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (areStopped(process)) return true;
+    const waited = performance.now() - start;
+    if (waited > TIMEOUT_MS) break;
+    // A guest may wait for it, and a timer takes a millisecond.
+    if (waited < SOON_MS) Atomics.wait(NEVER, 0, 0, SHORT_POLL_MS);
+    else await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new UpdateProblem(
     "not-stopped",
@@ -33,11 +44,38 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   );
 }
 
+/**
+ * Waits for what a process does, but no longer than until it is seen stopped: by
+ * SIGSTOP, not by a debugger, which may stop it for each system call.
+ *
+ * @throws {UpdateProblem} when it is stopped
+ */
+export async function unlessStopped<T>(
+  process: ProcessHandle,
+  promise: Promise<T>,
+): Promise<T> {
+  const stopped = Promise.withResolvers<never>();
+  const timer = setInterval(() => {
+    const { state } = ifThereSync(() => readStatSync(process.pid)) ?? {};
+    if (state !== "T") return;
+    stopped.reject(
+      new UpdateProblem("stopped", `Process ${process.pid} is stopped`, {
+        remedy: "See what stops it (SIGSTOP), then run the same command again",
+      }),
+    );
+  }, LOOK_MS);
+  try {
+    return await Promise.race([promise, stopped.promise]);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /** Whether every thread of a process is stopped. */
-async function areStopped(process: ProcessHandle): Promise<boolean> {
+function areStopped(process: ProcessHandle): boolean {
   try {
     for (const tid of threadIdsOf(process)) {
-      if (!isStopped(await readStat(process.pid, tid))) return false;
+      if (!isStopped(readStatSync(process.pid, tid))) return false;
     }
     return !process.hasExited();
   } catch {

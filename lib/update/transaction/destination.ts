@@ -128,8 +128,8 @@ export class Destination implements AsyncDisposable {
    *
    * @throws {UpdateProblem} when the program refuses it
    */
-  async load(uri: string): Promise<void> {
-    await (await this.startLoad(uri, STEP_TIMEOUT_MS)).loaded;
+  async load(uri: string, timeoutMs = STEP_TIMEOUT_MS): Promise<void> {
+    await (await this.startLoad(uri, timeoutMs)).loaded;
   }
 
   /**
@@ -234,7 +234,7 @@ export class Destination implements AsyncDisposable {
     throw ranAndEnded(how);
   }
 
-  /** Continues a program that was stopped because it did not answer. */
+  /** Continues a program that was stopped. */
   continueProcess(): void {
     if (!this.process.hasExited()) this.process.sendSignal("SIGCONT");
   }
@@ -242,6 +242,22 @@ export class Destination implements AsyncDisposable {
   /** Whether the program's process has ended. */
   hasEnded(): boolean {
     return this.process.hasExited();
+  }
+
+  /**
+   * Stops the program (SIGSTOP), so that what it has done is all that it does;
+   * one that hangs in the kernel does nothing either. Ends the connection.
+   *
+   * @returns whether the guest has run here, whichever client resumed it
+   */
+  async freeze(): Promise<boolean> {
+    try {
+      await stopProcess(this.process);
+      await this.client.drain();
+    } catch (error) {
+      if (!(error instanceof UpdateProblem)) throw error;
+    }
+    return this.resumptions.seen.length > 0;
   }
 
   /** Whether the guest has run here, whichever client resumed it. */

@@ -15,15 +15,9 @@ import { UpdateProblem } from "../error.ts";
 import { failureOf, statusOf } from "../vm/events.ts";
 import { FINISHING, requireStillMovable } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/settings.ts";
-import {
-  hurry,
-  noteRunState,
-  prepareNew,
-  saveDevices,
-  settle,
-  startNew,
-  transferOf,
-} from "./phases.ts";
+import { transferOf } from "./parts.ts";
+import { prepareNew, startNew } from "./phases.ts";
+import { hurry, noteRunState, saveDevices, settle } from "./switchover.ts";
 
 /** Starts the new program, and copies the RAM until the guest is stopped. */
 export async function migrateLive(context: UpdateContext): Promise<void> {
@@ -110,8 +104,9 @@ export async function switchoverLive(context: UpdateContext): Promise<void> {
   );
   loading.catch(() => undefined); // awaited below
   await noteRunState(context, before);
-  await settle(context, before, [
-    loading,
-    isSaved ? Promise.resolve() : saveDevices(context, watch, timeoutMs),
-  ]);
+  const done = Promise.resolve();
+  const { saved } = isSaved
+    ? { saved: done }
+    : saveDevices(context, watch, timeoutMs);
+  await settle(context, before, loading, { begun: done, saved });
 }

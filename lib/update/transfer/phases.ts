@@ -7,58 +7,46 @@
  *                │ migrate            ▲ hang-up      │
  *                ▼ CPR state, RAM     │              ▼
  * destination  starts ── waits ─ migrate-incoming ─ loads ─ cont, RESUME
- * phase        migrate           switchover        verify  commit
+ * phase        migrate           switchover     verify     commit
  * ```
  *
  * The two must never run at once. QEMU itself prevents that only by the locks
  * of writable images, which a VM need not have. Until the commit only the
  * source may run the guest: its migration stops it, and after a failure the
- * destination is killed before the source resumes. In the commit the source is
- * stopped by SIGSTOP before the destination gets `cont`. It is not killed yet:
- * if `cont` fails, the destination is killed and the source resumes. So at any
- * moment one of them can run the guest, and at most one may. Once RESUME has
- * come, the source is killed: by SIGKILL, since `quit` would touch images that
- * belong to the destination.
+ * destination is killed before the source resumes. Once the source has saved and
+ * described the VM, it is stopped by SIGSTOP; only then the destination gets
+ * `cont`. The source is not killed yet: if `cont` fails, the destination is
+ * killed and the source resumes. So at any moment one of them can run the guest,
+ * and at most one may. Once RESUME has come, the source is killed: by SIGKILL,
+ * since `quit` would touch images that belong to the destination.
  *
  * @module
  */
 
 import { sendCommands } from "../carry/send.ts";
 import { messageOf } from "../../errors.ts";
-import {
-  type EventWatch,
-  QmpCommandError,
-  type QmpEvent,
-} from "../../qmp/mod.ts";
-import { queryStatus, type StatusInfo } from "../../qmp/queries.ts";
+import { QmpCommandError } from "../../qmp/mod.ts";
+import { queryStatus } from "../../qmp/queries.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
-import {
-  Deadline,
-  SETTLE_TIMEOUT_MS,
-  STEP_TIMEOUT_MS,
-  VERIFY_TIMEOUT_MS,
-} from "../deadline.ts";
+import { Deadline, SETTLE_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
-import { killProcess } from "../process/ending.ts";
+import { killProcess, unlessStopped } from "../process/ending.ts";
 import { noteResumption } from "../run/journal.ts";
 import { fillClosed } from "./closed_descriptors.ts";
 import { staysInPlace } from "../process/service.ts";
-import { vcpuThreads } from "../process/threads.ts";
-import type { UrgencyPort } from "../system.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
 import type { Destination } from "../transaction/destination.ts";
 import { StderrTail } from "../transaction/stderr_tail.ts";
-import { failureOf, nextStatus } from "../vm/events.ts";
 import { Fingerprint } from "../verify/fingerprint.ts";
 import { findingsOf, requireSameVm } from "../verify/verdict.ts";
 import { isLive, requireStillMovable } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/settings.ts";
+import { destinationOf, processOf, transferOf } from "./parts.ts";
 
 /** Between two attempts to reach the new program. */
 const RETRY_MS = 5;
-
 /** Makes run directory, journal and standby; the VM is untouched. */
 export async function prepareTransfer(context: UpdateContext): Promise<void> {
   const { client, facts, plan, process, request, system } = context;
@@ -157,102 +145,17 @@ export async function prepareNew(
   return destination;
 }
 
-/**
- * Stops the guest; the source saves its devices, the destination loads them.
- */
-export async function switchoverTransfer(
-  context: UpdateContext,
-): Promise<void> {
-  const { client, deadline } = context;
-  const transfer = transferOf(context);
-  const destination = destinationOf(context);
-  const watch = client.watch(["MIGRATION", "STOP", "RESUME"]);
-  transfer.watch = context.use(watch);
-  const before = await queryStatus(client);
-  await noteRunState(context, before);
-  hurry(context);
-  const loading = destination.load(`unix:${transfer.handOver.main}`);
-  await settle(context, before, [
-    loading,
-    saveDevices(context, watch, deadline.left(STEP_TIMEOUT_MS)),
-  ]);
-}
-
-/** A rollback, or recover, has to know what a client did meanwhile. */
-export async function noteRunState(
-  context: UpdateContext,
-  { status: runState, running }: StatusInfo,
-): Promise<void> {
-  if (runState === context.facts.runState) return;
-  context.facts = { ...context.facts, runState, running };
-  await transferOf(context).writeJournal(context.facts);
-}
-
-/** Gives both programs the CPU, since the guest waits for them. */
-export function hurry(context: UpdateContext): void {
-  const { facts: { pid, threads }, system } = context;
-  context.urgency = context.use(
-    both(
-      system.urgency(pid, vcpuThreads(threads)),
-      system.urgency(transferOf(context).process?.pid ?? 0),
-    ),
-  );
-}
-
-/**
- * Waits until the source has saved the devices, and the destination loaded
- * them.
- *
- * @param before the run state in which the source was stopped
- */
-export async function settle(
-  context: UpdateContext,
-  before: StatusInfo,
-  [loading, saving]: readonly [Promise<void>, Promise<void>],
-): Promise<void> {
-  const transfer = transferOf(context);
-  const destination = destinationOf(context);
-  // The source answers while the destination loads.
-  const source = saving.then(() => describeSource(context));
-  source.catch(() => undefined); // awaited in `verify`
-  const [loaded, saved] = await Promise.allSettled([loading, saving]);
-  const live = isLive({ ...before, runState: before.status });
-  if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
-  // The destination knows best why it did not load.
-  if (loaded.status === "rejected") throw loaded.reason;
-  if (saved.status === "rejected") throw saved.reason;
-  const now = await queryStatus(destination.client);
-  transfer.isLoaded = true;
-  transfer.source = source;
-  // The guest may have stopped by itself just before it was stopped.
-  const isAsBefore = live && now.status === "paused";
-  const { status, running } = isAsBefore ? before : now;
-  context.facts = { ...context.facts, runState: status, running };
-}
-
-/** The VM as it was stopped; what the destination shall be compared with. */
-async function describeSource(
-  { client, plan }: UpdateContext,
-): Promise<Fingerprint> {
-  const stopped = await Fingerprint.take(client, "stopped");
-  plan.fingerprint.requireUnchanged(stopped);
-  return plan.fingerprint.updatedBy(stopped);
-}
-
 /** Compares the VM with what it was, and with what is on the source. */
 export async function verifyTransfer(context: UpdateContext): Promise<void> {
-  const { deadline, report } = context;
-  const { made, source } = transferOf(context);
-  if (made === undefined) throw new Error("There is no fingerprint");
-  const verifying = new Deadline(VERIFY_TIMEOUT_MS);
-  // The guest is stopped: a program that hangs must not delay it for long.
-  const destination = destinationOf(context).client
-    .within(() => verifying.left(deadline.left()));
-  const loaded = Fingerprint.take(destination, "moved");
-  loaded.catch(() => undefined); // awaited below
-  const before = await source;
-  if (before === undefined) throw new Error("The source was not asked");
-  const after = made.fingerprint.updatedBy(await loaded);
+  const { report } = context;
+  const transfer = transferOf(context);
+  const { both, made } = transfer;
+  if (made === undefined || both === undefined) {
+    throw new Error("There is no fingerprint");
+  }
+  const before = await both.source;
+  const loaded = await unlessStopped(processOf(context), both.loaded);
+  const after = made.fingerprint.updatedBy(loaded);
   const differences = [
     ...made.differences,
     ...before.differencesTo(after, ["changing"]),
@@ -263,23 +166,17 @@ export async function verifyTransfer(context: UpdateContext): Promise<void> {
 
 /** Lets the guest run on the destination, and ends the source. */
 export async function commitTransfer(context: UpdateContext): Promise<void> {
-  const { client, clock, facts, process, system } = context;
+  const { clock, facts, process, system } = context;
   const transfer = transferOf(context);
   const destination = destinationOf(context);
+  await transfer.fence;
   noteResumption(transfer.directory);
-  await system.fence(process);
-  // All that the source has said is in the socket; another client may have
-  // resumed it before the fence.
-  await client.drain();
-  if (resumed(transfer) !== undefined) {
-    throw new UpdateProblem(
-      "resumed-on-source",
-      "Another client resumed the guest on the old program",
-    );
-  }
   if (isLive(facts)) {
     context.urgency?.endBoost();
-    context.resume = await destination.resume();
+    context.resume = await unlessStopped(
+      processOf(context),
+      destination.resume(),
+    );
     context.urgency?.end();
   } else {
     const problem = await destination.keepStopped(facts);
@@ -343,62 +240,4 @@ async function startMigration(
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
-}
-
-/** Both programs are waited for while the guest is stopped. */
-function both(one: UrgencyPort, other: UrgencyPort): UrgencyPort {
-  return {
-    endBoost() {
-      one.endBoost();
-      other.endBoost();
-    },
-    end() {
-      one.end();
-      other.end();
-    },
-    async [Symbol.asyncDispose]() {
-      await one[Symbol.asyncDispose]();
-      await other[Symbol.asyncDispose]();
-    },
-  };
-}
-
-export async function saveDevices(
-  { client }: UpdateContext,
-  watch: EventWatch,
-  timeoutMs: number,
-): Promise<void> {
-  const status = await nextStatus(watch, ["completed", "failed"], {
-    timeoutMs,
-  });
-  if (status === "completed") return;
-  throw new UpdateProblem(
-    "migration-failed",
-    `The migration failed: ${await failureOf(client)}`,
-  );
-}
-
-/** The last event of this name. */
-export function seen(
-  { watch }: Transfer,
-  wanted: string,
-): QmpEvent | undefined {
-  return watch?.seen.findLast(({ name }) => name === wanted);
-}
-
-/** Whether the source was resumed after it was stopped for the last time. */
-export function resumed({ watch }: Transfer): QmpEvent | undefined {
-  const events = watch?.seen ?? [];
-  const stop = events.findLastIndex(({ name }) => name === "STOP");
-  return events.slice(stop + 1).find(({ name }) => name === "RESUME");
-}
-
-export function transferOf({ transfer }: UpdateContext): Transfer {
-  if (transfer === undefined) throw new Error("There is no transfer");
-  return transfer;
-}
-
-function destinationOf({ destination }: UpdateContext): Destination {
-  if (destination === undefined) throw new Error("There is no destination");
-  return destination;
 }

@@ -35,7 +35,7 @@ import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { closeFillers } from "./closed_descriptors.ts";
 import { goOn } from "./go_on.ts";
-import { resumed, seen } from "./phases.ts";
+import { resumed, seen } from "./parts.ts";
 
 const AGAIN = "Fix the cause, then run the same command again";
 const LOOK = "Look at the VM before anything else";
@@ -59,7 +59,7 @@ async function outcomeOf(
   cause: unknown,
 ): Promise<UpdateError> {
   const { destination, facts, process, shutdown } = context;
-  if (await destination?.hasRun()) return await onDestination(context, cause);
+  if (await destination?.freeze()) return await onDestination(context, cause);
   await context.clock.begin("rollback");
   const problem = await reasonOf(transfer, cause);
   await transfer.stderr.end();
@@ -75,12 +75,13 @@ async function outcomeOf(
     transfer.process?.hasExited() === false;
   const isGone = isWhole ? await isEnding(context) : process.hasExited();
   if (isGone && isWhole) {
+    destination?.continueProcess();
     return onlyDestination(context, transfer, problem);
   }
   // Without a process, the standby ends with cprctl.
   const ended = transfer.process === undefined ||
     await killProcess(transfer.process);
-  // All that it has said: another client may have resumed the guest meanwhile.
+  // All that it has said, if it could not be stopped before.
   await destination?.client.drain();
   if (await destination?.hasRun()) return await onDestination(context, cause);
   forgetResumption(transfer.directory);
@@ -147,6 +148,8 @@ async function resumeSource(
 ): Promise<string> {
   const { handOver, settings } = transfer;
   const { facts, process, system } = context;
+  // It would stop the source again.
+  await transfer.fence?.catch(() => undefined);
   process.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   const client = context.client = await monitorOf(context, limit);
@@ -206,6 +209,7 @@ async function onDestination(
   context: UpdateContext,
   cause: unknown,
 ): Promise<UpdateError> {
+  context.destination?.continueProcess();
   await killProcess(context.process);
   if (cause instanceof UpdateError) return cause;
   return failure(
