@@ -2,7 +2,7 @@
  * Measures cprctl, each figure beside its yardstick.
  *
  * ```sh
- * deno task bench             # everything, in five minutes
+ * deno task bench             # everything, in a quarter of an hour
  * deno task bench start exec  # these sections
  * CPRCTL=dist/cprctl deno task bench start
  * ```
@@ -18,6 +18,7 @@ import { describeHost } from "./bench/host.ts";
 import { benchInspect } from "./bench/inspect.ts";
 import { benchReal } from "./bench/real.ts";
 import { benchStart } from "./bench/start.ts";
+import { benchTransfer } from "./bench/transfer.ts";
 
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   start: benchStart,
@@ -26,6 +27,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   codec: benchCodec,
   inspect: benchInspect,
   real: benchReal,
+  transfer: benchTransfer,
   all: benchAll,
 };
 

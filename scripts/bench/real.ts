@@ -14,8 +14,8 @@ import {
 } from "../../testing/qemu/builds/builds.ts";
 import { forms } from "./forms.ts";
 import { GuestWatch } from "./guest_watch.ts";
-import { dropFromCache, mappedFiles } from "./page_cache.ts";
 import { PhaseSeries, updateOf } from "./report.ts";
+import { Road } from "./road.ts";
 import { interleave } from "./series.ts";
 import { Spinners } from "./spinners.ts";
 import { MILLISECONDS, printPhases, printTable, printTitle } from "./table.ts";
@@ -92,28 +92,17 @@ async function benchScene(
   };
   await downtimeOf(async (to) => void await updateByHand(vm, to)); // both warm
   using _spinners = new Spinners(scene.spinning ?? 0);
-  const { hand, ours, beside } = await interleave(rounds, {
+  const { hand, ours } = await interleave(rounds, {
     hand: () => downtimeOf(async (to) => void await updateByHand(vm, to)),
     ours: () =>
       downtimeOf(async ({ binary }) => {
         const words = ["--binary", binary];
         phases.add(await updateOf(cprctl?.argv ?? [], vm.files.qmp, words));
       }),
-    beside: () =>
-      downtimeOf(async ({ binary }) => {
-        const words = ["--binary", binary, "--mode", "cpr-transfer"];
-        const { pid_after: pid } = await updateOf(
-          cprctl?.argv ?? [],
-          vm.files.qmp,
-          words,
-        );
-        if (pid !== null) vm.follow(pid);
-      }),
   });
   printTable(MILLISECONDS, [
     { name: "the barest QMP client", series: hand },
     { name: `cprctl update (target ${target} ×)`, series: ours },
-    { name: "cprctl update --mode cpr-transfer", series: beside },
   ]);
   printPhases(phases);
   const { predicted, reported } = phases;
@@ -126,27 +115,4 @@ async function benchScene(
 async function guestRuns(vm: VirtualMachine): Promise<void> {
   using ram = vm.ram();
   await ram.counterMoves(RESUME_TIMEOUT_MS);
-}
-
-/** There and back between two builds. */
-class Road {
-  #at: QemuBuild;
-  readonly #filesOf = new Map<QemuBuild, string[]>();
-
-  constructor(
-    readonly vm: VirtualMachine,
-    readonly builds: QemuBuilds,
-    readonly cold: boolean,
-  ) {
-    this.#at = builds.old;
-  }
-
-  /** The build to move to. */
-  async next(): Promise<QemuBuild> {
-    const { builds, vm } = this;
-    this.#filesOf.set(this.#at, await mappedFiles(vm.pid));
-    this.#at = this.#at === builds.old ? builds.new : builds.old;
-    if (this.cold) dropFromCache(this.#filesOf.get(this.#at) ?? []);
-    return this.#at;
-  }
 }

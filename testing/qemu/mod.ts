@@ -10,6 +10,7 @@ export * from "./run_state.ts";
 export * from "./save_to.ts";
 export * from "./second_monitor.ts";
 export * from "../program/until.ts";
+export * from "./transfer_by_hand.ts";
 export * from "./update_by_hand.ts";
 export * from "./virtual_machine.ts";
 export * from "./witness.ts";

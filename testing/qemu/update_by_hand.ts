@@ -70,8 +70,11 @@ export async function updateByHand(
   return { stateFile };
 }
 
-/** Arguments for a process that is a daemon already, of one exact machine. */
-function argumentsAfter(args: readonly string[], type: string): string[] {
+/** Arguments for another program, of one exact machine and no daemon. */
+export function argumentsAfter(
+  args: readonly string[],
+  type: string,
+): string[] {
   return args.filter((it) => it !== "-daemonize").map((it, at) =>
     args[at - 1] === "-machine" ? it.replace(/^[^,]*/, type) : it
   );

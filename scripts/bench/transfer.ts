@@ -1,0 +1,225 @@
+/** The downtime of every way to move a VM, and of a new program that fails. */
+
+import type { Mode } from "../../lib/update/phase.ts";
+import { LINUX } from "../../lib/update/linux.ts";
+import type { Destination } from "../../lib/update/transaction/destination.ts";
+import { update } from "../../lib/update/update.ts";
+import {
+  accelerators,
+  type Machine,
+  PLAIN,
+  restoreByHand,
+  RICH,
+  transferByHand,
+  updateByHand,
+  VirtualMachine,
+} from "../../testing/qemu/mod.ts";
+import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
+import { SELF } from "../../testing/update/cprctl.ts";
+import { forms } from "./forms.ts";
+import { GuestWatch } from "./guest_watch.ts";
+import { updateOf } from "./report.ts";
+import { Road } from "./road.ts";
+import { interleave, type Measure, type Series } from "./series.ts";
+import { MILLISECONDS, printNote, printTable, printTitle } from "./table.ts";
+
+/** State files are beside the VM's other files: in memory. */
+const FOLDER = "/dev/shm";
+const TIMEOUT_MS = 60_000;
+const ROUNDS = 5;
+const GB = 1024 ** 3;
+
+/** What the ratios shall be at most. */
+const TARGETS = { byHand: 1.2, exec: 0.25, trouble: 1.5 };
+
+/** Machines, with bytes of RAM that the guest has written. */
+const SCENES: readonly { machine: Machine; touched: number }[] = [
+  { machine: { ...PLAIN, ram: "128M" }, touched: GB / 8 },
+  { machine: { ...PLAIN, ram: "1G" }, touched: GB },
+  { machine: { ...PLAIN, ram: "8G" }, touched: 8 * GB },
+  { machine: RICH, touched: 0 },
+];
+
+/** Each way beside those of others, for RAM of several sizes. */
+export async function benchTransfer(): Promise<void> {
+  const builds = await knownBuilds();
+  if (builds === undefined) {
+    printTitle("transfer", "no QEMU here: run `deno task get-qemu` first");
+    return;
+  }
+  Deno.env.set("TMPDIR", FOLDER);
+  const [accelerator = "tcg"] = await accelerators(builds.old);
+  const start = (machine: Machine) =>
+    VirtualMachine.boot(builds.old, machine, accelerator);
+  for (const { machine, touched } of SCENES) {
+    const { name, ram } = machine;
+    printTitle(
+      "transfer",
+      `${name}, ${accelerator}, ${ram ?? "64M"} of RAM: from STOP to RESUME`,
+    );
+    const free = await freeBytes();
+    if (free < touched + GB) {
+      printNote(`skipped: it needs ${touched / GB} GB of free memory`);
+      continue;
+    }
+    await using vm = await start(machine);
+    touch(vm, touched);
+    await benchWays(new Road(vm, builds), free > 2 * touched + GB);
+  }
+  printTitle(
+    "transfer",
+    `${RICH.name}, ${accelerator}: a new program that fails; the old one goes on`,
+  );
+  await using vm = await start(RICH);
+  await benchTroubles(new Road(vm, builds));
+}
+
+/** @param copies whether there is room for the RAM twice */
+async function benchWays(road: Road, copies: boolean): Promise<void> {
+  const { vm } = road;
+  const [cprctl] = forms().reverse();
+  const by = (mode: Mode): Measure => async () => {
+    const { binary } = await road.next();
+    const words = ["--binary", binary, "--mode", mode];
+    const report = await updateOf(cprctl?.argv ?? [], vm.files.qmp, words);
+    if (report.pid_after !== null) vm.follow(report.pid_after);
+    return report.downtime_ms ?? NaN;
+  };
+  const ways: Record<string, Measure> = {
+    "cpr-exec, the barest client": async () => {
+      using watch = new GuestWatch(vm.pid);
+      const to = await road.next();
+      await watch.longestDowntime();
+      await updateByHand(vm, to);
+      using ram = vm.ram();
+      await ram.counterMoves(TIMEOUT_MS);
+      return await watch.longestDowntime();
+    },
+    "cprctl --mode cpr-exec": by("cpr-exec"),
+    "cpr-transfer by hand": async () =>
+      await transferByHand(vm, await road.next()),
+    "cprctl --mode cpr-transfer": by("cpr-transfer"),
+    ...copies
+      ? {
+        "cprctl --mode live": by("live"),
+        "saved with its RAM, and restored": async () =>
+          await restoreByHand(vm, await road.next()),
+      }
+      : {},
+  };
+  for (const warmUp of Object.values(ways)) await warmUp();
+  const series = await interleave(ROUNDS, ways);
+  printTable(
+    MILLISECONDS,
+    Object.entries(series).map(([name, series]) => ({ name, series })),
+  );
+  const ratio = (one?: Series, other?: Series) =>
+    ((one?.median ?? NaN) / (other?.median ?? NaN)).toFixed(2);
+  const ours = series["cprctl --mode cpr-transfer"];
+  const byHand = ratio(ours, series["cpr-transfer by hand"]);
+  const exec = ratio(ours, series["cpr-exec, the barest client"]);
+  printNote(
+    `cprctl --mode cpr-transfer: ${byHand} × of the same by hand (target ` +
+      `${TARGETS.byHand}), ${exec} × of the barest cpr-exec (target ` +
+      `${TARGETS.exec})`,
+  );
+  if (!copies) printNote("no room to copy the RAM: not live, not saved");
+}
+
+/** Has a new program fail while the guest is stopped. */
+type Trouble = (destination: Destination, pid: number) => void;
+
+const signalWhileLoading =
+  (signal: Deno.Signal): Trouble => (destination, pid) => {
+    const load = destination.load.bind(destination);
+    destination.load = async (...order) => {
+      using watch = destination.client.watch(["MIGRATION"]);
+      const active = watch.next((it) => it.data["status"] === "active", {
+        timeoutMs: TIMEOUT_MS,
+      });
+      active.then(() => Deno.kill(pid, signal));
+      await load(...order);
+    };
+  };
+
+const TROUBLES: Readonly<Record<string, Trouble>> = {
+  "killed while it loads": signalWhileLoading("SIGKILL"),
+  "stopped while it loads": signalWhileLoading("SIGSTOP"),
+  "stopped when it is to resume": (destination, pid) => {
+    const resume = destination.resume.bind(destination);
+    destination.resume = async () => {
+      Deno.kill(pid, "SIGSTOP");
+      return await resume();
+    };
+  },
+  "does not have what it says": (destination) => {
+    const { client } = destination;
+    const within = client.within.bind(client);
+    client.within = (left) => {
+      const { execute } = within(left);
+      return {
+        execute: async (name, ...more) => {
+          const reply = await execute(name, ...more);
+          return name === "query-pci" ? [] : reply;
+        },
+      };
+    };
+  },
+};
+
+async function benchTroubles(road: Road): Promise<void> {
+  const { vm } = road;
+  const measure = (trouble?: Trouble): Measure => async () => {
+    const to = trouble === undefined ? await road.next() : road.other;
+    const report = await update({
+      address: { path: vm.files.qmp },
+      binary: to.binary,
+      mode: "cpr-transfer",
+      self: SELF,
+    }, {
+      ...LINUX,
+      destination: async (...order) => {
+        const destination = await LINUX.destination(...order);
+        trouble?.(destination, order[0].pid);
+        return destination;
+      },
+    });
+    const expected = trouble === undefined ? "updated" : "rolled-back";
+    if (report.outcome !== expected) throw new Error(report.error?.message);
+    if (report.pid_after !== null) vm.follow(report.pid_after);
+    return report.downtime_ms ?? NaN;
+  };
+  const good = measure();
+  for (let round = 0; round < 2; round++) await good();
+  const series = await interleave(ROUNDS, {
+    "a good update": good,
+    ...Object.fromEntries(
+      Object.entries(TROUBLES)
+        .map(([name, trouble]) => [name, measure(trouble)]),
+    ),
+  });
+  printTable(
+    MILLISECONDS,
+    Object.entries(series).map(([name, series]) => ({ name, series })),
+  );
+  printNote(`target: ${TARGETS.trouble} × at most`);
+}
+
+/** Has every page hold something of its own. */
+function touch(vm: VirtualMachine, bytes: number): void {
+  const chunk = new Uint8Array(1024 ** 2);
+  for (let at = 0; at < chunk.length; at += 65_536) {
+    crypto.getRandomValues(chunk.subarray(at, at + 65_536));
+  }
+  using ram = vm.ram();
+  // The guest itself is at the start.
+  for (let at = 32 * chunk.length; at < bytes; at += chunk.length) {
+    ram.write(at, chunk);
+  }
+}
+
+/** Of the host. */
+async function freeBytes(): Promise<number> {
+  const text = await Deno.readTextFile("/proc/meminfo");
+  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+}
