@@ -5,6 +5,9 @@
 import { corpus, fuzzInspect } from "../testing/streams/fuzz_inspect.ts";
 import type { FuzzAnswer, FuzzOrder } from "./fuzz.ts";
 
+/** Each takes as long as some hundred others. */
+const BOMB_EVERY = 500;
+
 self.onmessage = async ({ data }: MessageEvent<FuzzOrder>) => {
   self.postMessage(await answer(data));
 };
@@ -12,10 +15,11 @@ self.onmessage = async ({ data }: MessageEvent<FuzzOrder>) => {
 async function answer({ seed, runs, at }: FuzzOrder): Promise<FuzzAnswer> {
   const folder = Deno.makeTempDirSync({ prefix: "cprctl-fuzz-" });
   try {
-    const report = fuzzInspect({
+    const report = await fuzzInspect({
       corpus: await corpus(),
       seed,
       runs,
+      bombEvery: BOMB_EVERY,
       folder,
       begun: (run) => void Atomics.store(at, 0, run),
     });

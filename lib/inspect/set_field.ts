@@ -123,9 +123,10 @@ function writeAt(file: Fd, bytes: Uint8Array, offset: number): void {
 
 /** Mapped files, which may have holes, are aligned; others are not looked at. */
 function isZero({ buffer, byteOffset, length }: Uint8Array): boolean {
-  if (byteOffset % 8 !== 0 || length % 8 !== 0) return false;
-  return new BigUint64Array(buffer, byteOffset, length / 8)
-    .every((word) => word === 0n);
+  if (byteOffset % 4 !== 0 || length % 4 !== 0) return false;
+  const words = new Int32Array(buffer, byteOffset, length / 4);
+  for (let at = 0; at < words.length; at++) if (words[at] !== 0) return false;
+  return true;
 }
 
 interface Found {

@@ -49,7 +49,7 @@ export class Random extends Seeded {
 }
 
 /** @param other one that pieces may come from */
-type Mutation = (
+export type Mutation = (
   stream: Uint8Array,
   random: Random,
   other: Uint8Array,
@@ -60,7 +60,7 @@ const DIGITS = { first: 0x30, last: 0x39 } as const;
 /** The longest piece that is moved about. */
 const PIECE = 600;
 
-const flipBit: Mutation = (stream, random) => {
+export const flipBit: Mutation = (stream, random) => {
   const at = random.below(stream.length);
   stream[at] = (stream[at] ?? 0) ^ (1 << random.below(8));
   return stream;
@@ -71,7 +71,7 @@ const setByte: Mutation = (stream, random) => {
   return stream;
 };
 
-const lieAboutLength: Mutation = (stream, random) => {
+export const lieAboutLength: Mutation = (stream, random) => {
   if (stream.length < 4) return stream;
   const view = new DataView(stream.buffer, stream.byteOffset);
   view.setUint32(random.below(stream.length - 3), random.one(LENGTHS));
@@ -240,6 +240,8 @@ export interface FuzzReport {
   refused: number;
   /** Of CPU time. */
   slowestMs: number;
+  /** Likewise, of those that were made to take long. */
+  slowestBombMs?: number;
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   extractRam,
   fieldsAt,
   findPage,
+  type Input,
   inspect,
   InspectError,
   type Inspection,
@@ -32,6 +33,7 @@ import { isStruct } from "../../lib/migration/stream/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
 import { PLAIN } from "../program/captured.ts";
 import { data, STREAMS } from "../data/data.ts";
+import { brokenBomb, withHole } from "./fuzz_bombs.ts";
 import { type FuzzReport, mutated, Random } from "./fuzz_decode.ts";
 import { written } from "./machine.ts";
 import {
@@ -80,8 +82,7 @@ export class Looker {
   }
 
   /** Throws if looking ends in any way but the two it may. */
-  look(bytes: Uint8Array): Outcome {
-    const input = inputOf(bytes);
+  look(input: Input): Outcome {
     try {
       const inspection = inspect(input);
       show(inspection);
@@ -156,35 +157,52 @@ function compare(old: Inspection, now: Inspection): void {
   assert(renderDiffPage(page, WRITTEN).endsWith("</html>\n"));
 }
 
+/** So that the memory of a bomb is not taken for that of the next one. */
+function collectGarbage(): void {
+  const gc: unknown = Reflect.get(globalThis, "gc");
+  if (gc instanceof Function) gc();
+}
+
 /**
  * Looks into `runs` broken states. An error says which one of the seed it was.
  *
  * @param options.folder an empty one, for guest memory
  * @param options.begun told of each run before it
  */
-export function fuzzInspect(
+export async function fuzzInspect(
   options: {
     corpus: readonly Uint8Array[];
     seed: number;
     runs: number;
+    /** One run in so many is a bomb, and one has a hole; none by default. */
+    bombEvery?: number;
     folder: string;
     begun?: (run: number) => void;
   },
-): FuzzReport {
-  const { corpus, seed, runs, folder, begun } = options;
+): Promise<FuzzReport> {
+  const { corpus, seed, runs, bombEvery = 0, folder, begun } = options;
   const random = new Random(seed);
   const looker = new Looker(folder);
-  const report: FuzzReport = { decoded: 0, refused: 0, slowestMs: 0 };
+  const report = { decoded: 0, refused: 0, slowestMs: 0, slowestBombMs: 0 };
   for (let run = 0; run < runs; run++) {
-    const bytes = mutated(corpus, random);
+    const kind = bombEvery > 0 ? random.below(bombEvery) : NaN;
+    const isBomb = kind < 2;
+    using input = kind === 0
+      ? brokenBomb(random)
+      : kind === 1
+      ? await withHole(random.one(corpus), random, `${folder}/hole`)
+      : inputOf(mutated(corpus, random));
     begun?.(run);
     const start = ownCpuTime();
     try {
-      report[looker.look(bytes)]++;
+      // Nothing is held against a bomb: it may be gone by then.
+      report[(isBomb ? new Looker(folder) : looker).look(input)]++;
     } catch (cause) {
       throw new Error(`Run ${run} of seed ${seed} broke it`, { cause });
     }
-    report.slowestMs = Math.max(report.slowestMs, ownCpuTime() - start);
+    if (isBomb) collectGarbage();
+    const slowest = isBomb ? "slowestBombMs" : "slowestMs";
+    report[slowest] = Math.max(report[slowest], ownCpuTime() - start);
   }
   return report;
 }

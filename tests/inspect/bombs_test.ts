@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { BOMBS } from "./bombs.ts";
+import { BOMBS } from "../../testing/streams/bombs.ts";
 
 /** Time and memory by the square of it would take far more than these. */
 const TIMEOUT_MS = 60_000;

@@ -82,10 +82,10 @@ const PASSED_STEP = 8 * 1024 * 1024;
 /** Values that are allowed in addition to one for each byte of the stream. */
 const SPARE_VALUES = 65_536;
 /**
- * More than twice the values of a VM with 2000 vCPUs. A value takes much more
- * memory than its bytes in the stream.
+ * More than the values of a VM with 2500 vCPUs. A value takes much more memory
+ * than its bytes in the stream.
  */
-const MOST_VALUES = 2_000_000;
+const MOST_VALUES = 1_200_000;
 
 /** Machines with virtio devices whose guests begin big-endian. */
 const BIG_ENDIAN_MACHINES: readonly string[] = ["pseries", "s390"];

@@ -34,7 +34,9 @@ const MARKER_TYPES: ReadonlySet<string> = new Set(["ptr-marker", "nullptr"]);
 const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 
 /** Numbers in an array that count as one value, since they take less memory. */
-const PACKED = 4;
+const PACKED = 2;
+/** Values that a struct counts as, beside its fields. */
+const STRUCT = 2;
 
 /** How the states that devices write by hand are decoded. */
 export interface HandWritten {
@@ -80,6 +82,7 @@ export class FieldDecoder {
    * @throws {MigrationStreamError} when the bytes do not match the description
    */
   body(vmsd: VmsdDescription): DecodedStruct {
+    this.#spend(STRUCT);
     const fields: DecodedField[] = [];
     for (let next = 0; next < vmsd.fields.length;) {
       const end = endOfField(vmsd.fields, next);

@@ -46,44 +46,51 @@ export function* encodeParts(
   const ram = new RamEncoder(decoded, sink);
   const { hasFooters } = decoded;
   for (const record of decoded.records) {
-    if (record.type === "command") encodeCommand(sink, record);
-    else if (record.type === "full") encodeDevice(sink, record, hasFooters);
-    else {
+    if (record.type === "command") yield* encodeCommand(sink, record);
+    else if (record.type === "full") {
+      yield* encodeDevice(sink, record, hasFooters);
+    } else {
       const { type } = record;
       writeSectionHeader(sink, type === "opaque" ? record.piece : type, record);
-      if (record.type === "opaque") {
-        yield sink.drain();
-        yield record.bytes;
-      } else yield* ram.section(record);
+      if (record.type === "opaque") yield* view(sink, record.bytes);
+      else yield* ram.section(record);
       if (hasFooters) writeSectionFooter(sink, record.sectionId);
     }
   }
-  if (opaqueTail !== undefined) sink.bytes(opaqueTail.bytes);
+  if (opaqueTail !== undefined) yield* view(sink, opaqueTail.bytes);
   else {
     writeEnd(sink, vmdesc?.text);
-    sink.bytes(trailing);
+    yield* view(sink, trailing);
   }
-  yield sink.drain();
 }
 
-function encodeCommand(sink: Sink, command: DecodedCommand): void {
+/** Bytes of the input, of which there may be gigabytes, are not copied. */
+function* view(sink: Sink, bytes: Uint8Array): Generator<Uint8Array, void> {
+  yield sink.drain();
+  yield bytes;
+}
+
+function* encodeCommand(
+  sink: Sink,
+  command: DecodedCommand,
+): Generator<Uint8Array, void> {
   writeCommand(sink, command);
   const { package: opened, packaged } = command;
   for (const record of opened?.records ?? []) {
-    if (record.type === "command") encodeCommand(sink, record);
-    else encodeDevice(sink, record, true);
+    if (record.type === "command") yield* encodeCommand(sink, record);
+    else yield* encodeDevice(sink, record, true);
   }
   const rest = opened?.rest ?? packaged;
-  if (rest !== undefined) sink.bytes(rest);
+  if (rest !== undefined) yield* view(sink, rest);
 }
 
-function encodeDevice(
+function* encodeDevice(
   sink: Sink,
   section: DeviceSection,
   hasFooters: boolean,
-): void {
+): Generator<Uint8Array, void> {
   writeSectionHeader(sink, section.type, section);
-  if (section.state instanceof Uint8Array) sink.bytes(section.state);
+  if (section.state instanceof Uint8Array) yield* view(sink, section.state);
   else encodeBody(sink, section.state);
   if (hasFooters) writeSectionFooter(sink, section.sectionId);
 }

@@ -11,10 +11,7 @@ import {
   HEADER,
   oneBlock,
   vmdescText,
-} from "../../testing/streams/foreign.ts";
-
-/** More than a call takes arguments. */
-const MANY = 150_000;
+} from "./foreign.ts";
 
 function stream(write: (sink: Sink) => void): Uint8Array {
   return bytes((sink) => {
@@ -40,14 +37,17 @@ function ramOnly(write: (sink: Sink) => void): Uint8Array {
 }
 
 /** One device with fields of these names. */
-function fieldsOf(name: (index: number) => string): Uint8Array {
+function fieldsOf(
+  count: number,
+  name: (index: number) => string,
+): Uint8Array {
   return stream((sink) => {
     beginDevice(sink, 0);
-    sink.zeros(MANY);
+    sink.zeros(count);
     sink.bytes(footer(0));
     sink.bytes(Uint8Array.from(EOF));
     const fields = Array.from(
-      { length: MANY },
+      { length: count },
       (_, index) => `{"name": "${name(index)}", "type": "uint8", "size": 1}`,
     );
     sink.bytes(vmdescText(
@@ -65,9 +65,10 @@ function beginDevice(sink: Sink, instance: number): void {
   sink.u32(1);
 }
 
-/** Zero pages of a block of 2^50 bytes, each far from all others. */
-function scatteredPages(): Uint8Array {
-  const [block, distance] = [2 ** 50, 2 ** 34];
+/** Zero pages of one block, each far from all others. */
+function scatteredPages(count: number): Uint8Array {
+  const distance = 2 ** 34;
+  const block = count * distance;
   return ramOnly((sink) => {
     sink.bytes(oneBlock("r", block));
     for (let at = 0; at < block; at += distance) {
@@ -78,19 +79,19 @@ function scatteredPages(): Uint8Array {
   });
 }
 
-function manyBlocks(): Uint8Array {
+function manyBlocks(count: number): Uint8Array {
   return ramOnly((sink) => {
-    sink.size64(MANY * 4096 + 4);
-    for (let index = 0; index < MANY; index++) {
+    sink.size64(count * 4096 + 4);
+    for (let index = 0; index < count; index++) {
       sink.countedString(`b${index}`);
       sink.size64(4096);
     }
   });
 }
 
-function manySections(): Uint8Array {
+function manySections(count: number): Uint8Array {
   return stream((sink) => {
-    for (let index = 0; index < MANY; index++) {
+    for (let index = 0; index < count; index++) {
       beginDevice(sink, index);
       sink.bytes(footer(index));
     }
@@ -98,8 +99,8 @@ function manySections(): Uint8Array {
   });
 }
 
-function manyDescriptors(): Uint8Array {
-  const descriptors = Array.from({ length: MANY }, (_, id) => ({
+function manyDescriptors(count: number): Uint8Array {
+  const descriptors = Array.from({ length: count }, (_, id) => ({
     name: "ram0",
     id,
     descriptor: 5,
@@ -108,12 +109,12 @@ function manyDescriptors(): Uint8Array {
 }
 
 /** A vmdesc of nothing but empty objects. */
-function emptyObjects(): Uint8Array {
+function emptyObjects(count: number): Uint8Array {
   return stream((sink) => {
     beginDevice(sink, 0);
     sink.bytes(footer(0));
     sink.bytes(Uint8Array.from(EOF));
-    const devices = "{},".repeat(5_000_000);
+    const devices = "{},".repeat(count);
     sink.bytes(vmdescText(`{"page_size": 4096, "devices": [${devices}{}]}`));
   });
 }
@@ -167,29 +168,29 @@ function queuesOf(count: number): Uint8Array {
 }
 
 /** What looks like the start of a subsection, again and again. */
-function almostSubsections(): Uint8Array {
+function almostSubsections(count: number): Uint8Array {
   return bytes((sink) => {
     sink.zeros(VIRTIO_START);
     sink.u8(7);
-    for (let index = 0; index < 3_000_000; index++) {
+    for (let index = 0; index < count; index++) {
       sink.bytes(Uint8Array.of(5, 8, 0x76));
     }
   });
 }
 
-function manyCommands(): Uint8Array {
+function manyCommands(count: number): Uint8Array {
   return stream((sink) => {
-    for (let index = 0; index < 3_000_000; index++) {
+    for (let index = 0; index < count; index++) {
       sink.bytes(Uint8Array.of(8, 0, 1, 0, 0));
     }
     sink.bytes(Uint8Array.from(EOF));
   });
 }
 
-function manyEmptyBlocks(): Uint8Array {
+function manyEmptyBlocks(count: number): Uint8Array {
   return ramOnly((sink) => {
     sink.size64(4096 + 4);
-    for (let index = 0; index < 1_000_000; index++) {
+    for (let index = 0; index < count; index++) {
       sink.countedString(`b${index}`);
       sink.size64(0);
     }
@@ -198,20 +199,41 @@ function manyEmptyBlocks(): Uint8Array {
   });
 }
 
-/** By name, each made when it is wanted. */
-export const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
-  "fields of two names in turn": () => fieldsOf((at) => at % 2 ? "x" : "y"),
-  "fields of many names": () => fieldsOf((at) => `x${at}`),
-  "scattered pages": scatteredPages,
-  "many blocks": manyBlocks,
-  "many sections": manySections,
-  "many descriptors": manyDescriptors,
-  "empty objects": emptyObjects,
-  "elements of no size": () => nothingTimes(7_000_000),
-  "many virtio devices": () => virtioDevices(500, queuesOf(1024)),
-  "many small virtio devices": () =>
-    virtioDevices(300_000, new Uint8Array(VIRTIO_START + 1)),
-  "almost subsections": () => virtioDevices(1, almostSubsections()),
-  "many commands": manyCommands,
-  "many empty blocks": manyEmptyBlocks,
+/** A state of so many of what makes it one. */
+export interface Bomb {
+  readonly make: (count: number) => Uint8Array;
+  /** Beyond it there is nothing new. */
+  readonly most: number;
+}
+
+/** By name. */
+export const BOMBS: Readonly<Record<string, Bomb>> = {
+  "fields of two names in turn": {
+    make: (count) => fieldsOf(count, (at) => at % 2 ? "x" : "y"),
+    most: 150_000,
+  },
+  "fields of many names": {
+    make: (count) => fieldsOf(count, (at) => `x${at}`),
+    most: 150_000,
+  },
+  "scattered pages": { make: scatteredPages, most: 65_536 },
+  "many blocks": { make: manyBlocks, most: 150_000 },
+  "many sections": { make: manySections, most: 150_000 },
+  "many descriptors": { make: manyDescriptors, most: 150_000 },
+  "empty objects": { make: emptyObjects, most: 5_000_000 },
+  "elements of no size": { make: nothingTimes, most: 7_000_000 },
+  "many virtio devices": {
+    make: (count) => virtioDevices(count, queuesOf(1024)),
+    most: 500,
+  },
+  "many small virtio devices": {
+    make: (count) => virtioDevices(count, new Uint8Array(VIRTIO_START + 1)),
+    most: 300_000,
+  },
+  "almost subsections": {
+    make: (count) => virtioDevices(1, almostSubsections(count)),
+    most: 3_000_000,
+  },
+  "many commands": { make: manyCommands, most: 3_000_000 },
+  "many empty blocks": { make: manyEmptyBlocks, most: 1_000_000 },
 };
