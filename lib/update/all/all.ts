@@ -240,7 +240,11 @@ function obstacleOf(vm: ListedVm, mode?: ModeChoice): Obstacle | undefined {
   const { obstacle: text, obstacle_code: code } = vm;
   // A copy of the RAM can be in a back end of another kind.
   const isCopied = mode === "live" && code === "memory-backends";
-  if (text !== null && code !== null && !isCopied) return { code, text };
+  // Another process is not executed by the VM's own.
+  const isStarted = mode !== undefined && mode !== "cpr-exec" &&
+    code === "sandbox";
+  const isNone = isCopied || isStarted;
+  if (text !== null && code !== null && !isNone) return { code, text };
   return canBeReached(vm) ? undefined : NO_MONITOR;
 }
 

@@ -87,7 +87,8 @@ export function* domainObstaclesOn(line: CommandLine): Iterable<Obstacle> {
   if (deniesSpawn(line)) {
     yield {
       code: "sandbox",
-      text: "its sandbox does not let it execute programs (spawn=deny)",
+      text: "its sandbox does not let it execute programs (spawn=deny): only " +
+        "--mode cpr-transfer or live",
     };
   }
   const ram = unsharedRam(line);

@@ -128,15 +128,24 @@ export const parent: PreflightCheck = {
   },
 };
 
-/** The VM's sandbox lets it execute another program. */
+/** The VM's sandbox lets it be moved, and the new program is in it again. */
 export const sandbox: PreflightCheck = {
   id: "sandbox",
   async run(context) {
-    const { facts, running, seccomp: { filters } } = context;
-    if (deniesSpawn(running)) {
+    const { facts, mode, next, running, seccomp } = context;
+    const { filters, forbidsExec } = seccomp;
+    if (mode === "cpr-exec" && (forbidsExec || deniesSpawn(running))) {
       return refuse(
         "The VM may not execute another program: -sandbox with spawn=deny",
-        "Restart the VM once with spawn=allow in its -sandbox",
+        "Update it with --mode cpr-transfer, or restart it once with " +
+          "spawn=allow in its -sandbox",
+      );
+    }
+    if (forbidsExec && !deniesSpawn(next)) {
+      return refuse(
+        "The VM is under a seccomp filter that forbids to execute programs, " +
+          "and the new program would not be: its -sandbox has no spawn=deny",
+        "Restart the VM with that on its command line",
       );
     }
     const status = await readStatus(facts.pid);
@@ -157,7 +166,9 @@ export const sandbox: PreflightCheck = {
       );
     }
     return ok(
-      filters.length === 0
+      forbidsExec
+        ? "the new program forbids itself to execute another, as the old one did"
+        : filters.length === 0
         ? "no sandbox keeps the VM from executing another program"
         : "after a rollback the VM would be under its seccomp filter again",
     );

@@ -23,6 +23,7 @@ import {
   setCapabilities,
 } from "../../../ffi/capabilities.ts";
 import { type Confinement, readStatusSync } from "../../proc/status.ts";
+import { forbidsExec } from "./exec_filter.ts";
 import { FILTERS_WORD } from "./words.ts";
 import { addSeccompFilter, readSeccompFilters } from "../../../ffi/seccomp.ts";
 import { spawn } from "../../../ffi/spawn.ts";
@@ -112,11 +113,15 @@ const MAXIMUM_TEXT = 4 * 1024 * 1024;
 /** The seccomp filters of a process. Plain data. */
 export interface Seccomp {
   /**
-   * In base64, the oldest first; empty if this process has as many. Null if
-   * they cannot be read.
+   * Those that its program was executed under, in base64, the oldest first;
+   * empty if this process has as many. Null if they cannot be read.
    */
   readonly filters: readonly string[] | null;
+  /** Whether the program has added one that forbids to execute another. */
+  readonly forbidsExec: boolean;
 }
+
+const NO_FILTERS: Seccomp = { filters: [], forbidsExec: false };
 
 /**
  * Reads the filters of a process.
@@ -129,7 +134,7 @@ export async function readSeccomp(
   self: readonly string[],
 ): Promise<Seccomp> {
   const { seccompFilters: count } = readStatusSync(pid);
-  if (count <= readStatusSync("self").seccompFilters) return { filters: [] };
+  if (count <= readStatusSync("self").seccompFilters) return NO_FILTERS;
   const [program = "", ...args] = [...self, FILTERS_WORD, `${pid}`];
   const { text, failure } = await runBriefly(program, {
     ...{
@@ -142,9 +147,14 @@ export async function readSeccomp(
     start: ({ argv, descriptors }) =>
       spawn(argv, { descriptors, newSession: true }),
   });
-  if (failure !== undefined) return { filters: null };
-  const filters = JSON.parse(text) as string[];
-  return { filters: filters.length < count ? null : filters };
+  const filters = failure === undefined ? JSON.parse(text) as string[] : [];
+  if (filters.length < count) return { filters: null, forbidsExec: false };
+  const inherited = filters
+    .filter((it) => !forbidsExec(Uint8Array.fromBase64(it)));
+  return {
+    filters: inherited,
+    forbidsExec: inherited.length < filters.length,
+  };
 }
 
 /**

@@ -176,7 +176,8 @@ Deno.test("obstacles on the command line need no monitor", async () => {
     [
       [...qmp, ...shared, "-sandbox", "on,spawn=deny"],
       "sandbox",
-      "its sandbox does not let it execute programs (spawn=deny)",
+      "its sandbox does not let it execute programs (spawn=deny): only " +
+      "--mode cpr-transfer or live",
     ],
     [shared, "no-monitor", "it has no QMP socket"],
     [
