@@ -133,19 +133,25 @@ const LONGEST_PATH = 107;
 export const transferPaths = problemCheck<HandOverContext>({
   id: "transfer-paths",
   ok: "the new program can listen next to the VM's sockets",
-  remedy: USE_EXEC,
-  find({ handOver }) {
+  remedy: `${USE_EXEC}, or let only the VM's user write there`,
+  find({ handOver, facts: { owner } }) {
     if (handOver === undefined) return [];
     const { moves, monitor } = handOver;
     const paths = [monitor, ...pathsOf(handOver)];
     const long = paths.filter((it) =>
       new TextEncoder().encode(it).length > LONGEST_PATH
     );
-    const folders = new Set(paths.map((it) => it.replace(/\/[^/]*$/, "/")));
+    const shared = folderOf(monitor);
+    const others = new Set(paths.map(folderOf));
+    others.delete(shared);
     const isMoved = moves.some(({ from }) => from === monitor);
     return [
       ...long.map((it) => `${quoted(it)} is too long for a unix socket`),
-      ...[...folders].filter(isAnyones).map((it) =>
+      // The source connects there before it is known who listens.
+      ...isOpenToOthers(shared, owner.uid)
+        ? [`other users can make a socket in ${quoted(shared)}`]
+        : [],
+      ...[...others].filter(isAnyones).map((it) =>
         `every user can replace a socket in ${quoted(it)}`
       ),
       ...isMoved ? [] : [
@@ -155,8 +161,29 @@ export const transferPaths = problemCheck<HandOverContext>({
   },
 });
 
+function folderOf(path: string): string {
+  return path.replace(/\/[^/]*$/, "/");
+}
+
+const ROOT = 0;
 const WRITABLE_BY_ALL = 0o002;
+const WRITABLE_BY_GROUP = 0o020;
 const STICKY = 0o1000;
+
+/** Whether others than root and a user can make files in a folder. */
+function isOpenToOthers(folder: string, user: number): boolean {
+  const status = ifThereSync(() => Deno.statSync(folder));
+  if (status === undefined) return false;
+  const { mode, uid, gid } = status;
+  // A group that is the user's alone has the user's number.
+  const [isTheirs, isOfTheirGroup] = [uid, gid].map((it) =>
+    it !== ROOT && it !== user
+  );
+  const writers = isOfTheirGroup
+    ? WRITABLE_BY_ALL | WRITABLE_BY_GROUP
+    : WRITABLE_BY_ALL;
+  return isTheirs === true || ((mode ?? 0) & writers) !== 0;
+}
 
 /** Whether any user can replace the files of others in a folder. */
 function isAnyones(folder: string): boolean {

@@ -81,27 +81,33 @@ for (const words of CONTENDED) {
   });
 }
 
-Deno.test("sockets are not made where any user could replace them", async () => {
+Deno.test("sockets are not made where other users could make them", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cprctl-test-" });
   const monitor = `${folder}/qmp.cprctl`;
   const [cpr, main] = [`${folder}/qmp.cpr`, `${folder}/qmp.main`];
   const moves = [{ from: monitor, to: `${folder}/qmp` }];
   const handOver = { monitor, cpr, main, moves };
-  const find = async (mode: number) => {
+  const find = async (mode: number, uid = Deno.uid()) => {
     await Deno.chmod(folder, mode);
+    const facts = { owner: { uid } };
     const { verdict, detail } = await transferPaths.run(
-      { handOver } as unknown as CheckContext,
+      { handOver, facts } as unknown as CheckContext,
     );
     return `${verdict}: ${detail.replace(folder, "FOLDER")}`;
   };
+  const open = 'refuse: other users can make a socket in "FOLDER/"';
   try {
-    for (const mode of [0o700, 0o755, 0o1777]) {
+    for (const mode of [0o700, 0o755]) {
       assertMatch(await find(mode), /^ok/);
     }
-    assertEquals(
-      await find(0o777),
-      'refuse: every user can replace a socket in "FOLDER/"',
-    );
+    for (const mode of [0o777, 0o1777]) assertEquals(await find(mode), open);
+    if (Deno.uid() !== 0) return;
+    await Deno.chown(folder, 0, 36);
+    assertEquals(await find(0o770, 107), open);
+    await Deno.chown(folder, 0, 107);
+    assertMatch(await find(0o770, 107), /^ok/);
+    await Deno.chown(folder, 36, 107);
+    assertEquals(await find(0o700, 107), open);
   } finally {
     await Deno.remove(folder);
   }
