@@ -7,7 +7,7 @@ import { LibvirtHost } from "./harness/libvirt_host.ts";
 const DRIVER = new URL("./programs/killed.ts", import.meta.url).pathname;
 const ignore = !LibvirtHost.isPossible;
 
-Deno.test("domains of libvirt are updated", { ignore }, async (t) => {
+Deno.test("libvirt domains are updated", { ignore }, async (t) => {
   await using host = await LibvirtHost.start("bash");
   await host.boot("a");
   await host.boot("b");

@@ -3,7 +3,7 @@ import { type Daemon, LibvirtHost, unitsOf } from "./harness/libvirt_host.ts";
 
 const ignore = !LibvirtHost.isPossible;
 
-Deno.test("units of systemd are stopped and started", { ignore }, async (t) => {
+Deno.test("systemd units are stopped and started", { ignore }, async (t) => {
   await using host = await LibvirtHost.start("systemd");
   await host.boot("a");
   const pid = await host.pid("a");

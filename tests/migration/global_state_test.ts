@@ -13,7 +13,7 @@ Deno.test("every run state survives", () => {
   }
 });
 
-Deno.test("what no machine of ours writes is refused", () => {
+Deno.test("what the embedded machine does not write is refused", () => {
   const good = globalStateOf("running");
   const text = (words: string) => {
     const runState = new Uint8Array(32);

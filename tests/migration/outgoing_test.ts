@@ -101,7 +101,7 @@ test("cpr-exec without a command is refused before the VM stops", () => {
   assertEquals(it.host.log, []);
 });
 
-test("what cannot take all data is refused in words, at once", () => {
+test("a channel that cannot take all data is refused at once", () => {
   using it = bench();
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
@@ -126,7 +126,7 @@ test("what cannot take all data is refused in words, at once", () => {
   assertEquals(it.host.runState, "running");
 });
 
-test("a file that cannot be made is a migration that failed", async () => {
+test("a file that cannot be created fails the migration", async () => {
   using it = bench();
   const start = () =>
     it.migration.start({ main: parseUri("file:/nonexistent/state") });
@@ -274,7 +274,7 @@ test("a migration is settled in a pause and at its end, not before", async () =>
   ]);
 });
 
-test("what is abandoned executes nothing", async () => {
+test("an abandoned migration executes nothing", async () => {
   using it = bench();
   it.setup.parameters.mode = "cpr-exec";
   it.setup.parameters["cpr-exec-command"] = [BOGUS];
@@ -547,7 +547,7 @@ test("a second incoming migration is refused", async () => {
   await assertRejects(again, MigrationError, "already been started");
 });
 
-test("a file that is no stream is refused by its start, however large", async () => {
+test("a file that is not a stream is refused by its first bytes", async () => {
   using it = bench();
   const again = () => load(it.host, `file:${it.file}`);
   Deno.writeFileSync(it.file, new Uint8Array());

@@ -325,7 +325,7 @@ for (const life of LIVES) {
   });
 }
 
-Deno.test("a VM that was changed goes back at once if the new program dies", async () => {
+Deno.test("a VM that was changed is rolled back at once if the new program dies", async () => {
   await using _base = await Base.make();
   const [life] = LIVES;
   if (life === undefined) throw new Error("There is no life");
@@ -336,7 +336,7 @@ Deno.test("a VM that was changed goes back at once if the new program dies", asy
   assertEquals(await seen(vm, life.devices, life.objects), before);
 });
 
-Deno.test("a user network that was made again keeps its place among others", async () => {
+Deno.test("a user network that was created again keeps its place among others", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, {
     ...PLAIN,
@@ -399,7 +399,7 @@ for (
   });
 }
 
-Deno.test("an image that took its overlay in again is writable again", async () => {
+Deno.test("an image whose overlay was committed is writable again", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, {
     ...PLAIN,

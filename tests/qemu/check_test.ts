@@ -60,7 +60,7 @@ Deno.test("QEMU is checked, moved, and then up to date", async () => {
   await witness.assertLivesOn();
 });
 
-Deno.test("a QEMU started by a link moves to where the link leads now", async () => {
+Deno.test("a QEMU that was started by a link moves to the link's new target", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const [link, other] = [`${folder}/qemu`, `${folder}/other`];

@@ -175,7 +175,7 @@ for (const at of ["load", "commit"] as const) {
   });
 }
 
-Deno.test("two programs cannot have a descriptor that was sent to one", async () => {
+Deno.test("two programs cannot share a descriptor that was sent to one", async () => {
   await using vm = await VirtualMachine.start(builds.old, PLAIN, "tcg");
   {
     await using qmp = await vm.monitor();

@@ -91,7 +91,7 @@ Deno.test("an NVMe controller with the drive that it names passes", async () => 
   assertNothingElse(await checked(vm));
 });
 
-Deno.test("a device that ends QEMU when it is saved is refused", async () => {
+Deno.test("a device that crashes QEMU when it is saved is refused", async () => {
   await using vm = await startWith("-device", "pci-serial-2x");
   const checks = await checked(vm);
   assertRefuses(checks, "fatal-devices", "pci-serial-2x");

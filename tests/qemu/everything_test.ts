@@ -107,7 +107,7 @@ async function giveTap(vm: VirtualMachine): Promise<void> {
 const DEVICES = ["blk", "scsi", "hd", "stick", "dimm1", "nic1"];
 
 for (const accelerator of await accelerators(builds.old)) {
-  Deno.test(`a VM to which everything was done stays the same (${accelerator})`, async () => {
+  Deno.test(`a VM with every change at once stays the same (${accelerator})`, async () => {
     await using _base = await Base.make();
     await using stack = new AsyncDisposableStack();
     const folder = await Deno.makeTempDir({ prefix: "cprctl-images-" });

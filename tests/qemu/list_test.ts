@@ -42,7 +42,7 @@ Deno.test("a QEMU is listed with what its monitor says", async () => {
   );
 });
 
-Deno.test("a VM of libvirt is named as such, its monitor held or not", async () => {
+Deno.test("a libvirt VM is named as such, its monitor held or not", async () => {
   const machine = { ...PLAIN, extra: ["-chardev", "null,id=charmonitor"] };
   await using vm = await VirtualMachine.start(old, machine, "tcg");
   const path = vm.files.qmp;

@@ -12,7 +12,7 @@ const RICH = MACHINES.find(({ name }) => name === "q35, every virtio");
 assert(RICH !== undefined);
 
 for (const accelerator of await accelerators(builds.old)) {
-  Deno.test(`QEMU has nothing mapped but memory (${accelerator})`, async () => {
+  Deno.test(`QEMU maps only memory (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, RICH, accelerator);
     const maps = await Deno.readTextFile(`/proc/${vm.pid}/maps`);
     assert(addressIn(maps) !== undefined, maps);

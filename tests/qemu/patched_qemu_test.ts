@@ -17,7 +17,7 @@ const MACHINE = {
   ...Deno.uid() === 0 ? { user: 1000 } : {},
 };
 
-Deno.test("the help of QEMU tells of each option whether it takes a value", async () => {
+Deno.test("the help of QEMU shows for each option whether it takes a value", async () => {
   const { stdout } = await new Deno.Command(builds.new.binary, {
     args: ["-help"],
   }).output();

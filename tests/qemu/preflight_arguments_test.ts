@@ -104,7 +104,7 @@ Deno.test("a VM that is being migrated is refused", () =>
     assertNothingElse(await check(vm));
   }));
 
-Deno.test("a VM of libvirt is refused", async () => {
+Deno.test("a libvirt VM is refused without --domain", async () => {
   await using vm = await start("-chardev", "null,id=charmonitor");
   const checks = await check(vm);
   assertRefuses(checks, "libvirt", "libvirt");

@@ -131,7 +131,7 @@ Deno.test("memory with a pending resize is refused", async () => {
   assertRefuses(await check(vm), "memory-devices", `"vmem"`, `${64 << 20}`);
 });
 
-Deno.test("objects that were made are carried over, and secrets refused by name", async () => {
+Deno.test("objects that were created are carried over, and secrets refused by name", async () => {
   await using vm = await start([
     ...["-object", "iothread,id=io1"],
     ...[

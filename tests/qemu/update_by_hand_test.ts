@@ -39,7 +39,7 @@ for (const accelerator of await accelerators(builds.old)) {
     });
   }
 
-  Deno.test(`QEMU itself moves a machine forth and back (${accelerator})`, async () => {
+  Deno.test(`QEMU itself moves a machine back and forth (${accelerator})`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, accelerator);
     const witness = await Witness.of(vm);
     for (const build of [builds.new, builds.old, builds.new, builds.old]) {

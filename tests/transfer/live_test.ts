@@ -105,7 +105,7 @@ async function assertOn(vm: VirtualMachine, witness: Witness): Promise<void> {
 }
 
 for (const at of AT) {
-  Deno.test(`${at}: the new program is killed: the old one goes on`, async () => {
+  Deno.test(`${at}: the new program is killed: the old one resumes`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
     await using fixture = new Fixture(vm, builds);
     const witness = await Witness.of(vm);
@@ -172,7 +172,7 @@ Deno.test("a guest that another client pauses meanwhile stays paused", async () 
   assertEquals(await vm.runState(), "paused");
 });
 
-Deno.test("a copy that does not end is given up, and the guest runs on", async () => {
+Deno.test("a copy that does not end times out, and the guest keeps running", async () => {
   await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
   const witness = await Witness.of(vm);
   const { qmp, ...order } = orderOf(vm);

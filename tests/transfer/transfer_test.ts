@@ -179,7 +179,7 @@ const TROUBLES: readonly Trouble[] = [
 ];
 
 for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
-  Deno.test(`${at}: ${name}: the old one goes on`, async () => {
+  Deno.test(`${at}: ${name}: the old one resumes`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
     await using fixture = new Fixture(vm, builds);
     await restartCounter(vm);
@@ -304,7 +304,7 @@ Deno.test("cprctl and the source are killed: recover spares the new one", async 
   await witness.assertLivesOn();
 });
 
-Deno.test("the guest may have run: recover goes on with the new one alone", async () => {
+Deno.test("the guest may have run: recover resumes only the new one", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
   const witness = await Witness.of(vm);

@@ -10,7 +10,7 @@ import { bootWithoutRom } from "../qemu/unplugged_rom.ts";
 
 const builds = await qemuBuilds();
 
-Deno.test("a cpr-transfer of a VM without its ROM does not end it", async () => {
+Deno.test("a cpr-transfer after a device with a ROM was unplugged does not crash QEMU", async () => {
   // The program that it goes back to opens fewer files after the ROM.
   await using vm = await bootWithoutRom(
     builds.old,

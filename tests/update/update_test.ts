@@ -479,7 +479,7 @@ Deno.test("another process at the monitor is not the VM", async () => {
   assertEquals(outcome, "updated");
 });
 
-Deno.test("an update of a VM that keeps changing is given up", async () => {
+Deno.test("an update of a VM that keeps changing fails", async () => {
   let blocks = 0;
   await using host = new ScriptedHost({
     source: { "query-block": () => [{ device: `disk${blocks++}` }] },
@@ -528,7 +528,7 @@ function failsToConnect(): never {
   throw new QmpError("qmp-connect", "Nobody listens");
 }
 
-Deno.test("a check of a VM that is up to date runs the checks, if it is to", async () => {
+Deno.test("a VM that is up to date is checked if that was asked for", async () => {
   for (
     const [always, checks, outcome] of [
       [true, undefined, "up-to-date"],

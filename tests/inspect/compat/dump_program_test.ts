@@ -139,10 +139,10 @@ Deno.test("a program that says nothing is told by its code", () =>
 Deno.test("a program that writes nothing has no dump", () =>
   assertFails("exit 0", "it writes none"));
 
-Deno.test("a program that does not end is given up", () =>
+Deno.test("a program that does not end times out", () =>
   assertFails("while :; do :; done", "did not end in 100 ms", 100));
 
-Deno.test("a program that does not end is given up, whatever it said", () =>
+Deno.test("a program that does not end times out, whatever it said", () =>
   assertFails("echo wait >&2; while :; do :; done", "did not end", 100));
 
 Deno.test("a program that fails is not quoted without end", () =>

@@ -139,7 +139,7 @@ Deno.test("an array is the same whether vmdesc compressed it or not", () => {
   assertEquals(compressed[0]?.isArray, true);
 });
 
-Deno.test("elements of different size stand by index", () => {
+Deno.test("elements of different size are listed by index", () => {
   const entry = (index: number, size: number) => ({
     name: "x",
     index,
@@ -151,7 +151,7 @@ Deno.test("elements of different size stand by index", () => {
   assertEquals(plain(x?.value), [{ b: [1] }, { b: [2, 3] }]);
 });
 
-Deno.test("names told apart by a number are fields of their own", () => {
+Deno.test("names with different numbers are separate fields", () => {
   const fields = decoded(
     [1, 2],
     { name: "config[0]", type: "uint8", size: 1 },
@@ -286,7 +286,7 @@ Deno.test("subsections of the section come after its fields", () => {
   assertEquals(fields.length, 1);
 });
 
-Deno.test("what vmdesc says of a subsection must be there", () => {
+Deno.test("a subsection in vmdesc must be in the stream", () => {
   const cases: readonly (readonly [number[], string])[] = [
     [[1, 4], "0x4 in place of the subsection"],
     [
@@ -326,7 +326,7 @@ Deno.test("the field that is wrong is named with its path", () => {
   assertEquals(error.location.field, "x[0].i.b");
 });
 
-Deno.test("pointer runs that cannot be are refused", () => {
+Deno.test("impossible runs of pointers are refused", () => {
   refused([0x32], "pointer marker 0x32", marker());
   refused([0x31], "ends after a marker", marker());
   refused([0x31, 0x31, 1], "two markers", marker(), marker(), element());

@@ -115,7 +115,7 @@ Deno.test("records that follow one another are one run", () => {
   ]);
 });
 
-Deno.test("deltas and compressed pages are passed over and counted", () => {
+Deno.test("deltas and compressed pages are skipped and counted", () => {
   const stream = ram(
     ...[word(0x0008), NAME, PAGE],
     ...[word(0x0060), [1, 0, 3], [0, 1, 7]],
@@ -154,7 +154,7 @@ Deno.test("a run's data is where it says", () => {
   assertEquals(stream.subarray(run.at, run.at + 4096), PAGE);
 });
 
-Deno.test("XBZRLE and multifd flush are passed over", () => {
+Deno.test("XBZRLE and multifd flush are skipped", () => {
   const stream = decoded(ram(
     ...[word(0x40), NAME, [1, 0, 3, 9, 9, 9]],
     word(0x200),
@@ -174,7 +174,7 @@ Deno.test("a continued block is remembered from section to section", () => {
   ));
 });
 
-Deno.test("huge pages are told by what POSTCOPY_ADVISE said", () => {
+Deno.test("huge pages are recognized by POSTCOPY_ADVISE", () => {
   const advise = joined([8, 0, 3, 0, 16], word(0x20_1000), word(0x1000));
   const blocks = joined(
     word(0x60_0004),
@@ -248,7 +248,7 @@ Deno.test("mapped-ram keeps pages and bitmap beside the list", () => {
   ]);
 });
 
-Deno.test("a mapped-ram header that cannot be is refused", () => {
+Deno.test("an impossible mapped-ram header is refused", () => {
   refused(mapped({ version: 2 }), "unsupported version 2");
   refused(mapped({ bitmap: 7 }), "bitmap at 7");
   refused(mapped({ pages: 7 }), "inside the bitmap");
@@ -499,7 +499,7 @@ Deno.test("a stream that was cut among its devices is refused", () => {
   }
 });
 
-Deno.test("a vmdesc that is no object is refused", () => {
+Deno.test("a vmdesc that is not an object is refused", () => {
   const dev = joined(section(4, 7, "dev", 1, [9]), footer(7));
   refused(
     joined(HEADER, configuration(), dev, EOF, vmdescText("{} ")),
@@ -582,7 +582,7 @@ Deno.test("sections that only their own code can read end at their footers", () 
   );
 });
 
-Deno.test("a long stretch of pages is one run, and told of on the way", () => {
+Deno.test("a long stretch of pages is one run, with progress reports", () => {
   const pages = 20_000;
   const stream = joined(
     HEADER,
@@ -648,7 +648,7 @@ Deno.test("a stretch ends at the end of its block and of the stream", () => {
   );
 });
 
-Deno.test("what stands before a problem is kept", () => {
+Deno.test("what comes before a problem is kept", () => {
   const { decoded: before, problem } = decodeStreamUpToProblem(
     joined(HEADER, configuration(), START, [9]),
   );

@@ -65,7 +65,7 @@ Deno.test("an older version is loaded with its later fields at rest", () => {
   assertEquals(loaded(bytes), [{ ...older, mcr: 0 }, clock]);
 });
 
-Deno.test("bad magic and bad versions are told apart", () => {
+Deno.test("bad magic and bad versions are distinguished", () => {
   const magic = written();
   magic[0] = 0x58;
   refused(magic, "not a migration stream: magic 0x5845564d, not 0x5145564d");
@@ -136,7 +136,7 @@ function withUart(
   return written({ uart: (writer) => writer.deviceFull(section) });
 }
 
-Deno.test("an unknown section names itself and its place", () => {
+Deno.test("an unknown section is reported with name and offset", () => {
   const error = refused(
     withUart({ idstr: "uarX" }),
     "unknown section or instance",

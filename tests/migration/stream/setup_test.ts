@@ -95,7 +95,7 @@ Deno.test("an early device ends where a record follows its footer", () => {
   assertEquals(blocks, BLOCKS);
 });
 
-Deno.test("huge pages are told by what POSTCOPY_ADVISE said", () => {
+Deno.test("huge pages are recognized by POSTCOPY_ADVISE", () => {
   const { blocks } = readStreamSetup(joined(
     HEADER,
     configuration(),

@@ -46,7 +46,7 @@ Deno.test("a vmdesc of the shortest objects is parsed", () => {
   assertEquals(dev?.vmsd?.fields.length, 1001);
 });
 
-Deno.test("what is wrong in a vmdesc is told with its device", () => {
+Deno.test("an error in vmdesc names the device", () => {
   const wrong = { ...device([{ name: "x", type: "y" }]), instance_id: 3 };
   const error = refusal(withDevices(qemuJson(wrong)));
   assertEquals(error.location, { section: "dev", instance: 3, offset: 5 });

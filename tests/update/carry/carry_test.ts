@@ -97,7 +97,7 @@ Deno.test("nothing was changed", async () => {
   assertEquals([words, changes, commands], [["-m", "1G"], [], []]);
 });
 
-Deno.test("a device is what differs from the defaults of its type", async () => {
+Deno.test("a device is described by what differs from the defaults of its type", async () => {
   const client = vm(
     disk("late", {
       ...{ serial: `,"x"=1`, bootindex: -1, size: 7, "queue-size": 128 },
@@ -136,7 +136,7 @@ Deno.test("devices without an id keep the order in which they were made", async 
   assertEquals(types, ["a", "b"]);
 });
 
-Deno.test("buses that are below each other end the search", async () => {
+Deno.test("a loop of buses ends the search", async () => {
   const client = vm({
     ...disk("a", { parent_bus: "/machine/peripheral/b/b.0" }),
     ...disk("b", { parent_bus: "/machine/peripheral/a/a.0" }),
@@ -180,7 +180,7 @@ Deno.test("the devices after one that was unplugged keep their places", async ()
   ]);
 });
 
-Deno.test("no argument is changed to one that cannot be given", async () => {
+Deno.test("no argument is changed to an invalid one", async () => {
   const words = [
     ...["-device", "virtio-rng-pci,id=gone"],
     ...["-device", "virtio-blk-pci,id=kept"],
@@ -225,7 +225,7 @@ Deno.test("a node is described with those below it", async () => {
   assertEquals(unknown, [`discard= of block node "store"`]);
 });
 
-Deno.test("nodes that are below each other many times end the search", async () => {
+Deno.test("a graph with many paths to a node ends the search", async () => {
   const layers = Array.from({ length: 64 }, (_, at) => ({
     ...STORE,
     "node-name": at === 0 ? "store" : `#block${at}`,
@@ -246,7 +246,7 @@ Deno.test("nodes that are below each other many times end the search", async () 
   ]);
 });
 
-Deno.test("a chain that is longer than any is left to the checks", async () => {
+Deno.test("a chain longer than any real one is left to the checks", async () => {
   const chain = Array.from({ length: 4000 }, (_, at) => ({
     ...STORE,
     "node-name": `n${at}`,
@@ -374,7 +374,7 @@ function limited(more: JsonObject): Executor {
   });
 }
 
-Deno.test("a command line that is longer than any is left to the checks", async () => {
+Deno.test("a command line longer than any real one is left to the checks", async () => {
   const objects = (count: number) =>
     Array.from({ length: count }, (_, at) => ["-object", `iothread,id=io${at}`])
       .flat();
@@ -413,7 +413,7 @@ Deno.test("no limit is longer than a journal can have", async () => {
   assertEquals(obstacles.get("d"), "it has a value that no argument can give");
 });
 
-Deno.test("a command that is refused is said, and the next is sent", async () => {
+Deno.test("a command that is refused is reported, and the next is sent", async () => {
   const sent: string[] = [];
   const client: Executor = {
     execute: (command, args) => {
@@ -525,7 +525,7 @@ Deno.test("a descriptor set is sent, and no longer an argument", async () => {
   ]);
 });
 
-Deno.test("a set of what was left open is neither sent nor kept", async () => {
+Deno.test("a set with descriptors that were left open is neither sent nor kept", async () => {
   const client = vm({}, {
     "query-fdsets": [{ "fdset-id": CLOSED_SET, fds: [{ fd: 7 }] }],
   });

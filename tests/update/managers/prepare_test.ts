@@ -73,7 +73,7 @@ const HELD = [
   ...["-qmp", "chardev:monitor", "-name", "v1", "-m", "768"],
 ];
 
-Deno.test("each manager is told by its command line, and told what to add", () => {
+Deno.test("each manager is recognized by its command line, with the options to add", () => {
   const cases: readonly [string, readonly string[], readonly string[]][] = [
     ["Incus", [...INCUS, ...HELD, ...OWN_RAM], [
       "incus config set v1 raw.qemu='-qmp " +
@@ -117,7 +117,7 @@ Deno.test("each manager is told by its command line, and told what to add", () =
   }
 });
 
-Deno.test("a domain of libvirt is told in XML what it lacks", () => {
+Deno.test("a libvirt domain gets what it lacks as XML", () => {
   const domain = ["-name", "guest=d1", "-chardev", "null,id=charmonitor"];
   const vm = judged(...domain, "-sandbox", "on,spawn=deny", "-snapshot");
   assertEquals([vm.manager, vm.ready], ["libvirt", false]);
@@ -137,7 +137,7 @@ Deno.test("a VM whose only monitor is held needs another", () => {
   assertEquals(codes(judged(...aux, ...QMP)), []);
 });
 
-Deno.test("a service is told by its unit", () => {
+Deno.test("a service is recognized by its unit", () => {
   const line = CommandLine.parse("QEMU", ["qemu", ...SHARED]);
   const manager = (unit: string) => managerOf({ line, unit, name: undefined });
   assertEquals(manager("qemu@web.service").name, "systemd");
@@ -146,7 +146,7 @@ Deno.test("a service is told by its unit", () => {
   assertEquals(DOCUMENT.includes(unit?.lines[0] ?? "-"), true);
 });
 
-Deno.test("a name that a VM chose is one word of a shell", () => {
+Deno.test("a name that a VM chose is quoted for a shell", () => {
   const name = "$(reboot)'`x`";
   const hostile = ["-name", name, "-m", "768"];
   const [incus = ""] = judged(...INCUS, ...hostile).add[0]?.lines ?? [];
@@ -169,7 +169,7 @@ Deno.test("a name that a VM chose is one word of a shell", () => {
   assertEquals(nix.add[0]?.lines[0]?.includes("size=\\${x}"), true);
 });
 
-Deno.test("a command line that cannot be read is said to be", () => {
+Deno.test("a command line that cannot be read is reported", () => {
   const vm = judged("-m");
   assertEquals([vm.ready, codes(vm)], [false, ["command-line"]]);
 });

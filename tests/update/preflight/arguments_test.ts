@@ -13,7 +13,7 @@ async function encodingFinding(script: string) {
 const WAITING = "'echo; read _'";
 const LATIN_1 = '"$(printf "caf\\351")"';
 
-Deno.test("words that are no UTF-8 are refused", async () => {
+Deno.test("words that are not UTF-8 are refused", async () => {
   const { verdict, detail } = await encodingFinding(
     `exec sh -c ${WAITING} sh -name ${LATIN_1}`,
   );
@@ -21,7 +21,7 @@ Deno.test("words that are no UTF-8 are refused", async () => {
   assertStringIncludes(detail, "caf\ufffd");
 });
 
-Deno.test("an environment that is no UTF-8 is told", async () => {
+Deno.test("an environment that is not UTF-8 is named", async () => {
   const { verdict, detail } = await encodingFinding(
     `exec env CAFE=${LATIN_1} sh -c ${WAITING}`,
   );
@@ -60,7 +60,7 @@ Deno.test("a descriptor that an exec closes is refused", async () => {
   assertStringIncludes(detail, "closed by exec");
 });
 
-Deno.test("a descriptor that is not open any more is refused", async () => {
+Deno.test("a descriptor that is no longer open is refused", async () => {
   const { verdict, detail } = await descriptorFinding(NEVER_OPEN);
   assertEquals(verdict, "refuse");
   assertStringIncludes(detail, "is not open");

@@ -109,7 +109,7 @@ Deno.test("compat: devices that the VM does not have do not count", async () => 
   assertEquals((await verdict({ uart: OLD.uart }))[0], "ok");
 });
 
-Deno.test("compat: where a program has no dump, nothing is said", async () => {
+Deno.test("compat: without a dump the check is skipped", async () => {
   const failing = `#!/bin/sh
 [ "$1" = -version ] && exec echo "QEMU emulator version 11.1.2"
 echo "no dump today" >&2; exit 1\n`;
@@ -125,7 +125,7 @@ echo "no dump today" >&2; exit 1\n`;
   }
 });
 
-Deno.test("compat: a program that is no QEMU is not asked", async () => {
+Deno.test("compat: a program that is not QEMU is not asked", async () => {
   const { check, dumps } = await compat([
     program(OLD),
     "#!/bin/sh\necho hello\n",

@@ -4,14 +4,14 @@ import { findings } from "./fake_monitor.ts";
 
 const NO_PLACE = "/proc/nowhere";
 
-Deno.test("room for the state is tried out, and given back", async () => {
+Deno.test("room for the state is allocated as a test, and freed", async () => {
   await using run = await withRunDirectory();
   const checks = await findings({});
   assertEquals(checks.get("state-room")?.verdict, "ok");
   assertEquals([...Deno.readDirSync(run.path)], []);
 });
 
-Deno.test("a state that has no place is refused", async () => {
+Deno.test("a state for which there is no room is refused", async () => {
   await using _run = await withRunDirectory();
   Deno.env.set("RUNTIME_DIRECTORY", NO_PLACE);
   const check = (await findings({})).get("state-room");

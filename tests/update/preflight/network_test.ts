@@ -29,7 +29,7 @@ Deno.test("ports that are forwarded as on the command line pass", async () => {
   assertEquals(verdict, "ok", detail);
 });
 
-Deno.test("a port that was put in another's place is told", async () => {
+Deno.test("a port that replaced another one is named", async () => {
   const { verdict, detail } = await finding(TCP, "udp::39029-:53");
   assertEquals(verdict, "warn");
   assertStringIncludes(detail, `"udp::39022-:53"`);

@@ -127,7 +127,7 @@ Deno.test("a long list from a hostile monitor is cut", async () => {
   assertStringIncludes(more.get("chardevs")?.detail ?? "", "5000 items");
 });
 
-Deno.test("the version of the new program is what it told", () => {
+Deno.test("the version of the new program is the one that it prints", () => {
   const told = (verdict: "ok" | "refuse", detail: string) =>
     versionTold([{ id: "new-program", verdict, detail, remedy: null }]);
   const line = "QEMU emulator version 11.1.3 (Debian 1:11.1.3+ds-1)";

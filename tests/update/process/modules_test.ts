@@ -20,7 +20,7 @@ const MAPS = `\
 7f0000009000-7f000000a000 rw-p 00000000 00:00 0                          [heap]
 `;
 
-Deno.test("modules are told from programs, libraries and memory", () => {
+Deno.test("modules are distinguished from programs, libraries and memory", () => {
   assertEquals(parseModules(MAPS), [
     {
       name: "hw-usb-host.so",

@@ -65,7 +65,7 @@ Deno.test("a link stays the way to the program, absolute or not", async () => {
   }
 });
 
-Deno.test("what a name in PATH leads to now is not guessed", async () => {
+Deno.test("a program that was found by PATH is not looked for again", async () => {
   const itself = { path: `FOLDER/old/${NAME}`, isOther: false };
   assertEquals(await moved(() => "qemu"), [itself, itself]);
 });

@@ -49,7 +49,7 @@ Deno.test("a boost ends before the rest", { ignore }, async () => {
   assertEquals(getScheduling(0).policy, SCHED_OTHER);
 });
 
-Deno.test("one VM's boost ends while another's goes on", {
+Deno.test("one VM's boost ends while another's continues", {
   ignore,
 }, async () => {
   using first = start("sleep", "1000");

@@ -33,7 +33,7 @@ async function withScript(
   }
 }
 
-Deno.test("a program prints, knowing nothing of our environment", () =>
+Deno.test("a program does not get our environment", () =>
   withScript(`echo "$1 at $(pwd)"; env | grep -c HOME`, async (path) => {
     const printed = printedBy(path, ["-x"], named);
     await assertRejects(() => printed, ProbeError, "code 1"); // no HOME
@@ -54,7 +54,7 @@ Deno.test("a program is asked once as long as its file is the same", () =>
     assertEquals(await printedBy(path, [], named), "another\n");
   }));
 
-Deno.test("a program that does not end is given up", () =>
+Deno.test("a program that does not end times out", () =>
   withScript("while :; do :; done", async (path) => {
     await assertRejects(
       () => printedBy(path, [], { ...named, timeoutMs: 100 }),
@@ -72,7 +72,7 @@ Deno.test("a program that prints without end is ended", () =>
     );
   }));
 
-Deno.test("what a program leaves behind is ended", () =>
+Deno.test("children of a program are ended with it", () =>
   withScript("sleep 600 & echo $!; exit 0", async (path) => {
     const pid = Number(await printedBy(path, [], named));
     using process = openIfThere(pid);

@@ -23,7 +23,7 @@ Deno.test("a program is asked for each type once, and told to quit", () => {
   );
 });
 
-Deno.test("what is asked fits into a pipe, however many types a VM has", () => {
+Deno.test("the questions fit into a pipe, however many types a VM has", () => {
   const types = Array.from(
     { length: 5000 },
     (_, at) => `${at}-`.padEnd(64, "x"),
@@ -31,7 +31,7 @@ Deno.test("what is asked fits into a pipe, however many types a VM has", () => {
   assert(scriptOf({ types, netdevs: true }).length < 64 * 1024);
 });
 
-Deno.test("answers tell what a program knows, and what it complains of", () => {
+Deno.test("answers contain what a program knows, and its error messages", () => {
   const answers = answersIn(lines(
     { QMP: {} },
     { return: {} },

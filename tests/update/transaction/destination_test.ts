@@ -45,7 +45,7 @@ Deno.test("the monitor of another process is not accepted", async () => {
   await connecting;
 });
 
-Deno.test("a program that hangs after its greeting is given up", async () => {
+Deno.test("a program that hangs after its greeting times out", async () => {
   using peer = new FakePeer();
   const connecting = assertRejects(
     () => Destination.connect(vmOf(peer), "new", 100),

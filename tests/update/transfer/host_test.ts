@@ -14,7 +14,7 @@ const USER = {
 const OTHER = { ...USER, uid: USER.uid + 1 };
 const TIMEOUT_MS = 5_000;
 
-Deno.test("RAM is handed over at a socket of the VM's user alone", async () => {
+Deno.test("RAM is handed over only at a socket of the VM's user", async () => {
   using process = PidFd.open(Deno.pid);
   const folder = Deno.makeTempDirSync();
   try {
@@ -35,7 +35,7 @@ Deno.test("RAM is handed over at a socket of the VM's user alone", async () => {
   }
 });
 
-Deno.test("a path that cannot be removed is told", () => {
+Deno.test("a path that cannot be removed is reported", () => {
   const folder = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${folder}/full/of`, { recursive: true });

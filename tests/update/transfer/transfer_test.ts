@@ -539,7 +539,7 @@ Deno.test("a transfer that succeeds leaves nothing behind", async () => {
   assertEquals(host.left, []);
 });
 
-Deno.test("places of closed descriptors are filled until the source goes on", async () => {
+Deno.test("closed descriptors are replaced until the source resumes", async () => {
   const fill = ["source: getfd", "source: getfd"];
   const empty = ["source: closefd", "source: closefd"];
   const without = (heard: readonly string[]) =>
@@ -563,7 +563,7 @@ Deno.test("places of closed descriptors are filled until the source goes on", as
   ]);
 });
 
-Deno.test("the source goes on also when no time is left", async () => {
+Deno.test("the source resumes even when no time is left", async () => {
   await using stack = new AsyncDisposableStack();
   const host = stack.use(hostOf((host) => ({
     source: {
@@ -589,7 +589,7 @@ Deno.test("the source goes on also when no time is left", async () => {
   assertEquals(report.warnings, []);
 });
 
-Deno.test("a program that does not listen yet is asked again", async () => {
+Deno.test("connecting to a program that does not listen yet is retried", async () => {
   let asked = 0;
   await using host = hostOf(() => ({
     source: {
@@ -610,7 +610,7 @@ Deno.test("a source that has ended does not keep the guest from running", async 
   assertEquals([report.outcome, report.error], ["updated", null]);
 });
 
-Deno.test("a transfer of a VM that keeps changing is given up", async () => {
+Deno.test("a transfer of a VM that keeps changing fails", async () => {
   let blocks = 0;
   await using host = hostOf(() => ({
     source: { "query-block": () => [{ device: `disk${blocks++}` }] },

@@ -109,11 +109,11 @@ Deno.test("the same VM on another program has no difference", async () => {
   assertEquals(await phrases(qemu(), qemu()), []);
 });
 
-Deno.test("what the old program does not tell is not compared", async () => {
+Deno.test("what the old program does not report is not compared", async () => {
   assertEquals(await phrases(new Program({}), qemu()), []);
 });
 
-Deno.test("what the new program does not tell is a difference", async () => {
+Deno.test("what the new program does not report is a difference", async () => {
   assertEquals(await phrases(qemu(), new Program({})), [
     "Machine is gone",
     ...['vCPU "0" is gone', 'vCPU "1" is gone', 'vCPU "2" is gone'],
@@ -217,7 +217,7 @@ const OTHERS: readonly [what: string, Program, phrases: string[]][] = [
 ];
 
 for (const [what, destination, expected] of OTHERS) {
-  Deno.test(`another ${what} is told`, async () => {
+  Deno.test(`another ${what} is reported`, async () => {
     assertEquals(await phrases(qemu(), destination), expected);
   });
 }
@@ -239,7 +239,7 @@ Deno.test("back ends whose names are made up at each start are the same", async 
   ]);
 });
 
-Deno.test("what is fixed is not asked while the guest waits for the stop", async () => {
+Deno.test("what cannot change is not asked for while the guest stops", async () => {
   const program = qemu();
   await Fingerprint.take(program, "stopped");
   assertEquals(
@@ -273,7 +273,7 @@ Deno.test("vCPUs that are elsewhere are asked for again", async () => {
   ]);
 });
 
-Deno.test("an older QEMU tells the same of its objects one by one", async () => {
+Deno.test("an older QEMU is asked for each object, with the same result", async () => {
   const older = qemu({
     "qom-list-get": () => {
       throw new QmpCommandError("qom-list-get", "CommandNotFound", "no");
@@ -288,7 +288,7 @@ Deno.test("an older QEMU tells the same of its objects one by one", async () => 
   assertThrows(() => before.requireUnchanged(after), VmChangedProblem, '"d"');
 });
 
-Deno.test("a client's change is told, a guest's is not", async () => {
+Deno.test("a client's change is reported, a guest's is not", async () => {
   const having = (name: string) =>
     qemu({}, { "/objects": children({ [name]: "iothread" }) });
   const before = await Fingerprint.take(having("a"), "checked");
@@ -302,7 +302,7 @@ Deno.test("a client's change is told, a guest's is not", async () => {
   assertMatch(error.message, /Object "a" is gone; Object "b" is new$/);
 });
 
-Deno.test("a program that stops answering ends the taking", async () => {
+Deno.test("a program that stops answering ends the description", async () => {
   const silent = qemu({
     "query-block": () => {
       throw new QmpTimeoutError("no answer");

@@ -17,7 +17,7 @@ Deno.test("a table of vectors, and which are pending", () => {
   });
 });
 
-Deno.test("the size tells the number of vectors", () => {
+Deno.test("the size gives the number of vectors", () => {
   for (const [size, count] of [[17, 1], [81, 5], [258, 16], [1049, 65]]) {
     const struct = decodeStruct("msix state", new Uint8Array(size ?? 0));
     const { value } = fieldAt(struct, "table") ?? {};

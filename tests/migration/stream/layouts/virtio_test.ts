@@ -137,7 +137,7 @@ Deno.test("features and status have names, by the kind of device", () => {
   assertEquals(names("features_low"), { kind: "flags", names: ["ZONED"] });
 });
 
-Deno.test("what no device can have is bytes, with the reason", () => {
+Deno.test("what no device can have stays bytes, with the reason", () => {
   const left = (at: number, ...values: number[]) => {
     const bytes = state("mmio-blk.bin");
     bytes.set(values, at);
@@ -200,7 +200,7 @@ Deno.test("a device's own part that is not known is bytes up to what is", () => 
   });
 });
 
-Deno.test("the requests of a disk that are under way are counted", () => {
+Deno.test("the requests of a disk in flight are counted", () => {
   const bytes = state("mmio-blk.bin");
   const end = MMIO.count + 4 + 18;
   const element = 16 + 1024 * 48;
@@ -254,7 +254,7 @@ Deno.test("the mappings of an IOMMU are read", () => {
   }]);
 });
 
-Deno.test("a big-endian guest's configuration space is left", () => {
+Deno.test("a big-endian guest's configuration space stays bytes", () => {
   const struct = decodeStruct(
     "virtio",
     state("mmio-blk.bin"),
@@ -266,7 +266,7 @@ Deno.test("a big-endian guest's configuration space is left", () => {
   });
 });
 
-Deno.test("a stream has a most of values", () => {
+Deno.test("the values of a stream are limited", () => {
   const decoder = new LayoutDecoder();
   const context = { vmsd: "virtio-console", isBigEndian: false };
   const bytes = state("pci-console.bin");
