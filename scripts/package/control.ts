@@ -35,7 +35,7 @@ Enhances: qemu-system-arm, qemu-system-x86
 Section: admin
 Priority: optional
 Description: replace the QEMU under a running virtual machine
- cprctl moves a running virtual machine onto a newly installed QEMU, in place:
+ cprctl moves a running virtual machine to a newly installed QEMU, in place:
  the process id stays, guest RAM stays where it is, and the guest stops for some
  tenths of a second. cprctl checks before it touches anything, and rolls the
  machine back to the old program if the new one fails.

@@ -186,7 +186,7 @@ Deno.test("packages are upgraded, and the VMs after them", async (t) => {
         { name },
       ) => [name, "ok", false, "up-to-date", "running-new"]),
     );
-    assertStringIncludes(played.stdout, "QEMU would be upgraded before");
+    assertStringIncludes(played.stdout, "QEMU would be upgraded first");
     for (const { program } of [a, b]) {
       assertEquals(inode(program), inode(versions.old));
     }

@@ -233,7 +233,7 @@ Deno.test("after a QEMU was upgraded it tells, and updates if it is to", {
     `no VM
 cprctl: QEMU was upgraded, and VMs run on the old one: see cprctl list,
 cprctl: then cprctl update --all (or set UPDATE_AFTER_UPGRADE in /etc/default/cprctl)
-cprctl: QEMU was upgraded: cprctl-update-all.service moves the VMs onto it
+cprctl: QEMU was upgraded: cprctl-update-all.service moves the VMs to it
 cprctl: systemctl start --no-block cprctl-update-all.service
 `,
     stderr,
