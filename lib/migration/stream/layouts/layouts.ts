@@ -50,7 +50,7 @@ export function hasLayout(type: string): boolean {
  * More than a VM with a thousand virtio devices has. A value takes much more
  * memory than its bytes in the stream.
  */
-const MOST_VALUES = 500_000;
+const MOST_VALUES = 400_000;
 /** Descriptions with one field, which is the whole state. */
 const VIRTIO_NAME = /^(virtio|vhost)-/;
 const TOO_MANY = "the stream has too many values";

@@ -67,6 +67,8 @@ export function sizeOf(list: string): number {
 }
 
 const WORD = 4;
+/** Values that a struct counts as, beside its fields. */
+const STRUCT = 2;
 
 /** The end of the bytes that are not 0; at least `from`. */
 export function usedEnd(view: DataView, from = 0): number {
@@ -267,6 +269,7 @@ export class LayoutReader {
   }
 
   #inner(read: (inner: LayoutReader) => void, vmsd: string): DecodedStruct {
+    this.spend(STRUCT);
     const inner = new LayoutReader(this.source, this.spend);
     read(inner);
     return inner.result(vmsd);
