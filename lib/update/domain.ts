@@ -28,6 +28,7 @@ import { sealed } from "./report/sealed.ts";
 import type { Options, System } from "./system.ts";
 import { DeferredSignals } from "./transaction/deferred_signals.ts";
 import { check, type CheckRequest, update } from "./update.ts";
+import { type Observation, probe, PROBE_TIMEOUT_MS } from "./vm/probe.ts";
 
 /** A request for a domain: its monitor follows from its name. */
 export type OfDomain<Request extends UpdateRequest> =
@@ -83,6 +84,24 @@ export async function checkDomain(
   await requireNothing(domain);
   const { system } = new MonitorOfDomain(domain);
   return await check({ ...wanted, address: { path: domain.monitor } }, system);
+}
+
+/** Observes a domain; undefined if it does not run, or libvirt does not answer. */
+export async function probeDomain(
+  name: string,
+): Promise<Observation | undefined> {
+  try {
+    const domain = findDomain(name);
+    const { system } = new MonitorOfDomain(domain);
+    return await probe(() =>
+      system.connect({ path: domain.monitor }, { timeoutMs: PROBE_TIMEOUT_MS })
+    );
+  } catch (error) {
+    if (error instanceof UpdateProblem || error instanceof RefusedError) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /**

@@ -23,7 +23,7 @@ const UPDATE = "cprctl.qemu.cpr_update";
 const INFO = "cprctl.qemu.cpr_info";
 const builds = await knownBuilds();
 
-const KNOWN = "qmp, binary, timeout, allow_weaker_confinement";
+const KNOWN = "qmp, domain, binary, allow_weaker_confinement, timeout";
 
 Deno.test("wrong options are named all at once", async () => {
   await using lab = await Lab.open();
@@ -36,9 +36,29 @@ Deno.test("wrong options are named all at once", async () => {
     "failed",
     `Cannot accept the options: "qpm" is unknown (known: ${KNOWN}); ` +
     `"forse" is unknown (known: ${KNOWN}); ` +
-    '"qmp" is missing; "binary" must be an absolute path; ' +
+    '"binary" must be an absolute path; ' +
     '"timeout" must be a positive number of seconds',
   ]]);
+});
+
+Deno.test("a task names one VM, by its monitor or as a domain", async () => {
+  await using lab = await Lab.open();
+  const node = new ControlNode(lab.folder, { a: {} });
+  const tasks = [
+    { [UPDATE]: {} },
+    { [UPDATE]: { qmp: "/run/a", domain: "a" } },
+    { [INFO]: { binary: "/usr/bin/qemu" } },
+    { [UPDATE]: { domain: "missing" } },
+  ];
+  const { results } = await node.tasks(
+    ...tasks.map((task) => ({ ...task, ignore_errors: true })),
+  );
+  assertEquals(results.map(({ result }) => result["msg"]), [
+    'Cannot accept the options: "qmp" or "domain" is missing',
+    'Cannot accept the options: either "qmp" or "domain" names the VM',
+    'Cannot accept the options: "binary" requires "qmp" or "domain"',
+    `Cannot find a running domain "missing" of libvirt's system daemon`,
+  ]);
 });
 
 Deno.test("a monitor that is not there fails the task", async () => {

@@ -11,6 +11,7 @@ import {
   Hypervisor,
   inode,
   killModule,
+  updatesOf,
   Versions,
 } from "./harness/mod.ts";
 
@@ -219,4 +220,35 @@ Deno.test("packages are upgraded, and the VMs after them", async (t) => {
       assert(!/changed=[1-9]/.test(again.stdout), again.stdout);
     },
   );
+});
+
+/** A host with a domain, and with a VM that has a monitor. */
+const HOST = `case $1 in recover) echo '{"results": []}'; exit ;; esac
+case $(cat "$2") in
+  *cpr_info*) echo '{"changed": false, "vms": [
+    {"updatable": true, "domain": "web", "qmp": null},
+    {"updatable": true, "domain": null, "qmp": "/run/a.qmp"},
+    {"updatable": false, "domain": "db", "qmp": null, "name": "db", "pid": 2,
+      "obstacle": "it lacks something"}]}' ;;
+  *) printf '{"changed": true, "outcome": "updated", "arguments": %s}' "$(cat "$2")" ;;
+esac
+`;
+
+Deno.test("domains are updated as domains", async () => {
+  await using lab = await Lab.open();
+  const node = new ControlNode(lab.folder, { a: {} });
+  Deno.writeTextFileSync(lab.path("bin/cprctl"), `#!/bin/sh\n${HOST}`);
+  const played = await node.play(PLAYBOOK);
+  assertEquals(played.code, 0, played.stdout);
+  assertEquals(
+    updatesOf(played).map(({ result }) => {
+      const { qmp, domain } = Object(result["arguments"]);
+      return { qmp, domain };
+    }),
+    [{ qmp: undefined, domain: "web" }, {
+      qmp: "/run/a.qmp",
+      domain: undefined,
+    }],
+  );
+  assertStringIncludes(played.stdout, "db: it lacks something");
 });

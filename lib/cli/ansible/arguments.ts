@@ -9,6 +9,7 @@
 import * as v from "valibot";
 import { UsageError } from "../../errors.ts";
 import { parseQmpAddress } from "../options/qmp_address.ts";
+import type { OneVm } from "../options/vms.ts";
 
 const INTERNAL = "_ansible_";
 /** In seconds; even a slow host can start a QEMU in this time. */
@@ -50,18 +51,19 @@ const monitor = v.pipe(
   }),
 );
 
+const COMMON = {
+  qmp: v.optional(monitor),
+  domain: v.optional(v.string("must be text")),
+  binary: v.optional(filePath),
+  allow_weaker_confinement: v.optional(yesOrNo, false),
+} as const;
+
 const MODULES = {
   cpr_update: v.object({
-    qmp: monitor,
-    binary: v.optional(filePath),
+    ...COMMON,
     timeout: v.optional(seconds, DEFAULT_TIMEOUT),
-    allow_weaker_confinement: v.optional(yesOrNo, false),
   }),
-  cpr_info: v.object({
-    qmp: v.optional(monitor),
-    binary: v.optional(filePath),
-    allow_weaker_confinement: v.optional(yesOrNo, false),
-  }),
+  cpr_info: v.object(COMMON),
 } as const;
 
 /** The options of a module. */
@@ -98,6 +100,19 @@ export function parseTask(text: string): Task {
   }
 }
 
+/**
+ * The VM that the options name; undefined if they name none.
+ *
+ * @throws {UsageError} when they name two
+ */
+export function vmOf({ qmp, domain }: InfoOptions): OneVm | undefined {
+  if (qmp === undefined) return domain === undefined ? undefined : { domain };
+  if (domain === undefined) return { address: qmp };
+  throw new UsageError(
+    'Cannot accept the options: either "qmp" or "domain" names the VM',
+  );
+}
+
 function parseObject(text: string): Record<string, unknown> {
   try {
     return v.parse(v.record(v.string(), v.unknown()), JSON.parse(text));
@@ -128,12 +143,9 @@ function read<const Schema extends typeof MODULES[keyof typeof MODULES]>(
     schema,
     Object.fromEntries(options),
   );
-  const wrong = (issues ?? []).map((issue) => {
-    const name = v.getDotPath(issue) ?? "";
-    return issue.received === "undefined"
-      ? `"${name}" is missing`
-      : `"${name}" ${issue.message}`;
-  });
+  const wrong = (issues ?? []).map((issue) =>
+    `"${v.getDotPath(issue) ?? ""}" ${issue.message}`
+  );
   if (!success || unknown.length > 0) {
     throw new UsageError(
       `Cannot accept the options: ${[...unknown, ...wrong].join("; ")}`,

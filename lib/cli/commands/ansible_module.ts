@@ -6,11 +6,17 @@
  */
 
 import { messageOf, UsageError } from "../../errors.ts";
+import { checkDomain, probeDomain, updateDomain } from "../../update/domain.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";
-import { check, update } from "../../update/update.ts";
-import { probeVm } from "../../update/vm/probe.ts";
+import {
+  check,
+  type CheckRequest,
+  update,
+  type UpdateRequest,
+} from "../../update/update.ts";
+import { type Observation, probeVm } from "../../update/vm/probe.ts";
 import {
   type Answer,
   blockersOf,
@@ -22,11 +28,15 @@ import {
   parseTask,
   type Task,
   type UpdateOptions,
+  vmOf,
 } from "../ansible/arguments.ts";
 import { differenceAhead, differenceMade } from "../ansible/difference.ts";
+import type { OneVm } from "../options/vms.ts";
 import { hostProcess } from "../process.ts";
 import { selfCommand } from "../self.ts";
 import { inertJson } from "../../inert.ts";
+
+type How<Request extends UpdateRequest> = Omit<Request, "address">;
 
 /** Runs a module; returns the exit code, 0 or 1 for Ansible. */
 export async function runAnsibleModule(
@@ -55,19 +65,20 @@ async function answered(words: readonly string[]): Promise<Answer> {
 }
 
 async function info(options: InfoOptions): Promise<Answer> {
-  const { qmp, binary, allow_weaker_confinement } = options;
-  if (qmp === undefined) {
+  const { binary, allow_weaker_confinement } = options;
+  const vm = vmOf(options);
+  if (vm === undefined) {
     if (binary !== undefined) {
       throw new UsageError(
-        'Cannot accept the options: "binary" requires "qmp"',
+        'Cannot accept the options: "binary" requires "qmp" or "domain"',
       );
     }
     const list = await listVms({ asksMonitors: true });
     const { vms, unreadable, skipped } = list;
     return { changed: false, vms, unreadable, skipped };
   }
-  const report = await check({
-    ...{ address: qmp, binary, skipIfCurrent: true, always: true },
+  const report = await checkOne(vm, {
+    ...{ binary, skipIfCurrent: true, always: true },
     self: selfCommand(),
     allowWeakerConfinement: allow_weaker_confinement,
   });
@@ -80,22 +91,27 @@ async function info(options: InfoOptions): Promise<Answer> {
 }
 
 async function move(
-  { qmp: address, binary, timeout, allow_weaker_confinement }: UpdateOptions,
+  options: UpdateOptions,
   { checkMode, diff }: Pick<Task, "checkMode" | "diff">,
 ): Promise<Answer> {
-  const self = selfCommand();
+  const vm = vmOf(options);
+  if (vm === undefined) {
+    throw new UsageError(
+      'Cannot accept the options: "qmp" or "domain" is missing',
+    );
+  }
   const asked = {
-    ...{ address, binary, skipIfCurrent: true, self },
-    timeoutMs: timeout * 1000,
-    allowWeakerConfinement: allow_weaker_confinement,
+    ...{ binary: options.binary, skipIfCurrent: true, self: selfCommand() },
+    timeoutMs: options.timeout * 1000,
+    allowWeakerConfinement: options.allow_weaker_confinement,
   };
-  const before = await probeVm(address);
+  const before = await probeOne(vm);
   let argv: readonly string[] | undefined;
   const report =
     await (checkMode
-      ? check({ ...asked, onCommand: (words) => argv = words })
-      : update(asked));
-  const after = await probeVm(address);
+      ? checkOne(vm, { ...asked, onCommand: (words) => argv = words })
+      : updateOne(vm, asked));
+  const after = await probeOne(vm);
   const answer = await updateAnswer(report, { before, after });
   if (!diff || !report.changed || before === undefined) return answer;
   const name = nameOf(report);
@@ -106,6 +122,22 @@ async function move(
   }
   if (after === undefined) return answer;
   return { ...answer, diff: differenceMade(name, before, after) };
+}
+
+function updateOne(vm: OneVm, how: How<UpdateRequest>): Promise<Report> {
+  return "domain" in vm
+    ? updateDomain({ ...how, ...vm })
+    : update({ ...how, ...vm });
+}
+
+function checkOne(vm: OneVm, how: How<CheckRequest>): Promise<Report> {
+  return "domain" in vm
+    ? checkDomain({ ...how, ...vm })
+    : check({ ...how, ...vm });
+}
+
+function probeOne(vm: OneVm): Promise<Observation | undefined> {
+  return "domain" in vm ? probeDomain(vm.domain) : probeVm(vm.address);
 }
 
 function nameOf({ vm, pid_before }: Report): string {

@@ -14,21 +14,30 @@ export interface Observation
   readonly version: string;
 }
 
-const TIMEOUT_MS = 5_000;
+/** Time limit for the connection. */
+export const PROBE_TIMEOUT_MS = 5_000;
+
+/** Observes a VM by its monitor; see {@linkcode probe}. */
+export async function probeVm(
+  address: QmpAddress,
+): Promise<Observation | undefined> {
+  return await probe(() =>
+    QmpClient.connectAgain(address, { timeoutMs: PROBE_TIMEOUT_MS })
+  );
+}
 
 /**
  * Observes a VM.
  *
+ * @param connect to its monitor
  * @returns undefined if its monitor does not answer, or its process may not be
  * examined
  */
-export async function probeVm(
-  address: QmpAddress,
+export async function probe(
+  connect: () => Promise<QmpClient>,
 ): Promise<Observation | undefined> {
   try {
-    await using client = await QmpClient.connectAgain(address, {
-      timeoutMs: TIMEOUT_MS,
-    });
+    await using client = await connect();
     const pid = client.peer?.pid;
     if (pid === undefined) return undefined;
     const { running } = await queryStatus(client);
