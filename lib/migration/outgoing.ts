@@ -317,7 +317,7 @@ export class OutgoingMigration extends Migration {
     host.stop("finish-migrate");
   }
 
-  /** Awaits a step of an attempt that goes on only if it still is the one. */
+  /** Awaits a step of an attempt; throws if the attempt has ended. */
   async #inTurn<T>(attempt: Attempt, work: Promise<T>): Promise<T> {
     const result = await work;
     this.#checkTurn(attempt);

@@ -218,7 +218,7 @@ const LIES: readonly { command: string; says: Json; message: RegExp }[] = [
   {
     command: "query-status",
     says: { running: false, status: "inmigrate" },
-    message: /says that it has loaded the VM, and does not have it/,
+    message: /reports that it has loaded the VM, but does not have it/,
   },
   { command: "query-pci", says: [], message: /does not have the same VM/ },
 ];

@@ -117,7 +117,7 @@ export class StreamWriter {
 
   /**
    * The same with mapped-ram, in a file: after each block that is returned the
-   * stream goes on `length` bytes later, behind the bitmap and the pages.
+   * stream continues `length` bytes later, behind the bitmap and the pages.
    *
    * @param fileOffset start of the stream in its file
    * @param isKept whether the pages of a block are in the file

@@ -11,10 +11,10 @@
  *            by cpr-transfer, 0.24 times that
  * ```
  *
- * The factors are those of QEMU 11.1 on x86 hosts, where the truth was within a
- * half of it, also beside other load. The size of guest RAM does not
- * matter: it stays in place, and the old address space is kept until the guest
- * runs.
+ * The factors are those of QEMU 11.1 on x86 hosts, where measured downtimes
+ * were within 50 % of the prediction, also under load. The size of guest RAM
+ * does not matter: it stays in place, and the old address space is kept until
+ * the guest runs.
  *
  * @module
  */

@@ -143,9 +143,9 @@ export const sandbox: PreflightCheck = {
     }
     if (forbidsExec && !deniesSpawn(next)) {
       return refuse(
-        "The VM is under a seccomp filter that forbids to execute programs, " +
-          "and the new program would not be: its -sandbox has no spawn=deny",
-        "Restart the VM with that on its command line",
+        "A seccomp filter keeps the VM from executing programs, and the new " +
+          "program would be without it: no -sandbox has spawn=deny",
+        "Restart the VM with -sandbox on,spawn=deny",
       );
     }
     const status = await readStatus(facts.pid);
@@ -167,7 +167,7 @@ export const sandbox: PreflightCheck = {
     }
     return ok(
       forbidsExec
-        ? "the new program forbids itself to execute another, as the old one did"
+        ? "the new program installs the filter that the VM is under"
         : filters.length === 0
         ? "no sandbox keeps the VM from executing another program"
         : "after a rollback the VM would be under its seccomp filter again",

@@ -12,12 +12,12 @@ import { ifVisible } from "../../proc/file.ts";
 /** A process stops or ends only once it leaves the kernel. */
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 1;
-/** Between two looks whether somebody has stopped a process. */
+/** Interval at which a process is checked for having been stopped. */
 const LOOK_MS = 5;
-/** Most have stopped by then. */
+/** Most processes have stopped by then: until then it is polled often. */
 const SOON_MS = 2;
 const SHORT_POLL_MS = 0.05;
-/** Nobody changes it. */
+/** Never changes: waiting for it is a short sleep. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -34,7 +34,7 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
     if (areStopped(process)) return true;
     const waited = performance.now() - start;
     if (waited > TIMEOUT_MS) break;
-    // A guest may wait for it, and a timer takes a millisecond.
+    // The guest may be waiting, and a timer takes at least a millisecond.
     if (waited < SOON_MS) Atomics.wait(NEVER, 0, 0, SHORT_POLL_MS);
     else await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
@@ -45,8 +45,8 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
 }
 
 /**
- * Waits for what a process does, but no longer than until it is seen stopped: by
- * SIGSTOP, not by a debugger, which may stop it for each system call.
+ * Awaits a result of a process, and fails once that is found stopped by SIGSTOP.
+ * A debugger does not count: it may stop the process for each system call.
  *
  * @throws {UpdateProblem} when it is stopped
  */
@@ -60,7 +60,8 @@ export async function unlessStopped<T>(
     if (state !== "T") return;
     stopped.reject(
       new UpdateProblem("stopped", `Process ${process.pid} is stopped`, {
-        remedy: "See what stops it (SIGSTOP), then run the same command again",
+        remedy:
+          "Find out what stops it (SIGSTOP), then run the same command again",
       }),
     );
   }, LOOK_MS);

@@ -59,7 +59,7 @@ export async function rollForward(
   return recovery;
 }
 
-/** If the source goes on, it takes these tap queues to be detached. */
+/** If the source resumes, it expects these tap queues to be detached. */
 function detachQueues(
   { pid }: RunningProgram,
   { directory, journal: { vm }, process }: Unfinished,
@@ -123,7 +123,7 @@ async function goOn(
   } while (deadline.left() > 0);
   throw new NeedsPersonError(
     "unsettled",
-    `Process ${pid} has the VM, and does not stay in any state`,
+    `Process ${pid} has the VM, but keeps changing its run state`,
     { remedy: "Look at the process before anything else" },
   );
 }

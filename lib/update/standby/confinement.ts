@@ -117,7 +117,7 @@ export interface Seccomp {
    * empty if this process has as many. Null if they cannot be read.
    */
   readonly filters: readonly string[] | null;
-  /** Whether the program has added one that forbids to execute another. */
+  /** Whether the program has installed one that forbids exec. */
   readonly forbidsExec: boolean;
 }
 

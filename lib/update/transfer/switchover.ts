@@ -24,11 +24,11 @@ import {
   transferOf,
 } from "./parts.ts";
 
-/** The last statuses of a migration that nobody cancels. */
+/** The final statuses of a migration that is not cancelled. */
 const OVER = ["completed", "failed"];
 /** The run state of a destination until it has loaded the VM. */
 const LOADING = "inmigrate";
-/** In predicted downtimes, until the destination must have loaded the VM. */
+/** The time limit for loading the VM, in predicted downtimes. */
 const PATIENCE = 10;
 const LEAST_LOAD_MS = 1_000;
 
@@ -52,9 +52,8 @@ export async function switchoverTransfer(
 }
 
 /**
- * The source can go on at once, so that a new program need not be given much
- * time. On a host with seven times as many tasks as cores some updates took four
- * times as long as predicted.
+ * Short, because the source can resume at once. On a host with seven times as
+ * many tasks as cores some updates took four times as long as predicted.
  */
 function loadTimeout({ report }: UpdateContext): number {
   const predicted = report?.downtime_predicted_ms;
@@ -122,7 +121,7 @@ export async function settle(
   // From here on it must not run, unless the destination has ended.
   const fence = transfer.fence = Promise.all([source, saved])
     .then(() => fenceSource(context));
-  fence.catch(() => undefined); // awaited in `commit`, or before it goes on
+  fence.catch(() => undefined); // awaited in `commit`, or before it resumes
   const describe = () => describeLoaded(asking(context, client));
   const early = saved.then(describe);
   early.catch(() => undefined); // awaited below, once it has loaded
@@ -141,7 +140,7 @@ export async function settle(
   if (now.status === LOADING) {
     throw new UpdateProblem(
       "load-failed",
-      "The new program says that it has loaded the VM, and does not have it",
+      "The new program reports that it has loaded the VM, but does not have it",
     );
   }
   transfer.both = { source, loaded: fingerprint };
@@ -192,11 +191,11 @@ async function fenceSource(context: UpdateContext): Promise<void> {
   );
 }
 
-/** How far the source is. */
+/** The progress of the source. */
 export interface Saving {
-  /** It saves the devices: what it is asked now it answers right after that. */
+  /** It saves the devices, and will reply to queries right after that. */
   readonly begun: Promise<unknown>;
-  /** All of the VM's state is on its way. */
+  /** It has sent all of the VM's state. */
   readonly saved: Promise<void>;
 }
 
