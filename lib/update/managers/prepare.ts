@@ -7,6 +7,7 @@
 
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { globExpression } from "../../glob.ts";
+import { printable } from "../../inert.ts";
 import { isGone } from "../../gone.ts";
 import { CommandLine } from "../command/command_line.ts";
 import {
@@ -117,10 +118,17 @@ function judgeLine(
     ...monitor === undefined ? [] : ["-qmp", newMonitor(line, name)],
   ];
   const add: Place[] = [];
-  if (words.length > 0 && manager.file !== null) {
+  // What follows a line feed would be a line of the VM's own.
+  const isPlain = [name ?? "", ...words, ...sharing.change]
+    .every((it) => printable(it) === it);
+  if (!isPlain) {
+    const text = "its options have control characters: nothing can be added";
+    needs.push({ code: "command-line", text });
+  }
+  if (isPlain && words.length > 0 && manager.file !== null) {
     add.push({ file: manager.file, lines: manager.lines(words) });
   }
-  if (sharing.change.length > 0 && manager.isEditable) {
+  if (isPlain && sharing.change.length > 0 && manager.isEditable) {
     add.push({
       file: `${manager.file}, in place of the options with these ids`,
       lines: manager.lines(sharing.change),

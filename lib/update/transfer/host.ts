@@ -7,6 +7,7 @@ import { messageOf } from "../../errors.ts";
 import { ifThereSync } from "../../gone.ts";
 import { QmpClient } from "../../qmp/mod.ts";
 import type { VmRecord } from "../vm/facts.ts";
+import { shellWords } from "../command/draft.ts";
 import type { Move } from "../command/transfer_command.ts";
 import { capital, UpdateProblem } from "../error.ts";
 import { howItEnded } from "../process/ending.ts";
@@ -80,7 +81,8 @@ export function moveFiles(
       withRightsOf(user, () => Deno.renameSync(from, to));
       return [];
     } catch (error) {
-      return [`${capital(messageOf(error))}; run mv "${from}" "${to}"`];
+      const command = shellWords(["mv", from, to]);
+      return [`${capital(messageOf(error))}; run ${command}`];
     }
   });
 }

@@ -42,6 +42,21 @@ Deno.test("everything that a command line lacks is named, with options to add", 
   }]);
 });
 
+Deno.test("no line to paste is a VM's own", () => {
+  const evil = "1G\nExecStartPre=+/tmp/evil";
+  for (
+    const words of [
+      ["-m", evil],
+      ["-object", `memory-backend-ram,id=a,size=${evil}`],
+      ["-monitor", "unix:/a-monitor.socket", "-name", `guest=a\n${evil}`],
+    ]
+  ) {
+    const vm = judged(...words);
+    assertEquals(vm.add, []);
+    assertEquals(codes(vm).at(-1), "command-line");
+  }
+});
+
 Deno.test("back ends that are not shared are changed where that is possible", () => {
   const words = [
     ...["-machine", "q35,memory-backend=m", ...QMP],

@@ -4,7 +4,11 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PidFd } from "../../../ffi/process.ts";
 import { UnixListener } from "../../../ffi/socket.ts";
 import { UpdateProblem } from "../../../lib/update/error.ts";
-import { appears, removeFiles } from "../../../lib/update/transfer/host.ts";
+import {
+  appears,
+  moveFiles,
+  removeFiles,
+} from "../../../lib/update/transfer/host.ts";
 
 const USER = {
   uid: Deno.uid() ?? 0,
@@ -50,4 +54,13 @@ Deno.test("a path that cannot be removed is reported", () => {
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("a path does nothing in the command that would move it", () => {
+  const from = "/nowhere/$(reboot)";
+  const [problem] = moveFiles([{ from, to: "/nowhere/a" }], USER);
+  assertMatch(
+    problem ?? "",
+    /; run mv '\/nowhere\/\$\(reboot\)' \/nowhere\/a$/,
+  );
 });
