@@ -46,7 +46,7 @@ Deno.test("no line to paste is a VM's own", () => {
   const evil = "1G\nExecStartPre=+/tmp/evil";
   for (
     const words of [
-      ["-m", evil],
+      ["-m", `size=${evil}`],
       ["-object", `memory-backend-ram,id=a,size=${evil}`],
       ["-monitor", "unix:/a-monitor.socket", "-name", `guest=a\n${evil}`],
     ]
