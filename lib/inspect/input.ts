@@ -49,6 +49,8 @@ export function mapped(
     start: startInFile,
     passed(offset) {
       const end = start + offset;
+      // Another pass from the start.
+      if (end < released) released = start;
       if (end > released) released = mapping.release(released, end);
     },
     [Symbol.dispose]: () => mapping[Symbol.dispose](),

@@ -163,8 +163,10 @@ class RamEncoder {
         sink.u16(run.length);
       } else if (run.kind === RamFlag.COMPRESS) sink.u32(run.length);
       const at = run.at + index * run.step;
-      sink.bytes(this.#input(at, at + run.length));
-      if (sink.offset - this.#drained >= PART_SIZE) yield this.#drain();
+      if (run.length > 0) {
+        yield this.#drain();
+        yield this.#input(at, at + run.length);
+      } else if (sink.offset - this.#drained >= PART_SIZE) yield this.#drain();
     }
   }
 
