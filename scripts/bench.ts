@@ -14,6 +14,7 @@ import { benchAll } from "./bench/all.ts";
 import { benchCodec } from "./bench/codec.ts";
 import { benchEmbedded } from "./bench/embedded.ts";
 import { benchExec } from "./bench/exec.ts";
+import { benchFailing } from "./bench/failing.ts";
 import { describeHost } from "./bench/host.ts";
 import { benchInspect } from "./bench/inspect.ts";
 import { benchReal } from "./bench/real.ts";
@@ -28,6 +29,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   inspect: benchInspect,
   real: benchReal,
   transfer: benchTransfer,
+  failing: benchFailing,
   all: benchAll,
 };
 

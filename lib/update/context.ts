@@ -122,7 +122,11 @@ export interface Transfer {
   /** The VM as it was stopped, and as it was loaded. */
   both?: Readonly<Record<"source" | "loaded", Promise<Fingerprint>>>;
   /** Fulfilled when the source is stopped, and had not resumed the guest. */
+  fenced?: Promise<void>;
+  /** The same, from the moment on at which the source is told to stop. */
   fence?: Promise<void>;
+  /** Whether the source is to resume: it must not be stopped any more. */
+  returns?: true;
   /** Only while RAM is copied. */
   copied?: Copied;
   /** Whether the new program has the whole VM. */

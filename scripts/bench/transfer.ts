@@ -1,9 +1,6 @@
-/** The downtime of every way to move a VM, and of a new program that fails. */
+/** The downtime of every way to move a VM. */
 
 import type { Mode } from "../../lib/update/phase.ts";
-import { LINUX } from "../../lib/update/linux.ts";
-import type { Destination } from "../../lib/update/transaction/destination.ts";
-import { update } from "../../lib/update/update.ts";
 import {
   accelerators,
   type Machine,
@@ -15,7 +12,6 @@ import {
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
 import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
-import { SELF } from "../../testing/update/cprctl.ts";
 import { forms } from "./forms.ts";
 import { GuestWatch } from "./guest_watch.ts";
 import { updateOf } from "./report.ts";
@@ -32,7 +28,7 @@ const GB = 1024 ** 3;
 const COPIED = GB;
 
 /** What the ratios shall be at most. */
-const TARGETS = { byHand: 1.2, exec: 0.25, trouble: 1.5 };
+const TARGETS = { byHand: 1.2, exec: 0.25 };
 
 /** Machines, with bytes of RAM that the guest has written. */
 const SCENES: readonly { machine: Machine; touched: number }[] = [
@@ -51,8 +47,6 @@ export async function benchTransfer(): Promise<void> {
   }
   Deno.env.set("TMPDIR", FOLDER);
   const [accelerator = "tcg"] = await accelerators(builds.old);
-  const start = (machine: Machine) =>
-    VirtualMachine.boot(builds.old, machine, accelerator);
   for (const { machine, touched } of SCENES) {
     const { name, ram } = machine;
     printTitle(
@@ -64,16 +58,14 @@ export async function benchTransfer(): Promise<void> {
       printNote(`skipped: it needs ${touched / GB} GB of free memory`);
       continue;
     }
-    await using vm = await start(machine);
+    await using vm = await VirtualMachine.boot(
+      builds.old,
+      machine,
+      accelerator,
+    );
     touch(vm, touched);
     await benchWays(new Road(vm, builds), touched <= COPIED);
   }
-  printTitle(
-    "transfer",
-    `${RICH.name}, ${accelerator}: a new program that fails; the old one goes on`,
-  );
-  await using vm = await start(RICH);
-  await benchTroubles(new Road(vm, builds));
 }
 
 /** @param copies whether ways that copy the RAM are measured, too */
@@ -126,85 +118,6 @@ async function benchWays(road: Road, copies: boolean): Promise<void> {
       `${TARGETS.exec})`,
   );
   if (!copies) printNote("so much RAM is not copied here: not live, not saved");
-}
-
-/** Has a new program fail while the guest is stopped. */
-type Trouble = (destination: Destination, pid: number) => void;
-
-const signalWhileLoading =
-  (signal: Deno.Signal): Trouble => (destination, pid) => {
-    const load = destination.load.bind(destination);
-    destination.load = async (...order) => {
-      using watch = destination.client.watch(["MIGRATION"]);
-      const active = watch.next((it) => it.data["status"] === "active", {
-        timeoutMs: TIMEOUT_MS,
-      });
-      active.then(() => Deno.kill(pid, signal));
-      await load(...order);
-    };
-  };
-
-const TROUBLES: Readonly<Record<string, Trouble>> = {
-  "killed while it loads": signalWhileLoading("SIGKILL"),
-  "stopped while it loads": signalWhileLoading("SIGSTOP"),
-  "stopped when it is to resume": (destination, pid) => {
-    const resume = destination.resume.bind(destination);
-    destination.resume = async () => {
-      Deno.kill(pid, "SIGSTOP");
-      return await resume();
-    };
-  },
-  "does not have what it says": (destination) => {
-    const { client } = destination;
-    const within = client.within.bind(client);
-    client.within = (left) => {
-      const { execute } = within(left);
-      return {
-        execute: async (name, ...more) => {
-          const reply = await execute(name, ...more);
-          return name === "query-pci" ? [] : reply;
-        },
-      };
-    };
-  },
-};
-
-async function benchTroubles(road: Road): Promise<void> {
-  const { vm } = road;
-  const measure = (trouble?: Trouble): Measure => async () => {
-    const to = trouble === undefined ? await road.next() : road.other;
-    const report = await update({
-      address: { path: vm.files.qmp },
-      binary: to.binary,
-      mode: "cpr-transfer",
-      self: SELF,
-    }, {
-      ...LINUX,
-      destination: async (...order) => {
-        const destination = await LINUX.destination(...order);
-        trouble?.(destination, order[0].pid);
-        return destination;
-      },
-    });
-    const expected = trouble === undefined ? "updated" : "rolled-back";
-    if (report.outcome !== expected) throw new Error(report.error?.message);
-    if (report.pid_after !== null) vm.follow(report.pid_after);
-    return report.downtime_ms ?? NaN;
-  };
-  const good = measure();
-  for (let round = 0; round < 2; round++) await good();
-  const series = await interleave(ROUNDS, {
-    "a good update": good,
-    ...Object.fromEntries(
-      Object.entries(TROUBLES)
-        .map(([name, trouble]) => [name, measure(trouble)]),
-    ),
-  });
-  printTable(
-    MILLISECONDS,
-    Object.entries(series).map(([name, series]) => ({ name, series })),
-  );
-  printNote(`target: ${TARGETS.trouble} × at most`);
 }
 
 /** Has every page hold something of its own. */

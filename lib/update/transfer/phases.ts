@@ -169,7 +169,7 @@ export async function commitTransfer(context: UpdateContext): Promise<void> {
   const { clock, facts, process, system } = context;
   const transfer = transferOf(context);
   const destination = destinationOf(context);
-  await transfer.fence;
+  await transfer.fenced;
   noteResumption(transfer.directory);
   if (isLive(facts)) {
     context.urgency?.endBoost();

@@ -148,7 +148,8 @@ async function resumeSource(
 ): Promise<string> {
   const { handOver, settings } = transfer;
   const { facts, process, system } = context;
-  // It would stop the source again.
+  // Nothing may stop the source again.
+  transfer.returns = true;
   await transfer.fence?.catch(() => undefined);
   process.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);

@@ -119,9 +119,11 @@ export async function settle(
   // Both are asked as early as they can know: the guest waits for the replies.
   const source = begun.then(() => describeSource(context));
   // From here on it must not run, unless the destination has ended.
-  const fence = transfer.fence = Promise.all([source, saved])
-    .then(() => fenceSource(context));
-  fence.catch(() => undefined); // awaited in `commit`, or before it resumes
+  const fenced = transfer.fenced = Promise.all([source, saved]).then(() => {
+    if (transfer.returns) throw new Error("The source is to resume");
+    return transfer.fence = fenceSource(context);
+  });
+  fenced.catch(() => undefined); // awaited in `commit`
   const describe = () => describeLoaded(asking(context, client));
   const early = saved.then(describe);
   early.catch(() => undefined); // awaited below, once it has loaded
