@@ -9,18 +9,24 @@ const AUXILIARY = `<qemu:commandline>
 /** Some are free for what is plugged in later. */
 const PORTS = 14;
 
+interface DomainXmlOptions {
+  readonly type: "kvm" | "qemu";
+  readonly emulator: string;
+  /** Whether its RAM is shared. */
+  readonly shared: boolean;
+}
+
 /** Two disks, one with an iothread, a tap, a terminal, channel, VNC and more. */
 export function domainXml(
   name: string,
-  emulator: string,
-  isShared: boolean,
+  { type, emulator, shared }: DomainXmlOptions,
 ): string {
   const images = `/var/lib/libvirt/images/${name}`;
-  return `<domain type='qemu'
+  return `<domain type='${type}'
     xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>${name}</name>
   <memory unit='MiB'>64</memory>
-  ${isShared ? SHARED : ""}
+  ${shared ? SHARED : ""}
   <vcpu>2</vcpu>
   <iothreads>1</iothreads>
   <os><type arch='x86_64' machine='q35'>hvm</type></os>
@@ -51,7 +57,7 @@ export function domainXml(
     <memballoon model='virtio'/>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
   </devices>
-  ${isShared ? AUXILIARY : ""}
+  ${shared ? AUXILIARY : ""}
 </domain>
 `;
 }

@@ -7,6 +7,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Accelerator } from "../../../testing/qemu/mod.ts";
 import { canMakeDebian, debian } from "../../../testing/program/debian.ts";
 import { OwnInit } from "../../../testing/program/own_init.ts";
 import { cprctlWords } from "../../../testing/program/program.ts";
@@ -36,10 +37,9 @@ const INITS = {
 /** The name of a process 1. */
 export type Init = keyof typeof INITS;
 
-/**
- * There is no /dev/kvm: asking it what it can do takes libvirt half a minute
- * where it is emulated.
- */
+/** The arguments of mknod. */
+const KVM = "/dev/kvm c 10 232";
+
 const START = `set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 none /mnt
@@ -112,6 +112,7 @@ export function unitsOf(daemon: Daemon): string {
 export interface DomainOptions {
   /** Whether its RAM is shared; true by default. */
   readonly shared?: boolean;
+  readonly accelerator?: Accelerator;
 }
 
 /** A running host. */
@@ -201,10 +202,16 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   /** Defines and starts a domain with all that domains usually have. */
-  async boot(name: string, { shared = true }: DomainOptions = {}) {
+  async boot(
+    name: string,
+    { shared = true, accelerator = "tcg" }: DomainOptions = {},
+  ) {
     const images = `/var/lib/libvirt/images/${name}`;
     const tool = toolOf(this.builds.old, "qemu-img");
-    await this.write(`/root/${name}.xml`, domainXml(name, EMULATOR, shared));
+    const type = accelerator === "kvm" ? "kvm" : "qemu";
+    const xml = domainXml(name, { type, emulator: EMULATOR, shared });
+    await this.write(`/root/${name}.xml`, xml);
+    if (accelerator === "kvm") await this.root(`mknod -m 666 ${KVM}`);
     await this.write(`${images}-b.img`, bootDisk(DISK_BYTES));
     await this.root(`
 ${tool} create -q -f qcow2 ${images}-a.qcow2 64M

@@ -1,0 +1,39 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { until } from "../../testing/program/until.ts";
+import { accelerators } from "../../testing/qemu/mod.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import { LibvirtHost } from "./harness/libvirt_host.ts";
+
+const builds = await qemuBuilds();
+const ignore = !LibvirtHost.isPossible ||
+  !(await accelerators(builds.old)).includes("kvm");
+/** Where KVM is emulated, the firmware takes half a minute. */
+const TIMEOUT_MS = 120_000;
+
+Deno.test(
+  "a domain with KVM is updated and rolled back",
+  { ignore },
+  async () => {
+    await using host = await LibvirtHost.start("bash");
+    await host.boot("a", { accelerator: "kvm" });
+    const pid = await host.pid("a");
+    await host.install("new");
+    const updated = await host.cprctl("update --domain a");
+    assertEquals(updated.code, 0, updated.stdout);
+    assertEquals(await host.pid("a"), pid);
+    const bad = await host.installBad();
+    const back = await host.cprctl(`update --domain a --binary ${bad}`);
+    assertEquals(back.code, 4, back.stdout);
+    const now = await host.pid("a");
+    assertNotEquals(now, pid);
+    assertEquals(await host.virsh("domstate a"), "running");
+    await host.root(
+      `tr '\\0' ' ' </proc/${now}/cmdline | grep -e '-accel kvm'`,
+    );
+    await until(
+      "the guest answers",
+      TIMEOUT_MS,
+      async () => await host.say("a", "a") === "b",
+    );
+  },
+);
