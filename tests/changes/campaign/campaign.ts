@@ -47,7 +47,7 @@ const ROLLED_BACK_SHARE = 0.35;
 export const SEQUENCES_OF_A_VM = 5;
 
 /** QEMU does not forget the ROM of a device that was unplugged. */
-const KEEPS_ROM = /names ".*\.rom" in CPR state, whose memory is gone/;
+const KEEPS_ROM = /CPR state still has ".*\.rom", whose memory is gone/;
 
 /** Keeps the numbers of two VMs apart. */
 const STRIDE = 0x9e3779b9;

@@ -76,7 +76,7 @@ const CONTENDED: readonly string[][] = [
 ];
 
 for (const words of CONTENDED) {
-  Deno.test(`two programs would fight for ${words.join(" ")}`, () => {
+  Deno.test(`two programs cannot share ${words.join(" ")}`, () => {
     assertEquals(contended(...words), [words.join(" ")]);
   });
 }
