@@ -1,10 +1,14 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { cprctlWords } from "../../testing/program/program.ts";
 import type { Report } from "../../lib/update/report/report.ts";
-import { LibvirtHost } from "./harness/libvirt_host.ts";
+import { EMULATOR, LibvirtHost, WHOLE } from "./harness/libvirt_host.ts";
 
 const DRIVER = new URL("./programs/killed.ts", import.meta.url).pathname;
 const ignore = !LibvirtHost.isPossible;
+/** With the daemon stopped. */
+const PHASES = WHOLE
+  ? ["prepare", "migrate", "hold", "switchover", "load", "verify", "commit"]
+  : ["switchover", "commit"];
 
 Deno.test("libvirt domains are updated", { ignore }, async (t) => {
   await using host = await LibvirtHost.start("bash");
@@ -48,10 +52,10 @@ Deno.test("libvirt domains are updated", { ignore }, async (t) => {
   };
 
   /** An update whose cprctl is killed at the beginning of a phase. */
-  const killedAt = async (name: string, phase: string) => {
+  const killedAt = async (name: string, phase: string, binary = EMULATOR) => {
     const self = cprctlWords().join(" ");
     const driver = `${Deno.execPath()} run --quiet --allow-all ${DRIVER}`;
-    await host.run(`${driver} ${name} ${phase} ${self}`);
+    await host.run(`${driver} ${name} ${phase} ${binary} ${self}`);
   };
 
   await t.step("a domain is listed, and checked", async () => {
@@ -141,7 +145,7 @@ grep "<domstatus .*pid='${pid}'" /run/libvirt/qemu/b.xml`);
     await assertManaged("b");
   });
 
-  for (const phase of ["prepare", "switchover", "commit"]) {
+  for (const phase of PHASES) {
     await t.step(`recover after SIGKILL at ${phase}`, async () => {
       await killedAt("a", phase);
       await host.root("[ ! -e /run/libvirtd.pid ]");
@@ -153,6 +157,16 @@ grep "<domstatus .*pid='${pid}'" /run/libvirt/qemu/b.xml`);
       await assertManaged("b");
     });
   }
+
+  await t.step("recover after SIGKILL in a rollback", async () => {
+    const pid = await host.pid("a");
+    await killedAt("a", "rollback", await host.installBad());
+    await host.root("[ ! -e /run/libvirtd.pid ]");
+    const { code, stdout } = await host.cprctl("recover");
+    assertEquals(code, 4, stdout);
+    assertNotEquals(await host.pid("a"), pid);
+    await assertManaged("a");
+  });
 
   await t.step("all domains are updated", async () => {
     const { code, stdout } = await host.cprctl("update --all --json");

@@ -36,11 +36,13 @@ systemctl stop virtqemud.service`);
   });
 
   await t.step("a rollback tells the daemon the new process", async () => {
+    const group = await host.root(`cat /proc/${pid}/cgroup`);
     const bad = await host.installBad();
     const back = await host.cprctl(`update --domain a --binary ${bad}`);
     assertEquals(back.code, 4, `${back.stdout}${back.stderr}`);
     const now = await host.pid("a");
     assertNotEquals(now, pid);
+    assertEquals(await host.root(`cat /proc/${now}/cgroup`), group);
     await host.virsh("destroy a");
     await host.root(`[ ! -e /proc/${now}/exe ]`);
   });

@@ -1,6 +1,6 @@
 /**
- * A domain is updated CPRCTL_UPDATES times in a row, and then rolled back half
- * as often: nothing grows. Afterwards libvirt and the guest do what they did.
+ * A domain is updated many times in a row, and then rolled back half as often:
+ * nothing grows. Afterwards libvirt and the guest do what they did.
  */
 
 import {
@@ -11,10 +11,10 @@ import {
 } from "@std/assert";
 import { until } from "../../testing/program/until.ts";
 import { validateReport } from "../../testing/update/report.ts";
-import { LibvirtHost } from "./harness/libvirt_host.ts";
+import { LibvirtHost, WHOLE } from "./harness/libvirt_host.ts";
 
 const ignore = !LibvirtHost.isPossible;
-const UPDATES = Number(Deno.env.get("CPRCTL_UPDATES") ?? 2);
+const UPDATES = WHOLE ? 50 : 2;
 const ROLLBACKS = UPDATES / 2;
 const TIMEOUT_MS = 60_000;
 /** What the guest answers to "a" after so many boots. */
@@ -44,6 +44,10 @@ Deno.test(
         descriptors: await host.root(
           `ls -l ${folder}/fd | sed 's/.* -> //; s/[0-9][0-9]*//g' |
           grep -v '/a.pid$' | sort | uniq -c`,
+        ),
+        context: await host.root(
+          `cat ${folder}/cgroup; readlink ${folder}/ns/mnt
+          grep -E '^(Uid|Gid|Groups|Cap)' ${folder}/status`,
         ),
         // The VM alone: a standby process would be another one.
         processes: await host.root(
@@ -95,7 +99,7 @@ Deno.test(
       const last = await memory();
       assertLess(last.size, first.size * GROWTH);
       assertLess(last.resident, first.resident * GROWTH);
-      if (UPDATES > 2) console.log(first, last);
+      if (WHOLE) console.log(first, last);
     });
 
     await t.step(

@@ -108,6 +108,9 @@ export function unitsOf(daemon: Daemon): string {
     `${daemon}.service`;
 }
 
+/** Whether to do all, which takes long; some of it by default. */
+export const WHOLE = Deno.env.get("CPRCTL_LIBVIRT") === "whole";
+
 /** How a domain is made. */
 export interface DomainOptions {
   /** Whether its RAM is shared; true by default. */

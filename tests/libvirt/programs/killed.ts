@@ -2,9 +2,9 @@
 
 import { updateDomain } from "../../../lib/update/domain.ts";
 
-const [domain = "", last = "", ...self] = Deno.args;
+const [domain = "", last = "", binary, ...self] = Deno.args;
 await updateDomain({
-  ...{ domain, self },
+  ...{ domain, binary, self },
   observer: (phase) => {
     if (phase === last) Deno.kill(Deno.pid, "SIGKILL");
   },
