@@ -70,8 +70,8 @@ export interface CprStateInspection extends Inspected {
   readonly transferred: boolean;
 }
 
-/** More than in a migration of half a day; each takes memory. */
-const MOST_RECORDS = 1_000_000;
+/** More than in a migration of four hours; each takes memory. */
+const MOST_RECORDS = 300_000;
 
 /**
  * Inspects a migration stream or CPR state. For a damaged stream the result has

@@ -187,6 +187,20 @@ function manyCommands(count: number): Uint8Array {
   });
 }
 
+function manyPieces(count: number): Uint8Array {
+  return ramOnly((sink) => {
+    sink.bytes(oneBlock("r", 4096));
+    for (let index = 0; index < count; index++) {
+      sink.size64(0x2);
+      sink.countedString("r");
+      sink.u8(0);
+      sink.bytes(EOS);
+      sink.bytes(footer(1));
+      sink.bytes(Uint8Array.of(2, 0, 0, 0, 1));
+    }
+  });
+}
+
 function manyEmptyBlocks(count: number): Uint8Array {
   return ramOnly((sink) => {
     sink.size64(4096 + 4);
@@ -235,5 +249,6 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
     most: 3_000_000,
   },
   "many commands": { make: manyCommands, most: 3_000_000 },
+  "many pieces of memory": { make: manyPieces, most: 299_000 },
   "many empty blocks": { make: manyEmptyBlocks, most: 1_000_000 },
 };

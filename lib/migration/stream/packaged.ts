@@ -33,6 +33,7 @@ export function openPackage(
   const bytes = stream.subarray(0, offset + size);
   const reader = new RecordReader(bytes, { start: offset });
   const records: Package["records"][number][] = [];
+  let end = offset;
   try {
     for (const record of reader) {
       if (record.type === "command") records.push(record);
@@ -43,10 +44,11 @@ export function openPackage(
         const state = stateOf(record, payload, start);
         records.push({ ...record, size: payload.length, state });
       } else break;
+      end = reader.source.offset;
     }
   } catch (error) {
     // The rest cannot be decoded.
     if (!(error instanceof StreamError)) throw error;
   }
-  return { records, rest: bytes.subarray(reader.offset) };
+  return { records, rest: bytes.subarray(end) };
 }

@@ -25,7 +25,6 @@ export interface PageRun {
 
 /** Numbers for each run: flags, block, address, count, at, length. */
 const COLUMNS = 6;
-const INITIAL_RUNS = 16;
 const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
 
 /**
@@ -33,14 +32,13 @@ const [FLAGS, BLOCK, ADDRESS, COUNT, AT, LENGTH] = [0, 1, 2, 3, 4, 5] as const;
  * some thousand runs, and no page is kept in memory.
  */
 export class PageRuns {
-  #columns = new Float64Array(0);
-  #length = 0;
+  readonly #columns: number[] = [];
 
   constructor(private readonly pageSize: number) {}
 
   /** Number of runs. */
   get length(): number {
-    return this.#length;
+    return this.#columns.length / COLUMNS;
   }
 
   /** Adds a record, to the last run if it continues that. */
@@ -48,24 +46,23 @@ export class PageRuns {
     if (this.#continues(record)) return this.extend(1);
     const flags = record.kind | (record.named ? 0 : RamFlag.CONTINUE);
     const { block, address, at, length } = record;
-    this.#push([flags, block, address, 1, at, length]);
+    this.#columns.push(flags, block, address, 1, at, length);
   }
 
   /** Extends the last run by so many records. */
   extend(count: number): void {
-    const at = (this.#length - 1) * COLUMNS + COUNT;
+    const at = this.#columns.length - COLUMNS + COUNT;
     this.#columns[at] = this.#at(at) + count;
   }
 
   /** Adds a sync point of multifd channels. */
   addFlush(): void {
-    this.#push([RamFlag.MULTIFD_FLUSH, 0, 0, 1, 0, 0]);
+    this.#columns.push(RamFlag.MULTIFD_FLUSH, 0, 0, 1, 0, 0);
   }
 
   /** The runs in stream order. */
   *[Symbol.iterator](): Generator<PageRun> {
-    for (let index = 0; index < this.#length; index++) {
-      const row = index * COLUMNS;
+    for (let row = 0; row < this.#columns.length; row += COLUMNS) {
       const flags = this.#at(row + FLAGS);
       const kind = pageKind(flags) ?? RamFlag.MULTIFD_FLUSH;
       yield {
@@ -82,25 +79,14 @@ export class PageRuns {
   }
 
   #continues({ kind, named, block, address, at }: RamPageRecord): boolean {
-    if (named || this.#length === 0 || !isOfMany(kind)) return false;
-    const row = (this.#length - 1) * COLUMNS;
+    if (named || this.length === 0 || !isOfMany(kind)) return false;
+    const row = this.#columns.length - COLUMNS;
     const count = this.#at(row + COUNT);
     const step = recordSize(kind, this.pageSize);
     return (this.#at(row + FLAGS) & ~RamFlag.CONTINUE) === kind &&
       this.#at(row + BLOCK) === block &&
       this.#at(row + ADDRESS) + count * this.pageSize === address &&
       this.#at(row + AT) + count * step === at;
-  }
-
-  #push(row: readonly number[]): void {
-    const start = this.#length * COLUMNS;
-    if (start === this.#columns.length) {
-      const bytes = Math.max(INITIAL_RUNS * COLUMNS, start * 2) *
-        Float64Array.BYTES_PER_ELEMENT;
-      this.#columns = new Float64Array(this.#columns.buffer.transfer(bytes));
-    }
-    this.#columns.set(row, start);
-    this.#length++;
   }
 
   #at(index: number): number {
