@@ -54,8 +54,8 @@ export interface Script {
   readonly paused?: boolean;
   /** The end of a process is waited for as long as it lives. */
   readonly patient?: boolean;
-  /** Another client resumes the guest just before the new program is killed. */
-  readonly resumedAtKill?: boolean;
+  /** Another client resumes the guest just before the new program is stopped. */
+  readonly resumedAtStop?: boolean;
 }
 
 /** Whatever a phase needs not. */
@@ -243,11 +243,13 @@ export class ScriptedHost implements AsyncDisposable {
       },
       sendSignal: (signal) => {
         this.heard.push(`${name}: ${signal}`);
-        if (signal !== "SIGKILL" || this.#script.immortal) return;
+        const { immortal, resumedAtStop } = this.#script;
+        if (signal === "SIGSTOP" && name === "new" && resumedAtStop) {
+          this.#destination?.event("RESUME");
+        }
+        if (signal !== "SIGKILL" || immortal) return;
         if (name === "vm") this.ended = true;
-        if (name !== "new") return;
-        if (this.#script.resumedAtKill) this.#destination?.event("RESUME");
-        this.newEnded = true;
+        if (name === "new") this.newEnded = true;
       },
       hasExited,
       exited: () =>

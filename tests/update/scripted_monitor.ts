@@ -88,7 +88,12 @@ export class ScriptedMonitor implements AsyncDisposable {
   }
 
   async #send(message: unknown): Promise<void> {
-    await this.#session?.send(`${JSON.stringify(message)}\r\n`);
+    try {
+      await this.#session?.send(`${JSON.stringify(message)}\r\n`);
+    } catch (error) {
+      // The client has read what it wanted.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

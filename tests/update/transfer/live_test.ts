@@ -16,9 +16,18 @@ const STARTED = [
   "destination: migrate-incoming",
 ];
 const COPYING = [...STARTED, "source: migrate"];
-const ENDED = ["new: SIGKILL", "vm: SIGCONT"];
+const FROZEN = ["new: SIGSTOP"];
+const KILLED = ["new: SIGKILL", "vm: SIGCONT"];
+const ENDED = [...FROZEN, ...KILLED];
 const CANCELLED = [...ENDED, "source: migrate_cancel", ...SETTINGS];
-const RETURNED = [...ENDED, "source: cont", ...SETTINGS];
+/** Whether the source is about to end is seen once it is stopped. */
+const REFENCED = [
+  ...FROZEN,
+  "vm: fence",
+  ...KILLED,
+  "source: cont",
+  ...SETTINGS,
+];
 const COMMITTED = [
   ...[...COPYING, "vm: fence", "destination: cont"],
   ...["host: move", "vm: SIGKILL", "destination: migrate-set-parameters"],
@@ -114,7 +123,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /ended before the new program had the VM/,
-    heard: [...COPYING, "new: SIGKILL"],
+    heard: [...COPYING, ...FROZEN, "new: SIGKILL"],
   },
   {
     name: "the new program has another VM",
@@ -126,7 +135,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /same VM: .*00:04\.0.* is new; the VM runs on the old program/,
-    heard: [...COPYING, "vm: fence", ...RETURNED],
+    heard: [...COPYING, "vm: fence", ...REFENCED],
   },
 ];
 

@@ -42,8 +42,14 @@ const SETTLED = [
 ];
 /** The destination ends before the source goes on. */
 const ENDED = ["new: SIGKILL", "vm: SIGCONT"];
+const FROZEN = ["new: SIGSTOP"];
+/** The destination has the guest, and keeps it. */
+const THAWED = [...FROZEN, "new: SIGCONT"];
 const CANCELLED = [...ENDED, "source: migrate_cancel", ...SETTINGS];
-const RETURNED = [...ENDED, "source: cont", ...SETTINGS];
+const RESUMES = [...ENDED, "source: cont", ...SETTINGS];
+const RETURNED = [...FROZEN, ...RESUMES];
+/** Whether the source is about to end is seen once it is stopped. */
+const REFENCED = [...FROZEN, ...FENCE, ...RESUMES];
 
 /** A phase that fails, and what has to come of it. */
 interface Row {
@@ -139,7 +145,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /same VM: .*"size" was 2, is 3; the VM runs on the old program/,
-    heard: [...MIGRATED, ...CANCELLED],
+    heard: [...MIGRATED, ...FROZEN, ...CANCELLED],
   },
   {
     phase: "migrate",
@@ -273,6 +279,7 @@ const ROWS: readonly Row[] = [
     says: /is stopped, as before, in run state "postmigrate" instead of/,
     heard: [
       ...STOPPED,
+      ...FROZEN,
       ...ENDED,
       "source: blockdev-set-active",
       ...SETTINGS,
@@ -312,7 +319,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /new program failed: process \d+ ended; the VM runs on the old/,
-    heard: [...STOPPED, "vm: SIGCONT", "source: cont", ...SETTINGS],
+    heard: [...STOPPED, ...FROZEN, "vm: SIGCONT", "source: cont", ...SETTINGS],
   },
   {
     phase: "verify",
@@ -324,7 +331,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /same VM: .*00:04\.0.* is new; the VM runs on the old program/,
-    heard: [...FENCED, ...RETURNED],
+    heard: [...FENCED, ...REFENCED],
   },
   {
     phase: "verify",
@@ -339,21 +346,21 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /has run on the new program/,
-    heard: [...STOPPED, "vm: SIGKILL"],
+    heard: [...FENCED, ...THAWED, "vm: SIGKILL"],
     left: ["directory"],
   },
   {
     phase: "verify",
     fault: "another client resumes the guest just before it is rolled back",
     script: () => ({
-      resumedAtKill: true,
+      resumedAtStop: true,
       destination: {
         "query-pci": () => [{ devices: [{ bus: 0, slot: 4, function: 0 }] }],
       },
     }),
     outcome: "needs-person",
     says: /has run on the new program/,
-    heard: [...FENCED, "new: SIGKILL", "vm: SIGKILL"],
+    heard: [...FENCED, ...THAWED, "vm: SIGKILL"],
     left: ["directory"],
   },
   {
@@ -367,7 +374,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /old program.* has ended, and the new one has the VM, paused/,
-    heard: FENCED,
+    heard: [...FENCED, ...FROZEN, ...FENCE, "new: SIGCONT"],
     left: ["directory"],
   },
   {
@@ -383,7 +390,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /the new one has the VM, paused, as process/,
-    heard: FENCED,
+    heard: [...FENCED, ...FROZEN, ...FENCE, "new: SIGCONT"],
     left: ["directory"],
   },
   {
@@ -407,7 +414,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /resumed the guest on the old program; the VM runs on the old/,
-    heard: [...FENCED, ...FENCE, ...ENDED, ...SETTINGS],
+    heard: [...FENCED, ...FROZEN, ...FENCE, ...ENDED, ...SETTINGS],
   },
   {
     phase: "commit",
@@ -417,7 +424,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "rolled-back",
     says: /failed: Failed to lock; the VM runs on the old program/,
-    heard: [...RESUMED, ...FENCE, ...RETURNED],
+    heard: [...RESUMED, ...REFENCED],
   },
   {
     phase: "commit",
@@ -427,7 +434,8 @@ const ROWS: readonly Row[] = [
     says: /new program failed: process \d+ ended; the VM runs on the old/,
     heard: [
       ...RESUMED,
-      "new: SIGSTOP",
+      ...FROZEN,
+      ...FROZEN,
       "vm: SIGCONT",
       "source: cont",
       ...SETTINGS,
@@ -442,7 +450,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /does not end on SIGKILL.*Failed to lock/,
-    heard: [...RESUMED, ...FENCE, "new: SIGKILL"],
+    heard: [...RESUMED, ...FROZEN, ...FENCE, "new: SIGKILL"],
     left: ["directory"],
   },
   {
@@ -456,7 +464,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /and stopped again: "paused"/,
-    heard: [...RESUMED, "vm: SIGKILL"],
+    heard: [...RESUMED, ...THAWED, "vm: SIGKILL"],
     left: ["directory"],
   },
   {
@@ -473,7 +481,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /memory and disks are newer/,
-    heard: [...RESUMED, ...SETTLED],
+    heard: [...RESUMED, ...SETTLED, ...FROZEN],
   },
 ];
 
@@ -499,6 +507,11 @@ function assertNeverTwo(heard: readonly string[]): void {
   const resumed = at("destination: cont");
   if (resumed >= 0) {
     assert(at("vm: fence") < resumed, "The source was not stopped");
+  }
+  const continued = at("new: SIGCONT");
+  if (continued >= 0) {
+    const fenced = at("vm: fence");
+    assert(0 <= fenced && fenced < continued, "The source was not stopped");
   }
   const back = at("vm: SIGCONT");
   if (back >= 0 && heard.includes("new: SIGKILL")) {
