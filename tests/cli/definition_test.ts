@@ -102,7 +102,7 @@ Deno.test("commands with exit codes of their own say the same in the document", 
   const said = (text: string) => new Set(text.match(/\b[0-5]\b/g));
   for (const name of ["diff", "compat"]) {
     const [, documented = ""] =
-      new RegExp(`\`cprctl ${name}\` ends([^.]*)`).exec(flat(REPORT)) ?? [];
+      new RegExp(`\`cprctl ${name}\` exits([^.]*)`).exec(flat(REPORT)) ?? [];
     const [, help = ""] = /[Ee]xit status (.*?)\. /
       .exec(`${(await printed(name, "--help")).split(" OPTIONS")[0]} . `) ?? [];
     assertEquals(said(help), said(documented), name);
