@@ -210,8 +210,9 @@ async function onDestination(
   context: UpdateContext,
   cause: unknown,
 ): Promise<UpdateError> {
-  context.destination?.continueProcess();
+  // In this order: the source may not be stopped yet.
   await killProcess(context.process);
+  context.destination?.continueProcess();
   if (cause instanceof UpdateError) return cause;
   return failure(
     "moved",

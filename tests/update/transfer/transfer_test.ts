@@ -44,7 +44,7 @@ const SETTLED = [
 const ENDED = ["new: SIGKILL", "vm: SIGCONT"];
 const FROZEN = ["new: SIGSTOP"];
 /** The destination has the guest, and keeps it. */
-const THAWED = [...FROZEN, "new: SIGCONT"];
+const KEEPS = [...FROZEN, "vm: SIGKILL", "new: SIGCONT"];
 const CANCELLED = [...ENDED, "source: migrate_cancel", ...SETTINGS];
 const RESUMES = [...ENDED, "source: cont", ...SETTINGS];
 const RETURNED = [...FROZEN, ...RESUMES];
@@ -346,7 +346,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /has run on the new program/,
-    heard: [...FENCED, ...THAWED, "vm: SIGKILL"],
+    heard: [...FENCED, ...KEEPS],
     left: ["directory"],
   },
   {
@@ -360,7 +360,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /has run on the new program/,
-    heard: [...FENCED, ...THAWED, "vm: SIGKILL"],
+    heard: [...FENCED, ...KEEPS],
     left: ["directory"],
   },
   {
@@ -464,7 +464,7 @@ const ROWS: readonly Row[] = [
     }),
     outcome: "needs-person",
     says: /and stopped again: "paused"/,
-    heard: [...RESUMED, ...THAWED, "vm: SIGKILL"],
+    heard: [...RESUMED, ...KEEPS],
     left: ["directory"],
   },
   {
@@ -510,7 +510,8 @@ function assertNeverTwo(heard: readonly string[]): void {
   }
   const continued = at("new: SIGCONT");
   if (continued >= 0) {
-    const fenced = at("vm: fence");
+    const ended = at("vm: SIGKILL");
+    const fenced = ended < 0 ? at("vm: fence") : ended;
     assert(0 <= fenced && fenced < continued, "The source was not stopped");
   }
   const back = at("vm: SIGCONT");
