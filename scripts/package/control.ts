@@ -36,9 +36,9 @@ Section: admin
 Priority: optional
 Description: replace the QEMU under a running virtual machine
  cprctl moves a running virtual machine to a newly installed QEMU, in place:
- the process id stays, guest RAM stays where it is, and the guest stops for about
- as long as the new QEMU takes to start. cprctl checks before it touches anything,
- and rolls the machine back to the old program if the new one fails.
+ the process id stays, guest RAM stays where it is, and the guest stops for
+ about as long as the new QEMU takes to start. cprctl checks before it touches
+ anything, and rolls the machine back to the old program if the new one fails.
  .
  It needs QEMU 10.2 or later on both sides (migration mode cpr-exec).
 `;

@@ -393,7 +393,7 @@ for (
     assertEquals(report.error?.code, "cancelled", report.error?.message);
     assertMatch(
       report.error?.message ?? "",
-      /names ".*\/e1000e\.rom" in CPR state/,
+      /CPR state still has ".*\/e1000e\.rom"/,
     );
     assertEquals([report.outcome, report.pid_after], ["rolled-back", pid]);
   });

@@ -23,7 +23,7 @@ for (const mode of ["cpr-exec", "cpr-transfer"]) {
     const report = validateReport(JSON.parse(stdout));
     assertEquals([report.outcome, report.mode], ["updated", mode]);
     vm.follow(report.pid_after ?? 0);
-    const [, still, every] = /still for ([\d.]+) ms .* every ([\d.]+) ms/
+    const [, still, every] = /stopped for ([\d.]+) ms .* every ([\d.]+) ms/
       .exec(stderr) ?? [];
     const least = (report.downtime_ms ?? NaN) - Number(every) - EVENTS_MS;
     // On a busy host it is longer, as nobody looks when it runs again.
