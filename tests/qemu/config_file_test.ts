@@ -80,7 +80,10 @@ Deno.test("a VM whose file has changed or is gone is refused", () =>
       const { outcome, error } = await tryToMove(vm, builds.new);
       assertEquals([outcome, error?.code], ["refused", "readconfig"]);
       assertStringIncludes(error?.message ?? "", file);
-      assertMatch(error?.remedy ?? "", /^Restart the VM, and from then on leave that file unchanged/);
+      assertMatch(
+        error?.remedy ?? "",
+        /^Restart the VM, and from then on leave that file unchanged/,
+      );
       return error?.message ?? "";
     };
     const other = FILE.replace("scsi-cd", "scsi-hd");

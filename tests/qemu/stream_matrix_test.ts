@@ -64,8 +64,10 @@ const PAIRS = [
   { build: builds.new, next: builds.old },
 ];
 
-for (const { build, next } of PAIRS) {
-  for (const machine of [RICH, ...THEM]) {
+// Every other machine has each build.
+for (const [turn, { build, next }] of PAIRS.entries()) {
+  for (const [at, machine] of [RICH, ...THEM].entries()) {
+    if (at % PAIRS.length !== turn) continue;
     Deno.test(`QEMU ${build.version}, ${machine.name}: an independent reader agrees`, async (t) => {
       for (const [form, capabilities] of Object.entries(FORMS)) {
         await t.step(form, () =>
