@@ -52,7 +52,7 @@ async function benchEmbeddedCrowd(): Promise<void> {
 }
 
 async function benchRealCrowd(builds: QemuBuilds): Promise<void> {
-  const [accelerator = "tcg"] = await accelerators(builds.old);
+  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
   await using crowd = await Crowd.boot(builds.old, REAL, accelerator);
   let at = builds.old;
   await measure(`${REAL} real VMs, ${accelerator}`, REAL_ROUNDS, {

@@ -66,7 +66,7 @@ export async function benchFailing(): Promise<void> {
     return;
   }
   Deno.env.set("TMPDIR", FOLDER);
-  const [accelerator = "tcg"] = await accelerators(builds.old);
+  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
   printTitle(
     "failing",
     `${RICH.name}, ${accelerator}, by cpr-transfer: the guest's downtime`,

@@ -64,7 +64,7 @@ export async function benchReal(): Promise<void> {
     return;
   }
   Deno.env.set("TMPDIR", FOLDER);
-  const [accelerator = "tcg"] = await accelerators(builds.old);
+  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
   for (const scene of SCENES) await benchScene(scene, builds, accelerator);
 }
 

@@ -46,7 +46,7 @@ export async function benchTransfer(): Promise<void> {
     return;
   }
   Deno.env.set("TMPDIR", FOLDER);
-  const [accelerator = "tcg"] = await accelerators(builds.old);
+  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
   for (const { machine, touched } of SCENES) {
     const { name, ram } = machine;
     printTitle(

@@ -42,7 +42,11 @@ export async function perform(
     action.outcomes.some((it) => it === outcome),
     `The update ended as "${outcome}": ${said}`,
   );
-  if (action.says !== undefined) assertMatch(said, action.says);
+  if (action.says !== undefined) {
+    // What is changed on the command line is told there.
+    const changes = (report?.command_changes ?? []).map(({ from }) => from);
+    assertMatch([said, ...changes].join("\n"), action.says);
+  }
   assertEquals(await runDirectories(pid), []);
   if (action.runState !== undefined) {
     vm.follow(report?.pid_after ?? pid);
