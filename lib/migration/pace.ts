@@ -1,3 +1,4 @@
+import { sleep } from "../sleep.ts";
 import type { MigrationParameters } from "./parameters.ts";
 
 /** The longest of the waits that keep to a bandwidth: a cancel ends it. */
@@ -38,7 +39,7 @@ export class Pace {
   /** Lets others run: until it is no longer ahead, or for some of that time. */
   async rest(): Promise<void> {
     const wait = Math.min(this.#wait, LONGEST_WAIT_MS);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await sleep(wait);
   }
 
   /** Whether the rest would take no longer than `downtime-limit`. */

@@ -18,6 +18,7 @@
  */
 
 import { messageOf } from "../errors.ts";
+import { sleep } from "../sleep.ts";
 import { explain, isTransient, openOrExplain, Silence } from "./connecting.ts";
 import { type Patience, within } from "./deadline.ts";
 import {
@@ -218,7 +219,7 @@ export class QmpClient implements AsyncDisposable, Executor {
       } catch (error) {
         if (!isTransient(error)) throw error;
         if (performance.now() + RETRY_MS >= deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await sleep(RETRY_MS);
       }
     }
   }

@@ -1,5 +1,8 @@
 /** Waiting for what nobody announces. */
 
+import { within } from "../../lib/qmp/deadline.ts";
+import { sleep } from "../../lib/sleep.ts";
+
 const POLL_MS = 2;
 
 /**
@@ -15,10 +18,8 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!await holds()) {
-    if (performance.now() > deadline) {
-      throw new Error(`Gave up waiting until ${what} after ${timeoutMs} ms`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (performance.now() > deadline) throw late(what, timeoutMs);
+    await sleep(POLL_MS);
   }
 }
 
@@ -33,17 +34,9 @@ export async function inTime<T>(
   timeoutMs: number,
   promise: Promise<T>,
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      late.reject(
-        new Error(`Gave up waiting until ${what} after ${timeoutMs} ms`),
-      ),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await within(promise, { timeoutMs }, () => late(what, timeoutMs));
+}
+
+function late(what: string, timeoutMs: number): Error {
+  return new Error(`Gave up waiting until ${what} after ${timeoutMs} ms`);
 }

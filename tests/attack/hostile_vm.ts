@@ -17,6 +17,7 @@
 
 import { PidFd } from "../../ffi/process.ts";
 import { UnixListener } from "../../ffi/socket.ts";
+import { sleep } from "../../lib/sleep.ts";
 import { linesOf } from "../../testing/program/lines.ts";
 import { until } from "../../testing/program/until.ts";
 import { Relay, type Script } from "./relay.ts";
@@ -142,7 +143,7 @@ export class HostileVm implements AsyncDisposable {
     const deadline = performance.now() + TIMEOUT_MS;
     while (this.image() === before) {
       if (performance.now() > deadline) throw new Error(`It is not ${file}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
   }
 
@@ -153,7 +154,7 @@ export class HostileVm implements AsyncDisposable {
     const deadline = performance.now() + TIMEOUT_MS;
     while (!/\) D /.test(Deno.readTextFileSync(`/proc/${this.pid}/stat`))) {
       if (performance.now() > deadline) throw new Error("It does not hang");
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
   }
 

@@ -3,6 +3,7 @@
 import { readForeignFile } from "../../../ffi/foreign_file.ts";
 import { ifThereSync } from "../../gone.ts";
 import { CprctlError } from "../../errors.ts";
+import { within } from "../../qmp/deadline.ts";
 import type { HostList } from "../../update/host/list.ts";
 import { History } from "../../update/metrics/history.ts";
 import { renderMetrics } from "../../update/metrics/metrics.ts";
@@ -49,17 +50,12 @@ function tooManyVms({ vms }: HostList): CprctlError {
 
 /** Locks the directory itself, so that no lock file is left. */
 async function lock(folder: Deno.FsFile): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = new CprctlError(
-    "metrics-locked",
-    "Another process has locked its folder",
-  );
-  const timer = setTimeout(() => reject(late), LOCK_TIMEOUT_MS);
-  try {
-    await Promise.race([folder.lock(true), promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = () =>
+    new CprctlError(
+      "metrics-locked",
+      "Another process has locked its folder",
+    );
+  await within(folder.lock(true), { timeoutMs: LOCK_TIMEOUT_MS }, late);
 }
 
 function textOf(path: string): string {

@@ -1,6 +1,7 @@
 /** What libvirt reports about a domain, read by virsh. @module */
 
 import { messageOf } from "../../errors.ts";
+import { sleep } from "../../sleep.ts";
 import { Deadline } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { output } from "./programs.ts";
@@ -47,7 +48,7 @@ export async function stateOnceConnected(name: string): Promise<string> {
         );
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, DELAY_MS));
+    await sleep(DELAY_MS);
   }
 }
 

@@ -8,6 +8,7 @@
 
 import type { Fd } from "../../../ffi/fd.ts";
 import { CprctlError } from "../../errors.ts";
+import { sleep } from "../../sleep.ts";
 import { Deadline } from "../deadline.ts";
 
 const WORD_BYTES = 8;
@@ -64,7 +65,7 @@ async function wordsThatChange(
   const found: number[] = [];
   for (let at = 0; at < size && deadline.left() > 0; at += WINDOW_BYTES) {
     const length = ram.preadAll(before, at);
-    await pause(PAUSE_MS);
+    await sleep(PAUSE_MS);
     ram.preadAll(after, at);
     const [was, is] = [before, after].map((it) =>
       new BigUint64Array(it.buffer, 0, Math.floor(length / WORD_BYTES))
@@ -86,7 +87,7 @@ async function countChanges(
   const last = offsets.map((offset) => wordAt(ram, offset));
   const changes = offsets.map(() => 0);
   for (let round = 0; round < ROUNDS; round++) {
-    await pause(ROUND_MS);
+    await sleep(ROUND_MS);
     for (const [at, offset] of offsets.entries()) {
       const word = wordAt(ram, offset);
       if (word !== last[at]) changes[at] = (changes[at] ?? 0) + 1;
@@ -103,8 +104,4 @@ const wordBytes = new Uint8Array(word.buffer);
 export function wordAt(ram: Fd, offset: number): bigint {
   ram.preadAll(wordBytes, offset);
   return word[0] ?? 0n;
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

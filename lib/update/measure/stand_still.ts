@@ -9,6 +9,7 @@ import type { Fd } from "../../../ffi/fd.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { CprctlError } from "../../errors.ts";
 import { readDescriptors } from "../../proc/descriptors.ts";
+import { sleep } from "../../sleep.ts";
 import { OwnPriority } from "../process/own_priority.ts";
 import { findChangingWord, wordAt } from "./changing_word.ts";
 
@@ -59,7 +60,7 @@ export async function measureStandStill(
       // A timer of the event loop is five times as coarse.
       Atomics.wait(sleeper, 0, 0, INTERVAL_MS);
     }
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await sleep(0);
   }
   longestMs = Math.max(longestMs, performance.now() - changedAt);
   return { longestMs, everyMs: Math.max(everyMs, INTERVAL_MS), command };

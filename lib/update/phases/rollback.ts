@@ -10,6 +10,7 @@ import { readStat } from "../../proc/stat.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpCommandError, type QmpEvent } from "../../qmp/mod.ts";
+import { sleep } from "../../sleep.ts";
 import { ANOTHER_STANDBY_TIMEOUT_MS, Deadline } from "../deadline.ts";
 import { killProcess } from "../process/ending.ts";
 import { failure, UpdateError, UpdateProblem } from "../error.ts";
@@ -88,7 +89,7 @@ export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
         throw failed(first);
       }
       standby = stack.use(another);
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await sleep(delayMs);
     }
   }
 }
@@ -223,7 +224,7 @@ async function retry<T>(
     } catch (error) {
       if (!isExpected(error) || deadline.left() < delayMs) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await sleep(delayMs);
   }
 }
 

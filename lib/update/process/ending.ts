@@ -8,6 +8,7 @@ import { KILL_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
 import { signalName } from "../../../ffi/signals.ts";
 import { ifVisible } from "../../proc/file.ts";
+import { sleep } from "../../sleep.ts";
 
 /** A process stops or ends only once it leaves the kernel. */
 const TIMEOUT_MS = 10_000;
@@ -36,7 +37,7 @@ export async function stopProcess(process: ProcessHandle): Promise<boolean> {
     if (waited > TIMEOUT_MS) break;
     // The guest may be waiting, and a timer takes at least a millisecond.
     if (waited < SOON_MS) Atomics.wait(NEVER, 0, 0, SHORT_POLL_MS);
-    else await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    else await sleep(POLL_MS);
   }
   throw new UpdateProblem(
     "not-stopped",

@@ -28,6 +28,7 @@ import { messageOf } from "../../errors.ts";
 import { QmpCommandError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
+import { sleep } from "../../sleep.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
 import { Deadline, SETTLE_TIMEOUT_MS } from "../deadline.ts";
@@ -238,6 +239,6 @@ async function startMigration(
         messageOf(error).includes("Connection refused");
       if (!mayPass || deadline.left() === 0) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await sleep(RETRY_MS);
   }
 }

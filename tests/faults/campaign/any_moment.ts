@@ -1,5 +1,6 @@
 /** Faults that inject at any moment, not only between two phases. */
 
+import { sleep } from "../../../lib/sleep.ts";
 import type { Mode, PhaseName } from "../../../lib/update/phase.ts";
 import {
   CPR_EXEC,
@@ -51,7 +52,7 @@ const TIMED_FAULTS: readonly Injection[] = [
     name: "VM's process is stopped for a while",
     inject: async ({ vm }, random) => {
       signal(vm.pid, "SIGSTOP");
-      await pause(random.below(MAXIMUM_STOP_MS));
+      await sleep(random.below(MAXIMUM_STOP_MS));
       signal(vm.pid, "SIGCONT");
     },
   },
@@ -66,7 +67,7 @@ const TIMED_FAULTS: readonly Injection[] = [
     apart: true,
     inject: async ({ cprctl, vm }, random) => {
       cprctl?.kill("SIGKILL");
-      await pause(random.below(MAXIMUM_DELAY_MS));
+      await sleep(random.below(MAXIMUM_DELAY_MS));
       await kill(vm.pid);
     },
   },
@@ -96,7 +97,7 @@ const TIMED_FAULTS: readonly Injection[] = [
     apart: true,
     inject: async ({ cprctl }, random) => {
       cprctl?.kill("SIGSTOP");
-      await pause(random.below(MAXIMUM_STOP_MS));
+      await sleep(random.below(MAXIMUM_STOP_MS));
       cprctl?.kill("SIGCONT");
     },
   },
@@ -118,7 +119,7 @@ const NEW_PROCESS_FAULTS: readonly Injection[] = [
       const pid = newProcess(vm, builds);
       if (pid === undefined) return;
       signal(pid, "SIGSTOP");
-      await pause(random.below(MAXIMUM_STOP_MS));
+      await sleep(random.below(MAXIMUM_STOP_MS));
       signal(pid, "SIGCONT");
     },
   },
@@ -144,14 +145,10 @@ async function recoverKilledTwice(random: Random): Promise<void> {
       stdin: "null",
       stdout: "null",
     }).spawn();
-    await pause(random.below(MAXIMUM_RECOVERY_MS));
+    await sleep(random.below(MAXIMUM_RECOVERY_MS));
     signal(recover.pid, "SIGKILL");
     await recover.status;
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** One such fault, decided by chance. */
@@ -164,7 +161,7 @@ export function anyMoment(random: Random, mode: Mode): Fault {
   const delay = random.below(MAXIMUM_DELAY_MS);
   let injected: Promise<void> | undefined;
   const begin: Action = (fixture) => {
-    injected = pause(delay).then(() => inject(fixture, random));
+    injected = sleep(delay).then(() => inject(fixture, random));
   };
   return {
     name,

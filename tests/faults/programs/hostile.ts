@@ -17,6 +17,7 @@ import {
   encodeCprState,
 } from "../../../lib/cpr/mod.ts";
 import { JsonFramer } from "../../../lib/qmp/framer.ts";
+import { sleep } from "../../../lib/sleep.ts";
 import { cprStateOf } from "../../../testing/qemu/mod.ts";
 import { SELF } from "../../../testing/update/cprctl.ts";
 
@@ -81,7 +82,7 @@ async function lie(command: Command, write: Write): Promise<boolean> {
     case "noise":
       for (;;) {
         await write(EVENT("NOISE", {}).repeat(100));
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(1);
       }
     case "endless":
       await write(`{"id": ${command.id}, "return": "`);
@@ -90,7 +91,7 @@ async function lie(command: Command, write: Write): Promise<boolean> {
       await write(`{"id": ${command.id}, "return": "`);
       for (;;) {
         await write("x");
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await sleep(100);
       }
     case "deep":
       await write("[".repeat(100_000));
@@ -189,7 +190,7 @@ async function connectBehind(): Promise<Deno.UnixConn> {
       return await Deno.connect({ transport: "unix", path: behind });
     } catch {
       // Not there yet; whoever started us ends us in time.
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   }
 }
