@@ -18,7 +18,12 @@
 import type { Source } from "../../stream/mod.ts";
 import { POINTER_NULL, POINTER_PRESENT } from "../../vmstate/mod.ts";
 import { RecordType } from "./framing.ts";
-import type { DecodedField, DecodedStruct, DecodedValue } from "./decoded.ts";
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  STRUCT_VALUES,
+} from "./decoded.ts";
 import { hex, MigrationStreamError } from "./error.ts";
 import { hasLayout, type LayoutDecoder } from "./layouts/layouts.ts";
 import {
@@ -35,8 +40,6 @@ const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 
 /** Numbers in an array that count as one value, since they take less memory. */
 const PACKED = 2;
-/** Values that a struct counts as, beside its fields. */
-const STRUCT = 2;
 
 /** How the states that devices write by hand are decoded. */
 export interface HandWritten {
@@ -82,7 +85,7 @@ export class FieldDecoder {
    * @throws {MigrationStreamError} when the bytes do not match the description
    */
   body(vmsd: VmsdDescription): DecodedStruct {
-    this.#spend(STRUCT);
+    this.#spend(STRUCT_VALUES);
     const fields: DecodedField[] = [];
     for (let next = 0; next < vmsd.fields.length;) {
       const end = endOfField(vmsd.fields, next);

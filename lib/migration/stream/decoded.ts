@@ -28,6 +28,9 @@ export interface DecodedStruct {
   readonly subsections: DecodedStruct[];
 }
 
+/** Values that a struct counts as, beside its fields, where they are bounded. */
+export const STRUCT_VALUES = 2;
+
 /** True for a value that has fields of its own. */
 export function isStruct(value: DecodedValue): value is DecodedStruct {
   return typeof value === "object" && value !== null &&

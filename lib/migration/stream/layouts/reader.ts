@@ -6,7 +6,12 @@
  */
 
 import { type Source, StreamError } from "../../../stream/mod.ts";
-import type { DecodedField, DecodedStruct, DecodedValue } from "../decoded.ts";
+import {
+  type DecodedField,
+  type DecodedStruct,
+  type DecodedValue,
+  STRUCT_VALUES,
+} from "../decoded.ts";
 import { fieldType, zeroRun } from "../wire_types.ts";
 
 /** Bytes do not have the layout that was expected. */
@@ -67,8 +72,6 @@ export function sizeOf(list: string): number {
 }
 
 const WORD = 4;
-/** Values that a struct counts as, beside its fields. */
-const STRUCT = 2;
 
 /** The end of the bytes that are not 0; at least `from`. */
 export function usedEnd(view: DataView, from = 0): number {
@@ -269,7 +272,7 @@ export class LayoutReader {
   }
 
   #inner(read: (inner: LayoutReader) => void, vmsd: string): DecodedStruct {
-    this.spend(STRUCT);
+    this.spend(STRUCT_VALUES);
     const inner = new LayoutReader(this.source, this.spend);
     read(inner);
     return inner.result(vmsd);
