@@ -16,6 +16,8 @@ import { spawn } from "../ffi/spawn.ts";
 /** Scripts find their interpreter with it. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** A program that is cold on a slow disk takes seconds to start. */
+const TIMEOUT_MS = 15_000;
 const CHUNK_BYTES = 64 * 1024;
 /** A killed process ends in microseconds, unless it hangs in the kernel. */
 const KILL_TIMEOUT_MS = 5_000;
@@ -41,7 +43,8 @@ export interface BriefRun {
   readonly output: "stdout" | "stderr";
   /** In UTF-16 units; a program that prints more is killed. */
   readonly maximum: number;
-  readonly timeoutMs: number;
+  /** Default: {@linkcode TIMEOUT_MS}. */
+  readonly timeoutMs?: number;
   /**
    * Starts it as the leader of a session; as this process's user by default.
    */
@@ -70,7 +73,7 @@ export async function runBriefly(
   program: string,
   run: BriefRun,
 ): Promise<BriefEnd> {
-  const { args, variables = {}, output, timeoutMs } = run;
+  const { args, variables = {}, output, timeoutMs = TIMEOUT_MS } = run;
   using pipe = Pipe.make();
   using child = (run.start ?? startHere)({
     argv: [program, ...args],

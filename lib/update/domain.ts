@@ -28,7 +28,7 @@ import { sealed } from "./report/sealed.ts";
 import type { Options, System } from "./system.ts";
 import { DeferredSignals } from "./transaction/deferred_signals.ts";
 import { check, type CheckRequest, update } from "./update.ts";
-import { type Observation, probe, PROBE_TIMEOUT_MS } from "./vm/probe.ts";
+import { type Observation, probe } from "./vm/probe.ts";
 
 /** A request for a domain: its monitor follows from its name. */
 export type OfDomain<Request extends UpdateRequest> =
@@ -93,8 +93,8 @@ export async function probeDomain(
   try {
     const domain = findDomain(name);
     const { system } = new MonitorOfDomain(domain);
-    return await probe(() =>
-      system.connect({ path: domain.monitor }, { timeoutMs: PROBE_TIMEOUT_MS })
+    return await probe((patience) =>
+      system.connect({ path: domain.monitor }, patience)
     );
   } catch (error) {
     if (error instanceof UpdateProblem || error instanceof RefusedError) {

@@ -10,8 +10,6 @@ import { InspectError } from "../error.ts";
 import { compressionOf, unpackedBy } from "../format.ts";
 import { type Dump, parseDump } from "./dump.ts";
 
-/** It takes 50 ms; a cold program on a busy host, seconds. */
-const TIMEOUT_MS = 10_000;
 /** Of a dump; QEMU's has 0.9 MB. */
 const MAXIMUM_SIZE = 16 * 1024 * 1024;
 /** Of a program's other output. */
@@ -43,7 +41,6 @@ export interface DumpOptions {
   readonly machine?: string | undefined;
   /** Runs it; by default as the user of this process. */
   readonly run?: RunProgram;
-  readonly timeoutMs?: number;
 }
 
 /**
@@ -167,7 +164,7 @@ async function runToEnd(
   program: string,
   args: readonly string[],
   descriptors: ReadonlyMap<number, number>,
-  { run = runBriefly, timeoutMs = TIMEOUT_MS }: DumpOptions,
+  { run = runBriefly }: DumpOptions,
 ): Promise<void> {
   let end: BriefEnd;
   try {
@@ -176,7 +173,6 @@ async function runToEnd(
       descriptors,
       output: "stderr",
       maximum: MAXIMUM_OUTPUT,
-      timeoutMs,
     });
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;

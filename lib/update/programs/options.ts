@@ -18,8 +18,6 @@ import { RunDirectory } from "../run/directory.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
 import type { Facts } from "../vm/facts.ts";
 
-/** A program that is cold on a slow disk takes seconds to start. */
-const TIMEOUT_MS = 15_000;
 /** The help of QEMU has 60 kB. */
 const MAX_HELP = 1024 * 1024;
 
@@ -55,7 +53,6 @@ async function helpOf(
     args: ["-help"],
     output: "stdout",
     maximum: MAX_HELP,
-    timeoutMs: TIMEOUT_MS,
   } as const;
   if (Deno.uid() !== 0) {
     return (await runBriefly(`/proc/${facts.pid}/exe`, what)).text;

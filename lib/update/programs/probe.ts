@@ -25,8 +25,6 @@ import { RunDirectory } from "../run/directory.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
 import type { Facts } from "../vm/facts.ts";
 
-/** A program that is cold on a slow disk takes seconds to start. */
-const TIMEOUT_MS = 15_000;
 /** The list of devices takes some 50 kB. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
 
@@ -35,9 +33,8 @@ export class ProbeError extends Error {
   override readonly name = "ProbeError";
 }
 
-/** Where a program runs, and for how long. */
+/** Where a program runs. */
 export interface ProbeOptions extends Choice {
-  readonly timeoutMs?: number;
   /** In its otherwise empty environment. */
   readonly variables?: Variables;
 }
@@ -55,12 +52,12 @@ export async function printedBy(
   options: ProbeOptions,
 ): Promise<string> {
   const file = await fileKey(binary);
-  const { variables = {}, timeoutMs = TIMEOUT_MS } = options;
+  const { variables = {} } = options;
   const way = await safeWay(binary, variables, options);
   const key = JSON.stringify([binary, file, way.key, variables, args]);
   return await answers.getOrInsertComputed(
     key,
-    () => probe(`"${binary} ${args.join(" ")}"`, args, way, timeoutMs),
+    () => probe(`"${binary} ${args.join(" ")}"`, args, way),
   );
 }
 
@@ -68,12 +65,11 @@ async function probe(
   what: string,
   args: readonly string[],
   way: SafeWay,
-  timeoutMs: number,
 ): Promise<string> {
   let end: BriefEnd;
   try {
     const output = "stdout";
-    end = await way.run({ args, output, maximum: MAX_OUTPUT, timeoutMs });
+    end = await way.run({ args, output, maximum: MAX_OUTPUT });
   } catch (error) {
     const reason = error instanceof OsError
       ? error.description

@@ -32,8 +32,6 @@ import type { Facts } from "../vm/facts.ts";
 import { asArray, objectsIn } from "../vm/reply.ts";
 import type { Variables } from "./safe_run.ts";
 
-/** A program that is cold on a slow disk takes seconds to start. */
-const TIMEOUT_MS = 15_000;
 /** The schema of QMP takes 250 kB. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
 /** For what it prints to stderr, in UTF-16 units. */
@@ -178,7 +176,7 @@ async function startOnce(
   stdin.writer.setNonblocking(true);
   stdin.writer.writeAll(new TextEncoder().encode(input));
   const { text: complaint, failure, cpuMs } = await runBriefly(program, {
-    ...{ args, variables, timeoutMs: TIMEOUT_MS, maximum: MAX_COMPLAINT },
+    ...{ args, variables, maximum: MAX_COMPLAINT },
     ...start && { start: (what) => start({ ...what, usedBefore }) },
     output: "stderr",
     descriptors: new Map([

@@ -105,8 +105,6 @@ export function ownConfinement(): Confinement {
   return readStatusSync("thread-self").confinement;
 }
 
-/** cprctl takes seconds to start on a busy host. */
-const FILTERS_TIMEOUT_MS = 15_000;
 /** 64 filters of 32 KiB, in base64. */
 const MAXIMUM_TEXT = 4 * 1024 * 1024;
 
@@ -137,12 +135,7 @@ export async function readSeccomp(
   if (count <= readStatusSync("self").seccompFilters) return NO_FILTERS;
   const [program = "", ...args] = [...self, FILTERS_WORD, `${pid}`];
   const { text, failure } = await runBriefly(program, {
-    ...{
-      args,
-      output: "stdout",
-      maximum: MAXIMUM_TEXT,
-      timeoutMs: FILTERS_TIMEOUT_MS,
-    },
+    ...{ args, output: "stdout", maximum: MAXIMUM_TEXT },
     // It is cprctl itself, so it keeps our environment.
     start: ({ argv, descriptors }) =>
       spawn(argv, { descriptors, newSession: true }),

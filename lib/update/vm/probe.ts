@@ -2,10 +2,16 @@
 
 import { isHidden } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
-import { type QmpAddress, QmpClient, QmpError } from "../../qmp/mod.ts";
+import {
+  type Patience,
+  type QmpAddress,
+  QmpClient,
+  QmpError,
+} from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import { readCommandLine } from "../../proc/cmdline.ts";
 import { readExecutable } from "../../proc/executable.ts";
+import { CONNECT_TIMEOUT_MS } from "../deadline.ts";
 import { type Facts, versionText } from "./facts.ts";
 
 /** A VM's process at one moment. */
@@ -14,16 +20,11 @@ export interface Observation
   readonly version: string;
 }
 
-/** Time limit for the connection. */
-export const PROBE_TIMEOUT_MS = 5_000;
-
 /** Observes a VM by its monitor; see {@linkcode probe}. */
 export async function probeVm(
   address: QmpAddress,
 ): Promise<Observation | undefined> {
-  return await probe(() =>
-    QmpClient.connectAgain(address, { timeoutMs: PROBE_TIMEOUT_MS })
-  );
+  return await probe((patience) => QmpClient.connectAgain(address, patience));
 }
 
 /**
@@ -34,10 +35,10 @@ export async function probeVm(
  * examined
  */
 export async function probe(
-  connect: () => Promise<QmpClient>,
+  connect: (patience: Patience) => Promise<QmpClient>,
 ): Promise<Observation | undefined> {
   try {
-    await using client = await connect();
+    await using client = await connect({ timeoutMs: CONNECT_TIMEOUT_MS });
     const pid = client.peer?.pid;
     if (pid === undefined) return undefined;
     const { running } = await queryStatus(client);

@@ -1,5 +1,6 @@
 import { zstdCompressSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
+import { runBriefly } from "../../../lib/brief_run.ts";
 import { InspectError } from "../../../lib/inspect/mod.ts";
 import { dumpOf, loadDump } from "../../../lib/inspect/compat/mod.ts";
 import { dumpText, vmsd } from "./dumps.ts";
@@ -25,10 +26,11 @@ async function withScript(
 }
 
 /** That a program is refused with these words. */
-function assertFails(body: string, message: string, timeoutMs?: number) {
+function assertFails(body: string, message: string, timeoutMs = 10_000) {
   return withScript(body, async (path) => {
-    const options = timeoutMs === undefined ? {} : { timeoutMs };
-    await assertRejects(() => dumpOf(path, options), InspectError, message);
+    const run: typeof runBriefly = (program, what) =>
+      runBriefly(program, { ...what, timeoutMs });
+    await assertRejects(() => dumpOf(path, { run }), InspectError, message);
   });
 }
 
