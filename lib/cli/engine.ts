@@ -11,12 +11,15 @@ import type { Report } from "../update/report/report.ts";
 import type { PhaseObserver } from "../update/phase.ts";
 import type { CheckRequest, UpdateRequest } from "../update/update.ts";
 
+/** A request for one VM: by its monitor, or by its domain. */
+export type OfOneVm<Request extends UpdateRequest> =
+  | Request
+  | OfDomain<Request>;
+
 /** The operations on virtual machines; tests replace it. */
 export interface Engine {
-  readonly update: (request: UpdateRequest) => Promise<Report>;
-  readonly check: (request: CheckRequest) => Promise<Report>;
-  readonly updateDomain: (request: OfDomain<UpdateRequest>) => Promise<Report>;
-  readonly checkDomain: (request: OfDomain<CheckRequest>) => Promise<Report>;
+  readonly update: (request: OfOneVm<UpdateRequest>) => Promise<Report>;
+  readonly check: (request: OfOneVm<CheckRequest>) => Promise<Report>;
   readonly workOnHost: (request: HostRequest) => Promise<AllReport>;
   readonly listVms: (request: ListRequest) => Promise<HostList>;
   readonly prepareVms: (pattern?: string) => Promise<PrepareDocument>;
@@ -37,13 +40,13 @@ export interface Engine {
 /** The real one. */
 export const ENGINE: Engine = {
   update: async (request) =>
-    (await import("../update/update.ts")).update(request),
+    "address" in request
+      ? (await import("../update/update.ts")).update(request)
+      : (await import("../update/domain.ts")).updateDomain(request),
   check: async (request) =>
-    (await import("../update/update.ts")).check(request),
-  updateDomain: async (request) =>
-    (await import("../update/domain.ts")).updateDomain(request),
-  checkDomain: async (request) =>
-    (await import("../update/domain.ts")).checkDomain(request),
+    "address" in request
+      ? (await import("../update/update.ts")).check(request)
+      : (await import("../update/domain.ts")).checkDomain(request),
   workOnHost: async (request) =>
     (await import("../update/all/all.ts")).workOnHost(request),
   listVms: async (request) =>

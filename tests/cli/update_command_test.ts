@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import * as reports from "./reports.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { OfOneVm } from "../../lib/cli/engine.ts";
 import { selfCommand } from "../../lib/cli/self.ts";
 import {
   type HostRequest,
@@ -15,8 +16,8 @@ import { runHere } from "./run_here.ts";
 
 /** What a command asks of its engine, and says. */
 async function asked(...words: string[]) {
-  const requests: UpdateRequest[] = [];
-  const checks: CheckRequest[] = [];
+  const requests: OfOneVm<UpdateRequest>[] = [];
+  const checks: OfOneVm<CheckRequest>[] = [];
   const rounds: HostRequest[] = [];
   const ended = await runHere(words, {
     update: ({ observer: _observer, onCheck: _onCheck, ...request }) => {
@@ -196,6 +197,21 @@ Deno.test("the options become a request", async () => {
   ]);
   assertEquals(JSON.parse(full.stdout), reports.refused);
   assertEquals(full.code, 3);
+});
+
+Deno.test("a domain is named in place of a monitor", async () => {
+  const updated = await asked("update", "--domain", "web");
+  const checked = await asked("check", "--domain", "web");
+  for (const request of [...updated.requests, ...checked.checks]) {
+    assertEquals(
+      ["domain" in request && request.domain, "address" in request],
+      [
+        "web",
+        false,
+      ],
+    );
+  }
+  assertEquals([updated.requests.length, checked.checks.length], [1, 1]);
 });
 
 Deno.test("check takes the options of update, and updates nothing", async () => {

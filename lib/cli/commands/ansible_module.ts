@@ -6,16 +6,10 @@
  */
 
 import { messageOf, UsageError } from "../../errors.ts";
-import { checkDomain, probeDomain, updateDomain } from "../../update/domain.ts";
+import { probeDomain } from "../../update/domain.ts";
 import { listVms } from "../../update/host/list.ts";
 import type { Report } from "../../update/report/report.ts";
 import { sealedText } from "../../update/report/sealed.ts";
-import {
-  check,
-  type CheckRequest,
-  update,
-  type UpdateRequest,
-} from "../../update/update.ts";
 import { type Observation, probeVm } from "../../update/vm/probe.ts";
 import {
   type Answer,
@@ -31,12 +25,11 @@ import {
   vmOf,
 } from "../ansible/arguments.ts";
 import { differenceAhead, differenceMade } from "../ansible/difference.ts";
+import { ENGINE } from "../engine.ts";
 import type { OneVm } from "../options/vms.ts";
 import { hostProcess } from "../process.ts";
 import { selfCommand } from "../self.ts";
 import { inertJson } from "../../inert.ts";
-
-type How<Request extends UpdateRequest> = Omit<Request, "address">;
 
 /** Runs a module; returns the exit code, 0 or 1 for Ansible. */
 export async function runAnsibleModule(
@@ -77,8 +70,8 @@ async function info(options: InfoOptions): Promise<Answer> {
     const { vms, unreadable, skipped } = list;
     return { changed: false, vms, unreadable, skipped };
   }
-  const report = await checkOne(vm, {
-    ...{ binary, skipIfCurrent: true, always: true },
+  const report = await ENGINE.check({
+    ...{ ...vm, binary, skipIfCurrent: true, always: true },
     self: selfCommand(),
     allowWeakerConfinement: allow_weaker_confinement,
   });
@@ -101,7 +94,8 @@ async function move(
     );
   }
   const asked = {
-    ...{ binary: options.binary, skipIfCurrent: true, self: selfCommand() },
+    ...{ ...vm, binary: options.binary, skipIfCurrent: true },
+    self: selfCommand(),
     timeoutMs: options.timeout * 1000,
     allowWeakerConfinement: options.allow_weaker_confinement,
   };
@@ -109,8 +103,8 @@ async function move(
   let argv: readonly string[] | undefined;
   const report =
     await (checkMode
-      ? checkOne(vm, { ...asked, onCommand: (words) => argv = words })
-      : updateOne(vm, asked));
+      ? ENGINE.check({ ...asked, onCommand: (words) => argv = words })
+      : ENGINE.update(asked));
   const after = await probeOne(vm);
   const answer = await updateAnswer(report, { before, after });
   if (!diff || !report.changed || before === undefined) return answer;
@@ -122,18 +116,6 @@ async function move(
   }
   if (after === undefined) return answer;
   return { ...answer, diff: differenceMade(name, before, after) };
-}
-
-function updateOne(vm: OneVm, how: How<UpdateRequest>): Promise<Report> {
-  return "domain" in vm
-    ? updateDomain({ ...how, ...vm })
-    : update({ ...how, ...vm });
-}
-
-function checkOne(vm: OneVm, how: How<CheckRequest>): Promise<Report> {
-  return "domain" in vm
-    ? checkDomain({ ...how, ...vm })
-    : check({ ...how, ...vm });
 }
 
 function probeOne(vm: OneVm): Promise<Observation | undefined> {

@@ -44,15 +44,10 @@ export async function workOnVms(
     vm: OneVm,
     watcher: Pick<UpdateRequest, "observer" | "onCheck">,
   ) => {
-    const wanted = { ...request, ...watcher, always: true };
-    if ("domain" in vm) {
-      return what === "check"
-        ? engine.checkDomain({ ...wanted, ...vm })
-        : engine.updateDomain({ ...request, ...watcher, ...vm });
-    }
+    const wanted = { ...request, ...watcher, ...vm };
     return what === "check"
-      ? engine.check({ ...wanted, ...vm })
-      : engine.update({ ...request, ...watcher, ...vm });
+      ? engine.check({ ...wanted, always: true })
+      : engine.update(wanted);
   };
   if (!("pattern" in target)) {
     if (jobs !== undefined || maxFailures !== undefined) {
