@@ -10,6 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "lib/glob.ts",
     "lib/gone.ts",
     "lib/inert.ts",
+    "lib/path.ts",
     "lib/sleep.ts",
     "lib/version.ts",
     "std",

@@ -3,6 +3,7 @@
 import { readForeignFile } from "../../../ffi/foreign_file.ts";
 import { ifThereSync } from "../../gone.ts";
 import { CprctlError } from "../../errors.ts";
+import { folderOf } from "../../path.ts";
 import { within } from "../../qmp/deadline.ts";
 import type { HostList } from "../../update/host/list.ts";
 import { History } from "../../update/metrics/history.ts";
@@ -28,7 +29,7 @@ export async function writeMetricsFile(
   host: HostList,
 ): Promise<void> {
   try {
-    using folder = await Deno.open(path.replace(/[^/]*$/, "") || ".");
+    using folder = await Deno.open(folderOf(path));
     await lock(folder);
     const history = History.read(textOf(path));
     for (const report of reports) history.add(report, new Date());

@@ -2,6 +2,7 @@
 
 import { ifThereSync } from "../../gone.ts";
 import { UsageError } from "../../errors.ts";
+import { folderOf } from "../../path.ts";
 import type { Switch, Valued } from "../command.ts";
 
 /** Print JSON. */
@@ -65,10 +66,7 @@ function parseReportFile(path: string): string {
   // Before the update: afterwards it would be too late for another name.
   const info = ifThereSync(() => Deno.lstatSync(path));
   if (info?.isFile === false) throw new UsageError("It is not a regular file");
-  const folder = path.includes("/")
-    ? path.slice(0, path.lastIndexOf("/"))
-    : ".";
-  if (ifThereSync(() => Deno.statSync(folder || "/")) === undefined) {
+  if (ifThereSync(() => Deno.statSync(folderOf(path))) === undefined) {
     throw new UsageError("Its folder does not exist");
   }
   return path;

@@ -4,6 +4,7 @@ import type { HostList, ListedVm } from "../../update/host/list.ts";
 import type { Look } from "../process.ts";
 import { aligned, columnsOf } from "../wording/columns.ts";
 import { printable } from "../../inert.ts";
+import { fileNameOf } from "../../path.ts";
 import { painter, type Tone } from "./paint.ts";
 
 const HEAD = ["PID", "NAME", "UPDATE", "STATUS", "VERSION", "QMP", "BINARY"];
@@ -50,9 +51,7 @@ function table(
 
 function cells(vm: ListedVm, withPath: boolean): string[] {
   const { pid, name, status, version, binary_state, qmp, domain } = vm;
-  const binary = withPath
-    ? vm.binary
-    : vm.binary.slice(vm.binary.lastIndexOf("/") + 1);
+  const binary = withPath ? vm.binary : fileNameOf(vm.binary);
   const isSame = binary_state === "same";
   return [
     String(pid),

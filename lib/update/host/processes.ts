@@ -7,6 +7,7 @@
 
 import { isHidden, readProcText } from "../../proc/file.ts";
 import { UnreadableError } from "../../bounded_file.ts";
+import { fileNameOf } from "../../path.ts";
 import { beginCommandLine } from "../../proc/cmdline.ts";
 import { readOwner, readPids } from "../../proc/processes.ts";
 import { expandConfigFiles } from "../command/config_file.ts";
@@ -157,18 +158,15 @@ export function programOf(
   const [first = ""] = argv;
   const file = (executable ?? "").replace(/ \(deleted\)$/, "");
   if (isNamedQemu(file) || isNamedQemu(first)) return "QEMU";
-  if (executable !== undefined && !RUNTIME.test(baseName(file))) {
+  if (executable !== undefined && !RUNTIME.test(fileNameOf(file))) {
     return undefined;
   }
   const machine = argv.indexOf("machine");
   const hasOptions = argv[machine + 1]?.startsWith("-") ?? true;
-  return machine > 0 && hasOptions && CPRCTL.test(baseName(argv[machine - 1]))
+  return machine > 0 && hasOptions &&
+      CPRCTL.test(fileNameOf(argv[machine - 1] ?? ""))
     ? "cprctl"
     : undefined;
-}
-
-function baseName(path = ""): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 async function readLink(path: string): Promise<string | undefined> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { folderOf } from "../../path.ts";
 import { shellWords } from "../command/draft.ts";
 import type { CommandLine } from "../command/command_line.ts";
 import { isOfLibvirt } from "../command/obstacles.ts";
@@ -196,5 +197,5 @@ function quickemu({ line, name = "NAME" }: Started): Manager | undefined {
 export function monitorFolder(line: CommandLine): string | undefined {
   const [socket] = monitorSockets(line);
   if (socket === undefined || !("path" in socket)) return undefined;
-  return socket.path.slice(0, socket.path.lastIndexOf("/"));
+  return folderOf(socket.path);
 }

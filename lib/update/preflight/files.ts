@@ -20,6 +20,7 @@ import { DESCRIPTORS } from "../vm/block_devices.ts";
 import type { Inventory } from "../vm/inventory.ts";
 import type { Credentials } from "../../../ffi/identity.ts";
 import { O_ACCMODE } from "../../../ffi/open_flags.ts";
+import { folderOf } from "../../path.ts";
 import { readStatus } from "../../proc/status.ts";
 import { credentialsOf } from "../process/identity.ts";
 
@@ -161,12 +162,6 @@ function serverPaths(commandLine: CommandLine): string[] {
   return sockets.filter((it) => it.boolean("server") === true)
     .filter((it) => it.boolean("abstract") !== true)
     .flatMap((it) => it.get("path") ?? []);
-}
-
-/** The folder that a file is in. */
-function folderOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /**

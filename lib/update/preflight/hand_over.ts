@@ -17,6 +17,7 @@ import {
 import { shellWords } from "../command/draft.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import { ifThere, ifThereSync } from "../../gone.ts";
+import { folderOf } from "../../path.ts";
 import { readProcText } from "../../proc/file.ts";
 import { readStat } from "../../proc/stat.ts";
 import { staysInPlace } from "../process/service.ts";
@@ -160,10 +161,6 @@ export const transferPaths = problemCheck<HandOverContext>({
     ];
   },
 });
-
-function folderOf(path: string): string {
-  return path.replace(/\/[^/]*$/, "/");
-}
 
 const ROOT = 0;
 const WRITABLE_BY_ALL = 0o002;

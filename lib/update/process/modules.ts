@@ -28,6 +28,7 @@ import { ifVisible, readProcText } from "../../proc/file.ts";
 import { withRightsOf } from "../../../ffi/file_rights.ts";
 import { namesIn } from "../../../ffi/folder.ts";
 import { ifThereSync } from "../../gone.ts";
+import { folderOf } from "../../path.ts";
 
 /** QEMU has fewer; but a process may map anything. */
 const MAXIMUM_MODULES = 64;
@@ -182,9 +183,7 @@ function othersBeside(
   modules: readonly KeptModule[],
   user: Credentials,
 ): string[] {
-  const folders = new Set(
-    modules.map(({ path }) => path.replace(/\/[^/]*$/, "")),
-  );
+  const folders = new Set(modules.map(({ path }) => folderOf(path)));
   const others: string[] = [];
   let left = MAXIMUM_NAMES;
   for (const folder of folders) {

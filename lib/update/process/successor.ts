@@ -2,6 +2,7 @@
 
 import { UnreadableError } from "../../bounded_file.ts";
 import { ifThere } from "../../gone.ts";
+import { fileNameOf } from "../../path.ts";
 import type { Executable } from "../../proc/executable.ts";
 import { readProcText } from "../../proc/file.ts";
 import { findFile, isSameIdentity } from "../../proc/file_identity.ts";
@@ -12,7 +13,7 @@ const QEMU = /^(?:qemu(?:-system-[\w.-]+|-kvm)?|kvm)$/;
 
 /** Whether a path is that of a QEMU, by its file name. */
 export function isNamedQemu(path = ""): boolean {
-  return QEMU.test(path.slice(path.lastIndexOf("/") + 1));
+  return QEMU.test(fileNameOf(path));
 }
 
 /** The program that a VM would be started with now. */

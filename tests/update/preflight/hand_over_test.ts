@@ -95,7 +95,7 @@ Deno.test("sockets are not made where other users could make them", async () => 
     );
     return `${verdict}: ${detail.replace(folder, "FOLDER")}`;
   };
-  const open = 'refuse: other users can make a socket in "FOLDER/"';
+  const open = 'refuse: other users can make a socket in "FOLDER"';
   try {
     for (const mode of [0o700, 0o755]) {
       assertMatch(await find(mode), /^ok/);
