@@ -8,7 +8,7 @@
 import { CmdlineError } from "../../cmdline/mod.ts";
 import { globExpression } from "../../glob.ts";
 import { printable } from "../../inert.ts";
-import { isGone } from "../../gone.ts";
+import { ifThere } from "../../gone.ts";
 import { CommandLine } from "../command/command_line.ts";
 import {
   deniesSpawn,
@@ -53,7 +53,11 @@ export interface PrepareDocument {
 export async function prepareVms(pattern?: string): Promise<PrepareDocument> {
   const { found, unreadable } = await findVmProcesses();
   const judged: (PreparedVm | undefined)[] = [];
-  for (const process of found) judged.push(await judgeProcess(process));
+  for (const process of found) {
+    const judging = readService(process.pid)
+      .then((service) => judge({ ...process, service }));
+    judged.push(await ifThere(judging)); // it may have ended
+  }
   const wanted = globExpression(pattern ?? "*");
   const vms = judged.filter((it) => it !== undefined)
     .filter(({ name }) => wanted.test(name ?? ""));
@@ -64,18 +68,6 @@ export async function prepareVms(pattern?: string): Promise<PrepareDocument> {
 export function prepareCommand(argv: readonly string[]): PrepareDocument {
   const vm = judge({ argv, program: "QEMU" });
   return { schema: PREPARE_SCHEMA, vms: [vm], unreadable: 0 };
-}
-
-/** Undefined if the process has ended. */
-async function judgeProcess(
-  process: VmProcess,
-): Promise<PreparedVm | undefined> {
-  try {
-    return judge({ ...process, service: await readService(process.pid) });
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
 }
 
 interface Subject extends Pick<VmProcess, "argv" | "program"> {

@@ -19,7 +19,7 @@ import { isOwnedBy } from "../process/identity.ts";
 import { isThere } from "../../proc/process_name.ts";
 import { readStandbys } from "../run/journal.ts";
 import { Destination } from "../transaction/destination.ts";
-import { noStandby, type Unfinished } from "./recovery.ts";
+import { noStandby, stranger, type Unfinished } from "./recovery.ts";
 import { CONNECT_TIMEOUT_MS } from "../deadline.ts";
 
 /** The program that has the VM, and its process. */
@@ -55,7 +55,11 @@ export async function findProgram(
   const pid = client.peer?.pid;
   if (pid === undefined || !await isOfVm(pid, unfinished)) {
     await client.close();
-    throw stranger(unfinished, pid);
+    const kept = standby === undefined
+      ? ""
+      : `end process ${standby.pid}, which holds the old memory, and `;
+    const { path } = unfinished.directory;
+    throw stranger(pid, `If the VM was restarted, ${kept}remove "${path}"`);
   }
   const destination = Destination.attach(
     client,
@@ -145,23 +149,6 @@ function requireNotRun(unfinished: Unfinished): undefined {
     {
       remedy: "Look at the VM before anything else; before it is started " +
         `again, end process ${standby.pid}, which holds its old memory`,
-    },
-  );
-}
-
-function stranger(
-  { standby, directory }: Unfinished,
-  pid: number | undefined,
-): NeedsPersonError {
-  const kept = standby === undefined
-    ? ""
-    : `end process ${standby.pid}, which holds the old memory, and `;
-  return new NeedsPersonError(
-    "stranger",
-    `Process ${pid} answers at the monitor, and does not belong to the ` +
-      "unfinished update",
-    {
-      remedy: `If the VM was restarted, ${kept}remove "${directory.path}"`,
     },
   );
 }

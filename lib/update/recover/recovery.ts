@@ -104,3 +104,16 @@ export function noStandby(
       { remedy: "Look at the process before anything else" },
     );
 }
+
+/** A process that is none of the update's has answered. */
+export function stranger(
+  pid: number | undefined,
+  remedy: string,
+): NeedsPersonError {
+  return new NeedsPersonError(
+    "stranger",
+    `Process ${pid} answers at the monitor, and does not belong to the ` +
+      "unfinished update",
+    { remedy },
+  );
+}

@@ -15,7 +15,7 @@
  */
 
 import { PidFd } from "../../../ffi/process.ts";
-import { isGone } from "../../gone.ts";
+import { ifThereSync } from "../../gone.ts";
 import { messageOf } from "../../errors.ts";
 import { QmpClient, QmpError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
@@ -46,7 +46,7 @@ import { versionText, type VmRecord } from "../vm/facts.ts";
 import { notLocked } from "../vm/images.ts";
 import { isLive, isReachedByGuest, stoppedPhrase } from "../vm/run_state.ts";
 import { MigrationSettings } from "../vm/settings.ts";
-import type { Recovery } from "./recovery.ts";
+import { type Recovery, stranger } from "./recovery.ts";
 
 /** Completes it. */
 export async function recoverTransfer(
@@ -175,13 +175,7 @@ function moveLeft({ cpr, main, moves }: HandOver, vm: VmRecord): string[] {
 }
 
 function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+  return ifThereSync(() => Deno.lstatSync(path)) !== undefined;
 }
 
 /** At its own path, or at the VM's if the commit had come that far. */
@@ -213,7 +207,7 @@ async function connect(
   const isIt = client.peer?.pid === next.pid && isOwnedBy(next.pid, vm.owner);
   if (isIt) return client;
   await client.close();
-  throw stranger(client, vm);
+  throw stranger(client.peer?.pid, "Look at the VM before anything else");
 }
 
 async function end(process: PidFd): Promise<void> {
@@ -230,15 +224,6 @@ async function end(process: PidFd): Promise<void> {
 
 function userOf({ owner }: VmRecord) {
   return { ...owner, groups: [owner.gid] };
-}
-
-function stranger({ peer }: QmpClient, { pid }: VmRecord): NeedsPersonError {
-  return new NeedsPersonError(
-    "stranger",
-    `Process ${peer?.pid} answers at the monitor, and does not belong to the ` +
-      `unfinished update of process ${pid}`,
-    { remedy: "Look at the VM before anything else" },
-  );
 }
 
 function mayHaveRun(
