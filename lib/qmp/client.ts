@@ -14,6 +14,10 @@
  * next client, even before the greeting. Therefore each connection starts its
  * command ids at a random number, and ignores replies with other ids.
  *
+ * Without the capability "oob", QEMU begins to read a command only after it has
+ * replied to the one before. With it, QEMU reads up to eight while it executes
+ * them one by one in their order, which saves a third of the time.
+ *
  * @module
  */
 
@@ -70,6 +74,8 @@ const MAX_DEPTH = 1024;
  * would reset the connection instead of ending it.
  */
 const NO_TERMINATOR = "";
+/** Offered unless the monitor shares its character device. */
+const READS_AHEAD = "oob";
 /** For a reply. QEMU replies from its main loop, which I/O may delay. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -100,6 +106,7 @@ export interface ConnectOptions extends Patience {
 
 interface Pending {
   readonly command: string;
+  readonly hasDescriptors: boolean;
   readonly resolve: (value: Json) => void;
   readonly reject: (error: QmpError) => void;
 }
@@ -187,7 +194,7 @@ export class QmpClient implements AsyncDisposable, Executor {
     try {
       await within(client.#greeted.promise, left(), () => new Silence());
       client.#requireLivingPeer();
-      const negotiated = client.execute("qmp_capabilities", undefined, left());
+      const negotiated = client.#negotiate(left());
       // If it fails, later commands fail with the same error.
       if (patience.early) negotiated.catch(() => {});
       else await negotiated;
@@ -224,6 +231,12 @@ export class QmpClient implements AsyncDisposable, Executor {
     }
   }
 
+  async #negotiate(patience: Patience): Promise<void> {
+    const isOffered = this.greeting.capabilities.includes(READS_AHEAD);
+    const args = isOffered ? { enable: [READS_AHEAD] } : undefined;
+    await this.execute("qmp_capabilities", args, patience);
+  }
+
   /** The greeting of the monitor. */
   get greeting(): Greeting {
     if (this.#greeting === undefined) throw new TypeError("Not yet greeted");
@@ -244,6 +257,8 @@ export class QmpClient implements AsyncDisposable, Executor {
    * @throws {QmpTimeoutError} if no reply came in time
    * @throws {QmpClosedError} if the connection ended first
    * @throws {QmpProtocolError} if the monitor violated the protocol
+   * @throws {TypeError} if a command with descriptors is sent before the reply
+   *   to another: QEMU keeps only those that it has received last
    */
   async execute(
     command: string,
@@ -260,7 +275,12 @@ export class QmpClient implements AsyncDisposable, Executor {
     budget: number,
   ): Promise<Json> {
     if (this.#end !== undefined) throw this.#end;
-    const { signal, descriptors } = options;
+    const { signal, descriptors = [] } = options;
+    const hasDescriptors = descriptors.length > 0;
+    if (
+      hasDescriptors &&
+      this.#pending.values().some((it) => it.hasDescriptors)
+    ) throw new TypeError("Another command with descriptors has no reply yet");
     const { timeoutMs: wanted = DEFAULT_TIMEOUT_MS } = options;
     const timeoutMs = Math.max(0, Math.min(wanted, budget));
     const id = this.#nextId++;
@@ -276,7 +296,7 @@ export class QmpClient implements AsyncDisposable, Executor {
         reject(this.#asEnd(error));
       },
     );
-    this.#pending.set(id, { command, resolve, reject });
+    this.#pending.set(id, { command, hasDescriptors, resolve, reject });
     try {
       return await within(
         promise,

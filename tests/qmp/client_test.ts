@@ -549,6 +549,22 @@ Deno.test("no answer to the negotiation", async () => {
   await connecting;
 });
 
+for (const offered of ["oob", "later"]) {
+  Deno.test(`a monitor offers the capability "${offered}"`, async () => {
+    using peer = new FakePeer();
+    const connecting = QmpClient.connect(peer.address, PATIENT);
+    using session = await peer.accept();
+    await session.send(GREETING.replace("oob", offered));
+    const sent = JSON.parse(await session.message() ?? "");
+    assertEquals(
+      sent.arguments,
+      offered === "oob" ? { enable: ["oob"] } : undefined,
+    );
+    await session.send(`{"return": {}, "id": ${sent.id}}\r\n`);
+    await using _ = await connecting;
+  });
+}
+
 Deno.test("an early client sends commands behind the negotiation", async () => {
   using peer = new FakePeer();
   const early = { ...PATIENT, early: true };
@@ -663,6 +679,14 @@ Deno.test("descriptors go with a command, and none leaks", async () => {
     assertStringIncludes(new TextDecoder().decode(bytes), "getfd");
     assert(received !== undefined);
     using _ = received;
+    // QEMU would close what it has not taken yet.
+    await assertRejects(
+      () =>
+        client.execute("getfd", { fdname: "next" }, {
+          descriptors: [file.number],
+        }),
+      TypeError,
+    );
     assertEquals(new TextDecoder().decode(received.readAll(100)), "hello");
     await answer(server, bytes);
     assertEquals(await reply, {});
