@@ -8,6 +8,7 @@
 
 import { commit } from "../lib/cli/commit.ts";
 import { errorText, exitCodeOf } from "../lib/cli/wording/errors.ts";
+import { ifThere } from "../lib/gone.ts";
 import { checkAnswer } from "./compile/answer.ts";
 import { bundle, ENTRY } from "./compile/bundle.ts";
 import { checksumPath, writeChecksum } from "./compile/checksum.ts";
@@ -29,7 +30,7 @@ const DIST = new URL("../dist", import.meta.url).pathname;
 async function build(options: BuildOptions): Promise<string> {
   await Deno.mkdir(options.into, { recursive: true });
   const path = pathOf(options);
-  for (const old of [path, checksumPath(path)]) await removeIfThere(old);
+  for (const old of [path, checksumPath(path)]) await ifThere(Deno.remove(old));
   // In the same file system, so that the finished file can be renamed.
   const work = await Deno.makeTempDir({ dir: options.into, prefix: ".build-" });
   try {
@@ -90,14 +91,6 @@ async function make(
 function pathOf({ into, target }: BuildOptions): string {
   const machine = isThisMachine(target) ? "" : `-${target.architecture}`;
   return `${into}/cprctl${machine}`;
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** Why none could be fetched, in brackets. */

@@ -1,4 +1,4 @@
-import { descriptorsOf, Lab, memoryOf } from "../../testing/machine/mod.ts";
+import { Lab, memoryOf, openDescriptors } from "../../testing/machine/mod.ts";
 import { cprctlWords } from "../../testing/program/program.ts";
 import { EMPTY } from "./forms.ts";
 import { PhaseSeries, updateOf } from "./report.ts";
@@ -29,7 +29,7 @@ export async function benchEmbedded(): Promise<void> {
     downtime: async () => {
       const report = await updateOf(cprctlWords(), vm.qmpPath);
       phases.add(report);
-      descriptors.push(descriptorsOf(vm.pid).length);
+      descriptors.push(openDescriptors(vm.pid).length);
       memory.push(memoryOf(vm.pid) / MEBIBYTE);
       return report.downtime_ms ?? NaN;
     },

@@ -1,5 +1,5 @@
 import { GUEST } from "../../testing/qemu/guest.ts";
-import { openDescriptors } from "../../testing/qemu/descriptors.ts";
+import { openDescriptors } from "../../testing/program/descriptors.ts";
 
 /** What the thread is told; it counts rounds so that none is missed. */
 export interface WatchOrder {

@@ -1,5 +1,6 @@
 /** The Deno that a portable program brings along. */
 
+import { exists } from "../../testing/program/exists.ts";
 import { run } from "../../testing/qemu/builds/child.ts";
 import { checkExecutable } from "./elf.ts";
 import { BuildError } from "./error.ts";
@@ -29,7 +30,7 @@ async function fetched(target: Target): Promise<string> {
   const version = `${target.runtimePackage}@${Deno.version.deno}`;
   const cache = new URL("../../.cache/runtime", import.meta.url).pathname;
   const home = `${cache}/${version.replaceAll("/", "-")}`;
-  if (await exists(`${home}/deno`)) return `${home}/deno`;
+  if (exists(`${home}/deno`)) return `${home}/deno`;
   await Deno.mkdir(cache, { recursive: true });
   const work = await Deno.makeTempDir({ dir: cache, prefix: "fetch-" });
   try {
@@ -52,13 +53,4 @@ async function fetched(target: Target): Promise<string> {
     await Deno.remove(work, { recursive: true });
   }
   return `${home}/deno`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { toBytes } from "@std/streams";
+import { exists } from "../program/exists.ts";
 
 /** The main streams in this folder. */
 export const STREAMS = [
@@ -40,18 +41,8 @@ export function virtioState(name: string): Promise<Uint8Array<ArrayBuffer>> {
 /** A file of this folder, unpacked. */
 export async function data(name: string): Promise<Uint8Array<ArrayBuffer>> {
   const url = new URL(name, import.meta.url);
-  if (await exists(url)) return await Deno.readFile(url);
+  if (exists(url)) return await Deno.readFile(url);
   using file = await Deno.open(new URL(`${name}.gz`, import.meta.url));
   const unpacked = file.readable.pipeThrough(new DecompressionStream("gzip"));
   return await toBytes(unpacked);
-}
-
-async function exists(url: URL): Promise<boolean> {
-  try {
-    await Deno.lstat(url);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

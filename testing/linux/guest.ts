@@ -6,6 +6,7 @@
  * @module
  */
 
+import { exists } from "../program/exists.ts";
 import { AptRoot, machineMirror } from "../qemu/builds/apt.ts";
 import { cacheFolder, removeIfThere } from "../qemu/builds/cache.ts";
 import { run } from "../qemu/builds/child.ts";
@@ -56,7 +57,7 @@ export async function linuxGuest(
   };
   using lock = await Deno.open(`${cache}/lock`, { create: true, write: true });
   await lock.lock(true);
-  if (await isThere(guest.initrd)) return guest;
+  if (exists(guest.initrd)) return guest;
   const work = `${cache}/linux-fetch`;
   await removeIfThere(work); // what a killed run left
   await Deno.mkdir(`${work}/packages`, { recursive: true });
@@ -140,14 +141,4 @@ async function rootFileSystem(
     file("modules/order", new TextEncoder().encode(order)),
     ...programs,
   ];
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

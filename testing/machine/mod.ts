@@ -11,3 +11,4 @@ export * from "./migrations.ts";
 export * from "./process.ts";
 export * from "./random.ts";
 export * from "./vm.ts";
+export * from "../program/descriptors.ts";

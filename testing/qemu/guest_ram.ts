@@ -6,7 +6,7 @@
  */
 
 import { parseMaps } from "../../lib/proc/maps.ts";
-import { openDescriptors } from "./descriptors.ts";
+import { openDescriptors } from "../program/descriptors.ts";
 import { GUEST } from "./guest.ts";
 import { until } from "../program/until.ts";
 

@@ -1,5 +1,6 @@
 /** A TPM for a VM. */
 
+import { exists } from "../program/exists.ts";
 import { MARK, Reaper } from "../program/reaper.ts";
 import { until } from "../program/until.ts";
 
@@ -31,14 +32,8 @@ export class Swtpm implements AsyncDisposable {
   static async start(...options: readonly string[]): Promise<Swtpm> {
     const folder = await Deno.makeTempDir({ prefix: "cprctl-tpm-" });
     const swtpm = new Swtpm(folder, options);
-    await until("swtpm listens", START_TIMEOUT_MS, () => {
-      try {
-        return Deno.lstatSync(swtpm.#socket).isSocket === true;
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return false;
-        throw error;
-      }
-    });
+    const socket = swtpm.#socket;
+    await until("swtpm listens", START_TIMEOUT_MS, () => exists(socket));
     return swtpm;
   }
 

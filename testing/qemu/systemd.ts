@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ifThereSync } from "../../lib/gone.ts";
 import { exists } from "../program/exists.ts";
 import { OwnInit } from "../program/own_init.ts";
 import { MARK } from "../program/reaper.ts";
@@ -101,13 +102,8 @@ export class Systemd implements AsyncDisposable {
   processesOf(slice: string, unit: string): number[] {
     const file =
       `${this.#init.group}/system.slice/${slice}${unit}/cgroup.procs`;
-    try {
-      return Deno.readTextFileSync(file).split("\n")
-        .filter((line) => line !== "").map(Number);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return []; // taken away
-      throw error;
-    }
+    const text = ifThereSync(() => Deno.readTextFileSync(file)) ?? "";
+    return text.split("\n").filter((line) => line !== "").map(Number);
   }
 
   /** The id outside of a process that has the given one there. */

@@ -3,7 +3,7 @@
 import { Fd } from "../../ffi/fd.ts";
 import { call } from "../../ffi/libc.ts";
 import { O_RDWR } from "../../ffi/open_flags.ts";
-import { openDescriptors } from "./descriptors.ts";
+import { openDescriptors } from "../program/descriptors.ts";
 
 const TUNSETIFF = 0x400454can;
 /** IFF_TAP, IFF_NO_PI and IFF_VNET_HDR. */

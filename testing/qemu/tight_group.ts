@@ -1,5 +1,6 @@
 /** A VM in a memory control group of its own, with little room left. */
 
+import { ifThereSync } from "../../lib/gone.ts";
 import { cgroupMounts, folderOf } from "../../lib/proc/cgroup.ts";
 import type { QemuBuild } from "./builds/builds.ts";
 import { PLAIN, until, VirtualMachine } from "./mod.ts";
@@ -23,12 +24,8 @@ export function memoryHierarchy(): MemoryHierarchy | undefined {
   const version2 = folderOf(mounts, "", "/");
   if (version2 === undefined) return undefined;
   const control = `${version2}/cgroup.subtree_control`;
-  try {
-    if (!Deno.readTextFileSync(control).includes("memory")) return undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const controllers = ifThereSync(() => Deno.readTextFileSync(control));
+  if (!controllers?.includes("memory")) return undefined;
   return { parent: version2, limit: "memory.max", usage: "memory.current" };
 }
 

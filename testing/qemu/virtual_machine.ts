@@ -1,5 +1,6 @@
 /** A running QEMU, started for a test and gone with it. */
 
+import { ifThere } from "../../lib/gone.ts";
 import { type Json, type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
 import type { QemuBuild } from "./builds/builds.ts";
 import { bootDisk } from "./guest.ts";
@@ -160,12 +161,7 @@ export class VirtualMachine implements AsyncDisposable {
 
   /** What QEMU has said. */
   async log(): Promise<string> {
-    try {
-      return await Deno.readTextFile(this.#log);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return "";
-      throw error;
-    }
+    return await ifThere(Deno.readTextFile(this.#log)) ?? "";
   }
 
   /** Ends the machine at once and removes its folder. */

@@ -3,10 +3,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../../testing/qemu/mod.ts";
 import { Lab } from "../../testing/machine/mod.ts";
+import { exists } from "../../testing/program/exists.ts";
 import {
   ControlNode,
   ends,
-  exists,
   failing,
   Hypervisor,
   inode,

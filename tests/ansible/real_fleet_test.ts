@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Lab } from "../../testing/machine/mod.ts";
+import { exists } from "../../testing/program/exists.ts";
 import {
   PLAIN,
   until,
@@ -12,7 +13,6 @@ import {
 import {
   ControlNode,
   ends,
-  exists,
   failing,
   Hypervisor,
   inode,

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Lab } from "../../testing/machine/mod.ts";
-import { ControlNode, exists } from "./harness/mod.ts";
+import { exists } from "../../testing/program/exists.ts";
+import { ControlNode } from "./harness/mod.ts";
 
 const SCRIPTS = new URL("../../scripts/", import.meta.url).pathname;
 const UNITS = [

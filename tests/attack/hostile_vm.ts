@@ -17,6 +17,7 @@
 
 import { PidFd } from "../../ffi/process.ts";
 import { UnixListener } from "../../ffi/socket.ts";
+import { ifThere } from "../../lib/gone.ts";
 import { sleep } from "../../lib/sleep.ts";
 import { linesOf } from "../../testing/program/lines.ts";
 import { until } from "../../testing/program/until.ts";
@@ -184,12 +185,7 @@ export class HostileVm implements AsyncDisposable {
 
   /** What a program of the attacker's wrote to a file of its folder, if any. */
   async written(name: string): Promise<string | undefined> {
-    try {
-      return await Deno.readTextFile(`${this.folder}/${name}`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    return await ifThere(Deno.readTextFile(`${this.folder}/${name}`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

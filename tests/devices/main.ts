@@ -8,6 +8,7 @@
  * ```
  */
 
+import { ifThere } from "../../lib/gone.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { tryOn } from "./campaign.ts";
 import { deviceTypes } from "../../testing/devices/catalogue.ts";
@@ -41,10 +42,5 @@ console.log(`${tried} tried, ${failures} failed`);
 Deno.exit(failures === 0 ? 0 : 1);
 
 async function pageNow(): Promise<string> {
-  try {
-    return await Deno.readTextFile(PAGE);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+  return await ifThere(Deno.readTextFile(PAGE)) ?? "";
 }

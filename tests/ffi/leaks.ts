@@ -5,6 +5,7 @@
  */
 
 import { AssertionError } from "@std/assert";
+import { openDescriptors } from "../../testing/program/descriptors.ts";
 
 /** How long the runtime may take to close what it closes on other threads. */
 const SETTLE_MS = 5000;
@@ -53,20 +54,11 @@ async function openedBy(test: () => void | Promise<void>): Promise<string[]> {
 }
 
 /** Files are closed at once, what is waited for when the wait has ended. */
-function mayStillClose([_number, target]: [string, string]): boolean {
+function mayStillClose([_number, target]: [number, string]): boolean {
   return /^(socket|pipe|anon_inode):/.test(target);
 }
 
-/** Number and target of each open descriptor but the one used for looking. */
-function descriptors(): Map<string, string> {
-  const open = new Map<string, string>();
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      open.set(name, Deno.readLinkSync(`/proc/self/fd/${name}`));
-    } catch (error) {
-      // The descriptor that listed the directory is closed by now.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return open;
+/** Number and target of each open descriptor. */
+function descriptors(): Map<number, string> {
+  return new Map(openDescriptors(Deno.pid).map((it) => [it.number, it.target]));
 }

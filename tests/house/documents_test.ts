@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { ifThere } from "../../lib/gone.ts";
 import { documents } from "./documents.ts";
 import { sourceFiles } from "./source_files.ts";
 
@@ -50,13 +51,8 @@ async function problem(page: string, link: Link): Promise<string | undefined> {
   const target = link.path === "" ? page : link.path;
   const url = new URL(target, new URL(link.path === "" ? "" : page, ROOT));
   const name = url.href.slice(ROOT.href.length);
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(url);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return `"${name}" is not there`;
-  }
+  const info = await ifThere(Deno.stat(url));
+  if (info === undefined) return `"${name}" is not there`;
   if (!info.isFile) return undefined;
   const text = await Deno.readTextFile(url);
   if (link.anchor !== undefined && !anchors(text).has(link.anchor)) {

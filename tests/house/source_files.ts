@@ -1,5 +1,7 @@
 /** Walks the repository's own TypeScript files. */
 
+import { ifThere } from "../../lib/gone.ts";
+
 const REPOSITORY = new URL("../../", import.meta.url);
 
 /** Yields every .ts file below the given repository paths, with its text. */
@@ -14,13 +16,8 @@ export async function* sourceFiles(
 }
 
 async function* walk(path: string): AsyncGenerator<string> {
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(new URL(path, REPOSITORY));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  const info = await ifThere(Deno.stat(new URL(path, REPOSITORY)));
+  if (info === undefined) return;
   if (info.isFile) {
     if (path.endsWith(".ts")) yield path;
     return;

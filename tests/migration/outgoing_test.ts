@@ -15,6 +15,7 @@ import {
 } from "../../lib/migration/mod.ts";
 import { decodeStream, mappedRuns } from "../../lib/migration/stream/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
+import { openDescriptors } from "../../testing/program/descriptors.ts";
 import { testWithoutLeaks as test } from "../ffi/leaks.ts";
 import { FakeHost, setupOf } from "./fake_host.ts";
 
@@ -49,15 +50,8 @@ async function load(
 
 /** Descriptors of this process that are CPR state. */
 function stateDescriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`)
-        .includes("QEMU_CPR_EXEC_STATE");
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  }).length;
+  return openDescriptors(Deno.pid)
+    .filter(({ target }) => target.includes("QEMU_CPR_EXEC_STATE")).length;
 }
 
 test("mode normal: the events come in QEMU's order and the file loads", async () => {

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { exists } from "../../testing/program/exists.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, until, VirtualMachine } from "../../testing/qemu/mod.ts";
 import {
@@ -191,14 +192,7 @@ const firmware = ["seabios", "qemu"]
   .map((name) =>
     builds.old.binary.replace(/bin\/[^/]+$/, `share/${name}/bios-256k.bin`)
   )
-  .find((path) => {
-    try {
-      return Deno.statSync(path).isFile;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  });
+  .find(exists);
 
 Deno.test({
   name: "firmware of another size is refused",

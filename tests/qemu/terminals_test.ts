@@ -5,7 +5,7 @@ import { isObject } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import { updateHere } from "../../testing/update/cprctl.ts";
-import { openDescriptors } from "../../testing/qemu/descriptors.ts";
+import { openDescriptors } from "../../testing/program/descriptors.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { move, moveAndReturn } from "./moved.ts";
 import { assertRefuses, preflightOf } from "./preflight_of.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ifThere } from "../../../lib/gone.ts";
 import { AptRoot, machineMirror } from "./apt.ts";
 import { cacheFolder, removeIfThere } from "./cache.ts";
 import { run } from "./child.ts";
@@ -157,12 +158,7 @@ function stampOf(folder: string): string {
 }
 
 async function isComplete(home: string): Promise<boolean> {
-  try {
-    return await Deno.readTextFile(stampOf(home)) === home;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return await ifThere(Deno.readTextFile(stampOf(home))) === home;
 }
 
 /** Two builds side by side. */

@@ -1,5 +1,7 @@
 /** The folder for what is fetched once and used by every run. */
 
+import { ifThere } from "../../../lib/gone.ts";
+
 /** Its absolute path: `.cache`, or what CPRCTL_CACHE names. */
 export async function cacheFolder(): Promise<string> {
   const folder = Deno.env.get("CPRCTL_CACHE") ||
@@ -10,9 +12,5 @@ export async function cacheFolder(): Promise<string> {
 
 /** Removes a folder with all that is in it. */
 export async function removeIfThere(folder: string): Promise<void> {
-  try {
-    await Deno.remove(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await ifThere(Deno.remove(folder, { recursive: true }));
 }

@@ -14,14 +14,3 @@ function isModule(pid: number): boolean {
   const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
   return words.includes("ansible-module");
 }
-
-/** Whether there is such a file. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

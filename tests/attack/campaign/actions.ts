@@ -2,6 +2,7 @@
 
 import { OsError } from "../../../ffi/libc.ts";
 import { messageOf } from "../../../lib/errors.ts";
+import { ifThere } from "../../../lib/gone.ts";
 import type { Random } from "../../../testing/random.ts";
 import { inTime } from "../../../testing/program/until.ts";
 import { USER } from "../hostile_vm.ts";
@@ -141,19 +142,11 @@ async function put(
   const draft = `${fixture.attacker.folder}/draft-${crypto.randomUUID()}`;
   await remove(path);
   await thing(draft, fixture);
-  try {
-    await Deno.rename(draft, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await ifThere(Deno.rename(draft, path));
 }
 
 async function remove(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await ifThere(Deno.remove(path, { recursive: true }));
 }
 
 const FILES: readonly Action[] = Object.entries(PLACES).flatMap((

@@ -1,6 +1,6 @@
 /** What may be left when a round is over. */
 
-import { isGone } from "../../../lib/gone.ts";
+import { ifThereSync, isGone } from "../../../lib/gone.ts";
 import { until } from "../../../testing/program/until.ts";
 import type { Attacker } from "./attacker.ts";
 
@@ -81,11 +81,7 @@ export async function assertLeftNothing(
 /** Ends and removes what a person would have been asked to look at. */
 export async function clearAway(base: string): Promise<void> {
   for (const pid of standbysOf(base)) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    ifThereSync(() => Deno.kill(pid, "SIGKILL"));
   }
   for (const path of mountsIn(base)) {
     await new Deno.Command("umount", { args: ["-l", path] }).output();

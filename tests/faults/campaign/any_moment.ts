@@ -1,5 +1,6 @@
 /** Faults that inject at any moment, not only between two phases. */
 
+import { ifThereSync } from "../../../lib/gone.ts";
 import { sleep } from "../../../lib/sleep.ts";
 import type { Mode, PhaseName } from "../../../lib/update/phase.ts";
 import {
@@ -35,11 +36,7 @@ interface Injection {
 
 /** Does something to a process that may have ended. */
 function signal(pid: number, signal: Deno.Signal): void {
-  try {
-    Deno.kill(pid, signal);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  ifThereSync(() => Deno.kill(pid, signal));
 }
 
 const TIMED_FAULTS: readonly Injection[] = [

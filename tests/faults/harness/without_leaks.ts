@@ -1,6 +1,7 @@
 /** Descriptors that an update must not leave open in this process. */
 
 import { assertEquals } from "@std/assert";
+import { openDescriptors } from "../../../testing/program/descriptors.ts";
 
 const SETTLE_MS = 10_000;
 
@@ -27,17 +28,8 @@ function openSignalSockets(): void {
 
 /** "number target" of what this process has open, less the runtime's own. */
 function openHere(): Set<string> {
-  const open = new Set<string>();
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
-      if (!/^anon_inode:\[event(fd|poll)\]/.test(target)) {
-        open.add(`${name} ${target}`);
-      }
-    } catch (error) {
-      // The descriptor that listed the directory is closed by now.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return open;
+  return new Set(
+    openDescriptors(Deno.pid).map(({ number, target }) => `${number} ${target}`)
+      .filter((it) => !/ anon_inode:\[event(fd|poll)\]/.test(it)),
+  );
 }

@@ -16,6 +16,7 @@ import {
   decodeCprState,
   encodeCprState,
 } from "../../../lib/cpr/mod.ts";
+import { removeDeadSocket } from "../../../lib/gone.ts";
 import { JsonFramer } from "../../../lib/qmp/framer.ts";
 import { sleep } from "../../../lib/sleep.ts";
 import { cprStateOf } from "../../../testing/qemu/mod.ts";
@@ -242,11 +243,7 @@ async function* messages(connection: Deno.UnixConn): AsyncGenerator<string> {
 }
 
 // A rollback starts this once more: then the socket is there already.
-try {
-  Deno.removeSync(socket);
-} catch (error) {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
+removeDeadSocket(socket);
 const listener = Deno.listen({ transport: "unix", path: socket });
 for await (const client of listener) serve(client);
 // It moved; what this process holds, it goes on holding.

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type QmpClient, QmpCommandError } from "../../../lib/qmp/mod.ts";
 import {
   ask,
+  closesOnExec,
   DEADLINE_MS,
   enable,
   GuestRam,
@@ -23,8 +24,8 @@ async function assertRunsOn(vm: Vm, qmp: QmpClient, ram: GuestRam) {
   assertEquals(ram.status.error, 0);
   const memfds = [...memfdsOf(vm.pid)];
   assertEquals(memfds.map(([name]) => name), ["ram0", "virt.aux"]);
-  for (const [name, { cloexec }] of memfds) {
-    assertEquals(cloexec, true, `${name} would leak into children`);
+  for (const [name, { number }] of memfds) {
+    assert(closesOnExec(vm.pid, number), `${name} would leak into children`);
   }
 }
 

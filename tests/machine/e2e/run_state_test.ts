@@ -4,12 +4,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { QmpCommandError } from "../../../lib/qmp/mod.ts";
 import {
   ask,
+  closesOnExec,
   DEADLINE_MS,
-  descriptorsOf,
   enable,
   GuestRam,
   Lab,
   memfdsOf,
+  openDescriptors,
   prepareExec,
   reached,
   runState,
@@ -122,8 +123,8 @@ Deno.test("in pre-switchover nothing leaks, and the machine can go either way", 
   ]);
   // A child that is forked now gets what the machine got from this process.
   const inherited = (pid: number) =>
-    descriptorsOf(pid).filter(({ cloexec }) => !cloexec)
-      .map(({ number }) => number);
+    openDescriptors(pid).map(({ number }) => number)
+      .filter((number) => !closesOnExec(pid, number));
   assertEquals(inherited(vm.pid), inherited(Deno.pid));
   await assertRejects(
     () => qmp.execute("migrate", { uri }),

@@ -10,11 +10,11 @@ import {
   assertLess,
 } from "@std/assert";
 import {
-  descriptorsOf,
   GuestRam,
   Lab,
   memfdsOf,
   memoryOf,
+  openDescriptors,
   seededRandom,
 } from "../../../testing/machine/mod.ts";
 import { until } from "../../../testing/program/until.ts";
@@ -106,7 +106,7 @@ async function settledDescriptors(
   pid: number,
   most: number,
 ): Promise<number> {
-  const count = () => descriptorsOf(pid).length;
+  const count = () => openDescriptors(pid).length;
   await until(
     `there are ${most} descriptors or fewer`,
     SETTLE_MS,

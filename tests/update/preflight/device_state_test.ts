@@ -1,5 +1,6 @@
 import { identityAt } from "../../../lib/proc/file_identity.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ifThere } from "../../../lib/gone.ts";
 import type { Check } from "../../../lib/update/preflight/check.ts";
 import {
   dumpText,
@@ -63,12 +64,8 @@ async function compat(
 }
 
 async function linesOfLog(path: string): Promise<number> {
-  try {
-    return (await Deno.readTextFile(`${path}.log`)).split("\n").length - 1;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  const text = await ifThere(Deno.readTextFile(`${path}.log`)) ?? "";
+  return text.split("\n").length - 1;
 }
 
 async function verdict(

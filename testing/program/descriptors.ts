@@ -1,5 +1,7 @@
 /** What a process has open. */
 
+import { ifThereSync } from "../../lib/gone.ts";
+
 /** One open descriptor. */
 export interface OpenDescriptor {
   readonly number: number;
@@ -9,19 +11,12 @@ export interface OpenDescriptor {
 
 /** The descriptors that a process has open now. */
 export function openDescriptors(pid: number): OpenDescriptor[] {
-  const open: OpenDescriptor[] = [];
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
-    try {
-      open.push({
-        number: Number(name),
-        target: Deno.readLinkSync(`/proc/${pid}/fd/${name}`),
-      });
-    } catch (error) {
-      // Closed since the folder was read.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return open;
+  const folder = `/proc/${pid}/fd`;
+  return [...Deno.readDirSync(folder)].flatMap(({ name }) => {
+    // Closed since the folder was read, as the one that read it.
+    const target = ifThereSync(() => Deno.readLinkSync(`${folder}/${name}`));
+    return target === undefined ? [] : [{ number: Number(name), target }];
+  });
 }
 
 /**
