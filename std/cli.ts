@@ -6,6 +6,8 @@ import { eastAsianWidth } from "get-east-asian-width";
 // @ts-types="./parse_args.d.ts"
 export { parseArgs } from "npm:deno-std@1.4.0/cli/parse_args.js";
 
+/** Most texts: one column for each character. */
+const ASCII = /^[ -~]*$/;
 /** Marks that combine, formats, controls, and jamo that join the one before. */
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}\u1160-\u11ff]$/u;
 
@@ -14,6 +16,7 @@ const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}\u1160-\u11ff]$/u;
  * for an East Asian wide character or an emoji.
  */
 export function unicodeWidth(text: string): number {
+  if (ASCII.test(text)) return text.length;
   let width = 0;
   for (const character of text) {
     if (ZERO_WIDTH.test(character)) continue;

@@ -49,16 +49,23 @@ const TEXT = /^([ -~]{2,})\0*$/;
 const MAX_TEXT = 512;
 
 /** The lines of a struct: fields, then subsections. */
-export function* treeOf(
+export function treeOf(struct: DecodedStruct): TreeLine[] {
+  const lines: TreeLine[] = [];
+  addStruct(lines, struct, 0);
+  return lines;
+}
+
+function addStruct(
+  lines: TreeLine[],
   struct: DecodedStruct,
-  depth = 0,
-): Generator<TreeLine> {
+  depth: number,
+): void {
   const { fields, subsections } = membersOf(struct);
-  for (const { key, field } of fields) yield* fieldLines(key, field, depth);
+  for (const { key, field } of fields) addField(lines, key, field, depth);
   for (const { key, struct: sub } of subsections) {
     const text = `subsection, version ${sub.version}`;
-    yield { depth, name: key, text, offset: offsetOf(sub) };
-    yield* treeOf(sub, depth + 1);
+    lines.push({ depth, name: key, text, offset: offsetOf(sub) });
+    addStruct(lines, sub, depth + 1);
   }
 }
 
@@ -67,34 +74,36 @@ function offsetOf(struct: DecodedStruct): number | undefined {
   return struct.fields[0]?.offset;
 }
 
-function* fieldLines(
+function addField(
+  lines: TreeLine[],
   name: string,
   field: DecodedField,
   depth: number,
-): Generator<TreeLine> {
+): void {
   const { type, value, offset } = field;
   if (isStruct(value)) {
-    yield { depth, name, text: "", offset };
-    yield* treeOf(value, depth + 1);
+    lines.push({ depth, name, text: "", offset });
+    addStruct(lines, value, depth + 1);
   } else if (!Array.isArray(value)) {
     const text = scalarText(type, value);
     const why = field.reason === undefined
       ? ""
       : ` (not decoded: ${field.reason})`;
-    yield { depth, name, text: text + why, offset };
+    lines.push({ depth, name, text: text + why, offset });
   } else if (value.some(isStruct)) {
-    yield { depth, name, text: `[${value.length}]`, offset };
-    yield* elementLines(value, depth + 1);
+    lines.push({ depth, name, text: `[${value.length}]`, offset });
+    addElements(lines, value, depth + 1);
   } else {
     const text = `[${value.length}] ${listText(type, value)}`;
-    yield { depth, name, text, offset };
+    lines.push({ depth, name, text, offset });
   }
 }
 
-function* elementLines(
+function addElements(
+  lines: TreeLine[],
   values: readonly DecodedValue[],
   depth: number,
-): Generator<TreeLine> {
+): void {
   for (const { first, count } of runsOf(values)) {
     const value = values[first];
     if (value === undefined) continue;
@@ -102,17 +111,17 @@ function* elementLines(
     const text = isStruct(value) ? "" : "null";
     const isMany = !isStruct(value) && count > 1;
     const name = isMany ? range(first, count) : `[${first}]`;
-    yield { depth, name, text, offset: at };
+    lines.push({ depth, name, text, offset: at });
     if (!isStruct(value)) continue;
-    yield* treeOf(value, depth + 1);
+    addStruct(lines, value, depth + 1);
     if (count === 1) continue;
     const rest = values[first + 1];
-    yield {
+    lines.push({
       depth,
       name: range(first + 1, count - 1),
       text: `as [${first}]`,
       offset: rest !== undefined && isStruct(rest) ? offsetOf(rest) : undefined,
-    };
+    });
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { PAGE_ROWS } from "../options/shared.ts";
 import type { CliProcess } from "../process.ts";
 import { renderDiff } from "../terminal/diff.ts";
-import { limited } from "../terminal/limited.ts";
+import { writeLimited } from "../terminal/limited.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** The options of `cprctl diff`. */
@@ -70,7 +70,7 @@ export async function presentDiff(
   if (options.json) writeDiffJson(difference, { old, new: now }, write);
   else {
     const texts = renderDiff(difference, process.look);
-    for (const text of limited(texts, limit)) write(text);
+    writeLimited(texts, limit, write);
   }
   if (difference.ram.some(isIncomparable)) process.exitCode = INCOMPARABLE;
   else if (!isSame(difference)) process.exitCode = DIFFERENT;

@@ -37,7 +37,7 @@ import {
   renderSummary,
   renderWorkDone,
 } from "../terminal/inspection.ts";
-import { limited } from "../terminal/limited.ts";
+import { writeLimited } from "../terminal/limited.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
 
 /** The options of `cprctl inspect`. */
@@ -101,7 +101,7 @@ export async function presentInspection(
     write(renderWorkDone(inspection.file, work, process.look));
   } else if (failure === undefined && flags.report === undefined) {
     const texts = rendered(inspection, sections, process, flags);
-    for (const text of limited(texts, flags.limit)) write(text);
+    writeLimited(texts, flags.limit, write);
   }
   if (problem !== undefined) throw problem;
 }

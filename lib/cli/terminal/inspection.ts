@@ -200,15 +200,13 @@ function* renderState(
   place: (offset: number | undefined) => string,
   paint: Paint,
 ): Generator<string> {
-  const lines = [...treeOf(state)].map(({ depth, name, ...line }) => ({
-    ...line,
-    name: "  ".repeat(depth + 1) + printable(name),
-  }));
-  const width = Math.min(
-    NAME_COLUMNS,
-    columnsOf(lines.map(({ name }) => name)),
+  const lines = treeOf(state);
+  const names = lines.map(({ depth, name }) =>
+    "  ".repeat(depth + 1) + printable(name)
   );
-  for (const { name, text, offset } of lines) {
+  const width = Math.min(NAME_COLUMNS, columnsOf(names));
+  for (const [index, { text, offset }] of lines.entries()) {
+    const name = names[index] ?? "";
     const rest = text === "" ? "" : `  ${printable(text)}`;
     const shown = rest === "" ? name : padEnd(name, width);
     yield `${place(offset)}${paint(shown, "busy")}${rest}\n`;
