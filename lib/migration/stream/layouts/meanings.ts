@@ -6,9 +6,9 @@
  */
 
 import { partsOf } from "../wire_types.ts";
-import { PCI_CLASSES, PCI_VENDORS } from "./pci_names.ts";
-import { numbered } from "./numbered.ts";
-import { COMMON_FEATURES, kindOfName } from "./virtio_names.ts";
+import { type Numbered, numbered } from "./numbered.ts";
+import { PCI_VENDORS, pciClass } from "./pci_names.ts";
+import { featureName } from "./virtio_names.ts";
 
 /** What a number means. */
 export type Meaning =
@@ -19,10 +19,8 @@ export type Meaning =
   /** A register or an address: it is read in hex. */
   | { readonly kind: "hex" };
 
-/** Names by bit or value. */
-type Bits = Readonly<Record<number, string>>;
-
-const FLAGS: ReadonlyMap<string, Bits> = new Map([
+/** Names of bits. */
+const FLAGS: ReadonlyMap<string, Numbered> = new Map([
   [
     "virtio status",
     numbered(`
@@ -61,11 +59,9 @@ const FLAGS: ReadonlyMap<string, Bits> = new Map([
 
 const FEATURES = /^virtio (\S+) features$/;
 
-function featuresOf(meaning: string): Bits | undefined {
+function featuresOf(meaning: string): Numbered | undefined {
   const name = FEATURES.exec(meaning)?.[1];
-  return name === undefined
-    ? undefined
-    : { ...COMMON_FEATURES, ...kindOfName(name)?.features };
+  return name === undefined ? undefined : featureName(name);
 }
 
 /** Bits of a register that are a number, not flags. */
@@ -75,9 +71,9 @@ const NUMBER_BITS: Readonly<Record<string, bigint>> = {
 };
 
 /** Names of values. */
-const NAMES: ReadonlyMap<string, Bits> = new Map<string, Bits>([
-  ["virtio vector", { 0xffff: "none" }],
-  ["virtio endian", { 1: "little", 2: "big" }],
+const NAMES: ReadonlyMap<string, Numbered> = new Map([
+  ["virtio vector", numbered("0xffff none")],
+  ["virtio endian", numbered("1 little, 2 big")],
   [
     "virtio capability",
     numbered(`
@@ -85,6 +81,8 @@ const NAMES: ReadonlyMap<string, Bits> = new Map<string, Bits>([
     `),
   ],
   ["pci vendor", PCI_VENDORS],
+  ["pci class", pciClass],
+  ["pci header", headerText],
 ]);
 
 const HEADERS = ["device", "bridge", "CardBus bridge"];
@@ -123,17 +121,13 @@ export function meaningOf(
 
 function nameOf(meaning: string, value: number | bigint): string | undefined {
   if (meaning === "pci bar") return barText(BigInt(value));
-  const number = Number(value);
-  if (meaning === "pci header") return headerText(number);
-  return meaning === "pci class"
-    ? PCI_CLASSES[number] ?? PCI_CLASSES[number & 0xff00]
-    : NAMES.get(meaning)?.[number];
+  return NAMES.get(meaning)?.(Number(value));
 }
 
-function flagsOf(bits: Bits, value: bigint): string[] {
+function flagsOf(bits: Numbered, value: bigint): string[] {
   const names: string[] = [];
   for (let bit = 0, left = value; left > 0n; bit++, left >>= 1n) {
-    if ((left & 1n) === 1n) names.push(bits[bit] ?? `bit ${bit}`);
+    if ((left & 1n) === 1n) names.push(bits(bit) ?? `bit ${bit}`);
   }
   return names;
 }

@@ -152,8 +152,8 @@ function readCapability(
     ? virtioFields(view.getUint8(at + 2), view.getUint8(at + 3))
     : fieldsOf(id, view, at, most);
   const kind = isVirtio
-    ? `virtio_${VIRTIO_CAPABILITIES[view.getUint8(at + 3)] ?? "other"}`
-    : PCI_CAPABILITIES[id] ?? `0x${id.toString(16).padStart(2, "0")}`;
+    ? `virtio_${VIRTIO_CAPABILITIES(view.getUint8(at + 3)) ?? "other"}`
+    : PCI_CAPABILITIES(id) ?? `0x${id.toString(16).padStart(2, "0")}`;
   reader.struct(`capability_${kind}`, (inner) => {
     inner.takeAll(HEAD);
     const size = Math.min(most - sizeOf(HEAD), sizeOf(fields));
@@ -267,7 +267,7 @@ function readExpress(
     const next = list[index + 1]?.at;
     const most = (next ?? size) - content;
     const known = EXPRESS[id];
-    const name = EXPRESS_CAPABILITIES[id] ?? `0x${id.toString(16)}`;
+    const name = EXPRESS_CAPABILITIES(id) ?? `0x${id.toString(16)}`;
     reader.struct(`express_${name}`, (inner) => {
       inner.takeAll(EXPRESS_HEAD);
       if (known !== undefined) {

@@ -6,20 +6,20 @@
  * @module
  */
 
-import { numbered } from "./numbered.ts";
+import { type Numbered, numbered } from "./numbered.ts";
 
 /** A virtio device type. */
 export interface VirtioKind {
   /** Part of the name of what its features mean. */
   readonly name: string;
   /** Bits below 24, and device bits from 50 on. */
-  readonly features?: Readonly<Record<number, string>>;
+  readonly features?: Numbered;
   /** Fields of the configuration space, in order; all little-endian. */
   readonly config?: string;
 }
 
 /** Feature bits of every device. */
-export const COMMON_FEATURES: Readonly<Record<number, string>> = numbered(`
+const COMMON_FEATURES = numbered(`
   24 NOTIFY_ON_EMPTY, 26 LOG_ALL, 27 ANY_LAYOUT, 28 INDIRECT_DESC, 29 EVENT_IDX,
   30 PROTOCOL_FEATURES, 32 VERSION_1, 33 ACCESS_PLATFORM, 34 RING_PACKED,
   35 IN_ORDER, 36 ORDER_PLATFORM, 37 SR_IOV, 38 NOTIFICATION_DATA,
@@ -201,4 +201,10 @@ export function kindOfDescription(vmsd: string): VirtioKind | undefined {
 /** The device type of a name. */
 export function kindOfName(name: string): VirtioKind | undefined {
   return Object.values(KINDS).find((kind) => kind.name === name);
+}
+
+/** The name of a feature bit, of a type of device or of every device. */
+export function featureName(kind: string): Numbered {
+  const own = kindOfName(kind)?.features;
+  return (bit) => own?.(bit) ?? COMMON_FEATURES(bit);
 }
