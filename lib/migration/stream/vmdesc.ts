@@ -93,7 +93,6 @@ const MAXIMUM_SIZE = 16 * 1024 * 1024;
 const SHORTEST_OBJECT = '{"name":"","type":"","size":0}'.length;
 /** The shortest member, with its comma. */
 const SHORTEST_MEMBER = '"size":0,'.length;
-const [BRACE, BRACKET, COMMA] = [0x7b, 0x5b, 0x2c];
 /** Limits our recursion; QEMU has at most five levels. */
 const MAXIMUM_DEPTH = 32;
 /** Type byte, name length and version of a subsection. */
@@ -127,9 +126,10 @@ function parseJson(bytes: Uint8Array, offset: number): unknown {
       offset,
     });
   }
-  checkDensity(bytes, offset);
   try {
-    return JSON.parse(utf8.decode(bytes));
+    const text = utf8.decode(bytes);
+    checkDensity(text, offset);
+    return JSON.parse(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof TypeError)) {
       throw cause;
@@ -142,14 +142,14 @@ function parseJson(bytes: Uint8Array, offset: number): unknown {
  * Limits the number of values, since they take more memory than their text. A
  * brace, bracket or comma in a name counts as well, but those are rare.
  */
-function checkDensity(bytes: Uint8Array, offset: number): void {
-  const kinds: [number, string, number][] = [
-    [BRACE, "objects", SHORTEST_OBJECT],
-    [BRACKET, "lists", SHORTEST_OBJECT],
-    [COMMA, "values", SHORTEST_MEMBER],
+function checkDensity(text: string, offset: number): void {
+  const kinds: [string, string, number][] = [
+    ["{", "objects", SHORTEST_OBJECT],
+    ["[", "lists", SHORTEST_OBJECT],
+    [",", "values", SHORTEST_MEMBER],
   ];
-  for (const [byte, what, shortest] of kinds) {
-    if (!hasAtMost(bytes, byte, 1 + bytes.length / shortest)) {
+  for (const [sign, what, shortest] of kinds) {
+    if (!hasAtMost(text, sign, 1 + text.length / shortest)) {
       throw problem(`vmdesc has more ${what} than its length allows`, {
         offset,
       });
@@ -157,10 +157,10 @@ function checkDensity(bytes: Uint8Array, offset: number): void {
   }
 }
 
-function hasAtMost(bytes: Uint8Array, byte: number, most: number): boolean {
+function hasAtMost(text: string, sign: string, most: number): boolean {
   let at = -1;
   for (let count = 0; count <= most; count++) {
-    at = bytes.indexOf(byte, at + 1);
+    at = text.indexOf(sign, at + 1);
     if (at < 0) return true;
   }
   return false;
