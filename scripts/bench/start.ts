@@ -1,3 +1,4 @@
+import { data } from "../../testing/data/data.ts";
 import { EMPTY, type Form, forms } from "./forms.ts";
 import { outputOf, processorTimeOf } from "./run.ts";
 import { interleave, type Measure } from "./series.ts";
@@ -11,6 +12,8 @@ import {
 
 const ROUNDS = 20;
 const COMMANDS = ["version", "list", "--help", "exec --help"];
+/** Device state without guest memory, 78 kB. */
+const STATE = "cpr-exec-q35-plain.vm.state";
 
 /** For a host of its own, where a program sees itself alone. */
 const ALONE = [
@@ -24,6 +27,17 @@ const ALONE = [
  * the clock: it is the same however busy the machine is.
  */
 export async function benchStart(): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-bench-" });
+  try {
+    const state = `${folder}/state`;
+    await Deno.writeFile(state, await data(STATE));
+    await benchCommands([...COMMANDS, `inspect ${state}`]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function benchCommands(commands: readonly string[]): Promise<void> {
   printTitle("start", "processor time, user and system, on an empty host");
   const alone = await canBeAlone();
   const timeOf = (argv: readonly string[]) =>
@@ -32,7 +46,7 @@ export async function benchStart(): Promise<void> {
     "an empty Deno program": () => timeOf(EMPTY),
   };
   for (const form of forms()) {
-    for (const words of COMMANDS) {
+    for (const words of commands) {
       measures[nameOf(form, words)] = () =>
         timeOf([...form.argv, ...words.split(" ")]);
     }
@@ -54,5 +68,5 @@ async function canBeAlone(): Promise<boolean> {
 }
 
 function nameOf(form: Form, words: string): string {
-  return `cprctl ${words} (${form.name})`;
+  return `cprctl ${words.replace(/ \/.*/, " FILE")} (${form.name})`;
 }
