@@ -1,11 +1,11 @@
 /** The devices of a VM, from its stream or its monitor. @module */
 
 import {
-  Command,
   type DecodedStruct,
-  hasLayout,
   isStruct,
-} from "../../migration/stream/mod.ts";
+} from "../../migration/stream/decoded.ts";
+import { Command } from "../../migration/stream/framing.ts";
+import { hasLayout } from "../../migration/stream/layouts/layouts.ts";
 import { inspect, type InspectedSection } from "../inspection.ts";
 import {
   type Json,

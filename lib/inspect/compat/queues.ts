@@ -5,7 +5,10 @@
  * @module
  */
 
-import { type DecodedStruct, isStruct } from "../../migration/stream/mod.ts";
+import {
+  type DecodedStruct,
+  isStruct,
+} from "../../migration/stream/decoded.ts";
 import type { InspectedSection } from "../inspection.ts";
 
 /** A queue that is too large. */

@@ -5,15 +5,14 @@
  * @module
  */
 
+import { compareDumps } from "../../inspect/compat/compare.ts";
+import type { Description, Dump } from "../../inspect/compat/dump.ts";
 import {
-  compareDumps,
   type CompatFinding,
   type Compatibility,
-  type Description,
-  type Dump,
-  typesInUse,
   verdictOf,
-} from "../../inspect/compat/mod.ts";
+} from "../../inspect/compat/finding.ts";
+import { typesInUse } from "../../inspect/compat/in_use.ts";
 import { InspectError } from "../../inspect/error.ts";
 import { programDump, runningDump } from "../programs/probe.ts";
 import { devicesIn, type TreeDevice } from "../vm/device_tree.ts";

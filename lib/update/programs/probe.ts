@@ -20,7 +20,8 @@ import {
   safeWay,
   type Variables,
 } from "./safe_run.ts";
-import { type Dump, dumpOf } from "../../inspect/compat/mod.ts";
+import type { Dump } from "../../inspect/compat/dump.ts";
+import { dumpOf } from "../../inspect/compat/dump_program.ts";
 import { RunDirectory } from "../run/directory.ts";
 import type { Sandbox } from "../standby/sandbox.ts";
 import type { Facts } from "../vm/facts.ts";

@@ -1,11 +1,9 @@
 import type { Fd } from "../../../ffi/fd.ts";
 import { openForeignFile } from "../../../ffi/foreign_file.ts";
-import {
-  type DecodedRecord,
-  decodeStream,
-  type RamBlock,
-  readStreamSetup,
-} from "../../migration/mod.ts";
+import { decodeStream } from "../../migration/stream/decode.ts";
+import type { DecodedRecord } from "../../migration/stream/decoded.ts";
+import type { RamBlock } from "../../migration/stream/ram_block.ts";
+import { readStreamSetup } from "../../migration/stream/setup.ts";
 import { StreamError } from "../../stream/mod.ts";
 import { UpdateProblem } from "../error.ts";
 import { backendOf } from "../vm/ram.ts";
