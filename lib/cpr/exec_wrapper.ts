@@ -21,7 +21,8 @@ import { CprctlError, messageOf, UsageError } from "../errors.ts";
 import { execvp } from "../../ffi/exec.ts";
 import { duplicate, Fd } from "../../ffi/fd.ts";
 import { CprError } from "./error.ts";
-import { CPR_EXEC_STATE, handedOver, readForeignCprState } from "./handover.ts";
+import { handedOver, readForeignCprState } from "./handover.ts";
+import { CPR_EXEC_STATE } from "./state.ts";
 import { lookAtSurvivors, type Survivors } from "./survivors.ts";
 import {
   O_APPEND,

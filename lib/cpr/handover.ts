@@ -23,6 +23,7 @@ import { createMemfd } from "../../ffi/memfd.ts";
 import { CprError, notOpen } from "./error.ts";
 import { CprRegistry } from "./registry.ts";
 import {
+  CPR_EXEC_STATE,
   type CprState,
   decodeCprState,
   decodeForeignCprState,
@@ -30,9 +31,6 @@ import {
   type ForeignCprState,
   MAXIMUM_STATE_SIZE,
 } from "./state.ts";
-
-/** The name of the environment variable, and of the memfd. */
-export const CPR_EXEC_STATE = "QEMU_CPR_EXEC_STATE";
 
 /** An environment, such as `Deno.env`. */
 export interface Environment {

@@ -32,6 +32,9 @@ import {
   vmstate,
 } from "../vmstate/mod.ts";
 
+/** Where a cpr-exec leaves it: the name of a memfd, and of the variable. */
+export const CPR_EXEC_STATE = "QEMU_CPR_EXEC_STATE";
+
 /** "QCPR". */
 const MAGIC = 0x51435052;
 const VERSION = 1;

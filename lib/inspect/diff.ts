@@ -7,7 +7,10 @@
  * @module
  */
 
-import { type Configuration, uuidText } from "../migration/stream/mod.ts";
+import {
+  type Configuration,
+  uuidText,
+} from "../migration/stream/configuration.ts";
 import { type BlockDifference, diffRam } from "./diff_ram.ts";
 import { InspectError } from "./error.ts";
 import type {

@@ -5,14 +5,14 @@
  * @module
  */
 
+import type { PageRun } from "../migration/stream/page_runs.ts";
 import {
   isKept,
   mappedRuns,
   PAGE_BITS,
-  type PageRun,
   type RamBlock,
-  RamFlag,
-} from "../migration/stream/mod.ts";
+} from "../migration/stream/ram_block.ts";
+import { RamFlag } from "../migration/stream/ram_records.ts";
 import { InspectError } from "./error.ts";
 import type { StreamInspection } from "./inspection.ts";
 import { PageTable } from "./page_table.ts";

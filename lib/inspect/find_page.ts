@@ -1,4 +1,6 @@
-import { isKept, type PageRun, RamFlag } from "../migration/stream/mod.ts";
+import type { PageRun } from "../migration/stream/page_runs.ts";
+import { isKept } from "../migration/stream/ram_block.ts";
+import { RamFlag } from "../migration/stream/ram_records.ts";
 import { InspectError } from "./error.ts";
 import { type FinalPages, finalPages } from "./final_pages.ts";
 import type { StreamInspection } from "./inspection.ts";

@@ -37,6 +37,8 @@ export const LOAD_SNAPSHOT =
   "Load the snapshot into a QEMU that stays paused (-S -loadvm NAME), " +
   "and migrate it to a file";
 
+const QCOW2 = "QFI\xfb";
+
 /** Other formats that users may try, by their first bytes. */
 const STRANGERS: readonly Stranger[] = [
   {
@@ -49,7 +51,7 @@ const STRANGERS: readonly Stranger[] = [
     what: "a file of virsh save in an unknown format",
   },
   {
-    magic: "QFI\xfb",
+    magic: QCOW2,
     what: "a qcow2 image",
     remedy: LOAD_SNAPSHOT,
   },
@@ -113,6 +115,11 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
   const magic = magicOf(bytes);
   if (magic === MAGICS["migration-stream"]) return "migration-stream";
   return magic === MAGICS["cpr-state"] ? "cpr-state" : undefined;
+}
+
+/** Whether they are the first bytes of a qcow2 image. */
+export function isQcow2(bytes: Uint8Array): boolean {
+  return magicOf(bytes) === QCOW2;
 }
 
 /**

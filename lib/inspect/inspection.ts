@@ -8,18 +8,20 @@ import {
   type CprState,
   decodeCprState,
   transferredDescriptors,
-} from "../cpr/mod.ts";
+} from "../cpr/state.ts";
+import { decodeStreamUpToProblem } from "../migration/stream/decode.ts";
+import type {
+  DecodedStream,
+  DecodedStruct,
+  Package,
+} from "../migration/stream/decoded.ts";
+import type { MigrationStreamError } from "../migration/stream/error.ts";
 import {
-  type DecodedStream,
-  type DecodedStruct,
-  decodeStreamUpToProblem,
-  type MigrationStreamError,
-  type Package,
   type RamBlockStatistics,
   ramStatistics,
-} from "../migration/stream/mod.ts";
-import { StreamError } from "../stream/mod.ts";
-import { VmstateError } from "../vmstate/mod.ts";
+} from "../migration/stream/ram_statistics.ts";
+import { StreamError } from "../stream/error.ts";
+import { VmstateError } from "../vmstate/error.ts";
 import { InspectError } from "./error.ts";
 import { formatOf, LARGEST_CPR_STATE, strange } from "./format.ts";
 import type { Input } from "./input.ts";

@@ -33,16 +33,18 @@
  */
 
 import type { CprctlError } from "../errors.ts";
+import { uuidText } from "../migration/stream/configuration.ts";
 import {
   type DecodedStruct,
   type DecodedValue,
   isStruct,
-  meaningOf,
+} from "../migration/stream/decoded.ts";
+import {
   MigrationStreamError,
   type StreamLocation,
-  uuidText,
-} from "../migration/stream/mod.ts";
-import { StreamError } from "../stream/mod.ts";
+} from "../migration/stream/error.ts";
+import { meaningOf } from "../migration/stream/layouts/meanings.ts";
+import { StreamError } from "../stream/error.ts";
 import type { ExtractedBlock } from "./extract_ram.ts";
 import type {
   CprStateInspection,

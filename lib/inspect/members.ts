@@ -10,7 +10,7 @@ import {
   type DecodedStruct,
   type DecodedValue,
   isStruct,
-} from "../migration/stream/mod.ts";
+} from "../migration/stream/decoded.ts";
 import { UniqueNames } from "./unique_names.ts";
 import type { InspectedSection } from "./inspection.ts";
 

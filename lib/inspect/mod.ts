@@ -13,6 +13,7 @@ export * from "./extract_ram.ts";
 export * from "./find_fields.ts";
 export * from "./find_page.ts";
 export type { Input } from "./input.ts";
+export * from "./open_cpr_state.ts";
 export * from "./open_input.ts";
 export * from "./inspection.ts";
 export { type WorkDone, writeErrorJson, writeJson } from "./json.ts";

@@ -10,20 +10,11 @@
  */
 
 import { duplicate, type Fd } from "../../ffi/fd.ts";
-import { openForeignFile, openForeignMemfd } from "../../ffi/foreign_file.ts";
-import { OsError } from "../../ffi/libc.ts";
+import { openForeignFile } from "../../ffi/foreign_file.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import { isGone } from "../gone.ts";
-import { findDescriptor } from "../proc/descriptors.ts";
-import { CPR_EXEC_STATE } from "../cpr/mod.ts";
 import { decompressed } from "./decompress.ts";
-import { InspectError } from "./error.ts";
-import {
-  compressionOf,
-  formatOf,
-  LARGEST_CPR_STATE,
-  MAGIC_SIZE,
-} from "./format.ts";
+import { explained, InspectError } from "./error.ts";
+import { compressionOf, formatOf, isQcow2, MAGIC_SIZE } from "./format.ts";
 import {
   gathered,
   inMemory,
@@ -33,7 +24,6 @@ import {
   restOf,
   tooShort,
 } from "./input.ts";
-import { isQcow2, openSnapshot } from "./qcow2.ts";
 import { mayBeSaveImage, streamOfSaveImage } from "./save_image.ts";
 
 /** Bytes of one read from a pipe. */
@@ -67,7 +57,10 @@ export async function openInput(
       ? duplicate(STANDARD_INPUT)
       : openForeignFile(path, { followLink: true, orFifo: true });
     const { isFile } = file.stat();
-    if (isFile && start === 0 && isQcow2(file)) {
+    using undo = new DisposableStack();
+    const input = undo.use(await inputOf(file, path, start));
+    if (isFile && start === 0 && isQcow2(input.bytes)) {
+      const { openSnapshot } = await import("./qcow2.ts");
       return openSnapshot(file, path, snapshot);
     }
     if (snapshot !== undefined) {
@@ -76,7 +69,8 @@ export async function openInput(
         `Cannot find snapshots in "${path}": it is not a qcow2 image`,
       );
     }
-    return await streamIn(await inputOf(file, path, start));
+    undo.move();
+    return await streamIn(input);
   } catch (error) {
     throw explained(error, path);
   }
@@ -111,46 +105,6 @@ function mayContain(magic: Uint8Array): boolean {
     compressionOf(magic)?.format !== undefined;
 }
 
-/**
- * Opens the CPR state of a process right before or after its exec.
- *
- * @throws {InspectError} when it has none, or may not be examined
- */
-export function openCprState(pid: number): Input {
-  const number = cprStateOf(pid);
-  const name = `process ${pid}`;
-  try {
-    using file = openForeignMemfd(pid, number);
-    // Not mapped: the other process could truncate it.
-    return inMemory(name, file.readAll(LARGEST_CPR_STATE));
-  } catch (error) {
-    throw explained(error, name);
-  }
-}
-
-function cprStateOf(pid: number): number {
-  try {
-    const number = findDescriptor(pid, `/memfd:${CPR_EXEC_STATE} (deleted)`);
-    if (number !== undefined) return number;
-  } catch (error) {
-    if (isGone(error)) {
-      throw new InspectError("no-process", `Cannot find process "${pid}"`);
-    }
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new InspectError(
-      "no-permission",
-      `Cannot examine process "${pid}": permission denied`,
-      { remedy: "Run it as the process's user, or as root" },
-    );
-  }
-  throw new InspectError(
-    "no-cpr-state",
-    `Cannot find CPR state in process "${pid}": it exists only ` +
-      "during a cpr-exec",
-    { remedy: "Inspect it while query-migrate reports pre-switchover" },
-  );
-}
-
 async function inputOf(file: Fd, name: string, start: number): Promise<Input> {
   const { isFile, size } = file.stat();
   if (!isFile) {
@@ -162,8 +116,8 @@ async function inputOf(file: Fd, name: string, start: number): Promise<Input> {
     const how = { length: size, shared: true, writable: false };
     return mapped(Mapping.map(file, how), name, start);
   }
-  // The file position is shared with its owner.
-  file.seek(0);
+  // The file position of standard input is shared with its owner.
+  if (name === "-") file.seek(0);
   const bytes = file.readAll(2 * LARGEST_READ);
   return inMemory(name, bytes.subarray(start), start);
 }
@@ -197,12 +151,4 @@ function fill(file: Fd, into: Uint8Array): number {
     length += count;
   }
   return length;
-}
-
-function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof OsError)) return error;
-  const why = error.code === "EFBIG"
-    ? "it is too large"
-    : `${error.description} (${error.code})`;
-  return new InspectError("unreadable", `Cannot read "${name}": ${why}`);
 }

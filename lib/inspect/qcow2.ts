@@ -19,12 +19,11 @@
 
 import type { Fd } from "../../ffi/fd.ts";
 import { type MappedPart, Mapping } from "../../ffi/mapping.ts";
-import { Source } from "../stream/mod.ts";
+import { Source } from "../stream/source.ts";
 import { InspectError } from "./error.ts";
-import { LOAD_SNAPSHOT } from "./format.ts";
+import { LOAD_SNAPSHOT, MAGIC_SIZE } from "./format.ts";
 import { type Input, mapped } from "./input.ts";
 
-const MAGIC = "QFI\xfb";
 const HEADER_SIZE = 104;
 const VERSIONS = [2, 3];
 /** A cluster has at least a page, which can be mapped. */
@@ -56,13 +55,6 @@ interface Snapshot {
   /** Bytes. */
   readonly diskSize: number;
   readonly stateSize: number;
-}
-
-/** Whether a file begins as a qcow2 image. */
-export function isQcow2(file: Fd): boolean {
-  const magic = new Uint8Array(MAGIC.length);
-  file.pread(magic, 0);
-  return String.fromCharCode(...magic) === MAGIC;
 }
 
 /**
@@ -125,7 +117,7 @@ class Image {
 
   constructor(private readonly file: Fd, private readonly name: string) {
     this.#size = file.stat().size;
-    const header = this.#read(MAGIC.length, HEADER_SIZE);
+    const header = this.#read(MAGIC_SIZE, HEADER_SIZE);
     const version = header.u32();
     if (!VERSIONS.includes(version)) throw this.#unknown(`version ${version}`);
     header.skip(12);

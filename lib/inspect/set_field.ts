@@ -6,8 +6,9 @@
  */
 
 import type { Fd } from "../../ffi/fd.ts";
-import { encodeValue, fieldType } from "../migration/stream/mod.ts";
-import { Sink } from "../stream/mod.ts";
+import { encodeValue } from "../migration/stream/encode.ts";
+import { fieldType } from "../migration/stream/wire_types.ts";
+import { Sink } from "../stream/sink.ts";
 import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
 import type { InspectedSection, StreamInspection } from "./inspection.ts";

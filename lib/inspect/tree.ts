@@ -18,9 +18,11 @@ import {
   type DecodedStruct,
   type DecodedValue,
   isStruct,
+} from "../migration/stream/decoded.ts";
+import {
   type Meaning,
   meaningOf,
-} from "../migration/stream/mod.ts";
+} from "../migration/stream/layouts/meanings.ts";
 import { membersOf, sameElement, type Scalar } from "./members.ts";
 
 /** One line of a tree. */

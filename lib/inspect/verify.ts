@@ -5,14 +5,11 @@
  * @module
  */
 
-import { encodeCprState, transferredDescriptors } from "../cpr/mod.ts";
-import {
-  type DecodedValue,
-  encodeParts,
-  hasUnknownParts,
-  isStruct,
-  RAM_SECTION,
-} from "../migration/stream/mod.ts";
+import { encodeCprState, transferredDescriptors } from "../cpr/state.ts";
+import { type DecodedValue, isStruct } from "../migration/stream/decoded.ts";
+import { encodeParts } from "../migration/stream/encode.ts";
+import { RAM_SECTION } from "../migration/stream/framing.ts";
+import { hasUnknownParts } from "../migration/stream/wire_types.ts";
 import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
 import type { Inspection, StreamInspection } from "./inspection.ts";

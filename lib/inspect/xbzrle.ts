@@ -8,7 +8,7 @@
  * @module
  */
 
-import { MigrationStreamError } from "../migration/stream/mod.ts";
+import { MigrationStreamError } from "../migration/stream/error.ts";
 
 /** The length of a page fits into two bytes. */
 const LONGEST_NUMBER = 2;

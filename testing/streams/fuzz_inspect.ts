@@ -7,9 +7,9 @@ import { assert } from "@std/assert";
 import { ownCpuTime } from "../../ffi/cpu_time.ts";
 import { renderDiffPage, renderStatePage } from "../../lib/cli/html/mod.ts";
 import { renderDiff } from "../../lib/cli/terminal/diff.ts";
+import { renderDescription } from "../../lib/cli/terminal/fields.ts";
 import {
   renderCprState,
-  renderDescription,
   renderSections,
   renderSummary,
 } from "../../lib/cli/terminal/inspection.ts";

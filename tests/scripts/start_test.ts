@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bundle } from "../../scripts/compile/bundle.ts";
 import { start } from "../../scripts/compile/start.ts";
+import { data } from "../../testing/data/data.ts";
 import { runProgram } from "../../testing/program/run.ts";
 
 let folder = "";
@@ -89,6 +90,20 @@ Deno.test("list reads nothing that updates, inspects or is a machine", async () 
     /^lib\/update\/(?:all|phases|preflight|recover|standby\/(?!words)|transaction)\//
       .test(path) ||
     path === "@valibot/to-json-schema"
+  );
+  assertEquals(strange, []);
+});
+
+Deno.test("inspect reads no more than shows a stream", async () => {
+  const state = `${folder}/state`;
+  await Deno.writeFile(state, await data("cpr-exec-q35-plain.vm.state"));
+  const strange = (await sourcesReadBy("inspect", state)).filter((path) =>
+    /^lib\/inspect\/(?:compat|diff|extract|find|json|qcow2|set|verify)/
+      .test(path) ||
+    /^lib\/migration\/(?!stream\/)/.test(path) ||
+    /^lib\/migration\/stream\/(?:encode|loader|ram_load|writer)/.test(path) ||
+    /^lib\/cpr\/(?!state)/.test(path) ||
+    /^lib\/cli\/(?:html|files)\//.test(path)
   );
   assertEquals(strange, []);
 });

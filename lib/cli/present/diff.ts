@@ -5,12 +5,12 @@ import {
   diff,
   type DiffChoice,
   type Difference,
-  inspect,
-  isIncomparable,
   isSame,
-  openInput,
-  writeDiffJson,
-} from "../../inspect/mod.ts";
+} from "../../inspect/diff.ts";
+import { writeDiffJson } from "../../inspect/diff_json.ts";
+import { isIncomparable } from "../../inspect/diff_ram.ts";
+import { inspect } from "../../inspect/inspection.ts";
+import { openInput } from "../../inspect/open_input.ts";
 import { PAGE_ROWS } from "../options/shared.ts";
 import type { CliProcess } from "../process.ts";
 import { renderDiff } from "../terminal/diff.ts";

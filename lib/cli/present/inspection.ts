@@ -1,64 +1,28 @@
 /** Inspects a state file and prints the result. */
 
 import { CprctlError, UsageError } from "../../errors.ts";
+import type { Input } from "../../inspect/input.ts";
 import {
-  changeOfField,
-  extractRam,
-  fieldsAt,
-  fieldsWith,
-  type FieldValue,
-  findPage,
-  type FoundField,
-  type Input,
   inspect,
   type InspectedSection,
-  InspectError,
   type Inspection,
-  openCprState,
-  openInput,
-  type PagePlace,
-  selectSections,
   type StreamInspection,
-  verify,
-  type WorkDone,
-  writeChanged,
-  writeErrorJson,
-  writeJson,
-} from "../../inspect/mod.ts";
-import type { DeviceDescription } from "../../migration/stream/mod.ts";
+} from "../../inspect/inspection.ts";
+import type { WorkDone } from "../../inspect/json.ts";
+import { openCprState } from "../../inspect/open_cpr_state.ts";
+import { openInput } from "../../inspect/open_input.ts";
+import { selectSections } from "../../inspect/select_sections.ts";
 import { PAGE_ROWS } from "../options/shared.ts";
 import type { CliProcess } from "../process.ts";
-import { renderGuestPage } from "../terminal/guest_page.ts";
 import {
+  type InspectLook,
   renderCprState,
-  renderDescription,
-  renderFound,
   renderSections,
   renderSummary,
-  renderWorkDone,
 } from "../terminal/inspection.ts";
 import { writeLimited } from "../terminal/limited.ts";
 import { ProgressLine } from "../terminal/progress_line.ts";
-
-/** The options of `cprctl inspect`. */
-export interface InspectFlags {
-  readonly pid: number | undefined;
-  readonly section: string | undefined;
-  readonly grep: string | undefined;
-  readonly field: string | undefined;
-  readonly page: PagePlace | undefined;
-  readonly desc: boolean;
-  readonly set: FieldValue | undefined;
-  readonly output: string | undefined;
-  readonly offset: number | undefined;
-  readonly snapshot: string | undefined;
-  readonly offsets: boolean;
-  readonly json: boolean;
-  readonly limit: number | undefined;
-  readonly report: string | undefined;
-  readonly verify: boolean;
-  readonly "extract-ram": string | undefined;
-}
+import type { InspectFlags } from "./inspect_flags.ts";
 
 /**
  * Prints the state in a file or of a process.
@@ -84,6 +48,7 @@ export async function presentInspection(
     const isAboutFile = error instanceof CprctlError &&
       !(error instanceof UsageError);
     if (flags.json && isAboutFile) {
+      const { writeErrorJson } = await import("../../inspect/json.ts");
       writeErrorJson(file ?? `process ${flags.pid}`, error, write);
     }
     throw error;
@@ -96,11 +61,14 @@ export async function presentInspection(
   }
   const { failure, ...work } = done;
   const problem = problemOf(inspection) ?? failure;
-  if (flags.json) writeJson(inspection, sections, write, done);
-  else if (Object.keys(work).length > 0) {
-    write(renderWorkDone(inspection.file, work, process.look));
+  if (flags.json) {
+    const { writeJson } = await import("../../inspect/json.ts");
+    writeJson(inspection, sections, write, done);
+  } else if (Object.keys(work).length > 0) {
+    const { printWorkDone } = await import("./inspection_work.ts");
+    printWorkDone(process, inspection.file, work);
   } else if (failure === undefined && flags.report === undefined) {
-    const texts = rendered(inspection, sections, process, flags);
+    const texts = await rendered(inspection, sections, process, flags);
     writeLimited(texts, flags.limit, write);
   }
   if (problem !== undefined) throw problem;
@@ -127,6 +95,8 @@ async function look(
   using line = new ProgressLine(process, input.bytes.length, passes);
   const inspection = inspect(input, (offset) => line.show(offset));
   const sections = chosen(inspection, flags);
+  if (passes === 1) return { inspection, sections, done: {} };
+  const { work } = await import("./inspection_work.ts");
   const done = work(inspection, sections, input, flags, line);
   return { inspection, sections, done };
 }
@@ -151,41 +121,6 @@ async function open(
     pid === undefined ? "No input was given" : "Cannot combine FILE and --pid",
     { remedy: "Name a state file, or a process with --pid" },
   );
-}
-
-/** The additional actions, as far as possible. */
-function work(
-  inspection: Inspection,
-  sections: readonly InspectedSection[],
-  input: Input,
-  flags: InspectFlags,
-  line: ProgressLine,
-): WorkDone {
-  const progress = (offset: number) => line.show(offset);
-  const { set, output, "extract-ram": folder } = flags;
-  let done: WorkDone = {};
-  try {
-    if (flags.verify) {
-      line.nextPass();
-      done = { verdict: verify(inspection, input, progress) };
-    }
-    if (folder !== undefined && inspection.format !== "cpr-state") {
-      line.nextPass();
-      const extracted = extractRam(inspection, input, folder, progress);
-      done = { ...done, extracted };
-    }
-    const isSet = set !== undefined && output !== undefined;
-    if (isSet && inspection.format !== "cpr-state") {
-      line.nextPass();
-      const field = changeOfField(inspection, sections, set);
-      writeChanged(input, field, output, progress);
-      done = { ...done, changed: { field, path: output } };
-    }
-    return done;
-  } catch (error) {
-    if (!(error instanceof CprctlError)) throw error;
-    return { ...done, failure: error };
-  }
 }
 
 function chosen(
@@ -222,64 +157,30 @@ function chosen(
   return [];
 }
 
-/** @throws {InspectError} when there is none */
-function found(
-  sections: readonly InspectedSection[],
-  text: string,
-  how: typeof fieldsWith | typeof fieldsAt,
-): readonly FoundField[] {
-  const fields = sections.flatMap((section) => [...how(section, text)]);
-  if (fields.length > 0) return fields;
-  throw new InspectError(
-    "no-field",
-    how === fieldsAt
-      ? `Cannot find a field "${text}"`
-      : `Cannot find "${text}" in any field`,
-    { remedy: "Inspect without --grep and --field: it shows all of them" },
-  );
-}
-
-/**
- * The descriptions of the sections.
- *
- * @throws {InspectError} when the stream has none
- */
-function described(
-  { file, decoded: { vmdesc } }: StreamInspection,
-  section: string | undefined,
-): readonly DeviceDescription[] {
-  if (vmdesc === undefined) {
-    throw new InspectError(
-      "undescribed",
-      `Cannot describe "${file}": it has no vmdesc`,
-    );
-  }
-  const { devices } = vmdesc.description;
-  return section === undefined ? devices : selectSections(devices, section);
-}
-
-function* rendered(
+async function rendered(
   inspection: Inspection,
   sections: readonly InspectedSection[],
   process: CliProcess,
   flags: InspectFlags,
-): Generator<string> {
+): Promise<Iterable<string>> {
   const look = { ...process.look, offsets: flags.offsets };
   if (inspection.format === "cpr-state") {
-    return yield* renderCprState(inspection, look);
+    return renderCprState(inspection, look);
   }
-  if (flags.grep !== undefined) {
-    return yield* renderFound(found(sections, flags.grep, fieldsWith), look);
+  const { section, grep, field, page, desc } = flags;
+  if ((grep ?? field ?? page) !== undefined || desc) {
+    const { renderPart } = await import("./inspection_part.ts");
+    return renderPart(inspection, sections, look, flags);
   }
-  if (flags.field !== undefined) {
-    return yield* renderFound(found(sections, flags.field, fieldsAt), look);
-  }
-  if (flags.page !== undefined) {
-    return yield* renderGuestPage(findPage(inspection, flags.page), look);
-  }
-  if (flags.desc) {
-    return yield* renderDescription(described(inspection, flags.section));
-  }
-  if (flags.section === undefined) yield* renderSummary(inspection, look);
-  yield* renderSections(sections, look);
+  return section === undefined
+    ? renderWhole(inspection, look)
+    : renderSections(sections, look);
+}
+
+function* renderWhole(
+  inspection: StreamInspection,
+  look: InspectLook,
+): Generator<string> {
+  yield* renderSummary(inspection, look);
+  yield* renderSections(inspection.sections, look);
 }

@@ -1,11 +1,8 @@
 /** The output of `diff` on a terminal; empty without a difference. */
 
-import {
-  type BlockDifference,
-  type Difference,
-  type FieldDifference,
-  kindOfChange,
-} from "../../inspect/mod.ts";
+import type { Difference, FieldDifference } from "../../inspect/diff.ts";
+import { kindOfChange } from "../../inspect/diff_json.ts";
+import type { BlockDifference } from "../../inspect/diff_ram.ts";
 import type { RamBlockStatistics } from "../../migration/stream/mod.ts";
 import type { Look } from "../process.ts";
 import { changeOf } from "../wording/change.ts";

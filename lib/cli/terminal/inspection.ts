@@ -1,28 +1,19 @@
 /** The output of `inspect` on a terminal. */
 
-import {
-  type CprStateInspection,
-  descriptionOf,
-  type FoundField,
-  type InspectedSection,
-  scalarText,
-  type StreamInspection,
-  treeOf,
-  uuidText,
-  type WorkDone,
-} from "../../inspect/mod.ts";
-import {
-  Command,
-  type CommandRecord,
-  type DeviceDescription,
-  RAM_SECTION,
-  type RamBlockStatistics,
-} from "../../migration/stream/mod.ts";
+import type {
+  CprStateInspection,
+  InspectedSection,
+  StreamInspection,
+} from "../../inspect/inspection.ts";
+import { scalarText, treeOf } from "../../inspect/tree.ts";
+import { uuidText } from "../../migration/stream/configuration.ts";
+import { Command, RAM_SECTION } from "../../migration/stream/framing.ts";
+import type { RamBlockStatistics } from "../../migration/stream/ram_statistics.ts";
+import type { CommandRecord } from "../../migration/stream/records.ts";
 import type { Look } from "../process.ts";
 import { aligned, columnsOf, padEnd, padStart } from "../wording/columns.ts";
 import { formatSize } from "../wording/format.ts";
 import { printable } from "../../inert.ts";
-import { hexdump } from "./hexdump.ts";
 import { type Paint, painter } from "./paint.ts";
 
 /** The most columns of a field's name, with its indent. */
@@ -112,7 +103,7 @@ function label(paint: Paint, name: string, text: string): string {
 }
 
 /** 1 byte; 1536 bytes (1.5 KiB). */
-function sizeText(bytes: number): string {
+export function sizeText(bytes: number): string {
   if (bytes === 1) return "1 byte";
   const exact = `${bytes} bytes`;
   return bytes < 1024 ? exact : `${exact} (${formatSize(bytes)})`;
@@ -213,36 +204,6 @@ function* renderState(
   }
 }
 
-/** Fields, one a line, with their sections. */
-export function* renderFound(
-  fields: readonly FoundField[],
-  look: InspectLook,
-): Generator<string> {
-  const paint = painter(look.colour);
-  const dumps = fields.map(({ bytes, offset }) =>
-    bytes === undefined ? [] : hexdump(bytes, offset ?? 0)
-  );
-  const rows = fields.map(({ offset, section, path, text }) => [
-    ...look.offsets ? [String(offset ?? "")] : [],
-    ...[printable(section), printable(path), printable(text)],
-  ]);
-  for (const [index, row] of aligned(rows, look.offsets ? [0] : []).entries()) {
-    const [text = "", path = "", ...before] = row.toReversed();
-    const place = before.reverse().map((it) => paint(it, "faint"));
-    yield `${[...place, paint(path, "busy"), text].join("  ").trimEnd()}\n`;
-    for (const line of dumps[index] ?? []) yield `  ${line}\n`;
-  }
-}
-
-/** The vmdesc of devices. */
-export function* renderDescription(
-  devices: readonly DeviceDescription[],
-): Generator<string> {
-  for (const device of devices) {
-    for (const line of descriptionOf(device)) yield `${printable(line)}\n`;
-  }
-}
-
 /** CPR state. */
 export function* renderCprState(
   inspection: CprStateInspection,
@@ -266,36 +227,4 @@ export function* renderCprState(
     yield `  ${printable(device.name)}  vfio device ${device.deviceId}, ioas ` +
       `${device.ioasId}, hwpt ${device.hwptId}\n`;
   }
-}
-
-/** The outcome of `--verify`, `--extract-ram` and `--set`. */
-export function renderWorkDone(
-  file: string,
-  { verdict, extracted, changed }: WorkDone,
-  look: Look,
-): string {
-  const paint = painter(look.colour);
-  let text = "";
-  if (verdict !== undefined) {
-    const { bytes, notUnderstood, places } = verdict;
-    const but = notUnderstood === 0
-      ? ""
-      : `; ${notUnderstood} of them are not described and were kept as they are`;
-    text += `${paint("verified", "good")}: ${printable(file)}: all ${bytes} ` +
-      `bytes are encoded back unchanged${but}\n`;
-    for (const { section, instance, bytes } of places) {
-      text += `  ${printable(`${section} ${instance}`)}: ${sizeText(bytes)}\n`;
-    }
-  }
-  for (const { block, path, size, written } of extracted ?? []) {
-    text += `${printable(block)}: ${formatSize(size)} in "${printable(path)}"` +
-      `, ${formatSize(written)} written\n`;
-  }
-  if (changed !== undefined) {
-    const { field, path } = changed;
-    text += `${printable(`${field.section}  ${field.path}`)}  ${
-      printable(`${field.old} → ${field.new}`)
-    }, at offset ${field.offset} of "${printable(path)}"\n`;
-  }
-  return text;
 }

@@ -1,12 +1,12 @@
 /** How a field of a state changed, in words. */
 
+import type { FieldDifference } from "../../inspect/diff.ts";
+import type { Leaf } from "../../inspect/members.ts";
+import { quotedText, scalarText } from "../../inspect/tree.ts";
 import {
-  type FieldDifference,
-  type Leaf,
-  quotedText,
-  scalarText,
-} from "../../inspect/mod.ts";
-import { type Meaning, meaningOf } from "../../migration/stream/mod.ts";
+  type Meaning,
+  meaningOf,
+} from "../../migration/stream/layouts/meanings.ts";
 
 /** Both values, one if the field was added or removed, or what differs. */
 export interface Change {
