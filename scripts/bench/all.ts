@@ -1,10 +1,7 @@
 import type { AllReport } from "../../lib/update/all/all_report.ts";
 import { Lab } from "../../testing/machine/mod.ts";
-import { accelerators, Crowd } from "../../testing/qemu/mod.ts";
-import {
-  knownBuilds,
-  type QemuBuilds,
-} from "../../testing/qemu/builds/builds.ts";
+import { Crowd } from "../../testing/qemu/mod.ts";
+import { type RealHost, realHost } from "./real_host.ts";
 import { forms } from "./forms.ts";
 import { updateOf } from "./report.ts";
 import { outputOf } from "./run.ts";
@@ -30,10 +27,8 @@ interface Host {
 /** Many VMs of a host: one after another, and by --all. */
 export async function benchAll(): Promise<void> {
   await benchEmbeddedCrowd();
-  const builds = await knownBuilds();
-  if (builds === undefined) {
-    printTitle("all", "no QEMU here: run `deno task get-qemu` first");
-  } else await benchRealCrowd(builds);
+  const host = await realHost("all");
+  if (host !== undefined) await benchRealCrowd(host);
 }
 
 async function benchEmbeddedCrowd(): Promise<void> {
@@ -51,8 +46,9 @@ async function benchEmbeddedCrowd(): Promise<void> {
   });
 }
 
-async function benchRealCrowd(builds: QemuBuilds): Promise<void> {
-  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
+async function benchRealCrowd(
+  { builds, accelerator }: RealHost,
+): Promise<void> {
   await using crowd = await Crowd.boot(builds.old, REAL, accelerator);
   let at = builds.old;
   await measure(`${REAL} real VMs, ${accelerator}`, REAL_ROUNDS, {
@@ -87,12 +83,11 @@ async function measure(
     }
   }
   printTitle("all", `${title}, all of them moved`);
-  printTable(SECONDS, ways.map(({ name, wall }) => ({ name, series: wall })));
+  const of = (what: "wall" | "downtimes") =>
+    Object.fromEntries(ways.map((way) => [way.name, way[what]]));
+  printTable(SECONDS, of("wall"));
   printTitle("all", `${title}, the downtime of each, STOP to RESUME`);
-  printTable(
-    MILLISECONDS,
-    ways.map(({ name, downtimes }) => ({ name, series: downtimes })),
-  );
+  printTable(MILLISECONDS, of("downtimes"));
 }
 
 async function oneByOne(

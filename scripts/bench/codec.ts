@@ -65,8 +65,7 @@ async function printFirst(rich: Uint8Array<ArrayBuffer>): Promise<void> {
     for (let round = 0; round < FIRST_ROUNDS; round++) {
       first.add(Number(await outputOf([...DECODE, path])));
     }
-    const name = "the first decode of a process";
-    printTable(MILLISECONDS, [{ name, series: first }]);
+    printTable(MILLISECONDS, { "the first decode of a process": first });
     printNote("It runs while the new program starts: the guest does not wait");
   } finally {
     await Deno.remove(path);
@@ -131,11 +130,7 @@ async function printRates(
     measures[name] = async () =>
       bytes / unitBytes / await repeat(work, SAMPLE_MS);
   }
-  const series = await interleave(ROUNDS, measures);
-  printTable(
-    unit,
-    Object.entries(series).map(([name, series]) => ({ name, series })),
-  );
+  printTable(unit, await interleave(ROUNDS, measures));
 }
 
 /** Works again and again; seconds that one took. */

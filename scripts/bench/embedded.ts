@@ -34,10 +34,10 @@ export async function benchEmbedded(): Promise<void> {
       return report.downtime_ms ?? NaN;
     },
   });
-  printTable(MILLISECONDS, [
-    { name: "an empty Deno program", series: empty },
-    { name: "downtime of the embedded machine", series: downtime },
-  ]);
+  printTable(MILLISECONDS, {
+    "an empty Deno program": empty,
+    "downtime of the embedded machine": downtime,
+  });
   printPhases(phases);
   const steps = [0, UPDATES / 4, UPDATES / 2, UPDATES - 1].map(Math.floor);
   const over = (numbers: readonly number[]) =>

@@ -23,11 +23,7 @@ export async function benchExec(): Promise<void> {
     measures[`cprctl exec -- CMD (${name})`] = () =>
       handOver([...argv, "exec", "--log", "/dev/null", "--"]);
   }
-  const series = await interleave(ROUNDS, measures);
-  printTable(
-    MILLISECONDS,
-    Object.entries(series).map(([name, series]) => ({ name, series })),
-  );
+  printTable(MILLISECONDS, await interleave(ROUNDS, measures));
   printNote(
     "The wrapper waits for the Deno runtime to start; then it reads CPR state, " +
       "looks at each descriptor, and executes",

@@ -3,15 +3,13 @@
 import { LINUX } from "../../lib/update/linux.ts";
 import type { Destination } from "../../lib/update/transaction/destination.ts";
 import { update } from "../../lib/update/update.ts";
-import { accelerators, RICH, VirtualMachine } from "../../testing/qemu/mod.ts";
-import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
+import { RICH, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { SELF } from "../../testing/update/cprctl.ts";
+import { realHost } from "./real_host.ts";
 import { Road } from "./road.ts";
 import { interleave, type Measure } from "./series.ts";
 import { MILLISECONDS, printNote, printTable, printTitle } from "./table.ts";
 
-/** The VM's files are in memory. */
-const FOLDER = "/dev/shm";
 const TIMEOUT_MS = 60_000;
 const ROUNDS = 5;
 /** What the ratio shall be at most. */
@@ -60,13 +58,9 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 
 /** Each beside a good update. */
 export async function benchFailing(): Promise<void> {
-  const builds = await knownBuilds();
-  if (builds === undefined) {
-    printTitle("failing", "no QEMU here: run `deno task get-qemu` first");
-    return;
-  }
-  Deno.env.set("TMPDIR", FOLDER);
-  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
+  const host = await realHost("failing");
+  if (host === undefined) return;
+  const { builds, accelerator } = host;
   printTitle(
     "failing",
     `${RICH.name}, ${accelerator}, by cpr-transfer: the guest's downtime`,
@@ -102,9 +96,6 @@ export async function benchFailing(): Promise<void> {
         .map(([name, trouble]) => [name, measure(trouble)]),
     ),
   });
-  printTable(
-    MILLISECONDS,
-    Object.entries(series).map(([name, series]) => ({ name, series })),
-  );
+  printTable(MILLISECONDS, series);
   printNote(`target: ${TARGET} × at most`);
 }

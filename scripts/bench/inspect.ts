@@ -4,14 +4,13 @@ import { data } from "../../testing/data/data.ts";
 import { writeBigStream } from "./big_stream.ts";
 import { denoRun, forms } from "./forms.ts";
 import { outputOf, timeOf } from "./run.ts";
-import { interleave, type Measure, type Series } from "./series.ts";
+import { interleave, type Measure } from "./series.ts";
 import {
   MEGABYTES_A_SECOND,
   MILLISECONDS,
   printNote,
   printTable,
   printTitle,
-  type Row,
 } from "./table.ts";
 
 const GIB = 2 ** 30;
@@ -61,7 +60,7 @@ async function benchStructure(path: string): Promise<void> {
       "cprctl version": () => timeOf(shell(start)),
       "cprctl inspect FILE": () => timeOf([...form.argv, ...words]),
     });
-    printTable(MILLISECONDS, rowsOf(series));
+    printTable(MILLISECONDS, series);
   }
 }
 
@@ -80,7 +79,7 @@ async function benchMemory(small: string, large: string): Promise<void> {
       Number((await outputOf([...ONCE, path])).split(" ")[1]);
     measures[`cat, ${size}`] = () => memoryOfCat(path);
   }
-  printTable(MEBIBYTES, rowsOf(await interleave(MEMORY_ROUNDS, measures)));
+  printTable(MEBIBYTES, await interleave(MEMORY_ROUNDS, measures));
 }
 
 /** In MiB: the last that `cat` writes is what the kernel says of itself. */
@@ -99,10 +98,6 @@ function shell(text: string): string[] {
 /** Paths here are ours and the caller's; none has a quote. */
 function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word}'`).join(" ");
-}
-
-function rowsOf(series: Readonly<Record<string, Series>>): Row[] {
-  return Object.entries(series).map(([name, series]) => ({ name, series }));
 }
 
 async function freeBytes(path: string): Promise<number> {
@@ -127,7 +122,7 @@ async function benchJson(folder: string): Promise<void> {
       [`cprctl inspect --json EMPTY (${name})`]: () => timeOf(inspectIt(empty)),
       [`cprctl inspect --json FILE (${name})`]: () => timeOf(inspectIt(file)),
     });
-    printTable(MILLISECONDS, rowsOf(series));
+    printTable(MILLISECONDS, series);
     const [, start, whole] = Object.values(series);
     if (start === undefined || whole === undefined) continue;
     const [median, best] = [
@@ -151,7 +146,7 @@ async function benchJson(folder: string): Promise<void> {
     },
     "decode, and write JSON": () => rate(rich, repeat(work, SAMPLE_MS)),
   });
-  printTable(MEGABYTES_A_SECOND, rowsOf(rates));
+  printTable(MEGABYTES_A_SECOND, rates);
 }
 
 /** Megabytes of the file a second: sections, and what describes them. */

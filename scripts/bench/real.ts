@@ -1,17 +1,12 @@
 import {
-  type Accelerator,
-  accelerators,
   type Machine,
   PLAIN,
   RICH,
   updateByHand,
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
-import {
-  knownBuilds,
-  type QemuBuild,
-  type QemuBuilds,
-} from "../../testing/qemu/builds/builds.ts";
+import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
+import { type RealHost, realHost } from "./real_host.ts";
 import { forms } from "./forms.ts";
 import { GuestWatch } from "./guest_watch.ts";
 import { PhaseSeries, updateOf } from "./report.ts";
@@ -20,8 +15,6 @@ import { interleave } from "./series.ts";
 import { Spinners } from "./spinners.ts";
 import { MILLISECONDS, printPhases, printTable, printTitle } from "./table.ts";
 
-/** State files are beside the VM's other files: in memory for both. */
-const FOLDER = "/dev/shm";
 const RESUME_TIMEOUT_MS = 20_000;
 
 /** A downtime to be compared. */
@@ -58,20 +51,14 @@ const SCENES: readonly Scene[] = [
 
 /** A real VM's downtime, by cprctl and by the barest client there is. */
 export async function benchReal(): Promise<void> {
-  const builds = await knownBuilds();
-  if (builds === undefined) {
-    printTitle("real", "no QEMU here: run `deno task get-qemu` first");
-    return;
-  }
-  Deno.env.set("TMPDIR", FOLDER);
-  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
-  for (const scene of SCENES) await benchScene(scene, builds, accelerator);
+  const host = await realHost("real");
+  if (host === undefined) return;
+  for (const scene of SCENES) await benchScene(scene, host);
 }
 
 async function benchScene(
   scene: Scene,
-  builds: QemuBuilds,
-  accelerator: Accelerator,
+  { builds, accelerator }: RealHost,
 ): Promise<void> {
   const { name, machine, rounds, target } = scene;
   const [cprctl] = forms().reverse();
@@ -100,16 +87,16 @@ async function benchScene(
         phases.add(await updateOf(cprctl?.argv ?? [], vm.files.qmp, words));
       }),
   });
-  printTable(MILLISECONDS, [
-    { name: "the barest QMP client", series: hand },
-    { name: `cprctl update (target ${target} ×)`, series: ours },
-  ]);
+  printTable(MILLISECONDS, {
+    "the barest QMP client": hand,
+    [`cprctl update (target ${target} ×)`]: ours,
+  });
   printPhases(phases);
   const { predicted, reported } = phases;
-  printTable(MILLISECONDS, [
-    { name: "the reported downtime", series: reported },
-    { name: "as it was predicted", series: predicted },
-  ]);
+  printTable(MILLISECONDS, {
+    "the reported downtime": reported,
+    "as it was predicted": predicted,
+  });
 }
 
 async function guestRuns(vm: VirtualMachine): Promise<void> {

@@ -2,13 +2,7 @@ import { data } from "../../testing/data/data.ts";
 import { EMPTY, type Form, forms } from "./forms.ts";
 import { outputOf, processorTimeOf } from "./run.ts";
 import { interleave, type Measure } from "./series.ts";
-import {
-  MILLISECONDS,
-  printNote,
-  printTable,
-  printTitle,
-  type Row,
-} from "./table.ts";
+import { MILLISECONDS, printNote, printTable, printTitle } from "./table.ts";
 
 const ROUNDS = 20;
 const COMMANDS = ["version", "list", "--help", "exec --help"];
@@ -51,10 +45,7 @@ async function benchCommands(commands: readonly string[]): Promise<void> {
         timeOf([...form.argv, ...words.split(" ")]);
     }
   }
-  const series = await interleave(ROUNDS, measures);
-  const rows: Row[] = Object.entries(series)
-    .map(([name, series]) => ({ name, series }));
-  printTable(MILLISECONDS, rows);
+  printTable(MILLISECONDS, await interleave(ROUNDS, measures));
   if (!alone) printNote("no PID namespace here: list read all of this host");
 }
 

@@ -4,12 +4,6 @@ import { WAITS } from "./report.ts";
 import type { PhaseSeries } from "./report.ts";
 import type { Series } from "./series.ts";
 
-/** One line of a table. */
-export interface Row {
-  readonly name: string;
-  readonly series: Series;
-}
-
 /** How numbers are shown. */
 export interface Unit {
   readonly name: string;
@@ -30,15 +24,19 @@ export function printTitle(name: string, what: string): void {
 }
 
 /** Medians with their range; the ratio is to the first row, the yardstick. */
-export function printTable(unit: Unit, rows: readonly Row[]): void {
-  const yardstick = rows[0]?.series.median ?? NaN;
+export function printTable(
+  unit: Unit,
+  rows: Readonly<Record<string, Series>>,
+): void {
+  const all = Object.entries(rows);
+  const yardstick = all[0]?.[1].median ?? NaN;
   const number = (value: number) =>
     value.toFixed(unit.digits).padStart(NUMBER_WIDTH);
-  for (const [index, { name, series }] of rows.entries()) {
+  for (const [index, [name, series]] of all.entries()) {
     const range = `${number(series.least)} …${number(series.most)}`;
     const ratio = index > 0
       ? `${(series.median / yardstick).toFixed(2)} ×`
-      : rows.length > 1
+      : all.length > 1
       ? "yardstick"
       : "";
     console.log(

@@ -2,7 +2,6 @@
 
 import type { Mode } from "../../lib/update/phase.ts";
 import {
-  accelerators,
   type Machine,
   PLAIN,
   restoreByHand,
@@ -11,7 +10,7 @@ import {
   updateByHand,
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
-import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
+import { realHost } from "./real_host.ts";
 import { forms } from "./forms.ts";
 import { GuestWatch } from "./guest_watch.ts";
 import { updateOf } from "./report.ts";
@@ -19,8 +18,6 @@ import { Road } from "./road.ts";
 import { interleave, type Measure, type Series } from "./series.ts";
 import { MILLISECONDS, printNote, printTable, printTitle } from "./table.ts";
 
-/** State files are beside the VM's other files: in memory. */
-const FOLDER = "/dev/shm";
 const TIMEOUT_MS = 60_000;
 const ROUNDS = 5;
 const GB = 1024 ** 3;
@@ -40,13 +37,9 @@ const SCENES: readonly { machine: Machine; touched: number }[] = [
 
 /** Each way beside those of others, for RAM of several sizes. */
 export async function benchTransfer(): Promise<void> {
-  const builds = await knownBuilds();
-  if (builds === undefined) {
-    printTitle("transfer", "no QEMU here: run `deno task get-qemu` first");
-    return;
-  }
-  Deno.env.set("TMPDIR", FOLDER);
-  const accelerator = (await accelerators(builds.old)).at(-1) ?? "tcg";
+  const host = await realHost("transfer");
+  if (host === undefined) return;
+  const { builds, accelerator } = host;
   for (const { machine, touched } of SCENES) {
     const { name, ram } = machine;
     printTitle(
@@ -103,10 +96,7 @@ async function benchWays(road: Road, copies: boolean): Promise<void> {
   };
   for (const warmUp of Object.values(ways)) await warmUp();
   const series = await interleave(ROUNDS, ways);
-  printTable(
-    MILLISECONDS,
-    Object.entries(series).map(([name, series]) => ({ name, series })),
-  );
+  printTable(MILLISECONDS, series);
   const ratio = (one?: Series, other?: Series) =>
     ((one?.median ?? NaN) / (other?.median ?? NaN)).toFixed(2);
   const ours = series["cprctl --mode cpr-transfer"];
