@@ -1,10 +1,13 @@
 /** The downtime where the new program fails, and the old one goes on. */
 
-import { LINUX } from "../../lib/update/linux.ts";
 import type { Destination } from "../../lib/update/transaction/destination.ts";
 import { update } from "../../lib/update/update.ts";
 import { RICH, VirtualMachine } from "../../testing/qemu/mod.ts";
 import { SELF } from "../../testing/update/cprctl.ts";
+import {
+  lieOnceLoaded,
+  withDestination,
+} from "../../testing/update/destination.ts";
 import { realHost } from "./real_host.ts";
 import { Road } from "./road.ts";
 import { interleave, type Measure } from "./series.ts";
@@ -41,19 +44,8 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
       return await resume();
     };
   },
-  "does not have what it says": (destination) => {
-    const { client } = destination;
-    const within = client.within.bind(client);
-    client.within = (left) => {
-      const { execute } = within(left);
-      return {
-        execute: async (name, ...more) => {
-          const reply = await execute(name, ...more);
-          return name === "query-pci" ? [] : reply;
-        },
-      };
-    };
-  },
+  "does not have what it says": (destination) =>
+    lieOnceLoaded(destination, "query-pci", []),
 };
 
 /** Each beside a good update. */
@@ -74,14 +66,7 @@ export async function benchFailing(): Promise<void> {
       binary: to.binary,
       mode: "cpr-transfer",
       self: SELF,
-    }, {
-      ...LINUX,
-      destination: async (...order) => {
-        const destination = await LINUX.destination(...order);
-        trouble?.(destination, order[0].pid);
-        return destination;
-      },
-    });
+    }, withDestination((destination, pid) => trouble?.(destination, pid)));
     const expected = trouble === undefined ? "updated" : "rolled-back";
     if (report.outcome !== expected) throw new Error(report.error?.message);
     if (report.pid_after !== null) vm.follow(report.pid_after);

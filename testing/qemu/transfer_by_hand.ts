@@ -12,6 +12,7 @@ import {
   type QmpEvent,
 } from "../../lib/qmp/mod.ts";
 import { asideOf } from "../../lib/update/command/set_aside.ts";
+import { channelAt } from "../../lib/update/command/transfer_command.ts";
 import { exists } from "../program/exists.ts";
 import { MARK } from "../program/reaper.ts";
 import { until } from "../program/until.ts";
@@ -35,18 +36,14 @@ export async function transferByHand(
   build: QemuBuild,
 ): Promise<number> {
   const [cpr, main] = [`${vm.folder}/cpr.sock`, `${vm.folder}/main.sock`];
-  const channel = (kind: string, path: string) => ({
-    "channel-type": kind,
-    "addr": { transport: "socket", type: "unix", path },
-  });
   await using source = await vm.monitor();
   using stops = source.watch(["STOP"]);
   const type = await machineTypeOf(source);
-  const next = startBeside(vm, build, type, channel("cpr", cpr));
+  const next = startBeside(vm, build, type, channelAt("cpr", cpr));
   await until("the new QEMU waits", PATIENCE.timeoutMs, () => exists(cpr));
   await source.execute("migrate-set-parameters", { mode: "cpr-transfer" });
   await source.execute("migrate", {
-    channels: [channel("main", main), channel("cpr", cpr)],
+    channels: [channelAt("main", main), channelAt("cpr", cpr)],
   });
   const resume = await resumeBeside(vm, `unix:${main}`);
   const stop = await stops.next("STOP", PATIENCE);

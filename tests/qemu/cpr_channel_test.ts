@@ -9,6 +9,7 @@ import { fileStatus } from "../../ffi/file_status.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { CprIncoming } from "../../lib/machine/cpr_incoming.ts";
 import { CprChannel } from "../../lib/migration/mod.ts";
+import { channelAt } from "../../lib/update/command/transfer_command.ts";
 import { listening } from "../../testing/program/listening.ts";
 import { MARK } from "../../testing/program/reaper.ts";
 import { inTime, until } from "../../testing/program/until.ts";
@@ -24,11 +25,6 @@ import {
 const builds = await qemuBuilds();
 const [FIRST = "tcg"] = await accelerators(builds.old);
 const TIMEOUT_MS = 30_000;
-
-function channel(type: "main" | "cpr", path: string) {
-  const addr = { transport: "socket", type: "unix", path };
-  return { "channel-type": type, addr };
-}
 
 Deno.test("CPR state comes from a real QEMU, and goes to another", async () => {
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
@@ -47,7 +43,7 @@ Deno.test("CPR state comes from a real QEMU, and goes to another", async () => {
     write: true,
     create: true,
   });
-  const incoming = [channel("cpr", paths.cpr), channel("main", paths.main)];
+  const incoming = [channelAt("cpr", paths.cpr), channelAt("main", paths.main)];
   const fresh = new Deno.Command(builds.new.binary, {
     args: [
       ...argumentsOf(PLAIN, FIRST, files),
@@ -66,7 +62,7 @@ Deno.test("CPR state comes from a real QEMU, and goes to another", async () => {
   const qmp = await vm.monitor();
   await qmp.execute("migrate-set-parameters", { mode: "cpr-transfer" });
   await qmp.execute("migrate", {
-    channels: [channel("main", paths.main), channel("cpr", paths.ours)],
+    channels: [channelAt("main", paths.main), channelAt("cpr", paths.ours)],
   });
   using state = await inTime("CPR state comes", TIMEOUT_MS, received);
   using held = new DisposableStack();

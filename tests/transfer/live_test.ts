@@ -2,7 +2,6 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import type { PhaseName } from "../../lib/update/phase.ts";
-import { LINUX } from "../../lib/update/linux.ts";
 import type { System } from "../../lib/update/system.ts";
 import { update } from "../../lib/update/update.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
@@ -22,6 +21,7 @@ import {
 } from "../../testing/qemu/mod.ts";
 import { assertAlone } from "../qemu/nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { withDestination } from "../../testing/update/destination.ts";
 import { Fixture } from "../../testing/update/fixture.ts";
 import { membersOf } from "../../testing/update/members.ts";
 import { validateReport } from "../../testing/update/report.ts";
@@ -142,21 +142,16 @@ for (const at of AT) {
   });
 }
 
-/** LINUX, with something that is done just before the RAM is copied. */
+/** This host, with something that is done just before the RAM is copied. */
 function before(act: () => Promise<void>): System {
-  return {
-    ...LINUX,
-    destination: async (...args) => {
-      const destination = await LINUX.destination(...args);
-      const startLoad = destination.startLoad.bind(destination);
-      destination.startLoad = async (...args) => {
-        const loading = await startLoad(...args);
-        await act();
-        return loading;
-      };
-      return destination;
-    },
-  };
+  return withDestination((destination) => {
+    const startLoad = destination.startLoad.bind(destination);
+    destination.startLoad = async (...args) => {
+      const loading = await startLoad(...args);
+      await act();
+      return loading;
+    };
+  });
 }
 
 Deno.test("a guest that another client pauses meanwhile stays paused", async () => {

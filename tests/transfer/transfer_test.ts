@@ -1,9 +1,8 @@
 /** cpr-transfer: another process takes the VM over, or the VM's own goes on. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ifThereSync } from "../../lib/gone.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
-import type { Json, QmpClient } from "../../lib/qmp/mod.ts";
+import type { Json } from "../../lib/qmp/mod.ts";
 import { LINUX } from "../../lib/update/linux.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
 import { update } from "../../lib/update/update.ts";
@@ -17,12 +16,17 @@ import {
   accelerators,
   type Machine,
   MACHINES,
+  openDescriptors,
   PLAIN,
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { assertAlone } from "../qemu/nothing_left.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  lieOnceLoaded,
+  withDestination,
+} from "../../testing/update/destination.ts";
 import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
 import { newProcess } from "../../testing/update/members.ts";
 import { validateReport } from "../../testing/update/report.ts";
@@ -209,10 +213,8 @@ for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
 
 /** How often a process has /dev/null open, which closed descriptors become. */
 function nullsOf(pid: number): number {
-  const folder = `/proc/${pid}/fd`;
-  return Deno.readDirSync(folder).filter(({ name }) =>
-    ifThereSync(() => Deno.readLinkSync(`${folder}/${name}`)) === "/dev/null"
-  ).toArray().length;
+  return openDescriptors(pid)
+    .filter(({ target }) => target === "/dev/null").length;
 }
 
 /** A new program that says what is not true, in its answer to one query. */
@@ -234,33 +236,12 @@ for (const { command, says, message } of LIES) {
       binary: builds.new.binary,
       mode: "cpr-transfer",
       self: SELF,
-    }, {
-      ...LINUX,
-      destination: async (...args) => {
-        const destination = await LINUX.destination(...args);
-        lieOnceLoaded(destination.client, command, says);
-        return destination;
-      },
-    });
+    }, withDestination((it) => lieOnceLoaded(it, command, says)));
     assertEquals(report.outcome, "rolled-back");
     assertMatch(report.error?.message ?? "", message);
     await assertAlone(vm, vm.pid);
     await witness.assertLivesOn();
   });
-}
-
-/** Only the questions after the load have a time budget of their own. */
-function lieOnceLoaded(client: QmpClient, command: string, says: Json): void {
-  const within = client.within.bind(client);
-  client.within = (left) => {
-    const { execute } = within(left);
-    return {
-      execute: async (name, ...more) => {
-        const reply = await execute(name, ...more);
-        return name === command ? says : reply;
-      },
-    };
-  };
 }
 
 for (const at of AT) {
@@ -344,9 +325,7 @@ for (const fails of [false, true]) {
       mode: "cpr-transfer",
       self: SELF,
     }, {
-      ...LINUX,
-      destination: async (...args) => {
-        const destination = await LINUX.destination(...args);
+      ...withDestination((destination) => {
         const resume = destination.resume.bind(destination);
         destination.resume = async () => {
           seen.push(`cont on the new one, and the old one is ${stateOf(old)}`);
@@ -355,8 +334,7 @@ for (const fails of [false, true]) {
           seen.push(`it runs, and the old one is ${stateOf(old)}`);
           return event;
         };
-        return destination;
-      },
+      }),
       reconnect: (...args) => {
         const others = newProcess(vm, builds) === undefined
           ? "is gone"

@@ -36,6 +36,14 @@ export function pathsOf({ cpr, main, moves }: HandOver): string[] {
   return [cpr, main, ...moves.map(({ from }) => from)];
 }
 
+/** A channel of a migration over a unix socket, as QEMU's options take it. */
+export function channelAt(kind: "main" | "cpr", path: string) {
+  return {
+    "channel-type": kind,
+    "addr": { transport: "socket", type: "unix", path },
+  };
+}
+
 /** The command line, and how it hands the VM over. */
 export interface TransferCommand {
   readonly command: NewCommand;
@@ -78,12 +86,8 @@ export function transferCommand(
     moves,
   };
   if (ram === undefined) {
-    const channel = {
-      "channel-type": "cpr",
-      "addr": { transport: "socket", type: "unix", path: handOver.cpr },
-    };
     draft.append(
-      ["-incoming", JSON.stringify(channel)],
+      ["-incoming", JSON.stringify(channelAt("cpr", handOver.cpr))],
       "the channel on which the VM's RAM is handed over, while the guest runs",
     );
   } else {

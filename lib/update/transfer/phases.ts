@@ -29,7 +29,7 @@ import { QmpCommandError } from "../../qmp/mod.ts";
 import { queryStatus } from "../../qmp/queries.ts";
 import type { ProcessHandle } from "../../../ffi/process.ts";
 import { sleep } from "../../sleep.ts";
-import { pathsOf } from "../command/transfer_command.ts";
+import { channelAt, pathsOf } from "../command/transfer_command.ts";
 import type { Transfer, UpdateContext } from "../context.ts";
 import { Deadline, SETTLE_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
@@ -222,13 +222,9 @@ async function startMigration(
   { client, deadline }: UpdateContext,
   { handOver }: Transfer,
 ): Promise<void> {
-  const channel = (kind: string, path: string) => ({
-    "channel-type": kind,
-    "addr": { transport: "socket", type: "unix", path },
-  });
   const channels = [
-    channel("main", handOver.main),
-    channel("cpr", handOver.cpr),
+    channelAt("main", handOver.main),
+    channelAt("cpr", handOver.cpr),
   ];
   for (;;) {
     try {

@@ -7,6 +7,7 @@ import {
   assertRejects,
 } from "@std/assert";
 import { type JsonObject, QmpCommandError } from "../../../lib/qmp/mod.ts";
+import { channelAt } from "../../../lib/update/command/transfer_command.ts";
 import {
   ask,
   DEADLINE_MS,
@@ -22,19 +23,14 @@ import {
 import { listening } from "../../../testing/program/listening.ts";
 import { until } from "../../../testing/program/until.ts";
 
-function channel(type: "main" | "cpr", path: string): JsonObject {
-  const addr = { transport: "socket", type: "unix", path };
-  return { "channel-type": type, addr };
-}
-
 /** A machine, what is to become its destination, and their channels. */
 class Pair {
   readonly cpr: JsonObject;
   readonly main: JsonObject;
 
   constructor(private readonly lab: Lab) {
-    this.cpr = channel("cpr", lab.path("cpr.sock"));
-    this.main = channel("main", lab.path("main.sock"));
+    this.cpr = channelAt("cpr", lab.path("cpr.sock"));
+    this.main = channelAt("main", lab.path("main.sock"));
   }
 
   /** Starts the destination, once it waits for CPR state. */
