@@ -63,6 +63,14 @@ const HOSTILE: Readonly<Record<string, Uint8Array>> = {
     ...[one, EOF],
     vmdesc(device([uint8("x")])),
   ),
+  "a machine with a long name": joined(
+    ...[HEADER, [7, 0, 0, 1, 0], new Uint8Array(256), EOF],
+  ),
+  "more capabilities than there are": joined(
+    HEADER,
+    configuration("x").subarray(0, -6),
+    ...[[0, 0, 1, 0], new Uint8Array(256), EOF],
+  ),
   "a RAM block of 2^60 bytes": joined(
     before,
     section(1, 1, "ram", 4, [0x10, 0, 0, 0, 0, 0, 0, 4]),

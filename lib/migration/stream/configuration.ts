@@ -6,6 +6,7 @@ import {
   text,
   u32,
   u8,
+  validate,
   type Value,
   varray,
   vmstate,
@@ -18,10 +19,22 @@ const targetPageBits = vmstate(
   { target_page_bits: u32() },
 );
 
+/** As of every other name in a stream, whose length is a byte. */
+const LONGEST_NAME = 255;
+/** QEMU has some dozens. */
+const MOST_CAPABILITIES = 255;
+
 const capabilities = vmstate(
   "configuration/capabilities",
   { version: 1 },
-  { caps_count: u32(), capabilities: varray(capability(), "caps_count") },
+  {
+    caps_count: u32(),
+    count: validate(
+      `at most ${MOST_CAPABILITIES} capabilities`,
+      ({ caps_count }) => Number(caps_count) <= MOST_CAPABILITIES,
+    ),
+    capabilities: varray(capability(), "caps_count"),
+  },
 );
 
 const uuid = vmstate(
@@ -37,7 +50,14 @@ const uuid = vmstate(
 export const configurationState = vmstate(
   "configuration",
   { version: 1, minimumVersion: 0 },
-  { len: u32(), name: text("len") },
+  {
+    len: u32(),
+    nameLength: validate(
+      `machine name of at most ${LONGEST_NAME} bytes`,
+      ({ len }) => Number(len) <= LONGEST_NAME,
+    ),
+    name: text("len"),
+  },
   { subsections: { targetPageBits, capabilities, uuid } },
 );
 
