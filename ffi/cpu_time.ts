@@ -1,8 +1,9 @@
 /**
- * The CPU time of processes.
+ * The CPU time of processes, and their memory.
  *
  * `struct rusage` begins with user and system time, two `struct timeval` of two
- * 64-bit numbers each: seconds and microseconds.
+ * 64-bit numbers each: seconds and microseconds. Then comes the most memory that
+ * was resident at once, in KiB.
  *
  * @module
  */
@@ -23,9 +24,20 @@ export function cpuTimeIn(usage: BigInt64Array): number {
   return Number(userS + systemS) * 1e3 + Number(userUs + systemUs) / 1e3;
 }
 
-/** The CPU time of all threads of this process, in milliseconds. */
-export function ownCpuTime(): number {
+/** The most memory that was resident at once, in bytes. */
+export function peakMemoryIn(usage: BigInt64Array): number {
+  const [, , , , kibibytes = 0n] = usage;
+  return Number(kibibytes) * 1024;
+}
+
+/** What all threads of this process have used. */
+export function ownUsage(): BigInt64Array {
   const usage = usageBuffer();
   call("getrusage", [RUSAGE_SELF, usage]);
-  return cpuTimeIn(usage);
+  return usage;
+}
+
+/** The CPU time of all threads of this process, in milliseconds. */
+export function ownCpuTime(): number {
+  return cpuTimeIn(ownUsage());
 }

@@ -1,126 +1,151 @@
-/** Breaks states and looks into them, in a worker that is watched. @module */
+/**
+ * Breaks states and looks into them, in processes that are started again when
+ * one dies. A seed and the number of a run always give the same state.
+ *
+ * @module
+ */
 
-import { ownCpuTime } from "../ffi/cpu_time.ts";
-import type { FuzzReport } from "../testing/streams/fuzz_decode.ts";
+import { linesOf } from "../testing/program/lines.ts";
+import { mebibytes } from "./fuzz/limits.ts";
+import { AGAIN, type FuzzLine, type Ran } from "./fuzz/line.ts";
 import { taskOptions } from "./options.ts";
 
 const HELP = `\
 Break states and look into them.
 
-Usage: deno task fuzz [--seed NUMBER] [--runs NUMBER]
+Usage: deno task fuzz [OPTION]...
 
   --seed NUMBER  repeat the runs of this seed (default: another each time)
   --runs NUMBER  number of runs (default: 10000)
+  --only NUMBER  this run of the seed alone
+  --jobs NUMBER  processes at once (default: one for each core)
 `;
 
 const DEFAULT_RUNS = 10_000;
+/** Runs between two lines about how far it has come. */
+const STEP = 10_000;
+const WORKER = new URL("fuzz/worker.ts", import.meta.url).pathname;
 /**
- * No state of some hundred kilobytes may take more. Of CPU time, which the load
- * of the host does not change.
+ * Little room for young objects keeps garbage from being counted as memory, and
+ * a limit keeps a state that takes all memory from the host.
  */
-const SLOWEST_MS = 1000;
-/** Of states that were made to take long. */
-const SLOWEST_BOMB_MS = 10_000;
-/** A run that does not end is not waited for. Of CPU time as well. */
-const HANG_MS = 20_000;
-/**
- * Beyond what the program takes before the first run. Little room for young
- * objects (the task sets it) keeps garbage from being counted.
- */
-const MOST_MEMORY = 256 * 1024 * 1024;
-const WATCH_MS = 200;
+const V8_FLAGS =
+  "--expose-gc,--max-semi-space-size=4,--max-old-space-size=1024";
 
-/** What the worker is to do; `runs[0]` is the one that it is at. */
-export interface FuzzOrder {
+/** The runs of one kind. */
+interface Total {
+  runs: number;
+  decoded: number;
+  cpuMs: number;
+  memory: number;
+  written: number;
+}
+
+/** All runs of a seed. */
+class Campaign {
+  readonly #totals = new Map<string, Total>();
+  readonly #start = performance.now();
+  #done = 0;
+  /** Runs that ended in a way that they may not. */
+  problems = 0;
+
+  constructor(private readonly seed: number) {}
+
+  add(run: number, ran: Ran): void {
+    const { kind, outcome, cpuMs, memory, written, problem } = ran;
+    const total = this.#totals.get(kind) ??
+      { runs: 0, decoded: 0, cpuMs: 0, memory: 0, written: 0 };
+    this.#totals.set(kind, total);
+    total.runs++;
+    if (outcome === "decoded") total.decoded++;
+    total.cpuMs = Math.max(total.cpuMs, cpuMs);
+    total.memory = Math.max(total.memory, memory);
+    total.written = Math.max(total.written, written);
+    if (problem !== undefined) this.fail(run, problem);
+    if (++this.#done % STEP === 0) {
+      const rate = 1000 * this.#done / (performance.now() - this.#start);
+      console.log(`${this.#done} runs, ${rate.toFixed(0)}/s`);
+    }
+  }
+
+  fail(run: number, problem: string): void {
+    this.problems++;
+    console.error(`--seed ${this.seed} --only ${run}: ${problem}`);
+  }
+
+  summary(): string {
+    return [...this.#totals].map(([kind, total]) =>
+      `${kind}: ${total.runs} runs, ${total.decoded} decoded; at most ` +
+      `${total.cpuMs.toFixed(0)} ms of CPU time, ${mebibytes(total.memory)} ` +
+      `of memory, ${mebibytes(total.written)} of output`
+    ).join("\n");
+  }
+}
+
+/** The runs of one process, and of those that follow it. */
+interface Part {
   readonly seed: number;
-  readonly runs: number;
-  readonly at: Int32Array<SharedArrayBuffer>;
+  readonly first: number;
+  readonly step: number;
+  readonly end: number;
 }
 
-/** How it ended. */
-export type FuzzAnswer =
-  | { readonly report: FuzzReport }
-  | { readonly failure: string };
-
-async function main(): Promise<number> {
-  const { numbers } = taskOptions(HELP, { numbers: ["seed", "runs"] });
-  const { seed = Math.floor(Math.random() * 2 ** 31), runs = DEFAULT_RUNS } =
-    numbers;
-  console.log(`seed ${seed}, ${runs} runs`);
-  const at = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL("fuzz_worker.ts", import.meta.url), {
-    type: "module",
-  });
-  const answer = new Promise<FuzzAnswer>((resolve) => {
-    worker.onmessage = ({ data }: MessageEvent<FuzzAnswer>) => resolve(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      resolve({ failure: event.message });
-    };
-  });
-  const before = anonymousMemory();
-  worker.postMessage({ seed, runs, at } satisfies FuzzOrder);
-  const watch = new Watch(at, before);
-  const ended = await Promise.race([answer, watch.trouble]);
-  watch.stop();
-  worker.terminate();
-  return verdict(ended, watch.memory);
-}
-
-/** Bytes of memory, without mapped files. */
-function anonymousMemory(): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
-  return 1024 * Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]);
-}
-
-function verdict(ended: FuzzAnswer, memory: number): number {
-  if ("failure" in ended) {
-    console.error(ended.failure);
-    return 1;
-  }
-  const { decoded, refused, slowestMs, slowestBombMs = 0 } = ended.report;
-  const megabytes = (memory / 1024 / 1024).toFixed(0);
-  console.log(
-    `${decoded} decoded, ${refused} refused; the slowest took ` +
-      `${slowestMs.toFixed(0)} ms of CPU time, the slowest bomb ` +
-      `${slowestBombMs.toFixed(0)} ms; ${megabytes} MiB of memory at most`,
-  );
-  if (slowestMs <= SLOWEST_MS && slowestBombMs <= SLOWEST_BOMB_MS) return 0;
-  console.error(
-    `Cannot accept more than ${SLOWEST_MS} ms, or ${SLOWEST_BOMB_MS} ms of a ` +
-      "bomb",
-  );
-  return 1;
-}
-
-/** Looks now and then whether the worker gets on, and what it takes. */
-class Watch {
-  /** Bytes that were taken at most. */
-  memory = 0;
-  readonly trouble: Promise<FuzzAnswer>;
-  readonly #timer: ReturnType<typeof setInterval>;
-
-  constructor(at: Int32Array<SharedArrayBuffer>, before: number) {
-    let run = -1;
-    let since = ownCpuTime();
-    const { promise, resolve } = Promise.withResolvers<FuzzAnswer>();
-    this.trouble = promise;
-    this.#timer = setInterval(() => {
-      const now = Atomics.load(at, 0);
-      if (now !== run) [run, since] = [now, ownCpuTime()];
-      if (ownCpuTime() - since > HANG_MS) {
-        resolve({ failure: `Run ${run} hangs` });
+async function work(campaign: Campaign, part: Part): Promise<void> {
+  const { seed, step, end } = part;
+  const folder = await Deno.makeTempDir({ prefix: "cprctl-fuzz-" });
+  try {
+    for (let next = part.first; next < end;) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "--allow-all", "--no-check", `--v8-flags=${V8_FLAGS}`],
+          ...[WORKER, ...[seed, next, step, end].map(String), folder],
+        ],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      let current: number | undefined;
+      for await (const text of linesOf(child.stdout)) {
+        const line: FuzzLine = JSON.parse(text);
+        if ("begins" in line) current = line.begins;
+        else {
+          campaign.add(line.run, line.ran);
+          next = line.run + step;
+        }
       }
-      this.memory = Math.max(this.memory, anonymousMemory() - before);
-      if (this.memory > MOST_MEMORY) {
-        resolve({ failure: `Run ${run} takes ${this.memory} bytes of memory` });
-      }
-    }, WATCH_MS);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
+      const { success, code, signal } = await child.status;
+      if (success || code === AGAIN) continue;
+      const how = `the process ended with ${signal ?? `exit code ${code}`}`;
+      if (current === undefined) throw new Error(`Before any run ${how}`);
+      campaign.fail(current, how);
+      next = current + step;
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+const { numbers } = taskOptions(HELP, {
+  numbers: ["seed", "runs", "only", "jobs"],
+});
+const {
+  seed = Math.floor(Math.random() * 2 ** 31),
+  only,
+  jobs = navigator.hardwareConcurrency,
+} = numbers;
+const { runs = DEFAULT_RUNS } = numbers;
+console.log(
+  `seed ${seed}, ${only === undefined ? `${runs} runs` : `run ${only}`}`,
+);
+const parts = only !== undefined
+  ? [{ seed, first: only, step: 1, end: only + 1 }]
+  : Array.from({ length: jobs }, (_, job) => ({
+    seed,
+    first: job,
+    step: jobs,
+    end: runs,
+  }));
+const campaign = new Campaign(seed);
+await Promise.all(parts.map((part) => work(campaign, part)));
+console.log(campaign.summary());
+Deno.exit(campaign.problems === 0 ? 0 : 1);

@@ -213,10 +213,32 @@ function manyEmptyBlocks(count: number): Uint8Array {
   });
 }
 
+/** A configuration of a machine whose name has so many NULs. */
+function longMachineName(length: number): Uint8Array {
+  return bytes((sink) => {
+    sink.bytes(HEADER);
+    sink.u8(7);
+    sink.u32(length);
+    sink.zeros(length);
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
+/** Capabilities without a name. */
+function manyCapabilities(count: number): Uint8Array {
+  return bytes((sink) => {
+    sink.bytes(HEADER);
+    sink.bytes(configuration("x").subarray(0, -6));
+    sink.u32(count);
+    sink.zeros(count);
+    sink.bytes(Uint8Array.from(EOF));
+  });
+}
+
 /** A state of so many of what makes it one. */
 export interface Bomb {
   readonly make: (count: number) => Uint8Array;
-  /** Beyond it there is nothing new. */
+  /** As many as are read, or more. */
   readonly most: number;
 }
 
@@ -231,14 +253,14 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
     most: 150_000,
   },
   "scattered pages": { make: scatteredPages, most: 65_536 },
-  "many blocks": { make: manyBlocks, most: 150_000 },
+  "many blocks": { make: manyBlocks, most: 70_000 },
   "many sections": { make: manySections, most: 150_000 },
   "many descriptors": { make: manyDescriptors, most: 150_000 },
   "empty objects": { make: emptyObjects, most: 5_000_000 },
   "elements of no size": { make: nothingTimes, most: 7_000_000 },
   "many virtio devices": {
     make: (count) => virtioDevices(count, queuesOf(1024)),
-    most: 500,
+    most: 1000,
   },
   "many small virtio devices": {
     make: (count) => virtioDevices(count, new Uint8Array(VIRTIO_START + 1)),
@@ -250,5 +272,7 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
   },
   "many commands": { make: manyCommands, most: 3_000_000 },
   "many pieces of memory": { make: manyPieces, most: 299_000 },
-  "many empty blocks": { make: manyEmptyBlocks, most: 1_000_000 },
+  "many empty blocks": { make: manyEmptyBlocks, most: 70_000 },
+  "a long name": { make: longMachineName, most: 16_000_000 },
+  "many capabilities": { make: manyCapabilities, most: 30_000_000 },
 };

@@ -4,7 +4,6 @@
  */
 
 import { assert } from "@std/assert";
-import { ownCpuTime } from "../../ffi/cpu_time.ts";
 import { renderDiffPage, renderStatePage } from "../../lib/cli/html/mod.ts";
 import { renderDiff } from "../../lib/cli/terminal/diff.ts";
 import { renderDescription } from "../../lib/cli/terminal/fields.ts";
@@ -13,11 +12,15 @@ import {
   renderSections,
   renderSummary,
 } from "../../lib/cli/terminal/inspection.ts";
+import { errorText } from "../../lib/cli/wording/errors.ts";
+import { decodeForeignCprState } from "../../lib/cpr/mod.ts";
 import { sectionsInUse } from "../../lib/inspect/compat/mod.ts";
 import {
+  changeOfField,
   diff,
   extractRam,
   fieldsAt,
+  fieldsWith,
   findPage,
   type Input,
   inspect,
@@ -31,111 +34,217 @@ import {
 } from "../../lib/inspect/mod.ts";
 import { isStruct } from "../../lib/migration/stream/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
+import { UpdateProblem } from "../../lib/update/error.ts";
+import { SavedState } from "../../lib/update/transaction/saved_state.ts";
 import { PLAIN } from "../program/captured.ts";
-import { data, STREAMS } from "../data/data.ts";
-import { brokenBomb, withHole } from "./fuzz_bombs.ts";
-import { type FuzzReport, mutated, Random } from "./fuzz_decode.ts";
-import { written } from "./machine.ts";
-import {
-  codedPages,
-  everyType,
-  inputOf,
-  mappedRam,
-  postcopy,
-  withOpaque,
-  withRam,
-} from "./streams.ts";
+import { Random } from "../random.ts";
+import type { Seeds } from "./fuzz_seeds.ts";
+import { type BrokenState, brokenState, type Kind } from "./fuzz_states.ts";
+import { inputOf } from "./streams.ts";
 
-/** Whole states, small ones and real ones. */
-export async function corpus(): Promise<Uint8Array[]> {
-  return [
-    written(),
-    everyType(),
-    withRam(),
-    withOpaque(),
-    mappedRam(),
-    codedPages(),
-    postcopy(),
-    await data("cpr-exec-q35-plain.qcpr"),
-    ...await Promise.all(STREAMS.map(data)),
-  ];
+/** How looking ended. */
+export interface Looked {
+  readonly kind: Kind;
+  /** Whether it is verified, or why it is not. */
+  readonly outcome: "decoded" | "refused";
+  /** Characters that were written. */
+  readonly written: number;
 }
-
-type Outcome = "decoded" | "refused";
 
 const LOOK = { ...PLAIN, offsets: true };
 /** Of pages for a browser. */
 const WRITTEN = { host: "host", at: new Date(0) };
 const LIMIT = 100;
+/** Values for a field; not all fit it. */
+const VALUES = ["0", "1", "-1", "true", "00", "0xffffffffffffffff"] as const;
 
-/** Looks into states, one after the other; holds each against the one before. */
-export class Looker {
-  readonly #folder: string | undefined;
-  #before: Inspection | undefined;
+/** Looks into broken states. */
+export class Fuzz {
+  /** Whole states of which broken ones are made; they are looked into often. */
+  readonly #inspected = new Map<Uint8Array, Inspection>();
 
   /**
-   * @param folder for guest memory, which is not extracted otherwise; each look
-   * leaves it empty
+   * @param folder for files and guest memory; each run leaves it empty, or with
+   * the file `state`
    */
-  constructor(folder?: string) {
-    this.#folder = folder;
+  constructor(private readonly seeds: Seeds, private readonly folder: string) {
+    for (const whole of Object.values(seeds).flat()) {
+      this.#inspected.set(whole, inspect(inputOf(whole)));
+    }
+  }
+
+  /** The state of a run, to be looked into. */
+  state(seed: number, run: number): BrokenState {
+    return brokenState(this.seeds, { seed, run }, this.folder);
   }
 
   /** Throws if looking ends in any way but the two it may. */
-  look(input: Input): Outcome {
+  async look(state: BrokenState): Promise<Looked> {
+    const { kind, path, whole, another, random } = state;
+    if (path !== undefined) keepState(path);
+    const output = new Output();
+    const refused = await refusalOf(async () => {
+      using input = await state.open();
+      const view = new View(input, output);
+      view.all(random, this.folder);
+      const before = whole && this.#inspected.get(whole);
+      if (before !== undefined) view.compare(before);
+      if (another !== undefined) compareBroken(view, another);
+    }, output);
+    const outcome = refused ? "refused" : "decoded";
+    return { kind, outcome, written: output.length };
+  }
+}
+
+/** Looks into a state that is whole, or that takes as long as it may. */
+export function lookInto(bytes: Uint8Array, folder: string): Promise<boolean> {
+  const output = new Output();
+  return refusalOf(
+    () => new View(inputOf(bytes), output).all(new Random(0), folder),
+    output,
+  );
+}
+
+/** As an update keeps it. */
+function keepState(path: string): void {
+  for (const isCompleted of [true, false]) {
     try {
-      const inspection = inspect(input);
-      show(inspection);
-      if (inspection.format === "migration-stream") {
-        if (inspection.problem !== undefined) throw inspection.problem;
-        sectionsInUse(inspection.sections);
-        const [block] = inspection.ram;
-        if (block !== undefined) findFirstPage(inspection, block.name);
-      }
-      verify(inspection, input);
-      compare(inspection, inspection);
-      const before = this.#before;
-      this.#before = inspection;
-      if (before?.format === inspection.format) compare(before, inspection);
-      if (
-        inspection.format === "migration-stream" && this.#folder !== undefined
-      ) {
-        for (const { path } of extractRam(inspection, input, this.#folder)) {
-          Deno.removeSync(path);
-        }
-      }
-      return "decoded";
+      using saved = SavedState.open(path);
+      saved.keep(isCompleted);
     } catch (error) {
-      const isNotIdentical = error instanceof InspectError &&
-        error.code === "not-identical";
-      const isTyped = error instanceof StreamError ||
-        error instanceof InspectError;
-      if (!isTyped || isNotIdentical) throw error;
-      return "refused";
+      if (!(error instanceof UpdateProblem)) throwUntyped(error);
     }
   }
 }
 
-/** As a tree, and as JSON. */
-function show(inspection: Inspection): void {
-  const none = () => {};
-  const chosen = inspection.format === "cpr-state" ? [] : inspection.sections;
-  const page = { inspection, sections: chosen, limit: LIMIT };
-  assert(renderStatePage(page, WRITTEN).endsWith("</html>\n"));
-  if (inspection.format === "cpr-state") {
-    writeJson(inspection, [], none);
-    for (const _ of renderCprState(inspection, LOOK));
-    return;
+/** Whether it was refused; an error that may not be is thrown. */
+async function refusalOf(
+  look: () => void | Promise<void>,
+  output: Output,
+): Promise<boolean> {
+  try {
+    await look();
+    return false;
+  } catch (error) {
+    throwUntyped(error);
+    output.add(errorText(error, false));
+    return true;
   }
-  const { sections, decoded } = inspection;
-  writeJson(inspection, sections, none);
-  for (const section of sections) fieldsAt(section, "*");
-  for (const _ of renderDescription(decoded.vmdesc?.description.devices ?? []));
-  for (const _ of renderSummary(inspection, LOOK));
-  for (const _ of renderSections(sections, LOOK));
-  for (const { state } of sections) {
-    if (state === undefined || !isStruct(state)) continue;
-    for (const { depth } of treeOf(state)) assert(depth < 100);
+}
+
+/** The most characters of a message: names in it may be long. */
+const LONGEST_MESSAGE = 4096;
+
+function throwUntyped(error: unknown): void {
+  const isTyped = error instanceof StreamError ||
+    error instanceof InspectError;
+  const isNotIdentical = error instanceof InspectError &&
+    error.code === "not-identical";
+  const isClear = isTyped && error.message.length < LONGEST_MESSAGE &&
+    !/\b(?:undefined|NaN|Infinity)\b|\[object/.test(error.message);
+  if (!isClear || isNotIdentical) throw error;
+}
+
+/** What is written for people and programs. */
+class Output {
+  length = 0;
+
+  add(text: string): void {
+    this.length += text.length;
+    // deno-lint-ignore no-control-regex -- none may be written
+    assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(text), "control characters");
+  }
+
+  addAll(texts: Iterable<string>): void {
+    for (const text of texts) this.add(text);
+  }
+}
+
+/** Everything that shows one state. */
+class View {
+  readonly #inspection: Inspection;
+
+  constructor(private readonly input: Input, private readonly output: Output) {
+    this.#inspection = inspect(input);
+  }
+
+  /** @param folder for guest memory; is left empty */
+  all(random: Random, folder: string): void {
+    const { input } = this;
+    const inspection = this.#inspection;
+    this.#show();
+    if (inspection.format === "cpr-state") decodeForeignCprState(input.bytes);
+    else {
+      sectionsInUse(inspection.sections);
+      const [block] = inspection.ram;
+      if (block !== undefined) findFirstPage(inspection, block.name);
+      changeOneField(inspection, random);
+      const { problem } = inspection;
+      if (problem !== undefined) {
+        assert(problem.offset >= 0 && problem.offset <= input.bytes.length);
+        throw problem;
+      }
+    }
+    verify(inspection, input);
+    this.compare(inspection);
+    if (inspection.format === "cpr-state") return;
+    for (const { path } of extractRam(inspection, input, folder)) {
+      Deno.removeSync(path);
+    }
+  }
+
+  /** As a tree, as JSON and as a page. */
+  #show(): void {
+    const { output } = this;
+    const inspection = this.#inspection;
+    const chosen = inspection.format === "cpr-state" ? [] : inspection.sections;
+    const page = renderStatePage(
+      { inspection, sections: chosen, limit: LIMIT },
+      WRITTEN,
+    );
+    assert(page.endsWith("</html>\n"));
+    output.add(page);
+    writeJson(inspection, chosen, (text) => output.add(text));
+    if (inspection.format === "cpr-state") {
+      output.addAll(renderCprState(inspection, LOOK));
+      return;
+    }
+    const { sections, decoded } = inspection;
+    const devices = decoded.vmdesc?.description.devices ?? [];
+    output.addAll(renderDescription(devices));
+    output.addAll(renderSummary(inspection, LOOK));
+    output.addAll(renderSections(sections, LOOK));
+    for (const section of sections) {
+      for (const _ of fieldsWith(section, "a"));
+      const { state } = section;
+      if (state === undefined || !isStruct(state)) continue;
+      for (const { depth } of treeOf(state)) assert(depth < 100);
+    }
+  }
+
+  /** With a state from before; one of another format cannot be compared. */
+  compare(old: Inspection): void {
+    if (old.format !== this.#inspection.format) return;
+    const { output } = this;
+    const difference = diff(old, this.#inspection);
+    output.addAll(renderDiff(difference, LOOK));
+    const names = { old: "a", new: "b" };
+    writeDiffJson(difference, names, (text) => output.add(text));
+    const page = renderDiffPage(
+      { difference, ...names, limit: LIMIT },
+      WRITTEN,
+    );
+    assert(page.endsWith("</html>\n"));
+    output.add(page);
+  }
+}
+
+/** Another state need not be whole. */
+function compareBroken(view: View, another: Uint8Array): void {
+  try {
+    view.compare(inspect(inputOf(another)));
+  } catch (error) {
+    throwUntyped(error);
   }
 }
 
@@ -144,65 +253,20 @@ function findFirstPage(inspection: StreamInspection, block: string): void {
   try {
     findPage(inspection, { block, offset: 0 });
   } catch (error) {
-    if (!(error instanceof InspectError)) throw error;
+    throwUntyped(error);
   }
 }
 
-function compare(old: Inspection, now: Inspection): void {
-  const difference = diff(old, now);
-  for (const _ of renderDiff(difference, LOOK));
-  const names = { old: "a", new: "b" };
-  writeDiffJson(difference, names, () => {});
-  const page = { difference, ...names, limit: LIMIT };
-  assert(renderDiffPage(page, WRITTEN).endsWith("</html>\n"));
-}
-
-/** So that the memory of a bomb is not taken for that of the next one. */
-function collectGarbage(): void {
-  const gc: unknown = Reflect.get(globalThis, "gc");
-  if (gc instanceof Function) gc();
-}
-
-/**
- * Looks into `runs` broken states. An error says which one of the seed it was.
- *
- * @param options.folder an empty one, for guest memory
- * @param options.begun told of each run before it
- */
-export async function fuzzInspect(
-  options: {
-    corpus: readonly Uint8Array[];
-    seed: number;
-    runs: number;
-    /** One run in so many is a bomb, and one has a hole; none by default. */
-    bombEvery?: number;
-    folder: string;
-    begun?: (run: number) => void;
-  },
-): Promise<FuzzReport> {
-  const { corpus, seed, runs, bombEvery = 0, folder, begun } = options;
-  const random = new Random(seed);
-  const looker = new Looker(folder);
-  const report = { decoded: 0, refused: 0, slowestMs: 0, slowestBombMs: 0 };
-  for (let run = 0; run < runs; run++) {
-    const kind = bombEvery > 0 ? random.below(bombEvery) : NaN;
-    const isBomb = kind < 2;
-    using input = kind === 0
-      ? brokenBomb(random)
-      : kind === 1
-      ? await withHole(random.one(corpus), random, `${folder}/hole`)
-      : inputOf(mutated(corpus, random));
-    begun?.(run);
-    const start = ownCpuTime();
-    try {
-      // Nothing is held against a bomb: it may be gone by then.
-      report[(isBomb ? new Looker(folder) : looker).look(input)]++;
-    } catch (cause) {
-      throw new Error(`Run ${run} of seed ${seed} broke it`, { cause });
-    }
-    if (isBomb) collectGarbage();
-    const slowest = isBomb ? "slowestBombMs" : "slowestMs";
-    report[slowest] = Math.max(report[slowest], ownCpuTime() - start);
+/** The change of any field, which need not fit it. */
+function changeOneField(inspection: StreamInspection, random: Random): void {
+  const { sections } = inspection;
+  if (sections.length === 0) return;
+  const fields = fieldsAt(random.one(sections), "*");
+  if (fields.length === 0) return;
+  const { path } = random.one(fields);
+  try {
+    changeOfField(inspection, sections, { path, text: random.one(VALUES) });
+  } catch (error) {
+    throwUntyped(error);
   }
-  return report;
 }

@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { cpuTimeIn, ownCpuTime } from "../../ffi/cpu_time.ts";
+import {
+  cpuTimeIn,
+  ownCpuTime,
+  ownUsage,
+  peakMemoryIn,
+} from "../../ffi/cpu_time.ts";
 import { spawn } from "../../ffi/spawn.ts";
 
 const DEADLINE_MS = 60_000;
@@ -13,6 +18,12 @@ Deno.test("this process has used CPU time, and uses more", () => {
   const before = ownCpuTime();
   assert(before > 0);
   while (ownCpuTime() === before);
+});
+
+Deno.test("the most memory of this process is known", () => {
+  const before = peakMemoryIn(ownUsage());
+  const bytes = new Uint8Array(before + 64 * 1024 ** 2).fill(1);
+  assert(peakMemoryIn(ownUsage()) > bytes.length);
 });
 
 Deno.test("the CPU time of a child is known once it has ended", async () => {

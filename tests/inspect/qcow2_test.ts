@@ -6,7 +6,7 @@ import {
   verify,
 } from "../../lib/inspect/mod.ts";
 import { StreamError } from "../../lib/stream/mod.ts";
-import { Random } from "../../testing/streams/fuzz_decode.ts";
+import { Random } from "../../testing/random.ts";
 import {
   CLUSTER,
   type ImageChanges,

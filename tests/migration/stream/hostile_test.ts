@@ -3,11 +3,11 @@ import { data, STREAMS } from "../../../testing/data/data.ts";
 import {
   flips,
   fuzz,
-  mutated,
   outcome,
-  Random,
   truncations,
 } from "../../../testing/streams/fuzz_decode.ts";
+import { mutated } from "../../../testing/streams/mutations.ts";
+import { Random } from "../../../testing/random.ts";
 import { written } from "../../../testing/streams/machine.ts";
 
 const SMALL = STREAMS.filter((name) => !name.includes("rich"));
