@@ -7,7 +7,7 @@ import type { Report } from "../../lib/update/report/report.ts";
 import { validateReport } from "./report.ts";
 import { update } from "../../lib/update/update.ts";
 import { linesOf } from "../program/lines.ts";
-import { cprctlWords } from "../program/program.ts";
+import { cprctlWords, type Ended, runCprctl } from "../program/program.ts";
 
 /** What is to be updated, to what. */
 export interface Order {
@@ -80,6 +80,25 @@ async function endingOf(
     if (!(error instanceof CprctlError)) throw error;
     return { report: null, exitCode: error.exitCode, said: error.message };
   }
+}
+
+/** Runs a command of cprctl that prints a report. */
+export async function reported(
+  words: readonly string[],
+  timeoutMs?: number,
+): Promise<Ended & { readonly report: Report }> {
+  const ended = await runCprctl([...words, "--json"], timeoutMs);
+  if (ended.stdout === "") throw new Error(ended.stderr);
+  return { ...ended, report: validateReport(JSON.parse(ended.stdout)) };
+}
+
+/** The report of a command that has to succeed. */
+export async function successOf(words: readonly string[]): Promise<Report> {
+  const { code, stdout, stderr, report } = await reported(words);
+  if (code === 0) return report;
+  throw new Error(
+    `"${words.join(" ")}" ended with ${code}: ${stdout}${stderr}`,
+  );
 }
 
 /** An update in a process of its own, which can be sent signals. */

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { validateReport } from "../../testing/update/report.ts";
 import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Lab } from "../../testing/machine/mod.ts";
+import { failingScript } from "../../testing/program/failing_program.ts";
 import {
   accelerators,
   PLAIN,
@@ -12,7 +13,6 @@ import {
 } from "../../testing/qemu/mod.ts";
 import {
   ControlNode,
-  failing,
   Hypervisor,
   inode,
   updatesOf,
@@ -88,7 +88,7 @@ Deno.test("a rescue goes on by the state of the VM", async () => {
   const versions = new Versions(lab);
   const host = new Hypervisor(lab, versions, "a");
   await host.look();
-  host.installScript(failing(versions.new, "exit 3"));
+  host.installScript(failingScript(versions.new, "exit 3"));
   const node = new ControlNode(lab.folder, { a: host.variables });
   const { code, stdout, results } = await node.tasks({
     block: [{ [UPDATE]: { qmp: host.vm.qmpPath } }],

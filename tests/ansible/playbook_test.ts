@@ -4,10 +4,10 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../../testing/qemu/mod.ts";
 import { Lab } from "../../testing/machine/mod.ts";
 import { exists } from "../../testing/program/exists.ts";
+import { failingScript } from "../../testing/program/failing_program.ts";
 import {
   ControlNode,
   ends,
-  failing,
   Hypervisor,
   inode,
   killModule,
@@ -91,7 +91,7 @@ Deno.test("a program that fails stops the batch, and a later run goes on", async
   assert(a !== undefined && b !== undefined && c !== undefined);
   const before = await Promise.all(hosts.map((host) => host.look()));
   for (const host of hosts) host.install(versions.new);
-  b.installScript(failing(versions.new, "exit 3"));
+  b.installScript(failingScript(versions.new, "exit 3"));
 
   const played = await node.play(PLAYBOOK);
   assert(played.code !== 0);
@@ -142,7 +142,9 @@ Deno.test("a killed playbook leaves VMs that recover puts in order", async () =>
   await Promise.all(hosts.map((host) => host.look()));
   for (const host of others) host.install(versions.new);
   const started = lab.path("started");
-  a.installScript(failing(versions.new, `: >${started}; exec sleep 1000`));
+  a.installScript(
+    failingScript(versions.new, `: >${started}; exec sleep 1000`),
+  );
 
   const playbook = node.start(PLAYBOOK, "null");
   await until("the new program started", TIMEOUT_MS, () => exists(started));

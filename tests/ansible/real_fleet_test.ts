@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { knownBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Lab } from "../../testing/machine/mod.ts";
 import { exists } from "../../testing/program/exists.ts";
+import { failingScript } from "../../testing/program/failing_program.ts";
 import {
   PLAIN,
   until,
@@ -13,7 +14,6 @@ import {
 import {
   ControlNode,
   ends,
-  failing,
   Hypervisor,
   inode,
   killModule,
@@ -56,7 +56,7 @@ class RealHost implements AsyncDisposable {
   installFailing(failure: string): void {
     assert(builds !== undefined);
     const script = `${this.binary}.sh`;
-    Deno.writeTextFileSync(script, failing(builds.new.binary, failure), {
+    Deno.writeTextFileSync(script, failingScript(builds.new.binary, failure), {
       mode: 0o755,
     });
     this.install(script);

@@ -4,7 +4,7 @@
  * tap interface by descriptor, and a client that holds its second monitor.
  */
 
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   getScheduling,
   setAffinity,
@@ -12,15 +12,14 @@ import {
 } from "../../ffi/scheduling.ts";
 import { readPlacement } from "../../lib/proc/placement.ts";
 import { isObject, QmpClient } from "../../lib/qmp/mod.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { asUser, until } from "../../testing/qemu/mod.ts";
 import { memoryHierarchy } from "../../testing/qemu/tight_group.ts";
-import { runCprctl } from "../../testing/program/program.ts";
-import { validateReport } from "../../testing/update/report.ts";
+import { reported } from "../../testing/update/cprctl.ts";
 import { IS_WHOLE } from "./harness/whole.ts";
 import { LinuxMachine, TAP } from "./harness/mod.ts";
 import { Load } from "./harness/load.ts";
-import { programThatDies } from "./harness/program_that_dies.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 120_000;
@@ -120,12 +119,10 @@ async function move(vm: LinuxMachine, binary: string, wanted: string) {
   await using client = await QmpClient.connect(address, {
     timeoutMs: TIMEOUT_MS,
   });
-  const { stdout, stderr } = await runCprctl([
-    ...["update", "--qmp", vm.files.qmp, "--json"],
-    ...["--binary", binary],
-  ], TIMEOUT_MS);
-  assertNotEquals(stdout, "", stderr);
-  const report = validateReport(JSON.parse(stdout));
+  const { stdout, stderr, report } = await reported(
+    ["update", "--qmp", vm.files.qmp, "--binary", binary],
+    TIMEOUT_MS,
+  );
   assertEquals(report.outcome, wanted, stdout + stderr);
   vm.follow(report.pid_after ?? 0);
   // Its connection has ended; it is served again when it connects again.
@@ -154,7 +151,7 @@ for (const cpus of VCPUS) {
           ...asUser(USER),
         ],
       });
-      const dies = await programThatDies(vm.folder, builds.new);
+      const dies = failingProgram(vm.folder, builds.new);
       await using stack = new AsyncDisposableStack();
       const connections = [stack.use(await vm.echo())];
       while (connections.length < CONNECTIONS) {

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { allReportSchema } from "../../lib/update/all/all_report.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import { accelerators, Crowd } from "../../testing/qemu/mod.ts";
@@ -12,11 +13,6 @@ const [accelerator = "tcg"] = await accelerators(builds.old);
 
 const CROWD = 5;
 const TIMEOUT_MS = 240_000;
-/** This one starts nothing but for the preflight. */
-const BROKEN = `#!/bin/sh
-case " $* " in *" -incoming defer ") exit 3;; esac
-exec "${builds.new.binary}" "$@"
-`;
 
 async function updateAll(crowd: Crowd, ...more: string[]) {
   const { code, stdout, stderr } = await runCprctl(
@@ -58,8 +54,7 @@ Deno.test("cprctl update --all ends with the first rollback", async () => {
   await using crowd = await Crowd.boot(builds.old, 4, accelerator);
   const witnesses = await crowd.witnesses();
   const folder = crowd.vms[0]?.folder ?? "";
-  const broken = `${folder}/qemu-broken`;
-  await Deno.writeTextFile(broken, BROKEN, { mode: 0o755 });
+  const broken = failingProgram(folder, builds.new);
 
   const { code, report } = await updateAll(
     crowd,

@@ -1,22 +1,12 @@
 import { assertEquals } from "@std/assert";
-import type { Report } from "../../lib/update/report/report.ts";
-import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
-import { type Ended, runCprctl } from "../../testing/program/program.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
+import { reported } from "../../testing/update/cprctl.ts";
 
 const builds = await qemuBuilds();
 
-async function run(
-  command: string,
-  vm: VirtualMachine,
-  ...words: string[]
-): Promise<Ended & { readonly report: Report }> {
-  const ended = await runCprctl([
-    ...[command, "--json", "--qmp", vm.files.qmp],
-    ...words,
-  ]);
-  return { ...ended, report: validateReport(JSON.parse(ended.stdout)) };
+function run(command: string, { files }: VirtualMachine, ...words: string[]) {
+  return reported([command, "--qmp", files.qmp, ...words]);
 }
 
 Deno.test("QEMU is checked, moved, and then up to date", async () => {

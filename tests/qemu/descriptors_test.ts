@@ -7,8 +7,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Fd } from "../../ffi/fd.ts";
 import { O_RDONLY, O_RDWR } from "../../ffi/open_flags.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import { update } from "../../lib/update/update.ts";
 import { type JsonObject, QmpClient } from "../../lib/qmp/mod.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import {
@@ -183,14 +183,7 @@ Deno.test("two programs cannot share a descriptor that was sent to one", async (
     await qmp.execute("add-fd", {}, { descriptors: [file.number] });
   }
   for (const mode of ["cpr-transfer", "live"] as const) {
-    const report = await update({
-      address: { path: vm.files.qmp },
-      binary: builds.new.binary,
-      timeoutMs: TIMEOUT_MS,
-      self: SELF,
-      mode,
-    });
-    const { outcome, error } = report;
+    const { outcome, error } = await tryToMove(vm, builds.new, { mode });
     assertEquals([outcome, error?.code], ["refused", "transfer-arguments"]);
   }
 });
@@ -229,7 +222,7 @@ Deno.test("what a client adds after the checks is carried over as well", async (
     "tcg",
   );
   let isAdded = false;
-  const report = await tryToMove(vm, builds.new, async (phase) => {
+  const observer = async (phase: PhaseName) => {
     if (phase !== "migrate" || isAdded) return;
     isAdded = true;
     await using other = await QmpClient.connect(secondMonitor(vm.folder), {
@@ -240,7 +233,8 @@ Deno.test("what a client adds after the checks is carried over as well", async (
       descriptors: [file.number],
     });
     await other.execute("netdev_add", { type: "user", id: "late" });
-  });
+  };
+  const report = await tryToMove(vm, builds.new, { observer });
   assertEquals(report.outcome, "updated", report.error?.message);
   const sets = await vm.command("query-fdsets") as JsonObject[];
   assertEquals(sets.map((set) => set["fdset-id"]), [6]);

@@ -3,10 +3,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { JsonObject } from "../../lib/qmp/mod.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
-import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { type Ending, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
 import { membersOf } from "../../testing/update/members.ts";
 import {
   commandOfAnother,
@@ -15,6 +14,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -162,11 +162,7 @@ Deno.test("an error of the observer does not stop an update half-way", async () 
 });
 
 async function hungUp(vm: VirtualMachine) {
-  const { outcome, warnings } = await update({
-    address: { path: vm.files.qmp },
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-    self: SELF,
+  const { outcome, warnings } = await tryToMove(vm, builds.new, {
     observer(phase) {
       if (phase === "switchover") throw new Error("the line is dead");
     },

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runCprctl } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
-import { validateReport } from "../../testing/update/report.ts";
+import { reported } from "../../testing/update/cprctl.ts";
 
 const builds = await qemuBuilds();
 
@@ -10,11 +9,10 @@ Deno.test("a VM that would be stopped for too long is refused", async () => {
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
   const witness = await Witness.of(vm);
   const updateWithin = async (milliseconds: string) => {
-    const { code, stdout } = await runCprctl([
+    const { code, stdout, report } = await reported([
       ...["update", "--qmp", vm.files.qmp, "--binary", builds.new.binary],
-      ...["--json", "--max-downtime", milliseconds],
+      ...["--max-downtime", milliseconds],
     ]);
-    const report = validateReport(JSON.parse(stdout));
     const predicted = report.downtime_predicted_ms;
     assert(predicted !== null && predicted > 1, stdout);
     return { code, ...report };

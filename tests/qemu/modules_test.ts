@@ -2,16 +2,16 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/update/recover/recover.ts";
-import type { Report } from "../../lib/update/report/report.ts";
-import { update } from "../../lib/update/update.ts";
 import {
   type QemuBuild,
   qemuBuilds,
 } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { MovableQemu } from "../../testing/qemu/movable_qemu.ts";
+import { tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -26,26 +26,6 @@ const MACHINE = {
 
 function boot(build: QemuBuild): Promise<VirtualMachine> {
   return VirtualMachine.boot(build, MACHINE, "tcg");
-}
-
-async function updateTo(vm: VirtualMachine, binary: string): Promise<Report> {
-  return await update({
-    address: { path: vm.files.qmp },
-    binary,
-    timeoutMs: TIMEOUT_MS,
-    self: SELF,
-  });
-}
-
-/** The new QEMU, which does not take a VM over. */
-function broken(folder: string): string {
-  const path = `${folder}/broken`;
-  const script = `#!/bin/sh
-case " $* " in *" -incoming defer ") exit 3;; esac
-exec "${builds.new.binary}" "$@"
-`;
-  Deno.writeTextFileSync(path, script, { mode: 0o755 });
-  return path;
 }
 
 function mappedModules(pid: number): string[] {
@@ -78,7 +58,8 @@ Deno.test("a VM is rolled back to its modules after a package upgrade, then upda
   const before = mappedModules(vm.pid);
   assert(before.some((path) => path.endsWith(MODULE)), `${before}`);
   qemu.upgrade(builds.new);
-  const report = await updateTo(vm, broken(vm.folder));
+  const binary = failingProgram(vm.folder, builds.new);
+  const report = await tryToMove(vm, { binary });
   assertEquals(report.outcome, "rolled-back", report.error?.message);
   assertEquals(
     report.checks.filter(({ verdict }) => verdict === "skipped")
@@ -92,7 +73,7 @@ Deno.test("a VM is rolled back to its modules after a package upgrade, then upda
     before.map((path) => `${path} (deleted)`),
   );
 
-  const again = await updateTo(vm, builds.new.binary);
+  const again = await tryToMove(vm, builds.new);
   assertEquals(again.outcome, "updated", again.error?.message);
   await witness.assertLivesOn();
 });

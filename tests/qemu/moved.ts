@@ -2,30 +2,27 @@
 
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
-import type { PhaseObserver } from "../../lib/update/phase.ts";
+import type { System } from "../../lib/update/system.ts";
 import { update, type UpdateRequest } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
-import { cprctlWords } from "../../testing/program/program.ts";
 import type { VirtualMachine } from "../../testing/qemu/mod.ts";
+import { SELF } from "../../testing/update/cprctl.ts";
 
 const TIMEOUT_MS = 60_000;
 
 /** Moves a machine onto a build, if it can be. */
 export async function tryToMove(
   vm: VirtualMachine,
-  build: QemuBuild,
-  observer?: PhaseObserver,
+  { binary }: Pick<QemuBuild, "binary">,
+  how: Partial<UpdateRequest> = {},
+  system?: System,
 ): Promise<Report> {
-  return await update({ ...orderOf(vm, build), observer });
-}
-
-function orderOf(vm: VirtualMachine, { binary }: QemuBuild): UpdateRequest {
-  return {
-    address: { path: vm.files.qmp },
-    binary,
-    timeoutMs: TIMEOUT_MS,
-    self: cprctlWords(),
-  };
+  const address = { path: vm.files.qmp };
+  const timeoutMs = TIMEOUT_MS;
+  return await update(
+    { address, binary, timeoutMs, self: SELF, ...how },
+    system,
+  );
 }
 
 /** Moves a machine onto a build; asserts that it got there as it was. */
@@ -51,8 +48,10 @@ export async function moveAndReturn(
   build: QemuBuild,
 ): Promise<Report> {
   const old = vm.executable();
-  const report = await tryToMove(vm, build, (phase) => {
-    if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
+  const report = await tryToMove(vm, build, {
+    observer(phase) {
+      if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
+    },
   });
   assertEquals(report.outcome, "rolled-back", report.error?.message);
   vm.follow(report.pid_after ?? 0);

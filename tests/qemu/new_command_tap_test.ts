@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   type Accelerator,
@@ -88,15 +89,8 @@ Deno.test({
     const carrier = () => Deno.readTextFile(`/sys/class/net/${NAME}/carrier`);
     await bringUp(NAME);
     const witness = await Witness.of(vm);
-    const binary = `${vm.folder}/bad`;
-    // Good for every question, and for nothing else.
-    const script = `#!/bin/sh
-case "$*" in *"-incoming defer") exit 3 ;; esac
-exec "${builds.new.binary}" "$@"
-`;
-    await Deno.writeTextFile(binary, script, { mode: 0o755 });
-
-    const report = await tryToMove(vm, { ...builds.new, binary });
+    const binary = failingProgram(vm.folder, builds.new);
+    const report = await tryToMove(vm, { binary });
     assertEquals(report.outcome, "rolled-back", report.error?.message);
     vm.follow(report.pid_after ?? 0);
     assertEquals(numberedTaps(vm), taps);

@@ -2,15 +2,12 @@
 
 import { assertEquals } from "@std/assert";
 import { optionsInHelp, QEMU_OPTIONS } from "../../lib/cmdline/mod.ts";
-import { update } from "../../lib/update/update.ts";
-import { cprctlWords } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { patchedQemu } from "../../testing/qemu/patched_qemu.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
-const TIMEOUT_MS = 60_000;
 const MACHINE = {
   ...PLAIN,
   extra: ["-id", "100", "-loadstate", "/no/such/state"],
@@ -70,11 +67,7 @@ for (const mode of ["cpr-transfer", "live"] as const) {
       ...mode === "live" ? { anonymous: true } : {},
       extra: [...MACHINE.extra, "-readconfig", file],
     }, "tcg");
-    const { outcome, error, pid_after } = await update({
-      address: { path: vm.files.qmp },
-      binary: after.build.binary,
-      timeoutMs: TIMEOUT_MS,
-      self: cprctlWords(),
+    const { outcome, error, pid_after } = await tryToMove(vm, after.build, {
       mode,
     });
     assertEquals(outcome, "updated", error?.message);

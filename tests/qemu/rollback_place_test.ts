@@ -1,17 +1,16 @@
 /** A VM that is rolled back is where it was, even if its program is not there. */
 
 import { assert, assertEquals } from "@std/assert";
-import { update } from "../../lib/update/update.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import {
   type QemuBuild,
   qemuBuilds,
 } from "../../testing/qemu/builds/builds.ts";
-import { cprctlWords } from "../../testing/program/program.ts";
 import { withRunDirectory } from "../update/run_base.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
+import { tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
-const TIMEOUT_MS = 30_000;
 const USER = 1000;
 const MARK = "CPRCTL_TEST_MARK";
 
@@ -87,21 +86,8 @@ for (const [fate, befall] of Object.entries(fates)) {
     assertEquals(before.cwd, qemu.place);
     assert(before.environment.includes(`${MARK}=a value`));
     befall(qemu.binary);
-    const broken = `${vm.folder}/broken`;
-    await Deno.writeTextFile(
-      broken,
-      `#!/bin/sh
-case " $* " in *" -incoming defer ") exit 3;; esac
-exec "${builds.new.binary}" "$@"
-`,
-      { mode: 0o755 },
-    );
-    const report = await update({
-      address: { path: vm.files.qmp },
-      binary: broken,
-      timeoutMs: TIMEOUT_MS,
-      self: cprctlWords(),
-    });
+    const binary = failingProgram(vm.folder, builds.new);
+    const report = await tryToMove(vm, { binary });
     assertEquals(report.outcome, "rolled-back", report.error?.message);
     assert(report.pid_after !== null && report.pid_after !== vm.pid);
     vm.follow(report.pid_after);

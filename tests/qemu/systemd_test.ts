@@ -7,6 +7,7 @@ import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { AloneProgram } from "./alone.ts";
 import { exists } from "../../testing/program/exists.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { bootDisk } from "../../testing/qemu/guest.ts";
 import { GuestRam } from "../../testing/qemu/guest_ram.ts";
 import { until, Witness, type Witnessed } from "../../testing/qemu/mod.ts";
@@ -170,14 +171,8 @@ class UnitVm implements Witnessed, AsyncDisposable {
 }
 
 /** A program that does something else when it is to load. */
-function failing(vm: UnitVm, failure: string): string {
-  const path = `${vm.systemd.folder}/failing`;
-  const text = `#!/bin/sh
-case " $* " in *" -incoming defer ") ${failure} ;; esac
-exec ${builds.new.binary} "$@"
-`;
-  Deno.writeTextFileSync(path, text, { mode: 0o755 });
-  return path;
+function failing({ systemd }: UnitVm, failure: string): string {
+  return failingProgram(systemd.folder, builds.new, failure);
 }
 
 Deno.test(

@@ -70,11 +70,13 @@ test("a VM that stays on its program has its queues as before", async () => {
   );
   const report = await tryToMove(
     vm,
-    { ...builds.new, binary },
-    async (phase) => {
-      if (phase !== "switchover") return;
-      assertEquals(attached(), QUEUES);
-      await Deno.remove(binary);
+    { binary },
+    {
+      async observer(phase) {
+        if (phase !== "switchover") return;
+        assertEquals(attached(), QUEUES);
+        await Deno.remove(binary);
+      },
     },
   );
   assertEquals(report.outcome, "rolled-back", report.error?.message);

@@ -8,9 +8,8 @@ import { isObject, type Json } from "../../lib/qmp/mod.ts";
 import { cgroupMounts, folderOf } from "../../lib/proc/cgroup.ts";
 import { readPlacement } from "../../lib/proc/placement.ts";
 import type { Report } from "../../lib/update/report/report.ts";
-import { update } from "../../lib/update/update.ts";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
-import { cprctlWords } from "../../testing/program/program.ts";
 import {
   accelerators,
   type Machine,
@@ -19,6 +18,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 const { old } = builds;
@@ -72,24 +72,8 @@ function placesOf(threads: ReadonlyMap<string, number>) {
   return [...threads].map(([name, tid]) => [name, readPlacement(tid)]);
 }
 
-async function move(vm: VirtualMachine, binary: string): Promise<Report> {
-  return await update({
-    address: { path: vm.files.qmp },
-    binary,
-    timeoutMs: TIMEOUT_MS,
-    self: cprctlWords(),
-  });
-}
-
-/** A program that answers every question, and ends when it is to load. */
-async function brokenProgram(vm: VirtualMachine): Promise<string> {
-  const path = `${vm.folder}/broken`;
-  const script = `#!/bin/sh
-case " $* " in *" -incoming defer ") exit 3;; esac
-exec "${builds.new.binary}" "$@"
-`;
-  await Deno.writeTextFile(path, script, { mode: 0o755 });
-  return path;
+function failing({ folder }: VirtualMachine) {
+  return { binary: failingProgram(folder, builds.new) };
 }
 
 /** The next process of a VM, whose monitor stays where it was. */
@@ -156,11 +140,11 @@ Deno.test("a thread's own control group is kept by update and rollback", async (
   group.add(vm.pid, await vcpu());
   assertEquals(group.threads(), [await vcpu()]);
 
-  const updated = await move(vm, builds.new.binary);
+  const updated = await tryToMove(vm, builds.new);
   assertEquals([updated.outcome, updated.warnings], ["updated", []]);
   assertEquals(group.threads(), [await vcpu()]);
 
-  const back = await move(vm, await brokenProgram(vm));
+  const back = await tryToMove(vm, failing(vm));
   assertEquals([back.outcome, back.warnings], ["rolled-back", []]);
   assertEquals(group.processes(), [processOf(back)]);
   assertEquals(group.threads(), [await vcpu()]);
@@ -173,7 +157,7 @@ for (const accelerator of await accelerators(old)) {
     pin(before);
     const places = placesOf(before);
 
-    const report = await move(vm, builds.new.binary);
+    const report = await tryToMove(vm, builds.new);
 
     assertEquals(report.outcome, "updated", JSON.stringify(report));
     assertEquals(report.warnings, []);
@@ -189,7 +173,7 @@ for (const accelerator of await accelerators(old)) {
     pin(before);
     const places = placesOf(before);
 
-    const report = await move(vm, await brokenProgram(vm));
+    const report = await tryToMove(vm, failing(vm));
 
     assertEquals(report.outcome, "rolled-back", JSON.stringify(report));
     assertEquals(report.warnings, []);

@@ -59,8 +59,10 @@ Deno.test(
     await using vm = await bootWith(swtpm);
     const page = await addressOfPage(vm);
     const place = await hostAddress(vm, page);
-    const report = await tryToMove(vm, builds.new, (phase) => {
-      if (phase === "migrate") leaveRequest(vm, place);
+    const report = await tryToMove(vm, builds.new, {
+      observer(phase) {
+        if (phase === "migrate") leaveRequest(vm, place);
+      },
     });
     assertEquals(report.outcome, "updated", report.error?.message);
     assertMatch(await readPage(vm, page), /5a01\s*$/);

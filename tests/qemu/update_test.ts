@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { runCprctl } from "../../testing/program/program.ts";
 import {
@@ -9,6 +8,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { successOf } from "../../testing/update/cprctl.ts";
 
 const builds = await qemuBuilds();
 
@@ -28,13 +28,11 @@ for (const [at, machine] of MACHINES.entries()) {
     const witness = await Witness.of(vm);
     const { pid } = vm;
 
-    const { code, stdout, stderr } = await runCprctl([
+    const report = await successOf([
       "update",
-      ...["--qmp", vm.files.qmp, "--binary", builds.new.binary, "--json"],
+      ...["--qmp", vm.files.qmp, "--binary", builds.new.binary],
     ]);
 
-    assertEquals(code, 0, `${stdout}${stderr}`);
-    const report = validateReport(JSON.parse(stdout));
     assertEquals(report.outcome, "updated");
     assertEquals([report.pid_before, report.pid_after], [pid, pid]);
     assertEquals(report.from.version, builds.old.version);

@@ -1,6 +1,7 @@
 /** What a user who is not root can do, and is told of the rest. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { failingProgram } from "../../testing/program/failing_program.ts";
 import { validateReport } from "../../testing/update/report.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { AloneProgram, type Circumstances } from "./alone.ts";
@@ -78,16 +79,8 @@ Deno.test("a user's own VM is rolled back to the old program", {
 }, async () => {
   await using vm = await bootOf(USER);
   const witness = await Witness.of(vm);
-  const broken = `${vm.folder}/broken`;
-  await Deno.writeTextFile(
-    broken,
-    `#!/bin/sh
-case " $* " in *" -incoming defer ") exit 3;; esac
-exec "${builds.new.binary}" "$@"
-`,
-    { mode: 0o755 },
-  );
-  const { code, report } = await update(vm, broken);
+  const failing = failingProgram(vm.folder, builds.new);
+  const { code, report } = await update(vm, failing);
   assertEquals([code, report.outcome], [4, "rolled-back"]);
   assertEquals(report.warnings, []);
   assert(report.pid_after !== null && report.pid_after !== vm.pid);

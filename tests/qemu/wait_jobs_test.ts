@@ -3,7 +3,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { unfinishedJobs } from "../../lib/update/vm/block_jobs.ts";
 import { LINUX } from "../../lib/update/linux.ts";
-import { update } from "../../lib/update/update.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   commandOfAnother,
@@ -12,7 +11,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
-import { SELF } from "../../testing/update/cprctl.ts";
+import { tryToMove } from "./moved.ts";
 
 const builds = await qemuBuilds();
 const SIZE = 4 << 20;
@@ -31,16 +30,11 @@ Deno.test("a VM whose disk is backed up is updated when that is done", async () 
   // A byte a second: it ends only when it may go faster.
   const job = { "job-id": "backup", sync: "full", speed: 1 };
   await vm.command("blockdev-backup", { ...job, device: "from", target: "to" });
-  const request = {
-    address: { path: vm.files.qmp },
-    binary: builds.new.binary,
-    self: SELF,
-  };
-  const refused = await update(request);
+  const refused = await tryToMove(vm, builds.new);
   assertEquals(refused.error?.code, "block-jobs", refused.error?.message);
 
   let asked = 0;
-  const report = await update({ ...request, waitJobs: true }, {
+  const report = await tryToMove(vm, builds.new, { waitJobs: true }, {
     ...LINUX,
     connect: async (...args) => {
       const client = await LINUX.connect(...args);

@@ -3,11 +3,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import type { System } from "../../lib/update/system.ts";
-import { update } from "../../lib/update/update.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
-import type { Report } from "../../lib/update/report/report.ts";
 import { Base } from "../../testing/program/base.ts";
-import { runCprctl } from "../../testing/program/program.ts";
 import { earlierBuilds, qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   accelerators,
@@ -20,11 +17,16 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { assertAlone } from "../qemu/nothing_left.ts";
-import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  Cprctl,
+  SELF,
+  successOf,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import { withDestination } from "../../testing/update/destination.ts";
 import { Fixture } from "../../testing/update/fixture.ts";
 import { membersOf } from "../../testing/update/members.ts";
-import { validateReport } from "../../testing/update/report.ts";
+import { tryToMove } from "../qemu/moved.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -36,13 +38,6 @@ const ANONYMOUS: Machine = { ...PLAIN, anonymous: true };
 function orderOf(vm: VirtualMachine, binary = builds.new.binary) {
   const mode = "live" as const;
   return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS, mode };
-}
-
-async function updated(...options: string[]): Promise<Report> {
-  const words = ["update", "--json", ...options];
-  const { code, stdout, stderr } = await runCprctl(words);
-  assertEquals(code, 0, `${stdout}${stderr}`);
-  return validateReport(JSON.parse(stdout));
 }
 
 const COPIED = MACHINES.filter(({ name }) =>
@@ -62,7 +57,7 @@ for (const [at, machine] of COPIED.entries()) {
     const { pid } = vm;
     const witness = await Witness.of(vm);
     const target = ["--qmp", vm.files.qmp, "--binary", builds.new.binary];
-    const report = await updated("--mode", "live", ...target);
+    const report = await successOf(["update", "--mode", "live", ...target]);
     assertEquals([report.outcome, report.mode], ["updated", "live"]);
     assertEquals(report.warnings, []);
     assertEquals(report.downtime_ms === null, machine.paused === true);
@@ -77,7 +72,7 @@ for (const [at, machine] of COPIED.entries()) {
     // From now on its RAM is preserved.
     const next = await Witness.of(vm);
     const back = ["--qmp", vm.files.qmp, "--binary", builds.old.binary];
-    const inPlace = await updated(...back);
+    const inPlace = await successOf(["update", ...back]);
     assertEquals(inPlace.mode, "cpr-exec");
     assertEquals(vm.executable(), builds.old.binary);
     await assertOn(vm, next);
@@ -89,7 +84,7 @@ for (const build of await earlierBuilds()) {
     await using vm = await VirtualMachine.boot(build, ANONYMOUS, "tcg");
     const witness = await Witness.of(vm);
     const target = ["--qmp", vm.files.qmp, "--binary", builds.new.binary];
-    const report = await updated("--mode", "live", ...target);
+    const report = await successOf(["update", "--mode", "live", ...target]);
     assertEquals(report.outcome, "updated");
     assertEquals(report.warnings, []);
     vm.follow(report.pid_after ?? 0);
@@ -157,9 +152,10 @@ function before(act: () => Promise<void>): System {
 Deno.test("a guest that another client pauses meanwhile stays paused", async () => {
   const machine = { ...ANONYMOUS, extra: SECOND_MONITOR };
   await using vm = await VirtualMachine.boot(builds.old, machine, FIRST);
-  const { qmp, ...order } = orderOf(vm);
-  const report = await update(
-    { ...order, address: { path: qmp }, self: SELF },
+  const report = await tryToMove(
+    vm,
+    builds.new,
+    { mode: "live" },
     before(async () => void await commandOfAnother(vm, "stop")),
   );
   assertEquals(report.outcome, "updated", report.error?.message);
@@ -170,9 +166,10 @@ Deno.test("a guest that another client pauses meanwhile stays paused", async () 
 Deno.test("a copy that does not end times out, and the guest keeps running", async () => {
   await using vm = await VirtualMachine.boot(builds.old, ANONYMOUS, FIRST);
   const witness = await Witness.of(vm);
-  const { qmp, ...order } = orderOf(vm);
-  const report = await update(
-    { ...order, timeoutMs: 10_000, address: { path: qmp }, self: SELF },
+  const report = await tryToMove(
+    vm,
+    builds.new,
+    { mode: "live", timeoutMs: 10_000 },
     before(() => {
       const [other] = membersOf(vm.folder).filter(({ pid }) => pid !== vm.pid);
       Deno.kill(other?.pid ?? 0, "SIGSTOP");

@@ -1,7 +1,6 @@
 /** The mode that cprctl chooses for a VM, and the downtime that it predicts. */
 
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
-import { runCprctl } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import {
   type Machine,
@@ -9,7 +8,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
-import { validateReport } from "../../testing/update/report.ts";
+import { reported } from "../../testing/update/cprctl.ts";
 
 const builds = await qemuBuilds();
 
@@ -41,11 +40,11 @@ for (const { machine, mode, why } of CHOICES) {
     await using vm = await VirtualMachine.boot(builds.old, machine, "tcg");
     const witness = await Witness.of(vm);
     const tell = async (command: string, ...more: string[]) => {
-      const { stdout } = await runCprctl([
+      const { report } = await reported([
         ...[command, "--qmp", vm.files.qmp, "--binary", builds.new.binary],
-        ...["--mode", "auto", "--json", ...more],
+        ...["--mode", "auto", ...more],
       ]);
-      return validateReport(JSON.parse(stdout));
+      return report;
     };
     const checked = await tell("check");
     assertEquals([checked.outcome, checked.mode], ["would-update", mode]);

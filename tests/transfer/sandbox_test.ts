@@ -2,11 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { readSeccomp } from "../../lib/update/standby/confinement.ts";
-import { runCprctl } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
-import { SELF } from "../../testing/update/cprctl.ts";
-import { validateReport } from "../../testing/update/report.ts";
+import { SELF, successOf } from "../../testing/update/cprctl.ts";
 
 const builds = await qemuBuilds();
 
@@ -27,12 +25,11 @@ for (const mode of ["cpr-transfer", "live"]) {
       await using vm = await VirtualMachine.boot(builds.old, SANDBOXED, "tcg");
       for (const { binary } of [builds.new, builds.old]) {
         const witness = await Witness.of(vm);
-        const { code, stdout, stderr } = await runCprctl([
-          ...["update", "--force", "--mode", mode, "--json"],
+        const { pid_after } = await successOf([
+          ...["update", "--force", "--mode", mode],
           ...["--qmp", vm.files.qmp, "--binary", binary],
         ]);
-        assertEquals(code, 0, `${stdout}${stderr}`);
-        vm.follow(validateReport(JSON.parse(stdout)).pid_after ?? 0);
+        vm.follow(pid_after ?? 0);
         assertEquals(vm.executable(), binary);
         assert((await readSeccomp(vm.pid, SELF)).forbidsExec);
         if (mode !== "live") await witness.assertLivesOn();

@@ -5,7 +5,6 @@ import type { PhaseName } from "../../lib/update/phase.ts";
 import type { Json } from "../../lib/qmp/mod.ts";
 import { LINUX } from "../../lib/update/linux.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
-import { update } from "../../lib/update/update.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import type { Report } from "../../lib/update/report/report.ts";
 import { Base } from "../../testing/program/base.ts";
@@ -22,15 +21,20 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { assertAlone } from "../qemu/nothing_left.ts";
-import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  Cprctl,
+  SELF,
+  successOf,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import {
   lieOnceLoaded,
   withDestination,
 } from "../../testing/update/destination.ts";
 import { Fixture, runDirectories } from "../../testing/update/fixture.ts";
 import { newProcess } from "../../testing/update/members.ts";
-import { validateReport } from "../../testing/update/report.ts";
 import { adds, EXITS, HANGS } from "../faults/harness/bad_programs.ts";
+import { tryToMove } from "../qemu/moved.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -38,19 +42,18 @@ const all = await accelerators(builds.old);
 const [FIRST = "tcg"] = all;
 const AT: readonly PhaseName[] = ["migrate", "switchover", "verify", "commit"];
 
+const TRANSFER = { mode: "cpr-transfer" } as const;
+
 function orderOf(vm: VirtualMachine, binary = builds.new.binary) {
-  const mode = "cpr-transfer" as const;
-  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS, mode };
+  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS, ...TRANSFER };
 }
 
 /** By the command, as people use it. */
 async function move(vm: VirtualMachine, binary: string): Promise<Report> {
-  const { code, stdout, stderr } = await runCprctl([
-    ...["update", "--mode", "cpr-transfer", "--json"],
+  return await successOf([
+    ...["update", "--mode", "cpr-transfer"],
     ...["--qmp", vm.files.qmp, "--binary", binary],
   ]);
-  assertEquals(code, 0, `${stdout}${stderr}`);
-  return validateReport(JSON.parse(stdout));
 }
 
 /** The guest's counter has 32 bits, and is soon at zero again. */
@@ -231,12 +234,8 @@ for (const { command, says, message } of LIES) {
   Deno.test(`the new program lies at ${command}: the old one goes on`, async () => {
     await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
     const witness = await Witness.of(vm);
-    const report = await update({
-      address: { path: vm.files.qmp },
-      binary: builds.new.binary,
-      mode: "cpr-transfer",
-      self: SELF,
-    }, withDestination((it) => lieOnceLoaded(it, command, says)));
+    const lying = withDestination((it) => lieOnceLoaded(it, command, says));
+    const report = await tryToMove(vm, builds.new, TRANSFER, lying);
     assertEquals(report.outcome, "rolled-back");
     assertMatch(report.error?.message ?? "", message);
     await assertAlone(vm, vm.pid);
@@ -319,12 +318,7 @@ for (const fails of [false, true]) {
     const witness = await Witness.of(vm);
     const old = vm.pid;
     const seen: string[] = [];
-    const report = await update({
-      address: { path: vm.files.qmp },
-      binary: builds.new.binary,
-      mode: "cpr-transfer",
-      self: SELF,
-    }, {
+    const report = await tryToMove(vm, builds.new, TRANSFER, {
       ...withDestination((destination) => {
         const resume = destination.resume.bind(destination);
         destination.resume = async () => {

@@ -1,11 +1,9 @@
 /** A PCI device with a ROM was unplugged: QEMU keeps a closed descriptor of it. */
 
 import { assertEquals } from "@std/assert";
-import { update } from "../../lib/update/update.ts";
-import { cprctlWords } from "../../testing/program/program.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Witness } from "../../testing/qemu/mod.ts";
-import { moveAndReturn } from "../qemu/moved.ts";
+import { moveAndReturn, tryToMove } from "../qemu/moved.ts";
 import { bootWithoutRom } from "../qemu/unplugged_rom.ts";
 
 const builds = await qemuBuilds();
@@ -18,10 +16,7 @@ Deno.test("a cpr-transfer after a device with a ROM was unplugged does not crash
   );
   const witness = await Witness.of(vm);
   for (const build of [builds.new, builds.old]) {
-    const report = await update({
-      address: { path: vm.files.qmp },
-      ...{ binary: build.binary, mode: "cpr-transfer", self: cprctlWords() },
-    });
+    const report = await tryToMove(vm, build, { mode: "cpr-transfer" });
     assertEquals(report.error, null);
     assertEquals([report.outcome, report.warnings], ["updated", []]);
     vm.follow(report.pid_after ?? 0);

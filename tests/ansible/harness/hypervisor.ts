@@ -10,14 +10,6 @@ const TIMEOUT_MS = 20_000;
 const START = `until [ "$1" = machine ]; do shift; done
 exec "$0" run --quiet --allow-all ${MAIN} "$@"`;
 
-/** Runs until it is to take a machine over, then does something else. */
-export function failing(program: string, failure: string): string {
-  return `#!/bin/sh
-case " $* " in *" -incoming defer ") ${failure} ;; esac
-exec ${program} "$@"
-`;
-}
-
 /** Two files with the same runtime in them: two versions of a program. */
 export class Versions {
   readonly old: string;

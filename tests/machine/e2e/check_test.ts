@@ -1,22 +1,13 @@
 /** What a check says, and that an update is done once. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Report } from "../../../lib/update/report/report.ts";
-import { validateReport } from "../../../testing/update/report.ts";
-import { type Ended, runCprctl } from "../../../testing/program/program.ts";
 import { GuestRam, Lab, type Vm } from "../../../testing/machine/mod.ts";
+import { runCprctl } from "../../../testing/program/program.ts";
+import { reported } from "../../../testing/update/cprctl.ts";
 
-async function run(
-  command: string,
-  vm: Vm,
-  ...words: string[]
-): Promise<Ended & { readonly report: Report }> {
+async function run(command: string, vm: Vm, ...words: string[]) {
   await (await vm.connect()).close();
-  const ended = await runCprctl([
-    ...[command, "--json", "--qmp", vm.qmpPath],
-    ...words,
-  ]);
-  return { ...ended, report: validateReport(JSON.parse(ended.stdout)) };
+  return await reported([command, "--qmp", vm.qmpPath, ...words]);
 }
 
 Deno.test("a machine on its program is up to date, but for --force", async () => {

@@ -1,7 +1,6 @@
 /** cprctl demo, and cprctl update on the embedded machine. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { validateReport } from "../../../testing/update/report.ts";
 import { runCprctl } from "../../../testing/program/program.ts";
 import {
   GuestRam,
@@ -9,11 +8,11 @@ import {
   memfdsOf,
   runState,
 } from "../../../testing/machine/mod.ts";
+import { reported } from "../../../testing/update/cprctl.ts";
 
 Deno.test("cprctl demo updates a machine and shows that it is the same", async () => {
-  const { code, stdout, stderr } = await runCprctl(["demo", "--json"]);
-  assertEquals([code, stderr], [0, ""]);
-  const report = validateReport(JSON.parse(stdout));
+  const { stderr, report } = await reported(["demo"]);
+  assertEquals(stderr, "");
   assertEquals([report.outcome, report.changed], ["updated", true]);
   assertEquals(report.pid_after, report.pid_before);
   assertEquals(report.ram, { blocks: 2, bytes: 64 * 2 ** 20 + 4096 });
@@ -61,11 +60,10 @@ Deno.test("cprctl update moves a machine, again and again", async () => {
   using ram = new GuestRam(vm.pid);
   for (let update = 0; update < 2; update++) {
     await ram.ticked();
-    const { code, stdout, stderr } = await runCprctl([
-      ...["update", "--force", "--json", "--qmp", vm.qmpPath],
-    ]);
+    const { code, stdout, stderr, report } = await reported(
+      ["update", "--force", "--qmp", vm.qmpPath],
+    );
     assertEquals([code, stderr], [0, ""], stdout);
-    const report = validateReport(JSON.parse(stdout));
     assertEquals([report.outcome, report.changed], ["updated", true]);
     assertEquals([report.pid_before, report.pid_after], [vm.pid, vm.pid]);
     assertEquals(report.vm.machine, "virt");
@@ -91,10 +89,9 @@ Deno.test("cprctl update leaves a paused machine paused", async () => {
   await qmp.execute("stop");
   const before = await ram.digest();
   await qmp.close();
-  const { code, stdout } = await runCprctl([
-    ...["update", "--force", "--json", "--qmp", vm.qmpPath],
-  ]);
-  const report = validateReport(JSON.parse(stdout));
+  const { code, stdout, report } = await reported(
+    ["update", "--force", "--qmp", vm.qmpPath],
+  );
   assertEquals([code, report.outcome], [0, "updated"], stdout);
   assertEquals(report.downtime_ms, null);
   const after = await vm.connect();
@@ -114,10 +111,9 @@ Deno.test("cprctl update refuses what cannot be preserved, and touches nothing",
   await qmp.execute("migrate-set-parameters", { mode: "cpr-reboot" });
   const before = await qmp.execute("query-migrate-parameters");
   await qmp.close();
-  const { code, stdout } = await runCprctl([
-    ...["update", "--force", "--json", "--qmp", vm.qmpPath],
-  ]);
-  const report = validateReport(JSON.parse(stdout));
+  const { code, report } = await reported(
+    ["update", "--force", "--qmp", vm.qmpPath],
+  );
   assertEquals([code, report.outcome, report.changed], [3, "refused", false]);
   assertMatch(report.error?.message ?? "", /"ram0".*aux-ram-share=off/s);
   assert(report.error?.remedy !== null);
