@@ -49,8 +49,6 @@ export interface ExecOptions {
    * The limit of open files; by default the one that this process began with.
    */
   readonly openFiles?: Limit;
-  /** The file to execute, if it is not argv[0]. */
-  readonly file?: string;
 }
 
 /**
@@ -67,8 +65,8 @@ export function execvp(
   argv: readonly string[],
   options: ExecOptions = {},
 ): never {
-  const program = options.file ?? argv[0];
-  if (program === undefined || argv.length === 0) {
+  const [program] = argv;
+  if (program === undefined) {
     throw new TypeError("Cannot execute a program: its argv is empty");
   }
   const openFiles = options.openFiles ?? openFilesAtStart();

@@ -81,9 +81,8 @@ export async function readBeginning(
 export async function readWhole(
   path: string,
   limit: number,
-  timeoutMs = FILE_TIMEOUT_MS,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { bytes, whole } = await readBeginning(path, limit, timeoutMs);
+  const { bytes, whole } = await readBeginning(path, limit);
   if (whole) return bytes;
   const why = `it has more than ${limit} bytes`;
   throw new UnreadableError(path, why);
@@ -93,9 +92,8 @@ export async function readWhole(
 export async function readWholeText(
   path: string,
   limit: number,
-  timeoutMs = FILE_TIMEOUT_MS,
 ): Promise<string> {
-  return new TextDecoder().decode(await readWhole(path, limit, timeoutMs));
+  return new TextDecoder().decode(await readWhole(path, limit));
 }
 
 /**

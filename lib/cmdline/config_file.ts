@@ -19,7 +19,7 @@
 
 import { ConfigFileError } from "./errors.ts";
 import { KeyvalText } from "./keyval.ts";
-import { type OptionTable, QEMU_OPTIONS } from "./options.ts";
+import { QEMU_OPTIONS } from "./options.ts";
 
 /** Groups whose option has another name. */
 const OPTION_OF: Readonly<Record<string, string>> = {
@@ -59,10 +59,7 @@ interface Group {
  * ]);
  * ```
  */
-export function configWords(
-  text: string,
-  table: OptionTable = QEMU_OPTIONS,
-): string[] {
+export function configWords(text: string): string[] {
   const groups: Group[] = [];
   for (const [at, line] of text.split("\n").entries()) {
     if (line === "" || line.startsWith("#")) continue;
@@ -71,7 +68,9 @@ export function configWords(
     const [, name = "", id] = GROUP.exec(line) ?? [];
     if (name !== "") {
       const option = OPTION_OF[name] ?? name;
-      if (table.get(option)?.takesValue !== true) throw fail("unknown group");
+      if (QEMU_OPTIONS.get(option)?.takesValue !== true) {
+        throw fail("unknown group");
+      }
       groups.push({ option, id, keys: new Map() });
       continue;
     }

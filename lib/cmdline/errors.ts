@@ -13,7 +13,7 @@
  * @module
  */
 
-import { CprctlError, type ErrorAdvice } from "../errors.ts";
+import { CprctlError } from "../errors.ts";
 import { clipped } from "../inert.ts";
 import { redacted } from "./redact.ts";
 
@@ -26,8 +26,8 @@ export class CmdlineError extends CprctlError {
   override readonly exitCode: number = 2;
 
   /** Clips a message, and hides the secrets in it. */
-  constructor(message: string, advice: ErrorAdvice = {}) {
-    super("cmdline", redacted(clipped(message, LONGEST)), advice);
+  constructor(message: string) {
+    super("cmdline", redacted(clipped(message, LONGEST)));
   }
 }
 

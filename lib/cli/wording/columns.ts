@@ -2,9 +2,9 @@
 
 import { unicodeWidth } from "@std/cli";
 
-/** The width of the widest text, at least `least`. */
-export function columnsOf(texts: Iterable<string>, least = 0): number {
-  let columns = least;
+/** The width of the widest text. */
+export function columnsOf(texts: Iterable<string>): number {
+  let columns = 0;
   for (const text of texts) columns = Math.max(columns, unicodeWidth(text));
   return columns;
 }

@@ -16,7 +16,6 @@ import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
 import { CannotCarry, type CarryWork } from "./work.ts";
 
 const MADE = "created at run time";
-const REMOVED = "removed at run time";
 const SET = "set at run time";
 const REMADE = "removed, and created again at run time";
 
@@ -52,7 +51,7 @@ const OBJECT_KEYS: Readonly<Record<string, readonly string[]>> = {
 async function carryObjects(work: CarryWork): Promise<void> {
   const { draft, inventory } = work;
   const live = await inventory.children("/objects");
-  work.removeGone("object", new Set(live.map(({ name }) => name)), REMOVED);
+  work.removeGone("object", new Set(live.map(({ name }) => name)));
   const machine = await inventory.knownProperty("/machine", "memory-backend");
   for (const { name, path, type } of live) {
     const argument = work.argument("object", name);
@@ -160,7 +159,7 @@ export const BASE = "-base";
 async function carryCharacterDevices(work: CarryWork): Promise<void> {
   const live = await work.inventory.list("query-chardev");
   const labels = new Set(live.map(({ label }) => text(label) ?? ""));
-  work.removeGone("chardev", labels, REMOVED);
+  work.removeGone("chardev", labels);
   for (const { label, filename } of live) {
     const id = text(label) ?? "";
     if (
@@ -207,7 +206,7 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
   const live = backEndsIn(lines).toSorted((a, b) =>
     userNetworks.indexOf(a.name) - userNetworks.indexOf(b.name)
   );
-  work.removeGone("netdev", new Set(live.map(({ name }) => name)), REMOVED);
+  work.removeGone("netdev", new Set(live.map(({ name }) => name)));
   const others = new Set(
     work.draft.of("nic", "net").flatMap((it) => {
       const value = keysOf(it);

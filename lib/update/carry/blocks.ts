@@ -32,7 +32,6 @@ import { asObject, objectsIn, text } from "../vm/reply.ts";
 import { CannotCarry, type CarryWork } from "./work.ts";
 
 const ADDED = "added at run time";
-const REMOVED = "removed at run time";
 const ON_TOP = "the image that is used now";
 const EMPTY = "no medium is inserted";
 const BELOW = "it is now read-only, as an image below an overlay is";
@@ -69,7 +68,7 @@ export async function carryBlocks(
   );
   const devices = await blockDevices(work.inventory);
   const blocks = new Blocks(work, nodes);
-  work.removeGone("blockdev", new Set(nodes.keys()), REMOVED, "node-name");
+  work.removeGone("blockdev", new Set(nodes.keys()), "node-name");
   keepReadOnly(work, nodes);
   keepReopened(work, nodes);
   const drives = devices.filter(({ drive }) => drive !== undefined);
@@ -84,7 +83,6 @@ export async function carryBlocks(
   work.removeGone(
     "drive",
     new Set(devices.map(({ drive }) => drive ?? "")),
-    REMOVED,
   );
   return blocks.names;
 }

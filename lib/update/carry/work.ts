@@ -107,21 +107,21 @@ export class CarryWork {
   }
 
   /** The only argument of an option with this id. */
-  argument(option: string, id: string, key = "id"): Argument | undefined {
-    return this.draft.of(option).find((it) => this.valueOf(it).get(key) === id);
+  argument(option: string, id: string): Argument | undefined {
+    return this.draft.of(option)
+      .find((it) => this.valueOf(it).get("id") === id);
   }
 
   /** Removes the arguments whose ids the VM no longer has. */
   removeGone(
     option: string,
     present: ReadonlySet<string>,
-    why: string,
     key = "id",
   ): void {
     for (const argument of this.draft.of(option)) {
       const id = this.valueOf(argument).get(key);
       if (id !== undefined && !present.has(id)) {
-        this.draft.remove(argument, why);
+        this.draft.remove(argument, "removed at run time");
       }
     }
   }

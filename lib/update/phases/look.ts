@@ -89,8 +89,8 @@ async function connect(context: UpdateContext): Promise<QmpClient> {
 }
 
 /** @throws {RefusedError} when the monitor is another process's */
-function requireProcess({ peer }: QmpClient, pid = peer?.pid): void {
-  if (peer?.pid === pid) return;
+function requireProcess({ peer }: QmpClient, pid?: number): void {
+  if (pid === undefined || peer?.pid === pid) return;
   throw new RefusedError(
     "other-listener",
     `Process ${peer?.pid} answers at the monitor of process ${pid}`,

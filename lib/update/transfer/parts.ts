@@ -22,12 +22,9 @@ export function processOf({ transfer }: UpdateContext): ProcessHandle {
   return process;
 }
 
-/** The last event of this name. */
-export function seen(
-  { watch }: Transfer,
-  wanted: string,
-): QmpEvent | undefined {
-  return watch?.seen.findLast(({ name }) => name === wanted);
+/** The last STOP of the source. */
+export function stopped({ watch }: Transfer): QmpEvent | undefined {
+  return watch?.seen.findLast(({ name }) => name === "STOP");
 }
 
 /** Whether the source was resumed after it was stopped for the last time. */

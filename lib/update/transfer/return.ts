@@ -35,7 +35,7 @@ import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { closeFillers } from "./closed_descriptors.ts";
 import { goOn } from "./go_on.ts";
-import { resumed, seen } from "./parts.ts";
+import { resumed, stopped } from "./parts.ts";
 
 const AGAIN = "Fix the cause, then run the same command again";
 const LOOK = "Look at the VM before anything else";
@@ -158,7 +158,7 @@ async function resumeSource(
   const { how, isLive, warnings } = await goOn(client, facts, limit);
   context.warn(...warnings);
   // It may have stopped the guest only now.
-  context.stop ??= seen(transfer, "STOP");
+  context.stop ??= stopped(transfer);
   if (context.stop !== undefined && isLive) {
     // The source may have resumed the guest by itself.
     context.resume = resumed(transfer) ??

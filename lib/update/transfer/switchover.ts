@@ -20,7 +20,7 @@ import {
   destinationOf,
   processOf,
   resumed,
-  seen,
+  stopped,
   transferOf,
 } from "./parts.ts";
 
@@ -133,7 +133,7 @@ export async function settle(
     const both = saved.finally(() => loading);
     await unlessStopped(destination, Promise.all([loading, both]));
   } finally {
-    if (live) context.stop = seen(transfer, "STOP") ?? context.stop;
+    if (live) context.stop = stopped(transfer) ?? context.stop;
   }
   transfer.isLoaded = true;
   const described = early

@@ -12,8 +12,8 @@ Deno.test("a text is padded to columns, not to code units", () => {
   assertEquals(padEnd("数据", 5), "数据 ");
   assertEquals(padStart("e\u0301", 3), "  e\u0301");
   assertEquals(padEnd("🐧🐧", 3), "🐧🐧");
-  assertEquals(columnsOf(["ab", "数据"], 1), 4);
-  assertEquals(columnsOf([], 3), 3);
+  assertEquals(columnsOf(["ab", "数据"]), 4);
+  assertEquals(columnsOf([]), 0);
 });
 
 Deno.test("a text is cut at a column, and no character in two", () => {

@@ -262,8 +262,8 @@ export class LayoutReader {
   }
 
   /** @throws {LayoutError} always */
-  refuse(problem: string, offset: number = this.source.offset): never {
-    throw new LayoutError(problem, offset);
+  refuse(problem: string): never {
+    throw new LayoutError(problem, this.source.offset);
   }
 
   #load({ name, type, size }: Field): DecodedValue {
