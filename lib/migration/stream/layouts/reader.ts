@@ -12,7 +12,7 @@ import {
   type DecodedValue,
   STRUCT_VALUES,
 } from "../decoded.ts";
-import { fieldType, zeroRun } from "../wire_types.ts";
+import { fieldType, type WireType, zeroRun } from "../wire_types.ts";
 
 /** Bytes do not have the layout that was expected. */
 export class LayoutError extends StreamError {
@@ -30,12 +30,20 @@ export class LayoutError extends StreamError {
 /** The type of bytes that should be more than bytes. */
 export const UNDECODED = "not decoded";
 
-/** A field of a list. */
-interface Field {
-  readonly name: string;
+/** A type of fields that have a size. */
+interface SizedType {
   readonly type: string;
   readonly size: number;
+  readonly wire: WireType;
 }
+
+/** A field of a list. */
+interface Field extends SizedType {
+  readonly name: string;
+}
+
+/** Types that were read before: there are few of them. */
+const types = new Map<string, SizedType>();
 
 /** Lists that were read before: those of queues are needed again and again. */
 const lists = new Map<string, readonly Field[]>();
@@ -56,14 +64,19 @@ function fieldsOf(list: string): readonly Field[] {
 }
 
 /** @throws {TypeError} when it has no size */
-function sized(type: string): Omit<Field, "name"> {
-  const [, bytes, meaning = ""] = /^(\d+) bytes(:.*)?$/.exec(type) ?? [];
-  if (bytes !== undefined) {
-    return { type: `buffer${meaning}`, size: Number(bytes) };
-  }
-  const { size } = fieldType(type);
-  if (size === undefined) throw new TypeError(`Type "${type}" has no size`);
-  return { type, size };
+function sized(type: string): SizedType {
+  let known = types.get(type);
+  if (known === undefined) types.set(type, known = sizedOf(type));
+  return known;
+}
+
+function sizedOf(text: string): SizedType {
+  const [, bytes, meaning = ""] = /^(\d+) bytes(:.*)?$/.exec(text) ?? [];
+  const type = bytes === undefined ? text : `buffer${meaning}`;
+  const wire = fieldType(type);
+  const size = bytes === undefined ? wire.size : Number(bytes);
+  if (size === undefined) throw new TypeError(`Type "${text}" has no size`);
+  return { type, size, wire };
 }
 
 /** Bytes of the fields of a list. */
@@ -266,8 +279,8 @@ export class LayoutReader {
     throw new LayoutError(problem, this.source.offset);
   }
 
-  #load({ name, type, size }: Field): DecodedValue {
-    const value = fieldType(type).load(this.source, size);
+  #load({ name, type, size, wire }: Field): DecodedValue {
+    const value = wire.load(this.source, size);
     return this.#add(name, type, size, value);
   }
 
@@ -290,10 +303,9 @@ export class LayoutReader {
   ): DecodedValue {
     this.spend(1);
     const offset = this.source.offset - size;
-    const field = { name, type, isArray, hasMarkers: false, offset, size };
-    this.fields.push(
-      reason === undefined ? { ...field, value } : { ...field, value, reason },
-    );
+    const hasMarkers = false;
+    const field = { name, type, isArray, hasMarkers, offset, size, value };
+    this.fields.push(reason === undefined ? field : { ...field, reason });
     return value;
   }
 }
