@@ -148,3 +148,12 @@ function withoutName(): Fd {
     Deno.removeSync(path);
   }
 }
+
+/** An error of a system call, as the user needs it; any other error itself. */
+export function explained(error: unknown, name: string): unknown {
+  if (!(error instanceof OsError)) return error;
+  const why = error.code === "EFBIG"
+    ? "it is too large"
+    : `${error.description} (${error.code})`;
+  return new InspectError("unreadable", `Cannot read "${name}": ${why}`);
+}

@@ -2,9 +2,9 @@ import { openForeignMemfd } from "../../ffi/foreign_file.ts";
 import { CPR_EXEC_STATE } from "../cpr/state.ts";
 import { isGone } from "../gone.ts";
 import { findDescriptor } from "../proc/descriptors.ts";
-import { explained, InspectError } from "./error.ts";
+import { InspectError } from "./error.ts";
 import { LARGEST_CPR_STATE } from "./format.ts";
-import { inMemory, type Input } from "./input.ts";
+import { explained, inMemory, type Input } from "./input.ts";
 
 /**
  * Opens the CPR state of a process right before or after its exec.

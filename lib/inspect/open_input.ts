@@ -13,9 +13,10 @@ import { duplicate, type Fd } from "../../ffi/fd.ts";
 import { openForeignFile } from "../../ffi/foreign_file.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { decompressed } from "./decompress.ts";
-import { explained, InspectError } from "./error.ts";
+import { InspectError } from "./error.ts";
 import { compressionOf, formatOf, isQcow2, MAGIC_SIZE } from "./format.ts";
 import {
+  explained,
   gathered,
   inMemory,
   type Input,
@@ -24,6 +25,7 @@ import {
   restOf,
   tooShort,
 } from "./input.ts";
+import { openSnapshot } from "./qcow2.ts";
 import { mayBeSaveImage, streamOfSaveImage } from "./save_image.ts";
 
 /** Bytes of one read from a pipe. */
@@ -60,7 +62,6 @@ export async function openInput(
     using undo = new DisposableStack();
     const input = undo.use(await inputOf(file, path, start));
     if (isFile && start === 0 && isQcow2(input.bytes)) {
-      const { openSnapshot } = await import("./qcow2.ts");
       return openSnapshot(file, path, snapshot);
     }
     if (snapshot !== undefined) {

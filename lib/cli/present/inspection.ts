@@ -8,7 +8,11 @@ import {
   type Inspection,
   type StreamInspection,
 } from "../../inspect/inspection.ts";
-import type { WorkDone } from "../../inspect/json.ts";
+import {
+  type WorkDone,
+  writeErrorJson,
+  writeJson,
+} from "../../inspect/json.ts";
 import { openCprState } from "../../inspect/open_cpr_state.ts";
 import { openInput } from "../../inspect/open_input.ts";
 import { selectSections } from "../../inspect/select_sections.ts";
@@ -48,7 +52,6 @@ export async function presentInspection(
     const isAboutFile = error instanceof CprctlError &&
       !(error instanceof UsageError);
     if (flags.json && isAboutFile) {
-      const { writeErrorJson } = await import("../../inspect/json.ts");
       writeErrorJson(file ?? `process ${flags.pid}`, error, write);
     }
     throw error;
@@ -61,10 +64,8 @@ export async function presentInspection(
   }
   const { failure, ...work } = done;
   const problem = problemOf(inspection) ?? failure;
-  if (flags.json) {
-    const { writeJson } = await import("../../inspect/json.ts");
-    writeJson(inspection, sections, write, done);
-  } else if (Object.keys(work).length > 0) {
+  if (flags.json) writeJson(inspection, sections, write, done);
+  else if (Object.keys(work).length > 0) {
     const { printWorkDone } = await import("./inspection_work.ts");
     printWorkDone(process, inspection.file, work);
   } else if (failure === undefined && flags.report === undefined) {
