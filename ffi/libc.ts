@@ -336,6 +336,7 @@ const SYMBOLS = {
   // long ptrace(enum request, pid_t pid, void *address, void *data); no result
   // of those in use is larger than an int
   ptrace: int("i32", "i32", "u64", "buffer"),
+  ptrace_with: { ...int("i32", "i32", "u64", "u64"), name: "ptrace" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**

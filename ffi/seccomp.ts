@@ -11,21 +11,9 @@
 
 import { call, ifPossible, osError } from "./libc.ts";
 import { addressOf } from "./memory.ts";
+import { trace, whileStopped } from "./traced_thread.ts";
 
-const PTRACE_DETACH = 17;
-const PTRACE_SEIZE = 0x4206;
-const PTRACE_INTERRUPT = 0x4207;
 const PTRACE_SECCOMP_GET_FILTER = 0x420c;
-
-const P_PID = 1;
-const WSTOPPED = 2;
-const WEXITED = 4;
-const WALL = 0x40000000;
-const SIGINFO_SIZE = 128;
-const SIGINFO_PID = 16;
-const WNOHANG = 1;
-/** A thread stops only when it returns from the kernel. */
-const STOP_MS = 1_000;
 
 /** There is no filter of that number, or none at all. */
 const LAST = ["ENOENT", "EINVAL"];
@@ -47,15 +35,7 @@ const MODE_FILTER = 2n;
  * does not stop; ESRCH.
  */
 export function readSeccompFilters(pid: number): Uint8Array<ArrayBuffer>[] {
-  trace(PTRACE_SEIZE, pid);
-  try {
-    trace(PTRACE_INTERRUPT, pid);
-    waitForStop(pid);
-    return filtersOf(pid);
-  } finally {
-    // ESRCH if it has not stopped yet: the end of this process detaches it.
-    ifPossible(() => trace(PTRACE_DETACH, pid), "ESRCH");
-  }
+  return whileStopped(pid, () => filtersOf(pid));
 }
 
 function filtersOf(pid: number): Uint8Array<ArrayBuffer>[] {
@@ -68,27 +48,6 @@ function filtersOf(pid: number): Uint8Array<ArrayBuffer>[] {
     filters.push(room.slice(0, instructions * INSTRUCTION_SIZE));
   }
   throw osError("E2BIG", "ptrace", `filters of process ${pid}`);
-}
-
-function waitForStop(pid: number): void {
-  const info = new Uint8Array(SIGINFO_SIZE);
-  const deadline = performance.now() + STOP_MS;
-  do {
-    const flags = WSTOPPED | WEXITED | WNOHANG | WALL;
-    call("waitid", [P_PID, pid, info, flags], `process ${pid}`);
-    if (new DataView(info.buffer).getInt32(SIGINFO_PID, true) === pid) return;
-  } while (performance.now() < deadline);
-  throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
-}
-
-function trace(
-  request: number,
-  pid: number,
-  address = 0,
-  data: Uint8Array<ArrayBuffer> | null = null,
-): number {
-  const args = [request, pid, BigInt(address), data] as const;
-  return call("ptrace", args, `process ${pid}`);
 }
 
 /**
