@@ -70,8 +70,12 @@ export function setCloexec(number: number, on: boolean): void {
  * @throws {OsError} EBADF.
  */
 export function isWritable(number: number): boolean {
-  const flags = call("fcntl", [number, F_GETFL, 0], number);
-  return (flags & O_ACCMODE) !== O_RDONLY;
+  return (openedWith(number) & O_ACCMODE) !== O_RDONLY;
+}
+
+/** The flags of open(2) with which a descriptor's file is open. */
+export function openedWith(number: number): number {
+  return call("fcntl", [number, F_GETFL, 0], number);
 }
 
 /** How a duplicate is made. */
@@ -185,7 +189,7 @@ export class Fd implements Disposable {
   /** Sets whether calls return EAGAIN instead of waiting. */
   setNonblocking(on: boolean): void {
     const number = this.number;
-    const flags = call("fcntl", [number, F_GETFL, 0], number);
+    const flags = openedWith(number);
     const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
     call("fcntl", [number, F_SETFL, wanted], number);
   }

@@ -7,6 +7,7 @@
 
 import {
   FILTERS_WORD,
+  KEEP_OPEN_WORD,
   SANDBOX_WORD,
   STANDBY_WORD,
 } from "../update/standby/words.ts";
@@ -40,6 +41,10 @@ export async function dispatch(
         "../update/standby/confinement.ts"
       );
       return printFilters(rest);
+    }
+    if (first === KEEP_OPEN_WORD) {
+      const { keepOpen } = await import("../update/standby/keep_open.ts");
+      return keepOpen(rest);
     }
     if (first === "exec") {
       const { runExec } = await import("../cpr/exec_wrapper.ts");

@@ -34,6 +34,7 @@ import { isSameIdentity } from "../proc/file_identity.ts";
 import { lastingGroups } from "./process/service.ts";
 import { replacedLibraries } from "./process/successor.ts";
 import { restoreThreads } from "./process/threads.ts";
+import { VhostNet } from "./process/vhost_net.ts";
 import { Urgency } from "./process/urgency.ts";
 import { RunDirectory } from "./run/directory.ts";
 import { writeJournal } from "./run/journal.ts";
@@ -51,6 +52,7 @@ import {
   standardStreams,
 } from "./transfer/host.ts";
 import { Destination } from "./transaction/destination.ts";
+import { giveVhost } from "./transaction/fresh_vhost.ts";
 import { Hold } from "./transaction/hold.ts";
 import { readAhead, warmUp } from "./transaction/warm_up.ts";
 import { SavedState } from "./transaction/saved_state.ts";
@@ -61,8 +63,12 @@ import { readTerminals } from "./vm/terminals.ts";
 import { userConnections } from "./vm/user_connections.ts";
 import { Fingerprint } from "./verify/fingerprint.ts";
 
-/** This host. */
-export const LINUX: System = {
+/**
+ * This host.
+ *
+ * @param vhostNet its device; tests have one of their own
+ */
+export const linux = (vhostNet = new VhostNet()): System => ({
   connect: async (address, patience) => {
     try {
       return await QmpClient.connect(address, patience);
@@ -101,7 +107,7 @@ export const LINUX: System = {
   },
 
   plan: async ({ client, facts, processContext, pinned }, options) => {
-    const live = await readLiveProcess(facts.pid);
+    const live = await readLiveProcess(facts.pid, vhostNet);
     const strict = options.allowWeakerConfinement !== true;
     const sandbox = hasRoomToTry(facts.pid)
       ? new Sandbox(processContext, pinned.files, {
@@ -190,12 +196,18 @@ export const LINUX: System = {
       strict: options.allowWeakerConfinement !== true,
     }),
 
-  leftOpen: async ({ client, facts, process }, { command }) => {
+  renewVhost: (preserved) => vhostNet.renew(preserved),
+  giveVhost: ({ client, process }, { command }, { self }) =>
+    giveVhost({ client, process, vhostNet, self }, command.vhost),
+
+  leftOpen: async ({ client, facts, process }, { command }, vhost) => {
     if (facts.program !== "QEMU") return [];
     // The program may close one of these at any moment, so leave them out.
     const connections = await userConnections(client);
-    const inUse = [...command.descriptors, ...connections];
-    return await leftOpen(process, inUse, await readTerminals(client));
+    const named = command.descriptors.map((it) => vhost.get(it) ?? it);
+    const inUse = [...named, ...connections];
+    const terminals = await readTerminals(client);
+    return await leftOpen(process, inUse, terminals, vhostNet);
   },
 
   state: (path) => SavedState.open(path),
@@ -223,7 +235,10 @@ export const LINUX: System = {
   remove: removeFiles,
   destination: (vm, program, timeoutMs, budget) =>
     Destination.connect(vm, program, timeoutMs, budget),
-};
+});
+
+/** This host, as it is. */
+export const LINUX: System = linux();
 
 /** The ids of a VM's memory backends. */
 async function ramOf(client: QmpClient): Promise<string[]> {

@@ -15,6 +15,7 @@ import type { Move } from "./command/transfer_command.ts";
 import type { ModeChoice } from "./phase.ts";
 import type { Way } from "./command/way.ts";
 import type { Identity } from "./process/identity.ts";
+import type { Renewed } from "./process/vhost_net.ts";
 import type { ThreadRecord } from "./process/threads.ts";
 import type { Urgency } from "./process/urgency.ts";
 import type { CheckObserver } from "./preflight/check.ts";
@@ -135,10 +136,32 @@ export interface System {
     plan: Plan,
     options: Options,
   ): Promise<StandbyPort>;
-  /** Descriptors that earlier programs of the VM left open. */
+  /**
+   * Opens vhost-net afresh where a program is to be started with it.
+   *
+   * @throws {UpdateProblem} when that is not possible
+   */
+  renewVhost(preserved: readonly Preserved[]): Renewed<Preserved>;
+  /**
+   * Gives the VM's process the vhost descriptors of the next program.
+   *
+   * @returns their numbers, by those that they replace
+   * @throws {UpdateProblem} when that is not possible
+   */
+  giveVhost(
+    vm: LocatedVm & { readonly process: ProcessHandle },
+    plan: Plan,
+    options: Options,
+  ): Promise<ReadonlyMap<number, number>>;
+  /**
+   * Descriptors that earlier programs of the VM left open.
+   *
+   * @param vhost as {@linkcode giveVhost} returns it
+   */
   leftOpen(
     vm: LocatedVm & { readonly process: ProcessHandle },
     plan: Plan,
+    vhost: ReadonlyMap<number, number>,
   ): Promise<readonly number[]>;
   state(path: string): StatePort;
   /** Reads the new program into the page cache, and warms up cprctl itself. */

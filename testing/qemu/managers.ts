@@ -1,6 +1,6 @@
 /**
  * Virtual machines with the command lines that managers write, as far as a host
- * without vhost and a manager's own daemons can run them.
+ * without a manager's own daemons can run them.
  *
  * @module
  */
@@ -204,8 +204,12 @@ export function incus({ folder }: ManagerFiles): Machine {
   };
 }
 
-/** Ganeti, with a descriptor of its tap interface. */
-export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
+/** Ganeti, with descriptors of its tap interface and of vhost. */
+export function ganeti(
+  { folder }: ManagerFiles,
+  { tap, vhost }: { readonly tap: number; readonly vhost: number },
+  environment: Readonly<Record<string, string>>,
+): Machine {
   const disk = {
     "driver": "raw",
     "node-name": "disk-0",
@@ -215,6 +219,7 @@ export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
   return {
     name: "Ganeti",
     anonymous: true,
+    environment,
     type: "pc",
     disk: "virtio-blk-pci,addr=0xa",
     daemonize: true,
@@ -227,7 +232,8 @@ export function ganeti({ folder }: ManagerFiles, tapNumber: number): Machine {
       ...["-serial", `unix:${folder}/g1.serial,server,nowait`],
       ...["-vnc", `unix:${folder}/g1.vnc`, "-cpu", "qemu64"],
       ...["-uuid", "0d1e2f3a-4b5c-4d6e-8f7a-9b0c1d2e3f4a"],
-      ...["-netdev", `type=tap,id=nic-0,fd=${tapNumber}`],
+      "-netdev",
+      `type=tap,id=nic-0,fd=${tap},vhost=on,vhostfd=${vhost}`,
       "-device",
       "virtio-net-pci,id=nic-0,bus=pci.0,addr=0xd,netdev=nic-0," +
       "mac=aa:00:00:1a:2b:3c",

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { Report } from "../../lib/update/report/report.ts";
 import type { System } from "../../lib/update/system.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
 import { update, type UpdateRequest } from "../../lib/update/update.ts";
 import type { QemuBuild } from "../../testing/qemu/builds/builds.ts";
 import type { VirtualMachine } from "../../testing/qemu/mod.ts";
@@ -29,9 +30,10 @@ export async function tryToMove(
 export async function move(
   vm: VirtualMachine,
   build: QemuBuild,
+  system?: System,
 ): Promise<Report> {
   const { pid } = vm;
-  const report = await tryToMove(vm, build);
+  const report = await tryToMove(vm, build, {}, system);
   assertEquals(report.error, null);
   assertEquals(report.outcome, "updated");
   assertEquals([report.pid_before, report.pid_after], [pid, pid]);
@@ -46,13 +48,13 @@ export async function move(
 export async function moveAndReturn(
   vm: VirtualMachine,
   build: QemuBuild,
+  system?: System,
 ): Promise<Report> {
   const old = vm.executable();
-  const report = await tryToMove(vm, build, {
-    observer(phase) {
-      if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
-    },
-  });
+  const observer = (phase: PhaseName) => {
+    if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
+  };
+  const report = await tryToMove(vm, build, { observer }, system);
   assertEquals(report.outcome, "rolled-back", report.error?.message);
   vm.follow(report.pid_after ?? 0);
   assertEquals(vm.executable(), old);

@@ -1,6 +1,7 @@
 /** Runs the preflight against a real machine. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { VhostNet } from "../../lib/update/process/vhost_net.ts";
 import { readLiveProcess } from "../../lib/update/command/draft.ts";
 import { carryOver } from "../../lib/update/carry/carry.ts";
 import { newCommand } from "../../lib/update/command/new_command.ts";
@@ -48,7 +49,7 @@ export async function preflightOf(
   const before = await settings();
   const known = await gatherFacts(client);
   const facts = { ...known, argv: argv(known.argv) };
-  const live = await readLiveProcess(facts.pid);
+  const live = await readLiveProcess(facts.pid, new VhostNet());
   const carried = await carryOver(client, facts, live);
   const command = newCommand(
     { ...facts, argv: carried.argv },

@@ -54,6 +54,8 @@ export interface Script {
   readonly paused?: boolean;
   /** The end of a process is waited for as long as it lives. */
   readonly patient?: boolean;
+  /** The vhost descriptors that the command line names. */
+  readonly vhost?: readonly number[];
   /** Another client resumes the guest just before the new program is stopped. */
   readonly resumedAtStop?: boolean;
 }
@@ -132,7 +134,10 @@ export class ScriptedHost implements AsyncDisposable {
       plan: async ({ client, facts }, { mode = "cpr-exec" }) => ({
         facts,
         mode: mode === "auto" ? "cpr-transfer" : mode,
-        command: { ...absent<object>(), argv: ["new"], changes: [] } as never,
+        command: {
+          ...absent<object>(),
+          ...{ argv: ["new"], changes: [], vhost: this.#script.vhost ?? [] },
+        } as never,
         carried: nothingCarried([]),
         oldArgv: ["old"],
         ...this.#script.transfers ? { handOver: HAND_OVER } : {},
@@ -159,6 +164,8 @@ export class ScriptedHost implements AsyncDisposable {
         }),
       journal: () => Promise.resolve(() => Promise.resolve()),
       standby: () => Promise.resolve(this.#standby()),
+      renewVhost: (all) => ({ all, [Symbol.dispose]() {} }),
+      giveVhost: () => Promise.resolve(new Map()),
       leftOpen: () => Promise.resolve([]),
       state: (path) => this.#state(path),
       warmUp: () => Promise.resolve(),

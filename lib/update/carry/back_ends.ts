@@ -10,6 +10,7 @@ import {
   KeyvalText,
   type OptionValue,
 } from "../../cmdline/mod.ts";
+import { vhostDescriptors } from "../command/vhost_rule.ts";
 import type { JsonObject } from "../../qmp/mod.ts";
 import { asObject, ifKnown, text } from "../vm/reply.ts";
 import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
@@ -270,7 +271,8 @@ function carryTap(
   id: string,
   queues: readonly BackEnd[],
 ): void {
-  if (work.live.hasVhostNet) {
+  const named = vhostDescriptors(work.draft.arguments);
+  if (work.live.vhostNets.some((it) => !named.includes(it))) {
     throw new CannotCarry("QEMU does not report whether it uses vhost");
   }
   const type = "tap";

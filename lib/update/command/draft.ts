@@ -10,6 +10,8 @@ import {
   redactedWord,
   withValue,
 } from "../../cmdline/mod.ts";
+import type { UpdateProblem } from "../error.ts";
+import type { VhostNet } from "../process/vhost_net.ts";
 import type { Facts } from "../vm/facts.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
@@ -27,8 +29,10 @@ export interface LiveProcess {
   readonly taps: readonly TapQueue[];
   /** Where file systems of huge pages are mounted. */
   readonly hugePageMounts: readonly string[];
-  /** Whether vhost-net is in use, or was before an exec. */
-  readonly hasVhostNet: boolean;
+  /** Descriptors of vhost-net, in use or left from before an exec. */
+  readonly vhostNets: readonly number[];
+  /** Why vhost-net cannot be opened for a descriptor in its place, if so. */
+  readonly vhostProblem: (descriptor: number) => UpdateProblem | undefined;
 }
 
 const TUN = "/dev/net/tun";
@@ -36,7 +40,10 @@ const VHOST_NET = "/dev/vhost-net";
 const HUGE_PAGES = "hugetlbfs";
 
 /** Reads it from /proc. */
-export async function readLiveProcess(pid: number): Promise<LiveProcess> {
+export async function readLiveProcess(
+  pid: number,
+  vhostNet: VhostNet,
+): Promise<LiveProcess> {
   const [links, mounts] = await Promise.all([
     readDescriptors(pid),
     readMountinfo(pid),
@@ -44,7 +51,9 @@ export async function readLiveProcess(pid: number): Promise<LiveProcess> {
   return {
     taps: await readTaps(pid, links),
     hugePageMounts: hugePageMounts(mounts),
-    hasVhostNet: [...links].some(([, link]) => link === VHOST_NET),
+    vhostNets: [...links].filter(([, link]) => link === VHOST_NET)
+      .map(([number]) => number),
+    vhostProblem: (descriptor) => vhostNet.problemOf(pid, descriptor),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 import type { Facts } from "../vm/facts.ts";
 import { firstOption } from "./command_line.ts";
 import { RULES } from "./rules.ts";
+import { vhostDescriptors } from "./vhost_rule.ts";
 
 /** A command line to execute, and how it differs from the running one. */
 export interface NewCommand {
@@ -25,6 +26,8 @@ export interface NewCommand {
   readonly changes: readonly CommandChange[];
   /** Descriptors that it names: they must be open when it starts. */
   readonly descriptors: readonly number[];
+  /** Those among them that are vhost: the program gets others in their place. */
+  readonly vhost: readonly number[];
   /** Problems that no edit could solve. */
   readonly problems: readonly CommandProblem[];
 }
@@ -49,6 +52,7 @@ export function newCommand(
     argv: [...program, ...draft.words],
     changes: [...programChange(running, program), ...draft.changes],
     descriptors: namedDescriptors(draft.arguments),
+    vhost: vhostDescriptors(draft.arguments),
     problems: draft.problems,
   };
 }

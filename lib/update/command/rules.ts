@@ -8,6 +8,7 @@ import {
   QEMU_OPTIONS,
 } from "../../cmdline/mod.ts";
 import { type CommandDraft, type Rule, shellWords } from "./draft.ts";
+import { checkVhostDescriptors } from "./vhost_rule.ts";
 import { returnPaths } from "./set_aside.ts";
 import { handOverTaps } from "./tap_rule.ts";
 import {
@@ -60,28 +61,6 @@ const keepGenerationId: Rule = (draft, { facts: { generationId } }) => {
       argument,
       value.with("guid", generationId),
       "another generation id would tell the guest that it is a copy",
-    );
-  }
-};
-
-const VHOST_KEYS = ["vhostfd", "vhostfds"];
-
-/** Whether an interface uses a vhost descriptor that was passed to QEMU. */
-export function passesVhost(value: OptionValue): boolean {
-  return VHOST_KEYS.some((key) => value.has(key));
-}
-
-/**
- * vhost works on the memory of the program that opened it or was given it
- * first, and refuses any other.
- */
-const refuseVhostDescriptors: Rule = (draft) => {
-  for (const argument of draft.of("netdev", "nic", "net", "device")) {
-    if (!passesVhost(keysOf(argument))) continue;
-    draft.refuse(
-      `The vhost descriptor of "${shellWords(argument.words)}" cannot be ` +
-        "used by another program",
-      "Restart the VM with vhost=on instead, so that it is opened again",
     );
   }
 };
@@ -282,7 +261,7 @@ export const RULES: readonly Rule[] = [
   returnPaths,
   allocateNothing,
   handOverTaps,
-  refuseVhostDescriptors,
+  checkVhostDescriptors,
   appendLogs,
   startServersWithoutWaiting,
   warnOfEmptied,

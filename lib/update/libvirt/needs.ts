@@ -7,7 +7,6 @@
 
 import type { CommandLine } from "../command/command_line.ts";
 import { deniesSpawn } from "../command/obstacles.ts";
-import { passesVhost } from "../command/rules.ts";
 import {
   hasDefaultRam,
   sharesAuxiliary,
@@ -55,14 +54,6 @@ export function domainNeeds(line: CommandLine): Need[] {
       why: "may not execute another program (-sandbox spawn=deny)",
       text: "seccomp_sandbox = 0",
       file: "/etc/libvirt/qemu.conf",
-    });
-  }
-  if (line.values("netdev").some(passesVhost)) {
-    needs.push({
-      code: "new-command",
-      why: "has an interface with vhost-net, which another program cannot use",
-      text: "<driver name='qemu'/>",
-      file: "each <interface>",
     });
   }
   return needs;

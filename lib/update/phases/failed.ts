@@ -32,6 +32,7 @@ import { howItEnded } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { WrongPeerProblem } from "../transaction/destination.ts";
 import { returnToSource } from "../transfer/return.ts";
+import { removeOwnSet } from "../vm/left_open.ts";
 import { runPhrase } from "../vm/run_state.ts";
 import { rollBack as rollBackVm } from "./rollback.ts";
 import { keepState } from "./keep_state.ts";
@@ -265,6 +266,7 @@ async function settle(
   context.attachedQueues.forEach(detachQueue);
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = client.within(() => settling.left());
+  if (context.plan.command.vhost.length > 0) await removeOwnSet(monitor);
   const problems = await settings.restore(monitor);
   if (problems.length > 0) directory.leave();
   context.warn(

@@ -1,4 +1,5 @@
 import { CommandLine, plainTerminals } from "../command/command_line.ts";
+import { withVhost } from "../command/vhost_rule.ts";
 import type { UpdateContext } from "../context.ts";
 import { withClosed } from "../vm/left_open.ts";
 import { refuseIfInterrupted } from "../transaction/deferred_signals.ts";
@@ -33,8 +34,11 @@ export async function prepare(context: UpdateContext): Promise<void> {
     ...{ settings, directory, standby, startStandby, writeJournal },
     ...{ state, source, terminals },
   };
-  const left = context.leftOpen = await system.leftOpen(context, plan);
-  await source.prepare(withClosed(plan.command.argv, left));
+  const vhost = await system.giveVhost(context, plan, request);
+  const left = await system.leftOpen(context, plan, vhost);
+  context.leftOpen = left;
+  const argv = withVhost(plan.command.argv, vhost, plan.facts.options);
+  await source.prepare(withClosed(argv, left));
   await system.warmUp(context, plan, request);
   await plan.fingerprint.warmUp(client);
   await warmUpHash();

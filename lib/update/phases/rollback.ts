@@ -45,7 +45,10 @@ export interface RollbackInput {
   /** Needed if the monitor's socket outlives the program. */
   readonly queue: MonitorQueue;
   readonly state: StatePort;
-  readonly system: Pick<System, "destination" | "restoreThreads" | "urgency">;
+  readonly system: Pick<
+    System,
+    "destination" | "restoreThreads" | "urgency" | "renewVhost"
+  >;
   readonly timeoutMs: number;
   /** The migration settings before the update. */
   readonly settings: MigrationSettings;
@@ -101,7 +104,8 @@ export async function rollBack(input: RollbackInput): Promise<RollbackResult> {
 async function anotherStandby(input: RollbackInput): Promise<StandbyPort> {
   return await retry(new Deadline(ANOTHER_STANDBY_TIMEOUT_MS), async () => {
     const standby = await input.startStandby();
-    await standby.hold(input.memory.preserved);
+    using fresh = input.system.renewVhost(input.memory.preserved);
+    await standby.hold(fresh.all);
     return standby;
   });
 }

@@ -57,7 +57,10 @@ export async function hold(context: UpdateContext): Promise<void> {
     const file = facts.ramFiles.get(block);
     return file !== undefined && isInPlace(facts.pid, file);
   }, facts.deviceMemory);
-  await standby.hold(hold.preserved);
+  {
+    using fresh = system.renewVhost(hold.preserved);
+    await standby.hold(fresh.all);
+  }
   const stopped = await pending.fingerprint;
   plan.fingerprint.requireUnchanged(stopped);
   const isNews = facts.runState !== context.found.runState ||

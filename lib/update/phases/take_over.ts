@@ -4,7 +4,7 @@ import type { UpdateContext } from "../context.ts";
 import { sendCommands } from "../carry/send.ts";
 import { Deadline, SETTLE_TIMEOUT_MS, VERIFY_TIMEOUT_MS } from "../deadline.ts";
 import { UpdateProblem } from "../error.ts";
-import { removeClosed } from "../vm/left_open.ts";
+import { removeOwnSet } from "../vm/left_open.ts";
 import { noteResumption } from "../run/journal.ts";
 import { sentAmong } from "../standby/holdings.ts";
 import type { Destination } from "../transaction/destination.ts";
@@ -101,7 +101,7 @@ export async function commit(context: UpdateContext): Promise<void> {
   const settling = new Deadline(SETTLE_TIMEOUT_MS);
   const monitor = destination.client.within(() => settling.left());
   warnings.push(...await settings.restoreAll(monitor));
-  if (context.leftOpen.length > 0) await removeClosed(monitor);
+  if (context.leftOpen.length > 0) await removeOwnSet(monitor);
   clock.end();
   await destination.requireStable();
   context.pidAfter = facts.pid;

@@ -101,10 +101,15 @@ export const descriptors: PreflightCheck = problemCheck({
   id: "descriptors",
   ok: ({ carried, command }) => {
     const sent = sentDescriptors(carried.commands).length;
+    const { length } = command.vhost;
     const named = command.descriptors.length === 0
       ? "no argument names a descriptor"
       : "descriptors that arguments name stay open";
-    return sent === 0 ? named : `${named}; ${sent} are sent`;
+    return [
+      named,
+      ...length === 0 ? [] : [`${length} of vhost are opened again`],
+      ...sent === 0 ? [] : [`${sent} are sent`],
+    ].join("; ");
   },
   detail: (found) => `The new command line cannot be used: ${found}`,
   remedy: "Restart the VM with arguments that name no descriptors",

@@ -23,6 +23,7 @@ import { RunDirectory } from "../run/directory.ts";
 import { type Journal, mayHaveResumed, readJournal } from "../run/journal.ts";
 import { VmLock } from "../run/lock.ts";
 import { DeferredSignals } from "../transaction/deferred_signals.ts";
+import { removeOwnSet } from "../vm/left_open.ts";
 import { MigrationSettings } from "../vm/settings.ts";
 import { Standby } from "../standby/standby.ts";
 import { findProgram } from "./find_program.ts";
@@ -181,8 +182,10 @@ async function rollForwardOrBack(unfinished: Unfinished): Promise<Recovery> {
     if (typeof recovery === "string") why = recovery;
     else {
       const { settings } = unfinished.journal;
+      const { client } = program.destination;
       const warnings = await new MigrationSettings(settings)
-        .restoreAll(program.destination.client);
+        .restoreAll(client);
+      await removeOwnSet(client);
       return {
         ...recovery,
         message: [recovery.message, ...warnings].join("; "),

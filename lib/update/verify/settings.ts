@@ -11,6 +11,7 @@
  */
 
 import { isObject, type Json, type JsonObject } from "../../qmp/mod.ts";
+import { OWN_SET } from "../vm/left_open.ts";
 import { asArray, asObject, objectsIn, text } from "../vm/reply.ts";
 import { lastingText } from "./lasting.ts";
 import { backEnds } from "./machine.ts";
@@ -35,10 +36,9 @@ export const SETTINGS: readonly View[] = [
     from: ["descriptorSets"],
     of: ({ descriptorSets }) =>
       objectsOf(
-        objectsIn(descriptorSets).map((set) => [
-          String(set["fdset-id"]),
-          objectsIn(set["fds"]),
-        ]),
+        objectsIn(descriptorSets)
+          .filter((set) => set["fdset-id"] !== OWN_SET)
+          .map((set) => [String(set["fdset-id"]), objectsIn(set["fds"])]),
       ),
   },
   list("Export", "exports", ["id"], only("type", "node-name")),

@@ -16,15 +16,16 @@ import type { ProcessHandle } from "../../../ffi/process.ts";
 import { ifThereSync } from "../../gone.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { type Executor, QmpError } from "../../qmp/mod.ts";
+import type { VhostNet } from "../process/vhost_net.ts";
 import type { Terminal } from "./terminals.ts";
 
 /** Of these, every program opens its own; none closes one that is in use. */
-const VHOST = ["/dev/vhost-net", "/dev/vhost-vsock"];
+const VSOCK = "/dev/vhost-vsock";
 const TERMINALS = "/ptmx";
 const SOCKETS = "socket:";
 
-/** No manager numbers so many. */
-export const CLOSED_SET = 2_000_000_000;
+/** The set of cprctl itself: no manager numbers so many. */
+export const OWN_SET = 2_000_000_000;
 /** More are left for the next update. */
 const MAXIMUM = 256;
 
@@ -37,14 +38,16 @@ export async function leftOpen(
   process: ProcessHandle,
   inUse: readonly number[],
   terminals: readonly Terminal[],
+  vhostNet: Pick<VhostNet, "isFile">,
 ): Promise<number[]> {
   const files = new ProcessFiles(process.pid);
   const left = await unusedTerminals(files, terminals);
-  for (const [number, { link }] of await files.open()) {
-    const isKnown = VHOST.includes(link) || link.startsWith(SOCKETS);
+  for (const [number, { link, info }] of await files.open()) {
+    const isVhost = link === VSOCK || vhostNet.isFile(info);
+    const isKnown = isVhost || link.startsWith(SOCKETS);
     if (!isKnown || inUse.includes(number)) continue;
     if ((await files.info(number))?.closesOnExec !== false) continue;
-    if (VHOST.includes(link) || isEnded(process, number)) left.push(number);
+    if (isVhost || isEnded(process, number)) left.push(number);
   }
   return left.slice(0, MAXIMUM);
 }
@@ -76,15 +79,19 @@ export function withClosed(
   left: readonly number[],
 ): string[] {
   const options = left.flatMap((number) => [
-    ...["-add-fd", `fd=${number},set=${CLOSED_SET}`],
+    ...["-add-fd", `fd=${number},set=${OWN_SET}`],
   ]);
   return [program, ...options, ...words];
 }
 
-/** Has the program remove the set; its next exec would do it as well. */
-export async function removeClosed(client: Executor): Promise<void> {
+/**
+ * Has the program close what is in the set: what earlier programs left open; or
+ * what it was given for the next one, if there is none. The next exec would
+ * close the former as well.
+ */
+export async function removeOwnSet(client: Executor): Promise<void> {
   try {
-    await client.execute("remove-fd", { "fdset-id": CLOSED_SET });
+    await client.execute("remove-fd", { "fdset-id": OWN_SET });
   } catch (error) {
     // Whether the program has ended is for others to find out.
     if (!(error instanceof QmpError)) throw error;

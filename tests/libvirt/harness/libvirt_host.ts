@@ -18,6 +18,7 @@ import {
   qemuBuilds,
   toolOf,
 } from "../../../testing/qemu/builds/builds.ts";
+import { VHOST_NODE, vhostLibrary } from "../../../testing/qemu/vhost.ts";
 import { domainXml } from "./domain_xml.ts";
 import { bootDisk } from "./guest.ts";
 
@@ -57,6 +58,7 @@ for name in null zero full random urandom tty net/tun; do
   : >"dev/$name"
   mount --bind "/dev/$name" "dev/$name"
 done
+mknod -m 600 dev/vhost-net ${VHOST_NODE.join(" ")}
 mount -t devpts -o newinstance,ptmxmode=666 none dev/pts
 mount -t tmpfs -o mode=1777 none dev/shm
 ln -s pts/ptmx dev/ptmx
@@ -170,6 +172,7 @@ export class LibvirtHost implements AsyncDisposable {
     try {
       await host.install("old");
       await host.root(CONFIGURE + MAKE_VIRTQEMUD);
+      await host.write(VHOST_LIBRARY, vhostLibrary());
       await until(
         "process 1 answers",
         TIMEOUT_MS,
@@ -212,7 +215,10 @@ export class LibvirtHost implements AsyncDisposable {
     const images = `/var/lib/libvirt/images/${name}`;
     const tool = toolOf(this.builds.old, "qemu-img");
     const type = accelerator === "kvm" ? "kvm" : "qemu";
-    const xml = domainXml(name, { type, emulator: EMULATOR, shared });
+    const xml = domainXml(name, {
+      ...{ type, emulator: EMULATOR, shared },
+      environment: { LD_PRELOAD: VHOST_LIBRARY },
+    });
     await this.write(`/root/${name}.xml`, xml);
     if (accelerator === "kvm") await this.root(`mknod -m 666 ${KVM}`);
     await this.write(`${images}-b.img`, bootDisk(DISK_BYTES));
@@ -297,6 +303,9 @@ wait`);
     await this.#init[Symbol.asyncDispose]();
   }
 }
+
+/** Answers QEMU's vhost requests in the place of the kernel. */
+const VHOST_LIBRARY = "/usr/local/lib/vhost.so";
 
 /** From where domains are started. */
 export const EMULATOR = "/usr/local/bin/qemu";

@@ -8,7 +8,7 @@ import {
 import { carryOver } from "../../../lib/update/carry/carry.ts";
 import { sendCommands } from "../../../lib/update/carry/send.ts";
 import type { LiveProcess } from "../../../lib/update/command/draft.ts";
-import { CLOSED_SET } from "../../../lib/update/vm/left_open.ts";
+import { OWN_SET } from "../../../lib/update/vm/left_open.ts";
 import { NOTHING_LIVE } from "../command/vm.ts";
 
 const PROGRAM = "/usr/bin/qemu-system-x86_64";
@@ -493,7 +493,7 @@ Deno.test("a tap interface that exec would close is sent", async () => {
 Deno.test("a tap interface of which too little is known is left to the check", async () => {
   const byName = "n: index=0,type=tap,ifname=t,script=no,downscript=no";
   const cases: readonly (readonly [LiveProcess, string])[] = [
-    [{ ...taps(false, 7), hasVhostNet: true }, byName],
+    [{ ...taps(false, 7), vhostNets: [8] }, byName],
     [taps(true, 7), "n: index=0,type=tap,fd=8"],
     [taps(true, 7), "n: index=0,type=tap,helper=/h"],
   ];
@@ -504,6 +504,15 @@ Deno.test("a tap interface of which too little is known is left to the check", a
     );
     assertEquals([words, commands, obstacles.has("n")], [[], [], true]);
   }
+});
+
+Deno.test("a tap interface is carried beside the vhost of the command line", async () => {
+  const line = "n: index=0,type=tap,ifname=t,script=no,downscript=no";
+  const live = { ...taps(false, 7), vhostNets: [8] };
+  const words = ["-netdev", "tap,id=m,fd=6,vhostfd=8"];
+  const own = "m: index=0,type=tap,fd=6";
+  const { obstacles } = await carriedBy(live, network(own, line), ...words);
+  assertEquals([...obstacles], []);
 });
 
 Deno.test("a descriptor set is sent, and no longer an argument", async () => {
@@ -527,12 +536,12 @@ Deno.test("a descriptor set is sent, and no longer an argument", async () => {
 
 Deno.test("a set with descriptors that were left open is neither sent nor kept", async () => {
   const client = vm({}, {
-    "query-fdsets": [{ "fdset-id": CLOSED_SET, fds: [{ fd: 7 }] }],
+    "query-fdsets": [{ "fdset-id": OWN_SET, fds: [{ fd: 7 }] }],
   });
   const { words, commands, changes } = await carried(
     client,
     "-add-fd",
-    `fd=5,set=${CLOSED_SET}`,
+    `fd=5,set=${OWN_SET}`,
   );
   assertEquals([words, commands], [[], []]);
   assertEquals(changes[0]?.why, "the program has closed what it names");

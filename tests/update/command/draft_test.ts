@@ -1,5 +1,6 @@
 import { parseMountinfo } from "../../../lib/proc/mountinfo.ts";
 import { assertEquals } from "@std/assert";
+import { VhostNet } from "../../../lib/update/process/vhost_net.ts";
 import {
   hugePageMounts,
   readLiveProcess,
@@ -20,5 +21,5 @@ Deno.test("mounts of huge pages are found, with blanks in their paths", () => {
 });
 
 Deno.test("a process without tap interfaces has none", async () => {
-  assertEquals((await readLiveProcess(Deno.pid)).taps, []);
+  assertEquals((await readLiveProcess(Deno.pid, new VhostNet())).taps, []);
 });

@@ -117,9 +117,9 @@ const ARGUMENTS: readonly (readonly string[])[] = [
 ];
 
 const live = {
+  ...NOTHING_LIVE,
   taps: [{ descriptor: 11, interface: "vm0", closesOnExec: false }],
   hugePageMounts: ["/dev/hugepages"],
-  hasVhostNet: false,
 };
 
 Deno.test("a second update changes nothing but the program", () => {

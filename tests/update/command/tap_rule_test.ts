@@ -132,15 +132,3 @@ Deno.test("a script that will not run is reported", () => {
     `${plain}; no script will be run for it when the VM ends`,
   );
 });
-
-Deno.test("a vhost descriptor is refused, on whatever option", () => {
-  const cases = [
-    ["-netdev", "tap,id=n,fd=11,vhostfd=12"],
-    ["-netdev", '{"type":"tap","id":"n","fds":"11:12","vhostfds":"13:14"}'],
-    ["-device", "vhost-vsock-pci,guest-cid=3,vhostfd=12"],
-  ];
-  for (const words of cases) {
-    const { problems } = newCommand(factsOf(words), live());
-    assertEquals(problems.map(({ verdict }) => verdict), ["refuse"]);
-  }
-});

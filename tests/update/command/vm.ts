@@ -50,7 +50,8 @@ export function factsOf(
 export const NOTHING_LIVE: LiveProcess = {
   taps: [],
   hugePageMounts: [],
-  hasVhostNet: false,
+  vhostNets: [],
+  vhostProblem: () => undefined,
 };
 
 /** What every new command line ends with. */

@@ -1,42 +1,45 @@
 import { assertEquals } from "@std/assert";
+import { Fd } from "../../../ffi/fd.ts";
+import { O_RDWR } from "../../../ffi/open_flags.ts";
 import { PidFd } from "../../../ffi/process.ts";
+import { spawn } from "../../../ffi/spawn.ts";
+import { VhostNet } from "../../../lib/update/process/vhost_net.ts";
 import {
-  CLOSED_SET,
   leftOpen,
+  OWN_SET,
   withClosed,
 } from "../../../lib/update/vm/left_open.ts";
-import { linesOf } from "../../../testing/program/lines.ts";
-
-/** A process in which vhost-net is open, as a file of a /dev of its own. */
-const SCRIPT = `mount -t tmpfs none /dev && touch /dev/vhost-net &&
-exec 7</dev/vhost-net 8</dev/vhost-net && echo open && exec cat`;
+import { canHaveVhost, makeVhost } from "../../../testing/qemu/vhost.ts";
 
 Deno.test({
   name: "vhost is closed, but for what the command line names",
-  ignore: Deno.uid() !== 0,
+  ignore: !canHaveVhost,
   async fn() {
-    const child = new Deno.Command("unshare", {
-      args: ["--mount", "/bin/sh", "-c", SCRIPT],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const lines = linesOf(child.stdout).getReader();
+    const folder = await Deno.makeTempDir({ prefix: "cprctl-vhost-" });
     try {
-      assertEquals((await lines.read()).value, "open");
+      const { device } = await makeVhost(folder);
+      const vhostNet = new VhostNet(device);
+      using file = Fd.open(device, O_RDWR);
+      using other = Fd.open(`${folder}/vhost.so`, O_RDWR);
+      using child = spawn(["sleep", "1000"], {
+        descriptors: new Map([
+          ...[[7, file.number], [8, file.number]] as const,
+          [9, other.number],
+        ]),
+      });
       using process = PidFd.open(child.pid);
-      assertEquals((await leftOpen(process, [], [])).toSorted(), [7, 8]);
-      assertEquals(await leftOpen(process, [7], []), [8]);
+      const left = (inUse: number[]) => leftOpen(process, inUse, [], vhostNet);
+      assertEquals((await left([])).toSorted(), [7, 8]);
+      assertEquals(await left([7]), [8]);
     } finally {
-      await child.stdin.close();
-      await child.status;
-      await lines.cancel();
+      await Deno.remove(folder, { recursive: true });
     }
   },
 });
 
 Deno.test("the new program is told what to close before anything else", () => {
   assertEquals(withClosed(["qemu", "-S"], [7]), [
-    ...["qemu", "-add-fd", `fd=7,set=${CLOSED_SET}`, "-S"],
+    ...["qemu", "-add-fd", `fd=7,set=${OWN_SET}`, "-S"],
   ]);
   assertEquals(withClosed(["qemu", "-S"], []), ["qemu", "-S"]);
 });

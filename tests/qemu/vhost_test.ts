@@ -1,0 +1,230 @@
+/**
+ * A VM that was given vhost descriptors: each program gets others, and none is
+ * left of those before. The stand-in refuses one that another program had.
+ */
+
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { O_APPEND } from "../../ffi/open_flags.ts";
+import { UpdateProblem } from "../../lib/update/error.ts";
+import { linux } from "../../lib/update/linux.ts";
+import { VhostNet } from "../../lib/update/process/vhost_net.ts";
+import type { PhaseName } from "../../lib/update/phase.ts";
+import { Base } from "../../testing/program/base.ts";
+import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
+import {
+  type OpenDescriptor,
+  openDescriptors,
+  PLAIN,
+  until,
+  VirtualMachine,
+  Witness,
+} from "../../testing/qemu/mod.ts";
+import { runDirectories } from "../../testing/update/fixture.ts";
+import { whyNoTaps } from "../../testing/qemu/tap.ts";
+import {
+  canHaveVhost,
+  makeVhost,
+  type Vhost,
+} from "../../testing/qemu/vhost.ts";
+import { move, moveAndReturn, tryToMove, valueOf } from "./moved.ts";
+
+const builds = await qemuBuilds();
+const PASS_TAPS =
+  new URL("../../testing/linux/programs/pass_taps.ts", import.meta.url)
+    .pathname;
+const UPDATES = 5;
+const PATIENCE_MS = 60_000;
+/** The tap's queues; a shell can open the others. */
+const TAPS = [91, 92];
+const VHOST = [8, 9];
+
+let made = 0;
+
+/** What the tests have: a stand-in, and a VM that was given it. */
+interface Given extends AsyncDisposable {
+  readonly vhost: Vhost;
+  readonly vm: VirtualMachine;
+}
+
+function test(name: string, fn: (given: Given) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !canHaveVhost || whyNoTaps() !== undefined,
+    async fn() {
+      await using _base = await Base.make();
+      const folder = await Deno.makeTempDir({ prefix: "cprctl-vhost-" });
+      try {
+        await using given = await giveVm(folder);
+        await fn(given);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+async function giveVm(folder: string): Promise<Given> {
+  const vhost = await makeVhost(folder);
+  const deno = [Deno.execPath(), "run", "--quiet", "--allow-all", PASS_TAPS];
+  const taps = [`cv${Deno.pid}${made++}`, `${TAPS[0]}`, `${TAPS.length}`];
+  const opened = VHOST.map((number) => `${number}<>${vhost.device}`);
+  const binary = `${folder}/start`;
+  await Deno.writeTextFile(
+    binary,
+    `#!/bin/sh\nexec ${opened.join(" ")}\n` +
+      `exec ${[...deno, ...taps, builds.old.binary].join(" ")} "$@"\n`,
+    { mode: 0o755 },
+  );
+  const vm = await VirtualMachine.boot({ ...builds.old, binary }, {
+    ...PLAIN,
+    environment: vhost.environment,
+    extra: [
+      "-netdev",
+      `tap,id=n,fds=${TAPS.join(":")},vhost=on,vhostfds=${VHOST.join(":")}`,
+      ...["-device", "virtio-net-pci,netdev=n,mq=on,vectors=6"],
+    ],
+  }, "tcg");
+  return { vhost, vm, [Symbol.asyncDispose]: () => vm[Symbol.asyncDispose]() };
+}
+
+/** The descriptors of the device that the VM has, lowest first. */
+function devices({ vhost, vm }: Given): number[] {
+  return openDescriptors(vm.pid)
+    .filter(({ target }) => target === vhost.device)
+    .map(({ number }) => number).sort((a, b) => a - b);
+}
+
+/** Those that its command line names. */
+async function named({ vm }: Given): Promise<number[]> {
+  const numbers = /vhostfds=([\d:]+)/.exec(await valueOf(vm, "-netdev") ?? "");
+  return (numbers?.[1] ?? "").split(":").map(Number).sort((a, b) => a - b);
+}
+
+/** As many are open, as soon as clients of the monitor that have left are gone. */
+async function hasAsMany({ vm }: Given, count: number): Promise<void> {
+  const isSo = () => openDescriptors(vm.pid).length === count;
+  await until(`${count} descriptors are open`, PATIENCE_MS, isSo);
+}
+
+test("every program gets vhost afresh, and leaves none behind", async (given) => {
+  const { vm, vhost } = given;
+  const system = linux(new VhostNet(vhost.device));
+  const witness = await Witness.of(vm);
+  const count = openDescriptors(vm.pid).length;
+  assertEquals(devices(given), VHOST);
+  for (let time = 0; time < UPDATES; time++) {
+    const before = devices(given);
+    await move(vm, time % 2 ? builds.old : builds.new, system);
+    const now = devices(given);
+    assertEquals(now, await named(given));
+    assertEquals(now.length, VHOST.length);
+    assert(now.every((number) => !before.includes(number)), `${now}`);
+    await hasAsMany(given, count);
+    assertEquals(await vm.command("query-fdsets"), []);
+    await witness.assertLivesOn();
+  }
+  await moveAndReturn(vm, builds.old, system);
+  assertEquals(devices(given), await named(given));
+  assertEquals(devices(given).length, VHOST.length);
+  await witness.assertLivesOn();
+  await move(vm, builds.old, system);
+  assertEquals(devices(given), await named(given));
+  await witness.assertLivesOn();
+});
+
+test("each attempt of a rollback gets vhost afresh", async (given) => {
+  const { vm, vhost } = given;
+  const witness = await Witness.of(vm);
+  let ended: Promise<number> | undefined;
+  const observer = (phase: PhaseName) => {
+    if (phase === "commit") Deno.kill(vm.pid, "SIGKILL");
+    if (phase === "rollback") ended = endFirst(given);
+  };
+  const system = linux(new VhostNet(vhost.device));
+  const report = await tryToMove(vm, builds.new, { observer }, system);
+  assertEquals(report.outcome, "rolled-back", report.error?.message);
+  assertNotEquals(report.pid_after, await ended);
+  vm.follow(report.pid_after ?? 0);
+  assertEquals(devices(given), VHOST);
+  await witness.assertLivesOn();
+});
+
+/** Ends the first old program once it has vhost. */
+async function endFirst({ vm, vhost }: Given): Promise<number> {
+  const [directory] = await runDirectories(vm.pid);
+  const standbys = await Deno.readTextFile(`${directory}/standbys`);
+  const pid = Number(standbys.split(" ")[0]);
+  const owns = ({ number, target }: OpenDescriptor) => {
+    const info = `/proc/${pid}/fdinfo/${number}`;
+    if (target !== vhost.device) return false;
+    const [, flags = ""] = /^flags:\t(\d+)$/m
+      .exec(Deno.readTextFileSync(info)) ?? [];
+    return (parseInt(flags, 8) & O_APPEND) !== 0;
+  };
+  await until(
+    "the old program has vhost",
+    PATIENCE_MS,
+    () => openDescriptors(pid).filter(owns).length === VHOST.length,
+  );
+  Deno.kill(pid, "SIGKILL");
+  return pid;
+}
+
+test("a cancelled update leaves the VM with what it had", async (given) => {
+  const { vm, vhost } = given;
+  const witness = await Witness.of(vm);
+  const count = openDescriptors(vm.pid).length;
+  let meanwhile: number[] = [];
+  const system = linux(new VhostNet(vhost.device));
+  const report = await tryToMove(vm, builds.new, {}, {
+    ...system,
+    renewVhost() {
+      meanwhile = devices(given);
+      throw new UpdateProblem("gone", "The module was unloaded");
+    },
+  });
+  assertEquals(report.error?.code, "cancelled");
+  // Only then it has more.
+  assertEquals(meanwhile.length, 2 * VHOST.length);
+  assertEquals(devices(given), VHOST);
+  assertEquals(await vm.command("query-fdsets"), []);
+  await hasAsMany(given, count);
+  await witness.assertLivesOn();
+  await move(vm, builds.new, system);
+  await hasAsMany(given, count);
+  await witness.assertLivesOn();
+});
+
+test("a device that is not there is refused by name", async (given) => {
+  const { vm, vhost } = given;
+  const system = linux(new VhostNet(`${vhost.device}-not`));
+  const report = await tryToMove(vm, builds.new, {}, system);
+  assertEquals(report.outcome, "refused");
+  assertEquals(report.checks.find(({ verdict }) => verdict === "refuse"), {
+    id: "new-command",
+    verdict: "refuse",
+    detail: `The vhost descriptor of "${
+      "-netdev " +
+      await valueOf(vm, "-netdev")
+    }" cannot be replaced: Cannot open ` +
+      `${vhost.device}-not again: No such file or directory (ENOENT)`,
+    remedy: "Load the kernel module vhost_net",
+  });
+  assertEquals(devices(given), VHOST);
+});
+
+test("no other mode is used with vhost", async (given) => {
+  const { vm, vhost } = given;
+  const system = linux(new VhostNet(vhost.device));
+  for (const mode of ["cpr-transfer", "live"] as const) {
+    const report = await tryToMove(vm, builds.new, { mode }, system);
+    assertEquals(report.outcome, "refused");
+    const found = report.checks.find(({ id }) => id === "transfer-arguments");
+    assertStringIncludes(found?.detail ?? "", "vhostfds=");
+  }
+});
