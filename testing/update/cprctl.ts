@@ -18,6 +18,15 @@ export interface Order {
   readonly mode?: Mode | undefined;
 }
 
+/** The order to move a VM to a program. */
+export function orderOf(
+  { files: { qmp } }: { readonly files: { readonly qmp: string } },
+  { binary }: { readonly binary: string },
+  timeoutMs = 60_000,
+): Order {
+  return { qmp, binary, timeoutMs };
+}
+
 /** How it ended. */
 export interface Ending {
   /** Null where the tool came to none. */
@@ -29,7 +38,7 @@ export interface Ending {
 }
 
 /** Told of each phase as it begins. */
-export type AtPhase = (phase: PhaseName) => Promise<void>;
+export type AtPhase = (phase: PhaseName) => void | Promise<void>;
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -39,7 +48,7 @@ export const SELF: readonly string[] = cprctlWords();
 /** Updates in this process. */
 export async function updateHere(
   order: Order,
-  atPhase: AtPhase,
+  atPhase: AtPhase = () => {},
 ): Promise<Ending> {
   // What a action throws must not pass for a reader who hung up.
   let failed: { readonly error: unknown } | undefined;

@@ -91,7 +91,7 @@ async function attempt(trick: string, timeoutMs: number) {
   const honest = await childOf(hostile.pid);
   const before = Deno.memoryUsage().rss;
   const ending = await inTime(
-    () => updateHere({ qmp, binary: undefined, timeoutMs }, noPhase),
+    () => updateHere({ qmp, binary: undefined, timeoutMs }),
     2 * timeoutMs + HANGS_MS,
   );
   assert(Deno.memoryUsage().rss - before < ENOUGH_MEMORY);
@@ -123,8 +123,6 @@ async function childOf(pid: number): Promise<number> {
 function isAlive(pid: number): boolean {
   return exists(`/proc/${pid}/exe`);
 }
-
-const noPhase = () => Promise.resolve();
 
 /** Fails a test that hangs, rather than hang. */
 async function inTime(

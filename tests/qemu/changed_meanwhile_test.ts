@@ -4,7 +4,11 @@ import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  type Ending,
+  orderOf,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import {
   commandOfAnother,
   PLAIN,
@@ -31,11 +35,7 @@ async function updateDuring(
   events: Events,
 ): Promise<Ending> {
   await using _base = await Base.make();
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.new);
   return await updateHere(order, async (phase) => await events[phase]?.());
 }
 

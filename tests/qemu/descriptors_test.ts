@@ -27,7 +27,7 @@ import {
   tapsOf,
   whyNoTaps,
 } from "../../testing/qemu/tap.ts";
-import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
+import { Cprctl, orderOf, SELF } from "../../testing/update/cprctl.ts";
 import { makeImage } from "./disk_image.ts";
 import { argvOf, move, moveAndReturn, tryToMove } from "./moved.ts";
 
@@ -154,16 +154,11 @@ for (const at of ["load", "commit"] as const) {
     const before = await seen(vm);
     const request = { timeoutMs: TIMEOUT_MS, self: SELF };
     for (const dies of [true, false]) {
-      await using cprctl = Cprctl.start({
-        qmp: vm.files.qmp,
-        binary: builds.new.binary,
-        timeoutMs: TIMEOUT_MS,
-      });
+      await using cprctl = Cprctl.start(orderOf(vm, builds.new));
       await cprctl.run((phase) => {
-        if (phase !== at) return Promise.resolve();
+        if (phase !== at) return;
         if (dies) Deno.kill(vm.pid, "SIGKILL");
         cprctl.kill("SIGKILL");
-        return Promise.resolve();
       });
       const [recovery] = await recover(request);
       const { outcome, message, pid } = recovery ?? {};

@@ -1,13 +1,17 @@
 /** Programs that end as soon as they have let the guest run. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
-import { membersOf } from "../../testing/update/members.ts";
+import {
+  Cprctl,
+  orderOf,
+  SELF,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
+import { kill, membersOf } from "../../testing/update/members.ts";
 import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   PLAIN,
@@ -27,11 +31,6 @@ function boot(): Promise<VirtualMachine> {
     { ...PLAIN, extra: SECOND_MONITOR },
     "tcg",
   );
-}
-
-function orderOf(vm: VirtualMachine) {
-  const binary = builds.new.binary;
-  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
 }
 
 /** Someone who sees the guest run, and does something about it. */
@@ -82,10 +81,13 @@ Deno.test("a program that ends after the resume has not updated the VM", async (
   await using vm = await boot();
   await using stack = new AsyncDisposableStack();
   let done: Promise<void> | undefined;
-  const { report, exitCode } = await updateHere(orderOf(vm), async (phase) => {
-    if (phase !== "commit") return;
-    done = stack.use(await Watcher.of(vm, killed(vm))).done;
-  });
+  const { report, exitCode } = await updateHere(
+    orderOf(vm, builds.new),
+    async (phase) => {
+      if (phase !== "commit") return;
+      done = stack.use(await Watcher.of(vm, killed(vm))).done;
+    },
+  );
   await done;
   assertEquals(report?.error?.code, "ended-after-resume");
   assertEquals([report?.outcome, exitCode], ["needs-person", 5]);
@@ -101,11 +103,14 @@ Deno.test("a VM that is told to quit after the resume was shut down", async () =
   await using vm = await boot();
   await using stack = new AsyncDisposableStack();
   let done: Promise<void> | undefined;
-  const { report } = await updateHere(orderOf(vm), async (phase) => {
-    if (phase !== "commit") return;
-    const quit = (client: QmpClient) => client.execute("quit");
-    done = stack.use(await Watcher.of(vm, quit)).done;
-  });
+  const { report } = await updateHere(
+    orderOf(vm, builds.new),
+    async (phase) => {
+      if (phase !== "commit") return;
+      const quit = (client: QmpClient) => client.execute("quit");
+      done = stack.use(await Watcher.of(vm, quit)).done;
+    },
+  );
   await done;
   assertEquals(report?.outcome, "shut-down", report?.error?.message);
   assertMatch(
@@ -119,10 +124,9 @@ Deno.test("a program that ends after the resume by recover is reported", async (
   await using _base = await Base.make();
   await using vm = await boot();
   {
-    await using cprctl = Cprctl.start(orderOf(vm));
+    await using cprctl = Cprctl.start(orderOf(vm, builds.new));
     await cprctl.run((phase) => {
       if (phase === "commit") cprctl.kill("SIGKILL");
-      return Promise.resolve();
     });
   }
   await using watcher = await Watcher.of(vm, killed(vm));
@@ -150,17 +154,16 @@ Deno.test("an old program that ends after a rollback is reported", async () => {
   await using vm = await boot();
   const { pid } = vm;
   let done: Promise<void> | undefined;
-  const { report, exitCode } = await updateHere(orderOf(vm), async (phase) => {
-    if (phase === "load") {
-      using process = PidFd.open(vm.pid);
-      process.sendSignal("SIGKILL");
-      assertEquals(await process.exited(TIMEOUT_MS), true);
-    }
-    if (phase === "rollback") {
-      done = killReturned(vm);
-      done.catch(() => {}); // heard below
-    }
-  });
+  const { report, exitCode } = await updateHere(
+    orderOf(vm, builds.new),
+    async (phase) => {
+      if (phase === "load") await kill(vm.pid);
+      if (phase === "rollback") {
+        done = killReturned(vm);
+        done.catch(() => {}); // heard below
+      }
+    },
+  );
   await done;
   assertEquals(report?.error?.code, "ended-after-resume");
   assertEquals([report?.outcome, exitCode], ["needs-person", 5]);

@@ -5,7 +5,11 @@ import type { JsonObject } from "../../lib/qmp/mod.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  type Ending,
+  orderOf,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import { membersOf } from "../../testing/update/members.ts";
 import {
   commandOfAnother,
@@ -42,11 +46,7 @@ async function updateUnder(
   { at, command, words }: Interference,
 ): Promise<Ending> {
   await using _base = await Base.make();
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.new);
   let isDone = false;
   return await updateHere(order, async (phase) => {
     if (phase !== at || isDone) return;
@@ -132,11 +132,7 @@ Deno.test("memory in a file that is renamed during the update is not lost", asyn
       "tcg",
     );
     const witness = await Witness.of(vm);
-    const order = {
-      qmp: vm.files.qmp,
-      binary: builds.new.binary,
-      timeoutMs: TIMEOUT_MS,
-    };
+    const order = orderOf(vm, builds.new);
     const { report, said } = await updateHere(order, async (phase) => {
       if (phase === "migrate") await Deno.rename(file, `${file}.moved`);
     });

@@ -1,12 +1,12 @@
 /** What a client set at run time is set after an update, and a rollback. */
 
 import { assertEquals } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import { isObject, type Json } from "../../lib/qmp/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { updateHere } from "../../testing/update/cprctl.ts";
+import { orderOf, updateHere } from "../../testing/update/cprctl.ts";
 import { PLAIN, VirtualMachine } from "../../testing/qemu/mod.ts";
+import { kill } from "../../testing/update/members.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -82,16 +82,10 @@ for (const outcome of ["updated", "rolled-back"] as const) {
     await using vm = await bootWithSettings();
     const before = await settingsOf(vm);
     assertEquals(before.thresholds.length, 2);
-    const order = {
-      qmp: vm.files.qmp,
-      binary: builds.new.binary,
-      timeoutMs: TIMEOUT_MS,
-    };
+    const order = orderOf(vm, builds.new);
     const { report, said } = await updateHere(order, async (phase) => {
       if (outcome === "updated" || phase !== "load") return;
-      using process = PidFd.open(vm.pid);
-      process.sendSignal("SIGKILL");
-      assertEquals(await process.exited(TIMEOUT_MS), true);
+      await kill(vm.pid);
     });
     assertEquals(report?.outcome, outcome, said);
     assertEquals(report?.warnings, []);
@@ -126,7 +120,7 @@ Deno.test("block nodes that no device uses are active or not, as before", async 
   const before = await activities();
   const { binary } = builds.old;
   const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
-  const { report, said } = await updateHere(order, () => Promise.resolve());
+  const { report, said } = await updateHere(order);
   assertEquals(report?.outcome, "updated", said);
   assertEquals(await activities(), before);
 });

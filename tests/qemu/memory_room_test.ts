@@ -3,21 +3,15 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { updateHere } from "../../testing/update/cprctl.ts";
+import { orderOf, updateHere } from "../../testing/update/cprctl.ts";
 import { Witness } from "../../testing/qemu/mod.ts";
 import { TightGroup } from "../../testing/qemu/tight_group.ts";
 
 const builds = await qemuBuilds();
-const TIMEOUT_MS = 30_000;
 const MIB = 1024 ** 2;
 
 const ignore = !TightGroup.isPossible;
 if (ignore) console.warn("No memory control groups: their tests wait");
-
-function orderOf({ vm }: TightGroup) {
-  const binary = builds.new.binary;
-  return { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
-}
 
 Deno.test("an update needs no room for two programs", { ignore }, async () => {
   await using _base = await Base.make();
@@ -25,10 +19,7 @@ Deno.test("an update needs no room for two programs", { ignore }, async () => {
   const { vm } = group;
   const witness = await Witness.of(vm);
   await group.leaveRoom(12 * MIB);
-  const { report, said } = await updateHere(
-    orderOf(group),
-    () => Promise.resolve(),
-  );
+  const { report, said } = await updateHere(orderOf(group.vm, builds.new));
   assertEquals(report?.outcome, "updated", said);
   assertEquals(vm.executable(), builds.new.binary);
   await witness.assertLivesOn();
@@ -40,10 +31,12 @@ Deno.test("a rollback needs no more room than that", { ignore }, async () => {
   const { vm } = group;
   const witness = await Witness.of(vm);
   await group.leaveRoom(12 * MIB);
-  const { report, said } = await updateHere(orderOf(group), (phase) => {
-    if (phase === "load") Deno.kill(vm.pid, "SIGKILL");
-    return Promise.resolve();
-  });
+  const { report, said } = await updateHere(
+    orderOf(group.vm, builds.new),
+    (phase) => {
+      if (phase === "load") Deno.kill(vm.pid, "SIGKILL");
+    },
+  );
   assertEquals(report?.outcome, "rolled-back", said);
   vm.follow(report?.pid_after ?? 0);
   assertEquals(vm.executable(), builds.old.binary);
@@ -58,10 +51,7 @@ Deno.test(
     await using group = await TightGroup.boot(builds.old);
     const witness = await Witness.of(group.vm);
     await group.leaveRoom(4 * MIB);
-    const { report } = await updateHere(
-      orderOf(group),
-      () => Promise.resolve(),
-    );
+    const { report } = await updateHere(orderOf(group.vm, builds.new));
     assertEquals(report?.outcome, "refused");
     assertEquals(report?.error?.code, "memory-room");
     assertMatch(

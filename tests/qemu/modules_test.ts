@@ -8,7 +8,7 @@ import {
 } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import { failingProgram } from "../../testing/program/failing_program.ts";
-import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
+import { Cprctl, orderOf, SELF } from "../../testing/update/cprctl.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { MovableQemu } from "../../testing/qemu/movable_qemu.ts";
 import { tryToMove } from "./moved.ts";
@@ -84,18 +84,13 @@ Deno.test("recover rolls a VM back to its modules after a package upgrade", asyn
   await using vm = await boot(qemu.build);
   const witness = await Witness.of(vm);
   {
-    await using cprctl = Cprctl.start({
-      qmp: vm.files.qmp,
-      binary: builds.new.binary,
-      timeoutMs: TIMEOUT_MS,
-    });
+    await using cprctl = Cprctl.start(orderOf(vm, builds.new));
     await cprctl.run((phase) => {
-      if (phase !== "load") return Promise.resolve();
+      if (phase !== "load") return;
       // While nobody looks after the VM.
       cprctl.kill("SIGKILL");
       qemu.upgrade(builds.new);
       Deno.kill(vm.pid, "SIGKILL");
-      return Promise.resolve();
     });
   }
   const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });

@@ -11,6 +11,7 @@ import { Base } from "../../testing/program/base.ts";
 import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { inTime, Witness } from "../../testing/qemu/mod.ts";
 import { PassedMonitor } from "../../testing/qemu/passed_monitor.ts";
+import { kill } from "../../testing/update/members.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -52,9 +53,7 @@ for (const outcome of ["updated", "rolled-back"] as const) {
         await crowd.join(qmp);
       }
       if (phase === "load" && outcome === "rolled-back") {
-        using process = PidFd.open(vm.pid);
-        process.sendSignal("SIGKILL");
-        assertEquals(await process.exited(TIMEOUT_MS), true);
+        await kill(vm.pid);
       }
     });
     assertEquals(report?.outcome, outcome, said);

@@ -24,7 +24,6 @@ async function goesBack(
   const { vm } = passed;
   const { report, said } = await updateHere(orderOf(passed), (phase) => {
     if (phase === "load") Deno.kill(vm.pid, "SIGKILL");
-    return Promise.resolve();
   });
   assertEquals(report?.outcome, "rolled-back", said);
   vm.follow(report?.pid_after ?? 0);
@@ -40,10 +39,7 @@ Deno.test("is rolled back repeatedly, then updated", async () => {
   const { pid } = vm;
   for (let time = 0; time < 3; time++) await goesBack(passed, witness);
   assertNotEquals(vm.pid, pid);
-  const { report, said } = await updateHere(
-    orderOf(passed),
-    () => Promise.resolve(),
-  );
+  const { report, said } = await updateHere(orderOf(passed));
   assertEquals(report?.outcome, "updated", said);
   assertEquals(vm.executable(), builds.new.binary);
   await witness.assertLivesOn();
@@ -69,10 +65,9 @@ for (const { at, vm: alsoVm, outcome } of KILLS) {
     {
       await using cprctl = Cprctl.start(orderOf(passed));
       await cprctl.run((phase) => {
-        if (phase !== at) return Promise.resolve();
+        if (phase !== at) return;
         if (alsoVm) Deno.kill(vm.pid, "SIGKILL");
         cprctl.kill("SIGKILL");
-        return Promise.resolve();
       });
     }
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });

@@ -1,7 +1,6 @@
 /** What `cprctl recover` finds, and what it must leave alone. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds, toolOf } from "../../testing/qemu/builds/builds.ts";
@@ -9,10 +8,11 @@ import { Base } from "../../testing/program/base.ts";
 import {
   Cprctl,
   type Order,
+  orderOf,
   SELF,
   updateHere,
 } from "../../testing/update/cprctl.ts";
-import { membersOf } from "../../testing/update/members.ts";
+import { kill, membersOf } from "../../testing/update/members.ts";
 import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   commandOfAnother,
@@ -31,13 +31,9 @@ function boot(extra: readonly string[] = []): Promise<VirtualMachine> {
   return VirtualMachine.boot(builds.old, { ...PLAIN, extra }, "tcg");
 }
 
-function orderOf(vm: VirtualMachine, timeoutMs = TIMEOUT_MS) {
-  return { qmp: vm.files.qmp, binary: builds.new.binary, timeoutMs };
-}
-
 /** As if cprctl had been killed right after it let the guest run. */
 async function killAfterResumption(vm: VirtualMachine): Promise<void> {
-  await using cprctl = Cprctl.start(orderOf(vm));
+  await using cprctl = Cprctl.start(orderOf(vm, builds.new));
   await cprctl.run(async (phase) => {
     if (phase !== "commit") return;
     for (const path of await runDirectories(vm.pid)) {
@@ -53,14 +49,11 @@ async function killAt(at: PhaseName, order: Order): Promise<void> {
   await using cprctl = Cprctl.start(order);
   await cprctl.run((phase) => {
     if (phase === at) cprctl.kill("SIGKILL");
-    return Promise.resolve();
   });
 }
 
 async function endProcess(pid: number): Promise<void> {
-  using process = PidFd.open(pid);
-  process.sendSignal("SIGKILL");
-  assertEquals(await process.exited(TIMEOUT_MS), true);
+  await kill(pid);
 }
 
 async function assertPutBack(
@@ -137,7 +130,7 @@ Deno.test("a failed attempt keeps the memory for the next one", async () => {
   await using vm = await boot();
   const witness = await Witness.of(vm);
   const { disk } = vm.files;
-  const order = orderOf(vm, 30_000);
+  const order = orderOf(vm, builds.new, 30_000);
   const { exitCode, said } = await updateHere(order, async (phase) => {
     if (phase !== "load") return;
     await Deno.rename(disk, `${disk}.away`);
@@ -160,7 +153,7 @@ Deno.test("a stranger at the monitor is not taken for the VM", async () => {
     const monitor = ["-qmp", `unix:${qmp},server=on,wait=off`];
     {
       await using vm = await boot(monitor);
-      await killAt("migrate", { ...orderOf(vm), qmp });
+      await killAt("migrate", { ...orderOf(vm, builds.new), qmp });
     }
     await using stranger = await VirtualMachine.start(
       builds.old,
@@ -184,7 +177,7 @@ Deno.test("an unreadable journal does not prevent the recovery of others", async
   await using base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  await killAt("switchover", orderOf(vm));
+  await killAt("switchover", orderOf(vm, builds.new));
   await Deno.mkdir(`${base.path}/1-other`);
   await Deno.writeTextFile(`${base.path}/1-other/journal.json`, "{");
   const said = told(await recover(REQUEST));
@@ -200,7 +193,7 @@ Deno.test("a guest that was not resumed can be rolled back later", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  await killAt("commit", orderOf(vm));
+  await killAt("commit", orderOf(vm, builds.new));
   {
     const image = ["-f", "raw", vm.files.disk];
     await using thief = new Stranger([toolOf(builds.new, "qemu-io"), ...image]);
@@ -215,7 +208,7 @@ Deno.test("a VM whose program ends while recover waits is rolled back", async ()
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  await killAt("commit", orderOf(vm));
+  await killAt("commit", orderOf(vm, builds.new));
   Deno.kill(vm.pid, "SIGSTOP");
   setTimeout(() => Deno.kill(vm.pid, "SIGKILL"), 1_000);
   await assertPutBack(vm, witness);
@@ -228,10 +221,9 @@ for (const delay of [20, 30, 40, 50, 60]) {
     await using vm = await boot();
     const witness = await Witness.of(vm);
     const { exitCode, said } = await updateHere(
-      orderOf(vm, 10_000),
+      orderOf(vm, builds.new, 10_000),
       (phase) => {
         if (phase === "switchover") Deno.kill(vm.pid, "SIGSTOP");
-        return Promise.resolve();
       },
     );
     assertEquals(exitCode, 5, said);

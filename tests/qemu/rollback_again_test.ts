@@ -1,10 +1,9 @@
 /** A rollback whose first attempt fails has others, whatever it takes. */
 
 import { assertEquals } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { updateHere } from "../../testing/update/cprctl.ts";
+import { orderOf, updateHere } from "../../testing/update/cprctl.ts";
 import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   PLAIN,
@@ -12,6 +11,7 @@ import {
   VirtualMachine,
   Witness,
 } from "../../testing/qemu/mod.ts";
+import { kill } from "../../testing/update/members.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 60_000;
@@ -53,18 +53,12 @@ Deno.test("the start of a standby process is retried", async () => {
   await using _base = await Base.make();
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
   const witness = await Witness.of(vm);
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.new);
   let hindrance: { readonly over: Promise<void> } | undefined;
   const { report, said } = await updateHere(order, async (phase) => {
     if (phase === "rollback") hindrance = await hinder(vm);
     if (phase !== "load") return;
-    using process = PidFd.open(vm.pid);
-    process.sendSignal("SIGKILL");
-    assertEquals(await process.exited(TIMEOUT_MS), true);
+    await kill(vm.pid);
   });
   await hindrance?.over;
   assertEquals(report?.outcome, "rolled-back", said);

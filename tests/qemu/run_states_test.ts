@@ -6,7 +6,11 @@ import type { PhaseName } from "../../lib/update/phase.ts";
 import { SavedState } from "../../lib/update/transaction/saved_state.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { type Ending, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  type Ending,
+  orderOf,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import {
   DEBUGGED,
   Debugger,
@@ -36,11 +40,7 @@ async function updateDuring(
   event: () => Promise<void>,
 ): Promise<Ending> {
   await using _base = await Base.make();
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.new);
   return await updateHere(order, async (phase) => {
     if (phase === at) await event();
   });

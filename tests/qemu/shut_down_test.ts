@@ -6,7 +6,7 @@ import { recover } from "../../lib/update/recover/recover.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { SELF, updateHere } from "../../testing/update/cprctl.ts";
+import { orderOf, SELF, updateHere } from "../../testing/update/cprctl.ts";
 import { runDirectories } from "../../testing/update/fixture.ts";
 import {
   commandOfAnother,
@@ -83,11 +83,7 @@ for (const { name, extra = [], does, says, at } of ACTS) {
         { ...PLAIN, extra: [...SECOND_MONITOR, ...extra] },
         "tcg",
       );
-      const order = {
-        qmp: vm.files.qmp,
-        binary: builds.new.binary,
-        timeoutMs: TIMEOUT_MS,
-      };
+      const order = orderOf(vm, builds.new);
       using process = PidFd.open(vm.pid);
       const { report, said, exitCode } = await updateHere(order, async (it) => {
         if (it !== phase) return;

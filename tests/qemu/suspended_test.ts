@@ -1,14 +1,13 @@
 /** A guest that sleeps (S3) sleeps on after an update, and can be woken. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import {
   Cprctl,
-  type Order,
+  orderOf,
   SELF,
   updateHere,
 } from "../../testing/update/cprctl.ts";
@@ -23,6 +22,7 @@ import {
 } from "../../testing/qemu/mod.ts";
 import { QmpClient } from "../../lib/qmp/mod.ts";
 import { runStateOf } from "../../testing/qemu/run_state.ts";
+import { kill } from "../../testing/update/members.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -33,14 +33,6 @@ async function boot(): Promise<VirtualMachine> {
     { ...PLAIN, extra: SECOND_MONITOR },
     "tcg",
   );
-}
-
-function orderOf(vm: VirtualMachine): Order {
-  return {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
 }
 
 /** Returns when the guest sleeps. */
@@ -74,9 +66,7 @@ async function assertSleeps(
 }
 
 async function endProcess(pid: number): Promise<void> {
-  using process = PidFd.open(pid);
-  process.sendSignal("SIGKILL");
-  assertEquals(await process.exited(TIMEOUT_MS), true);
+  await kill(pid);
 }
 
 /** At "facts" it sleeps before anything is known. */
@@ -91,9 +81,12 @@ for (const at of MOMENTS) {
   Deno.test(`a guest that suspends before ${at} is suspended on the new program`, async () => {
     await using _base = await Base.make();
     await using vm = await boot();
-    const { report, said } = await updateHere(orderOf(vm), async (phase) => {
-      if (phase === at) await putToSleep(vm);
-    });
+    const { report, said } = await updateHere(
+      orderOf(vm, builds.new),
+      async (phase) => {
+        if (phase === at) await putToSleep(vm);
+      },
+    );
     assertEquals(report?.outcome, "updated", said);
     await assertSleeps(vm, builds.new.binary);
   });
@@ -103,9 +96,12 @@ Deno.test("a suspended guest is still suspended after a rollback", async () => {
   await using _base = await Base.make();
   await using vm = await boot();
   await putToSleep(vm);
-  const { report, said } = await updateHere(orderOf(vm), async (phase) => {
-    if (phase === "load") await endProcess(vm.pid);
-  });
+  const { report, said } = await updateHere(
+    orderOf(vm, builds.new),
+    async (phase) => {
+      if (phase === "load") await endProcess(vm.pid);
+    },
+  );
   assertEquals(report?.outcome, "rolled-back", said);
   assertMatch(said, /the VM is suspended on the old program/);
   vm.follow(report?.pid_after ?? 0);
@@ -124,10 +120,9 @@ for (const { at, then } of KILLED) {
     await using vm = await boot();
     await putToSleep(vm);
     {
-      await using cprctl = Cprctl.start(orderOf(vm));
+      await using cprctl = Cprctl.start(orderOf(vm, builds.new));
       await cprctl.run((phase) => {
         if (phase === at) cprctl.kill("SIGKILL");
-        return Promise.resolve();
       });
     }
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });

@@ -9,7 +9,7 @@ import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
 import { PLAIN, VirtualMachine, Witness } from "../../testing/qemu/mod.ts";
 import { attachedQueues, whyNoTaps } from "../../testing/qemu/tap.ts";
-import { Cprctl, SELF } from "../../testing/update/cprctl.ts";
+import { Cprctl, orderOf, SELF } from "../../testing/update/cprctl.ts";
 import { move, moveAndReturn, tryToMove, valueOf } from "./moved.ts";
 
 const builds = await qemuBuilds();
@@ -91,17 +91,12 @@ test("recover leaves the queues as the program that runs has them", async () => 
   await using _base = await Base.make();
   await using vm = await boot();
   const witness = await Witness.of(vm);
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.new.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.new);
   for (const at of ["switchover", "load"] as const) {
     {
       await using cprctl = Cprctl.start(order);
       await cprctl.run((phase) => {
         if (phase === at) cprctl.kill("SIGKILL");
-        return Promise.resolve();
       });
     }
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });

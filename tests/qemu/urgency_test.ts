@@ -11,7 +11,12 @@ import { type Placement, readPlacement } from "../../lib/proc/placement.ts";
 import { recover } from "../../lib/update/recover/recover.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { Cprctl, SELF, updateHere } from "../../testing/update/cprctl.ts";
+import {
+  Cprctl,
+  orderOf,
+  SELF,
+  updateHere,
+} from "../../testing/update/cprctl.ts";
 import {
   BOOSTED,
   mayRaise,
@@ -73,11 +78,7 @@ async function assertAsBefore(
 
 /** Cancels while the guest is stopped, since a device was added meanwhile. */
 async function startOver(vm: VirtualMachine): Promise<void> {
-  const order = {
-    qmp: vm.files.qmp,
-    binary: builds.old.binary,
-    timeoutMs: TIMEOUT_MS,
-  };
+  const order = orderOf(vm, builds.old);
   let added = false;
   const { report, said } = await updateHere(order, async (phase) => {
     if (phase !== "prepare" || added) return;
@@ -91,11 +92,7 @@ async function startOver(vm: VirtualMachine): Promise<void> {
 
 /** Kills cprctl while the guest is stopped; recover ends its update. */
 async function killAndRecover(vm: VirtualMachine): Promise<void> {
-  await using cprctl = Cprctl.start({
-    qmp: vm.files.qmp,
-    binary: builds.old.binary,
-    timeoutMs: TIMEOUT_MS,
-  });
+  await using cprctl = Cprctl.start(orderOf(vm, builds.old));
   await cprctl.run(async (phase) => {
     if (phase !== "switchover") return;
     await until(

@@ -1,16 +1,16 @@
 /** Connections through user networking end when the VM leaves their program. */
 
 import { assertEquals } from "@std/assert";
-import { PidFd } from "../../ffi/process.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
 import { Base } from "../../testing/program/base.ts";
-import { updateHere } from "../../testing/update/cprctl.ts";
+import { orderOf, updateHere } from "../../testing/update/cprctl.ts";
 import {
   inTime,
   PLAIN,
   until,
   VirtualMachine,
 } from "../../testing/qemu/mod.ts";
+import { kill } from "../../testing/update/members.ts";
 
 const builds = await qemuBuilds();
 const TIMEOUT_MS = 30_000;
@@ -57,16 +57,10 @@ for (const outcome of ["updated", "rolled-back"] as const) {
       async () => CONNECTION.test(await listed(vm)),
     );
     const over = ended(connection);
-    const order = {
-      qmp: vm.files.qmp,
-      binary: builds.new.binary,
-      timeoutMs: TIMEOUT_MS,
-    };
+    const order = orderOf(vm, builds.new);
     const { report, said } = await updateHere(order, async (phase) => {
       if (outcome === "updated" || phase !== "load") return;
-      using process = PidFd.open(vm.pid);
-      process.sendSignal("SIGKILL");
-      assertEquals(await process.exited(TIMEOUT_MS), true);
+      await kill(vm.pid);
     });
     assertEquals(report?.outcome, outcome, said);
     await inTime("the connection ends", TIMEOUT_MS, over);

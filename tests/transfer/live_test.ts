@@ -106,11 +106,10 @@ for (const at of AT) {
     const witness = await Witness.of(vm);
     const order = orderOf(vm, fixture.binary);
     const { report, said } = await updateHere(order, (phase) => {
-      if (phase !== at) return Promise.resolve();
+      if (phase !== at) return;
       const others = membersOf(vm.folder).filter(({ pid }) => pid !== vm.pid);
       if (others.length === 0) Deno.removeSync(fixture.binary);
       for (const { pid } of others) Deno.kill(pid, "SIGKILL");
-      return Promise.resolve();
     });
     assertEquals(report?.outcome, "rolled-back", said);
     assertMatch(said, /process \d+ ended|monitor|does not start/);
@@ -126,7 +125,6 @@ for (const at of AT) {
     await using cprctl = Cprctl.start(orderOf(vm));
     await cprctl.run((phase) => {
       if (phase === at) cprctl.kill("SIGKILL");
-      return Promise.resolve();
     });
     const before = vm.pid;
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
@@ -138,7 +136,7 @@ for (const at of AT) {
 }
 
 /** This host, with something that is done just before the RAM is copied. */
-function before(act: () => Promise<void>): System {
+function before(act: () => void | Promise<void>): System {
   return withDestination((destination) => {
     const startLoad = destination.startLoad.bind(destination);
     destination.startLoad = async (...args) => {
@@ -173,7 +171,6 @@ Deno.test("a copy that does not end times out, and the guest keeps running", asy
     before(() => {
       const [other] = membersOf(vm.folder).filter(({ pid }) => pid !== vm.pid);
       Deno.kill(other?.pid ?? 0, "SIGSTOP");
-      return Promise.resolve();
     }),
   );
   assertEquals(report.outcome, "rolled-back", report.error?.message);

@@ -196,7 +196,6 @@ for (const { name, at, act, says, timeoutMs = TIMEOUT_MS } of TROUBLES) {
     const order = { ...orderOf(vm, fixture.binary), timeoutMs };
     const { report, said } = await updateHere(order, (phase) => {
       if (phase === at) act(fixture);
-      return Promise.resolve();
     });
     assertEquals(report?.outcome, "rolled-back", said);
     assertMatch(said, says);
@@ -252,7 +251,6 @@ for (const at of AT) {
     await using cprctl = Cprctl.start(orderOf(vm));
     await cprctl.run((phase) => {
       if (phase === at) cprctl.kill("SIGKILL");
-      return Promise.resolve();
     });
     const before = vm.pid;
     const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
@@ -276,7 +274,6 @@ Deno.test("cprctl and the source are killed: recover spares the new one", async 
       cprctl.kill("SIGKILL");
       Deno.kill(before, "SIGKILL"); // it takes a while to end
     }
-    return Promise.resolve();
   });
   const [recovery] = await recover({ timeoutMs: TIMEOUT_MS, self: SELF });
   assertEquals(recovery?.outcome, "recovered", recovery?.message);

@@ -15,7 +15,11 @@ import type {
 } from "../../../testing/qemu/builds/builds.ts";
 import { Witness } from "../../../testing/qemu/mod.ts";
 import { Random } from "../../../testing/random.ts";
-import { type Ending, updateHere } from "../../../testing/update/cprctl.ts";
+import {
+  type Ending,
+  orderOf,
+  updateHere,
+} from "../../../testing/update/cprctl.ts";
 import { assertNothingLeft } from "../../faults/harness/invariants.ts";
 import { BACK_ENDS, REFUSED_BACK_ENDS } from "./back_ends.ts";
 import {
@@ -215,10 +219,8 @@ function update(
 ): Promise<Ending> {
   const fate = kill === undefined ? "" : `, killed at ${kill}`;
   log.push(`update to ${version}${fate}`);
-  const order = { qmp: vm.files.qmp, binary, timeoutMs: TIMEOUT_MS };
-  return updateHere(order, (phase) => {
+  return updateHere(orderOf(vm, { binary }, TIMEOUT_MS), (phase) => {
     if (phase === kill) Deno.kill(vm.pid, "SIGKILL");
-    return Promise.resolve();
   });
 }
 

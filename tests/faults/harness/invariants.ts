@@ -68,7 +68,6 @@ export async function updateOnceMore(
   if (hasToRun) await vm.command("cont");
   const { report } = await updateHere(
     { qmp: vm.files.qmp, binary: build.binary, timeoutMs: TIMEOUT_MS },
-    () => Promise.resolve(),
   );
   const said = `${report?.warnings.join("; ")}; QEMU: ${await vm.log()}`;
   assertEquals(report?.error, null, said);

@@ -196,7 +196,7 @@ const updateToo =
       qmp: monitor(fixture.vm.folder),
       binary: fixture.binary,
       timeoutMs: 1_000,
-    }, () => Promise.resolve());
+    });
     assertEquals(second.exitCode, 3);
     assertMatch(second.said, /Another (cprctl is working on|client holds)/);
   };
