@@ -7,8 +7,8 @@
  */
 
 import { commit } from "../lib/cli/commit.ts";
-import { errorText, exitCodeOf } from "../lib/cli/wording/errors.ts";
 import { ifThere } from "../lib/gone.ts";
+import { runBuild } from "./compile/task.ts";
 import { checkAnswer } from "./compile/answer.ts";
 import { bundle, ENTRY } from "./compile/bundle.ts";
 import { checksumPath, writeChecksum } from "./compile/checksum.ts";
@@ -98,24 +98,6 @@ function reasonOf({ cause }: NoDenortError): string {
   return cause instanceof Error ? ` (${cause.message.split("\n", 1)[0]})` : "";
 }
 
-/** What a child said has lines. */
-function explain(error: unknown): string {
-  return errorText(error, Deno.env.has("CPRCTL_DEBUG"))
-    .replaceAll("\\x0a", "\n    ");
-}
-
 if (import.meta.main) {
-  try {
-    const options = parseOptions(Deno.args, DIST);
-    if (options === undefined) {
-      console.log(HELP);
-      Deno.exit(0);
-    }
-    const path = await build(options);
-    const megabytes = Math.round((await Deno.stat(path)).size / 1e6);
-    console.log(`Made ${path}, ${megabytes} MB`);
-  } catch (error) {
-    console.error(explain(error));
-    Deno.exit(exitCodeOf(error));
-  }
+  await runBuild(HELP, () => parseOptions(Deno.args, DIST), build);
 }

@@ -6,7 +6,6 @@
  */
 
 import { commit } from "../lib/cli/commit.ts";
-import { errorText, exitCodeOf } from "../lib/cli/wording/errors.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle } from "./compile/bundle.ts";
 import { writeChecksum } from "./compile/checksum.ts";
@@ -17,6 +16,7 @@ import { control, debianArchitecture } from "./package/control.ts";
 import { HELP, type PackageOptions, parseOptions } from "./package/options.ts";
 import { makeTree, put } from "./package/tree.ts";
 import { run } from "../testing/qemu/builds/child.ts";
+import { runBuild } from "./compile/task.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BUILD_TIMEOUT_MS = 300_000;
@@ -125,17 +125,5 @@ async function sourceDate(): Promise<number> {
 }
 
 if (import.meta.main) {
-  try {
-    const options = parseOptions(Deno.args, `${ROOT}dist`);
-    if (options === undefined) {
-      console.log(HELP);
-      Deno.exit(0);
-    }
-    const path = await build(options);
-    const megabytes = Math.round((await Deno.stat(path)).size / 1e6);
-    console.log(`Made ${path}, ${megabytes} MB`);
-  } catch (error) {
-    console.error(errorText(error, Deno.env.has("CPRCTL_DEBUG")));
-    Deno.exit(exitCodeOf(error));
-  }
+  await runBuild(HELP, () => parseOptions(Deno.args, `${ROOT}dist`), build);
 }

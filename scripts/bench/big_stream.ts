@@ -1,6 +1,7 @@
 import { decodeStream } from "../../lib/migration/stream/mod.ts";
 import { Sink } from "../../lib/stream/mod.ts";
 import { data } from "../../testing/data/data.ts";
+import { writeAll } from "../../testing/program/write_all.ts";
 
 const RICH = "cpr-exec-pc-rich.vm.state";
 const PAGE = 4096;
@@ -71,10 +72,4 @@ function closing(sectionId: number): Uint8Array {
   sink.u8(TYPE.footer);
   sink.u32(sectionId);
   return sink.toBytes();
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    done += file.writeSync(bytes.subarray(done));
-  }
 }

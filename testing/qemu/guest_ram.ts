@@ -9,6 +9,7 @@ import { parseMaps } from "../../lib/proc/maps.ts";
 import { openDescriptors } from "../program/descriptors.ts";
 import { GUEST } from "./guest.ts";
 import { until } from "../program/until.ts";
+import { writeAll } from "../program/write_all.ts";
 
 /** Something that a guest does to its machine. */
 export interface PortWrite {
@@ -94,10 +95,7 @@ export class GuestRam implements Disposable {
   /** Writes behind the guest's back. */
   write(address: number, bytes: Uint8Array): void {
     this.#file.seekSync(this.#start + address, Deno.SeekMode.Start);
-    let done = 0;
-    while (done < bytes.length) {
-      done += this.#file.writeSync(bytes.subarray(done));
-    }
+    writeAll(this.#file, bytes);
   }
 
   /** How far the guest has counted. */

@@ -2,6 +2,7 @@
 
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Input, openInput } from "../../lib/inspect/mod.ts";
+import { writeAll } from "../program/write_all.ts";
 import { Random } from "../random.ts";
 import { BOMBS } from "./bombs.ts";
 import { bytes } from "./foreign.ts";
@@ -144,10 +145,4 @@ function writeHole(path: string, state: Uint8Array, random: Random): void {
   file.seekSync(hole, Deno.SeekMode.Current);
   writeAll(file, state.subarray(at));
   file.truncateSync(hole + state.length);
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    done += file.writeSync(bytes.subarray(done));
-  }
 }
