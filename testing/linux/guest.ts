@@ -45,9 +45,7 @@ const FOLDERS = ["bin", "dev", "proc", "sys", "run", "tmp", "data", "modules"];
 const STEP_TIMEOUT_MS = 60_000;
 
 /** The guest; fetched and made unless it is in the cache already. */
-export async function linuxGuest(
-  say: (line: string) => void = () => {},
-): Promise<LinuxGuest> {
+export async function linuxGuest(): Promise<LinuxGuest> {
   const cache = await cacheFolder();
   const home = `${cache}/linux-${await version()}`;
   const guest = {
@@ -62,7 +60,7 @@ export async function linuxGuest(
   await removeIfThere(work); // what a killed run left
   await Deno.mkdir(`${work}/packages`, { recursive: true });
   try {
-    await make(work, say);
+    await make(work);
     await removeIfThere(home);
     await Deno.rename(`${work}/guest`, home); // all of it or nothing
     return guest;
@@ -87,11 +85,10 @@ function sourceOf(name: string): URL {
   return new URL(`guest/${name}.sh`, import.meta.url);
 }
 
-async function make(work: string, say: (line: string) => void) {
+async function make(work: string) {
   const apt = await AptRoot.create(work, await machineMirror(), [SUITE]);
   const [kernel] = await apt.dependencies(KERNEL);
   if (kernel === undefined) throw new Error(`${KERNEL} names no kernel`);
-  say(`Fetch ${kernel} from ${SUITE}`);
   const packages = await apt.downloadAlone(
     [kernel, BUSYBOX],
     `${work}/packages`,

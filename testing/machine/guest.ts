@@ -18,9 +18,9 @@ export class GuestRam implements Disposable {
   readonly #mapping: Mapping;
 
   /** Opens the memfd of a running machine. */
-  constructor(pid: number, name = "ram0") {
-    const memfd = memfdsOf(pid).get(name);
-    if (memfd === undefined) throw new Error(`No memfd "${name}" in ${pid}`);
+  constructor(pid: number) {
+    const memfd = memfdsOf(pid).get("ram0");
+    if (memfd === undefined) throw new Error(`No memfd "ram0" in ${pid}`);
     using file = Fd.open(`/proc/${pid}/fd/${memfd.number}`, O_RDWR);
     const { size, ino } = file.stat();
     this.inode = ino;

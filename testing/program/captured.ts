@@ -10,7 +10,7 @@ export interface CapturedProcess extends CliProcess {
 }
 
 /** A process that writes to memory. */
-export function capturedProcess(debug = false): CapturedProcess {
+export function capturedProcess(): CapturedProcess {
   const written = { stdout: "", stderr: "" };
   const into = (name: keyof typeof written) => ({
     isTerminal: false,
@@ -31,7 +31,7 @@ export function capturedProcess(debug = false): CapturedProcess {
     stdout: into("stdout"),
     stderr: into("stderr"),
     look: PLAIN,
-    debug,
+    debug: false,
     written,
   };
 }

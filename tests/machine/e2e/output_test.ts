@@ -12,6 +12,7 @@ import {
   GuestRam,
   Lab,
   runState,
+  type Vm,
 } from "../../../testing/machine/mod.ts";
 
 /** A FIFO in a lab's folder, open at both ends until it is disposed of. */
@@ -58,6 +59,16 @@ class Pipe implements Disposable {
   }
 }
 
+/** The RAM of a guest that has begun to print each tick. */
+async function printing(vm: Vm): Promise<GuestRam> {
+  const ram = new GuestRam(vm.pid);
+  // The program sets itself up before the first tick.
+  await ram.ticked();
+  ram.set("printEvery", 1);
+  await ram.ticked(5);
+  return ram;
+}
+
 /** Words that have the machine write to a file in place of standard output. */
 function writingTo(path: string): string[] {
   return ["/bin/sh", "-c", 'out=$0; exec "$@" > "$out"', path];
@@ -70,11 +81,7 @@ Deno.test("a full disk under the serial log costs its bytes and no more", async 
     more: ["-serial", "file:/dev/full", "-pidfile", pidfile],
   });
   const qmp = await vm.connect();
-  using ram = new GuestRam(vm.pid);
-  // The program sets itself up before the first tick.
-  await ram.ticked();
-  ram.set("printEvery", 1);
-  await ram.ticked(5);
+  using _ram = await printing(vm);
   await qmp.execute("quit");
   assertEquals((await vm.ended()).code, 0);
   assertEquals(
@@ -92,11 +99,7 @@ Deno.test("a serial log that nobody reads on keeps neither guest nor monitor", a
     more: ["-serial", "stdio"],
   });
   const qmp = await vm.connect();
-  using ram = new GuestRam(vm.pid);
-  // The program sets itself up before the first tick.
-  await ram.ticked();
-  ram.set("printEvery", 1);
-  await ram.ticked(5);
+  using _ram = await printing(vm);
   assertEquals(await runState(qmp), "running");
   // What is printed once there is room again comes whole.
   await pipe.until(/\.$/);
@@ -116,11 +119,7 @@ Deno.test("a serial log may lose its reader", async () => {
   });
   const qmp = await vm.connect();
   pipe[Symbol.dispose]();
-  using ram = new GuestRam(vm.pid);
-  // The program sets itself up before the first tick.
-  await ram.ticked();
-  ram.set("printEvery", 1);
-  await ram.ticked(5);
+  using _ram = await printing(vm);
   await qmp.execute("quit");
   assertEquals((await vm.ended()).code, 0);
   assertEquals(
@@ -135,11 +134,7 @@ Deno.test("a FIFO as a serial log waits for no reader, and one may come", async 
   await said(["mkfifo", path]);
   const vm = lab.start({ more: ["-serial", `file:${path}`] });
   await vm.connect();
-  using ram = new GuestRam(vm.pid);
-  // The program sets itself up before the first tick.
-  await ram.ticked();
-  ram.set("printEvery", 1);
-  await ram.ticked(5);
+  using _ram = await printing(vm);
   using reader = await Deno.open(path, { read: true });
   const buffer = new Uint8Array(65536);
   const count = await reader.read(buffer) ?? 0;
