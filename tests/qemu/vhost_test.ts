@@ -12,6 +12,7 @@ import {
 import { O_APPEND } from "../../ffi/open_flags.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
 import { linux } from "../../lib/update/linux.ts";
+import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
 import { VhostNet } from "../../lib/update/process/vhost_net.ts";
 import type { PhaseName } from "../../lib/update/phase.ts";
 import { Base } from "../../testing/program/base.ts";
@@ -25,6 +26,7 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { runDirectories } from "../../testing/update/fixture.ts";
+import { SELF } from "../../testing/update/cprctl.ts";
 import { whyNoTaps } from "../../testing/qemu/tap.ts";
 import {
   canHaveVhost,
@@ -37,6 +39,8 @@ const builds = await qemuBuilds();
 const PASS_TAPS =
   new URL("../../testing/linux/programs/pass_taps.ts", import.meta.url)
     .pathname;
+const KILLED =
+  new URL("./programs/killed_with_vhost.ts", import.meta.url).pathname;
 const UPDATES = 5;
 const PATIENCE_MS = 60_000;
 /** The tap's queues; a shell can open the others. */
@@ -197,6 +201,44 @@ test("a cancelled update leaves the VM with what it had", async (given) => {
   await witness.assertLivesOn();
   await move(vm, builds.new, system);
   await hasAsMany(given, count);
+  await witness.assertLivesOn();
+});
+
+test("a killed cprctl leaves nothing that recover does not close", async (given) => {
+  const { vm, vhost } = given;
+  const witness = await Witness.of(vm);
+  const count = openDescriptors(vm.pid).length;
+  /** Killed as a phase begins. */
+  const killedAt = async (phase: PhaseName) => {
+    await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--allow-all", KILLED],
+        ...[vm.files.qmp, vhost.device, builds.new.binary, phase],
+      ],
+    }).output();
+  };
+  const recovered = async (outcome: Recovery["outcome"]) => {
+    const [found] = await recover({ timeoutMs: PATIENCE_MS, self: SELF });
+    assertEquals(found?.outcome, outcome, found?.message);
+    vm.follow(found?.pid ?? 0);
+  };
+  await killedAt("migrate");
+  assertEquals(devices(given).length, 2 * VHOST.length);
+  await recovered("recovered");
+  assertEquals(devices(given), VHOST);
+  await hasAsMany(given, count);
+  await witness.assertLivesOn();
+
+  await killedAt("load");
+  Deno.kill(vm.pid, "SIGKILL");
+  await recovered("rolled-back");
+  assertEquals(devices(given), VHOST);
+  await witness.assertLivesOn();
+
+  await killedAt("verify");
+  await recovered("recovered");
+  assertEquals(devices(given), await named(given));
+  assert(devices(given).every((number) => !VHOST.includes(number)));
   await witness.assertLivesOn();
 });
 
