@@ -20,7 +20,7 @@ import type { VhostNet } from "../process/vhost_net.ts";
 import type { Terminal } from "./terminals.ts";
 
 /** Of these, every program opens its own; none closes one that is in use. */
-const VSOCK = "/dev/vhost-vsock";
+const VHOST = ["/dev/vhost-net", "/dev/vhost-vsock"];
 const TERMINALS = "/ptmx";
 const SOCKETS = "socket:";
 
@@ -43,7 +43,7 @@ export async function leftOpen(
   const files = new ProcessFiles(process.pid);
   const left = await unusedTerminals(files, terminals);
   for (const [number, { link, info }] of await files.open()) {
-    const isVhost = link === VSOCK || vhostNet.isFile(info);
+    const isVhost = VHOST.includes(link) || vhostNet.isFile(info);
     const isKnown = isVhost || link.startsWith(SOCKETS);
     if (!isKnown || inUse.includes(number)) continue;
     if ((await files.info(number))?.closesOnExec !== false) continue;
