@@ -52,21 +52,21 @@ export class UpdateError extends CprctlError {
   override readonly name: string = "UpdateError";
   /** How the update ended. */
   readonly outcome: Outcome = "needs-person";
-  override readonly exitCode: number = 5;
+  override readonly exitCode: number = OUTCOMES["needs-person"];
 }
 
 /** Refused before anything was touched: the VM runs on as it did. */
 export class RefusedError extends UpdateError {
   override readonly name: string = "RefusedError";
   override readonly outcome = "refused";
-  override readonly exitCode = 3;
+  override readonly exitCode = OUTCOMES.refused;
 }
 
 /** The VM was shut down cleanly during the update: nothing is left to move. */
 export class ShutDownError extends UpdateError {
   override readonly name: string = "ShutDownError";
   override readonly outcome = "shut-down";
-  override readonly exitCode = 0;
+  override readonly exitCode = OUTCOMES["shut-down"];
 }
 
 /** The code of an update that was ended before the new program was executed. */
@@ -82,14 +82,12 @@ export const ENDED_UNTOUCHED = "ended-before";
 export class RolledBackError extends UpdateError {
   override readonly name: string = "RolledBackError";
   override readonly outcome = "rolled-back";
-  override readonly exitCode = 4;
+  override readonly exitCode = OUTCOMES["rolled-back"];
 }
 
 /** The VM may not run; the operator has to look at it. */
 export class NeedsPersonError extends UpdateError {
   override readonly name: string = "NeedsPersonError";
-  override readonly outcome = "needs-person";
-  override readonly exitCode = 5;
 }
 
 /**

@@ -33,7 +33,6 @@ export class VirtualMachine implements AsyncDisposable {
   /** What was started: absolute path of QEMU, then its arguments. */
   readonly argv: readonly [string, ...string[]];
   readonly machine: Machine;
-  readonly accelerator: Accelerator;
   /** The VM's own folder: disk, socket, logs, and what the test puts there. */
   readonly folder: string;
   readonly files: MachineFiles;
@@ -51,7 +50,6 @@ export class VirtualMachine implements AsyncDisposable {
     this.folder = folder;
     this.#reaper = new Reaper(folder);
     this.machine = machine;
-    this.accelerator = accelerator;
     this.files = {
       disk: `${folder}/disk.img`,
       qmp: `${folder}/qmp.sock`,
