@@ -112,6 +112,7 @@ function chooser(
   all: readonly Named[],
   { section, ignore }: DiffChoice,
 ): (one: Named) => boolean {
+  if (section === undefined && ignore === undefined) return () => true;
   const some = section === undefined ? all : selectSections(all, section);
   const chosen = new Set(
     ignore === undefined ? some : ignoreSections(some, ignore),
@@ -119,12 +120,12 @@ function chooser(
   return (one) => chosen.has(one);
 }
 
-/** A section to compare. */
+/** A section to compare: there may be so many that each is to take little. */
 interface Comparable {
   readonly name: string;
   readonly instanceId: number;
   readonly section: InspectedSection | undefined;
-  readonly leaves: () => Map<string, Leaf>;
+  leaves(): Map<string, Leaf>;
 }
 
 function diffSections(
@@ -195,23 +196,37 @@ function sameLeaf(a: Leaf, b: Leaf): boolean {
     : sameValue(a.value, b.value);
 }
 
+class ComparableSection implements Comparable {
+  constructor(
+    private readonly inspection: StreamInspection,
+    readonly section: InspectedSection,
+  ) {}
+
+  get name(): string {
+    return this.section.name;
+  }
+
+  get instanceId(): number {
+    return this.section.instanceId;
+  }
+
+  leaves(): Map<string, Leaf> {
+    const { inspection, section } = this;
+    const leaves = new Map<string, Leaf>([
+      ["(version)", { type: "uint32", value: section.version }],
+    ]);
+    const fields = section.state === undefined
+      ? opaqueLeaves(inspection, section)
+      : leavesOf(section);
+    for (const [path, leaf] of fields) leaves.set(path, leaf);
+    return leaves;
+  }
+}
+
 function streamSections(inspection: StreamInspection): Comparable[] {
-  const sections = inspection.sections.filter(({ name }) => name !== "ram");
-  const comparable: Comparable[] = sections.map((section) => ({
-    name: section.name,
-    instanceId: section.instanceId,
-    section,
-    leaves: () => {
-      const leaves = new Map<string, Leaf>([
-        ["(version)", { type: "uint32", value: section.version }],
-      ]);
-      const fields = section.state === undefined
-        ? opaqueLeaves(inspection, section)
-        : leavesOf(section);
-      for (const [path, leaf] of fields) leaves.set(path, leaf);
-      return leaves;
-    },
-  }));
+  const comparable: Comparable[] = inspection.sections
+    .filter(({ name }) => name !== "ram")
+    .map((section) => new ComparableSection(inspection, section));
   const { undescribed, decoded } = inspection;
   if (undescribed !== undefined) {
     comparable.push({
@@ -262,26 +277,29 @@ function configurationLeaves(
 
 /** Each descriptor is compared as a section. */
 function cprSections({ state, transferred }: CprStateInspection): Comparable[] {
-  const of = (
-    name: string,
-    instanceId: number,
-    values: Readonly<Record<string, number>>,
-  ): Comparable => ({
-    name,
-    instanceId,
-    section: undefined,
-    leaves: () =>
-      new Map(
-        Object.entries(values)
-          .map(([path, value]) => [path, { type: "int32", value }]),
-      ),
-  });
   return [
     ...state.descriptors.map(({ name, id, descriptor }) =>
-      of(name, id, transferred ? {} : { descriptor })
+      new ComparableNumbers(name, id, transferred ? {} : { descriptor })
     ),
     ...(state.vfioDevices ?? []).map(({ name, deviceId, ioasId, hwptId }) =>
-      of(`vfio ${name}`, 0, { deviceId, ioasId, hwptId })
+      new ComparableNumbers(`vfio ${name}`, 0, { deviceId, ioasId, hwptId })
     ),
   ];
+}
+
+class ComparableNumbers implements Comparable {
+  readonly section = undefined;
+
+  constructor(
+    readonly name: string,
+    readonly instanceId: number,
+    private readonly values: Readonly<Record<string, number>>,
+  ) {}
+
+  leaves(): Map<string, Leaf> {
+    return new Map(
+      Object.entries(this.values)
+        .map(([path, value]) => [path, { type: "int32", value }]),
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import { globExpression } from "../glob.ts";
 import type { InspectedSection } from "./inspection.ts";
-import { visitLeaves } from "./members.ts";
+import { leavesIn } from "./members.ts";
 import { scalarText, treeOf } from "./tree.ts";
 
 /** A field that was looked for. */
@@ -41,26 +41,22 @@ export function* fieldsWith(
  *
  * @param wanted with * and ?; several with commas
  */
-export function fieldsAt(
+export function* fieldsAt(
   section: InspectedSection,
   wanted: string,
-): readonly FoundField[] {
+): Iterable<FoundField> {
   const patterns = wanted.split(",").map(globExpression);
   const named = `${section.name}:${section.instanceId}`;
-  const found: FoundField[] = [];
-  visitLeaves(section, (path, { type, value }, offset) => {
+  for (const { path, type, value, offset } of leavesIn(section)) {
     const isWanted = placesIn(path).some((place) =>
       patterns.some((pattern) => pattern.test(place))
     );
-    if (!isWanted) return;
+    if (!isWanted) continue;
     const field = { section: named, path, offset };
-    found.push(
-      value instanceof Uint8Array
-        ? { ...field, text: `${value.length} bytes`, bytes: value }
-        : { ...field, text: scalarText(type, value) },
-    );
-  });
-  return found;
+    yield value instanceof Uint8Array
+      ? { ...field, text: `${value.length} bytes`, bytes: value }
+      : { ...field, text: scalarText(type, value) };
+  }
 }
 
 /** A path, and those of what it is in: "a[0].b", "a[0]", "a". */

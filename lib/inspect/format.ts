@@ -9,7 +9,7 @@ export type Format = "migration-stream" | "cpr-state";
 export const MAGIC_SIZE = 4;
 
 /** CPR state has some kilobytes; limits the memory. */
-export const LARGEST_CPR_STATE = 8 * 1024 * 1024;
+export const LARGEST_CPR_STATE = 2 * 1024 * 1024;
 
 const MAGICS: Readonly<Record<Format, string>> = {
   "migration-stream": "QEVM",

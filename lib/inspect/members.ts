@@ -60,28 +60,37 @@ export interface Leaf {
 const HEADER_SIZE = 1 + 4 + 1 + 4 + 4;
 const encoder = new TextEncoder();
 
-/** Takes a leaf, with its stream offset if that is known. */
-type Visit = (path: string, leaf: Leaf, offset: number | undefined) => void;
+/** A leaf at its place. */
+interface PlacedLeaf extends Leaf {
+  /** Such as `sq[3].head`. */
+  readonly path: string;
+  /** In the stream; undefined if not known. */
+  readonly offset: number | undefined;
+}
 
-/** The leaves of a section by their paths, such as `sq[3].head`. */
+/** The leaves of a section by their paths. */
 export function leavesOf(section: InspectedSection): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  visitLeaves(section, (path, leaf) => leaves.set(path, leaf));
+  for (const { path, type, value } of leavesIn(section)) {
+    leaves.set(path, { type, value });
+  }
   return leaves;
 }
 
-/** Visits the leaves of a section, in wire order. */
-export function visitLeaves(
+/** The leaves of a section, in wire order. */
+export function* leavesIn(
   { name, offset, state }: InspectedSection,
-  visit: Visit,
-): void {
+): Generator<PlacedLeaf> {
   if (state instanceof Uint8Array) {
     const start = offset + HEADER_SIZE + encoder.encode(name).length;
-    visit("data", { type: "buffer", value: state }, start);
-  } else if (state !== undefined) visitStruct(visit, "", state);
+    yield { path: "data", type: "buffer", value: state, offset: start };
+  } else if (state !== undefined) yield* leavesInStruct("", state);
 }
 
-function visitStruct(visit: Visit, path: string, struct: DecodedStruct): void {
+function* leavesInStruct(
+  path: string,
+  struct: DecodedStruct,
+): Generator<PlacedLeaf> {
   const { fields, subsections } = membersOf(struct);
   const prefix = path === "" ? "" : `${path}.`;
   for (const { key, field } of fields) {
@@ -89,30 +98,29 @@ function visitStruct(visit: Visit, path: string, struct: DecodedStruct): void {
     const step = Array.isArray(value) && !field.hasMarkers
       ? size / value.length
       : 0;
-    visitValue(visit, prefix + key, type, value, offset, step);
+    yield* leavesInValue({ path: prefix + key, type, value, offset }, step);
   }
   for (const { key, struct: sub } of subsections) {
-    visitStruct(visit, prefix + key, sub);
+    yield* leavesInStruct(prefix + key, sub);
   }
 }
 
 /** @param step bytes of each element; 0 if they have no fixed size */
-function visitValue(
-  visit: Visit,
-  path: string,
-  type: string,
-  value: DecodedValue,
-  offset: number | undefined,
+function* leavesInValue(
+  { path, type, value, offset }: Omit<PlacedLeaf, "value"> & {
+    readonly value: DecodedValue;
+  },
   step: number,
-): void {
-  if (isStruct(value)) visitStruct(visit, path, value);
-  else if (!Array.isArray(value)) visit(path, { type, value }, offset);
+): Generator<PlacedLeaf> {
+  if (isStruct(value)) yield* leavesInStruct(path, value);
+  else if (!Array.isArray(value)) yield { path, type, value, offset };
   else {
     for (const [index, element] of value.entries()) {
       const at = step === 0 || offset === undefined
         ? undefined
         : offset + index * step;
-      visitValue(visit, `${path}[${index}]`, type, element, at, 0);
+      const place = { path: `${path}[${index}]`, type, offset: at };
+      yield* leavesInValue({ ...place, value: element }, 0);
     }
   }
 }

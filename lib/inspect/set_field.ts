@@ -12,7 +12,7 @@ import { Sink } from "../stream/sink.ts";
 import { InspectError } from "./error.ts";
 import type { Input } from "./input.ts";
 import type { InspectedSection, StreamInspection } from "./inspection.ts";
-import { type Leaf, type Scalar, visitLeaves } from "./members.ts";
+import { type Leaf, leavesIn, type Scalar } from "./members.ts";
 import { explaining, namelessFile, partialFile } from "./new_file.ts";
 import { scalarText } from "./tree.ts";
 
@@ -142,9 +142,9 @@ function onlyField(
 ): Found {
   const found: Found[] = [];
   for (const section of sections) {
-    visitLeaves(section, (path, leaf, offset) => {
+    for (const { path, offset, ...leaf } of leavesIn(section)) {
       if (path === wanted) found.push({ section, leaf, offset });
-    });
+    }
   }
   const [first, another] = found;
   if (first === undefined) {

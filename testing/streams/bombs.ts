@@ -135,6 +135,21 @@ function nothingTimes(count: number): Uint8Array {
   });
 }
 
+/** One field of so many bytes. */
+function oneField(size: number, field: Record<string, unknown>): Uint8Array {
+  return stream((sink) => {
+    beginDevice(sink, 0);
+    sink.zeros(size);
+    sink.bytes(footer(0));
+    sink.bytes(Uint8Array.from(EOF));
+    const text = JSON.stringify({ name: "x", ...field });
+    sink.bytes(vmdescText(
+      '{"page_size": 4096, "devices": [{"name": "dev", "instance_id": 0, ' +
+        `"vmsd_name": "dev", "version": 1, "fields": [${text}]}]}`,
+    ));
+  });
+}
+
 /** The start of a virtio device at MMIO: no queue, no configuration. */
 const VIRTIO_START = 3 * 4 + 4 + 4 + 4 + 4;
 
@@ -246,25 +261,39 @@ export interface Bomb {
 export const BOMBS: Readonly<Record<string, Bomb>> = {
   "fields of two names in turn": {
     make: (count) => fieldsOf(count, (at) => at % 2 ? "x" : "y"),
-    most: 150_000,
+    most: 180_000,
   },
   "fields of many names": {
     make: (count) => fieldsOf(count, (at) => `x${at}`),
-    most: 150_000,
+    most: 180_000,
   },
   "scattered pages": { make: scatteredPages, most: 65_536 },
-  "many blocks": { make: manyBlocks, most: 70_000 },
-  "many sections": { make: manySections, most: 150_000 },
-  "many descriptors": { make: manyDescriptors, most: 150_000 },
+  "many blocks": { make: manyBlocks, most: 16_384 },
+  "many sections": { make: manySections, most: 149_000 },
+  "many descriptors": { make: manyDescriptors, most: 116_000 },
   "empty objects": { make: emptyObjects, most: 5_000_000 },
   "elements of no size": { make: nothingTimes, most: 7_000_000 },
+  "a long array": {
+    make: (count) =>
+      oneField(count, { array_len: count, type: "uint8", size: 1 }),
+    most: 2_500_000,
+  },
+  "a long array of words": {
+    make: (count) =>
+      oneField(8 * count, { array_len: count, type: "uint64", size: 8 }),
+    most: 1_260_000,
+  },
+  "a long bitmap": {
+    make: (size) => oneField(size, { type: "bitmap", size }),
+    most: 10_000_000,
+  },
   "many virtio devices": {
     make: (count) => virtioDevices(count, queuesOf(1024)),
     most: 1000,
   },
   "many small virtio devices": {
     make: (count) => virtioDevices(count, new Uint8Array(VIRTIO_START + 1)),
-    most: 300_000,
+    most: 250_000,
   },
   "almost subsections": {
     make: (count) => virtioDevices(1, almostSubsections(count)),
@@ -272,7 +301,7 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
   },
   "many commands": { make: manyCommands, most: 3_000_000 },
   "many pieces of memory": { make: manyPieces, most: 299_000 },
-  "many empty blocks": { make: manyEmptyBlocks, most: 70_000 },
+  "many empty blocks": { make: manyEmptyBlocks, most: 16_383 },
   "a long name": { make: longMachineName, most: 16_000_000 },
   "many capabilities": { make: manyCapabilities, most: 30_000_000 },
 };

@@ -45,9 +45,9 @@ Deno.test("what is written by hand has its size, and equal streams are equal", a
   assert(lines.includes("slirp 0: not described, 131 bytes"));
   const inspection = inspect(inputOf(bytes));
   assert(inspection.format === "migration-stream");
-  const [expiry] = inspection.sections.flatMap((section) =>
-    fieldsAt(section, "timer_expiry")
-  );
+  const [expiry] = inspection.sections.flatMap((
+    section,
+  ) => [...fieldsAt(section, "timer_expiry")]);
   const other = bytes.slice();
   other[expiry?.offset ?? 0] = 1;
   assertEquals(linesOf(other), lines);

@@ -10,7 +10,7 @@ function sectionsOf(bytes: Uint8Array) {
 }
 
 function found(bytes: Uint8Array, wanted: string) {
-  return sectionsOf(bytes).flatMap((section) => fieldsAt(section, wanted))
+  return sectionsOf(bytes).flatMap((section) => [...fieldsAt(section, wanted)])
     .map(({ path, text }) => `${path}=${text}`);
 }
 

@@ -49,7 +49,7 @@ function changed(
   const last = now.findLastIndex((byte, at) => byte !== bytes[at]);
   const end = made.offset + made.bytes.length;
   assert(different < 0 || (made.offset <= different && last < end));
-  const [found] = inspection.sections.flatMap((it) => fieldsAt(it, path));
+  const [found] = inspection.sections.flatMap((it) => [...fieldsAt(it, path)]);
   const text = found?.bytes?.toHex() ?? found?.text;
   assertEquals(made.new.replaceAll(" ", ""), text?.replaceAll(" ", ""), path);
   return made.new;
@@ -92,7 +92,7 @@ Deno.test("a field that virtio writes by hand is set, and one in a package", () 
     writeChanged(input, made, `${folder}/blk`);
     const now = opened(Deno.readFileSync(`${folder}/blk`)).inspection;
     const found = now.sections.filter(({ name }) => name === blk[0]?.name)
-      .flatMap((it) => fieldsAt(it, "virtio.queues[0].num"));
+      .flatMap((it) => [...fieldsAt(it, "virtio.queues[0].num")]);
     assertEquals(found.map(({ text }) => text), ["64 (0x40)"]);
     assertEquals(changed(folder, postcopy(), "data", "07"), "07");
   }));
@@ -117,7 +117,7 @@ Deno.test("a number of queues that are zeros cannot be set", async () => {
   const path = "virtio.virtio/virtqueues.queues_unused";
   const wanted = { path, text: "1000000000000" };
   const one = inspection.sections
-    .find((it) => fieldsAt(it, wanted.path).length > 0);
+    .find((it) => [...fieldsAt(it, wanted.path)].length > 0);
   assert(one !== undefined);
   assertThrows(
     () => changeOfField(inspection, [one], wanted),

@@ -82,7 +82,7 @@ const PASSED_STEP = 8 * 1024 * 1024;
 /** Values that are allowed in addition to one for each byte of the stream. */
 const SPARE_VALUES = 65_536;
 /**
- * More than the values of a VM with 2500 vCPUs. A value takes much more memory
+ * More than the values of a VM with 700 vCPUs. A value takes much more memory
  * than its bytes in the stream.
  */
 const MOST_VALUES = 1_200_000;

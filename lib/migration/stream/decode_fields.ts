@@ -41,6 +41,13 @@ const LIST_TYPES: ReadonlySet<string> = new Set(["qtailq", "qlist", "gtree"]);
 /** Numbers in an array that count as one value, since they take less memory. */
 const PACKED = 2;
 
+/** Bytes of a word, as a bitmap has them; larger numbers are not packed. */
+const WORD = 8;
+/** Values that a field counts as beside its own: it and its description. */
+const FIELD_VALUES = 6;
+/** Values that a state written by hand counts as, though it may stay bytes. */
+const LAID_OUT_VALUES = 4;
+
 /** How the states that devices write by hand are decoded. */
 export interface HandWritten {
   readonly layouts: LayoutDecoder;
@@ -130,6 +137,7 @@ export class FieldDecoder {
     const first = entries[start];
     if (first === undefined) throw new TypeError("A field has no entries");
     this.#path.push(first.name);
+    this.#spend(FIELD_VALUES);
     const { offset } = this.source;
     const elements = end === start + 1 && isOneValue(first)
       ? undefined
@@ -196,7 +204,7 @@ export class FieldDecoder {
     elements.isMarkerOpen = false;
     const loadMany = manyOf(entry);
     if (loadMany !== undefined) {
-      this.#spend(count / PACKED);
+      this.#spend(entry.size < WORD ? count / PACKED : count);
       elements.add(loadMany(this.source, count));
     } else {
       this.#spend(count);
@@ -233,9 +241,12 @@ export class FieldDecoder {
     const isBody = inline !== undefined && !LIST_TYPES.has(type) &&
       bodySize(inline) === size;
     if (isBody) return this.body(inline);
-    return this.handWritten !== undefined && hasLayout(type)
-      ? this.#laidOut(this.handWritten, type, size)
-      : wireType(type).load(this.source, size);
+    if (this.handWritten !== undefined && hasLayout(type)) {
+      return this.#laidOut(this.handWritten, type, size);
+    }
+    // Its words are the elements of an array.
+    if (type === "bitmap") this.#spend(size / WORD);
+    return wireType(type).load(this.source, size);
   }
 
   #laidOut(
@@ -243,6 +254,7 @@ export class FieldDecoder {
     type: string,
     size: number,
   ): DecodedValue {
+    this.#spend(LAID_OUT_VALUES);
     const { offset } = this.source;
     const bytes = this.source.bytes(size);
     const context = { vmsd: this.#vmsd, isBigEndian: isBigEndian() };

@@ -82,7 +82,7 @@ export const PLAIN_RAM_LAYOUT: RamLayout = {
 };
 
 /** A VM has some hundreds; limits the memory that empty blocks would take. */
-const MAXIMUM_BLOCKS = 65_536;
+const MAXIMUM_BLOCKS = 16_384;
 const MAPPED_VERSION = 1;
 const WORD_BITS = 64;
 

@@ -71,6 +71,14 @@ export interface RecordOptions {
   readonly start?: number;
 }
 
+/** Records that a section counts as: its name is kept as well. */
+const FIRST_RECORDS = 2;
+
+/** Whether a section begins. */
+function isFirst({ type }: StreamRecord): boolean {
+  return type === "full" || type === "start";
+}
+
 /** Reads a stream record by record. */
 export class RecordReader {
   readonly source: Source;
@@ -162,13 +170,14 @@ export class RecordReader {
    */
   *[Symbol.iterator](): Generator<StreamRecord, void> {
     const { source } = this;
-    for (let count = 0;; count++) {
+    for (let count = 0;;) {
       this.offset = source.offset;
       if (count > this.#maximumRecords) {
         throw this.problem("it has more records than are read");
       }
       const record = this.#record(source.u8());
       if (record === undefined) break;
+      count += isFirst(record) ? FIRST_RECORDS : 1;
       yield record;
     }
     this.offset = source.offset;
