@@ -92,7 +92,8 @@ interface Part {
 
 async function work(campaign: Campaign, part: Part): Promise<void> {
   const { seed, step, end } = part;
-  const folder = await Deno.makeTempDir({ prefix: "cprctl-fuzz-" });
+  // In memory: some states have thousands of blocks, each a file.
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "cprctl-" });
   try {
     for (let next = part.first; next < end;) {
       const child = new Deno.Command(Deno.execPath(), {

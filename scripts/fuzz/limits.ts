@@ -14,19 +14,22 @@ const MOST_MEMORY = 256 * MIB;
 const MOST_MAPPED = 256 * MIB;
 /** CPU time: of states of some hundred kilobytes, and of all others. */
 const LONGEST_MS = { small: 1000, large: 10_000 } as const;
-const MOST_WRITTEN = 256 * MIB;
+/** Characters: a byte of a buffer has two, a number its line. */
+const MOST_WRITTEN = 64 * MIB;
+const MOST_WRITTEN_PER_BYTE = 4;
 
 /** Why a run may not take what it took; undefined if it may. */
 export function tooMuch(
-  { kind, cpuMs, memory, written }: Looked & Taken,
+  { kind, cpuMs, memory, written, read }: Looked & Taken,
 ): string | undefined {
   const isLarge = kind === "bomb" || kind === "file";
   const longestMs = isLarge ? LONGEST_MS.large : LONGEST_MS.small;
   const mostMemory = MOST_MEMORY + (kind === "file" ? MOST_MAPPED : 0);
+  const mostWritten = MOST_WRITTEN + MOST_WRITTEN_PER_BYTE * read;
   const over = [
     cpuMs > longestMs ? `${cpuMs.toFixed(0)} ms of CPU time` : "",
     memory > mostMemory ? `${mebibytes(memory)} of memory` : "",
-    written > MOST_WRITTEN ? `${written} characters of output` : "",
+    written > mostWritten ? `${written} characters of output` : "",
   ].filter((text) => text !== "");
   return over.length === 0 ? undefined : `It takes ${over.join(", ")}`;
 }

@@ -42,6 +42,7 @@ async function measured(run: number): Promise<Ran> {
     return {
       kind: state.kind,
       outcome: "refused",
+      read: 0,
       written: 0,
       ...meter.end(),
       problem: Deno.inspect(error),

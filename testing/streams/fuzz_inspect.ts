@@ -47,6 +47,8 @@ export interface Looked {
   readonly kind: Kind;
   /** Whether it is verified, or why it is not. */
   readonly outcome: "decoded" | "refused";
+  /** Bytes of the state. */
+  readonly read: number;
   /** Characters that were written. */
   readonly written: number;
 }
@@ -83,8 +85,10 @@ export class Fuzz {
     const { kind, path, whole, another, random } = state;
     if (path !== undefined) keepState(path);
     const output = new Output();
+    let read = 0;
     const refused = await refusalOf(async () => {
       using input = await state.open();
+      read = input.bytes.length;
       const view = new View(input, output);
       view.all(random, this.folder);
       const before = whole && this.#inspected.get(whole);
@@ -92,7 +96,7 @@ export class Fuzz {
       if (another !== undefined) compareBroken(view, another);
     }, output);
     const outcome = refused ? "refused" : "decoded";
-    return { kind, outcome, written: output.length };
+    return { kind, outcome, read, written: output.length };
   }
 }
 
@@ -261,9 +265,12 @@ function findFirstPage(inspection: StreamInspection, block: string): void {
 function changeOneField(inspection: StreamInspection, random: Random): void {
   const { sections } = inspection;
   if (sections.length === 0) return;
-  const fields = fieldsAt(random.one(sections), "*");
-  if (fields.length === 0) return;
-  const { path } = random.one(fields);
+  const section = random.one(sections);
+  const count = Iterator.from(fieldsAt(section, "*")).reduce((n) => n + 1, 0);
+  if (count === 0) return;
+  const [field] = Iterator.from(fieldsAt(section, "*"))
+    .drop(random.below(count));
+  const path = field?.path ?? "";
   try {
     changeOfField(inspection, sections, { path, text: random.one(VALUES) });
   } catch (error) {

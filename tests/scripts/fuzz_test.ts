@@ -16,12 +16,16 @@ Deno.test("runs are made by as many processes as there are jobs", async () => {
 });
 
 Deno.test("a run that takes too much says of what", () => {
-  const run = { kind: "small", outcome: "decoded", written: 0 } as const;
+  const run = {
+    ...{ kind: "small", outcome: "decoded", read: 1000, written: 0 } as const,
+  };
   const taken = { cpuMs: 900, memory: 255 * MIB };
   assertEquals(tooMuch({ ...run, ...taken }), undefined);
   const problem = tooMuch({ ...run, cpuMs: 1001, memory: 257 * MIB }) ?? "";
   assertEquals(problem, "It takes 1001 ms of CPU time, 257 MiB of memory");
-  assert(tooMuch({ ...run, ...taken, written: 257 * MIB }) !== undefined);
+  const written = 65 * MIB;
+  assert(tooMuch({ ...run, ...taken, written }) !== undefined);
+  assertEquals(tooMuch({ ...run, ...taken, written, read: MIB }), undefined);
   // A large one may take longer, and is mapped.
   const large = { cpuMs: 9000, memory: 500 * MIB };
   assertEquals(tooMuch({ ...run, kind: "file", ...large }), undefined);
