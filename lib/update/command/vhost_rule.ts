@@ -55,10 +55,13 @@ export function vhostDescriptors(args: readonly Argument[]): number[] {
  * @param renewed numbers by those that they replace
  */
 export function withVhost(
-  [program = "", ...words]: readonly string[],
+  argv: readonly string[],
   renewed: ReadonlyMap<number, number>,
   options?: OptionTable,
-): string[] {
+): readonly string[] {
+  // The embedded machine, which has none, has other options.
+  if (renewed.size === 0) return argv;
+  const [program = "", ...words] = argv;
   const draft = new CommandDraft(words, options);
   for (const argument of draft.of(...INTERFACES)) {
     for (const key of KEYS) {

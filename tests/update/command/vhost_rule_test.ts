@@ -73,3 +73,8 @@ Deno.test("the new program is told the numbers of its own", () => {
   ]);
   assertEquals(withVhost(["qemu", ...words], new Map()), ["qemu", ...words]);
 });
+
+Deno.test("the command line of a machine without vhost is not read", () => {
+  const argv = ["cprctl", "machine", "--quiet", "-netdev"];
+  assertEquals(withVhost(argv, new Map()), argv);
+});
