@@ -60,7 +60,7 @@ async function differencesAtStart(
   { client }: Destination,
 ): Promise<Difference[]> {
   const started = await Fingerprint.take(client, "started", fingerprint);
-  return fingerprint.differencesTo(started, ["fixed"]);
+  return fingerprint.differencesTo(started, ["made"]);
 }
 
 /**
@@ -74,7 +74,7 @@ export async function verify(context: UpdateContext): Promise<void> {
   const firmware = await hashFirmware(held.hold, context.facts.machine);
   const differences = [
     ...await loaded.fixed,
-    ...held.fingerprint.differencesTo(await loaded.fingerprint, ["changing"]),
+    ...held.fingerprint.differencesTo(await loaded.fingerprint, ["loaded"]),
     ...differencesBetween("Firmware", await held.firmware, firmware),
   ];
   if (report !== undefined) report.differences = findingsOf(differences);

@@ -136,7 +136,7 @@ export async function prepareNew(
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   // The guest still runs: most of the comparison costs no downtime.
   const fingerprint = await Fingerprint.ofNew(destination.client);
-  const differences = plan.fingerprint.differencesTo(fingerprint, ["fixed"]);
+  const differences = plan.fingerprint.differencesTo(fingerprint, ["made"]);
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);
   transfer.made = { fingerprint, differences };
@@ -159,7 +159,7 @@ export async function verifyTransfer(context: UpdateContext): Promise<void> {
   const after = made.fingerprint.updatedBy(loaded);
   const differences = [
     ...made.differences,
-    ...before.differencesTo(after, ["changing"]),
+    ...before.differencesTo(after, ["loaded"]),
   ];
   if (report !== undefined) report.differences = findingsOf(differences);
   requireSameVm(differences);

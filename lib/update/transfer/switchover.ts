@@ -169,7 +169,7 @@ async function describeLoaded(
   monitor: Executor,
 ): Promise<{ now: StatusInfo; fingerprint: Promise<Fingerprint> }> {
   const now = queryStatus(monitor);
-  const fingerprint = Fingerprint.take(monitor, "moved");
+  const fingerprint = Fingerprint.take(monitor, "loaded");
   fingerprint.catch(() => undefined); // awaited in `verify`
   return { now: await now, fingerprint };
 }

@@ -40,17 +40,18 @@ export class VmChangedProblem extends UpdateProblem {
 /** What a new program must have as the old one had it. */
 const VM = {
   /** The program and its command line alone decide on it. */
-  fixed: [machine, vcpus, memoryBackends],
-  changing: [
-    ...[memoryDevices, devices, pciDevices],
+  made: [
+    ...[machine, vcpus, memoryBackends],
     ...[drives, blockNodes, backEnds],
     ...[objects, chardevs],
   ],
+  /** The guest's state does as well. */
+  loaded: [memoryDevices, devices, pciDevices],
 } as const satisfies Readonly<Record<string, readonly View[]>>;
 
 /** A part of what is compared. */
 export type Part = keyof typeof VM;
-const ALL: readonly Part[] = ["fixed", "changing"];
+const ALL: readonly Part[] = ["made", "loaded"];
 
 /** Until the runtime has compiled what is executed often. */
 const WARM_UP_ROUNDS = 4;

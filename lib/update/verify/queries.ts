@@ -57,30 +57,32 @@ const FIXED: readonly QueryName[] = [
   ...["machine", "accelerator", "vcpus", "memoryBackends"] as const,
 ];
 
-/** An administrator changes these. */
-const SETTINGS: readonly QueryName[] = [
-  ...["drives", "nodes", "jobs", "exports"] as const,
-  ...["backEnds", "descriptorSets"] as const,
-  ...["devices", "unnamedDevices", "objects", "chardevs"] as const,
+/** What devices are connected to. An administrator changes these. */
+const BACK_ENDS: readonly QueryName[] = [
+  ...["drives", "nodes", "backEnds", "objects", "chardevs"] as const,
 ];
 
-/** The guest changes these as well. */
+/** An administrator changes these as well. */
+const SETTINGS: readonly QueryName[] = [
+  ...BACK_ENDS,
+  ...["jobs", "exports", "descriptorSets"] as const,
+  ...["devices", "unnamedDevices"] as const,
+];
+
+/** Devices as the guest has set them up. */
 const STATE: readonly QueryName[] = [
   ...["memoryDevices", "deviceTree", "pci"] as const,
 ];
 
 /**
- * What is asked when; what is fixed need not be asked while the guest waits.
+ * What is asked when. The guest waits for the last: what loading the VM does not
+ * change is asked before.
  */
 export const MOMENTS = {
   checked: [...SETTINGS, ...FIXED],
   stopped: [...SETTINGS, ...STATE],
-  started: FIXED,
-  loaded: [
-    ...STATE,
-    ...["drives", "nodes", "backEnds", "objects", "chardevs"] as const,
-  ],
-  moved: STATE,
+  started: [...FIXED, ...BACK_ENDS],
+  loaded: STATE,
 } as const satisfies Readonly<Record<string, readonly QueryName[]>>;
 
 /**
