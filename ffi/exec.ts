@@ -49,6 +49,8 @@ export interface ExecOptions {
    * The limit of open files; by default the one that this process began with.
    */
   readonly openFiles?: Limit;
+  /** The file to execute, if it is not argv[0]. */
+  readonly file?: string | undefined;
 }
 
 /**
@@ -65,8 +67,8 @@ export function execvp(
   argv: readonly string[],
   options: ExecOptions = {},
 ): never {
-  const [program] = argv;
-  if (program === undefined) {
+  const program = options.file ?? argv[0];
+  if (program === undefined || argv.length === 0) {
     throw new TypeError("Cannot execute a program: its argv is empty");
   }
   const openFiles = options.openFiles ?? openFilesAtStart();

@@ -38,6 +38,11 @@ Deno.test("a program without a slash is looked for in PATH", async () => {
   assertEquals(await said(execs(["printf", "found"])), "found");
 });
 
+Deno.test("another file than argv[0] can be executed", async () => {
+  const argv = ["/nowhere/sh", "-c", 'echo "$0"'];
+  assertEquals(await said(execs(argv, { file: "/bin/sh" })), "/nowhere/sh\n");
+});
+
 Deno.test("the environment is passed on, with later changes", async () => {
   const out = await said(
     execs(["env"], { set: { SINCE: "größer" } }),

@@ -62,13 +62,10 @@ export function enterContext(entrance: Entrance): never {
     if (geteuid() === ROOT) becomeUser(context.credentials);
   });
   const [soft = "0", hard = "0"] = context.limits.NOFILE ?? [];
-  const file = executable === undefined
-    ? {}
-    : { file: `/proc/self/fd/${executable.number}` };
   entrance.beforeExec();
   if (context.confinement.noNewPrivileges) enterSeccomp(context.seccomp);
   return execvp(entrance.argv, {
-    ...file,
+    file: executable && `/proc/self/fd/${executable.number}`,
     environment: { ...context.environment, ...entrance.variables },
     openFiles: { soft: BigInt(soft), hard: BigInt(hard) },
   });

@@ -9,6 +9,7 @@ import { getLimit } from "../../../ffi/limits.ts";
 
 interface Order {
   readonly argv: string[];
+  readonly file?: string;
   readonly environment?: Record<string, string>;
   readonly openFiles?: { soft: string; hard: string };
   /** Variables that the process sets in its own environment before. */
@@ -37,6 +38,7 @@ function state() {
 const before = state();
 try {
   execvp(order.argv, {
+    file: order.file,
     ...(order.environment && { environment: order.environment }),
     ...(order.openFiles && {
       openFiles: {

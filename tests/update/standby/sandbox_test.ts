@@ -3,7 +3,10 @@ import { OsError } from "../../../ffi/libc.ts";
 import { createMemfd } from "../../../ffi/memfd.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { type BriefEnd, runBriefly } from "../../../lib/brief_run.ts";
-import { Sandbox } from "../../../lib/update/standby/sandbox.ts";
+import {
+  Sandbox,
+  type SandboxStart,
+} from "../../../lib/update/standby/sandbox.ts";
 import { cprctlWords } from "../../../testing/program/program.ts";
 import { contextOf } from "./context_of.ts";
 
@@ -18,6 +21,7 @@ async function runIn(
   script: string,
   use: (end: BriefEnd) => void | Promise<void>,
   place: (pid: number) => void = () => undefined,
+  how: Partial<SandboxStart> = {},
 ): Promise<void> {
   const [first = "", ...args] = [...wrapper, ...NOTHING];
   const process = new Deno.Command(first, {
@@ -42,7 +46,7 @@ async function runIn(
         output: "stdout",
         maximum: 10_000,
         timeoutMs: TIMEOUT_MS,
-        start: (what) => sandbox.start(what),
+        start: (what) => sandbox.start({ ...what, ...how }),
       }),
     );
   } finally {
@@ -114,6 +118,25 @@ Deno.test({
       },
     );
   },
+});
+
+Deno.test({
+  name: "the VM's running program is executed, whatever is at its path",
+  ignore,
+  fn: () =>
+    runIn(
+      USER,
+      "",
+      ({ text, failure }) => {
+        assertEquals(failure, undefined);
+        assertEquals(text, "/nowhere/qemu\n");
+      },
+      undefined,
+      {
+        argv: ["/nowhere/qemu", "-c", 'echo "$0"'],
+        moduleFolder: "/nowhere",
+      },
+    ),
 });
 
 Deno.test({
