@@ -59,6 +59,8 @@ async function outcomeOf(
   cause: unknown,
 ): Promise<UpdateError> {
   const { destination, facts, process, shutdown } = context;
+  // Nothing may stop the source from here on.
+  transfer.returns = true;
   if (await destination?.freeze()) return await onDestination(context, cause);
   await context.clock.begin("rollback");
   const problem = await reasonOf(transfer, cause);
@@ -148,8 +150,6 @@ async function resumeSource(
 ): Promise<string> {
   const { handOver, settings } = transfer;
   const { facts, process, system } = context;
-  // Nothing may stop the source again.
-  transfer.returns = true;
   await transfer.fence?.catch(() => undefined);
   process.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
