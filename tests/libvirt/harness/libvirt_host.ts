@@ -18,7 +18,7 @@ import {
   qemuBuilds,
   toolOf,
 } from "../../../testing/qemu/builds/builds.ts";
-import { VHOST_NODE, vhostLibrary } from "../../../testing/qemu/vhost.ts";
+import { vhostLibrary } from "../../../testing/qemu/vhost.ts";
 import { domainXml } from "./domain_xml.ts";
 import { bootDisk } from "./guest.ts";
 
@@ -58,7 +58,6 @@ for name in null zero full random urandom tty net/tun; do
   : >"dev/$name"
   mount --bind "/dev/$name" "dev/$name"
 done
-mknod -m 600 dev/vhost-net ${VHOST_NODE.join(" ")}
 mount -t devpts -o newinstance,ptmxmode=666 none dev/pts
 mount -t tmpfs -o mode=1777 none dev/shm
 ln -s pts/ptmx dev/ptmx
