@@ -69,7 +69,7 @@ const PAGE = 0x1000n;
 const [READ, WRITE, EXECUTE] = [4, 2, 1];
 
 /** The bytes of the library. */
-export function vhostLibrary(): Uint8Array<ArrayBuffer> {
+function vhostLibrary(): Uint8Array<ArrayBuffer> {
   const symbols = HEADER.bytes +
     HEADER.programHeaders * HEADER.programHeader;
   const names = symbols + 3 * SYMBOL_BYTES;
@@ -139,7 +139,7 @@ export function vhostLibrary(): Uint8Array<ArrayBuffer> {
 }
 
 /** The arguments of mknod for the device, after its path. */
-export const VHOST_NODE = ["c", "1", "7"] as const;
+const VHOST_NODE = ["c", "1", "7"] as const;
 
 /** The stand-in, made in a folder. */
 export interface Vhost {

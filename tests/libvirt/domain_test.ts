@@ -123,7 +123,7 @@ chown libvirt-qemu ${folder}/theirs.xml`);
     await host.write(
       "/root/c.xml",
       "<interface type='ethernet'><target dev='tap-c'/>" +
-        "<model type='virtio'/><driver name='qemu'/></interface>",
+        "<model type='virtio'/></interface>",
     );
     await host.virsh("attach-device a /root/c.xml");
     const { code, stdout } = await host.cprctl("update --domain a --force");

@@ -18,7 +18,6 @@ import {
   qemuBuilds,
   toolOf,
 } from "../../../testing/qemu/builds/builds.ts";
-import { vhostLibrary } from "../../../testing/qemu/vhost.ts";
 import { domainXml } from "./domain_xml.ts";
 import { bootDisk } from "./guest.ts";
 
@@ -171,7 +170,6 @@ export class LibvirtHost implements AsyncDisposable {
     try {
       await host.install("old");
       await host.root(CONFIGURE + MAKE_VIRTQEMUD);
-      await host.write(VHOST_LIBRARY, vhostLibrary());
       await until(
         "process 1 answers",
         TIMEOUT_MS,
@@ -214,10 +212,7 @@ export class LibvirtHost implements AsyncDisposable {
     const images = `/var/lib/libvirt/images/${name}`;
     const tool = toolOf(this.builds.old, "qemu-img");
     const type = accelerator === "kvm" ? "kvm" : "qemu";
-    const xml = domainXml(name, {
-      ...{ type, emulator: EMULATOR, shared },
-      environment: { LD_PRELOAD: VHOST_LIBRARY },
-    });
+    const xml = domainXml(name, { type, emulator: EMULATOR, shared });
     await this.write(`/root/${name}.xml`, xml);
     if (accelerator === "kvm") await this.root(`mknod -m 666 ${KVM}`);
     await this.write(`${images}-b.img`, bootDisk(DISK_BYTES));
@@ -302,9 +297,6 @@ wait`);
     await this.#init[Symbol.asyncDispose]();
   }
 }
-
-/** Answers QEMU's vhost requests in the place of the kernel. */
-const VHOST_LIBRARY = "/usr/local/lib/vhost.so";
 
 /** From where domains are started. */
 export const EMULATOR = "/usr/local/bin/qemu";
