@@ -59,9 +59,7 @@ export async function openInput(
       ? duplicate(STANDARD_INPUT)
       : openForeignFile(path, { followLink: true, orFifo: true });
     const { isFile } = file.stat();
-    using undo = new DisposableStack();
-    const input = undo.use(await inputOf(file, path, start));
-    if (isFile && start === 0 && isQcow2(input.bytes)) {
+    if (isFile && start === 0 && isQcow2(firstBytes(file))) {
       return openSnapshot(file, path, snapshot);
     }
     if (snapshot !== undefined) {
@@ -70,11 +68,15 @@ export async function openInput(
         `Cannot find snapshots in "${path}": it is not a qcow2 image`,
       );
     }
-    undo.move();
-    return await streamIn(input);
+    return await streamIn(await inputOf(file, path, start));
   } catch (error) {
     throw explained(error, path);
   }
+}
+
+function firstBytes(file: Fd): Uint8Array {
+  const bytes = new Uint8Array(MAGIC_SIZE);
+  return bytes.subarray(0, file.pread(bytes, 0));
 }
 
 /** The stream in a file that contains one; any other file itself. */
@@ -117,8 +119,8 @@ async function inputOf(file: Fd, name: string, start: number): Promise<Input> {
     const how = { length: size, shared: true, writable: false };
     return mapped(Mapping.map(file, how), name, start);
   }
-  // The file position of standard input is shared with its owner.
-  if (name === "-") file.seek(0);
+  // The file position is shared with its owner.
+  file.seek(0);
   const bytes = file.readAll(2 * LARGEST_READ);
   return inMemory(name, bytes.subarray(start), start);
 }
