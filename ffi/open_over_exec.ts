@@ -15,8 +15,13 @@
  * @module
  */
 
-import { call, OsError, osError } from "./libc.ts";
-import { trace, waitForStop, whileStopped } from "./traced_thread.ts";
+import { OsError, osError } from "./libc.ts";
+import {
+  trace,
+  traceWith,
+  waitForStop,
+  whileStopped,
+} from "./traced_thread.ts";
 
 const PTRACE_GETREGS = 12;
 const PTRACE_SETREGS = 13;
@@ -93,8 +98,7 @@ function runToPoll(pid: number): void {
 
 /** Lets the thread run until it enters or leaves the kernel, or gets a signal. */
 function runOn(pid: number, signal = 0): number {
-  const args = [PTRACE_SYSCALL, pid, 0n, BigInt(signal)] as const;
-  call("ptrace_with", args, `process ${pid}`);
+  traceWith(PTRACE_SYSCALL, pid, BigInt(signal));
   return waitForStop(pid);
 }
 

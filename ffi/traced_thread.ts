@@ -34,8 +34,7 @@ export function whileStopped<Result>(
   pid: number,
   work: () => Result,
 ): Result {
-  const seize = [PTRACE_SEIZE, pid, 0n, PTRACE_O_TRACESYSGOOD] as const;
-  call("ptrace_with", seize, `process ${pid}`);
+  traceWith(PTRACE_SEIZE, pid, PTRACE_O_TRACESYSGOOD);
   try {
     trace(PTRACE_INTERRUPT, pid);
     waitForStop(pid);
@@ -64,6 +63,11 @@ export function waitForStop(pid: number): number {
     }
   } while (performance.now() < deadline);
   throw osError("ETIMEDOUT", "ptrace", `process ${pid}`);
+}
+
+/** One request, with a number instead of memory. */
+export function traceWith(request: number, pid: number, data: bigint): void {
+  call("ptrace_with", [request, pid, 0n, data], `process ${pid}`);
 }
 
 /** One request about the stopped thread. */
