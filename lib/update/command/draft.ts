@@ -11,7 +11,7 @@ import {
   withValue,
 } from "../../cmdline/mod.ts";
 import type { UpdateProblem } from "../error.ts";
-import type { VhostNet } from "../process/vhost_net.ts";
+import { VHOST_NET, type VhostNet } from "../process/vhost_net.ts";
 import type { Facts } from "../vm/facts.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
@@ -36,7 +36,6 @@ export interface LiveProcess {
 }
 
 const TUN = "/dev/net/tun";
-const VHOST_NET = "/dev/vhost-net";
 const HUGE_PAGES = "hugetlbfs";
 
 /** Reads it from /proc. */

@@ -23,7 +23,8 @@ import {
 import { PidFd, type ProcessHandle } from "../../../ffi/process.ts";
 import { UpdateProblem } from "../error.ts";
 
-const PATH = "/dev/vhost-net";
+/** Where it is. */
+export const VHOST_NET = "/dev/vhost-net";
 const CODE = "vhost-net";
 /** An int. */
 const MAXIMUM_NUMBER = 2 ** 31 - 1;
@@ -42,7 +43,7 @@ export interface Renewed<Held> extends Disposable {
 
 /** The device, by its path. */
 export class VhostNet {
-  constructor(private readonly path: string = PATH) {}
+  constructor(private readonly path: string = VHOST_NET) {}
 
   /**
    * Opens it in the place of a descriptor of a VM's process, which must be this

@@ -16,11 +16,11 @@ import type { ProcessHandle } from "../../../ffi/process.ts";
 import { ifThereSync } from "../../gone.ts";
 import { ProcessFiles } from "../../proc/process_files.ts";
 import { type Executor, QmpError } from "../../qmp/mod.ts";
-import type { VhostNet } from "../process/vhost_net.ts";
+import { VHOST_NET, type VhostNet } from "../process/vhost_net.ts";
 import type { Terminal } from "./terminals.ts";
 
 /** Of these, every program opens its own; none closes one that is in use. */
-const VHOST = ["/dev/vhost-net", "/dev/vhost-vsock"];
+const VHOST = [VHOST_NET, "/dev/vhost-vsock"];
 const TERMINALS = "/ptmx";
 const SOCKETS = "socket:";
 
