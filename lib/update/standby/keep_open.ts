@@ -13,8 +13,6 @@ import { readFdinfo } from "../../proc/fdinfo.ts";
 import { UpdateProblem } from "../error.ts";
 import { KEEP_OPEN_WORD } from "./words.ts";
 
-/** cprctl takes seconds to start on a busy host. */
-const TIMEOUT_MS = 15_000;
 /** For what it says, in UTF-16 units. */
 const MAXIMUM_TEXT = 4096;
 
@@ -34,12 +32,7 @@ export async function requireKeptOpen(
     ...descriptors.map(String),
   ];
   const { text, failure } = await runBriefly(program, {
-    ...{
-      args,
-      output: "stderr",
-      maximum: MAXIMUM_TEXT,
-      timeoutMs: TIMEOUT_MS,
-    },
+    ...{ args, output: "stderr", maximum: MAXIMUM_TEXT },
     // It is cprctl itself, so it keeps our environment.
     start: ({ argv, descriptors }) =>
       spawn(argv, { descriptors, newSession: true }),
