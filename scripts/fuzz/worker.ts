@@ -7,6 +7,7 @@
 
 import { Fuzz, lookInto } from "../../testing/streams/fuzz_inspect.ts";
 import { readSeeds } from "../../testing/streams/fuzz_seeds.ts";
+import { writeAll } from "../../testing/program/write_all.ts";
 import { collectGarbage, Meter } from "../../testing/meter.ts";
 import { AGAIN, type FuzzLine, type Ran } from "./line.ts";
 import { tooMuch } from "./limits.ts";
@@ -51,8 +52,6 @@ async function measured(run: number): Promise<Ran> {
 }
 
 function say(line: FuzzLine): void {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-  for (let done = 0; done < bytes.length;) {
-    done += Deno.stdout.writeSync(bytes.subarray(done));
-  }
+  const text = `${JSON.stringify(line)}\n`;
+  writeAll(Deno.stdout, new TextEncoder().encode(text));
 }

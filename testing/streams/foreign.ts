@@ -12,7 +12,15 @@ export function bytes(write: (sink: Sink) => void): Uint8Array {
 
 /** Bytes of pieces one after the other. */
 export function joined(...parts: readonly (Uint8Array | number[])[]) {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  const whole = new Uint8Array(
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 export const HEADER = bytes((sink) => {

@@ -3,6 +3,7 @@
 import { qemuJson } from "../../lib/migration/stream/mod.ts";
 import { findVmdesc } from "../../lib/migration/stream/find_places.ts";
 import type { Random } from "../random.ts";
+import { joined } from "./foreign.ts";
 
 /** @param other one that pieces may come from */
 export type Mutation = (
@@ -166,17 +167,6 @@ const MUTATIONS = [
   redescribe,
   redescribe,
 ] as const;
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 /** A stream of the corpus with one to four things wrong. */
 export function mutated(
