@@ -21,12 +21,15 @@ const CODE = [
   [0x89, 0xf0], //                         mov eax, esi          the request
   [0xc1, 0xe8, 0x08], //                   shr eax, 8
   [0x3c, 0xaf], //                         cmp al, 0xaf          of vhost?
-  [0x75, 0x4f], //                         jne real
+  [0x75, 0x5e], //                         jne real
+  [0x81, 0xfe, 0x83, 0xaf, 0x08, 0x80], // cmp esi, VHOST_GET_FEATURES_ARRAY
+  [0x48, 0xc7, 0xc0, 0xe7, 0xff, 0xff, 0xff], // mov rax, -ENOTTY
+  [0x74, 0x5f], //                         je failed     Linux has it from 6.18
   [0x81, 0xfe, 0x01, 0xaf, 0, 0], //       cmp esi, VHOST_SET_OWNER
   [0x74, 0x1c], //                         je own
   [0x89, 0xf0], //                         mov eax, esi
   [0xc1, 0xe8, 0x10], //                   shr eax, 16
-  [0x3d, 0x08, 0x80, 0, 0], //             cmp eax, 0x8008       reads 8 bytes?
+  [0x3d, 0x08, 0x80, 0, 0], //             cmp eax, 0x8008       asks for 8 bytes?
   [0x75, 0x0d], //                         jne done
   [0xc7, 0x02, 0, 0, 0, 0], //             mov dword [rdx], 0
   [0xc7, 0x42, 0x04, 0x01, 0, 0, 0], //    mov dword [rdx + 4], 1   VERSION_1
@@ -69,7 +72,7 @@ const PAGE = 0x1000n;
 const [READ, WRITE, EXECUTE] = [4, 2, 1];
 
 /** The bytes of the library. */
-function vhostLibrary(): Uint8Array<ArrayBuffer> {
+export function vhostLibrary(): Uint8Array<ArrayBuffer> {
   const symbols = HEADER.bytes +
     HEADER.programHeaders * HEADER.programHeader;
   const names = symbols + 3 * SYMBOL_BYTES;
@@ -139,7 +142,7 @@ function vhostLibrary(): Uint8Array<ArrayBuffer> {
 }
 
 /** The arguments of mknod for the device, after its path. */
-const VHOST_NODE = ["c", "1", "7"] as const;
+export const VHOST_NODE = ["c", "1", "7"] as const;
 
 /** The stand-in, made in a folder. */
 export interface Vhost {

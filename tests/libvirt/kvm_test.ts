@@ -1,4 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
+import { VHOST_NET } from "../../lib/update/process/vhost_net.ts";
 import { until } from "../../testing/program/until.ts";
 import { accelerators } from "../../testing/qemu/mod.ts";
 import { qemuBuilds } from "../../testing/qemu/builds/builds.ts";
@@ -11,21 +12,33 @@ const ignore = !LibvirtHost.isPossible ||
 const TIMEOUT_MS = 120_000;
 
 Deno.test(
-  "a domain with KVM is updated and rolled back",
+  "a domain with KVM and vhost is updated and rolled back",
   { ignore },
   async () => {
     await using host = await LibvirtHost.start("bash");
     await host.boot("a", { accelerator: "kvm" });
     const pid = await host.pid("a");
+    /** libvirt passed one; each program has one of its own. */
+    const assertVhost = async (pid: number) =>
+      assertEquals(
+        await host.root(
+          `ls -l /proc/${pid}/fd | grep -c ' -> ${VHOST_NET}$'
+          tr '\\0' ' ' </proc/${pid}/cmdline | grep -o 'vhostfd"*[:=]' | wc -l`,
+        ),
+        "1\n1\n",
+      );
+    await assertVhost(pid);
     await host.install("new");
     const updated = await host.cprctl("update --domain a");
     assertEquals(updated.code, 0, updated.stdout);
     assertEquals(await host.pid("a"), pid);
+    await assertVhost(pid);
     const bad = await host.installBad();
     const back = await host.cprctl(`update --domain a --binary ${bad}`);
     assertEquals(back.code, 4, back.stdout);
     const now = await host.pid("a");
     assertNotEquals(now, pid);
+    await assertVhost(now);
     assertEquals(await host.virsh("domstate a"), "running");
     await host.root(
       `tr '\\0' ' ' </proc/${now}/cmdline | grep -e '-accel kvm'`,

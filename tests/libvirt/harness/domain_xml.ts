@@ -2,9 +2,8 @@
 
 const SHARED =
   "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>";
-const AUXILIARY = `<qemu:commandline>
-    <qemu:arg value='-machine'/><qemu:arg value='aux-ram-share=on'/>
-  </qemu:commandline>`;
+const AUXILIARY =
+  "<qemu:arg value='-machine'/><qemu:arg value='aux-ram-share=on'/>";
 
 /** Some are free for what is plugged in later. */
 const PORTS = 14;
@@ -14,13 +13,18 @@ interface DomainXmlOptions {
   readonly emulator: string;
   /** Whether its RAM is shared. */
   readonly shared: boolean;
+  /** What QEMU has in its environment besides. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Two disks, one with an iothread, a tap, a terminal, channel, VNC and more. */
 export function domainXml(
   name: string,
-  { type, emulator, shared }: DomainXmlOptions,
+  { type, emulator, shared, environment }: DomainXmlOptions,
 ): string {
+  const variables = Object.entries(environment).map(([name, value]) =>
+    `<qemu:env name='${name}' value='${value}'/>`
+  );
   const images = `/var/lib/libvirt/images/${name}`;
   return `<domain type='${type}'
     xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -57,7 +61,10 @@ export function domainXml(
     <memballoon model='virtio'/>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
   </devices>
-  ${shared ? AUXILIARY : ""}
+  <qemu:commandline>
+    ${shared ? AUXILIARY : ""}
+    ${variables.join("")}
+  </qemu:commandline>
 </domain>
 `;
 }

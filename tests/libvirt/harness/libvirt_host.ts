@@ -7,6 +7,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { VHOST_NET } from "../../../lib/update/process/vhost_net.ts";
 import type { Accelerator } from "../../../testing/qemu/mod.ts";
 import { canMakeDebian, debian } from "../../../testing/program/debian.ts";
 import { OwnInit } from "../../../testing/program/own_init.ts";
@@ -18,6 +19,7 @@ import {
   qemuBuilds,
   toolOf,
 } from "../../../testing/qemu/builds/builds.ts";
+import { VHOST_NODE, vhostLibrary } from "../../../testing/qemu/vhost.ts";
 import { domainXml } from "./domain_xml.ts";
 import { bootDisk } from "./guest.ts";
 
@@ -39,6 +41,10 @@ export type Init = keyof typeof INITS;
 
 /** The arguments of mknod. */
 const KVM = "/dev/kvm c 10 232";
+const VHOST = `${VHOST_NET} ${VHOST_NODE.join(" ")}`;
+
+/** Answers QEMU's vhost requests in the place of the kernel. */
+const VHOST_LIBRARY = "/usr/local/lib/vhost.so";
 
 const START = `set -e
 mount --make-rprivate /
@@ -115,6 +121,7 @@ export const WHOLE = Deno.env.get("CPRCTL_LIBVIRT") === "whole";
 export interface DomainOptions {
   /** Whether its RAM is shared; true by default. */
   readonly shared?: boolean;
+  /** With KVM libvirt passes vhost. */
   readonly accelerator?: Accelerator;
 }
 
@@ -212,9 +219,13 @@ export class LibvirtHost implements AsyncDisposable {
     const images = `/var/lib/libvirt/images/${name}`;
     const tool = toolOf(this.builds.old, "qemu-img");
     const type = accelerator === "kvm" ? "kvm" : "qemu";
-    const xml = domainXml(name, { type, emulator: EMULATOR, shared });
-    await this.write(`/root/${name}.xml`, xml);
-    if (accelerator === "kvm") await this.root(`mknod -m 666 ${KVM}`);
+    if (type === "kvm") {
+      await this.root(`mknod -m 666 ${KVM}; mknod -m 600 ${VHOST}`);
+      await this.write(VHOST_LIBRARY, vhostLibrary());
+    }
+    const environment = type === "kvm" ? { LD_PRELOAD: VHOST_LIBRARY } : {};
+    const options = { type, emulator: EMULATOR, shared, environment } as const;
+    await this.write(`/root/${name}.xml`, domainXml(name, options));
     await this.write(`${images}-b.img`, bootDisk(DISK_BYTES));
     await this.root(`
 ${tool} create -q -f qcow2 ${images}-a.qcow2 64M
