@@ -141,7 +141,9 @@ export interface System {
    *
    * @throws {UpdateProblem} when that is not possible
    */
-  renewVhost(preserved: readonly Preserved[]): Renewed<Preserved>;
+  renewVhost<Held extends Preserved>(
+    preserved: readonly Held[],
+  ): Renewed<Held>;
   /**
    * Gives the VM's process the vhost descriptors of the next program.
    *

@@ -9,6 +9,8 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { Fd } from "../../ffi/fd.ts";
+import { O_RDWR } from "../../ffi/open_flags.ts";
 import { UpdateProblem } from "../../lib/update/error.ts";
 import { linux } from "../../lib/update/linux.ts";
 import { recover, type Recovery } from "../../lib/update/recover/recover.ts";
@@ -24,7 +26,7 @@ import {
   Witness,
 } from "../../testing/qemu/mod.ts";
 import { SELF } from "../../testing/update/cprctl.ts";
-import { whyNoTaps } from "../../testing/qemu/tap.ts";
+import { openTap, whyNoTaps } from "../../testing/qemu/tap.ts";
 import {
   canHaveVhost,
   makeVhost,
@@ -88,6 +90,7 @@ async function giveVm(folder: string): Promise<Given> {
       "-netdev",
       `tap,id=n,fds=${TAPS.join(":")},vhost=on,vhostfds=${VHOST.join(":")}`,
       ...["-device", "virtio-net-pci,netdev=n,mq=on,vectors=6"],
+      ...["-device", "pcie-root-port,id=p1"],
     ],
   }, "tcg");
   return { vhost, vm, [Symbol.asyncDispose]: () => vm[Symbol.asyncDispose]() };
@@ -136,6 +139,46 @@ test("every program gets vhost afresh, and leaves none behind", async (given) =>
   await move(vm, builds.old, system);
   assertEquals(devices(given), await named(given));
   await witness.assertLivesOn();
+});
+
+test("an interface that was plugged in with vhost gets it afresh", async (given) => {
+  const { vm, vhost } = given;
+  const system = linux(new VhostNet(vhost.device));
+  const witness = await Witness.of(vm);
+  {
+    await using qmp = await vm.monitor();
+    using queue = openTap(`cp${Deno.pid}`);
+    using device = Fd.open(vhost.device, O_RDWR);
+    const passed = [["tap", queue], ["vhost", device]] as const;
+    for (const [fdname, fd] of passed) {
+      await qmp.execute("getfd", { fdname }, { descriptors: [fd.number] });
+    }
+    await qmp.execute("netdev_add", {
+      ...{ type: "tap", id: "late", fd: "tap", vhostfd: "vhost" },
+    });
+    await qmp.execute("device_add", {
+      ...{ driver: "virtio-net-pci", netdev: "late", bus: "p1" },
+    });
+  }
+  const assertVhost = async () => {
+    assertEquals(devices(given).length, VHOST.length + 1);
+    assertStringIncludes(
+      String(
+        await vm.command("human-monitor-command", {
+          "command-line": "info network",
+        }),
+      ),
+      "late: index=0,type=tap,fd=",
+    );
+    await witness.assertLivesOn();
+  };
+  await assertVhost();
+  await move(vm, builds.new, system);
+  await assertVhost();
+  await moveAndReturn(vm, builds.old, system);
+  await assertVhost();
+  await move(vm, builds.old, system);
+  await assertVhost();
 });
 
 test("each attempt of a rollback gets vhost afresh", async (given) => {

@@ -10,13 +10,14 @@ import {
   KeyvalText,
   type OptionValue,
 } from "../../cmdline/mod.ts";
-import { vhostDescriptors } from "../command/vhost_rule.ts";
+import { openedVhosts, vhostDescriptors } from "../command/vhost_rule.ts";
 import type { JsonObject } from "../../qmp/mod.ts";
 import { asObject, ifKnown, text } from "../vm/reply.ts";
 import { type BackEnd, backEndsIn } from "../vm/info_network.ts";
 import { CannotCarry, type CarryWork } from "./work.ts";
 
 const MADE = "created at run time";
+const WHOSE_VHOST = "QEMU does not report whether it uses vhost";
 const SET = "set at run time";
 const REMADE = "removed, and created again at run time";
 
@@ -221,17 +222,20 @@ async function carryNetworkBackEnds(work: CarryWork): Promise<void> {
   const isLater = ({ name, facts }: BackEnd) =>
     facts.get("type") === USER && (name.startsWith("#") || others.has(name));
   const hasNone = work.draft.of("netdev", "nic", "net").length === 0;
-  for (const [name, queues] of Map.groupBy(live, (it) => it.name)) {
-    if (name.startsWith("#") || others.has(name)) continue;
-    if (work.argument("netdev", name) !== undefined) continue;
+  const made = live.filter(({ name }) =>
+    !name.startsWith("#") && !others.has(name) &&
+    work.argument("netdev", name) === undefined
+  );
+  const taps = made.filter(isTapQueue);
+  for (const [name, queues] of Map.groupBy(made, (it) => it.name)) {
     await work.attempt(name, () => {
       const [{ facts }] = queues as [BackEnd];
-      const isTap = facts.get("type") === "tap";
+      const isTap = queues.every(isTapQueue);
       // QEMU makes all -netdev before these, and drops the default network.
       if ((!isTap || hasNone) && live.some(isLater)) {
         throw new CannotCarry("the VM has a user network without -netdev");
       }
-      if (isTap) carryTap(work, name, queues);
+      if (isTap) carryTap(work, name, taps);
       else work.addText("netdev", String(userArguments(name, facts)), MADE);
       work.unknown.push(
         `options of network back end "${name}" other than its type`,
@@ -262,23 +266,28 @@ function removeRemade(work: CarryWork, names: readonly string[]): void {
   }
 }
 
+function isTapQueue({ facts }: BackEnd): boolean {
+  return facts.get("type") === "tap";
+}
+
 /**
  * A tap interface stays open over the exec if QEMU opened it. One that QEMU was
  * given over a monitor does not, so it is sent again.
+ *
+ * @param taps the queues of all that were created at run time
  */
 function carryTap(
   work: CarryWork,
   id: string,
-  queues: readonly BackEnd[],
+  taps: readonly BackEnd[],
 ): void {
-  const named = vhostDescriptors(work.draft.arguments);
-  if (work.live.vhostNets.some((it) => !named.includes(it))) {
-    throw new CannotCarry("QEMU does not report whether it uses vhost");
-  }
+  const queues = taps.filter((it) => it.name === id);
+  const vhost = vhostOf(work, id, taps);
   const type = "tap";
   const [first] = queues;
   const name = first?.facts.get("ifname");
   if (name !== undefined) {
+    if (vhost.length > 0) throw new CannotCarry(WHOSE_VHOST);
     // The descriptors take the place of these.
     const options = {
       ifname: name,
@@ -297,15 +306,45 @@ function carryTap(
   }
   const key = numbers.length === 1 ? "fd" : "fds";
   if (open.every((it) => it?.closesOnExec === false)) {
+    if (vhost.length > 0) throw new CannotCarry(WHOSE_VHOST);
     work.add("netdev", { type, id, [key]: numbers.join(":") }, MADE);
     return;
   }
-  const names = numbers.map((number) => `cprctl-${number}`);
-  for (const [at, number] of numbers.entries()) {
-    work.addCommand("getfd", { fdname: names[at] ?? "" }, number);
-  }
-  work.addCommand("netdev_add", { type, id, [key]: names.join(":") });
+  work.addCommand("netdev_add", {
+    ...{ type, id, [key]: sent(work, numbers) },
+    ...vhost.length > 0 ? { [`vhost${key}`]: sent(work, vhost) } : {},
+  });
   work.sentNetdevs.add(id);
+}
+
+/** Sends descriptors, and tells their names. */
+function sent(work: CarryWork, numbers: readonly number[]): string {
+  return numbers.map((number) => {
+    const fdname = `cprctl-${number}`;
+    work.addCommand("getfd", { fdname }, number);
+    return fdname;
+  }).join(":");
+}
+
+/**
+ * The vhost descriptors of a tap interface that was created at run time; none if
+ * it does without. QEMU does not report it: either all of them have vhost, or none.
+ * Which one is whose makes no difference, since the next program gets others.
+ */
+function vhostOf(
+  { draft, live }: CarryWork,
+  id: string,
+  taps: readonly BackEnd[],
+): number[] {
+  const named = vhostDescriptors(draft.arguments);
+  const unnamed = live.vhostNets.filter((it) => !named.includes(it));
+  const left = unnamed.length - openedVhosts(draft.arguments);
+  if (left === 0) return [];
+  if (left !== taps.length) throw new CannotCarry(WHOSE_VHOST);
+  const all = unnamed.slice(0, left);
+  const [problem] = all.flatMap((it) => live.vhostProblem(it) ?? []);
+  if (problem !== undefined) throw new CannotCarry(problem.message);
+  return taps.flatMap(({ name }, at) => name === id ? all[at] ?? [] : []);
 }
 
 const USER = "user";

@@ -2,21 +2,28 @@ import type { Fd } from "../../../ffi/fd.ts";
 import { type Executor, QmpCommandError } from "../../qmp/mod.ts";
 import type { CarriedCommand } from "./carried.ts";
 
+/** A descriptor that the VM was sent; its number there. */
+interface Held {
+  readonly role: { readonly sent: number };
+  readonly fd: Fd;
+}
+
 /**
  * Sends the commands to a program that waits for the VM's state.
  *
- * @param held the descriptors that go with them, by their numbers in the VM
+ * @param held the descriptors that go with them
  * @returns what it refused, in its own words
  */
 export async function sendCommands(
   client: Executor,
   commands: readonly CarriedCommand[],
-  held: ReadonlyMap<number, Fd> = new Map<number, Fd>(),
+  held: readonly Held[] = [],
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const { execute, arguments: given, descriptor } of commands) {
-    const fd = descriptor === undefined ? undefined : held.get(descriptor);
-    const descriptors = fd === undefined ? [] : [fd.number];
+    const descriptors = held
+      .filter(({ role }) => role.sent === descriptor)
+      .map(({ fd }) => fd.number);
     try {
       await client.execute(execute, given, { descriptors });
     } catch (error) {

@@ -11,7 +11,7 @@ import {
   withValue,
 } from "../../cmdline/mod.ts";
 import type { UpdateProblem } from "../error.ts";
-import { VHOST_NET, type VhostNet } from "../process/vhost_net.ts";
+import type { VhostNet } from "../process/vhost_net.ts";
 import type { Facts } from "../vm/facts.ts";
 
 /** A descriptor of a tap interface: one queue of it. */
@@ -50,7 +50,7 @@ export async function readLiveProcess(
   return {
     taps: await readTaps(pid, links),
     hugePageMounts: hugePageMounts(mounts),
-    vhostNets: [...links].filter(([, link]) => link === VHOST_NET)
+    vhostNets: [...links].filter(([, link]) => link === vhostNet.path)
       .map(([number]) => number),
     vhostProblem: (descriptor) => vhostNet.problemOf(pid, descriptor),
   };

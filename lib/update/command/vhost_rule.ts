@@ -49,6 +49,18 @@ export function vhostDescriptors(args: readonly Argument[]): number[] {
     .flatMap(numbersOf);
 }
 
+/** How many vhost devices QEMU opens itself for these arguments. */
+export function openedVhosts(args: readonly Argument[]): number {
+  return args.filter(({ option }) => INTERFACES.includes(option))
+    .map((argument) => keysOf(argument))
+    .filter((value) => !KEYS.some((key) => value.has(key)))
+    .filter((value) => value.boolean("vhost") ?? value.boolean("vhostforce"))
+    .reduce((sum, value) => {
+      const passed = value.get("fds")?.split(":").length;
+      return sum + (passed ?? value.integer("queues") ?? 1);
+    }, 0);
+}
+
 /**
  * A command line with other vhost descriptors.
  *

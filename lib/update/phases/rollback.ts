@@ -126,10 +126,11 @@ async function becomeOld(
       "old",
       deadline.left(),
     );
+    using fresh = input.system.renewVhost(sentAmong(input.memory.preserved));
     const lost = await sendCommands(
       old.client,
       input.commands,
-      sentAmong(input.memory.preserved),
+      fresh.all,
     );
     await old.load(`file:${input.state.path}`);
     const page = await restoreTpmPage(old.client, { ...input.facts, pid });

@@ -19,10 +19,11 @@ import { restoreTpmPage } from "../vm/tpm_page.ts";
 export async function load(context: UpdateContext): Promise<void> {
   const { facts, held, plan, system, ready: { state } } = context;
   const destination = destinationOf(context);
+  using fresh = system.renewVhost(sentAmong(held.hold.preserved));
   const [lost] = await sendCommands(
     destination.client,
     plan.carried.commands,
-    sentAmong(held.hold.preserved),
+    fresh.all,
   );
   if (lost !== undefined) throw new UpdateProblem("not-carried", lost);
   // Compared while the program loads, which changes none of this.

@@ -43,7 +43,7 @@ export interface Renewed<Held> extends Disposable {
 
 /** The device, by its path. */
 export class VhostNet {
-  constructor(private readonly path: string = VHOST_NET) {}
+  constructor(readonly path: string = VHOST_NET) {}
 
   /**
    * Opens it in the place of a descriptor of a VM's process, which must be this

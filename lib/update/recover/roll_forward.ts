@@ -26,6 +26,7 @@ import { sentDescriptors } from "../carry/carried.ts";
 import { sendCommands } from "../carry/send.ts";
 import { restoreThreads } from "../process/threads.ts";
 import { Urgency } from "../process/urgency.ts";
+import { LINUX } from "../linux.ts";
 import type { RunDirectory } from "../run/directory.ts";
 import {
   forgetResumption,
@@ -174,10 +175,11 @@ async function loadOnce(
         using holdings = sentDescriptors(carried).length === 0
           ? undefined
           : await standby?.duplicate();
+        using fresh = LINUX.renewVhost(sentAmong(holdings?.preserved ?? []));
         const [problem] = await sendCommands(
           client,
           carried,
-          sentAmong(holdings?.preserved ?? []),
+          fresh.all,
         );
         if (problem !== undefined) return problem;
         await destination.load(`file:${directory.stateFile}`);

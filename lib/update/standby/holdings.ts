@@ -14,14 +14,10 @@ export interface Preserved {
   readonly fd: Fd;
 }
 
-/** Those that are sent to a monitor, by their numbers in the VM's process. */
-export function sentAmong(
-  preserved: readonly Preserved[],
-): ReadonlyMap<number, Fd> {
-  return new Map(
-    preserved.flatMap(({ role, fd }) =>
-      "sent" in role ? [[role.sent, fd] as const] : []
-    ),
+/** Those that are sent to a monitor. */
+export function sentAmong(preserved: readonly Preserved[]) {
+  return preserved.flatMap(({ role, fd }) =>
+    "sent" in role ? { role, fd } : []
   );
 }
 

@@ -8,6 +8,7 @@ import {
 import { carryOver } from "../../../lib/update/carry/carry.ts";
 import { sendCommands } from "../../../lib/update/carry/send.ts";
 import type { LiveProcess } from "../../../lib/update/command/draft.ts";
+import { UpdateProblem } from "../../../lib/update/error.ts";
 import { OWN_SET } from "../../../lib/update/vm/left_open.ts";
 import { NOTHING_LIVE } from "../command/vm.ts";
 
@@ -490,10 +491,53 @@ Deno.test("a tap interface that exec would close is sent", async () => {
   ]);
 });
 
+Deno.test("vhost is sent with a tap interface if there is one for each", async () => {
+  const ofTwo = [
+    "m: index=0,type=tap,fd=7",
+    "n: index=0,type=tap,fd=9",
+    "n: index=1,type=tap,fd=10",
+  ];
+  const own = "o: index=0,type=tap,ifname=o,script=no,downscript=no";
+  const opened = ["-netdev", "tap,id=o,ifname=o,script=no,vhost=on"];
+  const vhostOf = async (vhostNets: number[], ...words: string[]) => {
+    const live = { ...taps(true, 7, 9, 10), vhostNets };
+    const client = network(...ofTwo, ...words.length > 0 ? [own] : []);
+    const { commands, obstacles } = await carriedBy(live, client, ...words);
+    return [
+      ...obstacles.keys(),
+      ...commands.map(({ execute, arguments: given, descriptor }) =>
+        execute === "getfd" ? descriptor : given["vhostfd"] ?? given["vhostfds"]
+      ),
+    ];
+  };
+  const each = [7, 21, "cprctl-21", 9, 10, 22, 23, "cprctl-22:cprctl-23"];
+  assertEquals(await vhostOf([21, 22, 23]), each);
+  assertEquals(await vhostOf([21, 22, 23, 24], ...opened), each);
+  const none = [7, undefined, 9, 10, undefined];
+  assertEquals(await vhostOf([]), none);
+  assertEquals(await vhostOf([24], ...opened), none);
+  const unknown = ["m", "n"];
+  assertEquals(await vhostOf([21, 22]), unknown);
+  assertEquals(await vhostOf([21, 22, 23, 24]), unknown);
+  assertEquals(await vhostOf([21, 22, 23], ...opened), unknown);
+});
+
 Deno.test("a tap interface of which too little is known is left to the check", async () => {
   const byName = "n: index=0,type=tap,ifname=t,script=no,downscript=no";
   const cases: readonly (readonly [LiveProcess, string])[] = [
     [{ ...taps(false, 7), vhostNets: [8] }, byName],
+    [
+      { ...taps(false, 7), vhostNets: [8] },
+      "n: index=0,type=tap,fd=7",
+    ],
+    [
+      {
+        ...taps(true, 7),
+        vhostNets: [8],
+        vhostProblem: () => new UpdateProblem("vhost-net", "not there"),
+      },
+      "n: index=0,type=tap,fd=7",
+    ],
     [taps(true, 7), "n: index=0,type=tap,fd=8"],
     [taps(true, 7), "n: index=0,type=tap,helper=/h"],
   ];
