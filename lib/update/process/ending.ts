@@ -14,7 +14,7 @@ import { sleep } from "../../sleep.ts";
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 1;
 /** Interval at which a process is checked for having been stopped. */
-const LOOK_MS = 5;
+const LOOK_MS = 2;
 /** Most processes have stopped by then: until then it is polled often. */
 const SOON_MS = 2;
 const SHORT_POLL_MS = 0.05;

@@ -248,16 +248,19 @@ export class Destination implements AsyncDisposable {
    * Stops the program (SIGSTOP), so that what it has done is all that it does;
    * one that hangs in the kernel does nothing either. Ends the connection.
    *
-   * @returns whether the guest has run here, whichever client resumed it
+   * @returns whether the guest has run here, whichever client resumed it; and
+   * whether it cannot any more
    */
-  async freeze(): Promise<boolean> {
+  async freeze(): Promise<{ hasRun: boolean; isStopped: boolean }> {
+    let isStopped = true;
     try {
       await stopProcess(this.process);
       await this.client.drain();
     } catch (error) {
       if (!(error instanceof UpdateProblem)) throw error;
+      isStopped = false;
     }
-    return this.resumptions.seen.length > 0;
+    return { hasRun: this.resumptions.seen.length > 0, isStopped };
   }
 
   /** Whether the guest has run here, whichever client resumed it. */

@@ -19,7 +19,7 @@ import {
 /** The states of a migration that is over. */
 const OVER = ["none", "completed", "failed", "cancelled"];
 /** Between two attempts; an event ends the wait. */
-const RETRY_MS = 20;
+const RETRY_MS = 5;
 
 /** How the VM is on the source. */
 interface OnSource {
@@ -33,8 +33,8 @@ interface OnSource {
 /**
  * Cancels the migration if it is in progress. Resumes the guest if it ran
  * before and the migration has stopped it, but not if a client or the guest
- * itself did. The destination must have ended: otherwise it could hold a lock
- * on an image, and two programs could run the guest.
+ * itself did. The destination must be unable to run the guest; while it has a
+ * lock on an image, the guest waits.
  *
  * @throws {QmpError} when the source does not answer, or refuses to resume
  */
@@ -46,8 +46,8 @@ export async function goOn(
   const monitor = client.within(() => limit.left());
   using watch = client.watch(["MIGRATION", "RESUME"]);
   for (;;) {
-    const { status: migration = "none" } = await queryMigrate(monitor);
-    const { running, status } = await queryStatus(monitor);
+    const [{ status: migration = "none" }, { running, status }] = await Promise
+      .all([queryMigrate(monitor), queryStatus(monitor)]);
     const isOver = OVER.includes(migration) && status !== "finish-migrate";
     if (isOver) {
       const now = { running, runState: status };

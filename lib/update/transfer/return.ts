@@ -35,6 +35,7 @@ import { howItEnded, killProcess } from "../process/ending.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { closeFillers } from "./closed_descriptors.ts";
 import { goOn } from "./go_on.ts";
+import { isLive } from "../vm/run_state.ts";
 import { resumed, stopped } from "./parts.ts";
 
 const AGAIN = "Fix the cause, then run the same command again";
@@ -61,7 +62,8 @@ async function outcomeOf(
   const { destination, facts, process, shutdown } = context;
   // Nothing may stop the source from here on.
   transfer.returns = true;
-  if (await destination?.freeze()) return await onDestination(context, cause);
+  const frozen = await destination?.freeze();
+  if (frozen?.hasRun) return await onDestination(context, cause);
   await context.clock.begin("rollback");
   const problem = await reasonOf(transfer, cause);
   await transfer.stderr.end();
@@ -80,9 +82,13 @@ async function outcomeOf(
     destination?.continueProcess();
     return onlyDestination(context, transfer, problem);
   }
+  // Stopped, it is sure not to run the guest once it is told to end; that takes
+  // as long as the kernel needs for its memory, and the guest does not wait.
+  const isDone = frozen?.isStopped && isLive(facts);
   // Without a process, the standby ends with cprctl.
-  const ended = transfer.process === undefined ||
-    await killProcess(transfer.process);
+  const ending = transfer.process === undefined ||
+    killProcess(transfer.process);
+  const ended = isDone || await ending;
   // All that it has said, if it could not be stopped before.
   await destination?.client.drain();
   if (await destination?.hasRun()) return await onDestination(context, cause);
@@ -116,6 +122,11 @@ async function outcomeOf(
         messageOf(error)
       }; the update had failed before: ${problem}`,
       { remedy: "Fix the cause, then run cprctl recover", cause: error },
+    );
+  }
+  if (!await ending) {
+    context.warn(
+      `${whatIsStuck(transfer)}; it is stopped and cannot run the guest`,
     );
   }
   const output = await transfer.stderr.read();
@@ -239,13 +250,17 @@ function onlyDestination(
   );
 }
 
-function stuck({ process }: Transfer, problem: string): UpdateError {
+function whatIsStuck({ process }: Transfer): string {
+  return `Process ${process?.pid}, the new program, does not end on SIGKILL`;
+}
+
+function stuck(transfer: Transfer, problem: string): UpdateError {
   return failure(
     "moved",
     "stuck",
     "process-stuck",
-    `Process ${process?.pid} does not end on SIGKILL; until it has ended, the ` +
-      `old program cannot resume the guest: ${problem}`,
+    `${whatIsStuck(transfer)}; until it has ended, the old program ` +
+      `cannot resume the guest: ${problem}`,
     {
       remedy: "Find out what it waits for in the kernel, then run cprctl " +
         "recover",

@@ -58,12 +58,32 @@ interface Row {
   readonly script: (host: () => ScriptedHost) => Script;
   readonly outcome: Outcome;
   readonly says: RegExp;
+  readonly warns?: RegExp;
   readonly heard: readonly string[];
   readonly left?: readonly string[];
 }
 
 const RUNS = { status: "running", running: true };
 const PAUSED = { status: "paused", running: false };
+
+/** The new program cannot load a paused VM. */
+function refusesPaused(host: () => ScriptedHost): Script {
+  return {
+    paused: true,
+    source: {
+      "migrate": (monitor) => {
+        host().sourceState = PAUSED;
+        monitor.migration("setup");
+      },
+    },
+    destination: {
+      "migrate-incoming": (monitor) => {
+        host().hangUp();
+        monitor.migration("failed");
+      },
+    },
+  };
+}
 
 /** Succeeds once, for the VM's process. */
 function lockedSecond(): () => never {
@@ -259,22 +279,17 @@ const ROWS: readonly Row[] = [
   },
   {
     phase: "switchover",
+    fault: "the state of a paused VM is refused, and nothing can be ended",
+    script: (host) => ({ ...refusesPaused(host), immortal: true }),
+    outcome: "needs-person",
+    says: /does not end on SIGKILL; until .* cannot load the state/,
+    heard: [...STOPPED, ...FROZEN, "new: SIGKILL"],
+    left: ["directory"],
+  },
+  {
+    phase: "switchover",
     fault: "the state of a paused VM is refused",
-    script: (host) => ({
-      paused: true,
-      source: {
-        "migrate": (monitor) => {
-          host().sourceState = PAUSED;
-          monitor.migration("setup");
-        },
-      },
-      destination: {
-        "migrate-incoming": (monitor) => {
-          host().hangUp();
-          monitor.migration("failed");
-        },
-      },
-    }),
+    script: refusesPaused,
     outcome: "rolled-back",
     says: /is stopped, as before, in run state "postmigrate" instead of/,
     heard: [
@@ -448,10 +463,10 @@ const ROWS: readonly Row[] = [
       destination: { "cont": () => new Refusal("Failed to lock") },
       immortal: true,
     }),
-    outcome: "needs-person",
-    says: /does not end on SIGKILL.*Failed to lock/,
-    heard: [...RESUMED, ...FROZEN, ...FENCE, "new: SIGKILL"],
-    left: ["directory"],
+    outcome: "rolled-back",
+    says: /Failed to lock; the VM runs on the old program/,
+    warns: /^Process \d+, the new program, does not end on SIGKILL; it is/,
+    heard: [...RESUMED, ...REFENCED],
   },
   {
     phase: "commit",
@@ -527,6 +542,7 @@ for (const row of ROWS) {
     const said = report.error?.message ?? report.warnings.join("; ");
     assertEquals(report.outcome, row.outcome, said);
     assertMatch(said, row.says);
+    if (row.warns) assertMatch(report.warnings.join("; "), row.warns);
     const told = host.heard.filter((it) => !ASKS.test(it));
     assertNeverTwo(told);
     // The source may have saved all before the new program has failed, or not.
