@@ -66,7 +66,11 @@ async function benchScene(
     "real",
     `${name}: ${machine.name}, ${accelerator}, the guest's downtime`,
   );
-  await using vm = await VirtualMachine.boot(builds.old, machine, accelerator);
+  await using vm = await VirtualMachine.boot(
+    builds.old,
+    { ...machine, busy: true },
+    accelerator,
+  );
   using watch = new GuestWatch(vm.pid);
   const road = new Road(vm, builds, scene.cold ?? false);
   const phases = new PhaseSeries();

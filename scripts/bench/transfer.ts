@@ -53,7 +53,7 @@ export async function benchTransfer(): Promise<void> {
     }
     await using vm = await VirtualMachine.boot(
       builds.old,
-      machine,
+      { ...machine, busy: true },
       accelerator,
     );
     touch(vm, touched);

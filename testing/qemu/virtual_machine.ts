@@ -173,7 +173,10 @@ export class VirtualMachine implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
-    await Deno.writeFile(this.files.disk, bootDisk(DISK_BYTES));
+    await Deno.writeFile(
+      this.files.disk,
+      bootDisk(DISK_BYTES, this.machine.busy),
+    );
     const { user } = this.machine;
     if (user !== undefined) {
       for (const path of [this.folder, this.files.disk]) {

@@ -9,10 +9,11 @@ import { validateReport } from "../../testing/update/report.ts";
 const builds = await qemuBuilds();
 /** STOP is sent when the guest has stopped, RESUME before it runs. */
 const EVENTS_MS = 2;
+const BUSY = { ...PLAIN, busy: true } as const;
 
 for (const mode of ["cpr-exec", "cpr-transfer"]) {
   Deno.test(`the guest is stopped for as long as ${mode} says`, async () => {
-    await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+    await using vm = await VirtualMachine.boot(builds.old, BUSY, "tcg");
     const witness = await Witness.of(vm);
     const { code, stdout, stderr } = await runCprctl([
       ...["measure", "--pid", `${vm.pid}`, "--", ...cprctlWords()],
@@ -33,7 +34,7 @@ for (const mode of ["cpr-exec", "cpr-transfer"]) {
 }
 
 Deno.test("nothing is measured of a guest that is stopped", async () => {
-  await using vm = await VirtualMachine.boot(builds.old, PLAIN, "tcg");
+  await using vm = await VirtualMachine.boot(builds.old, BUSY, "tcg");
   await vm.command("stop");
   const { code, stderr } = await runCprctl([
     ...["measure", "--pid", `${vm.pid}`, "--", "true"],
