@@ -50,11 +50,11 @@ for (const [at, machine] of MACHINES.entries()) {
   });
 }
 
-Deno.test(`cprctl moves a machine twenty times (${FIRST})`, async () => {
+Deno.test(`cprctl moves a machine ten times (${FIRST})`, async () => {
   await using vm = await VirtualMachine.boot(builds.old, PLAIN, FIRST);
   const witness = await Witness.of(vm);
   const { pid } = vm;
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 10; round++) {
     const build = round % 2 === 0 ? builds.new : builds.old;
     const { code, stdout, stderr } = await runCprctl([
       "update",
