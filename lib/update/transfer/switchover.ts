@@ -164,10 +164,14 @@ async function describeSource(context: UpdateContext): Promise<Fingerprint> {
 /**
  * The VM as the destination has it, with its run state: a description that came
  * before that state was loaded is of no use.
+ *
+ * The run state is asked for twice. QEMU may execute the first command, then
+ * complete the load, and only then reply; it executes the second after that.
  */
 async function describeLoaded(
   monitor: Executor,
 ): Promise<{ now: StatusInfo; fingerprint: Promise<Fingerprint> }> {
+  queryStatus(monitor).catch(() => undefined); // so does the second
   const now = queryStatus(monitor);
   const fingerprint = Fingerprint.take(monitor, "loaded");
   fingerprint.catch(() => undefined); // awaited in `verify`
