@@ -254,7 +254,6 @@ export function microvmNix({ folder, tap }: ManagerFiles): Machine {
     anonymous: true,
     type: "microvm,acpi=on,mem-merge=on,pcie=on,pic=off,pit=off,rtc=on,usb=off",
     disk: "virtio-blk-device",
-    busy: true,
     cpus: 2,
     extra: [
       ...["-name", "m1", "-no-reboot"],

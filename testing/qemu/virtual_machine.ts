@@ -15,6 +15,8 @@ import { runStateOf } from "./run_state.ts";
 import { MARK, Reaper } from "../program/reaper.ts";
 
 const DISK_BYTES = 1 << 20;
+/** Machines whose firmware sets no timer up. */
+const NO_TIMER = /^microvm/;
 /** The firmware takes seconds where KVM has to emulate real mode. */
 const BOOT_TIMEOUT_MS = 240_000;
 const START_TIMEOUT_MS = 60_000;
@@ -173,11 +175,9 @@ export class VirtualMachine implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
-    await Deno.writeFile(
-      this.files.disk,
-      bootDisk(DISK_BYTES, this.machine.busy),
-    );
-    const { user } = this.machine;
+    const { busy, type, user } = this.machine;
+    const isBusy = busy ?? NO_TIMER.test(type);
+    await Deno.writeFile(this.files.disk, bootDisk(DISK_BYTES, isBusy));
     if (user !== undefined) {
       for (const path of [this.folder, this.files.disk]) {
         await Deno.chown(path, user, user);
