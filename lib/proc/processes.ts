@@ -23,7 +23,13 @@ export function readThreadIds(pid: number | "self"): number[] {
     .map(({ name }) => Number(name));
 }
 
-/** The same for a process by its pidfd: none once it has ended. */
+/** How many there are, which takes less time. */
+export function readThreadCount(pid: number | "self"): number {
+  // Each is a folder, which adds a link to the one that it is in.
+  return Deno.statSync(`/proc/${pid}/task`).nlink ?? 0;
+}
+
+/** The ids for a process by its pidfd: none once it has ended. */
 export function threadIdsOf(process: ProcessHandle): number[] {
   const ids = ifThereSync(() => readThreadIds(process.pid)) ?? [];
   // If it still exists, its pid was not reused meanwhile.

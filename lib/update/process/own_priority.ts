@@ -10,7 +10,7 @@ import {
   type Scheduling,
   setScheduling,
 } from "../../../ffi/scheduling.ts";
-import { readThreadIds } from "../../proc/processes.ts";
+import { readThreadCount, readThreadIds } from "../../proc/processes.ts";
 
 const SCHED_FIFO = 1;
 const SCHED_RR = 2;
@@ -32,6 +32,8 @@ const SCRIPT_THREAD = Number(
 
 /** The number of objects that keep the threads raised: one for each VM. */
 let users = 0;
+/** How many threads there were when the last was raised. */
+let count = 0;
 /** The scheduling of each raised thread before that. */
 const before = new Map<number, Scheduling>();
 
@@ -67,11 +69,15 @@ export class OwnPriority implements Disposable {
       if (had !== undefined) putBack(tid, had);
     }
     before.clear();
+    count = 0;
   }
 }
 
 /** Raises threads that were started since then. */
 export function raiseNew(): void {
+  const now = readThreadCount("self");
+  if (now === count) return;
+  count = now;
   for (const tid of readThreadIds("self")) {
     // It may have ended, or we may not raise any more.
     ifPossible(() => raise(tid));
@@ -80,6 +86,7 @@ export function raiseNew(): void {
 
 /** Ends every boost: only the thread that runs JavaScript stays raised. */
 export function lowerOthers(): void {
+  count = 0;
   for (const tid of readThreadIds("self")) {
     const had = before.get(tid);
     if (had === undefined || tid === SCRIPT_THREAD) continue;

@@ -12,9 +12,10 @@
  */
 
 import { PriorityBooster } from "../../../ffi/priority_boost.ts";
+import { ifThereSync } from "../../gone.ts";
 import { PidFd } from "../../../ffi/process.ts";
 import { ifPossible } from "../../../ffi/libc.ts";
-import { threadIdsOf } from "../../proc/processes.ts";
+import { readThreadCount, threadIdsOf } from "../../proc/processes.ts";
 import { lowerOthers, OwnPriority, raiseNew } from "./own_priority.ts";
 
 /** Duration of one boost. */
@@ -103,6 +104,8 @@ class Work {
   readonly #own: OwnPriority;
   /** The threads that have a boost, or are to have none. */
   readonly #boosted: Map<number, Promise<void>>;
+  /** How many threads there were at the last look; undefined to look anyway. */
+  #count: number | undefined;
   #ended = false;
   #wake: () => void = () => {};
 
@@ -140,13 +143,20 @@ class Work {
 
   #boostThreads(): void {
     if (isOverdue()) return lowerOthers();
-    for (const tid of threadIdsOf(this.#process)) this.#boostThread(tid);
     raiseNew();
+    const count = ifThereSync(() => readThreadCount(this.#process.pid));
+    if (count === this.#count) return;
+    this.#count = count;
+    for (const tid of threadIdsOf(this.#process)) this.#boostThread(tid);
   }
 
   #boostThread(tid: number): void {
     const isMain = tid === this.#process.pid;
-    if (this.#boosted.has(tid) || !isMain && isFull()) return;
+    if (this.#boosted.has(tid)) return;
+    if (!isMain && isFull()) {
+      this.#count = undefined;
+      return;
+    }
     this.#boosted.set(tid, this.#boost(tid, isMain));
   }
 
@@ -157,7 +167,10 @@ class Work {
     boosts.delete(boost);
     // An exec ends a boost, and for some milliseconds afterwards the kernel
     // takes none; another thread that is refused has ended.
-    if (end !== "refused" || isMain) this.#boosted.delete(tid);
+    if (end !== "refused" || isMain) {
+      this.#boosted.delete(tid);
+      this.#count = undefined;
+    }
     if (end === "released") this.#wake(); // the guest waits for it
   }
 
