@@ -14,7 +14,7 @@ import { sleep } from "../../sleep.ts";
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 1;
 /** Interval at which a process is checked for having been stopped. */
-const LOOK_MS = 2;
+const LOOK_MS = 3;
 /** Most processes have stopped by then: until then it is polled often. */
 const SOON_MS = 2;
 const SHORT_POLL_MS = 0.05;
@@ -30,9 +30,10 @@ const NEVER = new Int32Array(new SharedArrayBuffer(4));
 export async function stopProcess(process: ProcessHandle): Promise<boolean> {
   ifThereSync(() => process.sendSignal("SIGSTOP"));
   const start = performance.now();
+  const stopped = new Set<number>();
   for (;;) {
     if (process.hasExited()) return false;
-    if (areStopped(process)) return true;
+    if (areStopped(process, stopped)) return true;
     const waited = performance.now() - start;
     if (waited > TIMEOUT_MS) break;
     // The guest may be waiting, and a timer takes at least a millisecond.
@@ -73,11 +74,17 @@ export async function unlessStopped<T>(
   }
 }
 
-/** Whether every thread of a process is stopped. */
-function areStopped(process: ProcessHandle): boolean {
+/**
+ * Whether every thread of a process is stopped.
+ *
+ * @param known those that are; more are added
+ */
+function areStopped(process: ProcessHandle, known: Set<number>): boolean {
   try {
     for (const tid of threadIdsOf(process)) {
+      if (known.has(tid)) continue;
       if (!isStopped(readStatSync(process.pid, tid))) return false;
+      known.add(tid);
     }
     return !process.hasExited();
   } catch {
