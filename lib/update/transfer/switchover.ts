@@ -44,11 +44,14 @@ export async function switchoverTransfer(
   transfer.watch = context.use(watch);
   const before = await queryStatus(client);
   await noteRunState(context, before);
+  // A guest that sets up its devices just then is found to be another one.
+  const known = await Fingerprint.take(client, "stopped");
+  context.plan.fingerprint.requireUnchanged(known);
   hurry(context);
   const uri = `unix:${transfer.handOver.main}`;
   const loading = destination.load(uri, timeoutMs);
   const saving = saveDevices(context, watch, timeoutMs);
-  await settle(context, before, loading, saving);
+  await settle(context, before, loading, saving, known);
 }
 
 /**
@@ -106,18 +109,20 @@ function both(one: UrgencyPort, other: UrgencyPort): UrgencyPort {
  * them.
  *
  * @param before the run state in which the source was stopped
+ * @param known the VM on the source just before that, if it is known
  */
 export async function settle(
   context: UpdateContext,
   before: StatusInfo,
   loading: Promise<void>,
   { begun, saved }: Saving,
+  known?: Fingerprint,
 ): Promise<void> {
   const transfer = transferOf(context);
   const { client } = destinationOf(context);
   const destination = processOf(context);
   // Both are asked as early as they can know: the guest waits for the replies.
-  const source = begun.then(() => describeSource(context));
+  const source = begun.then(() => describeSource(context, known));
   // From here on it must not run, unless the destination has ended.
   const fenced = transfer.fenced = Promise.all([source, saved]).then(() => {
     if (transfer.returns) throw new Error("The source is to resume");
@@ -153,10 +158,17 @@ export async function settle(
 }
 
 /** The VM as it was stopped; what the destination shall be compared with. */
-async function describeSource(context: UpdateContext): Promise<Fingerprint> {
+async function describeSource(
+  context: UpdateContext,
+  known?: Fingerprint,
+): Promise<Fingerprint> {
   const { client, plan } = context;
   const monitor = asking(context, client);
-  const stopped = await Fingerprint.take(monitor, "stopped");
+  const saved = await Fingerprint.take(
+    monitor,
+    known === undefined ? "stopped" : "saved",
+  );
+  const stopped = known?.updatedBy(saved) ?? saved;
   plan.fingerprint.requireUnchanged(stopped);
   return plan.fingerprint.updatedBy(stopped);
 }

@@ -62,12 +62,15 @@ const BACK_ENDS: readonly QueryName[] = [
   ...["drives", "nodes", "backEnds", "objects", "chardevs"] as const,
 ];
 
-/** An administrator changes these as well. */
-const SETTINGS: readonly QueryName[] = [
+/** All whose loss would go unnoticed: the guest would have others. */
+const ESSENTIAL: readonly QueryName[] = [
   ...BACK_ENDS,
-  ...["jobs", "exports", "descriptorSets"] as const,
+  ...["jobs", "exports"] as const,
   ...["devices", "unnamedDevices"] as const,
 ];
+
+/** An administrator changes these as well. */
+const SETTINGS: readonly QueryName[] = [...ESSENTIAL, "descriptorSets"];
 
 /** Devices as the guest has set them up. */
 const STATE: readonly QueryName[] = [
@@ -81,6 +84,7 @@ const STATE: readonly QueryName[] = [
 export const MOMENTS = {
   checked: [...SETTINGS, ...FIXED],
   stopped: [...SETTINGS, ...STATE],
+  saved: ESSENTIAL,
   started: [...FIXED, ...BACK_ENDS],
   loaded: STATE,
 } as const satisfies Readonly<Record<string, readonly QueryName[]>>;
