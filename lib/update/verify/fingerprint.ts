@@ -9,6 +9,9 @@
  * loaded    destination  both            the same
  * ```
  *
+ * By cpr-transfer all of "stopped" is taken just before the stop, and what must
+ * not be lost once more after it, as "saved".
+ *
  * @module
  */
 
