@@ -32,6 +32,7 @@ import {
 } from "../error.ts";
 import { pathsOf } from "../command/transfer_command.ts";
 import { howItEnded, killProcess } from "../process/ending.ts";
+import { vcpuThreads } from "../process/threads.ts";
 import { forgetResumption } from "../run/journal.ts";
 import { closeFillers } from "./closed_descriptors.ts";
 import { goOn } from "./go_on.ts";
@@ -162,6 +163,8 @@ async function resumeSource(
   const { handOver, settings } = transfer;
   const { facts, process, system } = context;
   await transfer.fence?.catch(() => undefined);
+  // The commit may have ended the boost already.
+  await using _urgency = system.urgency(facts.pid, vcpuThreads(facts.threads));
   process.sendSignal("SIGCONT");
   const limit = new Deadline(RESUME_TIMEOUT_MS);
   const client = context.client = await monitorOf(context, limit);
