@@ -83,13 +83,15 @@ async function outcomeOf(
     destination?.continueProcess();
     return onlyDestination(context, transfer, problem);
   }
-  // Stopped, it is sure not to run the guest once it is told to end; that takes
-  // as long as the kernel needs for its memory, and the guest does not wait.
-  const isDone = frozen?.isStopped && isLive(facts);
   // Without a process, the standby ends with cprctl.
-  const ending = transfer.process === undefined ||
-    killProcess(transfer.process);
-  const ended = isDone || await ending;
+  const ending = transfer.process === undefined
+    ? Promise.resolve(true)
+    : killProcess(transfer.process);
+  ending.catch(() => undefined); // awaited below, once the guest runs
+  // Stopped and killed, it cannot run the guest, which does not wait until the
+  // kernel has freed its memory.
+  const isSure = frozen?.isStopped && isLive(facts) && !isGone;
+  const ended = isSure || await ending;
   // All that it has said, if it could not be stopped before.
   await destination?.client.drain();
   if (await destination?.hasRun()) return await onDestination(context, cause);
